@@ -1,0 +1,416 @@
+/**
+ * Every error certfleet can tell a person about, in one table (house.md §8).
+ *
+ * `{placeholders}` are filled by {@link import('./errors.ts').fail}; their names are checked by the compiler. The
+ * area before the slash decides the exit code (`exitCodes`). The scheduler reads only `retry`:
+ *
+ * - `never`: the same try gives the same answer until somebody changes something;
+ * - `later`: try again by the back-off;
+ * - `at`: the answer named the time (`retryAt` on the error).
+ */
+export type Blame = 'config' | 'provider' | 'ca' | 'network' | 'bug';
+export type Retry = 'never' | 'later' | 'at';
+
+export interface ErrorEntry {
+  readonly message: string;
+  readonly blame: Blame;
+  readonly retry: Retry;
+  readonly hint: string;
+}
+
+export const errorTable = {
+  // ── usage and configuration: exit 2 ──────────────────────────────────────────────────────────────────────────
+  'usage/invalid': { message: '{what}', blame: 'config', retry: 'never', hint: 'See `certfleet --help`.' },
+  'config/unreadable': {
+    message: 'the configuration {file} cannot be read: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name another file with --config, or see `certfleet config example`.',
+  },
+  'config/invalid': {
+    message: '{file}: {problem}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet config check` lists every problem with its line.',
+  },
+  'config/credential-missing': {
+    message: '{what} needs {credential}, which is not set',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration.',
+  },
+  'config/secret-unreadable': {
+    message: 'the secret file {file} cannot be read: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Check that the path is right and that this user may read it.',
+  },
+  'config/unknown-reference': {
+    message: '{where} names the {kind} "{name}", which is not declared{nearest}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Declare it in the configuration, or correct the name.',
+  },
+  'config/terms-not-agreed': {
+    message: 'the issuer {issuer} asks for agreement to its terms of service ({url})',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Read them, then set `agreeToTerms: true` on the issuer, or pass --agree-tos.',
+  },
+  'config/no-test-directory': {
+    message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Use an issuer with a known staging directory, or declare a second issuer with `test: true`.',
+  },
+  'identifier/empty-list': {
+    message: 'no identifier is given for {certificate}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name at least one: -d www.example.com.',
+  },
+  'identifier/too-many': {
+    message: '{count} identifiers in one certificate; CAs accept at most {limit}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Split them over several certificates.',
+  },
+  'identifier/invalid': {
+    message: '"{value}" is no valid DNS name or IP address: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Write it as www.example.com, *.example.com, 192.0.2.1 or 2001:db8::1.',
+  },
+  'identifier/no-public-suffix': {
+    message: '"{value}" is not under a public suffix, so the public CA {issuer} cannot issue for it',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Use a name of a registered domain, or an issuer of your own (`test: true` or a private `directory`).',
+  },
+  'identifier/covered-by-wildcard': {
+    message: '"{value}" is already covered by "{wildcard}" in the same certificate; CAs refuse the pair',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Remove {value}.',
+  },
+  'identifier/wildcard-needs-dns': {
+    message: 'the wildcard "{value}" can only be validated over DNS-01, but {solver} answers HTTP-01',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give a DNS provider with --dns PROVIDER, or a solver of type dns01.',
+  },
+  'identifier/ip-needs-http': {
+    message: 'the IP address "{value}" cannot be validated over DNS-01 (RFC 8738 §7)',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Use an HTTP-01 solver for it.',
+  },
+  'lineage/invalid-name': {
+    message: '"{name}" is no valid certificate name',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Names are 1 to 100 of a-z 0-9 . _ -',
+  },
+  'lineage/not-found': {
+    message: 'there is no certificate named "{name}" in this store{nearest}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet status` lists them.',
+  },
+
+  // ── preflight: exit 3 ────────────────────────────────────────────────────────────────────────────────────────
+  'preflight/no': {
+    message: '{identifier}: {finding}; the CA was not asked',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'preflight/cannot-tell': {
+    message: '{identifier}: {finding}, and three validations failed in the last hour; the CA was not asked',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Mend what is named, or run `certfleet issue` by hand once the hour is over.',
+  },
+  'preflight/hides-wildcard': {
+    message:
+      '{identifier} exists only through the wildcard record {wildcard}: a TXT record below it would make its address vanish (RFC 4592)',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Add a record for {identifier} itself, use HTTP-01, or put {wildcard} into the certificate instead.',
+  },
+
+  // ── the CA: exit 4 ───────────────────────────────────────────────────────────────────────────────────────────
+  'acme/directory-unreachable': {
+    message: 'the directory {url} cannot be reached: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the URL, the network and the proxy settings; `caFile` names the root of a private CA.',
+  },
+  'acme/not-a-directory': {
+    message: '{url} does not answer like an ACME directory: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check the issuer’s directory URL.',
+  },
+  'acme/clock-skew': {
+    message: 'this machine’s clock and the CA’s ({url}) differ by {minutes} minutes',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Set the clock (NTP); certificates and renewal times depend on it.',
+  },
+  'acme/problem': {
+    message: '{issuer} refused {what}: {detail}',
+    blame: 'ca',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'acme/rate-limited': {
+    message: '{issuer} is limiting {what}: {detail}',
+    blame: 'ca',
+    retry: 'at',
+    hint: 'Nothing needs to be done: certfleet tries again at the time the CA named. See https://letsencrypt.org/docs/rate-limits/.',
+  },
+  'acme/paused': {
+    message: '{issuer} has paused this account for a name: {detail}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'A person must open the page named above; then run `certfleet issue` again.',
+  },
+  'acme/busy': {
+    message: '{issuer} answered {status} to {what}',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'The CA is overloaded or down; certfleet tries again.',
+  },
+  'acme/unreachable': {
+    message: '{issuer} did not answer {what}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the network; the order is kept and goes on at the next try.',
+  },
+  'acme/malformed-answer': {
+    message: '{issuer} answered {what} in a way that RFC 8555 does not allow: {reason}',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'Report it to the CA; a proxy in between may also have changed the answer.',
+  },
+  'acme/invalid-authorization': {
+    message: '{issuer} could not validate {identifier} over {challenge}: {detail}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'acme/invalid-order': {
+    message: '{issuer} gave up the order for {certificate}: {detail}',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'certfleet begins a new order at the next try.',
+  },
+  'acme/no-usable-challenge': {
+    message: '{issuer} offers {offered} for {identifier}, but {solver} answers {answers}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another solver for this certificate.',
+  },
+  'acme/wrong-certificate': {
+    message: '{issuer} delivered a certificate that does not fit: {reason}',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'Nothing was stored or deployed; the private key is kept. Report it to the CA.',
+  },
+  'acme/timeout': {
+    message: '{issuer} did not finish {what} within {seconds} s',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'The order is kept and goes on at the next try.',
+  },
+  'acme/hold': {
+    message: '{issuer} asked not to be called for {certificate} before {until}',
+    blame: 'ca',
+    retry: 'at',
+    hint: 'Wait until then; `--force` does not override what the CA asked for.',
+  },
+
+  // ── DNS and solvers: exit 5 ──────────────────────────────────────────────────────────────────────────────────
+  'dns/zone-not-found': {
+    message: 'no DNS zone was found for {name}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check that the domain is delegated, or give `dns: { zone, nameservers }` to the solver.',
+  },
+  'dns/no-nameserver': {
+    message: 'no authoritative name server of {zone} could be found: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the NS records of the zone, or give `dns: { zone, nameservers }` to the solver.',
+  },
+  'dns/lookup-failed': {
+    message: 'the name server {server} did not answer {question}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check that the server can be reached from here over UDP and TCP port 53.',
+  },
+  'dns/not-visible': {
+    message: 'the TXT record {name} was not on every authoritative server after {seconds} s: {missing}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'The CA was not asked. Check zone transfers and that these servers belong to the zone.',
+  },
+  'dns/cname-loop': {
+    message: 'the CNAME records at {name} lead in a circle or through more than {limit} names',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Correct the CNAME of _acme-challenge.',
+  },
+  'dns/refused': {
+    message: '{provider} refused the change of {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check the credentials and what they may change.',
+  },
+  'dns/unreachable': {
+    message: '{provider} could not be reached: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the server’s address and the network.',
+  },
+  'dns/bad-answer': {
+    message: '{provider} gave an answer that cannot be trusted: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Check the TSIG key on both sides, and the clocks.',
+  },
+  'solver/port-taken': {
+    message: 'the HTTP-01 responder cannot listen on {address}: {holder} has the port',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Stop that program, choose another port behind your balancer, or use `--http webroot:DIR`.',
+  },
+  'solver/cannot-listen': {
+    message: 'the HTTP-01 responder cannot listen on {address}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
+  },
+  'solver/webroot-unwritable': {
+    message: 'the webroot {folder} cannot be written: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Name the folder that the web server serves, and let this user write there.',
+  },
+  'solver/hook-failed': {
+    message: 'the hook `{command}` ended with {status}: {output}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run it by hand with the CERTBOT_* variables set.',
+  },
+  'solver/not-ready': {
+    message: '{solver} was not ready for {identifier} after {seconds} s: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The CA was not asked.',
+  },
+
+  // ── deployment: exit 6 ───────────────────────────────────────────────────────────────────────────────────────
+  'deploy/target-failed': {
+    message: '{target} could not take {certificate}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The version before is still in place; `certfleet renew` tries this target again.',
+  },
+  'deploy/config-test-failed': {
+    message: '{target}: the configuration test failed after {certificate} was written: {output}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The files of the version before are back. Mend the configuration; `certfleet renew` tries again.',
+  },
+  'deploy/still-old': {
+    message: '{endpoint} still serves another certificate than {certificate}: {served}',
+    blame: 'config',
+    retry: 'later',
+    hint: '`certfleet renew` looks again; check that the target named here is the one behind this endpoint.',
+  },
+  'deploy/handshake-failed': {
+    message: '{endpoint} no longer completes a TLS handshake: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The version before was put back.',
+  },
+
+  // ── the store: exit 7 ────────────────────────────────────────────────────────────────────────────────────────
+  'store/conflict': {
+    message: 'the document {key} was changed by another process',
+    blame: 'bug',
+    retry: 'later',
+    hint: 'Run the command again.',
+  },
+  'store/unusable': {
+    message: 'the store {path} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'store/corrupt': {
+    message: 'the document {key} cannot be read: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'The file is left as it is: {file}. Restore it from a backup, or move it away.',
+  },
+  'store/lease-lost': {
+    message: 'another process has taken over {certificate}',
+    blame: 'bug',
+    retry: 'later',
+    hint: 'Nothing needs to be done; the other process finishes the work.',
+  },
+  'store/busy': {
+    message: 'another process ({holder}) is working on {certificate} and did not finish within {seconds} s',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Wait for it, or stop it: its work is resumed.',
+  },
+
+  // ── network, aborts, bugs ────────────────────────────────────────────────────────────────────────────────────
+  'network/failed': {
+    message: '{method} {url}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the network and the proxy settings.',
+  },
+  'network/too-large': {
+    message: '{method} {url}: the answer is larger than {limit} bytes',
+    blame: 'network',
+    retry: 'later',
+    hint: 'A proxy or a captive portal may answer in place of the server.',
+  },
+  'process/failed': {
+    message: '`{command}` could not be started: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check that the program is installed and may be executed.',
+  },
+  'bug/unexpected': {
+    message: 'something went wrong inside certfleet: {reason}',
+    blame: 'bug',
+    retry: 'later',
+    hint: 'Please report it with the output of `--json`; nothing that was stored is lost.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** Exit codes of the command line, by the area of the error code (the part before the slash). */
+export const exitCodes = {
+  usage: 2,
+  config: 2,
+  identifier: 2,
+  lineage: 2,
+  preflight: 3,
+  acme: 4,
+  dns: 5,
+  solver: 5,
+  deploy: 6,
+  store: 7,
+  network: 4,
+  process: 5,
+  bug: 1,
+} as const;

@@ -1,0 +1,100 @@
+import { type Blame, type ErrorCode, errorTable, exitCodes, type Retry } from './error-table.ts';
+
+type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
+type Entry<C extends ErrorCode> = (typeof errorTable)[C];
+/** The parameters that the message and hint of one code ask for. */
+export type ErrorParams<C extends ErrorCode> = {
+  readonly [P in Placeholders<Entry<C>['message'] | Entry<C>['hint']>]: string | number;
+};
+
+export interface FailOptions {
+  /** What happened underneath. Kept for `--json` and debugging; its text must hold no secret. */
+  readonly cause?: unknown;
+  /** The instant before which a new try is refused, where the answer named one (retry `at`). */
+  readonly retryAt?: Date;
+  /** The ACME problem document, whole (RFC 8555 §6.7), where a CA sent one. */
+  readonly problem?: unknown;
+}
+
+/**
+ * The one error class. People see `message`, `hint` and the documentation link; the scheduler reads `retry` and
+ * `retryAt`; programs read `code`. Made by {@link fail} only.
+ */
+export class CertfleetError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly blame: Blame;
+  readonly retry: Retry;
+  readonly retryAt: Date | undefined;
+  readonly problem: unknown;
+
+  constructor(code: ErrorCode, message: string, hint: string, options: FailOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CertfleetError';
+    this.code = code;
+    this.hint = hint;
+    const entry = errorTable[code];
+    this.blame = entry.blame;
+    this.retry = options.retryAt ? 'at' : entry.retry;
+    this.retryAt = options.retryAt;
+    this.problem = options.problem;
+  }
+
+  /** The exit code of the command line for this error. */
+  get exitCode(): number {
+    return exitCodes[this.code.slice(0, this.code.indexOf('/')) as keyof typeof exitCodes];
+  }
+}
+
+const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
+  template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+
+/** Makes the error of a code; the caller throws it: `throw fail('dns/zone-not-found', { name })`. */
+export function fail<C extends ErrorCode>(
+  code: C,
+  params: ErrorParams<C>,
+  options: FailOptions = {},
+): CertfleetError {
+  const entry = errorTable[code];
+  return new CertfleetError(code, fill(entry.message, params), fill(entry.hint, params), options);
+}
+
+/** Whether an error is a {@link CertfleetError}, of one of the given codes or areas (`dns/`) where any are named. */
+export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${string}/`)[]): error is CertfleetError {
+  if (!(error instanceof CertfleetError)) return false;
+  return (
+    codes.length === 0 || codes.some((c) => (c.endsWith('/') ? error.code.startsWith(c) : error.code === (c as string)))
+  );
+}
+
+/** The reason in words of anything thrown, for the `{reason}` of a message. Never a stack trace. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CertfleetError) return error.message;
+  if (error instanceof Error) {
+    const code = (error as { code?: unknown }).code;
+    const words = typeof code === 'string' ? systemReasons[code] : undefined;
+    return words ?? error.message;
+  }
+  return String(error);
+}
+
+// The operating system's words for what people meet most; anything else keeps its own text.
+const systemReasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'timed out',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network unreachable',
+  ENOTFOUND: 'the host name does not exist',
+  EAI_AGAIN: 'the host name could not be looked up',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'not a folder',
+  EADDRINUSE: 'the port is taken',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+};

@@ -1,0 +1,47 @@
+/**
+ * The file system, as far as certfleet changes it. One object stands behind it (`lib/files.ts`), so that the crash
+ * tests can name and interrupt every write and rename.
+ */
+export interface FileAttributes {
+  /** Permission bits, for instance 0o600; applied right under any umask. */
+  readonly mode: number;
+  /** Numeric owner and group; kept as they are where undefined. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface FileStat {
+  readonly kind: 'file' | 'folder' | 'symlink' | 'other';
+  readonly size: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly modifiedMs: number;
+}
+
+export interface Files {
+  /** The content, or undefined where there is no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** undefined where there is nothing; does not follow a symlink. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Names in a folder, or undefined where there is no such folder. */
+  list(folder: string): Promise<readonly string[] | undefined>;
+  readLink(path: string): Promise<string | undefined>;
+  /**
+   * Writes a file so that a reader or a crash sees the old content or the new, never a part: temporary file beside
+   * it, fsync, rename, fsync of the folder. Parent folders must exist.
+   */
+  replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
+  /** Creates a file that must not exist; false where it does. Durable like `replace`. */
+  create(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<boolean>;
+  /** Points a symlink at a target in one step (symlink beside it, rename). */
+  replaceLink(path: string, target: string): Promise<void>;
+  /** Creates a folder and its missing parents with this mode; fine where it exists. Answers which were made. */
+  makeFolders(path: string, mode: number): Promise<readonly string[]>;
+  /** Removes a file or symlink; fine where there is none. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder when it is empty; false where it is not, or not there. */
+  removeFolderIfEmpty(path: string): Promise<boolean>;
+  /** Removes a folder with all that is in it; fine where there is none. */
+  removeTree(path: string): Promise<void>;
+}

@@ -1,0 +1,46 @@
+/** Other programs. Secrets go into them by environment or standard input, never on the command line. */
+export interface ProcessRequest {
+  /** Program and arguments; no shell unless the program is one. */
+  readonly command: readonly [string, ...string[]];
+  /** The whole environment of the child. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string;
+  readonly signal: AbortSignal;
+  /** In ms (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later. */
+  readonly timeoutMs?: number;
+  /** Called and awaited after the start and before anything is read, to journal who runs. */
+  readonly onStart?: (who: ProcessIdentity) => Promise<void>;
+}
+
+export interface ProcessResult {
+  /** Exit code, or the signal's name. */
+  readonly status: number | string;
+  /** At most the last 64 KiB of each. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Names one process for good: a pid alone is given to others later. */
+export interface ProcessIdentity {
+  readonly bootId: string;
+  /** The PID namespace (the link target of /proc/self/ns/pid). */
+  readonly pidNamespace: string;
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot. */
+  readonly startTime: string;
+}
+
+export interface Processes {
+  /** Runs a program to its end. Fails with `process/failed` where it cannot start; a bad exit code resolves. */
+  run(request: ProcessRequest): Promise<ProcessResult>;
+  /** Who this process is. */
+  self(): ProcessIdentity;
+  /**
+   * Whether that process still runs: `alive`, `dead`, or `unknown` when it lived on another machine, in another boot
+   * of one, or in another PID namespace (an other boot id on the same machine cannot be told from another machine).
+   */
+  look(who: ProcessIdentity): 'alive' | 'dead' | 'unknown';
+  /** Ends a process and its group if it is still that one: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
+  end(who: ProcessIdentity, signal: AbortSignal): Promise<void>;
+}
