@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 // test there touches a process or a port), `real` starts servers and child processes and is isolated.
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/closing-line-reporter.ts'],
+    globalSetup: './test/support/skipped.ts',
     projects: [
       {
         test: {

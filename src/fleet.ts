@@ -1,5 +1,14 @@
-import type { CertfleetError } from './core/errors.ts';
-import type { CertificateSpec, StoredSpec } from './core/spec.ts';
+import { type ComposeContext, type Composed, compose } from './compose.ts';
+import { fail, reasonOf } from './core/errors.ts';
+import { decodeLineage, type Lineage } from './core/lineage.ts';
+import { didYouMean } from './core/nearest.ts';
+import type { Outcome } from './core/outcome.ts';
+import { failureThatCounts, planLineage, targetsToDeploy } from './core/plan.ts';
+import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
+import { issue } from './engine/issue.ts';
+import { sweep } from './engine/sweep.ts';
+
+export type { Outcome };
 
 /**
  * The one application interface that the command line (later API and library) calls. It works on the settings it was
@@ -34,17 +43,6 @@ export interface RenewRequest {
   readonly force: boolean;
 }
 
-export type Outcome = {
-  readonly certificate: string;
-  /** When certfleet acts next of its own accord in a `renew`: RFC 3339. */
-  readonly next?: string;
-} & (
-  | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
-  | { readonly result: 'unchanged'; readonly notAfter?: string; readonly message: string }
-  | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
-  | { readonly result: 'failed'; readonly message: string; readonly error: CertfleetError }
-);
-
 export interface LineageStatus {
   readonly name: string;
   readonly origin: 'command-line' | 'configuration';
@@ -60,8 +58,17 @@ export interface LineageStatus {
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
   readonly explanationUrl?: string;
-  readonly deployments: readonly { readonly target: string; readonly state: 'current' | 'pending' | 'intended'; readonly version: string }[];
-  readonly failure?: { readonly count: number; readonly message: string; readonly hint: string; readonly retryAt: string };
+  readonly deployments: readonly {
+    readonly target: string;
+    readonly state: 'current' | 'pending' | 'intended';
+    readonly version: string;
+  }[];
+  readonly failure?: {
+    readonly count: number;
+    readonly message: string;
+    readonly hint: string;
+    readonly retryAt: string;
+  };
   readonly work?: { readonly step: string; readonly holder: string };
   readonly spec?: CertificateSpec;
 }
@@ -71,4 +78,243 @@ export interface SweepReport {
   readonly failed: readonly { readonly what: string; readonly reason: string }[];
   /** Looked at again later: tombstones whose time has not come. */
   readonly waiting: number;
+}
+
+/** How many certificates are worked on at once: enough to keep two cores busy while CAs and name servers answer. */
+const concurrency = 16;
+
+/** Opens the application on its settings. Fails with `store/unusable` before any CA is called. */
+export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
+  const composed = await compose(settings, context);
+  const fleet = { settings, composed };
+  return {
+    issue: (request, signal) => issueNamed(fleet, request, signal),
+    renew: (request, signal) => renewAll(fleet, request, signal),
+    status: (names, signal) => statusOf(fleet, names, signal),
+    sweep: (signal) => sweep(composed.engine, signal),
+    close: () => composed.close(),
+  };
+}
+
+interface OpenFleet {
+  readonly settings: Settings;
+  readonly composed: Composed;
+}
+
+type Origin = Lineage['origin'];
+interface Wanted {
+  readonly spec: StoredSpec;
+  readonly origin: Origin;
+}
+
+const declared = (settings: Settings): readonly Wanted[] =>
+  settings.certificates.map((spec) => ({ spec: store(settings, spec), origin: 'configuration' }));
+
+/** A declared certificate with all it names, so that its lineage can be worked on and swept on its own. */
+function store(settings: Settings, spec: CertificateSpec): StoredSpec {
+  const issuer = settings.issuers[spec.issuer];
+  const solver = settings.solvers[spec.solver];
+  if (!issuer || !solver) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are not whole` });
+  const deployers = Object.fromEntries(
+    spec.deploy.flatMap((name) => {
+      const deployer = settings.deployers[name];
+      return deployer ? [[name, deployer]] : [];
+    }),
+  );
+  return { spec, issuer, solver, deployers, preflight: settings.preflight };
+}
+
+/** A test lineage beside the real one: journalled like any, never deployed. */
+function forStaging({ spec: wanted, origin }: Wanted): Wanted {
+  const { issuer, spec } = wanted;
+  const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
+  if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
+  return {
+    origin,
+    spec: {
+      ...wanted,
+      spec: { ...spec, name: `${spec.name}~staging`, deploy: [], endpoints: [] },
+      issuer: { ...issuer, directory, test: true },
+      deployers: {},
+    },
+  };
+}
+
+async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
+  const all: readonly Wanted[] = request.adHoc
+    ? [{ spec: request.adHoc, origin: 'command-line' }]
+    : pick(declared(fleet.settings), request.names, (wanted) => wanted.spec.spec.name);
+  const wanted = request.staging ? all.map(forStaging) : all;
+  for (const one of wanted) if (one.origin === 'command-line') await fleet.composed.keepCredentials(one.spec, signal);
+  return atOnce(wanted, (one) => work(fleet, one, undefined, { force: request.force, obeyBackoff: false }, signal));
+}
+
+async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
+  await sweep(fleet.composed.engine, signal);
+  const stored = await readAll(fleet, signal);
+  const wanted = pick(allWanted(fleet, stored), request.names, (one) => one.spec.spec.name);
+  const rules = { force: request.force, obeyBackoff: !request.force };
+  const outcomes = await atOnce(wanted, (one) => work(fleet, one, stored.get(one.spec.spec.name), rules, signal));
+  const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
+    found instanceof Error && !wanted.some((one) => one.spec.spec.name === certificate)
+      ? [{ certificate, result: 'failed', message: found.message, error: found }]
+      : [],
+  );
+  return [...outcomes, ...corrupt];
+}
+
+/** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
+function allWanted(fleet: OpenFleet, stored: ReadonlyMap<string, Found>): readonly Wanted[] {
+  const wanted = [...declared(fleet.settings)];
+  const names = new Set(wanted.map((one) => one.spec.spec.name));
+  for (const [name, found] of stored)
+    if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !name.endsWith('~staging'))
+      wanted.push({ spec: found.spec, origin: 'command-line' });
+  return wanted;
+}
+
+function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) => string): readonly T[] {
+  if (names.length === 0) return all;
+  return names.map((name) => {
+    const found = all.find((one) => nameOf(one) === name);
+    if (!found) throw fail('lineage/not-found', { name, nearest: didYouMean(name, all.map(nameOf)) });
+    return found;
+  });
+}
+
+type Found = Lineage | ReturnType<typeof fail>;
+
+async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyMap<string, Found>> {
+  const { store: documents } = fleet.composed.engine;
+  const stored = new Map<string, Found>();
+  for await (const page of documents.scan('lineage', signal))
+    for (const { key, bytes } of page) {
+      try {
+        stored.set(key.name, decodeLineage(bytes, key.name, documents.location));
+      } catch (error) {
+        stored.set(key.name, error as ReturnType<typeof fail>);
+      }
+    }
+  return stored;
+}
+
+/** One certificate of a pass. What is not due is answered from the document that was read already. */
+async function work(
+  fleet: OpenFleet,
+  { spec, origin }: Wanted,
+  found: Found | undefined,
+  rules: { readonly force: boolean; readonly obeyBackoff: boolean },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { engine } = fleet.composed;
+  const certificate = spec.spec.name;
+  if (found instanceof Error) return { certificate, result: 'failed', message: found.message, error: found };
+  let credentials: string | undefined;
+  if (found && !found.failure && !found.work?.lease) {
+    const plan = planLineage(spec, found, engine.clock.now(), rules);
+    const notAfter = found.current?.facts.notAfter;
+    if (plan.action === 'none')
+      return {
+        certificate,
+        result: 'unchanged',
+        message: plan.reason,
+        ...(notAfter === undefined ? {} : { notAfter }),
+        ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }),
+      };
+  }
+  try {
+    credentials = await fleet.composed.credentialsOf(spec);
+  } catch (error) {
+    signal.throwIfAborted();
+    const failure =
+      error instanceof Error && 'code' in error
+        ? (error as ReturnType<typeof fail>)
+        : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+    return { certificate, result: 'failed', message: failure.message, error: failure };
+  }
+  return issue(engine, { wanted: spec, origin, ...rules, credentials }, signal);
+}
+
+/** Runs over all with a bound; the order of the results is that of the input. */
+async function atOnce<T, R>(all: readonly T[], run: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < all.length) {
+      const index = next;
+      next += 1;
+      results[index] = await run(all[index] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, all.length) }, lane));
+  return results;
+}
+
+async function statusOf(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly LineageStatus[]> {
+  const stored = await readAll(fleet, signal);
+  const wanted = new Map(allWanted(fleet, stored).map((one) => [one.spec.spec.name, one]));
+  const all = [...new Set([...wanted.keys(), ...stored.keys()])].sort();
+  const now = fleet.composed.engine.clock.now();
+  return pick(all, names, (name) => name).map((name) => describe(fleet, name, wanted.get(name), stored.get(name), now));
+}
+
+function describe(
+  fleet: OpenFleet,
+  name: string,
+  wanted: Wanted | undefined,
+  found: Found | undefined,
+  now: Date,
+): LineageStatus {
+  const corrupt = found instanceof Error ? found : undefined;
+  const lineage = found instanceof Error ? undefined : found;
+  const spec = wanted?.spec ?? lineage?.spec;
+  const facts = lineage?.current?.facts;
+  const failure = spec && failureThatCounts(spec, lineage, undefined);
+  const renewal = lineage?.renewal;
+  return {
+    name,
+    origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
+    identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
+    issuer: spec?.spec.issuer ?? '',
+    state: corrupt ? 'corrupt' : stateOf(fleet, spec, lineage, now),
+    ...(facts
+      ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
+      : {}),
+    ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
+    ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
+    deployments: Object.entries(lineage?.deployments ?? {}).map(([target, { state, version }]) => ({
+      target,
+      state,
+      version,
+    })),
+    ...(failure
+      ? { failure: { count: failure.count, message: failure.message, hint: failure.hint, retryAt: failure.retryAt } }
+      : corrupt
+        ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
+        : {}),
+    ...(lineage?.work?.lease
+      ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
+      : {}),
+    ...(spec ? { spec: spec.spec } : {}),
+  };
+}
+
+function stateOf(
+  fleet: OpenFleet,
+  spec: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  now: Date,
+): LineageStatus['state'] {
+  const lease = lineage?.work?.lease;
+  if (lease && fleet.composed.engine.processes.look(lease.holder) !== 'dead') return 'working';
+  if (spec && failureThatCounts(spec, lineage, undefined)) return 'failing';
+  if (!lineage?.current) return 'missing';
+  if (Date.parse(lineage.current.facts.notAfter) <= now.getTime()) return 'expired';
+  if (spec && targetsToDeploy(spec, lineage).length > 0) return 'pending';
+  if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
+  return 'valid';
 }

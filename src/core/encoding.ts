@@ -1,5 +1,6 @@
 /** base64url without padding (RFC 4648 §5), the encoding of JOSE, tokens and ARI ids. */
-export const toBase64url = (bytes: Uint8Array | string): string => Buffer.from(bytes as Uint8Array).toString('base64url');
+export const toBase64url = (bytes: Uint8Array | string): string =>
+  Buffer.from(bytes as Uint8Array).toString('base64url');
 
 /** A challenge token must be base64url (RFC 8555 §8.3); checked before it becomes a path or a record. */
 export const isToken = (token: unknown): token is string =>

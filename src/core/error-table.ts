@@ -34,7 +34,7 @@ export const errorTable = {
     hint: '`certfleet config check` lists every problem with its line.',
   },
   'config/credential-missing': {
-    message: '{what} needs {credential}, which is not set',
+    message: '{what} lacks {credential}',
     blame: 'config',
     retry: 'never',
     hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration.',
@@ -44,6 +44,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'never',
     hint: 'Check that the path is right and that this user may read it.',
+  },
+  'config/ca-file-unusable': {
+    message: 'the CA file {file} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`caFile` names a PEM file with the root certificates of a private CA.',
   },
   'config/unknown-reference': {
     message: '{where} names the {kind} "{name}", which is not declared{nearest}',
@@ -236,13 +242,13 @@ export const errorTable = {
     message: 'no DNS zone was found for {name}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the domain is delegated, or give `dns: { zone, nameservers }` to the solver.',
+    hint: 'Check that the domain is delegated, or give `dns` with `zone` and `nameservers` to the solver.',
   },
   'dns/no-nameserver': {
     message: 'no authoritative name server of {zone} could be found: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the NS records of the zone, or give `dns: { zone, nameservers }` to the solver.',
+    hint: 'Check the NS records of the zone, or give `dns` with `zone` and `nameservers` to the solver.',
   },
   'dns/lookup-failed': {
     message: 'the name server {server} did not answer {question}: {reason}',
@@ -387,6 +393,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: 'Check that the program is installed and may be executed.',
+  },
+  'process/timeout': {
+    message: '`{command}` did not end within {seconds} s and was stopped',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run it by hand to see what it waits for; it has no terminal and only the environment it is given.',
   },
   'bug/unexpected': {
     message: 'something went wrong inside certfleet: {reason}',

@@ -50,11 +50,7 @@ const fill = (template: string, params: Readonly<Record<string, string | number>
   template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
 
 /** Makes the error of a code; the caller throws it: `throw fail('dns/zone-not-found', { name })`. */
-export function fail<C extends ErrorCode>(
-  code: C,
-  params: ErrorParams<C>,
-  options: FailOptions = {},
-): CertfleetError {
+export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
   const entry = errorTable[code];
   return new CertfleetError(code, fill(entry.message, params), fill(entry.hint, params), options);
 }

@@ -19,6 +19,17 @@ export interface FileStat {
   readonly modifiedMs: number;
 }
 
+/** How much a file system can still take, in bytes. */
+export interface FileSpace {
+  /** Free for this user. */
+  readonly free: number;
+  readonly total: number;
+}
+
+/**
+ * System errors (EACCES, ENOSPC, ENOTDIR…) come through as Node gives them; the caller says whose fault they are and
+ * words them with `reasonOf`.
+ */
 export interface Files {
   /** The content, or undefined where there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
@@ -44,4 +55,15 @@ export interface Files {
   removeFolderIfEmpty(path: string): Promise<boolean>;
   /** Removes a folder with all that is in it; fine where there is none. */
   removeTree(path: string): Promise<void>;
+  /**
+   * The steps of `create` one by one, for the file store, which must look between them. `draft` writes and fsyncs a
+   * temporary file in a folder and answers its path.
+   */
+  draft(folder: string, content: string | Uint8Array, attributes: FileAttributes): Promise<string>;
+  /** Gives a file a second name (a hard link); false where that name is taken. Not durable before `syncFolder`. */
+  link(existing: string, path: string): Promise<boolean>;
+  /** fsync of a folder: names made and removed in it survive a power cut. */
+  syncFolder(folder: string): Promise<void>;
+  /** Space on the file system that holds this path, which must exist. */
+  space(path: string): Promise<FileSpace>;
 }

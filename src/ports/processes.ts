@@ -7,9 +7,9 @@ export interface ProcessRequest {
   readonly cwd?: string;
   readonly input?: string;
   readonly signal: AbortSignal;
-  /** In ms (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later. */
+  /** In ms (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later; then `process/timeout`. */
   readonly timeoutMs?: number;
-  /** Called and awaited after the start and before anything is read, to journal who runs. */
+  /** Called and awaited after the start, before the program is given its input and before `run` resolves, to journal who runs. */
   readonly onStart?: (who: ProcessIdentity) => Promise<void>;
 }
 
@@ -32,7 +32,11 @@ export interface ProcessIdentity {
 }
 
 export interface Processes {
-  /** Runs a program to its end. Fails with `process/failed` where it cannot start; a bad exit code resolves. */
+  /**
+   * Runs a program to its end. Fails with `process/failed` where it cannot start, `process/timeout` where it was
+   * stopped for taking too long; rejects with the signal's reason, or with what `onStart` threw, once its group is
+   * ended. A bad exit code resolves. What it leaves running in the background (a daemon) is left alone.
+   */
   run(request: ProcessRequest): Promise<ProcessResult>;
   /** Who this process is. */
   self(): ProcessIdentity;

@@ -1,3 +1,5 @@
+import type { CertfleetError } from '../core/errors.ts';
+
 /**
  * Documents with compare-and-set (house.md §6). The store is the only memory: whatever must survive a crash or be
  * seen by another replica is here.
@@ -8,7 +10,7 @@
  *   never a part.
  * - Every method MUST honour its signal before it has an effect; a put that has taken effect resolves.
  */
-export type Kind = 'account' | 'key' | 'ledger' | 'lineage' | 'lock' | 'meta' | 'token' | 'version';
+export type Kind = 'account' | 'credential' | 'key' | 'ledger' | 'lineage' | 'lock' | 'meta' | 'token' | 'version';
 
 export interface Key {
   readonly kind: Kind;
@@ -20,6 +22,11 @@ export interface Entry {
   readonly key: Key;
   readonly revision: string;
   readonly bytes: Uint8Array;
+  /**
+   * Set by `scan` alone, where a document cannot be read: its `store/corrupt`; `bytes` is empty then. One bad document
+   * must not hide the others; `get` of it rejects with the same error.
+   */
+  readonly corrupt?: CertfleetError;
 }
 
 export interface PutOptions {
@@ -33,7 +40,11 @@ export interface Store {
   readonly location: string;
   /** The document, or undefined where there is none (or it was deleted). */
   get(key: Key, signal: AbortSignal): Promise<Entry | undefined>;
-  /** Writes durably and answers the new revision. Fails with `store/conflict` when `ifRevision` is not current. */
+  /**
+   * Writes durably and answers the new revision. Fails with `store/conflict` when `ifRevision` is not current. A
+   * process that was stopped in the middle may be told `store/conflict` although its write was taken and others have
+   * written on top of it: after a conflict, read before anything else.
+   */
   put(key: Key, bytes: Uint8Array, options: PutOptions): Promise<string>;
   /** Fails with `store/conflict` when the revision is not current; deleting what is absent is fine. */
   delete(key: Key, options: { readonly ifRevision: string; readonly signal: AbortSignal }): Promise<void>;

@@ -21,6 +21,8 @@ export interface World {
   readonly streams: Streams;
   readonly vantage: Vantage;
   readonly log: Log;
+  /** All addresses of a host, as any program on this machine would find them (hosts file included). */
+  lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   /** An HTTP client of its own; closed by `close()` of the world. */
   http(options?: HttpOptions): Http;
   close(): Promise<void>;

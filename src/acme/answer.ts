@@ -1,0 +1,90 @@
+import { retryAfterMs } from '../core/retry-after.ts';
+import type { HttpResponse } from '../ports/http.ts';
+
+/** What a CA sent, before anybody believes it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The URL that was asked; relative references in the answer start from it. */
+  readonly url: string;
+  /** This machine's time at the last byte. */
+  readonly receivedAt: Date;
+  /** The Retry-After header, on whatever answer it came. */
+  readonly retryAfterMs: number | undefined;
+}
+
+export const toAnswer = (url: string, response: HttpResponse, receivedAt: Date): Answer => ({
+  ...response,
+  url,
+  receivedAt,
+  retryAfterMs: retryAfterMs(response.headers['retry-after'], receivedAt),
+});
+
+/** Thrown by everything that reads an answer; the message is the `{reason}` of `acme/malformed-answer`. */
+export class MalformedAnswer extends Error {}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The media type without parameters, lower case. */
+export const mediaType = (answer: Pick<Answer, 'headers'>): string =>
+  (answer.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+
+const isJson = (type: string): boolean => type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
+
+/** The JSON object of an answer. A page of a proxy or a portal is told apart by its content type. */
+export function readObject(answer: Answer): Fields {
+  const type = mediaType(answer);
+  if (!isJson(type)) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not application/json`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(answer.body));
+  } catch {
+    throw new MalformedAnswer('the body is no JSON');
+  }
+  if (!isFields(value)) throw new MalformedAnswer('the body is no JSON object');
+  return value;
+}
+
+/** A URL a CA named: https, or also http where the CA itself is spoken to over http (a test CA on this machine). */
+export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'>): string {
+  const url = typeof value === 'string' && URL.canParse(value, answer.url) ? new URL(value, answer.url) : undefined;
+  if (!url) throw new MalformedAnswer(`${what} is no URL`);
+  const allowsHttp = new URL(answer.url).protocol === 'http:';
+  if (url.protocol !== 'https:' && !(allowsHttp && url.protocol === 'http:'))
+    throw new MalformedAnswer(`${what} is not an https URL`);
+  // As written where it is whole: CAs compare the URL in a signature, and `kid`, by its letters.
+  return URL.canParse(value as string) ? (value as string) : url.href;
+}
+
+export function readUrls(value: unknown, what: string, answer: Pick<Answer, 'url'>): readonly string[] {
+  if (!Array.isArray(value)) throw new MalformedAnswer(`${what} are no list`);
+  return value.map((entry) => readUrl(entry, `one of ${what}`, answer));
+}
+
+/** The Location header, which names what was made. */
+export function readLocation(answer: Answer, what: string): string {
+  const location = answer.headers['location'];
+  if (location === undefined) throw new MalformedAnswer(`the Location of ${what} is missing`);
+  return readUrl(location, `the Location of ${what}`, answer);
+}
+
+export function readOneOf<const T extends string>(value: unknown, allowed: readonly T[], what: string): T {
+  if (!allowed.includes(value as T)) throw new MalformedAnswer(`${what} is ${JSON.stringify(value)?.slice(0, 60)}`);
+  return value as T;
+}
+
+export const readText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** The target of a relation in a Link header (RFC 8288), several links joined by commas. */
+export function readLink(header: string | undefined, relation: string): string | undefined {
+  for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
+    const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(parameters ?? '');
+    const names = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/);
+    if (names.includes(relation)) return target;
+  }
+  return undefined;
+}

@@ -1,0 +1,62 @@
+import { isToken } from '../core/encoding.ts';
+import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
+import {
+  type Answer,
+  type Fields,
+  isFields,
+  MalformedAnswer,
+  readObject,
+  readOneOf,
+  readText,
+  readUrl,
+} from './answer.ts';
+import { readIdentifier } from './identifier.ts';
+import { readProblem } from './problem.ts';
+
+/** The challenges this program answers: what it reads of them must be right. Of others nothing is expected. */
+const answered = ['http-01', 'dns-01'];
+
+/** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` that was ordered. */
+export function readAuthorization(answer: Answer): Authorization {
+  const fields = readObject(answer);
+  const statuses = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const;
+  const identifier = readIdentifier(fields['identifier']);
+  if (!Array.isArray(fields['challenges'])) throw new MalformedAnswer('the authorization has no challenges');
+  return {
+    url: answer.url,
+    status: readOneOf(fields['status'], statuses, 'the status of the authorization'),
+    identifier:
+      fields['wildcard'] === true && identifier.type === 'dns' && !identifier.value.startsWith('*.')
+        ? { type: 'dns', value: `*.${identifier.value}` }
+        : identifier,
+    challenges: fields['challenges'].filter(isFields).map((challenge) => readChallenge(challenge, answer)),
+    retryAfterMs: answer.retryAfterMs,
+  };
+}
+
+const challengeStatuses = ['pending', 'processing', 'valid', 'invalid'] as const;
+
+function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
+  const type = readText(fields['type']) ?? '';
+  const { url, status, token } = fields;
+  const error = readProblem(fields['error']);
+  if (!answered.includes(type)) {
+    // Listed so that people see what the CA offers; a type to come may have no token, or other states.
+    return {
+      type,
+      url: readText(url) ?? '',
+      status: challengeStatuses.find((known) => known === status) ?? 'pending',
+      token: isToken(token) ? token : undefined,
+      error,
+    };
+  }
+  // The token becomes a path and is signed for: anything but base64url (RFC 8555 §8.3) is refused here.
+  if (!isToken(token)) throw new MalformedAnswer(`the token of the ${type} challenge is not base64url`);
+  return {
+    type,
+    url: readUrl(url, `the URL of the ${type} challenge`, answer),
+    status: readOneOf(status, challengeStatuses, `the status of the ${type} challenge`),
+    token,
+    error,
+  };
+}

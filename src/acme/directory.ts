@@ -1,0 +1,107 @@
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { dateMs } from '../core/retry-after.ts';
+import type { Directory } from '../ports/issuer.ts';
+import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
+import type { Ask, Requests } from './requests.ts';
+
+/** The directory (RFC 8555 §7.1.1) with the URLs that only this folder needs. */
+export interface Resources {
+  readonly newNonce: string;
+  readonly newAccount: string;
+  readonly newOrder: string;
+  readonly renewalInfo: string | undefined;
+  readonly facts: Directory;
+}
+
+/** Directories have about 1 KiB; a web page that stands at a wrong URL is not read to its end. */
+const directoryBytes = 64 * 1024;
+
+export function readDirectory(answer: Answer): Resources {
+  const fields = readObject(answer);
+  const optional = (name: string) => (fields[name] === undefined ? undefined : readUrl(fields[name], name, answer));
+  const required = (name: string) => {
+    if (fields[name] === undefined) throw new MalformedAnswer(`${name} is missing`);
+    return readUrl(fields[name], name, answer);
+  };
+  const meta = isFields(fields['meta']) ? fields['meta'] : {};
+  const renewalInfo = optional('renewalInfo');
+  return {
+    newNonce: required('newNonce'),
+    newAccount: required('newAccount'),
+    newOrder: required('newOrder'),
+    renewalInfo,
+    facts: {
+      termsOfService: readText(meta['termsOfService']),
+      externalAccountRequired: meta['externalAccountRequired'] === true,
+      caaIdentities: Array.isArray(meta['caaIdentities'])
+        ? meta['caaIdentities'].filter((v) => typeof v === 'string')
+        : [],
+      hasRenewalInfo: renewalInfo !== undefined,
+      profiles: isFields(meta['profiles'])
+        ? Object.fromEntries(Object.entries(meta['profiles']).map(([name, text]) => [name, readText(text) ?? '']))
+        : {},
+      clockSkewMs: clockSkewMs(answer),
+    },
+  };
+}
+
+/** A cache in between keeps the Date of the origin and adds an Age (RFC 9111 §5.1). Good to a second or two. */
+function clockSkewMs(answer: Answer): number | undefined {
+  const date = dateMs(answer.headers['date'] ?? '', answer.receivedAt);
+  const age = /^\d{1,9}$/.test(answer.headers['age'] ?? '') ? Number(answer.headers['age']) * 1000 : 0;
+  return Number.isNaN(date) ? undefined : answer.receivedAt.getTime() - (date + age);
+}
+
+/** Fetches the directory once, when it is first needed; who comes meanwhile waits for the same answer. */
+export function createDirectory(url: string, requests: Requests): (signal: AbortSignal) => Promise<Resources> {
+  let known: Resources | undefined;
+  let loading: Promise<Resources> | undefined;
+
+  const load = async (signal: AbortSignal): Promise<Resources> => {
+    const ask: Ask = {
+      what: 'the request for its directory',
+      signal,
+      maxBytes: directoryBytes,
+      // A page that is not there says that the URL is wrong; a CA that is busy or limiting says so itself.
+      refusal: ({ status }) =>
+        status < 500 && status !== 429 ? fail('acme/not-a-directory', { url, reason: `HTTP ${status}` }) : undefined,
+    };
+    try {
+      known = readDirectory(await requests.get(url, ask));
+      return known;
+    } catch (error) {
+      if (error instanceof MalformedAnswer) throw fail('acme/not-a-directory', { url, reason: error.message });
+      if (isFailure(error, 'acme/malformed-answer')) throw fail('acme/not-a-directory', { url, reason: error.message });
+      if (isFailure(error, 'acme/unreachable'))
+        throw fail('acme/directory-unreachable', { url, reason: reasonOf(error.cause) }, { cause: error });
+      throw error;
+    } finally {
+      loading = undefined;
+    }
+  };
+
+  return async (signal) => {
+    for (;;) {
+      signal.throwIfAborted();
+      if (known) return known;
+      if (!loading) {
+        loading = load(signal);
+        return loading;
+      }
+      try {
+        return await orAborted(loading, signal);
+      } catch (error) {
+        // The one who fetched was aborted: that is no answer for the others, the next of them fetches.
+        if (isFailure(error) || signal.aborted) throw error;
+      }
+    }
+  };
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

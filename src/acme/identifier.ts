@@ -1,0 +1,14 @@
+import type { Identifier } from '../core/identifier.ts';
+import { canonicalAddress } from '../core/identifiers.ts';
+import { isFields, MalformedAnswer } from './answer.ts';
+
+/** An identifier as a CA writes it (RFC 8555 §9.7.7, RFC 8738 §3), made canonical. */
+export function readIdentifier(value: unknown): Identifier {
+  if (isFields(value) && typeof value['value'] === 'string') {
+    const text = value['value'];
+    if (value['type'] === 'dns') return { type: 'dns', value: text.toLowerCase() };
+    const address = value['type'] === 'ip' ? canonicalAddress(text) : undefined;
+    if (address !== undefined) return { type: 'ip', value: address };
+  }
+  throw new MalformedAnswer('an identifier is neither a DNS name nor an IP address');
+}

@@ -1,0 +1,116 @@
+import { toBase64url } from '../core/encoding.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http } from '../ports/http.ts';
+import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import { listOrders, openAccount } from './account.ts';
+import { MalformedAnswer, mediaType, readLocation } from './answer.ts';
+import { readAuthorization } from './authorization.ts';
+import { createDirectory } from './directory.ts';
+import { createSigner } from './jws.ts';
+import { orderPayload, readOrder } from './order.ts';
+import { readRenewalInfo } from './renewal-info.ts';
+import { createRequests, type Requests, type SignedAsk } from './requests.ts';
+
+/** Chains have 3 to 6 KiB; the limit leaves room for post-quantum signatures. */
+const chainBytes = 1024 * 1024;
+const chainType = 'application/pem-certificate-chain';
+
+export interface IssuerOptions {
+  /** The configured name, for messages. */
+  readonly name: string;
+  readonly directoryUrl: string;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** RFC 8555 §6.1: product and version, and a way to reach its makers. */
+  readonly userAgent: string;
+  readonly log?: Log;
+}
+
+/** A CA that speaks ACME. Nothing is asked before the first call; directory and nonces are shared by all accounts. */
+export function createIssuer(options: IssuerOptions): Issuer {
+  const { name, directoryUrl } = options;
+  const requests = createRequests({
+    ...options,
+    newNonceUrl: async (signal) => (await resources(signal)).newNonce,
+  });
+  const resources = createDirectory(directoryUrl, requests);
+
+  return {
+    name,
+    directoryUrl,
+    directory: async (signal) => (await resources(signal)).facts,
+    openAccount: async (request, signal) => openAccount(requests, await resources(signal), request, signal),
+    as: (account) => speakAs(requests, async (signal) => (await resources(signal)).newOrder, account),
+
+    async renewalInfo(ariId, signal) {
+      const { renewalInfo } = await resources(signal);
+      if (renewalInfo === undefined) return undefined;
+      const ask = { what: 'the request for renewal information', signal };
+      const answer = await requests.get(`${renewalInfo.replace(/\/+$/, '')}/${ariId}`, ask);
+      return requests.parse(ask, () => readRenewalInfo(answer));
+    },
+  };
+}
+
+function speakAs(
+  requests: Requests,
+  newOrderUrl: (signal: AbortSignal) => Promise<string>,
+  account: Parameters<Issuer['as']>[0],
+): AccountIssuer {
+  const signer = createSigner(account.keyPem);
+  const ask = (what: string, signal: AbortSignal): SignedAsk => ({ what, signal, signer, kid: account.url });
+
+  return {
+    accountUrl: account.url,
+    thumbprint: signer.thumbprint,
+
+    async newOrder(request, signal) {
+      const about = ask('the new order', signal);
+      const answer = await requests.change(await newOrderUrl(signal), orderPayload(request), about);
+      return requests.parse(about, () => readOrder(answer, readLocation(answer, 'the order')));
+    },
+
+    async order(url, signal) {
+      const about = ask('the request for the order', signal);
+      const answer = await requests.read(url, about);
+      return requests.parse(about, () => readOrder(answer, url));
+    },
+
+    orders: (signal) => listOrders(requests, account.url, ask('the request for the account’s orders', signal)),
+
+    async authorization(url, signal) {
+      const about = ask('the request for the authorization', signal);
+      const answer = await requests.read(url, about);
+      return requests.parse(about, () => readAuthorization(answer));
+    },
+
+    async accept(challengeUrl, signal) {
+      // The payload is an empty object to the letter (RFC 8555 §7.5.1); the state is read from the authorization.
+      await requests.change(challengeUrl, {}, ask('the challenge', signal));
+    },
+
+    async finalize(order, csrDer, signal) {
+      const about = ask('the request to finalize the order', signal);
+      const answer = await requests.change(order.finalizeUrl, { csr: toBase64url(csrDer) }, about);
+      return requests.parse(about, () => readOrder(answer, order.url));
+    },
+
+    async download(order, signal) {
+      const about = { ...ask('the request for the certificate', signal), accept: chainType, maxBytes: chainBytes };
+      const { certificateUrl } = order;
+      if (certificateUrl === undefined)
+        return requests.parse(about, () => {
+          throw new MalformedAnswer('the order names no certificate');
+        });
+      const answer = await requests.read(certificateUrl, about);
+      return requests.parse(about, () => {
+        const type = mediaType(answer);
+        if (type !== chainType) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not ${chainType}`);
+        return new TextDecoder().decode(answer.body);
+      });
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Order, OrderRequest } from '../ports/issuer.ts';
+import { type Answer, MalformedAnswer, readObject, readOneOf, readText, readUrl, readUrls } from './answer.ts';
+import { readIdentifier } from './identifier.ts';
+import { readProblem } from './problem.ts';
+
+/**
+ * An order (RFC 8555 §7.1.3). Its URL is the one of newOrder's Location: the answers to finalize and to polls do not
+ * repeat it.
+ */
+export function readOrder(answer: Answer, url: string): Order {
+  const fields = readObject(answer);
+  const statuses = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const;
+  const status = readOneOf(fields['status'], statuses, 'the status of the order');
+  if (!Array.isArray(fields['identifiers'])) throw new MalformedAnswer('the order has no identifiers');
+  const certificate = fields['certificate'];
+  if (status === 'valid' && certificate === undefined) throw new MalformedAnswer('a valid order has no certificate');
+  return {
+    url,
+    status,
+    identifiers: fields['identifiers'].map(readIdentifier),
+    authorizationUrls: readUrls(fields['authorizations'], 'the order’s authorizations', answer),
+    finalizeUrl: readUrl(fields['finalize'], 'the order’s finalize', answer),
+    certificateUrl: certificate === undefined ? undefined : readUrl(certificate, 'the order’s certificate', answer),
+    expires: readText(fields['expires']),
+    error: readProblem(fields['error']),
+    retryAfterMs: answer.retryAfterMs,
+  };
+}
+
+/** The payload of newOrder (RFC 8555 §7.4; `replaces`: RFC 9773 §5; `profile`: draft-ietf-acme-profiles §4). */
+export const orderPayload = ({ identifiers, replaces, profile }: OrderRequest) => ({
+  identifiers: identifiers.map(({ type, value }) => ({ type, value })),
+  ...(replaces === undefined ? {} : { replaces }),
+  ...(profile === undefined ? {} : { profile }),
+});

@@ -1,0 +1,38 @@
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { adviceFor, shortType } from '../core/problem.ts';
+import type { Answer } from './answer.ts';
+import { describeProblem, problemOf } from './problem.ts';
+
+/** What a limit without a time is taken for: the back-off's own first step, which then goes on. */
+const unnamedLimitMs = 60_000;
+
+/**
+ * The one place where an answer that is no success becomes an error.
+ *
+ * A pause of Boulder's is a `rateLimited` without Retry-After whose text names the page where a person ends it: an
+ * ordinary limit of Boulder's always says when.
+ */
+export function refusal(answer: Answer, issuer: string, what: string): CertfleetError {
+  const problem = problemOf(answer);
+  const waits = answer.retryAfterMs;
+  const at = (ms: number | undefined) =>
+    ms === undefined ? {} : { retryAt: new Date(answer.receivedAt.getTime() + ms) };
+  const kept = problem === undefined ? {} : { problem };
+  const type = problem && shortType(problem.type);
+
+  if (answer.status === 429 || type === 'rateLimited') {
+    const detail = problem ? describeProblem(problem) : `HTTP ${answer.status}`;
+    if (waits === undefined && type === 'rateLimited' && /https?:\/\//.test(detail))
+      return fail('acme/paused', { issuer, detail }, kept);
+    return fail('acme/rate-limited', { issuer, what, detail }, { ...kept, ...at(waits ?? unnamedLimitMs) });
+  }
+  if (problem === undefined || answer.status >= 500) {
+    const status = problem ? `${answer.status} (${describeProblem(problem)})` : `HTTP ${answer.status}`;
+    return fail('acme/busy', { issuer, status, what }, { ...kept, ...at(waits) });
+  }
+  return fail(
+    'acme/problem',
+    { issuer, what, detail: describeProblem(problem), advice: adviceFor(problem.type) },
+    { ...kept, ...at(waits) },
+  );
+}

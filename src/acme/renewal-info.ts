@@ -1,0 +1,42 @@
+import { retryAfterMs } from '../core/retry-after.ts';
+import type { RenewalInfo } from '../ports/issuer.ts';
+import { type Answer, isFields, MalformedAnswer, readObject, readText } from './answer.ts';
+
+const minuteMs = 60_000;
+// RFC 9773 §4.3.2: clamp to sane limits, for instance 1 min and 1 day; §4.3.3: 6 h where there is none.
+const limits = { minMs: minuteMs, maxMs: 24 * 60 * minuteMs };
+const defaultMs = 6 * 60 * minuteMs;
+
+/** RFC 3339 (§5.6): Date.parse alone would take `2026` or `1 Jan` too. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+function readInstant(value: unknown, what: string): number {
+  const instant = typeof value === 'string' && rfc3339.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(instant)) throw new MalformedAnswer(`the ${what} of the suggested window is no RFC 3339 time`);
+  return instant;
+}
+
+/**
+ * RFC 9773 §4.2. A window that ends before it starts must be treated as no answer at all, so it is a malformed one.
+ * The times come out in UTC.
+ */
+export function readRenewalInfo(answer: Answer): RenewalInfo {
+  const fields = readObject(answer);
+  const window = fields['suggestedWindow'];
+  if (!isFields(window)) throw new MalformedAnswer('the suggested window is missing');
+  const start = readInstant(window['start'], 'start');
+  const end = readInstant(window['end'], 'end');
+  if (end <= start) throw new MalformedAnswer('the suggested window ends before it starts');
+  return {
+    start: new Date(start).toISOString(),
+    end: new Date(end).toISOString(),
+    explanationUrl: readExplanation(fields['explanationURL']),
+    retryAfterMs: retryAfterMs(answer.headers['retry-after'], answer.receivedAt, limits) ?? defaultMs,
+  };
+}
+
+/** Shown to people as a link, so only what a browser may open safely. */
+function readExplanation(value: unknown): string | undefined {
+  const text = readText(value);
+  return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
+}

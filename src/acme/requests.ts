@@ -1,0 +1,158 @@
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { shortType } from '../core/problem.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http, HttpRequest } from '../ports/http.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import { type Answer, MalformedAnswer, toAnswer } from './answer.ts';
+import type { Signer } from './jws.ts';
+import { createNonces } from './nonces.ts';
+import { problemOf } from './problem.ts';
+import { refusal } from './refusal.ts';
+
+/** How often a request is signed anew because its nonce was refused. Pebble refuses 5 %, in tests 50 %: 2^-25. */
+const mostBadNonces = 25;
+/** Pauses before a reading request is sent again, in ms; each is lengthened by up to as much again, at random. */
+const pausesMs = [250, 1_000] as const;
+/** Orders of 100 identifiers have 30 KiB. */
+const objectBytes = 256 * 1024;
+
+/** What one request is about, and how it may be treated. */
+export interface Ask {
+  /** For messages: `the new order`, in `LE refused the new order`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** Most bytes of the answer; 256 KiB unless said. */
+  readonly maxBytes?: number;
+  /** Another reading of an answer that is no success, where there is one. */
+  readonly refusal?: (answer: Answer) => CertfleetError | undefined;
+}
+
+export interface SignedAsk extends Ask {
+  readonly signer: Signer;
+  /** The account's URL; the key itself signs where it is missing. */
+  readonly kid?: string;
+  readonly accept?: string;
+}
+
+/** The parts of the way to a CA that all objects share. Answers that are no success have become errors. */
+export interface Requests {
+  /** A plain GET: directory and renewalInfo are not signed. */
+  get(url: string, ask: Ask): Promise<Answer>;
+  /** POST-as-GET (RFC 8555 §6.3): reads, so it is sent again when it got no answer. */
+  read(url: string, ask: SignedAsk): Promise<Answer>;
+  /** Changes something at the CA: sent once. A refused nonce does not count, since nothing was processed then. */
+  change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
+  /** Runs what reads an answer, and says whose answer it was when that fails. */
+  parse<T>(ask: Ask, read: () => T): T;
+}
+
+export interface RequestsOptions {
+  readonly name: string;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly userAgent: string;
+  readonly log?: Log;
+  /** Where a nonce comes from when no answer has brought one. */
+  readonly newNonceUrl: (signal: AbortSignal) => Promise<string>;
+}
+
+export function createRequests(options: RequestsOptions): Requests {
+  const { name, http, clock, random, log } = options;
+  const headers = { 'user-agent': options.userAgent };
+
+  /** One exchange. The port's errors become this area's; an abort stays what it is. */
+  const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
+    const { signal, what, maxBytes = objectBytes } = ask;
+    try {
+      const response = await http.request({
+        ...request,
+        headers: { ...headers, ...request.headers },
+        signal,
+        maxBytes,
+      });
+      return toAnswer(request.url, response, clock.now());
+    } catch (error) {
+      if (isFailure(error, 'network/too-large'))
+        throw fail('acme/malformed-answer', { issuer: name, what, reason: `it is larger than ${maxBytes} bytes` });
+      if (!isFailure(error, 'network/failed')) throw error;
+      throw fail('acme/unreachable', { issuer: name, what, reason: reasonOf(error) }, { cause: error });
+    }
+  };
+
+  /** Sends a reading request up to twice more: after no answer, or a 5xx that does not say when to come again. */
+  const patiently = async (ask: Ask, send: () => Promise<Answer>): Promise<Answer> => {
+    for (let tries = 0; ; tries++) {
+      const pauseMs = pausesMs[tries];
+      let trouble: string;
+      try {
+        const answer = await send();
+        if (answer.status < 500 || answer.retryAfterMs !== undefined || pauseMs === undefined) return answer;
+        trouble = `HTTP ${answer.status}`;
+      } catch (error) {
+        if (!isFailure(error, 'acme/unreachable') || pauseMs === undefined) throw error;
+        trouble = reasonOf(error.cause);
+      }
+      log?.debug(`${name}: ${ask.what}: ${trouble}; asking again`);
+      await clock.sleep(pauseMs * (1 + random.number()), ask.signal);
+    }
+  };
+
+  const succeeded = (answer: Answer, ask: Ask): Answer => {
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    throw ask.refusal?.(answer) ?? refusal(answer, name, ask.what);
+  };
+
+  const nonces = createNonces(async (signal) => {
+    const ask = { what: 'the request for a nonce', signal };
+    const url = await options.newNonceUrl(signal);
+    const answer = succeeded(await patiently(ask, () => once({ method: 'HEAD', url }, ask)), ask);
+    const nonce = answer.headers['replay-nonce'];
+    if (nonce !== undefined && /^[A-Za-z0-9_-]+$/.test(nonce)) return nonce;
+    throw malformed(name, ask.what, 'it brings no nonce');
+  });
+
+  /** Signs and sends; again with the nonce of the error while the CA refuses the nonce. */
+  const post = async (url: string, payload: string, ask: SignedAsk): Promise<Answer> => {
+    const request = {
+      method: 'POST' as const,
+      url,
+      headers: {
+        'content-type': 'application/jose+json',
+        ...(ask.accept === undefined ? {} : { accept: ask.accept }),
+      },
+    };
+    let nonce = await nonces.take(ask.signal);
+    for (let refused = 0; ; refused++) {
+      const kid = ask.kid === undefined ? {} : { kid: ask.kid };
+      const answer = await once({ ...request, body: ask.signer.sign({ nonce, url, ...kid }, payload) }, ask);
+      const fresh = answer.headers['replay-nonce'];
+      if (refused >= mostBadNonces || !isBadNonce(answer)) {
+        nonces.give(fresh);
+        return answer;
+      }
+      log?.debug(`${name}: ${ask.what}: nonce refused, signing anew`);
+      nonce = fresh ?? (await nonces.take(ask.signal));
+    }
+  };
+
+  return {
+    get: async (url, ask) => succeeded(await patiently(ask, () => once({ method: 'GET', url }, ask)), ask),
+    read: async (url, ask) => succeeded(await patiently(ask, () => post(url, '', ask)), ask),
+    change: async (url, payload, ask) => succeeded(await post(url, JSON.stringify(payload), ask), ask),
+    parse(ask, read) {
+      try {
+        return read();
+      } catch (error) {
+        throw error instanceof MalformedAnswer ? malformed(name, ask.what, error.message) : error;
+      }
+    },
+  };
+}
+
+const malformed = (issuer: string, what: string, reason: string): CertfleetError =>
+  fail('acme/malformed-answer', { issuer, what, reason });
+
+const isBadNonce = (answer: Answer): boolean =>
+  answer.status >= 400 && shortType(problemOf(answer)?.type ?? '') === 'badNonce';

@@ -1,0 +1,46 @@
+import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
+import { harmless, type Style, wrap } from './text.ts';
+
+/** Where a code is explained, relative to the package. */
+export const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
+
+/** Anything thrown as the error that people see. */
+export const toFailure = (error: unknown): CertfleetError =>
+  error instanceof CertfleetError ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+
+/** The three lines of an error: what, what to do, where to read on. Never a stack trace. */
+export function failureText(error: CertfleetError, style: Style, width: number, about?: string): string {
+  // A name that is neither said by the message nor its beginning is put in front.
+  const front = about === undefined || error.message.startsWith(about) ? '' : `${about}: `;
+  const room = Math.max(40, width - 4);
+  return [
+    style.bad(wrap(harmless(`${front}${error.message}`), room, '  ')),
+    error.hint === '' ? '' : `  ${wrap(harmless(error.hint), room, '  ')}`,
+    ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
+    style.faint(`  ${docsOf(error.code)}`),
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+/** For `--json`. */
+export const failureData = (error: CertfleetError): JsonObject => ({
+  code: error.code,
+  hint: error.hint,
+  docs: docsOf(error.code),
+  ...(error.retryAt ? { retryAt: error.retryAt.toISOString() } : {}),
+});
+
+/**
+ * The stack of a bug and of what lay underneath, for CERTFLEET_DEBUG=1. Frames only, without the first line: an error
+ * of a library may quote its input there, and that may be a secret.
+ */
+export function stackOf(error: unknown): string {
+  const parts: string[] = [];
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
+    const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+    parts.push(`${depth === 0 ? '' : 'caused by '}${cause.name}\n${frames.join('\n')}`);
+  }
+  return parts.join('\n');
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { version } from '../core/version.ts';
+
+// `--version` is asked by scripts and package tests all the time: nothing else is loaded for it.
+const first = process.argv[2];
+if (first === '--version' || first === '-V') {
+  process.stdout.write(`${version}\n`);
+} else {
+  const { main } = await import('./main.ts');
+  const code = await main(process.argv.slice(2), {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    isTerminal: process.stderr.isTTY === true,
+    signals: process,
+    exit: (exitCode) => process.exit(exitCode),
+    ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
+  });
+  process.exitCode = code;
+  // After a signal something may still hang (a hook, a socket): its end is not waited for once all output is out.
+  if (code >= 128) process.stdout.write('', () => process.exit(code));
+}

@@ -1,0 +1,64 @@
+import { basename, isAbsolute } from 'node:path';
+import { fail } from '../core/errors.ts';
+import type { Settings, StoredSpec } from '../core/spec.ts';
+import type { Run, Session } from './context.ts';
+import { describesCertificate, specFromFlags } from './flags.ts';
+import { tellOutcomes } from './outcomes.ts';
+
+/** `certfleet issue`. */
+export const issue: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const settings = await session.settings();
+  const dryRun = flags['dryRun'] === true;
+  const staging = dryRun || flags['staging'] === true;
+  const described = describesCertificate(flags);
+  if (described && args.length > 0)
+    throw fail('usage/invalid', {
+      what: `"${args[0]}" names a declared certificate, and ${described} describes another one: give names with -d, or leave the flags away`,
+    });
+  let adHoc: StoredSpec | undefined;
+  if (described) adHoc = await specFromFlags(session, settings);
+  else if (settings.certificates.length === 0) throw fail('identifier/empty-list', { certificate: 'the certificate' });
+  if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
+  const fleet = await session.fleet();
+  const outcomes = await fleet.issue(
+    { names: args, ...(adHoc ? { adHoc } : {}), force: flags['force'] === true, staging },
+    session.signal,
+  );
+  return tellOutcomes(outcomes, session, {
+    command: 'issue',
+    staging,
+    dryRun,
+    cronLine: staging ? undefined : cronLine(session, outcomes[0]?.certificate ?? ''),
+  });
+};
+
+function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | undefined, names: readonly string[]): void {
+  const asked = adHoc
+    ? [{ name: adHoc.spec.issuer, settings: adHoc.issuer }]
+    : settings.certificates
+        .filter(({ name }) => names.length === 0 || names.includes(name))
+        .map(({ issuer }) => ({ name: issuer, settings: settings.issuers[issuer] }));
+  const without = asked.find((issuer) => issuer.settings && issuer.settings.testDirectory === undefined);
+  if (without) throw fail('config/no-test-directory', { issuer: without.name });
+}
+
+/**
+ * Once an hour: `renew` costs next to nothing where nothing is due, and certificates of six days must not wait for a
+ * night. The minute comes from the name, so that not all machines of the world call at the full hour.
+ */
+function cronLine({ context, invocation }: Session, name: string): string {
+  const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
+  const { program } = context;
+  const called =
+    program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
+  const { config, store } = invocation.flags;
+  const more = [
+    config === undefined ? '' : ` --config ${quoted(config)}`,
+    store === undefined ? '' : ` --store ${quoted(store)}`,
+  ];
+  return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
+}
+
+const quoted = (value: unknown): string =>
+  /^[\w./:@-]+$/.test(String(value)) ? String(value) : `'${String(value).replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,114 @@
+import type { JsonObject } from '../core/json.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Session } from './context.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { failureData, failureText } from './failure.ts';
+import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
+
+export interface OutcomeContext {
+  /** `renew` sums up what was not due where there is much of it. */
+  readonly command: 'issue' | 'renew';
+  readonly staging?: boolean;
+  readonly dryRun?: boolean;
+  /** What to put into cron after a first success; undefined where it needs no saying. */
+  readonly cronLine?: string | undefined;
+}
+
+/** Tells how the run ended and what comes next; answers its exit code. */
+export async function tellOutcomes(
+  outcomes: readonly Outcome[],
+  session: Session,
+  told: OutcomeContext,
+): Promise<number> {
+  const now = await session.now();
+  const code = exitCodeOf(outcomes);
+  session.reporter.report({
+    v: 1,
+    time: now.toISOString(),
+    level: code === 0 ? 'info' : 'error',
+    event: 'run.finished',
+    message: summary(outcomes),
+    data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
+  });
+  if (session.json) return code;
+  const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
+  const width = session.context.stderr.columns ?? 100;
+  const unchanged = outcomes.filter((outcome) => outcome.result === 'unchanged');
+  // Five lines of «nothing due» are still read; a thousand hide what happened.
+  const summed = told.command === 'renew' && unchanged.length > 5;
+  for (const outcome of outcomes) {
+    if (outcome.result === 'failed') {
+      session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
+      if (outcome.next !== undefined)
+        session.context.stderr.write(
+          `  Next: \`certfleet renew\` tries it again from ${dateText(outcome.next, now)} on.\n`,
+        );
+    } else if (outcome.result === 'pending') {
+      session.print(
+        `${style.warn(outcome.certificate)}: issued, valid until ${dateText(outcome.notAfter, now)}; a deployment is pending`,
+      );
+      session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
+      session.note('  Next: `certfleet renew` tries the target again.');
+    } else if (!session.quiet && !(summed && outcome.result === 'unchanged')) {
+      session.print(successLine(outcome, now, told, style.good));
+      const next = nextLine(outcome, now, told);
+      if (next !== undefined) session.print(`  ${next}`);
+    }
+  }
+  if (session.quiet) return code;
+  if (summed) session.print(`${unchanged.length} certificates: nothing due${earliest(unchanged, now)}`);
+  if (outcomes.length === 0)
+    session.print('There is no certificate yet: `certfleet issue -d www.example.com --agree-tos` makes the first one.');
+  if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued'))
+    session.note(
+      `\nTo renew by itself, put this line into root's crontab (\`crontab -e\`), unless it is there:\n  ${told.cronLine}`,
+    );
+  if (outcomes.length > 5) session.print(summary(outcomes));
+  return code;
+}
+
+type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
+
+function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
+  const name = good(outcome.certificate);
+  if (outcome.result === 'unchanged' || outcome.result === 'deployed')
+    return `${name}: ${harmless(withoutName(outcome))}`;
+  const until = `valid until ${dateText(outcome.notAfter, now)} (${spanText(Date.parse(outcome.notAfter) - now.getTime())})`;
+  if (told.dryRun) return `${name}: the dry run worked (a test certificate, ${until}); nothing was deployed`;
+  return `${name}: ${outcome.result}${told.staging ? ' as a test certificate that nobody trusts' : ''}, ${until}`;
+}
+
+function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | undefined {
+  if (told.staging || told.dryRun) return 'Next: run it without --staging and --dry-run for the real certificate.';
+  if (outcome.next === undefined) return undefined;
+  const when = `around ${dateText(outcome.next, now)} (${fromNow(outcome.next, now)})`;
+  return `Next: renews by itself ${when}, when \`certfleet renew\` runs.`;
+}
+
+// «abc: abc: …» helps nobody.
+const withoutName = ({ certificate, message }: Outcome): string =>
+  message.startsWith(`${certificate}: `) ? message.slice(certificate.length + 2) : message;
+
+function earliest(outcomes: readonly Outcome[], now: Date): string {
+  const next = outcomes
+    .filter((o) => o.next !== undefined)
+    .sort((a, b) => Date.parse(a.next!) - Date.parse(b.next!))[0];
+  return next?.next === undefined ? '.' : `; the next one is ${next.certificate}, ${dateText(next.next, now)}.`;
+}
+
+/** `2 issued, 1 failed`. */
+export function summary(outcomes: readonly Outcome[]): string {
+  const counts = new Map<string, number>();
+  for (const { result } of outcomes) counts.set(result, (counts.get(result) ?? 0) + 1);
+  const words = [...counts].map(([result, count]) => `${count} ${result}`);
+  return words.length === 0 ? 'nothing to do' : words.join(', ');
+}
+
+const outcomeData = (outcome: Outcome): JsonObject => ({
+  certificate: outcome.certificate,
+  result: outcome.result,
+  message: outcome.message,
+  ...('notAfter' in outcome && outcome.notAfter !== undefined ? { notAfter: outcome.notAfter } : {}),
+  ...(outcome.next === undefined ? {} : { next: outcome.next }),
+  ...('error' in outcome ? failureData(outcome.error) : {}),
+});

@@ -1,0 +1,118 @@
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { fail } from '../core/errors.ts';
+import { version } from '../core/version.ts';
+import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands.ts';
+import type { FlagValue, Invocation, Output } from './context.ts';
+
+/** What was typed: a command to run, or help that was printed already. */
+export type Typed = { readonly command: Command; readonly invocation: Invocation } | { readonly exitCode: number };
+
+/** Parses the arguments (without node and script). Fails with `usage/invalid`. */
+export function parseArguments(
+  argv: readonly string[],
+  output: { readonly stdout: Output; readonly stderr: Output },
+): Typed {
+  let typed: Typed | undefined;
+  const program = configure(new Commander('certfleet'), output)
+    .description('Gets, renews and delivers HTTPS certificates from Let’s Encrypt and any ACME CA.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError(true);
+  for (const flag of globalFlags) addFlag(program, flag);
+  program.addHelpText('after', helpAfter);
+  const groups = new Map<string, Commander>();
+  for (const command of commands) {
+    const [first, second] = command.name.split(' ') as [string, string?];
+    let parent = program;
+    if (second !== undefined) {
+      parent = groups.get(first) ?? configure(program.command(first).description(commandGroups[first] ?? ''), output);
+      groups.set(first, parent);
+    }
+    const added = configure(parent.command(second ?? first), output)
+      .summary(command.summary)
+      .description(sentence(command.summary) + (command.description ? `\n\n${command.description}` : ''))
+      .configureHelp({ showGlobalOptions: true })
+      .action(() => {
+        typed = { command, invocation: { args: added.args, flags: collectFlags(command, added) } };
+      });
+    if (command.arguments) added.argument(command.arguments.text, command.arguments.description);
+    for (const flag of command.flags) addFlag(added, flag);
+    if (command.examples) added.addHelpText('after', `\nExamples:\n${examples(command.examples)}`);
+  }
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { exitCode: 0 };
+    // Nothing was asked for: the help went to stderr, and a script must notice.
+    if (error.code === 'commander.help') return { exitCode: 2 };
+    throw fail('usage/invalid', { what: error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ') });
+  }
+  return typed ?? { exitCode: 2 };
+}
+
+const configure = (
+  command: Commander,
+  { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
+): Commander =>
+  command.exitOverride().configureOutput({
+    writeOut: (text) => stdout.write(text),
+    writeErr: (text) => stderr.write(text),
+    // An error is printed once, by main.
+    outputError: () => {},
+    getOutHelpWidth: () => stdout.columns ?? 80,
+    getErrHelpWidth: () => stderr.columns ?? 80,
+  });
+
+function addFlag(command: Commander, flag: Flag): void {
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => {
+    if (value.trim() === '') throw new InvalidArgumentError('It is empty.');
+    return flag.list
+      ? [
+          ...before,
+          ...value
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== ''),
+        ]
+      : [...before, value];
+  };
+  const make = (flags: string) => {
+    const option = new Option(flags, flag.description);
+    return flag.list || flag.repeat
+      ? option.argParser(collect as (value: string, previous: unknown) => unknown)
+      : option;
+  };
+  command.addOption(make(flag.flags));
+  const value = /<.*>$/.exec(flag.flags)?.[0] ?? '';
+  for (const alias of flag.aliases ?? []) command.addOption(make(`${alias} ${value}`).hideHelp());
+}
+
+/** Flags by the camel-case of their first long name; aliases are joined into it. */
+function collectFlags(command: Command, parsed: Commander): Record<string, FlagValue | undefined> {
+  const values = parsed.optsWithGlobals() as Record<string, FlagValue | undefined>;
+  const collected: Record<string, FlagValue | undefined> = {};
+  for (const flag of [...globalFlags, ...command.flags]) {
+    const names = [flag.flags.replace(/^-\w, /, '').split(' ')[0]!, ...(flag.aliases ?? [])].map(camelCase);
+    const given = names.map((name) => values[name]).filter((value) => value !== undefined);
+    if (given.length > 0) collected[names[0]!] = Array.isArray(given[0]) ? given.flat().map(String) : given[0];
+  }
+  return collected;
+}
+
+const camelCase = (flag: string): string =>
+  flag.replace(/^--/, '').replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+const examples = (list: NonNullable<Command['examples']>): string =>
+  list.map(({ line, why }) => `  # ${why}\n  ${line}`).join('\n');
+
+const helpAfter = `
+Start here:
+  # try it with a test certificate (the web server's port 80 must be free)
+  certfleet issue -d www.example.com --agree-tos --staging
+  # see what there is and what comes next
+  certfleet status
+
+Exit codes: 0 done or nothing due, 1 bug, 2 usage or configuration, 3 preflight said no, 4 the CA,
+5 DNS or solver, 6 deployment pending, 7 store, 130 and 143 stopped by a signal.`;

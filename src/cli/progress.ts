@@ -1,0 +1,107 @@
+import type { Event } from '../core/event.ts';
+import type { Reporter } from '../ports/reporter.ts';
+import type { Output } from './context.ts';
+import { harmless, type Style } from './text.ts';
+
+/** A reporter with an end: `stop` gives the terminal back as it was. */
+export interface Progress extends Reporter {
+  stop(): void;
+}
+
+/** With `--json`: every event, one a line. */
+export const jsonProgress = (stdout: Output): Progress => ({
+  report: (event) => stdout.write(`${JSON.stringify(event)}\n`),
+  stop: () => {},
+});
+
+/** With `--quiet`: only what somebody must look at. */
+export const quietProgress = (stderr: Output, style: Style): Progress => ({
+  report: (event) => {
+    if (event.level === 'alarm') stderr.write(`${eventLine(event, style)}\n`);
+  },
+  stop: () => {},
+});
+
+/** Without a terminal (cron, a log): a line an event. */
+export const plainProgress = (stderr: Output, style: Style): Progress => ({
+  report: (event) => {
+    // The run's frame says nothing to a person, and each failure is told whole in the end.
+    if (event.event.startsWith('run.') || event.event === 'certificate.failed') return;
+    stderr.write(`${eventLine(event, style)}\n`);
+  },
+  stop: () => {},
+});
+
+const finished: ReadonlySet<string> = new Set([
+  'certificate.deployed',
+  'certificate.pending',
+  'certificate.unchanged',
+  'certificate.failed',
+]);
+const moving: ReadonlySet<string> = new Set([
+  'certificate.started',
+  'certificate.step',
+  'certificate.waiting',
+  'certificate.issued',
+  'preflight.finding',
+]);
+
+/**
+ * On a terminal: one line for each certificate in work, redrawn in place; warnings and alarms stay above. Redrawn on
+ * each event, never by a timer, so that a stopped process leaves nothing that ticks.
+ */
+export function liveProgress(stderr: Output, style: Style): Progress {
+  const active = new Map<string, string>();
+  let done = 0;
+  let drawn = 0;
+
+  const erase = () => {
+    // Up over what was drawn, and clear from there to the end of the screen.
+    if (drawn > 0) stderr.write(`\x1b[${drawn}A\r\x1b[J`);
+    drawn = 0;
+  };
+  const draw = () => {
+    const width = Math.max(20, stderr.columns ?? 80);
+    // A line that wraps or a list taller than the screen could not be erased again.
+    const most = Math.max(1, (stderr.rows ?? 24) - 3);
+    const lines = [...active].slice(-most).map(([name, message]) => cut(`  ${name}: ${message}`, width));
+    const hidden = active.size - lines.length;
+    if (hidden > 0 || done > 0) lines.unshift(cut(`  ${done} done, ${active.size} in work`, width));
+    if (lines.length === 0) return;
+    stderr.write(`\x1b[?25l${lines.map((line) => `${style.faint(line)}\n`).join('')}`);
+    drawn = lines.length;
+  };
+
+  return {
+    report: (event) => {
+      if (event.event.startsWith('run.')) return;
+      const name = event.certificate;
+      erase();
+      if (name !== undefined && finished.has(event.event)) {
+        if (active.delete(name)) done++;
+      } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(event.message));
+      if (event.level !== 'info' && event.event !== 'certificate.failed') stderr.write(`${eventLine(event, style)}\n`);
+      draw();
+    },
+    stop: () => {
+      const shown = drawn > 0;
+      erase();
+      active.clear();
+      done = 0;
+      if (shown) stderr.write('\x1b[?25h');
+    },
+  };
+}
+
+function eventLine(event: Event, style: Style): string {
+  const message = harmless(event.message).replaceAll('\n', '\n  ');
+  const about =
+    event.certificate !== undefined && !message.startsWith(event.certificate) ? `${event.certificate}: ` : '';
+  const text = `${about}${message}`;
+  if (event.level === 'alarm') return style.bad(`ALARM: ${text}`);
+  if (event.level === 'error') return style.bad(`error: ${text}`);
+  return event.level === 'warn' ? style.warn(`warning: ${text}`) : text;
+}
+
+const oneLine = (text: string): string => harmless(text).replaceAll(/\s*\n\s*/g, ' ');
+const cut = (text: string, width: number): string => (text.length >= width ? `${text.slice(0, width - 2)}…` : text);

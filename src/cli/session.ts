@@ -1,0 +1,133 @@
+import { resolve } from 'node:path';
+import { loadSettings } from '../config/load.ts';
+import type { Event } from '../core/event.ts';
+import type { Settings } from '../core/spec.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Log } from '../ports/log.ts';
+import type { Reporter } from '../ports/reporter.ts';
+import type { World } from '../ports/world.ts';
+import type { CliContext, Invocation, Session } from './context.ts';
+import { jsonProgress, liveProgress, type Progress, plainProgress, quietProgress } from './progress.ts';
+import { styleOf } from './text.ts';
+
+/** A session and its end. */
+export interface OpenSession extends Session {
+  /** Settings that were loaded already; a signal must not begin to load them. */
+  loaded(): Settings | undefined;
+  openedWorld(): World | undefined;
+  stopProgress(): void;
+  close(): Promise<void>;
+}
+
+/** Makes what a command may use; the world, the configuration and the fleet only once they are asked for. */
+export function openSession(context: CliContext, invocation: Invocation, signal: AbortSignal): OpenSession {
+  const json = invocation.flags['json'] === true;
+  const quiet = invocation.flags['quiet'] === true;
+  const progress = progressOf(context, json, quiet);
+  const reporter: Reporter = progress;
+  let world: Promise<World> | undefined;
+  let openWorld: World | undefined;
+  let settings: Promise<Settings> | undefined;
+  let loadedSettings: Settings | undefined;
+  let fleet: Promise<Fleet> | undefined;
+
+  const session: OpenSession = {
+    invocation,
+    context,
+    json,
+    quiet,
+    reporter,
+    signal,
+    world: () => {
+      world ??= makeWorld(
+        context,
+        logOf(context, reporter, () => openWorld),
+      ).then((made) => {
+        openWorld = made;
+        return made;
+      });
+      return world;
+    },
+    settings: () => {
+      settings ??= readSettings(session).then((read) => {
+        loadedSettings = read;
+        return read;
+      });
+      return settings;
+    },
+    fleet: () => {
+      fleet ??= (async () => {
+        const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
+        return open(await session.settings(), { world: await session.world(), reporter, env: context.env });
+      })();
+      return fleet;
+    },
+    now: async () => (await session.world()).clock.now(),
+    print: (text) => {
+      if (json) return;
+      progress.stop();
+      context.stdout.write(`${text}\n`);
+    },
+    printJson: (value) => {
+      if (json) context.stdout.write(`${JSON.stringify({ v: 1, ...value })}\n`);
+    },
+    note: (text) => {
+      if (json || quiet) return;
+      progress.stop();
+      context.stderr.write(`${text}\n`);
+    },
+    loaded: () => loadedSettings,
+    openedWorld: () => openWorld,
+    stopProgress: () => progress.stop(),
+    close: async () => {
+      progress.stop();
+      await (await fleet?.catch(() => undefined))?.close();
+      // A world that was handed in belongs to who handed it in.
+      if (!context.world) await openWorld?.close();
+    },
+  };
+  return session;
+}
+
+function progressOf({ stdout, stderr, isTerminal, env }: CliContext, json: boolean, quiet: boolean): Progress {
+  if (json) return jsonProgress(stdout);
+  const style = styleOf({ isTerminal, env });
+  if (quiet) return quietProgress(stderr, style);
+  return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
+}
+
+async function makeWorld(context: CliContext, log: Log): Promise<World> {
+  if (context.world) return context.world;
+  // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it makes the real world
+  const create = context.createWorld ?? (await import('../lib/world.ts')).createWorld;
+  return create({ env: context.env, log });
+}
+
+/** What adapters say becomes events; debug lines only where they were asked for. */
+function logOf({ env }: CliContext, reporter: Reporter, world: () => World | undefined): Log {
+  const say = (level: Event['level'], message: string) => {
+    // Nothing can be said before the world (and its clock) is there; nobody is there to say it either.
+    const now = world()?.clock.now();
+    if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
+  };
+  return {
+    debug: (message) => {
+      if (env['CERTFLEET_DEBUG']) say('info', message);
+    },
+    info: (message) => say('info', message),
+    warn: (message) => say('warn', message),
+  };
+}
+
+async function readSettings(session: Session): Promise<Settings> {
+  const { context, invocation } = session;
+  const { config, store } = invocation.flags;
+  const { files } = await session.world();
+  const settings = await loadSettings({
+    ...(typeof config === 'string' ? { file: config } : {}),
+    files,
+    env: context.env,
+    ...(context.registry ? { registry: context.registry } : {}),
+  });
+  return typeof store === 'string' ? { ...settings, store: { type: 'file', path: resolve(store) } } : settings;
+}

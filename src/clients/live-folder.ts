@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import { fail } from '../core/errors.ts';
+import type { Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
+import type { FileAttributes, Files } from '../ports/files.ts';
+
+/**
+ * certbot's folders, as servers and scripts know them:
+ *
+ *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem where asked)
+ *     <root>/live/<name> → ../archive/<name>/<version id>
+ *
+ * Unlike certbot's, `live/<name>` is itself the symlink: one rename changes key and chain together, and whoever is
+ * killed at any point leaves a whole version there.
+ *
+ * A {@link Mark} in `archive/<name>/` remembers what a program that must be told about a new version was told last;
+ * without it nobody could know after a crash.
+ */
+export interface LiveFolder {
+  look(version: VersionBundle): Promise<Look>;
+  /** Writes the version's folder; nobody uses it yet. Refuses a `live/<name>` that is not ours. */
+  stage(version: VersionBundle): Promise<void>;
+  /** Which version `live/<name>` leads to. */
+  inUse(lineage: string): Promise<string | undefined>;
+  /** Points `live/<name>` at a staged version; undefined takes it away. */
+  use(lineage: string, id: string | undefined): Promise<void>;
+  /** Removes every version but the one in use and `old`, which a deployment may go back to. */
+  retire(old: VersionRef): Promise<void>;
+  mark(lineage: string): Promise<Mark>;
+  setMark(lineage: string, mark: Mark): Promise<void>;
+}
+
+export interface Mark {
+  /** The version that the program was last told about with success. */
+  readonly done?: string;
+  /** The version that it is being told about; it may have heard or not. */
+  readonly trying?: string;
+  /** While `trying` is set: the version that the link goes back to; undefined: it is taken away. */
+  readonly before?: string;
+}
+
+export interface LiveFolderOptions {
+  readonly files: Files;
+  readonly root: string;
+  /** For messages: `the deployer "web" (nginx)`. */
+  readonly target: string;
+  /** For the mark's file name: several deployers may share a root. */
+  readonly markName?: string;
+  /** Of the private key (and the bundle, which holds it): default 0600. Certificates are public: 0644. */
+  readonly keyMode?: number;
+  readonly owner?: string;
+  readonly group?: string;
+  /** Also write haproxy.pem: fullchain and key in one file. */
+  readonly haproxyBundle?: boolean;
+}
+
+export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
+  const { files, root, target } = options;
+  const archive = (lineage: string): string => join(root, 'archive', lineage);
+  const live = (lineage: string): string => join(root, 'live', lineage);
+  const markFile = (lineage: string): string => join(archive(lineage), `.${options.markName ?? 'mark'}.json`);
+
+  const refuse = (certificate: string, reason: string) => fail('deploy/target-failed', { target, certificate, reason });
+
+  /** Which version live/<name> leads to; undefined for nothing there, `foreign` for what is not ours. */
+  async function readLive(lineage: string): Promise<{ readonly id?: string; readonly foreign?: string }> {
+    // The name becomes a path; the schema of names allows `..`.
+    if (lineage.startsWith('.')) throw refuse(lineage, 'a name that begins with a dot cannot be a folder here');
+    const path = live(lineage);
+    const stat = await files.stat(path);
+    if (!stat) return {};
+    if (stat.kind !== 'symlink') return { foreign: `${path} is a ${stat.kind} that certfleet did not make` };
+    const link = (await files.readLink(path)) ?? '';
+    const prefix = `../archive/${lineage}/`;
+    const id = link.startsWith(prefix) ? link.slice(prefix.length) : '';
+    if (id === '' || id.includes('/')) return { foreign: `${path} is a link to ${link} that certfleet did not make` };
+    return { id };
+  }
+
+  async function readMark(lineage: string): Promise<Mark> {
+    const bytes = await files.read(markFile(lineage));
+    if (!bytes) return {};
+    try {
+      const mark = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
+      const known = (['done', 'trying', 'before'] as const).filter((field) => typeof mark[field] === 'string');
+      return Object.fromEntries(known.map((field) => [field, mark[field]]));
+    } catch {
+      // Unreadable is unknown: the program is told once more.
+      return {};
+    }
+  }
+
+  // Read once for each deployer and run: who is who does not change under a running program.
+  let ownership: Promise<Omit<FileAttributes, 'mode'>> | undefined;
+  const contents = async (version: VersionBundle) => {
+    ownership ??= findOwnership(options);
+    return contentsOf(version, options, await ownership);
+  };
+
+  return {
+    async look(version) {
+      const { id, foreign } = await readLive(version.lineage);
+      if (foreign) return { state: 'absent', detail: foreign };
+      if (id === undefined) return { state: 'absent', detail: `there is no ${live(version.lineage)}` };
+      for (const file of await contents(version)) {
+        const difference = await compare(files, join(archive(version.lineage), id, file.name), file);
+        if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
+      }
+      return { state: 'current', detail: live(version.lineage) };
+    },
+
+    async stage(version) {
+      const { foreign } = await readLive(version.lineage);
+      if (foreign)
+        throw refuse(
+          version.lineage,
+          `${foreign}; it was left alone. Give this deployer another path, or move it away (and archive/${version.lineage}) once no server reads it`,
+        );
+      const folder = join(archive(version.lineage), version.id);
+      await files.makeFolders(join(root, 'live'), 0o755);
+      await files.makeFolders(folder, 0o755);
+      for (const file of await contents(version)) {
+        const path = join(folder, file.name);
+        // Staged before, perhaps in use: what is right already is not touched.
+        if (await compare(files, path, file)) await files.replace(path, file.content, file.attributes);
+      }
+    },
+
+    async inUse(lineage) {
+      return (await readLive(lineage)).id;
+    },
+
+    async use(lineage, id) {
+      const { id: now, foreign } = await readLive(lineage);
+      if (foreign) throw refuse(lineage, `${foreign}; it was left alone`);
+      if (now === id) return;
+      if (id === undefined) await files.remove(live(lineage));
+      else await files.replaceLink(live(lineage), `../archive/${lineage}/${id}`);
+    },
+
+    async retire(old) {
+      const { id: current } = await readLive(old.lineage);
+      const { done, before } = await readMark(old.lineage);
+      for (const name of (await files.list(archive(old.lineage))) ?? []) {
+        if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
+        const folder = join(archive(old.lineage), name);
+        // certbot's own archive has files there, and people put things anywhere: only what looks like ours goes.
+        const inside = (await files.stat(folder))?.kind === 'folder' ? await files.list(folder) : undefined;
+        if (inside?.every((file) => ours.test(file))) await files.removeTree(folder);
+      }
+    },
+
+    mark: readMark,
+
+    async setMark(lineage, mark) {
+      await files.replace(markFile(lineage), `${JSON.stringify(mark)}\n`, { mode: 0o600 });
+    },
+  };
+}
+
+// Also files.ts's temporary files, which a kill may leave.
+const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
+
+interface Content {
+  readonly name: string;
+  readonly content: string;
+  readonly attributes: FileAttributes;
+}
+
+function contentsOf(
+  version: VersionBundle,
+  options: LiveFolderOptions,
+  owner: Omit<FileAttributes, 'mode'>,
+): readonly Content[] {
+  const open = { mode: 0o644, ...owner };
+  const closed = { mode: options.keyMode ?? 0o600, ...owner };
+  const key = version.keyPem.reveal();
+  return [
+    { name: 'privkey.pem', content: key, attributes: closed },
+    { name: 'cert.pem', content: version.certPem, attributes: open },
+    // Also where it is empty: a path that scripts name must exist.
+    { name: 'chain.pem', content: version.chainPem, attributes: open },
+    { name: 'fullchain.pem', content: version.fullchainPem, attributes: open },
+    ...(options.haproxyBundle
+      ? [{ name: 'haproxy.pem', content: bundlePem(version.fullchainPem, key), attributes: closed }]
+      : []),
+  ];
+}
+
+/** Chain and key in one file, as HAProxy reads it; without blank lines, which would end a payload on its socket. */
+export const bundlePem = (fullchainPem: string, keyPem: string): string =>
+  `${fullchainPem}\n${keyPem}`
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => `${line}\n`)
+    .join('');
+
+/** Why the file is not the wanted one, or undefined when it is. */
+async function compare(files: Files, path: string, wanted: Content): Promise<string | undefined> {
+  const stat = await files.stat(path);
+  const content = stat?.kind === 'file' ? await files.read(path) : undefined;
+  if (!stat || !content) return 'is missing';
+  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'is of another version';
+  const { mode, uid, gid } = wanted.attributes;
+  if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
+  if (uid !== undefined && stat.uid !== uid) return `belongs to user ${stat.uid} instead of ${uid}`;
+  if (gid !== undefined && stat.gid !== gid) return `belongs to group ${stat.gid} instead of ${gid}`;
+  return undefined;
+}
+
+/** Names become numbers by /etc/passwd and /etc/group; users of a directory service must be given as numbers. */
+async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttributes, 'mode'>> {
+  const find = async (name: string | undefined, file: string, what: string): Promise<number | undefined> => {
+    if (name === undefined) return undefined;
+    if (/^\d+$/.test(name)) return Number.parseInt(name, 10);
+    const lines = Buffer.from((await options.files.read(file)) ?? '')
+      .toString('utf8')
+      .split('\n');
+    const fields = lines.map((line) => line.split(':')).find((line) => line[0] === name);
+    if (fields?.[2] === undefined) throw new Error(`there is no ${what} "${name}" in ${file}; give it as a number`);
+    return Number.parseInt(fields[2], 10);
+  };
+  const uid = await find(options.owner, '/etc/passwd', 'user');
+  const gid = await find(options.group, '/etc/group', 'group');
+  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+}

@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import { createIssuer } from './acme/issuer.ts';
+import { dns01Settings } from './config/dns01.ts';
+import { captureFromEnvironment, type Environment, resolveOptions, type WithOptions } from './config/options.ts';
+import { type AdapterEntry, adapterEntry, dns01Type } from './config/registry.ts';
+import { fail, isFailure } from './core/errors.ts';
+import { encodeDocument } from './core/lineage.ts';
+import { canonical } from './core/plan.ts';
+import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
+import { version } from './core/version.ts';
+import type { Connections, EngineContext } from './engine/context.ts';
+import { createLooks } from './engine/looks.ts';
+import { registry } from './generated/registry.ts';
+import type { Deployer } from './ports/deployer.ts';
+import type { DnsServer } from './ports/dns.ts';
+import type { Issuer } from './ports/issuer.ts';
+import type { Reporter } from './ports/reporter.ts';
+import type { Solver } from './ports/solver.ts';
+import type { Store } from './ports/store.ts';
+import type { World } from './ports/world.ts';
+import { pki } from './x509/pki.ts';
+
+export interface ComposeContext {
+  readonly world: World;
+  readonly reporter: Reporter;
+  readonly env: Environment;
+}
+
+/** Running objects, as `fleet.ts` uses them. */
+export interface Composed {
+  readonly engine: EngineContext;
+  /** Hash over every secret of a spec's solver and deployers. */
+  credentialsOf(spec: StoredSpec): Promise<string>;
+  /** Keeps what `issue` took from the environment for one lineage, so that a `renew` without an environment has it. */
+  keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Configuration into running objects: the composition root. The store is proven to work before anything else. */
+export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
+  const { world } = context;
+  const store = await openStore(settings.store, context);
+  const { signal } = new AbortController();
+  await store.check(signal);
+  const connections = connect({ ...context, store, storeId: await identify(store, world, signal) });
+  return {
+    engine: {
+      store,
+      clock: world.clock,
+      random: world.random,
+      processes: world.processes,
+      vantage: world.vantage,
+      pki,
+      reporter: context.reporter,
+      connect: connections,
+      lookup: (host, s) => world.lookup(host, s),
+      limits: {
+        leaseTtlMs: settings.leaseTtlMs,
+        shutdownBudgetMs: settings.shutdownBudgetMs,
+        deployTimeoutMs: settings.deployTimeoutMs,
+      },
+    },
+    credentialsOf: connections.credentialsOf,
+    keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
+    close: connections.close,
+  };
+}
+
+async function openStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
+  const entry = adapterEntry(registry, 'store', settings.type);
+  if (!entry) throw unknownType('store', settings.type);
+  const definition = await entry.load();
+  const { options } = await resolveOptions(definition, settings, { env, files: world.files, name: 'store' });
+  return definition.connect({ options, name: 'store', world });
+}
+
+const unknownType = (kind: string, name: string) =>
+  fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
+
+/** The store's id: random, made with it. A responder answers it, so that two can tell whether they share a store. */
+async function identify(store: Store, world: World, signal: AbortSignal): Promise<string> {
+  const key = { kind: 'meta', name: 'store' } as const;
+  for (;;) {
+    const entry = await store.get(key, signal);
+    if (entry) return (JSON.parse(new TextDecoder().decode(entry.bytes)) as { id: string }).id;
+    const id = Buffer.from(world.random.bytes(12)).toString('base64url');
+    try {
+      await store.put(key, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+interface ConnectContext extends ComposeContext {
+  readonly store: Store;
+  readonly storeId: string;
+}
+
+interface ComposedConnections extends Connections {
+  /** Hash over every secret of a spec's solver and deployers. */
+  credentialsOf(spec: StoredSpec): Promise<string>;
+  close(): Promise<void>;
+}
+
+function connect(context: ConnectContext): ComposedConnections {
+  const { world, store, env } = context;
+  const issuers = new Map<string, Issuer>();
+  const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
+  const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
+
+  // One object serves all certificates with the same settings (one port, one queue of hooks), unless a certificate
+  // has credentials of its own, kept when it was issued by flags.
+  async function shared<T>(
+    made: Map<string, Promise<T>>,
+    settings: unknown,
+    spec: StoredSpec,
+    make: (env: Environment) => Promise<T>,
+  ): Promise<T> {
+    const kept = await keptCredentials(store, spec.spec.name);
+    return once(made, canonical([settings, kept]), () => make({ ...kept, ...env }));
+  }
+
+  const solverOf = (spec: StoredSpec) =>
+    shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
+      connectSolver({ ...context, env: own }, spec),
+    );
+  const deployerOf = (spec: StoredSpec, target: string) =>
+    shared(deployers, [target, spec.deployers[target] ?? null], spec, async (own) => {
+      const settings = spec.deployers[target];
+      const entry = settings && adapterEntry(registry, 'deployer', settings.type);
+      if (!entry) throw unknownType('deployer', settings?.type ?? target);
+      const definition = await entry.load();
+      const resolved = await resolveOptions(definition, settings, {
+        env: own,
+        files: world.files,
+        name: target,
+        warn: (message) => world.log.warn(message),
+      });
+      return {
+        deployer: definition.connect({ options: resolved.options, name: target, world }),
+        credentials: resolved.credentials,
+      };
+    });
+
+  return {
+    issuer(name, settings) {
+      const key = canonical([name, settings]);
+      const known = issuers.get(key);
+      if (known) return known;
+      const issuer = createIssuer({
+        name,
+        directoryUrl: settings.directory,
+        http: world.http(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+        clock: world.clock,
+        random: world.random,
+        userAgent: `certfleet/${version} node/${process.versions.node}`,
+      });
+      issuers.set(key, issuer);
+      return issuer;
+    },
+    solver: async (spec) => (await solverOf(spec)).solver,
+    deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
+    looks: (settings) => createLooks(world, resolversOf(world, settings), settings.resolvers.length > 0),
+    async credentialsOf(spec) {
+      const hash = createHash('sha256').update((await solverOf(spec)).credentials);
+      for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
+      return hash.digest('hex');
+    },
+    async close() {
+      const made = await Promise.allSettled(solvers.values());
+      await Promise.allSettled(
+        made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.() : undefined)),
+      );
+      await world.close();
+    },
+  };
+}
+
+/** Makes a value once per key; a failure is not kept, so that a later try may succeed. */
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(key);
+  if (known) return known;
+  const making = make();
+  made.set(key, making);
+  making.catch(() => made.delete(key));
+  return making;
+}
+
+const credentialKey = (lineage: string) => ({ kind: 'credential', name: lineage }) as const;
+
+async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
+  const entry = await store.get(credentialKey(lineage), new AbortController().signal);
+  return entry ? (JSON.parse(new TextDecoder().decode(entry.bytes)) as { env: Environment }).env : {};
+}
+
+async function keepCredentials(store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> {
+  const captured: Record<string, string> = {};
+  const capture = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
+    if (entry) Object.assign(captured, captureFromEnvironment(await entry.load(), env, settings));
+  };
+  if (spec.solver.type === dns01Type) {
+    const { provider, options } = dns01Settings(spec.solver);
+    await capture(adapterEntry(registry, 'dns', provider), options);
+  } else await capture(adapterEntry(registry, 'solver', spec.solver.type), spec.solver);
+  for (const target of spec.spec.deploy) {
+    const settings = spec.deployers[target];
+    if (settings) await capture(adapterEntry(registry, 'deployer', settings.type), settings);
+  }
+  if (Object.keys(captured).length === 0) return;
+  const key = credentialKey(spec.spec.name);
+  const before = await store.get(key, signal);
+  const bytes = encodeDocument({ schema: 1, env: captured });
+  if (before && Buffer.from(before.bytes).equals(bytes)) return;
+  await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
+}
+
+async function connectSolver(
+  context: ConnectContext,
+  spec: StoredSpec,
+): Promise<{ solver: Solver; credentials: string }> {
+  const { world, env, store, storeId } = context;
+  const name = spec.spec.solver;
+  const shared = { env, files: world.files, warn: (message: string) => world.log.warn(message) };
+  if (spec.solver.type === dns01Type) {
+    const [{ createDns01 }, { createZones }] = await Promise.all([
+      import('./engine/solvers/dns01.ts'),
+      import('./engine/zone.ts'),
+    ]);
+    const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);
+    const entry = adapterEntry(registry, 'dns', provider);
+    if (!entry) throw unknownType('DNS provider', provider);
+    const definition = await entry.load();
+    const resolved = await resolveOptions(definition, options, { ...shared, name });
+    const zones = createZones({ dns: world.dns, clock: world.clock, resolvers: resolversOf(world, spec.preflight) });
+    const solver = createDns01({
+      provider: definition.connect({ options: resolved.options, name, world }),
+      traits: definition.traits,
+      zones,
+      dns: world.dns,
+      clock: world.clock,
+      log: world.log,
+      timeoutMs,
+      ...(dns === undefined ? {} : { override: dns }),
+    });
+    return { solver, credentials: resolved.credentials };
+  }
+  const entry = adapterEntry(registry, 'solver', spec.solver.type);
+  if (!entry) throw unknownType('solver', spec.solver.type);
+  const definition = await entry.load();
+  const resolved = await resolveOptions(definition, spec.solver, { ...shared, name });
+  return {
+    solver: definition.connect({ options: resolved.options, name, world, store, storeId }),
+    credentials: resolved.credentials,
+  };
+}
+
+/** The resolvers that see what the CA sees: those that were named, or the machine's own. */
+function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
+  if (settings.resolvers.length === 0) return world.dns.systemResolvers();
+  return settings.resolvers.map(parseServer);
+}
+
+function parseServer(text: string): DnsServer {
+  const match = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:]+))(?::(\d+))?$/.exec(text);
+  return { address: match?.[1] ?? match?.[2] ?? text, port: Number(match?.[3] ?? 53) };
+}

@@ -1,0 +1,26 @@
+import { canonicalAddress } from '../core/identifiers.ts';
+
+/** A host (a name or an IP address without brackets) and a port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `host:port` or `[2001:db8::1]:port`; without a port, `fallback` is taken where there is one. undefined where
+ * it is neither.
+ */
+export function parseHostPort(text: string, fallback?: number): HostPort | undefined {
+  const bare = canonicalAddress(text);
+  if (bare !== undefined) return fallback === undefined ? undefined : { host: bare, port: fallback };
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text);
+  if (!parts) return undefined;
+  const [, v6, named, portText] = parts;
+  const host = v6 === undefined ? named : canonicalAddress(v6);
+  const port = portText === undefined ? fallback : Number(portText);
+  if (host === undefined || port === undefined || port < 1 || port > 65_535) return undefined;
+  return { host, port };
+}
+
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,0 +1,58 @@
+import type { AdapterSettings } from '../core/spec.ts';
+import { duration, z } from '../define.ts';
+import type { ChallengeType } from '../ports/solver.ts';
+import { dns01Type } from './registry.ts';
+
+/**
+ * The options of the solver `dns01`. It is the engine's own, so it is no adapter file; its provider is one, and
+ * `options` are that provider's.
+ */
+export const dns01Options = z.strictObject({
+  provider: z
+    .string()
+    .meta({ title: 'The DNS provider that changes the zone; see dns-providers.md', examples: ['rfc2136'] }),
+  options: z
+    .record(z.string(), z.json())
+    .default({})
+    .meta({ title: 'The provider’s own options; what is left out is read from CERTFLEET_<PROVIDER>_<OPTION>' }),
+  dns: z
+    .strictObject({
+      zone: z
+        .string()
+        .min(1)
+        .meta({ title: 'The zone that is changed', examples: ['example.com'] }),
+      nameservers: z
+        .array(z.string().min(1))
+        .min(1)
+        .meta({ title: 'Servers to ask, as address or address:port', examples: [['192.0.2.53', '192.0.2.54:5353']] }),
+    })
+    .optional()
+    .meta({ title: 'Skips the search for the zone and its servers, for split horizons' }),
+  timeout: duration('How long every authoritative server may take to answer with the record').default(120_000),
+});
+
+export interface Dns01Settings {
+  readonly provider: string;
+  /** The provider's settings, as {@link AdapterSettings} of its type. */
+  readonly options: AdapterSettings;
+  readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Reads the settings of a `dns01` solver that were checked when they were loaded. */
+export function dns01Settings(settings: AdapterSettings): Dns01Settings {
+  const { type: _type, ...rest } = settings;
+  const { provider, options, dns, timeout } = dns01Options.parse(rest);
+  return { provider, options: { ...options, type: provider } as AdapterSettings, dns, timeoutMs: timeout };
+}
+
+/** The challenges a solver can answer, by its type and `challenge` (the command solver’s, dns-01 unless given). */
+export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {
+  if (solver.type === dns01Type) return ['dns-01'];
+  if (solver.type.startsWith('http01')) return ['http-01'];
+  const declared = solver['challenge'] ?? solver['challenges'] ?? solver['answers'];
+  const named = (Array.isArray(declared) ? declared : [declared]).filter(
+    (c): c is ChallengeType => c === 'http-01' || c === 'dns-01',
+  );
+  return named.length > 0 ? named : ['dns-01'];
+}

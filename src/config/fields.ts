@@ -1,0 +1,72 @@
+import type { z } from 'zod';
+import type { OptionInfo } from './registry.ts';
+
+/** One option of an adapter, as its zod schema tells it. */
+export interface OptionField extends OptionInfo {
+  /** What the schema takes, so that text from a flag or the environment can be made into it. */
+  readonly takes: 'string' | 'number' | 'boolean' | 'array' | 'other';
+  readonly schema: z.ZodType;
+  readonly description: string;
+  readonly examples: readonly unknown[];
+  readonly defaultValue: unknown;
+}
+
+type Definition = {
+  readonly type: string;
+  readonly innerType?: z.ZodType;
+  readonly in?: z.ZodType;
+  readonly defaultValue?: unknown;
+};
+const definitionOf = (schema: z.ZodType): Definition => (schema as unknown as { _zod: { def: Definition } })._zod.def;
+
+/** The schemas an optional, default or transformed schema is wrapped around, outermost first. */
+function* layers(schema: z.ZodType): Generator<z.ZodType> {
+  for (let layer: z.ZodType | undefined = schema; layer; ) {
+    yield layer;
+    const definition = definitionOf(layer);
+    layer = definition.innerType ?? definition.in;
+  }
+}
+
+/** The schema without optional, default and transform around it: what is typed by a person. */
+export const innermost = (schema: z.ZodType): z.ZodType => [...layers(schema)].at(-1)!;
+
+/** The options of an adapter's definition, in the order they are written there. */
+export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
+  Object.entries(options.shape as Record<string, z.ZodType>).map(([name, schema]) => {
+    const all = [...layers(schema)];
+    const meta: Record<string, unknown> = Object.assign({}, ...all.toReversed().map((layer) => layer.meta() ?? {}));
+    const kind = definitionOf(all.at(-1)!).type;
+    const fallback = all
+      .map(definitionOf)
+      .find((definition) => definition.type === 'default' || definition.type === 'prefault')?.defaultValue;
+    return {
+      name,
+      title: text(meta['title']) || text(meta['description']) || name,
+      description: text(meta['title']) && text(meta['description']),
+      secret: meta['secret'] === true,
+      required: !schema.safeParse(undefined).success,
+      takes: kind === 'enum' || kind === 'literal' ? 'string' : isTaken(kind) ? kind : 'other',
+      schema,
+      examples: Array.isArray(meta['examples']) ? meta['examples'] : [],
+      defaultValue: fallback,
+    };
+  });
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const isTaken = (kind: string): kind is 'string' | 'number' | 'boolean' | 'array' =>
+  kind === 'string' || kind === 'number' || kind === 'boolean' || kind === 'array';
+
+/** The keys an object may have at a path below a schema; undefined where anything goes there. */
+export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] | undefined {
+  const inner = innermost(schema);
+  const definition = definitionOf(inner) as Definition & {
+    readonly shape?: Record<string, z.ZodType>;
+    readonly element?: z.ZodType;
+    readonly valueType?: z.ZodType;
+  };
+  const [first, ...rest] = path;
+  if (first === undefined) return definition.shape && Object.keys(definition.shape);
+  const next = definition.shape?.[String(first)] ?? definition.element ?? definition.valueType;
+  return next && knownKeys(next, rest);
+}

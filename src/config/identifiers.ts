@@ -1,0 +1,99 @@
+import { domainToASCII } from 'node:url';
+import { fail } from '../core/errors.ts';
+import { type Identifier, isWildcard } from '../core/identifier.ts';
+import {
+  canonicalAddress,
+  coveredByWildcard,
+  dnsNameProblem,
+  mostIdentifiers,
+  withoutDuplicates,
+} from '../core/identifiers.ts';
+import type { IssuerSettings } from '../core/spec.ts';
+import type { ChallengeType } from '../ports/solver.ts';
+import { isPublicIssuer } from './issuers.ts';
+
+/**
+ * Reads one identifier as people write it: upper case, a trailing dot, an IDN in its own letters and an address in
+ * brackets are made canonical. Fails with `identifier/invalid`.
+ */
+export function parseIdentifier(text: string): Identifier {
+  const typed = text.trim();
+  const invalid = (reason: string) => fail('identifier/invalid', { value: shown(typed), reason });
+  if (typed === '') throw invalid('it is empty');
+  if (typed.length > 1_000) throw invalid(`it has ${typed.length} characters`);
+  const address = canonicalAddress(typed.startsWith('[') && typed.endsWith(']') ? typed.slice(1, -1) : typed);
+  if (address !== undefined) return { type: 'ip', value: address };
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(typed)) throw invalid(`it is a URL; write the name alone${nameInUrl(typed)}`);
+  if (typed.includes('@')) throw invalid('it is an e-mail address; write the domain alone');
+  if (/^[^:/]+:\d+$/.test(typed)) throw invalid('a certificate is for a name, not for a port');
+  if (typed.includes('/')) throw invalid('a certificate is for a name, not for a path or a network');
+  const name = toAscii(typed.endsWith('.') ? typed.slice(0, -1) : typed);
+  if (name === undefined) throw invalid('it cannot be written as an international domain name (IDNA)');
+  const problem = dnsNameProblem(name);
+  if (problem !== undefined) throw invalid(problem);
+  return { type: 'dns', value: name };
+}
+
+/** Lower case; labels in other scripts as A-labels (xn--…). undefined where IDNA forbids it. */
+function toAscii(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  const ascii = /^[\x21-\x7e]*$/.test(lower);
+  if (ascii && !lower.includes('xn--')) return lower;
+  const wildcard = lower.startsWith('*.');
+  const base = wildcard ? lower.slice(2) : lower;
+  // domainToASCII would decode %61 and cut at these; in a name they are errors, which dnsNameProblem words better.
+  if (/[\x00-\x20%#/:<>?@[\\\]^|*\x7f]/.test(base)) return lower;
+  const converted = domainToASCII(base);
+  return converted === '' ? undefined : `${wildcard ? '*.' : ''}${converted}`;
+}
+
+const nameInUrl = (text: string): string => {
+  const host = URL.canParse(text) ? new URL(text).hostname : '';
+  return host === '' ? '' : `: ${host}`;
+};
+
+// For messages: no control characters, and no screenful.
+const shown = (text: string): string => {
+  const clean = text.replace(/\p{C}/gu, '?');
+  return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
+};
+
+/**
+ * Reads a certificate's list of identifiers: each once, at least one, at most 100.
+ *
+ * @param certificate what to call the certificate in the message
+ */
+export function parseIdentifiers(texts: readonly string[], certificate: string): readonly Identifier[] {
+  const identifiers = withoutDuplicates(texts.filter((text) => text.trim() !== '').map(parseIdentifier));
+  if (identifiers.length === 0) throw fail('identifier/empty-list', { certificate });
+  if (identifiers.length > mostIdentifiers)
+    throw fail('identifier/too-many', { count: identifiers.length, limit: mostIdentifiers });
+  return identifiers;
+}
+
+export interface IdentifierUse {
+  readonly identifiers: readonly Identifier[];
+  readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
+  /** The challenge types its solver answers, and its name. */
+  readonly solver: { readonly name: string; readonly answers: readonly ChallengeType[] };
+}
+
+/**
+ * Whether this issuer and this solver can do what the identifiers need; fails with the `identifier/…` that says no.
+ * The public suffix list (24 ms to load) is read only where a public CA is asked.
+ */
+export async function checkIdentifiers({ identifiers, issuer, solver }: IdentifierUse): Promise<void> {
+  const covered = coveredByWildcard(identifiers);
+  if (covered) throw fail('identifier/covered-by-wildcard', covered);
+  for (const identifier of identifiers) {
+    const { value } = identifier;
+    if (isWildcard(identifier) && !solver.answers.includes('dns-01'))
+      throw fail('identifier/wildcard-needs-dns', { value, solver: solver.name });
+    if (identifier.type === 'ip' && !solver.answers.includes('http-01'))
+      throw fail('identifier/ip-needs-http', { value });
+  }
+  if (!(await isPublicIssuer(issuer.settings))) return;
+  const { isRegistrable } = await import('./public-suffix.ts');
+  const unregistrable = identifiers.find((identifier) => !isRegistrable(identifier));
+  if (unregistrable) throw fail('identifier/no-public-suffix', { value: unregistrable.value, issuer: issuer.name });
+}

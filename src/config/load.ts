@@ -1,0 +1,80 @@
+import { fail, reasonOf } from '../core/errors.ts';
+import type { Settings } from '../core/spec.ts';
+import { registry as allAdapters } from '../generated/registry.ts';
+import type { Files } from '../ports/files.ts';
+import { defaultSettings } from './defaults.ts';
+import type { Environment } from './options.ts';
+import type { Problem } from './problems.ts';
+import type { Registry } from './registry.ts';
+
+/** Where the configuration is looked for when --config is not given. */
+export const defaultConfigurationFile = '/etc/certfleet/certfleet.yaml';
+
+export interface LoadRequest {
+  /** The file; without it {@link defaultConfigurationFile} where that exists, else the defaults. */
+  readonly file?: string;
+  /** Its text, where it was read already. */
+  readonly text?: string;
+  readonly files: Pick<Files, 'read' | 'stat'>;
+  /** Options that are left out may come from it. */
+  readonly env: Environment;
+  readonly registry?: Registry;
+}
+
+/** Every problem with its line, or the settings. */
+export interface CheckedConfiguration {
+  readonly file: string | undefined;
+  readonly text: string | undefined;
+  readonly settings: Settings | undefined;
+  readonly problems: readonly (Problem & { readonly line?: number })[];
+}
+
+/**
+ * Reads certfleet.yaml. Fails with `config/unreadable`, or with `config/invalid` that lists all problems with their
+ * lines (its cause is the problem's own error, where there is one problem and it has one).
+ */
+export async function loadSettings(request: LoadRequest): Promise<Settings> {
+  const { file, settings, problems } = await checkConfiguration(request);
+  if (settings) return settings;
+  const name = file ?? 'the configuration';
+  const place = (problem: Problem) => (problem.line === undefined ? name : `${name}:${problem.line}`);
+  const [first] = problems;
+  if (first && problems.length === 1)
+    throw fail('config/invalid', { file: place(first), problem: first.message }, { cause: first.error });
+  const list = problems.map((problem) => `\n  ${place(problem)}: ${problem.message}`).join('');
+  throw fail('config/invalid', { file: name, problem: `${problems.length} problems${list}` });
+}
+
+/** Like {@link loadSettings}, but answers the problems. Fails with `config/unreadable` only. */
+export async function checkConfiguration(request: LoadRequest): Promise<CheckedConfiguration> {
+  const { file, text } = await read(request);
+  if (text === undefined) return { file, text, settings: defaultSettings(), problems: [] };
+  // Late, because a run by flags alone needs neither the YAML parser nor the schema.
+  const { settingsOf } = await import('./settings.ts');
+  const { settings, problems } = await settingsOf(text, request.env, request.registry ?? allAdapters);
+  if (problems.length === 0) return { file, text, settings, problems };
+  const { linesOf } = await import('./lines.ts');
+  const lines = linesOf(text, problems);
+  const placed = problems.map((problem, index) => {
+    const line = lines[index];
+    return line === undefined ? problem : { ...problem, line };
+  });
+  return { file, text, settings: undefined, problems: placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+}
+
+async function read({
+  file,
+  text,
+  files,
+}: LoadRequest): Promise<{ file: string | undefined; text: string | undefined }> {
+  if (text !== undefined) return { file, text };
+  const path = file ?? defaultConfigurationFile;
+  try {
+    const bytes = await files.read(path);
+    if (bytes) return { file: path, text: new TextDecoder().decode(bytes) };
+  } catch (cause) {
+    throw fail('config/unreadable', { file: path, reason: reasonOf(cause) }, { cause });
+  }
+  if (file !== undefined) throw fail('config/unreadable', { file, reason: 'no such file or folder' });
+  return { file: undefined, text: undefined };
+}

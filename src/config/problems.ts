@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import type { CertfleetError } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { knownKeys } from './fields.ts';
+
+/** One thing that is wrong in a configuration. */
+export interface Problem {
+  /** Keys and indexes from the top: `certificates`, 0, `issuer`. */
+  readonly path: readonly PropertyKey[];
+  /** One sentence with the fix; holds no secret. */
+  readonly message: string;
+  /** Whether it is the key that is wrong, not its value. */
+  readonly onKey?: boolean;
+  /** Known beforehand where the text could not be read at all. */
+  readonly line?: number;
+  /** The error behind it, where there is one with a code of its own. */
+  readonly error?: CertfleetError;
+}
+
+/** `certificates[0].issuer`, for messages. */
+export const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+
+/**
+ * Words what zod found, with the nearest known key for an unknown one.
+ *
+ * @param value what was checked, to tell a missing value from a wrong one
+ * @param base where `value` stands in the whole configuration
+ */
+export const problemsOf = (
+  error: z.ZodError,
+  schema: z.ZodType,
+  value: unknown,
+  base: readonly PropertyKey[] = [],
+): readonly Problem[] =>
+  error.issues.flatMap((issue): Problem[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => unknownKey(key, path, knownKeys(schema, issue.path) ?? []));
+    const where = pathText(path) || 'the configuration';
+    const given = valueAt(value, issue.path);
+    if (given === undefined || given === null) {
+      // A wrong value's message may come with its own words; «missing» says more than any type.
+      const parent = pathText(path.slice(0, -1));
+      return [{ path, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` }];
+    }
+    if (issue.code === 'invalid_type')
+      return [
+        { path, message: `${where} must be ${typeWords[issue.expected] ?? issue.expected}, not ${kindOf(given)}` },
+      ];
+    return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
+  });
+
+/** The problem of a key nobody knows. */
+export const unknownKey = (key: string, path: readonly PropertyKey[], known: readonly string[]): Problem => {
+  const where = pathText(path);
+  const guess = didYouMean(key, known);
+  const list = guess === '' && known.length > 0 ? `; known are ${known.join(', ')}` : guess;
+  return {
+    path: [...path, key],
+    onKey: true,
+    message: `unknown key "${shortened(key)}"${where ? ` in ${where}` : ''}${list}`,
+  };
+};
+
+const typeWords: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+  record: 'a group of names',
+};
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a group of keys';
+  if (typeof value === 'string') return 'text';
+  return typeof value === 'boolean' ? 'true or false' : `a ${typeof value}`;
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, key)
+        ? (at as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    value,
+  );
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+const shortened = (text: string): string => {
+  const clean = text.replace(/\p{C}/gu, '?');
+  return clean.length > 60 ? `${clean.slice(0, 57)}...` : clean;
+};

@@ -1,0 +1,114 @@
+import { isLineageName } from '../core/identifiers.ts';
+import { duration, z } from '../define.ts';
+import { parseHostPort } from './addresses.ts';
+import { knownIssuers } from './issuers.ts';
+
+/** The whole of certfleet.yaml but the options of adapters, which are checked by the adapters' own schemas. */
+
+const name = (title: string) => z.string().min(1).meta({ title });
+
+const adapter = (title: string) =>
+  z.looseObject({ type: z.string().min(1).meta({ title: 'Which adapter' }) }).meta({ title });
+
+const emails = z
+  .union([z.string(), z.array(z.string())], { error: 'must be an e-mail address or a list of them' })
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .refine((list) => list.every((address) => /^[^\s@,;?]+@[^\s@,;?]+$/.test(address)), {
+    error: 'must be an e-mail address like ops@example.com, or a list of them',
+  });
+
+const issuer = z.strictObject({
+  directory: z
+    .string()
+    .min(1)
+    .meta({
+      title: `The CA’s ACME directory: an https:// URL, or one of ${Object.keys(knownIssuers).join(', ')}`,
+      examples: ['letsencrypt', 'https://ca.example.internal/acme/directory'],
+    }),
+  email: emails.default([]).meta({ title: 'Where the CA may write to; optional', examples: ['ops@example.com'] }),
+  agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree' }),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'PEM file with the roots of a private CA’s own HTTPS', examples: ['/etc/ssl/private-ca.pem'] }),
+  test: z
+    .boolean()
+    .optional()
+    .meta({ title: 'A CA nobody trusts (staging, Pebble, a private one): names need no public suffix' }),
+  testDirectory: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'Directory for --staging and --dry-run; known for letsencrypt and google' }),
+});
+
+const hostPort = (example: string) =>
+  z
+    .string()
+    .refine((text) => parseHostPort(text) !== undefined, { error: `must be an address and a port, like ${example}` });
+
+const certificate = z.strictObject({
+  name: z
+    .string()
+    .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ -' })
+    .meta({ title: 'Its name, for status, files and messages', examples: ['www.example.com'] }),
+  identifiers: z.array(z.string()).meta({
+    title: 'DNS names (also *.example.com) and IP addresses, at most 100',
+    examples: [['example.com', '*.example.com']],
+  }),
+  issuer: name('One of `issuers`; may be left out where there is only one').optional(),
+  solver: name('One of `solvers`; may be left out where there is only one').optional(),
+  deploy: z.array(z.string()).default([]).meta({ title: 'Some of `deployers`, in this order' }),
+  endpoints: z
+    .array(hostPort('www.example.com:443'))
+    .default([])
+    .meta({
+      title: 'host:port of servers that are asked over TLS whether they serve it',
+      examples: [['www.example.com:443']],
+    }),
+  profile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'The CA’s certificate profile', examples: ['shortlived'] }),
+});
+
+export const configuration = z.strictObject({
+  store: adapter('Where state, keys and certificates are kept').optional(),
+  issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'The CAs, by a name of your choice' }),
+  solvers: z
+    .record(z.string().min(1), adapter('How a challenge is answered'))
+    .default({})
+    .meta({ title: 'How challenges are answered, by a name of your choice' }),
+  deployers: z
+    .record(z.string().min(1), adapter('Where a certificate goes'))
+    .default({})
+    .meta({ title: 'Where certificates go, by a name of your choice' }),
+  certificates: z.array(certificate).default([]).meta({ title: 'The certificates that are wanted' }),
+  preflight: z
+    .strictObject({
+      resolvers: z
+        .array(hostPort('1.1.1.1:53').or(z.ipv4()).or(z.ipv6()))
+        .default([])
+        .meta({
+          title: 'Resolvers that see what the CA sees; the machine’s own where empty',
+          examples: [['1.1.1.1', '9.9.9.9:53']],
+        }),
+      http01Port: z
+        .int()
+        .min(1)
+        .max(65_535)
+        .default(80)
+        .meta({ title: 'The port that the CA asks for HTTP-01: 80, but for test CAs' }),
+    })
+    .default({ resolvers: [], http01Port: 80 })
+    .meta({ title: 'What is looked at before the CA is asked' }),
+  shutdownBudget: duration('How long SIGINT and SIGTERM may take to clean up').default(8_000),
+  leaseTtl: duration('How long a silent process is believed to be alive; then another one takes over').default(60_000),
+  deployTimeout: duration('How long an endpoint may go on serving the old certificate before it is an alarm').default(
+    120_000,
+  ),
+});
+
+export type Configuration = z.infer<typeof configuration>;

@@ -1,0 +1,228 @@
+import { load as parseYaml, YAMLException } from 'js-yaml';
+import { CertfleetError, fail } from '../core/errors.ts';
+import type { Identifier } from '../core/identifier.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from '../core/spec.ts';
+import { formatHostPort, parseHostPort } from './addresses.ts';
+import { defaultSettings } from './defaults.ts';
+import { challengesOf, dns01Options } from './dns01.ts';
+import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
+import { directoryOf, knownIssuers } from './issuers.ts';
+import { checkOptions, type Environment } from './options.ts';
+import { type Problem, problemsOf } from './problems.ts';
+import { type AdapterKind, adapterEntry, dns01Type, kindTitles, type Registry, typesOf } from './registry.ts';
+import { type Configuration, configuration } from './schema.ts';
+
+/** Settings from the text of certfleet.yaml, or everything that is wrong with it. */
+export async function settingsOf(
+  text: string,
+  env: Environment,
+  registry: Registry,
+): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
+  let value: unknown;
+  try {
+    value = parseYaml(text) ?? {};
+  } catch (cause) {
+    if (!(cause instanceof YAMLException)) throw cause;
+    return { settings: undefined, problems: [yamlProblem(cause)] };
+  }
+  const parsed = configuration.safeParse(value);
+  if (!parsed.success) return { settings: undefined, problems: problemsOf(parsed.error, configuration, value) };
+  const problems: Problem[] = [];
+  const settings = await build(parsed.data, { env, registry, problems });
+  return { settings: problems.length === 0 ? settings : undefined, problems };
+}
+
+function yamlProblem(cause: YAMLException): Problem {
+  const line = cause.mark?.line;
+  const message = `this is no valid YAML: ${cause.reason}`;
+  return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
+}
+
+interface Building {
+  readonly env: Environment;
+  readonly registry: Registry;
+  readonly problems: Problem[];
+}
+
+async function build(parsed: Configuration, building: Building): Promise<Settings> {
+  const defaults = defaultSettings();
+  const store = (parsed.store ?? defaults.store) as AdapterSettings;
+  const solvers = parsed.solvers as Record<string, AdapterSettings>;
+  const deployers = parsed.deployers as Record<string, AdapterSettings>;
+  const issuers = Object.fromEntries(
+    Object.entries(parsed.issuers).map(([name, issuer]) => [name, issuerOf(issuer, ['issuers', name], building)]),
+  );
+  await checkAdapter('store', store, ['store'], building);
+  for (const [name, solver] of Object.entries(solvers))
+    await checkAdapter('solver', solver, ['solvers', name], building);
+  for (const [name, deployer] of Object.entries(deployers))
+    await checkAdapter('deployer', deployer, ['deployers', name], building);
+  const certificates: CertificateSpec[] = [];
+  const seen = new Set<string>();
+  for (const [index, certificate] of parsed.certificates.entries()) {
+    const path = ['certificates', index];
+    if (seen.has(certificate.name))
+      building.problems.push({
+        path: [...path, 'name'],
+        message: `the certificate name "${certificate.name}" is used twice; each needs its own`,
+      });
+    seen.add(certificate.name);
+    certificates.push(await certificateOf(certificate, path, { issuers, solvers, deployers }, building));
+  }
+  return {
+    store,
+    issuers,
+    solvers,
+    deployers,
+    certificates,
+    preflight: {
+      resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
+      http01Port: parsed.preflight.http01Port,
+    },
+    shutdownBudgetMs: parsed.shutdownBudget,
+    leaseTtlMs: parsed.leaseTtl,
+    deployTimeoutMs: parsed.deployTimeout,
+  };
+}
+
+type Path = readonly PropertyKey[];
+
+function issuerOf(issuer: Configuration['issuers'][string], path: Path, { problems }: Building): IssuerSettings {
+  const found = directoryOf(issuer.directory);
+  if (!found)
+    problems.push({
+      path: [...path, 'directory'],
+      message: `the directory "${issuer.directory}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
+    });
+  const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
+  if (issuer.testDirectory !== undefined && !testing)
+    problems.push({
+      path: [...path, 'testDirectory'],
+      message: `the directory "${issuer.testDirectory}" must be an https:// URL`,
+    });
+  const testDirectory = testing?.directory ?? found?.known?.testDirectory;
+  return {
+    directory: found?.directory ?? issuer.directory,
+    email: issuer.email,
+    agreeToTerms: issuer.agreeToTerms,
+    ...(issuer.caFile === undefined ? {} : { caFile: issuer.caFile }),
+    test: issuer.test ?? found?.known?.test ?? false,
+    ...(testDirectory === undefined ? {} : { testDirectory }),
+  };
+}
+
+/** Checks one adapter's type and options; only the schema of its own type is loaded. */
+async function checkAdapter(
+  kind: AdapterKind,
+  settings: AdapterSettings,
+  path: Path,
+  building: Building,
+): Promise<void> {
+  const { env, registry, problems } = building;
+  if (kind === 'solver' && settings.type === dns01Type) return checkDns01(settings, path, building);
+  const entry = adapterEntry(registry, kind, settings.type);
+  if (!entry) {
+    problems.push({ path: [...path, 'type'], message: unknownType(registry, kind, settings.type) });
+    return;
+  }
+  problems.push(...checkOptions(await entry.load(), settings, env, path));
+}
+
+async function checkDns01(settings: AdapterSettings, path: Path, { env, registry, problems }: Building): Promise<void> {
+  const { type: _type, ...rest } = settings;
+  const parsed = dns01Options.safeParse(rest);
+  if (!parsed.success) {
+    problems.push(...problemsOf(parsed.error, dns01Options, rest, path));
+    return;
+  }
+  const { provider, options } = parsed.data;
+  const entry = adapterEntry(registry, 'dns', provider);
+  if (!entry) problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
+  else
+    problems.push(
+      ...checkOptions(await entry.load(), { ...options, type: provider } as AdapterSettings, env, [...path, 'options']),
+    );
+}
+
+/** «there is no solver "htp01": …», with the nearest one or all of them. */
+export function unknownType(registry: Registry, kind: AdapterKind, type: string): string {
+  const known = typesOf(registry, kind);
+  return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; known are ${known.join(', ')}`}`;
+}
+
+interface Declared {
+  readonly issuers: Readonly<Record<string, IssuerSettings>>;
+  readonly solvers: Readonly<Record<string, AdapterSettings>>;
+  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+}
+
+async function certificateOf(
+  certificate: Configuration['certificates'][number],
+  path: Path,
+  declared: Declared,
+  { problems }: Building,
+): Promise<CertificateSpec> {
+  const where = `the certificate "${certificate.name}"`;
+  /** The name given, or the only one declared; a problem where that is none. */
+  const refer = (kind: 'issuer' | 'solver', given: string | undefined): string | undefined => {
+    const all = Object.keys(kind === 'issuer' ? declared.issuers : declared.solvers);
+    if (given === undefined && all.length === 1) return all[0];
+    if (given === undefined) {
+      problems.push({
+        path,
+        message: `${where} names no ${kind}; ${all.length === 0 ? `declare one under ${kind}s` : `there are ${all.join(', ')}`}`,
+      });
+      return undefined;
+    }
+    if (all.includes(given)) return given;
+    problems.push(unknownReference([...path, kind], where, kind, given, all));
+    return undefined;
+  };
+  const issuer = refer('issuer', certificate.issuer);
+  const solver = refer('solver', certificate.solver);
+  const deployers = Object.keys(declared.deployers);
+  for (const [index, name] of certificate.deploy.entries()) {
+    if (!deployers.includes(name))
+      problems.push(unknownReference([...path, 'deploy', index], where, 'deployer', name, deployers));
+  }
+  let identifiers: readonly Identifier[] = [];
+  const before = problems.length;
+  for (const [index, text] of certificate.identifiers.entries())
+    await collect(problems, [...path, 'identifiers', index], () => parseIdentifier(text));
+  if (problems.length === before) {
+    await collect(problems, [...path, 'identifiers'], async () => {
+      identifiers = parseIdentifiers(certificate.identifiers, where);
+      if (issuer === undefined || solver === undefined) return;
+      await checkIdentifiers({
+        identifiers,
+        issuer: { name: issuer, settings: declared.issuers[issuer]! },
+        solver: { name: solver, answers: challengesOf(declared.solvers[solver]!) },
+      });
+    });
+  }
+  return {
+    name: certificate.name,
+    identifiers,
+    issuer: issuer ?? '',
+    solver: solver ?? '',
+    deploy: [...new Set(certificate.deploy)],
+    endpoints: certificate.endpoints,
+    ...(certificate.profile === undefined ? {} : { profile: certificate.profile }),
+  };
+}
+
+function unknownReference(path: Path, where: string, kind: string, name: string, known: readonly string[]): Problem {
+  const error = fail('config/unknown-reference', { where, kind, name, nearest: didYouMean(name, known) });
+  return { path, message: error.message, error };
+}
+
+/** Turns a failure into a problem with its fix; anything else goes on. */
+async function collect(problems: Problem[], path: Path, check: () => unknown): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!(error instanceof CertfleetError)) throw error;
+    problems.push({ path, message: `${error.message}. ${error.hint}`, error });
+  }
+}

@@ -1,0 +1,17 @@
+const minute = 60_000;
+
+/** Let's Encrypt's integration guide: 1 min, 10 min, 100 min, then once a day. */
+const steps = [minute, 10 * minute, 100 * minute, 1440 * minute] as const;
+
+/**
+ * How long `renew` leaves a failing certificate alone, in ms: never longer than a tenth of the validity that is left
+ * (a certificate of six days would otherwise expire after few tries), never shorter than a minute.
+ *
+ * @param failures how many tries in a row have failed, at least 1
+ * @param validityLeftMs of the current certificate; undefined when there is none
+ */
+export function backoffMs(failures: number, validityLeftMs: number | undefined): number {
+  const step = steps[Math.min(failures, steps.length) - 1] ?? minute;
+  const cap = validityLeftMs === undefined ? step : validityLeftMs / 10;
+  return Math.max(minute, Math.min(step, cap));
+}

@@ -1,0 +1,52 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { type ErrorCode, errorTable, exitCodes } from './error-table.ts';
+import { fail, isFailure, reasonOf } from './errors.ts';
+import { Secret } from './secret.ts';
+
+describe('the error table', () => {
+  it.each(Object.entries(errorTable))('%s says what happened, whose fault it is and what to do', (code, entry) => {
+    expect(entry.message.length).toBeGreaterThan(5);
+    expect(entry.hint.length).toBeGreaterThan(5);
+    expect(Object.keys(exitCodes)).toContain(code.split('/')[0]);
+  });
+
+  it('fills the placeholders, gives the exit code of the area, and keeps the cause', () => {
+    const cause = new Error('inner');
+    const error = fail('dns/zone-not-found', { name: 'example.com' }, { cause });
+    expect(error.message).toBe('no DNS zone was found for example.com');
+    expect(error.exitCode).toBe(5);
+    expect(error.cause).toBe(cause);
+    expect(isFailure(error, 'dns/')).toBe(true);
+    expect(isFailure(error, 'dns/refused', 'acme/')).toBe(false);
+    expect(isFailure(cause)).toBe(false);
+  });
+
+  it('a time that the other side named makes it «at»', () => {
+    const retryAt = new Date('2026-01-01T00:00:00Z');
+    const code: ErrorCode = 'acme/busy';
+    expect(fail(code, { issuer: 'le', status: 503, what: 'newOrder' }, { retryAt })).toMatchObject({
+      retry: 'at',
+      retryAt,
+    });
+    expect(fail(code, { issuer: 'le', status: 503, what: 'newOrder' }).retry).toBe('later');
+  });
+
+  it('words system errors for a person', () => {
+    expect(reasonOf(Object.assign(new Error('connect ECONNREFUSED 1.2.3.4:5'), { code: 'ECONNREFUSED' }))).toBe(
+      'connection refused',
+    );
+    expect(reasonOf('x')).toBe('x');
+  });
+});
+
+describe('Secret', () => {
+  it('prints as *** everywhere and opens only by reveal', () => {
+    const secret = new Secret('hunter2');
+    expect(
+      [String(secret), `${secret}`, JSON.stringify({ secret }), inspect(secret), inspect({ a: [secret] })].join(),
+    ).not.toContain('hunter2');
+    expect(Object.keys(secret)).toEqual([]);
+    expect(secret.reveal()).toBe('hunter2');
+  });
+});

@@ -1,0 +1,172 @@
+import type { CertificateFacts } from '../ports/pki.ts';
+import type { ProcessIdentity } from '../ports/processes.ts';
+import type { ChallengeType } from '../ports/solver.ts';
+import { fail } from './errors.ts';
+import type { Json } from './json.ts';
+import type { StoredSpec } from './spec.ts';
+
+/**
+ * One spec's certificates through time: the whole state of one certificate in one document (house.md §6).
+ *
+ * The document is also the lock (`work.lease`) and the journal (`work.challenges`): what protects and what is
+ * protected change in the same compare-and-set, so that a process which lost its lease cannot write.
+ */
+export interface Lineage {
+  readonly schema: 1;
+  readonly name: string;
+  readonly origin: 'command-line' | 'configuration';
+  /** As it was when it was last worked on: a sweep needs the solver that presented, not the one declared today. */
+  readonly spec: StoredSpec;
+  /** Hash over the secrets used last; a change clears the back-off. */
+  readonly credentials?: string;
+  readonly current?: Version;
+  /** What a deployment goes back to. */
+  readonly previous?: Version;
+  readonly renewal?: Renewal;
+  readonly failure?: Failure;
+  readonly deployments: Readonly<Record<string, Deployment>>;
+  readonly work?: Work;
+  /** Challenges whose removal is looked at again: another process may have presented them after they were removed. */
+  readonly tombstones?: readonly Tombstone[];
+  /** How the last run ended, for a process that waited for it. */
+  readonly last?: LastRun;
+}
+
+export interface Version {
+  /** Also the id of its key: `key/<name>~<id>`, `version/<name>~<id>`. */
+  readonly id: string;
+  readonly facts: CertificateFacts;
+  /** Directory and profile it came from: another one makes it due. */
+  readonly directory: string;
+  readonly profile?: string;
+  readonly accountUrl: string;
+}
+
+export interface Renewal {
+  /** When it is renewed: a random instant of the CA's window, or a share of the lifetime. RFC 3339. */
+  readonly at: string;
+  readonly source: 'ari' | 'lifetime';
+  /** The window that `at` was drawn from; while it stays the same, so does `at` (RFC 9773 §4.2). */
+  readonly window?: { readonly start: string; readonly end: string };
+  readonly explanationUrl?: string;
+  /** When the CA is asked for its window again. */
+  readonly checkAfter?: string;
+}
+
+export interface Failure {
+  readonly count: number;
+  readonly at: string;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  /** `renew` does nothing before. */
+  readonly retryAt: string;
+  /** The CA's own Retry-After: holds for everybody, `--force` too. */
+  readonly holdUntil?: string;
+  /** Failed validations of the last hour, by identifier: when each happened. */
+  readonly validations?: Readonly<Record<string, readonly string[]>>;
+  /** When a proven no of the preflight was last tried against the CA all the same (once a day past the renewal time). */
+  readonly overruledAt?: string;
+}
+
+export interface Deployment {
+  /** The version that the target is meant to have (`intended`), has (`current`), or kept (`pending`). */
+  readonly version: string;
+  readonly state: 'intended' | 'current' | 'pending';
+  /** Since when it is in this state. */
+  readonly since: string;
+  readonly message?: string;
+  readonly code?: string;
+  /** An alarm was raised for this pending state. */
+  readonly alarmed?: boolean;
+}
+
+export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';
+
+export interface Work {
+  /** Who works on it; undefined: nobody, the work is to be resumed. */
+  readonly lease?: Lease;
+  readonly step: Step;
+  /** The version being made; its key is stored under this id. */
+  readonly version: string;
+  readonly directory: string;
+  readonly startedAt: string;
+  /** Set before newOrder is sent; `url` once it is known. */
+  readonly order?: { readonly url?: string; readonly replaces?: string; readonly profile?: string };
+  /** The probe of the solver may be in the world. */
+  readonly probe?: boolean;
+  /** RFC 7638 thumbprint of the account key, so that a sweep can rebuild a key authorization. */
+  readonly thumbprint?: string;
+  readonly challenges: readonly JournalledChallenge[];
+  /** Somebody else began it: his effects may still arrive. */
+  readonly takenOver?: boolean;
+}
+
+export interface Lease {
+  readonly id: string;
+  readonly holder: ProcessIdentity;
+  /** Grows with each sign of life, so that the document's revision moves. */
+  readonly beat: number;
+}
+
+export interface JournalledChallenge {
+  readonly type: ChallengeType;
+  /** As ordered: `dns` value or IP text. */
+  readonly identifier: string;
+  readonly token: string;
+  readonly authorizationUrl: string;
+  readonly challengeUrl: string;
+  readonly receipt?: Json;
+}
+
+export interface Tombstone {
+  readonly type: ChallengeType;
+  readonly identifier: string;
+  readonly token: string;
+  readonly thumbprint: string;
+  readonly receipt?: Json;
+  readonly closedAt: string;
+  /** 0: to be looked at 1 h after `closedAt`; 1: after 24 h; -1: its removal failed, look at once. */
+  readonly looked: -1 | 0 | 1;
+}
+
+export interface LastRun {
+  readonly at: string;
+  readonly result: 'issued' | 'renewed' | 'deployed' | 'unchanged' | 'pending' | 'failed' | 'stopped';
+  readonly version?: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export const encodeDocument = (document: object): Uint8Array => encoder.encode(JSON.stringify(document));
+
+/** Reads a JSON document of the store; fails with `store/corrupt` when it is none or lacks what it must have. */
+export function decodeDocument<T extends object>(
+  bytes: Uint8Array,
+  where: { readonly key: string; readonly file: string },
+  required: readonly (keyof T & string)[],
+): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw fail('store/corrupt', { ...where, reason: 'it is no JSON text' }, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw fail('store/corrupt', { ...where, reason: 'it is no JSON object' });
+  const missing = required.find((field) => (value as Record<string, unknown>)[field] === undefined);
+  if (missing) throw fail('store/corrupt', { ...where, reason: `the field "${missing}" is missing` });
+  return value as T;
+}
+
+export const decodeLineage = (bytes: Uint8Array, name: string, location: string): Lineage => {
+  const where = { key: `lineage/${name}`, file: location };
+  const lineage = decodeDocument<Lineage>(bytes, where, ['schema', 'name', 'origin', 'spec', 'deployments']);
+  if (lineage.schema !== 1)
+    throw fail('store/corrupt', { ...where, reason: `its schema is ${lineage.schema}; this certfleet reads 1` });
+  return lineage;
+};

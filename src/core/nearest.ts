@@ -1,0 +1,50 @@
+/**
+ * The known word closest to what was typed, for «did you mean». Nothing when even the closest one is too far away to
+ * be what was meant: more than a third of its letters would have to change.
+ */
+export function nearest(typed: string, known: Iterable<string>): string | undefined {
+  const wanted = typed.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const word of known) {
+    const candidate = word.toLowerCase();
+    const limit = Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3));
+    const distance = editDistance(wanted, candidate, limit);
+    // A word that begins with what was typed is a good guess at any length: `cert` for `certificates`.
+    const score = wanted.length >= 3 && candidate.startsWith(wanted) ? Math.min(distance, 1) : distance;
+    if (score <= limit && score < bestDistance) {
+      best = word;
+      bestDistance = score;
+    }
+  }
+  return best;
+}
+
+/** `, did you mean "x"?` or nothing, to be put behind a message. */
+export function didYouMean(typed: string, known: Iterable<string>): string {
+  const word = nearest(typed, known);
+  return word === undefined ? '' : `; did you mean "${word}"?`;
+}
+
+/**
+ * Letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Answers anything above
+ * `limit` as soon as it is clear that it is more, so that a very long key costs nothing.
+ */
+export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+  if (Math.abs(a.length - b.length) > limit) return limit + 1;
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(replaced, row[j]! + 1, next[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1);
+      next.push(least);
+    }
+    if (Math.min(...next) > limit) return limit + 1;
+    before = row;
+    row = next;
+  }
+  return row[b.length]!;
+}

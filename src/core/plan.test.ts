@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import type { Lineage } from './lineage.ts';
+import { planLineage } from './plan.ts';
+import type { StoredSpec } from './spec.ts';
+
+const now = new Date('2026-03-01T00:00:00Z');
+const spec: StoredSpec = {
+  spec: {
+    name: 'abc',
+    identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+    issuer: 'le',
+    solver: 'web',
+    deploy: ['edge'],
+    endpoints: [],
+  },
+  issuer: { directory: 'https://ca.test/dir', email: [], agreeToTerms: true, test: true },
+  solver: { type: 'http01-webroot' },
+  deployers: { edge: { type: 'files' } },
+  preflight: { resolvers: [], http01Port: 80 },
+};
+const lineage: Lineage = {
+  schema: 1,
+  name: 'abc',
+  origin: 'configuration',
+  spec,
+  current: {
+    id: 'v1',
+    directory: 'https://ca.test/dir',
+    accountUrl: 'https://ca.test/a/1',
+    facts: {
+      identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+      notBefore: '2026-02-01T00:00:00Z',
+      notAfter: '2026-05-01T00:00:00Z',
+      serial: '01',
+      fingerprint: 'f',
+      spkiFingerprint: 's',
+      issuerName: 'CA',
+    },
+  },
+  renewal: { at: '2026-04-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2026-03-02T00:00:00.000Z' },
+  deployments: { edge: { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' } },
+};
+const rules = { obeyBackoff: true, force: false };
+const failure = {
+  count: 2,
+  at: '2026-03-01T00:00:00Z',
+  code: 'acme/busy',
+  message: 'busy',
+  hint: '',
+  retryAt: '2026-03-01T00:10:00.000Z',
+};
+
+describe('planLineage', () => {
+  it('issues what was never issued and leaves alone what is not due', () => {
+    expect(planLineage(spec, undefined, now, rules).action).toBe('issue');
+    expect(planLineage(spec, lineage, now, rules)).toEqual({
+      action: 'none',
+      reason: 'it is not due',
+      wakeAt: '2026-03-02T00:00:00.000Z',
+    });
+    expect(planLineage(undefined, lineage, now, rules).action).toBe('none');
+  });
+
+  it('renews at the renewal time, when forced, and when names, CA or profile change', () => {
+    expect(planLineage(spec, lineage, new Date('2026-04-01T00:00:00Z'), rules).action).toBe('renew');
+    expect(planLineage(spec, lineage, now, { ...rules, force: true }).action).toBe('renew');
+    const names = { ...spec, spec: { ...spec.spec, identifiers: [{ type: 'dns', value: 'x.example.com' } as const] } };
+    expect(planLineage(names, lineage, now, rules).action).toBe('renew');
+    expect(
+      planLineage({ ...spec, issuer: { ...spec.issuer, directory: 'https://o.test/' } }, lineage, now, rules).action,
+    ).toBe('renew');
+    expect(planLineage({ ...spec, spec: { ...spec.spec, profile: 'shortlived' } }, lineage, now, rules).action).toBe(
+      'renew',
+    );
+  });
+
+  it('deploys to a target that does not have the current version, and asks the CA when its answer is old', () => {
+    const pending = { edge: { version: 'v0', state: 'current', since: '' } } as const;
+    expect(planLineage(spec, { ...lineage, deployments: pending }, now, rules).action).toBe('deploy');
+    expect(planLineage(spec, lineage, new Date('2026-03-02T00:00:00Z'), rules).action).toBe('ask');
+  });
+
+  it('obeys the back-off in renew only, and the CA’s Retry-After always', () => {
+    const failed: Lineage = { ...lineage, failure, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
+    expect(planLineage(spec, failed, now, rules)).toMatchObject({ action: 'none', wakeAt: failure.retryAt });
+    expect(planLineage(spec, failed, now, { ...rules, obeyBackoff: false }).action).toBe('renew');
+    expect(planLineage(spec, failed, new Date('2026-03-01T00:10:00Z'), rules).action).toBe('renew');
+    const held: Lineage = { ...failed, failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' } };
+    expect(planLineage(spec, held, now, { obeyBackoff: false, force: true })).toMatchObject({
+      action: 'none',
+      wakeAt: '2026-03-01T03:00:00.000Z',
+    });
+  });
+
+  it('forgets the back-off when the spec or the credentials change', () => {
+    const failed: Lineage = {
+      ...lineage,
+      failure,
+      credentials: 'old',
+      renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' },
+    };
+    const changed: StoredSpec = { ...spec, solver: { type: 'http01-responder' } };
+    expect(planLineage(changed, failed, now, rules).action).toBe('renew');
+    expect(planLineage(spec, failed, now, { ...rules, credentials: 'new' }).action).toBe('renew');
+    expect(planLineage(spec, failed, now, { ...rules, credentials: 'old' }).action).toBe('none');
+  });
+
+  it('resumes interrupted work', () => {
+    const work = { step: 'order', version: 'v2', directory: 'd', startedAt: '', challenges: [] } as const;
+    expect(planLineage(spec, { ...lineage, work }, now, rules).action).toBe('resume');
+    expect(planLineage(spec, { ...lineage, work: { ...work, step: 'deploy' } }, now, rules).action).toBe('resume');
+  });
+});

@@ -1,0 +1,108 @@
+import { identifierKey } from './identifier.ts';
+import type { Lineage } from './lineage.ts';
+import type { StoredSpec } from './spec.ts';
+
+/** What one pass does about one lineage, and when the next pass has something to do. */
+export interface Plan {
+  /** `resume` finishes what a dead or stopped run began; `ask` fetches the CA's renewal window only. */
+  readonly action: 'issue' | 'renew' | 'resume' | 'deploy' | 'ask' | 'none';
+  /** Why, in words for a person. */
+  readonly reason: string;
+  /** RFC 3339; undefined when only a change of the spec can bring something to do. */
+  readonly wakeAt?: string;
+}
+
+/** Whether two specs ask for the same certificate: names, CA and profile. */
+export function sameCertificate(lineage: Lineage, wanted: StoredSpec): boolean {
+  const current = lineage.current;
+  if (!current) return false;
+  const has = current.facts.identifiers.map(identifierKey).sort().join(' ');
+  const wants = wanted.spec.identifiers.map(identifierKey).sort().join(' ');
+  return has === wants && current.directory === wanted.issuer.directory && current.profile === wanted.spec.profile;
+}
+
+/** Whether anything a user wrote has changed: it clears the back-off. */
+export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
+
+/** JSON with sorted keys: two specs that mean the same give the same text. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/**
+ * The pure answer to «what now» for one lineage: a function of what is wanted, what is there, and the time.
+ *
+ * @param wanted undefined: nobody declares it any more; it is left alone
+ * @param options.obeyBackoff false for `issue` by hand and `--force`
+ */
+export function planLineage(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  now: Date,
+  options: { readonly obeyBackoff: boolean; readonly force: boolean; readonly credentials?: string },
+): Plan {
+  if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
+  const failure = failureThatCounts(wanted, lineage, options.credentials);
+  const heldUntil = laterOf(failure?.holdUntil, options.obeyBackoff ? failure?.retryAt : undefined);
+  const waits = heldUntil !== undefined && Date.parse(heldUntil) > now.getTime();
+
+  const due = whyDue(wanted, lineage, now, options.force);
+  if (due && waits) return { action: 'none', reason: `it failed: ${failure?.message ?? ''}`, wakeAt: heldUntil };
+  if (due) return due;
+
+  // From here on there is a current certificate that is not due.
+  const renewal = lineage?.renewal;
+  const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
+  const undeployed = targetsToDeploy(wanted, lineage);
+  if (undeployed.length > 0)
+    return { action: 'deploy', reason: `${undeployed.join(', ')} has not taken it yet`, ...(wakeAt ? { wakeAt } : {}) };
+  if (renewal?.checkAfter === undefined || Date.parse(renewal.checkAfter) <= now.getTime())
+    return { action: 'ask', reason: 'the CA is to be asked for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
+  return { action: 'none', reason: 'it is not due', ...(wakeAt ? { wakeAt } : {}) };
+}
+
+function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, force: boolean): Plan | undefined {
+  if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
+  if (!lineage?.current) {
+    if (lineage?.work) return { action: 'resume', reason: 'a run before was interrupted' };
+    return { action: 'issue', reason: 'there is no certificate yet' };
+  }
+  if (!sameCertificate(lineage, wanted)) return { action: 'renew', reason: 'what it is to contain has changed' };
+  if (force) return { action: 'renew', reason: 'it was forced' };
+  if (lineage.work) return { action: 'resume', reason: 'a run before was interrupted' };
+  const at = lineage.renewal?.at;
+  if (at === undefined || Date.parse(at) <= now.getTime())
+    return {
+      action: 'renew',
+      reason: at === undefined ? 'no renewal time is known' : `its renewal time ${at} has come`,
+    };
+  return undefined;
+}
+
+/** Targets whose deployment is not known to be the current version's. */
+export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
+  const current = lineage?.current;
+  if (!current) return [];
+  return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
+    const deployment = lineage.deployments[target];
+    return deployment?.state !== 'current' || deployment.version !== current.id;
+  });
+}
+
+/** The failure that still holds: none once the spec or the credentials are others than those that failed. */
+export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefined, credentials: string | undefined) {
+  const failure = lineage?.failure;
+  if (!failure || !sameSpec(lineage.spec, wanted)) return undefined;
+  if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
+    return undefined;
+  return failure;
+}
+
+const laterOf = (a: string | undefined, b: string | undefined) =>
+  a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;
+const earlierOf = (a: string | undefined, b: string | undefined) =>
+  a === undefined || (b !== undefined && Date.parse(b) < Date.parse(a)) ? b : a;

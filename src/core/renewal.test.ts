@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { backoffMs } from './backoff.ts';
+import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from './renewal.ts';
+
+const day = 86_400_000;
+const facts = (days: number) => ({
+  notBefore: '2026-01-01T00:00:00.000Z',
+  notAfter: new Date(Date.parse('2026-01-01T00:00:00.000Z') + days * day).toISOString(),
+});
+const at = (days: number) => new Date(Date.parse('2026-01-01T00:00:00.000Z') + days * day).toISOString();
+const now = new Date('2026-01-10T00:00:00Z');
+const window = { start: at(59), end: at(61), explanationUrl: undefined, retryAfterMs: 3_600_000 };
+
+describe('renewal by lifetime', () => {
+  it.each([
+    [90, 60],
+    [45, 30],
+    [10, 20 / 3],
+    [160 / 24, 80 / 24],
+  ])('a certificate of %f days is renewed on day %f', (lifetime, expected) => {
+    expect(renewalByLifetime(facts(lifetime)).at).toBe(at(expected));
+  });
+});
+
+describe('renewal by the CA’s window', () => {
+  it('draws a point of the window and keeps window and look-again time with it', () => {
+    expect(renewalByWindow(window, undefined, now, 0.25)).toEqual({
+      at: at(59.5),
+      source: 'ari',
+      window: { start: at(59), end: at(61) },
+      checkAfter: '2026-01-10T01:00:00.000Z',
+    });
+  });
+
+  it('keeps the drawn instant while the window stays, and draws anew when it moves', () => {
+    const first = renewalByWindow(window, undefined, now, 0.25);
+    expect(renewalByWindow(window, first, now, 0.9).at).toBe(first.at);
+    expect(renewalByWindow({ ...window, start: at(5), end: at(6) }, first, now, 0.5).at).toBe(at(5.5));
+  });
+
+  it('falls back to what is known, asking again in six hours', () => {
+    const kept = renewalWithoutAnswer(facts(90), undefined, now);
+    expect(kept).toEqual({ at: at(60), source: 'lifetime', checkAfter: '2026-01-10T06:00:00.000Z' });
+    const drawn = renewalByWindow(window, undefined, now, 0);
+    expect(renewalWithoutAnswer(facts(90), drawn, now).at).toBe(drawn.at);
+  });
+});
+
+describe('back-off', () => {
+  it.each([
+    [1, undefined, 60_000],
+    [2, undefined, 600_000],
+    [3, undefined, 6_000_000],
+    [4, undefined, day],
+    [50, undefined, day],
+    [4, 2 * day, 0.2 * day],
+    [4, -day, 60_000],
+    [1, 30 * day, 60_000],
+  ])('after %i failures with %s ms left it is %i ms', (failures, left, expected) => {
+    expect(backoffMs(failures, left)).toBe(expected);
+  });
+});

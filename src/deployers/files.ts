@@ -1,0 +1,64 @@
+import { createLiveFolder } from '../clients/live-folder.ts';
+import { onTarget } from '../clients/target.ts';
+import { defineDeployer, z } from '../define.ts';
+
+export default defineDeployer({
+  id: 'files',
+  title: 'Files (certbot’s layout)',
+  since: '0.1',
+  options: z.strictObject({
+    path: z
+      .string()
+      .startsWith('/')
+      .meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/certs'] }),
+    owner: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ title: 'Owner of the files: a user name or number', examples: ['www-data'] }),
+    group: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ title: 'Group of the files: a name or number', examples: ['ssl-cert'] }),
+    mode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, { error: 'a mode is three octal digits, for instance "0640"' })
+      .default('0600')
+      .meta({ title: 'Mode of the private key; certificates are 0644', examples: ['0640'] }),
+    haproxyBundle: z
+      .boolean()
+      .default(false)
+      .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
+  }),
+  notes: `Servers are given \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is one
+symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always belong together. Two
+versions are kept. Nothing is reloaded: a server that reads its files once needs \`nginx\` or \`command\` instead. A
+\`live/<name>\` that certfleet did not make (certbot's own \`/etc/letsencrypt\`) is refused and left alone: name another
+\`path\`. Setting \`owner\` needs root.`,
+  connect({ options, name, world }) {
+    const target = `the deployer "${name}" (files)`;
+    const folder = createLiveFolder({
+      files: world.files,
+      root: options.path,
+      target,
+      keyMode: Number.parseInt(options.mode, 8),
+      haproxyBundle: options.haproxyBundle,
+      ...(options.owner === undefined ? {} : { owner: options.owner }),
+      ...(options.group === undefined ? {} : { group: options.group }),
+    });
+    return {
+      type: 'files',
+      scope: 'node',
+      look: (version, signal) => onTarget(target, version.lineage, signal, () => folder.look(version)),
+      stage: (version, _note, signal) =>
+        onTarget(target, version.lineage, signal, async () => {
+          await folder.stage(version);
+          return null;
+        }),
+      activate: (version, _staged, _note, signal) =>
+        onTarget(target, version.lineage, signal, () => folder.use(version.lineage, version.id)),
+      retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
+    };
+  },
+});

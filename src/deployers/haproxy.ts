@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import { createHaproxyAdmin, isAdminWord } from '../clients/haproxy.ts';
+import { bundlePem } from '../clients/live-folder.ts';
+import { onTarget, withoutKey } from '../clients/target.ts';
+import { parseEndpoint } from '../core/endpoint.ts';
+import { defineDeployer, z } from '../define.ts';
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+
+const path = (title: string, example: string) =>
+  z
+    .string()
+    .startsWith('/')
+    .refine(isAdminWord, { error: 'HAProxy’s admin commands take no spaces, semicolons or backslashes in a path' })
+    .transform((text) => text.replace(/(?<=.)\/+$/, ''))
+    .meta({ title, examples: [example] });
+
+export default defineDeployer({
+  id: 'haproxy',
+  title: 'HAProxy',
+  homepage: 'https://docs.haproxy.org/3.0/management.html#9.3-set%20ssl%20cert',
+  since: '0.1',
+  options: z.strictObject({
+    socket: z
+      .string()
+      .regex(/^(\/.+|.+:\d{1,5})$/, { error: 'a path, or host:port' })
+      .meta({ title: 'Admin socket: a path, or host:port', examples: ['/run/haproxy/admin.sock'] }),
+    certificates: path('Folder of the PEM files, written as in HAProxy’s configuration', '/etc/haproxy/certs'),
+    crtList: path('crt-list file, where the bind line names one', '/etc/haproxy/crt-list.txt').optional(),
+  }),
+  notes: `Needs HAProxy 2.4 or later (tested with 3.0), \`stats socket /run/haproxy/admin.sock mode 600 level admin\`, and one of
+
+- \`bind :443 ssl strict-sni crt /etc/haproxy/certs\`: the folder itself is the list. \`strict-sni\` lets HAProxy start
+  while the folder is still empty; without it there must be a first certificate in it. Nothing but PEM files may be there;
+- \`bind :443 ssl strict-sni crt-list /etc/haproxy/crt-list.txt\` and \`crtList\`: a line for each certificate is added
+  to that file, which must exist, perhaps empty, and is best kept outside of the folder.
+
+A certificate goes over the admin socket first and is seen by every connection from then on, without a reload and
+without one handshake failing; then it is written to \`<certificates>/<name>.pem\` (0600), so that a restart serves the
+same. The socket carries the private key: keep it a UNIX socket, or on loopback. Chain and key must fit into
+\`tune.bufsize\` (16 kB unless set). Files whose names begin with a dot are certfleet's drafts; HAProxy leaves them out.`,
+  connect({ options, name, world }): Deployer {
+    const { files } = world;
+    const target = `the deployer "${name}" (haproxy)`;
+    const socket = options.socket.startsWith('/') ? { path: options.socket } : parseEndpoint(options.socket);
+    const admin = createHaproxyAdmin({ streams: world.streams, clock: world.clock, socket });
+    const folder = options.certificates;
+    const fileOf = (lineage: string): string => join(folder, `${lineage}.pem`);
+    const draftOf = (lineage: string, id: string): string => join(folder, `.draft-${lineage}~${id}.pem`);
+    const pemOf = (version: VersionBundle): string => bundlePem(version.fullchainPem, version.keyPem.reveal());
+
+    /** Which list the certificate belongs in; undefined where a bind line names its file alone. */
+    async function findList(lineage: string, signal: AbortSignal): Promise<string | undefined> {
+      const known = await admin.lists(signal);
+      const wanted = options.crtList ?? folder;
+      if (known.includes(wanted)) return wanted;
+      if (options.crtList === undefined && (await admin.certificate(fileOf(lineage), signal))?.used) return undefined;
+      throw new Error(
+        `HAProxy uses no ${options.crtList === undefined ? 'certificate folder' : 'crt-list'} ${wanted}` +
+          `${known.length > 0 ? ` (but ${known.join(', ')})` : ''}; ` +
+          `name it in a bind line: ssl strict-sni ${options.crtList === undefined ? 'crt' : 'crt-list'} ${wanted}`,
+      );
+    }
+
+    /** Whether the crt-list on disk has the file; a restart reads it. */
+    async function onDiskList(file: string): Promise<{ readonly listed: boolean; readonly text: string }> {
+      if (options.crtList === undefined) return { listed: true, text: '' };
+      const text = Buffer.from((await files.read(options.crtList)) ?? '').toString('utf8');
+      const names = text.split('\n').map((line) => line.trim().split(/\s/)[0] ?? '');
+      // An entry may also be relative to crt-base.
+      return { listed: names.some((entry) => entry === file || entry === basename(file)), text };
+    }
+
+    async function writeToDisk(file: string, pem: string | Uint8Array): Promise<void> {
+      await files.replace(file, pem, { mode: 0o600 });
+      const { listed, text } = await onDiskList(file);
+      if (listed || options.crtList === undefined) return;
+      // After the PEM: HAProxy does not start with a list that names a missing file.
+      const mode = (await files.stat(options.crtList))?.mode ?? 0o644;
+      await files.replace(options.crtList, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`, {
+        mode,
+      });
+    }
+
+    return {
+      type: 'haproxy',
+      scope: 'node',
+
+      look: (version, signal) =>
+        onTarget(target, version.lineage, signal, async () => {
+          const file = fileOf(version.lineage);
+          const serves = await admin.certificate(file, signal);
+          const content = await files.read(file);
+          if (!serves?.used && !content) return { state: 'absent', detail: `HAProxy has no ${file}` };
+          if (!serves?.used) return { state: 'stale', detail: `${file} is on disk, but HAProxy does not use it` };
+          if (serves.sha1 !== sha1Of(version.certPem))
+            return { state: 'stale', detail: `HAProxy has another certificate as ${file}` };
+          const wanted = Buffer.from(pemOf(version));
+          if (!content || !wanted.equals(Buffer.from(content)) || (await files.stat(file))?.mode !== 0o600)
+            return { state: 'stale', detail: `HAProxy has it, but ${file} is not right on disk` };
+          if (!(await onDiskList(file)).listed)
+            return { state: 'stale', detail: `HAProxy has it, but ${options.crtList} does not name ${file}` };
+          return { state: 'current', detail: file };
+        }),
+
+      stage: (version, _note, signal) =>
+        onTarget(target, version.lineage, signal, async () => {
+          const { lineage, id } = version;
+          if (!isAdminWord(lineage) || lineage.startsWith('.') || lineage.includes('/'))
+            throw new Error('its name cannot be a file here');
+          await findList(lineage, signal);
+          await removeDrafts(lineage);
+          // Proves before HAProxy is touched that the folder can be written and the disk has room.
+          await files.replace(draftOf(lineage, id), pemOf(version), { mode: 0o600 });
+          return null;
+        }),
+
+      activate: (version, _staged, _note, signal) =>
+        onTarget(target, version.lineage, signal, async () => {
+          const file = fileOf(version.lineage);
+          const list = await findList(version.lineage, signal);
+          const before = await files.read(file);
+          try {
+            await admin.install(file, pemOf(version), list, signal);
+          } catch (error) {
+            // The payload went over that socket: whatever came back is cleaned before it becomes a message.
+            throw error instanceof Error ? withoutKeyIn(error, version) : error;
+          }
+          // From here on no stop is heard: HAProxy has it, and the disk must follow. A kill in between is found by look.
+          try {
+            await writeToDisk(file, pemOf(version));
+          } catch (error) {
+            const calm = new AbortController().signal;
+            if (before) await admin.install(file, Buffer.from(before).toString('utf8'), list, calm).catch(() => {});
+            else await admin.withdraw(file, list, calm).catch(() => {});
+            throw error;
+          }
+          await removeDrafts(version.lineage);
+        }),
+
+      retire: (old, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
+    };
+
+    /** Drafts hold a private key: none may outlive its use, whoever was killed. */
+    async function removeDrafts(lineage: string): Promise<void> {
+      for (const entry of (await files.list(folder)) ?? [])
+        if (entry.startsWith(`.draft-${lineage}~`)) await files.remove(join(folder, entry));
+    }
+  },
+});
+
+const sha1Of = (certPem: string): string => {
+  const base64 = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(certPem)?.[1] ?? '';
+  return createHash('sha1').update(Buffer.from(base64, 'base64')).digest('hex').toUpperCase();
+};
+
+function withoutKeyIn(error: Error, version: VersionBundle): Error {
+  const message = withoutKey(error.message, version.keyPem);
+  return message === error.message ? error : new Error(message);
+}

@@ -1,0 +1,84 @@
+import { createLiveFolder } from '../clients/live-folder.ts';
+import { lastWords, onTarget } from '../clients/target.ts';
+import { activateAndTell, lookIfTold } from '../clients/told-folder.ts';
+import { fail } from '../core/errors.ts';
+import { defineDeployer, z } from '../define.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
+
+const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
+
+/** Both commands answer at once on any machine; a minute is for one that is being drowned in work. */
+const timeoutMs = 60_000;
+
+export default defineDeployer({
+  id: 'nginx',
+  title: 'nginx',
+  homepage: 'https://nginx.org/en/docs/control.html',
+  since: '0.1',
+  options: z.strictObject({
+    path: z
+      .string()
+      .startsWith('/')
+      .meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/nginx/certs'] }),
+    test: command('Program and arguments that test the configuration').default(['nginx', '-t']),
+    reload: command('Program and arguments that reload it').default(['nginx', '-s', 'reload']),
+  }),
+  notes: `In the server block: \`ssl_certificate <path>/live/<name>/fullchain.pem\` and \`ssl_certificate_key
+<path>/live/<name>/privkey.pem\`. The files are swapped in one step, the configuration is tested, nginx is reloaded; when
+the test fails, the files of the version before are back before the error is told. nginx does not start while a file
+that it names is missing: add the server block after the first delivery, or begin with a self-signed certificate in
+another folder. When nginx is not running at the first delivery, the files stay (it can start with them), and \`renew\`
+reports the target as pending until a reload has worked. Needs the right to signal nginx (root, or \`reload: [sudo, …]\`).`,
+  connect({ options, name, world }) {
+    const target = `the deployer "${name}" (nginx)`;
+    const folder = createLiveFolder({
+      files: world.files,
+      root: options.path,
+      target,
+      markName: `nginx-${name.replace(/[^A-Za-z0-9_-]/g, '_')}`,
+    });
+
+    /** Runs one of nginx's own commands; answers what it said when it failed. */
+    async function run(
+      command: readonly [string, ...string[]],
+      version: VersionBundle,
+      signal: AbortSignal,
+    ): Promise<string | undefined> {
+      // Debian keeps nginx in /usr/sbin, which the PATH of users and of cron lacks.
+      const path = `${process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`;
+      const result = await world.processes.run({ command, env: { PATH: path }, signal, timeoutMs });
+      if (result.status === 0) return undefined;
+      return `\`${command.join(' ')}\` ended with ${result.status}: ${lastWords(result, version.keyPem)}`;
+    }
+
+    return {
+      type: 'nginx',
+      scope: 'node',
+      look: (version, signal) =>
+        onTarget(target, version.lineage, signal, () =>
+          lookIfTold(folder, version, 'nginx has not yet been reloaded for it'),
+        ),
+      stage: (version, _note, signal) =>
+        onTarget(target, version.lineage, signal, async () => {
+          await folder.stage(version);
+          return null;
+        }),
+      activate: (version, _staged, _note, signal) =>
+        onTarget(target, version.lineage, signal, () =>
+          activateAndTell(folder, version, {
+            async check() {
+              const output = await run(options.test, version, signal);
+              if (output === undefined) return;
+              throw fail('deploy/config-test-failed', { target, certificate: version.lineage, output });
+            },
+            async tell() {
+              const output = await run(options.reload, version, signal);
+              if (output !== undefined) throw new Error(output);
+            },
+            keepFirst: true,
+          }),
+        ),
+      retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
+    };
+  },
+});

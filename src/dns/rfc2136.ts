@@ -1,0 +1,164 @@
+import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire.ts';
+import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { defineDnsProvider, secret, z } from '../define.ts';
+import type { DnsValue } from '../ports/dns-provider.ts';
+
+const provider = 'rfc2136';
+
+/** One update, with its retransmissions over UDP: three tries of 2 s and one over TCP. */
+const timeoutMs = 8_000;
+
+/**
+ * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
+ *
+ * Adding a record that is there and deleting one that is not are successes by the RFC (§3.4.2), so both calls may be
+ * repeated at will. A server ignores, without an error, a TXT beside a CNAME (§3.4.2.2): the solver's look at the
+ * servers finds that out.
+ */
+export default defineDnsProvider({
+  id: provider,
+  title: 'RFC 2136 dynamic update (BIND, Knot, PowerDNS…)',
+  homepage: 'https://www.rfc-editor.org/rfc/rfc2136',
+  apiDocs: 'https://bind9.readthedocs.io/en/stable/chapter6.html#dynamic-update',
+  since: '0.1.0',
+  options: z.object({
+    server: z
+      .string()
+      .min(1)
+      .refine((text) => splitServer(text) !== undefined, {
+        error: 'write it as ns1.example.com, 192.0.2.53:53 or [2001:db8::53]:53',
+      })
+      .meta({ title: 'The primary server that takes updates, as host or host:port', examples: ['ns1.example.com:53'] }),
+    keyName: z
+      .string()
+      .min(1)
+      .meta({ title: 'Name of the TSIG key, as the server knows it', examples: ['acme'] }),
+    secret: secret('The TSIG secret, base64').describe('As `tsig-keygen` prints it.'),
+    algorithm: z
+      .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
+      .default('hmac-sha256')
+      .meta({ title: 'Algorithm of the TSIG key' }),
+    ttl: z.coerce.number().int().min(0).max(86_400).default(60).meta({ title: 'TTL of the TXT record, in seconds' }),
+    transport: z
+      .enum(['tcp', 'udp'])
+      .default('tcp')
+      .meta({ title: 'TCP, or UDP with TCP for answers that are too long' }),
+  }),
+  notes: `In BIND, make a key with \`tsig-keygen acme\`, and let it change nothing but challenge records:
+
+\`\`\`
+zone "example.com" {
+  type primary;
+  update-policy { grant acme wildcard _acme-challenge.* TXT; grant acme name _acme-challenge.example.com. TXT; };
+};
+\`\`\`
+
+Both clocks must agree within five minutes. Answers are verified too; an unsigned answer is not believed.`,
+  traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
+  connect({ options, world }) {
+    const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
+    const server = splitServer(options.server) ?? { host: options.server, port: 53 };
+
+    const update = async (value: DnsValue, record: Uint8Array, signal: AbortSignal): Promise<void> => {
+      const id = world.random.bytes(2);
+      let last: unknown;
+      for (const address of await addressesOf(server.host, signal)) {
+        signal.throwIfAborted();
+        const { signed, mac } = signMessage(updateMessage(id, value.zone, record), key, world.clock.now());
+        try {
+          const at = { address, port: server.port };
+          const reply = await world.dns.exchange(at, signed, { transport: options.transport, timeoutMs, signal });
+          return judge(reply, verifyAnswer(reply, key, mac, world.clock.now()), value, world.clock.now());
+        } catch (error) {
+          // The next address of the same server, where this one cannot be reached at all.
+          if (!isFailure(error, 'dns/lookup-failed')) throw error;
+          last = error;
+        }
+      }
+      throw fail(
+        'dns/unreachable',
+        { provider: `${provider} (${options.server})`, reason: reasonOf(last) },
+        { cause: last },
+      );
+    };
+
+    const addressesOf = async (host: string, signal: AbortSignal): Promise<readonly string[]> => {
+      try {
+        return await world.lookup(host, signal);
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        throw fail(
+          'dns/unreachable',
+          { provider: `${provider} (${options.server})`, reason: reasonOf(cause) },
+          { cause },
+        );
+      }
+    };
+
+    return {
+      kind: 'values',
+      async append(value, signal) {
+        const record = encodeRecord(value.name, types.TXT, classes.IN, options.ttl, encodeText(value.value));
+        await update(value, record, signal);
+        return undefined;
+      },
+      async remove(value, _made, signal) {
+        // Class NONE and TTL 0: delete this one record (RFC 2136 §2.5.4).
+        await update(value, encodeRecord(value.name, types.TXT, classes.NONE, 0, encodeText(value.value)), signal);
+      },
+    };
+  },
+});
+
+/** An UPDATE message: the zone as the one question, the change as the one record of the third section. */
+const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array): Uint8Array =>
+  join(id, u16(5 << 11), u16(1), u16(0), u16(1), u16(0), encodeName(zone), u16(types.SOA), u16(classes.IN), record);
+
+/** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
+function splitServer(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match =
+    /^(?:\[([0-9a-fA-F:.%]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? match?.[3];
+  const port = Number.parseInt(match?.[4] ?? '53', 10);
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function judge(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue, now: Date): void {
+  if (verdict.state === 'untrusted') throw fail('dns/bad-answer', { provider, reason: verdict.reason });
+  const rcode = (reply[3] ?? 0) & 0x0f;
+  if (verdict.state === 'rejected') throw fail('dns/refused', { provider, name, reason: explain(verdict, now) });
+  if (rcode === 0) {
+    if (verdict.state === 'verified') return;
+    throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so it may come from anyone' });
+  }
+  // A refusal need not be signed to be reported: believing it changes nothing.
+  throw fail('dns/refused', { provider, name, reason: refusals[rcode] ?? `the server answered RCODE ${rcode}` });
+}
+
+function explain(verdict: TsigVerdict & { readonly state: 'rejected' }, now: Date): string {
+  switch (verdict.error) {
+    case 'BADKEY':
+      return 'the server does not know this key (BADKEY): check keyName and algorithm';
+    case 'BADSIG':
+      return 'the server has another secret for this key (BADSIG): check secret and algorithm';
+    case 'BADTIME': {
+      const theirs = verdict.serverTime;
+      const apart = theirs ? ` by ${Math.round(Math.abs(theirs.getTime() - now.getTime()) / 1000)} s` : '';
+      return `the clocks of this machine and the server differ${apart} (BADTIME)`;
+    }
+    default:
+      return `the server does not accept the signature (${verdict.error})`;
+  }
+}
+
+/** RFC 2136 §2.2 and RFC 1035 §4.1.1. */
+const refusals: Readonly<Record<number, string>> = {
+  1: 'the server could not read the update (FORMERR)',
+  2: 'the server could not carry it out (SERVFAIL): its log tells more',
+  3: 'the zone does not exist there (NXDOMAIN)',
+  4: 'the server takes no updates (NOTIMP)',
+  5: 'the server’s policy does not allow it for this key (REFUSED)',
+  9: 'the server is not the authority of this zone, or the key is unknown (NOTAUTH)',
+  10: 'the name is not in the zone (NOTZONE)',
+};

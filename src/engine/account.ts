@@ -1,0 +1,100 @@
+import { fail, isFailure } from '../core/errors.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import { problemType } from '../core/problem.ts';
+import { Secret } from '../core/secret.ts';
+import type { IssuerSettings } from '../core/spec.ts';
+import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
+import type { EngineContext } from './context.ts';
+
+interface AccountDocument {
+  readonly directory: string;
+  readonly keyPem: string;
+  /** Undefined between the storing of the key and the CA's answer. */
+  readonly url?: string;
+}
+
+/**
+ * Step 0: the account at a CA. The key is stored before the CA hears of it and the URL after; a crash between the two
+ * finds the same account by its key. Two processes at once make one account: the first key stored is both's.
+ */
+export async function openAccount(
+  context: EngineContext,
+  issuer: Issuer,
+  settings: IssuerSettings,
+  signal: AbortSignal,
+): Promise<AccountIssuer> {
+  const key = { kind: 'account', name: issuer.directoryUrl } as const;
+  for (;;) {
+    const entry = await context.store.get(key, signal);
+    if (!entry) {
+      const keyPem = await context.pki.newKey();
+      const created: AccountDocument = { directory: issuer.directoryUrl, keyPem: keyPem.reveal() };
+      try {
+        await context.store.put(key, encodeDocument(created), { ifRevision: null, signal });
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+      }
+      continue;
+    }
+    const document = decodeDocument<AccountDocument>(
+      entry.bytes,
+      { key: `account/${issuer.directoryUrl}`, file: context.store.location },
+      ['directory', 'keyPem'],
+    );
+    const keyPem = new Secret(document.keyPem);
+    if (document.url !== undefined) return issuer.as({ keyPem, url: document.url });
+    const url = await register(issuer, settings, keyPem, signal);
+    try {
+      await context.store.put(key, encodeDocument({ ...document, url }), { ifRevision: entry.revision, signal });
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+    return issuer.as({ keyPem, url });
+  }
+}
+
+/**
+ * The CA says it does not know the account: a test CA has forgotten everything. The same key is registered anew, so
+ * that records which pin the account key stay right.
+ */
+export async function reopenAccount(
+  context: EngineContext,
+  issuer: Issuer,
+  settings: IssuerSettings,
+  signal: AbortSignal,
+): Promise<AccountIssuer> {
+  const key = { kind: 'account', name: issuer.directoryUrl } as const;
+  const entry = await context.store.get(key, signal);
+  if (entry) {
+    const { url: _forgotten, ...rest } = JSON.parse(new TextDecoder().decode(entry.bytes)) as AccountDocument;
+    await context.store.put(key, encodeDocument(rest), { ifRevision: entry.revision, signal });
+  }
+  return openAccount(context, issuer, settings, signal);
+}
+
+/** How often newAccount is sent again when its answer was lost: it is harmless, it finds what it made (RFC 8555 §7.3). */
+const registrations = 3;
+
+async function register(
+  issuer: Issuer,
+  settings: IssuerSettings,
+  keyPem: Secret,
+  signal: AbortSignal,
+): Promise<string> {
+  const directory = await issuer.directory(signal);
+  if (directory.termsOfService !== undefined && !settings.agreeToTerms)
+    throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const account = await issuer.openAccount(
+        { keyPem, contacts: settings.email.map((address) => `mailto:${address}`), agreeToTerms: settings.agreeToTerms },
+        signal,
+      );
+      return account.url;
+    } catch (error) {
+      if (attempt >= registrations || !isFailure(error, 'acme/unreachable')) throw error;
+    }
+  }
+}
+
+export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';

@@ -1,0 +1,288 @@
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Identifier } from '../core/identifier.ts';
+import type { Json } from '../core/json.ts';
+import type { JournalledChallenge, Tombstone } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { Authorization, Order } from '../ports/issuer.ts';
+import type { ChallengeType, Solver, SolverChallenge } from '../ports/solver.ts';
+import type { EngineContext } from './context.ts';
+import { report } from './context.ts';
+import { updateWork } from './order.ts';
+import { preflightAnswer } from './preflight.ts';
+import { announce, type Opened, patiently, type Run } from './run.ts';
+import { together, waitFor } from './wait.ts';
+
+/** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
+const readyBudgetMs = 10 * 60_000;
+/** How long a wrong answer on the public path is given to become right (a file share, a cache). */
+const answerBudgetMs = 5_000;
+/** How long the CA may take to validate. A CA that never fails a challenge (Actalis) must end too. */
+const validationBudgetMs = 5 * 60_000;
+/** How long the removal may take before it is left to a later sweep. */
+const cleanupBudgetMs = 30_000;
+
+/** Steps 6a to 8: every authorization of the order becomes valid, all at once. Answers which challenges were used. */
+export async function validate(run: Run, opened: Opened, order: Order): Promise<void> {
+  if (order.status !== 'pending') return;
+  const authorizations = await together(
+    order.authorizationUrls.map((url) => patiently(run, () => opened.account.authorization(url, run.signal))),
+  );
+  const failed = authorizations.find((a) => a.status !== 'pending' && a.status !== 'valid');
+  if (failed) throw invalidAuthorization(run, failed);
+  const pending = authorizations.filter((a) => a.status === 'pending');
+  if (pending.length === 0) return;
+
+  const chosen = pending.map((authorization) => choose(run, authorization));
+  announce(run, 'challenges', `answering ${countOf(chosen.length, 'challenge')} with ${run.solver.type}`);
+  if (!sameChallenges(run.holding.work.challenges, chosen))
+    await updateWork(run, (work) => ({
+      ...work,
+      step: 'challenges',
+      thumbprint: opened.account.thumbprint,
+      challenges: chosen,
+    }));
+
+  const receipts = new Map<string, Json>();
+  await together(
+    chosen.map(async (challenge, index) => {
+      const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint, chosen.length - 1 - index);
+      const receipt = await run.holding.effect(run.signal, () =>
+        run.solver.present(subject, (note) => keepReceipts(run, new Map([[challenge.token, note]])), run.signal),
+      );
+      receipts.set(challenge.token, receipt);
+    }),
+  );
+  await keepReceipts(run, receipts);
+  await together(run.holding.work.challenges.map((challenge) => untilReady(run, opened, challenge)));
+
+  announce(run, 'validate', `asking ${run.issuer.name} to validate`);
+  const done = await together(pending.map((authorization) => acceptAndWait(run, opened, authorization, chosen)));
+  const invalid = done.find((a) => a.status !== 'valid');
+  if (invalid) throw invalidAuthorization(run, invalid);
+}
+
+const countOf = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+function choose(run: Run, authorization: Authorization): JournalledChallenge {
+  for (const type of run.solver.answers) {
+    const challenge = authorization.challenges.find((c) => c.type === type);
+    if (challenge?.token === undefined) continue;
+    return {
+      type,
+      identifier: authorization.identifier.value,
+      token: challenge.token,
+      authorizationUrl: authorization.url,
+      challengeUrl: challenge.url,
+    };
+  }
+  throw fail('acme/no-usable-challenge', {
+    issuer: run.issuer.name,
+    offered: authorization.challenges.map((c) => c.type).join(', ') || 'no challenge',
+    identifier: authorization.identifier.value,
+    solver: run.wanted.spec.solver,
+    answers: run.solver.answers.join(', '),
+  });
+}
+
+const sameChallenges = (a: readonly JournalledChallenge[], b: readonly JournalledChallenge[]): boolean =>
+  a.length === b.length && b.every((x) => a.some((y) => y.token === x.token && y.type === x.type));
+
+const keepReceipts = (run: Run, receipts: ReadonlyMap<string, Json>): Promise<void> =>
+  updateWork(run, (work) => ({
+    ...work,
+    challenges: work.challenges.map((c) => {
+      const receipt = receipts.get(c.token);
+      return receipt === undefined ? c : { ...c, receipt };
+    }),
+  }));
+
+/** A journalled challenge as the solver takes it; needs no account key, only its thumbprint (RFC 8555 §8.1). */
+export function solverChallenge(
+  spec: StoredSpec,
+  challenge: { readonly type: ChallengeType; readonly identifier: string; readonly token: string },
+  thumbprint: string,
+  remaining = 0,
+): SolverChallenge {
+  const identifiers = spec.spec.identifiers;
+  const identifier: Identifier = identifiers.find((i) => i.value === challenge.identifier) ?? {
+    type: 'dns',
+    value: challenge.identifier,
+  };
+  return {
+    type: challenge.type,
+    identifier,
+    token: challenge.token,
+    keyAuthorization: `${challenge.token}.${thumbprint}`,
+    lineage: spec.spec.name,
+    allIdentifiers: identifiers,
+    remaining,
+  };
+}
+
+/** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
+async function untilReady(run: Run, opened: Opened, challenge: JournalledChallenge): Promise<void> {
+  const { context, solver, signal } = run;
+  const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint);
+  const waited = await waitFor<true>(
+    context.clock,
+    // It must go on within 200 ms of the last server's answer (issue 3), so that the pause never grows past 100.
+    { budgetMs: readyBudgetMs, firstMs: 5, mostMs: 100, signal },
+    async () => {
+      await run.holding.check(signal);
+      const now = await solver.ready(subject, challenge.receipt ?? null, signal);
+      return now.ready ? { done: true } : { reason: now.reason, retryAfterMs: now.retryAfterMs };
+    },
+  );
+  const seconds = readyBudgetMs / 1000;
+  if ('timedOut' in waited) {
+    if (challenge.type === 'dns-01')
+      throw fail('dns/not-visible', {
+        name: `_acme-challenge.${challenge.identifier}`,
+        seconds,
+        missing: waited.timedOut,
+      });
+    throw fail('solver/not-ready', {
+      solver: solver.type,
+      identifier: challenge.identifier,
+      seconds,
+      reason: waited.timedOut,
+    });
+  }
+  if (challenge.type !== 'http-01' || opened.overruled) return;
+  const seen = await waitFor<true>(
+    context.clock,
+    { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal },
+    async () => {
+      const finding = await preflightAnswer(
+        context,
+        run.wanted.preflight,
+        subject.identifier,
+        challenge.token,
+        subject.keyAuthorization,
+        signal,
+      );
+      if (finding.verdict !== 'no') return { done: true };
+      return { reason: finding.finding };
+    },
+  );
+  if ('timedOut' in seen)
+    throw fail('preflight/no', {
+      identifier: challenge.identifier,
+      finding: seen.timedOut,
+      advice: `Make http://${challenge.identifier}/.well-known/acme-challenge/ reach the solver from everywhere.`,
+    });
+}
+
+/** Step 8 for one authorization. */
+async function acceptAndWait(
+  run: Run,
+  opened: Opened,
+  authorization: Authorization,
+  chosen: readonly JournalledChallenge[],
+): Promise<Authorization> {
+  const journalled = chosen.find((c) => c.authorizationUrl === authorization.url);
+  const before = authorization.challenges.find((c) => c.url === journalled?.challengeUrl);
+  const look = () => patiently(run, () => opened.account.authorization(authorization.url, run.signal));
+  if (before?.status === 'pending') {
+    try {
+      await run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(before.url, run.signal)));
+    } catch (error) {
+      // An answer that was lost after the CA took it: the authorization shows it, and asking again is harmless.
+      if (!isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer', 'acme/problem')) throw error;
+      const now = await look();
+      if (now.status === 'pending' && now.challenges.find((c) => c.url === before.url)?.status === 'pending') {
+        if (isFailure(error, 'acme/problem')) throw error;
+        await run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(before.url, run.signal)));
+      }
+    }
+  }
+  const waited = await waitFor<Authorization>(
+    run.context.clock,
+    // A test CA validates within 10 ms, a public one within a few seconds.
+    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, signal: run.signal },
+    async () => {
+      const now = await look();
+      return now.status === 'pending' ? { reason: 'pending', retryAfterMs: now.retryAfterMs } : { done: now };
+    },
+  );
+  if ('timedOut' in waited)
+    throw fail('acme/timeout', {
+      issuer: run.issuer.name,
+      what: `the validation of ${authorization.identifier.value}`,
+      seconds: validationBudgetMs / 1000,
+    });
+  return waited.value;
+}
+
+function invalidAuthorization(run: Run, authorization: Authorization) {
+  const challenge =
+    authorization.challenges.find((c) => c.error) ?? authorization.challenges.find((c) => c.status === 'invalid');
+  const problem = challenge?.error;
+  return fail(
+    'acme/invalid-authorization',
+    {
+      issuer: run.issuer.name,
+      identifier: authorization.identifier.value,
+      challenge: challenge?.type ?? 'its challenge',
+      detail: problem?.detail ?? `its authorization is ${authorization.status}`,
+      advice:
+        challenge?.type === 'dns-01'
+          ? 'Check that every authoritative name server of the zone gives the TXT record to the whole internet.'
+          : 'Check that port 80 of every address of this name reaches the solver from the whole internet.',
+    },
+    { problem: { ...problem, identifier: authorization.identifier } },
+  );
+}
+
+/**
+ * Step 13: removes what was presented, on its own time. What could not be removed comes back as tombstones that a
+ * sweep tries again; it never fails the issue.
+ */
+export async function cleanUp(
+  context: EngineContext,
+  solver: Solver,
+  spec: StoredSpec,
+  challenges: readonly (JournalledChallenge | Tombstone)[],
+  thumbprint: string,
+  budgetMs: number = cleanupBudgetMs,
+): Promise<readonly Tombstone[]> {
+  const deadline = context.clock.deadline(budgetMs);
+  try {
+    const left = await Promise.all(
+      challenges.map(async (challenge): Promise<Tombstone | undefined> => {
+        try {
+          await solver.cleanup(solverChallenge(spec, challenge, thumbprint), challenge.receipt, deadline.signal);
+          return undefined;
+        } catch (error) {
+          report(
+            context,
+            'warn',
+            'sweep.failed',
+            spec.spec.name,
+            `the challenge for ${challenge.identifier} could not be removed: ${reasonOf(error)}; a later sweep tries again`,
+          );
+          return { ...tombstoneOf(context, challenge, thumbprint), looked: -1 };
+        }
+      }),
+    );
+    return left.filter((tombstone) => tombstone !== undefined);
+  } finally {
+    deadline.done();
+  }
+}
+
+export function tombstoneOf(
+  context: EngineContext,
+  challenge: JournalledChallenge | Tombstone,
+  thumbprint: string,
+): Tombstone {
+  return {
+    type: challenge.type,
+    identifier: challenge.identifier,
+    token: challenge.token,
+    thumbprint,
+    ...(challenge.receipt === undefined ? {} : { receipt: challenge.receipt }),
+    closedAt: context.clock.now().toISOString(),
+    looked: 0,
+  };
+}

@@ -1,0 +1,201 @@
+import { backoffMs } from '../core/backoff.ts';
+import { type ErrorCode, errorTable } from '../core/error-table.ts';
+import { CertfleetError, fail } from '../core/errors.ts';
+import type { Failure, LastRun, Lineage, Renewal, Tombstone } from '../core/lineage.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { tombstoneOf } from './challenges.ts';
+import { type EngineContext, report } from './context.ts';
+import type { Holding } from './lease.ts';
+
+/** Step 14: the work is closed and the lease given back in one write. */
+export async function closeDone(
+  context: EngineContext,
+  holding: Holding,
+  done: {
+    readonly errors: readonly CertfleetError[];
+    readonly left: readonly Tombstone[];
+    readonly renewal: Renewal | undefined;
+    /** Whether a target was touched. */
+    readonly deployed: boolean;
+    readonly isRenewal: boolean;
+  },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { lineage } = holding;
+  const { current, name } = lineage;
+  if (!current) throw fail('bug/unexpected', { reason: `${name} was closed without a certificate` });
+  const at = context.clock.now().toISOString();
+  const [error] = done.errors;
+  const issued = lineage.last?.version !== current.id;
+  const quiet = done.deployed ? 'deployed' : 'unchanged';
+  const result = error ? 'pending' : !issued ? quiet : done.isRenewal ? 'renewed' : 'issued';
+  const words = { deployed: 'every target has it', unchanged: 'it is not due' } as const;
+  const message = error ? error.message : issued ? `valid until ${current.facts.notAfter}` : words[quiet];
+  const last: LastRun = {
+    at,
+    result,
+    version: current.id,
+    message,
+    ...(error ? { code: error.code, hint: error.hint } : {}),
+  };
+  await holding.update((l) => {
+    const { work: _closed, failure: _mended, tombstones: _old, ...rest } = l;
+    const stones = keepTombstones(context, l, done.left);
+    return {
+      ...rest,
+      ...(done.renewal ? { renewal: done.renewal } : {}),
+      ...(stones.length > 0 ? { tombstones: stones } : {}),
+      last,
+    };
+  }, signal);
+  return withNext(outcomeOf(name, last, current.facts.notAfter, error), holding.lineage);
+}
+
+/** A failure: what can be resumed is kept without a lease, the back-off is counted, the CA's Retry-After is kept. */
+export async function closeFailed(
+  context: EngineContext,
+  holding: Holding,
+  error: CertfleetError,
+  left: readonly Tombstone[],
+): Promise<Outcome> {
+  const now = context.clock.now();
+  const { name, current } = holding.lineage;
+  const failure = countFailure(holding.lineage, error, now);
+  const last: LastRun = {
+    at: failure.at,
+    result: 'failed',
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+  };
+  await settle(
+    context,
+    holding,
+    left,
+    { failure, last },
+    error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order',
+  );
+  report(context, 'error', 'certificate.failed', name, error.message, { code: error.code, retryAt: failure.retryAt });
+  const outcome: Outcome = { certificate: name, result: 'failed', message: error.message, error };
+  return {
+    ...outcome,
+    next: current && Date.parse(failure.retryAt) < now.getTime() ? now.toISOString() : failure.retryAt,
+  };
+}
+
+/** The caller gave up: everything is kept for the next run, nothing counts as a failure. */
+export async function closeStopped(
+  context: EngineContext,
+  holding: Holding,
+  left: readonly Tombstone[],
+): Promise<void> {
+  const last: LastRun = {
+    at: context.clock.now().toISOString(),
+    result: 'stopped',
+    message: 'it was stopped; the next run goes on where it was',
+  };
+  await settle(context, holding, left, { last }, false);
+}
+
+/** Writes the end of an unfinished run, on a time budget of its own: the caller's signal may be what ended it. */
+async function settle(
+  context: EngineContext,
+  holding: Holding,
+  left: readonly Tombstone[],
+  fields: { readonly failure?: Failure; readonly last: LastRun },
+  orderIsDead: boolean,
+): Promise<void> {
+  const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
+  try {
+    await holding.update((lineage) => {
+      const { work, tombstones: _old, ...rest } = lineage;
+      const stones = keepTombstones(context, lineage, left);
+      const kept = work && keepWork(work, orderIsDead);
+      return {
+        ...rest,
+        ...fields,
+        ...(stones.length > 0 ? { tombstones: stones } : {}),
+        ...(kept ? { work: kept } : {}),
+      };
+    }, deadline.signal);
+  } finally {
+    deadline.done();
+  }
+}
+
+function keepWork(work: NonNullable<Lineage['work']>, orderIsDead: boolean): Lineage['work'] {
+  const { lease: _given, order, probe: _probe, thumbprint: _print, takenOver: _over, ...rest } = work;
+  // Without an order there is the key alone; it is used by the next try.
+  return { ...rest, challenges: [], ...(order && !orderIsDead ? { order } : {}) };
+}
+
+/**
+ * Tombstones of this lineage after a close: those that are still to be looked at, those whose removal just failed,
+ * and, where the work was taken over from another process, the closed challenges themselves: his effects may yet arrive.
+ */
+function keepTombstones(context: EngineContext, lineage: Lineage, left: readonly Tombstone[]): readonly Tombstone[] {
+  const { work } = lineage;
+  const closed = work?.takenOver
+    ? work.challenges
+        .filter((c) => !left.some((l) => l.token === c.token))
+        .map((c) => tombstoneOf(context, c, work.thumbprint ?? ''))
+    : [];
+  return [...(lineage.tombstones ?? []), ...closed, ...left];
+}
+
+const hourMs = 3_600_000;
+
+function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failure {
+  const before = lineage.failure;
+  const count = (before?.count ?? 0) + 1;
+  const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
+  const byBackoff = now.getTime() + backoffMs(count, left);
+  const retryAt = new Date(Math.max(byBackoff, error.retryAt?.getTime() ?? 0)).toISOString();
+  const recent = Object.entries(before?.validations ?? {})
+    .map(([name, times]) => [name, times.filter((t) => now.getTime() - Date.parse(t) < hourMs)] as const)
+    .filter(([, times]) => times.length > 0);
+  const validations: Record<string, readonly string[]> = Object.fromEntries(recent);
+  const failed = failedIdentifier(error);
+  if (failed !== undefined) validations[failed] = [...(validations[failed] ?? []), now.toISOString()];
+  return {
+    count,
+    at: now.toISOString(),
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+    retryAt,
+    ...(error.retryAt ? { holdUntil: error.retryAt.toISOString() } : {}),
+    ...(Object.keys(validations).length > 0 ? { validations } : {}),
+    ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
+  };
+}
+
+const failedIdentifier = (error: CertfleetError): string | undefined =>
+  error.code === 'acme/invalid-authorization'
+    ? (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value
+    : undefined;
+
+/** The result of another process's run, told as this one's. */
+export function outcomeOfLast(lineage: Lineage): Outcome {
+  const { last, name, current } = lineage;
+  if (!last) return { certificate: name, result: 'unchanged', message: 'another process has worked on it' };
+  const error =
+    last.code !== undefined && last.code in errorTable
+      ? new CertfleetError(last.code as ErrorCode, last.message, last.hint ?? '', {})
+      : undefined;
+  return withNext(outcomeOf(name, last, current?.facts.notAfter ?? '', error), lineage);
+}
+
+function outcomeOf(certificate: string, last: LastRun, notAfter: string, error: CertfleetError | undefined): Outcome {
+  const { message } = last;
+  if (last.result === 'stopped' || (last.result === 'failed' && !error))
+    return { certificate, result: 'failed', message, error: fail('store/lease-lost', { certificate }) };
+  if (last.result === 'failed' && error) return { certificate, result: 'failed', message, error };
+  if (last.result === 'pending' && error) return { certificate, result: 'pending', notAfter, message, error };
+  if (last.result === 'issued' || last.result === 'renewed' || last.result === 'deployed')
+    return { certificate, result: last.result, notAfter, message };
+  return { certificate, result: 'unchanged', notAfter, message };
+}
+
+const withNext = (outcome: Outcome, lineage: Lineage): Outcome =>
+  lineage.renewal ? { ...outcome, next: lineage.renewal.at } : outcome;

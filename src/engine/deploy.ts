@@ -1,0 +1,270 @@
+import type { EndpointVerdict } from '../core/endpoint.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Deployment, Lineage, Version } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import { type EngineContext, report } from './context.ts';
+import type { Holding } from './lease.ts';
+import { readBundle } from './versions.ts';
+import { together, waitFor } from './wait.ts';
+import { lookAtEndpoint } from './watch.ts';
+
+/** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
+const watchBudgetMs = 5_000;
+
+export interface DeployRun {
+  readonly context: EngineContext;
+  readonly holding: Holding;
+  readonly wanted: StoredSpec;
+  readonly signal: AbortSignal;
+}
+
+/** The deployments to write before any target is touched (step 11): every target that is not known to have it. */
+export function intendDeployments(
+  lineage: Lineage,
+  wanted: StoredSpec,
+  version: string,
+  now: string,
+): Readonly<Record<string, Deployment>> {
+  return Object.fromEntries(
+    wanted.spec.deploy.concat(wanted.spec.endpoints).map((target) => {
+      const before = lineage.deployments[target];
+      if (before?.version === version && before.state !== 'intended') return [target, before];
+      return [target, { version, state: 'intended', since: now } satisfies Deployment];
+    }),
+  );
+}
+
+/**
+ * Step 12: carries the current version to each target that does not have it, looks at what the endpoints serve, and
+ * goes back only where a target is worse than before. Answers what is still pending; writes once, at its end.
+ */
+export async function deploy(run: DeployRun): Promise<readonly CertfleetError[]> {
+  const { context, holding, wanted, signal } = run;
+  const version = holding.lineage.current;
+  if (!version || (wanted.spec.deploy.length === 0 && wanted.spec.endpoints.length === 0)) return [];
+  const bundle = await readBundle(context, wanted.spec.name, version, signal);
+  const previous = holding.lineage.previous;
+  const before = await lookAtAll(run, version, previous);
+
+  const results = new Map<string, CertfleetError | undefined>();
+  await together(
+    wanted.spec.deploy.map(async (target) => {
+      results.set(target, await deployTo(run, target, bundle));
+    }),
+  );
+  const deployed = [...results.values()].every((error) => error === undefined);
+  const seen = await watch(run, version, previous, deployed);
+  const broken = seen.filter(
+    (verdict) =>
+      verdict.state === 'handshake-failed' &&
+      before.find((b) => b.endpoint === verdict.endpoint)?.state !== 'handshake-failed',
+  );
+  for (const verdict of seen) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
+  if (broken.length > 0 && previous) await goBack(run, previous, results, broken);
+
+  const now = context.clock.now();
+  const errors: CertfleetError[] = [];
+  const deployments: Record<string, Deployment> = {};
+  for (const [target, error] of results) {
+    const old = holding.lineage.deployments[target];
+    if (error) errors.push(error);
+    deployments[target] = error
+      ? pending(run, target, error, version.id, old, now)
+      : {
+          version: version.id,
+          state: 'current',
+          since: old?.state === 'current' && old.version === version.id ? old.since : now.toISOString(),
+        };
+  }
+  await holding.update((lineage) => ({ ...lineage, deployments }), signal);
+  if (errors.length === 0) {
+    report(context, 'info', 'certificate.deployed', wanted.spec.name, `deployed to ${[...results.keys()].join(', ')}`, {
+      targets: [...results.keys()],
+    });
+    await retire(run, previous);
+  }
+  return errors;
+}
+
+/** A target that waits; it becomes an alarm once, when it has waited longer than `deployTimeout`. */
+function pending(
+  run: DeployRun,
+  target: string,
+  error: CertfleetError,
+  version: string,
+  old: Deployment | undefined,
+  now: Date,
+): Deployment {
+  const since = old && old.version === version ? old.since : now.toISOString();
+  const late = now.getTime() - Date.parse(since) >= run.context.limits.deployTimeoutMs;
+  const name = run.wanted.spec.name;
+  report(run.context, 'warn', 'certificate.pending', name, error.message, { target, code: error.code });
+  if (late && !old?.alarmed)
+    report(
+      run.context,
+      'alarm',
+      'deploy.alarm',
+      name,
+      `${target} has not taken the new certificate since ${since}: ${error.message}`,
+      {
+        target,
+        since,
+        code: error.code,
+      },
+    );
+  return {
+    version,
+    state: 'pending',
+    since,
+    message: error.message,
+    code: error.code,
+    ...(late || old?.alarmed ? { alarmed: true } : {}),
+  };
+}
+
+// One deployment at a time to one target of this process: reloads and admin-socket transactions disturb each other.
+const queues = new WeakMap<Deployer, Promise<unknown>>();
+
+async function inTurn<T>(deployer: Deployer, work: () => Promise<T>): Promise<T> {
+  const result = (queues.get(deployer) ?? Promise.resolve()).then(work);
+  queues.set(
+    deployer,
+    result.catch(() => undefined),
+  );
+  return result;
+}
+
+async function deployTo(run: DeployRun, target: string, bundle: VersionBundle): Promise<CertfleetError | undefined> {
+  const { context, holding, wanted, signal } = run;
+  try {
+    const deployer = await context.connect.deployer(wanted, target);
+    await inTurn(deployer, async () => {
+      const look = await deployer.look(bundle, signal);
+      if (look.state === 'current') return;
+      // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
+      const note = async () => undefined;
+      const staged = await holding.effect(signal, () => deployer.stage(bundle, note, signal));
+      await holding.effect(signal, () => deployer.activate(bundle, staged, note, signal));
+    });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error, 'store/lease-lost')) throw error;
+    if (isFailure(error, 'deploy/')) return error;
+    return fail(
+      'deploy/target-failed',
+      { target, certificate: wanted.spec.name, reason: reasonOf(error) },
+      { cause: error },
+    );
+  }
+}
+
+/** What every endpoint serves now. */
+async function lookAtAll(
+  run: DeployRun,
+  version: Version,
+  previous: Version | undefined,
+): Promise<readonly EndpointVerdict[]> {
+  const { context, wanted, signal } = run;
+  const looks = context.connect.looks(wanted.preflight);
+  const serverName = wanted.spec.identifiers.find((i) => i.type === 'dns')?.value.replace(/^\*\./, 'any.');
+  return Promise.all(
+    wanted.spec.endpoints.map((endpoint) =>
+      lookAtEndpoint(
+        {
+          endpoint,
+          expectFingerprint: version.facts.fingerprint,
+          ...(previous ? { previousFingerprint: previous.facts.fingerprint } : {}),
+          ...(serverName === undefined ? {} : { serverName }),
+          vantage: context.vantage,
+          pki: context.pki,
+          resolve: async (host, s) => {
+            if (!looks.asTheCa) return context.lookup(host, s);
+            const found = await looks.addresses(host, s);
+            return found.verdict === 'found' ? [...found.ipv4, ...found.ipv6] : context.lookup(host, s);
+          },
+        },
+        signal,
+      ),
+    ),
+  );
+}
+
+/** Looks until every endpoint serves the version, or the time of a reload has passed. */
+async function watch(
+  run: DeployRun,
+  version: Version,
+  previous: Version | undefined,
+  worthWaiting: boolean,
+): Promise<readonly EndpointVerdict[]> {
+  let seen: readonly EndpointVerdict[] = [];
+  await waitFor<true>(
+    run.context.clock,
+    {
+      budgetMs: worthWaiting ? Math.min(watchBudgetMs, run.context.limits.deployTimeoutMs) : 0,
+      firstMs: 20,
+      mostMs: 500,
+      signal: run.signal,
+    },
+    async () => {
+      seen = await lookAtAll(run, version, previous);
+      const late = seen.find((verdict) => judgeEndpoint(run.wanted.spec.name, verdict));
+      return late ? { reason: late.words } : { done: true };
+    },
+  );
+  return seen;
+}
+
+function judgeEndpoint(certificate: string, verdict: EndpointVerdict): CertfleetError | undefined {
+  const { endpoint, state, words } = verdict;
+  if (state === 'current' || state === 'cannot-tell') return undefined;
+  if (state === 'handshake-failed') return fail('deploy/handshake-failed', { endpoint, reason: words });
+  return fail('deploy/still-old', {
+    endpoint,
+    certificate,
+    served: state === 'unreachable' ? `nothing (${words})` : words,
+  });
+}
+
+/** A handshake that worked before this deployment fails after it: every target gets the version before back. */
+async function goBack(
+  run: DeployRun,
+  previous: Version,
+  results: Map<string, CertfleetError | undefined>,
+  broken: readonly EndpointVerdict[],
+): Promise<void> {
+  const { context, wanted, signal } = run;
+  const bundle = await readBundle(context, wanted.spec.name, previous, signal);
+  const reason = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
+  await together(
+    wanted.spec.deploy.map(async (target) => {
+      const failed = await deployTo(run, target, bundle);
+      results.set(
+        target,
+        failed ??
+          fail('deploy/handshake-failed', { endpoint: reason, reason: `${target} has the version before again` }),
+      );
+    }),
+  );
+}
+
+async function retire(run: DeployRun, previous: Version | undefined): Promise<void> {
+  if (!previous) return;
+  for (const target of run.wanted.spec.deploy) {
+    try {
+      const deployer = await run.context.connect.deployer(run.wanted, target);
+      await deployer.retire?.({ lineage: run.wanted.spec.name, id: previous.id }, run.signal);
+    } catch (error) {
+      run.signal.throwIfAborted();
+      // Tidying up after a success: the next renewal tries again.
+      report(
+        run.context,
+        'warn',
+        'log',
+        run.wanted.spec.name,
+        `${target}: older versions could not be removed: ${reasonOf(error)}`,
+      );
+    }
+  }
+}

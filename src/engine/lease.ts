@@ -1,0 +1,206 @@
+import { fail, isFailure } from '../core/errors.ts';
+import { decodeLineage, encodeDocument, type Lease, type Lineage, type Work } from '../core/lineage.ts';
+import type { Entry } from '../ports/store.ts';
+import { type EngineContext, report } from './context.ts';
+
+/** How long another process is waited for before its holder is named to the user. A whole DNS wait fits in. */
+const patienceMs = 15 * 60_000;
+
+/**
+ * The right to work on one lineage, together with the document it protects (house.md §5, Leases).
+ *
+ * Every write is a compare-and-set on the revision this process wrote last: the moment another process takes the
+ * lease, the next write here fails. `check` is called before and after every effect on the outside world; it costs
+ * nothing while the last write is recent and proves the lease by a write when it is not, as after a SIGSTOP.
+ */
+export class Holding {
+  readonly #context: EngineContext;
+  readonly #lost = new AbortController();
+  readonly id: string;
+  #lineage: Lineage;
+  #revision: string;
+  #confirmedMs: number;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(context: EngineContext, id: string, lineage: Lineage, revision: string, confirmedMs: number) {
+    this.#context = context;
+    this.id = id;
+    this.#lineage = lineage;
+    this.#revision = revision;
+    this.#confirmedMs = confirmedMs;
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage;
+  }
+
+  /** The work in flight; it is there as long as the lease is held. */
+  get work(): Work {
+    const work = this.#lineage.work;
+    if (!work) throw fail('bug/unexpected', { reason: `the work of ${this.#lineage.name} is closed` });
+    return work;
+  }
+
+  /** Aborts with `store/lease-lost` when another process has taken over. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Changes the document durably. Fails with `store/lease-lost` when another process has written meanwhile. */
+  update(change: (lineage: Lineage) => Lineage, signal: AbortSignal): Promise<void> {
+    return this.#enqueue(async () => {
+      const next = change(this.#lineage);
+      const startMs = this.#context.clock.monotonicMs();
+      try {
+        this.#revision = await this.#context.store.put({ kind: 'lineage', name: next.name }, encodeDocument(next), {
+          ifRevision: this.#revision,
+          signal,
+        });
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+        const lost = fail('store/lease-lost', { certificate: next.name }, { cause: error });
+        this.#lost.abort(lost);
+        throw lost;
+      }
+      this.#lineage = next;
+      this.#confirmedMs = startMs;
+    });
+  }
+
+  /** Proves that the lease still holds; a write only when the last one is older than half its time to live. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
+    const ageMs = this.#context.clock.monotonicMs() - this.#confirmedMs;
+    if (ageMs >= this.#context.limits.leaseTtlMs / 2) await this.#beat(signal);
+  }
+
+  /** One effect on the outside world, with the lease proven before and after it. */
+  async effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    await this.check(signal);
+    const result = await run();
+    await this.check(signal);
+    return result;
+  }
+
+  /** Gives signs of life until the returned function is called, so that a long wait does not look like death. */
+  keepAlive(): () => void {
+    const stop = new AbortController();
+    const beats = async () => {
+      while (!stop.signal.aborted) {
+        await this.#context.clock.sleep(this.#context.limits.leaseTtlMs / 3, stop.signal);
+        await this.check(stop.signal);
+      }
+    };
+    // A lost lease is known by `lost`, a store that fails by the next write: neither may end the process from here.
+    beats().catch(() => undefined);
+    return () => stop.abort();
+  }
+
+  #beat(signal: AbortSignal): Promise<void> {
+    return this.update((lineage) => {
+      const lease = lineage.work?.lease;
+      if (!lineage.work || !lease) return lineage;
+      return { ...lineage, work: { ...lineage.work, lease: { ...lease, beat: lease.beat + 1 } } };
+    }, signal);
+  }
+
+  #enqueue<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(run);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+export type Taken =
+  | { readonly holding: Holding; readonly stolen: boolean }
+  /** Another process did the work while this one waited. */
+  | { readonly finished: Lineage };
+
+/**
+ * Takes the lease of a lineage by one compare-and-set, which is also the first journal entry of the work.
+ *
+ * @param begin makes the document to write from what is there: with the `work` this process wants, without a lease;
+ *   undefined when there turns out to be nothing to do
+ */
+export async function takeLease(
+  context: EngineContext,
+  name: string,
+  begin: (lineage: Lineage | undefined) => Lineage | undefined,
+  signal: AbortSignal,
+): Promise<Taken | undefined> {
+  const { clock, store } = context;
+  const since = clock.monotonicMs();
+  const watch = { revision: '', movedMs: since };
+  let waited = false;
+  for (;;) {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    const lineage = entry && decodeLineage(entry.bytes, name, store.location);
+    const lease = lineage?.work?.lease;
+    if (lease && entry && !mayTake(context, lease, entry, watch)) {
+      if (!waited)
+        report(
+          context,
+          'info',
+          'certificate.waiting',
+          name,
+          `process ${lease.holder.pid} is working on it; waiting for its result`,
+        );
+      waited = true;
+      if (clock.monotonicMs() - since > patienceMs)
+        throw fail('store/busy', {
+          holder: `process ${lease.holder.pid}`,
+          certificate: name,
+          seconds: patienceMs / 1000,
+        });
+      // A tenth of the lease's time, so that a short lease (tests) is taken soon and a long one costs few reads.
+      await clock.sleep(Math.min(context.limits.leaseTtlMs / 10, 250), signal);
+      continue;
+    }
+    if (waited && lineage && !lease) return { finished: lineage };
+    const wanted = begin(lineage);
+    if (!wanted?.work) return undefined;
+    const own: Lease = {
+      id: Buffer.from(context.random.bytes(9)).toString('base64url'),
+      holder: context.processes.self(),
+      beat: 0,
+    };
+    const next: Lineage = {
+      ...wanted,
+      work: {
+        ...wanted.work,
+        lease: own,
+        ...(lease && context.processes.look(lease.holder) !== 'dead' ? { takenOver: true } : {}),
+      },
+    };
+    const startMs = clock.monotonicMs();
+    try {
+      const revision = await store.put({ kind: 'lineage', name }, encodeDocument(next), {
+        ifRevision: entry?.revision ?? null,
+        signal,
+      });
+      return { holding: new Holding(context, own.id, next, revision, startMs), stolen: lease !== undefined };
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+/**
+ * Whether somebody else's lease may be taken: at once when its holder is provably dead, else when its document has
+ * not moved for a whole time to live on this process's own monotonic clock.
+ */
+function mayTake(
+  context: EngineContext,
+  lease: Lease,
+  entry: Entry,
+  watch: { revision: string; movedMs: number },
+): boolean {
+  if (context.processes.look(lease.holder) === 'dead') return true;
+  const nowMs = context.clock.monotonicMs();
+  if (watch.revision !== entry.revision) {
+    watch.revision = entry.revision;
+    watch.movedMs = nowMs;
+    return false;
+  }
+  return nowMs - watch.movedMs > context.limits.leaseTtlMs;
+}

@@ -1,0 +1,199 @@
+import { fail, isFailure } from '../core/errors.ts';
+import { identifierKey } from '../core/identifier.ts';
+import type { Lineage, Work } from '../core/lineage.ts';
+import { problemType } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Order } from '../ports/issuer.ts';
+import { isForgotten, reopenAccount } from './account.ts';
+import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
+import { waitFor } from './wait.ts';
+
+/** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
+const finalizeBudgetMs = 5 * 60_000;
+/** How often a request whose answer was lost is repeated, after looking whether it had its effect. */
+const repeats = 3;
+/** Pages of the account's order list that are looked through for a lost order. */
+const pageLimit = 40;
+
+/** Changes the work in flight, durably. */
+export const updateWork = (run: Run, change: (work: Work, lineage: Lineage) => Work): Promise<void> =>
+  run.holding.update((lineage) => ({ ...lineage, work: change(run.holding.work, lineage) }), run.signal);
+
+/** Steps 5a to 5c, or the order that an earlier process began: at most one is open for this lineage. */
+export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
+  const { work } = run.holding;
+  if (work.order?.url !== undefined) {
+    const order = await patiently(run, () => opened.account.order(work.order?.url as string, run.signal)).catch(
+      (error: unknown) => {
+        // The CA has forgotten it (404), or it is another account's by now: a new order is the only way on.
+        if (isFailure(error, 'acme/problem')) return undefined;
+        throw error;
+      },
+    );
+    if (order && order.status !== 'invalid' && !isExpired(run, order)) return order;
+  } else if (work.order) {
+    announce(run, 'order', 'looking for the order of an interrupted run');
+    const found = await findOrder(run, opened);
+    if (found) {
+      await keepUrl(run, found);
+      return found;
+    }
+  }
+
+  const previous = run.holding.lineage.current;
+  const directory = await run.issuer.directory(run.signal);
+  const replaces =
+    directory.hasRenewalInfo && previous?.directory === run.issuer.directoryUrl ? previous.facts.ariId : undefined;
+  const profile = run.wanted.spec.profile;
+  announce(run, 'order', 'ordering the certificate');
+  await updateWork(run, (w) => ({
+    ...w,
+    step: 'order',
+    challenges: [],
+    order: { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) },
+  }));
+  const order = await placeOrder(run, opened, replaces);
+  await keepUrl(run, order);
+  return order;
+}
+
+const isExpired = (run: Run, order: Order): boolean =>
+  order.expires !== undefined &&
+  Date.parse(order.expires) <= run.context.clock.now().getTime() &&
+  order.status !== 'valid';
+
+const keepUrl = (run: Run, order: Order): Promise<void> =>
+  updateWork(run, (work) => ({ ...work, order: { ...work.order, url: order.url } }));
+
+/** newOrder. It is repeated only when it is known, or cannot be found out, that it had no effect. */
+async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | undefined): Promise<Order> {
+  const { spec } = run.wanted;
+  let replaces = wantsToReplace;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await run.holding.effect(run.signal, () =>
+        patiently(run, () =>
+          opened.account.newOrder(
+            {
+              identifiers: spec.identifiers,
+              ...(replaces === undefined ? {} : { replaces }),
+              ...(spec.profile === undefined ? {} : { profile: spec.profile }),
+            },
+            run.signal,
+          ),
+        ),
+      );
+    } catch (error) {
+      if (attempt > repeats) throw error;
+      if (isForgotten(error)) {
+        opened.account = await reopenAccount(run.context, run.issuer, run.wanted.issuer, run.signal);
+      } else if (replaces !== undefined && refusesReplaces(error)) {
+        // Never a reason not to renew (RFC 9773 §5): the same order without it.
+        replaces = undefined;
+      } else if (isFailure(error, 'acme/unreachable')) {
+        const found = await findOrder(run, opened);
+        if (found) return found;
+      } else throw error;
+    }
+  }
+}
+
+/**
+ * Let's Encrypt names it alreadyReplaced; for a predecessor of another account, another CA or an unknown serial the
+ * answers differ by CA (boulder.md 4), so that any refusal of an order with `replaces` is tried once without.
+ */
+const refusesReplaces = (error: unknown): boolean =>
+  isFailure(error, 'acme/problem') && problemType(error) !== 'rejectedIdentifier';
+
+/** An open order for exactly these identifiers in the account's list, newest first; undefined where there is none. */
+async function findOrder(run: Run, opened: Opened): Promise<Order | undefined> {
+  const wanted = run.wanted.spec.identifiers.map(identifierKey).sort().join(' ');
+  const urls: string[] = [];
+  try {
+    let pages = 0;
+    for await (const page of opened.account.orders(run.signal)) {
+      urls.push(...page);
+      pages += 1;
+      if (pages >= pageLimit) break;
+    }
+  } catch (error) {
+    // The list is an optional convenience of the CA: where it fails, the order is repeated (one may be orphaned).
+    if (run.signal.aborted) throw error;
+  }
+  for (const url of urls.reverse()) {
+    const order = await opened.account.order(url, run.signal).catch(() => undefined);
+    run.signal.throwIfAborted();
+    if (!order || (order.status !== 'pending' && order.status !== 'ready')) continue;
+    if (order.identifiers.map(identifierKey).sort().join(' ') === wanted && !isExpired(run, order)) return order;
+  }
+  return undefined;
+}
+
+/** Steps 9 and 10 up to the chain: never a second finalize for an order that has taken one. */
+export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: Secret): Promise<string> {
+  const { account } = opened;
+  const { identifiers } = run.wanted.spec;
+  announce(run, 'finalize', 'asking for the certificate');
+  const look = () => patiently(run, () => account.order(ready.url, run.signal));
+  let order = ready.status === 'pending' ? await look() : ready;
+  // The challenges are valid, so that a pending order only has to be caught up with by the CA.
+  order = await settle(run, order, look, (o) => o.status !== 'pending', 'the order');
+
+  const csr = order.status === 'ready' ? await run.context.pki.csr(keyPem, identifiers) : undefined;
+  for (let attempt = 1; order.status === 'ready' && csr; attempt += 1) {
+    const current: Order = order;
+    try {
+      order = await run.holding.effect(run.signal, () =>
+        patiently(run, () => account.finalize(current, csr, run.signal)),
+      );
+    } catch (error) {
+      // Not known whether it was taken, or taken before by somebody: the order says.
+      const doubtful =
+        isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer') ||
+        problemType(error) === 'orderNotReady';
+      if (!doubtful || attempt >= repeats) throw error;
+      order = await look();
+      if (order.status === 'ready') await run.context.clock.sleep(250 * attempt, run.signal);
+    }
+  }
+  order = await settle(run, order, look, (o) => o.status !== 'processing', 'the certificate');
+  if (order.status !== 'valid') throw invalidOrder(run, order);
+  const valid = order;
+  return patiently(run, () => account.download(valid, run.signal));
+}
+
+async function settle(
+  run: Run,
+  first: Order,
+  look: () => Promise<Order>,
+  isSettled: (order: Order) => boolean,
+  what: string,
+): Promise<Order> {
+  let order = first;
+  let looked = true;
+  const waited = await waitFor<Order>(
+    run.context.clock,
+    // Signing takes milliseconds at a test CA and seconds at a public one: quick looks first, then every 3 s.
+    { budgetMs: finalizeBudgetMs, firstMs: 10, mostMs: 3_000, signal: run.signal },
+    async () => {
+      if (!looked) order = await look();
+      looked = false;
+      if (isSettled(order)) return { done: order };
+      return { reason: order.status, retryAfterMs: order.retryAfterMs };
+    },
+  );
+  if ('timedOut' in waited)
+    throw fail('acme/timeout', { issuer: run.issuer.name, what, seconds: finalizeBudgetMs / 1000 });
+  return waited.value;
+}
+
+export const invalidOrder = (run: Run, order: Order) =>
+  fail(
+    'acme/invalid-order',
+    {
+      issuer: run.issuer.name,
+      certificate: lineageName(run),
+      detail: order.error?.detail ?? `its status is ${order.status}`,
+    },
+    order.error === undefined ? {} : { problem: order.error },
+  );

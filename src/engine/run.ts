@@ -1,0 +1,59 @@
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Step } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
+import type { Solver } from '../ports/solver.ts';
+import { type EngineContext, report } from './context.ts';
+import type { Holding } from './lease.ts';
+
+/** One certificate being worked on under its lease: what every step needs. */
+export interface Run {
+  readonly context: EngineContext;
+  readonly holding: Holding;
+  readonly wanted: StoredSpec;
+  readonly issuer: Issuer;
+  readonly solver: Solver;
+  /** Aborts with the caller, or when the lease is lost. */
+  readonly signal: AbortSignal;
+}
+
+export const lineageName = (run: Pick<Run, 'wanted'>): string => run.wanted.spec.name;
+
+/** Tells who watches which step begins; the crash tests name effects by it. */
+export function announce(run: Pick<Run, 'context' | 'wanted'>, step: Step, message: string): void {
+  report(run.context, 'info', 'certificate.step', run.wanted.spec.name, message, { step });
+}
+
+/** The longest Retry-After that is waited for inside a run; a longer one is kept in the lineage for a later run. */
+const patienceMs = 60_000;
+
+/**
+ * Does what the CA is asked to do, and does it again after the pause the CA named where that is short. The call must
+ * be safe to repeat, or its error must prove that it had no effect (a limit, a busy server with Retry-After).
+ */
+export async function patiently<T>(run: Pick<Run, 'context' | 'signal'>, call: () => Promise<T>): Promise<T> {
+  const { clock } = run.context;
+  const endMs = clock.monotonicMs() + patienceMs;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isFailure(error, 'acme/rate-limited', 'acme/busy') || !error.retryAt) throw error;
+      const waitMs = Math.max(0, error.retryAt.getTime() - clock.now().getTime());
+      if (clock.monotonicMs() + waitMs > endMs) throw error;
+      await clock.sleep(waitMs, run.signal);
+    }
+  }
+}
+
+/** What is thrown, as the one error class; anything else is this program's fault. */
+export const asFailure = (error: unknown): CertfleetError =>
+  isFailure(error) ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+
+/** What a run learns on its way. */
+export interface Opened {
+  /** Opened anew where the CA has forgotten it. */
+  account: AccountIssuer;
+  /** A proven no of the preflight is tried against the CA all the same. */
+  readonly overruled: boolean;
+}

@@ -1,0 +1,101 @@
+import {
+  type AddressVerdict,
+  type EndpointVerdict,
+  judgeEndpoint,
+  judgeFingerprint,
+  parseEndpoint,
+} from '../core/endpoint.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
+import { identifierKey } from '../core/identifier.ts';
+import type { CertificateFacts, Pki } from '../ports/pki.ts';
+import type { Vantage } from '../ports/vantage.ts';
+
+export interface EndpointLook {
+  /** As written in the spec: `host:port`. */
+  readonly endpoint: string;
+  /** SHA-256 of the version that should be served, lower-case hex. */
+  readonly expectFingerprint: string;
+  /** That of the version before. */
+  readonly previousFingerprint?: string;
+  /**
+   * What to ask for (SNI) where the endpoint is an IP address: a name of the certificate, so that a node behind a
+   * balancer can be looked at by its address. Nothing is sent where it is left out.
+   */
+  readonly serverName?: string;
+  readonly vantage: Pick<Vantage, 'handshake'>;
+  readonly pki: Pick<Pki, 'readChain'>;
+  /** All addresses of a name, A and AAAA; an IP address is answered as it is. */
+  readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[]>;
+}
+
+/**
+ * What an endpoint really serves, looked at on every address its name has, at once. Never fails for what the
+ * endpoint does; rejects on abort only (and on an endpoint that cannot be parsed, which the configuration has checked).
+ */
+export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): Promise<EndpointVerdict> {
+  const { host, port } = parseEndpoint(look.endpoint);
+  let addresses: readonly string[];
+  try {
+    addresses = await look.resolve(host, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { endpoint: look.endpoint, state: 'unreachable', words: reasonOf(error), addresses: [] };
+  }
+  const serverName = isAddress(host) ? (look.serverName ?? '') : host;
+  const verdicts = await Promise.all(
+    addresses.map((address) => lookAtAddress(look, address, port, serverName, signal)),
+  );
+  return judgeEndpoint(look.endpoint, verdicts);
+}
+
+async function lookAtAddress(
+  look: EndpointLook,
+  address: string,
+  port: number,
+  serverName: string,
+  signal: AbortSignal,
+): Promise<AddressVerdict> {
+  let certificateDer: Uint8Array;
+  try {
+    ({ certificateDer } = await look.vantage.handshake({ address, port, serverName }, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    return { address, ...failureOf(error) };
+  }
+  try {
+    const { facts } = look.pki.readChain(pemOf(certificateDer));
+    const state = judgeFingerprint(facts.fingerprint, look.expectFingerprint, look.previousFingerprint);
+    return { address, state, words: describeCertificate(facts) };
+  } catch (error) {
+    // Somebody's certificate that this program cannot read is at least not ours.
+    return { address, state: 'other', words: `a certificate that cannot be read (${reasonOf(error)})` };
+  }
+}
+
+// Codes that say something about this machine's own routes, not about the endpoint.
+const noRouteHere: readonly unknown[] = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+
+function failureOf(error: unknown): Pick<AddressVerdict, 'state' | 'words'> {
+  // `lib/vantage.ts` hangs a ConnectionFailure below network/failed; any other vantage without one counts as not reached.
+  const cause = (isFailure(error) ? error.cause : undefined) as { phase?: unknown; code?: unknown } | undefined;
+  const words = cause instanceof Error ? cause.message : reasonOf(error);
+  if (cause?.phase === 'exchange') return { state: 'handshake-failed', words };
+  return { state: noRouteHere.includes(cause?.code) ? 'cannot-tell' : 'unreachable', words };
+}
+
+/** `www.example.com, example.com; serial 03ab…; not after 2027-01-01T00:00:00Z; from Example CA`. */
+function describeCertificate(facts: CertificateFacts): string {
+  const names = facts.identifiers.map(identifierKey);
+  // More than three names say no more about which certificate it is.
+  const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  return `${shown || 'no names'}; serial ${facts.serial}; not after ${facts.notAfter}; from ${facts.issuerName}`;
+}
+
+const isAddress = (host: string): boolean => host.includes(':') || /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
+
+function pemOf(der: Uint8Array): string {
+  const base64 = Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import packet, { type Answer, type DecodedPacket } from 'dns-packet';
+import { canonicalName } from '../core/dns-name.ts';
+import type { DnsAnswer, DnsRecord, DnsType } from '../ports/dns.ts';
+
+/** Questions into bytes and answers out of them (RFC 1035 §4), over `dns-packet`. */
+
+/** The size that passes everywhere without fragments (DNS flag day 2020). */
+const udpPayloadSize = 1232;
+
+export interface Question {
+  readonly name: string;
+  readonly type: DnsType;
+  readonly recursive: boolean;
+  /** Whether to say that answers up to {@link udpPayloadSize} are taken (EDNS, RFC 6891); a few servers refuse that. */
+  readonly edns: boolean;
+}
+
+export function encodeQuestion(id: number, question: Question): Buffer {
+  return packet.encode({
+    type: 'query',
+    id,
+    flags: question.recursive ? packet.RECURSION_DESIRED : 0,
+    questions: [{ type: question.type, name: question.name, class: 'IN' }],
+    additionals: question.edns
+      ? [
+          {
+            type: 'OPT',
+            name: '.',
+            udpPayloadSize,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          },
+        ]
+      : [],
+  });
+}
+
+/**
+ * Whether bytes are an answer to that question: id, QR bit, name and type. Cheap, and never throws: anyone may send to a UDP port, and what
+ * does not fit is to be ignored, not believed. A server that cannot read the question may leave it out (FORMERR).
+ */
+export function answersQuestion(bytes: Buffer, id: number, question: Question): boolean {
+  if (bytes.length < 12 || bytes.readUInt16BE(0) !== id || (bytes[2]! & 0x80) === 0) return false;
+  const count = bytes.readUInt16BE(4);
+  if (count === 0) return formatError(bytes);
+  if (count !== 1) return false;
+  const expected = encodeQuestion(id, { ...question, edns: false }).subarray(12);
+  const given = bytes.subarray(12, 12 + expected.length);
+  // Case does not count in names; type and class are compared byte by byte (0x41 to 0x5a are letters only in names).
+  const nameEnd = expected.length - 4;
+  return (
+    given.length === expected.length &&
+    given.subarray(nameEnd).equals(expected.subarray(nameEnd)) &&
+    lowerCase(given.subarray(0, nameEnd)).equals(lowerCase(expected.subarray(0, nameEnd)))
+  );
+}
+
+const lowerCase = (bytes: Buffer): Buffer =>
+  bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)) as Buffer;
+
+/** FORMERR or NOTIMP: what servers without EDNS say to a question with it. */
+export const formatError = (bytes: Buffer): boolean => [1, 4].includes(bytes[3]! & 0x0f);
+
+export const isTruncated = (bytes: Buffer): boolean => (bytes[2]! & 0x02) !== 0;
+
+/** Reads an answer. Throws an Error in words for anything that is none. */
+export function decodeAnswer(bytes: Buffer): DnsAnswer {
+  const decoded = packet.decode(bytes) as DecodedPacket & { readonly rcode: string };
+  return {
+    rcode: rcodeNames[bytes[3]! & 0x0f] ?? `RCODE${bytes[3]! & 0x0f}`,
+    authoritative: decoded.flag_aa,
+    answers: readRecords(decoded.answers),
+    authorities: readRecords(decoded.authorities),
+    additionals: readRecords(decoded.additionals),
+  };
+}
+
+const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
+
+const readRecords = (records: readonly Answer[] = []): readonly DnsRecord[] =>
+  records.filter((record) => record.type !== 'OPT').map(readRecord);
+
+function readRecord(record: Answer): DnsRecord {
+  const { name, type, ttl } = record as { readonly name: string; readonly type: string; readonly ttl?: number };
+  const value = readValue(type, (record as { readonly data?: unknown }).data);
+  if (typeof name !== 'string' || typeof type !== 'string' || typeof value !== 'string')
+    throw new Error('a record in it cannot be read');
+  return { name: canonicalName(name), type, ttl: ttl ?? 0, value };
+}
+
+function readValue(type: string, data: unknown): string {
+  switch (type) {
+    case 'A':
+    case 'AAAA':
+      if (isIP(String(data)) === 0) throw new Error('an address in it cannot be read');
+      return String(data);
+    case 'CNAME':
+    case 'NS':
+      return canonicalName(data as string);
+    case 'SOA':
+      return canonicalName((data as { readonly mname: string }).mname);
+    case 'TXT': {
+      const strings = (Array.isArray(data) ? data : [data]) as readonly (string | Uint8Array)[];
+      return strings.map((part) => (typeof part === 'string' ? part : Buffer.from(part).toString('utf8'))).join('');
+    }
+    case 'CAA': {
+      const { flags, tag, value } = data as { readonly flags?: number; readonly tag: string; readonly value: string };
+      return `${flags ?? 0} ${tag} ${value}`;
+    }
+    default:
+      // Nobody asks for the rest; it only comes along (RRSIG, MX).
+      return '';
+  }
+}

@@ -1,0 +1,195 @@
+import { randomInt } from 'node:crypto';
+import dgram from 'node:dgram';
+import { getServers } from 'node:dns';
+import net from 'node:net';
+import { isDnsName, parseServerAddress, printServerAddress } from '../core/dns-name.ts';
+import { fail, reasonOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Dns, DnsServer } from '../ports/dns.ts';
+import { answersQuestion, decodeAnswer, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
+
+/** The port's promise. Two seconds are more than any round trip; a lost datagram is sent again after them. */
+const tryMs = 2_000;
+const tries = 3;
+
+/**
+ * DNS over UDP and TCP. Every question has a socket of its own, so its source port and id are random, and it is
+ * connected, so the kernel drops what comes from elsewhere and tells at once when nobody listens.
+ *
+ * Fails with `dns/lookup-failed` only; where the operating system refused (no route, no IPv6) its error, with its
+ * `code`, is the `cause`.
+ */
+export function createDns(clock: Clock): Dns {
+  /** Runs one exchange under a time limit; a silent server is an Error in words. */
+  async function within<T>(ms: number, signal: AbortSignal, begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadline = clock.deadline(ms, signal);
+    try {
+      return await begin(deadline.signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw deadline.expired ? new SilenceError() : error;
+    } finally {
+      deadline.done();
+    }
+  }
+
+  async function ask(server: DnsServer, question: Parameters<typeof encodeQuestion>[1], signal: AbortSignal) {
+    const id = randomInt(0x1_0000);
+    const message = encodeQuestion(id, question);
+    const fits = (reply: Buffer) => answersQuestion(reply, id, question);
+    const reply = await within(tryMs, signal, (limited) => overUdp(server, message, fits, limited));
+    if (!isTruncated(reply)) return reply;
+    return within(tryMs, signal, (limited) => overTcp(server, message, fits, limited));
+  }
+
+  return {
+    async query(server, { name, type, recursive = false }, signal) {
+      signal.throwIfAborted();
+      const failed = (reason: string, cause?: unknown) =>
+        fail(
+          'dns/lookup-failed',
+          { server: printServerAddress(server), question: `${type} ${name}`, reason },
+          { cause },
+        );
+      if (!isDnsName(name)) throw failed('it is no valid DNS name');
+      let edns = true;
+      let last: unknown;
+      for (let left = tries; left > 0; left--) {
+        try {
+          let reply = await ask(server, { name, type, recursive, edns }, signal);
+          if (edns && formatError(reply)) {
+            edns = false;
+            reply = await ask(server, { name, type, recursive, edns }, signal);
+          }
+          return decode(reply);
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          last = error;
+          // The system says that there is no way or nobody there: asking again at once changes nothing.
+          if (systemCode(error) !== undefined) break;
+        }
+      }
+      throw failed(reasonOf(last), last);
+    },
+
+    async exchange(server, message, { transport, timeoutMs, signal }) {
+      signal.throwIfAborted();
+      const bytes = Buffer.from(message);
+      // A reply has the request's id and operation; the rest is the caller's to check (a signature).
+      const fits = (reply: Buffer) =>
+        reply.length >= 12 &&
+        reply.readUInt16BE(0) === bytes.readUInt16BE(0) &&
+        (reply[2]! & 0x80) !== 0 &&
+        (reply[2]! & 0x78) === (bytes[2]! & 0x78);
+      try {
+        return await within(timeoutMs, signal, async (limited) => {
+          if (transport === 'tcp') return overTcp(server, bytes, fits, limited);
+          const reply = await overUdp(server, bytes, fits, limited, (again) => clock.sleep(tryMs, again));
+          return isTruncated(reply) ? overTcp(server, bytes, fits, limited) : reply;
+        });
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const params = { server: printServerAddress(server), question: 'a message', reason: reasonOf(error) };
+        throw fail('dns/lookup-failed', params, { cause: error });
+      }
+    },
+
+    systemResolvers: () => getServers().flatMap((text) => parseServerAddress(text) ?? []),
+  };
+}
+
+class SilenceError extends Error {
+  constructor() {
+    super('no answer in time');
+  }
+}
+
+function decode(reply: Buffer) {
+  try {
+    return decodeAnswer(reply);
+  } catch (cause) {
+    throw new Error(`it sent a malformed answer (${reasonOf(cause)})`, { cause });
+  }
+}
+
+const systemCode = (error: unknown): string | undefined => {
+  const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' ? code : undefined;
+};
+
+/**
+ * One datagram out, the first fitting one back; what does not fit is ignored.
+ *
+ * @param pause sends the datagram again each time it resolves
+ */
+function overUdp(
+  server: DnsServer,
+  message: Buffer,
+  fits: (reply: Buffer) => boolean,
+  signal: AbortSignal,
+  pause?: (signal: AbortSignal) => Promise<void>,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const family = net.isIP(server.address);
+    if (family === 0) return reject(new Error(`"${server.address}" is no IP address`));
+    const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4' });
+    const ended = new AbortController();
+    const settle = (act: () => void) => {
+      if (ended.signal.aborted) return;
+      ended.abort();
+      signal.removeEventListener('abort', onAbort);
+      socket.close();
+      act();
+    };
+    const onAbort = () => settle(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', (error) => settle(() => reject(error)));
+    socket.on('message', (reply) => {
+      if (fits(reply)) settle(() => resolve(reply));
+    });
+    const send = () => {
+      if (ended.signal.aborted) return;
+      socket.send(message, (error) => error && settle(() => reject(error)));
+      pause?.(ended.signal).then(send, () => {});
+    };
+    socket.connect(server.port, server.address, (error?: Error) => (error ? settle(() => reject(error)) : send()));
+    if (signal.aborted) onAbort();
+  });
+}
+
+/** One message out and one back over TCP, each behind its length (RFC 1035 §4.2.2, RFC 7766). */
+function overTcp(
+  server: DnsServer,
+  message: Buffer,
+  fits: (reply: Buffer) => boolean,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (net.isIP(server.address) === 0) return reject(new Error(`"${server.address}" is no IP address`));
+    const socket = net.connect({ host: server.address, port: server.port });
+    let received = Buffer.alloc(0);
+    const settle = (act: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      act();
+    };
+    const onAbort = () => settle(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(message.length);
+    socket.once('connect', () => socket.write(Buffer.concat([length, message])));
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      // At most 65,537 bytes can be needed: the length has two octets.
+      if (received.length < 2) return;
+      const end = 2 + received.readUInt16BE(0);
+      if (received.length < end) return;
+      const reply = received.subarray(2, end);
+      settle(() => (fits(reply) ? resolve(reply) : reject(new Error('the answer belongs to another question'))));
+    });
+    socket.once('end', () => settle(() => reject(new Error('the connection was closed before the answer'))));
+    // A later error (the destroyed socket's) finds the promise settled; the listener must stay all the same.
+    socket.on('error', (error) => settle(() => reject(error)));
+    if (signal.aborted) onAbort();
+  });
+}

@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { FileAttributes, FileStat, Files } from '../ports/files.ts';
+
+// Small files: a synchronous call costs a third of its promise twin, and none of them waits for a disk for long. What
+// does wait is fsync; it runs on the thread pool, so that many orders write at once.
+
+/** The longest stretch of synchronous calls before other callbacks get a turn. Timers and sockets tolerate 10 ms. */
+const maxStretchMs = 10;
+
+const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
+
+/** Whether a file name is one of this program's temporary files: never content, whatever is in it. */
+export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
+
+const run = randomBytes(4).toString('hex');
+let counter = 0;
+
+// The pid is for people; the random part keeps containers that share a folder (and so have equal pids) apart.
+const temporaryIn = (folder: string): string => join(folder, `.certfleet-${process.pid}-${run}-${++counter}.tmp`);
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+/** Runs a call; answers `otherwise` for the system errors named. */
+function unless<T, O>(codes: readonly string[], otherwise: O, call: () => T): T | O {
+  try {
+    return call();
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? '')) return otherwise;
+    throw error;
+  }
+}
+
+const sync = (descriptor: number): Promise<void> =>
+  new Promise((done, failed) => fs.fsync(descriptor, (error) => (error ? failed(error) : done())));
+
+async function syncFolder(folder: string): Promise<void> {
+  const descriptor = fs.openSync(folder, 'r');
+  try {
+    await sync(descriptor);
+  } catch (error) {
+    // Some network and FUSE file systems cannot fsync a folder; they have nothing better to offer either.
+    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOTSUP') throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+const removeQuietly = (path: string): void => {
+  try {
+    fs.unlinkSync(path);
+  } catch {
+    // It is a temporary file, its name says so, and the error that led here is the one to tell.
+  }
+};
+
+function setOwner(descriptor: number, attributes: FileAttributes, before: fs.Stats | undefined): void {
+  const fresh = fs.fstatSync(descriptor);
+  const uid = attributes.uid ?? before?.uid ?? fresh.uid;
+  const gid = attributes.gid ?? before?.gid ?? fresh.gid;
+  if (uid === fresh.uid && gid === fresh.gid) return;
+  try {
+    fs.fchownSync(descriptor, uid, gid);
+  } catch (error) {
+    // Asked for by name: it is an error. Only inherited from the file before: an ordinary user cannot keep another
+    // owner, and the content matters more; the file then belongs to this user.
+    if (attributes.uid !== undefined || attributes.gid !== undefined || codeOf(error) !== 'EPERM') throw error;
+  }
+}
+
+/** Writes and fsyncs a temporary file with its final owner and mode; `before` is the file it will replace. */
+async function draft(
+  folder: string,
+  content: string | Uint8Array,
+  attributes: FileAttributes,
+  before?: fs.Stats,
+): Promise<string> {
+  const path = temporaryIn(folder);
+  const descriptor = fs.openSync(path, 'wx', 0o600);
+  try {
+    try {
+      fs.writeFileSync(descriptor, content);
+      if (before || attributes.uid !== undefined || attributes.gid !== undefined) {
+        setOwner(descriptor, attributes, before);
+      }
+      // After chown, which clears set-id bits; by descriptor, so that the umask has no say.
+      if (attributes.mode !== 0o600 || (process.umask() & 0o600) !== 0) fs.fchmodSync(descriptor, attributes.mode);
+      await sync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch (error) {
+    removeQuietly(path);
+    throw error;
+  }
+  return path;
+}
+
+function link(existing: string, path: string): boolean {
+  return unless(['EEXIST'], false, () => {
+    fs.linkSync(existing, path);
+    return true;
+  });
+}
+
+const statOf = (path: string): fs.Stats | undefined =>
+  unless(['ENOENT', 'ENOTDIR'], undefined, () => fs.lstatSync(path, { throwIfNoEntry: false }));
+
+const kindOf = (stats: fs.Stats): FileStat['kind'] =>
+  stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'symlink' : 'other';
+
+async function makeFolders(path: string, mode: number): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  const made: string[] = [];
+  for (const folder of missing) {
+    // EEXIST: another process was quicker, which is fine for a folder and caught below for anything else.
+    const mine = unless(['EEXIST'], false, () => {
+      fs.mkdirSync(folder, { mode });
+      return true;
+    });
+    if (!mine) continue;
+    fs.chmodSync(folder, mode);
+    await syncFolder(dirname(folder));
+    made.push(folder);
+  }
+  if (!fs.statSync(path).isDirectory()) {
+    throw Object.assign(new Error(`ENOTDIR: not a folder, ${path}`), { code: 'ENOTDIR', syscall: 'mkdir', path });
+  }
+  return made;
+}
+
+/** The real file system. */
+export function createFiles(): Files {
+  let stretchBegan = 0;
+  // Reading thousands of documents in one go is quickest without a pause; a pause now and then keeps sockets and
+  // timers alive.
+  const breathe = async (): Promise<void> => {
+    const now = performance.now();
+    if (stretchBegan === 0) {
+      stretchBegan = now;
+      setImmediate(() => {
+        stretchBegan = 0;
+      });
+    } else if (now - stretchBegan > maxStretchMs) {
+      await new Promise((done) => setImmediate(done));
+    }
+  };
+
+  return {
+    async read(path) {
+      await breathe();
+      return unless(['ENOENT'], undefined, () => fs.readFileSync(path));
+    },
+    async stat(path) {
+      const stats = statOf(path);
+      return (
+        stats && {
+          kind: kindOf(stats),
+          size: stats.size,
+          mode: stats.mode & 0o7777,
+          uid: stats.uid,
+          gid: stats.gid,
+          modifiedMs: stats.mtimeMs,
+        }
+      );
+    },
+    async list(folder) {
+      await breathe();
+      return unless(['ENOENT'], undefined, () => fs.readdirSync(folder));
+    },
+    async readLink(path) {
+      return unless(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined, () => fs.readlinkSync(path));
+    },
+    async replace(path, content, attributes) {
+      const before = statOf(path);
+      const temporary = await draft(dirname(path), content, attributes, before?.isFile() ? before : undefined);
+      try {
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        removeQuietly(temporary);
+        throw error;
+      }
+      await syncFolder(dirname(path));
+    },
+    async create(path, content, attributes) {
+      if (statOf(path)) return false;
+      const temporary = await draft(dirname(path), content, attributes);
+      try {
+        if (!link(temporary, path)) return false;
+      } finally {
+        removeQuietly(temporary);
+      }
+      await syncFolder(dirname(path));
+      return true;
+    },
+    async replaceLink(path, target) {
+      const temporary = temporaryIn(dirname(path));
+      fs.symlinkSync(target, temporary);
+      try {
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        removeQuietly(temporary);
+        throw error;
+      }
+      await syncFolder(dirname(path));
+    },
+    makeFolders,
+    async remove(path) {
+      unless(['ENOENT', 'ENOTDIR'], undefined, () => fs.unlinkSync(path));
+    },
+    async removeFolderIfEmpty(path) {
+      // EEXIST is what some systems say for ENOTEMPTY (POSIX allows both).
+      return unless(['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'], false, () => {
+        fs.rmdirSync(path);
+        return true;
+      });
+    },
+    async removeTree(path) {
+      await fs.promises.rm(path, { recursive: true, force: true });
+    },
+    draft: (folder, content, attributes) => draft(folder, content, attributes),
+    async link(existing, path) {
+      return link(existing, path);
+    },
+    syncFolder,
+    async space(path) {
+      const { bavail, blocks, bsize } = fs.statfsSync(path);
+      return { free: bavail * bsize, total: blocks * bsize };
+    },
+  };
+}

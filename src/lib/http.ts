@@ -1,0 +1,262 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+import { fail, reasonOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
+import type { HttpOptions } from '../ports/world.ts';
+import { systemClock } from './clock.ts';
+import { joined, TooLarge } from './http-answer.ts';
+import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
+
+// Over node:https and not undici: a cold client that gets one certificate took 0.14 s and 50 MB, against 0.24 s and
+// 98 MB. undici is loaded by the first request that goes over a proxy, where node:https has nothing.
+
+/** How long a connection may idle before it is closed: under the 5 s after which Node's own servers close theirs. */
+const idleMs = 4_000;
+/** How long one address is tried before the next (node's 250 ms is too short over a satellite or a VPN). */
+const addressMs = 1_000;
+const defaultTimeoutMs = 30_000;
+const defaultMaxBytes = 1024 * 1024;
+/** Enough for many orders at once, and far under what a CA's balancer takes from one client. */
+const defaultConnections = 16;
+/** Stale idle connections that one GET may meet before its failure is told. */
+const staleTries = 3;
+
+export interface HttpClientOptions extends HttpOptions {
+  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read. */
+  readonly env: ProxyEnvironment;
+  /** Sent unless the request has one of its own. */
+  readonly userAgent?: string;
+}
+
+/**
+ * The HTTP client behind the port. Nothing is opened or read before the first request.
+ *
+ * A server may close an idle connection at the very moment a request is written to it; then nobody knows whether the
+ * request arrived. GET and HEAD are sent again on another connection; anything else fails with `network/failed`,
+ * because a POST must never be sent twice by stealth. Closing idle connections early makes that rare.
+ */
+export function createHttp(options: HttpClientOptions, clock: Clock = systemClock): Http {
+  const connections = options.connections ?? defaultConnections;
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: connections,
+    maxFreeSockets: connections,
+    timeout: idleMs,
+    scheduling: 'lifo',
+    autoSelectFamilyAttemptTimeout: addressMs,
+  } as const;
+  let secureContext: tls.SecureContext | undefined;
+  let plainAgent: http.Agent | undefined;
+  let tlsAgent: https.Agent | undefined;
+  let proxied: Promise<typeof import('./http-undici.ts')> | undefined;
+  const closers = new Map<string, ReturnType<typeof import('./http-undici.ts').connectProxy>>();
+
+  const trust = (): tls.SecureContext | undefined => {
+    if (options.caFile === undefined) return undefined;
+    secureContext ??= trustAlso(options.caFile);
+    return secureContext;
+  };
+
+  const exchange = (request: HttpRequest, url: URL, signal: AbortSignal): Promise<HttpResponse> => {
+    const isTls = url.protocol === 'https:';
+    const to = request.connectTo;
+    const call: https.RequestOptions & Pick<tls.ConnectionOptions, 'secureContext'> = {
+      method: request.method,
+      headers: headersOf(request, url, options.userAgent),
+      signal,
+      host: to?.address ?? bareHost(url),
+      port: to?.port ?? url.port,
+      path: url.pathname + url.search,
+    };
+    if (url.username) call.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    if (isTls) {
+      const context = trust();
+      if (context) call.secureContext = context;
+      if (to) {
+        const name = bareHost(url);
+        // An IP address is no server name (RFC 6066 §3); the certificate must be the URL's all the same.
+        call.servername = isIp(name) ? '' : name;
+        call.checkServerIdentity = (_host, certificate) => tls.checkServerIdentity(name, certificate);
+      }
+      tlsAgent ??= new https.Agent(agentOptions);
+    } else plainAgent ??= new http.Agent(agentOptions);
+    // A look at one address (`connectTo`) gets a connection of its own: nothing is gained by keeping it.
+    call.agent = to ? false : isTls ? tlsAgent : plainAgent;
+    return exchangeOver(isTls ? https.request : http.request, call, request);
+  };
+
+  const direct = async (request: HttpRequest, url: URL, signal: AbortSignal): Promise<HttpResponse> => {
+    // After a pause (SIGSTOP, a busy loop) the news that the server closed a connection waits in the kernel. Two turns
+    // of the event loop let it in before a connection is chosen: one for the end of the stream, one for its close.
+    await eventLoopTurn();
+    await eventLoopTurn();
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
+      try {
+        return await exchange(request, url, signal);
+      } catch (error) {
+        const readsOnly = request.method === 'GET' || request.method === 'HEAD';
+        if (!(error instanceof StaleConnection)) throw error;
+        if (!readsOnly || tries > staleTries) throw error.cause;
+      }
+    }
+  };
+
+  const overProxy = async (request: HttpRequest, url: URL, proxy: string, signal: AbortSignal) => {
+    proxied ??= import('./http-undici.ts');
+    const { connectProxy } = await proxied;
+    let client = closers.get(proxy);
+    if (!client) {
+      client = connectProxy(proxy, { connections, connectTimeoutMs: defaultTimeoutMs, secureContext: trust() });
+      closers.set(proxy, client);
+    }
+    const headers = headersOf(request, url, options.userAgent);
+    return client.request(request, url, headers, request.maxBytes ?? defaultMaxBytes, signal);
+  };
+
+  return {
+    async request(request) {
+      request.signal.throwIfAborted();
+      const about = { method: request.method, url: speakable(request.url) };
+      const timeoutMs = request.timeoutMs ?? defaultTimeoutMs;
+      const deadline = clock.deadline(timeoutMs, request.signal);
+      try {
+        const url = parse(request.url);
+        const proxy = request.connectTo ? undefined : proxyFor(url, options.env);
+        return await (proxy === undefined
+          ? direct(request, url, deadline.signal)
+          : overProxy(request, url, proxy, deadline.signal));
+      } catch (error) {
+        if (request.signal.aborted) throw request.signal.reason;
+        if (deadline.expired) {
+          const reason = `no complete answer within ${timeoutMs / 1000} s`;
+          throw fail('network/failed', { ...about, reason }, { cause: error });
+        }
+        if (error instanceof TooLarge) {
+          throw fail('network/too-large', { ...about, limit: request.maxBytes ?? defaultMaxBytes });
+        }
+        if ((error as { code?: unknown }).code === 'config/ca-file-unusable') throw error;
+        throw fail('network/failed', { ...about, reason: wordsOf(error) }, { cause: error });
+      } finally {
+        deadline.done();
+      }
+    },
+
+    async close() {
+      plainAgent?.destroy();
+      tlsAgent?.destroy();
+      await Promise.all([...closers.values()].map((client) => client.close()));
+      closers.clear();
+    },
+  };
+}
+
+/** The connection died before a byte of the answer, on a socket that had already served another request. */
+class StaleConnection extends Error {}
+
+/** One exchange, from connect to the last byte of the body. */
+function exchangeOver(
+  send: typeof https.request,
+  call: https.RequestOptions,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const limit = request.maxBytes ?? defaultMaxBytes;
+    const outgoing = send(call);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      const cut = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+      reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
+    });
+    outgoing.on('response', (incoming) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      const stop = (error: Error) => {
+        reject(error);
+        outgoing.destroy();
+      };
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limit) stop(new TooLarge());
+        else chunks.push(chunk);
+      });
+      incoming.on('error', reject);
+      incoming.on('end', () => {
+        // A body that was cut also ends, without being complete; its error may come later or never.
+        if (!incoming.complete) return stop(Object.assign(new Error('cut'), { code: 'ECONNRESET' }));
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: joined(incoming.headers),
+          body: Buffer.concat(chunks, size),
+        });
+      });
+      if (request.method !== 'HEAD' && Number(incoming.headers['content-length']) > limit) stop(new TooLarge());
+    });
+    outgoing.end(request.body);
+  });
+}
+
+const eventLoopTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function headersOf(request: HttpRequest, url: URL, userAgent: string | undefined): Record<string, string> {
+  const headers: Record<string, string> = { host: url.host };
+  if (userAgent !== undefined) headers['user-agent'] = userAgent;
+  for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
+  return headers;
+}
+
+function parse(url: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol !== 'https:' && parsed?.protocol !== 'http:') throw new Error('this is no http(s) URL');
+  return parsed;
+}
+
+/** A URL for messages: no user information, no query (both may hold secrets). */
+function speakable(url: string): string {
+  if (!URL.canParse(url)) return url.slice(0, 200);
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
+const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
+
+const isIp = (host: string): boolean => host.includes(':') || /^[\d.]+$/.test(host);
+
+/** Node's own words where they are good enough; the rest said for people. */
+function wordsOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'HPE_INVALID_CONSTANT' || String(code).startsWith('HPE_')) return 'the answer is not HTTP';
+  if (code === 'EPROTO') return 'no TLS connection could be made (is it an https server?)';
+  if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was cut';
+  return reasonOf(error);
+}
+
+/**
+ * The default roots (and NODE_EXTRA_CA_CERTS) plus those of a PEM file.
+ *
+ * The documented way, `ca: [...tls.rootCertificates, pem]`, parses 140 roots again (14 ms of a start that should take
+ * 100) and loses NODE_EXTRA_CA_CERTS and a distribution's own store. `addCACert` is what `tls.createSecureContext`
+ * itself calls; it is not documented, so where a future Node lacks it, the documented way is taken.
+ */
+function trustAlso(file: string): tls.SecureContext {
+  let pem: string;
+  try {
+    pem = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fail('config/ca-file-unusable', { file, reason: reasonOf(error) }, { cause: error });
+  }
+  const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  if (!roots) throw fail('config/ca-file-unusable', { file, reason: 'it holds no PEM certificate' });
+  try {
+    const context = tls.createSecureContext();
+    const store = context.context as { addCACert?: (pem: string) => void };
+    if (typeof store.addCACert !== 'function')
+      return tls.createSecureContext({ ca: [...tls.rootCertificates, ...roots] });
+    for (const root of roots) store.addCACert(root);
+    return context;
+  } catch (error) {
+    throw fail('config/ca-file-unusable', { file, reason: 'a certificate in it is damaged' }, { cause: error });
+  }
+}

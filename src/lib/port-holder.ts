@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** A TCP socket that listens, in /proc/net/tcp (include/net/tcp_states.h). */
+const listening = '0A';
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+};
+
+const list = (folder: string): readonly string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
+/** Inodes of the sockets that listen on a port, in the text of /proc/net/tcp or tcp6. */
+export function listenersOf(table: string, port: number): readonly string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const inodes: string[] = [];
+  for (const line of table.split('\n').slice(1)) {
+    // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
+    const fields = line.trim().split(/\s+/);
+    const inode = fields[9];
+    if (fields[1]?.endsWith(suffix) && fields[3] === listening && inode && inode !== '0') inodes.push(inode);
+  }
+  return inodes;
+}
+
+function holds(pid: string, links: ReadonlySet<string>): boolean {
+  for (const descriptor of list(`/proc/${pid}/fd`)) {
+    try {
+      if (links.has(readlinkSync(`/proc/${pid}/fd/${descriptor}`))) return true;
+    } catch {
+      // Closed since the listing, or another user's.
+    }
+  }
+  return false;
+}
+
+/**
+ * Which process listens on a TCP port of this machine: `nginx (pid 812)`. undefined where nobody does or where it
+ * cannot be told: another user's process (unless root), another network or PID namespace, no /proc.
+ */
+export async function describePortHolder(port: number): Promise<string | undefined> {
+  const inodes = [...listenersOf(read('/proc/net/tcp'), port), ...listenersOf(read('/proc/net/tcp6'), port)];
+  if (inodes.length === 0) return undefined;
+  const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  const pids = list('/proc').filter((name) => /^\d+$/.test(name));
+  // The parent before its workers: nginx's master opened the port, and it is the one to be stopped.
+  for (const pid of pids.sort((a, b) => Number(a) - Number(b))) {
+    if (holds(pid, links)) return `${read(`/proc/${pid}/comm`).trim() || 'a process'} (pid ${pid})`;
+  }
+  return undefined;
+}

@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fail, reasonOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
+import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
+
+/** Longest a program may run unless told otherwise: a hook that waits for a slow DNS takes minutes. */
+const defaultTimeoutMs = 5 * 60_000;
+/** From SIGTERM to SIGKILL (the port says so). */
+const graceMs = 5_000;
+/** How long a group may take to vanish after SIGKILL; only a process stuck in the kernel (a dead NFS) takes longer. */
+const killedMs = 5_000;
+/** Pause between two looks at another process: there is no event for the end of a process that is no child. */
+const pollMs = 20;
+/** What is kept of each output stream: its end says why it failed. */
+const outputBytes = 64 * 1024;
+/** After its exit, for output that is still in the pipe. A daemon that it started may hold the pipe open for ever. */
+const drainMs = 500;
+
+const neverAborted = new AbortController().signal;
+
+/** Collects the end of a stream. */
+function tailOf(stream: NodeJS.ReadableStream | null): () => string {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    // Joined now and then, not at each chunk: a program that prints by the byte stays linear.
+    if (size > 2 * outputBytes) {
+      const tail = Buffer.concat(chunks).subarray(-outputBytes);
+      chunks = [tail];
+      size = tail.length;
+    }
+  });
+  return () => {
+    const tail = Buffer.concat(chunks).subarray(-outputBytes);
+    if (tail.length < outputBytes) return tail.toString('utf8');
+    // Cut at a character: UTF-8's continuation bytes are 10xxxxxx.
+    let start = 0;
+    while (start < 4 && ((tail[start] ?? 0) & 0xc0) === 0x80) start += 1;
+    return tail.subarray(start).toString('utf8');
+  };
+}
+
+/** Sends a signal to a process group; false when there is none any more. */
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+  // 0 and 1 would be this program's own group and everything there is.
+  if (!Number.isSafeInteger(group) || group <= 1) return false;
+  try {
+    process.kill(-group, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The real processes of this machine. */
+export function createProcesses(clock: Clock): Processes {
+  const home = readHome();
+  const identify = (pid: number): ProcessIdentity => ({ ...home, pid, startTime: readStat(pid)?.startTime ?? '' });
+  const self = identify(process.pid);
+
+  function look(who: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
+    if (who.bootId === '' || who.pidNamespace === '' || who.startTime === '') return 'unknown';
+    if (who.bootId !== home.bootId || who.pidNamespace !== home.pidNamespace) return 'unknown';
+    const stat = readStat(who.pid);
+    return isRunning(stat) && stat.startTime === who.startTime ? 'alive' : 'dead';
+  }
+
+  /** Waits until `gone()`, at most `ms`; whether it is. */
+  async function waitFor(gone: () => boolean, ms: number, signal: AbortSignal): Promise<boolean> {
+    const end = clock.monotonicMs() + ms;
+    while (!gone()) {
+      if (clock.monotonicMs() >= end) return false;
+      await clock.sleep(pollMs, signal);
+    }
+    return true;
+  }
+
+  /** SIGTERM, then SIGKILL, to a whole group; `gone` says when that is enough. */
+  async function endGroup(group: number, gone: () => boolean, signal: AbortSignal): Promise<void> {
+    if (gone()) return;
+    signalGroup(group, 'SIGTERM');
+    // A stopped process sees its SIGTERM only when it goes on.
+    signalGroup(group, 'SIGCONT');
+    if (await waitFor(gone, graceMs, signal)) return;
+    signalGroup(group, 'SIGKILL');
+    await waitFor(gone, killedMs, signal);
+  }
+
+  async function run(request: ProcessRequest): Promise<ProcessResult> {
+    request.signal.throwIfAborted();
+    const { command } = request;
+    const [program, ...args] = command;
+    const shown = command.join(' ').slice(0, 200);
+    let child: ChildProcess;
+    try {
+      // A session and group of its own: it can be ended with everything it started, and a Ctrl-C meant for certfleet
+      // does not reach it.
+      child = spawn(program, args, {
+        env: { ...request.env },
+        ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+        detached: true,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
+    } catch (cause) {
+      throw fail('process/failed', { command: shown, reason: reasonOf(cause) }, { cause });
+    }
+    const { pid } = child;
+    if (pid === undefined) {
+      const cause = await new Promise<Error>((done) => child.once('error', done));
+      throw fail('process/failed', { command: shown, reason: reasonOf(cause) }, { cause });
+    }
+    // Before anything is awaited: a child that has ended is kept as a zombie until node's event loop has its turn.
+    const who = identify(pid);
+    let status: number | string | undefined;
+    const exited = new Promise<void>((done) => {
+      child.once('exit', (code, name) => {
+        status = code ?? name ?? 'unknown';
+        done();
+      });
+    });
+    const closed = new Promise<void>((done) => child.once('close', () => done()));
+    // Kill may fail with an event; a program that reads no input breaks the pipe. Neither is an error here.
+    child.on('error', () => {});
+    child.stdin?.on('error', () => {});
+
+    const gone = () => status !== undefined && !(signalGroup(pid, 0) && groupRuns(pid) !== false);
+    const end = () => endGroup(pid, gone, neverAborted);
+    // From the first moment: at the exit of a child, node throws away what nobody has asked for.
+    const stdout = tailOf(child.stdout);
+    const stderr = tailOf(child.stderr);
+    const deadline = clock.deadline(request.timeoutMs ?? defaultTimeoutMs, request.signal);
+    try {
+      const stopped = new Promise<never>((_, stop) => {
+        const abort = () => stop(deadline.signal.reason);
+        if (deadline.signal.aborted) abort();
+        else deadline.signal.addEventListener('abort', abort, { once: true });
+      });
+      stopped.catch(() => {});
+      if (request.onStart) await Promise.race([request.onStart(who), stopped]);
+      child.stdin?.end(request.input ?? '');
+      await Promise.race([exited, stopped]);
+      const drain = clock.deadline(drainMs);
+      try {
+        await Promise.race([closed, new Promise<void>((done) => drain.signal.addEventListener('abort', () => done()))]);
+      } finally {
+        drain.done();
+      }
+      return { status: status ?? 'unknown', stdout: stdout(), stderr: stderr() };
+    } catch (error) {
+      await end();
+      if (deadline.expired) {
+        const seconds = Math.round((request.timeoutMs ?? defaultTimeoutMs) / 1000);
+        throw fail('process/timeout', { command: shown, seconds }, { cause: error });
+      }
+      throw error;
+    } finally {
+      deadline.done();
+      // Lets go of the pipes that a daemon may hold open; they would keep this process alive.
+      child.stdin?.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      child.unref();
+    }
+  }
+
+  return {
+    run,
+    self: () => self,
+    look,
+    async end(who, signal) {
+      signal.throwIfAborted();
+      // Members of its group that outlived their leader are not looked for: the number alone does not prove whose
+      // group it is.
+      if (look(who) !== 'alive') return;
+      await endGroup(who.pid, () => look(who) !== 'alive', signal);
+    },
+  };
+}

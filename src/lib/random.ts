@@ -1,0 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import type { Random } from '../ports/random.ts';
+
+/** The operating system's randomness. */
+export const systemRandom: Random = {
+  bytes: (length) => randomBytes(length),
+  // 48 bits: all that a window or a jitter needs, exact in a double, and never 1.
+  number: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+};

@@ -1,0 +1,63 @@
+import net from 'node:net';
+import { fail, reasonOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Streams } from '../ports/streams.ts';
+
+/** The port's own limit: HAProxy's longest answer here is a list of certificates, some 100 bytes each. */
+const maxBytes = 1024 * 1024;
+
+/** The real stream sockets. Nothing that is written is ever part of a message: it may be a private key. */
+export function createStreams(clock: Clock): Streams {
+  return {
+    async converse(socket, text, { effect, timeoutMs, signal }) {
+      signal.throwIfAborted();
+      const url = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
+      const deadline = clock.deadline(timeoutMs, signal);
+      try {
+        return await exchange(socket, text, deadline.signal);
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        if (cause === tooLarge) throw fail('network/too-large', { method: effect, url, limit: maxBytes });
+        const reason = deadline.expired ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
+        throw fail('network/failed', { method: effect, url, reason }, { cause });
+      } finally {
+        deadline.done();
+      }
+    },
+  };
+}
+
+const tooLarge = new Error('too large');
+
+/**
+ * One connection. Our side stays open until the peer has closed its own: HAProxy may take an early end of the
+ * request for a client that went away, and drop its answer.
+ */
+function exchange(
+  target: { readonly path: string } | { readonly host: string; readonly port: number },
+  text: string,
+  signal: AbortSignal,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...target });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (act: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      act();
+    };
+    const onAbort = () => settle(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => socket.write(text));
+    socket.on('data', (chunk) => {
+      size += chunk.length;
+      if (size > maxBytes) return settle(() => reject(tooLarge));
+      chunks.push(chunk);
+    });
+    socket.once('end', () => settle(() => resolve(Buffer.concat(chunks).toString('utf8'))));
+    // A later error (the destroyed socket's) finds the promise settled; the listener must stay all the same.
+    socket.on('error', (error) => settle(() => reject(error)));
+    if (signal.aborted) onAbort();
+  });
+}

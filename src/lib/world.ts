@@ -1,0 +1,52 @@
+import { lookup } from 'node:dns/promises';
+import { fail, reasonOf } from '../core/errors.ts';
+import { version } from '../core/version.ts';
+import type { Http } from '../ports/http.ts';
+import type { Log } from '../ports/log.ts';
+import type { World } from '../ports/world.ts';
+import { systemClock } from './clock.ts';
+import { createDns } from './dns.ts';
+import { createFiles } from './files.ts';
+import { createHttp } from './http.ts';
+import { createProcesses } from './processes.ts';
+import { systemRandom } from './random.ts';
+import { createStreams } from './streams.ts';
+import { createVantage } from './vantage.ts';
+
+/** What every CA and API sees of this program (RFC 8555 §6.1 asks for it; Pebble refuses without). */
+const userAgent = `certfleet/${version} (+https://github.com/certfleet/certfleet) node/${process.versions.node}`;
+
+/** The real world. Nothing is opened before it is used. */
+export function createWorld(context: {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+}): World {
+  const clock = systemClock;
+  const opened: Http[] = [];
+  return {
+    clock,
+    random: systemRandom,
+    files: createFiles(),
+    processes: createProcesses(clock),
+    dns: createDns(clock),
+    streams: createStreams(clock),
+    vantage: createVantage({ clock }),
+    log: context.log,
+    async lookup(host, signal) {
+      signal.throwIfAborted();
+      try {
+        return (await lookup(host, { all: true })).map((found) => found.address);
+      } catch (cause) {
+        throw fail('network/failed', { method: 'lookup', url: host, reason: reasonOf(cause) }, { cause });
+      }
+    },
+    http(options = {}) {
+      const http = createHttp({ ...options, env: context.env, userAgent }, clock);
+      opened.push(http);
+      return http;
+    },
+    async close() {
+      await Promise.all(opened.splice(0).map((http) => http.close()));
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { formatListenAddress, localAddresses, parseListenAddress } from './listen-address.ts';
+
+test.each([
+  ['0.0.0.0:80', '0.0.0.0', 80],
+  ['127.0.0.1:30080', '127.0.0.1', 30080],
+  ['[::]:80', '::', 80],
+  ['[::1]:5002', '::1', 5002],
+  ['[2001:db8::1]:65535', '2001:db8::1', 65535],
+  ['80', '::', 80],
+  [':8080', '::', 8080],
+])('%s is %s port %i', (text, host, port) => {
+  expect(parseListenAddress(text)).toEqual({ host, port });
+});
+
+test.each([
+  '',
+  ':',
+  '0',
+  '0.0.0.0',
+  '0.0.0.0:',
+  '0.0.0.0:0',
+  '0.0.0.0:65536',
+  '0.0.0.080',
+  '256.0.0.1:80',
+  '[::]80',
+  '[::]',
+  '::80',
+  '::1:80',
+  '[1::2::3]:80',
+  '[:::]:80',
+  'localhost:80',
+  ' 80',
+  '80 ',
+  '1.2.3:80',
+  '-80',
+])('"%s" is no address to listen on', (text) => {
+  expect(parseListenAddress(text)).toBeUndefined();
+});
+
+test('what is printed is read back as the same', () => {
+  const port = fc.integer({ min: 1, max: 65_535 });
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), port, (host, port) => {
+      expect(parseListenAddress(formatListenAddress({ host, port }))).toEqual({ host, port });
+    }),
+  );
+});
+
+test('no text breaks it, and what it takes is a port', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const at = parseListenAddress(text);
+      if (at) expect(at.port).toBeGreaterThan(0);
+    }),
+  );
+});
+
+test('a wildcard address is asked at the loopback', () => {
+  expect(localAddresses('0.0.0.0')).toEqual(['127.0.0.1']);
+  expect(localAddresses('::')).toEqual(['127.0.0.1', '::1']);
+  expect(localAddresses('10.0.0.5')).toEqual(['10.0.0.5']);
+});

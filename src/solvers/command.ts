@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { isToken, toBase64url } from '../core/encoding.ts';
+import { fail } from '../core/errors.ts';
+import { baseName } from '../core/identifier.ts';
+import type { Json } from '../core/json.ts';
+import { defineSolver, duration, z } from '../define.ts';
+import type { ProcessIdentity } from '../ports/processes.ts';
+import type { Solver, SolverChallenge } from '../ports/solver.ts';
+
+const hook = (title: string) =>
+  z.union([z.string().min(1), z.array(z.string()).min(1)]).meta({
+    title,
+    description: 'A text is run by `/bin/sh -c`; a list is a program and its arguments.',
+    examples: ['/etc/certfleet/add-txt.sh', ['/usr/local/bin/dns-hook', '--add']],
+  });
+
+// What a hook may print for its clean-up: a record id, some JSON. All receipts of a certificate share one document of
+// 64 KiB, so with many identifiers each gets its part of half of that.
+const maxOutputBytes = 4_096;
+const maxOutputBytesOfAll = 32_768;
+// Enough for an error message of curl or nsupdate, and still one screenful.
+const maxErrorLines = 5;
+const maxErrorCharacters = 600;
+
+/** Runs a program of the user's to answer challenges, with the environment that certbot gives its hooks. */
+export default defineSolver({
+  id: 'command',
+  title: 'Command (certbot hooks)',
+  homepage: 'https://eff-certbot.readthedocs.io/en/stable/using.html#pre-and-post-validation-hooks',
+  since: '0.1.0',
+  notes: [
+    'Runs `present` for each challenge and `cleanup` afterwards, with certbot’s variables: `CERTBOT_DOMAIN` (without',
+    '`*.`), `CERTBOT_VALIDATION`, `CERTBOT_TOKEN` (HTTP-01), `CERTBOT_ALL_DOMAINS`, `CERTBOT_REMAINING_CHALLENGES`, and',
+    'for `cleanup` `CERTBOT_AUTH_OUTPUT`, what `present` printed (at most 4 KiB are kept). Besides these there are',
+    '`CERTFLEET_CERTIFICATE`, `CERTFLEET_IDENTIFIER` (as ordered), `CERTFLEET_CHALLENGE`, and for DNS-01',
+    '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment only PATH, HOME and LANG are',
+    'passed on.',
+    '',
+    'After a crash a hook may run again for the same challenge, and `cleanup` may run where nothing is there: both must',
+    'end with 0 then. `maxConcurrent` holds within one certfleet process.',
+  ].join('\n'),
+  options: z.object({
+    present: hook('Makes the challenge answerable'),
+    cleanup: hook('Takes it back').optional(),
+    challenge: z.enum(['http-01', 'dns-01']).default('dns-01').meta({ title: 'The challenge that the hooks answer' }),
+    env: z.record(z.string(), z.string()).optional().meta({ title: 'More environment variables for the hooks' }),
+    timeout: duration('How long a hook may run').prefault('5m'),
+    maxConcurrent: z.int().min(1).default(1).meta({ title: 'How many hooks may run at once' }),
+  }),
+
+  connect({ options, world }): Solver {
+    const limit = createLimit(options.maxConcurrent);
+
+    const run = async (
+      command: string | readonly string[],
+      challenge: SolverChallenge,
+      more: Readonly<Record<string, string>>,
+      signal: AbortSignal,
+      onStart?: (who: ProcessIdentity) => Promise<void>,
+    ): Promise<string> => {
+      const result = await world.processes.run({
+        command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),
+        env: { ...inherited(), ...options.env, ...variables(challenge), ...more },
+        timeoutMs: options.timeout,
+        signal,
+        ...(onStart && { onStart }),
+      });
+      if (result.status === 0) return result.stdout;
+      throw fail('solver/hook-failed', {
+        command: shortName(command),
+        status: typeof result.status === 'number' ? `exit code ${result.status}` : result.status,
+        output: lastWords(result.stderr.trim() || result.stdout.trim(), challenge.keyAuthorization),
+      });
+    };
+
+    return {
+      type: 'command',
+      answers: [options.challenge],
+
+      present: (challenge, note, signal) =>
+        limit(signal, async () => {
+          if (!isToken(challenge.token)) {
+            throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
+          }
+          const output = await run(options.present, challenge, {}, signal, (who) => note({ process: { ...who } }));
+          return { output: cut(output.trim(), challenge.allIdentifiers.length, world.log) };
+        }),
+
+      // What the hook did is seen by the engine, which asks the name servers or the public path itself.
+      async ready(_challenge, _receipt, signal) {
+        signal.throwIfAborted();
+        return { ready: true };
+      },
+
+      cleanup: (challenge, receipt, signal) =>
+        limit(signal, async () => {
+          // A hook that outlived its certfleet must not add after we have removed. (One of `cleanup` that did is not
+          // known: it may run twice at once, which it must bear anyway.)
+          const orphan = processIn(receipt);
+          if (orphan && world.processes.look(orphan) === 'alive') {
+            world.log.info(`ending the hook ${shortName(options.present)} (pid ${orphan.pid}), which outlived its order`);
+            await world.processes.end(orphan, signal);
+          }
+          if (options.cleanup === undefined || !isToken(challenge.token)) return;
+          await run(options.cleanup, challenge, { CERTBOT_AUTH_OUTPUT: outputIn(receipt) }, signal);
+        }),
+    };
+
+    /** certbot's variables (its `manual` plugin), and what they lack. */
+    function variables(challenge: SolverChallenge): Record<string, string> {
+      const { identifier, token, keyAuthorization, allIdentifiers, remaining, lineage, type } = challenge;
+      const isDns = type === 'dns-01';
+      return {
+        CERTBOT_DOMAIN: baseName(identifier),
+        CERTBOT_VALIDATION: isDns ? dns01Value(keyAuthorization) : keyAuthorization,
+        ...(!isDns && { CERTBOT_TOKEN: token }),
+        // Without `*.` and perhaps twice the same, as certbot does.
+        CERTBOT_ALL_DOMAINS: allIdentifiers.map(baseName).join(','),
+        CERTBOT_REMAINING_CHALLENGES: String(remaining),
+        CERTFLEET_CERTIFICATE: lineage,
+        CERTFLEET_IDENTIFIER: identifier.value,
+        CERTFLEET_CHALLENGE: type,
+        ...(isDns && { CERTFLEET_RECORD: `_acme-challenge.${baseName(identifier)}` }),
+      };
+    }
+  },
+});
+
+/** What stands in the TXT record (RFC 8555 §8.4). */
+const dns01Value = (keyAuthorization: string): string =>
+  toBase64url(createHash('sha256').update(keyAuthorization).digest());
+
+/** Cron gives next to nothing; a hook needs at least a place to find its programs. */
+const inherited = (): Record<string, string> => ({
+  PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: process.env.HOME ?? '/',
+  LANG: process.env.LANG ?? 'C.UTF-8',
+});
+
+/** Names a hook without its arguments: people put passwords there. */
+function shortName(command: string | readonly string[]): string {
+  const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
+  return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');
+}
+
+function lastWords(output: string, keyAuthorization: string): string {
+  const lines = output.replaceAll(keyAuthorization, '***').split('\n').slice(-maxErrorLines);
+  return lines.join('\n').slice(-maxErrorCharacters) || 'it printed nothing';
+}
+
+function cut(output: string, identifiers: number, log: { warn(message: string): void }): string {
+  const limit = Math.min(maxOutputBytes, Math.floor(maxOutputBytesOfAll / Math.max(1, identifiers)));
+  const bytes = new TextEncoder().encode(output);
+  if (bytes.length <= limit) return output;
+  log.warn(`the hook printed ${bytes.length} bytes; CERTBOT_AUTH_OUTPUT keeps the first ${limit}`);
+  // `stream` leaves a character that was cut in the middle out.
+  return new TextDecoder().decode(bytes.subarray(0, limit), { stream: true });
+}
+
+const outputIn = (receipt: Json | undefined): string => {
+  const output = (receipt as { output?: unknown } | null | undefined)?.output;
+  return typeof output === 'string' ? output : '';
+};
+
+function processIn(receipt: Json | undefined): ProcessIdentity | undefined {
+  const who = (receipt as { process?: Partial<Record<keyof ProcessIdentity, unknown>> } | null | undefined)?.process;
+  if (typeof who?.pid !== 'number' || typeof who.startTime !== 'string') return undefined;
+  if (typeof who.bootId !== 'string' || typeof who.pidNamespace !== 'string') return undefined;
+  return { bootId: who.bootId, pidNamespace: who.pidNamespace, pid: who.pid, startTime: who.startTime };
+}
+
+type Limit = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
+/** At most `max` at once, the others in the order in which they came; whoever is aborted leaves the queue. */
+function createLimit(max: number): Limit {
+  const queue: (() => void)[] = [];
+  let active = 0;
+  return async (signal, work) => {
+    signal.throwIfAborted();
+    if (active >= max) {
+      await new Promise<void>((resolve, reject) => {
+        const begin = () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        };
+        const leave = () => {
+          queue.splice(queue.indexOf(begin), 1);
+          reject(signal.reason);
+        };
+        signal.addEventListener('abort', leave, { once: true });
+        queue.push(begin);
+      });
+    } else {
+      active++;
+    }
+    try {
+      return await work();
+    } finally {
+      const next = queue.shift();
+      if (next) next();
+      else active--;
+    }
+  };
+}

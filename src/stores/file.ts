@@ -1,0 +1,262 @@
+import { join, resolve } from 'node:path';
+import { checkDocument } from '../core/document-limits.ts';
+import { toBase64url } from '../core/encoding.ts';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { defineStore, z } from '../define.ts';
+import type { Entry, Key, Kind, Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+import { decodeStored, encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
+import { groupByStem, isShard, numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
+import { refused, unusable } from './file/unusable.ts';
+import { checkFolder, fileMode, folderMode, tidyFolders } from './file/upkeep.ts';
+
+/** How often a document may be replaced between the listing of its folder and the reading of it: each time is a put by another process, so ten in a row mean that something else is wrong. */
+const maxRereads = 10;
+
+/** Documents a page of `scan`: enough to be quick, few enough to be held. */
+const pageSize = 256;
+
+interface Current {
+  readonly number: number;
+  readonly document: StoredDocument;
+}
+
+export default defineStore({
+  id: 'file',
+  title: 'Files in a folder',
+  since: '0.1.0',
+  options: z.object({
+    path: z
+      .string()
+      .min(1)
+      .meta({ title: 'The folder; made with mode 0700 where it is missing', examples: ['/var/lib/certfleet'] }),
+  }),
+  notes:
+    'Several processes, also in several containers, may share the folder. The file system must have hard links and honour fsync: any local one, and NFS. Back it up by copying the folder.',
+  connect: ({ options, world }) => openFileStore(resolve(options.path), world),
+});
+
+/**
+ * Compare-and-set without a lock (house.md §6): a revision is a file, taking the next number is a hard link, and
+ * link(2) lets exactly one win.
+ *
+ * `put` on revision r: write and fsync a temporary file → link it to r+1 → list the folder → fsync the folder →
+ * remove what is below r, lowest first. From the order of removal follows what `settle` builds on: if r+1 was ever
+ * removed, r was removed before it. So r still being there proves that the link was made in time.
+ *
+ * The flaw that is known: a process stopped for more than a day between two neighbouring lines, while its document is
+ * deleted, tidied and made anew, could show its stale revision to readers for an instant before it takes it back.
+ */
+function openFileStore(root: string, world: World): Store {
+  const { files, random } = world;
+
+  const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
+    const number = Number(path.slice(path.lastIndexOf('@') + 1));
+    // Never fallen back to silently: an older lineage has forgotten its order, and would buy a second certificate.
+    const older = numbers.filter((other) => other < number).at(-1);
+    const beside =
+      older === undefined ? '' : ` (the revision before it is still there: ${path.replace(/\d+$/, '')}${older})`;
+    return fail('store/corrupt', { key: `${key.kind}/${key.name}`, reason, file: `${path}${beside}` });
+  };
+
+  const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
+
+  /** The file of one number; undefined where it is gone. `store/corrupt` where it cannot be trusted. */
+  async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
+    const path = pathOf(place, number);
+    const file = await files.read(path);
+    if (!file) return undefined;
+    const document = decodeStored(file);
+    if (typeof document === 'string') throw corrupt(key, path, document, numbers);
+    if (document.name !== key.name) {
+      throw corrupt(
+        key,
+        path,
+        `it belongs to ${key.kind}/${document.name} (a file system that ignores case?)`,
+        numbers,
+      );
+    }
+    return document;
+  }
+
+  async function current(key: Key, place: Place): Promise<Current | undefined> {
+    for (let tries = 0; tries < maxRereads; tries += 1) {
+      const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
+      const number = numbers.at(-1);
+      if (number === undefined) return undefined;
+      const document = await read(key, place, number, numbers);
+      if (document) return { number, document };
+    }
+    throw refused(root, `${pathOf(place, 0)} and its like cannot be listed and read`, 'Check the file system.');
+  }
+
+  async function draft(place: Place, document: StoredDocument): Promise<string> {
+    const content = encodeStored(document);
+    try {
+      return await files.draft(place.folder, content, fileMode);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    await files.makeFolders(place.folder, folderMode);
+    return files.draft(place.folder, content, fileMode);
+  }
+
+  /** Whether the link to `number` was made in time, on `base`, and not late, after others had gone on. */
+  async function settle(
+    key: Key,
+    place: Place,
+    base: Current | undefined,
+    number: number,
+    nonce: string,
+    create: boolean,
+  ) {
+    const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
+    if (base && numbers.includes(base.number)) return { won: true, numbers };
+    const higher = numbers.some((other) => other > number);
+    if (higher) {
+      // The next writer has already removed the base; he names the revision that he built on.
+      const next = await read(key, place, number + 1, numbers);
+      return { won: next?.after === nonce, numbers };
+    }
+    if (!base) return { won: true, numbers };
+    // The base is gone and nobody is above. For a creation it was a tombstone that `tidy` took away: fine, if no
+    // other creation began below meanwhile.
+    return { won: create && !numbers.some((other) => other < number), numbers };
+  }
+
+  /** Links `document` as the revision after `base`; undefined when another process was quicker. */
+  async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
+    const number = (base?.number ?? 0) + 1;
+    const path = pathOf(place, number);
+    const temporary = await draft(place, document);
+    let settled: Awaited<ReturnType<typeof settle>>;
+    try {
+      if (!(await files.link(temporary, path))) return undefined;
+      settled = await settle(key, place, base, number, document.nonce, create);
+      if (!settled.won) await files.remove(path);
+    } finally {
+      await files.remove(temporary);
+    }
+    if (!settled.won) return undefined;
+    await files.syncFolder(place.folder);
+    // The predecessor stays, in case the disk spoils this one; a deleted document leaves nothing to read.
+    const keep = document.state === 'live' ? (base?.number ?? 0) : number;
+    for (const other of settled.numbers) if (other < keep) await files.remove(pathOf(place, other));
+    return `${number}-${document.nonce}`;
+  }
+
+  /** The revision that a caller names, if its file is there; what is above it, link(2) will tell. */
+  async function named(key: Key, place: Place, revision: string): Promise<Current | undefined> {
+    const [, digits, nonce] = /^([1-9]\d{0,15})-([\w-]+)$/.exec(revision) ?? [];
+    if (digits === undefined) return undefined;
+    const document = await read(key, place, Number(digits), []);
+    return document?.nonce === nonce && document?.state === 'live' ? { number: Number(digits), document } : undefined;
+  }
+
+  const guarded = async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
+    try {
+      return await call();
+    } catch (error) {
+      throw unusable(root, error);
+    }
+  };
+
+  const newNonce = (): string => toBase64url(random.bytes(6));
+
+  async function entryOf(
+    kind: Kind,
+    folder: string,
+    stem: string,
+    listed: readonly number[],
+  ): Promise<Entry | undefined> {
+    const place = { folder, stem };
+    let numbers = listed;
+    for (let tries = 0; tries < maxRereads; tries += 1) {
+      const number = numbers.at(-1);
+      if (number === undefined) return undefined;
+      const file = await files.read(pathOf(place, number));
+      if (file) return toEntry(kind, place, numbers, decodeStored(file));
+      // Replaced since the listing. What changes meanwhile may be missed, but not what was there all the time.
+      numbers = numbersOf(stem, (await files.list(folder)) ?? []);
+    }
+    return toEntry(kind, place, numbers, 'it is listed, but not there to be read');
+  }
+
+  function toEntry(kind: Kind, place: Place, numbers: readonly number[], document: StoredDocument | string) {
+    const number = numbers.at(-1) ?? 0;
+    if (typeof document === 'string') {
+      // The true name stood in the file; what is left is the file's.
+      const key = { kind, name: place.stem };
+      const error = corrupt(key, pathOf(place, number), document, numbers);
+      return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
+    }
+    if (document.state === 'deleted') return undefined;
+    return { key: { kind, name: document.name }, revision: `${number}-${document.nonce}`, bytes: document.bytes };
+  }
+
+  async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+    let page: Entry[] = [];
+    for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
+      if (!isShard(shard)) continue;
+      const folder = join(root, kind, shard);
+      const groups = groupByStem(await guarded(signal, async () => (await files.list(folder)) ?? []));
+      for (const [stem, numbers] of groups) {
+        const entry = await guarded(signal, () => entryOf(kind, folder, stem, numbers));
+        if (entry) page.push(entry);
+        if (page.length >= pageSize) {
+          yield page;
+          page = [];
+        }
+      }
+    }
+    if (page.length > 0) yield page;
+  }
+
+  return {
+    location: root,
+    get: (key, signal) =>
+      guarded(signal, async () => {
+        checkDocument(key);
+        const found = await current(key, placeOf(root, key));
+        if (found?.document.state !== 'live') return undefined;
+        const { number, document } = found;
+        return { key, revision: `${number}-${document.nonce}`, bytes: document.bytes };
+      }),
+    put: (key, bytes, { ifRevision, signal }) =>
+      guarded(signal, async () => {
+        checkDocument(key, bytes);
+        const place = placeOf(root, key);
+        const create = ifRevision === null;
+        const base = create ? await current(key, place) : await named(key, place, ifRevision);
+        if (create ? base?.document.state === 'live' : !base) throw conflict(key);
+        signal.throwIfAborted();
+        const after = base?.document.nonce ?? noPredecessor;
+        const document: StoredDocument = { state: 'live', name: key.name, nonce: newNonce(), after, bytes };
+        const revision = await advance(key, place, base, document, create);
+        if (revision === undefined) throw conflict(key);
+        return revision;
+      }),
+    delete: (key, { ifRevision, signal }) =>
+      guarded(signal, async () => {
+        checkDocument(key);
+        const place = placeOf(root, key);
+        const found = await current(key, place);
+        if (found?.document.state !== 'live') return;
+        if (ifRevision !== `${found.number}-${found.document.nonce}`) throw conflict(key);
+        signal.throwIfAborted();
+        const after = found.document.nonce;
+        const tombstone = {
+          state: 'deleted',
+          name: key.name,
+          nonce: newNonce(),
+          after,
+          bytes: new Uint8Array(),
+        } as const;
+        if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
+      }),
+    scan,
+    check: (signal) => guarded(signal, () => checkFolder(root, world)),
+    tidy: (signal) => guarded(signal, () => tidyFolders(root, world, signal)),
+  };
+}

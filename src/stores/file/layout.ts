@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Key } from '../../ports/store.ts';
+
+/**
+ * Where a document lies: `<root>/<kind>/<2 hex of sha1(name)>/<name>@<number>`.
+ *
+ * A name that is no harmless file name (other characters, longer than 200, a dot in front, which is for temporary
+ * files) is written as `=` and the SHA-256 of it in hex; the true name stands in the file's first line. 200, because
+ * a file name has at most 255 bytes and `@` with a number takes up to 17.
+ */
+const plainName = /^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199}$/;
+const revisionFile = /^(=[0-9a-f]{64}|[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199})@([1-9]\d{0,15})$/;
+
+export interface Place {
+  readonly folder: string;
+  /** The file name without `@<number>`. */
+  readonly stem: string;
+}
+
+const sha = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
+
+export const placeOf = (root: string, key: Key): Place => ({
+  folder: join(root, key.kind, sha('sha1', key.name).slice(0, 2)),
+  stem: plainName.test(key.name) ? key.name : `=${sha('sha256', key.name)}`,
+});
+
+export const pathOf = (place: Place, number: number): string => join(place.folder, `${place.stem}@${number}`);
+
+/** The numbers that one document has in a folder listing, lowest first. */
+export function numbersOf(stem: string, names: readonly string[]): readonly number[] {
+  const prefix = `${stem}@`;
+  const numbers: number[] = [];
+  for (const name of names) {
+    if (name.startsWith(prefix) && revisionFile.test(name)) numbers.push(Number(name.slice(prefix.length)));
+  }
+  return numbers.sort((a, b) => a - b);
+}
+
+/** All documents of a folder listing, each with its numbers, lowest first. Other files are passed over. */
+export function groupByStem(names: readonly string[]): ReadonlyMap<string, readonly number[]> {
+  const groups = new Map<string, number[]>();
+  for (const name of names) {
+    const match = revisionFile.exec(name);
+    if (!match) continue;
+    const [, stem = '', number] = match;
+    const numbers = groups.get(stem);
+    if (numbers) numbers.push(Number(number));
+    else groups.set(stem, [Number(number)]);
+  }
+  for (const numbers of groups.values()) numbers.sort((a, b) => a - b);
+  return groups;
+}
+
+export const isShard = (name: string): boolean => /^[0-9a-f]{2}$/.test(name);

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { toBase64url } from '../../core/encoding.ts';
+import { isTemporaryName } from '../../lib/files.ts';
+import type { World } from '../../ports/world.ts';
+import { decodeStored } from './document.ts';
+import { groupByStem, isShard, pathOf } from './layout.ts';
+import { refused } from './unusable.ts';
+
+/** Secrets lie here: nobody but the owner. */
+export const fileMode = { mode: 0o600 } as const;
+export const folderMode = 0o700;
+
+/**
+ * Free space below which the CA is not called. A certificate takes about 100 KiB while it is made (eleven writes of a
+ * 4 KiB block, each twice for a moment); 16 MiB is a renewal of 100 at once, and less than any log rotation frees.
+ * No percentage: five percent of a large disk is no emergency.
+ */
+const minFreeMiB = 16;
+
+/** A writer that was stopped this long is taken to be gone (house.md §6). */
+const tombstoneMs = 24 * 3_600_000;
+/** No write takes an hour; what is older was left by a crash. */
+const temporaryMs = 3_600_000;
+/** Tidying reads every old document; doing it more often gains nothing. */
+const tidyEveryMs = 3_600_000;
+
+/** Proves that the folder can hold a store; makes it where it is missing. */
+export async function checkFolder(root: string, { files, random }: World): Promise<void> {
+  await files.makeFolders(root, folderMode);
+  const { free, total } = await files.space(root);
+  // Some FUSE file systems report a size of nothing at all: they cannot tell, so the writing below decides.
+  if (total > 0 && free < minFreeMiB * 1024 * 1024) {
+    const mib = (free / 1024 / 1024).toFixed(1);
+    const advice = 'Make room on this file system. Nothing that was stored is lost.';
+    throw refused(root, `the disk is full: ${mib} MiB are free, ${minFreeMiB} are needed`, advice);
+  }
+  const content = `certfleet ${toBase64url(random.bytes(6))}\n`;
+  const temporary = await files.draft(root, content, fileMode);
+  const second = temporary.replace(/\.tmp$/, '-check.tmp');
+  try {
+    const linked = await files.link(temporary, second);
+    const again = await files.link(temporary, second);
+    const back = await files.read(second);
+    if (!linked || again || !back || Buffer.from(back).toString() !== content) {
+      const advice = 'Use a local file system such as ext4, xfs or btrfs, or NFS.';
+      throw refused(root, 'its file system does not keep what is written', advice);
+    }
+  } finally {
+    await files.remove(second);
+    await files.remove(temporary);
+  }
+}
+
+/** Removes tombstones older than a day and what crashes left. At most once an hour; other calls cost one read. */
+export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
+  const olderThan = async (path: string, ms: number): Promise<boolean> => {
+    const stat = await files.stat(path);
+    return stat !== undefined && clock.now().getTime() - stat.modifiedMs > ms;
+  };
+
+  const tidyTemporaries = async (folder: string, names: readonly string[]): Promise<void> => {
+    for (const name of names) {
+      if (!isTemporaryName(name)) continue;
+      const path = join(folder, name);
+      if (await olderThan(path, temporaryMs)) await files.remove(path);
+    }
+  };
+
+  const isOldTombstone = async (path: string): Promise<boolean> => {
+    if (!(await olderThan(path, tombstoneMs))) return false;
+    const file = await files.read(path);
+    const document = file && decodeStored(file);
+    return typeof document === 'object' && document.state === 'deleted';
+  };
+
+  const tidyFolder = async (folder: string): Promise<void> => {
+    const names = (await files.list(folder)) ?? [];
+    await tidyTemporaries(folder, names);
+    for (const [stem, numbers] of groupByStem(names)) {
+      signal.throwIfAborted();
+      const place = { folder, stem };
+      const highest = pathOf(place, numbers.at(-1) ?? 0);
+      // Lowest first, as everywhere. What is below the predecessor was left by a crash between a link and its removals.
+      for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
+      if (!(await isOldTombstone(highest))) continue;
+      for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
+    }
+  };
+
+  const marker = join(root, '.tidied');
+  const last = await files.read(marker);
+  const age = last ? clock.now().getTime() - Date.parse(Buffer.from(last).toString()) : Number.NaN;
+  // A marker from the future (a clock that was set back) counts for nothing.
+  if (age >= 0 && age < tidyEveryMs) return;
+  const kinds = await files.list(root);
+  if (!kinds) return;
+  await tidyTemporaries(root, kinds);
+  for (const kind of kinds) {
+    const folder = join(root, kind);
+    if ((await files.stat(folder))?.kind !== 'folder') continue;
+    for (const shard of (await files.list(folder)) ?? []) if (isShard(shard)) await tidyFolder(join(folder, shard));
+  }
+  await files.replace(marker, clock.now().toISOString(), fileMode);
+}

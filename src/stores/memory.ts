@@ -1,0 +1,67 @@
+import { checkDocument } from '../core/document-limits.ts';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { defineStore, z } from '../define.ts';
+import type { Entry, Key, Store } from '../ports/store.ts';
+
+/** Small, so that tests meet more than one page. */
+const pageSize = 16;
+
+/** A store that lives as long as the object: for tests and for trying things out. */
+export function createMemoryStore(): Store {
+  const entries = new Map<string, Entry>();
+  // One counter for all keys: no revision ever comes back.
+  let counter = 0;
+
+  const idOf = (key: Key): string => `${key.kind}/${key.name}`;
+  const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: idOf(key) });
+  const copy = (entry: Entry): Entry => ({ ...entry, bytes: entry.bytes.slice() });
+
+  return {
+    location: 'memory',
+    async get(key, signal) {
+      signal.throwIfAborted();
+      checkDocument(key);
+      const entry = entries.get(idOf(key));
+      return entry && copy(entry);
+    },
+    async put(key, bytes, { ifRevision, signal }) {
+      signal.throwIfAborted();
+      checkDocument(key, bytes);
+      if ((entries.get(idOf(key))?.revision ?? null) !== ifRevision) throw conflict(key);
+      const revision = String(++counter);
+      entries.set(idOf(key), { key: { kind: key.kind, name: key.name }, revision, bytes: bytes.slice() });
+      return revision;
+    },
+    async delete(key, { ifRevision, signal }) {
+      signal.throwIfAborted();
+      checkDocument(key);
+      const entry = entries.get(idOf(key));
+      if (!entry) return;
+      if (entry.revision !== ifRevision) throw conflict(key);
+      entries.delete(idOf(key));
+    },
+    async *scan(kind, signal) {
+      signal.throwIfAborted();
+      const all = [...entries.values()].filter((entry) => entry.key.kind === kind).map(copy);
+      for (let at = 0; at < all.length; at += pageSize) {
+        signal.throwIfAborted();
+        yield all.slice(at, at + pageSize);
+      }
+    },
+    async check(signal) {
+      signal.throwIfAborted();
+    },
+    async tidy(signal) {
+      signal.throwIfAborted();
+    },
+  };
+}
+
+export default defineStore({
+  id: 'memory',
+  title: 'Memory (nothing is kept)',
+  since: '0.1.0',
+  options: z.object({}),
+  notes: 'For tests: every state is lost with the process, so nothing can be resumed or renewed.',
+  connect: () => createMemoryStore(),
+});

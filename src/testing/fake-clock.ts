@@ -1,0 +1,130 @@
+import type { Clock, Deadline } from '../ports/clock.ts';
+
+/** A clock that stands still until it is told to go on. Monotonic and wall-clock time move together. */
+export interface FakeClock extends Clock {
+  /**
+   * Moves time on by `ms`. What falls due on the way is woken in order, each at its own instant, and what it wakes
+   * may sleep again within the same step. Resolves when everything woken has run up to its next wait.
+   */
+  advance(ms: number): Promise<void>;
+  /** Moves the wall clock alone, as an administrator or NTP does; nothing is woken. */
+  set(now: Date): void;
+  /** How many sleeps and deadlines are running. */
+  readonly waiting: number;
+  /** The lengths of all sleeps so far, in ms, for assertions about pauses. */
+  readonly sleeps: readonly number[];
+}
+
+export interface FakeClockOptions {
+  /** Sleeping moves the time on at once, so that nothing has to call `advance`. For code with a single flow only. */
+  readonly auto?: boolean;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly wake: () => void;
+}
+
+/** Starts at `start`, or at an instant that is the same in every test. */
+export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: FakeClockOptions = {}): FakeClock {
+  let monotonic = 0;
+  let wallOffset = start.getTime();
+  let order = 0;
+  const timers = new Set<Timer>();
+  const sleeps: number[] = [];
+
+  const add = (ms: number, wake: () => void): Timer => {
+    order += 1;
+    const timer = { at: monotonic + Math.max(0, ms), order, wake };
+    timers.add(timer);
+    return timer;
+  };
+
+  const firstDue = (until: number): Timer | undefined => {
+    let first: Timer | undefined;
+    for (const timer of timers) {
+      if (timer.at > until) continue;
+      if (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+    }
+    return first;
+  };
+
+  // A turn of the event loop, so that every promise chain that was woken has come to its next wait.
+  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+  const wakeUntil = (until: number): void => {
+    for (let timer = firstDue(until); timer; timer = firstDue(until)) {
+      timers.delete(timer);
+      monotonic = Math.max(monotonic, timer.at);
+      timer.wake();
+    }
+    monotonic = Math.max(monotonic, until);
+  };
+
+  return {
+    now: () => new Date(wallOffset + monotonic),
+    monotonicMs: () => monotonic,
+
+    sleep(ms, signal) {
+      sleeps.push(ms);
+      return new Promise<void>((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        const abort = () => {
+          timers.delete(timer);
+          reject(signal.reason);
+        };
+        const timer = add(ms, () => {
+          signal.removeEventListener('abort', abort);
+          resolve();
+        });
+        signal.addEventListener('abort', abort, { once: true });
+        if (options.auto) wakeUntil(timer.at);
+      });
+    },
+
+    deadline(ms, parent): Deadline {
+      const controller = new AbortController();
+      let expired = false;
+      const timer = add(ms, () => {
+        expired = true;
+        controller.abort(new DOMException('The operation timed out', 'TimeoutError'));
+      });
+      const abort = () => {
+        timers.delete(timer);
+        controller.abort(parent?.reason);
+      };
+      if (parent?.aborted) abort();
+      else parent?.addEventListener('abort', abort, { once: true });
+      return {
+        signal: controller.signal,
+        get expired() {
+          return expired;
+        },
+        done() {
+          timers.delete(timer);
+          parent?.removeEventListener('abort', abort);
+        },
+      };
+    },
+
+    async advance(ms) {
+      const until = monotonic + ms;
+      await settle();
+      for (let timer = firstDue(until); timer; timer = firstDue(until)) {
+        wakeUntil(timer.at);
+        await settle();
+      }
+      monotonic = Math.max(monotonic, until);
+    },
+
+    set(now) {
+      wallOffset = now.getTime() - monotonic;
+    },
+
+    get waiting() {
+      return timers.size;
+    },
+    sleeps,
+  };
+}

@@ -1,0 +1,8 @@
+/**
+ * The contract suites of certfleet's ports, for adapters that live elsewhere (`certfleet/testing`). Each takes the
+ * `test` function of whatever runner is used.
+ */
+export { deployerContract } from './deployer-contract.ts';
+export { fakeClock } from './fake-clock.ts';
+export { solverContract } from './solver-contract.ts';
+export { storeContract } from './store-contract.ts';

@@ -1,0 +1,78 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { toBase64url } from '../core/encoding.ts';
+import type { Identifier } from '../core/identifier.ts';
+import type { CertificateFacts } from '../ports/pki.ts';
+import { addressText } from './address.ts';
+import { elementOf, elementsOf, hex, oids, tags } from './der.ts';
+
+// node:crypto reads all but what is taken from the DER here: the serial with its leading zero, the authority key
+// identifier, and the alternative names without the ambiguities of a text form.
+
+export interface Certificate {
+  readonly der: Uint8Array;
+  readonly x509: X509Certificate;
+}
+
+export function parseCertificate(der: Uint8Array): Certificate {
+  try {
+    return { der, x509: new X509Certificate(der) };
+  } catch (error) {
+    throw new Error('a certificate cannot be read', { cause: error });
+  }
+}
+
+/** What a leaf says. Subject and subject key identifier are never looked at: new certificates have neither. */
+export function factsOf({ der, x509 }: Certificate): CertificateFacts {
+  const { serial, extensions } = readTbs(der);
+  const keyIdentifier = readKeyIdentifier(extensions.get(oids.authorityKeyIdentifier));
+  const facts: CertificateFacts = {
+    identifiers: readAlternativeNames(extensions.get(oids.subjectAltName)),
+    notBefore: new Date(x509.validFrom).toISOString(),
+    notAfter: new Date(x509.validTo).toISOString(),
+    serial: hex(serial),
+    fingerprint: sha256(der),
+    spkiFingerprint: sha256(x509.publicKey.export({ type: 'spki', format: 'der' })),
+    issuerName: (x509.issuer ?? '').replace(/\s*\n\s*/g, ', '),
+  };
+  // RFC 9773 §4.1
+  return keyIdentifier ? { ...facts, ariId: `${toBase64url(keyIdentifier)}.${toBase64url(serial)}` } : facts;
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** RFC 5280 §4.1: serial number, and extensions by their OBJECT IDENTIFIER. */
+function readTbs(der: Uint8Array): { serial: Uint8Array; extensions: ReadonlyMap<string, Uint8Array> } {
+  const [tbs] = elementsOf(elementOf(der, tags.sequence).content);
+  const fields = elementsOf(tbs?.content ?? new Uint8Array());
+  // [0] version comes first in every certificate but those of version 1.
+  const serial = fields.find(({ tag }) => tag === tags.integer);
+  if (!serial) throw new Error('the certificate has no serial number');
+  const extensions = new Map<string, Uint8Array>();
+  const wrapper = fields.find(({ tag }) => tag === tags.contextParts(3));
+  if (wrapper) {
+    for (const extension of elementsOf(elementOf(wrapper.content, tags.sequence).content)) {
+      // extnID, critical DEFAULT FALSE, extnValue
+      const parts = elementsOf(extension.content);
+      const [id, value] = [parts[0], parts.at(-1)];
+      if (id?.tag === tags.objectIdentifier && value?.tag === tags.octetString)
+        extensions.set(hex(id.content), value.content);
+    }
+  }
+  return { serial: serial.content, extensions };
+}
+
+/** RFC 5280 §4.2.1.1: keyIdentifier is [0]; issuer and serial beside it are old custom. */
+function readKeyIdentifier(extension: Uint8Array | undefined): Uint8Array | undefined {
+  if (!extension) return undefined;
+  return elementsOf(elementOf(extension, tags.sequence).content).find(({ tag }) => tag === tags.context(0))?.content;
+}
+
+/** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]; other kinds of names are no identifiers. */
+function readAlternativeNames(extension: Uint8Array | undefined): readonly Identifier[] {
+  if (!extension) return [];
+  return elementsOf(elementOf(extension, tags.sequence).content).flatMap(({ tag, content }): Identifier[] => {
+    if (tag === tags.context(2)) return [{ type: 'dns', value: Buffer.from(content).toString('latin1').toLowerCase() }];
+    const address = tag === tags.context(7) ? addressText(content) : undefined;
+    return address === undefined ? [] : [{ type: 'ip', value: address }];
+  });
+}

@@ -1,0 +1,61 @@
+import { createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type Identifier, identifierKey } from '../core/identifier.ts';
+import { Secret } from '../core/secret.ts';
+import type { CertificateFacts, Pki } from '../ports/pki.ts';
+import { factsOf } from './certificate.ts';
+import { orderedChain } from './chain.ts';
+import { makeCsr } from './csr.ts';
+import { toPem } from './pem.ts';
+
+const generate = promisify(generateKeyPair);
+
+/** How far this machine's clock may be behind: CAs set notBefore to now or an hour back, a slow clock sees it ahead. */
+const slowClockMs = 3_600_000;
+
+/** Keys and certificates over node:crypto. */
+export const pki: Pki = {
+  async newKey() {
+    const { privateKey } = await generate('ec', { namedCurve: 'P-256' });
+    return new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+  },
+
+  async csr(keyPem, identifiers) {
+    return makeCsr(keyPem, identifiers);
+  },
+
+  readChain(chainPem) {
+    const chain = orderedChain(chainPem);
+    return { certificates: chain.map(({ der }) => toPem(der)), facts: factsOf(chain[0]) };
+  },
+
+  mismatch(certPem, keyPem, identifiers, now) {
+    let facts: CertificateFacts;
+    let isOurs: boolean;
+    try {
+      const [leaf] = orderedChain(certPem);
+      facts = factsOf(leaf);
+      const ours = createPublicKey(createPrivateKey(keyPem.reveal())).export({ type: 'spki', format: 'der' });
+      isOurs = ours.equals(leaf.x509.publicKey.export({ type: 'spki', format: 'der' }));
+    } catch (error) {
+      return (error as Error).message;
+    }
+    if (!isOurs) return 'it is for another key';
+    return wrongNames(facts.identifiers, identifiers) ?? wrongTime(facts, now);
+  },
+};
+
+function wrongNames(inside: readonly Identifier[], wanted: readonly Identifier[]): string | undefined {
+  const [has, wants] = [new Set(inside.map(identifierKey)), new Set(wanted.map(identifierKey))];
+  const missing = [...wants].filter((name) => !has.has(name));
+  const extra = [...has].filter((name) => !wants.has(name));
+  if (missing.length > 0) return `it does not name ${missing.join(', ')}`;
+  if (extra.length > 0) return `it also names ${extra.join(', ')}`;
+  return undefined;
+}
+
+function wrongTime({ notBefore, notAfter }: CertificateFacts, now: Date): string | undefined {
+  if (Date.parse(notBefore) > now.getTime() + slowClockMs) return `it is not valid before ${notBefore}`;
+  if (Date.parse(notAfter) <= now.getTime()) return `it expired at ${notAfter}`;
+  return undefined;
+}

@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
+import { challengeFiles, type Rig, type State, startRig } from './rig.ts';
+
+const run = promisify(execFile);
+
+/**
+ * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01. The next run must
+ * finish the same work: one order, one finalize, the key that was stored first, and nothing left in the world.
+ *
+ * `npm test` takes a seeded sample of the points, `npm run test:long` all of them.
+ */
+const samples = process.env.CERTFLEET_LONG ? Number.POSITIVE_INFINITY : 10;
+const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
+
+const foreign = 'somebody-else';
+
+describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () => {
+  let rig: Rig;
+  stopAllAfterwards();
+  beforeAll(async () => {
+    rig = await startRig();
+    await rig.bind.update("example.test", `add _acme-challenge.example.test. 60 TXT "${foreign}"`);
+    await mkdir(join(rig.webroot, '.well-known/acme-challenge'), { recursive: true });
+    await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
+  });
+
+  for (const solver of ['webroot', 'dns'] as const) {
+    describe(solver, () => {
+      let issued: State;
+
+      it('of a first issue', async () => {
+        const names = await namesOf(await rig.state(solver), 'issue');
+        for (const point of pick(pointsOf(names), `${solver} issue`)) await killAt(await rig.state(solver), 'issue', point);
+      });
+
+      it('of a renewal, with nginx reading live/', async () => {
+        issued = await rig.state(solver);
+        expect((await rig.run(issued, { command: 'issue' })).status).toBe(0);
+        // The past is changed so that its renewal time has come.
+        await rewriteLineage(issued, (l) => ({ ...l, renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' } }));
+        const names = await namesOf(await rig.state(solver, issued), 'renew');
+        expect(names.some((name) => name.includes('POST'))).toBe(true);
+        for (const point of pick(pointsOf(names), `${solver} renewal`))
+          await killAt(await rig.state(solver, issued), 'renew', point, issued);
+      });
+    });
+  }
+
+  /** The names of all effects, in the order they happen when nothing is interrupted. */
+  async function namesOf(state: State, command: 'issue' | 'renew'): Promise<readonly string[]> {
+    const record = join(state.folder, 'effects');
+    const ran = await rig.run(state, { command, record });
+    expect(ran.status, ran.stderr).toBe(0);
+    await nothingLeft('the undisturbed run');
+    return (await readFile(record, 'utf8'))
+      .split('\n')
+      .filter((line) => line.startsWith('before '))
+      .map((line) => line.slice('before '.length));
+  }
+
+  async function killAt(state: State, command: 'issue' | 'renew', point: string, template?: State): Promise<void> {
+    rig.proxy.forget();
+    const first = await rig.run(state, { command, stopAt: point });
+    expect(first.status, `${point}: was not reached\n${first.stderr}`).toBe('SIGKILL');
+    if (template) await nginxTest(state, point);
+    const keysAfterKill = [...(await documents(openState(state), 'key')).keys()];
+    const workAfterKill = (await readLineage(state))?.work;
+
+    const second = await rig.run(state, { command: 'renew' });
+    expect(second.status, `${point}\n${second.stderr}`).toBe(0);
+    const lineage = await readLineage(state);
+    expect(lineage?.work, point).toBeUndefined();
+    expect(lineage?.last?.result, `${point}\n${second.stderr}`).toMatch(/issued|renewed/);
+    expect(await currentKeyFits(state), `${point}: key and certificate belong together`).toBe(true);
+    if (workAfterKill && keysAfterKill.includes(`abc~${workAfterKill.version}`) && workAfterKill.step !== 'deploy')
+      expect(lineage?.current?.id, `${point}: the key of step 4 is the certificate’s`).toBe(workAfterKill.version);
+    const keysNow = [...(await documents(openState(state), 'key')).keys()];
+    for (const key of keysAfterKill) expect(keysNow, `${point}: a key was lost`).toContain(key);
+
+    const urlKnown = !point.includes('/request/POST order-plz') && !point.startsWith('order/');
+    expect(rig.proxy.accepted('newOrder'), `${point}: new orders`).toBeLessThanOrEqual(urlKnown ? 1 : 2);
+    expect(rig.proxy.accepted('finalize'), `${point}: finalize`).toBe(1);
+    await nothingLeft(point);
+    await nginxTest(state, `${point}, after the second run`);
+  }
+
+  /** No TXT value, no token and no probe; what belongs to others is untouched. */
+  async function nothingLeft(point: string): Promise<void> {
+    const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
+    expect(txt.map((r) => r.value), point).toEqual([foreign]);
+    expect(await challengeFiles(rig), point).toEqual([foreign]);
+  }
+
+  async function nginxTest(state: State, point: string): Promise<void> {
+    const config = join(state.folder, 'nginx.conf');
+    const live = join(state.live, 'live/abc');
+    await writeFile(
+      config,
+      `error_log stderr; pid ${state.folder}/nginx.pid; events {} http { access_log off; server { listen 127.0.0.1:1 ssl; ssl_certificate ${live}/fullchain.pem; ssl_certificate_key ${live}/privkey.pem; } }`,
+    );
+    const tested = await run('nginx', ['-t', '-c', config]).catch((error: unknown) => error as { stderr: string });
+    expect(tested.stderr, `${point}: nginx -t`).toContain('test is successful');
+  }
+});
+
+const pointsOf = (names: readonly string[]): readonly string[] => names.flatMap((name) => [`${name}@before`, `${name}@after`]);
+
+/** A sample without replacement, the same for the same seed. */
+function pick(points: readonly string[], title: string): readonly string[] {
+  if (points.length <= samples) return points;
+  process.stderr.write(`${title}: ${samples} of ${points.length} kill points, CERTFLEET_SEED=${seed}\n`);
+  let state = seed;
+  const random = () => {
+    // A linear congruential generator (Numerical Recipes): chance for a sample, nothing more.
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+  const left = [...points];
+  return Array.from({ length: samples }, () => left.splice(Math.floor(random() * left.length), 1)[0] as string);
+}

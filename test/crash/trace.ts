@@ -1,0 +1,121 @@
+import { appendFileSync } from 'node:fs';
+import { basename, relative } from 'node:path';
+import type { Files } from '../../src/ports/files.ts';
+import type { Http } from '../../src/ports/http.ts';
+import type { World } from '../../src/ports/world.ts';
+
+/**
+ * Names every effect of a run `step/effect/target#occurrence` and lets a test stop the process right before or right
+ * after any of them. It wraps the World, the one seam between certfleet and what is outside; `strace` of the same
+ * run is compared with it (crash/strace.test.ts), so that no effect can slip past.
+ */
+export interface Trace {
+  readonly world: World;
+  /** The engine's step, from its events. */
+  step(name: string): void;
+}
+
+export interface TraceOptions {
+  /** `step/effect/target#n` and `before` or `after`, joined with `@`; undefined: only record. */
+  readonly stopAt: string | undefined;
+  readonly how: 'SIGKILL' | 'SIGSTOP';
+  /** One line an effect is appended here: `time before|after name`. */
+  readonly record: string | undefined;
+  /** Folders whose paths become short names. */
+  readonly folders: Readonly<Record<string, string>>;
+}
+
+export function traceWorld(real: World, options: TraceOptions): Trace {
+  let step = 'start';
+  const seen = new Map<string, number>();
+
+  const mark = (when: 'before' | 'after', name: string) => {
+    if (options.record !== undefined) appendFileSync(options.record, `${when} ${name}\n`);
+    if (options.stopAt === `${name}@${when}`) process.kill(process.pid, options.how);
+  };
+  async function effect<T>(kind: string, target: string, run: () => Promise<T>): Promise<T> {
+    const plain = `${step}/${kind}/${target}`;
+    const occurrence = (seen.get(plain) ?? 0) + 1;
+    seen.set(plain, occurrence);
+    const name = `${plain}#${occurrence}`;
+    mark('before', name);
+    const result = await run();
+    mark('after', name);
+    return result;
+  }
+
+  const name = (path: string) => nameOf(path, options.folders);
+  const { files, processes, dns, streams, vantage } = real;
+  const tracedFiles: Files = {
+    ...files,
+    replace: (path, content, attributes) =>
+      effect('replace', name(path), () => files.replace(path, content, attributes)),
+    create: (path, content, attributes) => effect('create', name(path), () => files.create(path, content, attributes)),
+    replaceLink: (path, target) => effect('rename', name(path), () => files.replaceLink(path, target)),
+    makeFolders: (path, mode) => effect('mkdir', name(path), () => files.makeFolders(path, mode)),
+    remove: (path) => effect('remove', name(path), () => files.remove(path)),
+    removeTree: (path) => effect('remove-tree', name(path), () => files.removeTree(path)),
+    removeFolderIfEmpty: (path) => effect('rmdir', name(path), () => files.removeFolderIfEmpty(path)),
+    // A put of the file store is one draft and one link; the link is what makes it so.
+    draft: (folder, content, attributes) =>
+      effect('draft', name(folder), () => files.draft(folder, content, attributes)),
+    link: (existing, path) => effect('put', name(path), () => files.link(existing, path)),
+  };
+  const world: World = {
+    ...real,
+    files: tracedFiles,
+    processes: {
+      ...processes,
+      run: (request) => effect('start', basename(request.command[0]), () => processes.run(request)),
+    },
+    dns: {
+      ...dns,
+      query: (server, question, signal) => effect('ask', question.type, () => dns.query(server, question, signal)),
+      exchange: (server, message, o) => effect('update', o.transport, () => dns.exchange(server, message, o)),
+    },
+    streams: {
+      ...streams,
+      converse: (socket, text, o) => effect('converse', o.effect, () => streams.converse(socket, text, o)),
+    },
+    vantage: {
+      ...vantage,
+      get: (url, at, signal) => effect('get', 'public-path', () => vantage.get(url, at, signal)),
+      handshake: (endpoint, signal) =>
+        effect('handshake', String(endpoint.port), () => vantage.handshake(endpoint, signal)),
+    },
+    http(o) {
+      const http = real.http(o);
+      const traced: Http = {
+        request: (request) =>
+          effect('request', `${request.method} ${firstSegment(request.url)}`, () => http.request(request)),
+        close: () => http.close(),
+      };
+      return traced;
+    },
+  };
+  return {
+    world,
+    step(to) {
+      step = to;
+    },
+  };
+}
+
+/** URLs of orders and authorizations hold random ids: the first segment of the path names the resource well enough. */
+const firstSegment = (url: string): string => new URL(url).pathname.split('/')[1] ?? '';
+
+/** A path without what differs from run to run: temporary roots, hashes, revisions, ids and tokens. */
+function nameOf(path: string, folders: Readonly<Record<string, string>>): string {
+  for (const [short, folder] of Object.entries(folders)) {
+    if (!`${path}/`.startsWith(`${folder}/`)) continue;
+    return `${short}/${relative(folder, path)}`
+      .replace(/\/$/, '')
+      .replace(/\.certfleet-[^/]*\.tmp/, 'TMP')
+      .replace(/@[0-9a-z]+$/i, '')
+      .replace(/\/[0-9a-f]{2}(\/|$)/, '$1')
+      .replace(/\d{8}-\d{6}-[0-9a-f]{6}/g, 'ID')
+      .replace(/acme-challenge\/[A-Za-z0-9_-]{20,}/, 'acme-challenge/TOKEN')
+      .replace(/token\/[A-Za-z0-9_-]{20,}/, 'token/TOKEN');
+  }
+  return basename(path);
+}

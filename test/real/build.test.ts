@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { repositoryRoot } from '../support/service.ts';
+
+const run = promisify(execFile);
+const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
+
+// A package as it would be published, beside things that must not get in.
+let folder: string;
+let dist: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'certfleet-build-'));
+  dist = join(folder, 'dist');
+  await run('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist], { cwd: repositoryRoot });
+  for (const file of ['package.json', 'README.md', 'README.zh-CN.md', 'LICENSE', 'CHANGELOG.md']) {
+    await cp(join(repositoryRoot, file), join(folder, file)).catch(() => {});
+  }
+  for (const file of ['.env', 'src/core/x.ts', 'src/core/x.test.ts', 'test/support/ca.pem', 'scripts/build.ts']) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), 'not for the world');
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The file and everything it imports statically: what node reads before the first line runs. */
+async function loadedAtStart(file: string, seen = new Set<string>()): Promise<Set<string>> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = await readFile(file, 'utf8');
+  for (const [, from] of text.matchAll(/^(?:import|export)\b[^'"()]*["'](\.[^"']+)["']/gm)) {
+    await loadedAtStart(join(dirname(file), from!), seen);
+  }
+  return seen;
+}
+
+describe('the build', () => {
+  it('makes a command line that says its version', async () => {
+    const cli = join(dist, 'cli.js');
+    expect((await stat(cli)).mode & 0o777).toBe(0o755);
+    expect((await readFile(cli, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
+    const { stdout, stderr } = await run(cli, ['--version'], { cwd: '/', env: { PATH: process.env['PATH'] } });
+    expect({ stdout, stderr }).toEqual({ stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('loads next to nothing for --version', async () => {
+    const files = await loadedAtStart(join(dist, 'cli.js'));
+    let bytes = 0;
+    for (const file of files) bytes += (await stat(file)).size;
+    // A guard: the entry is a few lines; with any library in it it would be ten times this.
+    expect(bytes).toBeLessThan(8_000);
+  });
+
+  it('is a library with one copy of everything, for outside modules too', async () => {
+    const load = (name: string) => import(pathToFileURL(join(dist, name)).href);
+    const [index, define, testing] = await Promise.all([load('index.js'), load('define.js'), load('testing.js')]);
+    expect(index.version).toBe(version);
+    expect(Object.keys(index)).toEqual(
+      expect.arrayContaining(['openFleet', 'createWorld', 'CertfleetError', 'Secret']),
+    );
+    expect(define.Secret).toBe(index.Secret);
+    expect(typeof testing.solverContract).toBe('function');
+  });
+
+  it('declares types that a consumer compiles against', async () => {
+    const consumer = join(folder, 'consumer');
+    await mkdir(join(consumer, 'node_modules/@types'), { recursive: true });
+    await symlink(folder, join(consumer, 'node_modules/certfleet'));
+    for (const name of ['zod', '@types/node']) {
+      await symlink(join(repositoryRoot, 'node_modules', name), join(consumer, 'node_modules', name));
+    }
+    const settings = { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true };
+    await writeFile(join(consumer, 'package.json'), '{"type":"module"}');
+    await writeFile(
+      join(consumer, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: { ...settings, types: ['node'], preserveSymlinks: true }, files: ['use.ts'] }),
+    );
+    const use = `import { openFleet, type Fleet, type Settings, type World } from 'certfleet';
+import { defineDnsProvider, secret, z } from 'certfleet/define';
+export const open = (settings: Settings, world: World): Promise<Fleet> =>
+  openFleet(settings, { world, env: {}, reporter: { report() {} } });
+export default defineDnsProvider({
+  id: 'mine', title: 'Mine', since: '0.1.0', options: z.object({ token: secret('API token') }),
+  traits: { writes: 'value', minTtl: 60, maxConcurrent: 4 },
+  connect: ({ options }) => ({
+    kind: 'values',
+    append: async (value) => \`\${value.name} \${options.token.reveal()}\`,
+    remove: async () => {},
+  }),
+});
+`;
+    const compile = async (text: string) => {
+      await writeFile(join(consumer, 'use.ts'), text);
+      return run(join(repositoryRoot, 'node_modules/.bin/tsc'), ['-p', consumer]).then(
+        () => '',
+        (error: { stdout: string }) => error.stdout,
+      );
+    };
+    expect(await compile(use)).toBe('');
+    expect(await compile(use.replace("kind: 'values'", "kind: 'other'"))).toContain('use.ts');
+  });
+
+  it('packs the build and the documents, and nothing else', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder });
+    const packed = (JSON.parse(stdout) as [{ files: { path: string }[] }])[0].files.map((file) => file.path);
+    expect(packed).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/cli.js', 'dist/types/index.d.ts']));
+    const other = packed.filter(
+      (path) => !path.startsWith('dist/') && !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md)$/.test(path),
+    );
+    expect(other).toEqual([]);
+    expect(packed.filter((path) => /\.test\.|\.(pem|key|env)$|fixture/.test(path))).toEqual([]);
+  });
+
+  it('carries no path of the machine it was built on', async () => {
+    const files = (await readdir(dist, { recursive: true })).filter((file) => /\.(js|d\.ts)$/.test(file));
+    expect(files.length).toBeGreaterThan(20);
+    for (const file of files) {
+      expect((await readFile(join(dist, file), 'utf8')).includes(repositoryRoot), file).toBe(false);
+    }
+  });
+});

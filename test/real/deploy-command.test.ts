@@ -1,0 +1,102 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import command from '../../src/deployers/command.ts';
+import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+process.umask(0o022);
+let versions: VersionMaker;
+beforeAll(async () => {
+  versions = await createVersionMaker();
+});
+
+const signal = new AbortController().signal;
+const note = async () => {};
+const make = () => versions.make('www', ['www.example.test', 'example.test']);
+const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
+  command.connect({ options: command.options.parse(options), name: 'hook', world: made.world });
+const deploy = async (deployer: Deployer, version: VersionBundle) =>
+  deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+// A hook like people's: it copies the files to where some program has them.
+const hook = `set -e
+if [ -e "$TARGET/broken" ]; then cat "$RENEWED_LINEAGE/privkey.pem" >&2; echo the disk is on fire >&2; exit 3; fi
+umask 077
+cat "$RENEWED_LINEAGE/fullchain.pem" "$RENEWED_LINEAGE/privkey.pem" > "$TARGET/new"
+mv "$TARGET/new" "$TARGET/both.pem"`;
+
+deployerContract(test, async () => {
+  const path = await temporaryFolder('command');
+  const target = join(path, 'target');
+  await mkdir(target);
+  const made = createDeployWorld();
+  return {
+    connect: () => open({ path, run: hook, env: { TARGET: target } }, made),
+    version: () => make(),
+    inUse: () => fingerprintOfFile(join(target, 'both.pem')).catch(() => undefined),
+    keyFiles: () => findKeyFiles(path),
+    async breakActivation() {
+      await writeFile(join(target, 'broken'), '');
+      return () => rm(join(target, 'broken'));
+    },
+    logged: () => made.lines,
+    stop: () => rm(path, { recursive: true, force: true }),
+  };
+});
+
+test('the command is given certbot’s variables, its own, and none of certfleet’s', async () => {
+  const path = await temporaryFolder('command');
+  process.env['CERTFLEET_TEST_SECRET'] = 'hush';
+  const program = ['/bin/sh', '-c', 'env > "$0"', join(path, 'env')];
+  await deploy(open({ path, run: program, env: { COLOUR: 'blue' } }), await make());
+  delete process.env['CERTFLEET_TEST_SECRET'];
+  const lines = (await readFile(join(path, 'env'), 'utf8')).split('\n');
+  expect(lines).toContain(`RENEWED_LINEAGE=${path}/live/www`);
+  expect(lines).toContain('RENEWED_DOMAINS=www.example.test example.test');
+  expect(lines).toContain('COLOUR=blue');
+  expect(lines.filter((line) => line.startsWith('CERTFLEET_'))).toEqual([]);
+  expect((await readdir(join(path, 'live/www'))).sort()).toEqual([
+    'cert.pem',
+    'chain.pem',
+    'fullchain.pem',
+    'privkey.pem',
+  ]);
+});
+
+test('a failing command is told with its last words, and live/ goes back', async () => {
+  const path = await temporaryFolder('command');
+  const [old, young] = [await make(), await make()];
+  await deploy(open({ path, run: 'true' }), old);
+  const failing = open({ path, run: 'echo one; for n in 2 3 4 5 6 7; do echo line $n; done; exit 7' });
+  await expect(deploy(failing, young)).rejects.toMatchObject({
+    code: 'deploy/target-failed',
+    message: expect.stringContaining('the command ended with 7: line 3 / line 4 / line 5 / line 6 / line 7'),
+  });
+  expect(await readFile(join(path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+  // It may have done a part: neither version is known to be in use.
+  expect((await failing.look(old, signal)).state).toBe('stale');
+  await deploy(open({ path, run: 'true' }), old);
+  expect((await failing.look(old, signal)).state).toBe('current');
+});
+
+test('a command that hangs is ended', async () => {
+  const path = await temporaryFolder('command');
+  await expect(deploy(open({ path, run: 'sleep 600', timeout: '300ms' }), await make())).rejects.toMatchObject({
+    code: 'deploy/target-failed',
+  });
+  expect(await readdir(join(path, 'live'))).toEqual([]);
+});
+
+test('a command that does not exist is said in words', async () => {
+  const path = await temporaryFolder('command');
+  await expect(deploy(open({ path, run: ['/nowhere/hook'] }), await make())).rejects.toMatchObject({
+    code: 'deploy/target-failed',
+    message: expect.stringContaining('/nowhere/hook'),
+  });
+});

@@ -1,0 +1,174 @@
+import { lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import files from '../../src/deployers/files.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
+import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+process.umask(0o022);
+let versions: VersionMaker;
+beforeAll(async () => {
+  versions = await createVersionMaker();
+});
+
+const signal = new AbortController().signal;
+const note = async () => {};
+const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
+  files.connect({ options: files.options.parse(options), name: 'disk', world: made.world });
+const make = (lineage = 'www') => versions.make(lineage, [`${lineage}.example.test`]);
+const deploy = async (deployer: Deployer, version: Awaited<ReturnType<typeof make>>) =>
+  deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+deployerContract(test, async () => {
+  const path = await temporaryFolder('deploy');
+  const made = createDeployWorld();
+  return {
+    connect: () => open({ path }, made),
+    version: () => make(),
+    inUse: () => fingerprintOfFile(join(path, 'live/www/fullchain.pem')).catch(() => undefined),
+    keyFiles: () => findKeyFiles(path),
+    async breakActivation() {
+      made.interfere = (call) => {
+        if (call === 'replaceLink') throw Object.assign(new Error('EROFS'), { code: 'EROFS' });
+      };
+      return async () => {
+        made.interfere = () => {};
+      };
+    },
+    logged: () => made.lines,
+    stop: () => rm(path, { recursive: true, force: true }),
+  };
+});
+
+describe('certbot’s layout', () => {
+  test('live/<name> is one symlink into the archive, with the four files', async () => {
+    const path = await temporaryFolder('deploy');
+    const version = await make();
+    await deploy(open({ path }), version);
+    expect(await readlink(join(path, 'live/www'))).toBe(`../archive/www/${version.id}`);
+    expect((await readdir(join(path, 'live/www'))).sort()).toEqual([
+      'cert.pem',
+      'chain.pem',
+      'fullchain.pem',
+      'privkey.pem',
+    ]);
+    const read = (name: string) => readFile(join(path, 'live/www', name), 'utf8');
+    expect(await read('cert.pem')).toBe(version.certPem);
+    expect(await read('chain.pem')).toBe(version.chainPem);
+    expect(await read('fullchain.pem')).toBe(version.fullchainPem);
+    expect(await read('privkey.pem')).toBe(version.keyPem.reveal());
+    const mode = async (name: string) => ((await stat(join(path, 'live/www', name))).mode & 0o777).toString(8);
+    expect([await mode('privkey.pem'), await mode('fullchain.pem')]).toEqual(['600', '644']);
+  });
+
+  test('chain.pem exists even when the chain is empty', async () => {
+    const path = await temporaryFolder('deploy');
+    const version = { ...(await make()), chainPem: '' };
+    await deploy(open({ path }), version);
+    expect(await readFile(join(path, 'live/www/chain.pem'), 'utf8')).toBe('');
+    expect((await open({ path }).look(version, signal)).state).toBe('current');
+  });
+
+  test('haproxyBundle, mode, owner and group; a changed mode is stale and is put right', async () => {
+    const path = await temporaryFolder('deploy');
+    const version = await make();
+    const root = process.getuid?.() === 0;
+    const deployer = open({
+      path,
+      haproxyBundle: true,
+      mode: '0640',
+      ...(root ? { owner: 'daemon', group: '1' } : {}),
+    });
+    await deploy(deployer, version);
+    const bundle = join(path, 'live/www/haproxy.pem');
+    const text = await readFile(bundle, 'utf8');
+    expect(text).toBe(version.fullchainPem + version.keyPem.reveal());
+    expect((await stat(bundle)).mode & 0o777).toBe(0o640);
+    if (root) expect([(await stat(bundle)).uid, (await stat(bundle)).gid]).toEqual([1, 1]);
+    const plain = open({ path, haproxyBundle: true });
+    expect((await plain.look(version, signal)).detail).toMatch(/privkey\.pem has mode 640 instead of 600/);
+    await deploy(plain, version);
+    expect((await plain.look(version, signal)).state).toBe('current');
+  });
+
+  test('an owner that does not exist is said in words', async () => {
+    const path = await temporaryFolder('deploy');
+    await expect(deploy(open({ path, owner: 'nobody-of-that-name' }), await make())).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining('there is no user "nobody-of-that-name" in /etc/passwd'),
+    });
+  });
+
+  test('certbot’s own live folder is refused and left alone', async () => {
+    const path = await temporaryFolder('deploy');
+    await mkdir(join(path, 'live/www'), { recursive: true });
+    await writeFile(join(path, 'live/www/privkey.pem'), 'certbot’s');
+    const version = await make();
+    const deployer = open({ path });
+    expect((await deployer.look(version, signal)).state).toBe('absent');
+    await expect(deployer.stage(version, note, signal)).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringMatching(/is a folder that certfleet did not make.*another path/),
+    });
+    await expect(deployer.activate(version, null, note, signal)).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+    });
+    expect(await readFile(join(path, 'live/www/privkey.pem'), 'utf8')).toBe('certbot’s');
+    expect(await readdir(path)).toEqual(['live']);
+  });
+
+  test('somebody’s own symlink is refused, and a name that would leave the folder', async () => {
+    const path = await temporaryFolder('deploy');
+    await mkdir(join(path, 'live'));
+    await symlink('/etc', join(path, 'live/www'));
+    await expect(deploy(open({ path }), await make())).rejects.toMatchObject({ code: 'deploy/target-failed' });
+    expect(await readlink(join(path, 'live/www'))).toBe('/etc');
+    await expect(deploy(open({ path }), { ...(await make()), lineage: '..' })).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+    });
+  });
+
+  test('retire keeps the version in use and the one before, and what is not ours', async () => {
+    const path = await temporaryFolder('deploy');
+    const deployer = open({ path });
+    const [a, b, c] = [await make(), await make(), await make()];
+    await mkdir(join(path, 'archive/www/notes'), { recursive: true });
+    await writeFile(join(path, 'archive/www/notes/read.me'), 'mine');
+    await writeFile(join(path, 'archive/www/cert1.pem'), 'certbot’s');
+    for (const version of [a, b, c]) await deploy(deployer, version);
+    await deployer.retire?.(b, signal);
+    expect((await readdir(join(path, 'archive/www'))).sort()).toEqual([b.id, c.id, 'cert1.pem', 'notes'].sort());
+  });
+
+  test('broken off at any write, live/ keeps a whole version, and the next try finishes', async () => {
+    const [old, young] = [await make(), await make()];
+    for (let at = 1; ; at++) {
+      const path = await temporaryFolder('deploy');
+      const made = createDeployWorld();
+      await deploy(open({ path }, made), old);
+      let calls = 0;
+      made.interfere = () => {
+        if (++calls === at) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      };
+      const outcome = await deploy(open({ path }, made), young).then(
+        () => 'done',
+        (error: { code: string }) => error.code,
+      );
+      if (outcome === 'done') {
+        expect(at).toBeGreaterThan(5); // four files and the link
+        break;
+      }
+      expect(outcome).toBe('deploy/target-failed');
+      expect(await fingerprintOfFile(join(path, 'live/www/fullchain.pem'))).toBe(old.facts.fingerprint);
+      expect((await open({ path }).look(old, signal)).state).toBe('current');
+      await deploy(open({ path }), young);
+      expect((await open({ path }).look(young, signal)).state).toBe('current');
+      expect((await lstat(join(path, 'live/www'))).isSymbolicLink()).toBe(true);
+    }
+  });
+});

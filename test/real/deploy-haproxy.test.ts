@@ -1,0 +1,282 @@
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import haproxy from '../../src/deployers/haproxy.ts';
+import { lookAtEndpoint } from '../../src/engine/watch.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createVantage } from '../../src/lib/vantage.ts';
+import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { pki } from '../../src/x509/pki.ts';
+import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { stopAll, temporaryFolder, until } from '../support/service.ts';
+import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
+import { describeWith } from '../support/vitest.ts';
+
+process.umask(0o022);
+const signal = new AbortController().signal;
+const note = async () => {};
+
+describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
+  let versions: VersionMaker;
+  beforeAll(async () => {
+    versions = await createVersionMaker();
+  });
+  afterAll(stopAll);
+
+  const make = (lineage = 'www') => versions.make(lineage, [`${lineage}.example.test`]);
+  const deploy = async (deployer: Deployer, version: VersionBundle) =>
+    deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+  interface Edge {
+    readonly server: Haproxy;
+    readonly certificates: string;
+    readonly crtList: string | undefined;
+    readonly made: DeployWorld;
+    connect(options?: Record<string, unknown>): Deployer;
+    served(name?: string): Promise<string | undefined>;
+  }
+  async function start(options: { crtList?: boolean } = {}): Promise<Edge> {
+    const folder = await temporaryFolder('edge');
+    const certificates = join(folder, 'certs');
+    const crtList = options.crtList ? join(folder, 'crt-list.txt') : undefined;
+    const server = await startHaproxy({ certificates, ...(crtList === undefined ? {} : { crtList }) });
+    const made = createDeployWorld();
+    return {
+      server,
+      certificates,
+      crtList,
+      made,
+      connect: (extra = {}) =>
+        haproxy.connect({
+          options: haproxy.options.parse({ socket: server.socket, certificates, crtList, ...extra }),
+          name: 'edge',
+          world: made.world,
+        }),
+      served: async (name = 'www') => (await shakeHands(server.httpsPort, `${name}.example.test`)).fingerprint,
+    };
+  }
+  /** One command on the admin socket, past everything of ours. */
+  const admin = (server: Haproxy, text: string): Promise<string> =>
+    new Promise((answer, reject) => {
+      let all = '';
+      connect(server.socket, function (this: import('node:net').Socket) {
+        this.write(text);
+      })
+        .on('data', (chunk) => (all += chunk))
+        .on('end', () => answer(all))
+        .on('error', reject);
+    });
+
+  for (const crtList of [false, true]) {
+    describe(crtList ? 'with a crt-list' : 'with a folder', () => {
+      deployerContract(test, async () => {
+        const edge = await start({ crtList });
+        return {
+          connect: () => edge.connect(),
+          version: () => make(),
+          inUse: () => edge.served(),
+          keyFiles: () => findKeyFiles(edge.certificates),
+          async breakActivation() {
+            // The socket goes away after `stage`, or before it when nothing was staged.
+            await rename(edge.server.socket, `${edge.server.socket}.away`);
+            return () => rename(`${edge.server.socket}.away`, edge.server.socket);
+          },
+          logged: () => edge.made.lines,
+          stop: () => edge.server.stop(),
+        };
+      });
+
+      test('a restart serves the same, from disk', async () => {
+        const edge = await start({ crtList });
+        const [a, b, other] = [await make(), await make(), await make('other')];
+        await deploy(edge.connect(), a);
+        await deploy(edge.connect(), b);
+        await deploy(edge.connect(), other);
+        expect(await readdir(edge.certificates)).toEqual(['other.pem', 'www.pem']);
+        if (edge.crtList !== undefined)
+          expect(await readFile(edge.crtList, 'utf8')).toBe(
+            `${edge.certificates}/www.pem\n${edge.certificates}/other.pem\n`,
+          );
+        await edge.server.restart();
+        expect(await edge.served()).toBe(b.facts.fingerprint);
+        expect(await edge.served('other')).toBe(other.facts.fingerprint);
+        expect((await edge.connect().look(b, signal)).state).toBe('current');
+      });
+    });
+  }
+
+  test('what the endpoint serves is looked at: nothing yet, current, old, another’s', async () => {
+    const edge = await start();
+    const [old, young] = [await make(), await make()];
+    const look = (expect: VersionBundle, previous?: VersionBundle) =>
+      lookAtEndpoint(
+        {
+          endpoint: `www.example.test:${edge.server.httpsPort}`,
+          expectFingerprint: expect.facts.fingerprint,
+          ...(previous ? { previousFingerprint: previous.facts.fingerprint } : {}),
+          vantage: createVantage({ clock: systemClock }),
+          pki,
+          resolve: async () => ['127.0.0.1'],
+        },
+        signal,
+      );
+    expect((await look(old)).state).toBe('handshake-failed');
+    await deploy(edge.connect(), old);
+    expect(await look(old)).toMatchObject({
+      state: 'current',
+      words: expect.stringMatching(
+        /^127\.0\.0\.1: www\.example\.test; serial [0-9a-f]+; not after 20\d\d-\S+Z; from .*Test CA/,
+      ),
+    });
+    expect((await look(young, old)).state).toBe('old');
+    expect((await look(young)).state).toBe('other');
+    await edge.server.stop();
+    expect((await look(old)).state).toBe('unreachable');
+  });
+
+  test('not one handshake fails while certificates change', async () => {
+    const edge = await start();
+    const deployer = edge.connect();
+    const all = [await make(), await make(), await make(), await make(), await make()];
+    await deploy(deployer, all[0]!);
+    const loop = shakeHandsUntilStopped(edge.server.httpsPort, 'www.example.test');
+    for (const version of all.slice(1)) {
+      await deploy(deployer, version);
+      const before = loop.answers.length;
+      await until(() => loop.answers.length > before + 8, { what: 'some more handshakes' });
+    }
+    const answers = await loop.stop();
+    expect(answers.filter((answer) => answer.error !== undefined)).toEqual([]);
+    // In the order in which they were deployed, each of them seen.
+    expect([...new Set(answers.map((answer) => answer.fingerprint))]).toEqual(all.map((one) => one.facts.fingerprint));
+  });
+
+  test('twelve lineages at once: HAProxy takes one transaction at a time, the deployer queues', async () => {
+    const edge = await start();
+    const lineages = await Promise.all(Array.from({ length: 12 }, (_, index) => make(`n${index}`)));
+    // Two objects: another process's transactions are waited for, too.
+    const deployers = [edge.connect(), edge.connect()];
+    await Promise.all(lineages.map((version, index) => deploy(deployers[index % 2]!, version)));
+    for (const version of lineages) expect(await edge.served(version.lineage)).toBe(version.facts.fingerprint);
+  });
+
+  test('a transaction that a dead process left open is ended: its own file’s, and another’s', async () => {
+    const edge = await start();
+    const [www, other, young] = [await make(), await make('other'), await make()];
+    await deploy(edge.connect(), www);
+    await deploy(edge.connect(), other);
+    const file = (name: string) => join(edge.certificates, `${name}.pem`);
+    const open = async (name: string, version: VersionBundle) => {
+      const pem = version.fullchainPem + version.keyPem.reveal();
+      return admin(edge.server, `set ssl cert ${file(name)} <<\n${pem}\n`);
+    };
+    expect(await open('www', www)).toContain('Transaction created');
+    await deploy(edge.connect(), young);
+    expect(await edge.served()).toBe(young.facts.fingerprint);
+    expect(await open('other', other)).toContain('Transaction created');
+    await deploy(edge.connect(), www);
+    expect(await edge.served()).toBe(www.facts.fingerprint);
+    expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
+  });
+
+  test('a PEM with blank lines and Windows line ends is delivered', async () => {
+    const edge = await start();
+    const version = await make();
+    const fullchainPem = `\r\n${version.certPem.replaceAll('\n', '\r\n')}\n\n \n${version.chainPem}\n\n`;
+    await deploy(edge.connect(), { ...version, fullchainPem });
+    expect(await edge.served()).toBe(version.facts.fingerprint);
+    await edge.server.restart();
+    expect(await edge.served()).toBe(version.facts.fingerprint);
+  });
+
+  test('a key that does not belong to it is refused, the old one stays, no transaction is left', async () => {
+    const edge = await start();
+    const [old, young] = [await make(), await make()];
+    const wrong = { ...young, keyPem: old.keyPem };
+    await expect(deploy(edge.connect(), wrong)).rejects.toMatchObject({ code: 'deploy/target-failed' });
+    expect(await edge.served()).toBeUndefined();
+    expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('www.pem');
+    await deploy(edge.connect(), old);
+    await expect(deploy(edge.connect(), wrong)).rejects.toMatchObject({
+      message: expect.stringContaining('inconsistencies between private key and certificate'),
+    });
+    expect(await edge.served()).toBe(old.facts.fingerprint);
+    expect((await edge.connect().look(old, signal)).state).toBe('current');
+    expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
+  });
+
+  test('a chain that is too long for HAProxy’s buffer is said in its own words', async () => {
+    const edge = await start();
+    const version = await make();
+    const long = { ...version, fullchainPem: version.certPem + version.chainPem.repeat(40) };
+    await expect(deploy(edge.connect(), long)).rejects.toMatchObject({
+      message: expect.stringContaining('tune.bufsize'),
+    });
+    expect(await edge.served()).toBeUndefined();
+  });
+
+  test.each(['first', 'later'])('when the disk refuses the file, HAProxy goes back (%s delivery)', async (which) => {
+    const edge = await start();
+    const [old, young] = [await make(), await make()];
+    if (which === 'later') await deploy(edge.connect(), old);
+    edge.made.interfere = (_call, path) => {
+      if (path.endsWith('/www.pem')) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    };
+    await expect(deploy(edge.connect(), young)).rejects.toMatchObject({
+      message: expect.stringContaining('no space left on the disk'),
+    });
+    edge.made.interfere = () => {};
+    expect(await edge.served()).toBe(which === 'later' ? old.facts.fingerprint : undefined);
+    if (which === 'later') expect((await edge.connect().look(old, signal)).state).toBe('current');
+    await deploy(edge.connect(), young);
+    expect(await edge.served()).toBe(young.facts.fingerprint);
+    expect((await readdir(edge.certificates)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('what differs between disk and HAProxy is stale: after a kill between the two, or a file changed by hand', async () => {
+    const edge = await start();
+    const [old, young] = [await make(), await make()];
+    await deploy(edge.connect(), old);
+    const file = join(edge.certificates, 'www.pem');
+    await writeFile(file, young.fullchainPem + young.keyPem.reveal());
+    expect((await edge.connect().look(old, signal)).detail).toContain('not right on disk');
+    expect((await edge.connect().look(young, signal)).detail).toContain('another certificate');
+    await rm(file);
+    expect((await edge.connect().look(old, signal)).state).toBe('stale');
+    await deploy(edge.connect(), old);
+    expect((await edge.connect().look(old, signal)).state).toBe('current');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test('a draft left by a kill does not keep HAProxy from starting, and goes at the next try', async () => {
+    const edge = await start();
+    const [dead, young] = [await make(), await make()];
+    await edge.connect().stage(dead, note, signal);
+    await writeFile(join(edge.certificates, '.certfleet-1-ab-1.tmp'), 'half a fi');
+    await edge.server.restart();
+    await deploy(edge.connect(), young);
+    expect(await readdir(edge.certificates)).toEqual(['.certfleet-1-ab-1.tmp', 'www.pem']);
+  });
+
+  test('a folder or list that HAProxy does not use is said, with the line to write', async () => {
+    const edge = await start();
+    const elsewhere = await temporaryFolder('elsewhere');
+    await expect(deploy(edge.connect({ certificates: elsewhere }), await make())).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining(`ssl strict-sni crt ${elsewhere}`),
+    });
+    await expect(deploy(edge.connect({ crtList: '/etc/nowhere.txt' }), await make())).rejects.toMatchObject({
+      message: expect.stringContaining('uses no crt-list /etc/nowhere.txt'),
+    });
+    expect(await readdir(elsewhere)).toEqual([]);
+  });
+
+  test('a folder with a trailing slash is the same folder; a path with a space is refused before anything is tried', async () => {
+    const edge = await start();
+    await deploy(edge.connect({ certificates: `${edge.certificates}/` }), await make());
+    expect(haproxy.options.safeParse({ socket: '/run/a.sock', certificates: '/etc/my certs' }).success).toBe(false);
+  });
+});

@@ -1,0 +1,194 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import nginx from '../../src/deployers/nginx.ts';
+import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { type Nginx, startNginx } from '../support/nginx.ts';
+import { stopAll, temporaryFolder, until } from '../support/service.ts';
+import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
+import { describeWith } from '../support/vitest.ts';
+
+process.umask(0o022);
+const signal = new AbortController().signal;
+const note = async () => {};
+
+describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
+  let versions: VersionMaker;
+  beforeAll(async () => {
+    versions = await createVersionMaker();
+  });
+  afterAll(stopAll);
+
+  const make = () => versions.make('www', ['www.example.test']);
+  const deploy = async (deployer: Deployer, version: VersionBundle) =>
+    deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+  interface Bench {
+    readonly server: Nginx;
+    readonly path: string;
+    readonly made: DeployWorld;
+    readonly servers: Parameters<Nginx['configure']>[0];
+    connect(options?: Record<string, unknown>): Deployer;
+    /** What a handshake shows; waits until it is the expected one, since a reload takes a moment. */
+    served(expected: string | undefined): Promise<string | undefined>;
+  }
+  async function start(): Promise<Bench> {
+    const path = join(await temporaryFolder('nginx-certs'), 'certs');
+    const server = await startNginx();
+    const servers = [{ serverName: 'www.example.test', certificate: join(path, 'live/www') }];
+    // As a user would add the server block before the first delivery; the running nginx has not read it.
+    await server.configure(servers);
+    const made = createDeployWorld();
+    const look = async () => (await shakeHands(server.httpsPort, 'www.example.test')).fingerprint;
+    return {
+      server,
+      path,
+      made,
+      servers,
+      connect: (extra = {}) =>
+        nginx.connect({
+          options: nginx.options.parse({ path, test: server.testCommand, reload: server.reloadCommand, ...extra }),
+          name: 'web',
+          world: made.world,
+        }),
+      async served(expected) {
+        if (expected === undefined) return look();
+        await until(async () => (await look()) === expected, { what: `nginx serves ${expected}\n${server.log()}` });
+        await server.settled();
+        return look();
+      },
+    };
+  }
+
+  deployerContract(test, async () => {
+    const bench = await start();
+    return {
+      connect: () => bench.connect(),
+      version: () => make(),
+      inUse: bench.served,
+      keyFiles: () => findKeyFiles(bench.path),
+      async breakActivation() {
+        await bench.server.configure(bench.servers, 'no_such_directive on;');
+        return () => bench.server.configure(bench.servers);
+      },
+      logged: () => bench.made.lines,
+      stop: () => bench.server.stop(),
+    };
+  });
+
+  test('a failing configuration test is told in nginx’s words, and nothing of ours is left in live/', async () => {
+    const bench = await start();
+    await bench.server.configure(bench.servers, 'no_such_directive on;');
+    await expect(deploy(bench.connect(), await make())).rejects.toMatchObject({
+      code: 'deploy/config-test-failed',
+      message: expect.stringContaining('unknown directive "no_such_directive"'),
+    });
+    expect(await readdir(join(bench.path, 'live'))).toEqual([]);
+  });
+
+  test('a key that does not belong to it: the files of the version before are back, and `nginx -t` passes', async () => {
+    const bench = await start();
+    const [old, young] = [await make(), await make()];
+    await deploy(bench.connect(), old);
+    await expect(deploy(bench.connect(), { ...young, keyPem: old.keyPem })).rejects.toMatchObject({
+      code: 'deploy/config-test-failed',
+      message: expect.stringContaining('key values mismatch'),
+    });
+    expect((await bench.server.test()).code).toBe(0);
+    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+    expect((await bench.connect().look(old, signal)).state).toBe('current');
+  });
+
+  test('not one handshake fails while certificates change', async () => {
+    const bench = await start();
+    const deployer = bench.connect();
+    const all = [await make(), await make(), await make(), await make(), await make()];
+    await deploy(deployer, all[0]!);
+    await bench.served(all[0]!.facts.fingerprint);
+    const loop = shakeHandsUntilStopped(bench.server.httpsPort, 'www.example.test');
+    for (const version of all.slice(1)) {
+      await deploy(deployer, version);
+      await until(() => loop.answers.some((answer) => answer.fingerprint === version.facts.fingerprint), {
+        what: 'the new certificate is seen',
+      });
+    }
+    const answers = await loop.stop();
+    expect(answers.filter((answer) => answer.error !== undefined)).toEqual([]);
+    expect(new Set(answers.map((answer) => answer.fingerprint)).size).toBe(5);
+  });
+
+  test('broken off before any write: `nginx -t` passes, the old one is served, the next try finishes', async () => {
+    const [old, young] = [await make(), await make()];
+    const bench = await start();
+    let at = 1;
+    for (; ; at++) {
+      await deploy(bench.connect(), old);
+      await bench.served(old.facts.fingerprint);
+      let calls = 0;
+      // As a kill there would: nothing runs after it, also no going back.
+      bench.made.interfere = () => {
+        if (++calls >= at) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+      };
+      const ended = await deploy(bench.connect(), young).then(
+        () => true,
+        () => false,
+      );
+      bench.made.interfere = () => {};
+      expect(await bench.server.test()).toMatchObject({ code: 0 });
+      if (ended) break;
+      await deploy(bench.connect(), young);
+      expect((await bench.connect().look(young, signal)).state).toBe('current');
+      await bench.served(young.facts.fingerprint);
+      // So that the next round writes all of it again.
+      await deploy(bench.connect(), old);
+      await rm(join(bench.path, 'archive/www', young.id), { recursive: true });
+    }
+    // Four files, the mark, the link, the mark.
+    expect(at).toBeGreaterThanOrEqual(7);
+  });
+
+  test('killed after the link was swapped: it is stale until nginx was told, and going back still knows where to', async () => {
+    const bench = await start();
+    const [old, young] = [await make(), await make()];
+    await deploy(bench.connect(), old);
+    // The kill itself, as the file system sees it: mark and link are written, nothing after.
+    await bench.connect().stage(young, note, signal);
+    const mark = join(bench.path, 'archive/www/.nginx-web.json');
+    await writeFile(mark, JSON.stringify({ done: old.id, trying: young.id, before: old.id }));
+    await bench.made.world.files.replaceLink(join(bench.path, 'live/www'), `../archive/www/${young.id}`);
+    expect((await bench.connect().look(young, signal)).detail).toContain('not yet been reloaded');
+    expect((await bench.connect().look(old, signal)).state).toBe('stale');
+    await bench.server.configure(bench.servers, 'no_such_directive on;');
+    await expect(deploy(bench.connect(), young)).rejects.toMatchObject({ code: 'deploy/config-test-failed' });
+    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+    await bench.server.configure(bench.servers);
+    await deploy(bench.connect(), young);
+    expect((await bench.connect().look(young, signal)).state).toBe('current');
+  });
+
+  test('nginx not running: a first delivery stays for its start but is not current; a later one goes back', async () => {
+    const bench = await start();
+    const [old, young] = [await make(), await make()];
+    await bench.server.stop();
+    await expect(deploy(bench.connect(), old)).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining('nginx.pid'),
+    });
+    expect((await bench.connect().look(old, signal)).state).toBe('stale');
+    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+    await deploy(bench.connect({ reload: ['true'] }), old);
+    await expect(deploy(bench.connect(), young)).rejects.toMatchObject({ code: 'deploy/target-failed' });
+    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+  });
+
+  test('an nginx that is not installed is said in words', async () => {
+    const bench = await start();
+    await expect(deploy(bench.connect({ test: ['/nowhere/nginx', '-t'] }), await make())).rejects.toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining('/nowhere/nginx'),
+    });
+    expect(await readdir(join(bench.path, 'live'))).toEqual([]);
+  });
+});

@@ -1,0 +1,309 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { afterAll, describe, expect, it } from 'vitest';
+import { isFailure } from '../../src/core/errors.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { describePortHolder, listenersOf } from '../../src/lib/port-holder.ts';
+import { isRunning, parseStat, readStat } from '../../src/lib/process-table.ts';
+import { createProcesses } from '../../src/lib/processes.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { ProcessIdentity } from '../../src/ports/processes.ts';
+
+const processes = createProcesses(systemClock);
+const { signal } = new AbortController();
+const env = { PATH: '/usr/bin:/bin' };
+const started: ChildProcess[] = [];
+
+const sh = (script: string, ...args: string[]) => ['/bin/sh', '-c', script, 'sh', ...args] as const;
+
+/** Waits for a condition; the limit is a guard, no measurement. */
+async function until(condition: () => boolean, ms = 20_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${condition}`);
+    await systemClock.sleep(10, signal);
+  }
+}
+
+/** The same clock with the waits between SIGTERM and SIGKILL made short: 5 s are 0.3 s. */
+const hastyClock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 16 };
+
+/** A child of this test, in a group of its own. */
+function start(script: string): { child: ChildProcess; who: ProcessIdentity } {
+  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' });
+  started.push(child);
+  const pid = child.pid ?? 0;
+  return { child, who: { ...processes.self(), pid, startTime: readStat(pid)?.startTime ?? '' } };
+}
+
+afterAll(() => {
+  for (const child of started) {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // It ended by itself, as it should.
+    }
+  }
+});
+
+describe('run', () => {
+  it('gives input, output and exit code', async () => {
+    const result = await processes.run({ command: sh('cat; echo err >&2; exit 3'), env, input: 'héllo', signal });
+    expect(result).toEqual({ status: 3, stdout: 'héllo', stderr: 'err\n' });
+  });
+
+  it('gives the name of the signal that ended it', async () => {
+    expect((await processes.run({ command: sh('kill -HUP $$'), env, signal })).status).toBe('SIGHUP');
+  });
+
+  it('takes no shell between', async () => {
+    const result = await processes.run({ command: ['/bin/echo', '$(id)', '; ls'], env, signal });
+    expect(result.stdout).toBe('$(id) ; ls\n');
+  });
+
+  it('gives exactly the environment that was asked for', async () => {
+    process.env.CERTFLEET_TEST_SECRET = 'must not be seen';
+    const result = await processes.run({ command: ['/usr/bin/env'], env: { ...env, A: '1' }, signal });
+    delete process.env.CERTFLEET_TEST_SECRET;
+    expect(result.stdout.trim().split('\n').sort()).toEqual(['A=1', `PATH=${env.PATH}`]);
+  });
+
+  it('runs in the folder that was asked for', async () => {
+    expect((await processes.run({ command: ['/bin/pwd'], env, cwd: '/usr', signal })).stdout).toBe('/usr\n');
+  });
+
+  it('says in words when a program cannot be started', async () => {
+    for (const command of [['/nowhere/x'], ['no-such-program'], ['/etc/passwd']] as const) {
+      const error = await processes.run({ command, env, signal }).catch((caught: unknown) => caught);
+      expect(isFailure(error, 'process/failed')).toBe(true);
+      expect((error as Error).message).toMatch(/could not be started: (no such file|permission denied)/);
+    }
+  });
+
+  it('keeps the last 64 KiB of each stream, cut at a character', async () => {
+    const script = 'i=0; while [ $i -lt 20000 ]; do echo "ü$i"; i=$((i+1)); done; echo end';
+    const { stdout } = await processes.run({ command: sh(script), env, signal });
+    expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(64 * 1024);
+    expect(Buffer.byteLength(stdout)).toBeGreaterThan(64 * 1024 - 4);
+    expect(stdout.endsWith('ü19999\nend\n')).toBe(true);
+    expect(stdout).not.toContain('\ufffd');
+  });
+
+  it('does not mind a program that reads no input', async () => {
+    const result = await processes.run({ command: ['/bin/true'], env, input: 'x'.repeat(1_000_000), signal });
+    expect(result.status).toBe(0);
+  });
+
+  it('awaits onStart before it gives input, with an identity that can be looked at', async () => {
+    const order: string[] = [];
+    let seen: ProcessIdentity | undefined;
+    await processes.run({
+      command: sh('read line; echo "$line"'),
+      env,
+      input: 'go\n',
+      signal,
+      onStart: async (who) => {
+        seen = who;
+        order.push('begun');
+        await systemClock.sleep(50, signal);
+        order.push(processes.look(who));
+      },
+    });
+    expect(order).toEqual(['begun', 'alive']);
+    expect(seen?.bootId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(seen?.pidNamespace).toMatch(/^pid:\[\d+\]$/);
+    expect(processes.look(seen as ProcessIdentity)).toBe('dead');
+  });
+
+  it('knows also a program that has ended before it could be journalled', async () => {
+    let seen: ProcessIdentity | undefined;
+    const result = await processes.run({
+      command: sh('echo quick'),
+      env,
+      signal,
+      onStart: async (who) => {
+        seen = who;
+        await until(() => !isRunning(readStat(who.pid)));
+      },
+    });
+    expect(result).toEqual({ status: 0, stdout: 'quick\n', stderr: '' });
+    expect(seen?.startTime).toMatch(/^\d+$/);
+  });
+
+  it('ends the program when onStart fails, and fails with that', async () => {
+    let seen: ProcessIdentity | undefined;
+    const run = processes.run({
+      command: ['/bin/sleep', '600'],
+      env,
+      signal,
+      onStart: async (who) => {
+        seen = who;
+        throw new Error('the journal is full');
+      },
+    });
+    await expect(run).rejects.toThrow('the journal is full');
+    expect(processes.look(seen as ProcessIdentity)).toBe('dead');
+  });
+
+  it('ends the whole group on abort, and rejects with its reason', async () => {
+    const abort = new AbortController();
+    let grandchild = 0;
+    const run = processes.run({
+      command: sh('sleep 601 & echo $! >&2; wait'),
+      env,
+      signal: abort.signal,
+      onStart: async (who) => {
+        await until(() => {
+          grandchild = groupOf(who.pid).find((pid) => pid !== who.pid) ?? 0;
+          return grandchild > 0;
+        });
+        abort.abort(new Error('enough'));
+      },
+    });
+    await expect(run).rejects.toThrow('enough');
+    expect(isRunning(readStat(grandchild))).toBe(false);
+  });
+
+  it('starts nothing when the signal is aborted already', async () => {
+    const run = processes.run({ command: sh('exit 9'), env, signal: AbortSignal.abort(new Error('no')) });
+    await expect(run).rejects.toThrow('no');
+  });
+
+  it('kills what ignores SIGTERM after the time is over', async () => {
+    const hasty = createProcesses(hastyClock);
+    let seen: ProcessIdentity | undefined;
+    const error = await hasty
+      .run({
+        command: sh('trap "" TERM; while :; do sleep 1; done'),
+        env,
+        timeoutMs: 300,
+        signal,
+        onStart: async (who) => {
+          seen = who;
+        },
+      })
+      .catch((caught: unknown) => caught);
+    expect(isFailure(error, 'process/timeout')).toBe(true);
+    expect(processes.look(seen as ProcessIdentity)).toBe('dead');
+    expect(groupOf(seen?.pid ?? 0)).toEqual([]);
+  });
+
+  it('calls it a time-out also when the program ends with 0 on SIGTERM', async () => {
+    const command = sh('trap "exit 0" TERM; while :; do sleep 0.05; done');
+    const error = await processes.run({ command, env, timeoutMs: 200, signal }).catch((caught: unknown) => caught);
+    expect(isFailure(error, 'process/timeout')).toBe(true);
+  });
+
+  it('does not wait for a daemon that holds the output open, and lets it live', async () => {
+    const { stdout } = await processes.run({ command: sh('sleep 602 & echo $!'), env, signal });
+    const daemon = Number(stdout);
+    expect(isRunning(readStat(daemon))).toBe(true);
+    process.kill(daemon, 'SIGKILL');
+  });
+});
+
+/** Pids of a process group, zombies left out. */
+function groupOf(group: number): readonly number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    const stat = readStat(pid);
+    return isRunning(stat) && stat.group === group;
+  });
+}
+
+describe('look and end', () => {
+  it('knows itself', () => {
+    expect(processes.look(processes.self())).toBe('alive');
+    expect(processes.self().pid).toBe(process.pid);
+  });
+
+  it('tells the dead, a pid given to another, another boot, another namespace and no /proc apart', async () => {
+    const { child, who } = start('exit 0');
+    await until(() => child.exitCode !== null);
+    expect(processes.look(who)).toBe('dead');
+    const self = processes.self();
+    expect(processes.look({ ...self, startTime: '1' })).toBe('dead');
+    expect(processes.look({ ...self, bootId: 'another' })).toBe('unknown');
+    expect(processes.look({ ...self, pidNamespace: 'pid:[1]' })).toBe('unknown');
+    expect(processes.look({ ...self, bootId: '', pidNamespace: '', startTime: '' })).toBe('unknown');
+  });
+
+  it('calls a zombie dead and a stopped process alive', async () => {
+    const { child, who } = start('sleep 603');
+    process.kill(who.pid, 'SIGSTOP');
+    await until(() => readStat(who.pid)?.state === 'T');
+    expect(processes.look(who)).toBe('alive');
+    await processes.end(who, signal);
+    expect(processes.look(who)).toBe('dead');
+    await until(() => child.signalCode !== null);
+  });
+
+  it('ends a group politely, and by force what does not listen', async () => {
+    const polite = start('sleep 604 & sleep 605');
+    await until(() => groupOf(polite.who.pid).length > 1);
+    await processes.end(polite.who, signal);
+    expect(groupOf(polite.who.pid)).toEqual([]);
+    const stubborn = start('trap "" TERM; while :; do sleep 1; done');
+    await until(() => groupOf(stubborn.who.pid).length > 1);
+    await createProcesses(hastyClock).end(stubborn.who, signal);
+    expect(groupOf(stubborn.who.pid)).toEqual([]);
+  });
+
+  it('leaves alone whoever has the pid now', async () => {
+    const { who } = start('sleep 606');
+    await processes.end({ ...who, startTime: String(Number(who.startTime) - 1) }, signal);
+    await processes.end({ ...who, bootId: 'another' }, signal);
+    expect(processes.look(who)).toBe('alive');
+    await processes.end(who, signal);
+    await processes.end(who, signal);
+    expect(processes.look(who)).toBe('dead');
+  });
+
+  it('can be aborted', async () => {
+    const { who } = start('trap "" TERM; while :; do sleep 1; done');
+    await until(() => groupOf(who.pid).length > 1);
+    const abort = new AbortController();
+    const ending = processes.end(who, abort.signal);
+    abort.abort(new Error('no time'));
+    await expect(ending).rejects.toThrow('no time');
+    expect(processes.look(who)).toBe('alive');
+  });
+
+  it('reads a stat line whose program is called like one', () => {
+    const line = '42 (a) R 1 (b c) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2';
+    expect(parseStat(line)).toEqual({ state: 'S', group: 42, startTime: '98765' });
+    expect(parseStat('')).toBeUndefined();
+    expect(parseStat('42 (cut) S 7')).toBeUndefined();
+  });
+});
+
+describe('describePortHolder', () => {
+  for (const host of ['127.0.0.1', '::1']) {
+    it(`names who listens on ${host}`, async () => {
+      const server = createServer();
+      const listening = await new Promise<boolean>((done) => {
+        server.once('error', () => done(false));
+        server.listen(0, host, () => done(true));
+      });
+      // A machine without IPv6 has nothing to be asked about.
+      if (!listening) return expect(host).toBe('::1');
+      const { port } = server.address() as { port: number };
+      expect(await describePortHolder(port)).toMatch(new RegExp(`^\\S.* \\(pid ${process.pid}\\)$`));
+      await new Promise((done) => server.close(done));
+      expect(await describePortHolder(port)).toBeUndefined();
+    });
+  }
+
+  it('reads only sockets that listen', () => {
+    const table = [
+      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+      '   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0 0 10 0',
+      '   1: 0100007F:0050 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 20 4 30 10 -1',
+      '   2: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0 0 10 0',
+    ].join('\n');
+    expect(listenersOf(table, 80)).toEqual(['111']);
+    expect(listenersOf(table, 8080)).toEqual(['333']);
+    expect(listenersOf(table, 443)).toEqual([]);
+  });
+});

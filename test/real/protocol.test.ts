@@ -1,0 +1,250 @@
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { CertfleetError } from '../../src/core/errors.ts';
+import type { Problem } from '../../src/ports/issuer.ts';
+import { acmeProblem } from '../support/acme-ca.ts';
+import {
+  answerChallenge,
+  authorizationUntilFinal,
+  authorize,
+  type Client,
+  collect,
+  dns,
+  freshName,
+  newClient,
+  newIssuer,
+  obtain,
+  orderUntil,
+  type ProtocolBench,
+  pebbleBench,
+  pki,
+  signal,
+  simulatedBench,
+} from '../support/protocol-bench.ts';
+import { findProgram, temporaryFolder, until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const everything = { renewalAnswers: true, alreadyReplaced: true, profiles: true, challengeWithoutToken: true };
+const nothing = { renewalAnswers: false, alreadyReplaced: false, profiles: false, challengeWithoutToken: false };
+const shared = (name: string) => ({ name, where: 'shared' as const });
+const system = (name: string) => ({ name, where: 'system' as const });
+const profiles = {
+  default: { description: 'ninety days', validityPeriod: 90 * 86_400 },
+  shortlived: { description: '160 hours', validityPeriod: 160 * 3600 },
+};
+
+describeWith(['pebble-challtestsrv'], 'protocol: simulated CA', () => {
+  suite(simulatedBench, everything);
+});
+describeWith([system('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble of Debian', () => {
+  suite(() => pebbleBench({ program: 'debian' }), nothing);
+});
+describeWith([shared('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble 2.10', () => {
+  suite(() => pebbleBench({ program: 'shared', profiles }), everything);
+});
+
+function suite(start: () => Promise<ProtocolBench>, has: Abilities): void {
+  // Filled before the first case runs; the cases reach everything through it.
+  const scene = { has } as { -readonly [K in keyof Scene]: Scene[K] };
+  beforeAll(async () => {
+    scene.bench = await start();
+    scene.client = await newClient(scene.bench);
+  });
+  beforeEach(() => {
+    scene.bench.proxy.clear();
+    scene.bench.proxy.forget();
+  });
+  accountCases(scene);
+  certificateCases(scene);
+  refusalCases(scene);
+  brokenAnswerCases(scene);
+  renewalCases(scene);
+}
+
+// ── only the simulated CA can ──
+
+describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does', () => {
+  let bench: ProtocolBench;
+  let client: Client;
+  beforeAll(async () => {
+    bench = await simulatedBench();
+    client = await newClient(bench);
+  });
+
+  test('a pending order is returned again, also without `replaces` after alreadyReplaced', async () => {
+    const identifiers = dns(freshName());
+    const { facts } = await obtain(bench, client.account, { identifiers });
+    const replacing = await client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal());
+    const again = await failure(client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal()));
+    expect(problemOf(again).type).toBe(acme('alreadyReplaced'));
+    expect((await client.account.newOrder({ identifiers }, signal())).url).toBe(replacing.url);
+    // An order that failed frees the predecessor.
+    bench.simulated!.invalidate(replacing.url);
+    const free = await client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal());
+    expect(free.url).not.toBe(replacing.url);
+    expect(free.status).toBe('pending');
+  });
+
+  test('replaces of an unknown certificate, of another account, without a common name', async () => {
+    const identifiers = dns(freshName());
+    const { facts } = await obtain(bench, client.account, { identifiers });
+    const replaces = facts.ariId!;
+    const stranger = await newClient(bench);
+    const status = async (promise: Promise<unknown>) => problemOf(await failure(promise)).status;
+    expect(await status(client.account.newOrder({ identifiers, replaces: 'AAAA.AAAA' }, signal()))).toBe(404);
+    expect(await status(stranger.account.newOrder({ identifiers, replaces }, signal()))).toBe(403);
+    expect(await status(client.account.newOrder({ identifiers: dns(freshName()), replaces }, signal()))).toBe(400);
+  });
+
+  test('asynchronous finalize, with a Retry-After', async () => {
+    const { settings } = bench.simulated!;
+    settings.processingPolls = 3;
+    settings.retryAfter.order = { seconds: 3, form: 'date' };
+    try {
+      const identifiers = dns(freshName());
+      const order = await authorize(bench, client.account, await client.account.newOrder({ identifiers }, signal()));
+      const csr = await pki.csr(await pki.newKey(), identifiers);
+      const finalized = await client.account.finalize(order, csr, signal());
+      expect(finalized.status).toBe('processing');
+      const looks: string[] = [];
+      for (let n = 0; n < 4; n++) {
+        const look = await client.account.order(order.url, signal());
+        looks.push(look.status);
+        if (look.status === 'processing') expect(look.retryAfterMs).toBeGreaterThan(1000);
+      }
+      expect(looks).toEqual(['processing', 'processing', 'processing', 'valid']);
+      const again = await failure(client.account.finalize(order, csr, signal()));
+      expect(problemOf(again).type).toBe(acme('orderNotReady'));
+    } finally {
+      settings.processingPolls = 0;
+      settings.retryAfter = {};
+    }
+  });
+
+  test('each blocked name is a subproblem', async () => {
+    bench.simulated!.settings.blocked = ['x.example', 'y.example'];
+    const identifiers = dns('x.example', freshName(), 'y.example');
+    const { subproblems } = problemOf(await failure(client.account.newOrder({ identifiers }, signal())));
+    expect(subproblems.map((s) => s.identifier?.value)).toEqual(['x.example', 'y.example']);
+  });
+
+  test('a CA without orders list, renewalInfo and profiles', async () => {
+    const { settings } = bench.simulated!;
+    const kept = { ...settings };
+    Object.assign(settings, { ordersList: false, renewalInfo: false, profiles: { only: kept.profiles.shortlived } });
+    try {
+      const bare = await newClient(bench);
+      expect(await bare.issuer.directory(signal())).toMatchObject({ hasRenewalInfo: false, profiles: {} });
+      const { facts } = await obtain(bench, bare.account, { identifiers: dns(freshName()) });
+      expect(await bare.issuer.renewalInfo(facts.ariId!, signal())).toBeUndefined();
+      for await (const page of bare.account.orders(signal())) expect(page).toBe('no page');
+    } finally {
+      Object.assign(settings, kept);
+    }
+  });
+
+  test('a validation that the CA does not decide in the first second, and one that it cannot', async () => {
+    const { settings } = bench.simulated!;
+    let decide: (problem: undefined) => void = () => {};
+    settings.validate = () => new Promise((resolve) => (decide = resolve));
+    try {
+      const order = await client.account.newOrder({ identifiers: dns(freshName()) }, signal());
+      const url = order.authorizationUrls[0]!;
+      await answerChallenge(bench, client.account, await client.account.authorization(url, signal()), 'http-01');
+      const waiting = await client.account.authorization(url, signal());
+      expect(waiting.status).toBe('pending');
+      expect(waiting.challenges.find((c) => c.type === 'http-01')?.status).toBe('processing');
+      decide(undefined);
+      expect((await authorizationUntilFinal(client.account, url)).status).toBe('valid');
+
+      settings.validate = async () => acmeProblem('serverInternal', 'remote perspectives are away');
+      const second = await client.account.newOrder({ identifiers: dns(freshName()) }, signal());
+      await expect(authorize(bench, client.account, second)).rejects.toThrow('remote perspectives are away');
+    } finally {
+      settings.validate = undefined;
+    }
+  });
+});
+
+// ── storms ──
+
+describeWith(['pebble-challtestsrv'], 'protocol: bad nonces and reused authorizations, simulated CA', () => {
+  test('ten orders', async () => {
+    const bench = await simulatedBench();
+    Object.assign(bench.simulated!.settings, { badNoncePercent: 50, reuseAuthorizations: true });
+    await storm(bench);
+  });
+});
+for (const program of ['debian', 'shared'] as const) {
+  const needed = [
+    { name: 'pebble', where: program === 'debian' ? 'system' : 'shared' } as const,
+    'pebble-challtestsrv',
+  ];
+  describeWith(needed, `protocol: bad nonces and reused authorizations, Pebble (${program})`, () => {
+    test('ten orders', async () => {
+      const env = { PEBBLE_WFE_NONCEREJECT: '50', PEBBLE_AUTHZREUSE: '100' };
+      await storm(await pebbleBench({ program, env }));
+    });
+  });
+}
+
+/** Half of all nonces are refused, and valid authorizations are used again. */
+async function storm(bench: ProtocolBench): Promise<void> {
+  const client = await newClient(bench);
+  const names = Array.from({ length: 10 }, () => dns(freshName()));
+  await Promise.all(names.map((identifiers) => obtain(bench, client.account, { identifiers })));
+  expect(bench.proxy.accepted('newOrder')).toBe(10);
+  expect(bench.proxy.accepted('finalize')).toBe(10);
+  expect(bench.proxy.requests.filter((r) => r.problem === 'badNonce').length).toBeGreaterThan(10);
+
+  bench.proxy.forget();
+  const order = await client.account.newOrder({ identifiers: names[0]! }, signal());
+  const authorization = await client.account.authorization(order.authorizationUrls[0]!, signal());
+  expect(authorization.status).toBe('valid');
+  const ready = await orderUntil(client.account, order.url, (o) => o.status !== 'pending');
+  const got = await collect(client.account, ready);
+  expect(pki.mismatch(got.certificates[0]!, got.keyPem, names[0]!, new Date())).toBeUndefined();
+  expect(bench.proxy.seen('challenge')).toBe(0);
+}
+
+// ── the rig itself ──
+
+// A simulated CA that only our own client understands would prove nothing (house.md §9).
+describeWith(['acme-tiny', 'openssl', 'pebble-challtestsrv'], 'protocol: another client on the simulated CA', () => {
+  test('acme-tiny gets a certificate that openssl verifies strictly', async () => {
+    const run = promisify(execFile);
+    const bench = await simulatedBench();
+    const folder = await temporaryFolder('acme-tiny');
+    const path = (name: string) => join(folder, name);
+    await run('openssl', ['genrsa', '-out', path('account.pem'), '2048']);
+    const keyPem = await pki.newKey();
+    await writeFile(path('key.pem'), keyPem.reveal(), { mode: 0o600 });
+    const name = freshName();
+    const san = ['-subj', '/', '-addext', `subjectAltName=DNS:${name}`];
+    await run('openssl', ['req', '-new', '-key', path('key.pem'), ...san, '-out', path('request.pem')]);
+    // It writes token files; the bench's web server answers from memory.
+    bench.simulated!.settings.validate = async (_identifier, { token }, keyAuthorization) =>
+      (await readFile(path(token), 'utf8')) === keyAuthorization
+        ? undefined
+        : acmeProblem('unauthorized', 'another text');
+    const args = ['--account-key', path('account.pem'), '--csr', path('request.pem'), '--acme-dir', folder];
+    const { stdout } = await run(
+      findProgram('acme-tiny')!,
+      [...args, '--disable-check', '--directory-url', bench.proxy.directoryUrl, '--contact', 'mailto:a@example.com'],
+      { env: { ...process.env, SSL_CERT_FILE: bench.proxy.caFile } },
+    );
+    const { certificates } = pki.readChain(stdout);
+    expect(pki.mismatch(certificates[0]!, keyPem, dns(name), new Date())).toBeUndefined();
+    await writeFile(path('root.pem'), bench.simulated!.rootPem);
+    await writeFile(path('chain.pem'), stdout);
+    const trust = ['-x509_strict', '-CAfile', path('root.pem'), '-untrusted', path('chain.pem')];
+    expect((await run('openssl', ['verify', ...trust, path('chain.pem')])).stdout).toContain('OK');
+    expect(bench.proxy.accepted('newOrder')).toBe(1);
+  });
+});

@@ -1,0 +1,254 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { isFailure } from '../../src/core/errors.ts';
+import type { Json } from '../../src/core/json.ts';
+import type { ProcessIdentity } from '../../src/ports/processes.ts';
+import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
+import command from '../../src/solvers/command.ts';
+import { solverContract } from '../../src/testing/solver-contract.ts';
+import { until } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
+
+stopAllAfterwards();
+
+const connect = (bench: Bench, options: Record<string, unknown>): Solver =>
+  bench.keep(
+    command.connect({
+      name: 'hooks',
+      options: command.options.parse(options),
+      world: bench.world,
+      store: bench.store,
+      storeId,
+    }),
+  );
+
+const digestOf = ({ keyAuthorization }: SolverChallenge): string =>
+  createHash('sha256').update(keyAuthorization).digest('base64url');
+
+const read = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
+
+for (const type of ['dns-01', 'http-01'] as const) {
+  solverContract(
+    (name, run) => test(`${type}: ${name}`, run),
+    async () => {
+      const bench = await makeBench();
+      const env = { DIR: bench.folder };
+      const expected = (challenge: SolverChallenge) =>
+        type === 'dns-01' ? digestOf(challenge) : challenge.keyAuthorization;
+      return {
+        connect: () =>
+          connect(bench, {
+            challenge: type,
+            env,
+            present: 'printf %s "$CERTBOT_VALIDATION" > "$DIR/$CERTBOT_DOMAIN"; echo "id of $CERTBOT_DOMAIN"',
+            cleanup: 'rm -f "$DIR/$CERTBOT_DOMAIN"',
+          }),
+        challenge: () => makeChallenge({ type }),
+        seen: async ({ identifier }) => read(join(bench.folder, identifier.value)),
+        expected,
+        plant: async () => {
+          const path = join(bench.folder, 'other.example.test');
+          writeFileSync(path, 'theirs');
+          return async () => read(path) === 'theirs';
+        },
+        refused: () =>
+          connect(bench, { challenge: type, present: 'set -x; : "$CERTBOT_VALIDATION" "$CERTBOT_TOKEN"; exit 3' }),
+        logged: () => bench.logged,
+        stop: bench.stop,
+      };
+    },
+  );
+}
+
+/** What a hook was given: it writes `env -0` into a file named by its first argument. */
+async function environmentOf(bench: Bench, file: string): Promise<Record<string, string>> {
+  const entries = readFileSync(join(bench.folder, file), 'utf8').split('\0').filter(Boolean);
+  return Object.fromEntries(entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
+}
+
+test('the environment is certbot’s, ours, the configured one, and nothing else', async () => {
+  const bench = await makeBench();
+  process.env.TSIG_SECRET_OF_SOMEBODY = 'hush';
+  try {
+    const solver = connect(bench, {
+      present: `env -0 > '${bench.folder}/present'; printf '  record 17\n'`,
+      cleanup: `env -0 > '${bench.folder}/cleanup'`,
+      env: { ZONE: 'example.test' },
+    });
+    const names = ['*.example.test', 'example.test', 'www.example.test'].map((value) => ({ type: 'dns', value }) as const);
+    const challenge = makeChallenge({
+      type: 'dns-01',
+      identifier: names[0]!,
+      allIdentifiers: names,
+      remaining: 2,
+      lineage: 'wild',
+    });
+    const receipt = await solver.present(challenge, ignore, signal());
+    await solver.cleanup(challenge, receipt, signal());
+    const own = {
+      ZONE: 'example.test',
+      CERTBOT_DOMAIN: 'example.test',
+      CERTBOT_VALIDATION: digestOf(challenge),
+      CERTBOT_ALL_DOMAINS: 'example.test,example.test,www.example.test',
+      CERTBOT_REMAINING_CHALLENGES: '2',
+      CERTFLEET_CERTIFICATE: 'wild',
+      CERTFLEET_IDENTIFIER: '*.example.test',
+      CERTFLEET_CHALLENGE: 'dns-01',
+      CERTFLEET_RECORD: '_acme-challenge.example.test',
+    };
+    // PWD, SHLVL, OLDPWD and _ are the shell's own.
+    const given = async (file: string) => {
+      const { PATH, HOME, LANG, PWD, OLDPWD, SHLVL, _, ...rest } = await environmentOf(bench, file);
+      expect(PATH).toBe(process.env.PATH);
+      expect(HOME).toBe(process.env.HOME);
+      expect(LANG).toBeTruthy();
+      return rest;
+    };
+    expect(await given('present')).toEqual(own);
+    expect(await given('cleanup')).toEqual({ ...own, CERTBOT_AUTH_OUTPUT: 'record 17' });
+  } finally {
+    delete process.env.TSIG_SECRET_OF_SOMEBODY;
+  }
+});
+
+test('http-01 gives the token and the whole key authorization', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { challenge: 'http-01', present: `env -0 > '${bench.folder}/present'` });
+  expect(solver.answers).toEqual(['http-01']);
+  const challenge = makeChallenge();
+  await solver.present(challenge, ignore, signal());
+  const given = await environmentOf(bench, 'present');
+  expect(given).toMatchObject({ CERTBOT_TOKEN: challenge.token, CERTBOT_VALIDATION: challenge.keyAuthorization });
+  expect(given).not.toHaveProperty('CERTFLEET_RECORD');
+});
+
+test('a list is a program and its arguments, without a shell', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: ['/bin/echo', '$HOME', 'a b', ';', 'exit 1'] });
+  expect(await solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal())).toEqual({
+    output: '$HOME a b ; exit 1',
+  });
+});
+
+test('a hook that fails: the last lines of what it said, without its arguments', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: 'for i in 1 2 3 4 5 6 7; do echo "line $i" >&2; done; exit 9 # password' });
+  const error: unknown = await solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal()).catch((e) => e);
+  expect(isFailure(error, 'solver/hook-failed')).toBe(true);
+  expect(String(error)).toContain('exit code 9: line 3\nline 4\nline 5\nline 6\nline 7');
+  expect(String(error)).not.toContain('password');
+});
+
+test('a program that is not there', async () => {
+  const bench = await makeBench();
+  const direct = connect(bench, { present: ['/no/such/program'] });
+  await expect(direct.present(makeChallenge({ type: 'dns-01' }), ignore, signal())).rejects.toMatchObject({
+    code: 'process/failed',
+  });
+  const inShell = connect(bench, { present: '/no/such/program' });
+  await expect(inShell.present(makeChallenge({ type: 'dns-01' }), ignore, signal())).rejects.toMatchObject({
+    code: 'solver/hook-failed',
+  });
+});
+
+test('a hook that takes too long is ended', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: 'exec sleep 60', timeout: '200ms' });
+  const began = performance.now();
+  await expect(solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal())).rejects.toMatchObject({
+    code: 'solver/hook-failed',
+  });
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
+test('abort ends the running hook and empties the queue', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: `echo "$CERTBOT_DOMAIN" >> '${bench.folder}/ran'; exec sleep 60` });
+  const controller = new AbortController();
+  const reason = new Error('stop');
+  const all = [0, 1, 2].map(() => solver.present(makeChallenge({ type: 'dns-01' }), ignore, controller.signal));
+  const settled = Promise.allSettled(all);
+  await until(() => existsSync(join(bench.folder, 'ran')), { what: 'the first hook runs' });
+  controller.abort(reason);
+  expect(await settled).toEqual(all.map(() => ({ status: 'rejected', reason })));
+  expect(readFileSync(join(bench.folder, 'ran'), 'utf8').trim().split('\n')).toHaveLength(1);
+});
+
+test.each([1, 3])('maxConcurrent %i', async (maxConcurrent) => {
+  const bench = await makeBench();
+  // Each hook counts the marks of those that run beside it; the marks are made before and removed after the count.
+  const present = 'mkdir "$DIR/run.$CERTBOT_DOMAIN"; ls -d "$DIR"/run.* | wc -l; sleep 0.1; rmdir "$DIR/run.$CERTBOT_DOMAIN"';
+  const solver = connect(bench, { present, maxConcurrent, env: { DIR: bench.folder } });
+  const receipts = await Promise.all(
+    Array.from({ length: 6 }, () => solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal())),
+  );
+  const counts = receipts.map((receipt) => Number((receipt as { output: string }).output));
+  expect(Math.max(...counts)).toBe(maxConcurrent);
+});
+
+test('who runs is journalled while it runs, and a sweep with that note ends it before cleaning', async () => {
+  const bench = await makeBench();
+  const dir = bench.folder;
+  const options = {
+    present: 'touch "$DIR/began"; sleep 60; touch "$DIR/added"',
+    cleanup: 'ls "$DIR"; touch "$DIR/cleaned"',
+    env: { DIR: dir },
+  };
+  const challenge = makeChallenge({ type: 'dns-01' });
+  const notes: Json[] = [];
+  const presenting = connect(bench, options).present(challenge, async (receipt) => void notes.push(receipt), signal());
+  const outcome = presenting.catch((error: unknown) => error);
+  await until(() => notes.length === 1 && existsSync(join(dir, 'began')), { what: 'the hook runs and is journalled' });
+  const { process: who } = notes[0] as unknown as { process: ProcessIdentity };
+  expect(bench.world.processes.look(who)).toBe('alive');
+  // As another process would: with the note as the receipt.
+  await connect(bench, options).cleanup(challenge, notes[0], signal());
+  expect(bench.world.processes.look(who)).toBe('dead');
+  expect(readdirSync(dir).sort()).toEqual(['began', 'cleaned']);
+  expect(await outcome).toMatchObject({ code: 'solver/hook-failed' });
+});
+
+test('a note that cannot be stored ends the hook', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: `sleep 60; touch '${bench.folder}/added'` });
+  const lost = new Error('lease lost');
+  const who: Json[] = [];
+  const note = async (receipt: Json) => {
+    who.push(receipt);
+    throw lost;
+  };
+  await expect(solver.present(makeChallenge({ type: 'dns-01' }), note, signal())).rejects.toBe(lost);
+  const { process: identity } = who[0] as unknown as { process: ProcessIdentity };
+  await until(() => bench.world.processes.look(identity) === 'dead', { what: 'the hook is ended' });
+});
+
+test('without a cleanup hook there is nothing to clean; one that fails is an error', async () => {
+  const bench = await makeBench();
+  const challenge = makeChallenge({ type: 'dns-01' });
+  await connect(bench, { present: 'true' }).cleanup(challenge, undefined, signal());
+  const solver = connect(bench, { present: 'true', cleanup: 'echo no such zone >&2; exit 1' });
+  await expect(solver.cleanup(challenge, undefined, signal())).rejects.toThrow('no such zone');
+});
+
+test('long output is cut so that all receipts of a certificate fit in one document, and it says so', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, { present: `i=0; while [ $i -lt 3000 ]; do printf 'ä'; i=$((i+1)); done` });
+  const few = makeChallenge({ type: 'dns-01' });
+  const many = { ...few, allIdentifiers: Array.from({ length: 100 }, () => few.identifier) };
+  const sizeOf = (receipt: Json) => Buffer.byteLength((receipt as { output: string }).output);
+  expect(sizeOf(await solver.present(few, ignore, signal()))).toBe(4_096);
+  expect(sizeOf(await solver.present(many, ignore, signal()))).toBe(326);
+  expect(bench.logged.join('\n')).toContain('6000 bytes');
+});
+
+test('the folder of a hook that is gone', async () => {
+  const bench = await makeBench();
+  rmSync(bench.folder, { recursive: true });
+  const solver = connect(bench, { present: `cd '${bench.folder}'` });
+  await expect(solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal())).rejects.toMatchObject({
+    code: 'solver/hook-failed',
+  });
+});

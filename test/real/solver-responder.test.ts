@@ -1,0 +1,227 @@
+import { createServer } from 'node:http';
+import { expect, test } from 'vitest';
+import { isFailure } from '../../src/core/errors.ts';
+import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { healthPath } from '../../src/responder/server.ts';
+import http01Responder from '../../src/solvers/http01-responder.ts';
+import { solverContract } from '../../src/testing/solver-contract.ts';
+import { atEnd, freePort, portAccepts, startService, until } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
+
+stopAllAfterwards();
+
+const connect = (bench: Bench, port: number, options: object = {}, id = storeId): Solver =>
+  bench.keep(
+    http01Responder.connect({
+      name: 'web',
+      options: http01Responder.options.parse({ listen: `127.0.0.1:${port}`, ...options }),
+      world: bench.world,
+      store: bench.store,
+      storeId: id,
+    }),
+  );
+
+async function ask(port: number, path: string): Promise<string | undefined> {
+  if (!(await portAccepts(port))) return undefined;
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
+  return answer.status === 200 ? answer.text() : undefined;
+}
+
+const seen = (port: number, { token }: SolverChallenge) => ask(port, `/.well-known/acme-challenge/${token}`);
+
+async function tokensIn(store: Store): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const page of store.scan('token', signal())) names.push(...page.map(({ key }) => key.name));
+  return names;
+}
+
+for (const shared of [true, false]) {
+  solverContract(
+    (name, run) => test(`shared: ${shared}: ${name}`, run),
+    async () => {
+      const bench = await makeBench();
+      const port = await freePort();
+      let foreign: (() => Promise<void>) | undefined;
+      return {
+        connect: () => connect(bench, port, { shared }),
+        challenge: () => makeChallenge(),
+        // A document that nobody answers any more counts as left behind.
+        seen: async (challenge) =>
+          (await seen(port, challenge)) ??
+          ((await tokensIn(bench.store)).includes(challenge.token) ? 'a document' : undefined),
+        expected: ({ keyAuthorization }) => keyAuthorization,
+        plant: async () => {
+          const name = `foreign${port}`;
+          const document = JSON.stringify({
+            keyAuthorization: 'foreign.answer',
+            lineages: ['other'],
+            expires: '2999-01-01T00:00:00Z',
+          });
+          const key = { kind: 'token', name } as const;
+          await bench.store.put(key, new TextEncoder().encode(document), { ifRevision: null, signal: signal() });
+          return async () => (await bench.store.get(key, signal())) !== undefined;
+        },
+        refused: async () => {
+          const taken = await freePort();
+          foreign = await occupy(taken, 'something else');
+          return connect(bench, taken);
+        },
+        logged: () => bench.logged,
+        stop: async () => {
+          await bench.stop();
+          await foreign?.();
+        },
+      };
+    },
+  );
+}
+
+/** A plain web server on a port, answering everything with one text. */
+async function occupy(port: number, text: string): Promise<() => Promise<void>> {
+  const server = createServer((_request, response) => response.end(text));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  atEnd(stop);
+  return stop;
+}
+
+test('the probe is the health path of its own server', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const probe = await connect(bench, port).probe?.(signal());
+  expect(probe).toEqual({ path: healthPath, body: storeId });
+  expect(await ask(port, healthPath)).toBe(storeId);
+  await bench.stop();
+  expect(await portAccepts(port)).toBe(false);
+});
+
+test('without sharing, a process that has the port writes no document', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const challenge = makeChallenge();
+  const alone = connect(bench, port, { shared: false });
+  expect(await alone.present(challenge, ignore, signal())).toEqual({ published: false });
+  expect(await tokensIn(bench.store)).toEqual([]);
+  const sharing = connect(bench, await freePort());
+  expect(await sharing.present(challenge, ignore, signal())).toEqual({ published: true });
+  expect(await tokensIn(bench.store)).toEqual([challenge.token]);
+});
+
+test('any replica answers for a challenge of another one', async () => {
+  const bench = await makeBench();
+  const [one, two] = [await freePort(), await freePort()];
+  const challenge = makeChallenge();
+  await connect(bench, two).probe?.(signal());
+  const solver = connect(bench, one);
+  const receipt = await solver.present(challenge, ignore, signal());
+  expect(await seen(two, challenge)).toBe(challenge.keyAuthorization);
+  await solver.cleanup(challenge, receipt, signal());
+  expect(await seen(two, challenge)).toBeUndefined();
+});
+
+test('a port of another process of this store is used, and taken over when that one closes', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const [mine, other] = [makeChallenge(), makeChallenge()];
+  const first = connect(bench, port, { shared: false });
+  await first.present(other, ignore, signal());
+  const second = connect(bench, port, { shared: false });
+  expect(await second.ready(mine, null, signal())).toMatchObject({ ready: false });
+  const receipt = await second.present(mine, ignore, signal());
+  expect(receipt).toEqual({ published: true });
+  expect(await second.ready(mine, receipt, signal())).toEqual({ ready: true });
+  // No call of `ready` any more: the CA is about to look.
+  await first.close?.();
+  await until(() => portAccepts(port), { what: 'the second process takes the port over' });
+  expect(await seen(port, mine)).toBe(mine.keyAuthorization);
+  expect(await second.ready(mine, receipt, signal())).toEqual({ ready: true });
+  await second.cleanup(mine, receipt, signal());
+  expect(await tokensIn(bench.store)).toEqual([]);
+});
+
+test('the other process is killed: ready notices and listens itself', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const challenge = makeChallenge();
+  const script = `require('node:http').createServer((q, s) =>
+    s.end(q.url === '${healthPath}' ? '${storeId}' : '${challenge.keyAuthorization}')).listen(${port}, '127.0.0.1')`;
+  const twin = await startService({
+    name: 'twin',
+    program: process.execPath,
+    args: ['-e', script],
+    ready: () => portAccepts(port),
+  });
+  const solver = connect(bench, port);
+  const receipt = await solver.present(challenge, ignore, signal());
+  expect(await solver.ready(challenge, receipt, signal())).toEqual({ ready: true });
+  twin.signal('SIGKILL');
+  await until(async () => (await solver.ready(challenge, receipt, signal())).ready, { what: 'ready again' });
+  await until(async () => (await seen(port, challenge)) === challenge.keyAuthorization, { what: 'its own answer' });
+});
+
+test('a port that something else has: the error names the port and the process', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const stop = await occupy(port, 'hello');
+  const solver = connect(bench, port);
+  const error: unknown = await solver.present(makeChallenge(), ignore, signal()).catch((thrown) => thrown);
+  expect(isFailure(error, 'solver/port-taken')).toBe(true);
+  expect(String(error)).toContain(`127.0.0.1:${port}`);
+  expect(String(error)).toContain(String(process.pid));
+  // And it goes on as soon as that one is gone.
+  await stop();
+  expect(await solver.present(makeChallenge(), ignore, signal())).toEqual({ published: true });
+});
+
+test('a responder of another store is something else', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  await connect(bench, port, {}, 'another-store').probe?.(signal());
+  await expect(connect(bench, port).probe?.(signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+});
+
+test('an address that this machine does not have', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench, 1, { listen: '192.0.2.1:8080' });
+  await expect(solver.probe?.(signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
+});
+
+test('a stopped holder does not hang it, and an abort is obeyed meanwhile', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const script = `require('node:http').createServer(() => {}).listen(${port}, '127.0.0.1')`;
+  await startService({
+    name: 'silent',
+    program: process.execPath,
+    args: ['-e', script],
+    ready: () => portAccepts(port),
+  });
+  const solver = connect(bench, port);
+  const controller = new AbortController();
+  const reason = new Error('stop');
+  const probing = solver.probe?.(controller.signal);
+  controller.abort(reason);
+  await expect(probing).rejects.toBe(reason);
+  await expect(solver.probe?.(signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+});
+
+test('two lineages with one token: the answer stays until the second one is done', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const solver = connect(bench, port);
+  const one = makeChallenge();
+  const two = { ...one, lineage: 'other' };
+  const receipt = await solver.present(one, ignore, signal());
+  await solver.present(two, ignore, signal());
+  await solver.cleanup(one, receipt, signal());
+  expect(await seen(port, one)).toBe(one.keyAuthorization);
+  await solver.cleanup(two, receipt, signal());
+  expect(await seen(port, one)).toBeUndefined();
+  expect(await tokensIn(bench.store)).toEqual([]);
+});

@@ -1,0 +1,229 @@
+import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import * as asn1js from 'asn1js';
+import * as pkijs from 'pkijs';
+import type { Identifier, Profile } from './state.ts';
+
+/** The CA's keys: a root, an intermediate, and what it signs. */
+export interface Authority {
+  readonly rootPem: string;
+  readonly intermediatePem: string;
+  issue(request: {
+    readonly publicKey: pkijs.PublicKeyInfo;
+    readonly identifiers: readonly Identifier[];
+    readonly profile: Profile;
+    readonly notBefore: Date;
+  }): Promise<{
+    readonly pem: string;
+    readonly serial: string;
+    readonly ariId: string;
+    readonly notBefore: Date;
+    readonly notAfter: Date;
+  }>;
+}
+
+type KeyPair = webcrypto.CryptoKeyPair;
+const p256 = { name: 'ECDSA', namedCurve: 'P-256' };
+const oid = {
+  commonName: '2.5.4.3',
+  subjectAltName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  keyUsage: '2.5.29.15',
+  extendedKeyUsage: '2.5.29.37',
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  authorityKeyIdentifier: '2.5.29.35',
+  subjectKeyIdentifier: '2.5.29.14',
+};
+const dayMs = 86_400_000;
+
+export async function createAuthority(now: Date): Promise<Authority> {
+  const rootKeys = await newKeys();
+  const intermediateKeys = await newKeys();
+  // Long before and after any clock a test may set.
+  const validity = {
+    notBefore: new Date(now.getTime() - 3650 * dayMs),
+    notAfter: new Date(now.getTime() + 7300 * dayMs),
+  };
+  const root = await certificate({
+    ...validity,
+    subject: 'Simulated Root',
+    issuer: 'Simulated Root',
+    publicKey: await publicKeyOf(rootKeys),
+    signer: rootKeys,
+    serial: newSerial(),
+    extensions: [...caExtensions(), subjectKeyIdentifier(await keyIdOf(rootKeys))],
+  });
+  const intermediate = await certificate({
+    ...validity,
+    subject: 'Simulated Intermediate',
+    issuer: 'Simulated Root',
+    publicKey: await publicKeyOf(intermediateKeys),
+    signer: rootKeys,
+    serial: newSerial(),
+    extensions: [
+      ...caExtensions(),
+      subjectKeyIdentifier(await keyIdOf(intermediateKeys)),
+      authorityKeyIdentifier(await keyIdOf(rootKeys)),
+    ],
+  });
+  const keyId = await keyIdOf(intermediateKeys);
+  return {
+    rootPem: root,
+    intermediatePem: intermediate,
+    async issue({ publicKey, identifiers, profile, notBefore }) {
+      const serial = newSerial();
+      const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;
+      // RFC 5280 §4.1.2.5: notAfter is the last second that still belongs to the validity.
+      const notAfter = new Date(notBefore.getTime() + profile.validityMs - 1000);
+      const leaf = await certificate({
+        notBefore,
+        notAfter,
+        subject: name,
+        issuer: 'Simulated Intermediate',
+        publicKey,
+        signer: intermediateKeys,
+        serial,
+        extensions: [
+          extension(
+            oid.keyUsage,
+            true,
+            new asn1js.BitString({ valueHex: new Uint8Array([0x80]).buffer, unusedBits: 7 }),
+          ),
+          extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: [oid.serverAuth] }).toSchema()),
+          extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: false }).toSchema()),
+          authorityKeyIdentifier(keyId),
+          ...(profile.subjectKeyIdentifier
+            ? [subjectKeyIdentifier(sha1(publicKey.subjectPublicKey.valueBlock.valueHexView))]
+            : []),
+          subjectAltName(identifiers, name === undefined),
+        ],
+      });
+      return {
+        pem: leaf,
+        serial: Buffer.from(serial).toString('hex'),
+        ariId: `${Buffer.from(keyId).toString('base64url')}.${Buffer.from(serial).toString('base64url')}`,
+        notBefore,
+        notAfter,
+      };
+    },
+  };
+}
+
+// ── the request ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ReadRequest {
+  readonly publicKey: pkijs.PublicKeyInfo;
+  /** SHA-256 over the public key info, to compare with the account's. */
+  readonly spki: Buffer;
+  readonly identifiers: readonly Identifier[];
+}
+
+/** Reads a certification request and checks its signature (RFC 2986); an Error in words where it is none. */
+export async function readCsr(der: Uint8Array): Promise<ReadRequest> {
+  const csr = pkijs.CertificationRequest.fromBER(bufferOf(der));
+  if (!(await csr.verify())) throw new Error('the signature of the CSR does not fit its key');
+  const requested = csr.attributes?.find((a) => a.type === '1.2.840.113549.1.9.14');
+  const schema = requested?.values[0];
+  const extensions = schema ? new pkijs.Extensions({ schema }).extensions : [];
+  const san = extensions.find((e) => e.extnID === oid.subjectAltName);
+  if (!san) throw new Error('the CSR has no subject alternative names');
+  const names = pkijs.GeneralNames.fromBER(san.extnValue.valueBlock.valueHexView).names;
+  const identifiers = names.map((name): Identifier => {
+    if (name.type === 2) return { type: 'dns', value: String(name.value).toLowerCase() };
+    if (name.type === 7) return { type: 'ip', value: addressOf(name.value.valueBlock.valueHexView) };
+    throw new Error(`the CSR asks for a name of type ${name.type}`);
+  });
+  const spki = sha256(new Uint8Array(csr.subjectPublicKeyInfo.toSchema().toBER()));
+  return { publicKey: csr.subjectPublicKeyInfo, spki, identifiers };
+}
+
+// ── the pieces ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function certificate(fields: {
+  readonly subject: string | undefined;
+  readonly issuer: string;
+  readonly publicKey: pkijs.PublicKeyInfo;
+  readonly signer: KeyPair;
+  readonly serial: Uint8Array;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly extensions: pkijs.Extension[];
+}): Promise<string> {
+  const cert = new pkijs.Certificate();
+  cert.version = 2;
+  cert.serialNumber = new asn1js.Integer({ valueHex: bufferOf(fields.serial) });
+  if (fields.subject !== undefined) cert.subject.typesAndValues.push(commonName(fields.subject));
+  cert.issuer.typesAndValues.push(commonName(fields.issuer));
+  cert.notBefore.value = fields.notBefore;
+  cert.notAfter.value = fields.notAfter;
+  cert.subjectPublicKeyInfo = fields.publicKey;
+  cert.extensions = fields.extensions;
+  await cert.sign(fields.signer.privateKey as never, 'SHA-256');
+  const base64 = Buffer.from(cert.toSchema().toBER()).toString('base64');
+  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+const commonName = (value: string) =>
+  new pkijs.AttributeTypeAndValue({ type: oid.commonName, value: new asn1js.Utf8String({ value }) });
+
+const extension = (extnID: string, critical: boolean, value: asn1js.BaseBlock) =>
+  new pkijs.Extension({ extnID, critical, extnValue: value.toBER() });
+
+const caExtensions = () => [
+  extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: true }).toSchema()),
+  // keyCertSign and cRLSign: bits 5 and 6.
+  extension(oid.keyUsage, true, new asn1js.BitString({ valueHex: new Uint8Array([0x06]).buffer, unusedBits: 1 })),
+];
+
+const subjectKeyIdentifier = (id: Uint8Array) =>
+  extension(oid.subjectKeyIdentifier, false, new asn1js.OctetString({ valueHex: bufferOf(id) }));
+
+const authorityKeyIdentifier = (id: Uint8Array) =>
+  extension(
+    oid.authorityKeyIdentifier,
+    false,
+    new pkijs.AuthorityKeyIdentifier({ keyIdentifier: new asn1js.OctetString({ valueHex: bufferOf(id) }) }).toSchema(),
+  );
+
+// RFC 5280 §4.2.1.6: critical where the subject is empty.
+const subjectAltName = (identifiers: readonly Identifier[], critical: boolean) =>
+  extension(
+    oid.subjectAltName,
+    critical,
+    new pkijs.GeneralNames({
+      names: identifiers.map((i) =>
+        i.type === 'dns'
+          ? new pkijs.GeneralName({ type: 2, value: i.value })
+          : new pkijs.GeneralName({ type: 7, value: new asn1js.OctetString({ valueHex: bufferOf(bytesOf(i.value)) }) }),
+      ),
+    }).toSchema(),
+  );
+
+/** 16 random octets; half of them need a leading 00 to stay positive, which an ARI id must keep (RFC 9773 §4.1). */
+function newSerial(): Uint8Array {
+  const random = randomBytes(16);
+  if (random[0] === 0) random[0] = 1; // else DER would want it shorter
+  return (random[0] ?? 0) < 0x80 ? random : Buffer.concat([Buffer.from([0]), random]);
+}
+
+const newKeys = async () =>
+  (await webcrypto.subtle.generateKey(p256, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+
+async function publicKeyOf(keys: KeyPair): Promise<pkijs.PublicKeyInfo> {
+  return pkijs.PublicKeyInfo.fromBER(await webcrypto.subtle.exportKey('spki', keys.publicKey));
+}
+
+const keyIdOf = async (keys: KeyPair) => sha1((await publicKeyOf(keys)).subjectPublicKey.valueBlock.valueHexView);
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest();
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
+}
+
+/** IPv4 only: nothing in the protocol suite needs a real IPv6 certificate. */
+function bytesOf(address: string): Uint8Array {
+  const parts = address.split('.').map(Number);
+  if (parts.length !== 4) throw new Error(`the simulated CA issues for IPv4 addresses only, not ${address}`);
+  return Uint8Array.from(parts);
+}
+const addressOf = (bytes: Uint8Array): string => [...bytes].join('.');

@@ -1,0 +1,296 @@
+import { randomBytes } from 'node:crypto';
+import type { AcmeKind } from '../acme-kind.ts';
+import type { Signed } from './jws.ts';
+import type { Orders } from './orders.ts';
+import { refuse } from './problem.ts';
+import type {
+  Account,
+  Authorization,
+  CaRequest,
+  CaResponse,
+  Certificate,
+  Challenge,
+  Identifier,
+  Order,
+  RetryAfter,
+  Settings,
+  State,
+} from './state.ts';
+
+/** What a handler gets: the id in the path, and for POST the verified request. */
+export interface Call {
+  readonly request: CaRequest;
+  readonly id: string;
+  readonly signed: Signed | undefined;
+}
+
+export interface Route {
+  readonly kind: AcmeKind;
+  readonly prefix: string;
+  readonly methods: readonly string[];
+  handle(call: Call): Promise<CaResponse> | CaResponse;
+}
+
+interface World {
+  readonly state: State;
+  readonly settings: Settings;
+  readonly orders: Orders;
+  readonly now: () => Date;
+}
+
+const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): CaResponse => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+});
+
+/** Every resource of the CA as data: kind, path, methods, handler. */
+export function createRoutes(world: World): readonly Route[] {
+  const { state, settings, orders, now } = world;
+
+  // ── how things look ──
+  const retryAfter = (value: RetryAfter | undefined): Record<string, string> => {
+    if (!value) return {};
+    const date = new Date(now().getTime() + value.seconds * 1000);
+    return { 'retry-after': value.form === 'date' ? date.toUTCString() : String(value.seconds) };
+  };
+  const accountJson = (account: Account, base: string) => ({
+    status: account.status,
+    contact: account.contacts,
+    ...(settings.ordersList ? { orders: `${base}/orders/${account.id}` } : {}),
+  });
+  const orderJson = (order: Order, base: string) => ({
+    status: order.status,
+    expires: order.expires.toISOString(),
+    identifiers: order.identifiers,
+    authorizations: order.authorizationIds.map((id) => `${base}/authorization/${id}`),
+    finalize: `${base}/finalize/${order.id}`,
+    ...(Object.keys(settings.profiles).length > 1 ? { profile: order.profile } : {}),
+    ...(order.replaces ? { replaces: order.replaces } : {}),
+    ...(order.error ? { error: order.error } : {}),
+    ...(order.status === 'valid' ? { certificate: `${base}/certificate/${order.certificateId}` } : {}),
+  });
+  const challengeJson = (challenge: Challenge, base: string) => ({
+    type: challenge.type,
+    url: `${base}/challenge/${challenge.id}`,
+    status: challenge.status,
+    ...(challenge.token === undefined ? {} : { token: challenge.token }),
+    ...(challenge.error ? { error: challenge.error } : {}),
+    ...(challenge.validated && !challenge.error ? { validated: challenge.validated.toISOString() } : {}),
+  });
+  const authorizationJson = (authorization: Authorization, base: string) => ({
+    identifier: authorization.identifier,
+    status: authorization.status,
+    expires: authorization.expires.toISOString(),
+    challenges: authorization.challenges.map((challenge) => challengeJson(challenge, base)),
+    ...(authorization.wildcard ? { wildcard: true } : {}),
+  });
+  const orderAnswer = (status: number, order: Order, base: string): CaResponse =>
+    json(status, orderJson(order, base), {
+      location: `${base}/order/${order.id}`,
+      ...(order.status === 'pending' || order.status === 'processing' ? retryAfter(settings.retryAfter.order) : {}),
+    });
+
+  // ── who may see what ──
+  const own = <T extends { readonly accountId: string }>(row: T | undefined, call: Call): T => {
+    if (!row) throw refuse(404, 'malformed', 'no such thing');
+    if (row.accountId !== callerOf(call).id) throw refuse(403, 'unauthorized', 'another account has that');
+    return row;
+  };
+
+  // ── what can be asked ──
+  const directory = ({ request: { base } }: Call): CaResponse => {
+    const profiles = Object.entries(settings.profiles);
+    return json(200, {
+      newNonce: `${base}/new-nonce`,
+      newAccount: `${base}/new-account`,
+      newOrder: `${base}/new-order`,
+      revokeCert: `${base}/revoke-cert`,
+      ...(settings.renewalInfo ? { renewalInfo: `${base}/renewal-info` } : {}),
+      meta: {
+        termsOfService: `${base}/terms`,
+        caaIdentities: ['simulated.test'],
+        externalAccountRequired: false,
+        ...(profiles.length > 1
+          ? { profiles: Object.fromEntries(profiles.map(([name, profile]) => [name, profile.description])) }
+          : {}),
+      },
+    });
+  };
+
+  const newAccount = ({ request: { base }, signed }: Call): CaResponse => {
+    const payload = (signed?.payload ?? {}) as {
+      contact?: string[];
+      termsOfServiceAgreed?: boolean;
+      onlyReturnExisting?: boolean;
+    };
+    if (!signed || signed.account) throw refuse(400, 'malformed', 'newAccount is signed with the key itself');
+    const found = [...state.accounts.values()].find((a) => a.thumbprint === signed.thumbprint);
+    if (found?.status === 'deactivated') throw refuse(403, 'unauthorized', 'the account is deactivated');
+    if (found) return json(200, accountJson(found, base), { location: `${base}/account/${found.id}` });
+    if (payload.onlyReturnExisting) throw refuse(400, 'accountDoesNotExist', 'no account has this key');
+    if (payload.termsOfServiceAgreed !== true) throw refuse(403, 'userActionRequired', 'agree to the terms of service');
+    const contacts = checkContacts(payload.contact ?? []);
+    const id = String(1000 + state.accounts.size);
+    const account: Account = { id, jwk: signed.jwk, thumbprint: signed.thumbprint, status: 'valid', contacts };
+    state.accounts.set(id, account);
+    return json(201, accountJson(account, base), { location: `${base}/account/${id}` });
+  };
+
+  const account = (call: Call): CaResponse => {
+    const caller = callerOf(call);
+    if (caller.id !== call.id) throw refuse(403, 'unauthorized', 'another account');
+    const payload = (call.signed?.payload ?? {}) as { contact?: string[]; status?: string };
+    if (payload.contact) caller.contacts = checkContacts(payload.contact);
+    if (payload.status === 'deactivated') caller.status = 'deactivated';
+    return json(200, accountJson(caller, call.request.base));
+  };
+
+  const newOrder = (call: Call): CaResponse => {
+    const payload = (call.signed?.payload ?? {}) as { identifiers?: Identifier[]; profile?: string; replaces?: string };
+    const { identifiers = [], profile, replaces } = payload;
+    return orderAnswer(201, orders.create(callerOf(call), { identifiers, profile, replaces }), call.request.base);
+  };
+
+  const order = (call: Call): CaResponse => {
+    const row = orders.refresh(own(state.orders.get(call.id), call));
+    const answer = orderAnswer(200, row, call.request.base);
+    // Counted after the answer was made: n polls find it processing, poll n+1 finds it valid.
+    if (row.status === 'processing' && row.certificateId && --row.pollsLeft <= 0) row.status = 'valid';
+    return answer;
+  };
+
+  const ordersPage = (call: Call): CaResponse => {
+    const caller = callerOf(call);
+    if (caller.id !== call.id || !settings.ordersList) throw refuse(404, 'malformed', 'no such list');
+    const { base, path } = call.request;
+    const rows = [...state.orders.values()].filter(
+      (o) => o.accountId === caller.id && orders.refresh(o).status !== 'invalid',
+    );
+    const from = Number(new URL(base + path).searchParams.get('cursor') ?? 0);
+    const end = from + settings.ordersPerPage;
+    return json(
+      200,
+      { orders: rows.slice(from, end).map((o) => `${base}/order/${o.id}`) },
+      end < rows.length ? { link: `<${base}/orders/${caller.id}?cursor=${end}>;rel="next"` } : {},
+    );
+  };
+
+  const authorization = (call: Call): CaResponse => {
+    const row = own(state.authorizations.get(call.id), call);
+    const payload = call.signed?.payload as { status?: string } | undefined;
+    if (payload?.status === 'deactivated') row.status = 'deactivated';
+    const wait = row.status === 'pending' ? retryAfter(settings.retryAfter.authorization) : {};
+    return json(200, authorizationJson(row, call.request.base), wait);
+  };
+
+  const challenge = (call: Call): CaResponse => {
+    const found = [...state.authorizations.values()].find((a) => a.challenges.some((c) => c.id === call.id));
+    const parent = own(found, call);
+    const row = parent.challenges.find((c) => c.id === call.id)!;
+    if (call.signed?.payload !== undefined) orders.acceptChallenge(callerOf(call), parent, row);
+    const { base } = call.request;
+    return json(200, challengeJson(row, base), {
+      link: `<${base}/authorization/${parent.id}>;rel="up"`,
+      ...retryAfter(settings.retryAfter.challenge),
+    });
+  };
+
+  const finalize = async (call: Call): Promise<CaResponse> => {
+    const row = own(state.orders.get(call.id), call);
+    const { csr } = (call.signed?.payload ?? {}) as { csr?: string };
+    if (typeof csr !== 'string') throw refuse(400, 'badCSR', 'no CSR');
+    return orderAnswer(200, await orders.finalize(callerOf(call), row, csr), call.request.base);
+  };
+
+  const certificate = (call: Call): CaResponse => ({
+    status: 200,
+    headers: { 'content-type': 'application/pem-certificate-chain' },
+    body: own(state.certificates.get(call.id), call).chainPem,
+  });
+
+  const revokeCert = (call: Call): CaResponse => {
+    const { certificate: der = '' } = (call.signed?.payload ?? {}) as { certificate?: string };
+    const body = Buffer.from(der, 'base64url').toString('base64');
+    const row = [...state.certificates.values()].find((c) => leafBase64(c) === body);
+    if (row && row.accountId !== call.signed?.account?.id) throw refuse(403, 'unauthorized', 'not yours');
+    if (!row) throw refuse(404, 'malformed', 'no such certificate');
+    if (row.revoked) throw refuse(400, 'alreadyRevoked', 'revoked already');
+    row.revoked = true;
+    return { status: 200, headers: {}, body: '' };
+  };
+
+  const renewalInfo = (call: Call): CaResponse => {
+    if (!settings.renewalInfo) throw refuse(404, 'malformed', 'no renewalInfo here');
+    const set = state.renewalAnswers.get(call.id);
+    if (set && 'body' in set)
+      return { status: set.status, headers: { 'content-type': 'application/json', ...set.headers }, body: set.body };
+    const row = [...state.certificates.values()].find((c) => c.ariId === call.id);
+    if (!row && !set) throw refuse(404, 'malformed', `no certificate ${call.id} here`);
+    const window = set ?? windowOf(row!, now());
+    return json(
+      200,
+      {
+        suggestedWindow: { start: window.start.toISOString(), end: window.end.toISOString() },
+        ...(set?.explanationURL ? { explanationURL: set.explanationURL } : {}),
+      },
+      retryAfter(set?.retryAfter ?? settings.retryAfter.renewalInfo ?? { seconds: 21_600 }),
+    );
+  };
+
+  const newNonce = ({ request }: Call): CaResponse => ({
+    status: request.method === 'HEAD' ? 200 : 204,
+    headers: { 'cache-control': 'no-store' },
+    body: '',
+  });
+  const GET = ['GET', 'HEAD'];
+  const POST = ['POST'];
+  return [
+    { kind: 'directory', prefix: '/directory', methods: GET, handle: directory },
+    { kind: 'newNonce', prefix: '/new-nonce', methods: GET, handle: newNonce },
+    { kind: 'newAccount', prefix: '/new-account', methods: POST, handle: newAccount },
+    { kind: 'newOrder', prefix: '/new-order', methods: POST, handle: newOrder },
+    { kind: 'revokeCert', prefix: '/revoke-cert', methods: POST, handle: revokeCert },
+    { kind: 'account', prefix: '/account/', methods: POST, handle: account },
+    { kind: 'orders', prefix: '/orders/', methods: POST, handle: ordersPage },
+    { kind: 'order', prefix: '/order/', methods: POST, handle: order },
+    { kind: 'authorization', prefix: '/authorization/', methods: POST, handle: authorization },
+    { kind: 'challenge', prefix: '/challenge/', methods: POST, handle: challenge },
+    { kind: 'finalize', prefix: '/finalize/', methods: POST, handle: finalize },
+    { kind: 'certificate', prefix: '/certificate/', methods: POST, handle: certificate },
+    { kind: 'renewalInfo', prefix: '/renewal-info/', methods: GET, handle: renewalInfo },
+  ];
+}
+
+export const newNonce = (): string => randomBytes(16).toString('base64url');
+
+function callerOf(call: Call): Account {
+  const account = call.signed?.account;
+  if (!account) throw refuse(400, 'malformed', 'this is signed with a kid');
+  return account;
+}
+
+function checkContacts(contacts: readonly string[]): readonly string[] {
+  const wrong = contacts.find((contact) => !contact.startsWith('mailto:'));
+  if (wrong !== undefined) throw refuse(400, 'unsupportedContact', `${wrong} is no mailto: URL`);
+  const invalid = contacts.find((contact) => !/^mailto:[^@\s,]+@[^@\s,]+$/.test(contact));
+  if (invalid !== undefined) throw refuse(400, 'invalidContact', `${invalid} is no address`);
+  return contacts;
+}
+
+/** Boulder's window: around 2/3 of the lifetime (1/2 below ten days), 2 % of it wide; past for a revoked one. */
+function windowOf(row: Certificate, now: Date): { start: Date; end: Date } {
+  const minuteMs = 60_000;
+  if (row.revoked)
+    return { start: new Date(now.getTime() - 60 * minuteMs), end: new Date(now.getTime() - 30 * minuteMs) };
+  const life = row.notAfter.getTime() - row.notBefore.getTime() + 1000;
+  const left = life >= 10 * 86_400_000 ? life / 3 : life / 2;
+  const centre = row.notAfter.getTime() + 1000 - left;
+  return { start: new Date(centre - life / 100), end: new Date(centre + life / 100) };
+}
+
+const leafBase64 = (row: Certificate): string =>
+  row.chainPem
+    .slice(0, row.chainPem.indexOf('-----END'))
+    .replace(/-----BEGIN CERTIFICATE-----/, '')
+    .replace(/\s/g, '');

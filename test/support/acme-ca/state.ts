@@ -1,0 +1,174 @@
+import type { JWK } from 'jose';
+import type { AcmeKind } from '../acme-kind.ts';
+import type { ProblemDocument } from './problem.ts';
+
+export interface Identifier {
+  readonly type: 'dns' | 'ip';
+  readonly value: string;
+}
+
+/** Both forms of RFC 9110 §10.2.3. */
+export type RetryAfter = { readonly seconds: number; readonly form?: 'seconds' | 'date' };
+
+/** Asked for every challenge; undefined is success. */
+export type Validate = (
+  identifier: Identifier,
+  challenge: { readonly type: string; readonly token: string },
+  keyAuthorization: string,
+) => Promise<ProblemDocument | undefined>;
+
+export interface Profile {
+  readonly description: string;
+  readonly validityMs: number;
+  /** A CN and a subject key identifier, as Let's Encrypt's `classic` has and its newer profiles lack. */
+  readonly commonName?: boolean;
+  readonly subjectKeyIdentifier?: boolean;
+}
+
+/** How this CA behaves. A test may change every field while it runs. */
+export interface Settings {
+  /** The first one is for orders that name none. More than `default` alone are listed in the directory. */
+  profiles: Record<string, Profile>;
+  /** Where http-01 is asked: always 127.0.0.1, with the identifier as Host. */
+  httpPort: number;
+  /** Where dns-01 is asked: `127.0.0.1:port`, UDP. */
+  dnsServer: string | undefined;
+  /** In place of really asking. */
+  validate: Validate | undefined;
+  /** A valid authorization of the same account and identifier is used again. */
+  reuseAuthorizations: boolean;
+  /** A pending or ready order of the same account, identifiers and profile is returned again (as Boulder does). */
+  reuseOrders: boolean;
+  /** Every authorization also offers a type nobody knows and one without a token (dns-persist-01). */
+  unknownChallenges: boolean;
+  /** The account's `orders` list (RFC 8555 §7.1.2.1); Boulder has none. */
+  ordersList: boolean;
+  ordersPerPage: number;
+  renewalInfo: boolean;
+  /** How many looks at an order it stays `processing` after finalize; 0: finalize answers `valid`. */
+  processingPolls: number;
+  /** Identifiers that are refused at newOrder, each in a subproblem. */
+  blocked: readonly string[];
+  /** Share of good nonces refused with badNonce, 0 to 100. */
+  badNoncePercent: number;
+  retryAfter: {
+    authorization?: RetryAfter;
+    order?: RetryAfter;
+    /** After the challenge was accepted. */
+    challenge?: RetryAfter;
+    renewalInfo?: RetryAfter;
+  };
+}
+
+export interface Account {
+  readonly id: string;
+  readonly jwk: JWK;
+  readonly thumbprint: string;
+  status: 'valid' | 'deactivated';
+  contacts: readonly string[];
+}
+
+export interface Challenge {
+  readonly id: string;
+  readonly type: string;
+  readonly token: string | undefined;
+  status: 'pending' | 'processing' | 'valid' | 'invalid';
+  error: ProblemDocument | undefined;
+  validated: Date | undefined;
+}
+
+export interface Authorization {
+  readonly id: string;
+  readonly accountId: string;
+  /** Without `*.`. */
+  readonly identifier: Identifier;
+  readonly wildcard: boolean;
+  readonly expires: Date;
+  readonly challenges: readonly Challenge[];
+  status: 'pending' | 'valid' | 'invalid' | 'deactivated';
+}
+
+export interface Order {
+  readonly id: string;
+  readonly accountId: string;
+  readonly identifiers: readonly Identifier[];
+  readonly authorizationIds: readonly string[];
+  readonly profile: string;
+  readonly replaces: string | undefined;
+  readonly expires: Date;
+  status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
+  error: ProblemDocument | undefined;
+  /** How many more looks find it `processing`. */
+  pollsLeft: number;
+  certificateId: string | undefined;
+}
+
+export interface Certificate {
+  readonly id: string;
+  readonly accountId: string;
+  readonly orderId: string;
+  /** Leaf and intermediate. */
+  readonly chainPem: string;
+  /** Lower-case hex of the DER content octets. */
+  readonly serial: string;
+  readonly ariId: string;
+  readonly identifiers: readonly Identifier[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  revoked: boolean;
+}
+
+/** What renewalInfo answers for one certificate in place of the ordinary window. */
+export type RenewalAnswer =
+  | { readonly start: Date; readonly end: Date; readonly explanationURL?: string; readonly retryAfter?: RetryAfter }
+  | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> };
+
+export interface State {
+  readonly accounts: Map<string, Account>;
+  readonly orders: Map<string, Order>;
+  readonly authorizations: Map<string, Authorization>;
+  readonly certificates: Map<string, Certificate>;
+  /** By ARI id. */
+  readonly renewalAnswers: Map<string, RenewalAnswer>;
+  readonly nonces: Set<string>;
+  /** Validations under way. */
+  readonly validations: Set<Promise<void>>;
+}
+
+export const emptyState = (): State => ({
+  accounts: new Map(),
+  orders: new Map(),
+  authorizations: new Map(),
+  certificates: new Map(),
+  renewalAnswers: new Map(),
+  nonces: new Set(),
+  validations: new Set(),
+});
+
+/** A request and an answer without a socket: the CA itself knows no network. */
+export interface CaRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** `https://host:port` as the client called it; all URLs are made from it. */
+  readonly base: string;
+}
+
+export interface CaResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The answer is lost on the way: the connection is cut. */
+  readonly cut?: true;
+}
+
+export interface CaRecord {
+  readonly kind: AcmeKind;
+  readonly method: string;
+  readonly path: string;
+  readonly payload: unknown;
+  status: number;
+  problem: string | undefined;
+}

@@ -1,0 +1,55 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createFiles } from '../../src/lib/files.ts';
+import { createProcesses } from '../../src/lib/processes.ts';
+import { createStreams } from '../../src/lib/streams.ts';
+import type { Files } from '../../src/ports/files.ts';
+import type { World } from '../../src/ports/world.ts';
+
+export interface DeployWorld {
+  readonly world: World;
+  readonly lines: readonly string[];
+  /** Called before each change of the file system; what it throws is that change's failure. */
+  interfere: (call: keyof Files, path: string) => void;
+}
+
+/** The real world as far as deployers use it, with a hand on every change of the file system. */
+export function createDeployWorld(): DeployWorld {
+  const lines: string[] = [];
+  const note = (message: string) => void lines.push(message);
+  const real = createFiles();
+  const made: { interfere: DeployWorld['interfere'] } = { interfere: () => {} };
+  const files: Files = {
+    ...real,
+    async replace(path, content, attributes) {
+      made.interfere('replace', path);
+      return real.replace(path, content, attributes);
+    },
+    async replaceLink(path, target) {
+      made.interfere('replaceLink', path);
+      return real.replaceLink(path, target);
+    },
+  };
+  const world = {
+    clock: systemClock,
+    files,
+    streams: createStreams(systemClock),
+    processes: createProcesses(systemClock),
+    log: { debug: note, info: note, warn: note },
+    // DNS, HTTP and chance are nothing that a deployer here asks for.
+  } as unknown as World;
+  return Object.assign(made, { world, lines });
+}
+
+/** Every file below a folder that holds a private key, with its mode. */
+export async function findKeyFiles(folder: string): Promise<{ path: string; mode: number }[]> {
+  const found: { path: string; mode: number }[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    if ((await readFile(path, 'utf8')).includes('PRIVATE KEY'))
+      found.push({ path, mode: (await stat(path)).mode & 0o7777 });
+  }
+  return found;
+}

@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findProgram, freePort, portAccepts, startService, temporaryFolder, until } from './service.ts';
+
+export interface NginxServer {
+  readonly serverName: string;
+  /** A folder with fullchain.pem and privkey.pem (`…/live/<name>`), or the two paths. */
+  readonly certificate: string | { readonly chain: string; readonly key: string };
+}
+
+export interface NginxOptions {
+  /** Folder served over HTTP and HTTPS; a 200 without one. */
+  readonly webroot?: string;
+  readonly servers?: readonly NginxServer[];
+  readonly httpPort?: number;
+  readonly httpsPort?: number;
+  /** Goes on when this process ends; its caller must end it. */
+  readonly outlives?: boolean;
+}
+
+export interface Nginx {
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly configFile: string;
+  /** Program and arguments that test the configuration, and that reload it: options of the `nginx` deployer. */
+  readonly testCommand: readonly [string, ...string[]];
+  readonly reloadCommand: readonly [string, ...string[]];
+  readonly pid: number;
+  log(): string;
+  /** Writes the configuration anew, without a reload. `extra` goes into the http block as it is. */
+  configure(servers: readonly NginxServer[], extra?: string): Promise<void>;
+  /**
+   * Waits until the workers from before a reload are gone: nginx starts the new one, waits 100 ms, and only then
+   * ends the old one, so that for a while either may answer.
+   */
+  settled(): Promise<void>;
+  /** `nginx -t`: the exit code and what it said. */
+  test(): Promise<{ readonly code: number; readonly output: string }>;
+  stop(): Promise<void>;
+}
+
+/** Debian's nginx on free loopback ports, as this user. Without servers it refuses every handshake. */
+export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
+  const program = findProgram('nginx', 'system');
+  if (program === undefined) throw new Error('nginx is not on this machine');
+  const folder = await temporaryFolder('nginx');
+  const configFile = join(folder, 'nginx.conf');
+  const httpPort = options.httpPort ?? (await freePort());
+  const httpsPort = options.httpsPort ?? (await freePort());
+  const common = ['-c', configFile, '-p', folder, '-e', 'stderr'];
+  await mkdir(join(folder, 'temp'), { recursive: true });
+
+  const configure: Nginx['configure'] = (servers, extra = '') =>
+    writeFile(configFile, configuration({ folder, httpPort, httpsPort, webroot: options.webroot, servers, extra }));
+  await configure(options.servers ?? []);
+  const service = await startService({
+    name: 'nginx',
+    program,
+    args: [...common, '-g', 'daemon off;'],
+    ready: async () => (await portAccepts(httpPort)) && (await portAccepts(httpsPort)),
+    ...(options.outlives === undefined ? {} : { outlives: options.outlives }),
+  });
+  return {
+    httpPort,
+    httpsPort,
+    configFile,
+    testCommand: [program, '-t', ...common],
+    reloadCommand: [program, '-s', 'reload', ...common],
+    pid: service.pid,
+    log: () => service.log(),
+    configure,
+    settled: async () => {
+      const children = `/proc/${service.pid}/task/${service.pid}/children`;
+      const workers = async () => (await readFile(children, 'utf8')).trim().split(' ').length;
+      await until(async () => (await workers()) === 1, { what: 'nginx has one worker again' });
+    },
+    async test() {
+      const run = promisify(execFile)(program, ['-t', ...common]);
+      return run.then(
+        ({ stderr }) => ({ code: 0, output: stderr }),
+        (error: { code: number; stderr: string }) => ({ code: error.code, output: error.stderr }),
+      );
+    },
+    stop: () => service.stop(),
+  };
+}
+
+function configuration(at: {
+  readonly folder: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly webroot: string | undefined;
+  readonly servers: readonly NginxServer[];
+  readonly extra: string;
+}): string {
+  const content = at.webroot === undefined ? 'location / { return 200 "nginx\\n"; }' : `root ${at.webroot};`;
+  const server = ({ serverName, certificate }: NginxServer): string => {
+    const { chain, key } =
+      typeof certificate === 'string'
+        ? { chain: join(certificate, 'fullchain.pem'), key: join(certificate, 'privkey.pem') }
+        : certificate;
+    return `  server {
+    listen 127.0.0.1:${at.httpsPort} ssl;
+    server_name ${serverName};
+    ssl_certificate ${chain};
+    ssl_certificate_key ${key};
+    ${content}
+  }`;
+  };
+  // Workers run as this user: nobody could not read a webroot in a private temporary folder.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `${user}
+worker_processes 1;
+pid ${at.folder}/nginx.pid;
+error_log stderr notice;
+events { worker_connections 256; }
+http {
+  access_log off;
+${temporary.map((kind) => `  ${kind}_temp_path ${at.folder}/temp/${kind};`).join('\n')}
+  server {
+    listen 127.0.0.1:${at.httpPort} default_server;
+    ${content}
+  }
+  server {
+    listen 127.0.0.1:${at.httpsPort} ssl default_server;
+    ssl_reject_handshake on;
+  }
+${at.servers.map(server).join('\n')}
+${at.extra}
+}
+`;
+}

@@ -1,0 +1,27 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const skippedFileVariable = 'CERTFLEET_SKIPPED_FILE';
+
+/**
+ * vitest's globalSetup: test files run in processes of their own, so what they skip for want of a program is
+ * collected in a file and said once, as the last thing of the run (an empty file says nothing).
+ */
+export default function setup(): () => void {
+  const folder = mkdtempSync(join(tmpdir(), 'certfleet-skipped-'));
+  const file = join(folder, 'lines');
+  process.env[skippedFileVariable] = file;
+  return () => {
+    for (const line of readLines(file)) process.stderr.write(`${line}\n`);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+function readLines(file: string): readonly string[] {
+  try {
+    return [...new Set(readFileSync(file, 'utf8').split('\n').filter(Boolean))];
+  } catch {
+    return [];
+  }
+}

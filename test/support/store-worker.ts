@@ -1,0 +1,77 @@
+import { writeSync } from 'node:fs';
+import { isFailure } from '../../src/core/errors.ts';
+import type { Store } from '../../src/ports/store.ts';
+import fileStore from '../../src/stores/file.ts';
+import { storeWorld } from './store-world.ts';
+
+// One process of the torture (test/real/store-torture.test.ts): it writes until it is killed, and says on its standard
+// output, a line each, what the store has acknowledged. Arguments: folder, its own id, how many writes (0: for ever).
+
+/** What the shared documents hold: how often each worker has written, and the sum of it. */
+export interface Tally {
+  readonly total: number;
+  readonly by: Readonly<Record<string, number>>;
+}
+
+const [, , path = '', id = '', limit = '0'] = process.argv;
+const { signal } = new AbortController();
+const names = ['tally-a', 'tally-b', 'tally-c'] as const;
+
+// Synchronous: a line is either in the pipe or the process died before.
+const say = (...words: readonly (string | number)[]): void => void writeSync(1, `${words.join(' ')}\n`);
+
+const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+/** One increment, repeated until it is known to be in. */
+async function increment(store: Store, name: string, sequence: number): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    const tally = entry ? (JSON.parse(Buffer.from(entry.bytes).toString()) as Tally) : { total: 0, by: {} };
+    const mine = tally.by[id] ?? 0;
+    if (mine === sequence && tries > 0) return say('late', name, sequence);
+    if (mine !== sequence - 1) return say('LOST', name, `${mine} where ${sequence - 1} was acknowledged`);
+    const next: Tally = { total: tally.total + 1, by: { ...tally.by, [id]: sequence } };
+    try {
+      const ifRevision = entry?.revision ?? null;
+      say('ack', name, sequence, await store.put({ kind: 'lineage', name }, encode(next), { ifRevision, signal }));
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+/** Creating the same document everywhere: one process may win. */
+async function claim(store: Store, name: string): Promise<void> {
+  try {
+    say('claim', name, id, await store.put({ kind: 'key', name }, encode(id), { ifRevision: null, signal }));
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+  }
+}
+
+/** A document that is deleted and made anew all the time: its revisions must never come back. */
+async function rise(store: Store): Promise<void> {
+  const key = { kind: 'token', name: 'phoenix' } as const;
+  try {
+    const entry = await store.get(key, signal);
+    if (entry) await store.delete(key, { ifRevision: entry.revision, signal });
+    else say('rise', 'phoenix', id, await store.put(key, encode(id), { ifRevision: null, signal }));
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+  }
+}
+
+const store = fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
+const sequences: Record<string, number> = {};
+try {
+  for (let n = 0; limit === '0' || n < Number(limit); n += 1) {
+    const name = names[n % names.length] ?? names[0];
+    sequences[name] = (sequences[name] ?? 0) + 1;
+    await increment(store, name, sequences[name]);
+    if (n % 5 === 0) await claim(store, `claim-${Math.floor(performance.timeOrigin + performance.now()) >> 3}`);
+    if (n % 3 === 0) await rise(store);
+  }
+} catch (error) {
+  say('FAILED', String(error));
+}
