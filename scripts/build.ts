@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
@@ -28,20 +28,31 @@ const entries: Readonly<Record<string, string>> = {
 };
 
 // Built beside the old one and swapped by rename: a certfleet that runs from dist never sees half of it.
-const draft = await mkdtemp(join(dirname(out), '.build-'));
-try {
-  await Promise.all([buildJavaScript(draft), flags['no-types'] ? undefined : buildDeclarations(join(draft, 'types'))]);
+const drafts = out === join(root, 'dist') ? join(root, '.cache') : dirname(out);
+await mkdir(drafts, { recursive: true });
+const draft = await mkdtemp(join(drafts, '.build-'));
+// Both to their ends, also when one fails: tsc would write into a folder that is being removed.
+const built = await Promise.allSettled([
+  buildJavaScript(draft),
+  flags['no-types'] ? undefined : buildDeclarations(join(draft, 'types')),
+]);
+const failures = built.filter((part) => part.status === 'rejected').map((part) => part.reason as BuildFailure);
+if (failures.length === 0) {
   await chmod(draft, 0o755);
   const old = `${draft}-old`;
   if (existsSync(out)) await rename(out, old);
   await rename(draft, out);
   await rm(old, { recursive: true, force: true });
-} catch (error) {
+} else {
   await rm(draft, { recursive: true, force: true });
-  // esbuild and tsc have said on stderr what is wrong; a stack of this script adds nothing.
-  const { stdout, message } = error as { stdout?: string; message: string };
-  console.error(stdout || message);
+  // tsc says on stdout what is wrong; esbuild in its message. A stack of this script would add nothing.
+  for (const { stdout, message } of failures) console.error(stdout || message);
   process.exitCode = 1;
+}
+
+interface BuildFailure {
+  readonly message: string;
+  readonly stdout?: string;
 }
 
 async function buildJavaScript(folder: string): Promise<void> {
@@ -63,7 +74,7 @@ async function buildJavaScript(folder: string): Promise<void> {
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    logLevel: 'error',
+    logLevel: 'silent',
   });
   const cli = join(folder, 'cli.js');
   const text = await readFile(cli, 'utf8');

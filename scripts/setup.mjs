@@ -40,6 +40,7 @@ const peers = {
   'acme-tiny': 'acme-tiny',
   certbot: 'certbot',
   'python3-certbot-dns-rfc2136': '/usr/lib/python3/dist-packages/certbot_dns_rfc2136',
+  time: '/usr/bin/time',
 };
 
 const policyFile = '/usr/sbin/policy-rc.d';

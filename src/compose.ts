@@ -3,6 +3,7 @@ import { createIssuer } from './acme/issuer.ts';
 import { dns01Settings } from './config/dns01.ts';
 import { captureFromEnvironment, type Environment, resolveOptions, type WithOptions } from './config/options.ts';
 import { type AdapterEntry, adapterEntry, dns01Type } from './config/registry.ts';
+import { parseServerAddress } from './core/dns-name.ts';
 import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
 import { canonical } from './core/plan.ts';
@@ -10,6 +11,7 @@ import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from '.
 import { version } from './core/version.ts';
 import type { Connections, EngineContext } from './engine/context.ts';
 import { createLooks } from './engine/looks.ts';
+import { createZones, type Zones } from './engine/zone.ts';
 import { registry } from './generated/registry.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsServer } from './ports/dns.ts';
@@ -107,6 +109,7 @@ function connect(context: ConnectContext): ComposedConnections {
   const { world, store, env } = context;
   const issuers = new Map<string, Issuer>();
   const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
+  const zones = new Map<string, Zones>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
 
   // One object serves all certificates with the same settings (one port, one queue of hooks), unless a certificate
@@ -123,7 +126,7 @@ function connect(context: ConnectContext): ComposedConnections {
 
   const solverOf = (spec: StoredSpec) =>
     shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
-      connectSolver({ ...context, env: own }, spec),
+      connectSolver({ ...context, env: own }, spec, zonesOf),
     );
   const deployerOf = (spec: StoredSpec, target: string) =>
     shared(deployers, [target, spec.deployers[target] ?? null], spec, async (own) => {
@@ -143,6 +146,16 @@ function connect(context: ConnectContext): ComposedConnections {
       };
     });
 
+  // One memory of zone cuts and servers for all certificates that use the same resolvers.
+  function zonesOf(settings: PreflightSettings): Zones {
+    const key = canonical(settings.resolvers);
+    const known = zones.get(key);
+    if (known) return known;
+    const made = createZones({ dns: world.dns, clock: world.clock, resolvers: resolversOf(world, settings) });
+    zones.set(key, made);
+    return made;
+  }
+
   return {
     issuer(name, settings) {
       const key = canonical([name, settings]);
@@ -161,7 +174,7 @@ function connect(context: ConnectContext): ComposedConnections {
     },
     solver: async (spec) => (await solverOf(spec)).solver,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
-    looks: (settings) => createLooks(world, resolversOf(world, settings), settings.resolvers.length > 0),
+    looks: (settings) => createLooks(zonesOf(settings), settings.resolvers.length > 0),
     async credentialsOf(spec) {
       const hash = createHash('sha256').update((await solverOf(spec)).credentials);
       for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
@@ -218,29 +231,27 @@ async function keepCredentials(store: Store, env: Environment, spec: StoredSpec,
 async function connectSolver(
   context: ConnectContext,
   spec: StoredSpec,
+  zonesOf: (settings: PreflightSettings) => Zones,
 ): Promise<{ solver: Solver; credentials: string }> {
   const { world, env, store, storeId } = context;
   const name = spec.spec.solver;
   const shared = { env, files: world.files, warn: (message: string) => world.log.warn(message) };
   if (spec.solver.type === dns01Type) {
-    const [{ createDns01 }, { createZones }] = await Promise.all([
-      import('./engine/solvers/dns01.ts'),
-      import('./engine/zone.ts'),
-    ]);
+    const { createDns01 } = await import('./engine/solvers/dns01.ts');
     const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);
     const entry = adapterEntry(registry, 'dns', provider);
     if (!entry) throw unknownType('DNS provider', provider);
     const definition = await entry.load();
     const resolved = await resolveOptions(definition, options, { ...shared, name });
-    const zones = createZones({ dns: world.dns, clock: world.clock, resolvers: resolversOf(world, spec.preflight) });
     const solver = createDns01({
       provider: definition.connect({ options: resolved.options, name, world }),
       traits: definition.traits,
-      zones,
+      zones: zonesOf(spec.preflight),
       dns: world.dns,
       clock: world.clock,
       log: world.log,
       timeoutMs,
+      sha256: (text) => createHash('sha256').update(text).digest(),
       ...(dns === undefined ? {} : { override: dns }),
     });
     return { solver, credentials: resolved.credentials };
@@ -258,10 +269,9 @@ async function connectSolver(
 /** The resolvers that see what the CA sees: those that were named, or the machine's own. */
 function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
   if (settings.resolvers.length === 0) return world.dns.systemResolvers();
-  return settings.resolvers.map(parseServer);
-}
-
-function parseServer(text: string): DnsServer {
-  const match = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-fA-F:]+))(?::(\d+))?$/.exec(text);
-  return { address: match?.[1] ?? match?.[2] ?? text, port: Number(match?.[3] ?? 53) };
+  return settings.resolvers.map((text) => {
+    const server = parseServerAddress(text);
+    if (!server) throw fail('usage/invalid', { what: `"${text}" in preflight.resolvers is no address` });
+    return server;
+  });
 }

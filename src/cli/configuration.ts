@@ -1,6 +1,10 @@
+import { dns01Settings } from '../config/dns01.ts';
 import { checkConfiguration } from '../config/load.ts';
+import { resolveOptions } from '../config/options.ts';
+import type { Problem } from '../config/problems.ts';
+import { type AdapterKind, adapterEntry, dns01Type } from '../config/registry.ts';
 import { CertfleetError } from '../core/errors.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 
 /** `certfleet config check`: every problem as `file:line: …`, and whether each secret can be opened here. */
@@ -9,31 +13,26 @@ export const checkConfig: Run = async (session) => {
   const { config } = invocation.flags;
   const registry = context.registry ?? (await import('../generated/registry.ts')).registry;
   const { files } = await session.world();
-  const { file, settings, problems } = await checkConfiguration({
+  const { file, text, settings, problems } = await checkConfiguration({
     ...(typeof config === 'string' ? { file: config } : {}),
     files,
     env: context.env,
     registry,
   });
-  if (file === undefined) {
+  if (file === undefined || text === undefined) {
     session.print('There is no configuration: everything comes from flags and from what `certfleet issue` has kept.');
     session.note('Next: `certfleet config example > certfleet.yaml` begins one; --config names another place.');
     return 0;
   }
-  for (const { line, message } of problems) {
+  const found = settings ? await placed(text, await secretProblems(session, settings)) : problems;
+  for (const { line, message } of found) {
     session.printJson({ object: 'problem', file, ...(line === undefined ? {} : { line }), message });
     session.print(`${file}${line === undefined ? '' : `:${line}`}: ${message}`);
   }
-  if (!settings) {
-    session.note(`\n${count(problems.length, 'problem')}. Nothing was changed.`);
+  if (!settings || found.length > 0) {
+    session.note(`\n${count(found.length, 'problem')}.`);
     return 2;
   }
-  const secrets = await secretProblems(session, settings);
-  for (const message of secrets) {
-    session.printJson({ object: 'problem', file, message });
-    session.print(`${file}: ${message}`);
-  }
-  if (secrets.length > 0) return 2;
   session.print(
     `${file} is right: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );
@@ -41,34 +40,39 @@ export const checkConfig: Run = async (session) => {
   return 0;
 };
 
+async function placed(text: string, problems: readonly Problem[]): Promise<readonly Problem[]> {
+  if (problems.length === 0) return problems;
+  const { linesOf } = await import('../config/lines.ts');
+  return linesOf(text, problems).map((line, index) => ({
+    ...problems[index]!,
+    ...(line === undefined ? {} : { line }),
+  }));
+}
+
 /** Opens every secret as a run would. As another user, or without a service's environment, it may say no here only. */
-async function secretProblems(
-  session: Session,
-  settings: Awaited<ReturnType<Session['settings']>>,
-): Promise<readonly string[]> {
-  const [{ resolveOptions }, { dns01Settings }, { adapterEntry, dns01Type }] = await Promise.all([
-    import('../config/options.ts'),
-    import('../config/dns01.ts'),
-    import('../config/registry.ts'),
-  ]);
+async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const { files } = await session.world();
-  const found: string[] = [];
-  const open = async (kind: 'dns' | 'solver' | 'deployer' | 'store', name: string, options: AdapterSettings) => {
+  const found: Problem[] = [];
+  const open = async (kind: AdapterKind, path: readonly string[], options: AdapterSettings) => {
     const entry = adapterEntry(registry, kind, options.type);
     if (!entry) return;
     try {
       const warn = (message: string) => session.note(`warning: ${message}`);
+      const name = path.at(-1) ?? kind;
       await resolveOptions(await entry.load(), options, { env: session.context.env, files, name, warn });
     } catch (error) {
       if (!(error instanceof CertfleetError)) throw error;
-      found.push(`${error.message}. ${error.hint}`);
+      found.push({ path, message: `${error.message}. ${error.hint}`, error });
     }
   };
-  await open('store', 'store', settings.store);
-  for (const [name, solver] of Object.entries(settings.solvers))
-    await (solver.type === dns01Type ? open('dns', name, dns01Settings(solver).options) : open('solver', name, solver));
-  for (const [name, deployer] of Object.entries(settings.deployers)) await open('deployer', name, deployer);
+  await open('store', ['store'], settings.store);
+  for (const [name, solver] of Object.entries(settings.solvers)) {
+    const path = ['solvers', name];
+    await (solver.type === dns01Type ? open('dns', path, dns01Settings(solver).options) : open('solver', path, solver));
+  }
+  for (const [name, deployer] of Object.entries(settings.deployers))
+    await open('deployer', ['deployers', name], deployer);
   return found;
 }
 

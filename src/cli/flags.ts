@@ -269,7 +269,7 @@ async function checkAdapter(
   if (!entry) throw fail('usage/invalid', { what: `${flag}: this certfleet has no ${kind} "${options.type}"` });
   // A missing option that has a variable is told by resolveOptions, which names that too.
   const problems = checkOptions(await entry.load(), options, session.context.env, []).filter(
-    ({ path, message }) => kind !== 'dns' || path.length !== 1 || !message.endsWith('is missing'),
+    ({ missing }) => kind !== 'dns' || missing !== true,
   );
   if (problems.length > 0)
     throw fail('usage/invalid', { what: `${flag}: ${problems.map(({ message }) => message).join('; ')}` });

@@ -25,7 +25,7 @@ export interface HaproxyAdmin {
   withdraw(file: string, list: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
-export interface HaproxyCertificate {
+interface HaproxyCertificate {
   /** Upper-case hex; undefined while the certificate is an empty shell. */
   readonly sha1: string | undefined;
   /** Whether a bind line or crt-list uses it. */
@@ -50,26 +50,27 @@ export function createHaproxyAdmin(options: {
   readonly socket: { readonly path: string } | { readonly host: string; readonly port: number };
 }): HaproxyAdmin {
   const { streams, clock, socket } = options;
+  // The admin socket takes 10 connections at once (its default maxconn) and refuses more.
+  const oneConversation = createQueue();
+  const inTurn = createQueue();
 
-  const ask = (command: string, signal: AbortSignal, payload?: string): Promise<string> =>
-    streams
-      .converse(socket, payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n`, {
-        effect: command,
-        timeoutMs: commandTimeoutMs,
-        signal,
-      })
-      .then((answer) => answer.trim());
+  async function ask(command: string, signal: AbortSignal, payload?: string): Promise<string> {
+    const text = payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n`;
+    const begun = clock.monotonicMs();
+    for (;;) {
+      const answer = await oneConversation(() =>
+        streams.converse(socket, text, { effect: command, timeoutMs: commandTimeoutMs, signal }),
+      );
+      // While HAProxy commits for another connection it answers every command so, and does nothing.
+      const locked = /are currently locked!/.test(answer);
+      if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
+      await clock.sleep(pollMs, signal);
+    }
+  }
 
   /** Runs undo commands although the caller was stopped; their own failure must not hide the first one. */
   const undo = async (command: string): Promise<void> => {
     await ask(command, new AbortController().signal).catch(() => {});
-  };
-
-  let tail: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
-    const turn = tail.then(change, change);
-    tail = turn.catch(() => {});
-    return turn;
   };
 
   const certificate: HaproxyAdmin['certificate'] = async (file, signal) => {
@@ -111,12 +112,10 @@ export function createHaproxyAdmin(options: {
         continue;
       }
       const foreign = /^The ongoing transaction is about '(.+?)'/m.exec(answer)?.[1];
-      if (foreign === undefined && !/currently locked/.test(answer)) throw refusal(command, answer);
-      if (clock.monotonicMs() - begun > foreignTransactionMs) {
-        if (foreign === undefined || clock.monotonicMs() - begun > 2 * foreignTransactionMs)
-          throw refusal(command, answer);
-        await ask(`abort ssl cert ${foreign}`, signal);
-      }
+      if (foreign === undefined) throw refusal(command, answer);
+      const waited = clock.monotonicMs() - begun;
+      if (waited > 2 * foreignTransactionMs) throw refusal(command, answer);
+      if (waited > foreignTransactionMs) await ask(`abort ssl cert ${foreign}`, signal);
       await clock.sleep(pollMs, signal);
     }
   }
@@ -173,6 +172,15 @@ export function createHaproxyAdmin(options: {
       inTurn(async () => {
         if (await certificate(file, signal)) await takeAway(file, list);
       }),
+  };
+}
+
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work);
+    tail = turn.catch(() => {});
+    return turn;
   };
 }
 

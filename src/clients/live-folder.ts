@@ -29,7 +29,7 @@ export interface LiveFolder {
   setMark(lineage: string, mark: Mark): Promise<void>;
 }
 
-export interface Mark {
+interface Mark {
   /** The version that the program was last told about with success. */
   readonly done?: string;
   /** The version that it is being told about; it may have heard or not. */

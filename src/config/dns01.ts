@@ -12,7 +12,7 @@ export const dns01Options = z.strictObject({
     .string()
     .meta({ title: 'The DNS provider that changes the zone; see dns-providers.md', examples: ['rfc2136'] }),
   options: z
-    .record(z.string(), z.json())
+    .record(z.string(), z.unknown())
     .default({})
     .meta({ title: 'The provider’s own options; what is left out is read from CERTFLEET_<PROVIDER>_<OPTION>' }),
   dns: z

@@ -27,25 +27,25 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
     const definition: WithOptions = await entry.load();
     branches.push(typed(entry.id, entry.title, convert(definition.options)));
   }
-  if (kind === 'solver') branches.push(await dns01Branch(registry));
+  if (kind === 'solver') branches.push(...(await dns01Branches(registry)));
   return {
     type: 'object',
-    properties: { type: { enum: branches.map((b) => b.properties!['type']!['const']) } },
+    properties: { type: { enum: [...new Set(branches.map((b) => b.properties!['type']!['const']))] } },
     required: ['type'],
     oneOf: branches,
   };
 }
 
-async function dns01Branch(registry: Registry): Promise<Schema> {
-  const branch = typed(dns01Type, 'DNS-01 through a DNS provider', convert(dns01Options));
-  const providers: Schema[] = [];
+/** One branch a provider, so that an editor knows its options. */
+async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
+  const branches: Schema[] = [];
   for (const entry of Object.values(registry.dns)) {
+    const branch = typed(dns01Type, `DNS-01 through ${entry.title}`, convert(dns01Options));
+    const provider = { ...branch.properties!['provider'], const: entry.id };
     const options = { ...convert((await entry.load()).options), additionalProperties: false };
-    // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's own word, and nobody awaits it
-    providers.push({ if: { properties: { provider: { const: entry.id } } }, then: { properties: { options } } });
+    branches.push({ ...branch, properties: { ...branch.properties!, provider, options } });
   }
-  branch.properties!['provider'] = { ...branch.properties!['provider'], enum: Object.keys(registry.dns) };
-  return { ...branch, ...(providers.length > 0 ? { allOf: providers } : {}) };
+  return branches;
 }
 
 const typed = (id: string, title: string, options: Schema): Schema => ({

@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Files } from '../ports/files.ts';
 import { type OptionField, optionFields } from './fields.ts';
-import { type Problem, problemsOf, unknownKey } from './problems.ts';
+import { type Problem, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
 import { environmentName } from './registry.ts';
 
 /** As much of an adapter's definition as its options need. */
@@ -64,11 +64,12 @@ export async function resolveOptions<Shape extends z.ZodObject>(
       input[field.name] = new Secret(value);
     } else input[field.name] = fromText(field, given);
   }
-  if (missing.length > 0) throw fail('config/credential-missing', { what, credential: missing.join(', ').replace(/, ([^,]+)$/, ' and $1') });
   const known = fields.map((field) => field.name);
   const unknown = Object.keys(settings).find((key) => key !== 'type' && !known.includes(key));
   if (unknown !== undefined)
     throw fail('config/invalid', { file: what, problem: unknownKey(unknown, [], known).message });
+  if (missing.length > 0)
+    throw fail('config/credential-missing', { what, credential: missing.join(', ').replace(/, ([^,]+)$/, ' and $1') });
   const parsed = definition.options.safeParse(input);
   if (!parsed.success)
     throw fail('config/invalid', {
@@ -109,7 +110,7 @@ export function checkOptions(
   }
   const parsed = definition.options.safeParse(input);
   if (parsed.success) return problems;
-  return [...problems, ...problemsOf(parsed.error, definition.options, input, base)];
+  return withoutEchoes([...problems, ...problemsOf(parsed.error, definition.options, input, base)]);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { CertfleetError } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { nearest } from '../core/nearest.ts';
 import { knownKeys } from './fields.ts';
 
 /** One thing that is wrong in a configuration. */
@@ -11,6 +11,10 @@ export interface Problem {
   readonly message: string;
   /** Whether it is the key that is wrong, not its value. */
   readonly onKey?: boolean;
+  /** It is that nothing stands at the path. */
+  readonly missing?: boolean;
+  /** For an unknown key: the known one that was probably meant. */
+  readonly meant?: string;
   /** Known beforehand where the text could not be read at all. */
   readonly line?: number;
   /** The error behind it, where there is one with a code of its own. */
@@ -36,32 +40,46 @@ export const problemsOf = (
   value: unknown,
   base: readonly PropertyKey[] = [],
 ): readonly Problem[] =>
-  error.issues.flatMap((issue): Problem[] => {
-    const path = [...base, ...issue.path];
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => unknownKey(key, path, knownKeys(schema, issue.path) ?? []));
-    const where = pathText(path) || 'the configuration';
-    const given = valueAt(value, issue.path);
-    if (given === undefined || given === null) {
-      // A wrong value's message may come with its own words; «missing» says more than any type.
-      const parent = pathText(path.slice(0, -1));
-      return [{ path, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` }];
-    }
-    if (issue.code === 'invalid_type')
-      return [
-        { path, message: `${where} must be ${typeWords[issue.expected] ?? issue.expected}, not ${kindOf(given)}` },
-      ];
-    return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
-  });
+  withoutEchoes(
+    error.issues.flatMap((issue): Problem[] => {
+      const path = [...base, ...issue.path];
+      if (issue.code === 'unrecognized_keys')
+        return issue.keys.map((key) => unknownKey(key, path, knownKeys(schema, issue.path) ?? []));
+      const where = pathText(path) || 'the configuration';
+      const given = valueAt(value, issue.path);
+      if (given === undefined || given === null) {
+        // A wrong value's message may come with its own words; «missing» says more than any type.
+        const parent = pathText(path.slice(0, -1));
+        return [
+          { path, missing: true, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` },
+        ];
+      }
+      if (issue.code === 'invalid_type')
+        return [
+          { path, message: `${where} must be ${typeWords[issue.expected] ?? issue.expected}, not ${kindOf(given)}` },
+        ];
+      return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
+    }),
+  );
+
+/** Leaves out «"solver" is missing» beside «unknown key "solvr"; did you mean "solver"?»: it is one mistake. */
+export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {
+  const meant = new Set(
+    problems.flatMap((p) => (p.meant === undefined ? [] : [pathText([...p.path.slice(0, -1), p.meant])])),
+  );
+  return problems.filter((problem) => !(problem.missing && meant.has(pathText(problem.path))));
+}
 
 /** The problem of a key nobody knows. */
 export const unknownKey = (key: string, path: readonly PropertyKey[], known: readonly string[]): Problem => {
   const where = pathText(path);
-  const guess = didYouMean(key, known);
-  const list = guess === '' && known.length > 0 ? `; known are ${known.join(', ')}` : guess;
+  const meant = nearest(key, known);
+  const all = known.length > 0 ? `; known are ${known.join(', ')}` : '';
+  const list = meant === undefined ? all : `; did you mean "${meant}"?`;
   return {
     path: [...path, key],
     onKey: true,
+    ...(meant === undefined ? {} : { meant }),
     message: `unknown key "${shortened(key)}"${where ? ` in ${where}` : ''}${list}`,
   };
 };

@@ -1,4 +1,4 @@
-import { load as parseYaml, YAMLException } from 'js-yaml';
+import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import { CertfleetError, fail } from '../core/errors.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -21,7 +21,10 @@ export async function settingsOf(
 ): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
   let value: unknown;
   try {
-    value = parseYaml(text) ?? {};
+    const documents = parseYaml(text);
+    if (documents.length > 1)
+      return { settings: undefined, problems: [{ path: [], message: 'there are several YAML documents; write one' }] };
+    value = documents[0] ?? {};
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
     return { settings: undefined, problems: [yamlProblem(cause)] };

@@ -42,6 +42,10 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
       challenges: chosen,
     }));
 
+  // A hook that a dead process started may still run: what its receipt names is ended before it is presented again.
+  const resumed = run.holding.work.challenges.filter((c) => c.receipt !== undefined);
+  await cleanUp(run.context, run.solver, run.wanted, resumed, opened.account.thumbprint);
+
   const receipts = new Map<string, Json>();
   await together(
     chosen.map(async (challenge, index) => {

@@ -1,11 +1,11 @@
-import type { DnsServer } from '../ports/dns.ts';
-import type { World } from '../ports/world.ts';
+import { lookUpAddresses } from './addresses.ts';
+import { checkCaa } from './caa.ts';
 import type { Looks } from './context.ts';
+import type { Zones } from './zone.ts';
 
-export function createLooks(_world: Pick<World, 'dns' | 'clock'>, _resolvers: readonly DnsServer[], asTheCa: boolean): Looks {
-  return {
-    asTheCa,
-    addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: 'stub' }),
-    caa: async () => ({ verdict: 'pass', finding: 'stub' }),
-  };
-}
+/** What preflight asks of the DNS through a set of resolvers. */
+export const createLooks = (zones: Zones, asTheCa: boolean): Looks => ({
+  asTheCa,
+  addresses: (name, signal) => lookUpAddresses(name, { zones }, signal),
+  caa: (question, signal) => checkCaa(question, { zones }, signal),
+});

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -229,6 +230,9 @@ function wordsOf(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code === 'HPE_INVALID_CONSTANT' || String(code).startsWith('HPE_')) return 'the answer is not HTTP';
   if (code === 'EPROTO') return 'no TLS connection could be made (is it an https server?)';
+  // undici has no code for it.
+  const refused = /^Proxy response \((\d+)\)/.exec(String(message));
+  if (refused) return `the proxy answered ${refused[1]} to CONNECT`;
   if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was cut';
   return reasonOf(error);
 }
@@ -250,6 +254,8 @@ function trustAlso(file: string): tls.SecureContext {
   const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (!roots) throw fail('config/ca-file-unusable', { file, reason: 'it holds no PEM certificate' });
   try {
+    // What is no certificate would be passed over in silence.
+    for (const root of roots) new X509Certificate(root);
     const context = tls.createSecureContext();
     const store = context.context as { addCACert?: (pem: string) => void };
     if (typeof store.addCACert !== 'function')

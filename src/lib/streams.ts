@@ -6,6 +6,9 @@ import type { Streams } from '../ports/streams.ts';
 /** The port's own limit: HAProxy's longest answer here is a list of certificates, some 100 bytes each. */
 const maxBytes = 1024 * 1024;
 
+/** A queue of HAProxy's moves within a millisecond; ten are a guess between its pace and idle turns. */
+const fullQueuePauseMs = 10;
+
 /** The real stream sockets. Nothing that is written is ever part of a message: it may be a private key. */
 export function createStreams(clock: Clock): Streams {
   return {
@@ -14,7 +17,15 @@ export function createStreams(clock: Clock): Streams {
       const url = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
       const deadline = clock.deadline(timeoutMs, signal);
       try {
-        return await exchange(socket, text, deadline.signal);
+        for (;;) {
+          try {
+            return await exchange(socket, text, deadline.signal);
+          } catch (error) {
+            // A UNIX socket whose queue is full right now; nothing was written. TCP's kernel would wait by itself.
+            if ((error as { code?: unknown }).code !== 'EAGAIN') throw error;
+            await clock.sleep(fullQueuePauseMs, deadline.signal);
+          }
+        }
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         if (cause === tooLarge) throw fail('network/too-large', { method: effect, url, limit: maxBytes });

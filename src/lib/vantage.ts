@@ -12,7 +12,7 @@ const timeoutMs = 10_000;
 const maxBytes = 64 * 1024;
 
 /** The error behind a `network/failed` of a vantage: how far the connection came, for whoever must tell them apart. */
-export interface ConnectionFailure extends Error {
+interface ConnectionFailure extends Error {
   /** `connect`: no connection; `exchange`: it stood, but TLS or HTTP over it did not complete. */
   readonly phase: 'connect' | 'exchange';
   /** The operating system's or OpenSSL's code, where there is one. */

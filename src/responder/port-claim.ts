@@ -1,4 +1,4 @@
-import { CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { describePortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -38,7 +38,7 @@ const healthMs = 2_000;
 // The other process may end after the CA was told to look and before it did: Let's Encrypt takes about a second for
 // that, and repeats nothing. A try to bind costs 50 µs.
 const rebindMs = 100;
-// Port taken, but nobody answers: the holder may be ending right now.
+// Port taken, but no process is seen that has it: it has just ended, or belongs to another user.
 const maxTries = 3;
 
 /** Shares one port between the processes of one store (issue 3: `_health`). */
@@ -110,9 +110,9 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
         waitForPort();
         return { kind: 'other', address };
       }
-      if (tries === maxTries) {
-        throw fail('solver/port-taken', { address: where, holder: await describePortHolder(at.port) });
-      }
+      const holder = await describePortHolder(at.port);
+      if (holder === undefined && tries < maxTries) continue;
+      throw fail('solver/port-taken', { address: where, holder: holder ?? 'another program' });
     }
   };
 

@@ -37,7 +37,11 @@ test.each(['../x', '%2e%2e', '..%2fx', 'a/b', 'a%00', 'a;b', 'a.b', 'a#b', ''])(
 });
 
 test('whatever is asked for, only base64url behind the very path gets through', () => {
-  const piece = fc.oneof(fc.string(), token, fc.constantFrom('/', '..', '%2e', challengePath, 'http://h', '?', '#', '\\'));
+  const piece = fc.oneof(
+    fc.string(),
+    token,
+    fc.constantFrom('/', '..', '%2e', challengePath, 'http://h', '?', '#', '\\'),
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
       const target = pieces.join('');

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { isToken } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
@@ -47,56 +53,58 @@ const limits = {
   // Half of the usual 2,048 file descriptors; above it the connection that was silent longest is dropped, so that
   // idle ones cannot lock the CA out (refusing new ones, as node's maxConnections does, would do just that).
   connections: 1_024,
-  // Lets a balancer reuse a connection, but one client cannot keep one for ever.
-  requestsPerConnection: 1_000,
 } as const;
+
+/** What is known of one connection. */
+interface Connection {
+  /** How many answers it waits for. */
+  open: number;
+  /** Grows with each request of any connection: the smallest was silent longest. */
+  lastUse: number;
+}
 
 /** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3): two paths below `/.well-known/acme-challenge/`, nothing else. */
 export function createResponder({ lookup, storeId, log }: ResponderOptions): Responder {
-  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return answer(request, response, 405, 'only GET and HEAD', plain, { allow: 'GET, HEAD' });
-    }
-    // Nothing here reads a body, and one that two parsers measure differently is how requests are smuggled.
-    if (hasBody(request)) return answer(request, response, 400, 'no body is taken');
-    const name = nameIn(request.url ?? '');
-    if (name === '_health') return answer(request, response, 200, storeId);
-    if (!isToken(name)) return answer(request, response, 404, 'not found');
-    let found: ReturnType<typeof lookup>;
-    try {
-      found = lookup(name);
-      if (found instanceof Promise) found = await found;
-    } catch (error) {
-      log?.warn(`the responder could not look up a token: ${reasonOf(error)}`);
-      return answer(request, response, 503, 'the store does not answer');
-    }
-    if (found === undefined) return answer(request, response, 404, 'not found');
+  const answerFound = (request: IncomingMessage, found: string | undefined): Answer => {
+    if (found === undefined) return notFound;
     log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'somebody'}`);
-    return answer(request, response, 200, found, 'application/octet-stream');
+    return { status: 200, body: found, type: 'application/octet-stream' };
+  };
+
+  const respond = (request: IncomingMessage): Answer | Promise<Answer> => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod;
+    // Nothing here reads a body, and one that two parsers measure differently is how requests are smuggled.
+    if (hasBody(request)) return bodyRefused;
+    const name = nameIn(request.url ?? '');
+    if (name === '_health') return { status: 200, body: storeId };
+    if (!isToken(name)) return notFound;
+    const found = lookup(name);
+    if (!(found instanceof Promise)) return answerFound(request, found);
+    return found.then(
+      (later) => answerFound(request, later),
+      (error) => {
+        log?.warn(`the responder could not look up a token: ${reasonOf(error)}`);
+        return storeSilent;
+      },
+    );
   };
 
   return {
     listen(at) {
-      // Connections in the order of their last request, and how many answers each still waits for.
-      const connections = new Map<Socket, number>();
-      const touch = (socket: Socket, change: number): void => {
-        const open = connections.get(socket);
-        if (open === undefined) return;
-        connections.delete(socket);
-        connections.set(socket, open + change);
-      };
+      const connections = new Map<Socket, Connection>();
+      let uses = 0;
+      let closing = false;
 
-      const answering = new Set<ServerResponse>();
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        const { socket } = request;
-        touch(socket, 1);
-        answering.add(response);
-        response.once('close', () => {
-          touch(socket, -1);
-          answering.delete(response);
-        });
-        // It only rejects on a bug in this file; a cut connection ends in the response's `close`.
-        respond(request, response).catch(() => socket.destroy());
+        const connection = connections.get(request.socket);
+        if (connection) {
+          connection.open++;
+          connection.lastUse = ++uses;
+          response.on('close', () => connection.open--);
+        }
+        const answer = respond(request);
+        if (answer instanceof Promise) answer.then((later) => write(request, response, later, closing));
+        else write(request, response, answer, closing);
       };
 
       const server: Server = createServer(
@@ -110,13 +118,12 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
         },
         handle,
       );
-      server.maxRequestsPerSocket = limits.requestsPerConnection;
       server.setTimeout(limits.requestMs);
       // `Expect: 100-continue` announces a body; it gets the answer that bodies get, without being invited to send it.
       server.on('checkContinue', handle);
       server.on('checkExpectation', handle);
       server.on('connection', (socket: Socket) => {
-        connections.set(socket, 0);
+        connections.set(socket, { open: 0, lastUse: ++uses });
         socket.once('close', () => connections.delete(socket));
         if (connections.size > limits.connections) silentLongest(connections)?.destroy();
       });
@@ -133,9 +140,9 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
 
       const close = (): Promise<void> =>
         new Promise((resolve) => {
+          closing = true;
           server.close(() => resolve());
-          for (const response of answering) response.shouldKeepAlive = false;
-          for (const [socket, open] of connections) if (open === 0) socket.destroy();
+          for (const [socket, { open }] of connections) if (open === 0) socket.destroy();
         });
 
       return new Promise((resolve, reject) => {
@@ -152,9 +159,18 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
   };
 }
 
-function silentLongest(connections: ReadonlyMap<Socket, number>): Socket | undefined {
-  for (const [socket, open] of connections) if (open === 0) return socket;
-  return connections.keys().next().value;
+/** The idle connection whose last request is longest ago; one that waits for an answer only where all do. */
+function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
+  let found: Socket | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [socket, { open, lastUse }] of connections) {
+    const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
+    // A destroyed one stays in the map until its `close` event; it has made its room already.
+    if (rank >= least || socket.destroyed) continue;
+    found = socket;
+    least = rank;
+  }
+  return found;
 }
 
 /**
@@ -174,24 +190,29 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers.expect !== undefined ||
   (headers['content-length'] !== undefined && headers['content-length'] !== '0');
 
-const plain = 'text/plain; charset=utf-8';
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  readonly allow?: string;
+}
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  body: string,
-  type = plain,
-  more: Readonly<Record<string, string>> = {},
-): void {
+const notFound: Answer = { status: 404, body: 'not found' };
+const wrongMethod: Answer = { status: 405, body: 'only GET and HEAD', allow: 'GET, HEAD' };
+const bodyRefused: Answer = { status: 400, body: 'no body is taken' };
+const storeSilent: Answer = { status: 503, body: 'the store does not answer' };
+
+function write(request: IncomingMessage, response: ServerResponse, answer: Answer, closing: boolean): void {
+  const { status, body, type, allow } = answer;
   // What was refused may be followed by bytes that are no request (a body): the connection ends with the answer.
-  if (status === 400 || status === 405) response.shouldKeepAlive = false;
-  response.writeHead(status, {
-    'content-type': type,
+  if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
+  const headers: OutgoingHttpHeaders = {
+    'content-type': type ?? 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     // A cache before us must not remember a 404 from the moment before the token came.
     'cache-control': 'no-store',
-    ...more,
-  });
+  };
+  if (allow !== undefined) headers.allow = allow;
+  response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isToken, toBase64url } from '../core/encoding.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { baseName } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
 import { defineSolver, duration, z } from '../define.ts';
@@ -58,13 +58,17 @@ export default defineSolver({
       signal: AbortSignal,
       onStart?: (who: ProcessIdentity) => Promise<void>,
     ): Promise<string> => {
-      const result = await world.processes.run({
-        command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),
-        env: { ...inherited(), ...options.env, ...variables(challenge), ...more },
-        timeoutMs: options.timeout,
-        signal,
-        ...(onStart && { onStart }),
-      });
+      const result = await world.processes
+        .run({
+          command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),
+          env: { ...inherited(), ...options.env, ...variables(challenge), ...more },
+          timeoutMs: options.timeout,
+          signal,
+          ...(onStart && { onStart }),
+        })
+        .catch((error: unknown) => {
+          throw withoutArguments(error, command, options.timeout);
+        });
       if (result.status === 0) return result.stdout;
       throw fail('solver/hook-failed', {
         command: shortName(command),
@@ -98,7 +102,9 @@ export default defineSolver({
           // known: it may run twice at once, which it must bear anyway.)
           const orphan = processIn(receipt);
           if (orphan && world.processes.look(orphan) === 'alive') {
-            world.log.info(`ending the hook ${shortName(options.present)} (pid ${orphan.pid}), which outlived its order`);
+            world.log.info(
+              `ending the hook ${shortName(options.present)} (pid ${orphan.pid}), which outlived its order`,
+            );
             await world.processes.end(orphan, signal);
           }
           if (options.cleanup === undefined || !isToken(challenge.token)) return;
@@ -141,6 +147,17 @@ const inherited = (): Record<string, string> => ({
 function shortName(command: string | readonly string[]): string {
   const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
   return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');
+}
+
+/** The errors of the port quote the whole command line, and keep each other as their cause. */
+function withoutArguments(error: unknown, command: string | readonly string[], timeoutMs: number): unknown {
+  if (isFailure(error, 'process/timeout')) {
+    return fail('process/timeout', { command: shortName(command), seconds: Math.round(timeoutMs / 1_000) });
+  }
+  if (isFailure(error, 'process/failed')) {
+    return fail('process/failed', { command: shortName(command), reason: reasonOf(error.cause) });
+  }
+  return error;
 }
 
 function lastWords(output: string, keyAuthorization: string): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import { isToken } from '../core/encoding.ts';
-import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
+import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { defineSolver, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
@@ -86,9 +86,16 @@ export default defineSolver({
       }
     };
 
+    /** The names in the folder for challenges; none where it, or the root, is not there or no folder. */
+    const list = async (root: string): Promise<readonly string[]> => {
+      const path = inChallenges(root);
+      const kind = (await files.stat(`${path}/.`))?.kind;
+      return kind === 'folder' ? ((await files.list(path)) ?? []) : [];
+    };
+
     /** Temporary files of a `replace` that a crash cut short: whole ones at once, parts when nobody can be at them. */
     const removeTemporaries = async (root: string, content: string): Promise<void> => {
-      for (const file of (await files.list(inChallenges(root))) ?? []) {
+      for (const file of await list(root)) {
         if (!isTemporaryName(file)) continue;
         const path = inChallenges(root, file);
         const found = await contentOf(path);
@@ -104,7 +111,7 @@ export default defineSolver({
 
     /** Probe files of processes that are gone. */
     const removeDeadProbes = async (root: string): Promise<void> => {
-      for (const file of (await files.list(inChallenges(root))) ?? []) {
+      for (const file of await list(root)) {
         if (!file.startsWith(probePrefix) || file === probeName) continue;
         const path = inChallenges(root, file);
         const [where, pid, startTime] = file.slice(probePrefix.length).split('-');

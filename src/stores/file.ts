@@ -44,8 +44,10 @@ export default defineStore({
  * remove what is below r, lowest first. From the order of removal follows what `settle` builds on: if r+1 was ever
  * removed, r was removed before it. So r still being there proves that the link was made in time.
  *
- * The flaw that is known: a process stopped for more than a day between two neighbouring lines, while its document is
- * deleted, tidied and made anew, could show its stale revision to readers for an instant before it takes it back.
+ * The flaws that are known: (1) A process stopped between a link and the listing after it, until others have written
+ * twice, is told `store/conflict` although its write was taken. (2) A process stopped for more than a day before its
+ * temporary file is written, or for a moment while it creates on a tombstone of just that age, while its document is
+ * tidied and made anew: readers may see its revision for an instant before it takes it back.
  */
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
@@ -124,6 +126,16 @@ function openFileStore(root: string, world: World): Store {
     return { won: create && !numbers.some((other) => other < number), numbers };
   }
 
+  /** False where the number is taken, or where a tidy took the temporary file: this writer was stopped for an hour. */
+  async function linkDraft(temporary: string, path: string): Promise<boolean> {
+    try {
+      return await files.link(temporary, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
   /** Links `document` as the revision after `base`; undefined when another process was quicker. */
   async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
     const number = (base?.number ?? 0) + 1;
@@ -131,7 +143,7 @@ function openFileStore(root: string, world: World): Store {
     const temporary = await draft(place, document);
     let settled: Awaited<ReturnType<typeof settle>>;
     try {
-      if (!(await files.link(temporary, path))) return undefined;
+      if (!(await linkDraft(temporary, path))) return undefined;
       settled = await settle(key, place, base, number, document.nonce, create);
       if (!settled.won) await files.remove(path);
     } finally {

@@ -3,6 +3,7 @@
  * `test` function of whatever runner is used.
  */
 export { deployerContract } from './deployer-contract.ts';
+export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
 export { fakeClock } from './fake-clock.ts';
 export { solverContract } from './solver-contract.ts';
 export { storeContract } from './store-contract.ts';

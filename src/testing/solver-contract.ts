@@ -160,10 +160,12 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     await solver.ready(challenge, receipt, never());
     await solver.cleanup(challenge, receipt, never());
     const refused = await bench.refused();
-    const error: unknown = await refused.present(challenge, async () => {}, never()).then(
-      () => assert.fail('the solver that must be refused was not'),
-      (thrown) => thrown,
-    );
+    const error: unknown = await refused
+      .present(challenge, async () => {}, never())
+      .then(
+        () => assert.fail('the solver that must be refused was not'),
+        (thrown) => thrown,
+      );
     for (const text of [everythingIn(error), ...bench.logged()]) {
       assert.ok(!text.includes(challenge.keyAuthorization), `the key authorization is in: ${text}`);
     }

@@ -1,9 +1,9 @@
-import { X509Certificate, createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createWorld } from '../../src/lib/world.ts';
-import fileStore from '../../src/stores/file.ts';
-import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
+import fileStore from '../../src/stores/file.ts';
 import type { State } from './rig.ts';
 
 const quiet = { debug() {}, info() {}, warn() {} };
@@ -17,7 +17,10 @@ export const openState = (state: State): Store =>
     world: { ...createWorld({ env: {}, log: quiet }), files: createFiles() },
   });
 
-export async function documents(store: Store, kind: Kind): Promise<ReadonlyMap<string, { revision: string; json: Record<string, unknown> }>> {
+export async function documents(
+  store: Store,
+  kind: Kind,
+): Promise<ReadonlyMap<string, { revision: string; json: Record<string, unknown> }>> {
   const found = new Map<string, { revision: string; json: Record<string, unknown> }>();
   for await (const page of store.scan(kind, signal))
     for (const { key, bytes, revision } of page)

@@ -25,7 +25,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
   stopAllAfterwards();
   beforeAll(async () => {
     rig = await startRig();
-    await rig.bind.update("example.test", `add _acme-challenge.example.test. 60 TXT "${foreign}"`);
+    await rig.bind.update('example.test', `add _acme-challenge.example.test. 60 TXT "${foreign}"`);
     await mkdir(join(rig.webroot, '.well-known/acme-challenge'), { recursive: true });
     await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
   });
@@ -36,14 +36,18 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
 
       it('of a first issue', async () => {
         const names = await namesOf(await rig.state(solver), 'issue');
-        for (const point of pick(pointsOf(names), `${solver} issue`)) await killAt(await rig.state(solver), 'issue', point);
+        for (const point of pick(pointsOf(names), `${solver} issue`))
+          await killAt(await rig.state(solver), 'issue', point);
       });
 
       it('of a renewal, with nginx reading live/', async () => {
         issued = await rig.state(solver);
         expect((await rig.run(issued, { command: 'issue' })).status).toBe(0);
         // The past is changed so that its renewal time has come.
-        await rewriteLineage(issued, (l) => ({ ...l, renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' } }));
+        await rewriteLineage(issued, (l) => ({
+          ...l,
+          renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
+        }));
         const names = await namesOf(await rig.state(solver, issued), 'renew');
         expect(names.some((name) => name.includes('POST'))).toBe(true);
         for (const point of pick(pointsOf(names), `${solver} renewal`))
@@ -93,7 +97,10 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
   /** No TXT value, no token and no probe; what belongs to others is untouched. */
   async function nothingLeft(point: string): Promise<void> {
     const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
-    expect(txt.map((r) => r.value), point).toEqual([foreign]);
+    expect(
+      txt.map((r) => r.value),
+      point,
+    ).toEqual([foreign]);
     expect(await challengeFiles(rig), point).toEqual([foreign]);
   }
 
@@ -109,7 +116,8 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
   }
 });
 
-const pointsOf = (names: readonly string[]): readonly string[] => names.flatMap((name) => [`${name}@before`, `${name}@after`]);
+const pointsOf = (names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => [`${name}@before`, `${name}@after`]);
 
 /** A sample without replacement, the same for the same seed. */
 function pick(points: readonly string[], title: string): readonly string[] {

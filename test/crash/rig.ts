@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:http';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
@@ -26,7 +26,10 @@ export interface Rig {
   /** A state of its own: store, deployment folder, configuration; a copy of `from` where given. */
   state(solver: 'webroot' | 'dns' | 'responder', from?: State): Promise<State>;
   run(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): Promise<Ran>;
-  spawnRun(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): { readonly pid: number; readonly done: Promise<Ran> };
+  spawnRun(
+    state: State,
+    request: Omit<RunnerRequest, 'config' | 'folders'>,
+  ): { readonly pid: number; readonly done: Promise<Ran> };
 }
 
 export interface State {
@@ -64,9 +67,14 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       type: 'dns01',
       provider: 'rfc2136',
       options: { server: bind.server, keyName: bind.key.name, secret: `file:${secretFile}` },
+      dns: { zone: 'example.test', nameservers: [bind.server] },
     },
   };
-  const identifiers = { webroot: ['abc.example.test'], responder: ['abc.example.test'], dns: ['example.test', '*.example.test'] };
+  const identifiers = {
+    webroot: ['abc.example.test'],
+    responder: ['abc.example.test'],
+    dns: ['example.test', '*.example.test'],
+  };
 
   const launch = (state: State, request: Omit<RunnerRequest, 'config' | 'folders'>) => {
     const whole: RunnerRequest = {
@@ -151,7 +159,6 @@ function bundleRunner(): Promise<string> {
       target: 'node20',
       banner: { js: "import{createRequire as __c}from'node:module';const require=__c(import.meta.url);" },
       logLevel: 'error',
-      external: ['*/engine/zone.ts', '*/engine/solvers/dns01.ts'],
     });
     return join(folder, 'runner.mjs');
   })();

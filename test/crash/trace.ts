@@ -39,9 +39,11 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     seen.set(plain, occurrence);
     const name = `${plain}#${occurrence}`;
     mark('before', name);
-    const result = await run();
-    mark('after', name);
-    return result;
+    try {
+      return await run();
+    } finally {
+      mark('after', name);
+    }
   }
 
   const name = (path: string) => nameOf(path, options.folders);

@@ -5,7 +5,7 @@ import nginx from '../../src/deployers/nginx.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
-import { type Nginx, startNginx } from '../support/nginx.ts';
+import { type Nginx, type NginxServer, startNginx } from '../support/nginx.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
 import { describeWith } from '../support/vitest.ts';
@@ -29,7 +29,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     readonly server: Nginx;
     readonly path: string;
     readonly made: DeployWorld;
-    readonly servers: Parameters<Nginx['configure']>[0];
+    readonly servers: readonly NginxServer[];
     connect(options?: Record<string, unknown>): Deployer;
     /** What a handshake shows; waits until it is the expected one, since a reload takes a moment. */
     served(expected: string | undefined): Promise<string | undefined>;

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import net, { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -66,6 +66,27 @@ describe('streams', () => {
     const port = await listen(server, local);
     const answer = await createStreams(clock).converse({ host: '127.0.0.1', port }, 'x', options);
     expect(answer).toBe('ü'.repeat(100_000));
+  });
+
+  test('a UNIX socket whose queue is full is waited for', async () => {
+    const path = join(await temporaryFolder('streams'), 'sock');
+    const server = createServer((socket) => void socket.once('data', () => socket.end('at last')));
+    // A process of its own would be needed to hold the queue full: here the first two connections find it full.
+    await listen(server, { path });
+    const { connect } = net;
+    let refusals = 0;
+    net.connect = ((...args: Parameters<typeof connect>) => {
+      if (refusals++ >= 2) return connect(...args);
+      const socket = new net.Socket();
+      setImmediate(() => socket.destroy(Object.assign(new Error('connect EAGAIN'), { code: 'EAGAIN' })));
+      return socket;
+    }) as typeof connect;
+    try {
+      expect(await createStreams(clock).converse({ path }, 'x', options)).toBe('at last');
+    } finally {
+      net.connect = connect;
+    }
+    expect(refusals).toBe(3);
   });
 
   test('no socket, a silent peer, an endless answer, an abort: words, and never what was written', async () => {

@@ -1,33 +1,43 @@
 import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { CertfleetError } from '../../src/core/errors.ts';
-import type { Problem } from '../../src/ports/issuer.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
 import {
+  type Abilities,
+  acme,
   answerChallenge,
   authorizationUntilFinal,
   authorize,
   type Client,
   collect,
   dns,
+  failure,
   freshName,
   newClient,
-  newIssuer,
   obtain,
   orderUntil,
   type ProtocolBench,
   pebbleBench,
   pki,
+  problemOf,
+  type Scene,
   signal,
   simulatedBench,
 } from '../support/protocol-bench.ts';
-import { findProgram, temporaryFolder, until } from '../support/service.ts';
+import { findProgram, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+import { accountCases } from './protocol/accounts.ts';
+import { brokenAnswerCases } from './protocol/broken-answers.ts';
+import { certificateCases } from './protocol/certificates.ts';
+import { refusalCases } from './protocol/refusals.ts';
+import { renewalCases } from './protocol/renewal.ts';
 
+/**
+ * The protocol suite: the same cases on the simulated CA, on Debian's Pebble and on Pebble 2.10, each behind the
+ * fault proxy, so that the simulated one is held to what the real ones do.
+ */
 stopAllAfterwards();
 
 const everything = { renewalAnswers: true, alreadyReplaced: true, profiles: true, challengeWithoutToken: true };

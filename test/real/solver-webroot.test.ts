@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
@@ -31,7 +40,8 @@ const read = (path: string): string | undefined => {
   }
 };
 const seen = (bench: Bench, { token }: SolverChallenge) => read(join(bench.folder, inner, token));
-const everythingBelow = (folder: string): readonly string[] => readdirSync(folder, { recursive: true }).map(String).sort();
+const everythingBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true }).map(String).sort();
 
 solverContract(test, async () => {
   const bench = await makeBench();
@@ -145,8 +155,10 @@ test.each([
   prepare(bench.folder, challenge.token);
   const before = everythingBelow(bench.folder);
   const solver = connect(bench);
-  await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject({ code: 'solver/webroot-unwritable' });
-  await solver.cleanup(challenge, undefined, signal()).catch(() => {});
+  await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject({
+    code: 'solver/webroot-unwritable',
+  });
+  await solver.cleanup(challenge, undefined, signal());
   expect(everythingBelow(bench.folder)).toEqual(before);
 });
 
@@ -183,7 +195,9 @@ test('the webroot may be a symlink; a missing one is not made', async () => {
   expect(read(join(real, inner, challenge.token))).toBe(challenge.keyAuthorization);
   const missing = join(bench.folder, 'missing');
   const solver = connect(bench, missing);
-  await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject({ code: 'solver/webroot-unwritable' });
+  await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject({
+    code: 'solver/webroot-unwritable',
+  });
   await solver.cleanup(challenge, undefined, signal());
   expect(everythingBelow(bench.folder)).not.toContain('missing');
 });

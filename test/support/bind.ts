@@ -276,7 +276,7 @@ options {
   managed-keys-directory "${folder}";
   listen-on port ${port} { ${address.includes(':') ? 'none' : address}; };
   listen-on-v6 port ${port} { ${options.ipv6 || address.includes(':') ? '::1' : 'none'}; };
-  recursion no; dnssec-validation no; allow-query { any; }; allow-transfer { any; };
+  recursion no; dnssec-validation no; check-names primary ignore; allow-query { any; }; allow-transfer { any; };
   notify-delay 0; min-refresh-time 1; request-ixfr yes; minimal-responses no;
 };
 controls { inet 127.0.0.1 port ${controlPort} allow { 127.0.0.1; } keys { control; }; };

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { accessSync, closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -246,7 +246,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   closeSync(output);
-  const log = () => readFileSync(logFile, 'utf8');
+  let lastLog: string | undefined;
+  const log = () => lastLog ?? readFileSync(logFile, 'utf8');
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((answer) => {
     child.once('exit', (code, signal) => answer({ code, signal }));
     child.once('error', () => answer({ code: null, signal: null }));
@@ -274,7 +275,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       clearTimeout(timer);
     }
     alive.delete(child);
-    if (!options.outlives) await removeFolder(folder);
+    if (options.outlives) return;
+    lastLog ??= existsSync(logFile) ? log() : ''; // a log is most wanted when its service is gone
+    await removeFolder(folder);
   };
   const forget = options.outlives ? () => {} : atEnd(() => stop());
 

@@ -62,8 +62,10 @@ export function certificateCases(scene: Scene): void {
     }
     expect(scene.bench.proxy.accepted('newOrder')).toBe(10);
     expect(scene.bench.proxy.accepted('finalize')).toBe(10);
-    // Every answer brings a nonce: more are fetched only while more requests are under way than ever before.
-    expect(scene.bench.proxy.seen('newNonce')).toBeLessThanOrEqual(10);
+    // Ten at once need ten nonces. A fetch may be under way (four at most) for one who is then given another's, so
+    // four more can come. Without reuse it would be one for each of the seventy or more signed requests.
+    expect(scene.bench.proxy.requests.filter((r) => r.method === 'POST').length).toBeGreaterThanOrEqual(70);
+    expect(scene.bench.proxy.seen('newNonce')).toBeLessThanOrEqual(14);
   });
 
   test('an order that became valid can be read and downloaded again', async () => {

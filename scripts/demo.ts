@@ -1,0 +1,182 @@
+import { get } from 'node:https';
+import { parseArgs } from 'node:util';
+import { stopAll, until } from '../test/support/service.ts';
+import { type Rig, startRig } from './demo/rig.ts';
+import { aside, certfleet, DoesNotHold, holds, result, sentence, typed } from './demo/show.ts';
+
+// `npm run demo`: certificates from a real CA server (Pebble, Let's Encrypt's own test server), on this machine alone.
+//
+//   npm run demo              everything, then all of it is stopped
+//   npm run demo -- --keep    leaves the servers running until Ctrl-C
+
+const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+
+interface Fetched {
+  readonly body: string;
+  readonly serial: string;
+}
+
+/** GET over HTTPS through HAProxy. The chain is verified against Pebble's root, and the name: anything else rejects. */
+const fetchFrom = (rig: Rig, host: string): Promise<Fetched> =>
+  new Promise((answer, reject) => {
+    get(
+      {
+        host: '127.0.0.1',
+        port: rig.haproxy.httpsPort,
+        servername: host,
+        headers: { host },
+        ca: rig.root,
+        agent: false,
+        timeout: 5_000,
+      },
+      (response) => {
+        const { serialNumber } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
+        let body = '';
+        response.setEncoding('utf8').on('data', (part) => {
+          body += part;
+        });
+        response.on('end', () => answer({ body, serial: serialNumber }));
+      },
+    )
+      .once('timeout', function (this: import('node:http').ClientRequest) {
+        this.destroy(new Error('no answer in 5 s'));
+      })
+      .once('error', reject);
+  });
+
+const challengeValues = async (rig: Rig): Promise<readonly string[]> => {
+  const all = await rig.bind.txt('example.test');
+  return all.filter(({ name }) => name === '_acme-challenge.example.test').map(({ value }) => value);
+};
+
+async function showChallengeValues(rig: Rig): Promise<readonly string[]> {
+  typed(`dig +short @${rig.bind.address} -p ${rig.bind.port} _acme-challenge.example.test TXT`);
+  const values = await challengeValues(rig);
+  result(values.length > 0 ? values.map((value) => `"${value}"`).join('\n') : '(nothing)');
+  return values;
+}
+
+async function issueBoth(rig: Rig): Promise<void> {
+  sentence('A certificate for one name, over HTTP-01: the CA asks the balancer, which asks certfleet’s responder.');
+  const abc = await certfleet(['issue', 'abc'], { cwd: rig.folder });
+  holds(abc.code === 0, `certfleet issue abc ended with ${abc.code}`);
+
+  sentence('A certificate for example.test and *.example.test, over DNS-01: two TXT values at one name, in BIND.');
+  const wildcard = await certfleet(['issue', 'wildcard'], { cwd: rig.folder });
+  holds(wildcard.code === 0, `certfleet issue wildcard ended with ${wildcard.code}`);
+  holds((await challengeValues(rig)).length === 0, 'TXT values are still there after the issue');
+}
+
+async function fetchAll(rig: Rig): Promise<string> {
+  sentence('HAProxy serves both, without a reload; every chain is verified against Pebble’s root.');
+  let serial = '';
+  for (const host of ['abc.example.test', 'example.test', 'www.example.test']) {
+    const url = `https://${host}:${rig.haproxy.httpsPort}/`;
+    typed(`GET ${url}`);
+    const fetched = await fetchFrom(rig, host).catch((error: Error) => {
+      throw new DoesNotHold(`GET ${url} failed: ${error.message}`);
+    });
+    holds(/^hello from web node [123]$/.test(fetched.body), `GET ${url} answered ${fetched.body}`);
+    result(`${fetched.body}, certificate ${fetched.serial.toLowerCase()}`);
+    if (host === 'abc.example.test') serial = fetched.serial;
+  }
+  return serial;
+}
+
+async function renew(rig: Rig, before: string): Promise<void> {
+  sentence('A renewal by force, while requests keep coming.');
+  let [requests, failed, over] = [0, 0, false];
+  const visitors = (async () => {
+    while (!over) {
+      requests++;
+      await fetchFrom(rig, 'abc.example.test').catch(() => failed++);
+    }
+  })();
+  const renewed = await certfleet(['renew', '--force', '--name', 'abc'], { cwd: rig.folder });
+  over = true;
+  await visitors;
+  holds(renewed.code === 0, `certfleet renew ended with ${renewed.code}`);
+  holds(failed === 0, `${failed} of ${requests} requests failed during the renewal`);
+  const { serial } = await fetchFrom(rig, 'abc.example.test');
+  holds(serial !== before, 'the old certificate is still served');
+  result(`${requests} requests meanwhile, none failed; now certificate ${serial.toLowerCase()}`);
+}
+
+async function killAndSweep(rig: Rig): Promise<void> {
+  sentence('A kill -9 in the middle of an order (the CA is held still for a moment, so that we hit the middle).');
+  const killed = await certfleet(['issue', 'wildcard', '--force', '--json'], {
+    cwd: rig.folder,
+    onLine: (line, kill) => {
+      const event = JSON.parse(line) as { event: string; data?: { step?: string } };
+      if (event.event !== 'certificate.step' || event.data?.step !== 'challenges') return;
+      rig.pebble.service.signal('SIGSTOP');
+      void until(async () => (await challengeValues(rig)).length === 2, { what: 'both TXT values are in the zone' })
+        .catch(() => undefined) // told below: the values are looked at once more
+        .then(kill);
+    },
+  }).finally(() => rig.pebble.service.signal('SIGCONT'));
+  result(`killed by ${killed.signal ?? `nobody: it ended with ${killed.code}`}`);
+  holds(killed.signal === 'SIGKILL', 'the issue was not killed in the middle');
+  holds((await showChallengeValues(rig)).length === 2, 'two TXT values should have been left behind');
+
+  sentence('Every change was journalled before it was made, so the next process knows what to remove.');
+  const swept = await certfleet(['sweep'], { cwd: rig.folder });
+  holds(swept.code === 0, `certfleet sweep ended with ${swept.code}`);
+  holds((await showChallengeValues(rig)).length === 0, 'the sweep left TXT values behind');
+
+  sentence('The order itself is not lost either: the next pass goes on with it.');
+  const resumed = await certfleet(['renew'], { cwd: rig.folder });
+  holds(resumed.code === 0, `certfleet renew ended with ${resumed.code}`);
+  holds((await challengeValues(rig)).length === 0, 'TXT values are still there after the renewal');
+  await fetchFrom(rig, 'www.example.test');
+}
+
+async function demo(): Promise<void> {
+  const started = performance.now();
+  sentence('Starting a CA (Pebble), a DNS server (BIND), and three web nodes behind HAProxy, on this machine only.');
+  const rig = await startRig();
+  result(`CA ${rig.pebble.directoryUrl}, DNS ${rig.bind.server}`);
+  result(`HAProxy http ${rig.haproxy.httpPort}, https ${rig.haproxy.httpsPort}, web nodes ${rig.webNodes.join(', ')}`);
+  const checked = await certfleet(['config', 'check'], { cwd: rig.folder });
+  holds(checked.code === 0, `certfleet config check ended with ${checked.code}`);
+
+  await issueBoth(rig);
+  const serial = await fetchAll(rig);
+  await renew(rig, serial);
+  await killAndSweep(rig);
+
+  sentence('What certfleet has, and what it will do next.');
+  const status = await certfleet(['status'], { cwd: rig.folder });
+  holds(status.code === 0, `certfleet status ended with ${status.code}`);
+  holds(/\babc\b/.test(status.output) && /\bwildcard\b/.test(status.output), 'status does not show both certificates');
+
+  sentence(`Everything held (${((performance.now() - started) / 1000).toFixed(1)} s).`);
+  if (flags.keep) await keep(rig);
+}
+
+async function keep(rig: Rig): Promise<void> {
+  sentence('Everything goes on running until you press Ctrl-C. In another terminal:');
+  typed(`cd ${rig.folder} && node ${process.cwd()}/dist/cli.js status --config certfleet.yaml`);
+  aside(`the store, the keys and the configuration are there too; the root: ${rig.pebble.managementUrl}/roots/0`);
+  await new Promise<void>((stop) => {
+    process.once('SIGINT', stop).once('SIGTERM', stop);
+  });
+}
+
+function forARealDomain(): void {
+  sentence('For a domain of your own, on a machine that the internet reaches on port 80:');
+  typed('sudo certfleet issue -d www.example.com --agree-tos --staging                      # a try');
+  typed('sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs      # the real one');
+  typed('sudo certfleet renew --quiet                                                       # once an hour, from cron');
+}
+
+try {
+  await demo();
+  forARealDomain();
+} catch (error) {
+  if (!(error instanceof DoesNotHold)) throw error;
+  console.error(`\nThe demo failed: ${error.message}.`);
+  process.exitCode = 1;
+} finally {
+  await stopAll();
+}

@@ -1,0 +1,332 @@
+import { generateKeyPairSync } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { CertfleetError } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import type { Order } from '../ports/issuer.ts';
+import { base, directoryBody, type Handler, orderBody, problem, readSigned, testCa } from './test-ca.ts';
+
+const keyPem = new Secret(
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+);
+const signal = new AbortController().signal;
+const accountUrl = `${base}/account/1`;
+const account = (handlers: Readonly<Record<string, Handler>>) => {
+  const ca = testCa(handlers);
+  return { ...ca, account: ca.issuer.as({ keyPem, url: accountUrl }) };
+};
+const failure = (promise: Promise<unknown>): Promise<CertfleetError> =>
+  promise.then(
+    () => expect.fail('it succeeded'),
+    (error: CertfleetError) => error,
+  );
+const payloads = (requests: Parameters<typeof readSigned>[0][], path: string) =>
+  requests.filter((r) => r.url === base + path).map((r) => JSON.parse(readSigned(r)!.payload));
+
+describe('accounts', () => {
+  const location = { location: accountUrl };
+  const asked = { keyPem, contacts: ['mailto:a@example.test'], agreeToTerms: true };
+
+  test('are created with the key itself as signature', async () => {
+    const ca = testCa({
+      '/new-account': () => ({ status: 201, body: { status: 'valid', contact: asked.contacts }, headers: location }),
+    });
+    expect(await ca.issuer.openAccount(asked, signal)).toEqual({
+      url: accountUrl,
+      status: 'valid',
+      contacts: asked.contacts,
+    });
+    expect(payloads(ca.requests, '/new-account')).toEqual([{ termsOfServiceAgreed: true, contact: asked.contacts }]);
+    const { header } = readSigned(ca.requests.at(-1)!)!;
+    expect(header).not.toHaveProperty('kid');
+    expect(header).toHaveProperty('jwk.kty', 'EC');
+  });
+
+  test('are found, without making one', async () => {
+    const ca = testCa({ '/new-account': () => ({ body: { status: 'valid' }, headers: location }) });
+    const info = await ca.issuer.openAccount(
+      { ...asked, contacts: [], agreeToTerms: false, onlyExisting: true },
+      signal,
+    );
+    expect(info).toEqual({ url: accountUrl, status: 'valid', contacts: [] });
+    expect(payloads(ca.requests, '/new-account')).toEqual([{ onlyReturnExisting: true }]);
+  });
+
+  test('get new contacts where they were found with others', async () => {
+    const ca = testCa({
+      '/new-account': () => ({ body: { status: 'valid', contact: ['mailto:old@example.test'] }, headers: location }),
+      '/account/1': () => ({ body: { status: 'valid', contact: asked.contacts } }),
+    });
+    expect((await ca.issuer.openAccount(asked, signal)).contacts).toEqual(asked.contacts);
+    expect(payloads(ca.requests, '/account/1')).toEqual([{ contact: asked.contacts }]);
+    expect(readSigned(ca.requests.at(-1)!)!.header.kid).toBe(accountUrl);
+  });
+
+  test.each([
+    ['no Location', { status: 201, body: { status: 'valid' } }],
+    ['an unknown status', { status: 201, body: { status: 'asleep' }, headers: location }],
+    ['no JSON', { status: 201, body: 'hello', headers: { ...location, 'content-type': 'application/json' } }],
+  ])('malformed: %s', async (_what, reply) => {
+    const ca = testCa({ '/new-account': () => reply });
+    expect((await failure(ca.issuer.openAccount(asked, signal))).code).toBe('acme/malformed-answer');
+  });
+
+  test('list their orders page by page, and stop where the pages go round', async () => {
+    const url = (n: number) => `${base}/order/${n}`;
+    const ca = account({
+      '/account/1': () => ({ body: { status: 'valid', orders: `${base}/orders` } }),
+      '/orders': ({ url: at }) =>
+        at.endsWith('?page=2')
+          ? { body: { orders: [url(3)] }, headers: { link: `<${base}/orders>;rel="next"` } }
+          : {
+              body: { orders: [url(1), url(2)] },
+              headers: { link: `<${base}/directory>;rel="index", </orders?page=2>;rel="next"` },
+            },
+    });
+    const pages: (readonly string[])[] = [];
+    for await (const page of ca.account.orders(signal)) pages.push(page);
+    expect(pages).toEqual([[url(1), url(2)], [url(3)]]);
+    for (const { body } of ca.requests.filter((r) => r.url.includes('/orders')))
+      expect(JSON.parse(body as string).payload).toBe('');
+  });
+
+  test('have no orders where the CA keeps no list', async () => {
+    const ca = account({ '/account/1': () => ({ body: { status: 'valid' } }) });
+    for await (const page of ca.account.orders(signal)) expect.fail(`a page: ${page}`);
+    expect(ca.count('/account/1')).toBe(1);
+  });
+});
+
+describe('orders', () => {
+  const order = (body: object, headers = {}) =>
+    account({ '/order/1': () => ({ body, headers }) }).account.order(`${base}/order/1`, signal);
+
+  test('keep the URL of their birth through finalize, and say when to come again', async () => {
+    const ca = account({
+      '/new-order': () => ({ status: 201, body: orderBody, headers: { location: `${base}/order/1` } }),
+      '/finalize/1': () => ({ body: { ...orderBody, status: 'processing' }, headers: { 'retry-after': '3' } }),
+    });
+    const created = await ca.account.newOrder({ identifiers: [{ type: 'ip', value: '2001:db8::1' }] }, signal);
+    expect(payloads(ca.requests, '/new-order')).toEqual([{ identifiers: [{ type: 'ip', value: '2001:db8::1' }] }]);
+    expect(created).toEqual({
+      url: `${base}/order/1`,
+      status: 'pending',
+      identifiers: orderBody.identifiers,
+      authorizationUrls: orderBody.authorizations,
+      finalizeUrl: orderBody.finalize,
+      certificateUrl: undefined,
+      expires: undefined,
+      error: undefined,
+      retryAfterMs: undefined,
+    });
+    const finalized = await ca.account.finalize(created, Uint8Array.of(255, 254), signal);
+    expect(finalized).toMatchObject({ url: `${base}/order/1`, status: 'processing', retryAfterMs: 3000 });
+    expect(payloads(ca.requests, '/finalize/1')).toEqual([{ csr: '__4' }]);
+  });
+
+  test('carry their error, and the wait as a date', async () => {
+    const error = problem('badCSR', 400);
+    const body = { ...orderBody, status: 'invalid', error, identifiers: [{ type: 'ip', value: '2001:DB8:0::1' }] };
+    expect(await order(body, { 'retry-after': 'Tue, 24 Nov 2026 12:00:20 GMT' })).toMatchObject({
+      status: 'invalid',
+      identifiers: [{ type: 'ip', value: '2001:db8::1' }],
+      error: { ...error, subproblems: [] },
+      retryAfterMs: 20_000,
+    });
+  });
+
+  test.each([
+    ['valid without a certificate', { ...orderBody, status: 'valid' }],
+    ['an unknown status', { ...orderBody, status: 'maybe' }],
+    ['no finalize', { ...orderBody, finalize: undefined }],
+    ['authorizations that are no list', { ...orderBody, authorizations: 'x' }],
+    ['an authorization over http', { ...orderBody, authorizations: ['http://169.254.169.254/'] }],
+    ['an identifier of another kind', { ...orderBody, identifiers: [{ type: 'email', value: 'a@b' }] }],
+    ['a list', [orderBody]],
+  ])('malformed: %s', async (_what, body) => {
+    expect((await failure(order(body))).code).toBe('acme/malformed-answer');
+  });
+
+  test('malformed: a page instead of JSON', async () => {
+    const error = await failure(order('<html>' as never, { 'content-type': 'text/html; charset=utf-8' }));
+    expect(error.message).toContain('the content type is text/html, not application/json');
+  });
+
+  test('any JSON is an order or a malformed answer', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(fuzzed(orderBody), { requiredKeys: [] }), async (body) => {
+        try {
+          expect((await order(body)).url).toBe(`${base}/order/1`);
+        } catch (error) {
+          expect((error as CertfleetError).code).toBe('acme/malformed-answer');
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** Each field right, or any JSON. */
+const fuzzed = (fields: object) =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, fc.oneof(fc.constant(value), fc.jsonValue())]),
+  );
+
+describe('authorizations', () => {
+  const token = 'evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA';
+  const http01 = { type: 'http-01', url: `${base}/chall/1`, status: 'pending', token };
+  const body = { status: 'pending', identifier: { type: 'dns', value: 'Example.test' }, challenges: [http01] };
+  const authorization = (over: object) =>
+    account({
+      '/authz/1': () => ({ body: { ...body, ...over }, headers: { 'retry-after': '1' } }),
+    }).account.authorization(`${base}/authz/1`, signal);
+
+  test('a wildcard comes back as it was ordered', async () => {
+    expect((await authorization({ wildcard: true })).identifier).toEqual({ type: 'dns', value: '*.example.test' });
+    expect(await authorization({})).toEqual({
+      url: `${base}/authz/1`,
+      status: 'pending',
+      identifier: { type: 'dns', value: 'example.test' },
+      challenges: [{ ...http01, error: undefined }],
+      retryAfterMs: 1000,
+    });
+  });
+
+  test('challenges of unknown kinds are listed, without a token, with a bad one, in unknown states', async () => {
+    const persist = {
+      type: 'dns-persist-01',
+      url: `${base}/c/2`,
+      status: 'pending',
+      'issuer-domain-names': ['ca.test'],
+    };
+    const odd = { type: 'odd-01', token: '../../x', status: 'dreaming' };
+    const { challenges } = await authorization({ challenges: [persist, http01, odd, 'nonsense', null] });
+    expect(challenges).toMatchObject([
+      { type: 'dns-persist-01', url: `${base}/c/2`, token: undefined },
+      { type: 'http-01', token },
+      { type: 'odd-01', url: '', status: 'pending', token: undefined },
+    ]);
+  });
+
+  test.each(['http-01', 'dns-01'])('%s with a token that is not base64url is refused', async (type) => {
+    for (const bad of ['../../x', '', 'a b', 'a=', 7, undefined, 'x'.repeat(300)]) {
+      const error = await failure(authorization({ challenges: [{ ...http01, type, token: bad }] }));
+      expect(error.code).toBe('acme/malformed-answer');
+      expect(error.message).toContain(`the token of the ${type} challenge is not base64url`);
+    }
+  });
+
+  test('a failed challenge carries its problem', async () => {
+    const error = problem('dns', 400);
+    const { challenges } = await authorization({
+      status: 'invalid',
+      challenges: [{ ...http01, status: 'invalid', error }],
+    });
+    expect(challenges[0]).toMatchObject({ status: 'invalid', error: { ...error, subproblems: [] } });
+  });
+
+  test('a challenge is accepted with an empty object, to the letter', async () => {
+    const ca = account({ '/chall/1': () => ({ body: http01 }) });
+    await ca.account.accept(`${base}/chall/1`, signal);
+    expect(readSigned(ca.requests.at(-1)!)!.payload).toBe('{}');
+  });
+
+  test('any JSON is an authorization or a malformed answer', async () => {
+    const challenge = fc.record(fuzzed(http01), { requiredKeys: [] });
+    const fields = { ...fuzzed(body), challenges: fc.array(fc.oneof(challenge, fc.jsonValue()), { maxLength: 3 }) };
+    await fc.assert(
+      fc.asyncProperty(fc.record(fields, { requiredKeys: [] }), async (over) => {
+        try {
+          for (const { token: read } of (await authorization(over)).challenges)
+            if (read !== undefined) expect(read).toMatch(/^[\w-]+$/);
+        } catch (error) {
+          expect((error as CertfleetError).code).toBe('acme/malformed-answer');
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('download', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const type = 'application/pem-certificate-chain';
+  const order = { certificateUrl: `${base}/cert/1` } as Order;
+
+  test('asks for PEM by POST-as-GET and gives it as served', async () => {
+    const ca = account({ '/cert/1': () => ({ body: pem, headers: { 'content-type': `${type}; charset=utf-8` } }) });
+    expect(await ca.account.download(order, signal)).toBe(pem);
+    expect(ca.requests.at(-1)!.headers?.['accept']).toBe(type);
+    expect(readSigned(ca.requests.at(-1)!)!.payload).toBe('');
+  });
+
+  test.each([
+    ['HTML', { body: '<html>', headers: { 'content-type': 'text/html' } }],
+    ['no content type', { body: pem }],
+    ['endless', { body: 'x'.repeat(1024 * 1024 + 1), headers: { 'content-type': type } }],
+  ])('malformed: %s', async (_what, reply) => {
+    const ca = account({ '/cert/1': () => reply });
+    expect((await failure(ca.account.download(order, signal))).code).toBe('acme/malformed-answer');
+  });
+
+  test('an order without a certificate', async () => {
+    const error = await failure(account({}).account.download({ ...order, certificateUrl: undefined }, signal));
+    expect(error.code).toBe('acme/malformed-answer');
+  });
+});
+
+describe('renewal information', () => {
+  const window = { start: '2027-01-02T04:00:00Z', end: '2027-01-03T04:00:00.5+01:00' };
+  const info = (reply: object) => testCa({ '/ari/*': () => reply }).issuer.renewalInfo('aki.serial', signal);
+
+  test('a window in UTC, its page, and when to look again', async () => {
+    const ca = testCa({
+      '/ari/*': () => ({
+        body: { suggestedWindow: window, explanationURL: 'https://ca.test/why' },
+        headers: { 'retry-after': '21600' },
+      }),
+    });
+    expect(await ca.issuer.renewalInfo('aki.serial', signal)).toEqual({
+      start: '2027-01-02T04:00:00.000Z',
+      end: '2027-01-03T03:00:00.500Z',
+      explanationUrl: 'https://ca.test/why',
+      retryAfterMs: 21_600_000,
+    });
+    expect(ca.requests.at(-1)).toMatchObject({ method: 'GET', url: `${base}/ari/aki.serial` });
+  });
+
+  test.each([
+    ['1', 60_000],
+    ['999999', 86_400_000],
+    ['Tue, 24 Nov 2026 13:00:00 GMT', 3_600_000],
+    ['Tue, 24 Nov 2020 13:00:00 GMT', 60_000],
+    ['whenever', 21_600_000],
+  ])('Retry-After %s is %i ms', async (header, ms) => {
+    const read = await info({ body: { suggestedWindow: window }, headers: { 'retry-after': header } });
+    expect(read?.retryAfterMs).toBe(ms);
+  });
+
+  test('no Retry-After is 6 h; a link that is no web page is left out', async () => {
+    const read = await info({ body: { suggestedWindow: window, explanationURL: 'javascript:alert(1)' } });
+    expect(read).toMatchObject({ retryAfterMs: 21_600_000, explanationUrl: undefined });
+  });
+
+  test.each([
+    ['the end before the start', { suggestedWindow: { start: window.end, end: window.start } }],
+    ['an empty window', { suggestedWindow: { start: window.start, end: window.start } }],
+    ['no window', {}],
+    ['no times', { suggestedWindow: { start: '2027', end: 7 } }],
+  ])('malformed: %s', async (_what, body) => {
+    expect((await failure(info({ body }))).code).toBe('acme/malformed-answer');
+  });
+
+  test('none where the CA has none', async () => {
+    const { renewalInfo: _, ...without } = directoryBody;
+    const ca = testCa({ '/directory': () => ({ body: without }) });
+    expect(await ca.issuer.renewalInfo('aki.serial', signal)).toBeUndefined();
+  });
+
+  test('a certificate the CA does not know is a problem', async () => {
+    expect((await failure(info({ status: 404, body: problem('malformed', 404) }))).code).toBe('acme/problem');
+  });
+});

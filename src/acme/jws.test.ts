@@ -1,0 +1,52 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { calculateJwkThumbprint, flattenedVerify } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { Secret } from '../core/secret.ts';
+import { createSigner } from './jws.ts';
+
+const pem = (key: { export(o: { type: 'pkcs8'; format: 'pem' }): string | Buffer }) =>
+  new Secret(key.export({ type: 'pkcs8', format: 'pem' }) as string);
+
+const keys = [
+  ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey],
+  ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
+  ['ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey],
+  ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+] as const;
+
+describe.each(keys)('%s', (alg, key) => {
+  const signer = createSigner(pem(key));
+
+  test('jose accepts the signature, with kid', async () => {
+    const text = signer.sign({ nonce: 'n1', url: 'https://ca.test/o', kid: 'https://ca.test/a/1' }, '{"a":"ü"}');
+    const jws = JSON.parse(text);
+    expect(Object.keys(jws)).toEqual(['protected', 'payload', 'signature']);
+    const { protectedHeader, payload } = await flattenedVerify(jws, createPublicKey(key));
+    expect(protectedHeader).toEqual({ alg, nonce: 'n1', url: 'https://ca.test/o', kid: 'https://ca.test/a/1' });
+    expect(new TextDecoder().decode(payload)).toBe('{"a":"ü"}');
+  });
+
+  test('without kid the header carries the public key, and nothing private', async () => {
+    const jws = JSON.parse(signer.sign({ nonce: 'n', url: 'https://ca.test/o' }, '{}'));
+    const { protectedHeader } = await flattenedVerify(jws, createPublicKey(key));
+    expect(protectedHeader).toEqual({ alg, nonce: 'n', url: 'https://ca.test/o', jwk: signer.jwk });
+    expect(signer.jwk).not.toHaveProperty('d');
+    expect(await calculateJwkThumbprint(signer.jwk)).toBe(signer.thumbprint);
+  });
+
+  test('a POST-as-GET has an empty payload', async () => {
+    const jws = JSON.parse(signer.sign({ nonce: 'n', url: 'https://ca.test/o', kid: 'k' }, ''));
+    expect(jws.payload).toBe('');
+    await expect(flattenedVerify(jws, createPublicKey(key))).resolves.toBeDefined();
+  });
+});
+
+test('the JWK has exactly the members of RFC 7638 §3.2, by their names', () => {
+  const { jwk } = createSigner(pem(keys[3][1]));
+  expect(Object.keys(jwk)).toEqual(['e', 'kty', 'n']);
+  expect(Object.keys(createSigner(pem(keys[0][1])).jwk)).toEqual(['crv', 'kty', 'x', 'y']);
+});
+
+test('other kinds of keys are refused in words', () => {
+  expect(() => createSigner(pem(generateKeyPairSync('ed25519').privateKey))).toThrow('EC (P-256');
+});

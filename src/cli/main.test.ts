@@ -1,0 +1,424 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { commandLine } from '../../test/support/command-line.ts';
+import { fail } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { version } from '../core/version.ts';
+import type { LineageStatus } from '../fleet.ts';
+import { exitCodeOf, exitPrecedence } from './exit-codes.ts';
+
+const run = (argv: string[], given: Parameters<typeof commandLine>[0] = {}) => commandLine(given).run(...argv);
+const unchanged = (certificate: string, next = '2026-12-24T10:00:00Z'): Outcome => ({
+  certificate,
+  result: 'unchanged',
+  notAfter: '2027-02-22T10:00:00Z',
+  message: 'nothing is due',
+  next,
+});
+
+describe('usage', () => {
+  it('prints version and help on stdout', async () => {
+    expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+    const help = await run(['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const command of ['issue', 'renew', 'status', 'show', 'sweep', 'providers', 'config'])
+      expect(help.stdout).toContain(`  ${command}`);
+    expect((await run(['issue', '--help'])).stdout).toContain('--config <file>');
+    expect((await run(['help', 'renew'])).stdout).toContain('certfleet renew --quiet');
+  });
+
+  it('helps on stderr and exits 2 where no command is given', async () => {
+    expect(await run([])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Usage: certfleet') });
+    expect(await run(['config'])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('check') });
+  });
+
+  it.each([
+    [['isue'], "unknown command 'isue' (Did you mean issue?)"],
+    [['show'], "missing required argument 'name'"],
+    [['renew', '--store'], "option '--store <folder>' argument missing"],
+    [['status', '--nope'], "unknown option '--nope'"],
+    [['config', 'chekc'], "unknown command 'chekc' (Did you mean check?)"],
+  ])('%j: %s', async (argv, words) => {
+    const done = await run(argv);
+    expect(done).toMatchObject({ code: 2, stdout: '' });
+    expect(done.stderr).toContain(
+      `certfleet: ${words}\n  See \`certfleet --help\`.\n  docs/reference/errors.md#usage/invalid\n`,
+    );
+  });
+
+  it('takes global flags before and after the command', async () => {
+    expect((await run(['--store', '/s', 'status'])).settings?.store).toEqual({ type: 'file', path: '/s' });
+    expect((await run(['status', '--store', '/s'])).settings?.store).toEqual({ type: 'file', path: '/s' });
+  });
+});
+
+describe('renew', () => {
+  it('passes names and force on', async () => {
+    expect((await run(['renew', 'a', '--name', 'b,a', '--force'])).calls).toEqual([{ names: ['a', 'b'], force: true }]);
+  });
+
+  it('sums up what was not due', async () => {
+    const outcomes = Array.from({ length: 998 }, (_, i) =>
+      unchanged(`c${i}`, i === 7 ? '2026-11-26T08:30:00Z' : undefined),
+    );
+    const done = await run(['renew'], { fleet: { renew: () => outcomes } });
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    expect(done.stdout).toBe(
+      '998 certificates: nothing due; the next one is c7, 2026-11-26 08:30 UTC.\n998 unchanged\n',
+    );
+  });
+
+  it('names each where there are few, and helps where there is none', async () => {
+    expect((await run(['renew'], { fleet: { renew: () => [unchanged('a')] } })).stdout).toBe(
+      'a: nothing is due\n  Next: renews by itself around 2026-12-24 (in 30 days), when `certfleet renew` runs.\n',
+    );
+    expect((await run(['renew'])).stdout).toContain('There is no certificate yet');
+  });
+});
+
+const base: LineageStatus = {
+  name: 'abc',
+  origin: 'command-line',
+  identifiers: ['abc.example.com'],
+  issuer: 'letsencrypt',
+  state: 'valid',
+  notBefore: '2026-11-24T09:00:00Z',
+  notAfter: '2027-02-22T09:00:00Z',
+  serial: '0a1b',
+  issuerName: 'R12',
+  renewAt: '2027-01-23T09:00:00Z',
+  renewalSource: 'ari',
+  deployments: [{ target: 'edge', state: 'current', version: 'v1' }],
+};
+const failing: LineageStatus = {
+  name: 'bad.example.com',
+  origin: 'configuration',
+  identifiers: ['bad.example.com'],
+  issuer: 'letsencrypt',
+  state: 'failing',
+  deployments: [{ target: 'files', state: 'pending', version: 'v1' }],
+  failure: { count: 3, message: 'no DNS zone\u001b[31m', hint: 'Check it.', retryAt: '2026-11-24T11:40:00Z' },
+};
+
+describe('status and show', () => {
+  it('is a table with what comes next', async () => {
+    const done = await run(['status'], { fleet: { status: [base, failing] } });
+    expect(done.stdout).toBe(
+      [
+        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL                     DEPLOYED TO',
+        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)             edge',
+        'bad.example.com  failing  -            -        retry 2026-11-24 11:40 UTC  files (pending)',
+        '',
+        'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
+        '  Check it.',
+        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet issue` tries now.',
+        '',
+        'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
+        '',
+      ].join('\n'),
+    );
+    expect(done.code).toBe(0);
+  });
+
+  it('names what is due', async () => {
+    const done = await run(['status'], { fleet: { status: [{ ...base, state: 'due' }, base] } });
+    expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
+  });
+
+  it('fits a narrow screen', async () => {
+    const done = await run(['status'], { fleet: { status: [{ ...base, name: 'a'.repeat(60) }] }, columns: 70 });
+    const table = done.stdout.split('\n').slice(0, 2);
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(70);
+    expect(table[1]).toContain('aaa…');
+  });
+
+  it('says what to do in an empty store', async () => {
+    const done = await run(['status']);
+    expect(done).toMatchObject({ code: 0, stdout: 'There is no certificate yet.\n' });
+    expect(done.stderr).toContain('--staging');
+  });
+
+  it('prints an object a line with --json', async () => {
+    const done = await run(['status', '--json'], { fleet: { status: [base, failing] } });
+    const lines = done.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toEqual([
+      { v: 1, object: 'certificate', ...base },
+      { v: 1, object: 'certificate', ...failing },
+    ]);
+  });
+
+  it('shows all of one', async () => {
+    const done = await run(['show', 'abc'], { fleet: { status: [base] } });
+    expect(done.stdout).toContain('Valid until  2027-02-22 (in 89 days)\n');
+    expect(done.stdout).toContain('Renewal      2027-01-23 (in 59 days), as the CA asked (ARI)\n');
+    expect(done.stdout).toContain('Target       edge: has it (version v1)\n');
+  });
+
+  it('guesses at a name that is not there', async () => {
+    const done = await run(['show', 'abd'], { fleet: { status: [base] } });
+    expect(done).toMatchObject({ code: 2, stdout: '' });
+    expect(done.stderr).toContain('there is no certificate named "abd" in this store; did you mean "abc"?');
+  });
+});
+
+describe('sweep', () => {
+  it('tells what was removed, and exits 5 where something was not', async () => {
+    const sweep = { cleaned: ['TXT _acme-challenge.a.test'], failed: [{ what: 'b', reason: 'timed out' }], waiting: 2 };
+    const done = await run(['sweep'], { fleet: { sweep } });
+    expect(done.code).toBe(5);
+    expect(done.stdout).toContain(
+      'removed: TXT _acme-challenge.a.test\nSwept: 1 removed, 1 could not be removed.\n2 removed earlier',
+    );
+    expect(done.stderr).toContain('could not remove b: timed out');
+    expect(await run(['sweep'])).toMatchObject({ code: 0, stdout: 'Swept: nothing was left behind.\n' });
+  });
+});
+
+describe('providers', () => {
+  it('lists the registry, and the options of one', async () => {
+    const { stdout } = await run(['providers']);
+    expect(stdout).toMatch(/DNS providers \(--dns ID\)\n {2}rfc2136 {2}RFC 2136/);
+    expect(stdout).toContain('letsencrypt-staging');
+    const one = await run(['providers', 'rfc2136']);
+    expect(one.stdout).toMatch(/secret +needed +secret +CERTFLEET_RFC2136_SECRET/);
+    expect(await run(['providers', 'rfc2163'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean "rfc2136"?'),
+    });
+    const lines = (await run(['providers', '--json'])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { object: string });
+    expect(new Set(lines.map(({ object }) => object))).toEqual(new Set(['adapter', 'issuer']));
+  });
+});
+
+describe('config', () => {
+  it('accepts its own example once the secret is there', async () => {
+    const { stdout } = await run(['config', 'example']);
+    const files = { '/c.yaml': stdout, '/etc/certfleet/tsig': 'c2VjcmV0LXNlY3JldA==' };
+    expect(await run(['config', 'check', '--config', '/c.yaml'], { files })).toMatchObject({
+      code: 0,
+      stdout: '/c.yaml is right: 2 certificates, 1 issuer.\n',
+    });
+    const without = await run(['config', 'check', '--config', '/c.yaml'], { files: { '/c.yaml': stdout } });
+    expect(without.code).toBe(2);
+    expect(without.stdout).toMatch(
+      /^\/c\.yaml:\d+: the secret file \/etc\/certfleet\/tsig cannot be read: no such file\. /,
+    );
+  });
+
+  it('prints every problem with its line', async () => {
+    const files = { '/c.yaml': 'stoer: {}\nleaseTtl: 5\n' };
+    const done = await run(['config', 'check', '--config', '/c.yaml'], { files });
+    expect(done).toMatchObject({ code: 2, calls: [] });
+    expect(done.stdout).toBe(
+      '/c.yaml:1: unknown key "stoer"; did you mean "store"?\n/c.yaml:2: leaseTtl must be text, not a number\n',
+    );
+    const json = await run(['config', 'check', '--config', '/c.yaml', '--json'], { files });
+    expect(
+      json.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object)[1],
+    ).toEqual({
+      v: 1,
+      object: 'problem',
+      file: '/c.yaml',
+      line: 2,
+      message: 'leaseTtl must be text, not a number',
+    });
+  });
+
+  it('tells where there is no file', async () => {
+    expect((await run(['config', 'check'])).stdout).toContain('There is no configuration');
+    expect(await run(['config', 'check', '--config', '/none'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('/none cannot be read'),
+    });
+  });
+
+  it('prints the JSON schema', async () => {
+    expect(JSON.parse((await run(['config', 'schema'])).stdout)).toMatchObject({
+      title: 'certfleet.yaml',
+      type: 'object',
+    });
+  });
+});
+
+describe('failures', () => {
+  const broken = (error: unknown, env = {}) =>
+    run(['status'], {
+      env,
+      fleet: {
+        open: () => {
+          throw error;
+        },
+      },
+    });
+
+  it('hides stack traces, and shows frames alone when asked', async () => {
+    const bug = new TypeError('x is not a function; token=tell-nobody');
+    const done = await broken(bug);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('something went wrong inside certfleet');
+    expect(done.stderr).not.toContain('    at ');
+    const cause = new Error('tell-nobody');
+    const debug = await broken(
+      fail('store/unusable', { path: '/s', reason: 'read-only', advice: 'Mend it.' }, { cause }),
+      { CERTFLEET_DEBUG: '1' },
+    );
+    expect(debug.code).toBe(7);
+    expect(debug.stderr).toContain('    at ');
+    expect(debug.stderr).not.toContain('tell-nobody');
+  });
+
+  it('never rejects, whatever is thrown', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.anything(), async (thrown) => {
+        expect((await broken(thrown)).code).toBe(1);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('never rejects, whatever is typed', async () => {
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        'issue',
+        'renew',
+        'config',
+        'check',
+        '-d',
+        '--name',
+        '--json',
+        '--dns',
+        'example.com',
+        '--',
+        '__proto__',
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (argv) => {
+        expect([0, 2]).toContain((await run(argv)).code);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('exit codes', () => {
+  it('takes the first of the precedence', () => {
+    const failed = (error: ReturnType<typeof fail>): Outcome => ({
+      certificate: 'x',
+      result: 'failed',
+      message: '',
+      error,
+    });
+    const all: Outcome[] = [
+      failed(fail('preflight/no', { identifier: 'a', finding: 'b', advice: 'c' })),
+      failed(fail('dns/zone-not-found', { name: 'a' })),
+      failed(fail('acme/paused', { issuer: 'a', detail: 'b' })),
+      failed(fail('identifier/empty-list', { certificate: 'a' })),
+      failed(fail('store/lease-lost', { certificate: 'a' })),
+      failed(fail('bug/unexpected', { reason: 'a' })),
+    ];
+    expect(all.map((_, count) => exitCodeOf(all.slice(0, count + 1)))).toEqual([3, 5, 4, 2, 7, 1]);
+    expect(exitCodeOf([unchanged('a')])).toBe(0);
+    expect(exitCodeOf([])).toBe(0);
+    expect([...exitPrecedence].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+});
+
+describe('signals', () => {
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  /** Lets what is ready run; nothing here waits for time. */
+  const settle = async (until: () => boolean) => {
+    for (let turn = 0; turn < 1_000 && !until(); turn++) await Promise.resolve();
+    for (let turn = 0; turn < 50 && !until(); turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(until()).toBe(true);
+  };
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s aborts, cleans up and exits %i', async (name, code) => {
+    let started = false;
+    const line = commandLine({
+      fleet: {
+        renew: (_, { signal }) => {
+          started = true;
+          return untilAborted(signal);
+        },
+      },
+    });
+    const running = line.run('renew');
+    await settle(() => started);
+    line.kill(name);
+    const done = await running;
+    expect(done).toMatchObject({ code, closed: 1, exits: [] });
+    expect(done.stderr).toContain('Stopping: cleaning up for at most 8 s.');
+    expect(done.stderr).toContain('What was begun is cleaned up or journalled');
+    expect(line.listening()).toBe(0);
+    expect(line.clock.waiting).toBe(0);
+  });
+
+  it('waits no longer than shutdownBudget', async () => {
+    let started = false;
+    const never = new Promise<readonly Outcome[]>(() => {});
+    const line = commandLine({
+      files: { '/c.yaml': 'shutdownBudget: 3s' },
+      fleet: {
+        renew: () => {
+          started = true;
+          return never;
+        },
+      },
+    });
+    let done: Awaited<ReturnType<typeof line.run>> | undefined;
+    const running = line.run('renew', '--config', '/c.yaml').then((result) => {
+      done = result;
+    });
+    await settle(() => started);
+    line.kill('SIGTERM');
+    await line.clock.advance(2_999);
+    expect(done).toBeUndefined();
+    await line.clock.advance(1);
+    await running;
+    expect(done).toMatchObject({ code: 143 });
+    expect(done?.stderr).toContain('What is left is journalled');
+  });
+
+  it('ends at once at the second one, with the terminal given back', async () => {
+    let started = false;
+    const line = commandLine({
+      isTerminal: true,
+      fleet: {
+        renew: (_, { reporter, signal }) => {
+          reporter.report({
+            v: 1,
+            time: '',
+            level: 'info',
+            event: 'certificate.step',
+            certificate: 'a',
+            message: 'validating',
+          });
+          started = true;
+          return untilAborted(signal).catch(() => new Promise<never>(() => {}));
+        },
+      },
+    });
+    void line.run('renew');
+    await settle(() => started);
+    expect(line.state.stderr).toContain('\x1b[?25l');
+    line.kill('SIGINT');
+    line.kill('SIGINT');
+    expect(line.exits).toEqual([130]);
+    expect(line.state.stderr.lastIndexOf('\x1b[?25h')).toBeGreaterThan(line.state.stderr.lastIndexOf('\x1b[?25l'));
+  });
+});

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import type { Event } from '../core/event.ts';
+import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
+import { formatTable } from './table.ts';
+import { dateText, fromNow, harmless, spanText, styleOf, wrap } from './text.ts';
+
+const style = styleOf({ isTerminal: false, env: {} });
+const event = (
+  name: Event['event'],
+  certificate: string | undefined,
+  message: string,
+  level: Event['level'] = 'info',
+): Event => ({
+  v: 1,
+  time: '2026-11-24T10:00:00Z',
+  level,
+  event: name,
+  message,
+  ...(certificate === undefined ? {} : { certificate }),
+});
+
+/** A terminal of the few control sequences that are used: what a person would see. */
+function screen() {
+  const lines: string[] = [''];
+  const state = { cursorHidden: false };
+  return {
+    columns: 40,
+    rows: 8,
+    state,
+    visible: () => lines.join('\n').trimEnd(),
+    write(text: string) {
+      for (const [part] of text.matchAll(/\x1b\[\??\d*[A-Za-z]|\n|\r|[^\x1b\n\r]+/g)) {
+        if (part === '\n') lines.push('');
+        else if (part === '\x1b[?25l') state.cursorHidden = true;
+        else if (part === '\x1b[?25h') state.cursorHidden = false;
+        else if (part.endsWith('A')) {
+          const up = Number(part.slice(2, -1));
+          // What is below is cleared next, so it may go at once.
+          lines.splice(lines.length - 1 - up, up + 1, '');
+        } else if (part !== '\r' && part !== '\x1b[J') lines[lines.length - 1] += part;
+      }
+    },
+  };
+}
+
+describe('liveProgress', () => {
+  it('redraws one line a certificate, keeps warnings, and gives the terminal back', () => {
+    const terminal = screen();
+    const progress = liveProgress(terminal, style);
+    progress.report(event('certificate.started', 'a', 'working on a.example.com'));
+    progress.report(event('certificate.step', 'b', 'ordering'));
+    expect(terminal.visible()).toBe('  a: working on a.example.com\n  b: ordering');
+    expect(terminal.state.cursorHidden).toBe(true);
+    progress.report(event('certificate.waiting', 'a', 'waiting for\nns1'));
+    progress.report(event('preflight.finding', 'b', 'IPv6 could not be tried', 'warn'));
+    expect(terminal.visible()).toBe(
+      'warning: b: IPv6 could not be tried\n  a: waiting for ns1\n  b: IPv6 could not be tried',
+    );
+    progress.report(event('certificate.failed', 'b', 'no zone', 'error'));
+    expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried\n  1 done, 1 in work\n  a: waiting for ns1');
+    progress.stop();
+    expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried');
+    expect(terminal.state.cursorHidden).toBe(false);
+  });
+
+  it('never draws more lines than the screen has, nor longer ones', () => {
+    const terminal = screen();
+    const progress = liveProgress(terminal, style);
+    for (let i = 0; i < 30; i++) progress.report(event('certificate.step', `c${i}`, 'x'.repeat(100)));
+    const lines = terminal.visible().split('\n');
+    expect(lines[0]).toBe('  0 done, 30 in work');
+    expect(lines).toHaveLength(6);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(40);
+  });
+});
+
+describe('other ways', () => {
+  const collect = () => {
+    const out = { text: '', write: (text: string) => (out.text += text) };
+    return out;
+  };
+
+  it('is a line an event without a terminal, with nothing that moves a cursor', () => {
+    const out = collect();
+    const progress = plainProgress(out, style);
+    progress.report(event('run.started', undefined, 'x'));
+    progress.report(event('certificate.step', 'a', 'evil \x1b[2J text'));
+    progress.report(event('deploy.alarm', 'a', 'still the old one', 'alarm'));
+    expect(out.text).toBe('a: evil \ufffd[2J text\nALARM: a: still the old one\n');
+  });
+
+  it('is every event as it is with --json, and only alarms with --quiet', () => {
+    const json = collect();
+    const quiet = collect();
+    const events = [event('certificate.step', 'a', 'x'), event('deploy.alarm', 'a', 'y', 'alarm')];
+    for (const each of events) {
+      jsonProgress(json).report(each);
+      quietProgress(quiet, style).report(each);
+    }
+    expect(
+      json.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Event),
+    ).toEqual(events);
+    expect(quiet.text).toBe('ALARM: a: y\n');
+  });
+});
+
+describe('text', () => {
+  const now = new Date('2026-11-24T10:00:00Z');
+
+  it.each([
+    ['2027-02-22T09:30:00Z', '2027-02-22', 'in 89 days'],
+    ['2026-11-26T09:30:00Z', '2026-11-26 09:30 UTC', 'in 47 hours'],
+    ['2026-11-24T08:30:00Z', '2026-11-24 08:30 UTC', '90 minutes ago'],
+  ])('words %s', (iso, date, relative) => {
+    expect(dateText(iso, now)).toBe(date);
+    expect(fromNow(iso, now)).toBe(relative);
+  });
+
+  it('counts one as one', () => {
+    expect(spanText(60_000)).toBe('1 minute');
+    expect(spanText(-5)).toBe('0 minutes');
+  });
+
+  it('colours only where it may', () => {
+    expect(styleOf({ isTerminal: true, env: {} }).bad('x')).toBe('\x1b[31mx\x1b[0m');
+    expect(styleOf({ isTerminal: true, env: { NO_COLOR: '1' } }).bad('x')).toBe('x');
+    expect(styleOf({ isTerminal: true, env: { TERM: 'dumb' } }).bad('x')).toBe('x');
+  });
+
+  it('wraps at spaces and keeps long words whole', () => {
+    expect(wrap('aa bb cc\ndddddddd', 5, '  ')).toBe('aa bb\n  cc\n  dddddddd');
+    expect(harmless('a\u202eb\u009bc')).toBe('a\ufffdb\ufffdc');
+  });
+
+  it('aligns a table and cuts the widest column first', () => {
+    expect(
+      formatTable(
+        ['A', 'LONG'],
+        [
+          ['x', 'y'],
+          ['xxx', ''],
+        ],
+        80,
+      ),
+    ).toBe('A    LONG\nx    y\nxxx');
+    expect(formatTable(['A', 'B'], [['x'.repeat(30), 'short']], 25)).toBe(
+      `A                   B\n${'x'.repeat(17)}…  short`,
+    );
+  });
+});

@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import { dump } from 'js-yaml';
+import { describe, expect, it } from 'vitest';
+import { exampleText } from '../cli/example.ts';
+import { CertfleetError } from '../core/errors.ts';
+import { z } from '../define.ts';
+import { registry } from '../generated/registry.ts';
+import { configurationJsonSchema } from './json-schema.ts';
+import { checkConfiguration, loadSettings } from './load.ts';
+
+const noFiles = { read: async () => undefined, stat: async () => undefined };
+const load = (text: string, env = {}) => loadSettings({ file: 'certfleet.yaml', text, files: noFiles, env });
+const problemsIn = async (text: string) => {
+  const { problems } = await checkConfiguration({ file: 'certfleet.yaml', text, files: noFiles, env: {} });
+  return problems.map(({ line, message }) => `${line}: ${message}`);
+};
+
+const whole = `store: { type: file, path: /var/lib/certfleet }
+issuers:
+  letsencrypt: { directory: letsencrypt, email: ops@example.com, agreeToTerms: true }
+solvers:
+  web: { type: http01-responder, listen: "0.0.0.0:30080" }
+  dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
+deployers:
+  edge: { type: files, path: /etc/haproxy/certs }
+certificates:
+  - { name: abc, identifiers: [ABC.example.com], issuer: letsencrypt, solver: web, deploy: [edge], endpoints: ["abc.example.com:443"] }
+  - { name: wildcard, identifiers: [example.com, "*.example.com"], issuer: letsencrypt, solver: dns, deploy: [edge] }
+preflight: { resolvers: ["1.1.1.1", "[2606:4700::1111]:5353"], http01Port: 5002 }
+shutdownBudget: 9s
+leaseTtl: 1s
+deployTimeout: 3m
+`;
+
+describe('loadSettings', () => {
+  it('makes settings of the configuration in the issue', async () => {
+    const settings = await load(whole);
+    expect(settings).toMatchObject({
+      store: { type: 'file', path: '/var/lib/certfleet' },
+      issuers: {
+        letsencrypt: {
+          directory: 'https://acme-v02.api.letsencrypt.org/directory',
+          testDirectory: 'https://acme-staging-v02.api.letsencrypt.org/directory',
+          email: ['ops@example.com'],
+          agreeToTerms: true,
+          test: false,
+        },
+      },
+      preflight: { resolvers: ['1.1.1.1:53', '[2606:4700::1111]:5353'], http01Port: 5002 },
+      shutdownBudgetMs: 9_000,
+      leaseTtlMs: 1_000,
+      deployTimeoutMs: 180_000,
+    });
+    expect(settings.certificates[0]).toEqual({
+      name: 'abc',
+      identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+      issuer: 'letsencrypt',
+      solver: 'web',
+      deploy: ['edge'],
+      endpoints: ['abc.example.com:443'],
+    });
+    expect(settings.solvers['dns']).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
+  });
+
+  it('has defaults for no file and for an empty one', async () => {
+    const none = await loadSettings({ files: noFiles, env: {} });
+    expect(none).toMatchObject({ store: { type: 'file', path: '/var/lib/certfleet' }, shutdownBudgetMs: 8_000 });
+    expect(await load('# nothing\n')).toEqual(none);
+  });
+
+  it('takes the only issuer and solver where none is named', async () => {
+    const text = `issuers: { le: { directory: letsencrypt } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: a, identifiers: [a.example.com] }]`;
+    expect((await load(text)).certificates[0]).toMatchObject({ issuer: 'le', solver: 'web' });
+  });
+
+  it('tells a file that is not there, and one that may not be read', async () => {
+    await expect(loadSettings({ file: '/none.yaml', files: noFiles, env: {} })).rejects.toThrow(
+      expect.objectContaining({ code: 'config/unreadable', exitCode: 2 }),
+    );
+    const refused = { ...noFiles, read: () => Promise.reject(Object.assign(new Error('x'), { code: 'EACCES' })) };
+    await expect(loadSettings({ files: refused, env: {} })).rejects.toThrow('permission denied');
+  });
+
+  it('accepts the example, also by its JSON schema', async () => {
+    const { problems, settings } = await checkConfiguration({ text: exampleText, files: noFiles, env: {} });
+    expect(problems).toEqual([]);
+    expect(settings?.certificates.map(({ name }) => name)).toEqual(['www', 'wildcard']);
+  });
+
+  it('survives a round trip through YAML', async () => {
+    const name = fc.stringMatching(/^[a-z0-9._-]{1,20}$/);
+    const label = fc.stringMatching(/^[a-z]{1,10}$/);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(name, { minLength: 1, maxLength: 4 }),
+        fc.uniqueArray(label, { minLength: 1 }),
+        async (names, labels) => {
+          const certificates = names.map((n) => ({ name: n, identifiers: labels.map((l) => `${l}.example.com`) }));
+          const value = {
+            issuers: { le: { directory: 'letsencrypt' } },
+            solvers: { web: { type: 'http01-responder' } },
+            certificates,
+          };
+          const settings = await load(dump(value));
+          expect(settings.certificates.map((c) => c.name)).toEqual(names);
+          expect(settings.certificates[0]?.identifiers.map((i) => i.value)).toEqual(
+            labels.map((l) => `${l}.example.com`),
+          );
+          expect(await load(JSON.stringify(value))).toEqual(settings);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('throws nothing but CertfleetError, whatever the text', async () => {
+    const key = fc.constantFrom(
+      'store',
+      'issuers',
+      'solvers',
+      'certificates',
+      'type',
+      'name',
+      'identifiers',
+      'directory',
+      'x',
+      '__proto__',
+      'constructor',
+    );
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.string(),
+        fc.integer(),
+        fc.constant(null),
+        fc.boolean(),
+        fc.array(tie('tree'), { maxLength: 3 }),
+        fc.dictionary(key, tie('tree'), { maxKeys: 4 }),
+      ),
+    }));
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      tree.map((value) => JSON.stringify(value) ?? ''),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, async (given) => {
+        await load(given).catch((error) => {
+          if (!(error instanceof CertfleetError)) throw error;
+          expect(error.exitCode).toBe(2);
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('problems', () => {
+  const edited = (from: string, to: string) => whole.replace(from, to);
+
+  it.each([
+    [edited('solver: web', 'solvr: web'), '10: unknown key "solvr" in certificates[0]; did you mean "solver"?'],
+    [edited('leaseTtl', 'leaseTTTL'), '14: unknown key "leaseTTTL"; did you mean "leaseTtl"?'],
+    [edited('listen:', 'lisen:'), '5: unknown key "lisen" in solvers.web; did you mean "listen"?'],
+    [edited('keyName', 'keyname'), '6: unknown key "keyname" in solvers.dns.options; did you mean "keyName"?'],
+    [
+      edited('type: http01-responder', 'type: http-responder'),
+      '5: there is no solver "http-responder"; did you mean "http01-responder"?',
+    ],
+    [
+      edited('provider: rfc2136', 'provider: rfc2163'),
+      '6: there is no DNS provider "rfc2163"; did you mean "rfc2136"?',
+    ],
+    [
+      edited('deploy: [edge], e', 'deploy: [egde], e'),
+      '10: the certificate "abc" names the deployer "egde", which is not declared; did you mean "edge"?',
+    ],
+    [
+      edited('issuer: letsencrypt, solver: dns', 'issuer: letsencript, solver: dns'),
+      '11: the certificate "wildcard" names the issuer "letsencript", which is not declared; did you mean "letsencrypt"?',
+    ],
+    [
+      edited('directory: letsencrypt', 'directory: letsencrpt'),
+      '3: the directory "letsencrpt" is neither an https:// URL nor a known CA; did you mean "letsencrypt"?',
+    ],
+    [edited('name: wildcard', 'name: abc'), '11: the certificate name "abc" is used twice; each needs its own'],
+    [edited('name: abc', 'name: ABC'), '10: certificates[0].name: a name is 1 to 100 of a-z 0-9 . _ -'],
+    [edited('9s', '9'), '13: shutdownBudget must be text, not a number'],
+    [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for instance 30s'],
+    [
+      edited('http01Port: 5002', 'http01Port: 70000'),
+      '12: preflight.http01Port: too big: expected number to be <=65535',
+    ],
+    [
+      edited('"abc.example.com:443"', 'abc.example.com'),
+      '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',
+    ],
+    [
+      edited('email: ops@example.com', 'email: ops'),
+      '3: issuers.letsencrypt.email: must be an e-mail address like ops@example.com, or a list of them',
+    ],
+    [edited('type: files, ', ''), '8: "type" is missing in deployers.edge'],
+    [edited(', path: /etc/haproxy/certs', ''), '8: "path" is missing in deployers.edge'],
+  ])('names the line and the fix (%#)', async (text, problem) => {
+    expect(await problemsIn(text)).toEqual([problem]);
+  });
+
+  it.each([
+    [edited('ABC.example.com', 'a_b.example.com'), '10', 'identifier/invalid', 'underscore'],
+    [
+      edited('[ABC.example.com]', '[]'),
+      '10',
+      'identifier/empty-list',
+      'no identifier is given for the certificate "abc"',
+    ],
+    [edited('ABC.example.com', '"*.abc.example.com"'), '10', 'identifier/wildcard-needs-dns', 'Give a DNS provider'],
+    [edited('ABC.example.com', 'abc.test'), '10', 'identifier/no-public-suffix', 'public CA letsencrypt'],
+    [
+      edited('example.com, "*', 'www.example.com, "*'),
+      '11',
+      'identifier/covered-by-wildcard',
+      'Remove www.example.com.',
+    ],
+    [edited('example.com, "*.example.com"', '192.0.2.1'), '11', 'identifier/ip-needs-http', 'Use an HTTP-01 solver'],
+    [
+      edited('ABC.example.com', Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',')),
+      '10',
+      'identifier/too-many',
+      '101',
+    ],
+  ])('keeps the code of an identifier error (%#)', async (text, line, code, words) => {
+    const { problems } = await checkConfiguration({ text, files: noFiles, env: {} });
+    expect(problems.map((p) => [String(p.line), p.error?.code])).toEqual([[line, code]]);
+    expect(problems[0]?.message).toContain(words);
+    await expect(load(text)).rejects.toThrow(expect.objectContaining({ code: 'config/invalid', exitCode: 2 }));
+  });
+
+  it('lists all of them, in the order of the file', async () => {
+    const text = edited('solver: web', 'solver: wbe')
+      .replace('listen', 'lissten')
+      .replace('issuer: letsencrypt, solver: dns', 'solver: dns');
+    await expect(load(text)).rejects.toThrow(
+      'certfleet.yaml: 2 problems\n' +
+        '  certfleet.yaml:5: unknown key "lissten" in solvers.web; did you mean "listen"?\n' +
+        '  certfleet.yaml:10: the certificate "abc" names the solver "wbe", which is not declared',
+    );
+  });
+
+  it('names the line of broken YAML and of a key that stands twice', async () => {
+    expect((await problemsIn('store: {\n  type: file\nx'))[0]).toMatch(/^3: this is no valid YAML: /);
+    expect((await problemsIn('leaseTtl: 1s\nleaseTtl: 2s\n'))[0]).toMatch(/^2: this is no valid YAML: dup/);
+    expect(await problemsIn('- a')).toEqual(['1: the configuration must be a group of keys, not a list']);
+  });
+});
+
+describe('configurationJsonSchema', () => {
+  it('knows every adapter, and asks for no secret', async () => {
+    const schema = (await configurationJsonSchema(registry)) as unknown as {
+      properties: Record<
+        string,
+        { additionalProperties: { oneOf: { properties: { type: { const: string } }; required: string[] }[] } }
+      >;
+    };
+    const types = (key: string) =>
+      schema.properties[key]?.additionalProperties.oneOf.map((branch) => branch.properties.type.const);
+    expect(types('solvers')).toEqual([...Object.keys(registry.solver), 'dns01']);
+    expect(types('deployers')).toEqual(Object.keys(registry.deployer));
+    expect(JSON.stringify(schema)).not.toContain('"secret":true');
+  });
+
+  it('agrees with the loader on the example and on an unknown key', async () => {
+    const schema = z.fromJSONSchema((await configurationJsonSchema(registry)) as never);
+    const { load: parse } = await import('js-yaml');
+    const value = parse(exampleText) as Record<string, unknown>;
+    expect(schema.safeParse(value).success).toBe(true);
+    expect(schema.safeParse({ ...value, certificate: [] }).success).toBe(false);
+    expect(schema.safeParse({ ...value, solvers: { web: { type: 'http01-responder', lisen: '80' } } }).success).toBe(
+      false,
+    );
+  });
+});

@@ -1,0 +1,110 @@
+import { isFailure, reasonOf } from '../core/errors.ts';
+import type { DnsAnswer, DnsType } from '../ports/dns.ts';
+import type { AddressFinding } from './context.ts';
+import type { Zones } from './zone.ts';
+
+/** As many CNAMEs as the zone walk follows. */
+const chainLimit = 10;
+
+/**
+ * Where a name leads, as the CA will look it up. «No such name» counts only from a server that speaks for the zone:
+ * a resolver may remember how it was before.
+ */
+export async function lookUpAddresses(
+  name: string,
+  { zones }: { readonly zones: Pick<Zones, 'resolve' | 'findZone' | 'ask'> },
+  signal: AbortSignal,
+): Promise<AddressFinding> {
+  const seen = new Set<string>();
+  let at = name;
+  while (seen.size < chainLimit && !seen.has(at)) {
+    seen.add(at);
+    const here = at;
+    const both = await Promise.all([look(here, 'A'), look(here, 'AAAA')]);
+    signal.throwIfAborted();
+    const known = both.filter((answer) => typeof answer !== 'string');
+    const found = addressesIn(here, known);
+    if (found.ipv4.length + found.ipv6.length > 0)
+      return { ...found, verdict: 'found', finding: `${name} has an address` };
+    const failure = both.find((answer) => typeof answer === 'string');
+    // One family unknown: the other one's «nothing» proves nothing.
+    if (failure !== undefined) return { ...nothing, verdict: 'cannot-tell', finding: failure };
+    const target = lastTarget(here, known);
+    if (target !== here) {
+      // Asked again at the target: an AA bit before belonged to the first name (RFC 1035 §4.1.1).
+      at = target;
+      continue;
+    }
+    return prove(here, known);
+  }
+  return { ...nothing, verdict: 'cannot-tell', finding: `the CNAME records of ${name} lead in a circle` };
+
+  async function look(of: string, type: DnsType): Promise<DnsAnswer | string> {
+    try {
+      return await zones.resolve({ name: of, type }, signal);
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  async function prove(of: string, answers: readonly DnsAnswer[]): Promise<AddressFinding> {
+    if (answers.every((answer) => answer.authoritative)) return proven(of, answers);
+    try {
+      const { zone } = await zones.findZone(of, signal);
+      const asked = await Promise.all(
+        (['A', 'AAAA'] as const).map(async (type) => (await zones.ask(zone, { name: of, type }, signal)).answer),
+      );
+      const found = addressesIn(of, asked);
+      if (found.ipv4.length + found.ipv6.length > 0)
+        return { ...found, verdict: 'found', finding: `${name} has an address` };
+      if (lastTarget(of, asked) !== of)
+        return { ...nothing, verdict: 'cannot-tell', finding: `the resolvers do not know yet that ${of} is an alias` };
+      return proven(of, asked);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFailure(error)) throw error;
+      return {
+        ...nothing,
+        verdict: 'cannot-tell',
+        finding: `the resolver knows no address of ${of}, and its zone cannot be asked: ${error.message}`,
+      };
+    }
+  }
+
+  function proven(of: string, answers: readonly DnsAnswer[]): AddressFinding {
+    const what = of === name ? name : `${name} (an alias of ${of})`;
+    return answers.some((answer) => answer.rcode === 'NXDOMAIN')
+      ? { ...nothing, verdict: 'nxdomain-from-authority', finding: `${what} does not exist in the DNS` }
+      : { ...nothing, verdict: 'no-address-from-authority', finding: `${what} has neither an A nor an AAAA record` };
+  }
+}
+
+const nothing = { ipv4: [], ipv6: [] } as const;
+
+/** The addresses at the name or at the end of its aliases; what else stands in an answer belongs to nobody asked. */
+function addressesIn(name: string, answers: readonly DnsAnswer[]) {
+  const pick = (type: string) =>
+    answers.flatMap((answer) => {
+      const end = lastTarget(name, [answer]);
+      return answer.answers
+        .filter((record) => record.type === type && record.name === end)
+        .map((record) => record.value);
+    });
+  return { ipv4: [...new Set(pick('A'))], ipv6: [...new Set(pick('AAAA'))] };
+}
+
+/** The end of the chain of aliases that stands in the answers themselves; the name where there is none. */
+function lastTarget(name: string, answers: readonly DnsAnswer[]): string {
+  const aliases = new Map(
+    answers.flatMap((answer) =>
+      answer.answers.filter((r) => r.type === 'CNAME').map((r) => [r.name, r.value] as const),
+    ),
+  );
+  const seen = new Set<string>();
+  let at = name;
+  for (let next = aliases.get(at); next !== undefined && !seen.has(at); next = aliases.get(at)) {
+    seen.add(at);
+    at = next;
+  }
+  return at;
+}

@@ -1,0 +1,370 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../core/errors.ts';
+import type { DnsProvider } from '../../ports/dns-provider.ts';
+import type { SolverChallenge } from '../../ports/solver.ts';
+import { dnsProviderContract } from '../../testing/dns-provider-contract.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { type FakeZone, fakeDns, memoryDnsProvider } from '../../testing/fake-dns.ts';
+import { solverContract } from '../../testing/solver-contract.ts';
+import { createZones } from '../zone.ts';
+import { createDns01, type Dns01Options } from './dns01.ts';
+
+const signal = new AbortController().signal;
+// Shared by all tests of this file at once.
+setMaxListeners(0, signal);
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const never = async () => {};
+
+const twoServers: Record<string, FakeZone> = {
+  'example.com': {
+    servers: { 'ns1.example.com': ['192.0.2.1', '2001:db8::1'], 'ns2.example.com': ['192.0.2.2'] },
+    records: [
+      ['www.example.com', 'A', '198.51.100.1'],
+      ['_acme-challenge.delegated.example.com', 'CNAME', 'x.acme.example.net'],
+    ],
+  },
+  'sub.example.com': { servers: { 'ns.sub.example.com': ['192.0.2.9'] } },
+  'acme.example.net': { servers: { 'ns.example.net': ['192.0.2.3'] } },
+};
+
+const traits = { writes: 'value', minTtl: 0, maxConcurrent: 16 } as const;
+
+function setUp(zones = twoServers, more: Partial<Dns01Options> = {}) {
+  const clock = fakeClock();
+  const dns = fakeDns(zones, clock);
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const connect = (provider: DnsProvider = memoryDnsProvider(dns)) =>
+    createDns01({
+      ...{ provider, traits, dns, clock, sha256, log: { debug: log, info: log, warn: log } },
+      zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
+      ...more,
+    });
+  return { clock, dns, lines, connect, solver: connect() };
+}
+
+let counter = 0;
+function challenge(name = `n${++counter}.example.com`): SolverChallenge {
+  const token = randomBytes(16).toString('base64url');
+  const identifier = { type: 'dns', value: name } as const;
+  return {
+    ...{ type: 'dns-01', identifier, token, keyAuthorization: `${token}.thumbprint`, lineage: 'test' },
+    ...{ allIdentifiers: [identifier], remaining: 0 },
+  };
+}
+const valueFor = (c: SolverChallenge) => sha256(c.keyAuthorization).toString('base64url');
+
+solverContract(it, async () => {
+  const { dns, lines, connect } = setUp();
+  const nameOf = (c: SolverChallenge) => `_acme-challenge.${c.identifier.value}`;
+  const has = (name: string, value: string) =>
+    dns.values('example.com').some((one) => one.name === name && one.value === value);
+  return {
+    connect: () => connect(),
+    challenge,
+    seen: async (c) => (has(nameOf(c), valueFor(c)) ? valueFor(c) : undefined),
+    expected: valueFor,
+    async plant(c) {
+      dns.add({ zone: 'example.com', name: nameOf(c), value: 'foreign' });
+      return async () => has(nameOf(c), 'foreign');
+    },
+    refused: () => {
+      const refuse = async (): Promise<never> => {
+        throw fail('dns/refused', { provider: 'memory', name: 'the name', reason: 'no' });
+      };
+      return connect({ kind: 'values', append: refuse, remove: refuse });
+    },
+    logged: () => lines,
+    stop: async () => {},
+  };
+});
+
+dnsProviderContract(it, async () => {
+  const { dns } = setUp();
+  const failing = (error: () => Error): DnsProvider => ({
+    kind: 'values',
+    append: () => Promise.reject(error()),
+    remove: () => Promise.reject(error()),
+  });
+  return {
+    zone: 'example.com',
+    subZone: 'sub.example.com',
+    connect: () => memoryDnsProvider(dns),
+    connectRefused: () => failing(() => fail('dns/refused', { provider: 'memory', name: 'x', reason: 'no' })),
+    connectUnreachable: () => failing(() => fail('dns/unreachable', { provider: 'memory', reason: 'nobody' })),
+    values: async (zone) => dns.values(zone),
+    plant: async (value) => dns.add(value),
+    secrets: ['a secret'],
+    logged: () => [],
+    stop: async () => {},
+  };
+});
+
+describe('where the value goes', () => {
+  it.each([
+    ['example.com', 'example.com', '_acme-challenge.example.com'],
+    ['*.example.com', 'example.com', '_acme-challenge.example.com'],
+    ['a.b.example.com', 'example.com', '_acme-challenge.a.b.example.com'],
+    ['www.sub.example.com', 'sub.example.com', '_acme-challenge.www.sub.example.com'],
+    ['delegated.example.com', 'acme.example.net', 'x.acme.example.net'],
+    ['*.delegated.example.com', 'acme.example.net', 'x.acme.example.net'],
+  ])('%s: in %s at %s', async (identifier, zone, name) => {
+    const { solver } = setUp();
+    const c = challenge(identifier);
+    expect(await solver.present(c, never, signal)).toEqual({ zone, name, value: valueFor(c) });
+  });
+
+  it('keeps what the provider answered, and gives it back', async () => {
+    const removed: unknown[] = [];
+    const provider: DnsProvider = {
+      kind: 'values',
+      append: async () => 'record-7',
+      remove: async (_value, made) => void removed.push(made),
+    };
+    const { connect } = setUp();
+    const c = challenge();
+    const receipt = await connect(provider).present(c, never, signal);
+    await connect(provider).cleanup(c, receipt, signal);
+    await connect(provider).cleanup(c, undefined, signal);
+    expect(removed).toEqual(['record-7', undefined]);
+  });
+
+  it('takes no receipt of another challenge for its own', async () => {
+    const { solver, dns } = setUp();
+    const [mine, other] = [challenge('www.example.com'), challenge('www.example.com')];
+    const receipt = await solver.present(other, never, signal);
+    await solver.present(mine, never, signal);
+    await solver.cleanup(mine, receipt, signal);
+    expect(dns.values('example.com').map((one) => one.value)).toEqual([valueFor(other)]);
+  });
+
+  it('does not walk with an override', async () => {
+    const override = { zone: 'example.com', nameservers: ['192.0.2.1', '192.0.2.2:53'] };
+    const { solver, dns } = setUp(twoServers, { override });
+    const c = challenge('www.example.com');
+    const receipt = await solver.present(c, never, signal);
+    expect(await solver.ready(c, receipt, signal)).toEqual({ ready: true });
+    expect(dns.questions.filter((question) => question.startsWith(dns.resolver.address))).toEqual([]);
+  });
+});
+
+describe('ready', () => {
+  const start = async (more: Partial<Dns01Options> = {}) => {
+    const all = setUp(twoServers, more);
+    const c = challenge('www.example.com');
+    const begin = async () => {
+      const receipt = await all.solver.present(c, never, signal);
+      return () => all.solver.ready(c, receipt, signal);
+    };
+    return { ...all, begin };
+  };
+
+  it('asks every address of every server, and nobody else once they are known', async () => {
+    const { dns, begin } = await start();
+    const look = await begin();
+    await look();
+    const before = dns.questions.length;
+    expect(await look()).toEqual({ ready: true });
+    const asked = dns.questions.slice(before).map((question) => question.split(' ')[0]);
+    expect(asked.sort()).toEqual(['192.0.2.1', '192.0.2.2', '2001:db8::1']);
+  });
+
+  it('waits for the slowest, by name', async () => {
+    const { dns, begin } = await start();
+    dns.server('192.0.2.2').held = true;
+    const look = await begin();
+    expect(await look()).toEqual({ ready: false, reason: 'ns2.example.com (192.0.2.2) does not have it yet' });
+    dns.server('192.0.2.2').held = false;
+    expect(await look()).toEqual({ ready: true });
+  });
+
+  it('hears a silent server within the look in which it comes back', async () => {
+    const { dns, clock, begin } = await start();
+    const look = await begin();
+    dns.server('192.0.2.2').state = 'silent';
+    const looking = look();
+    await clock.advance(310);
+    dns.server('192.0.2.2').state = 'answers';
+    await clock.advance(100);
+    expect(await looking).toEqual({ ready: true });
+  });
+
+  it('does not take silence for an answer, and gives a silent server more time each look', async () => {
+    const { dns, clock, begin } = await start();
+    const look = await begin();
+    dns.server('192.0.2.2').state = 'silent';
+    for (const patience of [500, 1000, 2000, 2000]) {
+      const began = clock.monotonicMs();
+      let ended = Number.NaN;
+      const looking = look().then((readiness) => {
+        ended = clock.monotonicMs();
+        return readiness;
+      });
+      await clock.advance(patience + 1);
+      expect(await looking).toEqual({ ready: false, reason: 'ns2.example.com (192.0.2.2) does not answer' });
+      expect(ended - began).toBe(patience);
+    }
+  });
+
+  it('does not hold a missing IPv6 route against a server', async () => {
+    const { dns, begin } = await start();
+    dns.server('2001:db8::1').state = 'no-route';
+    expect(await (await begin())()).toEqual({ ready: true });
+  });
+
+  it('is not ready without any route', async () => {
+    const { dns, begin } = await start();
+    for (const address of ['2001:db8::1', '192.0.2.1', '192.0.2.2']) dns.server(address).state = 'no-route';
+    // The walk could not have been done either; it was done before.
+    await expect(begin()).rejects.toMatchObject({ code: 'dns/no-nameserver' });
+  });
+
+  it('excuses a silent IPv6 address after a while, where the same server answers over IPv4', async () => {
+    const { dns, clock, begin } = await start();
+    const look = await begin();
+    dns.server('2001:db8::1').state = 'silent';
+    const readiness: boolean[] = [];
+    while (clock.monotonicMs() < 3_000) {
+      const looking = look();
+      await clock.advance(2_001);
+      readiness.push((await looking).ready);
+    }
+    expect(readiness).toEqual([false, true]);
+  });
+
+  it('never excuses a silent IPv4 server that has no other address', async () => {
+    const { dns, clock, begin } = await start();
+    const look = await begin();
+    dns.server('192.0.2.2').state = 'silent';
+    for (let looks = 0; looks < 10; looks++) {
+      const looking = look();
+      await clock.advance(2_001);
+      expect((await looking).ready).toBe(false);
+    }
+  });
+
+  it('says what a broken server answers', async () => {
+    const { dns, begin } = await start();
+    const look = await begin();
+    dns.server('192.0.2.2').state = 'servfail';
+    expect(await look()).toEqual({ ready: false, reason: 'ns2.example.com (192.0.2.2) answers SERVFAIL' });
+  });
+
+  it('gives up after its time, with the names of those who lack it', async () => {
+    const { dns, clock, begin } = await start({ timeoutMs: 60_000 });
+    dns.server('192.0.2.2').held = true;
+    const look = await begin();
+    expect((await look()).ready).toBe(false);
+    await clock.advance(60_000);
+    await expect(look()).rejects.toMatchObject({
+      code: 'dns/not-visible',
+      message: expect.stringContaining('ns2.example.com (192.0.2.2) does not have it yet'),
+    });
+  });
+
+  it('leaves no timer behind', async () => {
+    const { clock, begin } = await start();
+    await (await begin())();
+    expect(clock.waiting).toBe(0);
+  });
+});
+
+describe('turns', () => {
+  const slow = () => {
+    let most = 0;
+    let now = 0;
+    const order: string[] = [];
+    const call = async (name: string) => {
+      now += 1;
+      most = Math.max(most, now);
+      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push(name);
+      now -= 1;
+      return undefined;
+    };
+    const provider: DnsProvider = { kind: 'values', append: ({ name }) => call(name), remove: async () => {} };
+    return { provider, order, most: () => most };
+  };
+
+  it.each([
+    ['value', 2, 5, 2],
+    ['zone', 16, 5, 1],
+    ['name', 16, 5, 5],
+  ] as const)('writes %s, at most %i: of %i calls %i at once', async (writes, maxConcurrent, count, expected) => {
+    const { provider, most, order } = slow();
+    const { connect } = setUp(twoServers, { traits: { writes, minTtl: 0, maxConcurrent }, provider });
+    const solver = connect();
+    await Promise.all(Array.from({ length: count }, () => solver.present(challenge(), never, signal)));
+    expect(order).toHaveLength(count);
+    expect(most()).toBe(expected);
+  });
+
+  it('goes on after a failure', async () => {
+    let calls = 0;
+    const provider: DnsProvider = {
+      kind: 'values',
+      append: async () => {
+        calls += 1;
+        if (calls === 1) throw fail('dns/unreachable', { provider: 'memory', reason: 'gone' });
+        return undefined;
+      },
+      remove: async () => {},
+    };
+    const { connect } = setUp(twoServers, { traits: { writes: 'zone', minTtl: 0, maxConcurrent: 1 }, provider });
+    const solver = connect();
+    const results = await Promise.allSettled([
+      solver.present(challenge(), never, signal),
+      solver.present(challenge(), never, signal),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled']);
+  });
+});
+
+describe('zones', () => {
+  it('shares one search among those who ask at once', async () => {
+    const clock = fakeClock();
+    const dns = fakeDns(twoServers, clock);
+    const zones = createZones({ dns, clock, resolvers: [dns.resolver] });
+    await Promise.all(Array.from({ length: 20 }, () => zones.nameservers('example.com', signal)));
+    expect(dns.questions.filter((question) => question.includes(' NS '))).toHaveLength(1);
+    await clock.advance(61_000);
+    await zones.nameservers('example.com', signal);
+    expect(dns.questions.filter((question) => question.includes(' NS '))).toHaveLength(2);
+  });
+
+  it('begins anew where the one who searched was stopped', async () => {
+    const clock = fakeClock();
+    const dns = fakeDns(twoServers, clock);
+    const slowDns = {
+      ...dns,
+      query: async (...args: Parameters<typeof dns.query>) => {
+        await clock.sleep(10, args[2]);
+        return dns.query(...args);
+      },
+    };
+    const zones = createZones({ dns: slowDns, clock, resolvers: [dns.resolver] });
+    const stopping = new AbortController();
+    const first = zones.findZone('www.example.com', stopping.signal);
+    const second = zones.findZone('www.example.com', signal);
+    stopping.abort(new Error('stopped'));
+    await expect(first).rejects.toThrow('stopped');
+    await clock.advance(100);
+    expect(await second).toMatchObject({ zone: 'example.com' });
+  });
+
+  it('tries the next server where one is silent, and asks that one last from then on', async () => {
+    const clock = fakeClock();
+    const dns = fakeDns(twoServers, clock);
+    const zones = createZones({ dns, clock, resolvers: [dns.resolver] });
+    dns.server('192.0.2.1').state = 'silent';
+    const asking = zones.ask('example.com', { name: 'www.example.com', type: 'A' }, signal);
+    await clock.advance(1_600);
+    expect((await asking).answer.answers[0]?.value).toBe('198.51.100.1');
+    const before = dns.questions.length;
+    await zones.ask('example.com', { name: 'www.example.com', type: 'A' }, signal);
+    expect(dns.questions.slice(before)).toEqual(['2001:db8::1 A www.example.com']);
+  });
+});

@@ -1,0 +1,144 @@
+import { printServerAddress } from '../../core/dns-name.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Dns } from '../../ports/dns.ts';
+import type { DnsValue } from '../../ports/dns-provider.ts';
+import type { ZoneServer } from '../zone.ts';
+
+/** How long one look waits for a server at first; doubled while it stays silent, so that a slow one gets its time. */
+const firstPatienceMs = 500;
+const mostPatienceMs = 2_000;
+
+/**
+ * Within one look a silent server is asked anew this often, so that it is heard soon after it comes back, and not
+ * only when the look is over.
+ */
+const askAgainMs = 100;
+
+/**
+ * After this long, a silent address is no longer held against a server that answers rightly over the other family:
+ * many machines have a route for IPv6 that leads nowhere, and no error says so.
+ */
+const familyGraceMs = 3_000;
+
+/** What the operating system says where it has no way to an address family: then no server of it can be asked from here. */
+const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'];
+
+/**
+ * Looks whether every authoritative server has a value, all at once and directly. What it remembers between looks is
+ * only who was silent.
+ *
+ * @returns for each address that does not have it yet, which and why; empty when all have it
+ */
+export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly clock: Clock }) {
+  const silences = new Map<string, { readonly since: number; readonly patienceMs: number }>();
+
+  return async function poll(
+    servers: readonly ZoneServer[],
+    value: DnsValue,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const views = await Promise.all(
+      servers.map(async (server) => ({ server, view: await look(server, value, signal) })),
+    );
+    signal.throwIfAborted();
+    const excused = ({ server, view }: (typeof views)[number]): boolean => {
+      if (view.state === 'no-route')
+        return views.some((other) => other.view.state === 'has' && familyOf(other.server) !== familyOf(server));
+      const since = silences.get(keyOf(server))?.since;
+      return (
+        view.state === 'silent' &&
+        since !== undefined &&
+        clock.monotonicMs() - since >= familyGraceMs &&
+        views.some(
+          (other) =>
+            other.view.state === 'has' &&
+            other.server.name === server.name &&
+            familyOf(other.server) !== familyOf(server),
+        )
+      );
+    };
+    return views
+      .filter((one) => one.view.state !== 'has' && !excused(one))
+      .map(({ server, view }) => `${labelOf(server)} ${view.words}`);
+  };
+
+  async function look(server: ZoneServer, value: DnsValue, signal: AbortSignal): Promise<View> {
+    const key = keyOf(server);
+    const silence = silences.get(key);
+    const asked = clock.monotonicMs();
+    const limit = clock.deadline(silence?.patienceMs ?? firstPatienceMs, signal);
+    try {
+      const view = await hear(server, value, limit.signal);
+      silences.delete(key);
+      return view;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.expired) throw error;
+      silences.set(key, {
+        since: silence?.since ?? asked,
+        patienceMs: Math.min((silence?.patienceMs ?? firstPatienceMs) * 2, mostPatienceMs),
+      });
+      return { state: 'silent', words: 'does not answer' };
+    } finally {
+      limit.done();
+    }
+  }
+
+  /** Asks until something is heard, each time with a question of its own: the first answer counts. */
+  async function hear(server: ZoneServer, value: DnsValue, signal: AbortSignal): Promise<View> {
+    // One controller for each question: twenty listeners on one signal would make node warn of a leak.
+    const asking: AbortController[] = [];
+    const stop = () => {
+      for (const one of asking) one.abort(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await new Promise<View>((resolve, reject) => {
+        const ask = () => {
+          const one = new AbortController();
+          asking.push(one);
+          if (signal.aborted) one.abort(signal.reason);
+          askOnce(server, value, one.signal).then(resolve, reject);
+          clock.sleep(askAgainMs, one.signal).then(ask, () => {});
+        };
+        ask();
+      });
+    } finally {
+      signal.removeEventListener('abort', stop);
+      for (const one of asking) one.abort();
+    }
+  }
+
+  async function askOnce(server: ZoneServer, { name, value }: DnsValue, signal: AbortSignal): Promise<View> {
+    try {
+      const answer = await dns.query(server, { name, type: 'TXT', recursive: false }, signal);
+      if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN')
+        return { state: 'lacks', words: `answers ${answer.rcode}` };
+      const has = answer.answers.some((r) => r.type === 'TXT' && r.name === name && r.value === value);
+      return has ? { state: 'has', words: '' } : { state: 'lacks', words: 'does not have it yet' };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFailure(error, 'dns/lookup-failed')) throw error;
+      const code = (error.cause as { readonly code?: unknown } | undefined)?.code;
+      const noRoute = typeof code === 'string' && noRouteCodes.includes(code);
+      return { state: noRoute ? 'no-route' : 'refuses', words: `cannot be asked: ${reasonOf(error.cause ?? error)}` };
+    }
+  }
+}
+
+interface View {
+  readonly state: 'has' | 'lacks' | 'silent' | 'no-route' | 'refuses';
+  readonly words: string;
+}
+
+const familyOf = (server: ZoneServer): 4 | 6 => (server.address.includes(':') ? 6 : 4);
+
+const keyOf = (server: ZoneServer): string => `${server.address} ${server.port}`;
+
+const labelOf = (server: ZoneServer): string => {
+  const at = printServerAddress(server);
+  return server.name === at || server.name === `${server.address}:${server.port}`
+    ? server.name
+    : `${server.name} (${at})`;
+};

@@ -1,0 +1,339 @@
+import { isWithin, parentName, parseServerAddress } from '../core/dns-name.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
+
+/**
+ * Where zones begin and who serves them. Names are found through the resolvers; what matters (a CNAME, a wildcard, a
+ * TXT value) is asked of the zone's own servers, so that no resolver remembers that `_acme-challenge` was not there.
+ */
+export interface Zones {
+  /** The zone a name is in, by its SOA record, and the primary server's name. Fails with `dns/zone-not-found`. */
+  findZone(name: string, signal: AbortSignal): Promise<Zone>;
+  /** Every address of every authoritative server. Fails with `dns/no-nameserver`. */
+  nameservers(zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]>;
+  /**
+   * Where the TXT value of a challenge name belongs: the name after its CNAME records, and that name's zone (RFC 8555
+   * §8.4 leaves following to the CA's resolver; all follow). A CNAME that comes from a wildcard is not followed: the
+   * name does not exist yet, and what is written there replaces it. Fails with `dns/cname-loop`.
+   */
+  resolveChain(name: string, signal: AbortSignal): Promise<{ readonly zone: string; readonly name: string }>;
+  /**
+   * Asks the zone's own servers until one speaks for the name, and says which zone that was (one below it where a
+   * part is delegated). Fails with `dns/no-nameserver` when none does.
+   */
+  ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken>;
+  /** Asks the resolvers until one knows. Fails with `dns/lookup-failed`. */
+  resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer>;
+}
+
+export interface Zone {
+  readonly zone: string;
+  readonly primary: string;
+}
+
+export interface ZoneServer extends DnsServer {
+  /** Its name; its address where only that is known. */
+  readonly name: string;
+}
+
+export interface Spoken {
+  readonly zone: string;
+  readonly answer: DnsAnswer;
+}
+
+interface Question {
+  readonly name: string;
+  readonly type: DnsType;
+}
+
+export interface ZoneOverride {
+  readonly zone: string;
+  /** `address` or `address:port`. */
+  readonly nameservers: readonly string[];
+}
+
+/** A label that nobody has: what is answered below it comes from a wildcard. No randomness needed: authorities are asked, no cache. */
+export const noSuchLabel = 'certfleet-no-such-name';
+
+/** As many CNAMEs as are followed; unbound, Let's Encrypt's resolver, follows 11. */
+const chainLimit = 10;
+
+/** What one silent server may cost where another can answer as well. */
+const serverMs = 1_500;
+
+/** A cached finding is kept for its TTL, within these: an order takes seconds, and a day-long NS record may be wrong. */
+const shortestMs = 30_000;
+const longestMs = 3_600_000;
+
+export interface ZonesOptions {
+  readonly dns: Dns;
+  readonly clock: Clock;
+  readonly resolvers: readonly DnsServer[];
+  /** Of the authoritative servers: 53 everywhere but in tests. */
+  readonly port?: number;
+}
+
+export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions): Zones {
+  const remember = createMemory(clock);
+  // Servers that were silent go to the end of the queue for the rest of this run.
+  const silent = new Set<string>();
+
+  async function resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
+    let last: unknown;
+    for (const resolver of inOrder(resolvers, silent)) {
+      try {
+        const answer = await dns.query(resolver, { ...question, recursive: true }, signal);
+        if (speaks(answer)) return answer;
+        last = lookupFailed(resolver.address, question, answer.rcode);
+      } catch (error) {
+        if (!isFailure(error, 'dns/lookup-failed')) throw error;
+        silent.add(keyOf(resolver));
+        last = error;
+      }
+    }
+    throw last ?? lookupFailed('(none)', question, 'this machine has no resolver');
+  }
+
+  const findZone = (name: string, signal: AbortSignal): Promise<Zone> =>
+    remember(`zone ${name}`, signal, async () => {
+      for (let at: string | undefined = name; at; at = parentName(at)) {
+        const answer = await resolve({ name: at, type: 'SOA' }, signal);
+        const soa = soaFor(at, answer);
+        if (soa?.name) return { value: { zone: soa.name, primary: soa.value }, ttl: soa.ttl };
+        // The root speaks for it: there is no such top-level domain.
+        if (soa) break;
+      }
+      throw fail('dns/zone-not-found', { name });
+    });
+
+  const nameservers = (zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]> =>
+    remember(`servers ${zone}`, signal, async () => {
+      const answer = await resolve({ name: zone, type: 'NS' }, signal);
+      const records = answer.answers.filter((record) => record.type === 'NS' && record.name === zone);
+      const found = await Promise.all(
+        records.flatMap((record) =>
+          (['A', 'AAAA'] as const).map(async (type) => {
+            const addresses = await addressesOf(record.value, type, answer.additionals, signal);
+            return addresses.map((address) => ({ name: record.value, address, port }));
+          }),
+        ),
+      );
+      const servers = found
+        .flat()
+        .filter((server, at, all) => all.findIndex((s) => s.address === server.address) === at);
+      if (servers.length === 0) {
+        const names = records.map((record) => record.value).join(', ');
+        const reason = names === '' ? 'it has no NS record' : `no address of ${names} was found`;
+        throw fail('dns/no-nameserver', { zone, reason });
+      }
+      return { value: servers, ttl: Math.min(...records.map((record) => record.ttl)) };
+    });
+
+  /** A server whose address cannot be looked up in one family is asked in the other; glue helps where it came along. */
+  async function addressesOf(name: string, type: 'A' | 'AAAA', glue: readonly DnsRecord[], signal: AbortSignal) {
+    const pick = (records: readonly DnsRecord[]) => records.filter((r) => r.type === type).map((r) => r.value);
+    try {
+      return pick((await resolve({ name, type }, signal)).answers);
+    } catch (error) {
+      if (!isFailure(error, 'dns/lookup-failed')) throw error;
+      return pick(glue.filter((record) => record.name === name));
+    }
+  }
+
+  return assemble({ dns, clock, silent, resolve, findZone, nameservers });
+}
+
+/** The same, where the operator says which zone it is and whom to ask: no walk for names in that zone. */
+export function overrideZone(
+  zones: Zones,
+  override: ZoneOverride,
+  { dns, clock }: { readonly dns: Dns; readonly clock: Clock },
+): Zones {
+  const zone = override.zone.toLowerCase().replace(/\.$/, '');
+  const servers = override.nameservers.map((text) => {
+    const server = parseServerAddress(text);
+    const problem = `"${text}" in dns.nameservers is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
+    if (!server) throw fail('usage/invalid', { what: problem });
+    return { ...server, name: text };
+  });
+  return assemble({
+    dns,
+    clock,
+    silent: new Set(),
+    pinned: zone,
+    resolve: zones.resolve,
+    findZone: async (name, signal) => (isWithin(name, zone) ? { zone, primary: '' } : zones.findZone(name, signal)),
+    nameservers: async (of, signal) => (of === zone ? servers : zones.nameservers(of, signal)),
+  });
+}
+
+interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
+  readonly dns: Dns;
+  readonly clock: Clock;
+  readonly silent: Set<string>;
+  /** The operator's word: nothing below this zone is another one, whatever its servers say. */
+  readonly pinned?: string;
+}
+
+/** What follows from knowing zones and their servers. */
+function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }: Parts): Zones {
+  async function ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
+    let reason = '';
+    for (const server of inOrder(await nameservers(zone, signal), silent)) {
+      const answer = await askServer(server, question, signal);
+      if (typeof answer === 'string') {
+        reason = answer;
+        continue;
+      }
+      const referred = zone === pinned ? undefined : referral(zone, question.name, answer);
+      if (referred !== undefined) return ask(referred, question, signal);
+      if (answer.authoritative && speaks(answer))
+        return { zone: zone === pinned ? zone : deepest(zone, question.name, answer), answer };
+      reason = `${server.name} answers ${answer.authoritative ? answer.rcode : 'without authority'}`;
+    }
+    throw fail('dns/no-nameserver', { zone, reason });
+  }
+
+  /** The answer, or in words why there is none. */
+  async function askServer(server: ZoneServer, question: Question, signal: AbortSignal): Promise<DnsAnswer | string> {
+    const limit = clock.deadline(serverMs, signal);
+    try {
+      return await dns.query(server, { ...question, recursive: false }, limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
+      silent.add(keyOf(server));
+      return limit.expired ? `${server.name} does not answer` : reasonOf(error);
+    } finally {
+      limit.done();
+    }
+  }
+
+  async function resolveChain(name: string, signal: AbortSignal) {
+    const seen = new Set<string>();
+    let at = name;
+    while (seen.size < chainLimit && !seen.has(at)) {
+      seen.add(at);
+      // From the parent: asking the resolvers for the name itself would make them remember that it is not there.
+      const above = await findZone(parentName(at) || at, signal);
+      const { zone, answer } = await ask(above.zone, { name: at, type: 'CNAME' }, signal);
+      const target = cnameOf(at, answer);
+      if (target === undefined || (await isSynthesized(zone, at, target, signal))) return { zone, name: at };
+      at = target;
+    }
+    throw fail('dns/cname-loop', { name, limit: chainLimit });
+  }
+
+  /** Whether a CNAME is a wildcard's: then a name beside it that nobody has shows the same. */
+  async function isSynthesized(zone: string, name: string, target: string, signal: AbortSignal): Promise<boolean> {
+    if (name === zone) return false;
+    const beside = `${noSuchLabel}.${parentName(name)}`;
+    const { answer } = await ask(zone, { name: beside, type: 'CNAME' }, signal);
+    if (cnameOf(beside, answer) !== target) return false;
+    // Written out with the wildcard's own target: then the name exists, and nothing is below it.
+    const below = `${noSuchLabel}.${name}`;
+    return cnameOf(below, (await ask(zone, { name: below, type: 'CNAME' }, signal)).answer) === target;
+  }
+
+  return { resolve, findZone, nameservers, ask, resolveChain };
+}
+
+const speaks = (answer: DnsAnswer): boolean => answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN';
+
+const cnameOf = (name: string, answer: DnsAnswer): string | undefined =>
+  answer.answers.find((record) => record.type === 'CNAME' && record.name === name)?.value;
+
+/**
+ * The SOA that an answer shows for a name: its own, or the zone's beside «no such name» and «nothing of that type»
+ * (RFC 2308 §2). Behind a CNAME it is the target's and says nothing.
+ */
+function soaFor(name: string, answer: DnsAnswer): DnsRecord | undefined {
+  const own = answer.answers.find((record) => record.type === 'SOA' && record.name === name);
+  if (own) return own;
+  if (cnameOf(name, answer) !== undefined) return undefined;
+  return answer.authorities.find((record) => record.type === 'SOA' && isWithin(name, record.name));
+}
+
+/** The delegated zone that a server points to instead of an answer (RFC 1034 §4.3.2, step 3b); always a longer name. */
+function referral(zone: string, name: string, answer: DnsAnswer): string | undefined {
+  if (answer.authoritative || answer.rcode !== 'NOERROR' || answer.answers.length > 0) return undefined;
+  return answer.authorities.find(
+    (record) => record.type === 'NS' && isBelow(record.name, zone) && isWithin(name, record.name),
+  )?.name;
+}
+
+/** A server of both zones answers from the lower one; the SOA in «no» answers tells. */
+function deepest(zone: string, name: string, answer: DnsAnswer): string {
+  const soa = soaFor(name, answer);
+  return soa && isBelow(soa.name, zone) ? soa.name : zone;
+}
+
+const isBelow = (name: string, zone: string): boolean => name !== zone && isWithin(name, zone);
+
+const keyOf = (server: DnsServer): string => `${server.address} ${server.port}`;
+
+const inOrder = <T extends DnsServer>(servers: readonly T[], last: ReadonlySet<string>): readonly T[] => [
+  ...servers.filter((server) => !last.has(keyOf(server))),
+  ...servers.filter((server) => last.has(keyOf(server))),
+];
+
+const lookupFailed = (server: string, { name, type }: Question, reason: string) =>
+  fail('dns/lookup-failed', { server, question: `${type} ${name}`, reason });
+
+/**
+ * Keeps what was found for its TTL, and lets those who ask for the same at the same time share one search. A search
+ * belongs to the one who began it: when it was stopped, the next one begins anew.
+ */
+function createMemory(clock: Clock) {
+  const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
+  const running = new Map<string, Promise<unknown>>();
+
+  return async function remember<T>(
+    key: string,
+    signal: AbortSignal,
+    find: () => Promise<{ readonly value: T; readonly ttl: number }>,
+  ): Promise<T> {
+    for (;;) {
+      signal.throwIfAborted();
+      const known = kept.get(key);
+      if (known && known.until > clock.monotonicMs()) return known.value as T;
+      const other = running.get(key);
+      if (other === undefined) break;
+      // Its failure is ours too, unless it was only stopped; then this loop begins our own search.
+      await settled(other, signal);
+      const failed = !kept.has(key) && (await failureOf(other));
+      if (failed && isFailure(failed)) throw failed;
+    }
+    const search = find().then(({ value, ttl }) => {
+      const keepMs = Math.min(Math.max(ttl * 1000, shortestMs), longestMs);
+      kept.set(key, { value, until: clock.monotonicMs() + keepMs });
+      return value;
+    });
+    running.set(key, search);
+    try {
+      return await search;
+    } finally {
+      if (running.get(key) === search) running.delete(key);
+    }
+  };
+}
+
+const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+/** Resolves when the promise has ended either way; rejects at once on abort. */
+function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    const end = () => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    };
+    promise.then(end, end);
+  });
+}

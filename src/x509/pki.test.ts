@@ -1,0 +1,150 @@
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Identifier } from '../core/identifier.ts';
+import type { Secret } from '../core/secret.ts';
+import { pki } from './pki.ts';
+import { type TestParty, testCertificate, testParty } from './test-certificates.ts';
+
+const now = new Date('2026-11-24T12:00:00Z');
+const names: readonly Identifier[] = [
+  { type: 'dns', value: 'example.test' },
+  { type: 'dns', value: '*.example.test' },
+  { type: 'ip', value: '192.0.2.1' },
+  { type: 'ip', value: '2001:db8::a:0:1' },
+];
+
+// RFC 9773, Appendix A.
+const rfc9773 = `-----BEGIN CERTIFICATE-----
+MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
+cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
+BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
+7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
+qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
+yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
++FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
+-----END CERTIFICATE-----
+`;
+
+let root: TestParty;
+let intermediate: TestParty;
+let key: Secret;
+let rootPem: string;
+let intermediatePem: string;
+let leafPem: string;
+const publicKeyOf = (secret: Secret) => createPublicKey(createPrivateKey(secret.reveal()));
+
+beforeAll(async () => {
+  root = testParty('Test Root');
+  intermediate = testParty('Test Intermediate');
+  key = await pki.newKey();
+  rootPem = testCertificate({ subject: root.name, issuer: root, publicKey: createPublicKey(root.key), isCa: true });
+  intermediatePem = testCertificate({
+    subject: intermediate.name,
+    issuer: root,
+    publicKey: createPublicKey(intermediate.key),
+    isCa: true,
+  });
+  leafPem = leaf();
+});
+
+const leaf = (over: Partial<Parameters<typeof testCertificate>[0]> = {}) =>
+  testCertificate({ subject: '', issuer: intermediate, publicKey: publicKeyOf(key), identifiers: names, ...over });
+
+describe('newKey', () => {
+  test('is a P-256 key in PKCS#8, another one each time, and hides itself', async () => {
+    const pem = key.reveal();
+    expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+    expect(createPrivateKey(pem).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
+    expect((await pki.newKey()).reveal()).not.toBe(pem);
+    expect(`${key} ${JSON.stringify({ key })}`).toBe('*** {"key":"***"}');
+  });
+});
+
+describe('readChain', () => {
+  test('takes the order of the CA where it is right', () => {
+    const { certificates } = pki.readChain(leafPem + intermediatePem + rootPem);
+    expect(certificates).toEqual([leafPem, intermediatePem, rootPem]);
+  });
+
+  test.each([
+    ['issuers swapped', () => leafPem + rootPem + intermediatePem],
+    ['leaf last', () => rootPem + intermediatePem + leafPem],
+    ['a certificate twice', () => leafPem + intermediatePem + leafPem + intermediatePem + rootPem],
+  ])('repairs the order: %s', (_what, pem) => {
+    expect(pki.readChain(pem()).certificates).toEqual([leafPem, intermediatePem, rootPem]);
+  });
+
+  test('keeps certificates that belong to nothing, at the end', () => {
+    const stranger = testParty('Stranger');
+    const strangerPem = testCertificate({
+      subject: stranger.name,
+      issuer: stranger,
+      publicKey: createPublicKey(stranger.key),
+      isCa: true,
+    });
+    const { certificates } = pki.readChain(leafPem + strangerPem + intermediatePem);
+    expect(certificates).toEqual([leafPem, intermediatePem, strangerPem]);
+  });
+
+  test('reads a leaf without subject, common name and subject key identifier', () => {
+    const { facts } = pki.readChain(leafPem);
+    expect(facts).toMatchObject({
+      identifiers: names,
+      notBefore: '2026-11-24T11:00:00.000Z',
+      notAfter: '2027-02-22T11:00:00.000Z',
+      serial: '01',
+      issuerName: 'CN=Test Intermediate',
+    });
+    const der = Buffer.from(leafPem.replace(/-----.*-----|\n/g, ''), 'base64');
+    expect(facts.fingerprint).toBe(createHash('sha256').update(der).digest('hex'));
+    const spki = publicKeyOf(key).export({ type: 'spki', format: 'der' });
+    expect(facts.spkiFingerprint).toBe(createHash('sha256').update(spki).digest('hex'));
+  });
+
+  test('the ARI id of RFC 9773, with the zero that the serial begins with', () => {
+    const { facts } = pki.readChain(rfc9773);
+    expect(facts.serial).toBe('0087654321');
+    expect(facts.ariId).toBe('aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE');
+  });
+
+  test('no ARI id without an authority key identifier', () => {
+    expect(pki.readChain(leaf({ withoutKeyIdentifier: true })).facts.ariId).toBeUndefined();
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a web page', '<html>no</html>'],
+    ['a block that is no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+  ])('says in words what is wrong: %s', (_what, text) => {
+    expect(() => pki.readChain(text)).toThrow(/certificate/);
+  });
+});
+
+describe('mismatch', () => {
+  test('none', () => {
+    expect(pki.mismatch(leafPem, key, names, now)).toBeUndefined();
+    expect(pki.mismatch(leafPem, key, [...names].reverse(), now)).toBeUndefined();
+  });
+
+  test('another key', async () => {
+    expect(pki.mismatch(leafPem, await pki.newKey(), names, now)).toBe('it is for another key');
+  });
+
+  test('a name too few, a name too many', () => {
+    const more: Identifier = { type: 'dns', value: 'more.test' };
+    expect(pki.mismatch(leafPem, key, [...names, more], now)).toBe('it does not name more.test');
+    expect(pki.mismatch(leafPem, key, names.slice(1), now)).toBe('it also names example.test');
+  });
+
+  test('not yet valid, but for a clock that is an hour slow; expired', () => {
+    const at = (time: string) => pki.mismatch(leafPem, key, names, new Date(time));
+    expect(at('2026-11-24T10:00:00Z')).toBeUndefined();
+    expect(at('2026-11-24T09:59:59Z')).toBe('it is not valid before 2026-11-24T11:00:00.000Z');
+    expect(at('2027-02-22T10:59:59Z')).toBeUndefined();
+    expect(at('2027-02-22T11:00:00Z')).toBe('it expired at 2027-02-22T11:00:00.000Z');
+  });
+
+  test('something else than a certificate', () => {
+    expect(pki.mismatch('hello', key, names, now)).toBe('it holds no certificate');
+  });
+});

@@ -1,0 +1,198 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
+import rfc2136 from '../../src/dns/rfc2136.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createWorld } from '../../src/lib/world.ts';
+import type { DnsProvider } from '../../src/ports/dns-provider.ts';
+import type { World } from '../../src/ports/world.ts';
+import { type DnsProviderBench, dnsProviderContract } from '../../src/testing/dns-provider-contract.ts';
+import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { freePort } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const signal = new AbortController().signal;
+const algorithms = ['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'] as const;
+const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc' };
+
+describeWith(bindPrograms, 'rfc2136 on BIND', () => {
+  let bind: Bind;
+  let world: World;
+  const lines: string[] = [];
+  const wrong = randomBytes(32).toString('base64');
+
+  beforeAll(async () => {
+    const log = (line: string) => void lines.push(line);
+    world = createWorld({ env: {}, log: { debug: log, info: log, warn: log } });
+    bind = await startBind({
+      ipv6: true,
+      keys: [
+        { name: 'acme' },
+        ...algorithms.map((algorithm) => ({ name: algorithm, algorithm })),
+        { name: 'stranger' },
+      ],
+      zones: [
+        {
+          name: 'example.test',
+          records: ['sub NS ns1', '_acme-challenge.alias CNAME elsewhere'],
+          policy: ['grant acme zonesub ANY;', ...algorithms.map((name) => `grant ${name} zonesub TXT;`)],
+        },
+        { name: 'sub.example.test' },
+      ],
+    });
+  });
+  afterAll(async () => {
+    await bind.stop();
+    await world.close();
+  });
+
+  const connect = (
+    more: Partial<Parameters<typeof rfc2136.connect>[0]['options']> = {},
+    inWorld = world,
+  ): DnsProvider =>
+    rfc2136.connect({
+      name: 'dns',
+      world: inWorld,
+      options: {
+        server: bind.server,
+        keyName: 'acme',
+        secret: new Secret(bind.key.secret),
+        algorithm: 'hmac-sha256',
+        ttl: 60,
+        transport: 'tcp',
+        ...more,
+      },
+    });
+
+  const empty = async () => {
+    for (const zone of ['example.test', 'sub.example.test'])
+      for (const name of new Set((await bind.txt(zone)).map((one) => one.name)))
+        await bind.update(zone, `delete ${name}. TXT`);
+  };
+
+  for (const transport of ['tcp', 'udp'] as const)
+    describe(`over ${transport}`, () => {
+      dnsProviderContract(it, async (): Promise<DnsProviderBench> => {
+        lines.length = 0;
+        const nobody = await freePort({ udp: true });
+        return {
+          zone: 'example.test',
+          subZone: 'sub.example.test',
+          connect: () => connect({ transport }),
+          connectRefused: () => connect({ transport, secret: new Secret(wrong) }),
+          connectUnreachable: () => connect({ transport, server: `127.0.0.1:${nobody}` }),
+          values: (zone) => bind.txt(zone),
+          plant: ({ zone, name, value }) => bind.update(zone, `add ${name}. 60 TXT "${value}"`),
+          secrets: [bind.key.secret, wrong],
+          logged: () => lines,
+          stop: empty,
+        };
+      });
+    });
+
+  it.each(algorithms)('signs and verifies with %s', async (algorithm) => {
+    const key = bind.keys.find((one) => one.name === algorithm)!;
+    const provider = connect({ keyName: key.name, algorithm, secret: new Secret(key.secret) });
+    await provider.append(value, signal);
+    expect(await bind.txt('example.test')).toEqual([{ name: value.name, value: 'abc' }]);
+    await provider.remove(value, undefined, signal);
+    expect(await bind.txt('example.test')).toEqual([]);
+  });
+
+  it('reaches the server by name and over IPv6', async () => {
+    for (const server of [`localhost:${bind.port}`, `[::1]:${bind.port}`]) {
+      const provider = connect({ server });
+      await provider.append(value, signal);
+      await provider.remove(value, undefined, signal);
+    }
+    const provider = connect({ server: 'no-such-host.invalid' });
+    await expect(provider.append(value, signal)).rejects.toMatchObject({ code: 'dns/unreachable' });
+  });
+
+  it('says in words why the server refuses', async () => {
+    const stranger = bind.keys.find((one) => one.name === 'stranger')!;
+    const refusal = (provider: DnsProvider, of = value) =>
+      provider.append(of, signal).then(
+        () => 'accepted',
+        (error: Error) => error.message,
+      );
+    expect(await refusal(connect({ secret: new Secret(wrong) }))).toContain('BADSIG');
+    expect(await refusal(connect({ keyName: 'unknown' }))).toContain('BADKEY');
+    expect(await refusal(connect({ algorithm: 'hmac-sha512' }))).toMatch(/BADKEY|BADSIG/);
+    expect(await refusal(connect({ keyName: 'stranger', secret: new Secret(stranger.secret) }))).toContain('REFUSED');
+    expect(await refusal(connect(), { ...value, zone: 'nowhere.test', name: 'a.nowhere.test' })).toContain('NOTAUTH');
+    expect(await refusal(connect(), { ...value, name: 'a.nowhere.test' })).toContain('NOTZONE');
+  });
+
+  it('names the difference of the clocks', async () => {
+    const hour = 3_600_000;
+    const late: World = { ...world, clock: { ...systemClock, now: () => new Date(Date.now() + hour) } };
+    await expect(connect({}, late).append(value, signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+      message: expect.stringMatching(/differ by (3599|3600|3601) s \(BADTIME\)/),
+    });
+  });
+
+  it('is what nsupdate says too: a CNAME keeps the TXT away, without an error', async () => {
+    const aliased = { ...value, name: '_acme-challenge.alias.example.test' };
+    await connect().append(aliased, signal);
+    expect(await bind.txt('example.test')).toEqual([]);
+  });
+
+  it('does not believe an answer that is unsigned, changed, or signed with another key', async () => {
+    // Between us and BIND: takes one UDP update, passes it on, and changes the answer.
+    const between = async (change: (answer: Buffer) => Buffer) => {
+      const front = createSocket('udp4');
+      front.bind(0, '127.0.0.1');
+      await once(front, 'listening');
+      front.on('message', (message, from) => {
+        const back = createSocket('udp4');
+        back.on('message', (answer) => {
+          back.close();
+          front.send(change(answer), from.port, from.address);
+        });
+        back.send(message, bind.port, '127.0.0.1');
+      });
+      const provider = connect({ transport: 'udp', server: `127.0.0.1:${front.address().port}` });
+      const error = await provider.append(value, signal).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      front.close();
+      return error;
+    };
+    const flip = (at: (length: number) => number) => (answer: Buffer) => {
+      const changed = Buffer.from(answer);
+      changed[at(answer.length)]! ^= 1;
+      return changed;
+    };
+    expect(await between((answer) => answer)).toBeUndefined();
+    const bad = { code: 'dns/bad-answer' };
+    // The header alone, without its signature.
+    const bare = (answer: Buffer) => Buffer.concat([answer.subarray(0, 4), Buffer.alloc(8)]);
+    expect(await between(bare)).toMatchObject({ ...bad, message: expect.stringContaining('not signed') });
+    // A flag in the header, and a byte of the MAC (original id, error and other length are the 6 bytes behind it).
+    expect(await between(flip(() => 2))).toMatchObject({
+      ...bad,
+      message: expect.stringContaining('signature is wrong'),
+    });
+    expect(await between(flip((length) => length - 10))).toMatchObject({
+      ...bad,
+      message: expect.stringContaining('signature is wrong'),
+    });
+    expect(await between((answer) => answer.subarray(0, answer.length - 1))).toMatchObject(bad);
+    await connect().remove(value, undefined, signal);
+  });
+
+  it('has no secret on any command line', async () => {
+    const { stdout } = await new Promise<{ stdout: string }>((resolve, reject) =>
+      execFile('ps', ['-eo', 'args'], (error, out) => (error ? reject(error) : resolve({ stdout: out }))),
+    );
+    expect(stdout).not.toContain(bind.key.secret);
+  });
+});

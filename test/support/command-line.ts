@@ -1,0 +1,120 @@
+import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
+import { main } from '../../src/cli/main.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { Settings } from '../../src/core/spec.ts';
+import type { Fleet, IssueRequest, LineageStatus, RenewRequest, SweepReport } from '../../src/fleet.ts';
+import type { Reporter } from '../../src/ports/reporter.ts';
+import type { World } from '../../src/ports/world.ts';
+import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
+
+/** What a fake fleet answers; each may also be computed. */
+export interface FakeAnswers {
+  readonly issue?: (request: IssueRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
+  readonly renew?: (request: RenewRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
+  readonly status?: readonly LineageStatus[];
+  readonly sweep?: SweepReport;
+  readonly open?: () => void;
+}
+
+export interface FleetCall {
+  readonly signal: AbortSignal;
+  readonly reporter: Reporter;
+  readonly clock: FakeClock;
+}
+
+export interface CommandLine {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTerminal?: boolean;
+  readonly columns?: number;
+  readonly fleet?: FakeAnswers;
+  readonly program?: string;
+}
+
+/** What a command did. */
+export interface Done {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Requests that reached the fleet; none when it was refused before. */
+  readonly calls: readonly (IssueRequest | RenewRequest | 'status' | 'sweep')[];
+  readonly settings: Settings | undefined;
+  readonly closed: number;
+  /** Codes with which the process was ended at once. */
+  readonly exits: readonly number[];
+}
+
+/** The command line in a fake world with a fake fleet: no process, no file, no time. */
+export function commandLine(given: CommandLine = {}) {
+  const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
+  const handlers = new Map<StopSignal, Set<() => void>>([
+    ['SIGINT', new Set()],
+    ['SIGTERM', new Set()],
+  ]);
+  const state = { stdout: '', stderr: '', settings: undefined as Settings | undefined, closed: 0 };
+  const calls: Done['calls'][number][] = [];
+  const exits: number[] = [];
+  const files = given.files ?? {};
+  const world = {
+    clock,
+    files: {
+      read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
+      stat: async (path: string) =>
+        files[path] === undefined ? undefined : { kind: 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 },
+    },
+  } as unknown as World;
+  const openFleet: OpenFleet = async (settings, { reporter }) => {
+    given.fleet?.open?.();
+    state.settings = settings;
+    const fleet: Fleet = {
+      issue: async (request, signal) => {
+        calls.push(request);
+        return (await given.fleet?.issue?.(request, { signal, reporter, clock })) ?? [];
+      },
+      renew: async (request, signal) => {
+        calls.push(request);
+        return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
+      },
+      status: async (names) => {
+        calls.push('status');
+        return (given.fleet?.status ?? []).filter(({ name }) => names.length === 0 || names.includes(name));
+      },
+      sweep: async () => {
+        calls.push('sweep');
+        return given.fleet?.sweep ?? { cleaned: [], failed: [], waiting: 0 };
+      },
+      close: async () => {
+        state.closed++;
+      },
+    };
+    return fleet;
+  };
+  const size = given.columns === undefined ? {} : { columns: given.columns };
+  const context: CliContext = {
+    env: given.env ?? {},
+    stdout: { write: (text) => (state.stdout += text), ...size },
+    stderr: { write: (text) => (state.stderr += text), ...size },
+    isTerminal: given.isTerminal ?? false,
+    world,
+    openFleet,
+    signals: {
+      on: (name, handler) => handlers.get(name)?.add(handler),
+      off: (name, handler) => handlers.get(name)?.delete(handler),
+    },
+    exit: (code) => exits.push(code),
+    ...(given.program === undefined ? {} : { program: given.program }),
+  };
+  return {
+    clock,
+    kill: (name: StopSignal) => {
+      for (const handler of handlers.get(name) ?? []) handler();
+    },
+    listening: () => [...handlers.values()].reduce((sum, set) => sum + set.size, 0),
+    state,
+    exits,
+    run: async (...argv: string[]): Promise<Done> => {
+      const code = await main(argv, context);
+      return { code, calls, exits, ...state };
+    },
+  };
+}
