@@ -188,9 +188,9 @@ async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyM
   const { store: documents } = fleet.composed.engine;
   const stored = new Map<string, Found>();
   for await (const page of documents.scan('lineage', signal))
-    for (const { key, bytes } of page) {
+    for (const { key, bytes, corrupt } of page) {
       try {
-        stored.set(key.name, decodeLineage(bytes, key.name, documents.location));
+        stored.set(key.name, corrupt ?? decodeLineage(bytes, key.name, documents.location));
       } catch (error) {
         stored.set(key.name, error as ReturnType<typeof fail>);
       }

@@ -10,7 +10,8 @@ const [packageFolder = '', directoryUrl = '', challenges = '', output = '', list
 const acme = createRequire(import.meta.url)(packageFolder);
 const names = list.split(',');
 
-const accountFile = join(output, 'account.pem');
+// The account is registered by the first run only, as with the others.
+const [accountFile, urlFile] = [join(output, 'account.pem'), join(output, 'account.url')];
 if (!existsSync(accountFile)) writeFileSync(accountFile, await acme.crypto.createPrivateEcdsaKey(), { mode: 0o600 });
 const client = new acme.Client({
   directoryUrl,
@@ -18,8 +19,12 @@ const client = new acme.Client({
   backoffAttempts: 500,
   backoffMin: 20,
   backoffMax: 20,
+  ...(existsSync(urlFile) ? { accountUrl: readFileSync(urlFile, 'utf8') } : {}),
 });
-await client.createAccount({ termsOfServiceAgreed: true });
+if (!existsSync(urlFile)) {
+  await client.createAccount({ termsOfServiceAgreed: true });
+  writeFileSync(urlFile, client.getAccountUrl());
+}
 
 async function worker() {
   for (let name = names.shift(); name !== undefined; name = names.shift()) {

@@ -58,6 +58,7 @@ function readable(
   failed: { what: string; reason: string }[],
 ): Lineage | undefined {
   try {
+    if (entry.corrupt) throw entry.corrupt;
     return decodeLineage(entry.bytes, entry.key.name, context.store.location);
   } catch (error) {
     failed.push({ what: entry.key.name, reason: reasonOf(error) });
