@@ -6,6 +6,8 @@ const first = process.argv[2];
 if (first === '--version' || first === '-V') {
   process.stdout.write(`${version}\n`);
 } else {
+  // A reader that goes away (`| head`) must not end an issue in the middle: what it would have read is lost, no more.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const { main } = await import('./main.ts');
   const code = await main(process.argv.slice(2), {
     env: process.env,

@@ -3,7 +3,7 @@ import { fail } from '../core/errors.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { describesCertificate, specFromFlags } from './flags.ts';
-import { tellOutcomes } from './outcomes.ts';
+import { reportStart, tellOutcomes } from './outcomes.ts';
 
 /** `certfleet issue`. */
 export const issue: Run = async (session) => {
@@ -21,6 +21,7 @@ export const issue: Run = async (session) => {
   else if (settings.certificates.length === 0) throw fail('identifier/empty-list', { certificate: 'the certificate' });
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
   const fleet = await session.fleet();
+  await reportStart(session, 'issue');
   const outcomes = await fleet.issue(
     { names: args, ...(adHoc ? { adHoc } : {}), force: flags['force'] === true, staging },
     session.signal,
@@ -29,6 +30,7 @@ export const issue: Run = async (session) => {
     command: 'issue',
     staging,
     dryRun,
+    targets: adHoc?.spec.deploy,
     cronLine: staging ? undefined : cronLine(session, outcomes[0]?.certificate ?? ''),
   });
 };
@@ -39,7 +41,7 @@ function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | unde
     : settings.certificates
         .filter(({ name }) => names.length === 0 || names.includes(name))
         .map(({ issuer }) => ({ name: issuer, settings: settings.issuers[issuer] }));
-  const without = asked.find((issuer) => issuer.settings && issuer.settings.testDirectory === undefined);
+  const without = asked.find((issuer) => issuer.settings && issuer.settings.testDirectory === undefined && !issuer.settings.test);
   if (without) throw fail('config/no-test-directory', { issuer: without.name });
 }
 

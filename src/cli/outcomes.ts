@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, failureText } from './failure.ts';
@@ -10,8 +11,22 @@ export interface OutcomeContext {
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
+  /** Where a certificate made of flags goes; undefined for declared ones, whose configuration says it. */
+  readonly targets?: readonly string[] | undefined;
   /** What to put into cron after a first success; undefined where it needs no saying. */
   readonly cronLine?: string | undefined;
+}
+
+/** The first event of a run that works on something. */
+export async function reportStart(session: Session, command: string): Promise<void> {
+  session.reporter.report({
+    v: 1,
+    time: (await session.now()).toISOString(),
+    level: 'info',
+    event: 'run.started',
+    message: `certfleet ${version} ${command}`,
+    data: { command, version },
+  });
 }
 
 /** Tells how the run ended and what comes next; answers its exit code. */
@@ -51,6 +66,7 @@ export async function tellOutcomes(
       session.note('  Next: `certfleet renew` tries the target again.');
     } else if (!session.quiet && !(summed && outcome.result === 'unchanged')) {
       session.print(successLine(outcome, now, told, style.good));
+      for (const line of placeLines(outcome, told)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told);
       if (next !== undefined) session.print(`  ${next}`);
     }
@@ -78,9 +94,22 @@ function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (t
   return `${name}: ${outcome.result}${told.staging ? ' as a test certificate that nobody trusts' : ''}, ${until}`;
 }
 
+/** Where a newcomer finds what was just made. */
+function placeLines({ certificate, result }: Success, { targets, staging, dryRun }: OutcomeContext): readonly string[] {
+  if (targets === undefined || staging || dryRun || result === 'unchanged') return [];
+  if (targets.length === 0) return ['It is in the store only: `--deploy files:FOLDER` puts it into files.'];
+  return targets.map((target) =>
+    target.startsWith('files:')
+      ? `Files: ${target.slice('files:'.length)}/live/${certificate}/ (fullchain.pem, privkey.pem)`
+      : `Deployed to ${target}.`,
+  );
+}
+
 function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | undefined {
   if (told.staging || told.dryRun) return 'Next: run it without --staging and --dry-run for the real certificate.';
   if (outcome.next === undefined) return undefined;
+  // What comes next of something idle may only be a question to the CA for its renewal window.
+  if (outcome.result === 'unchanged') return `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
   const when = `around ${dateText(outcome.next, now)} (${fromNow(outcome.next, now)})`;
   return `Next: renews by itself ${when}, when \`certfleet renew\` runs.`;
 }

@@ -1,8 +1,10 @@
 import type { Run } from './context.ts';
+import { reportStart } from './outcomes.ts';
 
 /** `certfleet sweep`. What could not be removed is a failure of the solver's side: exit 5. */
 export const sweep: Run = async (session) => {
   const fleet = await session.fleet();
+  await reportStart(session, 'sweep');
   const { cleaned, failed, waiting } = await fleet.sweep(session.signal);
   const code = failed.length > 0 ? 5 : 0;
   const message =

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { Reader } from '../clients/dns-wire.ts';
+import { signMessage } from '../clients/tsig.ts';
+import { fail } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import type { World } from '../ports/world.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import rfc2136 from './rfc2136.ts';
+
+// The contract suite runs on a real BIND: test/real/dns-rfc2136.test.ts. Here is what that cannot show: the bytes.
+
+const signal = new AbortController().signal;
+const secret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
+const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc' };
+const options = {
+  server: '192.0.2.53',
+  keyName: 'acme',
+  secret: new Secret(secret),
+  algorithm: 'hmac-sha256',
+  ttl: 60,
+  transport: 'tcp',
+} as const;
+
+type Exchange = World['dns']['exchange'];
+
+function connect(exchange: Exchange, more: { readonly server?: string } = {}, addresses = ['192.0.2.53']) {
+  const world = {
+    clock: fakeClock(),
+    random: { bytes: () => Uint8Array.of(0xda, 0x5d), number: () => 0 },
+    dns: { exchange },
+    lookup: async () => addresses,
+  } as unknown as World;
+  return rfc2136.connect({ name: 'dns', world, options: { ...options, ...more } });
+}
+
+/** Records what is sent, and answers without a signature. */
+const record =
+  (sent: { server: unknown; message: Uint8Array }[], rcode = 5): Exchange =>
+  async (server, message) => {
+    sent.push({ server, message });
+    return Buffer.concat([message.subarray(0, 2), Uint8Array.of(0xa8, rcode), Buffer.alloc(8)]);
+  };
+
+describe('the update', () => {
+  it.each([
+    ['append', 1, 60],
+    ['remove', 254, 0],
+  ] as const)('%s is one record of class %i', async (method, klass, ttl) => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    const provider = connect(record(sent));
+    const call = method === 'append' ? provider.append(value, signal) : provider.remove(value, undefined, signal);
+    await expect(call).rejects.toMatchObject({ code: 'dns/refused' });
+    expect(sent).toHaveLength(1);
+    expect(sent[0]?.server).toEqual({ address: '192.0.2.53', port: 53 });
+
+    const reader = new Reader(sent[0]!.message);
+    expect([reader.u16(), reader.u16()]).toEqual([0xda5d, 5 << 11]);
+    expect([reader.u16(), reader.u16(), reader.u16(), reader.u16()]).toEqual([1, 0, 1, 1]);
+    expect([reader.name(), reader.u16(), reader.u16()]).toEqual(['example.test', 6, 1]);
+    expect([reader.name(), reader.u16(), reader.u16(), reader.u32()]).toEqual([value.name, 16, klass, ttl]);
+    expect(reader.take(reader.u16()).toString('latin1')).toBe('\x03abc');
+    expect([reader.name(), reader.u16(), reader.u16(), reader.u32()]).toEqual(['acme', 250, 255, 0]);
+  });
+
+  it('cuts a long value into strings of 255 octets', async () => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    await connect(record(sent))
+      .append({ ...value, value: 'x'.repeat(300) }, signal)
+      .catch(() => {});
+    const text = Buffer.from(sent[0]!.message).toString('latin1');
+    expect(text).toContain(`\xff${'x'.repeat(255)}\x2d${'x'.repeat(45)}`);
+  });
+});
+
+describe('the answer', () => {
+  const reply = (rcode: number): Exchange => record([], rcode);
+
+  it.each([
+    [2, 'SERVFAIL'],
+    [4, 'NOTIMP'],
+    [5, 'REFUSED'],
+    [9, 'NOTAUTH'],
+    [10, 'NOTZONE'],
+    [13, 'RCODE 13'],
+  ])('with code %i is a refusal in words (%s)', async (rcode, words) => {
+    await expect(connect(reply(rcode)).append(value, signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it('that says yes without a signature is not believed', async () => {
+    await expect(connect(reply(0)).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+  });
+
+  it('that is our own request sent back is not believed', async () => {
+    const echo: Exchange = async (_server, message) => {
+      const answer = Buffer.from(message);
+      answer[2]! |= 0x80;
+      return answer;
+    };
+    await expect(connect(echo).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+  });
+
+  it('signed for no request is not believed', async () => {
+    const unbound: Exchange = async (_server, message) => {
+      const bare = Buffer.concat([message.subarray(0, 2), Uint8Array.of(0xa8, 0), Buffer.alloc(8)]);
+      return signMessage(bare, { name: 'acme', algorithm: 'hmac-sha256', secret: options.secret }, fakeClock().now())
+        .signed;
+    };
+    await expect(connect(unbound).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+  });
+});
+
+describe('the server', () => {
+  const unreachable =
+    (tried: unknown[]): Exchange =>
+    (server) => {
+      tried.push(server);
+      return Promise.reject(
+        fail('dns/lookup-failed', { server: server.address, question: 'a message', reason: 'gone' }),
+      );
+    };
+
+  it('is tried at each of its addresses', async () => {
+    const tried: unknown[] = [];
+    const provider = connect(unreachable(tried), { server: 'ns1.example.com:5353' }, ['2001:db8::1', '192.0.2.1']);
+    await expect(provider.append(value, signal)).rejects.toMatchObject({
+      code: 'dns/unreachable',
+      message: expect.stringContaining('ns1.example.com:5353'),
+    });
+    expect(tried).toEqual([
+      { address: '2001:db8::1', port: 5353 },
+      { address: '192.0.2.1', port: 5353 },
+    ]);
+  });
+
+  it.each(['ns1.example.com', 'ns1.example.com:53', '192.0.2.53:53', '2001:db8::53', '[2001:db8::53]:53'])(
+    'may be %s',
+    (server) => {
+      expect(rfc2136.options.safeParse({ ...options, server }).success).toBe(true);
+    },
+  );
+
+  it.each(['', 'ns1.example.com:0', 'ns1.example.com:70000', 'http://ns1', '[::1', 'a b'])(
+    'may not be %j',
+    (server) => {
+      expect(rfc2136.options.safeParse({ ...options, server }).success).toBe(false);
+    },
+  );
+});
+
+describe('the options', () => {
+  it('need server, key name and secret, and no more', () => {
+    const { server, keyName } = options;
+    const parsed = rfc2136.options.parse({ server, keyName, secret: options.secret });
+    expect(parsed).toMatchObject({ algorithm: 'hmac-sha256', ttl: 60, transport: 'tcp' });
+    expect(rfc2136.options.safeParse({ server, keyName }).success).toBe(false);
+  });
+});

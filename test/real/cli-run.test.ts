@@ -1,0 +1,195 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it, test } from 'vitest';
+import type { Event } from '../../src/core/event.ts';
+import { type Pebble, startPebble } from '../support/pebble.ts';
+import { atEnd, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const execute = promisify(execFile);
+let cli: string;
+
+beforeAll(async () => {
+  // Inside the repository, so that what is not bundled would be found all the same: build.test.ts looks at that.
+  const dist = join(await temporaryFolder('cli'), 'dist');
+  await execute('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'], { cwd: repositoryRoot });
+  cli = join(dist, 'cli.js');
+});
+
+interface Ended {
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command line; as from cron: nothing in the environment unless given. */
+function start(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [cli, ...argv], { env: { PATH: process.env['PATH'] ?? '', ...env } });
+  atEnd(() => void child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code: code ?? signal ?? '', stdout, stderr }));
+  });
+  return { child, ended };
+}
+const run = (...argv: string[]) => start(argv).ended;
+
+describe('the built command line', () => {
+  it('knows its registry and reference: nothing generated is stale', async () => {
+    const { stdout } = await execute('node', ['--import', 'tsx', 'scripts/gen.ts', '--check'], { cwd: repositoryRoot });
+    expect(stdout).toBe('generated files are up to date\n');
+  });
+
+  it('says its version as quickly as node starts', async () => {
+    const least = async (args: readonly string[]) => {
+      let best = Number.POSITIVE_INFINITY;
+      // The least of several is what it costs; the rest is what else this machine was doing.
+      for (let round = 0; round < 12; round++) {
+        const before = performance.now();
+        await execute(process.execPath, [...args]);
+        best = Math.min(best, performance.now() - before);
+      }
+      return best;
+    };
+    expect((await least([cli, '--version'])) / (await least(['-e', '0']))).toBeLessThan(1.6);
+  });
+
+  it('does not break when its reader goes away', async () => {
+    const { stderr } = await execute('sh', [
+      '-c',
+      `"${process.execPath}" "${cli}" config schema | head -c 10 >/dev/null`,
+    ]);
+    expect(stderr).toBe('');
+  });
+
+  it.each([
+    [['issue', '-d', 'a_b.example.com'], 2, 'identifier/invalid'],
+    [['show', 'nothing'], 2, 'lineage/not-found'],
+    [['status', '--config', '/none.yaml'], 2, 'config/unreadable'],
+    [['status', '--store', '/proc/nothing'], 7, 'store/unusable'],
+  ])('%j exits %i', async (argv, code, documented) => {
+    const store = argv.includes('--store') ? [] : ['--store', join(await temporaryFolder('store'), 'store')];
+    const ended = await run(...argv, ...store);
+    expect(ended).toMatchObject({ code, stdout: '' });
+    expect(ended.stderr).toContain(`docs/reference/errors.md#${documented}`);
+    expect(ended.stderr).not.toMatch(/ {4}at /);
+  });
+});
+
+describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble', () => {
+  let pebble: Pebble;
+  let common: string[];
+
+  beforeAll(async () => {
+    pebble = await startPebble();
+    common = ['--issuer', pebble.directoryUrl, '--ca-file', pebble.caFile, '--agree-tos'];
+    common.push('--http01-port', String(pebble.httpPort), '--resolver', pebble.dnsServer);
+  });
+
+  test('issues, shows, renews from cron, and reports a refused name', async () => {
+    const folder = await temporaryFolder('run');
+    const store = ['--store', join(folder, 'store')];
+    const certs = join(folder, 'certs');
+    await mkdir(certs);
+    const http = ['--http', `standalone:127.0.0.1:${pebble.httpPort}`];
+
+    const issued = await run('issue', '-d', 'www.cli.test', ...common, ...http, '--deploy', `files:${certs}`, ...store);
+    expect(issued).toMatchObject({ code: 0 });
+    expect(issued.stdout).toMatch(
+      /^www\.cli\.test: issued, valid until \d{4}-\d\d-\d\d \(\d+ days\)\n {2}Next: renews by itself around /,
+    );
+    expect(issued.stderr).toContain('* * * * certfleet renew --quiet --store ');
+    const live = join(certs, 'live', 'www.cli.test');
+    const first = await readFile(join(live, 'fullchain.pem'), 'utf8');
+    expect((await stat(join(live, 'privkey.pem'))).mode & 0o777).toBe(0o600);
+
+    const status = await run('status', ...store);
+    expect(status.stdout).toMatch(/^NAME +STATE +VALID UNTIL +LEFT +RENEWAL +DEPLOYED TO\nwww\.cli\.test +valid /);
+    expect((await run('show', 'www.cli.test', ...store)).stdout).toContain('Identifiers  www.cli.test\n');
+
+    expect(await run('renew', '--quiet', ...store)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await readFile(join(live, 'fullchain.pem'), 'utf8')).toBe(first);
+    const renewed = await run('renew', '--force', '--json', ...store);
+    const events = renewed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event);
+    expect(renewed).toMatchObject({ code: 0, stderr: '' });
+    expect(events.every(({ v, time, message }) => v === 1 && !Number.isNaN(Date.parse(time)) && message !== '')).toBe(
+      true,
+    );
+    expect(events.at(-1)).toMatchObject({
+      event: 'run.finished',
+      data: { exitCode: 0, outcomes: [{ result: 'renewed' }] },
+    });
+    expect(await readFile(join(live, 'fullchain.pem'), 'utf8')).not.toBe(first);
+
+    const refused = await run('issue', '-d', 'blocked-domain.example', ...common, ...http, ...store);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toMatch(/blocked-domain\.example/);
+  });
+
+  test('SIGINT cleans up within the budget and leaves no token', async () => {
+    const folder = await temporaryFolder('stopped');
+    const root = join(folder, 'www');
+    await mkdir(root);
+    // Nobody serves the folder, so Pebble's validation fails: slowly, because a listener takes the connection and is silent.
+    const port = await freePort();
+    const silent = (await import('node:net')).createServer(() => {}).listen(port, '127.0.0.1');
+    atEnd(() => void silent.close());
+    const slow = await startPebble({ httpPort: port });
+    const argv = [
+      'issue',
+      '-d',
+      'stopped.cli.test',
+      '--issuer',
+      slow.directoryUrl,
+      '--ca-file',
+      slow.caFile,
+      '--agree-tos',
+    ];
+    const { child, ended } = start([
+      ...argv,
+      '--http',
+      `webroot:${root}`,
+      '--http01-port',
+      String(port),
+      '--resolver',
+      slow.dnsServer,
+      '--store',
+      join(folder, 'store'),
+    ]);
+    const tokens = join(root, '.well-known/acme-challenge');
+    await until(async () => (await readdir(tokens).catch(() => [])).length > 0, { what: 'a token file' });
+    const before = performance.now();
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect(code).toBe(130);
+    expect(performance.now() - before).toBeLessThan(8_000);
+    expect(stderr).toContain('Stopping: cleaning up for at most 8 s.');
+    expect(await readdir(tokens).catch(() => [])).toEqual([]);
+  });
+});
+
+test('a configuration that is written by `config example` is checked with file and line', async () => {
+  const folder = await temporaryFolder('config');
+  const file = join(folder, 'certfleet.yaml');
+  await writeFile(file, (await run('config', 'example')).stdout.replace('solver: web', 'solver: wbe'));
+  const checked = await run('config', 'check', '--config', file);
+  expect(checked).toMatchObject({ code: 2 });
+  expect(checked.stdout).toMatch(
+    new RegExp(
+      `^${file}:\\d+: the certificate "www" names the solver "wbe", which is not declared; did you mean "web"\\?\n$`,
+    ),
+  );
+});
