@@ -41,11 +41,14 @@ const code = (value: unknown): string => `\`${typeof value === 'string' ? value 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+
 function optionTable(options: z.ZodObject, adapter?: string): string {
   const rows = optionFields(options).map((field) => [
     code(field.name),
     [field.title === field.name ? '' : field.title, field.description].filter((text) => text !== '').join('. '),
-    field.required ? 'yes' : field.defaultValue === undefined ? 'no' : `no (${code(field.defaultValue)})`,
+    field.required ? 'yes' : isEmpty(field.defaultValue) ? 'no' : `no (${code(field.defaultValue)})`,
     field.secret ? '`file:/path`, `env:NAME`' : field.examples.map(code).join(', '),
     ...(adapter === undefined ? [] : [code(environmentName(adapter, field.name))]),
   ]);
@@ -110,8 +113,7 @@ function configurationPage(): string {
     const field = optionFields(configuration).find(({ name }) => name === key)!;
     const inner = objectWithin(schema as z.ZodType);
     const rows = inner ? `\n\n${optionTable(inner)}` : '';
-    const fallback =
-      inner || field.defaultValue === undefined ? '' : ` Default: ${code(defaultText(field.defaultValue))}.`;
+    const fallback = inner || isEmpty(field.defaultValue) ? '' : ` Default: ${code(field.defaultValue)}.`;
     return `## ${key}\n\n${field.title}.${fallback}${adapterLinks[key] ?? ''}${rows}\n`;
   });
   return `${madeBy}
@@ -145,14 +147,6 @@ const adapterLinks: Readonly<Record<string, string>> = {
   solvers: ' `type` is one of [solvers](solvers.md); its options stand beside it.',
   deployers: ' `type` is one of [deployers](deployers.md); its options stand beside it.',
 };
-
-// Durations are milliseconds by the time zod sees their default.
-const defaultText = (value: unknown): string =>
-  typeof value === 'number'
-    ? value % 60_000 === 0
-      ? `${value / 60_000}m`
-      : `${value / 1_000}s`
-    : JSON.stringify(value);
 
 /** The strict object inside a record, list, optional or default; nothing for adapters, which have pages of their own. */
 function objectWithin(schema: z.ZodType): z.ZodObject | undefined {
@@ -256,19 +250,21 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.finished':
     'It ended. `data.exitCode`, and `data.outcomes`: one object a certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `code` and `hint`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'certificate.started': 'Work on a certificate began.',
-  'certificate.step': 'It went on to the next step.',
+  'certificate.step':
+    'It went on to the next step. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',
   'certificate.waiting': 'It waits; the message says for what.',
-  'certificate.issued': 'A new version is in the store.',
-  'certificate.deployed': 'A target has it and uses it.',
-  'certificate.pending': 'A target could not take it yet.',
+  'certificate.issued': 'A new version is in the store. `data`: `serial` (hex), `notAfter`, `version` (its id).',
+  'certificate.deployed': 'Targets have it and use it. `data.targets`.',
+  'certificate.pending': 'A target could not take it yet. `data`: `target`, `code`.',
   'certificate.unchanged': 'Nothing was due.',
-  'certificate.failed': 'It failed this time. The error is in `run.finished`.',
-  'preflight.finding': 'What a look before the order found.',
-  'renewal.scheduled': 'When it will be renewed.',
+  'certificate.failed': 'It failed this time. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
+  'preflight.finding': 'What a look before the order found. `data`: `verdict`, `identifier`.',
+  'renewal.scheduled': 'When it will be renewed. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
   'sweep.cleaned': 'Something that a dead process had left was removed.',
   'sweep.failed': 'It could not be removed; it is tried again.',
   'endpoint.drift': 'An endpoint serves another certificate than the current one.',
-  'deploy.alarm': 'An endpoint still serves the old one after `deployTimeout`. Level `alarm`.',
+  'deploy.alarm':
+    'A target or endpoint still has the old one after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
   log: 'A line of an adapter.',
 };
 

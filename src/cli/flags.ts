@@ -147,7 +147,8 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, 'http-01', settings);
   const [word, rest] = cutAt(how, ':');
   if (word === 'standalone') {
-    const solver = { type: 'http01-responder', ...(rest === undefined ? {} : { listen: rest }) };
+    // This process alone answers on this machine: no token document, which costs a durable write, is needed.
+    const solver = { type: 'http01-responder', shared: false, ...(rest === undefined ? {} : { listen: rest }) };
     await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
     return { name: 'standalone', settings: solver };
   }

@@ -74,11 +74,11 @@ describe('flags', () => {
   });
 
   it.each([
-    [['--http', 'standalone'], { type: 'http01-responder' }],
-    [['--http', 'standalone:5002'], { type: 'http01-responder', listen: '5002' }],
-    [['--http', 'standalone:127.0.0.1:5002'], { type: 'http01-responder', listen: '127.0.0.1:5002' }],
-    [['--http', 'standalone:[::]:80'], { type: 'http01-responder', listen: '[::]:80' }],
-    [[], { type: 'http01-responder' }],
+    [['--http', 'standalone'], { type: 'http01-responder', shared: false }],
+    [['--http', 'standalone:5002'], { type: 'http01-responder', listen: '5002', shared: false }],
+    [['--http', 'standalone:127.0.0.1:5002'], { type: 'http01-responder', listen: '127.0.0.1:5002', shared: false }],
+    [['--http', 'standalone:[::]:80'], { type: 'http01-responder', listen: '[::]:80', shared: false }],
+    [[], { type: 'http01-responder', shared: false }],
   ])('solver of %j', async (flags, solver) => {
     expect(adHocOf(await issue(['-d', 'www.example.com', ...flags])).solver).toEqual(solver);
   });
@@ -339,6 +339,12 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
     expect(done.stderr).toContain(`#${code}`);
   });
 
+  it('an issuer with `test: true` is its own test directory', async () => {
+    const files = { '/c.yaml': 'issuers: { own: { directory: "https://127.0.0.1/d", test: true } }' };
+    const done = await issue(['-d', 'a.test', '--staging', '--config', '/c.yaml'], { files });
+    expect(done.calls).toEqual([expect.objectContaining({ staging: true })]);
+  });
+
   it('is an event with --json', async () => {
     const done = await issue(['-d', 'a_b.example.com', '--json']);
     expect(done).toMatchObject({ code: 2, stderr: '' });
@@ -381,10 +387,20 @@ describe('the end of a run', () => {
     });
     expect(done.stdout).toBe(
       'abc: issued, valid until 2027-02-22 (90 days)\n' +
+        '  It is in the store only: `--deploy files:FOLDER` puts it into files.\n' +
         '  Next: renews by itself around 2027-01-23 (in 60 days), when `certfleet renew` runs.\n',
     );
     expect(done.stderr).toMatch(
       /^ {2}\d{1,2} \* \* \* \* \/usr\/local\/bin\/certfleet renew --quiet --store '\/my store'$/m,
+    );
+  });
+
+  it('says where it went', async () => {
+    const files = { '/c.yaml': 'deployers: { edge: { type: files, path: /edge } }' };
+    const argv = ['-d', 'abc.example.com', '--deploy', 'files:/etc/certs,edge', '--config', '/c.yaml'];
+    const done = await issue(argv, { files, fleet: { issue: () => [issued] } });
+    expect(done.stdout).toContain(
+      '\n  Files: /etc/certs/live/abc/ (fullchain.pem, privkey.pem)\n  Deployed to edge.\n',
     );
   });
 
@@ -412,7 +428,12 @@ describe('the end of a run', () => {
   it('is one event with --json, and nothing else on any stream', async () => {
     const done = await issue(['-d', 'abc.example.com', '--json'], { fleet: { issue: () => [issued, pending] } });
     expect(done).toMatchObject({ code: 6, stderr: '' });
-    expect(JSON.parse(done.stdout)).toEqual({
+    const [started, finished] = done.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(started).toMatchObject({ v: 1, event: 'run.started', data: { command: 'issue' } });
+    expect(finished).toEqual({
       v: 1,
       time: '2026-11-24T10:00:00.000Z',
       level: 'error',

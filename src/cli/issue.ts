@@ -41,7 +41,9 @@ function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | unde
     : settings.certificates
         .filter(({ name }) => names.length === 0 || names.includes(name))
         .map(({ issuer }) => ({ name: issuer, settings: settings.issuers[issuer] }));
-  const without = asked.find((issuer) => issuer.settings && issuer.settings.testDirectory === undefined && !issuer.settings.test);
+  const without = asked.find(
+    (issuer) => issuer.settings && issuer.settings.testDirectory === undefined && !issuer.settings.test,
+  );
   if (without) throw fail('config/no-test-directory', { issuer: without.name });
 }
 

@@ -70,7 +70,7 @@ describe('renew', () => {
 
   it('names each where there are few, and helps where there is none', async () => {
     expect((await run(['renew'], { fleet: { renew: () => [unchanged('a')] } })).stdout).toBe(
-      'a: nothing is due\n  Next: renews by itself around 2026-12-24 (in 30 days), when `certfleet renew` runs.\n',
+      'a: nothing is due; valid until 2027-02-22 (90 days)\n  Next: `certfleet renew` looks at it again around 2026-12-24.\n',
     );
     expect((await run(['renew'])).stdout).toContain('There is no certificate yet');
   });

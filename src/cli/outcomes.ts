@@ -87,11 +87,20 @@ type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
 function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
   const name = good(outcome.certificate);
-  if (outcome.result === 'unchanged' || outcome.result === 'deployed')
-    return `${name}: ${harmless(withoutName(outcome))}`;
-  const until = `valid until ${dateText(outcome.notAfter, now)} (${spanText(Date.parse(outcome.notAfter) - now.getTime())})`;
+  if (outcome.result === 'unchanged' || outcome.result === 'deployed') {
+    const valid = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
+    return `${name}: ${harmless(withoutName(outcome))}${valid}`;
+  }
+  const until = untilText(outcome.notAfter, now);
   if (told.dryRun) return `${name}: the dry run worked (a test certificate, ${until}); nothing was deployed`;
   return `${name}: ${outcome.result}${told.staging ? ' as a test certificate that nobody trusts' : ''}, ${until}`;
+}
+
+function untilText(notAfter: string, now: Date): string {
+  const left = Date.parse(notAfter) - now.getTime();
+  return left > 0
+    ? `valid until ${dateText(notAfter, now)} (${spanText(left)})`
+    : `expired on ${dateText(notAfter, now)}`;
 }
 
 /** Where a newcomer finds what was just made. */
@@ -109,7 +118,8 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | u
   if (told.staging || told.dryRun) return 'Next: run it without --staging and --dry-run for the real certificate.';
   if (outcome.next === undefined) return undefined;
   // What comes next of something idle may only be a question to the CA for its renewal window.
-  if (outcome.result === 'unchanged') return `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
+  if (outcome.result === 'unchanged')
+    return `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
   const when = `around ${dateText(outcome.next, now)} (${fromNow(outcome.next, now)})`;
   return `Next: renews by itself ${when}, when \`certfleet renew\` runs.`;
 }

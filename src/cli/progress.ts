@@ -25,8 +25,8 @@ export const quietProgress = (stderr: Output, style: Style): Progress => ({
 /** Without a terminal (cron, a log): a line an event. */
 export const plainProgress = (stderr: Output, style: Style): Progress => ({
   report: (event) => {
-    // The run's frame says nothing to a person, and each failure is told whole in the end.
-    if (event.event.startsWith('run.') || event.event === 'certificate.failed') return;
+    // The run's frame says nothing to a person.
+    if (event.event.startsWith('run.') || toldInTheEnd.has(event.event)) return;
     stderr.write(`${eventLine(event, style)}\n`);
   },
   stop: () => {},
@@ -38,6 +38,8 @@ const finished: ReadonlySet<string> = new Set([
   'certificate.unchanged',
   'certificate.failed',
 ]);
+/** With hint and link, once all is done. */
+const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending']);
 const moving: ReadonlySet<string> = new Set([
   'certificate.started',
   'certificate.step',
@@ -80,7 +82,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
       if (name !== undefined && finished.has(event.event)) {
         if (active.delete(name)) done++;
       } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(event.message));
-      if (event.level !== 'info' && event.event !== 'certificate.failed') stderr.write(`${eventLine(event, style)}\n`);
+      if (event.level !== 'info' && !toldInTheEnd.has(event.event)) stderr.write(`${eventLine(event, style)}\n`);
       draw();
     },
     stop: () => {

@@ -28,7 +28,7 @@ export const dns01Options = z.strictObject({
     })
     .optional()
     .meta({ title: 'Skips the search for the zone and its servers, for split horizons' }),
-  timeout: duration('How long every authoritative server may take to answer with the record').default(120_000),
+  timeout: duration('How long every authoritative server may take to answer with the record').prefault('2m'),
 });
 
 export interface Dns01Settings {

@@ -49,9 +49,14 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       takes: kind === 'enum' || kind === 'literal' ? 'string' : isTaken(kind) ? kind : 'other',
       schema,
       examples: Array.isArray(meta['examples']) ? meta['examples'] : [],
-      defaultValue: fallback,
+      // The schema's default is in milliseconds; a person writes `2m`.
+      defaultValue: meta['format'] === 'duration' && typeof fallback === 'number' ? durationText(fallback) : fallback,
     };
   });
+
+/** `2m`, `8s`, `1500ms`: the shortest way to write a duration. */
+const durationText = (ms: number): string =>
+  ms > 0 && ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const isTaken = (kind: string): kind is 'string' | 'number' | 'boolean' | 'array' =>

@@ -62,6 +62,8 @@ function convert(schema: z.ZodType): Schema {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
+      // JSON Schema's own format of that name is ISO 8601; the pattern beside it says what is meant here.
+      if (jsonSchema.format === 'duration') delete jsonSchema.format;
       // `secret` is certfleet's own mark and means nothing to an editor.
       if ((jsonSchema as Schema)['secret'] !== true) return;
       delete (jsonSchema as Schema)['secret'];

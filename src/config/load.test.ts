@@ -265,6 +265,9 @@ describe('configurationJsonSchema', () => {
     expect(types('solvers')).toEqual([...Object.keys(registry.solver), 'dns01']);
     expect(types('deployers')).toEqual(Object.keys(registry.deployer));
     expect(JSON.stringify(schema)).not.toContain('"secret":true');
+    // JSON Schema's own `duration` is ISO 8601 and would refuse `8s`.
+    expect(JSON.stringify(schema)).not.toContain('"format":"duration"');
+    expect(schema.properties['shutdownBudget']).toMatchObject({ type: 'string', default: '8s' });
   });
 
   it('agrees with the loader on the example and on an unknown key', async () => {

@@ -104,8 +104,8 @@ export const configuration = z.strictObject({
     })
     .default({ resolvers: [], http01Port: 80 })
     .meta({ title: 'What is looked at before the CA is asked' }),
-  shutdownBudget: duration('How long SIGINT and SIGTERM may take to clean up').default(8_000),
-  leaseTtl: duration('How long a silent process is believed to be alive; then another one takes over').default(60_000),
+  shutdownBudget: duration('How long SIGINT and SIGTERM may take to clean up').prefault('8s'),
+  leaseTtl: duration('How long a silent process is believed to be alive; then another one takes over').prefault('60s'),
   deployTimeout: duration('How long an endpoint may go on serving the old certificate before it is an alarm').default(
     120_000,
   ),

@@ -157,4 +157,10 @@ describe('the options', () => {
     expect(parsed).toMatchObject({ algorithm: 'hmac-sha256', ttl: 60, transport: 'tcp' });
     expect(rfc2136.options.safeParse({ server, keyName }).success).toBe(false);
   });
+
+  it.each(['', 'key "acme" { secret "AAAA"; };', 'not base64!'])('refuse the secret %j without showing it', (text) => {
+    const connecting = () =>
+      rfc2136.connect({ name: 'dns', world: {} as World, options: { ...options, secret: new Secret(text) } });
+    expect(connecting).toThrow(/^dns: the TSIG secret is not base64: give what stands between the quotes of `secret`$/);
+  });
 });

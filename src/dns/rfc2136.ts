@@ -39,7 +39,7 @@ export default defineDnsProvider({
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
       .meta({ title: 'Algorithm of the TSIG key' }),
-    ttl: z.coerce.number().int().min(0).max(86_400).default(60).meta({ title: 'TTL of the TXT record, in seconds' }),
+    ttl: z.number().int().min(0).max(86_400).default(60).meta({ title: 'TTL of the TXT record, in seconds' }),
     transport: z
       .enum(['tcp', 'udp'])
       .default('tcp')
@@ -56,7 +56,13 @@ zone "example.com" {
 
 Both clocks must agree within five minutes. Answers are verified too; an unsigned answer is not believed.`,
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
-  connect({ options, world }) {
+  connect({ name, options, world }) {
+    // Else it would be a signature that the server calls wrong, and nobody would know why.
+    if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(options.secret.reveal()))
+      throw fail('config/invalid', {
+        file: name,
+        problem: 'the TSIG secret is not base64: give what stands between the quotes of `secret`',
+      });
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
     const server = splitServer(options.server) ?? { host: options.server, port: 53 };
 

@@ -135,25 +135,22 @@ export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: S
   const { identifiers } = run.wanted.spec;
   announce(run, 'finalize', 'asking for the certificate');
   const look = () => patiently(run, () => account.order(ready.url, run.signal));
-  let order = ready.status === 'pending' ? await look() : ready;
-  // The challenges are valid, so that a pending order only has to be caught up with by the CA.
-  order = await settle(run, order, look, (o) => o.status !== 'pending', 'the order');
-
-  const csr = order.status === 'ready' ? await run.context.pki.csr(keyPem, identifiers) : undefined;
-  for (let attempt = 1; order.status === 'ready' && csr; attempt += 1) {
+  let order = ready;
+  const csr = isOpen(order) ? await run.context.pki.csr(keyPem, identifiers) : undefined;
+  for (let attempt = 1; csr && isOpen(order); attempt += 1) {
     const current: Order = order;
     try {
+      // Every authorization is valid, so that the order is ready whatever it was when it was read: asking saves a
+      // request, and a CA that has not caught up answers orderNotReady (RFC 8555 §7.4) without harm.
       order = await run.holding.effect(run.signal, () =>
         patiently(run, () => account.finalize(current, csr, run.signal)),
       );
     } catch (error) {
       // Not known whether it was taken, or taken before by somebody: the order says.
-      const doubtful =
-        isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer') ||
-        problemType(error) === 'orderNotReady';
+      const early = problemType(error) === 'orderNotReady';
+      const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
       if (!doubtful || attempt >= repeats) throw error;
-      order = await look();
-      if (order.status === 'ready') await run.context.clock.sleep(250 * attempt, run.signal);
+      order = await settle(run, await look(), look, (o) => o.status !== 'pending', 'the order');
     }
   }
   order = await settle(run, order, look, (o) => o.status !== 'processing', 'the certificate');
@@ -161,6 +158,8 @@ export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: S
   const valid = order;
   return patiently(run, () => account.download(valid, run.signal));
 }
+
+const isOpen = (order: Order): boolean => order.status === 'pending' || order.status === 'ready';
 
 async function settle(
   run: Run,

@@ -2,6 +2,7 @@ import { isWithin, parentName, parseServerAddress } from '../core/dns-name.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
+import { createMemory } from './zone-memory.ts';
 
 /**
  * Where zones begin and who serves them. Names are found through the resolvers; what matters (a CNAME, a wildcard, a
@@ -62,10 +63,6 @@ const chainLimit = 10;
 /** What one silent server may cost where another can answer as well. */
 const serverMs = 1_500;
 
-/** A cached finding is kept for its TTL, within these: an order takes seconds, and a day-long NS record may be wrong. */
-const shortestMs = 30_000;
-const longestMs = 3_600_000;
-
 export interface ZonesOptions {
   readonly dns: Dns;
   readonly clock: Clock;
@@ -81,15 +78,21 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
 
   async function resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     let last: unknown;
-    for (const resolver of inOrder(resolvers, silent)) {
+    const queue = inOrder(resolvers, silent);
+    for (const [at, resolver] of queue.entries()) {
+      // The last one may take all the time there is.
+      const limit = at < queue.length - 1 ? clock.deadline(serverMs, signal) : undefined;
       try {
-        const answer = await dns.query(resolver, { ...question, recursive: true }, signal);
+        const answer = await dns.query(resolver, { ...question, recursive: true }, limit?.signal ?? signal);
         if (speaks(answer)) return answer;
         last = lookupFailed(resolver.address, question, answer.rcode);
       } catch (error) {
-        if (!isFailure(error, 'dns/lookup-failed')) throw error;
+        signal.throwIfAborted();
+        if (!limit?.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
         silent.add(keyOf(resolver));
-        last = error;
+        last = limit?.expired ? lookupFailed(resolver.address, question, 'no answer in time') : error;
+      } finally {
+        limit?.done();
       }
     }
     throw last ?? lookupFailed('(none)', question, 'this machine has no resolver');
@@ -280,60 +283,3 @@ const inOrder = <T extends DnsServer>(servers: readonly T[], last: ReadonlySet<s
 
 const lookupFailed = (server: string, { name, type }: Question, reason: string) =>
   fail('dns/lookup-failed', { server, question: `${type} ${name}`, reason });
-
-/**
- * Keeps what was found for its TTL, and lets those who ask for the same at the same time share one search. A search
- * belongs to the one who began it: when it was stopped, the next one begins anew.
- */
-function createMemory(clock: Clock) {
-  const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
-  const running = new Map<string, Promise<unknown>>();
-
-  return async function remember<T>(
-    key: string,
-    signal: AbortSignal,
-    find: () => Promise<{ readonly value: T; readonly ttl: number }>,
-  ): Promise<T> {
-    for (;;) {
-      signal.throwIfAborted();
-      const known = kept.get(key);
-      if (known && known.until > clock.monotonicMs()) return known.value as T;
-      const other = running.get(key);
-      if (other === undefined) break;
-      // Its failure is ours too, unless it was only stopped; then this loop begins our own search.
-      await settled(other, signal);
-      const failed = !kept.has(key) && (await failureOf(other));
-      if (failed && isFailure(failed)) throw failed;
-    }
-    const search = find().then(({ value, ttl }) => {
-      const keepMs = Math.min(Math.max(ttl * 1000, shortestMs), longestMs);
-      kept.set(key, { value, until: clock.monotonicMs() + keepMs });
-      return value;
-    });
-    running.set(key, search);
-    try {
-      return await search;
-    } finally {
-      if (running.get(key) === search) running.delete(key);
-    }
-  };
-}
-
-const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-
-/** Resolves when the promise has ended either way; rejects at once on abort. */
-function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    const end = () => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    };
-    promise.then(end, end);
-  });
-}

@@ -49,6 +49,8 @@ export interface ProxyRecord {
   readonly kind: AcmeKind;
   readonly method: string;
   readonly path: string;
+  /** When it had arrived whole, on `performance.now()` of this process. */
+  readonly atMs: number;
   /** The decoded JWS payload; undefined for GET, HEAD and POST-as-GET. */
   readonly payload: unknown;
   /** What the CA said; undefined where it was not asked or has not answered yet. */
@@ -117,6 +119,7 @@ export async function startAcmeProxy(options: AcmeProxyOptions): Promise<AcmePro
       kind,
       method,
       path,
+      atMs: performance.now(),
       payload: payloadOf(body),
       status: undefined,
       problem: undefined,

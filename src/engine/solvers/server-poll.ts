@@ -42,21 +42,17 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
       servers.map(async (server) => ({ server, view: await look(server, value, signal) })),
     );
     signal.throwIfAborted();
+    const inOtherFamily = (server: ZoneServer) => views.filter((one) => familyOf(one.server) !== familyOf(server));
     const excused = ({ server, view }: (typeof views)[number]): boolean => {
-      if (view.state === 'no-route')
-        return views.some((other) => other.view.state === 'has' && familyOf(other.server) !== familyOf(server));
+      const others = inOtherFamily(server).filter((one) => one.view.state === 'has');
+      if (view.state === 'no-route') {
+        // Only where it is so for the whole family: one address without a route is that server's fault.
+        const family = views.filter((one) => familyOf(one.server) === familyOf(server));
+        return others.length > 0 && family.every((one) => one.view.state === 'no-route');
+      }
       const since = silences.get(keyOf(server))?.since;
-      return (
-        view.state === 'silent' &&
-        since !== undefined &&
-        clock.monotonicMs() - since >= familyGraceMs &&
-        views.some(
-          (other) =>
-            other.view.state === 'has' &&
-            other.server.name === server.name &&
-            familyOf(other.server) !== familyOf(server),
-        )
-      );
+      const longSilent = since !== undefined && clock.monotonicMs() - since >= familyGraceMs;
+      return view.state === 'silent' && longSilent && others.some((one) => one.server.name === server.name);
     };
     return views
       .filter((one) => one.view.state !== 'has' && !excused(one))

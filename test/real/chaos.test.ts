@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { bindPrograms } from '../support/bind.ts';
+import { type Home, pebbleFleetBench } from '../support/fleet-bench.ts';
+import type { PebbleOptions } from '../support/pebble.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// Two hundred orders at once against a CA that is meant to be awkward, counted where nothing can be hidden: at a
+// proxy in front of it. A retry of newOrder or finalize that nobody sees would show here as number 201.
+
+const count = 200;
+/** Names given to one `issue`; several run beside each other, so that the CA's own waits (5 s each) overlap. */
+const share = 25;
+
+stopAllAfterwards();
+
+describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbehaves', () => {
+  const certificates = Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [`c${n}`, [`c${n}.example.test`]] as const),
+  );
+  const names = Object.keys(certificates);
+
+  async function issueAll(home: Home): Promise<readonly Outcome[]> {
+    const shares = Array.from({ length: count / share }, (_, n) => names.slice(n * share, (n + 1) * share));
+    return (await Promise.all(shares.map((some) => home.issue({ names: some })))).flat();
+  }
+
+  const cases: readonly { readonly title: string; readonly pebble: PebbleOptions; readonly refusesAtLeast: number }[] =
+    [
+      {
+        // Pebble's own defaults: Retry-After 3 s and 5 s, up to 5 s of sleep in the validation, 5 % of the nonces
+        // refused, half of the valid authorizations used again.
+        title: 'its default chaos',
+        pebble: {
+          retryAfter: { authz: 3, order: 5 },
+          env: { PEBBLE_VA_NOSLEEP: '', PEBBLE_WFE_NONCEREJECT: '5', PEBBLE_AUTHZREUSE: '50' },
+        },
+        refusesAtLeast: 20,
+      },
+      { title: 'half of all nonces refused', pebble: { env: { PEBBLE_WFE_NONCEREJECT: '50' } }, refusesAtLeast: 500 },
+    ];
+
+  for (const { title, pebble, refusesAtLeast } of cases)
+    it(`takes ${count} newOrders and gives ${count} certificates: ${title}`, async () => {
+      const bench = await pebbleFleetBench({ pebble });
+      const home = await bench.home({ certificates });
+      const outcomes = await issueAll(home);
+      expect(outcomes.filter((outcome) => outcome.result !== 'issued')).toEqual([]);
+      expect(outcomes.map((outcome) => outcome.certificate).sort()).toEqual([...names].sort());
+
+      const { proxy } = bench;
+      expect(proxy.accepted('newOrder')).toBe(count);
+      expect(proxy.accepted('finalize')).toBe(count);
+      expect(proxy.accepted('certificate')).toBe(count);
+      // What was refused was refused for its nonce alone, and before anything was done.
+      const refused = proxy.requests.filter((request) => (request.status ?? 0) >= 400);
+      expect(refused.filter((request) => request.problem !== 'badNonce')).toEqual([]);
+      expect(refused.length).toBeGreaterThan(refusesAtLeast);
+
+      const versions = await home.documents('version');
+      expect(versions).toHaveLength(count);
+      expect(await home.documents('key')).toEqual(versions);
+      expect(await bench.challengeFiles()).toEqual([]);
+      const serials = new Set((await home.status()).map((one) => one.serial));
+      expect(serials.size).toBe(count);
+    });
+});

@@ -1,0 +1,323 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { errorTable, exitCodes } from '../../src/core/error-table.ts';
+import type { CertfleetError } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { AdapterSettings, CertificateSpec, Settings } from '../../src/core/spec.ts';
+import { type Fleet, type LineageStatus, openFleet } from '../../src/fleet.ts';
+import { createWorld } from '../../src/lib/world.ts';
+import type { Kind } from '../../src/ports/store.ts';
+import type { World } from '../../src/ports/world.ts';
+import fileStore from '../../src/stores/file.ts';
+import { type AcmeCa, type AcmeCaOptions, startAcmeCa } from './acme-ca.ts';
+import { type AcmeProxy, startAcmeProxy } from './acme-proxy.ts';
+import { type Bind, type BindOptions, startBind } from './bind.ts';
+import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
+import { atEnd, freePort, temporaryFolder } from './service.ts';
+import { storeWorld } from './store-world.ts';
+
+/**
+ * The whole program in this process, as `openFleet` makes it, on real parts: a CA behind the counting fault proxy,
+ * BIND, a web server on the CA's HTTP-01 port, a file store. Every command opens a fleet of its own, as every start
+ * of the program would: what one knows of the command before stands in the store.
+ */
+export interface FleetBench {
+  readonly proxy: AcmeProxy;
+  readonly bind: Bind;
+  readonly webroot: string;
+  readonly httpPort: number;
+  readonly pebble: Pebble | undefined;
+  /** What the web server says in place of the files; undefined: the files. */
+  web: { answer: WebAnswer | undefined };
+  readonly clock: ShiftedClock;
+  /** A store, a deployment folder and a configuration of their own. */
+  home(options?: HomeOptions): Promise<Home>;
+  /** What stands in the challenge folder of the web server. */
+  challengeFiles(): Promise<readonly string[]>;
+}
+
+export interface SimulatedFleetBench extends FleetBench {
+  readonly ca: AcmeCa;
+}
+
+export interface WebAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The machine's time plus an offset that only a test moves: program and simulated CA read the same clock. */
+export interface ShiftedClock {
+  now(): Date;
+  shift(ms: number): void;
+  /** Puts the clock forward to an instant, where that is later. */
+  passTo(instant: string): void;
+}
+
+export interface HomeOptions {
+  readonly solver?: 'webroot' | 'dns' | AdapterSettings;
+  /** By name; one certificate `abc` for a name of its own unless given. */
+  readonly certificates?: Readonly<Record<string, readonly string[]>>;
+  readonly profile?: string;
+  /** The CA's directory in place of the bench's. */
+  readonly directory?: string;
+  readonly caFile?: string;
+  readonly world?: (world: World) => World;
+  /** Requests to the CA end after this long in place of 30 s. */
+  readonly requestTimeoutMs?: number;
+}
+
+export interface Home {
+  readonly store: string;
+  readonly live: string;
+  /** The identifiers of the first certificate. */
+  readonly names: readonly string[];
+  /** Everything that was reported since the home was made. */
+  readonly events: readonly Event[];
+  settings: Settings;
+  issue(options?: { readonly names?: readonly string[]; readonly force?: boolean }): Promise<readonly Outcome[]>;
+  /** The outcome of the one certificate. */
+  issueOne(options?: { readonly force?: boolean }): Promise<Outcome>;
+  renew(options?: { readonly force?: boolean }): Promise<readonly Outcome[]>;
+  renewOne(options?: { readonly force?: boolean }): Promise<Outcome>;
+  status(): Promise<readonly LineageStatus[]>;
+  lineage(name?: string): Promise<Lineage>;
+  /** Names of all documents of a kind. */
+  documents(kind: Kind): Promise<readonly string[]>;
+  document(kind: Kind, name: string): Promise<Record<string, unknown>>;
+  /** One fleet for several calls; the caller closes it. */
+  open(): Promise<Fleet>;
+}
+
+export interface FleetBenchOptions {
+  readonly bind?: BindOptions;
+  /** Lines of the zone `example.test` besides the apex, in place of the wildcard to 127.0.0.1. */
+  readonly records?: readonly string[];
+}
+
+/** On Pebble. Its certificates tell real time: the clock is not to be moved here. */
+export async function pebbleFleetBench(options: FleetBenchOptions & { readonly pebble?: PebbleOptions } = {}) {
+  const bind = await startZone(options);
+  const pebble = await startPebble({ dnsServer: bind.server, ...options.pebble });
+  return assemble({ bind, pebble, ca: pebble, httpPort: pebble.httpPort, clock: shiftedClock() });
+}
+
+/** On the simulated CA, on the same movable clock as the program. */
+export async function simulatedFleetBench(
+  options: FleetBenchOptions & { readonly ca?: AcmeCaOptions } = {},
+): Promise<SimulatedFleetBench> {
+  const bind = await startZone(options);
+  const httpPort = await freePort();
+  const clock = shiftedClock();
+  const ca = await startAcmeCa({
+    clock,
+    ...options.ca,
+    settings: { httpPort, dnsServer: bind.server, ...options.ca?.settings },
+  });
+  return { ...(await assemble({ bind, pebble: undefined, ca, httpPort, clock })), ca };
+}
+
+const startZone = (options: FleetBenchOptions): Promise<Bind> =>
+  startBind({
+    zones: [{ name: 'example.test', records: ['@ A 127.0.0.1', ...(options.records ?? ['* A 127.0.0.1'])] }],
+    ...options.bind,
+  });
+
+function shiftedClock(): ShiftedClock {
+  let offsetMs = 0;
+  return {
+    now: () => new Date(Date.now() + offsetMs),
+    shift: (ms) => void (offsetMs += ms),
+    passTo: (instant) => void (offsetMs = Math.max(offsetMs, Date.parse(instant) - Date.now() + 1)),
+  };
+}
+
+async function assemble(parts: {
+  readonly bind: Bind;
+  readonly pebble: Pebble | undefined;
+  readonly ca: { readonly directoryUrl: string; readonly caFile: string };
+  readonly httpPort: number;
+  readonly clock: ShiftedClock;
+}): Promise<FleetBench> {
+  const { bind, httpPort, clock } = parts;
+  const proxy = await startAcmeProxy({ directoryUrl: parts.ca.directoryUrl, caFile: parts.ca.caFile });
+  const webroot = await temporaryFolder('webroot');
+  const web: FleetBench['web'] = { answer: undefined };
+  await serveFolder(webroot, httpPort, web);
+  const bench: FleetBench = {
+    proxy,
+    bind,
+    webroot,
+    httpPort,
+    pebble: parts.pebble,
+    web,
+    clock,
+    challengeFiles: () => readdir(join(webroot, '.well-known/acme-challenge')).catch(() => []),
+    home: (options = {}) => makeHome(bench, options),
+  };
+  return bench;
+}
+
+let homes = 0;
+const { signal } = new AbortController();
+
+async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> {
+  const folder = await temporaryFolder('home');
+  const [store, live] = [join(folder, 'store'), join(folder, 'live')];
+  await mkdir(live);
+  // A name of its own: no authorization, no pending order and no TXT value of another test is ever met.
+  const certificates = options.certificates ?? { abc: [`h${++homes}.example.test`] };
+  const names = Object.values(certificates)[0] ?? [];
+  const events: Event[] = [];
+
+  const home: Home = {
+    store,
+    live,
+    names,
+    events,
+    settings: {
+      store: { type: 'file', path: store },
+      issuers: {
+        ca: {
+          directory: options.directory ?? bench.proxy.directoryUrl,
+          caFile: options.caFile ?? bench.proxy.caFile,
+          email: [],
+          agreeToTerms: true,
+          test: true,
+        },
+      },
+      solvers: { solve: await solverSettings(bench, folder, options.solver ?? 'webroot') },
+      deployers: { files: { type: 'files', path: live } },
+      certificates: Object.entries(certificates).map(
+        ([name, identifiers]): CertificateSpec => ({
+          name,
+          identifiers: identifiers.map((value) => ({ type: 'dns', value })),
+          issuer: 'ca',
+          solver: 'solve',
+          deploy: ['files'],
+          endpoints: [],
+          ...(options.profile === undefined ? {} : { profile: options.profile }),
+        }),
+      ),
+      preflight: { resolvers: [bench.bind.server], http01Port: bench.httpPort },
+      shutdownBudgetMs: 8_000,
+      leaseTtlMs: 60_000,
+      deployTimeoutMs: 120_000,
+    },
+    open: () => {
+      const world = shiftWorld(createWorld({ env: {}, log: quiet }), bench.clock, options.requestTimeoutMs);
+      const context = {
+        world: options.world?.(world) ?? world,
+        env: {},
+        reporter: { report: (event: Event) => void events.push(event) },
+      };
+      return openFleet(home.settings, context);
+    },
+    issue: ({ names: wanted = [], force = false } = {}) =>
+      during(home, (fleet) => fleet.issue({ names: wanted, force, staging: false }, signal)),
+    issueOne: async ({ force = false } = {}) => only(await home.issue({ force })),
+    renew: ({ force = false } = {}) => during(home, (fleet) => fleet.renew({ names: [], force }, signal)),
+    renewOne: async ({ force = false } = {}) => only(await home.renew({ force })),
+    status: () => during(home, (fleet) => fleet.status([], signal)),
+    lineage: async (name = 'abc') => {
+      const entry = await openStore(store).get({ kind: 'lineage', name }, signal);
+      if (!entry) throw new Error(`there is no lineage ${name}`);
+      return decodeLineage(entry.bytes, name, store);
+    },
+    documents: async (kind) => {
+      const found: string[] = [];
+      for await (const page of openStore(store).scan(kind, signal)) found.push(...page.map((entry) => entry.key.name));
+      return found.sort();
+    },
+    document: async (kind, name) => {
+      const entry = await openStore(store).get({ kind, name }, signal);
+      if (!entry) throw new Error(`there is no ${kind}/${name}`);
+      return JSON.parse(new TextDecoder().decode(entry.bytes)) as Record<string, unknown>;
+    },
+  };
+  return home;
+}
+
+const quiet = { debug() {}, info() {}, warn() {} };
+const openStore = (path: string) => fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
+
+async function during<T>(home: Home, run: (fleet: Fleet) => Promise<T>): Promise<T> {
+  const fleet = await home.open();
+  try {
+    return await run(fleet);
+  } finally {
+    await fleet.close();
+  }
+}
+
+function only(outcomes: readonly Outcome[]): Outcome {
+  const [outcome] = outcomes;
+  if (!outcome || outcomes.length > 1) throw new Error(`one outcome was expected, not ${outcomes.length}`);
+  return outcome;
+}
+
+function shiftWorld(world: World, clock: ShiftedClock, timeoutMs: number | undefined): World {
+  return {
+    ...world,
+    clock: { ...world.clock, now: () => clock.now() },
+    http(options) {
+      const http = world.http(options);
+      if (timeoutMs === undefined) return http;
+      return { request: (request) => http.request({ timeoutMs, ...request }), close: () => http.close() };
+    },
+  };
+}
+
+async function solverSettings(
+  bench: FleetBench,
+  folder: string,
+  solver: NonNullable<HomeOptions['solver']>,
+): Promise<AdapterSettings> {
+  if (typeof solver === 'object') return solver;
+  if (solver === 'webroot') return { type: 'http01-webroot', folders: [bench.webroot] };
+  const { bind } = bench;
+  const secretFile = join(folder, 'tsig');
+  await writeFile(secretFile, bind.key.secret, { mode: 0o600 });
+  return {
+    type: 'dns01',
+    provider: 'rfc2136',
+    options: { server: bind.server, keyName: bind.key.name, secret: `file:${secretFile}` },
+    dns: { zone: 'example.test', nameservers: [bind.server, ...(bind.secondary ? [bind.secondary.server] : [])] },
+  };
+}
+
+/** A plain web server for challenge files, as nginx would serve the webroot. */
+async function serveFolder(folder: string, port: number, web: FleetBench['web']): Promise<void> {
+  const server = createServer((request, response) => {
+    if (web.answer) {
+      response.writeHead(web.answer.status).end(web.answer.body);
+      return;
+    }
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
+    readFile(join(folder, path))
+      .then((body) => response.end(body))
+      .catch(() => response.writeHead(404).end());
+  });
+  await new Promise<void>((listening) => void server.listen(port, '127.0.0.1', listening));
+  atEnd(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+}
+
+// ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The error of an outcome that must be one. */
+export function errorOf(outcome: Outcome): CertfleetError {
+  if (outcome.result === 'failed' || outcome.result === 'pending') return outcome.error;
+  throw new Error(`it should have failed, but is ${outcome.result}: ${outcome.message}`);
+}
+
+/** What the command line would end with. */
+export function exitOf(outcome: Outcome): number {
+  const { code } = errorOf(outcome);
+  if (!(code in errorTable)) throw new Error(`${code} is in no table`);
+  return exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
+}
