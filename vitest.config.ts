@@ -13,6 +13,7 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'test/simulation/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -25,6 +26,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // After the units, so that nothing that measures time shares the machine with them.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -165,6 +165,7 @@ async function keep(rig: Rig): Promise<void> {
 
 function forARealDomain(): void {
   sentence('For a domain of your own, on a machine that the internet reaches on port 80:');
+  typed('sudo npm install --global .                                                         # certfleet on the PATH');
   typed('sudo certfleet issue -d www.example.com --agree-tos --staging                      # a try');
   typed('sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs      # the real one');
   typed('sudo certfleet renew --quiet                                                       # once an hour, from cron');

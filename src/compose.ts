@@ -9,7 +9,7 @@ import { encodeDocument } from './core/lineage.ts';
 import { canonical } from './core/plan.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
 import { version } from './core/version.ts';
-import type { Connections, EngineContext } from './engine/context.ts';
+import type { Connections, EngineContext, Looks } from './engine/context.ts';
 import { createLooks } from './engine/looks.ts';
 import { createZones, type Zones } from './engine/zone.ts';
 import { registry } from './generated/registry.ts';
@@ -110,6 +110,7 @@ function connect(context: ConnectContext): ComposedConnections {
   const issuers = new Map<string, Issuer>();
   const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
   const zones = new Map<string, Zones>();
+  const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
 
   // One object serves all certificates with the same settings (one port, one queue of hooks), unless a certificate
@@ -174,7 +175,12 @@ function connect(context: ConnectContext): ComposedConnections {
     },
     solver: async (spec) => (await solverOf(spec)).solver,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
-    looks: (settings) => createLooks(zonesOf(settings), settings.resolvers.length > 0),
+    looks(settings) {
+      const key = canonical(settings.resolvers);
+      const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
+      looks.set(key, made);
+      return made;
+    },
     async credentialsOf(spec) {
       const hash = createHash('sha256').update((await solverOf(spec)).credentials);
       for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);

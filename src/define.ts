@@ -14,7 +14,9 @@ export { Secret, z };
  * out, the environment variable `CERTFLEET_<ADAPTER>_<OPTION>` is read. The adapter is given a {@link Secret}.
  */
 export const secret = (title: string) =>
-  z.custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is needed' }).meta({ title, secret: true });
+  z
+    .custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is needed' })
+    .meta({ title, secret: true });
 
 const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -1,5 +1,6 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { dateMs } from '../core/retry-after.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
 import type { Ask, Requests } from './requests.ts';
@@ -52,9 +53,17 @@ function clockSkewMs(answer: Answer): number | undefined {
   return Number.isNaN(date) ? undefined : answer.receivedAt.getTime() - (date + age);
 }
 
-/** Fetches the directory once, when it is first needed; who comes meanwhile waits for the same answer. */
-export function createDirectory(url: string, requests: Requests): (signal: AbortSignal) => Promise<Resources> {
+/**
+ * Fetches the directory once, when it is first needed; who comes meanwhile waits for the same answer. A CA that named
+ * a time to come again is not asked before by anybody: all certificates of a pass share this.
+ */
+export function createDirectory(
+  url: string,
+  requests: Requests,
+  clock: Pick<Clock, 'now'>,
+): (signal: AbortSignal) => Promise<Resources> {
   let known: Resources | undefined;
+  let refused: CertfleetError | undefined;
   let loading: Promise<Resources> | undefined;
 
   const load = async (signal: AbortSignal): Promise<Resources> => {
@@ -74,6 +83,7 @@ export function createDirectory(url: string, requests: Requests): (signal: Abort
       if (isFailure(error, 'acme/malformed-answer')) throw fail('acme/not-a-directory', { url, reason: error.message });
       if (isFailure(error, 'acme/unreachable'))
         throw fail('acme/directory-unreachable', { url, reason: reasonOf(error.cause) }, { cause: error });
+      if (isFailure(error) && error.retryAt) refused = error;
       throw error;
     } finally {
       loading = undefined;
@@ -84,6 +94,7 @@ export function createDirectory(url: string, requests: Requests): (signal: Abort
     for (;;) {
       signal.throwIfAborted();
       if (known) return known;
+      if (refused?.retryAt && refused.retryAt > clock.now()) throw refused;
       if (!loading) {
         loading = load(signal);
         return loading;

@@ -36,7 +36,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     ...options,
     newNonceUrl: async (signal) => (await resources(signal)).newNonce,
   });
-  const resources = createDirectory(directoryUrl, requests);
+  const resources = createDirectory(directoryUrl, requests, options.clock);
 
   return {
     name,

@@ -121,8 +121,10 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       for (const file of await contents(version)) {
         const path = join(folder, file.name);
         // Staged before, perhaps in use: what is right already is not touched.
-        if (await compare(files, path, file)) await files.replace(path, file.content, file.attributes);
+        if (await compare(files, path, file))
+          await files.replace(path, file.content, { ...file.attributes, losable: 'name' });
       }
+      await files.syncFolder(folder);
     },
 
     async inUse(lineage) {

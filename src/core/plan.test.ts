@@ -105,6 +105,28 @@ describe('planLineage', () => {
     expect(planLineage(spec, failed, now, { ...rules, credentials: 'old' }).action).toBe('none');
   });
 
+  it('keeps the CA’s Retry-After whatever else changes, until another order is wanted', () => {
+    const held: Lineage = {
+      ...lineage,
+      failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' },
+      renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' },
+    };
+    const byHand = { obeyBackoff: false, force: true };
+    const otherSolver: StoredSpec = { ...spec, solver: { type: 'http01-responder' } };
+    expect(planLineage(otherSolver, held, now, byHand)).toMatchObject({
+      action: 'none',
+      heldUntil: '2026-03-01T03:00:00.000Z',
+    });
+    expect(planLineage(spec, held, new Date('2026-03-01T03:00:00Z'), byHand).action).toBe('renew');
+    const otherNames: StoredSpec = {
+      ...spec,
+      spec: { ...spec.spec, identifiers: [{ type: 'dns', value: 'other.example.com' }] },
+    };
+    expect(planLineage(otherNames, held, now, byHand).action).toBe('renew');
+    const otherCa: StoredSpec = { ...spec, issuer: { ...spec.issuer, directory: 'https://other.test/dir' } };
+    expect(planLineage(otherCa, held, now, byHand).action).toBe('renew');
+  });
+
   it('resumes interrupted work', () => {
     const work = { step: 'order', version: 'v2', directory: 'd', startedAt: '', challenges: [] } as const;
     expect(planLineage(spec, { ...lineage, work }, now, rules).action).toBe('resume');

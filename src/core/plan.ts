@@ -10,6 +10,8 @@ export interface Plan {
   readonly reason: string;
   /** RFC 3339; undefined when only a change of the spec can bring something to do. */
   readonly wakeAt?: string;
+  /** It is due, but the CA wants no call before this time; `--force` cannot change that. */
+  readonly heldUntil?: string;
 }
 
 /** Whether two specs ask for the same certificate: names, CA and profile. */
@@ -47,11 +49,15 @@ export function planLineage(
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   const failure = failureThatCounts(wanted, lineage, options.credentials);
-  const heldUntil = laterOf(failure?.holdUntil, options.obeyBackoff ? failure?.retryAt : undefined);
-  const waits = heldUntil !== undefined && Date.parse(heldUntil) > now.getTime();
+  const hold = heldUntil(wanted, lineage, now);
+  const waitsUntil = laterOf(hold, options.obeyBackoff ? failure?.retryAt : undefined);
+  const waits = waitsUntil !== undefined && Date.parse(waitsUntil) > now.getTime();
 
   const due = whyDue(wanted, lineage, now, options.force);
-  if (due && waits) return { action: 'none', reason: `it failed: ${failure?.message ?? ''}`, wakeAt: heldUntil };
+  if (due && waits) {
+    const reason = `it failed: ${lineage?.failure?.message ?? ''}`;
+    return { action: 'none', reason, wakeAt: waitsUntil, ...(hold === undefined ? {} : { heldUntil: hold }) };
+  }
   if (due) return due;
 
   // From here on there is a current certificate that is not due.
@@ -101,6 +107,23 @@ export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefin
     return undefined;
   return failure;
 }
+
+/**
+ * Until when the CA wants no call for this certificate, where that is still to come. A Retry-After holds for
+ * everybody, whatever deployer, solver or credential is changed meanwhile; other names, another CA or another profile
+ * are another request.
+ */
+export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
+  const hold = lineage?.failure?.holdUntil;
+  if (hold === undefined || !lineage || Date.parse(hold) <= now.getTime()) return undefined;
+  return sameRequest(lineage.spec, wanted) ? hold : undefined;
+}
+
+/** Whether two specs ask the same CA for the same: one's order is the other's. */
+export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
+  a.issuer.directory === b.issuer.directory &&
+  a.spec.profile === b.spec.profile &&
+  a.spec.identifiers.map(identifierKey).sort().join(' ') === b.spec.identifiers.map(identifierKey).sort().join(' ');
 
 const laterOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

@@ -43,12 +43,18 @@ export function renewalByWindow(
 /** How long a CA without a usable answer is left alone: RFC 9773 §4.3.3 names 6 h for long-term errors. */
 const askAgainMs = 6 * 3_600_000;
 
-/** The renewal to keep when the CA's window could not be had: what was known before, or the lifetime's. */
+/**
+ * The renewal to keep when the CA's window could not be had: what was known before, or the lifetime's.
+ *
+ * @param notBefore the CA's own Retry-After, where its refusal had one
+ */
 export function renewalWithoutAnswer(
   facts: { readonly notBefore: string; readonly notAfter: string },
   before: Renewal | undefined,
   now: Date,
+  notBefore?: Date,
 ): Renewal {
   const known = before ?? renewalByLifetime(facts);
-  return { ...known, checkAfter: new Date(now.getTime() + askAgainMs).toISOString() };
+  const checkAfter = Math.max(now.getTime() + askAgainMs, notBefore?.getTime() ?? 0);
+  return { ...known, checkAfter: new Date(checkAfter).toISOString() };
 }

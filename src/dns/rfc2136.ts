@@ -50,7 +50,7 @@ export default defineDnsProvider({
 \`\`\`
 zone "example.com" {
   type primary;
-  update-policy { grant acme wildcard _acme-challenge.* TXT; grant acme name _acme-challenge.example.com. TXT; };
+  update-policy { grant acme name _acme-challenge.example.com. TXT; grant acme name _acme-challenge.www.example.com. TXT; };
 };
 \`\`\`
 

@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import type { EngineContext } from './context.ts';
+import { patiently } from './run.ts';
 
 interface AccountDocument {
   readonly directory: string;
@@ -18,6 +19,39 @@ interface AccountDocument {
  * finds the same account by its key. Two processes at once make one account: the first key stored is both's.
  */
 export async function openAccount(
+  context: EngineContext,
+  issuer: Issuer,
+  settings: IssuerSettings,
+  signal: AbortSignal,
+): Promise<AccountIssuer> {
+  const opened = accountsOf(context);
+  for (;;) {
+    const known = opened.get(issuer.directoryUrl);
+    if (!known) {
+      const opening = readOrRegister(context, issuer, settings, signal);
+      opened.set(issuer.directoryUrl, opening);
+      opening.catch(() => opened.delete(issuer.directoryUrl));
+      return opening;
+    }
+    try {
+      return await known;
+    } catch {
+      // Another certificate's try failed, perhaps because that one was stopped: this one tries for itself.
+      signal.throwIfAborted();
+    }
+  }
+}
+
+// A hundred certificates at once open one account once.
+const accounts = new WeakMap<EngineContext, Map<string, Promise<AccountIssuer>>>();
+
+function accountsOf(context: EngineContext): Map<string, Promise<AccountIssuer>> {
+  const known = accounts.get(context) ?? new Map<string, Promise<AccountIssuer>>();
+  accounts.set(context, known);
+  return known;
+}
+
+async function readOrRegister(
   context: EngineContext,
   issuer: Issuer,
   settings: IssuerSettings,
@@ -43,7 +77,7 @@ export async function openAccount(
     );
     const keyPem = new Secret(document.keyPem);
     if (document.url !== undefined) return issuer.as({ keyPem, url: document.url });
-    const url = await register(issuer, settings, keyPem, signal);
+    const url = await register(context, issuer, settings, keyPem, signal);
     try {
       await context.store.put(key, encodeDocument({ ...document, url }), { ifRevision: entry.revision, signal });
     } catch (error) {
@@ -63,6 +97,7 @@ export async function reopenAccount(
   settings: IssuerSettings,
   signal: AbortSignal,
 ): Promise<AccountIssuer> {
+  accountsOf(context).delete(issuer.directoryUrl);
   const key = { kind: 'account', name: issuer.directoryUrl } as const;
   const entry = await context.store.get(key, signal);
   if (entry) {
@@ -76,19 +111,20 @@ export async function reopenAccount(
 const registrations = 3;
 
 async function register(
+  context: EngineContext,
   issuer: Issuer,
   settings: IssuerSettings,
   keyPem: Secret,
   signal: AbortSignal,
 ): Promise<string> {
-  const directory = await issuer.directory(signal);
+  const directory = await patiently({ context, signal }, () => issuer.directory(signal));
   if (directory.termsOfService !== undefined && !settings.agreeToTerms)
     throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const account = await issuer.openAccount(
-        { keyPem, contacts: settings.email.map((address) => `mailto:${address}`), agreeToTerms: settings.agreeToTerms },
-        signal,
+      const contacts = settings.email.map((address) => `mailto:${address}`);
+      const account = await patiently({ context, signal }, () =>
+        issuer.openAccount({ keyPem, contacts, agreeToTerms: settings.agreeToTerms }, signal),
       );
       return account.url;
     } catch (error) {

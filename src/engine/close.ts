@@ -64,6 +64,7 @@ export async function closeFailed(
   const last: LastRun = {
     at: failure.at,
     result: 'failed',
+    ...told(holding.lineage),
     code: error.code,
     message: error.message,
     hint: error.hint,
@@ -92,10 +93,14 @@ export async function closeStopped(
   const last: LastRun = {
     at: context.clock.now().toISOString(),
     result: 'stopped',
+    ...told(holding.lineage),
     message: 'it was stopped; the next run goes on where it was',
   };
   await settle(context, holding, left, { last }, false);
 }
+
+/** The version whose issue was told already: a later pass that only deploys must not tell it again. */
+const told = ({ last }: Lineage) => (last?.version === undefined ? {} : { version: last.version });
 
 /** Writes the end of an unfinished run, on a time budget of its own: the caller's signal may be what ended it. */
 async function settle(
@@ -133,7 +138,11 @@ function keepWork(work: NonNullable<Lineage['work']>, orderIsDead: boolean): Lin
  * Tombstones of this lineage after a close: those that are still to be looked at, those whose removal just failed,
  * and, where the work was taken over from another process, the closed challenges themselves: his effects may yet arrive.
  */
-function keepTombstones(context: EngineContext, lineage: Lineage, left: readonly Tombstone[]): readonly Tombstone[] {
+export function keepTombstones(
+  context: EngineContext,
+  lineage: Lineage,
+  left: readonly Tombstone[],
+): readonly Tombstone[] {
   const { work } = lineage;
   const closed = work?.takenOver
     ? work.challenges

@@ -39,11 +39,11 @@ export function intendDeployments(
  * Step 12: carries the current version to each target that does not have it, looks at what the endpoints serve, and
  * goes back only where a target is worse than before. Answers what is still pending; writes once, at its end.
  */
-export async function deploy(run: DeployRun): Promise<readonly CertfleetError[]> {
+export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<readonly CertfleetError[]> {
   const { context, holding, wanted, signal } = run;
   const version = holding.lineage.current;
   if (!version || (wanted.spec.deploy.length === 0 && wanted.spec.endpoints.length === 0)) return [];
-  const bundle = await readBundle(context, wanted.spec.name, version, signal);
+  const bundle = fresh ?? (await readBundle(context, wanted.spec.name, version, signal));
   const previous = holding.lineage.previous;
   const before = await lookAtAll(run, version, previous);
 

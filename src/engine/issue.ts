@@ -2,20 +2,21 @@ import { type CertfleetError, fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Tombstone, Version, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { planLineage, sameSpec, targetsToDeploy } from '../core/plan.ts';
+import { type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
 import { isForgotten, openAccount, reopenAccount } from './account.ts';
 import { cleanUp, tombstoneOf, validate } from './challenges.ts';
-import { closeDone, closeFailed, closeStopped, outcomeOfLast } from './close.ts';
+import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
 import { deploy, intendDeployments } from './deploy.ts';
 import { type Holding, takeLease } from './lease.ts';
 import { finalize, obtainOrder, updateWork } from './order.ts';
 import { judge, preflightBeforeOrder } from './preflight.ts';
 import { askRenewalInfo } from './renewal.ts';
-import { announce, asFailure, lineageName, type Opened, type Run } from './run.ts';
-import { obtainKey, readVersion, storeVersion } from './versions.ts';
+import { announce, asFailure, lineageName, type Opened, patiently, type Run } from './run.ts';
+import { bundleOf, obtainKey, readVersion, storeVersion } from './versions.ts';
 import { together } from './wait.ts';
 
 export interface Job {
@@ -43,7 +44,7 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
         const now = context.clock.now();
         const plan = planLineage(job.wanted, lineage, now, job);
         if (plan.action === 'none') {
-          idle = outcomeOfIdle(context, job, lineage, plan);
+          idle = outcomeOfIdle(job, lineage, plan);
           return undefined;
         }
         return begin(context, job, lineage, plan.action, now);
@@ -68,20 +69,15 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
   }
 }
 
-function outcomeOfIdle(
-  context: EngineContext,
-  job: Job,
-  lineage: Lineage | undefined,
-  plan: { readonly reason: string; readonly wakeAt?: string },
-): Outcome {
+function outcomeOfIdle(job: Job, lineage: Lineage | undefined, plan: Plan): Outcome {
   const certificate = job.wanted.spec.name;
   const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
-  const hold = lineage?.failure?.holdUntil;
-  if (!job.obeyBackoff && hold !== undefined && Date.parse(hold) > context.clock.now().getTime()) {
+  if (!job.obeyBackoff && plan.heldUntil !== undefined) {
+    const until = plan.heldUntil;
     const error = fail(
       'acme/hold',
-      { issuer: job.wanted.spec.issuer, certificate, until: hold },
-      { retryAt: new Date(hold) },
+      { issuer: job.wanted.spec.issuer, certificate, until },
+      { retryAt: new Date(until) },
     );
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
@@ -99,7 +95,7 @@ function outcomeOfIdle(
 function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, action: string, now: Date): Lineage {
   const wanted = job.wanted;
   const before = lineage?.work;
-  const sameJob = before !== undefined && lineage !== undefined && sameOrder(lineage.spec, wanted);
+  const sameJob = before !== undefined && lineage !== undefined && sameRequest(lineage.spec, wanted);
   const deployOnly = action === 'deploy' || action === 'ask' || (before?.step === 'deploy' && sameJob);
   const work: Work = {
     step: deployOnly ? 'deploy' : 'lease',
@@ -130,11 +126,6 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
 const owesCleanup = (work: Work | undefined): boolean =>
   work !== undefined && (work.challenges.length > 0 || work.probe === true);
 
-const sameOrder = (a: StoredSpec, b: StoredSpec): boolean =>
-  a.issuer.directory === b.issuer.directory &&
-  a.spec.profile === b.spec.profile &&
-  a.spec.identifiers.map(identifierKey).sort().join(' ') === b.spec.identifiers.map(identifierKey).sort().join(' ');
-
 /** Sortable by time, unique in the lineage, safe as a file name: `20261124-173001-k3f9ab`. */
 function newId(context: EngineContext, now: Date): string {
   const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
@@ -147,19 +138,26 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
   const isRenewal = holding.lineage.current !== undefined;
   try {
     await leaveOtherSpec(context, job, holding, signal);
-    if (holding.work.step !== 'deploy') await obtain(context, job, holding, isRenewal, signal);
+    const fresh = holding.work.step === 'deploy' ? undefined : await obtain(context, job, holding, isRenewal, signal);
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
     const deployed = targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);
     const [errors] = await together<unknown>([
-      deployed ? deploy({ context, holding, wanted: job.wanted, signal }) : Promise.resolve([]),
+      deployed ? deploy({ context, holding, wanted: job.wanted, signal }, fresh) : Promise.resolve([]),
       cleaning,
       renewal,
     ]).then((all) => all as [readonly CertfleetError[], Awaited<typeof cleaning>, Awaited<typeof renewal>]);
     return await closeDone(
       context,
       holding,
-      { errors, left: await cleaning, renewal: await renewal, deployed, isRenewal },
+      {
+        errors,
+        left: await cleaning,
+        renewal: await renewal,
+        deployed,
+        // Not what this process found when it began: it may have taken over a first issue that was current already.
+        isRenewal: holding.lineage.previous !== undefined,
+      },
       signal,
     );
   } catch (error) {
@@ -186,7 +184,7 @@ async function leaveOtherSpec(context: EngineContext, job: Job, holding: Holding
     (lineage) => ({
       ...lineage,
       spec: job.wanted,
-      tombstones: [...(lineage.tombstones ?? []), ...left],
+      tombstones: keepTombstones(context, lineage, left),
       work: { ...holding.work, challenges: [], probe: false },
     }),
     signal,
@@ -200,19 +198,22 @@ async function obtain(
   holding: Holding,
   isRenewal: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<VersionBundle | undefined> {
   const { wanted } = job;
   const name = wanted.spec.name;
   const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
   const { version } = holding.work;
   const stored = await readVersion(context, name, version, signal);
-  if (stored) return makeCurrent(context, wanted, holding, { id: version, ...stored }, signal);
+  if (stored) {
+    await makeCurrent(context, wanted, holding, { id: version, ...stored }, signal);
+    return undefined;
+  }
 
   const [solver, keyPem, firstAccount, directory] = (await together<unknown>([
     context.connect.solver(wanted),
     obtainKey(context, name, version, signal),
     openAccount(context, issuer, wanted.issuer, signal),
-    issuer.directory(signal),
+    patiently({ context, signal }, () => issuer.directory(signal)),
   ])) as [
     Awaited<ReturnType<typeof context.connect.solver>>,
     Awaited<ReturnType<typeof obtainKey>>,
@@ -237,9 +238,9 @@ async function obtain(
   }
 
   const now = context.clock.now();
-  const facts = readFacts(run, chainPem);
-  const leaf = context.pki.readChain(chainPem).certificates[0] ?? '';
-  const mismatch = context.pki.mismatch(leaf, keyPem, wanted.spec.identifiers, now);
+  const chain = readChain(run, chainPem);
+  const { facts } = chain;
+  const mismatch = context.pki.mismatch(chain.certificates[0] ?? '', keyPem, wanted.spec.identifiers, now);
   if (mismatch !== undefined) {
     await updateWork(run, ({ order: _refused, ...rest }) => rest);
     throw fail('acme/wrong-certificate', { issuer: issuer.name, reason: mismatch });
@@ -266,6 +267,7 @@ async function obtain(
     },
   );
   await makeCurrent(context, wanted, holding, { id: version, ...document }, signal);
+  return bundleOf(name, version, keyPem, chain);
 }
 
 async function order(run: Run, opened: Opened, keyPem: Awaited<ReturnType<typeof obtainKey>>): Promise<string> {
@@ -274,9 +276,9 @@ async function order(run: Run, opened: Opened, keyPem: Awaited<ReturnType<typeof
   return finalize(run, opened, placed, keyPem);
 }
 
-function readFacts(run: Run, chainPem: string) {
+function readChain(run: Run, chainPem: string) {
   try {
-    return run.context.pki.readChain(chainPem).facts;
+    return run.context.pki.readChain(chainPem);
   } catch (cause) {
     throw fail('acme/wrong-certificate', { issuer: run.issuer.name, reason: 'it cannot be read' }, { cause });
   }
@@ -421,16 +423,27 @@ async function yieldToWinner(
     (lineage) => (lineage ? { ...lineage, work: lineage.work ?? emptyWork(context, wanted) } : undefined),
     signal,
   );
-  if (mine) {
-    const solver = await context.connect.solver(holding.lineage.spec);
-    await cleanUp(context, solver, holding.lineage.spec, mine.challenges, mine.thumbprint ?? '');
-  }
+  if (mine) await undo(context, holding.lineage.spec, mine);
   if (!taken) return { certificate: name, result: 'unchanged', message: 'another process has removed it' };
   if ('finished' in taken) return outcomeOfLast(taken.finished);
   // Taken at once: the other has finished already, or has died in its turn. The lease is given back as it was found.
   await taken.holding.update((lineage) => giveBack(lineage), signal);
   const { lineage } = taken.holding;
   return lineage.work ? issue(context, job, signal) : outcomeOfLast(lineage);
+}
+
+/** Removes what this process may have done after its lease was lost; what fails here the winner's tombstones still know. */
+async function undo(context: EngineContext, spec: StoredSpec, mine: Work): Promise<void> {
+  if (!owesCleanup(mine)) return;
+  try {
+    const solver = await context.connect.solver(spec);
+    await cleanUp(context, solver, spec, mine.challenges, mine.thumbprint ?? '');
+    // Its probe is its own, not the winner's: nobody else removes it while this process lives.
+    if (mine.probe) await unprobe(context, solver);
+  } catch (error) {
+    const message = `what came too late could not be removed: ${asFailure(error).message}; a later sweep looks again`;
+    report(context, 'warn', 'sweep.failed', spec.spec.name, message);
+  }
 }
 
 const emptyWork = (context: EngineContext, wanted: StoredSpec): Work => ({

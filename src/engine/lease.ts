@@ -132,10 +132,12 @@ export async function takeLease(
   const since = clock.monotonicMs();
   const watch = { revision: '', movedMs: since };
   let waited = false;
-  for (;;) {
+  let told: string | undefined;
+  for (let first = true; ; first = false) {
     const entry = await store.get({ kind: 'lineage', name }, signal);
     const lineage = entry && decodeLineage(entry.bytes, name, store.location);
     const lease = lineage?.work?.lease;
+    if (first) told = lineage?.last?.at;
     if (lease && entry && !mayTake(context, lease, entry, watch)) {
       if (!waited)
         report(
@@ -156,7 +158,9 @@ export async function takeLease(
       await clock.sleep(Math.min(context.limits.leaseTtlMs / 10, 250), signal);
       continue;
     }
-    if (waited && lineage && !lease) return { finished: lineage };
+    // A sweep leaves no result of its own, and one that was stopped leaves the work: then it is done here.
+    const { at, result } = lineage?.last ?? {};
+    if (waited && lineage && !lease && at !== told && result !== 'stopped') return { finished: lineage };
     const wanted = begin(lineage);
     if (!wanted?.work) return undefined;
     const own: Lease = {
@@ -181,6 +185,8 @@ export async function takeLease(
       return { holding: new Holding(context, own.id, next, revision, startMs), stolen: lease !== undefined };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
+      // Another process was quicker by a moment: what it comes to is this one's result too.
+      waited = true;
     }
   }
 }

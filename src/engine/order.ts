@@ -149,7 +149,9 @@ export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: S
       // Not known whether it was taken, or taken before by somebody: the order says.
       const early = problemType(error) === 'orderNotReady';
       const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
-      if (!doubtful || attempt >= repeats) throw error;
+      // A time the CA named holds: the next run looks at the order first.
+      const holds = isFailure(error) && error.retryAt !== undefined;
+      if (!doubtful || holds || attempt >= repeats) throw error;
       order = await settle(run, await look(), look, (o) => o.status !== 'pending', 'the order');
     }
   }

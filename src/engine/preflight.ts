@@ -5,6 +5,7 @@ import type { PreflightSettings } from '../core/spec.ts';
 import type { Deadline } from '../ports/clock.ts';
 import type { ChallengeType, Probe, Solver } from '../ports/solver.ts';
 import type { EngineContext, Looks } from './context.ts';
+import { waitFor } from './wait.ts';
 
 /**
  * What the CA will look at, looked at first (house.md §5a). Three answers: pass, proven no, cannot tell. Only a proven
@@ -24,6 +25,9 @@ export interface Finding {
 const budgetMs = 10_000;
 /** One HTTP look: the CA's own limit is 10 s; a public path that needs more than 3 s is «cannot tell» here. */
 const getMs = 3_000;
+/** Balancers look at their servers every 2 s (HAProxy, nginx) to 5 s, and may want to see one twice. */
+const servedMs = 6_000;
+const gatewayStatuses: readonly number[] = [502, 503, 504];
 /** As many redirects as Let's Encrypt follows (acme.md §2.5). */
 const redirectLimit = 10;
 
@@ -49,7 +53,7 @@ export async function preflightBeforeOrder(
       subject.identifiers.flatMap((identifier) => [
         lookAtSolver(subject.solver, identifier, deadline),
         lookAtCaa(looks, subject, identifier, deadline),
-        probe ? lookAtPath(context, subject.settings, looks, identifier, probe, deadline) : pass(identifier),
+        probe ? lookUntilServed(context, subject.settings, looks, identifier, probe, deadline) : pass(identifier),
       ]),
     );
     signal.throwIfAborted();
@@ -128,6 +132,25 @@ async function lookAtCaa(
 
 const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
 
+/**
+ * The probe by the public path. A balancer answers 502, 503 or 504 until its next health check has seen the responder
+ * that has just begun to listen: that proves nothing before {@link servedMs} have passed.
+ */
+async function lookUntilServed(...args: Parameters<typeof lookAtPath>): Promise<Finding> {
+  const [context, , , , , { signal }] = args;
+  let found: PathFinding | undefined;
+  await waitFor<true>(context.clock, { budgetMs: servedMs, firstMs: 50, mostMs: 500, signal }, async () => {
+    found = await lookAtPath(...args);
+    return found.noBackend ? { reason: found.finding } : { done: true };
+  }).catch(() => undefined); // out of time: the last look counts
+  const { noBackend: _told, ...finding } = found ?? (await lookAtPath(...args));
+  return finding;
+}
+
+interface PathFinding extends Finding {
+  readonly noBackend?: boolean;
+}
+
 async function lookAtPath(
   context: EngineContext,
   settings: PreflightSettings,
@@ -135,7 +158,7 @@ async function lookAtPath(
   identifier: Identifier,
   expected: Probe,
   deadline: Deadline,
-): Promise<Finding> {
+): Promise<PathFinding> {
   const finding = {
     identifier: identifier.value,
     advice: `Make http://${identifier.value}/.well-known/acme-challenge/ reach the solver from everywhere.`,
@@ -166,7 +189,7 @@ async function lookAtPath(
   }
 }
 
-type Answer = Pick<Finding, 'verdict' | 'finding'>;
+type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend'>;
 
 async function lookAtAddress(
   context: EngineContext,
@@ -197,7 +220,11 @@ async function lookAtAddress(
       if (answer.status === 200 && answer.body.trimEnd() === expected.body)
         return { verdict: 'pass', finding: `${address} gives the right answer` };
       const wrong = answer.status === 200 ? 'another body' : `status ${answer.status}`;
-      return { verdict: proof, finding: `http://${host}${expected.path} at ${address} answers ${wrong}` };
+      return {
+        verdict: proof,
+        finding: `http://${host}${expected.path} at ${address} answers ${wrong}`,
+        ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
+      };
     }
     return { verdict: proof, finding: `${address} redirects in a circle` };
   } catch (error) {

@@ -1,8 +1,9 @@
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Lineage, Renewal } from '../core/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { type EngineContext, report } from './context.ts';
+import { patiently } from './run.ts';
 
 /** An answer that is not there within this time is «none»: a renewal time by the lifetime is always at hand. */
 const askMs = 15_000;
@@ -32,7 +33,11 @@ export async function askRenewalInfo(
   const deadline = context.clock.deadline(askMs, signal);
   try {
     const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
-    const answer = await issuer.renewalInfo(facts.ariId, deadline.signal);
+    const answer = await patiently(
+      { context, signal: deadline.signal },
+      () => issuer.renewalInfo(facts.ariId as string, deadline.signal),
+      askMs,
+    );
     if (!answer) return renewalWithoutAnswer(facts, renewalByLifetime(facts), now);
     const renewal = renewalByWindow(answer, before, now, context.random.number());
     if (renewal.at !== before?.at)
@@ -52,7 +57,7 @@ export async function askRenewalInfo(
   } catch (error) {
     signal.throwIfAborted();
     report(context, 'warn', 'log', wanted.spec.name, `the CA’s renewal window could not be had: ${reasonOf(error)}`);
-    return renewalWithoutAnswer(facts, before, now);
+    return renewalWithoutAnswer(facts, before, now, isFailure(error) ? error.retryAt : undefined);
   } finally {
     deadline.done();
   }

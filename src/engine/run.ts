@@ -31,9 +31,13 @@ const patienceMs = 60_000;
  * Does what the CA is asked to do, and does it again after the pause the CA named where that is short. The call must
  * be safe to repeat, or its error must prove that it had no effect (a limit, a busy server with Retry-After).
  */
-export async function patiently<T>(run: Pick<Run, 'context' | 'signal'>, call: () => Promise<T>): Promise<T> {
+export async function patiently<T>(
+  run: Pick<Run, 'context' | 'signal'>,
+  call: () => Promise<T>,
+  budgetMs: number = patienceMs,
+): Promise<T> {
   const { clock } = run.context;
-  const endMs = clock.monotonicMs() + patienceMs;
+  const endMs = clock.monotonicMs() + budgetMs;
   for (;;) {
     try {
       return await call();

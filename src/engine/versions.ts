@@ -90,17 +90,19 @@ export async function readBundle(
   const where = { file: context.store.location };
   if (!document) throw missing(where, `version/${documentName(lineage, version.id)}`);
   if (!key) throw missing(where, `key/${documentName(lineage, version.id)}`);
-  const { certificates } = context.pki.readChain(document.chainPem);
+  const keyPem = readKey(context, lineage, version.id, key.bytes);
+  return bundleOf(lineage, version.id, keyPem, context.pki.readChain(document.chainPem));
+}
+
+/** The same from what was just issued. */
+export function bundleOf(
+  lineage: string,
+  id: string,
+  keyPem: Secret,
+  { certificates, facts }: ReturnType<EngineContext['pki']['readChain']>,
+): VersionBundle {
   const [certPem = '', ...rest] = certificates;
-  return {
-    lineage,
-    id: version.id,
-    facts: version.facts,
-    keyPem: readKey(context, lineage, version.id, key.bytes),
-    certPem,
-    chainPem: rest.join(''),
-    fullchainPem: certificates.join(''),
-  };
+  return { lineage, id, facts, keyPem, certPem, chainPem: rest.join(''), fullchainPem: certificates.join('') };
 }
 
 const missing = (where: { readonly file: string }, key: string) =>

@@ -15,12 +15,15 @@ export async function waitFor<T>(
     readonly budgetMs: number;
     readonly firstMs: number;
     readonly mostMs: number;
+    /** Pause before the first look, where it cannot be done yet. */
+    readonly waitFirst?: boolean;
     readonly signal: AbortSignal;
   },
   look: () => Promise<Sight<T>>,
 ): Promise<{ readonly value: T } | { readonly timedOut: string }> {
   const end = clock.monotonicMs() + options.budgetMs;
   let pause = options.firstMs;
+  if (options.waitFirst) await clock.sleep(pause, options.signal);
   for (;;) {
     const sight = await look();
     if ('done' in sight) return { value: sight.done };

@@ -8,6 +8,11 @@ export interface FileAttributes {
   /** Numeric owner and group; kept as they are where undefined. */
   readonly uid?: number;
   readonly gid?: number;
+  /**
+   * What a power cut may take. Nothing unless said. `name`: the content is on the disk, the name only after a
+   * `syncFolder` of the caller, for several files in one folder. `all`: what a crash may lose (a challenge file).
+   */
+  readonly losable?: 'name' | 'all';
 }
 
 export interface FileStat {

@@ -71,7 +71,7 @@ export default defineSolver({
       for (let tries = 1; ; tries++) {
         for (const path of await files.makeFolders(inChallenges(root), folderMode)) made.add(path);
         try {
-          return await files.replace(inChallenges(root, file), content, { mode: fileMode });
+          return await files.replace(inChallenges(root, file), content, { mode: fileMode, losable: 'all' });
         } catch (error) {
           if (tries === maxTries || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
         }

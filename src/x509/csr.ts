@@ -1,8 +1,9 @@
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { sign } from 'node:crypto';
 import type { Identifier } from '../core/identifier.ts';
 import type { Secret } from '../core/secret.ts';
 import { addressOctets } from './address.ts';
 import { encode, encodeOid, oids, tags } from './der.ts';
+import { openKey } from './key.ts';
 
 const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
 
@@ -11,22 +12,21 @@ const { sequence, set, integer, bitString, octetString, context, contextParts } 
  * most, CAs refuse an IP address there, and new profiles have none.
  */
 export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uint8Array {
-  const key = createPrivateKey(keyPem.reveal());
-  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const { privateKey, spkiDer } = openKey(keyPem);
   const names = encode(sequence, ...identifiers.map(encodeName));
   const extensions = encode(sequence, encode(sequence, encodeOid(oids.subjectAltName), encode(octetString, names)));
   const request = encode(
     sequence,
     encode(integer, Uint8Array.of(0)), // version 1
     encode(sequence), // the empty subject
-    publicKey,
+    spkiDer,
     encode(contextParts(0), encode(sequence, encodeOid(oids.extensionRequest), encode(set, extensions))),
   );
   return encode(
     sequence,
     request,
     encode(sequence, encodeOid(oids.ecdsaWithSha256)),
-    encode(bitString, Uint8Array.of(0), sign('sha256', request, key)), // no unused bits
+    encode(bitString, Uint8Array.of(0), sign('sha256', request, privateKey)), // no unused bits
   );
 }
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto';
+import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import { Secret } from '../core/secret.ts';
@@ -6,6 +6,7 @@ import type { CertificateFacts, Pki } from '../ports/pki.ts';
 import { factsOf } from './certificate.ts';
 import { orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
+import { openKey } from './key.ts';
 import { toPem } from './pem.ts';
 
 const generate = promisify(generateKeyPair);
@@ -17,7 +18,9 @@ const slowClockMs = 3_600_000;
 export const pki: Pki = {
   async newKey() {
     const { privateKey } = await generate('ec', { namedCurve: 'P-256' });
-    return new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    const keyPem = new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    openKey(keyPem, privateKey);
+    return keyPem;
   },
 
   async csr(keyPem, identifiers) {
@@ -35,8 +38,7 @@ export const pki: Pki = {
     try {
       const [leaf] = orderedChain(certPem);
       facts = factsOf(leaf);
-      const ours = createPublicKey(createPrivateKey(keyPem.reveal())).export({ type: 'spki', format: 'der' });
-      isOurs = ours.equals(leaf.x509.publicKey.export({ type: 'spki', format: 'der' }));
+      isOurs = openKey(keyPem).spkiDer.equals(leaf.x509.publicKey.export({ type: 'spki', format: 'der' }));
     } catch (error) {
       return (error as Error).message;
     }

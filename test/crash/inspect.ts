@@ -1,10 +1,13 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
-import type { State } from './rig.ts';
+import { until } from '../support/service.ts';
+import { challengeFiles, type Ran, type Rig, type State } from './rig.ts';
 
 const quiet = { debug() {}, info() {}, warn() {} };
 const { signal } = new AbortController();
@@ -52,4 +55,79 @@ export async function currentKeyFits(state: State): Promise<boolean> {
   if (!key?.keyPem || !version?.chainPem) return false;
   const spki = createPublicKey(key.keyPem).export({ type: 'spki', format: 'der' });
   return new X509Certificate(version.chainPem).publicKey.export({ type: 'spki', format: 'der' }).equals(spki);
+}
+
+/** Whether the deployed files are the current version: its certificate, and the key that belongs to it. */
+export async function liveFits(state: State, name = 'abc'): Promise<boolean> {
+  const current = (await readLineage(state, name))?.current;
+  const folder = join(state.live, 'live', name);
+  const [certPem, keyPem] = await Promise.all([
+    readFile(join(folder, 'fullchain.pem'), 'utf8'),
+    readFile(join(folder, 'privkey.pem'), 'utf8'),
+  ]);
+  const certificate = new X509Certificate(certPem);
+  const spki = createPublicKey(keyPem).export({ type: 'spki', format: 'der' });
+  const sameSerial =
+    current !== undefined && BigInt(`0x${certificate.serialNumber}`) === BigInt(`0x${current.facts.serial}`);
+  return sameSerial && certificate.publicKey.export({ type: 'spki', format: 'der' }).equals(spki);
+}
+
+// ── the outside world ──
+
+/** What belongs to somebody else: it stands at every place that certfleet changes, and must stay. */
+export const foreign = 'somebody-else';
+
+export async function plantForeign(rig: Rig): Promise<void> {
+  await rig.bind.update('example.test', `add _acme-challenge.example.test. 60 TXT "${foreign}"`);
+  await mkdir(join(rig.webroot, '.well-known/acme-challenge'), { recursive: true });
+  await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
+}
+
+/** Everything that is there and should not be, or is not there and should be; nothing in a clean world. */
+export async function leftovers(rig: Rig, state: State): Promise<readonly string[]> {
+  const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
+  const files = await challengeFiles(rig);
+  const tokens = [...(await documents(openState(state), 'token')).keys()];
+  return [
+    ...txt.filter((r) => r.value !== foreign).map((r) => `TXT ${r.name} ${r.value}`),
+    ...(txt.some((r) => r.value === foreign) ? [] : ['the foreign TXT value is gone']),
+    ...files.filter((file) => file !== foreign).map((file) => `file ${file}`),
+    ...(files.includes(foreign) ? [] : ['the foreign file is gone']),
+    ...tokens.map((token) => `token document ${token}`),
+  ];
+}
+
+/** Temporary files below a folder: only a killed process may leave any. */
+export async function temporaries(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return names.filter((name) => name.endsWith('.tmp'));
+}
+
+// ── processes ──
+
+/** `T` is stopped, `Z` ended and not yet waited for; undefined where there is none. */
+export async function processState(pid: number): Promise<string | undefined> {
+  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
+  return line?.slice(line.lastIndexOf(')') + 2)[0];
+}
+
+/** Waits until a run has stopped itself (SIGSTOP); answers how it ended where it ended without that. */
+export async function untilStopped(run: {
+  readonly pid: number;
+  readonly done: Promise<Ran>;
+}): Promise<Ran | undefined> {
+  let ended: Ran | undefined;
+  run.done.then((ran) => (ended = ran));
+  await until(async () => ended !== undefined || (await processState(run.pid)) === 'T', {
+    what: 'the process has stopped itself',
+    deadlineMs: 30_000,
+    everyMs: 5,
+  });
+  return ended;
+}
+
+/** What a run says about its one certificate. */
+export function resultOf(ran: Ran): string | undefined {
+  const outcomes = ran.answer?.result as readonly { readonly result?: string }[] | undefined;
+  return Array.isArray(outcomes) ? outcomes[0]?.result : undefined;
 }

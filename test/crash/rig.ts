@@ -24,12 +24,37 @@ export interface Rig {
   readonly bind: Bind;
   readonly webroot: string;
   /** A state of its own: store, deployment folder, configuration; a copy of `from` where given. */
-  state(solver: 'webroot' | 'dns' | 'responder', from?: State): Promise<State>;
+  state(solver: SolverName, from?: State, options?: StateOptions): Promise<State>;
   run(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): Promise<Ran>;
+  /** `before`: a program and arguments that are put before (strace); its pid is answered then. */
   spawnRun(
     state: State,
     request: Omit<RunnerRequest, 'config' | 'folders'>,
+    before?: readonly string[],
   ): { readonly pid: number; readonly done: Promise<Ran> };
+}
+
+export type SolverName = 'webroot' | 'dns' | 'responder';
+
+/** What a state's configuration file says; tests change what they are about. */
+export interface RigConfig {
+  readonly store: { readonly type: 'file'; readonly path: string };
+  readonly solvers: Readonly<Record<string, object>>;
+  readonly deployers: { readonly files: { readonly type: 'files'; readonly path: string } };
+  readonly certificates: readonly {
+    readonly name: string;
+    readonly identifiers: readonly string[];
+    readonly issuer: string;
+    readonly solver: string;
+    readonly deploy: readonly string[];
+  }[];
+  readonly [other: string]: unknown;
+}
+
+export interface StateOptions {
+  /** Works on the store and the deployment folder of this one, as another node of the same cluster. */
+  readonly shares?: State;
+  readonly change?: (config: RigConfig) => RigConfig;
 }
 
 export interface State {
@@ -37,13 +62,13 @@ export interface State {
   readonly store: string;
   readonly live: string;
   readonly config: string;
-  readonly solver: 'webroot' | 'dns' | 'responder';
+  readonly solver: SolverName;
 }
 
 export interface RigOptions {
   readonly leaseTtl?: string;
   readonly pebble?: Parameters<typeof startPebble>[0];
-  /** Ports of responders, tried in turn by a front end on the CA's port. */
+  /** The responder's port, where something else (a balancer) is to be on the CA's. */
   readonly httpPort?: number;
 }
 
@@ -76,19 +101,21 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     dns: ['example.test', '*.example.test'],
   };
 
-  const launch = (state: State, request: Omit<RunnerRequest, 'config' | 'folders'>) => {
+  const launch = (state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before: readonly string[] = []) => {
     const whole: RunnerRequest = {
       ...request,
       config: state.config,
       folders: { store: state.store, live: state.live, webroot },
     };
-    const child = spawn(process.execPath, [runner, JSON.stringify(whole)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...args] = [...before, process.execPath, runner, JSON.stringify(whole)];
+    const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const chunks = { stdout: '', stderr: '' };
     child.stdout.on('data', (data) => (chunks.stdout += data));
     child.stderr.on('data', (data) => (chunks.stderr += data));
-    atEnd(() => void child.kill('SIGKILL'));
+    const forget = atEnd(() => void child.kill('SIGKILL'));
     const done = new Promise<Ran>((answer) => {
       child.on('close', (code, signal) => {
+        forget();
         const line = chunks.stdout.trim().split('\n').at(-1) ?? '';
         let parsed: Ran['answer'];
         try {
@@ -107,21 +134,21 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     proxy,
     bind,
     webroot,
-    async state(solver, from) {
+    async state(solver, from, { shares, change } = {}) {
       const folder = await temporaryFolder('state');
       const state: State = {
         folder,
         solver,
-        store: join(folder, 'store'),
-        live: join(folder, 'live-root'),
+        store: shares?.store ?? join(folder, 'store'),
+        live: shares?.live ?? join(folder, 'live-root'),
         config: join(folder, 'certfleet.yaml'),
       };
-      await mkdir(state.live);
+      await mkdir(state.live, { recursive: true });
       if (from) {
         await cp(from.store, state.store, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
         await cp(from.live, state.live, { recursive: true, verbatimSymlinks: true });
       }
-      const config = {
+      const config: RigConfig = {
         store: { type: 'file', path: state.store },
         issuers: { pebble: { directory: proxy.directoryUrl, caFile: proxy.caFile, agreeToTerms: true, test: true } },
         solvers: { solve: solvers[solver] },
@@ -133,7 +160,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         leaseTtl: options.leaseTtl ?? '60s',
       };
       // JSON is YAML.
-      await writeFile(state.config, JSON.stringify(config, undefined, 2));
+      await writeFile(state.config, JSON.stringify(change?.(config) ?? config, undefined, 2));
       return state;
     },
     run: (state, request) => launch(state, request).done,
@@ -183,4 +210,51 @@ async function serveFolder(folder: string, port: number): Promise<void> {
 /** Every file below the challenge folder of the webroot. */
 export async function challengeFiles(rig: Rig): Promise<readonly string[]> {
   return readdir(join(rig.webroot, '.well-known/acme-challenge')).catch(() => []);
+}
+
+// ── samples ──
+
+/** `npm run test:long` takes all points. */
+export const isLong = Boolean(process.env.CERTFLEET_LONG);
+export const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
+
+/**
+ * So many of the points, one of each stretch of equal length, so that no step of the order is left out; the same ones
+ * for the same seed. All of them in the long run.
+ */
+export function samplePoints(points: readonly string[], count: number, title: string): readonly string[] {
+  if (isLong || points.length <= count) return points;
+  process.stderr.write(`${title}: ${count} of ${points.length} points, CERTFLEET_SEED=${seed}\n`);
+  let state = seed;
+  const random = () => {
+    // A linear congruential generator (Numerical Recipes): chance for a sample, nothing more.
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+  random(); // the first draw of neighbouring seeds is nearly the same
+  const stretch = points.length / count;
+  return Array.from({ length: count }, (_, i) => points[Math.floor((i + random()) * stretch)] as string);
+}
+
+/** The names of the effects of an undisturbed run that recorded them, in their order. */
+export async function recordedNames(file: string): Promise<readonly string[]> {
+  return (await readFile(file, 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('before '))
+    .map((line) => line.slice('before '.length));
+}
+
+/** Works through all with one worker a lane, each on a rig of its own. */
+export async function inLanes<L, T>(
+  lanes: readonly L[],
+  all: readonly T[],
+  work: (lane: L, one: T) => Promise<void>,
+): Promise<void> {
+  const left = [...all];
+  const settled = await Promise.allSettled(
+    lanes.map(async (lane) => {
+      for (let one = left.shift(); one !== undefined; one = left.shift()) await work(lane, one);
+    }),
+  );
+  for (const { status, ...rest } of settled) if (status === 'rejected') throw (rest as { reason: unknown }).reason;
 }

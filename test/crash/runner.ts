@@ -2,7 +2,8 @@ import { loadSettings } from '../../src/config/load.ts';
 import { isFailure } from '../../src/core/errors.ts';
 import { openFleet } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
-import { traceWorld } from './trace.ts';
+import type { Reporter } from '../../src/ports/reporter.ts';
+import { type TraceOptions, traceWorld } from './trace.ts';
 
 /**
  * The process that the crash tests stop: one `issue` (or `renew`, `sweep`) by a configuration file, on a traced world.
@@ -15,7 +16,12 @@ export interface RunnerRequest {
   readonly command: 'issue' | 'renew' | 'sweep';
   readonly force?: boolean;
   readonly stopAt?: string;
-  readonly how?: 'SIGKILL' | 'SIGSTOP';
+  readonly how?: TraceOptions['how'];
+  /** Where it dies after it was stopped at `stopAt` and went on. */
+  readonly killAt?: string;
+  /** In place of `command`: arguments of the real command line, which runs on the traced world. */
+  readonly argv?: readonly string[];
+  readonly untraced?: readonly string[];
   readonly record?: string;
   readonly folders: Readonly<Record<string, string>>;
 }
@@ -32,33 +38,60 @@ const env = { ...process.env };
 const trace = traceWorld(createWorld({ env, log: quiet }), {
   stopAt: request.stopAt,
   how: request.how ?? 'SIGKILL',
+  killAt: request.killAt,
+  untraced: request.untraced,
   record: request.record,
   folders: request.folders,
 });
+const observe = (reporter: Reporter): Reporter => ({
+  report(event) {
+    if (event.event === 'certificate.step' && typeof event.data?.step === 'string') trace.step(event.data.step);
+    reporter.report(event);
+  },
+});
 const { signal } = new AbortController();
-try {
-  const settings = await loadSettings({ file: request.config, files: trace.world.files, env });
-  const fleet = await openFleet(settings, {
-    world: trace.world,
+if (request.argv) await runCommandLine(request.argv);
+else await runCommand();
+
+/** The command line as src/cli/index.ts makes it, but for the traced world. */
+async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const { main } = await import('../../src/cli/main.ts');
+  const code = await main(argv, {
     env,
-    reporter: {
-      report(event) {
-        if (event.event === 'certificate.step' && typeof event.data?.step === 'string') trace.step(event.data.step);
-        process.stderr.write(`${JSON.stringify(event)}\n`);
-      },
-    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    isTerminal: false,
+    signals: process,
+    exit: (exitCode) => process.exit(exitCode),
+    world: trace.world,
+    openFleet: (settings, context) => openFleet(settings, { ...context, reporter: observe(context.reporter) }),
   });
-  const result =
-    request.command === 'issue'
-      ? await fleet.issue({ names: [], force: request.force ?? false, staging: false }, signal)
-      : request.command === 'renew'
-        ? await fleet.renew({ names: [], force: request.force ?? false }, signal)
-        : await fleet.sweep(signal);
-  await fleet.close();
-  process.stdout.write(`${JSON.stringify({ result })}\n`);
-} catch (error) {
-  process.stdout.write(
-    `${JSON.stringify({ error: isFailure(error) ? error.code : String(error), message: String(error) })}\n`,
-  );
-  process.exitCode = 1;
+  process.exitCode = code;
+  // The command line leaves a world that was handed in open.
+  await trace.world.close();
+  if (code >= 128) process.stdout.write('', () => process.exit(code));
+}
+
+async function runCommand(): Promise<void> {
+  try {
+    const settings = await loadSettings({ file: request.config, files: trace.world.files, env });
+    const fleet = await openFleet(settings, {
+      world: trace.world,
+      env,
+      reporter: observe({ report: (event) => void process.stderr.write(`${JSON.stringify(event)}\n`) }),
+    });
+    const result =
+      request.command === 'issue'
+        ? await fleet.issue({ names: [], force: request.force ?? false, staging: false }, signal)
+        : request.command === 'renew'
+          ? await fleet.renew({ names: [], force: request.force ?? false }, signal)
+          : await fleet.sweep(signal);
+    await fleet.close();
+    process.stdout.write(`${JSON.stringify({ result })}\n`);
+  } catch (error) {
+    process.stdout.write(
+      `${JSON.stringify({ error: isFailure(error) ? error.code : String(error), message: String(error) })}\n`,
+    );
+    process.exitCode = 1;
+  }
 }

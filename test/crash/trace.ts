@@ -18,7 +18,11 @@ export interface Trace {
 export interface TraceOptions {
   /** `step/effect/target#n` and `before` or `after`, joined with `@`; undefined: only record. */
   readonly stopAt: string | undefined;
-  readonly how: 'SIGKILL' | 'SIGSTOP';
+  readonly how: 'SIGKILL' | 'SIGSTOP' | 'SIGINT' | 'SIGTERM';
+  /** A second point of the same form: killed there, for a process that was stopped before and went on. */
+  readonly killAt?: string | undefined;
+  /** Kinds of effects that are let through unseen: so tests know that a missing wrapper is found. */
+  readonly untraced?: readonly string[] | undefined;
   /** One line an effect is appended here: `time before|after name`. */
   readonly record: string | undefined;
   /** Folders whose paths become short names. */
@@ -32,8 +36,10 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
   const mark = (when: 'before' | 'after', name: string) => {
     if (options.record !== undefined) appendFileSync(options.record, `${when} ${name}\n`);
     if (options.stopAt === `${name}@${when}`) process.kill(process.pid, options.how);
+    if (options.killAt === `${name}@${when}`) process.kill(process.pid, 'SIGKILL');
   };
   async function effect<T>(kind: string, target: string, run: () => Promise<T>): Promise<T> {
+    if (options.untraced?.includes(kind)) return run();
     const plain = `${step}/${kind}/${target}`;
     const occurrence = (seen.get(plain) ?? 0) + 1;
     seen.set(plain, occurrence);
@@ -107,7 +113,7 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
 const firstSegment = (url: string): string => new URL(url).pathname.split('/')[1] ?? '';
 
 /** A path without what differs from run to run: temporary roots, hashes, revisions, ids and tokens. */
-function nameOf(path: string, folders: Readonly<Record<string, string>>): string {
+export function nameOf(path: string, folders: Readonly<Record<string, string>>): string {
   for (const [short, folder] of Object.entries(folders)) {
     if (!`${path}/`.startsWith(`${folder}/`)) continue;
     return `${short}/${relative(folder, path)}`

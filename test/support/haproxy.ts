@@ -13,6 +13,8 @@ export interface HaproxyOptions {
   readonly backends?: readonly string[];
   /** `host:port` that get `/.well-known/acme-challenge/` on the HTTP port; one that is down is passed over. */
   readonly challengeBackends?: readonly string[];
+  /** They are asked for their `_health` every 100 ms, so that one that hangs (SIGSTOP) is passed over too. */
+  readonly challengeCheck?: boolean;
   readonly httpPort?: number;
   readonly httpsPort?: number;
   /** Lines for the `global` section. */
@@ -89,13 +91,20 @@ function configuration(
   options: HaproxyOptions,
   at: { readonly socket: string; readonly httpPort: number; readonly httpsPort: number },
 ): string {
-  const servers = (name: string, nodes: readonly string[]): readonly string[] => [
+  const servers = (name: string, nodes: readonly string[], check = false): readonly string[] => [
     `backend ${name}`,
     '  balance roundrobin',
     // A node that does not answer is passed over at once, on this very request.
     '  option redispatch 1',
     '  retries 3',
     '  retry-on conn-failure',
+    ...(check
+      ? [
+          '  timeout check 100ms',
+          '  option httpchk GET /.well-known/acme-challenge/_health',
+          '  default-server check inter 100ms rise 1 fall 1 on-marked-down shutdown-sessions',
+        ]
+      : []),
     ...nodes.map((node, index) => `  server ${name}${index + 1} ${node}`),
   ];
   const backends = options.backends ?? [];
@@ -117,12 +126,15 @@ function configuration(
     'frontend http',
     `  bind 127.0.0.1:${at.httpPort}`,
     ...(challenges.length > 0 ? ['  use_backend challenge if { path_beg /.well-known/acme-challenge/ }'] : []),
-    answer,
+    // HAProxy runs `http-request` before `use_backend`, wherever they stand.
+    challenges.length > 0 && backends.length === 0
+      ? `${answer} unless { path_beg /.well-known/acme-challenge/ }`
+      : answer,
     'frontend https',
     `  bind 127.0.0.1:${at.httpsPort} ssl strict-sni ${source}`,
     answer,
     ...(backends.length > 0 ? servers('web', backends) : []),
-    ...(challenges.length > 0 ? servers('challenge', challenges) : []),
+    ...(challenges.length > 0 ? servers('challenge', challenges, options.challengeCheck) : []),
     '',
   ].join('\n');
 }

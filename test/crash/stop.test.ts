@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startHaproxy } from '../support/haproxy.ts';
+import { freePort, temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+import {
+  currentKeyFits,
+  leftovers,
+  liveFits,
+  plantForeign,
+  readLineage,
+  resultOf,
+  rewriteLineage,
+  temporaries,
+  untilStopped,
+} from './inspect.ts';
+import {
+  inLanes,
+  type Ran,
+  type Rig,
+  type RigConfig,
+  recordedNames,
+  type SolverName,
+  type State,
+  samplePoints,
+  startRig,
+} from './rig.ts';
+
+/**
+ * A process is stopped (SIGSTOP) at an effect of its issue, for longer than its lease of 1 s. A second one takes over
+ * and finishes. Then the first goes on, in the middle of what it was doing, believing that nothing has happened: it
+ * must notice, undo what came too late, and report what the second one got.
+ *
+ * `npm test` takes a seeded sample of the points, `npm run test:long` all of them.
+ */
+const samples = 14;
+
+/** One rig with the two nodes of a cluster: one store, and where they need it a port for each. */
+interface Lane {
+  readonly rig: Rig;
+  /** A fresh store, as each of two nodes is configured for it. */
+  nodes(): Promise<{ readonly first: State; readonly second: State }>;
+}
+
+const lanes = 3;
+
+describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', () => {
+  stopAllAfterwards();
+
+  describe('one machine', () => {
+    const rigs: Rig[] = [];
+    beforeAll(async () => {
+      for (let i = 0; i < lanes; i += 1) {
+        const rig = await startRig({ leaseTtl: '1s' });
+        await plantForeign(rig);
+        rigs.push(rig);
+      }
+    });
+    const lanesOf = (solver: SolverName): readonly Lane[] =>
+      rigs.map((rig) => ({
+        rig,
+        async nodes() {
+          const first = await rig.state(solver);
+          return { first, second: first };
+        },
+      }));
+
+    for (const solver of ['webroot', 'dns'] as const) {
+      it(`${solver}: a second process takes over`, async () => {
+        const points = await pointsOf(lanesOf(solver)[0] as Lane);
+        await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}`), stopAt);
+      });
+
+      it(`${solver}: what it does late and dies of is removed by the sweep`, async () => {
+        const points = await pointsOf(lanesOf(solver)[0] as Lane);
+        await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
+      });
+    }
+  });
+
+  describeWith(['haproxy'], 'two responders behind HAProxy', () => {
+    const both: Lane[] = [];
+    beforeAll(async () => {
+      for (let i = 0; i < lanes; i += 1) both.push(await behindHaproxy());
+    });
+
+    it('the balancer passes over the stopped one, and the second process takes over', async () => {
+      const points = await pointsOf(both[0] as Lane);
+      await inLanes(both, samplePoints(points, samples, 'SIGSTOP, two responders'), stopAt);
+    });
+
+    it('what it does late and dies of is removed by the sweep', async () => {
+      const points = await pointsOf(both[0] as Lane);
+      await inLanes(both, presentsOf(points), stopAndKill);
+    });
+  });
+});
+
+/** Two nodes with a responder each, and HAProxy on the CA's port, round robin over those that answer. */
+async function behindHaproxy(): Promise<Lane> {
+  const ports = [await freePort(), await freePort()] as const;
+  const rig = await startRig({ leaseTtl: '1s', httpPort: ports[0] });
+  await plantForeign(rig);
+  await startHaproxy({
+    certificates: join(await temporaryFolder('haproxy-certificates'), 'certs'),
+    challengeBackends: ports.map((port) => `127.0.0.1:${port}`),
+    challengeCheck: true,
+    httpPort: rig.pebble.httpPort,
+  });
+  const listenOn =
+    (port: number) =>
+    (config: RigConfig): RigConfig => ({
+      ...config,
+      solvers: { solve: { type: 'http01-responder', listen: `127.0.0.1:${port}` } },
+    });
+  return {
+    rig,
+    async nodes() {
+      const first = await rig.state('responder', undefined, { change: listenOn(ports[0]) });
+      return { first, second: await rig.state('responder', undefined, { shares: first, change: listenOn(ports[1]) }) };
+    },
+  };
+}
+
+/** Before and after every effect of an undisturbed issue. */
+async function pointsOf({ rig, nodes }: Lane): Promise<readonly string[]> {
+  const { first } = await nodes();
+  const record = join(first.folder, 'effects');
+  const ran = await rig.run(first, { command: 'issue', record });
+  expect([ran.status, resultOf(ran)], ran.stderr).toEqual([0, 'issued']);
+  expect(await leftovers(rig, first), 'the undisturbed run').toEqual([]);
+  return (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
+}
+
+/** Stopped before each effect that puts a challenge into the world: the TXT update, the token file or document. */
+const presentsOf = (points: readonly string[]): readonly string[] =>
+  points.filter((point) => /^challenges\/(update|replace|put\/store\/token)\b.*@before$/.test(point));
+
+async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
+  const { first, second } = await nodes();
+  rig.proxy.forget();
+  const stopped = rig.spawnRun(first, { command: 'issue', stopAt: point, how: 'SIGSTOP' });
+  const ended = await untilStopped(stopped);
+  if (ended) return notReached(point, ended);
+  const before = await readLineage(first);
+  const hadLease = before?.work?.lease?.holder.pid === stopped.pid;
+
+  const winner = await rig.run(second, { command: 'issue' });
+  expect([winner.status, resultOf(winner)], `${point}, the second\n${winner.stderr}`).toEqual([
+    0,
+    before?.last ? 'unchanged' : 'issued',
+  ]);
+  process.kill(stopped.pid, 'SIGCONT');
+  const loser = await stopped.done;
+  const said = `${point}, the stopped one\n${loser.stdout}\n${loser.stderr}`;
+  expect(loser.status, said).toBe(0);
+  // One that had not begun finds everything done.
+  expect(hadLease || before?.last ? ['issued'] : ['issued', 'unchanged'], said).toContain(resultOf(loser));
+
+  await isFinished(rig, first, `${said}\n── the second ──\n${winner.stderr}`);
+  expect(await leftovers(rig, first), said).toEqual([]);
+  expect([...(await temporaries(first.store)), ...(await temporaries(first.live))], said).toEqual([]);
+}
+
+/** How often the CA is looked at differs from run to run: only such a repeated look may be missed. */
+function notReached(point: string, ended: Ran): void {
+  expect(point, `was not reached\n${ended.stdout}\n${ended.stderr}`).toMatch(/#([2-9]|\d\d+)@/);
+  process.stderr.write(`${point}: not reached this time\n`);
+}
+
+/** It goes on, does its one effect, and dies before it can undo it: only the tombstones know. */
+async function stopAndKill({ rig, nodes }: Lane, point: string): Promise<void> {
+  const { first, second } = await nodes();
+  rig.proxy.forget();
+  const killAt = point.replace(/@before$/, '@after');
+  const stopped = rig.spawnRun(first, { command: 'issue', stopAt: point, how: 'SIGSTOP', killAt });
+  expect((await untilStopped(stopped))?.stderr, `${point} was not reached`).toBeUndefined();
+  const winner = await rig.run(second, { command: 'issue' });
+  expect([winner.status, resultOf(winner)], `${point}, the second\n${winner.stderr}`).toEqual([0, 'issued']);
+  process.kill(stopped.pid, 'SIGCONT');
+  expect((await stopped.done).status, point).toBe('SIGKILL');
+  const stones = (await readLineage(first))?.tombstones ?? [];
+  expect(stones.length, `${point}: closed challenges of a work that was taken over`).toBeGreaterThan(0);
+  // Its heartbeat runs before a packet leaves, and stops it: so the packet that was under way is sent here.
+  if (first.solver === 'dns')
+    for (const { token, thumbprint } of stones) {
+      const value = createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
+      await rig.bind.update('example.test', `add _acme-challenge.example.test. 60 TXT "${value}"`);
+    }
+  const late = await leftovers(rig, first);
+  // A token document is the one effect that is fenced: the store's own compare-and-set refuses it.
+  if (first.solver === 'responder') expect(late, point).toEqual([]);
+  else expect(late, `${point}: its effect came late`).not.toEqual([]);
+
+  await isFinished(rig, first, point);
+  await rewriteLineage(first, (l) => ({
+    ...l,
+    tombstones: (l.tombstones ?? []).map((t) => ({
+      ...t,
+      closedAt: new Date(Date.parse(t.closedAt) - 3_600_000).toISOString(),
+    })),
+  }));
+  const swept = await rig.run(second, { command: 'sweep' });
+  expect(swept.status, swept.stderr).toBe(0);
+  expect(await leftovers(rig, first), `${point}, after the sweep\n${swept.stdout}${swept.stderr}`).toEqual([]);
+}
+
+/** One certificate of one order, its key beside it, and nobody at work any more. */
+async function isFinished(rig: Rig, state: State, said: string): Promise<void> {
+  const lineage = await readLineage(state);
+  expect(lineage?.work, said).toBeUndefined();
+  expect(lineage?.last?.result, said).toBe('issued');
+  expect(await currentKeyFits(state), said).toBe(true);
+  expect(await liveFits(state), said).toBe(true);
+  expect(rig.proxy.accepted('newOrder'), said).toBeLessThanOrEqual(2);
+  expect(rig.proxy.accepted('finalize'), said).toBe(1);
+}
