@@ -395,6 +395,11 @@ describe('the end of a run', () => {
     );
   });
 
+  it('gives cron whole paths: it works in another folder', async () => {
+    const done = await issue(['-d', 'abc.example.com', '--store', 'my-store'], { fleet: { issue: () => [issued] } });
+    expect(done.stderr).toContain(` --store ${process.cwd()}/my-store\n`);
+  });
+
   it('says where it went', async () => {
     const files = { '/c.yaml': 'deployers: { edge: { type: files, path: /edge } }' };
     const argv = ['-d', 'abc.example.com', '--deploy', 'files:/etc/certs,edge', '--config', '/c.yaml'];

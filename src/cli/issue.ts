@@ -1,4 +1,4 @@
-import { basename, isAbsolute } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
@@ -58,8 +58,9 @@ function cronLine({ context, invocation }: Session, name: string): string {
     program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
   const { config, store } = invocation.flags;
   const more = [
-    config === undefined ? '' : ` --config ${quoted(config)}`,
-    store === undefined ? '' : ` --store ${quoted(store)}`,
+    // cron works in root's home: a relative path would lead elsewhere there.
+    config === undefined ? '' : ` --config ${quoted(resolve(String(config)))}`,
+    store === undefined ? '' : ` --store ${quoted(resolve(String(store)))}`,
   ];
   return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
 }

@@ -1,3 +1,4 @@
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
@@ -50,6 +51,7 @@ export function createHaproxyAdmin(options: {
   readonly socket: { readonly path: string } | { readonly host: string; readonly port: number };
 }): HaproxyAdmin {
   const { streams, clock, socket } = options;
+  const place = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
   // The admin socket takes 10 connections at once (its default maxconn) and refuses more.
   const oneConversation = createQueue();
   const inTurn = createQueue();
@@ -60,7 +62,13 @@ export function createHaproxyAdmin(options: {
     for (;;) {
       const answer = await oneConversation(() =>
         streams.converse(socket, text, { effect: command, timeoutMs: commandTimeoutMs, signal }),
-      );
+      ).catch((cause: unknown) => {
+        if (!isFailure(cause, 'network/failed')) throw cause;
+        const { code } = (cause.cause ?? {}) as { code?: unknown };
+        // Not even connected: the command says nothing then, only the socket matters.
+        const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
+        throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
+      });
       // While HAProxy commits for another connection it answers every command so, and does nothing.
       const locked = /are currently locked!/.test(answer);
       if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();

@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { fail } from '../core/errors.ts';
 import { type Identifier, isWildcard } from '../core/identifier.ts';
 import {
@@ -44,7 +44,13 @@ function toAscii(name: string): string | undefined {
   // domainToASCII would decode %61 and cut at these; in a name they are errors, which dnsNameProblem words better.
   if (/[\x00-\x20%#/:<>?@[\\\]^|*\x7f]/.test(base)) return lower;
   const converted = domainToASCII(base);
-  return converted === '' ? undefined : `${wildcard ? '*.' : ''}${converted}`;
+  return converted === '' || !isDecodable(converted) ? undefined : `${wildcard ? '*.' : ''}${converted}`;
+}
+
+/** Whether every xn-- label stands for something in another script: newer Nodes let `xn--a`, which is nothing, pass. */
+function isDecodable(ascii: string): boolean {
+  const unicode = domainToUnicode(ascii).split('.');
+  return ascii.split('.').every((label, at) => !label.startsWith('xn--') || /[^\x00-\x7f]/.test(unicode[at] ?? ''));
 }
 
 const nameInUrl = (text: string): string => {

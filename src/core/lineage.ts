@@ -114,8 +114,6 @@ export interface JournalledChallenge {
   /** As ordered: `dns` value or IP text. */
   readonly identifier: string;
   readonly token: string;
-  readonly authorizationUrl: string;
-  readonly challengeUrl: string;
   readonly receipt?: Json;
 }
 

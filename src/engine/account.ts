@@ -3,7 +3,7 @@ import { decodeDocument, encodeDocument } from '../core/lineage.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
-import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
+import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
 import type { EngineContext } from './context.ts';
 import { patiently } from './run.ts';
 
@@ -118,8 +118,7 @@ async function register(
   signal: AbortSignal,
 ): Promise<string> {
   const directory = await patiently({ context, signal }, () => issuer.directory(signal));
-  if (directory.termsOfService !== undefined && !settings.agreeToTerms)
-    throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
+  checkTerms(issuer, settings, directory);
   for (let attempt = 1; ; attempt += 1) {
     try {
       const contacts = settings.email.map((address) => `mailto:${address}`);
@@ -134,3 +133,9 @@ async function register(
 }
 
 export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';
+
+/** Fails with `config/terms-not-agreed` where the CA has terms and the user has not agreed to them. */
+export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
+  if (directory.termsOfService !== undefined && !settings.agreeToTerms)
+    throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
+}

@@ -39,7 +39,7 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
       ...work,
       step: 'challenges',
       thumbprint: opened.account.thumbprint,
-      challenges: chosen,
+      challenges: chosen.map(({ type, identifier, token }) => ({ type, identifier, token })),
     }));
 
   // A hook that a dead process started may still run: what its receipt names is ended before it is presented again.
@@ -67,7 +67,13 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
 
 const countOf = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-function choose(run: Run, authorization: Authorization): JournalledChallenge {
+/** A challenge with its place at the CA, which is asked for anew by every run and therefore not journalled. */
+interface Chosen extends JournalledChallenge {
+  readonly authorizationUrl: string;
+  readonly challengeUrl: string;
+}
+
+function choose(run: Run, authorization: Authorization): Chosen {
   for (const type of run.solver.answers) {
     const challenge = authorization.challenges.find((c) => c.type === type);
     if (challenge?.token === undefined) continue;
@@ -182,7 +188,7 @@ async function acceptAndWait(
   run: Run,
   opened: Opened,
   authorization: Authorization,
-  chosen: readonly JournalledChallenge[],
+  chosen: readonly Chosen[],
 ): Promise<Authorization> {
   const journalled = chosen.find((c) => c.authorizationUrl === authorization.url);
   const before = authorization.challenges.find((c) => c.url === journalled?.challengeUrl);

@@ -6,7 +6,7 @@ import { type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
-import { isForgotten, openAccount, reopenAccount } from './account.ts';
+import { checkTerms, isForgotten, openAccount, reopenAccount } from './account.ts';
 import { cleanUp, tombstoneOf, validate } from './challenges.ts';
 import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
@@ -37,6 +37,7 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
   const name = job.wanted.spec.name;
   let idle: Outcome | undefined;
   try {
+    if (job.origin === 'command-line') await knock(context, job.wanted, signal);
     const taken = await takeLease(
       context,
       name,
@@ -58,7 +59,7 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
       'info',
       'certificate.started',
       name,
-      `working on ${job.wanted.spec.identifiers.map(identifierKey).join(', ')}`,
+      `working on ${listed(job.wanted.spec.identifiers.map(identifierKey))}`,
     );
     return await work(context, job, taken.holding, signal);
   } catch (error) {
@@ -67,6 +68,22 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
     report(context, 'error', 'certificate.failed', name, failure.message, { code: failure.code });
     return { certificate: name, result: 'failed', message: failure.message, error: failure };
   }
+}
+
+/** A list as long as a line takes. */
+const listed = (names: readonly string[]): string =>
+  names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+
+/**
+ * A first `issue` by flags whose CA cannot be talked to leaves nothing behind: a mistyped URL must not become a
+ * certificate that `renew` tries for ever. From the first order on, failures are remembered.
+ */
+async function knock(context: EngineContext, wanted: StoredSpec, signal: AbortSignal): Promise<void> {
+  if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return;
+  const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
+  const directory = await patiently({ context, signal }, () => issuer.directory(signal));
+  checkClock(wanted, directory.clockSkewMs);
+  checkTerms(issuer, wanted.issuer, directory);
 }
 
 function outcomeOfIdle(job: Job, lineage: Lineage | undefined, plan: Plan): Outcome {
@@ -237,14 +254,8 @@ async function obtain(
     chainPem = await order(run, opened, keyPem);
   }
 
-  const now = context.clock.now();
-  const chain = readChain(run, chainPem);
+  const chain = await checkChain(run, chainPem, keyPem);
   const { facts } = chain;
-  const mismatch = context.pki.mismatch(chain.certificates[0] ?? '', keyPem, wanted.spec.identifiers, now);
-  if (mismatch !== undefined) {
-    await updateWork(run, ({ order: _refused, ...rest }) => rest);
-    throw fail('acme/wrong-certificate', { issuer: issuer.name, reason: mismatch });
-  }
   const document = {
     chainPem,
     facts,
@@ -276,12 +287,23 @@ async function order(run: Run, opened: Opened, keyPem: Awaited<ReturnType<typeof
   return finalize(run, opened, placed, keyPem);
 }
 
-function readChain(run: Run, chainPem: string) {
+/** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
+async function checkChain(run: Run, chainPem: string, keyPem: Awaited<ReturnType<typeof obtainKey>>) {
+  const { context, issuer, wanted } = run;
+  const refuse = async (reason: string, options?: ErrorOptions) => {
+    await updateWork(run, ({ order: _refused, ...rest }) => rest);
+    return fail('acme/wrong-certificate', { issuer: issuer.name, reason }, options);
+  };
+  let chain: ReturnType<typeof context.pki.readChain>;
   try {
-    return run.context.pki.readChain(chainPem);
+    chain = context.pki.readChain(chainPem);
   } catch (cause) {
-    throw fail('acme/wrong-certificate', { issuer: run.issuer.name, reason: 'it cannot be read' }, { cause });
+    throw await refuse('it cannot be read', { cause });
   }
+  const leaf = chain.certificates[0] ?? '';
+  const mismatch = context.pki.mismatch(leaf, keyPem, wanted.spec.identifiers, context.clock.now());
+  if (mismatch !== undefined) throw await refuse(mismatch);
+  return chain;
 }
 
 /** A clock further off than this makes every date comparison wrong; CAs backdate certificates by an hour. */

@@ -46,7 +46,7 @@ export async function askRenewalInfo(
         'info',
         'renewal.scheduled',
         wanted.spec.name,
-        `${new URL(current.directory).host} suggests a renewal between ${answer.start} and ${answer.end}; ${renewal.at} it is`,
+        `to be renewed at ${renewal.at}, within the window that ${wanted.spec.issuer} suggests`,
         {
           at: renewal.at,
           source: 'ari',

@@ -47,11 +47,11 @@ export async function rewriteLineage(state: State, change: (lineage: Lineage) =>
 }
 
 /** Whether the current version's certificate belongs to the key that is stored under its id. */
-export async function currentKeyFits(state: State): Promise<boolean> {
+export async function currentKeyFits(state: State, name = 'abc'): Promise<boolean> {
   const store = openState(state);
-  const id = (await readLineage(state))?.current?.id;
-  const key = (await documents(store, 'key')).get(`abc~${id}`)?.json as { keyPem?: string } | undefined;
-  const version = (await documents(store, 'version')).get(`abc~${id}`)?.json as { chainPem?: string } | undefined;
+  const id = (await readLineage(state, name))?.current?.id;
+  const key = (await documents(store, 'key')).get(`${name}~${id}`)?.json as { keyPem?: string } | undefined;
+  const version = (await documents(store, 'version')).get(`${name}~${id}`)?.json as { chainPem?: string } | undefined;
   if (!key?.keyPem || !version?.chainPem) return false;
   const spki = createPublicKey(key.keyPem).export({ type: 'spki', format: 'der' });
   return new X509Certificate(version.chainPem).publicKey.export({ type: 'spki', format: 'der' }).equals(spki);

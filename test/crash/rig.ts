@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
@@ -18,6 +18,13 @@ export interface Ran {
   readonly answer: { readonly result?: unknown; readonly error?: string } | undefined;
 }
 
+export interface Running {
+  readonly pid: number;
+  readonly done: Promise<Ran>;
+  /** What it has written to stderr so far: its events. */
+  said(): string;
+}
+
 export interface Rig {
   readonly pebble: Pebble;
   readonly proxy: AcmeProxy;
@@ -27,11 +34,9 @@ export interface Rig {
   state(solver: SolverName, from?: State, options?: StateOptions): Promise<State>;
   run(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): Promise<Ran>;
   /** `before`: a program and arguments that are put before (strace); its pid is answered then. */
-  spawnRun(
-    state: State,
-    request: Omit<RunnerRequest, 'config' | 'folders'>,
-    before?: readonly string[],
-  ): { readonly pid: number; readonly done: Promise<Ran> };
+  spawnRun(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before?: readonly string[]): Running;
+  /** The real command line, bundled from the sources. */
+  cli(state: State, ...args: readonly string[]): Running;
 }
 
 export type SolverName = 'webroot' | 'dns' | 'responder';
@@ -107,26 +112,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       config: state.config,
       folders: { store: state.store, live: state.live, webroot },
     };
-    const [program, ...args] = [...before, process.execPath, runner, JSON.stringify(whole)];
-    const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const chunks = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data) => (chunks.stdout += data));
-    child.stderr.on('data', (data) => (chunks.stderr += data));
-    const forget = atEnd(() => void child.kill('SIGKILL'));
-    const done = new Promise<Ran>((answer) => {
-      child.on('close', (code, signal) => {
-        forget();
-        const line = chunks.stdout.trim().split('\n').at(-1) ?? '';
-        let parsed: Ran['answer'];
-        try {
-          parsed = JSON.parse(line) as Ran['answer'];
-        } catch {
-          parsed = undefined;
-        }
-        answer({ status: code ?? signal ?? 'unknown', ...chunks, answer: parsed });
-      });
-    });
-    return { pid: child.pid as number, done };
+    return start([...before, process.execPath, runner, JSON.stringify(whole)]);
   };
 
   return {
@@ -165,10 +151,36 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     },
     run: (state, request) => launch(state, request).done,
     spawnRun: launch,
+    cli: (state, ...args) =>
+      start([process.execPath, join(dirname(runner), 'cli.mjs'), ...args, '--config', state.config]),
   };
 }
 
 let bundled: Promise<string> | undefined;
+
+/** Starts a program whose last line on stdout may be a JSON answer. */
+function start(command: readonly string[]): Running {
+  const [program, ...args] = command;
+  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks = { stdout: '', stderr: '' };
+  child.stdout.on('data', (data) => (chunks.stdout += data));
+  child.stderr.on('data', (data) => (chunks.stderr += data));
+  const forget = atEnd(() => void child.kill('SIGKILL'));
+  const done = new Promise<Ran>((answer) => {
+    child.on('close', (code, signal) => {
+      forget();
+      const line = chunks.stdout.trim().split('\n').at(-1) ?? '';
+      let parsed: Ran['answer'];
+      try {
+        parsed = JSON.parse(line) as Ran['answer'];
+      } catch {
+        parsed = undefined;
+      }
+      answer({ status: code ?? signal ?? 'unknown', ...chunks, answer: parsed });
+    });
+  });
+  return { pid: child.pid as number, done, said: () => chunks.stderr };
+}
 
 /** One bundle of the traced program: a start costs 0.1 s instead of the 0.6 s of a TypeScript loader. */
 function bundleRunner(): Promise<string> {
@@ -176,7 +188,10 @@ function bundleRunner(): Promise<string> {
     const folder = join(repositoryRoot, '.cache', `crash-${process.pid}`);
     atEnd(async () => (await import('node:fs/promises')).rm(folder, { recursive: true, force: true }));
     await build({
-      entryPoints: [join(repositoryRoot, 'test/crash/runner.ts')],
+      entryPoints: {
+        runner: join(repositoryRoot, 'test/crash/runner.ts'),
+        cli: join(repositoryRoot, 'src/cli/index.ts'),
+      },
       outdir: folder,
       outExtension: { '.js': '.mjs' },
       bundle: true,

@@ -14,6 +14,8 @@ import { type TraceOptions, traceWorld } from './trace.ts';
 export interface RunnerRequest {
   readonly config: string;
   readonly command: 'issue' | 'renew' | 'sweep';
+  /** Certificates; all where there are none. */
+  readonly names?: readonly string[];
   readonly force?: boolean;
   readonly stopAt?: string;
   readonly how?: TraceOptions['how'];
@@ -73,6 +75,7 @@ async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 async function runCommand(): Promise<void> {
+  const { names = [] } = request;
   try {
     const settings = await loadSettings({ file: request.config, files: trace.world.files, env });
     const fleet = await openFleet(settings, {
@@ -82,9 +85,9 @@ async function runCommand(): Promise<void> {
     });
     const result =
       request.command === 'issue'
-        ? await fleet.issue({ names: [], force: request.force ?? false, staging: false }, signal)
+        ? await fleet.issue({ names, force: request.force ?? false, staging: false }, signal)
         : request.command === 'renew'
-          ? await fleet.renew({ names: [], force: request.force ?? false }, signal)
+          ? await fleet.renew({ names, force: request.force ?? false }, signal)
           : await fleet.sweep(signal);
     await fleet.close();
     process.stdout.write(`${JSON.stringify({ result })}\n`);

@@ -150,7 +150,9 @@ async function assemble(parts: {
 }): Promise<FleetBench> {
   const { bind, httpPort, clock } = parts;
   const proxy = await startAcmeProxy({ directoryUrl: parts.ca.directoryUrl, caFile: parts.ca.caFile });
-  const webroot = await temporaryFolder('webroot');
+  // Two folders down, so that a test sees what is written beside it and above it.
+  const webroot = join(await temporaryFolder('webroot'), 'srv/www');
+  await mkdir(webroot, { recursive: true });
   const web: FleetBench['web'] = { answer: undefined };
   await serveFolder(webroot, httpPort, web);
   const bench: FleetBench = {

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { isFailure } from '../core/errors.ts';
+import type { Lineage } from '../core/lineage.ts';
+import type { ProcessIdentity } from '../ports/processes.ts';
+import type { Store } from '../ports/store.ts';
+import { createMemoryStore } from '../stores/memory.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import type { EngineContext } from './context.ts';
+import { takeLease } from './lease.ts';
+
+const who = (pid: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' });
+const { signal } = new AbortController();
+const clock = fakeClock(new Date('2026-01-01T00:00:00Z'), { auto: true });
+
+/** One process as the lease sees it: its identity, and what it can tell of the others. */
+function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set()): EngineContext {
+  return {
+    store,
+    clock,
+    random: { bytes: (n: number) => new Uint8Array(n).fill(pid), number: () => 0.5 },
+    processes: {
+      self: () => who(pid),
+      look: (other: ProcessIdentity) => (dead.has(other.pid) ? 'dead' : 'alive'),
+    },
+    reporter: { report() {} },
+    limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
+  } as unknown as EngineContext;
+}
+
+const begin = (lineage: Lineage | undefined): Lineage => ({
+  ...(lineage ?? { schema: 1, name: 'abc', origin: 'configuration', deployments: {}, spec: {} as Lineage['spec'] }),
+  work: lineage?.work ?? { step: 'lease', version: 'v1', directory: 'd', startedAt: '', challenges: [] },
+});
+
+async function hold(context: EngineContext) {
+  const taken = await takeLease(context, 'abc', begin, signal);
+  if (!taken || !('holding' in taken)) throw new Error('not taken');
+  return taken.holding;
+}
+
+describe('the lease', () => {
+  it('is taken by one compare-and-set and given back with the work', async () => {
+    const store = createMemoryStore();
+    const first = await hold(process(store, 1));
+    expect(first.work.lease).toMatchObject({ holder: who(1), beat: 0 });
+    await first.update(({ work: _done, ...rest }) => rest, signal);
+    const second = await hold(process(store, 2));
+    expect(second.work.lease?.holder.pid).toBe(2);
+  });
+
+  it('is stolen at once from a holder that is provably dead, whose next write then fails', async () => {
+    const store = createMemoryStore();
+    const first = await hold(process(store, 1));
+    const began = clock.monotonicMs();
+    const second = await hold(process(store, 2, new Set([1])));
+    expect(clock.monotonicMs()).toBe(began);
+    expect(second.work.takenOver).toBeUndefined();
+    const write = first.update((lineage) => lineage, signal);
+    await expect(write).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
+    expect(first.lost.aborted).toBe(true);
+  });
+
+  it('is stolen from a holder that may live only when its document has not moved for a whole time to live', async () => {
+    const store = createMemoryStore();
+    const first = await hold(process(store, 1));
+    const began = clock.monotonicMs();
+    const second = await hold(process(store, 2));
+    expect(clock.monotonicMs() - began).toBeGreaterThan(60_000);
+    expect(second.work.takenOver).toBe(true);
+    await expect(first.check(signal)).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
+  });
+
+  it('proves itself by a write when the last one is older than half its time, and then only', async () => {
+    const store = createMemoryStore();
+    const holding = await hold(process(store, 1));
+    await holding.check(signal);
+    expect(holding.work.lease?.beat).toBe(0);
+    await clock.sleep(31_000, signal);
+    await holding.check(signal);
+    expect(holding.work.lease?.beat).toBe(1);
+  });
+
+  it('lets a second process wait for the first one’s result', async () => {
+    const store = createMemoryStore();
+    const first = await hold(process(store, 1));
+    const second = takeLease(process(store, 2), 'abc', begin, signal);
+    await first.update(
+      ({ work: _done, ...rest }) => ({ ...rest, last: { at: '', result: 'issued', message: 'done' } }),
+      signal,
+    );
+    expect(await second).toMatchObject({ finished: { last: { result: 'issued', message: 'done' } } });
+  });
+
+  it('takes nothing where there is nothing to do', async () => {
+    expect(await takeLease(process(createMemoryStore(), 1), 'abc', () => undefined, signal)).toBeUndefined();
+  });
+});

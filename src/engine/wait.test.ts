@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { together, waitFor } from './wait.ts';
+
+const options = (signal = new AbortController().signal) => ({ budgetMs: 1_000, firstMs: 10, mostMs: 100, signal });
+
+describe('the waiting loop', () => {
+  it('looks at once, then after pauses that grow by half up to the most', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    const looks: number[] = [];
+    const result = await waitFor(clock, options(), async () => {
+      looks.push(clock.monotonicMs());
+      return looks.length === 9 ? { done: 'seen' } : { reason: 'not yet' };
+    });
+    expect(result).toEqual({ value: 'seen' });
+    const pauses = looks.slice(1).map((at, i) => at - (looks[i] ?? 0));
+    expect(pauses.map(Math.round)).toEqual([10, 15, 23, 34, 51, 76, 100, 100]);
+  });
+
+  it('keeps the time the other side asked for', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    const looks: number[] = [];
+    await waitFor(clock, options(), async () => {
+      looks.push(clock.monotonicMs());
+      return looks.length === 3 ? { done: 1 } : { reason: 'busy', retryAfterMs: 300 };
+    });
+    expect(looks.map((at) => at - (looks[0] ?? 0))).toEqual([0, 300, 600]);
+  });
+
+  it('gives the last reason when the next look would come after the budget', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    let n = 0;
+    const look = async () => {
+      n += 1;
+      return { reason: `look ${n}`, retryAfterMs: 400 };
+    };
+    expect(await waitFor(clock, options(), look)).toEqual({ timedOut: 'look 3' });
+  });
+
+  it('rejects with the signal’s reason', async () => {
+    const clock = fakeClock();
+    const stop = new AbortController();
+    const waiting = waitFor(clock, options(stop.signal), async () => ({ reason: 'never' }));
+    const reason = new Error('stopped');
+    stop.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+  });
+});
+
+describe('together', () => {
+  it('answers in order, and throws the first failure only when all have ended', async () => {
+    expect(await together([Promise.resolve(1), Promise.resolve(2)])).toEqual([1, 2]);
+    let ended = false;
+    let end = () => {};
+    const slow = new Promise<void>((resolve) => {
+      end = resolve;
+    }).then(() => {
+      ended = true;
+    });
+    const both = together<unknown>([Promise.reject(new Error('first')), slow]);
+    end();
+    await expect(both).rejects.toThrow('first');
+    expect(ended).toBe(true);
+  });
+});

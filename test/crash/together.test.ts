@@ -1,0 +1,154 @@
+import { beforeEach, expect, it } from 'vitest';
+import { freePort, until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+import { currentKeyFits, leftovers, liveFits, plantForeign, readLineage, resultOf } from './inspect.ts';
+import { type Ran, type Rig, type RigConfig, type Running, type State, startRig } from './rig.ts';
+
+/** Several processes at once, as two cron jobs, an impatient administrator, or a restarted container make them. */
+describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time', () => {
+  let rig: Rig;
+  stopAllAfterwards();
+  beforeEach(async () => {
+    // The responder answers on the CA's own port, so that processes at once must share it. The lease is long: nothing
+    // here may depend on its end.
+    if (!rig) {
+      const httpPort = await freePort();
+      rig = await startRig({ httpPort, pebble: { httpPort }, leaseTtl: '60s' });
+      await plantForeign(rig);
+    }
+    rig.proxy.forget();
+    rig.proxy.clear();
+  });
+
+  for (const [count, solver] of [
+    [2, 'dns'],
+    [5, 'dns'],
+    [2, 'responder'],
+    [5, 'responder'],
+  ] as const)
+    it(`${count} of them on one certificate, ${solver}: one order, one result`, async () => {
+      const state = await rig.state(solver);
+      const all = await Promise.all(Array.from({ length: count }, () => rig.run(state, { command: 'issue' })));
+      for (const ran of all) expect([ran.status, resultOf(ran)], transcript(all)).toEqual([0, 'issued']);
+      // The same certificate for everybody.
+      expect(new Set(all.map((ran) => JSON.stringify(ran.answer?.result))).size, transcript(all)).toBe(1);
+      expect(rig.proxy.accepted('newOrder'), transcript(all)).toBe(1);
+      expect(rig.proxy.accepted('finalize')).toBe(1);
+      expect(new Set(rig.proxy.requests.filter((r) => r.kind === 'newAccount').map((r) => r.status)).size).toBeLessThan(
+        3,
+      );
+      await isFinished(state);
+    });
+
+  it('on different certificates of one store: neither disturbs the other', async () => {
+    const state = await rig.state('responder', undefined, { change: withSecond });
+    const both = await Promise.all(['abc', 'xyz'].map((name) => rig.run(state, { command: 'issue', names: [name] })));
+    for (const ran of both) expect([ran.status, resultOf(ran)], transcript(both)).toEqual([0, 'issued']);
+    expect(rig.proxy.accepted('newOrder')).toBe(2);
+    expect(rig.proxy.accepted('finalize')).toBe(2);
+    for (const ran of both) expect(ran.stderr).not.toContain('certificate.waiting');
+    await isFinished(state, ['abc', 'xyz']);
+  });
+
+  it('one that comes later waits, and reports what the first one got', async () => {
+    const state = await rig.state('dns');
+    const { first, second, release } = await meetAt('finalize', state);
+    release();
+    const both = await Promise.all([first.done, second.done]);
+    for (const ran of both) expect([ran.status, resultOf(ran)], transcript(both)).toEqual([0, 'issued']);
+    expect(both[1].answer).toEqual(both[0].answer);
+    expect(rig.proxy.accepted('newOrder')).toBe(1);
+    await isFinished(state);
+  });
+
+  it('one that comes later reports the error of the first one', async () => {
+    const state = await rig.state('dns');
+    rig.proxy.fault({
+      on: 'finalize',
+      what: { type: 'status', status: 403, problem: 'unauthorized', detail: 'not for you' },
+    });
+    const { first, second, release } = await meetAt('authorization', state);
+    release();
+    const both = await Promise.all([first.done, second.done]);
+    const [told, retold] = both.map((ran) => failureOf(ran));
+    expect(told?.code, transcript(both)).toMatch(/^acme\//);
+    expect(told?.message).toContain('not for you');
+    expect(retold, transcript(both)).toEqual(told);
+    expect(rig.proxy.seen('newOrder')).toBe(1);
+    expect(await leftovers(rig, state)).toEqual([]);
+    expect((await readLineage(state))?.work?.lease).toBeUndefined();
+  });
+
+  for (const kind of ['newOrder', 'authorization', 'finalize', 'certificate'] as const)
+    it(`one that comes later takes over at once when the first is killed at ${kind}`, async () => {
+      const state = await rig.state('dns');
+      const { first, second, release } = await meetAt(kind, state);
+      process.kill(first.pid, 'SIGKILL');
+      const killedMs = performance.now();
+      expect((await first.done).status).toBe('SIGKILL');
+      release();
+      await until(() => second.said().includes('certificate.started'), { what: 'the second takes over' });
+      // Far below the lease of 60 s: the holder is seen to be dead. The rest is a slow machine's share.
+      expect(performance.now() - killedMs).toBeLessThan(5_000);
+      const ran = await second.done;
+      expect([ran.status, resultOf(ran)], transcript([ran])).toEqual([0, 'issued']);
+      expect(rig.proxy.accepted('newOrder')).toBe(1);
+      expect(rig.proxy.accepted('finalize')).toBe(1);
+      await isFinished(state);
+    });
+
+  it('one that waits for a sweep does the work afterwards', async () => {
+    // A process is killed with its challenges in the world; a sweep is at them when the next issue comes.
+    const state = await rig.state('dns');
+    const killed = await rig.run(state, { command: 'issue', stopAt: 'validate/request/POST chalZ#1@before' });
+    expect(killed.status, killed.stderr).toBe('SIGKILL');
+    const sweeping = rig.spawnRun(state, { command: 'sweep', stopAt: 'start/update/tcp#1@before', how: 'SIGSTOP' });
+    await until(async () => (await readLineage(state))?.work?.lease?.holder.pid === sweeping.pid, {
+      what: 'the sweep has the lease',
+    });
+    const issuing = rig.spawnRun(state, { command: 'issue' });
+    await until(() => issuing.said().includes('certificate.waiting'), { what: 'the issue waits for the sweep' });
+    process.kill(sweeping.pid, 'SIGCONT');
+    const both = await Promise.all([sweeping.done, issuing.done]);
+    expect([both[1].status, resultOf(both[1])], transcript(both)).toEqual([0, 'issued']);
+    expect(rig.proxy.accepted('newOrder')).toBe(1);
+    await isFinished(state);
+  });
+
+  /** The first is held at a request, before the CA hears of it, until the second has begun to wait for it. */
+  async function meetAt(kind: 'newOrder' | 'authorization' | 'finalize' | 'certificate', state: State) {
+    let release = () => {};
+    const until_ = new Promise<void>((resolve) => (release = resolve));
+    const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: until_ } });
+    const first = rig.spawnRun(state, { command: 'issue' });
+    await until(() => held.hits > 0, { what: `the first has come to ${kind}` });
+    const second: Running = rig.spawnRun(state, { command: 'issue' });
+    await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits' });
+    return { first, second, release };
+  }
+
+  async function isFinished(state: State, names: readonly string[] = ['abc']): Promise<void> {
+    for (const name of names) {
+      const lineage = await readLineage(state, name);
+      expect(lineage?.work).toBeUndefined();
+      expect(lineage?.last?.result).toBe('issued');
+      expect(await currentKeyFits(state, name)).toBe(true);
+      expect(await liveFits(state, name)).toBe(true);
+    }
+    expect(await leftovers(rig, state)).toEqual([]);
+  }
+});
+
+const withSecond = (config: RigConfig): RigConfig => ({
+  ...config,
+  certificates: config.certificates.flatMap((c) => [c, { ...c, name: 'xyz', identifiers: ['xyz.example.test'] }]),
+});
+
+const transcript = (all: readonly Ran[]): string =>
+  all.map((ran, index) => `── ${index + 1}: ${ran.status}\n${ran.stdout}${ran.stderr}`).join('\n');
+
+function failureOf(ran: Ran): { readonly code?: string; readonly message?: string } | undefined {
+  const outcomes = ran.answer?.result as readonly { error?: { code?: string }; message?: string }[] | undefined;
+  const [outcome] = outcomes ?? [];
+  return outcome?.error && { code: outcome.error.code ?? '', message: outcome.message ?? '' };
+}

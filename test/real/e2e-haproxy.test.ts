@@ -1,0 +1,248 @@
+import { X509Certificate } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { bindPrograms } from '../support/bind.ts';
+import {
+  type Bench,
+  changeCertificate,
+  type Home,
+  onlyCertificate,
+  outcomesOf,
+  readLineage,
+  startBench,
+} from '../support/e2e.ts';
+import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { startNginx } from '../support/nginx.ts';
+import { freePort, until } from '../support/service.ts';
+import { fingerprintOfFile, shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// The whole command line on real parts: two certificates to one HAProxy, and what it says when a delivery fails.
+
+stopAllAfterwards();
+
+describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAProxy by the command line', () => {
+  let bench: Bench;
+  let home: Home;
+  let haproxy: Haproxy;
+  const served = async (name: string, port = haproxy.httpsPort) => (await shakeHands(port, name)).fingerprint;
+  const current = async (name: string) => (await readLineage(home.store, name)).current?.facts.fingerprint;
+
+  beforeAll(async () => {
+    bench = await startBench();
+    haproxy = bench.haproxy;
+    home = await bench.home();
+  });
+
+  afterEach(async () => {
+    await home.configure((configuration) => configuration);
+  });
+
+  it('issues over HTTP-01 and over DNS-01, delivers both, and the chain verifies', async () => {
+    const issued = await home.certfleet(['issue']);
+    expect(issued).toMatchObject({ status: 0 });
+    expect(issued.stdout).toMatch(/^abc: issued, valid until /m);
+    expect(issued.stdout).toMatch(/^wildcard: issued, valid until /m);
+    for (const host of ['abc.example.test', 'example.test', 'www.example.test'])
+      expect(await bench.fetch(host, haproxy.httpsPort)).toMatchObject({ status: 200, text: 'haproxy' });
+    expect(await served('abc.example.test')).toBe(await current('abc'));
+    expect(await served('other.example.test')).toBe(await current('wildcard'));
+    expect(await bench.bind.txt('example.test')).toEqual([]);
+
+    const again = await home.certfleet(['issue']);
+    expect(again).toMatchObject({ status: 0 });
+    expect(again.stdout).toMatch(/^abc: it is not due; valid until /m);
+    expect(await served('abc.example.test')).toBe(await current('abc'));
+  });
+
+  it('renews by force without one failed handshake', async () => {
+    const before = [await current('abc'), await current('wildcard')];
+    const loops = [
+      shakeHandsUntilStopped(haproxy.httpsPort, 'abc.example.test', 2),
+      shakeHandsUntilStopped(haproxy.httpsPort, 'www.example.test', 2),
+    ];
+    const renewed = await home.certfleet(['renew', '--force', '--json']);
+    const answers = await Promise.all(loops.map((loop) => loop.stop()));
+    expect(outcomesOf(renewed).map(({ result }) => result)).toEqual(['renewed', 'renewed']);
+    expect(renewed.status).toBe(0);
+    const after = [await current('abc'), await current('wildcard')];
+    for (const [at, all] of answers.entries()) {
+      expect(all.length).toBeGreaterThan(50);
+      expect(all.filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(new Set(all.map(({ fingerprint }) => fingerprint))).toEqual(new Set([before[at], after[at]]));
+    }
+  });
+
+  const ways: readonly (readonly [string, () => Promise<() => Promise<void>>])[] = [
+    [
+      'moved away',
+      async () => {
+        await rename(haproxy.socket, `${haproxy.socket}.away`);
+        return () => rename(`${haproxy.socket}.away`, haproxy.socket);
+      },
+    ],
+    [
+      'written wrong',
+      async () => {
+        const wrong = `${haproxy.socket}.wrong`;
+        await home.configure((configuration) => ({
+          ...configuration,
+          deployers: { ...configuration.deployers, edge: { ...configuration.deployers['edge'], socket: wrong } },
+        }));
+        return () => home.configure((configuration) => configuration);
+      },
+    ],
+    [
+      'held by a file that is none',
+      async () => {
+        await rename(haproxy.socket, `${haproxy.socket}.away`);
+        await writeFile(haproxy.socket, '');
+        return () => rename(`${haproxy.socket}.away`, haproxy.socket);
+      },
+    ],
+  ];
+  it.each(ways)(
+    'an admin socket that is %s: pending, the old one is served; the next renew delivers',
+    async (_how, breakIt) => {
+      const old = await current('abc');
+      const mend = await breakIt();
+      const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
+      expect(pending.status).toBe(6);
+      expect(pending.stdout).toMatch(/^abc: issued, valid until .*; a deployment is pending$/m);
+      expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+        /abc: the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
+      );
+      expect(pending.stderr).toContain(
+        'The version before is still in place; `certfleet renew` tries this target again.',
+      );
+      expect(await current('abc')).not.toBe(old);
+      expect(await served('abc.example.test')).toBe(old);
+      expect(await bench.fetch('abc.example.test', haproxy.httpsPort)).toMatchObject({ status: 200 });
+      expect((await home.certfleet(['status'])).stdout).toMatch(/^abc +pending /m);
+
+      await mend();
+      const [wanted, orders] = [await current('abc'), (await readLineage(home.store, 'abc')).current?.id];
+      const delivered = await home.certfleet(['renew', '--json']);
+      expect(delivered.status).toBe(0);
+      expect(outcomesOf(delivered)).toContainEqual(expect.objectContaining({ certificate: 'abc', result: 'deployed' }));
+      expect(await served('abc.example.test')).toBe(wanted);
+      expect((await readLineage(home.store, 'abc')).current?.id).toBe(orders); // delivered, not bought again
+      expect((await home.certfleet(['status'])).stdout).toMatch(/^abc +valid /m);
+    },
+  );
+
+  it('raises one alarm when a target has waited longer than deployTimeout', async () => {
+    await rename(haproxy.socket, `${haproxy.socket}.away`);
+    const alarms = async (args: readonly string[]) => {
+      const ran = await home.certfleet([...args, '--json']);
+      expect(ran.status).toBe(6);
+      return ran.events.filter(({ level }) => level === 'alarm');
+    };
+    const seen = await alarms(['renew', '--force', '--name', 'abc']);
+    await until(
+      async () => {
+        seen.push(...(await alarms(['renew'])));
+        return new Set(seen.map(({ data }) => data?.['target'])).size === 2;
+      },
+      { what: 'the deployer and the endpoint have waited too long', deadlineMs: 20_000 },
+    );
+    seen.push(...(await alarms(['renew'])));
+    expect(seen.map(({ event, certificate }) => `${event} ${certificate}`)).toEqual([
+      'deploy.alarm abc',
+      'deploy.alarm abc',
+    ]);
+    expect(seen.find(({ data }) => data?.['target'] === 'edge')?.message).toMatch(
+      /^edge has not taken the new certificate since \d{4}-.*: the deployer "edge"/,
+    );
+    await rename(`${haproxy.socket}.away`, haproxy.socket);
+    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 });
+    expect(await served('abc.example.test')).toBe(await current('abc'));
+  });
+
+  it('an endpoint that nobody delivers to is pending, and the other one is not', async () => {
+    const other = join(home.folder, 'other');
+    await mkdir(other);
+    const deliver = () => copyFile(join(bench.certificates, 'abc.pem'), join(other, 'abc.pem'));
+    await deliver();
+    const forgotten = await startHaproxy({ certificates: other });
+    const [right, wrong] = [haproxy, forgotten].map(({ httpsPort }) => `abc.example.test:${httpsPort}`) as [
+      string,
+      string,
+    ];
+    await home.configure(changeCertificate('abc', { endpoints: [right, wrong] }));
+    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 }); // both serve it
+
+    const old = await current('abc');
+    const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
+    expect(pending.status).toBe(6);
+    const serial = new X509Certificate(await readFile(join(other, 'abc.pem'))).serialNumber.toLowerCase();
+    expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
+    expect(pending.stderr).not.toContain(`${right} `);
+    expect(await served('abc.example.test')).toBe(await current('abc'));
+    expect(await served('abc.example.test', forgotten.httpsPort)).toBe(old);
+    const { deployments } = await readLineage(home.store, 'abc');
+    expect(Object.entries(deployments).map(([target, { state }]) => [target, state])).toEqual([
+      ['edge', 'current'],
+      [right, 'current'],
+      [wrong, 'pending'],
+    ]);
+
+    await deliver();
+    await forgotten.restart();
+    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 });
+
+    // One that nobody listens on.
+    const nowhere = `abc.example.test:${await freePort()}`;
+    await home.configure(changeCertificate('abc', { endpoints: [right, nowhere] }));
+    const unreachable = await home.certfleet(['renew']);
+    expect(unreachable.status).toBe(6);
+    expect(unreachable.stderr).toContain(nowhere);
+  });
+
+  it('a delivery that breaks the handshake is taken back', async () => {
+    const folder = join(home.folder, 'hook');
+    await mkdir(folder);
+    const live = join(folder, 'live', 'abc');
+    const good = join(folder, 'good.pem');
+    const nginx = await startNginx();
+    await nginx.configure([]);
+    const broken = await readFile(nginx.configFile, 'utf8');
+    await nginx.configure([{ serverName: 'abc.example.test', certificate: live }]);
+    const right = await readFile(nginx.configFile, 'utf8');
+    await writeFile(join(folder, 'broken.conf'), broken);
+    await writeFile(join(folder, 'right.conf'), right);
+    // A hook with a fault: for every version but the one it knows, nginx refuses all handshakes afterwards.
+    const hook = join(folder, 'hook.sh');
+    const knows = `cmp -s "$RENEWED_LINEAGE/cert.pem" ${good}`;
+    const script = (condition: string) => `set -e
+[ -e ${good} ] || cp "$RENEWED_LINEAGE/cert.pem" ${good}
+if ${condition}; then cp ${folder}/right.conf ${nginx.configFile}; else cp ${folder}/broken.conf ${nginx.configFile}; fi
+${nginx.reloadCommand.join(' ')}
+`;
+    await writeFile(hook, script(knows));
+    const endpoints = [`abc.example.test:${nginx.httpsPort}`];
+    const own = await bench.home((configuration) => ({
+      ...changeCertificate('abc', { deploy: ['hook'], endpoints })(onlyCertificate('abc')(configuration)),
+      deployers: { hook: { type: 'command', run: ['/bin/sh', hook], path: folder } },
+    }));
+    expect(await own.certfleet(['issue'])).toMatchObject({ status: 0 });
+    const first = await fingerprintOfFile(join(live, 'cert.pem'));
+    expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
+
+    const pending = await own.certfleet(['renew', '--force']);
+    expect(pending.status).toBe(6);
+    expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(/hook has the version before again/);
+    await nginx.settled();
+    expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
+    expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
+    expect(await bench.fetch('abc.example.test', nginx.httpsPort)).toMatchObject({ status: 200 });
+
+    await writeFile(hook, script('true'));
+    const delivered = await own.certfleet(['renew', '--json']);
+    expect(outcomesOf(delivered)).toEqual([expect.objectContaining({ certificate: 'abc', result: 'deployed' })]);
+    const second = (await readLineage(own.store, 'abc')).current?.facts.fingerprint;
+    expect(second).not.toBe(first);
+    expect(await served('abc.example.test', nginx.httpsPort)).toBe(second);
+  });
+});

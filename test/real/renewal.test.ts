@@ -1,0 +1,237 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
+import type { RenewalAnswer } from '../support/acme-ca.ts';
+import type { AcmeProxy } from '../support/acme-proxy.ts';
+import { bindPrograms } from '../support/bind.ts';
+import { type Home, pebbleFleetBench, type SimulatedFleetBench, simulatedFleetBench } from '../support/fleet-bench.ts';
+import { until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// When a certificate is renewed: when the CA says so (ARI, RFC 9773), else by a share of its lifetime; and how the new
+// order names what it replaces.
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+interface OrderPayload {
+  readonly replaces?: string;
+}
+
+const orderPayloads = (proxy: AcmeProxy): readonly OrderPayload[] =>
+  proxy.requests.filter((request) => request.kind === 'newOrder').map((request) => request.payload as OrderPayload);
+
+async function renewalOf(home: Home, name?: string) {
+  const { renewal } = await home.lineage(name);
+  if (!renewal) throw new Error('no renewal time is kept');
+  return renewal;
+}
+
+stopAllAfterwards();
+
+describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
+  let bench: SimulatedFleetBench;
+  beforeAll(async () => {
+    bench = await simulatedFleetBench({
+      ca: {
+        settings: {
+          profiles: {
+            default: { description: 'ninety days', validityMs: 90 * dayMs },
+            shortlived: { description: '160 hours', validityMs: 160 * hourMs },
+          },
+        },
+      },
+    });
+  });
+  beforeEach(() => {
+    bench.ca.settings.renewalInfo = true;
+    bench.proxy.forget();
+    bench.proxy.clear();
+  });
+
+  const daysAhead = (days: number): Date => new Date(bench.clock.now().getTime() + days * dayMs);
+  async function suggest(home: Home, answer: RenewalAnswer): Promise<void> {
+    const { current } = await home.lineage();
+    bench.ca.setRenewalInfo(current?.facts.ariId ?? '', answer);
+  }
+  /** Past the CA's own Retry-After, so that the next pass asks again. */
+  const untilAsked = async (home: Home) => bench.clock.passTo((await renewalOf(home)).checkAfter ?? '');
+
+  it('is a random instant of the CA’s window, kept while the window stays and drawn anew with a new one', async () => {
+    const certificates = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`r${n}`, [`r${n}.example.test`]]));
+    const many = await bench.home({ certificates });
+    await many.issue();
+    const drawn = await Promise.all(Object.keys(certificates).map((name) => renewalOf(many, name)));
+    const shares = drawn.map(({ at, window, source }) => {
+      expect(source).toBe('ari');
+      const [start, end] = [Date.parse(window?.start ?? ''), Date.parse(window?.end ?? '')];
+      return (Date.parse(at) - start) / (end - start);
+    });
+    expect(shares.every((share) => share >= 0 && share < 1)).toBe(true);
+    // The windows differ by what issuing took; the places within them are chance.
+    expect(Math.max(...shares) - Math.min(...shares)).toBeGreaterThan(0.05);
+
+    const home = await bench.home();
+    await home.issueOne();
+    const answer = { start: daysAhead(20), end: daysAhead(30), explanationURL: 'https://ca.test/why' };
+    await suggest(home, answer);
+    await untilAsked(home);
+    expect(await home.renewOne()).toMatchObject({ result: 'unchanged' });
+    const first = await renewalOf(home);
+    expect(first.window).toEqual({ start: answer.start.toISOString(), end: answer.end.toISOString() });
+    expect(Date.parse(first.at)).toBeGreaterThanOrEqual(answer.start.getTime());
+    expect(Date.parse(first.at)).toBeLessThan(answer.end.getTime());
+    expect((await home.status())[0]).toMatchObject({
+      state: 'valid',
+      renewAt: first.at,
+      renewalSource: 'ari',
+      explanationUrl: 'https://ca.test/why',
+    });
+
+    for (let asked = 0; asked < 3; asked += 1) {
+      await untilAsked(home);
+      bench.proxy.forget();
+      await home.renewOne();
+      expect(bench.proxy.seen('renewalInfo')).toBe(1);
+      expect(await renewalOf(home)).toMatchObject({ at: first.at, window: first.window });
+    }
+    // Between two times to ask nobody is asked.
+    bench.proxy.forget();
+    expect((await home.renewOne()).result).toBe('unchanged');
+    expect(bench.proxy.requests).toEqual([]);
+
+    await suggest(home, { start: daysAhead(2), end: daysAhead(3) });
+    await untilAsked(home);
+    await home.renewOne();
+    const second = await renewalOf(home);
+    expect(Date.parse(second.at)).toBeLessThan(answer.start.getTime());
+    expect(second.explanationUrl).toBeUndefined();
+    expect((await home.status())[0]).not.toHaveProperty('explanationUrl');
+  });
+
+  it('is obeyed when the CA moves it to the past: the asking pass issues nothing, the next one renews', async () => {
+    const home = await bench.home();
+    await home.issueOne();
+    const before = (await home.lineage()).current;
+    await suggest(home, {
+      start: daysAhead(-3),
+      end: daysAhead(-2),
+      explanationURL: 'https://ca.test/revocation',
+    });
+    await untilAsked(home);
+    bench.proxy.forget();
+    expect((await home.renewOne()).result).toBe('unchanged');
+    expect(bench.proxy.seen('newOrder')).toBe(0);
+    expect((await home.lineage()).current).toEqual(before);
+    expect((await home.status())[0]).toMatchObject({ state: 'due', explanationUrl: 'https://ca.test/revocation' });
+    const scheduled = home.events.filter((event) => event.event === 'renewal.scheduled').at(-1);
+    expect(scheduled?.data).toMatchObject({ source: 'ari', explanationUrl: 'https://ca.test/revocation' });
+
+    expect((await home.renewOne()).result).toBe('renewed');
+    expect(orderPayloads(bench.proxy)).toEqual([expect.objectContaining({ replaces: before?.facts.ariId })]);
+    expect(bench.ca.certificate(before?.facts.ariId ?? '')).toBeDefined();
+    const { current, previous } = await home.lineage();
+    expect(previous).toEqual(before);
+    expect(current?.facts.spkiFingerprint).not.toBe(before?.facts.spkiFingerprint);
+    // The new certificate's own window holds now.
+    expect(Date.parse((await renewalOf(home)).at)).toBeGreaterThan(daysAhead(30).getTime());
+    expect((await home.status())[0]).toMatchObject({ state: 'valid' });
+  });
+
+  it('waits for a window in the future, and comes with it', async () => {
+    const home = await bench.home();
+    await home.issueOne();
+    await suggest(home, { start: daysAhead(5), end: daysAhead(6) });
+    await untilAsked(home);
+    await home.renewOne();
+    const { at } = await renewalOf(home);
+    bench.clock.passTo(new Date(Date.parse(at) - minuteMs).toISOString());
+    expect((await home.renewOne()).result).toBe('unchanged');
+    bench.clock.passTo(at);
+    expect((await home.renewOne()).result).toBe('renewed');
+  });
+
+  it('drops a `replaces` that the CA does not know, in the same run', async () => {
+    const home = await bench.home();
+    await home.issueOne();
+    const { current } = await home.lineage();
+    const forgotten = bench.ca.certificate(current?.facts.ariId ?? '');
+    bench.ca.state.certificates.delete(forgotten?.id ?? '');
+    bench.proxy.forget();
+    expect((await home.renewOne({ force: true })).result).toBe('renewed');
+    expect(orderPayloads(bench.proxy).map(({ replaces }) => replaces)).toEqual([current?.facts.ariId, undefined]);
+    expect(bench.proxy.accepted('newOrder')).toBe(1);
+  });
+
+  it.each([
+    ['default', 90 * dayMs, 2 / 3],
+    ['shortlived', 160 * hourMs, 1 / 2],
+  ])('is a share of the lifetime where the CA has no ARI: %s', async (profile, lifetimeMs, share) => {
+    bench.ca.settings.renewalInfo = false;
+    const home = await bench.home({ profile });
+    expect((await home.issueOne()).result).toBe('issued');
+    const { current, renewal } = await home.lineage();
+    expect(renewal).toMatchObject({ source: 'lifetime' });
+    const from = Date.parse(current?.facts.notBefore ?? '');
+    // A certificate's last second belongs to it (RFC 5280 §4.1.2.5).
+    expect(Math.abs(Date.parse(renewal?.at ?? '') - from - lifetimeMs * share)).toBeLessThan(2_000);
+    expect(bench.proxy.seen('renewalInfo')).toBe(0);
+
+    bench.clock.passTo(new Date(Date.parse(renewal?.at ?? '') - minuteMs).toISOString());
+    expect((await home.renewOne()).result).toBe('unchanged');
+    bench.clock.passTo(renewal?.at ?? '');
+    bench.proxy.forget();
+    expect((await home.renewOne()).result).toBe('renewed');
+    // Without ARI there is nothing to replace by name.
+    expect(orderPayloads(bench.proxy)).toEqual([expect.not.objectContaining({ replaces: expect.anything() })]);
+  });
+
+  it('keeps the window it knows when the CA gives no usable answer', async () => {
+    const home = await bench.home();
+    await home.issueOne();
+    const known = await renewalOf(home);
+    const nonsense: readonly RenewalAnswer[] = [
+      { status: 500, body: '{}' },
+      { status: 404, body: '{"type":"urn:ietf:params:acme:error:malformed","detail":"no such certificate"}' },
+      { status: 200, body: '{"suggestedWindow":{"start":"2030-01-02T00:00:00Z","end":"2030-01-01T00:00:00Z"}}' },
+      { status: 200, body: 'not JSON', headers: { 'content-type': 'application/json' } },
+    ];
+    for (const answer of nonsense) {
+      await suggest(home, answer);
+      await untilAsked(home);
+      const asked = bench.clock.now().getTime();
+      expect((await home.renewOne()).result).toBe('unchanged');
+      const now = await renewalOf(home);
+      expect(now).toMatchObject({ at: known.at, source: 'ari', window: known.window });
+      expect(Math.abs(Date.parse(now.checkAfter ?? '') - asked - 6 * hourMs)).toBeLessThan(minuteMs);
+    }
+    const warnings = home.events.filter((event) => /renewal window could not be had/.test(event.message));
+    expect(warnings).toHaveLength(nonsense.length);
+  });
+});
+
+describeWith([{ name: 'pebble', where: 'shared' }, ...bindPrograms], 'ARI on Pebble 2.10', () => {
+  it('renews at once when the first answer says so, and names what it replaces', async () => {
+    const bench = await pebbleFleetBench({ pebble: { program: 'shared' } });
+    const pebble = bench.pebble!;
+    const home = await bench.home();
+    // The very first question waits until Pebble has been told what to answer.
+    const told = (async () => {
+      const path = join(home.live, 'live/abc/cert.pem');
+      const pem = await until(() => readFile(path, 'utf8').catch(() => false as const), { what: 'it is deployed' });
+      const window = { start: '2020-01-01T00:00:00Z', end: '2020-01-02T00:00:00Z' };
+      await pebble.setRenewalInfo(pem, JSON.stringify({ suggestedWindow: window }));
+    })();
+    bench.proxy.fault({ on: 'renewalInfo', what: { type: 'hold', when: 'before', until: told } });
+    expect((await home.issueOne()).result).toBe('issued');
+    const { current, renewal } = await home.lineage();
+    expect(renewal).toMatchObject({ source: 'ari', window: { start: '2020-01-01T00:00:00.000Z' } });
+
+    bench.proxy.forget();
+    expect((await home.renewOne()).result).toBe('renewed');
+    expect(orderPayloads(bench.proxy).map(({ replaces }) => replaces)).toEqual([current?.facts.ariId]);
+    expect(bench.proxy.accepted('newOrder')).toBe(1);
+    expect((await home.renewOne()).result).toBe('unchanged');
+  });
+});

@@ -1,0 +1,312 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Event } from '../../src/core/event.ts';
+import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
+import type { Kind, Store } from '../../src/ports/store.ts';
+import fileStore from '../../src/stores/file.ts';
+import { type Bind, type BindOptions, startBind } from './bind.ts';
+import { type Haproxy, startHaproxy } from './haproxy.ts';
+import { ask } from './https.ts';
+import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
+import { atEnd, freePort, repositoryRoot, temporaryFolder } from './service.ts';
+import { storeWorld } from './store-world.ts';
+
+/** The built command line as a user runs it, on real parts: Pebble, BIND, HAProxy, a configuration file. */
+
+// ── the command line ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What one command said and how it ended. */
+export interface Ran {
+  /** The exit code, or the signal that ended it. */
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The events of `--json`; none without it. */
+  readonly events: readonly Event[];
+}
+
+export interface RunOptions {
+  /** The whole environment besides PATH: as from cron, nothing else is there. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Arguments of node itself, before the program: a module that moves its clock. */
+  readonly node?: readonly string[];
+  /** As a login shell would set it; default: this process's. */
+  readonly umask?: string;
+}
+
+export type Certfleet = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
+
+/** Builds the program into a folder of its own (half a second) and answers how to run it. */
+export async function buildCertfleet(): Promise<Certfleet> {
+  const dist = join(await temporaryFolder('dist'), 'dist');
+  const build = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
+  await promisify(execFile)(process.execPath, build, { cwd: repositoryRoot });
+  return (args, options = {}) => run([...(options.node ?? []), join(dist, 'cli.js'), ...args], args, options);
+}
+
+function run(argv: readonly string[], args: readonly string[], { env, umask }: RunOptions): Promise<Ran> {
+  const [program, ...more] = umask
+    ? ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh', process.execPath, ...argv]
+    : [process.execPath, ...argv];
+  // A session of its own: there is no terminal at all, as under cron.
+  const child = spawn(program as string, more, {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const forget = atEnd(() => void child.kill('SIGKILL'));
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  return new Promise((answer, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      forget();
+      const lines = args.includes('--json') ? stdout.trim().split('\n').filter(Boolean) : [];
+      answer({ status: code ?? signal ?? '', stdout, stderr, events: lines.map((line) => JSON.parse(line) as Event) });
+    });
+  });
+}
+
+/** What `run.finished` says of each certificate. */
+export function outcomesOf(ran: Ran): readonly Record<string, unknown>[] {
+  const finished = ran.events.find(({ event }) => event === 'run.finished');
+  return (finished?.data?.['outcomes'] ?? []) as readonly Record<string, unknown>[];
+}
+
+// ── the bench ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The parts of `certfleet.yaml` that tests change. */
+export interface Configuration {
+  readonly solvers: Readonly<Record<string, object>>;
+  readonly deployers: Readonly<Record<string, object>>;
+  readonly certificates: readonly CertificateConfiguration[];
+  readonly [other: string]: unknown;
+}
+
+export interface CertificateConfiguration {
+  readonly name: string;
+  readonly identifiers: readonly string[];
+  readonly solver: string;
+  readonly deploy: readonly string[];
+  readonly endpoints?: readonly string[];
+}
+
+export interface Bench {
+  readonly certfleet: Certfleet;
+  readonly pebble: Pebble;
+  readonly bind: Bind;
+  /** On the CA's HTTP-01 port, with the responder behind it; its `crt` folder is `certificates`. */
+  readonly haproxy: Haproxy;
+  readonly certificates: string;
+  /** Where the responder listens, behind HAProxy. */
+  readonly responder: string;
+  readonly secretFile: string;
+  home(change?: (configuration: Configuration) => Configuration): Promise<Home>;
+  /** A page over HTTPS on a port of this machine, the chain verified against the root of Pebble's certificates. */
+  fetch(host: string, port: number): ReturnType<typeof ask>;
+}
+
+/** A store and a configuration of their own. */
+export interface Home {
+  readonly folder: string;
+  readonly store: string;
+  readonly config: string;
+  /** `files` deployer's root. */
+  readonly files: string;
+  /** Runs a command with this configuration. */
+  certfleet: Certfleet;
+  /** Writes the configuration anew; the change is of what it was in the beginning. */
+  configure(change: (configuration: Configuration) => Configuration): Promise<void>;
+}
+
+export interface BenchOptions {
+  readonly bind?: BindOptions;
+  readonly pebble?: PebbleOptions;
+}
+
+/**
+ * Two certificates: `abc` for abc.example.test over HTTP-01, answered by the responder behind HAProxy, and `wildcard`
+ * for example.test and *.example.test over DNS-01; both go to HAProxy over its admin socket.
+ */
+export async function startBench(options: BenchOptions = {}): Promise<Bench> {
+  const records = ['@ A 127.0.0.1', '* A 127.0.0.1', 'abc A 127.0.0.1'];
+  const [certfleet, bind, folder, responderPort] = await Promise.all([
+    buildCertfleet(),
+    startBind(options.bind ?? { zones: [{ name: 'example.test', records }] }),
+    temporaryFolder('e2e'),
+    freePort(),
+  ]);
+  const [certificates, secretFile, rootFile] = [
+    join(folder, 'haproxy'),
+    join(folder, 'tsig'),
+    join(folder, 'root.pem'),
+  ];
+  const responder = `127.0.0.1:${responderPort}`;
+  const haproxy = await startHaproxy({ certificates, challengeBackends: [responder] });
+  const pebble = await startPebble({ dnsServer: bind.server, httpPort: haproxy.httpPort, ...options.pebble });
+  await writeFile(secretFile, bind.key.secret, { mode: 0o600 });
+  await writeFile(rootFile, await pebble.roots());
+
+  const standard = (store: string, files: string): Configuration => ({
+    store: { type: 'file', path: store },
+    issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
+    solvers: {
+      web: { type: 'http01-responder', listen: responder },
+      dns: {
+        type: 'dns01',
+        provider: 'rfc2136',
+        options: { server: bind.server, keyName: bind.key.name, secret: `file:${secretFile}` },
+        dns: { zone: 'example.test', nameservers: [bind.server] },
+      },
+    },
+    deployers: {
+      edge: { type: 'haproxy', socket: haproxy.socket, certificates },
+      files: { type: 'files', path: files },
+    },
+    certificates: [
+      {
+        name: 'abc',
+        identifiers: ['abc.example.test'],
+        solver: 'web',
+        deploy: ['edge'],
+        endpoints: [`abc.example.test:${haproxy.httpsPort}`],
+      },
+      {
+        name: 'wildcard',
+        identifiers: ['example.test', '*.example.test'],
+        solver: 'dns',
+        deploy: ['edge'],
+        endpoints: [`www.example.test:${haproxy.httpsPort}`],
+      },
+    ],
+    preflight: { resolvers: [bind.server], http01Port: haproxy.httpPort },
+    // Also how long an endpoint is watched within a run; the reload of nginx takes about 0.2 s.
+    deployTimeout: '1s',
+  });
+
+  return {
+    certfleet,
+    pebble,
+    bind,
+    haproxy,
+    certificates,
+    responder,
+    secretFile,
+    fetch: (host, port) =>
+      ask(`https://${host}:${port}/`, { caFile: rootFile, connectTo: { address: '127.0.0.1', port } }),
+    async home(change = (configuration) => configuration) {
+      const own = await temporaryFolder('home');
+      const [store, files, config] = [join(own, 'store'), join(own, 'files'), join(own, 'certfleet.yaml')];
+      await mkdir(files);
+      // JSON is YAML.
+      const configure: Home['configure'] = (how) =>
+        writeFile(config, JSON.stringify(how(change(standard(store, files))), undefined, 2));
+      await configure((configuration) => configuration);
+      return {
+        folder: own,
+        store,
+        config,
+        files,
+        configure,
+        certfleet: (args, options) => certfleet([...args, '--config', config], options),
+      };
+    },
+  };
+}
+
+/** Changes one certificate of a configuration. */
+export const changeCertificate =
+  (name: string, change: Partial<CertificateConfiguration>) =>
+  (configuration: Configuration): Configuration => ({
+    ...configuration,
+    certificates: configuration.certificates.map((one) => (one.name === name ? { ...one, ...change } : one)),
+  });
+
+/** Without the others. */
+export const onlyCertificate =
+  (name: string) =>
+  (configuration: Configuration): Configuration => ({
+    ...configuration,
+    certificates: configuration.certificates.filter((one) => one.name === name),
+  });
+
+// ── a store from outside ─────────────────────────────────────────────────────────────────────────────────────────
+
+const { signal } = new AbortController();
+
+/** The store, opened beside whatever process works on it. */
+export const openStore = (path: string): Store =>
+  fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
+
+/** Every document of a kind, by name, as text. */
+export async function documents(store: string, kind: Kind): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for await (const page of openStore(store).scan(kind, signal))
+    for (const { key, bytes } of page) found.set(key.name, Buffer.from(bytes).toString('utf8'));
+  return found;
+}
+
+export async function readLineage(store: string, name: string): Promise<Lineage> {
+  const text = (await documents(store, 'lineage')).get(name);
+  if (text === undefined) throw new Error(`there is no lineage ${name}`);
+  return JSON.parse(text) as Lineage;
+}
+
+/** Changes a lineage as if the past had been another one. */
+export async function rewriteLineage(path: string, name: string, change: (lineage: Lineage) => Lineage): Promise<void> {
+  const store = openStore(path);
+  const key = { kind: 'lineage', name } as const;
+  const entry = await store.get(key, signal);
+  if (!entry) throw new Error(`there is no lineage ${name}`);
+  const lineage = JSON.parse(Buffer.from(entry.bytes).toString('utf8')) as Lineage;
+  await store.put(key, encodeDocument(change(lineage)), { ifRevision: entry.revision, signal });
+}
+
+/** Every file below a folder with its content; sockets and links are left out. */
+export async function filesBelow(folder: string): Promise<ReadonlyMap<string, Buffer>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(await Promise.all(files.map(async (file) => [file, await readFile(file)] as const)));
+}
+
+// ── a clock that is moved ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface MovedClock {
+  /** Arguments of node that put the program on this clock. */
+  readonly node: readonly string[];
+  /** For a simulated CA in the test's own process: both must agree, or the CA's Date header is refused. */
+  now(): Date;
+  passTo(instant: string): Promise<void>;
+}
+
+/**
+ * The machine's clock put forward, for node's `Date` alone: timers, TLS and HAProxy keep the real time. That is less
+ * than faketime moves, and what it would break: this machine's own HTTPS certificates are valid for two days.
+ */
+export async function movedClock(): Promise<MovedClock> {
+  const folder = await temporaryFolder('clock');
+  const [module, offset] = [join(folder, 'clock.cjs'), join(folder, 'offset')];
+  const set = (ms: number) => writeFile(offset, String(ms));
+  await set(0);
+  await writeFile(
+    module,
+    `const offset = Number(require('node:fs').readFileSync(${JSON.stringify(offset)}, 'utf8'));
+const RealDate = Date;
+globalThis.Date = class Date extends RealDate {
+  constructor(...args) { args.length === 0 ? super(RealDate.now() + offset) : super(...args); }
+  static now() { return RealDate.now() + offset; }
+};
+`,
+  );
+  const now = () => new Date(Date.now() + Number(readFileSync(offset, 'utf8')));
+  return {
+    node: ['--require', module],
+    now,
+    // A second past it, as cron's minute would be.
+    passTo: (instant) => set(Date.parse(instant) - Date.now() + 1000),
+  };
+}
