@@ -23,14 +23,19 @@ export const quietProgress = (stderr: Output, style: Style): Progress => ({
 });
 
 /** Without a terminal (cron, a log): a line an event. */
-export const plainProgress = (stderr: Output, style: Style): Progress => ({
-  report: (event) => {
-    // The run's frame says nothing to a person.
-    if (event.event.startsWith('run.') || toldInTheEnd.has(event.event)) return;
-    stderr.write(`${eventLine(event, style)}\n`);
-  },
-  stop: () => {},
-});
+export function plainProgress(stderr: Output, style: Style): Progress {
+  let sweeping = false;
+  return {
+    report: (event) => {
+      if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
+      // The run's frame says nothing to a person, and `sweep` lists what it removed as its result.
+      if (event.event.startsWith('run.') || toldInTheEnd.has(event.event)) return;
+      if (sweeping && event.event === 'sweep.cleaned') return;
+      stderr.write(`${eventLine(event, style)}\n`);
+    },
+    stop: () => {},
+  };
+}
 
 const finished: ReadonlySet<string> = new Set([
   'certificate.deployed',

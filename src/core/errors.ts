@@ -71,7 +71,12 @@ export function reasonOf(error: unknown): string {
     const words = typeof code === 'string' ? systemReasons[code] : undefined;
     return words ?? error.message;
   }
-  return String(error);
+  try {
+    return String(error);
+  } catch {
+    // An object whose toString is none: nobody throws such a thing on purpose, and this must not throw in its turn.
+    return 'something without words was thrown';
+  }
 }
 
 // The operating system's words for what people meet most; anything else keeps its own text.

@@ -158,7 +158,8 @@ function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failu
   const before = lineage.failure;
   const count = (before?.count ?? 0) + 1;
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
-  const byBackoff = now.getTime() + backoffMs(count, left);
+  // What only a person can mend is not tried again within minutes: the longest step at once.
+  const byBackoff = now.getTime() + backoffMs(error.retry === 'never' ? Number.MAX_SAFE_INTEGER : count, left);
   const retryAt = new Date(Math.max(byBackoff, error.retryAt?.getTime() ?? 0)).toISOString();
   const recent = Object.entries(before?.validations ?? {})
     .map(([name, times]) => [name, times.filter((t) => now.getTime() - Date.parse(t) < hourMs)] as const)

@@ -93,7 +93,8 @@ export function createProcesses(clock: Clock): Processes {
     request.signal.throwIfAborted();
     const { command } = request;
     const [program, ...args] = command;
-    const shown = command.join(' ').slice(0, 200);
+    // The program alone: arguments may hold what a user should not have written there.
+    const shown = request.command[0];
     let child: ChildProcess;
     try {
       // A session and group of its own: it can be ended with everything it started, and a Ctrl-C meant for certfleet

@@ -43,7 +43,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     const released = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: 'finalize', what: { type: 'hold', when: 'after', until: released } });
     const running = rig.cli(state, 'issue');
-    await until(() => held.hits > 0, { what: 'it has come to finalize' });
+    await until(() => held.hits > 0, { what: 'it has come to finalize', deadlineMs: 60_000 });
     const keys = [...(await documents(openState(state), 'key')).keys()];
     expect(keys).toHaveLength(1);
     // Bigger than what is left: written until there is no room.

@@ -32,8 +32,8 @@ export async function documents(
 }
 
 export async function readLineage(state: State, name = 'abc'): Promise<Lineage | undefined> {
-  const entry = (await documents(openState(state), 'lineage')).get(name);
-  return entry?.json as unknown as Lineage | undefined;
+  const entry = await openState(state).get({ kind: 'lineage', name }, signal);
+  return entry && (JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage);
 }
 
 /** Changes a lineage as if the past had been another one. */
@@ -120,7 +120,7 @@ export async function untilStopped(run: {
   run.done.then((ran) => (ended = ran));
   await until(async () => ended !== undefined || (await processState(run.pid)) === 'T', {
     what: 'the process has stopped itself',
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     everyMs: 5,
   });
   return ended;

@@ -231,6 +231,8 @@ export async function challengeFiles(rig: Rig): Promise<readonly string[]> {
 
 /** `npm run test:long` takes all points. */
 export const isLong = Boolean(process.env.CERTFLEET_LONG);
+/** For one test that takes many points, in ms: a guard against a hang. All of them at 2 s each take half an hour at most. */
+export const pointsTimeout = isLong ? 1_800_000 : 180_000;
 export const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
 
 /**
@@ -259,17 +261,24 @@ export async function recordedNames(file: string): Promise<readonly string[]> {
     .map((line) => line.slice('before '.length));
 }
 
-/** Works through all with one worker a lane, each on a rig of its own. */
+/**
+ * Works through all with one worker a lane, each on a rig of its own. A lane ends with its first failure, as its world
+ * is not clean any more; the others go on, and every failure is told.
+ */
 export async function inLanes<L, T>(
   lanes: readonly L[],
   all: readonly T[],
   work: (lane: L, one: T) => Promise<void>,
 ): Promise<void> {
   const left = [...all];
-  const settled = await Promise.allSettled(
-    lanes.map(async (lane) => {
-      for (let one = left.shift(); one !== undefined; one = left.shift()) await work(lane, one);
-    }),
+  const failures: unknown[] = [];
+  await Promise.all(
+    lanes
+      .map(async (lane) => {
+        for (let one = left.shift(); one !== undefined; one = left.shift()) await work(lane, one);
+      })
+      .map((done) => done.catch((error: unknown) => failures.push(error))),
   );
-  for (const { status, ...rest } of settled) if (status === 'rejected') throw (rest as { reason: unknown }).reason;
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new Error(failures.map((error) => (error as Error).message).join('\n\n'));
 }

@@ -6,6 +6,7 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, leftovers, liveFits, plantForeign, processState, readLineage, resultOf } from './inspect.ts';
 import {
   inLanes,
+  pointsTimeout,
   type Rig,
   type RigConfig,
   type Running,
@@ -42,30 +43,33 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   });
 
   for (const solver of ['webroot', 'dns'] as const)
-    it(`${solver}: at any effect everything is cleaned up, and the next run goes on with the same order`, async () => {
-      const undisturbed = await rig.state(solver);
-      const record = join(undisturbed.folder, 'effects');
-      const ran = await rig.run(undisturbed, { command: 'issue', argv: issueOf(undisturbed), record });
-      expect(ran.status, ran.stderr).toBe(0);
-      const points = (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
-      const chosen = samplePoints(points, samples, `signals, ${solver}`);
-      await inLanes(
-        rigs,
-        chosen.map((point, index) => ({ point, how: index % 2 === 0 ? ('SIGINT' as const) : ('SIGTERM' as const) })),
-        async (lane, { point, how }) => signalAt(lane, await lane.state(solver), point, how),
-      );
-    });
+    it(
+      `${solver}: at any effect everything is cleaned up, and the next run goes on with the same order`,
+      async () => {
+        const undisturbed = await rig.state(solver);
+        const record = join(undisturbed.folder, 'effects');
+        const ran = await rig.run(undisturbed, { command: 'issue', argv: issueOf(undisturbed), record });
+        expect(ran.status, ran.stderr).toBe(0);
+        const points = (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
+        const chosen = samplePoints(points, samples, `signals, ${solver}`);
+        await inLanes(
+          rigs,
+          chosen.map((point, index) => ({ point, how: index % 2 === 0 ? ('SIGINT' as const) : ('SIGTERM' as const) })),
+          async (lane, { point, how }) => signalAt(lane, await lane.state(solver), point, how),
+        );
+      },
+      pointsTimeout,
+    );
 
   async function signalAt(lane: Rig, state: State, point: string, how: 'SIGINT' | 'SIGTERM'): Promise<void> {
     lane.proxy.forget();
-    const startMs = performance.now();
     const ran = await lane.run(state, { command: 'issue', argv: issueOf(state), stopAt: point, how });
     const said = `${how} at ${point}\n${ran.stdout}\n${ran.stderr}`;
     // How often the CA is looked at differs from run to run.
     if (ran.status === 0 && /#([2-9]|\d\d+)@/.test(point)) return;
     expect(ran.status, said).toBe(exitOf[how]);
-    // The budget is 8 s; nothing hangs here, so that nothing of it is waited for.
-    expect(performance.now() - startMs, said).toBeLessThan(6_000);
+    // Nothing hangs here, so that the budget is not used up.
+    expect(said).not.toContain('What is left is journalled');
     expect(await leftovers(lane, state), said).toEqual([]);
     const lineage = await readLineage(state);
     expect(lineage?.work?.lease, said).toBeUndefined();
@@ -87,7 +91,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     const state = await rig.state('dns');
     const { running, release } = await heldAt('challenge', state);
     const second = rig.spawnRun(state, { command: 'issue' });
-    await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits' });
+    await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits', deadlineMs });
     process.kill(running.pid, 'SIGINT');
     expect((await running.done).status).toBe(130);
     release();
@@ -135,14 +139,15 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   });
 
   it('a second signal ends it at once', async () => {
-    const state = await hookState("trap '' TERM; while :; do sleep 0.1; done");
+    // With the budget of 8 s: what is measured is not its end.
+    const state = await hookState("trap '' TERM; while :; do sleep 0.1; done", (config) => config);
     const { running, release } = await heldAt('challenge', state);
     process.kill(running.pid, 'SIGINT');
-    await until(() => hookPid(state), { what: 'the hook runs' });
+    await until(() => hookPid(state), { what: 'the hook runs', deadlineMs });
     process.kill(running.pid, 'SIGINT');
     const againMs = performance.now();
     expect((await running.done).status).toBe(130);
-    expect(performance.now() - againMs).toBeLessThan(1_000);
+    expect(performance.now() - againMs).toBeLessThan(4_000);
     release();
     await isJournalled(state);
     await killHook(state);
@@ -158,7 +163,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     const released = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: released } });
     const running = rig.cli(state, 'issue');
-    await until(() => held.hits > 0, { what: `it has come to ${kind}` });
+    await until(() => held.hits > 0, { what: `it has come to ${kind}`, deadlineMs });
     return { running, release };
   }
 
@@ -167,8 +172,8 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     const startMs = performance.now();
     const ran = await running.done;
     expect(ran.status, ran.stderr).toBe(exitOf[how]);
-    // A second on top is the share of a slow machine: its end, and our own seeing it.
-    expect(performance.now() - startMs, ran.stderr).toBeLessThan(budgetMs + 1_000);
+    // Three seconds on top are the share of a busy machine; what hangs would hang for a minute.
+    expect(performance.now() - startMs, ran.stderr).toBeLessThan(budgetMs + 3_000);
   }
 
   /** The record is still in the world, and the document knows it: as a tombstone, or as the work of a dead process. */
@@ -191,13 +196,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   }
 
   /** A `command` solver whose clean-up does `hang` as long as the file of that name is there. */
-  async function hookState(hang: string): Promise<State> {
+  async function hookState(hang: string, budget = withBudget): Promise<State> {
     const state = await rig.state('dns', undefined, {
       change: (config) => {
         const folder = join(config.store.path, '..');
         const update = (verb: string) =>
           `printf 'server 127.0.0.1 ${rig.bind.port}\\nupdate ${verb}\\nsend\\n' | nsupdate -k ${rig.bind.keyFile}`;
-        return withBudget({
+        return budget({
           ...config,
           solvers: {
             solve: {
@@ -215,6 +220,8 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   }
 });
 
+/** For a busy machine; nothing is measured by it. */
+const deadlineMs = 60_000;
 const budgetMs = 2_000;
 const withBudget = (config: RigConfig): RigConfig => ({ ...config, shutdownBudget: `${budgetMs / 1_000}s` });
 
@@ -240,5 +247,6 @@ async function untilHookIsGone(state: State): Promise<void> {
   expect(pid).toBeDefined();
   await until(async () => [undefined, 'Z'].includes(await processState(pid as number)), {
     what: 'the hook was ended with its certfleet',
+    deadlineMs,
   });
 }

@@ -17,6 +17,7 @@ import {
 } from './inspect.ts';
 import {
   inLanes,
+  pointsTimeout,
   type Ran,
   type Rig,
   type RigConfig,
@@ -67,10 +68,14 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
       }));
 
     for (const solver of ['webroot', 'dns'] as const) {
-      it(`${solver}: a second process takes over`, async () => {
-        const points = await pointsOf(lanesOf(solver)[0] as Lane);
-        await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}`), stopAt);
-      });
+      it(
+        `${solver}: a second process takes over`,
+        async () => {
+          const points = await pointsOf(lanesOf(solver)[0] as Lane);
+          await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}`), stopAt);
+        },
+        pointsTimeout,
+      );
 
       it(`${solver}: what it does late and dies of is removed by the sweep`, async () => {
         const points = await pointsOf(lanesOf(solver)[0] as Lane);
@@ -85,10 +90,14 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
       for (let i = 0; i < lanes; i += 1) both.push(await behindHaproxy());
     });
 
-    it('the balancer passes over the stopped one, and the second process takes over', async () => {
-      const points = await pointsOf(both[0] as Lane);
-      await inLanes(both, samplePoints(points, samples, 'SIGSTOP, two responders'), stopAt);
-    });
+    it(
+      'the balancer passes over the stopped one, and the second process takes over',
+      async () => {
+        const points = await pointsOf(both[0] as Lane);
+        await inLanes(both, samplePoints(points, samples, 'SIGSTOP, two responders'), stopAt);
+      },
+      pointsTimeout,
+    );
 
     it('what it does late and dies of is removed by the sweep', async () => {
       const points = await pointsOf(both[0] as Lane);

@@ -34,8 +34,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       expect(new Set(all.map((ran) => JSON.stringify(ran.answer?.result))).size, transcript(all)).toBe(1);
       expect(rig.proxy.accepted('newOrder'), transcript(all)).toBe(1);
       expect(rig.proxy.accepted('finalize')).toBe(1);
-      expect(new Set(rig.proxy.requests.filter((r) => r.kind === 'newAccount').map((r) => r.status)).size).toBeLessThan(
-        3,
+      // All of them register the one key that was stored first (RFC 8555 §7.3): the CA makes one account.
+      expect(rig.proxy.requests.filter((r) => r.kind === 'newAccount' && r.status === 201).length).toBeLessThanOrEqual(
+        1,
       );
       await isFinished(state);
     });
@@ -87,9 +88,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       const killedMs = performance.now();
       expect((await first.done).status).toBe('SIGKILL');
       release();
-      await until(() => second.said().includes('certificate.started'), { what: 'the second takes over' });
-      // Far below the lease of 60 s: the holder is seen to be dead. The rest is a slow machine's share.
-      expect(performance.now() - killedMs).toBeLessThan(5_000);
+      await until(() => second.said().includes('certificate.started'), { what: 'the second takes over', deadlineMs });
+      // Far below the lease of 60 s: the holder is seen to be dead. It takes 0.25 s; the rest is a busy machine's share.
+      expect(performance.now() - killedMs).toBeLessThan(20_000);
       const ran = await second.done;
       expect([ran.status, resultOf(ran)], transcript([ran])).toEqual([0, 'issued']);
       expect(rig.proxy.accepted('newOrder')).toBe(1);
@@ -105,9 +106,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     const sweeping = rig.spawnRun(state, { command: 'sweep', stopAt: 'start/update/tcp#1@before', how: 'SIGSTOP' });
     await until(async () => (await readLineage(state))?.work?.lease?.holder.pid === sweeping.pid, {
       what: 'the sweep has the lease',
+      deadlineMs,
     });
     const issuing = rig.spawnRun(state, { command: 'issue' });
-    await until(() => issuing.said().includes('certificate.waiting'), { what: 'the issue waits for the sweep' });
+    await until(() => issuing.said().includes('certificate.waiting'), {
+      what: 'the issue waits for the sweep',
+      deadlineMs,
+    });
     process.kill(sweeping.pid, 'SIGCONT');
     const both = await Promise.all([sweeping.done, issuing.done]);
     expect([both[1].status, resultOf(both[1])], transcript(both)).toEqual([0, 'issued']);
@@ -121,9 +126,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     const until_ = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: until_ } });
     const first = rig.spawnRun(state, { command: 'issue' });
-    await until(() => held.hits > 0, { what: `the first has come to ${kind}` });
+    await until(() => held.hits > 0, { what: `the first has come to ${kind}`, deadlineMs });
     const second: Running = rig.spawnRun(state, { command: 'issue' });
-    await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits' });
+    await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits', deadlineMs });
     return { first, second, release };
   }
 
@@ -138,6 +143,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     expect(await leftovers(rig, state)).toEqual([]);
   }
 });
+
+/** For a busy machine; nothing is measured by it. */
+const deadlineMs = 60_000;
 
 const withSecond = (config: RigConfig): RigConfig => ({
   ...config,

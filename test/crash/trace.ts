@@ -120,6 +120,7 @@ export function nameOf(path: string, folders: Readonly<Record<string, string>>):
       .replace(/\/$/, '')
       .replace(/\.certfleet-[^/]*\.tmp/, 'TMP')
       .replace(/@[0-9a-z]+$/i, '')
+      .replace(/=[0-9a-f]{64}/, '=HASH')
       .replace(/\/[0-9a-f]{2}(\/|$)/, '$1')
       .replace(/\d{8}-\d{6}-[0-9a-f]{6}/g, 'ID')
       .replace(/acme-challenge\/[A-Za-z0-9_-]{20,}/, 'acme-challenge/TOKEN')

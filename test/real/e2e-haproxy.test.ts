@@ -11,6 +11,7 @@ import {
   outcomesOf,
   readLineage,
   startBench,
+  told,
 } from '../support/e2e.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
@@ -68,7 +69,8 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(renewed.status).toBe(0);
     const after = [await current('abc'), await current('wildcard')];
     for (const [at, all] of answers.entries()) {
-      expect(all.length).toBeGreaterThan(50);
+      // How many fit in depends on the machine; that they went on to the end and through the change is what matters.
+      expect(all.length).toBeGreaterThan(10);
       expect(all.filter(({ error }) => error !== undefined)).toEqual([]);
       expect(new Set(all.map(({ fingerprint }) => fingerprint))).toEqual(new Set([before[at], after[at]]));
     }
@@ -110,7 +112,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
       expect(pending.status).toBe(6);
       expect(pending.stdout).toMatch(/^abc: issued, valid until .*; a deployment is pending$/m);
-      expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+      expect(told(pending)).toMatch(
         /abc: the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
       );
       expect(pending.stderr).toContain(
@@ -177,7 +179,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
     expect(pending.status).toBe(6);
     const serial = new X509Certificate(await readFile(join(other, 'abc.pem'))).serialNumber.toLowerCase();
-    expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
+    expect(told(pending)).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
     expect(pending.stderr).not.toContain(`${right} `);
     expect(await served('abc.example.test')).toBe(await current('abc'));
     expect(await served('abc.example.test', forgotten.httpsPort)).toBe(old);
@@ -228,13 +230,17 @@ ${nginx.reloadCommand.join(' ')}
     }));
     expect(await own.certfleet(['issue'])).toMatchObject({ status: 0 });
     const first = await fingerprintOfFile(join(live, 'cert.pem'));
-    expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
+    // For the 0.1 s after a reload nginx's old worker answers as well as the new one.
+    const untilServed = (what: string) =>
+      until(async () => (await served('abc.example.test', nginx.httpsPort)) === what, { what: 'nginx serves it' });
+    await nginx.settled();
+    await untilServed(first);
 
     const pending = await own.certfleet(['renew', '--force']);
     expect(pending.status).toBe(6);
-    expect(pending.stderr.replaceAll(/\s+/g, ' ')).toMatch(/hook has the version before again/);
+    expect(told(pending)).toMatch(/hook has the version before again/);
     await nginx.settled();
-    expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
+    await untilServed(first);
     expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
     expect(await bench.fetch('abc.example.test', nginx.httpsPort)).toMatchObject({ status: 200 });
 
@@ -243,6 +249,6 @@ ${nginx.reloadCommand.join(' ')}
     expect(outcomesOf(delivered)).toEqual([expect.objectContaining({ certificate: 'abc', result: 'deployed' })]);
     const second = (await readLineage(own.store, 'abc')).current?.facts.fingerprint;
     expect(second).not.toBe(first);
-    expect(await served('abc.example.test', nginx.httpsPort)).toBe(second);
+    await untilServed(second ?? '');
   });
 });

@@ -71,6 +71,9 @@ function run(argv: readonly string[], args: readonly string[], { env, umask }: R
   });
 }
 
+/** What went to stderr, on one line: messages are wrapped to the width of a terminal. */
+export const told = (ran: Ran): string => ran.stderr.replaceAll(/\s+/g, ' ');
+
 /** What `run.finished` says of each certificate. */
 export function outcomesOf(ran: Ran): readonly Record<string, unknown>[] {
   const finished = ran.events.find(({ event }) => event === 'run.finished');
@@ -281,6 +284,8 @@ export interface MovedClock {
   /** For a simulated CA in the test's own process: both must agree, or the CA's Date header is refused. */
   now(): Date;
   passTo(instant: string): Promise<void>;
+  /** Back to the machine's own. */
+  reset(): Promise<void>;
 }
 
 /**
@@ -308,5 +313,6 @@ globalThis.Date = class Date extends RealDate {
     now,
     // A second past it, as cron's minute would be.
     passTo: (instant) => set(Date.parse(instant) - Date.now() + 1000),
+    reset: () => set(0),
   };
 }

@@ -100,7 +100,8 @@ function configuration(
     '  retry-on conn-failure',
     ...(check
       ? [
-          '  timeout check 100ms',
+          // Longer than a busy machine keeps a healthy one waiting, shorter than the shortest lease.
+          '  timeout check 500ms',
           '  option httpchk GET /.well-known/acme-challenge/_health',
           '  default-server check inter 100ms rise 1 fall 1 on-marked-down shutdown-sessions',
         ]

@@ -1,0 +1,336 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+import { parseArguments } from '../../src/cli/program.ts';
+import { errorTable } from '../../src/core/error-table.ts';
+import { findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+// Every example in the documents is run, or checked by the program that would read it.
+
+stopAllAfterwards();
+
+const execute = promisify(execFile);
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  /** `docs/x.md:12`, for messages. */
+  readonly where: string;
+}
+
+const paths: readonly string[] = [
+  ...(await readdir(repositoryRoot)),
+  ...(await readdir(join(repositoryRoot, 'docs'), { recursive: true })).map((path) => join('docs', path)),
+]
+  .filter((path) => path.endsWith('.md'))
+  .sort();
+const documents = new Map<string, string>();
+for (const path of paths) documents.set(path, await readFile(join(repositoryRoot, path), 'utf8'));
+
+const blocksOf = (path: string): readonly Block[] => {
+  const text = documents.get(path) ?? '';
+  return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map((match) => ({
+    language: match[1]!,
+    text: match[2]!,
+    where: `${path}:${text.slice(0, match.index).split('\n').length}`,
+  }));
+};
+const blocks = paths.flatMap(blocksOf);
+const written = (language: string) => blocks.filter((block) => block.language === language);
+
+/** Text without its code blocks. */
+const proseOf = (text: string): string => text.replaceAll(/^```[^\n]*\n.*?^```$/gms, '');
+
+// ── Command lines ────────────────────────────────────────────────────────────────────────────────────────────────
+
+const silent = { write: () => true };
+
+/** Words as a shell makes them of the simple lines that documents have; a comment, a pipe or a `>` ends a line. */
+function wordsOf(line: string): readonly string[] {
+  const words = (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ''));
+  const end = words.findIndex((word) => /^([#>|;]|&&)/.test(word));
+  return end < 0 ? words : words.slice(0, end);
+}
+
+interface Typed {
+  readonly words: readonly string[];
+  readonly where: string;
+}
+
+const certfleetLine = /^(?:[#$] )?(?:[\d*]+ \* \* \* \* )?(?:ExecStart=)?(?:sudo )?(?:\S*\/)?certfleet (.*)$/;
+
+/** Command lines in blocks (also cron's and systemd's). */
+const inBlocks: readonly Typed[] = blocks
+  .filter(({ language }) => ['sh', 'console', 'crontab', 'systemd'].includes(language))
+  .flatMap(({ text, where }) =>
+    text.split('\n').flatMap((line) => {
+      const found = certfleetLine.exec(line);
+      return found ? [{ words: wordsOf(found[1]!), where }] : [];
+    }),
+  );
+
+/** `certfleet …` within a sentence or a table; `…` and words in capitals stand for something. */
+const inText: readonly Typed[] = paths.flatMap((path) =>
+  [...proseOf(documents.get(path)!).matchAll(/`certfleet ([a-z][^`]*)`/g)]
+    .filter(([, line]) => !/[…[\]<>]/.test(line!))
+    .map(([, line]) => ({ words: wordsOf(line!), where: path })),
+);
+
+describe('command lines', () => {
+  it('are there to be looked at', () => {
+    expect(inBlocks.length).toBeGreaterThan(25);
+    expect(inText.length).toBeGreaterThan(25);
+  });
+
+  it('are understood by the program', () => {
+    const wrong = [...inBlocks, ...inText].flatMap(({ words, where }) => {
+      // `certfleet help renew` and a bare group print help.
+      const help = words[0] === 'help';
+      try {
+        const typed = parseArguments(words, { stdout: silent, stderr: silent });
+        // `-d` must be a name, or one of the documents' placeholders.
+        return help || 'command' in typed ? [] : [`${where}: certfleet ${words.join(' ')}`];
+      } catch (error) {
+        // `certfleet show NAME`: a command that is only named in a sentence lacks what it needs.
+        const message = (error as Error).message;
+        return /missing required argument/.test(message) && words.length === 1
+          ? []
+          : [`${where}: certfleet ${words.join(' ')}: ${message}`];
+      }
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('name flags that exist, wherever a certfleet flag is named', () => {
+    // Tables that map other programs' flags, and other programs' own lines, name foreign ones.
+    const foreign = ['docs/guides/coming-from-certbot.md'];
+    const known = new Set(
+      [...documents.get('docs/reference/cli.md')!.matchAll(/--[a-z][\w-]*/g)].map(([flag]) => flag),
+    );
+    for (const flag of ['--version', '--help']) known.add(flag);
+    const others = /\b(npm|npx|git|docker|node|systemctl|apt-get|curl|dig|biome|esbuild|tsc)\b/;
+    const wrong = paths
+      .filter((path) => !foreign.includes(path) && !path.startsWith('docs/decisions/') && path !== 'CONTRIBUTING.md')
+      .flatMap((path) =>
+        [...proseOf(documents.get(path)!).matchAll(/`([^`]*--[a-z][^`]*)`/g)]
+          .filter(([, code]) => !others.test(code!))
+          .flatMap(([, code]) => [...code!.matchAll(/(?<![\w-])--[a-z][\w-]*/g)].map(([flag]) => flag))
+          .filter((flag) => !known.has(flag))
+          .map((flag) => `${path}: ${flag}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+});
+
+// ── Configuration ────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('configuration', () => {
+  const configurations = written('yaml');
+
+  it('is there to be looked at', () => expect(configurations.length).toBeGreaterThan(8));
+
+  it.each(configurations.map((block) => [block.where, block] as const))('%s is right', async (_where, block) => {
+    const file = join(await temporaryFolder('docs'), 'certfleet.yaml');
+    await writeFile(file, block.text);
+    const said: string[] = [];
+    const output = { write: (text: string) => said.push(text) };
+    const code = await main(['config', 'check', '--config', file], {
+      env: {},
+      stdout: output,
+      stderr: output,
+      isTerminal: false,
+    });
+    expect({ code, said: said.join('') }).toMatchObject({ code: 0 });
+  });
+});
+
+// ── Other programs' configuration ────────────────────────────────────────────────────────────────────────────────
+
+/** Runs a program; its words where it refused. */
+const refusal = (program: string, ...args: readonly string[]): Promise<string> =>
+  execute(program, [...args]).then(
+    () => '',
+    (error: { stdout?: string; stderr?: string; message: string }) =>
+      `${error.stdout ?? ''}${error.stderr ?? ''}` || error.message,
+  );
+
+describe('what other programs read', () => {
+  const checked = (language: string, program: string, check: (block: Block, folder: string) => Promise<string>) => {
+    const list = written(language);
+    it.runIf(findProgram(program, 'system') !== undefined)(`${program} takes every ${language} block`, async () => {
+      expect(list.length).toBeGreaterThan(0);
+      const folder = await temporaryFolder(`docs-${language}`);
+      for (const block of list) expect(await check(block, folder), block.where).toBe('');
+    });
+  };
+
+  checked('haproxy', 'haproxy', async ({ text }, folder) => {
+    const [file, certificates] = [join(folder, 'haproxy.cfg'), join(folder, 'certs')];
+    await mkdir(certificates, { recursive: true });
+    // Its folder of certificates must be there; a frontend must lead somewhere to be without a warning.
+    await writeFile(file, text.replaceAll('/etc/haproxy/certs', certificates));
+    return refusal(findProgram('haproxy', 'system')!, '-c', '-q', '-f', file);
+  });
+
+  checked('nginx', 'nginx', async ({ text }, folder) => {
+    const key = join(folder, 'key.pem');
+    const certificate = join(folder, 'certificate.pem');
+    if (!existsSync(key)) {
+      await execute('openssl', [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+        ...['-subj', '/CN=www.example.com', '-keyout', key, '-out', certificate],
+      ]);
+    }
+    const file = join(folder, 'nginx.conf');
+    const block = text
+      .replaceAll(/ssl_certificate \S+;/g, `ssl_certificate ${certificate};`)
+      .replaceAll(/ssl_certificate_key \S+;/g, `ssl_certificate_key ${key};`)
+      // The test binds nothing that somebody else may have.
+      .replaceAll(/listen 80;/g, 'listen 127.0.0.1:1080;')
+      .replaceAll(/listen 443 ssl;/g, 'listen 127.0.0.1:1443 ssl;');
+    await writeFile(
+      file,
+      `pid ${folder}/pid; error_log stderr; events {}\nhttp { access_log off;\n${temporaryPaths(folder)}${block}}\n`,
+    );
+    return refusal(findProgram('nginx', 'system')!, '-t', '-q', '-c', file);
+  });
+
+  checked('bind', 'named-checkconf', async ({ text }, folder) => {
+    const key = join(folder, 'acme.key');
+    await writeFile(key, 'key "acme" { algorithm hmac-sha256; secret "c2VjcmV0IG9mIHRoZSB0ZXN0"; };\n');
+    const file = join(folder, 'named.conf');
+    await writeFile(file, text.replaceAll('/etc/bind/acme.key', key));
+    return refusal(findProgram('named-checkconf', 'system')!, file);
+  });
+
+  checked('systemd', 'systemd-analyze', async ({ text }, folder) => {
+    const name = /^# \S+\/(certfleet\.\w+)$/m.exec(text)?.[1] ?? 'unnamed';
+    // The program itself need not be installed here; a timer's service must stand beside it.
+    await writeFile(join(folder, name), text.replaceAll('/usr/local/bin/certfleet', '/bin/true'));
+    if (name.endsWith('.timer') && !existsSync(join(folder, 'certfleet.service'))) return 'no service before the timer';
+    const said = await refusal(findProgram('systemd-analyze', 'system')!, 'verify', join(folder, name));
+    // In a container there is no systemd to be asked.
+    return /Failed to (connect|initialize)|not booted/i.test(said) ? '' : said;
+  });
+});
+
+/** nginx tries these folders even for a test, and a user without rights has none of the compiled ones. */
+const temporaryPaths = (folder: string): string =>
+  ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((what) => `${what}_temp_path ${folder}/${what};`).join('\n');
+
+// ── Links, errors, languages ─────────────────────────────────────────────────────────────────────────────────────
+
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .replaceAll(/[`*]|\[|\]\([^)]*\)/g, '')
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(/\s/g, '-');
+
+const anchorsOf = (path: string): ReadonlySet<string> => {
+  const text = documents.get(path) ?? '';
+  return new Set([
+    ...[...proseOf(text).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!)),
+    ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!),
+  ]);
+};
+
+describe('links', () => {
+  it('between documents lead somewhere', () => {
+    const broken = paths.flatMap((path) =>
+      [...proseOf(documents.get(path)!).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
+        if (/^(https?|mailto):/.test(link!)) return [];
+        const [target = '', anchor] = link!.split('#');
+        const file = target === '' ? path : join(dirname(path), target);
+        if (!existsSync(join(repositoryRoot, file))) return [`${path}: ${link}`];
+        if (anchor === undefined || !file.endsWith('.md')) return [];
+        return anchorsOf(file).has(decodeURIComponent(anchor)) ? [] : [`${path}: ${link} (no such heading)`];
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('from README stay within what GitHub shows', () => {
+    for (const path of paths) {
+      const outside = [...documents.get(path)!.matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, link]) => link!)
+        .filter((link) => !/^(https?:|#)/.test(link))
+        .filter((link) => relative('.', join(dirname(path), link)).startsWith('..'));
+      expect(outside, path).toEqual([]);
+    }
+  });
+
+  it('every guide and every decision is in its list', () => {
+    for (const folder of ['docs/guides', 'docs/decisions']) {
+      const list = documents.get(`${folder}/README.md`)!;
+      const missing = paths
+        .filter((path) => dirname(path) === folder && !path.endsWith('/README.md'))
+        .filter((path) => !list.includes(`](${path.slice(folder.length + 1)})`));
+      expect(missing).toEqual([]);
+    }
+  });
+
+  it('source files that are named exist', () => {
+    const gone = paths
+      .filter((path) => !path.startsWith('docs/reference/'))
+      .flatMap((path) =>
+        [...proseOf(documents.get(path)!).matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+\.(?:ts|mjs|md))`/g)]
+          .map(([, file]) => file!)
+          // The files of CONTRIBUTING's template, and house.md's example, do not exist yet: that is the point.
+          .filter((file) => !/desec|exampledns/.test(file) && !existsSync(join(repositoryRoot, file)))
+          .map((file) => `${path}: ${file}`),
+      );
+    expect(gone).toEqual([]);
+  });
+});
+
+describe('error codes', () => {
+  const areas = [...new Set(Object.keys(errorTable).map((code) => code.split('/')[0]!))];
+
+  it('that are named exist', () => {
+    const named = paths.flatMap((path) =>
+      [...documents.get(path)!.matchAll(/(?:`|errors\.md#)([a-z]+\/[a-z]+(?:-[a-z]+)*)(?=[`\s)])/g)]
+        .map(([, code]) => code!)
+        .filter((code) => areas.includes(code.split('/')[0]!))
+        // `acme/` and its like are rooms of the source, too.
+        .filter((code) => !existsSync(join(repositoryRoot, 'src', `${code}.ts`)))
+        .map((code) => ({ path, code })),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(({ code }) => !(code in errorTable))).toEqual([]);
+  });
+});
+
+describe('README in two languages', () => {
+  const [english, chinese] = ['README.md', 'README.zh-CN.md'] as const;
+  const withoutComments = ({ language, text }: Block) => ({ language, text: text.replaceAll(/^ *#.*\n/gm, '') });
+
+  it('has the same code blocks', () => {
+    expect(blocksOf(chinese).map(withoutComments)).toEqual(blocksOf(english).map(withoutComments));
+  });
+
+  it('has the same sections, links and code words', () => {
+    const shape = (path: string) => [...documents.get(path)!.matchAll(/^#+ /gm)].map(([mark]) => mark);
+    expect(shape(chinese)).toEqual(shape(english));
+    const sorted = (path: string, pattern: RegExp) =>
+      [...proseOf(documents.get(path)!).matchAll(pattern)].map(([, found]) => found!).sort();
+    const links = /\]\(((?!#|README)[^)]+)\)/g;
+    expect(sorted(chinese, links)).toEqual(sorted(english, links));
+    const code = /`([^`]+)`/g;
+    expect([...new Set(sorted(chinese, code))]).toEqual([...new Set(sorted(english, code))]);
+  });
+
+  it('shows figures, and no placeholder is left', () => {
+    for (const path of [english, chinese]) {
+      expect(documents.get(path)).not.toMatch(/@@|TODO|TBD/);
+      expect(documents.get(path)).toMatch(/acme-tiny/);
+    }
+  });
+});
