@@ -1,12 +1,8 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Identifier } from '../core/identifier.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
-import type { JournalledChallenge, Tombstone } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import type { JournalledChallenge } from '../core/lineage.ts';
 import type { Authorization, Order } from '../ports/issuer.ts';
-import type { ChallengeType, Solver, SolverChallenge } from '../ports/solver.ts';
-import type { EngineContext } from './context.ts';
-import { report } from './context.ts';
+import { cleanUp, solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
 import { preflightAnswer } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
@@ -18,8 +14,6 @@ const readyBudgetMs = 10 * 60_000;
 const answerBudgetMs = 5_000;
 /** How long the CA may take to validate. A CA that never fails a challenge (Actalis) must end too. */
 const validationBudgetMs = 5 * 60_000;
-/** How long the removal may take before it is left to a later sweep. */
-const cleanupBudgetMs = 30_000;
 
 /** Steps 6a to 8: every authorization of the order becomes valid, all at once. Answers which challenges were used. */
 export async function validate(run: Run, opened: Opened, order: Order): Promise<void> {
@@ -105,29 +99,6 @@ const keepReceipts = (run: Run, receipts: ReadonlyMap<string, Json>): Promise<vo
       return receipt === undefined ? c : { ...c, receipt };
     }),
   }));
-
-/** A journalled challenge as the solver takes it; needs no account key, only its thumbprint (RFC 8555 §8.1). */
-export function solverChallenge(
-  spec: StoredSpec,
-  challenge: { readonly type: ChallengeType; readonly identifier: string; readonly token: string },
-  thumbprint: string,
-  remaining = 0,
-): SolverChallenge {
-  const identifiers = spec.spec.identifiers;
-  const identifier: Identifier = identifiers.find((i) => i.value === challenge.identifier) ?? {
-    type: 'dns',
-    value: challenge.identifier,
-  };
-  return {
-    type: challenge.type,
-    identifier,
-    token: challenge.token,
-    keyAuthorization: `${challenge.token}.${thumbprint}`,
-    lineage: spec.spec.name,
-    allIdentifiers: identifiers,
-    remaining,
-  };
-}
 
 /** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
 async function untilReady(run: Run, opened: Opened, challenge: JournalledChallenge): Promise<void> {
@@ -244,57 +215,4 @@ function invalidAuthorization(run: Run, authorization: Authorization) {
     },
     { problem: { ...problem, identifier: authorization.identifier } },
   );
-}
-
-/**
- * Step 13: removes what was presented, on its own time. What could not be removed comes back as tombstones that a
- * sweep tries again; it never fails the issue.
- */
-export async function cleanUp(
-  context: EngineContext,
-  solver: Solver,
-  spec: StoredSpec,
-  challenges: readonly (JournalledChallenge | Tombstone)[],
-  thumbprint: string,
-  budgetMs: number = cleanupBudgetMs,
-): Promise<readonly Tombstone[]> {
-  const deadline = context.clock.deadline(budgetMs);
-  try {
-    const left = await Promise.all(
-      challenges.map(async (challenge): Promise<Tombstone | undefined> => {
-        try {
-          await solver.cleanup(solverChallenge(spec, challenge, thumbprint), challenge.receipt, deadline.signal);
-          return undefined;
-        } catch (error) {
-          report(
-            context,
-            'warn',
-            'sweep.failed',
-            spec.spec.name,
-            `the challenge for ${challenge.identifier} could not be removed: ${reasonOf(error)}; a later sweep tries again`,
-          );
-          return { ...tombstoneOf(context, challenge, thumbprint), looked: -1 };
-        }
-      }),
-    );
-    return left.filter((tombstone) => tombstone !== undefined);
-  } finally {
-    deadline.done();
-  }
-}
-
-export function tombstoneOf(
-  context: EngineContext,
-  challenge: JournalledChallenge | Tombstone,
-  thumbprint: string,
-): Tombstone {
-  return {
-    type: challenge.type,
-    identifier: challenge.identifier,
-    token: challenge.token,
-    thumbprint,
-    ...(challenge.receipt === undefined ? {} : { receipt: challenge.receipt }),
-    closedAt: context.clock.now().toISOString(),
-    looked: 0,
-  };
 }

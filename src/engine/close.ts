@@ -3,7 +3,7 @@ import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail } from '../core/errors.ts';
 import type { Failure, LastRun, Lineage, Renewal, Tombstone } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { tombstoneOf } from './challenges.ts';
+import { tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
 import type { Holding } from './lease.ts';
 

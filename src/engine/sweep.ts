@@ -1,7 +1,7 @@
 import { reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone } from '../core/lineage.ts';
 import type { Entry } from '../ports/store.ts';
-import { cleanUp, tombstoneOf } from './challenges.ts';
+import { cleanUp, tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
 import { takeLease } from './lease.ts';
 

@@ -1,0 +1,192 @@
+import { fail } from '../core/errors.ts';
+import type { Version } from '../core/lineage.ts';
+import { renewalByLifetime } from '../core/renewal.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
+import { isForgotten, openAccount, reopenAccount } from './account.ts';
+import { validate } from './challenges.ts';
+import { type EngineContext, report } from './context.ts';
+import { intendDeployments } from './deploy.ts';
+import type { Holding } from './lease.ts';
+import { finalize, obtainOrder, updateWork } from './order.ts';
+import { judge, preflightBeforeOrder } from './preflight.ts';
+import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
+import { bundleOf, obtainKey, readVersion, storeVersion } from './versions.ts';
+import { together } from './wait.ts';
+
+/** Steps 2 and 4 to 11: from nothing, or from wherever an earlier run came, to the current version. */
+export async function obtain(
+  context: EngineContext,
+  wanted: StoredSpec,
+  holding: Holding,
+  isRenewal: boolean,
+  signal: AbortSignal,
+): Promise<VersionBundle | undefined> {
+  const name = wanted.spec.name;
+  const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
+  const { version } = holding.work;
+  const stored = await readVersion(context, name, version, signal);
+  if (stored) {
+    await makeCurrent(context, wanted, holding, { id: version, ...stored }, signal);
+    return undefined;
+  }
+
+  const [solver, keyPem, firstAccount, directory] = (await together<unknown>([
+    context.connect.solver(wanted),
+    obtainKey(context, name, version, signal),
+    openAccount(context, issuer, wanted.issuer, signal),
+    patiently({ context, signal }, () => issuer.directory(signal)),
+  ])) as [
+    Awaited<ReturnType<typeof context.connect.solver>>,
+    Awaited<ReturnType<typeof obtainKey>>,
+    Opened['account'],
+    Awaited<ReturnType<typeof issuer.directory>>,
+  ];
+  checkClock(wanted, directory.clockSkewMs);
+  const run: Run = { context, holding, wanted, issuer, solver, signal };
+
+  const overruled =
+    holding.work.order?.url === undefined && (await preflight(run, firstAccount, directory.caaIdentities));
+  const opened: Opened = { account: firstAccount, overruled };
+  let chainPem: string;
+  try {
+    chainPem = await order(run, opened, keyPem);
+  } catch (error) {
+    if (!isForgotten(error)) throw error;
+    // The account vanished between newOrder and here (a test CA was restarted): one new beginning with the same keys.
+    opened.account = await reopenAccount(context, issuer, wanted.issuer, signal);
+    await updateWork(run, ({ order: _gone, ...rest }) => rest);
+    chainPem = await order(run, opened, keyPem);
+  }
+
+  const chain = await checkChain(run, chainPem, keyPem);
+  const { facts } = chain;
+  const document = {
+    chainPem,
+    facts,
+    directory: issuer.directoryUrl,
+    accountUrl: opened.account.accountUrl,
+    ...(wanted.spec.profile === undefined ? {} : { profile: wanted.spec.profile }),
+  };
+  await holding.check(signal);
+  await storeVersion(context, name, version, document, signal);
+  report(
+    context,
+    'info',
+    'certificate.issued',
+    name,
+    `${isRenewal ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`,
+    {
+      serial: facts.serial,
+      notAfter: facts.notAfter,
+      version,
+    },
+  );
+  await makeCurrent(context, wanted, holding, { id: version, ...document }, signal);
+  return bundleOf(name, version, keyPem, chain);
+}
+
+async function order(run: Run, opened: Opened, keyPem: Awaited<ReturnType<typeof obtainKey>>): Promise<string> {
+  const placed = await obtainOrder(run, opened);
+  await validate(run, opened, placed);
+  return finalize(run, opened, placed, keyPem);
+}
+
+/** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
+async function checkChain(run: Run, chainPem: string, keyPem: Awaited<ReturnType<typeof obtainKey>>) {
+  const { context, issuer, wanted } = run;
+  const refuse = async (reason: string, options?: ErrorOptions) => {
+    await updateWork(run, ({ order: _refused, ...rest }) => rest);
+    return fail('acme/wrong-certificate', { issuer: issuer.name, reason }, options);
+  };
+  let chain: ReturnType<typeof context.pki.readChain>;
+  try {
+    chain = context.pki.readChain(chainPem);
+  } catch (cause) {
+    throw await refuse('it cannot be read', { cause });
+  }
+  const leaf = chain.certificates[0] ?? '';
+  const mismatch = context.pki.mismatch(leaf, keyPem, wanted.spec.identifiers, context.clock.now());
+  if (mismatch !== undefined) throw await refuse(mismatch);
+  return chain;
+}
+
+/** A clock further off than this makes every date comparison wrong; CAs backdate certificates by an hour. */
+const skewLimitMs = 90 * 60_000;
+
+export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void {
+  if (skewMs === undefined || Math.abs(skewMs) <= skewLimitMs) return;
+  throw fail('acme/clock-skew', { url: wanted.issuer.directory, minutes: Math.round(Math.abs(skewMs) / 60_000) });
+}
+
+/** Step 2, under the lease: a probe file is an effect, and effects are journalled first. Answers whether a proven no is overruled. */
+async function preflight(run: Run, account: Opened['account'], caaIdentities: readonly string[]): Promise<boolean> {
+  const { context, holding, solver, wanted, signal } = run;
+  announce(run, 'lease', 'looking at what the CA will look at');
+  if (solver.unprobe && !holding.work.probe) await updateWork(run, (work) => ({ ...work, probe: true }));
+  const probe = await solver.probe?.(signal);
+  const findings = await preflightBeforeOrder(
+    context,
+    {
+      identifiers: wanted.spec.identifiers,
+      solver,
+      settings: wanted.preflight,
+      caaIdentities,
+      accountUrl: account.accountUrl,
+    },
+    probe,
+    signal,
+  );
+  await solver.unprobe?.(signal);
+  for (const finding of findings.filter((f) => f.verdict !== 'pass'))
+    report(context, 'warn', 'preflight.finding', lineageName(run), `${finding.identifier}: ${finding.finding}`, {
+      verdict: finding.verdict,
+      identifier: finding.identifier,
+    });
+  const { lineage } = holding;
+  const now = context.clock.now();
+  const { error, overruled } = judge(findings, {
+    now,
+    renewalAt: lineage.current ? lineage.renewal?.at : undefined,
+    overruledAt: lineage.failure?.overruledAt,
+    validations: lineage.failure?.validations ?? {},
+  });
+  if (error) throw error;
+  if (!overruled) return false;
+  const at = now.toISOString();
+  await holding.update(
+    (l) => ({
+      ...l,
+      failure: {
+        ...(l.failure ?? { count: 0, at, code: 'preflight/no', message: '', hint: '', retryAt: at }),
+        overruledAt: at,
+      },
+    }),
+    signal,
+  );
+  return true;
+}
+
+/** Step 11: from here on this is the certificate of the lineage; every target's intent stands in the same write. */
+async function makeCurrent(
+  context: EngineContext,
+  wanted: StoredSpec,
+  holding: Holding,
+  version: Version & { readonly chainPem?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const now = context.clock.now().toISOString();
+  const { chainPem: _stored, ...current } = version;
+  await holding.update((lineage) => {
+    const { order: _done, ...work } = holding.work;
+    return {
+      ...lineage,
+      ...(lineage.current && lineage.current.id !== version.id ? { previous: lineage.current } : {}),
+      current,
+      renewal: renewalByLifetime(version.facts),
+      deployments: intendDeployments(lineage, wanted, version.id, now),
+      work: { ...work, step: 'deploy' },
+    };
+  }, signal);
+  announce({ context, wanted }, 'deploy', 'it is the current certificate');
+}
