@@ -3,12 +3,13 @@ import { fail, reasonOf } from './core/errors.ts';
 import { decodeLineage, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
-import { failureThatCounts, planLineage, targetsToDeploy } from './core/plan.ts';
+import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
+import { describeLineage, type LineageStatus } from './core/status.ts';
 import { issue } from './engine/issue.ts';
 import { sweep } from './engine/sweep.ts';
 
-export type { Outcome };
+export type { LineageStatus, Outcome };
 
 /**
  * The one application interface that the command line (later API and library) calls. It works on the settings it was
@@ -41,36 +42,6 @@ export interface IssueRequest {
 export interface RenewRequest {
   readonly names: readonly string[];
   readonly force: boolean;
-}
-
-export interface LineageStatus {
-  readonly name: string;
-  readonly origin: 'command-line' | 'configuration';
-  readonly identifiers: readonly string[];
-  readonly issuer: string;
-  /** `valid`, `due` (renewal time passed), `expired`, `missing` (none issued yet), `failing`, `working`, `pending` (deployment), `corrupt`. */
-  readonly state: 'valid' | 'due' | 'expired' | 'missing' | 'failing' | 'working' | 'pending' | 'corrupt';
-  readonly notBefore?: string;
-  readonly notAfter?: string;
-  readonly serial?: string;
-  readonly issuerName?: string;
-  /** When `renew` will act, and why then. */
-  readonly renewAt?: string;
-  readonly renewalSource?: 'ari' | 'lifetime';
-  readonly explanationUrl?: string;
-  readonly deployments: readonly {
-    readonly target: string;
-    readonly state: 'current' | 'pending' | 'intended';
-    readonly version: string;
-  }[];
-  readonly failure?: {
-    readonly count: number;
-    readonly message: string;
-    readonly hint: string;
-    readonly retryAt: string;
-  };
-  readonly work?: { readonly step: string; readonly holder: string };
-  readonly spec?: CertificateSpec;
 }
 
 export interface SweepReport {
@@ -259,62 +230,12 @@ async function statusOf(
   const wanted = new Map(allWanted(fleet, stored).map((one) => [one.spec.spec.name, one]));
   const all = [...new Set([...wanted.keys(), ...stored.keys()])].sort();
   const now = fleet.composed.engine.clock.now();
-  return pick(all, names, (name) => name).map((name) => describe(fleet, name, wanted.get(name), stored.get(name), now));
-}
-
-function describe(
-  fleet: OpenFleet,
-  name: string,
-  wanted: Wanted | undefined,
-  found: Found | undefined,
-  now: Date,
-): LineageStatus {
-  const corrupt = found instanceof Error ? found : undefined;
-  const lineage = found instanceof Error ? undefined : found;
-  const spec = wanted?.spec ?? lineage?.spec;
-  const facts = lineage?.current?.facts;
-  const failure = spec && failureThatCounts(spec, lineage, undefined);
-  const renewal = lineage?.renewal;
-  return {
-    name,
-    origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
-    identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
-    issuer: spec?.spec.issuer ?? '',
-    state: corrupt ? 'corrupt' : stateOf(fleet, spec, lineage, now),
-    ...(facts
-      ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
-      : {}),
-    ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
-    ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
-    deployments: Object.entries(lineage?.deployments ?? {}).map(([target, { state, version }]) => ({
-      target,
-      state,
-      version,
-    })),
-    ...(failure
-      ? { failure: { count: failure.count, message: failure.message, hint: failure.hint, retryAt: failure.retryAt } }
-      : corrupt
-        ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
-        : {}),
-    ...(lineage?.work?.lease
-      ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
-      : {}),
-    ...(spec ? { spec: spec.spec } : {}),
-  };
-}
-
-function stateOf(
-  fleet: OpenFleet,
-  spec: StoredSpec | undefined,
-  lineage: Lineage | undefined,
-  now: Date,
-): LineageStatus['state'] {
-  const lease = lineage?.work?.lease;
-  if (lease && fleet.composed.engine.processes.look(lease.holder) !== 'dead') return 'working';
-  if (spec && failureThatCounts(spec, lineage, undefined)) return 'failing';
-  if (!lineage?.current) return 'missing';
-  if (Date.parse(lineage.current.facts.notAfter) <= now.getTime()) return 'expired';
-  if (spec && targetsToDeploy(spec, lineage).length > 0) return 'pending';
-  if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
-  return 'valid';
+  return pick(all, names, (name) => name).map((name) => {
+    const found = stored.get(name);
+    const corrupt = found instanceof Error ? found : undefined;
+    const lineage = found instanceof Error ? undefined : found;
+    const lease = lineage?.work?.lease;
+    const isWorking = lease !== undefined && fleet.composed.engine.processes.look(lease.holder) !== 'dead';
+    return describeLineage(name, { wanted: wanted.get(name), lineage, corrupt, now, isWorking });
+  });
 }

@@ -18,7 +18,7 @@ const [ground, ink, faint] = ['#0d1117', '#e6edf3', '#8b949e'];
 const [letter, line, margin] = [8.43, 20, 20]; // DejaVu Sans Mono at 14 px
 
 const bare = (text) => text.replaceAll(/\u001b\[[0-9;]*m/g, '');
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 const lines = readFileSync(input, 'utf8')
   .split(/\r*\n/)
@@ -42,7 +42,7 @@ function spans(text) {
       if (codes === undefined)
         return part === ''
           ? ''
-          : `<tspan fill="${style.colour}"${style.bold ? ' font-weight="bold"' : ''}>${escape(part)}</tspan>`;
+          : `<tspan fill="${style.colour}"${style.bold ? ' font-weight="bold"' : ''}>${escaped(part)}</tspan>`;
       for (const code of codes.split(';').map(Number)) {
         if (code === 0) style = { colour: ink, bold: false };
         else if (code === 1) style = { ...style, bold: true };
@@ -59,7 +59,9 @@ function spans(text) {
 const width = Math.ceil(Math.max(...shown.map((text) => bare(text).length)) * letter) + 2 * margin;
 const height = shown.length * line + 2 * margin;
 const text = shown
-  .map((row, index) => `<text x="${margin}" y="${margin + index * line + 14}" xml:space="preserve">${spans(row)}</text>`)
+  .map(
+    (row, index) => `<text x="${margin}" y="${margin + index * line + 14}" xml:space="preserve">${spans(row)}</text>`,
+  )
   .join('\n');
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
 <rect width="100%" height="100%" rx="8" fill="${ground}"/>

@@ -141,7 +141,7 @@ describe('flags', () => {
 describe('bad input: one sentence with the fix, exit 2, the fleet not even opened', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   it.each([
-    ['an empty list', [], 'identifier/empty-list', 'no identifier is given', 'Name at least one: -d www.example.com.'],
+    ['an empty list', [], 'identifier/empty-list', 'no identifier is given', 'Name at least one: `-d www.example.com`'],
     ['an empty -d', ['-d', ','], 'identifier/empty-list', 'no identifier is given', 'Name at least one'],
     ['101 names', ['-d', names], 'identifier/too-many', '101 identifiers in one certificate', 'Split them'],
     [

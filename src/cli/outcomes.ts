@@ -3,7 +3,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { failureData, failureText } from './failure.ts';
+import { failureData, failureText, stackOf } from './failure.ts';
 import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
 
 export interface OutcomeContext {
@@ -45,6 +45,10 @@ export async function tellOutcomes(
     message: summary(outcomes),
     data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
   });
+  if (session.context.env['CERTFLEET_DEBUG'] === '1')
+    for (const outcome of outcomes)
+      if ('error' in outcome)
+        session.context.stderr.write(`${outcome.certificate}: ${outcome.error.code}\n${stackOf(outcome.error)}\n`);
   if (session.json) return code;
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
   const width = session.context.stderr.columns ?? 100;

@@ -73,7 +73,7 @@ export const errorTable = {
     message: 'no identifier is given for {certificate}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name at least one: -d www.example.com.',
+    hint: 'Name at least one: `-d www.example.com`, or `identifiers: [www.example.com]` in the configuration.',
   },
   'identifier/too-many': {
     message: '{count} identifiers in one certificate; CAs accept at most {limit}',

@@ -98,6 +98,8 @@ export interface Work {
   /** RFC 7638 thumbprint of the account key, so that a sweep can rebuild a key authorization. */
   readonly thumbprint?: string;
   readonly challenges: readonly JournalledChallenge[];
+  /** An order that waits for its next try while a target gets the current version. */
+  readonly parked?: Pick<Work, 'version' | 'order'>;
   /** Somebody else began it: his effects may still arrive. */
   readonly takenOver?: boolean;
 }

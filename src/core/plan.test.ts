@@ -92,6 +92,17 @@ describe('planLineage', () => {
     });
   });
 
+  it('carries the current version to a target while the renewal waits for its next try', () => {
+    const failed: Lineage = {
+      ...lineage,
+      failure,
+      renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' },
+      deployments: {},
+    };
+    expect(planLineage(spec, failed, now, rules)).toMatchObject({ action: 'deploy', wakeAt: failure.retryAt });
+    expect(planLineage(spec, failed, new Date(failure.retryAt), rules).action).toBe('renew');
+  });
+
   it('forgets the back-off when the spec or the credentials change', () => {
     const failed: Lineage = {
       ...lineage,

@@ -55,6 +55,10 @@ export function planLineage(
 
   const due = whyDue(wanted, lineage, now, options.force);
   if (due && waits) {
+    // What there is must not wait for what there is not: a target that lacks the current version gets it all the same.
+    const lacking = options.obeyBackoff ? targetsToDeploy(wanted, lineage) : [];
+    if (lacking.length > 0)
+      return { action: 'deploy', reason: `${lacking.join(', ')} has not taken it yet`, wakeAt: waitsUntil };
     const reason = `it failed: ${lineage?.failure?.message ?? ''}`;
     return { action: 'none', reason, wakeAt: waitsUntil, ...(hold === undefined ? {} : { heldUntil: hold }) };
   }

@@ -2,11 +2,11 @@ import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import type { JournalledChallenge } from '../core/lineage.ts';
 import type { Authorization, Order } from '../ports/issuer.ts';
-import { cleanUp, solverChallenge } from './clean-up.ts';
+import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
 import { preflightAnswer } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
-import { together, waitFor } from './wait.ts';
+import { lingering, together, waitFor } from './wait.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;
@@ -28,17 +28,12 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
 
   const chosen = pending.map((authorization) => choose(run, authorization));
   announce(run, 'challenges', `answering ${countOf(chosen.length, 'challenge')} with ${run.solver.type}`);
-  if (!sameChallenges(run.holding.work.challenges, chosen))
-    await updateWork(run, (work) => ({
-      ...work,
-      step: 'challenges',
-      thumbprint: opened.account.thumbprint,
-      challenges: chosen.map(({ type, identifier, token }) => ({ type, identifier, token })),
-    }));
-
-  // A hook that a dead process started may still run: what its receipt names is ended before it is presented again.
-  const resumed = run.holding.work.challenges.filter((c) => c.receipt !== undefined);
-  await cleanUp(run.context, run.solver, run.wanted, resumed, opened.account.thumbprint);
+  await updateWork(run, (work) => ({
+    ...work,
+    step: 'challenges',
+    thumbprint: opened.account.thumbprint,
+    challenges: chosen.map(({ type, identifier, token }) => ({ type, identifier, token })),
+  }));
 
   const receipts = new Map<string, Json>();
   await together(
@@ -54,7 +49,13 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
   await together(run.holding.work.challenges.map((challenge) => untilReady(run, opened, challenge)));
 
   announce(run, 'validate', `asking ${run.issuer.name} to validate`);
-  const done = await together(pending.map((authorization) => acceptAndWait(run, opened, authorization, chosen)));
+  // A CA that has been asked is looking: an answer taken away under its eyes would cost the order and a failed
+  // validation. So a process that is told to stop waits for the verdict a quarter of its time; half is the clean-up's.
+  const done = await lingering(
+    run.context.clock,
+    { signal: run.signal, now: run.holding.lost, graceMs: run.context.limits.shutdownBudgetMs / 4 },
+    (signal) => together(pending.map((a) => acceptAndWait({ ...run, signal }, opened, a, chosen))),
+  );
   const invalid = done.find((a) => a.status !== 'valid');
   if (invalid) throw invalidAuthorization(run, invalid);
 }
@@ -87,9 +88,6 @@ function choose(run: Run, authorization: Authorization): Chosen {
     answers: run.solver.answers.join(', '),
   });
 }
-
-const sameChallenges = (a: readonly JournalledChallenge[], b: readonly JournalledChallenge[]): boolean =>
-  a.length === b.length && b.every((x) => a.some((y) => y.token === x.token && y.type === x.type));
 
 const keepReceipts = (run: Run, receipts: ReadonlyMap<string, Json>): Promise<void> =>
   updateWork(run, (work) => ({

@@ -1,7 +1,7 @@
 import { backoffMs } from '../core/backoff.ts';
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail } from '../core/errors.ts';
-import type { Failure, LastRun, Lineage, Renewal, Tombstone } from '../core/lineage.ts';
+import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
@@ -39,10 +39,15 @@ export async function closeDone(
     ...(error ? { code: error.code, hint: error.hint } : {}),
   };
   await holding.update((l) => {
-    const { work: _closed, failure: _mended, tombstones: _old, ...rest } = l;
+    const { work, failure, tombstones: _old, ...rest } = l;
     const stones = keepTombstones(context, l, done.left);
+    const waiting = work && unpark(work);
+    // A pass that only deployed says nothing about the order that failed, nor about the CA that wants no call yet.
+    const stands = !issued && failure && (waiting || (failure.holdUntil ?? '') > at);
     return {
       ...rest,
+      ...(stands ? { failure } : {}),
+      ...(waiting ? { work: waiting } : {}),
       ...(done.renewal ? { renewal: done.renewal } : {}),
       ...(stones.length > 0 ? { tombstones: stones } : {}),
       last,
@@ -128,7 +133,11 @@ async function settle(
   }
 }
 
-function keepWork(work: NonNullable<Lineage['work']>, orderIsDead: boolean): Lineage['work'] {
+/** The order that waited while a target got the current version: to be resumed like any. */
+const unpark = ({ parked, directory, startedAt }: Work): Work | undefined =>
+  parked && { step: 'lease', directory, startedAt, challenges: [], ...parked };
+
+function keepWork(work: Work, orderIsDead: boolean): Work {
   const { lease: _given, order, probe: _probe, thumbprint: _print, takenOver: _over, ...rest } = work;
   // Without an order there is the key alone; it is used by the next try.
   return { ...rest, challenges: [], ...(order && !orderIsDead ? { order } : {}) };

@@ -123,6 +123,7 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
     ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
     ...(before?.probe ? { probe: true } : {}),
     ...(sameJob && !deployOnly && before.order ? { order: before.order } : {}),
+    ...(sameJob && deployOnly ? parkedOf(before) : {}),
     ...(before?.takenOver ? { takenOver: true } : {}),
   };
   // While challenges of another spec are journalled, its solver is still needed to remove them.
@@ -136,6 +137,13 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
   };
 }
 
+/** What a pass that only deploys leaves as it is: the order that waits for its next try, and its key. */
+function parkedOf(work: Work): Pick<Work, 'parked'> {
+  const { version, order, parked } = work;
+  if (work.step === 'deploy') return parked ? { parked } : {};
+  return { parked: { version, ...(order ? { order } : {}) } };
+}
+
 /** Sortable by time, unique in the lineage, safe as a file name: `20261124-173001-k3f9ab`. */
 function newId(context: EngineContext, now: Date): string {
   const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
@@ -147,7 +155,7 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
   const signal = AbortSignal.any([caller, holding.lost]);
   const isRenewal = holding.lineage.current !== undefined;
   try {
-    await leaveOtherSpec(context, job, holding, signal);
+    await leavePast(context, job, holding, signal);
     const fresh =
       holding.work.step === 'deploy' ? undefined : await obtain(context, job.wanted, holding, isRenewal, signal);
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
@@ -186,10 +194,14 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
   }
 }
 
-/** What another spec's solver presented is removed by that solver, before this one begins. */
-async function leaveOtherSpec(context: EngineContext, job: Job, holding: Holding, signal: AbortSignal): Promise<void> {
+/**
+ * What an earlier process presented is removed, by the solver of its spec, before anything is presented anew: its hooks
+ * may still run, its order may be dead, and of its challenges some may be valid by now and not come again.
+ */
+async function leavePast(context: EngineContext, job: Job, holding: Holding, signal: AbortSignal): Promise<void> {
   const { spec } = holding.lineage;
-  if (sameSpec(spec, job.wanted)) return;
+  const cleanedAtTheEnd = holding.work.step === 'deploy' || !owesCleanup(holding.work);
+  if (cleanedAtTheEnd && sameSpec(spec, job.wanted)) return;
   const left = await cleanJournalled(context, spec, holding);
   await holding.update(
     (lineage) => ({

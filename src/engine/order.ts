@@ -49,7 +49,6 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
   await updateWork(run, (w) => ({
     ...w,
     step: 'order',
-    challenges: [],
     order: { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) },
   }));
   const order = await placeOrder(run, opened, replaces);

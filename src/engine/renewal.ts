@@ -1,5 +1,6 @@
 import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Lineage, Renewal } from '../core/lineage.ts';
+import { heldUntil } from '../core/plan.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { type EngineContext, report } from './context.ts';
@@ -23,8 +24,10 @@ export async function askRenewalInfo(
   const now = context.clock.now();
   const { facts } = current;
   const before = lineage.renewal;
-  // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3); another CA's certificate cannot be.
+  // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3); another CA's certificate cannot be;
+  // and a CA that named a time before which it wants no call gets none.
   if (
+    heldUntil(wanted, lineage, now) !== undefined ||
     facts.ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
     current.directory !== wanted.issuer.directory

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fakeClock } from '../testing/fake-clock.ts';
-import { together, waitFor } from './wait.ts';
+import { lingering, together, waitFor } from './wait.ts';
 
 const options = (signal = new AbortController().signal) => ({ budgetMs: 1_000, firstMs: 10, mostMs: 100, signal });
 
@@ -61,5 +61,50 @@ describe('together', () => {
     end();
     await expect(both).rejects.toThrow('first');
     expect(ended).toBe(true);
+  });
+});
+
+describe('lingering', () => {
+  const never = new AbortController().signal;
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+
+  it('gives what it runs the grace after an abort, and no more', async () => {
+    const clock = fakeClock();
+    const stop = new AbortController();
+    let aborted = false;
+    const running = lingering(clock, { signal: stop.signal, now: never, graceMs: 2_000 }, async (signal) => {
+      signal.addEventListener('abort', () => (aborted = true));
+      return untilAborted(signal);
+    });
+    running.catch(() => undefined);
+    stop.abort(new Error('SIGTERM'));
+    await clock.advance(1_999);
+    expect(aborted).toBe(false);
+    await clock.advance(1);
+    await expect(running).rejects.toThrow('SIGTERM');
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('ends as soon as the work does; the abort is thrown all the same', async () => {
+    const clock = fakeClock();
+    const stop = new AbortController();
+    const running = lingering(clock, { signal: stop.signal, now: never, graceMs: 2_000 }, async () => {
+      stop.abort(new Error('SIGTERM'));
+      return 'done';
+    });
+    await expect(running).rejects.toThrow('SIGTERM');
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('ends at once by the other signal, and begins nothing when it is too late', async () => {
+    const clock = fakeClock();
+    const now = new AbortController();
+    const running = lingering(clock, { signal: never, now: now.signal, graceMs: 2_000 }, untilAborted);
+    now.abort(new Error('the lease is lost'));
+    await expect(running).rejects.toThrow('the lease is lost');
+    const late = AbortSignal.abort(new Error('SIGINT'));
+    await expect(lingering(clock, { signal: late, now: never, graceMs: 1 }, async () => 1)).rejects.toThrow('SIGINT');
+    expect(await lingering(clock, { signal: never, now: never, graceMs: 1 }, async () => 1)).toBe(1);
   });
 });

@@ -44,3 +44,33 @@ export async function together<T>(promises: readonly Promise<T>[]): Promise<T[]>
   if (failed) throw failed.reason;
   return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
 }
+
+/**
+ * Runs what must not be left in the middle: after an abort of `signal` it is given `graceMs` to come to its end. `now`
+ * aborts it at once.
+ */
+export async function lingering<T>(
+  clock: Clock,
+  options: { readonly signal: AbortSignal; readonly now: AbortSignal; readonly graceMs: number },
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, now, graceMs } = options;
+  signal.throwIfAborted();
+  const late = new AbortController();
+  const over = new AbortController();
+  const begin = () => {
+    clock.sleep(graceMs, over.signal).then(
+      () => late.abort(signal.reason),
+      () => undefined,
+    );
+  };
+  signal.addEventListener('abort', begin, { once: true });
+  try {
+    const result = await run(AbortSignal.any([late.signal, now]));
+    signal.throwIfAborted();
+    return result;
+  } finally {
+    signal.removeEventListener('abort', begin);
+    over.abort();
+  }
+}

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { atEnd, until } from '../support/service.ts';
+import { atEnd, findProgram, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, leftovers, liveFits, openState, plantForeign, readLineage } from './inspect.ts';
 import { type Ran, type Rig, type RigConfig, type State, startRig } from './rig.ts';
@@ -131,9 +131,11 @@ async function mounted(state: State): Promise<State> {
 
 /** Root in a container may still not mount. */
 function mayMount(): boolean {
+  const unshare = findProgram('unshare', 'system');
+  if (unshare === undefined) return false;
   try {
     // A private mount namespace: nothing is left, whatever happens.
-    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
+    execFileSync(unshare, ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;

@@ -87,6 +87,21 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     expect(await leftovers(lane, state), said).toEqual([]);
   }
 
+  it('told to stop while the CA validates, it does not take the answer away under its eyes', async () => {
+    const state = await rig.state('webroot');
+    const { running, release } = await heldAt('challenge', state);
+    process.kill(running.pid, 'SIGTERM');
+    await until(() => running.said().includes('Stopping'), { what: 'it has heard the signal', deadlineMs });
+    expect((await leftovers(rig, state)).length, 'the token is still there').toBe(1);
+    release();
+    expect((await running.done).status).toBe(143);
+    expect(await leftovers(rig, state)).toEqual([]);
+    const next = await rig.cli(state, 'renew').done;
+    expect(next.status, next.stderr).toBe(0);
+    // The validation counted: no second one was asked for, nor another order.
+    expect([rig.proxy.accepted('newOrder'), rig.proxy.accepted('challenge')]).toEqual([1, 1]);
+  });
+
   it('a process that waits for the stopped one goes on in its place', async () => {
     const state = await rig.state('dns');
     const { running, release } = await heldAt('challenge', state);

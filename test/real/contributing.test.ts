@@ -65,6 +65,8 @@ describe("CONTRIBUTING's template", () => {
     expect(await npm('lint', 'src/dns', 'src/generated')).toBe('fine'); // the rest has not changed
     expect(await npm('gen', '--check')).toBe('fine');
     expect(await npm('knip')).toBe(unusedBefore);
+    const providers = (await run('node', ['--import', 'tsx', 'src/cli/index.ts', 'providers'], { cwd: folder })).stdout;
+    expect(providers).toMatch(/^ *exampledns +Example DNS/m);
     const { stdout } = await run('node_modules/.bin/vitest', ['run', '--project', 'unit', 'src/dns/exampledns'], {
       cwd: folder,
     });

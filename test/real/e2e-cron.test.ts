@@ -13,6 +13,7 @@ import {
   outcomesOf,
   readLineage,
   rewriteLineage,
+  succeeded,
   told,
 } from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
@@ -63,7 +64,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const folder = await temporaryFolder('cron');
     const [store, certs] = [join(folder, 'store'), join(folder, 'certs')];
     const flags = ['-d', 'www.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
-    expect(await byHand(['issue', ...flags, '--store', store])).toMatchObject({ status: 0 });
+    succeeded(await byHand(['issue', ...flags, '--store', store]));
     const file = join(certs, 'live/www.example.test/fullchain.pem');
     const first = await fingerprintOfFile(file);
     const server = { serverName: 'www.example.test', certificate: join(certs, 'live/www.example.test') };
@@ -75,7 +76,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const day = (days: number) => new Date(Date.parse(renewal?.at ?? '') + days * dayMs).toISOString();
     await clock.passTo(day(-1));
     const early = await cron(store, '--json');
-    expect(early.status).toBe(0);
+    expect(early.status, early.stderr + early.stdout).toBe(0);
     expect(outcomesOf(early)).toEqual([expect.objectContaining({ result: 'unchanged' })]);
     expect(await fingerprintOfFile(file)).toBe(first);
 
@@ -87,7 +88,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const second = await fingerprintOfFile(file);
     await until(async () => (await served()) === second, { what: 'nginx serves the new files' });
     const answers = await loop.stop();
-    expect(renewed).toMatchObject({ status: 0 });
+    succeeded(renewed);
     expect(renewed.stdout).toMatch(/^www\.example\.test: renewed, valid until /);
     expect(second).not.toBe(first);
     expect(answers.length).toBeGreaterThan(10);
@@ -130,7 +131,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       '--store',
       store,
     ];
-    expect(await byHand(issue, env)).toMatchObject({ status: 0 });
+    succeeded(await byHand(issue, env));
     const server = { serverName: 'www.example.test', certificate: join(path, 'live/wild') };
     await reload(nginx, [server]);
     const first = await fingerprintOfFile(join(path, 'live/wild/cert.pem'));
@@ -149,7 +150,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const second = await fingerprintOfFile(join(path, 'live/wild/cert.pem'));
     await until(async () => (await served()) === second, { what: 'nginx was reloaded' });
     const answers = await loop.stop();
-    expect(renewed).toMatchObject({ status: 0 });
+    succeeded(renewed);
     expect(second).not.toBe(first);
     expect(answers.filter(({ error }) => error !== undefined)).toEqual([]);
     expect(await bind.txt('example.test')).toEqual([]);
@@ -160,7 +161,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const wrong = { CERTFLEET_RFC2136_SECRET: Buffer.alloc(32).toString('base64') };
     const refused = await certfleet(['renew', '--force', '--store', store], { env: wrong });
     expect(refused).toMatchObject({ status: 5 });
-    expect(await cron(store, '--force')).toMatchObject({ status: 0 });
+    succeeded(await cron(store, '--force'));
   });
 
   it('leaves what is not due, renews by --force, and lets a declared certificate of the same name take over', async () => {
@@ -168,14 +169,14 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const [store, certs, declared] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'declared')];
     const flags = ['-d', 'over.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
     const issue = () => byHand(['issue', ...flags, '--store', store]);
-    expect(await issue()).toMatchObject({ status: 0 });
+    succeeded(await issue());
     const orders = ca.accepted('newOrder');
     const again = await issue();
-    expect(again).toMatchObject({ status: 0 });
+    succeeded(again);
     expect(again.stdout).toMatch(/^over\.example\.test: it is not due; valid until /);
     expect(ca.accepted('newOrder')).toBe(orders);
     const forced = await byHand(['issue', ...flags, '--store', store, '--force']);
-    expect(forced).toMatchObject({ status: 0 });
+    succeeded(forced);
     expect(forced.stdout).toMatch(/^over\.example\.test: renewed, /);
     expect(ca.accepted('newOrder')).toBe(orders + 1);
 
@@ -192,7 +193,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       }),
     );
     const taken = await cron(store, '--config', config);
-    expect(taken).toMatchObject({ status: 0 });
+    succeeded(taken);
     expect(ca.accepted('newOrder')).toBe(orders + 1);
     const live = 'live/over.example.test/cert.pem';
     expect(await fingerprintOfFile(join(declared, live))).toBe(await fingerprintOfFile(join(certs, live)));
@@ -201,7 +202,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       spec: { spec: { deploy: ['elsewhere'] } },
     });
     const before = await fingerprintOfFile(join(certs, live));
-    expect(await cron(store, '--config', config, '--force')).toMatchObject({ status: 0 });
+    succeeded(await cron(store, '--config', config, '--force'));
     expect(await fingerprintOfFile(join(declared, live))).not.toBe(before);
     expect(await fingerprintOfFile(join(certs, live))).toBe(before); // no longer its target
   });
@@ -228,12 +229,12 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
         certfleet(['issue', ...flags, '--config', config, '--store', store, ...more]);
       const orders = ca.accepted('newOrder');
       const tried = await issue('--staging');
-      expect(tried).toMatchObject({ status: 0 });
+      succeeded(tried);
       expect(tried.stdout).toMatch(/^try\.example\.test~staging: issued as a test certificate that nobody trusts, /);
       expect(tried.stderr).not.toContain('crontab');
       expect(staging.accepted('newOrder')).toBe(1);
       const dry = await issue('--dry-run', '--force');
-      expect(dry).toMatchObject({ status: 0 });
+      succeeded(dry);
       expect(dry.stdout).toMatch(/^try\.example\.test~staging: the dry run worked .*; nothing was deployed$/m);
       expect(staging.accepted('newOrder')).toBe(2);
       expect([...(await documents(store, 'lineage')).keys()]).toEqual(['try.example.test~staging']);
@@ -242,11 +243,11 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       // cron leaves test certificates alone, also when their time has come.
       const { renewal } = await readLineage(store, 'try.example.test~staging');
       await clock.passTo(renewal?.at ?? '');
-      expect(await cron(store, '--config', config)).toMatchObject({ status: 0 });
+      succeeded(await cron(store, '--config', config));
       expect(staging.accepted('newOrder')).toBe(2);
       await clock.reset();
 
-      expect(await issue()).toMatchObject({ status: 0 });
+      succeeded(await issue());
       expect(ca.accepted('newOrder')).toBe(orders + 1);
       expect(await readdir(join(certs, 'live'))).toEqual(['try.example.test']);
     });

@@ -11,6 +11,7 @@ import {
   outcomesOf,
   readLineage,
   startBench,
+  succeeded,
   told,
 } from '../support/e2e.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
@@ -42,7 +43,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
 
   it('issues over HTTP-01 and over DNS-01, delivers both, and the chain verifies', async () => {
     const issued = await home.certfleet(['issue']);
-    expect(issued).toMatchObject({ status: 0 });
+    succeeded(issued);
     expect(issued.stdout).toMatch(/^abc: issued, valid until /m);
     expect(issued.stdout).toMatch(/^wildcard: issued, valid until /m);
     for (const host of ['abc.example.test', 'example.test', 'www.example.test'])
@@ -52,7 +53,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(await bench.bind.txt('example.test')).toEqual([]);
 
     const again = await home.certfleet(['issue']);
-    expect(again).toMatchObject({ status: 0 });
+    succeeded(again);
     expect(again.stdout).toMatch(/^abc: it is not due; valid until /m);
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
@@ -66,7 +67,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     const renewed = await home.certfleet(['renew', '--force', '--json']);
     const answers = await Promise.all(loops.map((loop) => loop.stop()));
     expect(outcomesOf(renewed).map(({ result }) => result)).toEqual(['renewed', 'renewed']);
-    expect(renewed.status).toBe(0);
+    expect(renewed.status, renewed.stderr + renewed.stdout).toBe(0);
     const after = [await current('abc'), await current('wildcard')];
     for (const [at, all] of answers.entries()) {
       // How many fit in depends on the machine; that they went on to the end and through the change is what matters.
@@ -110,7 +111,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       const old = await current('abc');
       const mend = await breakIt();
       const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
-      expect(pending.status).toBe(6);
+      expect(pending.status, pending.stderr + pending.stdout).toBe(6);
       expect(pending.stdout).toMatch(/^abc: issued, valid until .*; a deployment is pending$/m);
       expect(told(pending)).toMatch(
         /abc: the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
@@ -126,7 +127,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       await mend();
       const [wanted, orders] = [await current('abc'), (await readLineage(home.store, 'abc')).current?.id];
       const delivered = await home.certfleet(['renew', '--json']);
-      expect(delivered.status).toBe(0);
+      expect(delivered.status, delivered.stderr + delivered.stdout).toBe(0);
       expect(outcomesOf(delivered)).toContainEqual(expect.objectContaining({ certificate: 'abc', result: 'deployed' }));
       expect(await served('abc.example.test')).toBe(wanted);
       expect((await readLineage(home.store, 'abc')).current?.id).toBe(orders); // delivered, not bought again
@@ -138,7 +139,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     await rename(haproxy.socket, `${haproxy.socket}.away`);
     const alarms = async (args: readonly string[]) => {
       const ran = await home.certfleet([...args, '--json']);
-      expect(ran.status).toBe(6);
+      expect(ran.status, ran.stderr + ran.stdout).toBe(6);
       return ran.events.filter(({ level }) => level === 'alarm');
     };
     const seen = await alarms(['renew', '--force', '--name', 'abc']);
@@ -158,7 +159,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       /^edge has not taken the new certificate since \d{4}-.*: the deployer "edge"/,
     );
     await rename(`${haproxy.socket}.away`, haproxy.socket);
-    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 });
+    succeeded(await home.certfleet(['renew']));
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
 
@@ -173,11 +174,11 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       string,
     ];
     await home.configure(changeCertificate('abc', { endpoints: [right, wrong] }));
-    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 }); // both serve it
+    succeeded(await home.certfleet(['renew'])); // both serve it
 
     const old = await current('abc');
     const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
-    expect(pending.status).toBe(6);
+    expect(pending.status, pending.stderr + pending.stdout).toBe(6);
     const serial = new X509Certificate(await readFile(join(other, 'abc.pem'))).serialNumber.toLowerCase();
     expect(told(pending)).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
     expect(pending.stderr).not.toContain(`${right} `);
@@ -192,13 +193,13 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
 
     await deliver();
     await forgotten.restart();
-    expect(await home.certfleet(['renew'])).toMatchObject({ status: 0 });
+    succeeded(await home.certfleet(['renew']));
 
     // One that nobody listens on.
     const nowhere = `abc.example.test:${await freePort()}`;
     await home.configure(changeCertificate('abc', { endpoints: [right, nowhere] }));
     const unreachable = await home.certfleet(['renew']);
-    expect(unreachable.status).toBe(6);
+    expect(unreachable.status, unreachable.stderr + unreachable.stdout).toBe(6);
     expect(unreachable.stderr).toContain(nowhere);
   });
 
@@ -228,7 +229,7 @@ ${nginx.reloadCommand.join(' ')}
       ...changeCertificate('abc', { deploy: ['hook'], endpoints })(onlyCertificate('abc')(configuration)),
       deployers: { hook: { type: 'command', run: ['/bin/sh', hook], path: folder } },
     }));
-    expect(await own.certfleet(['issue'])).toMatchObject({ status: 0 });
+    succeeded(await own.certfleet(['issue']));
     const first = await fingerprintOfFile(join(live, 'cert.pem'));
     // For the 0.1 s after a reload nginx's old worker answers as well as the new one.
     const untilServed = (what: string) =>
@@ -237,7 +238,7 @@ ${nginx.reloadCommand.join(' ')}
     await untilServed(first);
 
     const pending = await own.certfleet(['renew', '--force']);
-    expect(pending.status).toBe(6);
+    expect(pending.status, pending.stderr + pending.stdout).toBe(6);
     expect(told(pending)).toMatch(/hook has the version before again/);
     await nginx.settled();
     await untilServed(first);

@@ -71,6 +71,11 @@ function run(argv: readonly string[], args: readonly string[], { env, umask }: R
   });
 }
 
+/** Fails with all that was said unless the command ended with 0. */
+export function succeeded(ran: Ran): void {
+  if (ran.status !== 0) throw new Error(`it ended with ${ran.status}:\n${ran.stdout}${ran.stderr}`);
+}
+
 /** What went to stderr, on one line: messages are wrapped to the width of a terminal. */
 export const told = (ran: Ran): string => ran.stderr.replaceAll(/\s+/g, ' ');
 

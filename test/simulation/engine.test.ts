@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest';
+import { createIssuer } from '../../src/acme/issuer.ts';
+import { fail } from '../../src/core/errors.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
+import { Secret } from '../../src/core/secret.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { issue } from '../../src/engine/issue.ts';
+import { sweep } from '../../src/engine/sweep.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
+import type { Http } from '../../src/ports/http.ts';
+import type { ProcessIdentity } from '../../src/ports/processes.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
+import { pki } from '../../src/x509/pki.ts';
+import { createSimulatedCa } from '../support/acme-ca.ts';
+
+/**
+ * The engine on a simulated world: every port stands behind a gate that can fail, lose an answer, or end the process.
+ * A seed decides all of it. Whatever happens: one certificate, one finalize, the key that fits, nothing left behind.
+ */
+const seeds = process.env.CERTFLEET_LONG ? 1_000 : 15;
+const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
+const { signal } = new AbortController();
+const foreign = 'somebody-else';
+
+/** Marsaglia's xorshift: small, and the same everywhere. */
+function chanceOf(seed: number): () => number {
+  let state = (seed * 2_654_435_761) >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+interface Replica {
+  readonly context: EngineContext;
+  /** Rejects when the process was killed; what it left running never goes on. */
+  readonly killed: Promise<never>;
+}
+
+async function createWorld(seed: number) {
+  const chance = chanceOf(seed);
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const store = createMemoryStore();
+  const txt = new Set([foreign]);
+  const target = { version: '', broken: false };
+  const dead = new Set<number>();
+  const ca = await createSimulatedCa({
+    clock,
+    random: chance,
+    settings: {
+      badNoncePercent: 10,
+      validate: async (_identifier, _challenge, keyAuthorization) =>
+        txt.has(keyAuthorization)
+          ? undefined
+          : { type: 'urn:ietf:params:acme:error:dns', detail: 'no such value', status: 400 },
+    },
+  });
+  const spec: StoredSpec = {
+    spec: {
+      name: 'abc',
+      identifiers: [
+        { type: 'dns', value: 'example.com' },
+        { type: 'dns', value: '*.example.com' },
+      ],
+      issuer: 'sim',
+      solver: 'sim',
+      deploy: ['target'],
+      endpoints: [],
+    },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+    solver: { type: 'sim' },
+    deployers: { target: { type: 'sim' } },
+    preflight: { resolvers: [], http01Port: 80 },
+  };
+
+  /** A process. `killAt` is the number of the gate it dies at. */
+  function replica(pid: number, killAt: number, faultRate: number): Replica {
+    let calls = 0;
+    let kill: (reason: Error) => void = () => {};
+    const killed = new Promise<never>((_, reject) => {
+      kill = reject;
+    });
+    killed.catch(() => undefined);
+    const never = new Promise<never>(() => {});
+    const passes = (): Promise<never> | undefined => {
+      if (dead.has(pid)) return never;
+      calls += 1;
+      if (calls !== killAt) return undefined;
+      dead.add(pid);
+      kill(new Error('killed'));
+      return never;
+    };
+    /** Fails, loses the answer, or dies before or after the call. */
+    async function gate<T>(run: () => Promise<T>, faults: 'none' | 'lossy'): Promise<T> {
+      await passes();
+      const dice = faults === 'lossy' ? chance() / faultRate : 1;
+      if (dice < 0.5) throw lost();
+      const result = await run();
+      await passes();
+      if (dice < 1) throw lost();
+      return result;
+    }
+    const lost = () =>
+      fail('network/failed', { method: 'POST', url: 'https://ca.test', reason: 'the connection was cut' });
+
+    const gatedStore: Store = {
+      ...store,
+      put: (key, bytes, options) => gate(() => store.put(key, bytes, options), 'none'),
+    };
+    const http: Http = {
+      async request(request) {
+        const url = new URL(request.url);
+        return gate(async () => {
+          const answer = await ca.handle({
+            method: request.method,
+            path: `${url.pathname}${url.search}`,
+            headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+            body: String(request.body ?? ''),
+            base: url.origin,
+          });
+          return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
+        }, 'lossy');
+      },
+      close: async () => undefined,
+    };
+    const solver: Solver = {
+      type: 'sim',
+      answers: ['dns-01'],
+      present: (c) =>
+        gate(async () => {
+          txt.add(c.keyAuthorization);
+          return { value: c.keyAuthorization };
+        }, 'none'),
+      ready: async (c) => (txt.has(c.keyAuthorization) ? { ready: true } : { ready: false, reason: 'not there' }),
+      cleanup: (c) =>
+        gate(async () => {
+          txt.delete(c.keyAuthorization);
+        }, 'none'),
+    };
+    const deployer: Deployer = {
+      type: 'sim',
+      scope: 'fleet',
+      look: async (version) => ({ state: target.version === version.id ? 'current' : 'stale', detail: '' }),
+      stage: async () => null,
+      activate: (version) =>
+        gate(async () => {
+          if (target.broken)
+            throw fail('deploy/target-failed', { target: 'target', certificate: 'abc', reason: 'broken' });
+          target.version = version.id;
+        }, 'none'),
+    };
+    const issuer = createIssuer({
+      name: 'sim',
+      directoryUrl: spec.issuer.directory,
+      http,
+      clock,
+      random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
+      userAgent: 'simulation',
+    });
+    const self: ProcessIdentity = { bootId: 'b', pidNamespace: 'n', pid, startTime: '1' };
+    const context: EngineContext = {
+      store: gatedStore,
+      clock,
+      random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
+      processes: {
+        self: () => self,
+        look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
+        run: () => Promise.reject(new Error('no processes here')),
+        end: async () => undefined,
+      },
+      vantage: {
+        name: 'here',
+        get: () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' })),
+        handshake: () => Promise.reject(fail('network/failed', { method: 'TLS', url: '', reason: 'no network here' })),
+      },
+      pki,
+      reporter: { report() {} },
+      lookup: async () => [],
+      connect: {
+        issuer: () => issuer,
+        solver: async () => solver,
+        deployer: async () => deployer,
+        looks: () => ({
+          asTheCa: true,
+          addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
+          caa: async () => ({ verdict: 'pass', finding: '' }),
+        }),
+      },
+      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
+    };
+    return { context, killed };
+  }
+
+  const readLineage = async (): Promise<Lineage | undefined> => {
+    const entry = await store.get({ kind: 'lineage', name: 'abc' }, signal);
+    return entry && decodeLineage(entry.bytes, 'abc', 'memory');
+  };
+  return {
+    chance,
+    ca,
+    txt,
+    target,
+    store,
+    spec,
+    replica,
+    readLineage,
+    pass: (ms: number) => {
+      aheadMs += ms;
+    },
+  };
+}
+
+const job = (spec: StoredSpec, obeyBackoff = false) =>
+  ({ wanted: spec, origin: 'configuration', force: false, obeyBackoff }) as const;
+
+describe('the engine in a simulated world', () => {
+  it(`survives ${seeds} histories of kills and lost answers (first seed ${firstSeed})`, async () => {
+    for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+      const world = await createWorld(seed);
+      const kills = Math.floor(world.chance() * 4);
+      for (let pid = 1; pid <= kills; pid += 1) {
+        const { context, killed } = world.replica(pid, 1 + Math.floor(world.chance() * 60), 0.02);
+        await Promise.race([issue(context, job(world.spec), signal), killed]).catch(() => undefined);
+      }
+      let result = '';
+      for (let attempt = 0; attempt < 10 && !/issued|unchanged/.test(result); attempt += 1) {
+        const { context } = world.replica(100 + attempt, Number.POSITIVE_INFINITY, attempt < 4 ? 0.05 : 0);
+        result = (await issue(context, job(world.spec), signal)).result;
+      }
+      const { context } = world.replica(200, Number.POSITIVE_INFINITY, 0);
+      await sweep(context, signal);
+
+      const where = `CERTFLEET_SEED=${seed}`;
+      expect(result, where).toMatch(/issued|unchanged/);
+      const lineage = await world.readLineage();
+      expect(lineage?.work, where).toBeUndefined();
+      expect([...world.txt], where).toEqual([foreign]);
+      expect(world.target.version, where).toBe(lineage?.current?.id);
+      expect(world.ca.accepted('finalize'), `${where}: certificates bought`).toBe(1);
+      expect(await keyFits(world.store, lineage), `${where}: key and certificate belong together`).toBe(true);
+    }
+  }, 300_000);
+
+  it('delivers the current certificate while its renewal is failing, and resumes the renewal afterwards', async () => {
+    const world = await createWorld(7);
+    const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
+    world.target.broken = true;
+    expect(await issue(process(), job(world.spec), signal)).toMatchObject({ result: 'pending' });
+    const first = (await world.readLineage())?.current?.id;
+
+    // Its renewal is due, and the CA is down for an hour.
+    world.pass(80 * 86_400_000);
+    world.ca.failNext('finalize', { status: 503, html: 'down', retryAfter: { seconds: 3_600 } });
+    expect(await issue(process(), job(world.spec, true), signal)).toMatchObject({ result: 'failed' });
+    const parked = (await world.readLineage())?.work;
+    expect(parked?.order?.url).toBeDefined();
+
+    world.target.broken = false;
+    const before = world.ca.requests.length;
+    expect(await issue(process(), job(world.spec, true), signal)).toMatchObject({ result: 'deployed' });
+    expect(world.target.version).toBe(first);
+    expect(world.ca.requests.length, 'the CA is left alone').toBe(before);
+    const after = await world.readLineage();
+    expect(after?.work).toMatchObject({ version: parked?.version, order: parked?.order });
+    expect(after?.failure?.holdUntil).toBeDefined();
+
+    world.pass(3_700_000);
+    expect(await issue(process(), job(world.spec, true), signal)).toMatchObject({ result: 'renewed' });
+    expect(world.target.version).toBe(parked?.version);
+    expect(world.ca.accepted('newOrder')).toBe(2);
+  });
+});
+
+async function keyFits(store: Store, lineage: Lineage | undefined): Promise<boolean> {
+  if (!lineage?.current) return false;
+  const read = async (kind: 'key' | 'version') => {
+    const entry = await store.get({ kind, name: `abc~${lineage.current?.id}` }, signal);
+    return JSON.parse(new TextDecoder().decode(entry?.bytes)) as { keyPem: string; chainPem: string };
+  };
+  const { keyPem } = await read('key');
+  const { chainPem } = await read('version');
+  const leaf = pki.readChain(chainPem).certificates[0] ?? '';
+  return pki.mismatch(leaf, new Secret(keyPem), lineage.current.facts.identifiers, systemClock.now()) === undefined;
+}
