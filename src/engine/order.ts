@@ -41,9 +41,13 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
   }
 
   const previous = run.holding.lineage.current;
+  // A CA that broke over the order with `replaces` last time is asked without: it must never block a renewal.
+  const broke = work.order?.replaces !== undefined && run.holding.lineage.failure?.code === 'acme/busy';
   const directory = await run.issuer.directory(run.signal);
   const replaces =
-    directory.hasRenewalInfo && previous?.directory === run.issuer.directoryUrl ? previous.facts.ariId : undefined;
+    directory.hasRenewalInfo && !broke && previous?.directory === run.issuer.directoryUrl
+      ? previous.facts.ariId
+      : undefined;
   const profile = run.wanted.spec.profile;
   announce(run, 'order', 'ordering the certificate');
   await updateWork(run, (w) => ({
@@ -102,7 +106,9 @@ async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | und
  * answers differ by CA (boulder.md 4), so that any refusal of an order with `replaces` is tried once without.
  */
 const refusesReplaces = (error: unknown): boolean =>
-  isFailure(error, 'acme/problem') && problemType(error) !== 'rejectedIdentifier';
+  (isFailure(error, 'acme/problem') && problemType(error) !== 'rejectedIdentifier') ||
+  // Pebble answers 500 where it cannot find a predecessor; a CA that is really down says so to the next one too.
+  (isFailure(error, 'acme/busy') && error.retryAt === undefined);
 
 /** An open order for exactly these identifiers in the account's list, newest first; undefined where there is none. */
 async function findOrder(run: Run, opened: Opened): Promise<Order | undefined> {

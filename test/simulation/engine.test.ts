@@ -248,6 +248,30 @@ describe('the engine in a simulated world', () => {
     }
   }, 300_000);
 
+  it.each([
+    ['at once, when the CA breaks over it', {}, ['renewed']],
+    [
+      'at the next try, when the CA breaks over it and names a time',
+      { retryAfter: { seconds: 3_600 } },
+      ['failed', 'renewed'],
+    ],
+  ])('orders without `replaces` %s', async (_title, failure, results) => {
+    const world = await createWorld(11);
+    const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
+    expect(await issue(process(), job(world.spec), signal)).toMatchObject({ result: 'issued' });
+    world.pass(80 * 86_400_000);
+    world.ca.failNext('newOrder', { status: 500, ...failure });
+    for (const result of results) {
+      expect(await issue(process(), job(world.spec), signal)).toMatchObject({ result });
+      world.pass(3_700_000);
+    }
+    const orders = world.ca.requests.filter((request) => request.kind === 'newOrder').slice(1);
+    expect(orders).toHaveLength(2);
+    // The CA that broke has read nothing of the first.
+    expect(orders[1]?.payload).toBeDefined();
+    expect(orders[1]?.payload).not.toHaveProperty('replaces');
+  });
+
   it('delivers the current certificate while its renewal is failing, and resumes the renewal afterwards', async () => {
     const world = await createWorld(7);
     const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
