@@ -91,10 +91,18 @@ export interface Work {
   readonly version: string;
   readonly directory: string;
   readonly startedAt: string;
-  /** Set before newOrder is sent; `url` once it is known. */
-  readonly order?: { readonly url?: string; readonly replaces?: string; readonly profile?: string };
-  /** The probe of the solver may be in the world. */
-  readonly probe?: boolean;
+  /**
+   * The intent of the order: set by the first write of the work, before newOrder can be sent; `url` once it is known.
+   * `doubtful`: an earlier process may have sent it without getting the answer.
+   */
+  readonly order?: {
+    readonly url?: string;
+    readonly replaces?: string;
+    readonly profile?: string;
+    readonly doubtful?: true;
+  };
+  /** The solver's probe may be in the world: this process's, or one that an earlier process left. */
+  readonly probe?: 'ours' | 'left';
   /** RFC 7638 thumbprint of the account key, so that a sweep can rebuild a key authorization. */
   readonly thumbprint?: string;
   readonly challenges: readonly JournalledChallenge[];

@@ -87,7 +87,7 @@ export function tombstoneOf(
 }
 
 export const owesCleanup = (work: Work | undefined): boolean =>
-  work !== undefined && (work.challenges.length > 0 || work.probe === true);
+  work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
 
 /** Step 13 for all that is journalled; what could not be removed comes back as tombstones. */
 export async function cleanJournalled(

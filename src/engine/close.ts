@@ -74,13 +74,7 @@ export async function closeFailed(
     message: error.message,
     hint: error.hint,
   };
-  await settle(
-    context,
-    holding,
-    left,
-    { failure, last },
-    error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order',
-  );
+  await settle(context, holding, left, { failure, last }, fateOf(error));
   report(context, 'error', 'certificate.failed', name, error.message, { code: error.code, retryAt: failure.retryAt });
   const outcome: Outcome = { certificate: name, result: 'failed', message: error.message, error };
   return {
@@ -101,7 +95,7 @@ export async function closeStopped(
     ...told(holding.lineage),
     message: 'it was stopped; the next run goes on where it was',
   };
-  await settle(context, holding, left, { last }, false);
+  await settle(context, holding, left, { last }, 'kept');
 }
 
 /** The version whose issue was told already: a later pass that only deploys must not tell it again. */
@@ -113,14 +107,14 @@ async function settle(
   holding: Holding,
   left: readonly Tombstone[],
   fields: { readonly failure?: Failure; readonly last: LastRun },
-  orderIsDead: boolean,
+  order: OrderFate,
 ): Promise<void> {
   const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
   try {
     await holding.update((lineage) => {
       const { work, tombstones: _old, ...rest } = lineage;
       const stones = keepTombstones(context, lineage, left);
-      const kept = work && keepWork(work, orderIsDead);
+      const kept = work && keepWork(work, order);
       return {
         ...rest,
         ...fields,
@@ -137,10 +131,19 @@ async function settle(
 const unpark = ({ parked, directory, startedAt }: Work): Work | undefined =>
   parked && { step: 'lease', directory, startedAt, challenges: [], ...parked };
 
-function keepWork(work: Work, orderIsDead: boolean): Work {
+/** `dead`: the CA has given it up. `unsent`: without a URL it was never asked for. */
+type OrderFate = 'kept' | 'dead' | 'unsent';
+
+function fateOf(error: CertfleetError): OrderFate {
+  if (error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order') return 'dead';
+  return error.code.startsWith('acme/') ? 'kept' : 'unsent';
+}
+
+function keepWork(work: Work, fate: OrderFate): Work {
   const { lease: _given, order, probe: _probe, thumbprint: _print, takenOver: _over, ...rest } = work;
   // Without an order there is the key alone; it is used by the next try.
-  return { ...rest, challenges: [], ...(order && !orderIsDead ? { order } : {}) };
+  const isKept = order && (fate === 'kept' || (fate === 'unsent' && order.url !== undefined));
+  return { ...rest, challenges: [], ...(isKept ? { order } : {}) };
 }
 
 /**

@@ -121,8 +121,8 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
     startedAt: now.toISOString(),
     challenges: before?.challenges ?? [],
     ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
-    ...(before?.probe ? { probe: true } : {}),
-    ...(sameJob && !deployOnly && before.order ? { order: before.order } : {}),
+    ...(before?.probe ? { probe: 'left' } : deployOnly ? {} : { probe: 'ours' }),
+    ...(deployOnly ? {} : { order: sameJob && before.order ? resumedOrder(before.order) : {} }),
     ...(sameJob && deployOnly ? parkedOf(before) : {}),
     ...(before?.takenOver ? { takenOver: true } : {}),
   };
@@ -136,6 +136,10 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
     work,
   };
 }
+
+/** Whether newOrder was sent and its answer lost is not known, where there is no URL. */
+const resumedOrder = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
+  order.url === undefined ? { ...order, doubtful: true } : order;
 
 /** What a pass that only deploys leaves as it is: the order that waits for its next try, and its key. */
 function parkedOf(work: Work): Pick<Work, 'parked'> {
@@ -200,7 +204,8 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
  */
 async function leavePast(context: EngineContext, job: Job, holding: Holding, signal: AbortSignal): Promise<void> {
   const { spec } = holding.lineage;
-  const cleanedAtTheEnd = holding.work.step === 'deploy' || !owesCleanup(holding.work);
+  const { step, challenges, probe } = holding.work;
+  const cleanedAtTheEnd = step === 'deploy' || (challenges.length === 0 && probe !== 'left');
   if (cleanedAtTheEnd && sameSpec(spec, job.wanted)) return;
   const left = await cleanJournalled(context, spec, holding);
   await holding.update(
@@ -208,7 +213,7 @@ async function leavePast(context: EngineContext, job: Job, holding: Holding, sig
       ...lineage,
       spec: job.wanted,
       tombstones: keepTombstones(context, lineage, left),
-      work: { ...holding.work, challenges: [], probe: false },
+      work: { ...holding.work, challenges: [], probe: 'ours' },
     }),
     signal,
   );

@@ -123,7 +123,6 @@ export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void
 async function preflight(run: Run, account: Opened['account'], caaIdentities: readonly string[]): Promise<boolean> {
   const { context, holding, solver, wanted, signal } = run;
   announce(run, 'lease', 'looking at what the CA will look at');
-  if (solver.unprobe && !holding.work.probe) await updateWork(run, (work) => ({ ...work, probe: true }));
   const probe = await solver.probe?.(signal);
   const findings = await preflightBeforeOrder(
     context,

@@ -31,7 +31,7 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
       },
     );
     if (order && order.status !== 'invalid' && !isExpired(run, order)) return order;
-  } else if (work.order) {
+  } else if (work.order?.doubtful) {
     announce(run, 'order', 'looking for the order of an interrupted run');
     const found = await findOrder(run, opened);
     if (found) {
@@ -42,7 +42,7 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
 
   const previous = run.holding.lineage.current;
   // A CA that broke over the order with `replaces` last time is asked without: it must never block a renewal.
-  const broke = work.order?.replaces !== undefined && run.holding.lineage.failure?.code === 'acme/busy';
+  const broke = work.order?.doubtful === true && run.holding.lineage.failure?.code === 'acme/busy';
   const directory = await run.issuer.directory(run.signal);
   const replaces =
     directory.hasRenewalInfo && !broke && previous?.directory === run.issuer.directoryUrl
@@ -50,13 +50,13 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
       : undefined;
   const profile = run.wanted.spec.profile;
   announce(run, 'order', 'ordering the certificate');
-  await updateWork(run, (w) => ({
-    ...w,
-    step: 'order',
-    order: { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) },
-  }));
+  // The intent stands in the journal since the lease was taken; only an order that is known to be dead is replaced.
+  if (work.order?.url !== undefined) await updateWork(run, (w) => ({ ...w, order: { doubtful: true } }));
   const order = await placeOrder(run, opened, replaces);
-  await keepUrl(run, order);
+  await keepUrl(run, order, {
+    ...(replaces === undefined ? {} : { replaces }),
+    ...(profile === undefined ? {} : { profile }),
+  });
   return order;
 }
 
@@ -65,8 +65,11 @@ const isExpired = (run: Run, order: Order): boolean =>
   Date.parse(order.expires) <= run.context.clock.now().getTime() &&
   order.status !== 'valid';
 
-const keepUrl = (run: Run, order: Order): Promise<void> =>
-  updateWork(run, (work) => ({ ...work, order: { ...work.order, url: order.url } }));
+const keepUrl = (
+  run: Run,
+  order: Order,
+  asked: Pick<NonNullable<Work['order']>, 'replaces' | 'profile'> = {},
+): Promise<void> => updateWork(run, (work) => ({ ...work, step: 'order', order: { ...asked, url: order.url } }));
 
 /** newOrder. It is repeated only when it is known, or cannot be found out, that it had no effect. */
 async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | undefined): Promise<Order> {

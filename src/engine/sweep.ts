@@ -1,7 +1,7 @@
 import { reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone } from '../core/lineage.ts';
 import type { Entry } from '../ports/store.ts';
-import { cleanUp, tombstoneOf } from './clean-up.ts';
+import { cleanUp, owesCleanup, tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
 import { takeLease } from './lease.ts';
 
@@ -68,8 +68,8 @@ function readable(
 
 function whatIsLeft(context: EngineContext, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
-  const owes = work !== undefined && (work.challenges.length > 0 || work.probe === true);
-  if (!owes)
+  const owes = owesCleanup(work);
+  if (!work || !owes)
     return (lineage.tombstones ?? []).some((stone) => isDue(stone, context)) && !work?.lease ? 'left' : 'nothing';
   if (!work.lease) return 'left';
   const state = context.processes.look(work.lease.holder);
