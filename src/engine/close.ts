@@ -5,6 +5,7 @@ import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../cor
 import type { Outcome } from '../core/outcome.ts';
 import { tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
+import type { Deployed } from './deploy.ts';
 import type { Holding } from './lease.ts';
 
 /** Step 14: the work is closed and the lease given back in one write. */
@@ -12,11 +13,10 @@ export async function closeDone(
   context: EngineContext,
   holding: Holding,
   done: {
-    readonly errors: readonly CertfleetError[];
+    /** Undefined where no target was touched. */
+    readonly deployed: Deployed | undefined;
     readonly left: readonly Tombstone[];
     readonly renewal: Renewal | undefined;
-    /** Whether a target was touched. */
-    readonly deployed: boolean;
     readonly isRenewal: boolean;
   },
   signal: AbortSignal,
@@ -25,7 +25,7 @@ export async function closeDone(
   const { current, name } = lineage;
   if (!current) throw fail('bug/unexpected', { reason: `${name} was closed without a certificate` });
   const at = context.clock.now().toISOString();
-  const [error] = done.errors;
+  const [error] = done.deployed?.errors ?? [];
   const issued = lineage.last?.version !== current.id;
   const quiet = done.deployed ? 'deployed' : 'unchanged';
   const result = error ? 'pending' : !issued ? quiet : done.isRenewal ? 'renewed' : 'issued';
@@ -49,6 +49,7 @@ export async function closeDone(
       ...(stands ? { failure } : {}),
       ...(waiting ? { work: waiting } : {}),
       ...(done.renewal ? { renewal: done.renewal } : {}),
+      ...(done.deployed ? { deployments: done.deployed.deployments } : {}),
       ...(stones.length > 0 ? { tombstones: stones } : {}),
       last,
     };

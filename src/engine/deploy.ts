@@ -19,6 +19,12 @@ export interface DeployRun {
   readonly signal: AbortSignal;
 }
 
+export interface Deployed {
+  /** What is still pending. */
+  readonly errors: readonly CertfleetError[];
+  readonly deployments: Readonly<Record<string, Deployment>>;
+}
+
 /** The deployments to write before any target is touched (step 11): every target that is not known to have it. */
 export function intendDeployments(
   lineage: Lineage,
@@ -37,12 +43,14 @@ export function intendDeployments(
 
 /**
  * Step 12: carries the current version to each target that does not have it, looks at what the endpoints serve, and
- * goes back only where a target is worse than before. Answers what is still pending; writes once, at its end.
+ * goes back only where a target is worse than before. What it answers is written with the close of the work: a crash
+ * before it finds every target again by its `look`.
  */
-export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<readonly CertfleetError[]> {
+export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Deployed> {
   const { context, holding, wanted, signal } = run;
   const version = holding.lineage.current;
-  if (!version || (wanted.spec.deploy.length === 0 && wanted.spec.endpoints.length === 0)) return [];
+  if (!version || (wanted.spec.deploy.length === 0 && wanted.spec.endpoints.length === 0))
+    return { errors: [], deployments: holding.lineage.deployments };
   const bundle = fresh ?? (await readBundle(context, wanted.spec.name, version, signal));
   const previous = holding.lineage.previous;
   const before = await lookAtAll(run, version, previous);
@@ -77,14 +85,13 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<rea
           since: old?.state === 'current' && old.version === version.id ? old.since : now.toISOString(),
         };
   }
-  await holding.update((lineage) => ({ ...lineage, deployments }), signal);
   if (errors.length === 0) {
     report(context, 'info', 'certificate.deployed', wanted.spec.name, `deployed to ${[...results.keys()].join(', ')}`, {
       targets: [...results.keys()],
     });
     await retire(run, previous);
   }
-  return errors;
+  return { errors, deployments };
 }
 
 /** A target that waits; it becomes an alarm once, when it has waited longer than `deployTimeout`. */

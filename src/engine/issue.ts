@@ -1,4 +1,4 @@
-import { type CertfleetError, fail } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -8,7 +8,7 @@ import { checkTerms } from './account.ts';
 import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
 import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
-import { deploy } from './deploy.ts';
+import { type Deployed, deploy } from './deploy.ts';
 import { type Holding, takeLease } from './lease.ts';
 import { checkClock, obtain } from './obtain.ts';
 import { askRenewalInfo } from './renewal.ts';
@@ -163,26 +163,16 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
     const fresh =
       holding.work.step === 'deploy' ? undefined : await obtain(context, job.wanted, holding, isRenewal, signal);
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
-    const deployed = targetsToDeploy(job.wanted, holding.lineage).length > 0;
+    const due = targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);
-    const [errors] = await together<unknown>([
-      deployed ? deploy({ context, holding, wanted: job.wanted, signal }, fresh) : Promise.resolve([]),
+    const [deployed, left, asked] = (await together<unknown>([
+      due ? deploy({ context, holding, wanted: job.wanted, signal }, fresh) : Promise.resolve(undefined),
       cleaning,
       renewal,
-    ]).then((all) => all as [readonly CertfleetError[], Awaited<typeof cleaning>, Awaited<typeof renewal>]);
-    return await closeDone(
-      context,
-      holding,
-      {
-        errors,
-        left: await cleaning,
-        renewal: await renewal,
-        deployed,
-        // Not what this process found when it began: it may have taken over a first issue that was current already.
-        isRenewal: holding.lineage.previous !== undefined,
-      },
-      signal,
-    );
+    ])) as [Deployed | undefined, Awaited<typeof cleaning>, Awaited<typeof renewal>];
+    // Not what this process found when it began: it may have taken over a first issue that was current already.
+    const wasRenewal = holding.lineage.previous !== undefined;
+    return await closeDone(context, holding, { deployed, left, renewal: asked, isRenewal: wasRenewal }, signal);
   } catch (error) {
     if (holding.lost.aborted) return await yieldToWinner(context, job, holding, caller);
     // Half of the time a signal gives is for the outside world; the journal must be written in the rest.

@@ -71,6 +71,6 @@ export async function lingering<T>(
     return result;
   } finally {
     signal.removeEventListener('abort', begin);
-    over.abort();
+    over.abort('it has ended');
   }
 }
