@@ -6,7 +6,7 @@ import type { Outcome } from './core/outcome.ts';
 import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
-import { issue } from './engine/issue.ts';
+import { issue, outcomeOfIdle } from './engine/issue.ts';
 import { sweep } from './engine/sweep.ts';
 
 export type { LineageStatus, Outcome };
@@ -183,15 +183,7 @@ async function work(
   let credentials: string | undefined;
   if (found && !found.failure && !found.work?.lease) {
     const plan = planLineage(spec, found, engine.clock.now(), rules);
-    const notAfter = found.current?.facts.notAfter;
-    if (plan.action === 'none')
-      return {
-        certificate,
-        result: 'unchanged',
-        message: plan.reason,
-        ...(notAfter === undefined ? {} : { notAfter }),
-        ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }),
-      };
+    if (plan.action === 'none') return outcomeOfIdle({ wanted: spec, ...rules }, found, plan);
   }
   try {
     credentials = await fleet.composed.credentialsOf(spec);

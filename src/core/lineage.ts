@@ -77,6 +77,8 @@ export interface Deployment {
   readonly since: string;
   readonly message?: string;
   readonly code?: string;
+  /** It broke the target's handshake and was taken back: `renew` does not break it again before this time. */
+  readonly retryAt?: string;
   /** An alarm was raised for this pending state. */
   readonly alarmed?: boolean;
 }

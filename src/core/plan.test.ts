@@ -103,6 +103,29 @@ describe('planLineage', () => {
     expect(planLineage(spec, failed, new Date(failure.retryAt), rules).action).toBe('renew');
   });
 
+  it('does not break a target again by itself that was taken back, but says that it is pending', () => {
+    const taken: Lineage = {
+      ...lineage,
+      deployments: {
+        edge: {
+          version: 'v1',
+          state: 'pending',
+          since: '2026-02-28T00:00:00Z',
+          code: 'deploy/handshake-failed',
+          message: 'it broke',
+          retryAt: '2026-03-01T12:00:00.000Z',
+        },
+      },
+    };
+    expect(planLineage(spec, taken, now, rules)).toMatchObject({
+      action: 'none',
+      pending: { code: 'deploy/handshake-failed', message: 'it broke' },
+      wakeAt: '2026-03-01T12:00:00.000Z',
+    });
+    expect(planLineage(spec, taken, now, { ...rules, obeyBackoff: false }).action).toBe('deploy');
+    expect(planLineage(spec, taken, new Date('2026-03-01T12:00:00Z'), rules).action).toBe('deploy');
+  });
+
   it('forgets the back-off when the spec or the credentials change', () => {
     const failed: Lineage = {
       ...lineage,

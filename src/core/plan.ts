@@ -10,6 +10,8 @@ export interface Plan {
   readonly reason: string;
   /** RFC 3339; undefined when only a change of the spec can bring something to do. */
   readonly wakeAt?: string;
+  /** Nothing is done now, but a target still lacks the current version: why. */
+  readonly pending?: { readonly code: string; readonly message: string };
   /** It is due, but the CA wants no call before this time; `--force` cannot change that. */
   readonly heldUntil?: string;
 }
@@ -56,7 +58,7 @@ export function planLineage(
   const due = whyDue(wanted, lineage, now, options.force);
   if (due && waits) {
     // What there is must not wait for what there is not: a target that lacks the current version gets it all the same.
-    const lacking = options.obeyBackoff ? targetsToDeploy(wanted, lineage) : [];
+    const lacking = options.obeyBackoff ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
     if (lacking.length > 0)
       return { action: 'deploy', reason: `${lacking.join(', ')} has not taken it yet`, wakeAt: waitsUntil };
     const reason = `it failed: ${lineage?.failure?.message ?? ''}`;
@@ -67,9 +69,15 @@ export function planLineage(
   // From here on there is a current certificate that is not due.
   const renewal = lineage?.renewal;
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
-  const undeployed = targetsToDeploy(wanted, lineage);
+  const undeployed = targetsToTry(wanted, lineage, now, options.obeyBackoff);
   if (undeployed.length > 0)
     return { action: 'deploy', reason: `${undeployed.join(', ')} has not taken it yet`, ...(wakeAt ? { wakeAt } : {}) };
+  const [broken] = targetsToDeploy(wanted, lineage).map((target) => lineage?.deployments[target]);
+  if (broken) {
+    const { code = 'deploy/handshake-failed', message = 'a target has the version before again', retryAt } = broken;
+    const next = earlierOf(wakeAt, retryAt);
+    return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
+  }
   if (renewal?.checkAfter === undefined || Date.parse(renewal.checkAfter) <= now.getTime())
     return { action: 'ask', reason: 'the CA is to be asked for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
   return { action: 'none', reason: 'it is not due', ...(wakeAt ? { wakeAt } : {}) };
@@ -100,6 +108,19 @@ export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined
   return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
     const deployment = lineage.deployments[target];
     return deployment?.state !== 'current' || deployment.version !== current.id;
+  });
+}
+
+/** Of those, the ones to try now: what broke a target and was taken back waits for its time, unless a person asks. */
+function targetsToTry(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  now: Date,
+  obeyBackoff: boolean,
+): readonly string[] {
+  return targetsToDeploy(wanted, lineage).filter((target) => {
+    const { retryAt } = lineage?.deployments[target] ?? {};
+    return !obeyBackoff || retryAt === undefined || Date.parse(retryAt) <= now.getTime();
   });
 }
 

@@ -12,6 +12,9 @@ import { lookAtEndpoint } from './watch.ts';
 /** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
 const watchBudgetMs = 5_000;
 
+/** How long a version that broke a target's handshake is not tried there again by itself. */
+const breakAgainMs = 24 * 3_600_000;
+
 export interface DeployRun {
   readonly context: EngineContext;
   readonly holding: Holding;
@@ -69,7 +72,8 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
       before.find((b) => b.endpoint === verdict.endpoint)?.state !== 'handshake-failed',
   );
   for (const verdict of seen) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
-  if (broken.length > 0 && previous) await goBack(run, previous, results, broken);
+  const wentBack = broken.length > 0 && previous !== undefined;
+  if (wentBack) await goBack(run, previous, results, broken);
 
   const now = context.clock.now();
   const errors: CertfleetError[] = [];
@@ -78,7 +82,7 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
     const old = holding.lineage.deployments[target];
     if (error) errors.push(error);
     deployments[target] = error
-      ? pending(run, target, error, version.id, old, now)
+      ? pending(run, target, error, version.id, old, now, wentBack)
       : {
           version: version.id,
           state: 'current',
@@ -102,9 +106,10 @@ function pending(
   version: string,
   old: Deployment | undefined,
   now: Date,
+  wentBack: boolean,
 ): Deployment {
   const since = old && old.version === version ? old.since : now.toISOString();
-  const late = now.getTime() - Date.parse(since) >= run.context.limits.deployTimeoutMs;
+  const late = wentBack || now.getTime() - Date.parse(since) >= run.context.limits.deployTimeoutMs;
   const name = run.wanted.spec.name;
   report(run.context, 'warn', 'certificate.pending', name, error.message, { target, code: error.code });
   if (late && !old?.alarmed)
@@ -126,6 +131,7 @@ function pending(
     since,
     message: error.message,
     code: error.code,
+    ...(wentBack ? { retryAt: new Date(now.getTime() + breakAgainMs).toISOString() } : {}),
     ...(late || old?.alarmed ? { alarmed: true } : {}),
   };
 }

@@ -1,4 +1,5 @@
-import { fail } from '../core/errors.ts';
+import { type ErrorCode, errorTable } from '../core/error-table.ts';
+import { CertfleetError, fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -82,7 +83,12 @@ async function knock(context: EngineContext, wanted: StoredSpec, signal: AbortSi
   checkTerms(issuer, wanted.issuer, directory);
 }
 
-function outcomeOfIdle(job: Job, lineage: Lineage | undefined, plan: Plan): Outcome {
+/** What a plan that does nothing means for the user. */
+export function outcomeOfIdle(
+  job: Pick<Job, 'wanted' | 'obeyBackoff'>,
+  lineage: Lineage | undefined,
+  plan: Plan,
+): Outcome {
   const certificate = job.wanted.spec.name;
   const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
   if (!job.obeyBackoff && plan.heldUntil !== undefined) {
@@ -95,6 +101,12 @@ function outcomeOfIdle(job: Job, lineage: Lineage | undefined, plan: Plan): Outc
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
   const notAfter = lineage?.current?.facts.notAfter;
+  if (plan.pending && notAfter !== undefined) {
+    const { code, message } = plan.pending;
+    const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
+    const error = new CertfleetError(known, message, '`certfleet issue` tries it now.', {});
+    return { certificate, result: 'pending', notAfter, message, error, ...next };
+  }
   return {
     certificate,
     result: 'unchanged',
