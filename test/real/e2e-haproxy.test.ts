@@ -245,8 +245,15 @@ ${nginx.reloadCommand.join(' ')}
     expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
     expect(await bench.fetch('abc.example.test', nginx.httpsPort)).toMatchObject({ status: 200 });
 
+    // A renew by itself does not break it again within the day; it goes on saying that it is pending.
+    const waiting = await own.certfleet(['renew']);
+    expect(waiting.status, waiting.stderr + waiting.stdout).toBe(6);
+    expect(told(waiting)).toMatch(/hook has the version before again/);
+    expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
+
+    // The fault is mended, and a person says so.
     await writeFile(hook, script('true'));
-    const delivered = await own.certfleet(['renew', '--json']);
+    const delivered = await own.certfleet(['issue', '--json']);
     expect(outcomesOf(delivered)).toEqual([expect.objectContaining({ certificate: 'abc', result: 'deployed' })]);
     const second = (await readLineage(own.store, 'abc')).current?.facts.fingerprint;
     expect(second).not.toBe(first);
