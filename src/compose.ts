@@ -109,6 +109,7 @@ function connect(context: ConnectContext): ComposedConnections {
   const { world, store, env } = context;
   const issuers = new Map<string, Issuer>();
   const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
+  const keptOf = new Map<string, Promise<Environment>>();
   const zones = new Map<string, Zones>();
   const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
@@ -121,7 +122,7 @@ function connect(context: ConnectContext): ComposedConnections {
     spec: StoredSpec,
     make: (env: Environment) => Promise<T>,
   ): Promise<T> {
-    const kept = await keptCredentials(store, spec.spec.name);
+    const kept = await once(keptOf, spec.spec.name, () => keptCredentials(store, spec.spec.name));
     return once(made, canonical([settings, kept]), () => make({ ...kept, ...env }));
   }
 
