@@ -1,5 +1,5 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
-import { fail, reasonOf } from './core/errors.ts';
+import { asFailure, type CertfleetError, fail } from './core/errors.ts';
 import { decodeLineage, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
@@ -153,7 +153,7 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
   });
 }
 
-type Found = Lineage | ReturnType<typeof fail>;
+type Found = Lineage | CertfleetError;
 
 async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyMap<string, Found>> {
   const { store: documents } = fleet.composed.engine;
@@ -163,7 +163,7 @@ async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyM
       try {
         stored.set(key.name, corrupt ?? decodeLineage(bytes, key.name, documents.location));
       } catch (error) {
-        stored.set(key.name, error as ReturnType<typeof fail>);
+        stored.set(key.name, asFailure(error));
       }
     }
   return stored;
@@ -189,10 +189,7 @@ async function work(
     credentials = await fleet.composed.credentialsOf(spec);
   } catch (error) {
     signal.throwIfAborted();
-    const failure =
-      error instanceof Error && 'code' in error
-        ? (error as ReturnType<typeof fail>)
-        : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+    const failure = asFailure(error);
     return { certificate, result: 'failed', message: failure.message, error: failure };
   }
   return issue(engine, { wanted: spec, origin, ...rules, credentials }, signal);

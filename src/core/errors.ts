@@ -99,3 +99,7 @@ const systemReasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is taken',
   EADDRNOTAVAIL: 'this machine does not have that address',
 };
+
+/** What is thrown, as the one error class; anything that is not of it is this program's fault. */
+export const asFailure = (error: unknown): CertfleetError =>
+  isFailure(error) ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });

@@ -17,3 +17,7 @@ export const isWildcard = (identifier: Identifier): boolean =>
 /** The name that is validated: a wildcard's without `*.` (RFC 8555 §7.1.3). */
 export const baseName = (identifier: Identifier): string =>
   isWildcard(identifier) ? identifier.value.slice(2) : identifier.value;
+
+/** A set of identifiers as text, whatever their order: an order is for a set (RFC 8555 §7.1.3). */
+export const identifierSet = (identifiers: readonly Identifier[]): string =>
+  identifiers.map(identifierKey).sort().join(' ');

@@ -1,4 +1,4 @@
-import { identifierKey } from './identifier.ts';
+import { identifierSet } from './identifier.ts';
 import type { Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
@@ -20,8 +20,8 @@ export interface Plan {
 export function sameCertificate(lineage: Lineage, wanted: StoredSpec): boolean {
   const current = lineage.current;
   if (!current) return false;
-  const has = current.facts.identifiers.map(identifierKey).sort().join(' ');
-  const wants = wanted.spec.identifiers.map(identifierKey).sort().join(' ');
+  const has = identifierSet(current.facts.identifiers);
+  const wants = identifierSet(wanted.spec.identifiers);
   return has === wants && current.directory === wanted.issuer.directory && current.profile === wanted.spec.profile;
 }
 
@@ -148,7 +148,7 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   a.issuer.directory === b.issuer.directory &&
   a.spec.profile === b.spec.profile &&
-  a.spec.identifiers.map(identifierKey).sort().join(' ') === b.spec.identifiers.map(identifierKey).sort().join(' ');
+  identifierSet(a.spec.identifiers) === identifierSet(b.spec.identifiers);
 
 const laterOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

@@ -1,11 +1,10 @@
-import { reasonOf } from '../core/errors.ts';
+import { asFailure, reasonOf } from '../core/errors.ts';
 import type { Identifier } from '../core/identifier.ts';
 import type { JournalledChallenge, Tombstone, Work } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { ChallengeType, Solver, SolverChallenge } from '../ports/solver.ts';
 import { type EngineContext, report } from './context.ts';
 import type { Holding } from './lease.ts';
-import { asFailure } from './run.ts';
 
 /** How long the removal may take before it is left to a later sweep. */
 const cleanupBudgetMs = 30_000;

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { CertfleetError, fail } from '../core/errors.ts';
+import { asFailure, CertfleetError, fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -13,7 +13,7 @@ import { type Deployed, deploy } from './deploy.ts';
 import { type Holding, takeLease } from './lease.ts';
 import { checkClock, obtain } from './obtain.ts';
 import { askRenewalInfo } from './renewal.ts';
-import { asFailure, patiently } from './run.ts';
+import { patiently } from './run.ts';
 import { together } from './wait.ts';
 
 export interface Job {

@@ -1,5 +1,5 @@
 import { fail, isFailure } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
+import { identifierSet } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import { problemType } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
@@ -115,7 +115,7 @@ const refusesReplaces = (error: unknown): boolean =>
 
 /** An open order for exactly these identifiers in the account's list, newest first; undefined where there is none. */
 async function findOrder(run: Run, opened: Opened): Promise<Order | undefined> {
-  const wanted = run.wanted.spec.identifiers.map(identifierKey).sort().join(' ');
+  const wanted = identifierSet(run.wanted.spec.identifiers);
   const urls: string[] = [];
   try {
     let pages = 0;
@@ -132,7 +132,7 @@ async function findOrder(run: Run, opened: Opened): Promise<Order | undefined> {
     const order = await opened.account.order(url, run.signal).catch(() => undefined);
     run.signal.throwIfAborted();
     if (!order || (order.status !== 'pending' && order.status !== 'ready')) continue;
-    if (order.identifiers.map(identifierKey).sort().join(' ') === wanted && !isExpired(run, order)) return order;
+    if (identifierSet(order.identifiers) === wanted && !isExpired(run, order)) return order;
   }
   return undefined;
 }

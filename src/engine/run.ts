@@ -1,4 +1,4 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { isFailure } from '../core/errors.ts';
 import type { Step } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
@@ -49,10 +49,6 @@ export async function patiently<T>(
     }
   }
 }
-
-/** What is thrown, as the one error class; anything else is this program's fault. */
-export const asFailure = (error: unknown): CertfleetError =>
-  isFailure(error) ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
 
 /** What a run learns on its way. */
 export interface Opened {
