@@ -89,14 +89,18 @@ function choose(run: Run, authorization: Authorization): Chosen {
   });
 }
 
-const keepReceipts = (run: Run, receipts: ReadonlyMap<string, Json>): Promise<void> =>
-  updateWork(run, (work) => ({
+/** Step 6c, where there is something to remember. */
+async function keepReceipts(run: Run, receipts: ReadonlyMap<string, Json>): Promise<void> {
+  const says = ({ token, receipt }: JournalledChallenge) => (receipts.get(token) ?? receipt ?? null) !== null;
+  if (!run.holding.work.challenges.some(says)) return;
+  await updateWork(run, (work) => ({
     ...work,
     challenges: work.challenges.map((c) => {
       const receipt = receipts.get(c.token);
       return receipt === undefined ? c : { ...c, receipt };
     }),
   }));
+}
 
 /** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
 async function untilReady(run: Run, opened: Opened, challenge: JournalledChallenge): Promise<void> {

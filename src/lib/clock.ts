@@ -5,7 +5,12 @@ import type { Clock, Deadline } from '../ports/clock.ts';
 const longestTimerMs = 2 ** 31 - 1;
 
 // Hundreds of orders may wait on one signal; node takes more than ten listeners for a leak and says so on stderr.
-const allowMany = (signal: AbortSignal): void => setMaxListeners(0, signal);
+const allowed = new WeakSet<AbortSignal>();
+const allowMany = (signal: AbortSignal): void => {
+  if (allowed.has(signal)) return;
+  allowed.add(signal);
+  setMaxListeners(0, signal);
+};
 
 /**
  * The machine's clock. `monotonicMs` is CLOCK_MONOTONIC: it keeps counting while the process is stopped (SIGSTOP),

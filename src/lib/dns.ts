@@ -136,7 +136,8 @@ function overUdp(
     const ended = new AbortController();
     const settle = (act: () => void) => {
       if (ended.signal.aborted) return;
-      ended.abort();
+      // With a reason of its own: node's default is an exception with a stack, at 65 µs each.
+      ended.abort('the exchange has ended');
       signal.removeEventListener('abort', onAbort);
       socket.close();
       act();

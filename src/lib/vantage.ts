@@ -84,24 +84,40 @@ const wordsOf = (error: unknown): string => {
   return typeof reason === 'string' && reason !== '' ? `TLS: ${reason}` : reasonOf(error);
 };
 
+/** A connection for each look, as the CA makes them. */
+const agent = new http.Agent({ keepAlive: false });
+
 const get = (
   url: URL,
   at: { readonly address: string; readonly port: number },
   progress: Progress,
   signal: AbortSignal,
 ): ReturnType<Vantage['get']> =>
-  new Promise((resolve, reject) => {
+  new Promise((settle, refuse) => {
     const request = http.request({
       host: at.address,
       port: at.port,
       path: `${url.pathname}${url.search}`,
       // The Host header names the host alone on port 80, as the CA sends it.
       headers: { host: url.host, 'user-agent': 'certfleet', accept: '*/*' },
-      agent: false,
-      signal,
+      agent,
     });
+    // Not by the option `signal` of node:http, which watches the streams' ends too: 30 µs a request.
+    const abort = () => {
+      refuse(signal.reason);
+      request.destroy();
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    const resolve = (answer: Awaited<ReturnType<Vantage['get']>>) => {
+      signal.removeEventListener('abort', abort);
+      settle(answer);
+    };
+    const reject = (error: Error) => {
+      signal.removeEventListener('abort', abort);
+      refuse(error);
+    };
     request.once('socket', (socket) => socket.once('connect', () => (progress.connected = true)));
-    request.once('error', reject);
+    request.on('error', reject);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];
       let size = 0;

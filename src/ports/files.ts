@@ -62,9 +62,10 @@ export interface Files {
   removeTree(path: string): Promise<void>;
   /**
    * The steps of `create` one by one, for the file store, which must look between them. `draft` writes and fsyncs a
-   * temporary file in a folder and answers its path.
+   * temporary file in a folder and answers its path. `spare` is the path of a file in that folder that nobody needs any
+   * more: it is taken away and written over, which costs a file system less than making one file and removing another.
    */
-  draft(folder: string, content: string | Uint8Array, attributes: FileAttributes): Promise<string>;
+  draft(folder: string, content: string | Uint8Array, attributes: FileAttributes, spare?: string): Promise<string>;
   /** Gives a file a second name (a hard link); false where that name is taken. Not durable before `syncFolder`. */
   link(existing: string, path: string): Promise<boolean>;
   /** fsync of a folder: names made and removed in it survive a power cut. */

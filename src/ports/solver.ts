@@ -27,6 +27,7 @@ export interface Solver {
    * the order, other errors of area `dns/` mean «cannot tell».
    */
   preflight?(identifier: Identifier, signal: AbortSignal): Promise<void>;
+  /** Answers the receipt; null where `cleanup` needs none, which spares the engine a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;

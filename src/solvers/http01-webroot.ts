@@ -53,7 +53,15 @@ export default defineSolver({
     const machine = ({ bootId, pidNamespace }: ProcessIdentity): string => digest(`${bootId}\n${pidNamespace}`);
     const self = processes.self();
     const probeName = `${probePrefix}${machine(self)}-${self.pid}-${self.startTime}-${++instances}`;
+    /** Orders that look for the probe file now, and whether it is there; writing and removing go one after the other. */
     let probes = 0;
+    let isThere = false;
+    let last: Promise<unknown> = Promise.resolve();
+    const inTurn = (work: () => Promise<void>): Promise<void> => {
+      const result = last.then(work);
+      last = result.catch(() => undefined);
+      return result;
+    };
 
     /** The content of a small plain file; undefined where there is none; null for anything else of that name. */
     const contentOf = async (path: string): Promise<string | null | undefined> => {
@@ -133,27 +141,35 @@ export default defineSolver({
       async probe(signal) {
         signal.throwIfAborted();
         probes++;
-        for (const root of roots) {
-          await guard(root, async () => {
-            signal.throwIfAborted();
-            await removeDeadProbes(root);
-            await write(root, probeName, storeId);
-          });
-        }
+        await inTurn(async () => {
+          if (isThere) return;
+          for (const root of roots) {
+            await guard(root, async () => {
+              signal.throwIfAborted();
+              await removeDeadProbes(root);
+              await write(root, probeName, storeId);
+            });
+          }
+          isThere = true;
+        });
         return { path: `/${challengeFolders[1]}/${probeName}`, body: storeId };
       },
 
       async unprobe(signal) {
         signal.throwIfAborted();
         probes = Math.max(0, probes - 1);
-        for (const root of roots) {
-          await guard(root, async () => {
-            signal.throwIfAborted();
-            if (probes === 0) await files.remove(inChallenges(root, probeName));
-            await removeDeadProbes(root);
-            if (probes === 0) await removeFolders(root, []);
-          });
-        }
+        await inTurn(async () => {
+          if (probes > 0) return;
+          isThere = false;
+          for (const root of roots) {
+            await guard(root, async () => {
+              signal.throwIfAborted();
+              await files.remove(inChallenges(root, probeName));
+              await removeDeadProbes(root);
+              await removeFolders(root, []);
+            });
+          }
+        });
       },
 
       async present(challenge, _note, signal) {
@@ -172,7 +188,9 @@ export default defineSolver({
           });
         }
         const folders = roots.flatMap((root) => challengeFolders.map((relative) => join(root, relative)));
-        return { roots, made: folders.filter((path) => made.has(path)) };
+        const ours = folders.filter((path) => made.has(path));
+        // Nothing to remember where nothing but the file was made: the journalled spec says where that is.
+        return ours.length === 0 ? null : { roots, made: ours };
       },
 
       async ready({ token, keyAuthorization }, _receipt, signal) {

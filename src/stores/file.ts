@@ -40,14 +40,20 @@ export default defineStore({
  * Compare-and-set without a lock (house.md §6): a revision is a file, taking the next number is a hard link, and
  * link(2) lets exactly one win.
  *
- * `put` on revision r: write and fsync a temporary file → link it to r+1 → list the folder → fsync the folder →
- * remove what is below r, lowest first. From the order of removal follows what `settle` builds on: if r+1 was ever
- * removed, r was removed before it. So r still being there proves that the link was made in time.
+ * `put` on revision r: take r-2 away as the temporary file, write and fsync it → link it to r+1 → look whether r is
+ * still there → fsync the folder. Removal goes lowest first: where a crash left something below r-2, all of it is
+ * removed after the link. From that order follows what `settle` builds on: if r+1 was ever removed, r was removed
+ * before it. So r still being there proves that the link was made in time. It must be r-2: the writer of r may not have
+ * looked for r-1 yet, and until r+1 is there nothing else proves that he was in time. A reader who comes late may find
+ * his revision being written over: the number in its line is then another one, or its digest is wrong, and its name is
+ * gone.
  *
- * The flaws that are known: (1) A process stopped between a link and the listing after it, until others have written
+ * The flaws that are known: (1) A process stopped between a link and the look after it, until others have written
  * twice, is told `store/conflict` although its write was taken. (2) A process stopped for more than a day before its
  * temporary file is written, or for a moment while it creates on a tombstone of just that age, while its document is
- * tidied and made anew: readers may see its revision for an instant before it takes it back.
+ * tidied and made anew: readers may see its revision for an instant before it takes it back, and the file that it
+ * takes away may be the new document's. (3) A process killed between a late link and the removal of it leaves that file
+ * until the next tidy; a second one that was stopped just as long could take it for its base.
  */
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
@@ -63,12 +69,22 @@ function openFileStore(root: string, world: World): Store {
 
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
 
-  /** The file of one number; undefined where it is gone. `store/corrupt` where it cannot be trusted. */
-  async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
-    const path = pathOf(place, number);
+  /** The file of one number: its document, or why it cannot be trusted; undefined where it is gone. */
+  async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
     const file = await files.read(path);
     if (!file) return undefined;
     const document = decodeStored(file);
+    if (typeof document !== 'string' && document.number === number) return document;
+    // A writer may have taken it away while it was read, and begun to write over it.
+    if (!(await files.stat(path))) return undefined;
+    return typeof document === 'string' ? document : `it holds revision ${document.number}`;
+  }
+
+  /** The document of one number; undefined where it is gone. `store/corrupt` where it cannot be trusted. */
+  async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
+    const path = pathOf(place, number);
+    const document = await readFile(path, number);
+    if (document === undefined) return undefined;
     if (typeof document === 'string') throw corrupt(key, path, document, numbers);
     if (document.name !== key.name) {
       throw corrupt(
@@ -92,15 +108,24 @@ function openFileStore(root: string, world: World): Store {
     throw refused(root, `${pathOf(place, 0)} and its like cannot be listed and read`, 'Check the file system.');
   }
 
-  async function draft(place: Place, document: StoredDocument): Promise<string> {
+  async function draft(place: Place, document: StoredDocument, spare: string | undefined): Promise<string> {
     const content = encodeStored(document);
-    try {
-      return await files.draft(place.folder, content, fileMode);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (document.number > 1 || (await files.stat(place.folder))) {
+      try {
+        return await files.draft(place.folder, content, fileMode, spare);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
     }
     await files.makeFolders(place.folder, folderMode);
     return files.draft(place.folder, content, fileMode);
+  }
+
+  /** The predecessor of the predecessor, where it is the lowest: what a crash left below it must go first. */
+  async function spareOf(place: Place, base: Current | undefined): Promise<string | undefined> {
+    if (!base || base.number < 3) return undefined;
+    if (base.number > 3 && (await files.stat(pathOf(place, base.number - 3)))) return undefined;
+    return pathOf(place, base.number - 2);
   }
 
   /** Whether the link to `number` was made in time, on `base`, and not late, after others had gone on. */
@@ -108,10 +133,12 @@ function openFileStore(root: string, world: World): Store {
     key: Key,
     place: Place,
     base: Current | undefined,
-    number: number,
-    nonce: string,
+    { number, nonce }: StoredDocument,
     create: boolean,
+    knowsLower: boolean,
   ) {
+    if (base && knowsLower && (await files.stat(pathOf(place, base.number))))
+      return { won: true, numbers: [base.number - 1, base.number] };
     const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
     if (base && numbers.includes(base.number)) return { won: true, numbers };
     const higher = numbers.some((other) => other > number);
@@ -138,21 +165,24 @@ function openFileStore(root: string, world: World): Store {
 
   /** Links `document` as the revision after `base`; undefined when another process was quicker. */
   async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
-    const number = (base?.number ?? 0) + 1;
+    const { number } = document;
     const path = pathOf(place, number);
-    const temporary = await draft(place, document);
+    const spare = await spareOf(place, base);
+    const knowsLower = number <= 3 || spare !== undefined;
+    const temporary = await draft(place, document, spare);
     let settled: Awaited<ReturnType<typeof settle>>;
     try {
       if (!(await linkDraft(temporary, path))) return undefined;
-      settled = await settle(key, place, base, number, document.nonce, create);
+      settled = await settle(key, place, base, document, create, knowsLower);
       if (!settled.won) await files.remove(path);
     } finally {
       await files.remove(temporary);
     }
     if (!settled.won) return undefined;
     await files.syncFolder(place.folder);
-    // The predecessor stays, in case the disk spoils this one; a deleted document leaves nothing to read.
-    const keep = document.state === 'live' ? (base?.number ?? 0) : number;
+    // The predecessor stays, in case the disk spoils this one, and the one before for the next write; a deleted document
+    // leaves nothing to read.
+    const keep = document.state === 'live' ? number - 2 : number;
     for (const other of settled.numbers) if (other < keep) await files.remove(pathOf(place, other));
     return `${number}-${document.nonce}`;
   }
@@ -187,8 +217,8 @@ function openFileStore(root: string, world: World): Store {
     for (let tries = 0; tries < maxRereads; tries += 1) {
       const number = numbers.at(-1);
       if (number === undefined) return undefined;
-      const file = await files.read(pathOf(place, number));
-      if (file) return toEntry(kind, place, numbers, decodeStored(file));
+      const document = await readFile(pathOf(place, number), number);
+      if (document !== undefined) return toEntry(kind, place, numbers, document);
       // Replaced since the listing. What changes meanwhile may be missed, but not what was there all the time.
       numbers = numbersOf(stem, (await files.list(folder)) ?? []);
     }
@@ -243,8 +273,14 @@ function openFileStore(root: string, world: World): Store {
         const base = create ? await current(key, place) : await named(key, place, ifRevision);
         if (create ? base?.document.state === 'live' : !base) throw conflict(key);
         signal.throwIfAborted();
-        const after = base?.document.nonce ?? noPredecessor;
-        const document: StoredDocument = { state: 'live', name: key.name, nonce: newNonce(), after, bytes };
+        const document: StoredDocument = {
+          state: 'live',
+          number: (base?.number ?? 0) + 1,
+          name: key.name,
+          nonce: newNonce(),
+          after: base?.document.nonce ?? noPredecessor,
+          bytes,
+        };
         const revision = await advance(key, place, base, document, create);
         if (revision === undefined) throw conflict(key);
         return revision;
@@ -257,14 +293,14 @@ function openFileStore(root: string, world: World): Store {
         if (found?.document.state !== 'live') return;
         if (ifRevision !== `${found.number}-${found.document.nonce}`) throw conflict(key);
         signal.throwIfAborted();
-        const after = found.document.nonce;
-        const tombstone = {
+        const tombstone: StoredDocument = {
           state: 'deleted',
+          number: found.number + 1,
           name: key.name,
           nonce: newNonce(),
-          after,
+          after: found.document.nonce,
           bytes: new Uint8Array(),
-        } as const;
+        };
         if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
       }),
     scan,

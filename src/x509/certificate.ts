@@ -31,9 +31,17 @@ export function parseCertificate(der: Uint8Array): Certificate {
   }
 }
 
+const known = new WeakMap<Certificate, CertificateFacts>();
+
 /** What a leaf says. Subject and subject key identifier are never looked at: new certificates have neither. */
-export function factsOf({ der, x509 }: Certificate): CertificateFacts {
-  const { serial, extensions } = readTbs(der);
+export function factsOf(certificate: Certificate): CertificateFacts {
+  const facts = known.get(certificate) ?? readFacts(certificate);
+  known.set(certificate, facts);
+  return facts;
+}
+
+function readFacts({ der, x509 }: Certificate): CertificateFacts {
+  const { serial, spki, extensions } = readTbs(der);
   const keyIdentifier = readKeyIdentifier(extensions.get(oids.authorityKeyIdentifier));
   const facts: CertificateFacts = {
     identifiers: readAlternativeNames(extensions.get(oids.subjectAltName)),
@@ -41,7 +49,7 @@ export function factsOf({ der, x509 }: Certificate): CertificateFacts {
     notAfter: new Date(x509.validTo).toISOString(),
     serial: hex(serial),
     fingerprint: sha256(der),
-    spkiFingerprint: sha256(x509.publicKey.export({ type: 'spki', format: 'der' })),
+    spkiFingerprint: sha256(spki),
     issuerName: (x509.issuer ?? '').replace(/\s*\n\s*/g, ', '),
   };
   // RFC 9773 §4.1
@@ -50,13 +58,26 @@ export function factsOf({ der, x509 }: Certificate): CertificateFacts {
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** RFC 5280 §4.1: serial number, and extensions by their OBJECT IDENTIFIER. */
-function readTbs(der: Uint8Array): { serial: Uint8Array; extensions: ReadonlyMap<string, Uint8Array> } {
+/** The SubjectPublicKeyInfo, DER. node:crypto would read the key and write it again, at 90 µs. */
+export const spkiOf = ({ der }: Certificate): Uint8Array => readTbs(der).spki;
+
+interface Tbs {
+  readonly serial: Uint8Array;
+  readonly spki: Uint8Array;
+  readonly extensions: ReadonlyMap<string, Uint8Array>;
+}
+
+/** RFC 5280 §4.1: serial number, public key, and extensions by their OBJECT IDENTIFIER. */
+function readTbs(der: Uint8Array): Tbs {
   const [tbs] = elementsOf(elementOf(der, tags.sequence).content);
   const fields = elementsOf(tbs?.content ?? new Uint8Array());
   // [0] version comes first in every certificate but those of version 1.
-  const serial = fields.find(({ tag }) => tag === tags.integer);
+  const serialAt = fields.findIndex(({ tag }) => tag === tags.integer);
+  const serial = fields[serialAt];
   if (!serial) throw new Error('the certificate has no serial number');
+  // serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
+  const spki = fields[serialAt + 5];
+  if (!spki) throw new Error('the certificate has no public key');
   const extensions = new Map<string, Uint8Array>();
   const wrapper = fields.find(({ tag }) => tag === tags.contextParts(3));
   if (wrapper) {
@@ -68,7 +89,7 @@ function readTbs(der: Uint8Array): { serial: Uint8Array; extensions: ReadonlyMap
         extensions.set(hex(id.content), value.content);
     }
   }
-  return { serial: serial.content, extensions };
+  return { serial: serial.content, spki: spki.whole, extensions };
 }
 
 /** RFC 5280 §4.2.1.1: keyIdentifier is [0]; issuer and serial beside it are old custom. */

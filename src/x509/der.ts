@@ -27,6 +27,8 @@ export const oids = {
   authorityKeyIdentifier: '551d23', // 2.5.29.35
   extensionRequest: '2a864886f70d01090e', // 1.2.840.113549.1.9.14, RFC 2985 §5.4.2
   ecdsaWithSha256: '2a8648ce3d040302', // 1.2.840.10045.4.3.2, RFC 5758 §3.2
+  ecPublicKey: '2a8648ce3d0201', // 1.2.840.10045.2.1, RFC 5480 §2.1.1
+  p256: '2a8648ce3d030107', // 1.2.840.10045.3.1.7, RFC 5480 §2.1.1.1
 } as const;
 
 /** The elements side by side in some bytes. Throws a plain Error where they are not DER. */

@@ -19,11 +19,11 @@ export function splitPem(text: string): readonly Uint8Array[] {
   return ders;
 }
 
-/** One certificate as PEM, as OpenSSL writes it: 64 characters a line, LF. */
-export function toPem(der: Uint8Array): string {
+/** One certificate, or what the label says, as PEM, as OpenSSL writes it: 64 characters a line, LF. */
+export function toPem(der: Uint8Array, label = 'CERTIFICATE'): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
-  return `${begin}\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

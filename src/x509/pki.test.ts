@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Identifier } from '../core/identifier.ts';
 import type { Secret } from '../core/secret.ts';
+import { openKey } from './key.ts';
 import { pki } from './pki.ts';
 import { type TestParty, testCertificate, testParty } from './test-certificates.ts';
 
@@ -56,6 +57,10 @@ describe('newKey', () => {
     expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
     expect(createPrivateKey(pem).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
     expect((await pki.newKey()).reveal()).not.toBe(pem);
+    // As OpenSSL writes it, to the byte.
+    expect(createPrivateKey(pem).export({ type: 'pkcs8', format: 'pem' })).toBe(pem);
+    const spki = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+    expect(Buffer.from(openKey(key).spkiDer).equals(spki)).toBe(true);
     expect(`${key} ${JSON.stringify({ key })}`).toBe('*** {"key":"***"}');
   });
 });

@@ -1,15 +1,10 @@
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
-import { Secret } from '../core/secret.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
-import { factsOf } from './certificate.ts';
+import { factsOf, spkiOf } from './certificate.ts';
 import { orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
-import { openKey } from './key.ts';
+import { makeKey, openKey } from './key.ts';
 import { toPem } from './pem.ts';
-
-const generate = promisify(generateKeyPair);
 
 /** How far this machine's clock may be behind: CAs set notBefore to now or an hour back, a slow clock sees it ahead. */
 const slowClockMs = 3_600_000;
@@ -17,10 +12,7 @@ const slowClockMs = 3_600_000;
 /** Keys and certificates over node:crypto. */
 export const pki: Pki = {
   async newKey() {
-    const { privateKey } = await generate('ec', { namedCurve: 'P-256' });
-    const keyPem = new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
-    openKey(keyPem, privateKey);
-    return keyPem;
+    return makeKey();
   },
 
   async csr(keyPem, identifiers) {
@@ -38,7 +30,7 @@ export const pki: Pki = {
     try {
       const [leaf] = orderedChain(certPem);
       facts = factsOf(leaf);
-      isOurs = openKey(keyPem).spkiDer.equals(leaf.x509.publicKey.export({ type: 'spki', format: 'der' }));
+      isOurs = Buffer.from(openKey(keyPem).spkiDer).equals(spkiOf(leaf));
     } catch (error) {
       return (error as Error).message;
     }

@@ -65,8 +65,8 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     removeTree: (path) => effect('remove-tree', name(path), () => files.removeTree(path)),
     removeFolderIfEmpty: (path) => effect('rmdir', name(path), () => files.removeFolderIfEmpty(path)),
     // A put of the file store is one draft and one link; the link is what makes it so.
-    draft: (folder, content, attributes) =>
-      effect('draft', name(folder), () => files.draft(folder, content, attributes)),
+    draft: (folder, content, attributes, spare) =>
+      effect('draft', name(folder), () => files.draft(folder, content, attributes, spare)),
     link: (existing, path) => effect('put', name(path), () => files.link(existing, path)),
   };
   const world: World = {

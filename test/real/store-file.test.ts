@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -101,18 +104,18 @@ describe('layout', () => {
       expect(statSync(folder).mode & 0o777).toBe(0o700);
     }
     const [line, body] = readFileSync(path, 'utf8').split('\n');
-    expect(line).toMatch(/^certfleet 1 live [\w-]{8} - 7 [0-9a-f]{32} "www\.example\.com"$/);
+    expect(line).toMatch(/^certfleet 1 live 1 [\w-]{8} - 7 [0-9a-f]{32} "www\.example\.com"$/);
     expect(body).toBe('{"a":1}');
   });
 
-  it('keeps one predecessor, and none of what was deleted', async () => {
+  it('keeps two predecessors, and none of what was deleted', async () => {
     const root = newRoot();
     const store = open(root);
     let revision = await create(store, 'a', '0');
     for (let n = 1; n < 6; n += 1) {
       revision = await store.put(key('a'), bytesOf(`secret ${n}`), { ifRevision: revision, signal });
     }
-    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@5', 'a@6']);
+    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@4', 'a@5', 'a@6']);
     await store.delete(key('a'), { ifRevision: revision, signal });
     expect(filesOf(root).map((path) => basename(path))).toEqual(['a@7']);
     expect(readFileSync(fileOf(root, 'a@7'), 'utf8')).not.toContain('secret');
@@ -267,13 +270,13 @@ describe('tidy', () => {
     let revision = await create(open(root), 'a', '0');
     const copy = join(base, `copy-${++made}`);
     copyFileSync(fileOf(root, 'a@1'), copy);
-    for (let n = 1; n < 4; n += 1) {
+    for (let n = 1; n < 6; n += 1) {
       revision = await open(root).put(key('a'), bytesOf(String(n)), { ifRevision: revision, signal });
     }
-    const folder = join(fileOf(root, 'a@4'), '..');
+    const folder = join(fileOf(root, 'a@6'), '..');
     copyFileSync(copy, join(folder, 'a@1'));
     await open(root).tidy(signal);
-    expect(readdirSync(folder).sort()).toEqual(['a@3', 'a@4']);
+    expect(readdirSync(folder).sort()).toEqual(['a@4', 'a@5', 'a@6']);
 
     const real = createFiles();
     let calls = 0;
@@ -325,7 +328,7 @@ describe('writers that were too slow', () => {
       go();
       expect((await slow).code).toBe('store/conflict');
       expect(textOf(await quick.get(key('a'), signal))).toBe(String(ahead));
-      expect(filesOf(root).length).toBe(2);
+      expect(filesOf(root).length).toBe(Math.min(ahead + 1, 3));
       await quick.put(key('a'), bytesOf('next'), { ifRevision: revision, signal });
     }
   });
@@ -363,6 +366,139 @@ describe('writers that were too slow', () => {
     };
     await open(root, { files }).put(key('a'), bytesOf('mine'), { ifRevision: first, signal });
     expect(textOf(await quick.get(key('a'), signal))).toBe('on mine');
+  });
+});
+
+describe('a writer that looks late', () => {
+  it('has won, though the next one was killed between taking a file away and linking it', async () => {
+    const root = newRoot();
+    const quick = open(root);
+    let revision = await create(quick, 'a', '0');
+    for (const text of ['1', '2', '3'])
+      revision = await quick.put(key('a'), bytesOf(text), { ifRevision: revision, signal });
+    const real = createFiles();
+    const killed = { ...real, link: () => Promise.reject(new Error('killed')), remove: async () => {} };
+    const late = {
+      ...real,
+      link: async (existing: string, path: string) => {
+        const linked = await real.link(existing, path);
+        const next = (await quick.get(key('a'), signal))?.revision ?? '';
+        await open(root, { files: killed })
+          .put(key('a'), bytesOf('lost'), { ifRevision: next, signal })
+          .catch(() => undefined);
+        return linked;
+      },
+    };
+    await open(root, { files: late }).put(key('a'), bytesOf('mine'), { ifRevision: revision, signal });
+    expect(textOf(await quick.get(key('a'), signal))).toBe('mine');
+  });
+});
+
+describe('a revision that is written over', () => {
+  /** Four revisions; the first one is gone, and the second would be written over next. */
+  async function fourRevisions() {
+    const root = newRoot();
+    const store = open(root);
+    let revision = await create(store, 'a', '1');
+    for (const text of ['2', '3', '4'])
+      revision = await store.put(key('a'), bytesOf(text), { ifRevision: revision, signal });
+    return { root, store, revision };
+  }
+
+  it('makes no new file and frees none: three take turns', async () => {
+    const { root, store, revision } = await fourRevisions();
+    const inode = (name: string) => statSync(fileOf(root, name)).ino;
+    const [second, third] = [inode('a@2'), inode('a@3')];
+    const fifth = await store.put(key('a'), bytesOf('a longer one, and then a'), { ifRevision: revision, signal });
+    await store.put(key('a'), bytesOf('6'), { ifRevision: fifth, signal });
+    expect([inode('a@5'), inode('a@6')]).toEqual([second, third]);
+    expect(textOf(await store.get(key('a'), signal))).toBe('6');
+    expect((await scanAll(store)).map((entry) => entry.corrupt)).toEqual([undefined]);
+  });
+
+  it('is left alone where a backup has a hard link to it', async () => {
+    const { root, store, revision } = await fourRevisions();
+    const backup = join(base, `backup-${++made}`);
+    linkSync(fileOf(root, 'a@2'), backup);
+    const before = readFileSync(backup, 'utf8');
+    await store.put(key('a'), bytesOf('5'), { ifRevision: revision, signal });
+    expect(readFileSync(backup, 'utf8')).toBe(before);
+    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@3', 'a@4', 'a@5']);
+  });
+
+  it('is removed after what a crash left below it', async () => {
+    const { root, store, revision } = await fourRevisions();
+    copyFileSync(fileOf(root, 'a@2'), join(fileOf(root, 'a@2'), '../a@1'));
+    const removed: string[] = [];
+    const real = createFiles();
+    const files = {
+      ...real,
+      draft: (...[folder, content, attributes, spare]: Parameters<typeof real.draft>) => {
+        if (spare !== undefined) removed.push(basename(spare));
+        return real.draft(folder, content, attributes, spare);
+      },
+      remove: (path: string) => {
+        if (path.includes('@')) removed.push(basename(path));
+        return real.remove(path);
+      },
+    };
+    await open(root, { files }).put(key('a'), bytesOf('5'), { ifRevision: revision, signal });
+    expect(removed).toEqual(['a@1', 'a@2']);
+    expect(textOf(await store.get(key('a'), signal))).toBe('5');
+  });
+
+  it('is never taken for what it was, however late its reader comes', async () => {
+    for (const stops of ['before', 'after'] as const) {
+      for (const ahead of [1, 2, 3, 4, 5]) {
+        const { root, store, revision } = await fourRevisions();
+        const real = createFiles();
+        let first = true;
+        // A reader that has listed the folder, or opened the file, and then waits while others go on.
+        const slow = async (path: string) => {
+          const stale = stops === 'after' ? openSync(path, 'r') : undefined;
+          let last = revision;
+          for (let n = 0; n < ahead; n += 1)
+            last = await store.put(key('a'), bytesOf(`later ${n}`), { ifRevision: last, signal });
+          if (stale === undefined) return real.read(path);
+          const bytes = readFileSync(stale);
+          closeSync(stale);
+          return bytes;
+        };
+        const files = {
+          ...real,
+          read: (path: string) => {
+            if (!first) return real.read(path);
+            first = false;
+            return slow(path);
+          },
+        };
+        const entry = await open(root, { files }).get(key('a'), signal);
+        const number = Number(entry?.revision.split('-')[0]);
+        // Still revision 4 where it was read before it was written over (its reader is only late), else a later one whole.
+        expect(textOf(entry)).toBe(number === 4 ? '4' : `later ${number - 5}`);
+        expect(number > 4).toBe(ahead >= 3);
+      }
+    }
+  });
+
+  it('torn under the eyes of a reader sends him to the next one', async () => {
+    const { root, store, revision } = await fourRevisions();
+    const real = createFiles();
+    let first = true;
+    const files = {
+      ...real,
+      read: async (path: string) => {
+        const bytes = await real.read(path);
+        if (!first || !bytes) return bytes;
+        first = false;
+        let last = revision;
+        for (const text of ['5', '6', '7'])
+          last = await store.put(key('a'), bytesOf(text), { ifRevision: last, signal });
+        return bytes.subarray(0, bytes.length - 1);
+      },
+    };
+    expect(textOf(await open(root, { files }).get(key('a'), signal))).toBe('7');
+    expect((await scanAll(open(root, { files }))).map((entry) => entry.corrupt)).toEqual([undefined]);
   });
 });
 

@@ -4,17 +4,19 @@ import { createHash } from 'node:crypto';
  * One document as a file: a line of text that says what it is, then the bytes.
  *
  * ```
- * certfleet 1 live 3qZxk0aB 9fKd_2Lm 713 8c1f…(32 hex) "www.example.com"
+ * certfleet 1 live 7 3qZxk0aB 9fKd_2Lm 713 8c1f…(32 hex) "www.example.com"
  * {"schema":1,…
  * ```
  *
- * state · nonce · nonce of the revision it was written on (`-`: none) · length · the first half of a SHA-256 over the
- * line and the bytes · name. The digest tells a torn or rotten file from a whole one; the nonce makes a revision one of
- * its kind, even when a number comes back years after a delete; `after` proves to a slow writer that the next one
+ * state · number, as in the file's name · nonce · nonce of the revision it was written on (`-`: none) · length · the
+ * first half of a SHA-256 over the line and the bytes · name. The digest tells a torn or rotten file from a whole one;
+ * the number, a file that a writer has begun to use again from the revision that it was; the nonce makes a revision one
+ * of its kind, even when a number comes back years after a delete; `after` proves to a slow writer that the next one
  * built on his. A tombstone has a line too, so that a file cut to nothing by a crash never reads as «deleted».
  */
 export interface StoredDocument {
   readonly state: 'live' | 'deleted';
+  readonly number: number;
   readonly name: string;
   readonly nonce: string;
   readonly after: string;
@@ -30,14 +32,14 @@ const digestOf = (fields: string, bytes: Uint8Array): string =>
   createHash('sha256').update(fields).update(bytes).digest('hex').slice(0, 32);
 
 export function encodeStored(document: StoredDocument): Uint8Array {
-  const { state, nonce, after, bytes, name } = document;
-  const before = `${magic} ${state} ${nonce} ${after} ${bytes.length}`;
+  const { state, number, nonce, after, bytes, name } = document;
+  const before = `${magic} ${state} ${number} ${nonce} ${after} ${bytes.length}`;
   const text = JSON.stringify(name);
   const line = `${before} ${digestOf(`${before} ${text}\n`, bytes)} ${text}\n`;
   return Buffer.concat([Buffer.from(line), bytes]);
 }
 
-const linePattern = /^(certfleet 1 (live|deleted) ([\w-]+) ([\w-]+) (\d+)) ([0-9a-f]{32}) (".*")$/;
+const linePattern = /^(certfleet 1 (live|deleted) (\d+) ([\w-]+) ([\w-]+) (\d+)) ([0-9a-f]{32}) (".*")$/;
 
 /** Reads a file; a string is the reason in words why it cannot be trusted. */
 export function decodeStored(file: Uint8Array): StoredDocument | string {
@@ -46,9 +48,16 @@ export function decodeStored(file: Uint8Array): StoredDocument | string {
   if (end < 0) return 'the file is cut off in its first line';
   const match = linePattern.exec(Buffer.from(file.buffer, file.byteOffset, end).toString('utf8'));
   if (!match) return 'its first line is not one of certfleet’s';
-  const [, before = '', state, nonce = '', after = '', length = '', digest, text = ''] = match;
+  const [, before = '', state, number, nonce = '', after = '', length = '', digest, text = ''] = match;
   const bytes = file.subarray(end + 1);
   if (bytes.length !== Number(length)) return `it has ${bytes.length} bytes where ${length} were written`;
   if (digestOf(`${before} ${text}\n`, bytes) !== digest) return 'its content is not what was written (checksum)';
-  return { state: state as 'live' | 'deleted', name: JSON.parse(text) as string, nonce, after, bytes };
+  return {
+    state: state as 'live' | 'deleted',
+    number: Number(number),
+    name: JSON.parse(text) as string,
+    nonce,
+    after,
+    bytes,
+  };
 }

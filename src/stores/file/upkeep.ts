@@ -12,7 +12,7 @@ export const folderMode = 0o700;
 
 /**
  * Free space below which the CA is not called. A certificate takes about 100 KiB while it is made (eleven writes of a
- * 4 KiB block, each twice for a moment); 16 MiB is a renewal of 100 at once, and less than any log rotation frees.
+ * 4 KiB block, some twice for a moment); 16 MiB is a renewal of 100 at once, and less than any log rotation frees.
  * No percentage: five percent of a large disk is no emergency.
  */
 const minFreeMiB = 16;
@@ -80,10 +80,10 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
       signal.throwIfAborted();
       const place = { folder, stem };
       const highest = pathOf(place, numbers.at(-1) ?? 0);
-      // Lowest first, as everywhere. What is below the predecessor was left by a crash between a link and its removals.
-      for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
+      // Lowest first, as everywhere. What is below these three was left by a crash.
+      for (const number of numbers.slice(0, -3)) await files.remove(pathOf(place, number));
       if (!(await isOldTombstone(highest))) continue;
-      for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
+      for (const number of numbers.slice(-3)) await files.remove(pathOf(place, number));
     }
   };
 
