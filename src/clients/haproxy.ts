@@ -1,4 +1,5 @@
 import { isFailure, reasonOf } from '../core/errors.ts';
+import { createQueue } from '../lib/queue.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
@@ -180,15 +181,6 @@ export function createHaproxyAdmin(options: {
       inTurn(async () => {
         if (await certificate(file, signal)) await takeAway(file, list);
       }),
-  };
-}
-
-function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = tail.then(work);
-    tail = turn.catch(() => {});
-    return turn;
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
-import type { FileAttributes, Files } from '../ports/files.ts';
+import type { FileAttributes, Files, FolderEntry } from '../ports/files.ts';
 
 /**
  * certbot's folders, as servers and scripts know them:
@@ -117,7 +117,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         );
       const folder = join(archive(version.lineage), version.id);
       await files.makeFolders(join(root, 'live'), 0o755);
-      await files.makeFolders(folder, 0o755);
+      if (await files.createFolder(folder, 0o755, await contents(version))) return;
       for (const file of await contents(version)) {
         const path = join(folder, file.name);
         // Staged before, perhaps in use: what is right already is not touched.
@@ -162,17 +162,11 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 // Also files.ts's temporary files, which a kill may leave.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
 
-interface Content {
-  readonly name: string;
-  readonly content: string;
-  readonly attributes: FileAttributes;
-}
-
 function contentsOf(
   version: VersionBundle,
   options: LiveFolderOptions,
   owner: Omit<FileAttributes, 'mode'>,
-): readonly Content[] {
+): readonly FolderEntry[] {
   const open = { mode: 0o644, ...owner };
   const closed = { mode: options.keyMode ?? 0o600, ...owner };
   const key = version.keyPem.reveal();
@@ -198,7 +192,7 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .join('');
 
 /** Why the file is not the wanted one, or undefined when it is. */
-async function compare(files: Files, path: string, wanted: Content): Promise<string | undefined> {
+async function compare(files: Files, path: string, wanted: FolderEntry): Promise<string | undefined> {
   const stat = await files.stat(path);
   const content = stat?.kind === 'file' ? await files.read(path) : undefined;
   if (!stat || !content) return 'is missing';

@@ -50,6 +50,7 @@ versions are kept. Nothing is reloaded: a server that reads its files once needs
     return {
       type: 'files',
       scope: 'node',
+      concurrent: true,
       look: (version, signal) => onTarget(target, version.lineage, signal, () => folder.look(version)),
       stage: (version, _note, signal) =>
         onTarget(target, version.lineage, signal, async () => {

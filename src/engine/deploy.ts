@@ -136,10 +136,11 @@ function pending(
   };
 }
 
-// One deployment at a time to one target of this process: reloads and admin-socket transactions disturb each other.
+// The turns of the targets of this process that take one deployment at a time.
 const queues = new WeakMap<Deployer, Promise<unknown>>();
 
 async function inTurn<T>(deployer: Deployer, work: () => Promise<T>): Promise<T> {
+  if (deployer.concurrent) return work();
   const result = (queues.get(deployer) ?? Promise.resolve()).then(work);
   queues.set(
     deployer,

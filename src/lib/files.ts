@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { FileAttributes, FileStat, Files } from '../ports/files.ts';
+import type { FileAttributes, FileStat, Files, FolderEntry } from '../ports/files.ts';
 
 // Small files: a synchronous read costs a third of its promise twin. What changes a folder (open for creation, unlink,
 // mkdir) waits for the file system's journal whenever another order's fsync is under way, half a millisecond each on
@@ -46,8 +46,20 @@ const mkdir = (path: string, mode: number): Promise<void> =>
   new Promise((done, failed) => fs.mkdir(path, { mode }, settle(done, failed)));
 const openNew = (path: string): Promise<number> =>
   new Promise((done, failed) => fs.open(path, 'wx', 0o600, (error, fd) => (error ? failed(error) : done(fd))));
+const symlink = (target: string, path: string): Promise<void> =>
+  new Promise((done, failed) => fs.symlink(target, path, settle(done, failed)));
 const rename = (from: string, to: string): Promise<void> =>
   new Promise((done, failed) => fs.rename(from, to, settle(done, failed)));
+
+/** False where something of that name is there. */
+const unlessThere = (made: Promise<void>): Promise<boolean> =>
+  made.then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    },
+  );
 
 async function syncFolder(folder: string): Promise<void> {
   const descriptor = fs.openSync(folder, 'r');
@@ -103,7 +115,35 @@ async function openSpare(spare: string, path: string): Promise<number | undefine
   return undefined;
 }
 
-/** Writes and fsyncs a temporary file with its final owner and mode; `before` is the file it will replace. */
+interface Written {
+  /** The file whose owner is kept. */
+  readonly before?: fs.Stats | undefined;
+  /** It had another content and mode. */
+  readonly again?: boolean;
+}
+
+/** Writes an open file, with its final owner and mode, fsyncs and closes it. */
+async function write(
+  descriptor: number,
+  content: string | Uint8Array,
+  attributes: FileAttributes,
+  { before, again = false }: Written = {},
+): Promise<void> {
+  try {
+    fs.writeFileSync(descriptor, content);
+    if (again) fs.ftruncateSync(descriptor, Buffer.byteLength(content));
+    if (before || attributes.uid !== undefined || attributes.gid !== undefined) {
+      setOwner(descriptor, attributes, before);
+    }
+    // After chown, which clears set-id bits; by descriptor, so that the umask has no say.
+    if (attributes.mode !== 0o600 || ownerIsMasked || again) fs.fchmodSync(descriptor, attributes.mode);
+    if (attributes.losable !== 'all') await sync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Writes and fsyncs a temporary file; `before` is the file it will replace. */
 async function draft(
   folder: string,
   content: string | Uint8Array,
@@ -114,18 +154,7 @@ async function draft(
   const again = spare === undefined ? undefined : await openSpare(spare, path);
   const descriptor = again ?? (await openNew(path));
   try {
-    try {
-      fs.writeFileSync(descriptor, content);
-      if (again !== undefined) fs.ftruncateSync(descriptor, Buffer.byteLength(content));
-      if (before || attributes.uid !== undefined || attributes.gid !== undefined) {
-        setOwner(descriptor, attributes, before);
-      }
-      // After chown, which clears set-id bits; by descriptor, so that the umask has no say.
-      if (attributes.mode !== 0o600 || ownerIsMasked || again !== undefined) fs.fchmodSync(descriptor, attributes.mode);
-      if (attributes.losable !== 'all') await sync(descriptor);
-    } finally {
-      fs.closeSync(descriptor);
-    }
+    await write(descriptor, content, attributes, { before, again: again !== undefined });
   } catch (error) {
     await removeQuietly(path);
     throw error;
@@ -151,15 +180,8 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   for (let folder = resolve(path); !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
   const made: string[] = [];
   for (const folder of missing) {
-    // EEXIST: another process was quicker, which is fine for a folder and caught below for anything else.
-    const mine = await mkdir(folder, mode).then(
-      () => true,
-      (error: unknown) => {
-        if (codeOf(error) === 'EEXIST') return false;
-        throw error;
-      },
-    );
-    if (!mine) continue;
+    // Else another process was quicker, which is fine for a folder and caught below for anything else.
+    if (!(await unlessThere(mkdir(folder, mode)))) continue;
     fs.chmodSync(folder, mode);
     await syncFolder(dirname(folder));
     made.push(folder);
@@ -168,6 +190,20 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
     throw Object.assign(new Error(`ENOTDIR: not a folder, ${path}`), { code: 'ENOTDIR', syscall: 'mkdir', path });
   }
   return made;
+}
+
+async function createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean> {
+  if (fs.existsSync(path)) return false;
+  await makeFolders(dirname(path), mode);
+  if (!(await unlessThere(mkdir(path, mode)))) return false;
+  fs.chmodSync(path, mode);
+  // All at once: the file system then brings them to the disk together.
+  const written = await Promise.allSettled(
+    entries.map(async ({ name, content, attributes }) => write(await openNew(join(path, name)), content, attributes)),
+  );
+  for (const one of written) if (one.status === 'rejected') throw one.reason;
+  await Promise.all([syncFolder(path), syncFolder(dirname(path))]);
+  return true;
 }
 
 /** The real file system. */
@@ -198,6 +234,7 @@ export function createFiles(): Files {
         stats && {
           kind: kindOf(stats),
           size: stats.size,
+          links: stats.nlink,
           mode: stats.mode & 0o7777,
           uid: stats.uid,
           gid: stats.gid,
@@ -225,29 +262,21 @@ export function createFiles(): Files {
       }
       if (attributes.losable === undefined) await syncFolder(dirname(path));
     },
-    async create(path, content, attributes) {
-      if (statOf(path)) return false;
-      const temporary = await draft(dirname(path), content, attributes);
-      try {
-        if (!link(temporary, path)) return false;
-      } finally {
-        await removeQuietly(temporary);
-      }
-      await syncFolder(dirname(path));
-      return true;
-    },
     async replaceLink(path, target) {
-      const temporary = temporaryIn(dirname(path));
-      fs.symlinkSync(target, temporary);
-      try {
-        fs.renameSync(temporary, path);
-      } catch (error) {
-        await removeQuietly(temporary);
-        throw error;
+      if (!(await unlessThere(symlink(target, path)))) {
+        const temporary = temporaryIn(dirname(path));
+        await symlink(target, temporary);
+        try {
+          fs.renameSync(temporary, path);
+        } catch (error) {
+          await removeQuietly(temporary);
+          throw error;
+        }
       }
       await syncFolder(dirname(path));
     },
     makeFolders,
+    createFolder,
     async remove(path) {
       await unlink(path).catch((error: unknown) => {
         if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;

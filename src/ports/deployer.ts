@@ -15,6 +15,11 @@ export interface Deployer {
   readonly type: string;
   /** `node`: each node has its own target and state; `fleet`: one target for all. */
   readonly scope: 'node' | 'fleet';
+  /**
+   * Versions of different lineages do not disturb each other there. Else one is deployed at a time: reloads and
+   * transactions on an admin socket would.
+   */
+  readonly concurrent?: true;
   /** Whether the target has this version. `absent` also where it has never had one. */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
   /** Brings the version there without anyone using it. */

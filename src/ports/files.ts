@@ -15,9 +15,18 @@ export interface FileAttributes {
   readonly losable?: 'name' | 'all';
 }
 
+/** A file in a folder that is made with its content. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+  readonly attributes: FileAttributes;
+}
+
 export interface FileStat {
   readonly kind: 'file' | 'folder' | 'symlink' | 'other';
   readonly size: number;
+  /** How many names it has (hard links). */
+  readonly links: number;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -48,12 +57,15 @@ export interface Files {
    * it, fsync, rename, fsync of the folder. Parent folders must exist.
    */
   replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
-  /** Creates a file that must not exist; false where it does. Durable like `replace`. */
-  create(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<boolean>;
   /** Points a symlink at a target in one step (symlink beside it, rename). */
   replaceLink(path: string, target: string): Promise<void>;
   /** Creates a folder and its missing parents with this mode; fine where it exists. Answers which were made. */
   makeFolders(path: string, mode: number): Promise<readonly string[]>;
+  /**
+   * Makes a folder that must not exist, with files in it, all of it durable in the end; false where it exists. A crash
+   * may leave a part of it: for folders that nobody reads yet. Missing parents are made with the same mode.
+   */
+  createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean>;
   /** Removes a file or symlink; fine where there is none. */
   remove(path: string): Promise<void>;
   /** Removes a folder when it is empty; false where it is not, or not there. */
@@ -61,7 +73,7 @@ export interface Files {
   /** Removes a folder with all that is in it; fine where there is none. */
   removeTree(path: string): Promise<void>;
   /**
-   * The steps of `create` one by one, for the file store, which must look between them. `draft` writes and fsyncs a
+   * What the file store makes a revision of; it must look between the steps. `draft` writes and fsyncs a
    * temporary file in a folder and answers its path. `spare` is the path of a file in that folder that nobody needs any
    * more: it is taken away and written over, which costs a file system less than making one file and removing another.
    */

@@ -5,6 +5,7 @@ import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { defineSolver, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
+import { createQueue } from '../lib/queue.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
@@ -56,12 +57,7 @@ export default defineSolver({
     /** Orders that look for the probe file now, and whether it is there; writing and removing go one after the other. */
     let probes = 0;
     let isThere = false;
-    let last: Promise<unknown> = Promise.resolve();
-    const inTurn = (work: () => Promise<void>): Promise<void> => {
-      const result = last.then(work);
-      last = result.catch(() => undefined);
-      return result;
-    };
+    const inTurn = createQueue();
 
     /** The content of a small plain file; undefined where there is none; null for anything else of that name. */
     const contentOf = async (path: string): Promise<string | null | undefined> => {

@@ -40,13 +40,13 @@ export default defineStore({
  * Compare-and-set without a lock (house.md §6): a revision is a file, taking the next number is a hard link, and
  * link(2) lets exactly one win.
  *
- * `put` on revision r: take r-2 away as the temporary file, write and fsync it → link it to r+1 → look whether r is
- * still there → fsync the folder. Removal goes lowest first: where a crash left something below r-2, all of it is
- * removed after the link. From that order follows what `settle` builds on: if r+1 was ever removed, r was removed
- * before it. So r still being there proves that the link was made in time. It must be r-2: the writer of r may not have
- * looked for r-1 yet, and until r+1 is there nothing else proves that he was in time. A reader who comes late may find
- * his revision being written over: the number in its line is then another one, or its digest is wrong, and its name is
- * gone.
+ * `put` on revision r: take r-1 away as the temporary file, write and fsync it → link it to r+1 → look whether r is
+ * still there → remove the temporary name → fsync the folder. Removal goes lowest first. From that order follows what
+ * `settle` builds on: if r+1 was ever removed, r was removed before it. So r still being there proves that the link was
+ * made in time. r-1 is taken away only when r has no second name any more: then its writer has looked for r-1, and
+ * nobody else needs it. Where r has one (its writer was killed), or something lies below r-1, a new file is made, and
+ * what is below r is removed after the link. A reader who comes late may find his revision being written over: the
+ * number in its line is then another one, or its digest is wrong, and its name is gone.
  *
  * The flaws that are known: (1) A process stopped between a link and the look after it, until others have written
  * twice, is told `store/conflict` although its write was taken. (2) A process stopped for more than a day before its
@@ -121,11 +121,12 @@ function openFileStore(root: string, world: World): Store {
     return files.draft(place.folder, content, fileMode);
   }
 
-  /** The predecessor of the predecessor, where it is the lowest: what a crash left below it must go first. */
+  /** The predecessor of `base`, where it is the lowest one and the writer of `base` has looked for it. */
   async function spareOf(place: Place, base: Current | undefined): Promise<string | undefined> {
-    if (!base || base.number < 3) return undefined;
-    if (base.number > 3 && (await files.stat(pathOf(place, base.number - 3)))) return undefined;
-    return pathOf(place, base.number - 2);
+    if (!base || base.number < 2) return undefined;
+    if ((await files.stat(pathOf(place, base.number)))?.links !== 1) return undefined;
+    if (base.number > 2 && (await files.stat(pathOf(place, base.number - 2)))) return undefined;
+    return pathOf(place, base.number - 1);
   }
 
   /** Whether the link to `number` was made in time, on `base`, and not late, after others had gone on. */
@@ -138,7 +139,7 @@ function openFileStore(root: string, world: World): Store {
     knowsLower: boolean,
   ) {
     if (base && knowsLower && (await files.stat(pathOf(place, base.number))))
-      return { won: true, numbers: [base.number - 1, base.number] };
+      return { won: true, numbers: [base.number] };
     const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
     if (base && numbers.includes(base.number)) return { won: true, numbers };
     const higher = numbers.some((other) => other > number);
@@ -168,7 +169,7 @@ function openFileStore(root: string, world: World): Store {
     const { number } = document;
     const path = pathOf(place, number);
     const spare = await spareOf(place, base);
-    const knowsLower = number <= 3 || spare !== undefined;
+    const knowsLower = number === 2 || spare !== undefined;
     const temporary = await draft(place, document, spare);
     let settled: Awaited<ReturnType<typeof settle>>;
     try {
@@ -180,9 +181,8 @@ function openFileStore(root: string, world: World): Store {
     }
     if (!settled.won) return undefined;
     await files.syncFolder(place.folder);
-    // The predecessor stays, in case the disk spoils this one, and the one before for the next write; a deleted document
-    // leaves nothing to read.
-    const keep = document.state === 'live' ? number - 2 : number;
+    // The predecessor stays, in case the disk spoils this one; a deleted document leaves nothing to read.
+    const keep = document.state === 'live' ? (base?.number ?? 0) : number;
     for (const other of settled.numbers) if (other < keep) await files.remove(pathOf(place, other));
     return `${number}-${document.nonce}`;
   }

@@ -126,6 +126,12 @@ function explains(effect: string, change: Change, folders: Readonly<Record<strin
     case 'put':
       return name === target && change.call.startsWith('link');
     case 'create':
+      // A folder with its files, or one file by way of a temporary one.
+      return (
+        `${name}/`.startsWith(`${target}/`) ||
+        `${target}/`.startsWith(`${name}/`) ||
+        (isTemporary && folder === targetFolder(target))
+      );
     case 'replace':
     case 'rename':
       // The temporary file or link beside it, and the one call that gives it its name.

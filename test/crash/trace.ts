@@ -58,8 +58,8 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     ...files,
     replace: (path, content, attributes) =>
       effect('replace', name(path), () => files.replace(path, content, attributes)),
-    create: (path, content, attributes) => effect('create', name(path), () => files.create(path, content, attributes)),
     replaceLink: (path, target) => effect('rename', name(path), () => files.replaceLink(path, target)),
+    createFolder: (path, mode, entries) => effect('create', name(path), () => files.createFolder(path, mode, entries)),
     makeFolders: (path, mode) => effect('mkdir', name(path), () => files.makeFolders(path, mode)),
     remove: (path) => effect('remove', name(path), () => files.remove(path)),
     removeTree: (path) => effect('remove-tree', name(path), () => files.removeTree(path)),

@@ -108,14 +108,14 @@ describe('layout', () => {
     expect(body).toBe('{"a":1}');
   });
 
-  it('keeps two predecessors, and none of what was deleted', async () => {
+  it('keeps one predecessor, and none of what was deleted', async () => {
     const root = newRoot();
     const store = open(root);
     let revision = await create(store, 'a', '0');
     for (let n = 1; n < 6; n += 1) {
       revision = await store.put(key('a'), bytesOf(`secret ${n}`), { ifRevision: revision, signal });
     }
-    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@4', 'a@5', 'a@6']);
+    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@5', 'a@6']);
     await store.delete(key('a'), { ifRevision: revision, signal });
     expect(filesOf(root).map((path) => basename(path))).toEqual(['a@7']);
     expect(readFileSync(fileOf(root, 'a@7'), 'utf8')).not.toContain('secret');
@@ -270,13 +270,13 @@ describe('tidy', () => {
     let revision = await create(open(root), 'a', '0');
     const copy = join(base, `copy-${++made}`);
     copyFileSync(fileOf(root, 'a@1'), copy);
-    for (let n = 1; n < 6; n += 1) {
+    for (let n = 1; n < 4; n += 1) {
       revision = await open(root).put(key('a'), bytesOf(String(n)), { ifRevision: revision, signal });
     }
-    const folder = join(fileOf(root, 'a@6'), '..');
+    const folder = join(fileOf(root, 'a@4'), '..');
     copyFileSync(copy, join(folder, 'a@1'));
     await open(root).tidy(signal);
-    expect(readdirSync(folder).sort()).toEqual(['a@4', 'a@5', 'a@6']);
+    expect(readdirSync(folder).sort()).toEqual(['a@3', 'a@4']);
 
     const real = createFiles();
     let calls = 0;
@@ -328,7 +328,7 @@ describe('writers that were too slow', () => {
       go();
       expect((await slow).code).toBe('store/conflict');
       expect(textOf(await quick.get(key('a'), signal))).toBe(String(ahead));
-      expect(filesOf(root).length).toBe(Math.min(ahead + 1, 3));
+      expect(filesOf(root).length).toBe(2);
       await quick.put(key('a'), bytesOf('next'), { ifRevision: revision, signal });
     }
   });
@@ -395,39 +395,39 @@ describe('a writer that looks late', () => {
 });
 
 describe('a revision that is written over', () => {
-  /** Four revisions; the first one is gone, and the second would be written over next. */
-  async function fourRevisions() {
+  /** Three revisions; the first one is gone, and the second would be written over next. */
+  async function threeRevisions() {
     const root = newRoot();
     const store = open(root);
     let revision = await create(store, 'a', '1');
-    for (const text of ['2', '3', '4'])
+    for (const text of ['2', '3'])
       revision = await store.put(key('a'), bytesOf(text), { ifRevision: revision, signal });
     return { root, store, revision };
   }
 
-  it('makes no new file and frees none: three take turns', async () => {
-    const { root, store, revision } = await fourRevisions();
+  it('makes no new file and frees none: two take turns', async () => {
+    const { root, store, revision } = await threeRevisions();
     const inode = (name: string) => statSync(fileOf(root, name)).ino;
     const [second, third] = [inode('a@2'), inode('a@3')];
-    const fifth = await store.put(key('a'), bytesOf('a longer one, and then a'), { ifRevision: revision, signal });
-    await store.put(key('a'), bytesOf('6'), { ifRevision: fifth, signal });
-    expect([inode('a@5'), inode('a@6')]).toEqual([second, third]);
-    expect(textOf(await store.get(key('a'), signal))).toBe('6');
+    const fourth = await store.put(key('a'), bytesOf('a longer one, and then a'), { ifRevision: revision, signal });
+    await store.put(key('a'), bytesOf('5'), { ifRevision: fourth, signal });
+    expect([inode('a@4'), inode('a@5')]).toEqual([second, third]);
+    expect(textOf(await store.get(key('a'), signal))).toBe('5');
     expect((await scanAll(store)).map((entry) => entry.corrupt)).toEqual([undefined]);
   });
 
   it('is left alone where a backup has a hard link to it', async () => {
-    const { root, store, revision } = await fourRevisions();
+    const { root, store, revision } = await threeRevisions();
     const backup = join(base, `backup-${++made}`);
     linkSync(fileOf(root, 'a@2'), backup);
     const before = readFileSync(backup, 'utf8');
-    await store.put(key('a'), bytesOf('5'), { ifRevision: revision, signal });
+    await store.put(key('a'), bytesOf('4'), { ifRevision: revision, signal });
     expect(readFileSync(backup, 'utf8')).toBe(before);
-    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@3', 'a@4', 'a@5']);
+    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@3', 'a@4']);
   });
 
   it('is removed after what a crash left below it', async () => {
-    const { root, store, revision } = await fourRevisions();
+    const { root, store, revision } = await threeRevisions();
     copyFileSync(fileOf(root, 'a@2'), join(fileOf(root, 'a@2'), '../a@1'));
     const removed: string[] = [];
     const real = createFiles();
@@ -442,15 +442,15 @@ describe('a revision that is written over', () => {
         return real.remove(path);
       },
     };
-    await open(root, { files }).put(key('a'), bytesOf('5'), { ifRevision: revision, signal });
+    await open(root, { files }).put(key('a'), bytesOf('4'), { ifRevision: revision, signal });
     expect(removed).toEqual(['a@1', 'a@2']);
-    expect(textOf(await store.get(key('a'), signal))).toBe('5');
+    expect(textOf(await store.get(key('a'), signal))).toBe('4');
   });
 
   it('is never taken for what it was, however late its reader comes', async () => {
     for (const stops of ['before', 'after'] as const) {
-      for (const ahead of [1, 2, 3, 4, 5]) {
-        const { root, store, revision } = await fourRevisions();
+      for (const ahead of [1, 2, 3, 4]) {
+        const { root, store, revision } = await threeRevisions();
         const real = createFiles();
         let first = true;
         // A reader that has listed the folder, or opened the file, and then waits while others go on.
@@ -474,15 +474,15 @@ describe('a revision that is written over', () => {
         };
         const entry = await open(root, { files }).get(key('a'), signal);
         const number = Number(entry?.revision.split('-')[0]);
-        // Still revision 4 where it was read before it was written over (its reader is only late), else a later one whole.
-        expect(textOf(entry)).toBe(number === 4 ? '4' : `later ${number - 5}`);
-        expect(number > 4).toBe(ahead >= 3);
+        // Still revision 3 where it was read before it was written over (its reader is only late), else a later one whole.
+        expect(textOf(entry)).toBe(number === 3 ? '3' : `later ${number - 4}`);
+        expect(number > 3).toBe(ahead >= 2);
       }
     }
   });
 
   it('torn under the eyes of a reader sends him to the next one', async () => {
-    const { root, store, revision } = await fourRevisions();
+    const { root, store, revision } = await threeRevisions();
     const real = createFiles();
     let first = true;
     const files = {
@@ -492,12 +492,11 @@ describe('a revision that is written over', () => {
         if (!first || !bytes) return bytes;
         first = false;
         let last = revision;
-        for (const text of ['5', '6', '7'])
-          last = await store.put(key('a'), bytesOf(text), { ifRevision: last, signal });
+        for (const text of ['4', '5']) last = await store.put(key('a'), bytesOf(text), { ifRevision: last, signal });
         return bytes.subarray(0, bytes.length - 1);
       },
     };
-    expect(textOf(await open(root, { files }).get(key('a'), signal))).toBe('7');
+    expect(textOf(await open(root, { files }).get(key('a'), signal))).toBe('5');
     expect((await scanAll(open(root, { files }))).map((entry) => entry.corrupt)).toEqual([undefined]);
   });
 });
@@ -638,11 +637,8 @@ describe.skipIf(!disk)('a real small disk', () => {
     expect(error.message).toMatch(/no space left/);
     expect(error.hint).toMatch(/Make room/);
     expect(textOf(await store.get(key('a'), signal))).toBe('two');
-    expect(
-      filesOf(root)
-        .map((path) => basename(path))
-        .sort(),
-    ).toEqual(['a@1', 'a@2']);
+    // Its predecessor was to be written over; the room it had was not enough either.
+    expect(filesOf(root).map((path) => basename(path))).toEqual(['a@2']);
 
     rmSync(filler);
     await store.check(signal);
@@ -701,10 +697,33 @@ describe('files', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  it('creates once, links once, and points links anew', async () => {
-    const path = join(folder, 'once');
-    const made = await Promise.all(Array.from({ length: 8 }, () => files.create(path, 'x', { mode: 0o600 })));
-    expect(made.filter(Boolean).length).toBe(1);
+  it('makes a folder with its files once, each with its mode, under any umask', async () => {
+    const path = join(folder, 'deep', 'once');
+    const entries = [
+      { name: 'open', content: 'for all', attributes: { mode: 0o644 } },
+      { name: 'closed', content: 'for one', attributes: { mode: 0o600 } },
+    ];
+    const before = process.umask(0o077);
+    try {
+      const made = await Promise.all(Array.from({ length: 8 }, () => files.createFolder(path, 0o755, entries)));
+      expect(made.filter(Boolean).length).toBe(1);
+    } finally {
+      process.umask(before);
+    }
+    expect(readdirSync(path).sort()).toEqual(['closed', 'open']);
+    expect(readFileSync(join(path, 'open'), 'utf8')).toBe('for all');
+    const modes = [join(folder, 'deep'), path, join(path, 'open'), join(path, 'closed')].map(
+      (one) => statSync(one).mode & 0o777,
+    );
+    expect(modes).toEqual([0o755, 0o755, 0o644, 0o600]);
+    // One that cannot be written is told, with nothing going on behind it.
+    const bad = { name: 'no/such', content: '', attributes: { mode: 0o600 } };
+    await expect(files.createFolder(join(folder, 'deep', 'bad'), 0o755, [bad, ...entries])).rejects.toThrow(/ENOENT/);
+    expect(readdirSync(join(folder, 'deep', 'bad')).sort()).toEqual(['closed', 'open']);
+  });
+
+  it('points links anew', async () => {
+    const path = join(folder, 'a');
     await files.replaceLink(join(folder, 'link'), 'once');
     await files.replaceLink(join(folder, 'link'), 'a');
     expect(await files.readLink(join(folder, 'link'))).toBe('a');

@@ -145,7 +145,7 @@ describe('the file store under signals', () => {
     const left = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     expect(left.filter((entry) => isTemporaryName(entry.name))).toEqual([]);
     for (const name of ['tally-a', 'tally-b', 'tally-c']) {
-      expect(left.filter((entry) => entry.name.startsWith(`${name}@`)).length).toBeLessThanOrEqual(3);
+      expect(left.filter((entry) => entry.name.startsWith(`${name}@`)).length).toBeLessThanOrEqual(2);
     }
   });
 

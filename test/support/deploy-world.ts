@@ -26,6 +26,19 @@ export function createDeployWorld(): DeployWorld {
       made.interfere('replace', path);
       return real.replace(path, content, attributes);
     },
+    async createFolder(path, mode, entries) {
+      for (const [index, entry] of entries.entries()) {
+        try {
+          made.interfere('createFolder', join(path, entry.name));
+        } catch (error) {
+          // As a crash in the middle: the files before it are whole, this one is cut.
+          const cut = { ...entry, content: entry.content.slice(0, entry.content.length / 2) };
+          await real.createFolder(path, mode, [...entries.slice(0, index), cut]);
+          throw error;
+        }
+      }
+      return real.createFolder(path, mode, entries);
+    },
     async replaceLink(path, target) {
       made.interfere('replaceLink', path);
       return real.replaceLink(path, target);

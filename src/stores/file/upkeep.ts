@@ -80,10 +80,10 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
       signal.throwIfAborted();
       const place = { folder, stem };
       const highest = pathOf(place, numbers.at(-1) ?? 0);
-      // Lowest first, as everywhere. What is below these three was left by a crash.
-      for (const number of numbers.slice(0, -3)) await files.remove(pathOf(place, number));
+      // Lowest first, as everywhere. What is below the predecessor was left by a crash between a link and its removals.
+      for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
       if (!(await isOldTombstone(highest))) continue;
-      for (const number of numbers.slice(-3)) await files.remove(pathOf(place, number));
+      for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
     }
   };
 
