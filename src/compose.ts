@@ -8,11 +8,11 @@ import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
 import { canonical } from './core/plan.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
-import { version } from './core/version.ts';
 import type { Connections, EngineContext, Looks } from './engine/context.ts';
 import { createLooks } from './engine/looks.ts';
 import { createZones, type Zones } from './engine/zone.ts';
 import { registry } from './generated/registry.ts';
+import { userAgent } from './lib/user-agent.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsServer } from './ports/dns.ts';
 import type { Issuer } from './ports/issuer.ts';
@@ -169,7 +169,7 @@ function connect(context: ConnectContext): ComposedConnections {
         http: world.http(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
         clock: world.clock,
         random: world.random,
-        userAgent: `certfleet/${version} node/${process.versions.node}`,
+        userAgent,
       });
       issuers.set(key, issuer);
       return issuer;

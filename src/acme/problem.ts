@@ -5,7 +5,7 @@ import { readIdentifier } from './identifier.ts';
 
 type Subproblem = Problem['subproblems'][number];
 
-// What a CA says is shown on terminals and kept in documents of at most 64 KiB.
+// What a CA says is shown on terminals and kept in documents of at most 256 KiB.
 const longestText = 4_000;
 const mostSubproblems = 100;
 

@@ -1,13 +1,9 @@
-import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { harmless, type Style, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. */
 export const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
-
-/** Anything thrown as the error that people see. */
-export const toFailure = (error: unknown): CertfleetError =>
-  error instanceof CertfleetError ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
 
 /** The three lines of an error: what, what to do, where to read on. Never a stack trace. */
 export function failureText(error: CertfleetError, style: Style, width: number, about?: string): string {

@@ -1,6 +1,6 @@
-import type { CertfleetError } from '../core/errors.ts';
+import { asFailure } from '../core/errors.ts';
 import type { CliContext, StopSignal } from './context.ts';
-import { failureData, failureText, stackOf, toFailure } from './failure.ts';
+import { failureData, failureText, stackOf } from './failure.ts';
 import { parseArguments } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
@@ -96,7 +96,7 @@ async function tell(
     session?.note('Stopped. What was begun is cleaned up or journalled; the next run goes on with it.');
     return exitOfSignal[stopped.signalName];
   }
-  const failure: CertfleetError = toFailure(error);
+  const failure = asFailure(error);
   if (session?.json ?? argv.includes('--json')) {
     const now = session?.openedWorld()?.clock.now().toISOString();
     const event = {

@@ -22,6 +22,8 @@ export interface Lineage {
   readonly current?: Version;
   /** What a deployment goes back to. */
   readonly previous?: Version;
+  /** Ids of versions older than that: they leave the store, with their keys, once every target has the current one. */
+  readonly retired?: readonly string[];
   readonly renewal?: Renewal;
   readonly failure?: Failure;
   readonly deployments: Readonly<Record<string, Deployment>>;

@@ -17,6 +17,8 @@ export async function closeDone(
     readonly deployed: Deployed | undefined;
     readonly left: readonly Tombstone[];
     readonly renewal: Renewal | undefined;
+    /** Older versions that are still in the store. */
+    readonly retired: readonly string[] | undefined;
     readonly isRenewal: boolean;
   },
   signal: AbortSignal,
@@ -39,7 +41,7 @@ export async function closeDone(
     ...(error ? { code: error.code, hint: error.hint } : {}),
   };
   await holding.update((l) => {
-    const { work, failure, tombstones: _old, ...rest } = l;
+    const { work, failure, tombstones: _old, retired: _removed, ...rest } = l;
     const stones = keepTombstones(context, l, done.left);
     const waiting = work && unpark(work);
     // A pass that only deployed says nothing about the order that failed, nor about the CA that wants no call yet.
@@ -51,6 +53,7 @@ export async function closeDone(
       ...(done.renewal ? { renewal: done.renewal } : {}),
       ...(done.deployed ? { deployments: done.deployed.deployments } : {}),
       ...(stones.length > 0 ? { tombstones: stones } : {}),
+      ...(done.retired && done.retired.length > 0 ? { retired: done.retired } : {}),
       last,
     };
   }, signal);

@@ -14,6 +14,7 @@ import { type Holding, takeLease } from './lease.ts';
 import { checkClock, obtain } from './obtain.ts';
 import { askRenewalInfo } from './renewal.ts';
 import { patiently } from './run.ts';
+import { removeRetired } from './versions.ts';
 import { together } from './wait.ts';
 
 export interface Job {
@@ -184,7 +185,10 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
     ])) as [Deployed | undefined, Awaited<typeof cleaning>, Awaited<typeof renewal>];
     // Not what this process found when it began: it may have taken over a first issue that was current already.
     const wasRenewal = holding.lineage.previous !== undefined;
-    return await closeDone(context, holding, { deployed, left, renewal: asked, isRenewal: wasRenewal }, signal);
+    const delivered = (deployed?.errors.length ?? 0) === 0;
+    const retired = delivered ? await removeRetired(context, holding.lineage, signal) : holding.lineage.retired;
+    const done = { deployed, left, renewal: asked, retired, isRenewal: wasRenewal };
+    return await closeDone(context, holding, done, signal);
   } catch (error) {
     if (holding.lost.aborted) return await yieldToWinner(context, job, holding, caller);
     // Half of the time a signal gives is for the outside world; the journal must be written in the rest.

@@ -178,9 +178,11 @@ async function makeCurrent(
   const { chainPem: _stored, ...current } = version;
   await holding.update((lineage) => {
     const { order: _done, ...work } = holding.work;
+    const isNew = lineage.current?.id !== version.id;
     return {
       ...lineage,
-      ...(lineage.current && lineage.current.id !== version.id ? { previous: lineage.current } : {}),
+      ...(lineage.current && isNew ? { previous: lineage.current } : {}),
+      ...(lineage.previous && isNew ? { retired: [...(lineage.retired ?? []), lineage.previous.id] } : {}),
       current,
       renewal: renewalByLifetime(version.facts),
       deployments: intendDeployments(lineage, wanted, version.id, now),

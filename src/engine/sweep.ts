@@ -48,7 +48,7 @@ export async function sweep(context: EngineContext, signal: AbortSignal): Promis
   }
   cleaned.push(...(await sweepTokens(context, signal)));
   await context.store.tidy(signal);
-  for (const what of cleaned) report(context, 'info', 'sweep.cleaned', undefined, what);
+  for (const what of cleaned) report(context, 'info', 'sweep.cleaned', undefined, `${what} was removed`);
   return { cleaned, failed, waiting };
 }
 
@@ -146,7 +146,7 @@ async function sweepOne(context: EngineContext, name: string, signal: AbortSigna
 
   const gone = challenges.filter((c) => !left.some((l) => l.token === c.token));
   return {
-    cleaned: gone.map((c) => `${name}: the ${c.type} challenge of ${c.identifier} was removed`),
+    cleaned: gone.map((c) => `${name}: the ${c.type} challenge of ${c.identifier}`),
     failed: [...left, ...leftStones].map((c) => ({
       what: `${name}: the ${c.type} challenge of ${c.identifier}`,
       reason: 'it could not be removed; the next sweep tries again',
@@ -171,7 +171,7 @@ async function sweepTokens(context: EngineContext, signal: AbortSignal): Promise
         signal.throwIfAborted();
         return error;
       });
-      cleaned.push(`the expired token ${key.name} was removed`);
+      cleaned.push(`the expired token ${key.name}`);
     }
   }
   return cleaned;

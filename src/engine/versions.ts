@@ -1,9 +1,9 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument, type Version } from '../core/lineage.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage, type Version } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
-import type { EngineContext } from './context.ts';
+import { type EngineContext, report } from './context.ts';
 
 interface KeyDocument {
   readonly keyPem: string;
@@ -74,6 +74,31 @@ export async function storeVersion(
   } catch (error) {
     if (!isFailure(error, 'store/conflict')) throw error;
   }
+}
+
+/** Takes retired versions and their keys out of the store; answers those that could not be. */
+export async function removeRetired(
+  context: EngineContext,
+  { name, retired = [] }: Lineage,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const left: string[] = [];
+  for (const id of retired) {
+    try {
+      // The key first: it is what must not lie around.
+      for (const kind of ['key', 'version'] as const) {
+        const key = { kind, name: documentName(name, id) };
+        const entry = await context.store.get(key, signal);
+        if (entry) await context.store.delete(key, { ifRevision: entry.revision, signal });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      // The certificate is there and delivered: the next renewal tries again.
+      report(context, 'warn', 'log', name, `version ${id} could not be removed from the store: ${reasonOf(error)}`);
+      left.push(id);
+    }
+  }
+  return left;
 }
 
 /** A version with its key, as deployers take it. */

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { fail, reasonOf } from '../core/errors.ts';
-import { version } from '../core/version.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { World } from '../ports/world.ts';
@@ -11,10 +10,8 @@ import { createHttp } from './http.ts';
 import { createProcesses } from './processes.ts';
 import { systemRandom } from './random.ts';
 import { createStreams } from './streams.ts';
+import { userAgent } from './user-agent.ts';
 import { createVantage } from './vantage.ts';
-
-/** What every CA and API sees of this program (RFC 8555 §6.1 asks for it; Pebble refuses without). */
-const userAgent = `certfleet/${version} (+https://github.com/certfleet/certfleet) node/${process.versions.node}`;
 
 /** The real world. Nothing is opened before it is used. */
 export function createWorld(context: {

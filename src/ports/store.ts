@@ -4,7 +4,7 @@ import type { CertfleetError } from '../core/errors.ts';
  * Documents with compare-and-set (house.md §6). The store is the only memory: whatever must survive a crash or be
  * seen by another replica is here.
  *
- * - A document is at most 64 KiB.
+ * - A document is at most 256 KiB (`core/document-limits.ts`).
  * - A revision is opaque and never comes back for a key, even after delete and re-create.
  * - After `put` has resolved, the document survives a power cut; before, readers see the old one or the new one,
  *   never a part.

@@ -15,7 +15,7 @@ const hook = (title: string) =>
   });
 
 // What a hook may print for its clean-up: a record id, some JSON. All receipts of a certificate share one document of
-// 64 KiB, so with many identifiers each gets its part of half of that.
+// 256 KiB with 100 identifiers at most, so with many each gets its part of an eighth of that.
 const maxOutputBytes = 4_096;
 const maxOutputBytesOfAll = 32_768;
 // Enough for an error message of curl or nsupdate, and still one screenful.

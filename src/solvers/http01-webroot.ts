@@ -47,7 +47,7 @@ export default defineSolver({
   connect({ options, name, world, storeId }): Solver {
     const { files, processes, clock } = world;
     const roots = typeof options.folders === 'string' ? [options.folders] : options.folders;
-    /** Folders that this process made. In memory for all challenges, because the first one makes them for the others. */
+    /** Folders that certfleet made. In memory for all challenges, because the first one makes them for the others. */
     const made = new Set<string>();
 
     const probePrefix = `certfleet-probe-${digest(`${storeId}\n${name}`)}-`;
@@ -58,6 +58,8 @@ export default defineSolver({
     let probes = 0;
     let isThere = false;
     const inTurn = createQueue();
+    /** Tokens that this process answers now: the folders stay while there is one. */
+    const answered = new Set<string>();
 
     /** The content of a small plain file; undefined where there is none; null for anything else of that name. */
     const contentOf = async (path: string): Promise<string | null | undefined> => {
@@ -73,8 +75,8 @@ export default defineSolver({
       const kind = (await files.stat(`${root}/.`))?.kind;
       if (kind !== 'folder') throw unwritable(root, 'no such folder');
       for (let tries = 1; ; tries++) {
-        for (const path of await files.makeFolders(inChallenges(root), folderMode)) made.add(path);
         try {
+          for (const path of await files.makeFolders(inChallenges(root), folderMode)) made.add(path);
           return await files.replace(inChallenges(root, file), content, { mode: fileMode, losable: 'all' });
         } catch (error) {
           if (tries === maxTries || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -82,11 +84,13 @@ export default defineSolver({
       }
     };
 
-    /** Of the folders for challenges in `root`, those that certfleet made and that are empty. */
+    /** Of the folders for challenges in `root`, those that certfleet made and that are empty, by the last one here. */
     const removeFolders = async (root: string, madeBefore: readonly string[]): Promise<void> => {
+      for (const path of madeBefore) made.add(path);
+      if (answered.size > 0 || probes > 0) return;
       for (const relative of challengeFolders.toReversed()) {
         const path = join(root, relative);
-        if ((made.has(path) || madeBefore.includes(path)) && (await files.removeFolderIfEmpty(path))) made.delete(path);
+        if (made.has(path) && (await files.removeFolderIfEmpty(path))) made.delete(path);
       }
     };
 
@@ -172,6 +176,7 @@ export default defineSolver({
         signal.throwIfAborted();
         const { token, keyAuthorization } = challenge;
         if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
+        answered.add(token);
         for (const root of roots) {
           await guard(root, async () => {
             signal.throwIfAborted();
@@ -204,6 +209,7 @@ export default defineSolver({
         signal.throwIfAborted();
         const { token, keyAuthorization } = challenge;
         if (!isToken(token)) return;
+        answered.delete(token);
         // The folders of the present configuration, and those that the file was written to if that has changed since.
         for (const root of new Set([...roots, ...strings(receipt, 'roots').filter(isAbsolute)])) {
           await guard(root, async () => {

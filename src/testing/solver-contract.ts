@@ -53,7 +53,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     for (const json of [receipt, ...notes]) {
       const text = JSON.stringify(json);
       assert.deepEqual(JSON.parse(text), json);
-      // All receipts of a certificate share one document of 64 KiB with 100 identifiers at most.
+      // All receipts of a certificate share one document of 256 KiB with 100 identifiers at most.
       assert.ok(text.length < 600, `a receipt of ${text.length} characters`);
     }
   });

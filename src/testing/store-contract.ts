@@ -1,3 +1,4 @@
+import { maxDocumentBytes } from '../core/document-limits.ts';
 import { type CertfleetError, isFailure } from '../core/errors.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 
@@ -266,11 +267,11 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
 
     it('refuses names and documents that are too long, without an effect', async () => {
       const { store } = await makeStore();
-      const full = new Uint8Array(64 * 1024).fill(120);
+      const full = new Uint8Array(maxDocumentBytes).fill(120);
       await store.put(key('full'), full, { ifRevision: null, signal });
       expect((await store.get(key('full'), signal))?.bytes.length).toBe(full.length);
       const refused = [
-        store.put(key('over'), new Uint8Array(64 * 1024 + 1), { ifRevision: null, signal }),
+        store.put(key('over'), new Uint8Array(maxDocumentBytes + 1), { ifRevision: null, signal }),
         store.put(key(''), bytesOf('x'), { ifRevision: null, signal }),
         store.put(key('x'.repeat(1_001)), bytesOf('x'), { ifRevision: null, signal }),
       ];

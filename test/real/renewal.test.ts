@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { maxDocumentBytes } from '../../src/core/document-limits.ts';
 import type { RenewalAnswer } from '../support/acme-ca.ts';
 import type { AcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
@@ -58,6 +59,34 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
   /** Past the CA's own Retry-After, so that the next pass asks again. */
   const untilAsked = async (home: Home) => bench.clock.passTo((await renewalOf(home)).checkAfter ?? '');
 
+  // First, before the clock is moved: BIND takes no TSIG of another day.
+  it('has room for 100 identifiers of the longest kind, also while they are renewed', async () => {
+    // `_acme-challenge.` before it makes 253, the most that a DNS name has (RFC 1035 §2.3.4).
+    const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
+    const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
+    expect(names[0]).toHaveLength(237);
+    let most = 0;
+    const home = await bench.home({
+      solver: 'dns',
+      certificates: { long: names },
+      world: (world) => ({
+        ...world,
+        files: {
+          ...world.files,
+          draft: (folder, content, ...rest) => {
+            most = Math.max(most, content.length);
+            return world.files.draft(folder, content, ...rest);
+          },
+        },
+      }),
+    });
+    expect(await home.issueOne()).toMatchObject({ result: 'issued' });
+    expect(await home.renewOne({ force: true })).toMatchObject({ result: 'renewed' });
+    // With room for what may come into a lineage later.
+    expect(most).toBeLessThan(0.75 * maxDocumentBytes);
+    console.log(`the largest document has ${(most / 1024).toFixed(0)} KiB`);
+  });
+
   it('is a random instant of the CA’s window, kept while the window stays and drawn anew with a new one', async () => {
     const certificates = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`r${n}`, [`r${n}.example.test`]]));
     const many = await bench.home({ certificates });
@@ -108,6 +137,33 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(Date.parse(second.at)).toBeLessThan(answer.start.getTime());
     expect(second.explanationUrl).toBeUndefined();
     expect((await home.status())[0]).not.toHaveProperty('explanationUrl');
+  });
+
+  it('leaves the version in use and the one before, with their keys, and older ones until all is delivered', async () => {
+    const home = await bench.home();
+    await home.issueOne();
+    const kept = async () => {
+      const { name, current, previous } = await home.lineage();
+      return [current, previous].map((version) => `${name}~${version?.id}`).sort();
+    };
+    const stored = async () => [(await home.documents('key')).toSorted(), (await home.documents('version')).toSorted()];
+    for (let renewed = 0; renewed < 3; renewed += 1) {
+      expect((await home.renewOne({ force: true })).result).toBe('renewed');
+      expect(await stored()).toEqual([await kept(), await kept()]);
+      expect(await home.lineage()).not.toHaveProperty('retired');
+    }
+
+    // Something foreign is in the way: the target is pending.
+    const target = join(home.live, 'live', (await home.lineage()).name);
+    await rm(target);
+    await mkdir(target);
+    const oldest = (await home.lineage()).previous?.id;
+    expect((await home.renewOne({ force: true })).result).toBe('pending');
+    expect((await home.lineage()).retired).toEqual([oldest]);
+    expect((await stored()).map((names) => names.length)).toEqual([3, 3]);
+    await rmdir(target);
+    expect((await home.renewOne()).result).toBe('deployed');
+    expect(await stored()).toEqual([await kept(), await kept()]);
   });
 
   it('is obeyed when the CA moves it to the past: the asking pass issues nothing, the next one renews', async () => {
