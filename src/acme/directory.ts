@@ -54,16 +54,25 @@ function clockSkewMs(answer: Answer): number | undefined {
 }
 
 /**
+ * How long a CA that could not be reached is not asked again. Finding that out takes up to 90 s, and each of a thousand
+ * orders of a pass would do it anew; a minute is what a failed order waits at least.
+ */
+const unreachableMs = 60_000;
+
+/**
  * Fetches the directory once, when it is first needed; who comes meanwhile waits for the same answer. A CA that named
- * a time to come again is not asked before by anybody: all certificates of a pass share this.
+ * a time to come again, or that could not be reached, is not asked before its time by anybody: all certificates of a
+ * pass share this.
+ *
+ * With `afresh` it is fetched again: who begins something makes sure that a CA which gave no answer lately is there.
  */
 export function createDirectory(
   url: string,
   requests: Requests,
   clock: Pick<Clock, 'now'>,
-): (signal: AbortSignal) => Promise<Resources> {
+): (signal: AbortSignal, afresh?: boolean) => Promise<Resources> {
   let known: Resources | undefined;
-  let refused: CertfleetError | undefined;
+  let refused: { readonly error: CertfleetError; readonly until: Date } | undefined;
   let loading: Promise<Resources> | undefined;
 
   const load = async (signal: AbortSignal): Promise<Resources> => {
@@ -81,20 +90,27 @@ export function createDirectory(
     } catch (error) {
       if (error instanceof MalformedAnswer) throw fail('acme/not-a-directory', { url, reason: error.message });
       if (isFailure(error, 'acme/malformed-answer')) throw fail('acme/not-a-directory', { url, reason: error.message });
-      if (isFailure(error, 'acme/unreachable'))
-        throw fail('acme/directory-unreachable', { url, reason: reasonOf(error.cause) }, { cause: error });
-      if (isFailure(error) && error.retryAt) refused = error;
+      if (isFailure(error, 'acme/unreachable')) {
+        const unreachable = fail(
+          'acme/directory-unreachable',
+          { url, reason: reasonOf(error.cause) },
+          { cause: error },
+        );
+        refused = { error: unreachable, until: new Date(clock.now().getTime() + unreachableMs) };
+        throw unreachable;
+      }
+      if (isFailure(error) && error.retryAt) refused = { error, until: error.retryAt };
       throw error;
     } finally {
       loading = undefined;
     }
   };
 
-  return async (signal) => {
+  return async (signal, afresh = false) => {
     for (;;) {
       signal.throwIfAborted();
-      if (known) return known;
-      if (refused?.retryAt && refused.retryAt > clock.now()) throw refused;
+      if (known && !afresh) return known;
+      if (refused && refused.until > clock.now()) throw refused.error;
       if (!loading) {
         loading = load(signal);
         return loading;

@@ -41,7 +41,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   return {
     name,
     directoryUrl,
-    directory: async (signal) => (await resources(signal)).facts,
+    directory: async (signal) => (await resources(signal, requests.isSilent())).facts,
     openAccount: async (request, signal) => openAccount(requests, await resources(signal), request, signal),
     as: (account) => speakAs(requests, async (signal) => (await resources(signal)).newOrder, account),
 

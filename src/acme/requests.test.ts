@@ -253,3 +253,45 @@ describe('the directory', () => {
     expect((await failure(ca.issuer.directory(signal))).code).toBe(code);
   });
 });
+
+describe('a CA that gives no answer', () => {
+  test('is not asked again within a minute: what comes meanwhile fails at once', async () => {
+    let isThere = false;
+    const ca = testCa({ '/directory': () => (isThere ? { body: directoryBody } : 'lost') });
+    const first = await failure(ca.issuer.directory(signal));
+    expect(first.code).toBe('acme/directory-unreachable');
+    const asked = ca.count('/directory');
+    isThere = true;
+    expect(await failure(ca.issuer.directory(signal))).toBe(first);
+    expect(ca.count('/directory')).toBe(asked);
+    await ca.clock.advance(60_000);
+    expect(await ca.issuer.directory(signal)).toMatchObject({ hasRenewalInfo: true });
+  });
+
+  test('in the middle of its work: who begins something finds out whether it is there, once for all', async () => {
+    let isThere = true;
+    const answer = (reply: object) => () => (isThere ? reply : 'lost');
+    const ca = account({
+      '/directory': answer({ body: directoryBody }),
+      '/nonce': answer({ status: 200 }),
+      '/new-order': answer(created),
+      '/order/1': answer({ body: orderBody }),
+    });
+    await ca.account.newOrder(request, signal);
+    await ca.issuer.directory(signal);
+    expect(ca.count('/directory')).toBe(1);
+
+    isThere = false;
+    await failure(ca.account.order(`${base}/order/1`, signal));
+    const begun = ca.count('/directory');
+    const many = await Promise.all(Array.from({ length: 5 }, () => failure(ca.issuer.directory(signal))));
+    expect(many.map(({ code }) => code)).toEqual(Array(5).fill('acme/directory-unreachable'));
+    // One of them asked, three times as every reading request.
+    expect(ca.count('/directory')).toBe(begun + 3);
+
+    // What is under way asks on its own, and one answer makes the CA be there again.
+    isThere = true;
+    await ca.account.order(`${base}/order/1`, signal);
+    expect(await ca.issuer.directory(signal)).toMatchObject({ hasRenewalInfo: true });
+  });
+});

@@ -14,6 +14,8 @@ import { refusal } from './refusal.ts';
 const mostBadNonces = 25;
 /** Pauses before a reading request is sent again, in ms; each is lengthened by up to as much again, at random. */
 const pausesMs = [250, 1_000] as const;
+/** Exchanges in a row without an answer after which the CA itself is doubted: more than one order's bad luck. */
+const silentExchanges = 3;
 /** Orders of 100 identifiers have 30 KiB. */
 const objectBytes = 256 * 1024;
 
@@ -43,6 +45,8 @@ export interface Requests {
   read(url: string, ask: SignedAsk): Promise<Answer>;
   /** Changes something at the CA: sent once. A refused nonce does not count, since nothing was processed then. */
   change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
+  /** Whether the CA has given no answer to the last few exchanges, whatever they were about. */
+  isSilent(): boolean;
   /** Runs what reads an answer, and says whose answer it was when that fails. */
   parse<T>(ask: Ask, read: () => T): T;
 }
@@ -61,6 +65,7 @@ export interface RequestsOptions {
 export function createRequests(options: RequestsOptions): Requests {
   const { name, http, clock, random, log } = options;
   const headers = { 'user-agent': options.userAgent };
+  let unanswered = 0;
 
   /** One exchange. The port's errors become this area's; an abort stays what it is. */
   const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
@@ -72,11 +77,13 @@ export function createRequests(options: RequestsOptions): Requests {
         signal,
         maxBytes,
       });
+      unanswered = 0;
       return toAnswer(request.url, response, clock.now());
     } catch (error) {
       if (isFailure(error, 'network/too-large'))
         throw fail('acme/malformed-answer', { issuer: name, what, reason: `it is larger than ${maxBytes} bytes` });
       if (!isFailure(error, 'network/failed')) throw error;
+      unanswered += 1;
       throw fail('acme/unreachable', { issuer: name, what, reason: reasonOf(error) }, { cause: error });
     }
   };
@@ -141,6 +148,7 @@ export function createRequests(options: RequestsOptions): Requests {
     get: async (url, ask) => succeeded(await patiently(ask, () => once({ method: 'GET', url }, ask)), ask),
     read: async (url, ask) => succeeded(await patiently(ask, () => post(url, '', ask)), ask),
     change: async (url, payload, ask) => succeeded(await post(url, JSON.stringify(payload), ask), ask),
+    isSilent: () => unanswered >= silentExchanges,
     parse(ask, read) {
       try {
         return read();

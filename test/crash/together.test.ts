@@ -28,7 +28,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
   ] as const)
     it(`${count} of them on one certificate, ${solver}: one order, one result`, async () => {
       const state = await rig.state(solver);
-      const all = await Promise.all(Array.from({ length: count }, () => rig.run(state, { command: 'issue' })));
+      // Nobody comes too late: the order is held until the others are seen to wait.
+      const { release } = hold('newOrder');
+      const running = Array.from({ length: count }, () => rig.spawnRun(state, { command: 'issue' }));
+      const waiting = () => running.filter((one) => one.said().includes('certificate.waiting')).length;
+      await until(() => waiting() === count - 1, { what: 'all but one wait', deadlineMs });
+      release();
+      const all = await Promise.all(running.map((one) => one.done));
       for (const ran of all) expect([ran.status, resultOf(ran)], transcript(all)).toEqual([0, 'issued']);
       // The same certificate for everybody.
       expect(new Set(all.map((ran) => JSON.stringify(ran.answer?.result))).size, transcript(all)).toBe(1);
@@ -120,11 +126,17 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state);
   });
 
-  /** The first is held at a request, before the CA hears of it, until the second has begun to wait for it. */
-  async function meetAt(kind: 'newOrder' | 'authorization' | 'finalize' | 'certificate', state: State) {
+  /** Holds a request, before the CA hears of it, until it is let go. */
+  function hold(kind: 'newOrder' | 'authorization' | 'finalize' | 'certificate') {
     let release = () => {};
-    const until_ = new Promise<void>((resolve) => (release = resolve));
-    const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: until_ } });
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: released } });
+    return { held, release };
+  }
+
+  /** The first is held at a request until the second has begun to wait for it. */
+  async function meetAt(kind: Parameters<typeof hold>[0], state: State) {
+    const { held, release } = hold(kind);
     const first = rig.spawnRun(state, { command: 'issue' });
     await until(() => held.hits > 0, { what: `the first has come to ${kind}`, deadlineMs });
     const second: Running = rig.spawnRun(state, { command: 'issue' });

@@ -51,17 +51,18 @@ describe('the built command line', () => {
   });
 
   it('says its version as quickly as node starts', async () => {
-    const least = async (args: readonly string[]) => {
-      let best = Number.POSITIVE_INFINITY;
-      // The least of several is what it costs; the rest is what else this machine was doing.
-      for (let round = 0; round < 12; round++) {
-        const before = performance.now();
-        await execute(process.execPath, [...args]);
-        best = Math.min(best, performance.now() - before);
-      }
-      return best;
+    const took = async (args: readonly string[]) => {
+      const before = performance.now();
+      await execute(process.execPath, [...args]);
+      return performance.now() - before;
     };
-    expect((await least([cli, '--version'])) / (await least(['-e', '0']))).toBeLessThan(1.6);
+    let [ours, bare] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    // In turn, and the least of several: the rest is what else this machine was doing. More rounds where it does much.
+    for (let round = 0; round < 12 || (round < 60 && ours / bare >= 1.6); round++) {
+      ours = Math.min(ours, await took([cli, '--version']));
+      bare = Math.min(bare, await took(['-e', '0']));
+    }
+    expect(ours / bare).toBeLessThan(1.6);
   });
 
   it('does not break when its reader goes away', async () => {
