@@ -27,7 +27,9 @@ const files = (contents: Readonly<Record<string, string>>, mode = 0o600): Pick<F
     return contents[path] === undefined ? undefined : new TextEncoder().encode(contents[path]);
   },
   stat: async (path) =>
-    contents[path] === undefined ? undefined : { kind: 'file', size: 1, links: 1, mode, uid: 0, gid: 0, modifiedMs: 0 },
+    contents[path] === undefined
+      ? undefined
+      : { kind: 'file', size: 1, links: 1, mode, uid: 0, gid: 0, modifiedMs: 0, changedMs: 0 },
 });
 
 const resolve = (

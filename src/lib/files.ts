@@ -239,6 +239,7 @@ export function createFiles(): Files {
           uid: stats.uid,
           gid: stats.gid,
           modifiedMs: stats.mtimeMs,
+          changedMs: stats.ctimeMs,
         }
       );
     },

@@ -31,6 +31,8 @@ export interface FileStat {
   readonly uid: number;
   readonly gid: number;
   readonly modifiedMs: number;
+  /** When content, name, owner or mode was changed last. */
+  readonly changedMs: number;
 }
 
 /** How much a file system can still take, in bytes. */

@@ -246,6 +246,19 @@ describe('tidy', () => {
     expect(names()).toEqual(['kept@1']);
   });
 
+  it('leaves a file that was a revision for a year and was taken to be written over a moment ago', async () => {
+    const root = newRoot();
+    await create(open(root), 'a', '1');
+    const old = fileOf(root, 'a@1');
+    utimesSync(old, 1, 1);
+    const taken = join(old, '..', '.certfleet-1-ab-1.tmp');
+    renameSync(old, taken);
+    await open(root).tidy(signal);
+    expect(filesOf(root)).toContain(taken);
+    await open(root, later(2 * hourMs)).tidy(signal);
+    expect(filesOf(root)).not.toContain(taken);
+  });
+
   it('lets no revision come back after its tombstone is gone', async () => {
     const root = newRoot();
     const revisions: string[] = [];

@@ -53,9 +53,10 @@ export async function checkFolder(root: string, { files, random }: World): Promi
 
 /** Removes tombstones older than a day and what crashes left. At most once an hour; other calls cost one read. */
 export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
+  // A temporary file may have been a revision for a year, and have been taken to be written over a moment ago.
   const olderThan = async (path: string, ms: number): Promise<boolean> => {
     const stat = await files.stat(path);
-    return stat !== undefined && clock.now().getTime() - stat.modifiedMs > ms;
+    return stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
   };
 
   const tidyTemporaries = async (folder: string, names: readonly string[]): Promise<void> => {
