@@ -186,6 +186,11 @@ function exchangeOver(
       reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
     });
     outgoing.on('response', (incoming) => {
+      // Node takes an answer to HEAD without a length for one that ends with its connection, and would make a new one
+      // for the request after each nonce.
+      if (request.method === 'HEAD' && incoming.httpVersion === '1.1' && !closes(incoming)) {
+        outgoing.shouldKeepAlive = true;
+      }
       const chunks: Buffer[] = [];
       let size = 0;
       const stop = (error: Error) => {
@@ -212,6 +217,8 @@ function exchangeOver(
     outgoing.end(request.body);
   });
 }
+
+const closes = ({ headers }: http.IncomingMessage): boolean => /\bclose\b/i.test(headers.connection ?? '');
 
 const eventLoopTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

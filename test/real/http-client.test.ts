@@ -113,6 +113,25 @@ describe('an exchange', () => {
     expect((await client().request(get(url, { method: 'HEAD' }))).body).toHaveLength(0);
   });
 
+  test.each([
+    ['is used again after an answer to HEAD that says no length', 'HTTP/1.1 200 OK\r\n', 1],
+    ['is not, where the server closes it', 'HTTP/1.1 200 OK\r\nConnection: close\r\n', 2],
+    ['is not, where the server is an old one', 'HTTP/1.0 200 OK\r\n', 2],
+  ])('a connection %s', async (_what, head, connections) => {
+    const seen = new Set<net.Socket>();
+    const url = await serveRaw((socket, _nth, text) => {
+      seen.add(socket);
+      const closes = connections > 1;
+      const answer = text.startsWith('HEAD') ? `${head}\r\n` : `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`;
+      if (closes && text.startsWith('HEAD')) socket.end(answer);
+      else socket.write(answer);
+    });
+    const made = client();
+    expect(await made.request({ method: 'HEAD', url, signal })).toMatchObject({ status: 200 });
+    expect(await made.request({ method: 'GET', url, signal })).toMatchObject({ status: 200 });
+    expect(seen.size).toBe(connections);
+  });
+
   test('connections are kept and used again, up to the limit', async () => {
     const ports = new Set<number | undefined>();
     const url = await serve((request, response) => {
