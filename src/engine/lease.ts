@@ -133,6 +133,7 @@ export async function takeLease(
   const since = clock.monotonicMs();
   const watch = { revision: '', movedMs: since };
   let waited = false;
+  let said = false;
   let told: string | undefined;
   for (let first = true; ; first = false) {
     const entry = await store.get({ kind: 'lineage', name }, signal);
@@ -140,7 +141,7 @@ export async function takeLease(
     const lease = lineage?.work?.lease;
     if (first) told = lineage?.last?.at;
     if (lease && entry && !mayTake(context, lease, entry, watch)) {
-      if (!waited)
+      if (!said)
         report(
           context,
           'info',
@@ -148,6 +149,7 @@ export async function takeLease(
           name,
           `process ${lease.holder.pid} is working on it; waiting for its result`,
         );
+      said = true;
       waited = true;
       if (clock.monotonicMs() - since > patienceMs)
         throw fail('store/busy', {
