@@ -173,10 +173,10 @@ export function createProcesses(clock: Clock): Processes {
     look,
     async end(who, signal) {
       signal.throwIfAborted();
-      // Members of its group that outlived their leader are not looked for: the number alone does not prove whose
-      // group it is.
+      // Of a leader that is dead already the group is not looked for: the number alone does not prove whose it is. Of one
+      // that lives it does, until the last member is gone.
       if (look(who) !== 'alive') return;
-      await endGroup(who.pid, () => look(who) !== 'alive', signal);
+      await endGroup(who.pid, () => look(who) !== 'alive' && groupRuns(who.pid) !== true, signal);
     },
   };
 }

@@ -248,6 +248,11 @@ describe('look and end', () => {
     await until(() => groupOf(stubborn.who.pid).length > 1);
     await createProcesses(hastyClock).end(stubborn.who, signal);
     expect(groupOf(stubborn.who.pid)).toEqual([]);
+    // The leader listens, what it has started does not.
+    const mixed = start('(trap "" TERM; while :; do sleep 1; done) & sleep 606');
+    await until(() => groupOf(mixed.who.pid).length > 2);
+    await createProcesses(hastyClock).end(mixed.who, signal);
+    expect(groupOf(mixed.who.pid)).toEqual([]);
   });
 
   it('leaves alone whoever has the pid now', async () => {
