@@ -117,8 +117,9 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         );
       const folder = join(archive(version.lineage), version.id);
       await files.makeFolders(join(root, 'live'), 0o755);
-      if (await files.createFolder(folder, 0o755, await contents(version))) return;
-      for (const file of await contents(version)) {
+      const wanted = await contents(version);
+      if (await files.createFolder(folder, 0o755, wanted)) return;
+      for (const file of wanted) {
         const path = join(folder, file.name);
         // Staged before, perhaps in use: what is right already is not touched.
         if (await compare(files, path, file))

@@ -1,45 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from './errors.ts';
 import type { Lineage } from './lineage.ts';
-import type { StoredSpec } from './spec.ts';
 import { describeLineage } from './status.ts';
+import { testLineage, testSpec } from './test-lineages.ts';
 
 const now = new Date('2026-03-01T00:00:00Z');
-const spec = {
-  spec: {
-    name: 'abc',
-    identifiers: [{ type: 'dns', value: 'abc.example.com' }],
-    issuer: 'le',
-    solver: 'web',
-    deploy: ['edge'],
-    endpoints: [],
-  },
-  issuer: { directory: 'https://ca.test/', email: [], agreeToTerms: true, test: true },
-  solver: { type: 'http01-webroot' },
-  deployers: {},
-  preflight: { resolvers: [], http01Port: 80 },
-} as const satisfies StoredSpec;
+const spec = testSpec;
 const lineage: Lineage = {
-  schema: 1,
-  name: 'abc',
-  origin: 'configuration',
-  spec,
-  current: {
-    id: 'v1',
-    directory: 'https://ca.test/',
-    accountUrl: 'https://ca.test/1',
-    facts: {
-      identifiers: spec.spec.identifiers,
-      notBefore: '2026-02-01T00:00:00Z',
-      notAfter: '2026-05-01T00:00:00Z',
-      serial: '01',
-      fingerprint: 'f',
-      spkiFingerprint: 's',
-      issuerName: 'CN=CA',
-    },
-  },
+  ...testLineage,
   renewal: { at: '2026-04-01T00:00:00Z', source: 'ari', explanationUrl: 'https://ca.test/why' },
-  deployments: { edge: { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' } },
 };
 const wanted = { spec, origin: 'configuration' } as const;
 const at = (more: Partial<Parameters<typeof describeLineage>[1]> = {}) =>

@@ -52,14 +52,9 @@ export async function cleanUp(
           await solver.cleanup(solverChallenge(spec, challenge, thumbprint), challenge.receipt, deadline.signal);
           return undefined;
         } catch (error) {
-          report(
-            context,
-            'warn',
-            'sweep.failed',
-            spec.spec.name,
-            `the challenge for ${challenge.identifier} could not be removed: ${reasonOf(error)}; a later sweep tries again`,
-          );
-          return { ...tombstoneOf(context, challenge, thumbprint), looked: -1 };
+          const what = `the challenge for ${challenge.identifier} could not be removed: ${reasonOf(error)}`;
+          tellLeft(context, spec, `${what}; a later sweep tries again`);
+          return tombstoneOf(context, challenge, thumbprint, -1);
         }
       }),
     );
@@ -69,10 +64,14 @@ export async function cleanUp(
   }
 }
 
+const tellLeft = (context: EngineContext, spec: StoredSpec, message: string): void =>
+  report(context, 'warn', 'sweep.failed', spec.spec.name, message);
+
 export function tombstoneOf(
   context: EngineContext,
   challenge: JournalledChallenge | Tombstone,
   thumbprint: string,
+  looked: Tombstone['looked'] = 0,
 ): Tombstone {
   return {
     type: challenge.type,
@@ -81,7 +80,7 @@ export function tombstoneOf(
     thumbprint,
     ...(challenge.receipt === undefined ? {} : { receipt: challenge.receipt }),
     closedAt: context.clock.now().toISOString(),
-    looked: 0,
+    looked,
   };
 }
 
@@ -103,15 +102,8 @@ export async function cleanJournalled(
     return await cleanUp(context, solver, spec, inFlight.challenges, inFlight.thumbprint ?? '', budgetMs);
   } catch (error) {
     // The solver itself cannot be made any more (its secret file is gone): everything is left to a later sweep.
-    report(
-      context,
-      'warn',
-      'sweep.failed',
-      spec.spec.name,
-      `what was presented could not be removed: ${asFailure(error).message}`,
-    );
-    const thumbprint = inFlight.thumbprint ?? '';
-    return inFlight.challenges.map((c) => ({ ...tombstoneOf(context, c, thumbprint), looked: -1 as const }));
+    tellLeft(context, spec, `what was presented could not be removed: ${asFailure(error).message}`);
+    return inFlight.challenges.map((c) => tombstoneOf(context, c, inFlight.thumbprint ?? '', -1));
   }
 }
 
@@ -136,7 +128,7 @@ export async function undo(context: EngineContext, spec: StoredSpec, mine: Work)
     // Its probe is its own, not the winner's: nobody else removes it while this process lives.
     if (mine.probe) await unprobe(context, solver);
   } catch (error) {
-    const message = `what came too late could not be removed: ${asFailure(error).message}; a later sweep looks again`;
-    report(context, 'warn', 'sweep.failed', spec.spec.name, message);
+    const what = `what came too late could not be removed: ${asFailure(error).message}`;
+    tellLeft(context, spec, `${what}; a later sweep looks again`);
   }
 }

@@ -175,14 +175,20 @@ const statOf = (path: string): fs.Stats | undefined =>
 const kindOf = (stats: fs.Stats): FileStat['kind'] =>
   stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'symlink' : 'other';
 
+/** False where something of that name is there. The mode is set again, because the umask was taken off it. */
+async function makeFolder(path: string, mode: number): Promise<boolean> {
+  if (!(await unlessThere(mkdir(path, mode)))) return false;
+  fs.chmodSync(path, mode);
+  return true;
+}
+
 async function makeFolders(path: string, mode: number): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let folder = resolve(path); !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
   const made: string[] = [];
   for (const folder of missing) {
     // Else another process was quicker, which is fine for a folder and caught below for anything else.
-    if (!(await unlessThere(mkdir(folder, mode)))) continue;
-    fs.chmodSync(folder, mode);
+    if (!(await makeFolder(folder, mode))) continue;
     await syncFolder(dirname(folder));
     made.push(folder);
   }
@@ -195,8 +201,7 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
 async function createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean> {
   if (fs.existsSync(path)) return false;
   await makeFolders(dirname(path), mode);
-  if (!(await unlessThere(mkdir(path, mode)))) return false;
-  fs.chmodSync(path, mode);
+  if (!(await makeFolder(path, mode))) return false;
   // All at once: the file system then brings them to the disk together.
   const written = await Promise.allSettled(
     entries.map(async ({ name, content, attributes }) => write(await openNew(join(path, name)), content, attributes)),

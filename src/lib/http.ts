@@ -7,6 +7,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { HttpOptions } from '../ports/world.ts';
+import { abortable } from './abortable.ts';
 import { systemClock } from './clock.ts';
 import { joined, TooLarge } from './http-answer.ts';
 import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
@@ -164,23 +165,9 @@ function exchangeOver(
   request: HttpRequest,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  return new Promise((settle, refuse) => {
+  return abortable(signal, (resolve, reject) => {
     const limit = request.maxBytes ?? defaultMaxBytes;
     const outgoing = send(call);
-    // Not by the option `signal` of node:http, which watches the streams' ends too: 30 µs a request.
-    const abort = () => {
-      refuse(signal.reason);
-      outgoing.destroy();
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    const resolve = (response: HttpResponse) => {
-      signal.removeEventListener('abort', abort);
-      settle(response);
-    };
-    const reject = (error: Error) => {
-      signal.removeEventListener('abort', abort);
-      refuse(error);
-    };
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       const cut = error.code === 'ECONNRESET' || error.code === 'EPIPE';
       reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
@@ -215,6 +202,7 @@ function exchangeOver(
       if (request.method !== 'HEAD' && Number(incoming.headers['content-length']) > limit) stop(new TooLarge());
     });
     outgoing.end(request.body);
+    return () => outgoing.destroy();
   });
 }
 

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Vantage } from '../ports/vantage.ts';
+import { abortable } from './abortable.ts';
 
 /** Let's Encrypt's own limit for one HTTP-01 request and its redirects is 10 s: what is slower fails there too. */
 const timeoutMs = 10_000;
@@ -93,7 +94,7 @@ const get = (
   progress: Progress,
   signal: AbortSignal,
 ): ReturnType<Vantage['get']> =>
-  new Promise((settle, refuse) => {
+  abortable(signal, (resolve, reject) => {
     const request = http.request({
       host: at.address,
       port: at.port,
@@ -102,20 +103,6 @@ const get = (
       headers: { host: url.host, 'user-agent': 'certfleet', accept: '*/*' },
       agent,
     });
-    // Not by the option `signal` of node:http, which watches the streams' ends too: 30 µs a request.
-    const abort = () => {
-      refuse(signal.reason);
-      request.destroy();
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    const resolve = (answer: Awaited<ReturnType<Vantage['get']>>) => {
-      signal.removeEventListener('abort', abort);
-      settle(answer);
-    };
-    const reject = (error: Error) => {
-      signal.removeEventListener('abort', abort);
-      refuse(error);
-    };
     request.once('socket', (socket) => socket.once('connect', () => (progress.connected = true)));
     request.on('error', reject);
     request.once('response', (response) => {
@@ -137,6 +124,7 @@ const get = (
       response.once('error', reject);
     });
     request.end();
+    return () => request.destroy();
   });
 
 const handshake = (

@@ -56,13 +56,12 @@ function readFacts({ der, x509 }: Certificate): CertificateFacts {
   return keyIdentifier ? { ...facts, ariId: `${toBase64url(keyIdentifier)}.${toBase64url(serial)}` } : facts;
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-/** The SubjectPublicKeyInfo, DER. node:crypto would read the key and write it again, at 90 µs. */
-export const spkiOf = ({ der }: Certificate): Uint8Array => readTbs(der).spki;
+/** SHA-256 as in the facts: lower-case hex. */
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 interface Tbs {
   readonly serial: Uint8Array;
+  /** SubjectPublicKeyInfo, DER. node:crypto would read the key and write it again, at 90 µs. */
   readonly spki: Uint8Array;
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }

@@ -1,6 +1,6 @@
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
-import { factsOf, spkiOf } from './certificate.ts';
+import { factsOf, sha256 } from './certificate.ts';
 import { orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
 import { makeKey, openKey } from './key.ts';
@@ -30,7 +30,7 @@ export const pki: Pki = {
     try {
       const [leaf] = orderedChain(certPem);
       facts = factsOf(leaf);
-      isOurs = Buffer.from(openKey(keyPem).spkiDer).equals(spkiOf(leaf));
+      isOurs = sha256(openKey(keyPem).spkiDer) === facts.spkiFingerprint;
     } catch (error) {
       return (error as Error).message;
     }
