@@ -3,6 +3,7 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { type Home, pebbleFleetBench } from '../support/fleet-bench.ts';
 import type { PebbleOptions } from '../support/pebble.ts';
+import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // Two hundred orders at once against a CA that is meant to be awkward, counted where nothing can be hidden: at a
@@ -22,7 +23,16 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
 
   async function issueAll(home: Home): Promise<readonly Outcome[]> {
     const shares = Array.from({ length: count / share }, (_, n) => names.slice(n * share, (n + 1) * share));
-    return (await Promise.all(shares.map((some) => home.issue({ names: some })))).flat();
+    const issue = (some: readonly string[]) => home.issue({ names: some });
+    // The first one alone until the account is there: two newAccounts of one key at once are a 500 on Pebble 2.6.
+    const [first = [], ...others] = shares;
+    const begun = issue(first);
+    const hasAccount = async () => {
+      const [account] = await home.documents('account');
+      return account !== undefined && (await home.document('account', account))['url'] !== undefined;
+    };
+    await until(hasAccount, { what: 'the account is there' });
+    return (await Promise.all([begun, ...others.map(issue)])).flat();
   }
 
   const cases: readonly { readonly title: string; readonly pebble: PebbleOptions; readonly refusesAtLeast: number }[] =
