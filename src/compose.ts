@@ -35,7 +35,7 @@ export interface Composed {
   credentialsOf(spec: StoredSpec): Promise<string>;
   /** Keeps what `issue` took from the environment for one lineage, so that a `renew` without an environment has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 /** Configuration into running objects: the composition root. The store is proven to work before anything else. */
@@ -102,7 +102,7 @@ interface ConnectContext extends ComposeContext {
 interface ComposedConnections extends Connections {
   /** Hash over every secret of a spec's solver and deployers. */
   credentialsOf(spec: StoredSpec): Promise<string>;
-  close(): Promise<void>;
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 function connect(context: ConnectContext): ComposedConnections {
@@ -187,10 +187,10 @@ function connect(context: ConnectContext): ComposedConnections {
       for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
       return hash.digest('hex');
     },
-    async close() {
+    async close(signal) {
       const made = await Promise.allSettled(solvers.values());
       await Promise.allSettled(
-        made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.() : undefined)),
+        made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
       await world.close();
     },

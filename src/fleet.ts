@@ -27,7 +27,11 @@ export interface Fleet {
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /** Finishes what dead processes left: challenges, tokens, probes, child processes. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
-  close(): Promise<void>;
+  /**
+   * Lets go of ports, connections and child processes. With a signal that is not aborted it first stays, 30 s at most,
+   * while other processes of the store are answered for by this one.
+   */
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 export interface IssueRequest {
@@ -63,7 +67,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     renew: (request, signal) => renewAll(fleet, request, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     sweep: (signal) => sweep(composed.engine, signal),
-    close: () => composed.close(),
+    close: (signal) => composed.close(signal),
   };
 }
 

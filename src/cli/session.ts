@@ -81,7 +81,7 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
     stopProgress: () => progress.stop(),
     close: async () => {
       progress.stop();
-      await (await fleet?.catch(() => undefined))?.close();
+      await (await fleet?.catch(() => undefined))?.close(signal);
       // A world that was handed in belongs to who handed it in.
       if (!context.world) await openWorld?.close();
     },

@@ -107,8 +107,14 @@ export async function reopenAccount(
   return openAccount(context, issuer, settings, signal);
 }
 
-/** How often newAccount is sent again when its answer was lost: it is harmless, it finds what it made (RFC 8555 §7.3). */
+/**
+ * How often newAccount is sent when there is no answer, or a 5xx that names no time: it is harmless, it finds what it
+ * made (RFC 8555 §7.3). Several processes that register one new key at once can make a CA stumble over its own lookup
+ * (Pebble 2.6 answers 500 to one of them); the next try finds the account.
+ */
 const registrations = 3;
+/** Before the second try, and twice that before the third. */
+const registrationPauseMs = 250;
 
 async function register(
   context: EngineContext,
@@ -127,7 +133,9 @@ async function register(
       );
       return account.url;
     } catch (error) {
-      if (attempt >= registrations || !isFailure(error, 'acme/unreachable')) throw error;
+      const isRepeatable = isFailure(error, 'acme/unreachable') || (isFailure(error, 'acme/busy') && !error.retryAt);
+      if (attempt >= registrations || !isRepeatable) throw error;
+      await context.clock.sleep(registrationPauseMs * attempt, signal);
     }
   }
 }

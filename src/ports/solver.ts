@@ -31,8 +31,11 @@ export interface Solver {
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
-  /** Lets go of ports and child processes; called once, at the end of the process's work. */
-  close?(): Promise<void>;
+  /**
+   * Lets go of ports and child processes; called once, at the end of the process's work. A solver that other processes
+   * rely on may stay for them while a signal is given and not aborted; without one it ends at once.
+   */
+  close?(signal?: AbortSignal): Promise<void>;
 }
 
 export type ChallengeType = 'http-01' | 'dns-01';

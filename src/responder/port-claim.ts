@@ -35,9 +35,9 @@ export interface PortClaimOptions {
 
 // A responder on this machine answers within a millisecond; one that is stopped (SIGSTOP) never does.
 const healthMs = 2_000;
-// The other process may end after the CA was told to look and before it did: Let's Encrypt takes about a second for
-// that, and repeats nothing. A try to bind costs 50 µs.
-const rebindMs = 100;
+// A process that ends waits for those it answers for (guests.ts), but one that is killed does not: the CA may be about
+// to look, and repeats nothing. A try to bind costs 50 µs.
+const rebindMs = 25;
 // Port taken, but no process is seen that has it: it has just ended, or belongs to another user.
 const maxTries = 3;
 

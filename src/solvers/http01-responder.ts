@@ -2,6 +2,7 @@ import { isToken } from '../core/encoding.ts';
 import { fail } from '../core/errors.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Solver } from '../ports/solver.ts';
+import { createGuests } from '../responder/guests.ts';
 import { type ListenAddress, parseListenAddress } from '../responder/listen-address.ts';
 import { createPortClaim, type Holder, isPortError } from '../responder/port-claim.ts';
 import { createResponder, healthPath } from '../responder/server.ts';
@@ -17,6 +18,11 @@ interface Known {
 
 // How soon to look again when the port or the token is not there yet; the engine may wait longer.
 const retryAfterMs = 200;
+// How long a process that is done stays for the challenges of others: a validation of Let's Encrypt's takes 10 s at
+// most, and there may be a queue. One that was killed leaves its token behind, so there must be an end.
+const stayMs = 30_000;
+// A person begins to wonder why the program does not end.
+const toldAfterMs = 500;
 
 /** Answers HTTP-01 challenges from this process, and from every other one that shares the store. */
 export default defineSolver({
@@ -26,7 +32,8 @@ export default defineSolver({
   notes: [
     'Listens while an order needs it; the server is shared by all orders of the process. Behind a balancer, run it on',
     'every node: with `shared`, whichever node the request reaches answers from the store. When the port is taken by',
-    'another certfleet process of the same store, that one answers, and this one takes the port over when it ends.',
+    'another certfleet process of the same store, that one answers: it ends only when this one is through (or after',
+    '30 s), and this one takes the port over then.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
     'both families. Only requests below `/.well-known/acme-challenge/` are answered; `_health` there names the store.',
@@ -53,7 +60,8 @@ export default defineSolver({
     const tokens = new Map<string, Known>();
     const documents = createTokenDocuments(store, world.clock);
     // The store is asked even when this process shares nothing: another one may have found the port taken by us.
-    const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? documents.find(token);
+    const guests = createGuests(documents.find, world.clock);
+    const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
     const claim = createPortClaim({
       responder: createResponder({ lookup, storeId, log: world.log }),
       at,
@@ -63,6 +71,23 @@ export default defineSolver({
       vantage: world.vantage,
       log: world.log,
     });
+
+    const stayForGuests = async (signal: AbortSignal): Promise<void> => {
+      const deadline = world.clock.deadline(stayMs, signal);
+      // Most are done at the first look, and then there is nothing to tell.
+      const told = world.clock.deadline(toldAfterMs, deadline.signal);
+      try {
+        await guests.gone(told.signal);
+        if (guests.count === 0 || deadline.signal.aborted) return;
+        world.log.info(
+          `another certfleet process of this store is answered for on ${options.listen}: staying until it is through, ${stayMs / 1000} s at most`,
+        );
+        await guests.gone(deadline.signal);
+      } finally {
+        told.done();
+        deadline.done();
+      }
+    };
 
     return {
       type: 'http01-responder',
@@ -120,7 +145,10 @@ export default defineSolver({
         if (isToken(token)) await documents.withdraw(challenge, signal);
       },
 
-      close: () => claim.close(),
+      async close(signal) {
+        if (signal && guests.count > 0) await stayForGuests(signal);
+        await claim.close();
+      },
     };
   },
 });

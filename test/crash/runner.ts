@@ -89,8 +89,8 @@ async function runCommand(): Promise<void> {
         : request.command === 'renew'
           ? await fleet.renew({ names, force: request.force ?? false }, signal)
           : await fleet.sweep(signal);
-    await fleet.close();
     process.stdout.write(`${JSON.stringify({ result })}\n`);
+    await fleet.close(signal);
   } catch (error) {
     process.stdout.write(
       `${JSON.stringify({ error: isFailure(error) ? error.code : String(error), message: String(error) })}\n`,

@@ -57,6 +57,30 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state, ['abc', 'xyz']);
   });
 
+  it('one that is done stays while its responder answers for another one', async () => {
+    const state = await rig.state('responder', undefined, { change: withSecond });
+    const ours = hold('finalize');
+    const xyz = rig.spawnRun(state, { command: 'issue', names: ['xyz'] });
+    await until(() => ours.held.hits > 0, { what: 'xyz has the port and its challenge behind it', deadlineMs });
+    const asking = hold('challenge');
+    const abc = rig.spawnRun(state, { command: 'issue', names: ['abc'] });
+    await until(() => asking.held.hits > 0, { what: 'abc is about to have itself validated', deadlineMs });
+    let hasEnded = false;
+    xyz.done.then(() => (hasEnded = true));
+    ours.release();
+    await until(() => xyz.said().includes('certificate.deployed'), { what: 'xyz is done', deadlineMs });
+    const theirs = hold('finalize');
+    asking.release();
+    // It was validated on the port of a process that had nothing to do there any more.
+    await until(() => theirs.held.hits > 0, { what: 'abc is validated', deadlineMs });
+    expect(hasEnded).toBe(false);
+    theirs.release();
+    const both = await Promise.all([abc.done, xyz.done]);
+    for (const ran of both) expect([ran.status, resultOf(ran)], transcript(both)).toEqual([0, 'issued']);
+    expect(rig.proxy.accepted('newOrder')).toBe(2);
+    await isFinished(state, ['abc', 'xyz']);
+  });
+
   it('one that comes later waits, and reports what the first one got', async () => {
     const state = await rig.state('dns');
     const { first, second, release } = await meetAt('finalize', state);
@@ -127,7 +151,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
   });
 
   /** Holds a request, before the CA hears of it, until it is let go. */
-  function hold(kind: 'newOrder' | 'authorization' | 'finalize' | 'certificate') {
+  function hold(kind: 'newOrder' | 'authorization' | 'challenge' | 'finalize' | 'certificate') {
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: released } });

@@ -145,6 +145,47 @@ test('a port of another process of this store is used, and taken over when that 
   expect(await tokensIn(bench.store)).toEqual([]);
 });
 
+/** A process that has the port, and another one that is answered for by it. */
+async function hostAndGuest() {
+  const bench = await makeBench();
+  const port = await freePort();
+  const host = connect(bench, port, { shared: false });
+  await host.probe?.(signal());
+  const guest = connect(bench, port, { shared: false });
+  const challenge = makeChallenge();
+  const receipt = await guest.present(challenge, ignore, signal());
+  expect(await guest.ready(challenge, receipt, signal())).toEqual({ ready: true });
+  return { bench, port, host, challenge, leave: () => guest.cleanup(challenge, receipt, signal()) };
+}
+
+test('a process that is done stays until those it answers for are through', async () => {
+  const { bench, port, host, challenge, leave } = await hostAndGuest();
+  let isClosed = false;
+  const closing = host.close?.(signal()).then(() => (isClosed = true));
+  await until(() => bench.logged.some((line) => line.includes('staying until it is through')), { what: 'it says so' });
+  expect(await seen(port, challenge)).toBe(challenge.keyAuthorization);
+  expect(isClosed).toBe(false);
+  await leave();
+  await closing;
+  expect(await portAccepts(port)).toBe(false);
+});
+
+test('a process that is stopped stays for nobody, and neither does one that is told to end', async () => {
+  const stopped = await hostAndGuest();
+  const controller = new AbortController();
+  const closing = stopped.host.close?.(controller.signal);
+  expect(await seen(stopped.port, stopped.challenge)).toBe(stopped.challenge.keyAuthorization);
+  controller.abort(new Error('SIGTERM'));
+  await closing;
+  // The one that waited for the port answers by itself now.
+  await until(() => portAccepts(stopped.port), { what: 'the guest has the port' });
+  expect(await seen(stopped.port, stopped.challenge)).toBe(stopped.challenge.keyAuthorization);
+
+  const ended = await hostAndGuest();
+  await ended.host.close?.();
+  await until(() => portAccepts(ended.port), { what: 'the guest has the port' });
+});
+
 test('the other process is killed: ready notices and listens itself', async () => {
   const bench = await makeBench();
   const port = await freePort();

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { createGuests } from './guests.ts';
+
+const never = () => new AbortController().signal;
+
+function makeGuests() {
+  const store = new Map<string, string>();
+  const clock = fakeClock();
+  let isBroken = false;
+  const guests = createGuests(async (token) => {
+    if (isBroken) throw new Error('the store does not answer');
+    return store.get(token);
+  }, clock);
+  return { store, clock, guests, breakStore: () => (isBroken = true) };
+}
+
+it('counts the tokens that the store knows, each once, and no others', async () => {
+  const { store, guests } = makeGuests();
+  store.set('known', 'known.thumbprint');
+  expect(await guests.find('known')).toBe('known.thumbprint');
+  expect(await guests.find('known')).toBe('known.thumbprint');
+  expect(await guests.find('made-up')).toBeUndefined();
+  expect(guests.count).toBe(1);
+});
+
+it('is through when the last of them has left the store, also one that came meanwhile', async () => {
+  const { store, clock, guests } = makeGuests();
+  let isThrough = false;
+  store.set('one', 'one.thumbprint');
+  await guests.find('one');
+  void guests.gone(never()).then(() => (isThrough = true));
+  await clock.advance(1_000);
+  store.set('two', 'two.thumbprint');
+  await guests.find('two');
+  store.delete('one');
+  await clock.advance(1_000);
+  expect([isThrough, guests.count]).toEqual([false, 1]);
+  store.delete('two');
+  await clock.advance(1_000);
+  expect([isThrough, guests.count, clock.waiting]).toEqual([true, 0, 0]);
+});
+
+it('is through at once where nobody was answered for, and where the store does not answer', async () => {
+  const { store, guests, breakStore } = makeGuests();
+  await guests.gone(never());
+  store.set('one', 'one.thumbprint');
+  await guests.find('one');
+  breakStore();
+  await guests.gone(never());
+  expect(guests.count).toBe(0);
+});
+
+it('waits no longer than it may', async () => {
+  const { store, clock, guests } = makeGuests();
+  store.set('one', 'one.thumbprint');
+  await guests.find('one');
+  const stop = new AbortController();
+  const waiting = guests.gone(stop.signal);
+  await clock.advance(1_000);
+  stop.abort();
+  await waiting;
+  expect(guests.count).toBe(1);
+});
+
+it('remembers a bounded number, the latest ones', async () => {
+  const { guests, store } = makeGuests();
+  for (let n = 0; n < 1_100; n++) {
+    store.set(`t${n}`, 'x');
+    await guests.find(`t${n}`);
+  }
+  expect(guests.count).toBe(1_024);
+});
