@@ -25,7 +25,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-// The program that shows that a Debian package is there: looked for on PATH, so that one built by hand counts too.
+// What the demo and the tests need, with the program that shows that a Debian package is there: looked for on PATH, so
+// that one built by hand counts too.
 const servers = {
   pebble: 'pebble',
   haproxy: 'haproxy',
@@ -35,9 +36,10 @@ const servers = {
   'bind9-dnsutils': 'nsupdate',
   openssl: 'openssl',
   strace: 'strace',
+  // A client that is not ours, which shows that the tests' simulated CA is a CA.
+  'acme-tiny': 'acme-tiny',
 };
 const peers = {
-  'acme-tiny': 'acme-tiny',
   certbot: 'certbot',
   'python3-certbot-dns-rfc2136': '/usr/lib/python3/dist-packages/certbot_dns_rfc2136',
   time: '/usr/bin/time',

@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone } from '../core/lineage.ts';
 import type { Entry } from '../ports/store.ts';
 import { cleanUp, owesCleanup, tombstoneOf } from './clean-up.ts';
@@ -46,7 +46,7 @@ export async function sweep(context: EngineContext, signal: AbortSignal): Promis
       failed.push({ what: name, reason: reasonOf(error) });
     }
   }
-  cleaned.push(...(await sweepTokens(context, signal)));
+  cleaned.push(...(await sweepTokens(context, failed, signal)));
   await context.store.tidy(signal);
   for (const what of cleaned) report(context, 'info', 'sweep.cleaned', undefined, `${what} was removed`);
   return { cleaned, failed, waiting };
@@ -160,18 +160,26 @@ function withoutLease(work: NonNullable<Lineage['work']>): NonNullable<Lineage['
 }
 
 /** Token documents are removed by their challenge's clean-up; what a lost lineage left is removed past its end. */
-async function sweepTokens(context: EngineContext, signal: AbortSignal): Promise<readonly string[]> {
+async function sweepTokens(
+  context: EngineContext,
+  failed: { what: string; reason: string }[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const cleaned: string[] = [];
   const now = context.clock.now().getTime();
   for await (const page of context.store.scan('token', signal)) {
     for (const { key, bytes, revision } of page) {
       const expires = expiryOf(bytes);
       if (expires === undefined || expires > now) continue;
-      await context.store.delete(key, { ifRevision: revision, signal }).catch((error: unknown) => {
+      const what = `the expired token ${key.name}`;
+      try {
+        await context.store.delete(key, { ifRevision: revision, signal });
+        cleaned.push(what);
+      } catch (error) {
         signal.throwIfAborted();
-        return error;
-      });
-      cleaned.push(`the expired token ${key.name}`);
+        // Another process has removed it, or needs it again.
+        if (!isFailure(error, 'store/conflict')) failed.push({ what, reason: reasonOf(error) });
+      }
     }
   }
   return cleaned;
