@@ -26,6 +26,8 @@ export interface ComposeContext {
   readonly world: World;
   readonly reporter: Reporter;
   readonly env: Environment;
+  /** False for what only looks: fails with `store/absent` then, where there is none. */
+  readonly makeStore?: boolean;
 }
 
 /** Running objects, as `fleet.ts` uses them. */
@@ -43,6 +45,8 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const { world } = context;
   const store = await openStore(settings.store, context);
   const { signal } = new AbortController();
+  if (context.makeStore === false && !(await store.exists(signal)))
+    throw fail('store/absent', { path: store.location });
   await store.check(signal);
   const connections = connect({ ...context, store, storeId: await identify(store, world, signal) });
   return {

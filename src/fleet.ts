@@ -1,11 +1,13 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { asFailure, type CertfleetError, fail } from './core/errors.ts';
+import { isStagingName, stagingName } from './core/identifiers.ts';
 import { decodeLineage, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
 import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
+import { report } from './engine/context.ts';
 import { issue, outcomeOfIdle } from './engine/issue.ts';
 import { sweep } from './engine/sweep.ts';
 
@@ -17,8 +19,8 @@ export type { LineageStatus, Outcome };
  */
 export interface Fleet {
   /**
-   * Issues now, back-off or not: the certificates named, or every declared one that has no current certificate or is due.
-   * `adHoc` is a certificate made of flags alone; its whole spec is kept in its lineage.
+   * Issues now, back-off or not: the certificates named, declared or once made of flags, or every declared one that has
+   * no current certificate or is due. `adHoc` is a certificate made of flags alone; its whole spec is kept in its lineage.
    */
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** One pass over every declared and every stored certificate: issue, renew, deploy what is due. */
@@ -39,7 +41,7 @@ export interface IssueRequest {
   readonly adHoc?: StoredSpec;
   /** Issue even where a current certificate is not due. */
   readonly force: boolean;
-  /** Work on `<name>~staging` with the issuer's test directory; never deployed. */
+  /** Work on `<name>~staging` with the issuer's test directory: always a new order, never deployed. */
   readonly staging: boolean;
 }
 
@@ -108,7 +110,7 @@ function forStaging({ spec: wanted, origin }: Wanted): Wanted {
     origin,
     spec: {
       ...wanted,
-      spec: { ...spec, name: `${spec.name}~staging`, deploy: [], endpoints: [] },
+      spec: { ...spec, name: stagingName(spec.name), deploy: [], endpoints: [] },
       issuer: { ...issuer, directory, test: true },
       deployers: {},
     },
@@ -116,18 +118,34 @@ function forStaging({ spec: wanted, origin }: Wanted): Wanted {
 }
 
 async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
-  const all: readonly Wanted[] = request.adHoc
-    ? [{ spec: request.adHoc, origin: 'command-line' }]
-    : pick(declared(fleet.settings), request.names, (wanted) => wanted.spec.spec.name);
+  const all = request.adHoc
+    ? [{ spec: request.adHoc, origin: 'command-line' } as const]
+    : await namedOrDeclared(fleet, request.names, signal);
   const wanted = request.staging ? all.map(forStaging) : all;
+  // A try that ends with «not due» would prove nothing.
+  const force = request.force || request.staging;
   for (const one of wanted) if (one.origin === 'command-line') await fleet.composed.keepCredentials(one.spec, signal);
-  return atOnce(wanted, (one) => work(fleet, one, undefined, { force: request.force, obeyBackoff: false }, signal));
+  return atOnce(wanted, (one) => work(fleet, one, undefined, { force, obeyBackoff: false }, signal));
+}
+
+/** What is declared, or the ones named, among which certificates once made of flags are found in the store. */
+async function namedOrDeclared(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Wanted[]> {
+  const all = declared(fleet.settings);
+  const isDeclared = (name: string) => all.some((one) => one.spec.spec.name === name);
+  if (names.every(isDeclared)) return pick(all, names, nameOfWanted);
+  const stored = await readAll(fleet, signal);
+  return pickWanted(allWanted(fleet, stored), stored, names);
 }
 
 async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   await sweep(fleet.composed.engine, signal);
   const stored = await readAll(fleet, signal);
-  const wanted = pick(allWanted(fleet, stored), request.names, (one) => one.spec.spec.name);
+  const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
+  if (request.names.length === 0) tellUndeclared(fleet, stored, wanted);
   const rules = { force: request.force, obeyBackoff: !request.force };
   const outcomes = await atOnce(wanted, (one) => work(fleet, one, stored.get(one.spec.spec.name), rules, signal));
   const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
@@ -143,9 +161,48 @@ function allWanted(fleet: OpenFleet, stored: ReadonlyMap<string, Found>): readon
   const wanted = [...declared(fleet.settings)];
   const names = new Set(wanted.map((one) => one.spec.spec.name));
   for (const [name, found] of stored)
-    if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !name.endsWith('~staging'))
+    if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !isStagingName(name))
       wanted.push({ spec: found.spec, origin: 'command-line' });
   return wanted;
+}
+
+const nameOfWanted = (one: Wanted): string => one.spec.spec.name;
+
+/** The certificates named, or all; what is in the store and never worked on is told from what is not there. */
+function pickWanted(
+  all: readonly Wanted[],
+  stored: ReadonlyMap<string, Found>,
+  names: readonly string[],
+): readonly Wanted[] {
+  for (const name of names) {
+    const found = all.some((one) => nameOfWanted(one) === name) ? undefined : stored.get(name);
+    if (found instanceof Error) throw found;
+    if (found) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
+  }
+  return pick(all, names, nameOfWanted);
+}
+
+/** Why a lineage that is in the store is never worked on, and what to do. */
+const notRenewed = (name: string): { readonly why: string; readonly advice: string } =>
+  isStagingName(name)
+    ? {
+        why: 'only as a test certificate, which is not renewed',
+        advice: 'Run `certfleet issue` with --staging again for a new test.',
+      }
+    : {
+        why: 'no longer declared: it is not renewed',
+        advice: 'Declare it again, or name the configuration with --config.',
+      };
+
+/** Declared once, and by nobody now: whoever only looks at `renew` must hear of it. */
+function tellUndeclared(fleet: OpenFleet, stored: ReadonlyMap<string, Found>, wanted: readonly Wanted[]): void {
+  const names = new Set(wanted.map(nameOfWanted));
+  for (const [name, found] of stored) {
+    if (found instanceof Error || !found.current || names.has(name) || isStagingName(name)) continue;
+    const { notAfter } = found.current.facts;
+    const message = `it is no longer declared and not renewed; valid until ${notAfter}`;
+    report(fleet.composed.engine, 'warn', 'log', name, message);
+  }
 }
 
 function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) => string): readonly T[] {

@@ -25,7 +25,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type OpenFleet = (
   settings: Settings,
-  context: { readonly world: World; readonly reporter: Reporter; readonly env: Environment },
+  context: {
+    readonly world: World;
+    readonly reporter: Reporter;
+    readonly env: Environment;
+    readonly makeStore: boolean;
+  },
 ) => Promise<Fleet>;
 
 /** Everything the command line needs of its process; what is optional is the real thing, loaded when it is needed. */
@@ -66,7 +71,8 @@ export interface Session {
   world(): Promise<World>;
   /** The configuration with --store applied. */
   settings(): Promise<Settings>;
-  fleet(): Promise<Fleet>;
+  /** `makeStore`: for commands that may be a beginning; the others fail with `store/absent` where there is none. */
+  fleet(options: { readonly makeStore: boolean }): Promise<Fleet>;
   now(): Promise<Date>;
   /** A result, for a person: one or more lines on stdout. Nothing with --json. */
   print(text: string): void;

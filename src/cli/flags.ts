@@ -6,6 +6,7 @@ import { checkIdentifiers, parseIdentifiers } from '../config/identifiers.ts';
 import { directoryOf, issuerNameOf, knownIssuers } from '../config/issuers.ts';
 import { checkOptions, optionsFromEnvironment, resolveOptions } from '../config/options.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry, typesOf } from '../config/registry.ts';
+import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { defaultLineageName, isLineageName } from '../core/identifiers.ts';
 import type { Json } from '../core/json.ts';
@@ -32,6 +33,9 @@ const describing = [
   'profile',
   'deploy',
   'endpoint',
+  'agreeTos',
+  'resolver',
+  'http01Port',
 ] as const;
 
 /** The first flag that describes a certificate, as typed; undefined where there is none. */
@@ -249,7 +253,7 @@ async function deployersFromFlags(
 }
 
 function preflightFromFlags(flags: Flags, settings: Settings): PreflightSettings {
-  const resolvers = listOf(flags['resolver']).map((text) => hostPort('--resolver', text, 53));
+  const resolvers = listOf(flags['resolver']).map(resolverAddress);
   const port = textOf(flags['http01Port']);
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
     throw fail('usage/invalid', { what: `--http01-port ${port}: a port is a number from 1 to 65535` });
@@ -274,6 +278,15 @@ async function checkAdapter(
   );
   if (problems.length > 0)
     throw fail('usage/invalid', { what: `${flag}: ${problems.map(({ message }) => message).join('; ')}` });
+}
+
+function resolverAddress(text: string): string {
+  const address = hostPort('--resolver', text, 53);
+  if (!parseServerAddress(address))
+    throw fail('usage/invalid', {
+      what: `--resolver ${text}: write an IP address, like 9.9.9.9 or [2620:fe::fe]:53`,
+    });
+  return address;
 }
 
 function hostPort(flag: string, text: string, port: number): string {

@@ -289,7 +289,7 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
       'a name beside -d',
       ['abc', '-d', 'example.com'],
       'usage/invalid',
-      '"abc" names a declared certificate',
+      '"abc" names a certificate that is there',
       'give names with -d',
     ],
     [

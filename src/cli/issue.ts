@@ -14,13 +14,18 @@ export const issue: Run = async (session) => {
   const described = describesCertificate(flags);
   if (described && args.length > 0)
     throw fail('usage/invalid', {
-      what: `"${args[0]}" names a declared certificate, and ${described} describes another one: give names with -d, or leave the flags away`,
+      what: `"${args[0]}" names a certificate that is there, and ${described} describes a new one: give names with -d, or leave the flags out`,
     });
   let adHoc: StoredSpec | undefined;
   if (described) adHoc = await specFromFlags(session, settings);
-  else if (settings.certificates.length === 0) throw fail('identifier/empty-list', { certificate: 'the certificate' });
+  else if (settings.certificates.length === 0 && args.length === 0)
+    throw fail('identifier/empty-list', { certificate: 'the certificate' });
+  if (adHoc && settings.certificates.some(({ name }) => name === adHoc.spec.name))
+    throw fail('usage/invalid', {
+      what: `"${adHoc.spec.name}" is declared in the configuration: change it there, or give another --name`,
+    });
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
-  const fleet = await session.fleet();
+  const fleet = await session.fleet({ makeStore: true });
   await reportStart(session, 'issue');
   const outcomes = await fleet.issue(
     { names: args, ...(adHoc ? { adHoc } : {}), force: flags['force'] === true, staging },

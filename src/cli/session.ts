@@ -55,10 +55,10 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
       });
       return settings;
     },
-    fleet: () => {
+    fleet: ({ makeStore }) => {
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
-        return open(await session.settings(), { world: await session.world(), reporter, env: context.env });
+        return open(await session.settings(), { world: await session.world(), reporter, env: context.env, makeStore });
       })();
       return fleet;
     },

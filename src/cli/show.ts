@@ -6,7 +6,7 @@ import { dateText, fromNow, harmless } from './text.ts';
 
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
-  const fleet = await session.fleet();
+  const fleet = await session.fleet({ makeStore: false });
   const name = session.invocation.args[0]!; // the parser asks for it
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {

@@ -1,11 +1,20 @@
-import type { LineageStatus } from '../fleet.ts';
+import { isFailure } from '../core/errors.ts';
+import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, harmless, spanText } from './text.ts';
 
 /** `certfleet status`: a table, and under it what somebody should look at. Exit 0 whatever the certificates' state. */
 export const status: Run = async (session) => {
-  const fleet = await session.fleet();
+  let fleet: Fleet;
+  try {
+    fleet = await session.fleet({ makeStore: false });
+  } catch (error) {
+    if (!isFailure(error, 'store/absent')) throw error;
+    session.print(`There is no certificate: ${error.message}.`);
+    session.note(`Next: ${error.hint}`);
+    return 0;
+  }
   const all = await fleet.status(session.invocation.args, session.signal);
   const now = await session.now();
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });

@@ -3,7 +3,7 @@ import { reportStart } from './outcomes.ts';
 
 /** `certfleet sweep`. What could not be removed is a failure of the solver's side: exit 5. */
 export const sweep: Run = async (session) => {
-  const fleet = await session.fleet();
+  const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
   const { cleaned, failed, waiting } = await fleet.sweep(session.signal);
   const code = failed.length > 0 ? 5 : 0;

@@ -88,7 +88,7 @@ describe('loadSettings', () => {
   });
 
   it('survives a round trip through YAML', async () => {
-    const name = fc.stringMatching(/^[a-z0-9._-]{1,20}$/);
+    const name = fc.stringMatching(/^[a-z0-9_-][a-z0-9._-]{0,19}$/);
     const label = fc.stringMatching(/^[a-z]{1,10}$/);
     await fc.assert(
       fc.asyncProperty(

@@ -61,7 +61,7 @@ export const errorTable = {
     message: 'the issuer {issuer} asks for agreement to its terms of service ({url})',
     blame: 'config',
     retry: 'never',
-    hint: 'Read them, then set `agreeToTerms: true` on the issuer, or pass --agree-tos.',
+    hint: 'Read them, then set `agreeToTerms: true` on the issuer in certfleet.yaml, or pass --agree-tos beside -d.',
   },
   'config/no-test-directory': {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
@@ -118,21 +118,27 @@ export const errorTable = {
     hint: 'Names are 1 to 100 of a-z 0-9 . _ -',
   },
   'lineage/not-found': {
-    message: 'there is no certificate named "{name}" in this store{nearest}',
+    message: 'there is no certificate named "{name}", neither declared nor in the store{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet status` lists them.',
+    hint: '`certfleet status` lists them; a new one is made with `certfleet issue -d NAME`, or declared in certfleet.yaml.',
+  },
+  'lineage/not-renewed': {
+    message: '"{name}" is in the store, but {why}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
   },
 
   // ── preflight: exit 3 ────────────────────────────────────────────────────────────────────────────────────────
   'preflight/no': {
-    message: '{identifier}: {finding}; the CA was not asked',
+    message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
     hint: '{advice}',
   },
   'preflight/cannot-tell': {
-    message: '{identifier}: {finding}, and three validations failed in the last hour; the CA was not asked',
+    message: '{finding}, and three validations failed in the last hour; the CA was not asked',
     blame: 'network',
     retry: 'later',
     hint: 'Mend what is named, or run `certfleet issue` by hand once the hour is over.',
@@ -150,7 +156,7 @@ export const errorTable = {
     message: 'the directory {url} cannot be reached: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the URL, the network and the proxy settings; `caFile` names the root of a private CA.',
+    hint: 'Check the URL, the network and the proxy settings; for a private CA name its root with --ca-file, or `caFile` on the issuer.',
   },
   'acme/not-a-directory': {
     message: '{url} does not answer like an ACME directory: {reason}',
@@ -355,6 +361,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: '{advice}',
+  },
+  'store/absent': {
+    message: 'there is no store at {path} yet',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet issue` makes it; another one is named with --store, or with `store` in certfleet.yaml.',
   },
   'store/corrupt': {
     message: 'the document {key} cannot be read: {reason}',

@@ -76,8 +76,13 @@ export function coveredByWildcard(
   return undefined;
 }
 
+/** The test lineage beside a real one: journalled like any, never renewed and never deployed. */
+export const stagingName = (name: string): string => `${name}~staging`;
+export const isStagingName = (name: string): boolean => name.endsWith('~staging');
+
 /** What a lineage may be called; `~staging` is certfleet's own suffix. */
-export const isLineageName = (name: string): boolean => /^[a-z0-9._-]{1,100}$/.test(name);
+export const isLineageName = (name: string): boolean =>
+  /^[a-z0-9._-]{1,100}$/.test(name) && name !== '.' && name !== '..'; // they are folders of their own
 
 /**
  * The lineage's name where nobody gave one: the first identifier. A wildcard becomes `wildcard.example.com`, not

@@ -56,6 +56,7 @@ export interface Renewal {
 }
 
 export interface Failure {
+  /** In a row, for this spec and these credentials; 0 where only what the CA wants is remembered from before. */
   readonly count: number;
   readonly at: string;
   readonly code: string;

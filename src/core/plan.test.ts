@@ -123,7 +123,10 @@ describe('planLineage', () => {
       ...spec,
       spec: { ...spec.spec, identifiers: [{ type: 'dns', value: 'other.example.com' }] },
     };
-    expect(planLineage(otherNames, held, now, byHand).action).toBe('renew');
+    // A busy CA is busy for any names; a limit counts names.
+    expect(planLineage(otherNames, held, now, byHand).action).toBe('none');
+    const limited = { ...held, failure: { ...failure, ...held.failure, code: 'acme/rate-limited' } };
+    expect(planLineage(otherNames, limited, now, byHand).action).toBe('renew');
     const otherCa: StoredSpec = { ...spec, issuer: { ...spec.issuer, directory: 'https://other.test/dir' } };
     expect(planLineage(otherCa, held, now, byHand).action).toBe('renew');
   });

@@ -127,7 +127,7 @@ function targetsToTry(
 /** The failure that still holds: none once the spec or the credentials are others than those that failed. */
 export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefined, credentials: string | undefined) {
   const failure = lineage?.failure;
-  if (!failure || !sameSpec(lineage.spec, wanted)) return undefined;
+  if (!failure || failure.count === 0 || !sameSpec(lineage.spec, wanted)) return undefined;
   if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
     return undefined;
   return failure;
@@ -135,13 +135,17 @@ export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefin
 
 /**
  * Until when the CA wants no call for this certificate, where that is still to come. A Retry-After holds for
- * everybody, whatever deployer, solver or credential is changed meanwhile; other names, another CA or another profile
- * are another request.
+ * everybody, whatever deployer, solver or credential is changed meanwhile. A rate limit counts names, so that other
+ * names are another request (which Let's Encrypt itself advises); a CA that is busy is busy for any.
  */
 export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
   const hold = lineage?.failure?.holdUntil;
   if (hold === undefined || !lineage || Date.parse(hold) <= now.getTime()) return undefined;
-  return sameRequest(lineage.spec, wanted) ? hold : undefined;
+  const isLimit = lineage.failure?.code === 'acme/rate-limited';
+  const isSame = isLimit
+    ? sameRequest(lineage.spec, wanted)
+    : lineage.spec.issuer.directory === wanted.issuer.directory;
+  return isSame ? hold : undefined;
 }
 
 /** Whether two specs ask the same CA for the same: one's order is the other's. */

@@ -1,4 +1,5 @@
 import type { CertfleetError } from './errors.ts';
+import { isStagingName } from './identifiers.ts';
 import type { Lineage } from './lineage.ts';
 import { failureThatCounts, targetsToDeploy } from './plan.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
@@ -9,13 +10,28 @@ export interface LineageStatus {
   readonly origin: 'command-line' | 'configuration';
   readonly identifiers: readonly string[];
   readonly issuer: string;
-  /** `valid`, `due` (renewal time passed), `expired`, `missing` (none issued yet), `failing`, `working`, `pending` (deployment), `corrupt`. */
-  readonly state: 'valid' | 'due' | 'expired' | 'missing' | 'failing' | 'working' | 'pending' | 'corrupt';
+  /**
+   * `valid`, `due` (renewal time passed), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
+   * (the next `renew` goes on with it), `pending` (deployment), `undeclared` (nobody wants it any more: never renewed),
+   * `test` (made with --staging: never renewed), `corrupt`.
+   */
+  readonly state:
+    | 'valid'
+    | 'due'
+    | 'expired'
+    | 'missing'
+    | 'failing'
+    | 'working'
+    | 'interrupted'
+    | 'pending'
+    | 'undeclared'
+    | 'test'
+    | 'corrupt';
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly serial?: string;
   readonly issuerName?: string;
-  /** When `renew` will act, and why then. */
+  /** When `renew` will act, and why then; nothing where it never does. */
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
   readonly explanationUrl?: string;
@@ -23,6 +39,8 @@ export interface LineageStatus {
     readonly target: string;
     readonly state: 'current' | 'pending' | 'intended';
     readonly version: string;
+    /** Why it does not have the current version yet. */
+    readonly message?: string;
   }[];
   readonly failure?: {
     readonly count: number;
@@ -56,22 +74,24 @@ export function describeLineage(
   const spec = wanted?.spec ?? lineage?.spec;
   const facts = lineage?.current?.facts;
   const failure = spec && failureThatCounts(spec, lineage, undefined);
-  const renewal = lineage?.renewal;
+  const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
+  const renewal = isRenewed(state) ? lineage?.renewal : undefined;
   return {
     name,
     origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
     identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
     issuer: spec?.spec.issuer ?? '',
-    state: corrupt ? 'corrupt' : stateOf(spec, lineage, now, isWorking),
+    state,
     ...(facts
       ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
       : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
     ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
-    deployments: Object.entries(lineage?.deployments ?? {}).map(([target, { state, version }]) => ({
+    deployments: Object.entries(lineage?.deployments ?? {}).map(([target, deployment]) => ({
       target,
-      state,
-      version,
+      state: deployment.state,
+      version: deployment.version,
+      ...(deployment.message === undefined ? {} : { message: deployment.message }),
     })),
     ...(failure
       ? { failure: { count: failure.count, message: failure.message, hint: failure.hint, retryAt: failure.retryAt } }
@@ -85,17 +105,23 @@ export function describeLineage(
   };
 }
 
+/** Whether `renew` ever looks at a certificate in this state. */
+export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
+
 function stateOf(
-  spec: StoredSpec | undefined,
+  wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
   now: Date,
   isWorking: boolean,
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
-  if (spec && failureThatCounts(spec, lineage, undefined)) return 'failing';
+  if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
+  if (failureThatCounts(wanted, lineage, undefined)) return 'failing';
+  const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
+  if (isExpired) return 'expired';
+  if (lineage?.work) return 'interrupted';
   if (!lineage?.current) return 'missing';
-  if (Date.parse(lineage.current.facts.notAfter) <= now.getTime()) return 'expired';
-  if (spec && targetsToDeploy(spec, lineage).length > 0) return 'pending';
+  if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';
   if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
   return 'valid';
 }

@@ -4,7 +4,7 @@ import type { JournalledChallenge } from '../core/lineage.ts';
 import type { Authorization, Order } from '../ports/issuer.ts';
 import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
-import { preflightAnswer } from './preflight.ts';
+import { preflightAnswer, saying } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
 import { lingering, together, waitFor } from './wait.ts';
 
@@ -36,11 +36,12 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
   }));
 
   const receipts = new Map<string, Json>();
+  const note = createNotes(run);
   await together(
     chosen.map(async (challenge, index) => {
       const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint, chosen.length - 1 - index);
       const receipt = await run.holding.effect(run.signal, () =>
-        run.solver.present(subject, (note) => keepReceipts(run, new Map([[challenge.token, note]])), run.signal),
+        run.solver.present(subject, (receipt) => note(challenge.token, receipt), run.signal),
       );
       receipts.set(challenge.token, receipt);
     }),
@@ -102,6 +103,26 @@ async function keepReceipts(run: Run, receipts: ReadonlyMap<string, Json>): Prom
   }));
 }
 
+/** Notes that come while another one is being written share the next write: a certificate of many names has many. */
+function createNotes(run: Run): (token: string, receipt: Json) => Promise<void> {
+  let pending = new Map<string, Json>();
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return (token, receipt) => {
+    pending.set(token, receipt);
+    next ??= writing
+      .catch(() => {}) // told to those whose note it was
+      .then(() => {
+        const batch = pending;
+        pending = new Map();
+        next = undefined;
+        writing = keepReceipts(run, batch);
+        return writing;
+      });
+    return next;
+  };
+}
+
 /** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
 async function untilReady(run: Run, opened: Opened, challenge: JournalledChallenge): Promise<void> {
   const { context, solver, signal } = run;
@@ -150,8 +171,7 @@ async function untilReady(run: Run, opened: Opened, challenge: JournalledChallen
   );
   if ('timedOut' in seen)
     throw fail('preflight/no', {
-      identifier: challenge.identifier,
-      finding: seen.timedOut,
+      finding: saying({ identifier: challenge.identifier, finding: seen.timedOut }),
       advice: `Make http://${challenge.identifier}/.well-known/acme-challenge/ reach the solver from everywhere.`,
     });
 }

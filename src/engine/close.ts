@@ -27,7 +27,7 @@ export async function closeDone(
   const { current, name } = lineage;
   if (!current) throw fail('bug/unexpected', { reason: `${name} was closed without a certificate` });
   const at = context.clock.now().toISOString();
-  const [error] = done.deployed?.errors ?? [];
+  const error = allOf(done.deployed?.errors ?? []);
   const issued = lineage.last?.version !== current.id;
   const quiet = done.deployed ? 'deployed' : 'unchanged';
   const result = error ? 'pending' : !issued ? quiet : done.isRenewal ? 'renewed' : 'issued';
@@ -58,6 +58,14 @@ export async function closeDone(
     };
   }, signal);
   return withNext(outcomeOf(name, last, current.facts.notAfter, error), holding.lineage);
+}
+
+/** One error that tells every target that waits; its code and hint are the first one's. */
+function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
+  const [first, ...others] = errors;
+  if (!first || others.length === 0) return first;
+  const messages = new Set(errors.map(({ message }) => message));
+  return new CertfleetError(first.code, [...messages].join('; '), first.hint, {});
 }
 
 /** A failure: what can be resumed is kept without a lease, the back-off is counted, the CA's Retry-After is kept. */
@@ -174,8 +182,8 @@ function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failu
   const before = lineage.failure;
   const count = (before?.count ?? 0) + 1;
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
-  // What only a person can mend is not tried again within minutes: the longest step at once.
-  const byBackoff = now.getTime() + backoffMs(error.retry === 'never' ? Number.MAX_SAFE_INTEGER : count, left);
+  // The same steps for what only a person can mend: nobody tells certfleet that a DNS record or a file is right again.
+  const byBackoff = now.getTime() + backoffMs(count, left);
   const retryAt = new Date(Math.max(byBackoff, error.retryAt?.getTime() ?? 0)).toISOString();
   const recent = Object.entries(before?.validations ?? {})
     .map(([name, times]) => [name, times.filter((t) => now.getTime() - Date.parse(t) < hourMs)] as const)

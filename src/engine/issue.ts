@@ -3,7 +3,7 @@ import { asFailure, CertfleetError, fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
+import { failureThatCounts, type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { checkTerms } from './account.ts';
 import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
@@ -34,24 +34,28 @@ export interface Job {
 export async function issue(context: EngineContext, job: Job, signal: AbortSignal): Promise<Outcome> {
   const name = job.wanted.spec.name;
   let idle: Outcome | undefined;
+  let found: Lineage | undefined;
   try {
     if (job.origin === 'command-line') await knock(context, job.wanted, signal);
     const taken = await takeLease(
       context,
       name,
       (lineage) => {
+        found = lineage;
         const now = context.clock.now();
         const plan = planLineage(job.wanted, lineage, now, job);
-        if (plan.action === 'none') {
-          idle = outcomeOfIdle(job, lineage, plan);
-          return undefined;
-        }
-        return begin(context, job, lineage, plan.action, now);
+        if (plan.action !== 'none') return begin(context, job, lineage, plan.action, now);
+        if (hasNewSettings(job, lineage, plan)) return begin(context, job, lineage, 'ask', now);
+        idle = outcomeOfIdle(job, lineage, plan);
+        return undefined;
       },
       signal,
     );
     if (!taken) return idle ?? { certificate: name, result: 'unchanged', message: 'nothing is due' };
-    if ('finished' in taken) return outcomeOfLast(taken.finished);
+    if ('finished' in taken) {
+      if (answers(taken.finished, job)) return outcomeOfLast(taken.finished);
+      return await issue(context, job, signal);
+    }
     report(
       context,
       'info',
@@ -59,13 +63,50 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
       name,
       `working on ${listed(job.wanted.spec.identifiers.map(identifierKey))}`,
     );
-    return await work(context, job, taken.holding, signal);
+    tellDropped(context, job.wanted, found);
+    const outcome = await work(context, job, taken.holding, signal);
+    if (outcome.result !== 'unchanged' || !found || sameSpec(found.spec, job.wanted)) return outcome;
+    return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
   } catch (error) {
     signal.throwIfAborted();
     const failure = asFailure(error);
     report(context, 'error', 'certificate.failed', name, failure.message, { code: failure.code });
     return { certificate: name, result: 'failed', message: failure.message, error: failure };
   }
+}
+
+/**
+ * Whether flags say something else than last time of a certificate that is not due: what `renew` needs in two months
+ * is kept today. A declared certificate has its settings in the configuration.
+ */
+const hasNewSettings = (job: Job, lineage: Lineage | undefined, plan: Plan): boolean =>
+  job.origin === 'command-line' &&
+  plan.heldUntil === undefined &&
+  lineage?.current !== undefined &&
+  !sameSpec(lineage.spec, job.wanted);
+
+/**
+ * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
+ * asked for by force, it tried to get one.
+ */
+const answers = (finished: Lineage, { wanted, force }: Job): boolean =>
+  sameSpec(finished.spec, wanted) &&
+  (!force ||
+    finished.last?.result === 'issued' ||
+    finished.last?.result === 'renewed' ||
+    finished.last?.result === 'failed');
+
+/** A target that is not named any more keeps what it has, which expires some day. */
+function tellDropped(context: EngineContext, { spec }: StoredSpec, found: Lineage | undefined): void {
+  const dropped = found?.spec.spec.deploy.filter((target) => !spec.deploy.includes(target)) ?? [];
+  for (const target of dropped)
+    report(
+      context,
+      'warn',
+      'log',
+      spec.name,
+      `${target} is no longer a target; what it has stays there and is not renewed`,
+    );
 }
 
 /** A list as long as a line takes. */
@@ -142,13 +183,29 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
   // While challenges of another spec are journalled, its solver is still needed to remove them.
   const keepSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
   return {
-    ...(lineage ?? { schema: 1, name: wanted.spec.name, deployments: {} }),
+    ...(lineage ?? { schema: 1, name: wanted.spec.name }),
+    ...forgiven(lineage, wanted, job.credentials),
+    deployments: onlyOf([...wanted.spec.deploy, ...wanted.spec.endpoints], lineage?.deployments ?? {}),
     origin: job.origin,
     spec: keepSpec ? lineage.spec : wanted,
     ...(job.credentials === undefined ? {} : { credentials: job.credentials }),
     work,
   };
 }
+
+/** Another spec, or other credentials, begin to count anew; what the CA said, and what its limits count, stays. */
+function forgiven(
+  lineage: Lineage | undefined,
+  wanted: StoredSpec,
+  credentials: string | undefined,
+): Pick<Lineage, 'failure'> {
+  const failure = lineage?.failure;
+  if (!failure || failureThatCounts(wanted, lineage, credentials)) return {};
+  return { failure: { ...failure, count: 0, retryAt: failure.at } };
+}
+
+const onlyOf = <T>(names: readonly string[], all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
 
 /** Whether newOrder was sent and its answer lost is not known, where there is no URL. */
 const resumedOrder = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
@@ -247,7 +304,8 @@ async function yieldToWinner(
   );
   if (mine) await undo(context, holding.lineage.spec, mine);
   if (!taken) return { certificate: name, result: 'unchanged', message: 'another process has removed it' };
-  if ('finished' in taken) return outcomeOfLast(taken.finished);
+  if ('finished' in taken)
+    return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : issue(context, job, signal);
   // Taken at once: the other has finished already, or has died in its turn. The lease is given back as it was found.
   await taken.holding.update((lineage) => giveBack(lineage), signal);
   const { lineage } = taken.holding;

@@ -9,7 +9,7 @@ import { type EngineContext, report } from './context.ts';
 import { intendDeployments } from './deploy.ts';
 import type { Holding } from './lease.ts';
 import { finalize, obtainOrder, updateWork } from './order.ts';
-import { judge, preflightBeforeOrder } from './preflight.ts';
+import { judge, preflightBeforeOrder, saying } from './preflight.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
 import { bundleOf, obtainKey, readVersion, storeVersion } from './versions.ts';
 import { together } from './wait.ts';
@@ -138,7 +138,7 @@ async function preflight(run: Run, account: Opened['account'], caaIdentities: re
   );
   await solver.unprobe?.(signal);
   for (const finding of findings.filter((f) => f.verdict !== 'pass'))
-    report(context, 'warn', 'preflight.finding', lineageName(run), `${finding.identifier}: ${finding.finding}`, {
+    report(context, 'warn', 'preflight.finding', lineageName(run), saying(finding), {
       verdict: finding.verdict,
       identifier: finding.identifier,
     });

@@ -17,7 +17,7 @@ export interface Finding {
   readonly identifier: string;
   readonly finding: string;
   readonly advice: string;
-  /** A refusal that protects the user's own service: no date overrides it. */
+  /** A refusal that protects the user's own service, or a solver that cannot answer at all: no date overrides it. */
   readonly refusal?: CertfleetError;
 }
 
@@ -97,7 +97,8 @@ async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: De
     return pass(identifier);
   } catch (error) {
     const finding = { identifier: identifier.value, finding: reasonOf(error) };
-    if (isFailure(error, 'preflight/hides-wildcard'))
+    // Without a zone there is nowhere to write: no CA is needed to find that out, whoever it asks.
+    if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
     if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
     return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '' };
@@ -258,12 +259,14 @@ export function judge(
   const refused = findings.find((f) => f.refusal);
   if (refused?.refusal) return { error: refused.refusal };
   const now = history.now.getTime();
-  const no = findings.find((f) => f.verdict === 'no');
+  const [no, ...others] = oneEach(findings.filter((f) => f.verdict === 'no'));
   if (no) {
     const overdue = history.renewalAt !== undefined && Date.parse(history.renewalAt) <= now;
     const triedToday = history.overruledAt !== undefined && now - Date.parse(history.overruledAt) < dayMs;
     if (overdue && !triedToday) return { overruled: true };
-    return { error: fail('preflight/no', no) };
+    // All of them at once: whoever mends one name a try needs as many tries as there are names.
+    const finding = [no, ...others].map(saying).join('; ');
+    return { error: fail('preflight/no', { finding, advice: no.advice }) };
   }
   const doubtful = findings.find(
     (f) =>
@@ -271,5 +274,13 @@ export function judge(
       (history.validations[f.identifier] ?? []).filter((at) => now - Date.parse(at) < hourMs).length >=
         failuresBeforeStop,
   );
-  return doubtful ? { error: fail('preflight/cannot-tell', doubtful) } : {};
+  return doubtful ? { error: fail('preflight/cannot-tell', { finding: saying(doubtful) }) } : {};
 }
+
+/** The first finding of each identifier: its others follow from the same cause most of the time. */
+const oneEach = (findings: readonly Finding[]): readonly Finding[] =>
+  findings.filter((f, index) => findings.findIndex(({ identifier }) => identifier === f.identifier) === index);
+
+/** A finding that says itself what it is about is not told twice. */
+export const saying = ({ identifier, finding }: Pick<Finding, 'identifier' | 'finding'>): string =>
+  finding.includes(identifier.replace(/^\*\./, '')) ? finding : `${identifier}: ${finding}`;

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { fail, reasonOf } from '../core/errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
+import { abortable } from './abortable.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
 
 /** Longest a program may run unless told otherwise: a hook that waits for a slow DNS takes minutes. */
@@ -43,6 +45,16 @@ function tailOf(stream: NodeJS.ReadableStream | null): () => string {
   };
 }
 
+/** The promise's outcome, or the signal's reason when that comes first. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
+  signal.throwIfAborted();
+  return abortable(signal, (resolve, reject) => {
+    promise.then(resolve, reject);
+    return () => {};
+  });
+}
+
 /** Sends a signal to a process group; false when there is none any more. */
 function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   // 0 and 1 would be this program's own group and everything there is.
@@ -54,6 +66,22 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
     return false;
   }
 }
+
+/**
+ * Waits for a line on descriptor 3 and becomes the program, with the same pid and start time. When the writer dies
+ * first, the descriptor ends without a line, and so does this, having done nothing.
+ */
+const gate = 'IFS= read -r go <&3 || exit 0; exec 3<&-; exec "$@"';
+const gated = (command: readonly string[]): [string, ...string[]] => [
+  '/bin/sh',
+  '-c',
+  gate,
+  'certfleet-gate',
+  ...command,
+];
+/** What the shell says, and answers, where it cannot become the program: not found, not executable (POSIX). */
+const gateWord = /^certfleet-gate: (line )?(\d+: )?(exec: )?/m;
+const cannotBegin: readonly unknown[] = [126, 127];
 
 /** The real processes of this machine. */
 export function createProcesses(clock: Clock): Processes {
@@ -91,8 +119,8 @@ export function createProcesses(clock: Clock): Processes {
 
   async function run(request: ProcessRequest): Promise<ProcessResult> {
     request.signal.throwIfAborted();
-    const { command } = request;
-    const [program, ...args] = command;
+    const { onStart } = request;
+    const [program, ...args] = onStart ? gated(request.command) : request.command;
     // The program alone: arguments may hold what a user should not have written there.
     const shown = request.command[0];
     let child: ChildProcess;
@@ -103,7 +131,7 @@ export function createProcesses(clock: Clock): Processes {
         env: { ...request.env },
         ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
         detached: true,
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe', ...(onStart ? (['pipe'] as const) : [])],
       });
     } catch (cause) {
       throw fail('process/failed', { command: shown, reason: reasonOf(cause) }, { cause });
@@ -126,43 +154,46 @@ export function createProcesses(clock: Clock): Processes {
     // Kill may fail with an event; a program that reads no input breaks the pipe. Neither is an error here.
     child.on('error', () => {});
     child.stdin?.on('error', () => {});
+    const gateway = child.stdio[3] as Writable | undefined;
+    gateway?.on('error', () => {});
 
     const gone = () => status !== undefined && !(signalGroup(pid, 0) && groupRuns(pid) !== false);
     const end = () => endGroup(pid, gone, neverAborted);
     // From the first moment: at the exit of a child, node throws away what nobody has asked for.
     const stdout = tailOf(child.stdout);
     const stderr = tailOf(child.stderr);
-    const deadline = clock.deadline(request.timeoutMs ?? defaultTimeoutMs, request.signal);
+    let deadline: Deadline | undefined;
     try {
-      const stopped = new Promise<never>((_, stop) => {
-        const abort = () => stop(deadline.signal.reason);
-        if (deadline.signal.aborted) abort();
-        else deadline.signal.addEventListener('abort', abort, { once: true });
-      });
-      stopped.catch(() => {});
-      if (request.onStart) await Promise.race([request.onStart(who), stopped]);
+      if (onStart) await orAborted(onStart(who), request.signal);
+      deadline = clock.deadline(request.timeoutMs ?? defaultTimeoutMs, request.signal);
+      gateway?.end('go\n');
       child.stdin?.end(request.input ?? '');
-      await Promise.race([exited, stopped]);
+      await orAborted(exited, deadline.signal);
       const drain = clock.deadline(drainMs);
       try {
         await Promise.race([closed, new Promise<void>((done) => drain.signal.addEventListener('abort', () => done()))]);
       } finally {
         drain.done();
       }
+      if (onStart && cannotBegin.includes(status) && gateWord.test(stderr())) {
+        const cause = new Error(stderr().replace(gateWord, '').trim());
+        throw fail('process/failed', { command: shown, reason: cause.message }, { cause });
+      }
       return { status: status ?? 'unknown', stdout: stdout(), stderr: stderr() };
     } catch (error) {
       await end();
-      if (deadline.expired) {
+      if (deadline?.expired) {
         const seconds = Math.round((request.timeoutMs ?? defaultTimeoutMs) / 1000);
         throw fail('process/timeout', { command: shown, seconds }, { cause: error });
       }
       throw error;
     } finally {
-      deadline.done();
+      deadline?.done();
       // Lets go of the pipes that a daemon may hold open; they would keep this process alive.
       child.stdin?.destroy();
       child.stdout?.destroy();
       child.stderr?.destroy();
+      gateway?.destroy();
       child.unref();
     }
   }

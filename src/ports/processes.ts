@@ -7,9 +7,12 @@ export interface ProcessRequest {
   readonly cwd?: string;
   readonly input?: string;
   readonly signal: AbortSignal;
-  /** In ms (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later; then `process/timeout`. */
+  /** In ms from its start (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later; then `process/timeout`. */
   readonly timeoutMs?: number;
-  /** Called and awaited after the start, before the program is given its input and before `run` resolves, to journal who runs. */
+  /**
+   * Called with the process that will be the program, and awaited before the program begins: what is journalled here
+   * is known of whatever the program does. Where this process dies meanwhile, the program never begins.
+   */
   readonly onStart?: (who: ProcessIdentity) => Promise<void>;
 }
 

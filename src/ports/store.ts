@@ -50,6 +50,8 @@ export interface Store {
   delete(key: Key, options: { readonly ifRevision: string; readonly signal: AbortSignal }): Promise<void>;
   /** All documents of a kind, in pages, in any order. What changes meanwhile may or may not be seen. */
   scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+  /** Whether it was made already. A command that only looks must not make one: its path may be mistyped. */
+  exists(signal: AbortSignal): Promise<boolean>;
   /**
    * Proves that the store works before a CA is called: write, link, read, delete, free space. Fails with
    * `store/unusable`.

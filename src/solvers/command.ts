@@ -21,6 +21,8 @@ const maxOutputBytesOfAll = 32_768;
 // Enough for an error message of curl or nsupdate, and still one screenful.
 const maxErrorLines = 5;
 const maxErrorCharacters = 600;
+// Hooks that are journalled and wait for their turn are sleeping shells of 1 MB; an order of 100 names has as many.
+const mostWaiting = 32;
 
 /** Runs a program of the user's to answer challenges, with the environment that certbot gives its hooks. */
 export default defineSolver({
@@ -49,7 +51,8 @@ export default defineSolver({
   }),
 
   connect({ options, world }): Solver {
-    const limit = createLimit(options.maxConcurrent);
+    const turn = createTurns(options.maxConcurrent);
+    const waiting = createTurns(mostWaiting);
 
     const run = async (
       command: string | readonly string[],
@@ -81,14 +84,24 @@ export default defineSolver({
       type: 'command',
       answers: [options.challenge],
 
-      present: (challenge, note, signal) =>
-        limit(signal, async () => {
-          if (!isToken(challenge.token)) {
-            throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-          }
-          const output = await run(options.present, challenge, {}, signal, (who) => note({ process: { ...who } }));
+      // All hooks of an order are journalled before their turn comes, so that one write can hold many of them.
+      async present(challenge, note, signal) {
+        if (!isToken(challenge.token)) {
+          throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
+        }
+        const leave = await waiting(signal);
+        let end: (() => void) | undefined;
+        try {
+          const output = await run(options.present, challenge, {}, signal, async (who) => {
+            await note({ process: { ...who } });
+            end = await turn(signal);
+          });
           return { output: cut(output.trim(), challenge.allIdentifiers.length, world.log) };
-        }),
+        } finally {
+          end?.();
+          leave();
+        }
+      },
 
       // What the hook did is seen by the engine, which asks the name servers or the public path itself.
       async ready(_challenge, _receipt, signal) {
@@ -96,8 +109,9 @@ export default defineSolver({
         return { ready: true };
       },
 
-      cleanup: (challenge, receipt, signal) =>
-        limit(signal, async () => {
+      async cleanup(challenge, receipt, signal) {
+        const end = await turn(signal);
+        try {
           // A hook that outlived its certfleet must not add after we have removed. (One of `cleanup` that did is not
           // known: it may run twice at once, which it must bear anyway.)
           const orphan = processIn(receipt);
@@ -109,7 +123,10 @@ export default defineSolver({
           }
           if (options.cleanup === undefined || !isToken(challenge.token)) return;
           await run(options.cleanup, challenge, { CERTBOT_AUTH_OUTPUT: outputIn(receipt) }, signal);
-        }),
+        } finally {
+          end();
+        }
+      },
     };
 
     /** certbot's variables (its `manual` plugin), and what they lack. */
@@ -186,13 +203,19 @@ function processIn(receipt: Json | undefined): ProcessIdentity | undefined {
   return { bootId: who.bootId, pidNamespace: who.pidNamespace, pid: who.pid, startTime: who.startTime };
 }
 
-type Limit = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+/** Waits for one of so many places; answers how to give it back. */
+type Turns = (signal: AbortSignal) => Promise<() => void>;
 
 /** At most `max` at once, the others in the order in which they came; whoever is aborted leaves the queue. */
-function createLimit(max: number): Limit {
+function createTurns(max: number): Turns {
   const queue: (() => void)[] = [];
   let active = 0;
-  return async (signal, work) => {
+  const giveBack = (): void => {
+    const next = queue.shift();
+    if (next) next();
+    else active--;
+  };
+  return async (signal) => {
     signal.throwIfAborted();
     if (active >= max) {
       await new Promise<void>((resolve, reject) => {
@@ -210,12 +233,6 @@ function createLimit(max: number): Limit {
     } else {
       active++;
     }
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next) next();
-      else active--;
-    }
+    return giveBack;
   };
 }

@@ -304,6 +304,7 @@ function openFileStore(root: string, world: World): Store {
         if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
       }),
     scan,
+    exists: (signal) => guarded(signal, async () => (await files.stat(root)) !== undefined),
     check: (signal) => guarded(signal, () => checkFolder(root, world)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, signal)),
   };

@@ -48,6 +48,10 @@ export function createMemoryStore(): Store {
         yield all.slice(at, at + pageSize);
       }
     },
+    async exists(signal) {
+      signal.throwIfAborted();
+      return true;
+    },
     async check(signal) {
       signal.throwIfAborted();
     },

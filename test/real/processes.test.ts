@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -9,6 +11,7 @@ import { isRunning, parseStat, readStat } from '../../src/lib/process-table.ts';
 import { createProcesses } from '../../src/lib/processes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { ProcessIdentity } from '../../src/ports/processes.ts';
+import { repositoryRoot, temporaryFolder } from '../support/service.ts';
 
 const processes = createProcesses(systemClock);
 const { signal } = new AbortController();
@@ -116,19 +119,41 @@ describe('run', () => {
     expect(processes.look(seen as ProcessIdentity)).toBe('dead');
   });
 
-  it('knows also a program that has ended before it could be journalled', async () => {
+  it('lets the program begin only when onStart is through, as the process that it named', async () => {
+    const file = join(await temporaryFolder('gate'), 'begun');
     let seen: ProcessIdentity | undefined;
     const result = await processes.run({
-      command: sh('echo quick'),
+      command: sh('echo $$; : > "$1"', file),
       env,
       signal,
       onStart: async (who) => {
         seen = who;
-        await until(() => !isRunning(readStat(who.pid)));
+        // Long enough for a program that did not wait.
+        await systemClock.sleep(50, signal);
+        expect(existsSync(file)).toBe(false);
       },
     });
-    expect(result).toEqual({ status: 0, stdout: 'quick\n', stderr: '' });
-    expect(seen?.startTime).toMatch(/^\d+$/);
+    expect(result).toEqual({ status: 0, stdout: `${seen?.pid}\n`, stderr: '' });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  it('never begins a program whose starter is killed in onStart', async () => {
+    const file = join(await temporaryFolder('gate'), 'begun');
+    const starter = join(repositoryRoot, 'test/support/gate-starter.ts');
+    const child = spawn(process.execPath, ['--import', 'tsx', starter, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const pid = Number(String(line).trim());
+    child.kill('SIGKILL');
+    await until(() => !isRunning(readStat(pid)));
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('says that a program cannot begin, also behind onStart', async () => {
+    const onStart = async () => {};
+    const run = processes.run({ command: ['/nonexistent/hook'], env, signal, onStart });
+    await expect(run).rejects.toMatchObject({ code: 'process/failed', message: expect.stringContaining('not found') });
+    // What the program itself ends with is its own word.
+    expect((await processes.run({ command: sh('exit 127'), env, signal, onStart })).status).toBe(127);
   });
 
   it('ends the program when onStart fails, and fails with that', async () => {
@@ -148,19 +173,21 @@ describe('run', () => {
 
   it('ends the whole group on abort, and rejects with its reason', async () => {
     const abort = new AbortController();
-    let grandchild = 0;
+    let [pid, grandchild] = [0, 0];
     const run = processes.run({
       command: sh('sleep 601 & echo $! >&2; wait'),
       env,
       signal: abort.signal,
       onStart: async (who) => {
-        await until(() => {
-          grandchild = groupOf(who.pid).find((pid) => pid !== who.pid) ?? 0;
-          return grandchild > 0;
-        });
-        abort.abort(new Error('enough'));
+        pid = who.pid;
       },
     });
+    run.catch(() => {});
+    await until(() => {
+      grandchild = groupOf(pid).find((member) => member !== pid) ?? 0;
+      return grandchild > 0;
+    });
+    abort.abort(new Error('enough'));
     await expect(run).rejects.toThrow('enough');
     expect(isRunning(readStat(grandchild))).toBe(false);
   });

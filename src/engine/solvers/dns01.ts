@@ -35,6 +35,8 @@ export function createDns01(options: Dns01Options): Solver {
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
   const turn = createTurns(traits);
+  // Names below which a record hides nothing, and until when that is believed.
+  const harmless = new Map<string, number>();
   // When a value was first looked for, so that the servers' time can run out.
   const firstLooks = new Map<string, number>();
 
@@ -52,6 +54,17 @@ export function createDns01(options: Dns01Options): Solver {
     return { ...(await zones.resolveChain(challengeName(challenge), signal)), value };
   }
 
+  /**
+   * Refuses a record that would make a name's address vanish. Looked at again right before the record is made, unless
+   * it was just now: an order may have waited since, and a look that fails is no leave to go on (issue 3).
+   */
+  async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
+    if ((harmless.get(target.name) ?? 0) > clock.monotonicMs()) return;
+    const hidden = await findHiddenWildcard(zones, target, signal);
+    if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
+    harmless.set(target.name, clock.monotonicMs() + harmlessMs);
+  }
+
   return {
     type: 'dns01',
     answers: ['dns-01'],
@@ -59,14 +72,14 @@ export function createDns01(options: Dns01Options): Solver {
     async preflight(identifier, signal) {
       const name = `_acme-challenge.${baseName(identifier)}`;
       const target = await zones.resolveChain(name, signal);
-      const hidden = await findHiddenWildcard(zones, target, signal);
-      if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
+      await refuseToHide(target, signal);
     },
 
     async present(challenge, _note, signal) {
       if (!isToken(challenge.token))
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const receipt = await recordOf(challenge, undefined, signal);
+      await refuseToHide(receipt, signal);
       const made = await turn(receipt, signal, () => provider.append(receipt, signal));
       log.debug(`added a TXT value at ${receipt.name} in the zone ${receipt.zone}`);
       const { zone, name, value } = receipt;
@@ -108,6 +121,9 @@ export function createDns01(options: Dns01Options): Solver {
     },
   };
 }
+
+/** From the look before the order to the record: an order and its authorizations are a few requests. */
+const harmlessMs = 60_000;
 
 interface Receipt extends DnsValue {
   readonly made?: string;
