@@ -3,13 +3,14 @@ import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/comm
 import { exampleText } from '../src/cli/example.ts';
 import { exitMeanings, exitPrecedence } from '../src/cli/exit-codes.ts';
 import { dns01Options } from '../src/config/dns01.ts';
-import { optionFields } from '../src/config/fields.ts';
+import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
 import { knownIssuers } from '../src/config/issuers.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
 import { configuration } from '../src/config/schema.ts';
 import { errorTable, exitCodes } from '../src/core/error-table.ts';
 import type { EventName } from '../src/core/event.ts';
+import type { LineageStatus } from '../src/core/status.ts';
 
 const madeBy = '<!-- Made by `npm run gen`. Do not edit. -->\n';
 
@@ -36,7 +37,12 @@ export async function referencePages(registry: Registry): Promise<readonly (read
   ];
 }
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ');
+/** Between backticks `<` stands as it is; elsewhere `<name>` would be an HTML tag, and vanish. */
+const cell = (text: string): string =>
+  text
+    .replaceAll('|', '\\|')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replaceAll(/`[^`]*`|</g, (part) => (part === '<' ? '\\<' : part));
 const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(' | ')} |`).join('\n');
@@ -45,19 +51,45 @@ const isEmpty = (value: unknown): boolean =>
   value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 
 function optionTable(options: z.ZodObject, adapter?: string): string {
-  const rows = optionFields(options).map((field) => [
-    code(field.name),
-    [field.title === field.name ? '' : field.title, field.description].filter((text) => text !== '').join('. '),
-    field.required ? 'yes' : isEmpty(field.defaultValue) ? 'no' : `no (${code(field.defaultValue)})`,
-    field.secret ? '`file:/path`, `env:NAME`' : field.examples.map(code).join(', '),
-    ...(adapter === undefined ? [] : [code(environmentName(adapter, field.name))]),
-  ]);
-  return rows.length === 0
+  const rows = (within: z.ZodObject, prefix: string): readonly (readonly string[])[] =>
+    optionFields(within).flatMap((field) => [
+      [
+        code(`${prefix}${field.name}`),
+        [field.title === field.name ? '' : field.title, field.description].filter((text) => text !== '').join('. '),
+        field.required ? 'yes' : 'no',
+        isEmpty(field.defaultValue) ? '' : code(field.defaultValue),
+        valuesText(field),
+        // Only whole options have a variable, no parts of one.
+        ...(adapter === undefined ? [] : [prefix === '' ? code(environmentName(adapter, field.name)) : '']),
+      ],
+      ...(definitionOf(field.schema).shape ? rows(innermost(field.schema) as z.ZodObject, `${field.name}.`) : []),
+    ]);
+  const all = rows(options, '');
+  return all.length === 0
     ? 'It has no options.'
-    : table(
-        ['option', 'meaning', 'needed', 'examples', ...(adapter === undefined ? [] : ['where it is left out'])],
-        rows,
-      );
+    : table(['option', 'meaning', 'needed', 'default', 'values', ...(adapter === undefined ? [] : ['variable'])], all);
+}
+
+interface Definition {
+  readonly type: string;
+  readonly shape?: object;
+  readonly entries?: Readonly<Record<string, string | number>>;
+}
+const definitionOf = (schema: z.ZodType): Definition =>
+  (innermost(schema) as unknown as { _zod: { def: Definition } })._zod.def;
+
+/** Every value where there are few; else where they begin and end, or what one looks like. */
+function valuesText(field: OptionField): string {
+  if (field.secret) return '`file:/path`, `env:NAME`';
+  const { type, entries } = definitionOf(field.schema);
+  if (entries) return Object.values(entries).map(code).join(', ');
+  if (type === 'boolean') return '`true`, `false`';
+  const examples = field.examples.map(code).join(', ');
+  if (examples !== '' || type !== 'number') return examples === '' ? '' : `e.g. ${examples}`;
+  const { minValue, maxValue } = innermost(field.schema) as z.ZodNumber;
+  // Without a limit of its own, a whole number ends where JavaScript's do.
+  const isEnd = maxValue === null || maxValue >= Number.MAX_SAFE_INTEGER;
+  return isEnd ? `${minValue} or more` : `${minValue} to ${maxValue}`;
 }
 
 async function adapterPage(
@@ -91,12 +123,13 @@ solvers:
   dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
 \`\`\`
 
-An option that is left out is read from the environment variable in the last column. Secrets are best kept in a file of mode 0600.`;
+An option that is left out is read from the environment variable in the last column, and has its default where that is not set
+either. Secrets are best kept in a file of mode 0600.`;
 
 const solverIntroduction =
   (): string => `A solver makes a challenge answerable. On the command line \`--http standalone\` is \`http01-responder\`,
 \`--http webroot:FOLDER\` is \`http01-webroot\`, and \`--dns PROVIDER\` is \`dns01\`; any solver that is declared in the
-configuration can be named too.
+configuration can be named too. Without either flag it is the only declared solver, else \`standalone\`.
 
 ## dns01
 
@@ -119,8 +152,8 @@ function configurationPage(): string {
   return `${madeBy}
 # certfleet.yaml
 
-Read from \`/etc/certfleet/certfleet.yaml\`, or from where \`--config\` says. \`certfleet config check\` names every problem with its
-line. Editors complete and check it with [certfleet.schema.json](certfleet.schema.json):
+Read from \`/etc/certfleet/certfleet.yaml\`, or from where \`--config\` says. \`certfleet config check\` lists the
+problems with their lines: first unknown keys and wrong values, then, once these are fixed, what does not fit together. Editors complete and check it with [certfleet.schema.json](certfleet.schema.json):
 \`# yaml-language-server: $schema=…/certfleet.schema.json\`. Durations are \`500ms\`, \`8s\`, \`2m\`, \`6h\`, \`30d\`.
 
 \`\`\`yaml
@@ -134,7 +167,7 @@ ${table(
   ['directory', 'CA', 'URL', 'with --staging'],
   Object.entries(knownIssuers).map(([name, issuer]) => [
     code(name),
-    `${issuer.title}${issuer.needsAccountBinding ? ' (wants external account binding, which this version does not have)' : ''}`,
+    `${issuer.title}${issuer.needsAccountBinding ? ' (requires external account binding, which this version does not have)' : ''}`,
     issuer.directory,
     issuer.testDirectory ?? 'none',
   ]),
@@ -219,7 +252,7 @@ function errorPage(): string {
     [
       `<a id="${name}"></a>\n`,
       `### ${name}\n`,
-      `${entry.message === '{what}' ? 'The command line is not right; the message says where.' : `“${entry.message}”`}\n`,
+      `${entry.message === '{what}' ? 'The command line is invalid; the message says where.' : `“${entry.message}”`}\n`,
       entry.hint.startsWith('{') ? 'What to do depends on the case, and is said with it.' : entry.hint,
       `\nExit code ${exitCodes[name.slice(0, name.indexOf('/')) as keyof typeof exitCodes]} · ${blameWords[entry.blame]} · ${retryWords[entry.retry]}\n`,
     ].join('\n'),
@@ -233,7 +266,7 @@ ${sections.join('\n')}`;
 }
 
 const blameWords = {
-  config: 'to be mended on your side',
+  config: 'for you to fix',
   provider: 'the provider’s side',
   ca: 'the CA’s side',
   network: 'the network in between',
@@ -248,7 +281,7 @@ const retryWords = {
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.finished':
-    'It ended. `data.exitCode`, and `data.outcomes`: one object a certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `code` and `hint`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'It ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `code` and `hint`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'certificate.started': 'Work on a certificate began.',
   'certificate.step':
     'It went on to the next step. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',
@@ -268,10 +301,25 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   log: 'A line of an adapter.',
 };
 
+const stateMeanings: Readonly<Record<LineageStatus['state'] | 'interrupted' | 'test' | 'undeclared', string>> = {
+  valid: 'There is a current certificate, every target has it, and it is not due.',
+  due: 'Its renewal time has passed; the next `renew` renews it.',
+  pending: 'It is valid, but a target or endpoint does not have it yet; each `renew` tries again.',
+  working: 'A process is working on it now; `work` says at which step.',
+  interrupted: 'Work on it was stopped or killed; the next `renew` goes on with it.',
+  failing:
+    'The last try failed; `failure` says why, and when `renew` tries again. An older certificate may still be valid.',
+  missing: 'None has been issued yet.',
+  expired: 'It has expired; the next `renew` renews it.',
+  undeclared: 'It is in the store, but declared nowhere any more: it is never renewed.',
+  test: 'A test certificate (`NAME~staging`): it is never renewed.',
+  corrupt: 'Its document in the store cannot be read; `failure` says why.',
+};
+
 const eventPage = (): string => `${madeBy}
 # Events (\`--json\`)
 
-One JSON object a line on stdout. \`v\` is the version of this format: within a version, fields are only added. Ignore events that
+One JSON object per line on stdout. \`v\` is the version of this format: within a version, fields are only added. Ignore events that
 you do not know.
 
 ${table(
@@ -292,8 +340,15 @@ ${table(
   Object.entries(eventMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`status\`, \`show\`, \`providers\` and \`config check\` print objects of their own, also with \`v\`: \`"object": "certificate"\` (one a
-line), \`"adapter"\`, \`"issuer"\`, and \`"problem"\` with \`file\`, \`line\` and \`message\`.
+\`status\`, \`show\`, \`providers\` and \`config check\` print objects of their own, also with \`v\`: \`"object": "certificate"\` (one per
+line), \`"adapter"\`, \`"issuer"\`, and \`"problem"\` with \`file\`, \`line\` and \`message\`. A certificate's \`state\` is one of these:
+
+${table(
+  ['state', 'meaning'],
+  Object.entries(stateMeanings).map(([name, meaning]) => [code(name), meaning]),
+)}
+
+An event looks like this:
 
 \`\`\`json
 {"v":1,"time":"2026-11-24T10:00:00.000Z","level":"info","event":"certificate.issued","certificate":"www.example.com","message":"issued, valid until 2027-02-22"}
@@ -309,5 +364,5 @@ ${table(
 )}
 
 When certificates of one run end differently, the code is the first of these that occurred: ${exitPrecedence.join(', ')}.
-What stops everything comes first, then what a person must mend, then what may heal by itself.
+What stops everything comes first, then what a person must fix, then what may heal by itself.
 `;

@@ -9,7 +9,7 @@ export default defineDeployer({
   id: 'command',
   title: 'Command (certbot’s deploy hook)',
   homepage: 'https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates',
-  since: '0.1',
+  since: '0.1.0',
   options: z.strictObject({
     run: z
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
@@ -21,13 +21,13 @@ export default defineDeployer({
       .string()
       .startsWith('/')
       .optional()
-      .meta({ title: 'Root folder of the files it is given; /var/lib/certfleet/deployed/<deployer> unless said' }),
+      .meta({ title: 'Root folder of the files it is given; by default /var/lib/certfleet/deployed/<deployer>' }),
   }),
   notes: `The command finds \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
 \`RENEWED_DOMAINS\` (the names, with spaces between) in its environment, as certbot's deploy hooks do; also this
 process's own environment without \`CERTFLEET_*\`. It must be repeatable: it runs again when certfleet was killed before
 it had ended, and for the version before when a deployment goes back. When it fails, \`live/<name>\` leads to the version
-before again; what the command did elsewhere is its own affair.`,
+before again; what the command did elsewhere is not undone.`,
   connect({ options, name, world }) {
     const target = `the deployer "${name}" (command)`;
     const fileName = name.replace(/[^A-Za-z0-9_-]/g, '_');

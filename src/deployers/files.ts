@@ -5,7 +5,7 @@ import { defineDeployer, z } from '../define.ts';
 export default defineDeployer({
   id: 'files',
   title: 'Files (certbot’s layout)',
-  since: '0.1',
+  since: '0.1.0',
   options: z.strictObject({
     path: z
       .string()
@@ -33,9 +33,9 @@ export default defineDeployer({
   }),
   notes: `Servers are given \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is one
 symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always belong together. Two
-versions are kept. Nothing is reloaded: a server that reads its files once needs \`nginx\` or \`command\` instead. A
-\`live/<name>\` that certfleet did not make (certbot's own \`/etc/letsencrypt\`) is refused and left alone: name another
-\`path\`. Setting \`owner\` needs root.`,
+versions are kept. Nothing is reloaded: a server that reads its files only at start needs \`nginx\`, \`haproxy\` or
+\`command\` instead, or a \`command\` beside this one. A \`live/<name>\` that certfleet did not make (certbot's own
+\`/etc/letsencrypt\`) is refused and left alone: name another \`path\`. Setting \`owner\` needs root.`,
   connect({ options, name, world }) {
     const target = `the deployer "${name}" (files)`;
     const folder = createLiveFolder({

@@ -19,7 +19,7 @@ export default defineDeployer({
   id: 'haproxy',
   title: 'HAProxy',
   homepage: 'https://docs.haproxy.org/3.0/management.html#9.3-set%20ssl%20cert',
-  since: '0.1',
+  since: '0.1.0',
   options: z.strictObject({
     socket: z
       .string()
@@ -33,7 +33,7 @@ export default defineDeployer({
 - \`bind :443 ssl strict-sni crt /etc/haproxy/certs\`: the folder itself is the list. \`strict-sni\` lets HAProxy start
   while the folder is still empty; without it there must be a first certificate in it. Nothing but PEM files may be there;
 - \`bind :443 ssl strict-sni crt-list /etc/haproxy/crt-list.txt\` and \`crtList\`: a line for each certificate is added
-  to that file, which must exist, perhaps empty, and is best kept outside of the folder.
+  to that file, which must exist (it may be empty), and is best kept outside the folder.
 
 A certificate goes over the admin socket first and is seen by every connection from then on, without a reload and
 without one handshake failing; then it is written to \`<certificates>/<name>.pem\` (0600), so that a restart serves the

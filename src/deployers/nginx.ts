@@ -14,7 +14,7 @@ export default defineDeployer({
   id: 'nginx',
   title: 'nginx',
   homepage: 'https://nginx.org/en/docs/control.html',
-  since: '0.1',
+  since: '0.1.0',
   options: z.strictObject({
     path: z
       .string()
@@ -25,7 +25,7 @@ export default defineDeployer({
   }),
   notes: `In the server block: \`ssl_certificate <path>/live/<name>/fullchain.pem\` and \`ssl_certificate_key
 <path>/live/<name>/privkey.pem\`. The files are swapped in one step, the configuration is tested, nginx is reloaded; when
-the test fails, the files of the version before are back before the error is told. nginx does not start while a file
+the test fails, the files of the version before are back before the error is reported. nginx does not start while a file
 that it names is missing: add the server block after the first delivery, or begin with a self-signed certificate in
 another folder. When nginx is not running at the first delivery, the files stay (it can start with them), and \`renew\`
 reports the target as pending until a reload has worked. Needs the right to signal nginx (root, or \`reload: [sudo, …]\`).`,

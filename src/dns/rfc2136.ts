@@ -34,7 +34,9 @@ export default defineDnsProvider({
       .string()
       .min(1)
       .meta({ title: 'Name of the TSIG key, as the server knows it', examples: ['acme'] }),
-    secret: secret('The TSIG secret, base64').describe('As `tsig-keygen` prints it.'),
+    secret: secret('The TSIG secret, base64').describe(
+      'What `tsig-keygen` prints between the quotes of `secret`, alone.',
+    ),
     algorithm: z
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
@@ -45,7 +47,9 @@ export default defineDnsProvider({
       .default('tcp')
       .meta({ title: 'TCP, or UDP with TCP for answers that are too long' }),
   }),
-  notes: `In BIND, make a key with \`tsig-keygen acme\`, and let it change nothing but challenge records:
+  notes: `In BIND, make a key with \`tsig-keygen acme\`; only what stands between the quotes of its \`secret\` is the secret here
+([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Let the key change nothing but
+challenge records:
 
 \`\`\`
 zone "example.com" {
@@ -54,7 +58,7 @@ zone "example.com" {
 };
 \`\`\`
 
-Both clocks must agree within five minutes. Answers are verified too; an unsigned answer is not believed.`,
+The two clocks must agree within five minutes. Answers are verified too; an unsigned one is not believed.`,
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
     // Else it would be a signature that the server calls wrong, and nobody would know why.

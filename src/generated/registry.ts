@@ -27,7 +27,7 @@ export const registry: Registry = {
       homepage: "https://eff-certbot.readthedocs.io/en/stable/using.html#pre-and-post-validation-hooks",
       options: [
         {"name":"present","title":"Makes the challenge answerable","secret":false,"required":true},
-        {"name":"cleanup","title":"Takes it back","secret":false,"required":false},
+        {"name":"cleanup","title":"Removes it again","secret":false,"required":false},
         {"name":"challenge","title":"The challenge that the hooks answer","secret":false,"required":false},
         {"name":"env","title":"More environment variables for the hooks","secret":false,"required":false},
         {"name":"timeout","title":"How long a hook may run","secret":false,"required":false},
@@ -59,20 +59,20 @@ export const registry: Registry = {
     "command": {
       id: "command",
       title: "Command (certbot’s deploy hook)",
-      since: "0.1",
+      since: "0.1.0",
       homepage: "https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates",
       options: [
         {"name":"run","title":"Shell command, or program and arguments","secret":false,"required":true},
         {"name":"env","title":"More environment variables for it","secret":false,"required":false},
         {"name":"timeout","title":"How long it may take","secret":false,"required":false},
-        {"name":"path","title":"Root folder of the files it is given; /var/lib/certfleet/deployed/<deployer> unless said","secret":false,"required":false},
+        {"name":"path","title":"Root folder of the files it is given; by default /var/lib/certfleet/deployed/<deployer>","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/command.ts')).default,
     },
     "files": {
       id: "files",
       title: "Files (certbot’s layout)",
-      since: "0.1",
+      since: "0.1.0",
       options: [
         {"name":"path","title":"Root folder; `live/` and `archive/` are made in it","secret":false,"required":true},
         {"name":"owner","title":"Owner of the files: a user name or number","secret":false,"required":false},
@@ -85,7 +85,7 @@ export const registry: Registry = {
     "haproxy": {
       id: "haproxy",
       title: "HAProxy",
-      since: "0.1",
+      since: "0.1.0",
       homepage: "https://docs.haproxy.org/3.0/management.html#9.3-set%20ssl%20cert",
       options: [
         {"name":"socket","title":"Admin socket: a path, or host:port","secret":false,"required":true},
@@ -97,7 +97,7 @@ export const registry: Registry = {
     "nginx": {
       id: "nginx",
       title: "nginx",
-      since: "0.1",
+      since: "0.1.0",
       homepage: "https://nginx.org/en/docs/control.html",
       options: [
         {"name":"path","title":"Root folder; `live/` and `archive/` are made in it","secret":false,"required":true},

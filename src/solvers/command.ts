@@ -10,7 +10,7 @@ import type { Solver, SolverChallenge } from '../ports/solver.ts';
 const hook = (title: string) =>
   z.union([z.string().min(1), z.array(z.string()).min(1)]).meta({
     title,
-    description: 'A text is run by `/bin/sh -c`; a list is a program and its arguments.',
+    description: 'A string is run by `/bin/sh -c`; a list is a program and its arguments.',
     examples: ['/etc/certfleet/add-txt.sh', ['/usr/local/bin/dns-hook', '--add']],
   });
 
@@ -38,12 +38,12 @@ export default defineSolver({
     '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment only PATH, HOME and LANG are',
     'passed on.',
     '',
-    'After a crash a hook may run again for the same challenge, and `cleanup` may run where nothing is there: both must',
-    'end with 0 then. `maxConcurrent` holds within one certfleet process.',
+    'After a crash a hook may run again for the same challenge, and `cleanup` may run where there is nothing to remove:',
+    'both must exit with 0 then. `maxConcurrent` holds within one certfleet process.',
   ].join('\n'),
   options: z.object({
     present: hook('Makes the challenge answerable'),
-    cleanup: hook('Takes it back').optional(),
+    cleanup: hook('Removes it again').optional(),
     challenge: z.enum(['http-01', 'dns-01']).default('dns-01').meta({ title: 'The challenge that the hooks answer' }),
     env: z.record(z.string(), z.string()).optional().meta({ title: 'More environment variables for the hooks' }),
     timeout: duration('How long a hook may run').prefault('5m'),

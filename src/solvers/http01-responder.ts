@@ -32,8 +32,8 @@ export default defineSolver({
   notes: [
     'Listens while an order needs it; the server is shared by all orders of the process. Behind a balancer, run it on',
     'every node: with `shared`, whichever node the request reaches answers from the store. When the port is taken by',
-    'another certfleet process of the same store, that one answers: it ends only when this one is through (or after',
-    '30 s), and this one takes the port over then.',
+    'another certfleet process of the same store, that one answers: it ends only when this one is done (or after',
+    '30 s), and this one then takes the port over.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
     'both families. Only requests below `/.well-known/acme-challenge/` are answered; `_health` there names the store.',

@@ -36,7 +36,7 @@ export default defineSolver({
     'folders too, when certfleet made them and they are empty. Name the folder that the web server serves for the',
     'identifier on port 80. With several folders all of them must be writable: shared mounts of several nodes.',
     '',
-    'After a crash at the wrong moment an empty `.well-known/acme-challenge` may stay: nothing says then who made it.',
+    'After a crash at the wrong moment an empty `.well-known/acme-challenge` may stay: there is then no record of who made it.',
   ].join('\n'),
   options: z.object({
     folders: z
