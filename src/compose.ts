@@ -233,10 +233,17 @@ async function keepCredentials(store: Store, env: Environment, spec: StoredSpec,
   }
   if (Object.keys(captured).length === 0) return;
   const key = credentialKey(spec.spec.name);
-  const before = await store.get(key, signal);
   const bytes = encodeDocument({ schema: 1, env: captured });
-  if (before && Buffer.from(before.bytes).equals(bytes)) return;
-  await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
+  for (;;) {
+    const before = await store.get(key, signal);
+    if (before && Buffer.from(before.bytes).equals(bytes)) return;
+    try {
+      await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error; // else another `issue` of the same certificate: once more
+    }
+  }
 }
 
 async function connectSolver(

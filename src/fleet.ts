@@ -8,8 +8,9 @@ import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/context.ts';
-import { issue, outcomeOfIdle } from './engine/issue.ts';
+import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
 import { sweep } from './engine/sweep.ts';
+import { together } from './engine/wait.ts';
 
 export type { LineageStatus, Outcome };
 
@@ -124,8 +125,8 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   const wanted = request.staging ? all.map(forStaging) : all;
   // A try that ends with «not due» would prove nothing.
   const force = request.force || request.staging;
-  for (const one of wanted) if (one.origin === 'command-line') await fleet.composed.keepCredentials(one.spec, signal);
-  return atOnce(wanted, (one) => work(fleet, one, undefined, { force, obeyBackoff: false }, signal));
+  const rules = { force, insists: request.force, obeyBackoff: false };
+  return atOnce(wanted, signal, (one) => work(fleet, one, undefined, rules, signal));
 }
 
 /** What is declared, or the ones named, among which certificates once made of flags are found in the store. */
@@ -142,12 +143,16 @@ async function namedOrDeclared(
 }
 
 async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
-  await sweep(fleet.composed.engine, signal);
+  const { engine } = fleet.composed;
+  const swept = await sweep(engine, signal);
+  for (const { what, reason } of swept.failed) report(engine, 'warn', 'sweep.failed', undefined, `${what}: ${reason}`);
   const stored = await readAll(fleet, signal);
   const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
   if (request.names.length === 0) tellUndeclared(fleet, stored, wanted);
-  const rules = { force: request.force, obeyBackoff: !request.force };
-  const outcomes = await atOnce(wanted, (one) => work(fleet, one, stored.get(one.spec.spec.name), rules, signal));
+  const rules = { force: request.force, insists: request.force, obeyBackoff: !request.force };
+  const outcomes = await atOnce(wanted, signal, (one) =>
+    work(fleet, one, stored.get(one.spec.spec.name), rules, signal),
+  );
   const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
     found instanceof Error && !wanted.some((one) => one.spec.spec.name === certificate)
       ? [{ certificate, result: 'failed', message: found.message, error: found }]
@@ -235,7 +240,7 @@ async function work(
   fleet: OpenFleet,
   { spec, origin }: Wanted,
   found: Found | undefined,
-  rules: { readonly force: boolean; readonly obeyBackoff: boolean },
+  rules: Pick<Job, 'force' | 'insists' | 'obeyBackoff'>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { engine } = fleet.composed;
@@ -253,21 +258,31 @@ async function work(
     const failure = asFailure(error);
     return { certificate, result: 'failed', message: failure.message, error: failure };
   }
-  return issue(engine, { wanted: spec, origin, ...rules, credentials }, signal);
+  const job: Job = { wanted: spec, origin, ...rules, credentials };
+  if (origin === 'configuration' || rules.obeyBackoff) return issue(engine, job, signal);
+  return issue(engine, { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(spec, s) }, signal);
 }
 
-/** Runs over all with a bound; the order of the results is that of the input. */
-async function atOnce<T, R>(all: readonly T[], run: (one: T) => Promise<R>): Promise<readonly R[]> {
+/**
+ * Runs over all with a bound; the order of the results is that of the input. A stop begins nothing new, and comes out
+ * only when everything that was begun has ended: each still cleans up.
+ */
+async function atOnce<T, R>(
+  all: readonly T[],
+  signal: AbortSignal,
+  run: (one: T) => Promise<R>,
+): Promise<readonly R[]> {
   const results: R[] = [];
   let next = 0;
   const lane = async () => {
-    while (next < all.length) {
+    while (next < all.length && !signal.aborted) {
       const index = next;
       next += 1;
       results[index] = await run(all[index] as T);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, all.length) }, lane));
+  await together(Array.from({ length: Math.min(concurrency, all.length) }, lane));
+  signal.throwIfAborted();
   return results;
 }
 

@@ -47,11 +47,17 @@ export function planLineage(
   wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
   now: Date,
-  options: { readonly obeyBackoff: boolean; readonly force: boolean; readonly credentials?: string },
+  options: {
+    readonly obeyBackoff: boolean;
+    readonly force: boolean;
+    readonly credentials?: string;
+    /** Until when the CA wants no call from anybody. */
+    readonly caHold?: string;
+  },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   const failure = failureThatCounts(wanted, lineage, options.credentials);
-  const hold = heldUntil(wanted, lineage, now);
+  const hold = laterOf(heldUntil(wanted, lineage, now), options.caHold);
   const waitsUntil = laterOf(hold, options.obeyBackoff ? failure?.retryAt : undefined);
   const waits = waitsUntil !== undefined && Date.parse(waitsUntil) > now.getTime();
 
@@ -61,7 +67,7 @@ export function planLineage(
     const lacking = options.obeyBackoff ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
     if (lacking.length > 0)
       return { action: 'deploy', reason: `${lacking.join(', ')} has not taken it yet`, wakeAt: waitsUntil };
-    const reason = `it failed: ${lineage?.failure?.message ?? ''}`;
+    const reason = failure ? `it failed: ${failure.message}` : 'the CA wants no call before then';
     return { action: 'none', reason, wakeAt: waitsUntil, ...(hold === undefined ? {} : { heldUntil: hold }) };
   }
   if (due) return due;

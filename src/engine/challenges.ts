@@ -1,17 +1,23 @@
 import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import type { JournalledChallenge } from '../core/lineage.ts';
-import type { Authorization, Order } from '../ports/issuer.ts';
+import { adviceFor, shortType } from '../core/problem.ts';
+import type { Authorization, Order, Problem } from '../ports/issuer.ts';
 import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
-import { preflightAnswer, saying } from './preflight.ts';
+import { type Finding, preflightAnswer } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
 import { lingering, together, waitFor } from './wait.ts';
+import { weigh } from './weigh.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;
 /** How long a wrong answer on the public path is given to become right (a file share, a cache). */
 const answerBudgetMs = 5_000;
+/** Before a challenge that failed without becoming invalid is asked for again; doubled each time. */
+const firstAgainMs = 2_000;
+/** For one write, when the run has failed already. */
+const keepBudgetMs = 2_000;
 /** How long the CA may take to validate. A CA that never fails a challenge (Actalis) must end too. */
 const validationBudgetMs = 5 * 60_000;
 
@@ -35,18 +41,7 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
     challenges: chosen.map(({ type, identifier, token }) => ({ type, identifier, token })),
   }));
 
-  const receipts = new Map<string, Json>();
-  const note = createNotes(run);
-  await together(
-    chosen.map(async (challenge, index) => {
-      const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint, chosen.length - 1 - index);
-      const receipt = await run.holding.effect(run.signal, () =>
-        run.solver.present(subject, (receipt) => note(challenge.token, receipt), run.signal),
-      );
-      receipts.set(challenge.token, receipt);
-    }),
-  );
-  await keepReceipts(run, receipts);
+  await presentAll(run, opened, chosen);
   await together(run.holding.work.challenges.map((challenge) => untilReady(run, opened, challenge)));
 
   announce(run, 'validate', `asking ${run.issuer.name} to validate`);
@@ -59,6 +54,60 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
   );
   const invalid = done.find((a) => a.status !== 'valid');
   if (invalid) throw invalidAuthorization(run, invalid);
+}
+
+/** Steps 6b and 6c. */
+async function presentAll(run: Run, opened: Opened, chosen: readonly Chosen[]): Promise<void> {
+  const receipts = new Map<string, Json>();
+  const refused = new Set<string>();
+  const note = createNotes(run);
+  try {
+    await together(
+      chosen.map(async (challenge, index) => {
+        const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint, chosen.length - 1 - index);
+        try {
+          const receipt = await run.holding.effect(run.signal, () =>
+            run.solver.present(subject, (receipt) => note(challenge.token, receipt), run.signal),
+          );
+          receipts.set(challenge.token, receipt);
+        } catch (error) {
+          if (isFailure(error, 'dns/refused', 'preflight/hides-wildcard')) refused.add(challenge.token);
+          throw error;
+        }
+      }),
+    );
+  } catch (error) {
+    await keepWhatIs(run, receipts, refused);
+    throw error;
+  }
+  await keepReceipts(run, receipts);
+}
+
+/**
+ * One of them failed, perhaps because the caller gave up: the clean-up needs what the others answered, and has nothing
+ * to do where the provider has refused to write. Where this cannot be written, the intents are there.
+ */
+async function keepWhatIs(run: Run, receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Promise<void> {
+  const { clock } = run.context;
+  const deadline = clock.deadline(keepBudgetMs);
+  try {
+    await run.holding.update(
+      (lineage) => ({
+        ...lineage,
+        work: {
+          ...run.holding.work,
+          challenges: run.holding.work.challenges
+            .filter(({ token }) => !refused.has(token))
+            .map((c) => ({ ...c, ...(receipts.has(c.token) ? { receipt: receipts.get(c.token) as Json } : {}) })),
+        },
+      }),
+      deadline.signal,
+    );
+  } catch {
+    // The lease is lost, or the store does not answer: then the clean-up works without.
+  } finally {
+    deadline.done();
+  }
 }
 
 const countOf = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
@@ -153,27 +202,14 @@ async function untilReady(run: Run, opened: Opened, challenge: JournalledChallen
     });
   }
   if (challenge.type !== 'http-01' || opened.overruled) return;
-  const seen = await waitFor<true>(
-    context.clock,
-    { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal },
-    async () => {
-      const finding = await preflightAnswer(
-        context,
-        run.wanted.preflight,
-        subject.identifier,
-        challenge.token,
-        subject.keyAuthorization,
-        signal,
-      );
-      if (finding.verdict !== 'no') return { done: true };
-      return { reason: finding.finding };
-    },
-  );
-  if ('timedOut' in seen)
-    throw fail('preflight/no', {
-      finding: saying({ identifier: challenge.identifier, finding: seen.timedOut }),
-      advice: `Make http://${challenge.identifier}/.well-known/acme-challenge/ reach the solver from everywhere.`,
-    });
+  let last: Finding | undefined;
+  await waitFor<true>(context.clock, { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
+    const { identifier, keyAuthorization } = subject;
+    const { preflight } = run.wanted;
+    last = await preflightAnswer(context, preflight, identifier, challenge.token, keyAuthorization, signal);
+    return last.verdict === 'no' ? { reason: last.finding } : { done: true };
+  });
+  if (last?.verdict === 'no') await weigh(run, opened, [last]);
 }
 
 /** Step 8 for one authorization. */
@@ -201,21 +237,41 @@ async function acceptAndWait(
       }
     }
   }
+  const { clock } = run.context;
+  let problem: Problem | undefined;
+  let [pauseMs, againMs] = [firstAgainMs, clock.monotonicMs() + firstAgainMs];
   const waited = await waitFor<Authorization>(
-    run.context.clock,
+    clock,
     // A test CA validates within 10 ms, a public one within a few seconds; none at once, so that it is not asked at once.
     { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, waitFirst: true, signal: run.signal },
     async () => {
       const now = await look();
-      return now.status === 'pending' ? { reason: 'pending', retryAfterMs: now.retryAfterMs } : { done: now };
+      if (now.status !== 'pending') return { done: now };
+      const challenge = now.challenges.find((c) => c.url === before?.url);
+      problem = challenge?.error ?? problem;
+      // A CA may look once and wait to be asked again (RFC 8555 §8.2; step-ca does): the challenge shows why.
+      if (challenge?.error && challenge.status === 'pending' && clock.monotonicMs() >= againMs) {
+        pauseMs *= 2;
+        againMs = clock.monotonicMs() + pauseMs;
+        await run.holding.effect(run.signal, () =>
+          patiently(run, () => opened.account.accept(challenge.url, run.signal)),
+        );
+      }
+      return { reason: 'pending', retryAfterMs: now.retryAfterMs };
     },
   );
-  if ('timedOut' in waited)
-    throw fail('acme/timeout', {
-      issuer: run.issuer.name,
-      what: `the validation of ${authorization.identifier.value}`,
-      seconds: validationBudgetMs / 1000,
-    });
+  if ('timedOut' in waited) {
+    const seen = problem === undefined ? '' : ` (it says: ${problem.detail})`;
+    throw fail(
+      'acme/timeout',
+      {
+        issuer: run.issuer.name,
+        what: `the validation of ${authorization.identifier.value}${seen}`,
+        seconds: validationBudgetMs / 1000,
+      },
+      problem === undefined ? {} : { problem },
+    );
+  }
   return waited.value;
 }
 
@@ -230,11 +286,18 @@ function invalidAuthorization(run: Run, authorization: Authorization) {
       identifier: authorization.identifier.value,
       challenge: challenge?.type ?? 'its challenge',
       detail: problem?.detail ?? `its authorization is ${authorization.status}`,
-      advice:
-        challenge?.type === 'dns-01'
-          ? 'Check that every authoritative name server of the zone gives the TXT record to the whole internet.'
-          : 'Check that port 80 of every address of this name reaches the solver from the whole internet.',
+      advice: adviceOn(challenge?.type, problem),
     },
     { problem: { ...problem, identifier: authorization.identifier } },
   );
+}
+
+/** What the CA could not reach is for the user to open; any other refusal has its own advice. */
+function adviceOn(challengeType: string | undefined, problem: Problem | undefined): string {
+  const type = problem && shortType(problem.type);
+  if (type !== undefined && !['connection', 'dns', 'unauthorized', 'incorrectResponse'].includes(type))
+    return adviceFor(type);
+  return challengeType === 'dns-01'
+    ? 'Check that every authoritative name server of the zone gives the TXT record to the whole internet.'
+    : 'Check that port 80 of every address of this name reaches the solver from the whole internet.';
 }

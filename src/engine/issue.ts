@@ -1,11 +1,12 @@
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { asFailure, CertfleetError, fail } from '../core/errors.ts';
+import { asFailure, CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { failureThatCounts, type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { checkTerms } from './account.ts';
+import { holdOf, keepHold } from './ca-hold.ts';
 import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
 import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
@@ -23,8 +24,12 @@ export interface Job {
   readonly force: boolean;
   /** `renew` obeys the back-off, `issue` by hand does not. */
   readonly obeyBackoff: boolean;
+  /** A person has said --force: what a look proves is tried against the CA all the same. */
+  readonly insists?: boolean;
   /** Hash over the secrets that the adapters were given. */
   readonly credentials?: string;
+  /** Keeps the secrets of flags and environment; called once the CA has been reached, before anything else is kept. */
+  readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -36,14 +41,16 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
   let idle: Outcome | undefined;
   let found: Lineage | undefined;
   try {
-    if (job.origin === 'command-line') await knock(context, job.wanted, signal);
+    const caHold = await holdOf(context, job.wanted.issuer.directory, signal);
+    if (job.origin === 'command-line') await knock(context, job.wanted, caHold, signal);
+    await job.keepCredentials?.(signal);
     const taken = await takeLease(
       context,
       name,
       (lineage) => {
         found = lineage;
         const now = context.clock.now();
-        const plan = planLineage(job.wanted, lineage, now, job);
+        const plan = planLineage(job.wanted, lineage, now, { ...job, ...(caHold === undefined ? {} : { caHold }) });
         if (plan.action !== 'none') return begin(context, job, lineage, plan.action, now);
         if (hasNewSettings(job, lineage, plan)) return begin(context, job, lineage, 'ask', now);
         idle = outcomeOfIdle(job, lineage, plan);
@@ -65,6 +72,9 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
     );
     tellDropped(context, job.wanted, found);
     const outcome = await work(context, job, taken.holding, signal);
+    // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
+    const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= context.clock.now().getTime();
+    if (outcome.result === 'unchanged' && isDue) return await issue(context, job, signal);
     if (outcome.result !== 'unchanged' || !found || sameSpec(found.spec, job.wanted)) return outcome;
     return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
   } catch (error) {
@@ -117,13 +127,25 @@ const listed = (names: readonly string[]): string =>
  * A first `issue` by flags whose CA cannot be talked to leaves nothing behind: a mistyped URL must not become a
  * certificate that `renew` tries for ever. From the first order on, failures are remembered.
  */
-async function knock(context: EngineContext, wanted: StoredSpec, signal: AbortSignal): Promise<void> {
+async function knock(
+  context: EngineContext,
+  wanted: StoredSpec,
+  caHold: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return;
+  if (caHold !== undefined) throw onHold(wanted, caHold);
   const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
-  const directory = await patiently({ context, signal }, () => issuer.directory(signal));
+  const directory = await patiently({ context, signal }, () => issuer.directory(signal)).catch(async (error) => {
+    if (isFailure(error)) await keepHold(context, issuer.directoryUrl, error);
+    throw error;
+  });
   checkClock(wanted, directory.clockSkewMs);
   checkTerms(issuer, wanted.issuer, directory);
 }
+
+const onHold = ({ spec }: StoredSpec, until: string): CertfleetError =>
+  fail('acme/hold', { issuer: spec.issuer, certificate: spec.name, until }, { retryAt: new Date(until) });
 
 /** What a plan that does nothing means for the user. */
 export function outcomeOfIdle(
@@ -134,12 +156,7 @@ export function outcomeOfIdle(
   const certificate = job.wanted.spec.name;
   const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
   if (!job.obeyBackoff && plan.heldUntil !== undefined) {
-    const until = plan.heldUntil;
-    const error = fail(
-      'acme/hold',
-      { issuer: job.wanted.spec.issuer, certificate, until },
-      { retryAt: new Date(until) },
-    );
+    const error = onHold(job.wanted, plan.heldUntil);
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
   const notAfter = lineage?.current?.facts.notAfter;
@@ -231,7 +248,9 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
   try {
     await leavePast(context, job, holding, signal);
     const fresh =
-      holding.work.step === 'deploy' ? undefined : await obtain(context, job.wanted, holding, isRenewal, signal);
+      holding.work.step === 'deploy'
+        ? undefined
+        : await obtain(context, job.wanted, holding, { isRenewal, insists: job.insists ?? false }, signal);
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
     const due = targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);
@@ -255,7 +274,9 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
       await closeStopped(context, holding, left);
       throw caller.reason;
     }
-    return await closeFailed(context, holding, asFailure(error), left);
+    const failure = asFailure(error);
+    await keepHold(context, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage keeps it too
+    return await closeFailed(context, holding, failure, left);
   } finally {
     stop();
   }

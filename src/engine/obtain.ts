@@ -1,25 +1,29 @@
 import { fail } from '../core/errors.ts';
+import { identifierSet } from '../core/identifier.ts';
 import type { Version } from '../core/lineage.ts';
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { isForgotten, openAccount, reopenAccount } from './account.ts';
 import { validate } from './challenges.ts';
+import { cleanJournalled } from './clean-up.ts';
+import { keepTombstones } from './close.ts';
 import { type EngineContext, report } from './context.ts';
 import { intendDeployments } from './deploy.ts';
 import type { Holding } from './lease.ts';
 import { finalize, obtainOrder, updateWork } from './order.ts';
-import { judge, preflightBeforeOrder, saying } from './preflight.ts';
+import { preflightBeforeOrder, saying } from './preflight.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
 import { bundleOf, obtainKey, readVersion, storeVersion } from './versions.ts';
 import { together } from './wait.ts';
+import { weigh } from './weigh.ts';
 
 /** Steps 2 and 4 to 11: from nothing, or from wherever an earlier run came, to the current version. */
 export async function obtain(
   context: EngineContext,
   wanted: StoredSpec,
   holding: Holding,
-  isRenewal: boolean,
+  { isRenewal, insists }: { readonly isRenewal: boolean; readonly insists: boolean },
   signal: AbortSignal,
 ): Promise<VersionBundle | undefined> {
   const name = wanted.spec.name;
@@ -31,11 +35,14 @@ export async function obtain(
     return undefined;
   }
 
-  const [solver, keyPem, firstAccount, directory] = (await together<unknown>([
+  const readDirectory = () => patiently({ context, signal }, () => issuer.directory(signal));
+  // A CA that cannot be reached at all, or whose clock is another one, leaves no key behind.
+  if (!holding.lineage.current) checkClock(wanted, (await readDirectory()).clockSkewMs);
+  const [solver, keyPem, account, directory] = (await together<unknown>([
     context.connect.solver(wanted),
     obtainKey(context, name, version, signal),
     openAccount(context, issuer, wanted.issuer, signal),
-    patiently({ context, signal }, () => issuer.directory(signal)),
+    readDirectory(),
   ])) as [
     Awaited<ReturnType<typeof context.connect.solver>>,
     Awaited<ReturnType<typeof obtainKey>>,
@@ -43,21 +50,9 @@ export async function obtain(
     Awaited<ReturnType<typeof issuer.directory>>,
   ];
   checkClock(wanted, directory.clockSkewMs);
-  const run: Run = { context, holding, wanted, issuer, solver, signal };
-
-  const overruled =
-    holding.work.order?.url === undefined && (await preflight(run, firstAccount, directory.caaIdentities));
-  const opened: Opened = { account: firstAccount, overruled };
-  let chainPem: string;
-  try {
-    chainPem = await order(run, opened, keyPem);
-  } catch (error) {
-    if (!isForgotten(error)) throw error;
-    // The account vanished between newOrder and here (a test CA was restarted): one new beginning with the same keys.
-    opened.account = await reopenAccount(context, issuer, wanted.issuer, signal);
-    await updateWork(run, ({ order: _gone, ...rest }) => rest);
-    chainPem = await order(run, opened, keyPem);
-  }
+  const run: Run = { context, holding, wanted, issuer, solver, signal, insists };
+  const opened: Opened = { account, overruled: false };
+  const chainPem = await oneOrderAtATime(run, () => order(run, opened, keyPem, directory.caaIdentities));
 
   const chain = await checkChain(run, chainPem, keyPem);
   const { facts } = chain;
@@ -86,10 +81,65 @@ export async function obtain(
   return bundleOf(name, version, keyPem, chain);
 }
 
-async function order(run: Run, opened: Opened, keyPem: Awaited<ReturnType<typeof obtainKey>>): Promise<string> {
-  const placed = await obtainOrder(run, opened);
-  await validate(run, opened, placed);
-  return finalize(run, opened, placed, keyPem);
+async function order(
+  run: Run,
+  opened: Opened,
+  keyPem: Awaited<ReturnType<typeof obtainKey>>,
+  caaIdentities: readonly string[],
+): Promise<string> {
+  const { context, holding, wanted, issuer, signal } = run;
+  let looked = false;
+  /** Before a new order, and not before one that is there already. */
+  const look = async () => {
+    if (!looked) await preflight(run, opened, caaIdentities);
+    looked = true;
+  };
+  const once = async () => {
+    const placed = await obtainOrder(run, opened, look);
+    await validate(run, opened, placed);
+    return finalize(run, opened, placed, keyPem);
+  };
+  try {
+    return await once();
+  } catch (error) {
+    if (!isForgotten(error)) throw error;
+    // The account vanished between newOrder and here (a test CA was restarted): one new beginning with the same keys.
+    opened.account = await reopenAccount(context, issuer, wanted.issuer, signal);
+    const left = await cleanJournalled(context, wanted, holding);
+    await holding.update(
+      (lineage) => ({
+        ...lineage,
+        tombstones: keepTombstones(context, lineage, left),
+        work: { ...holding.work, challenges: [], order: {} },
+      }),
+      signal,
+    );
+    return once();
+  }
+}
+
+// Whose turn it is for one certificate of one CA, in this process.
+const queues = new WeakMap<EngineContext, Map<string, Promise<unknown>>>();
+
+/**
+ * A CA answers a second newOrder for the same names and profile with the order that is open (Boulder does), and two
+ * lineages would finalize it with two keys. So there is one at a time (house.md §5). Another process is not seen here:
+ * two lineages of the same names in two processes at the same moment can still meet, and one of them tries again.
+ */
+async function oneOrderAtATime<T>(run: Run, work: () => Promise<T>): Promise<T> {
+  const { spec } = run.wanted;
+  const key = `${run.issuer.directoryUrl} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
+  const turns = queues.get(run.context) ?? new Map<string, Promise<unknown>>();
+  queues.set(run.context, turns);
+  const before = turns.get(key);
+  const mine = (before ?? Promise.resolve()).then(work);
+  const settled = mine.catch(() => undefined);
+  turns.set(key, settled);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(key) === settled) turns.delete(key);
+  }
 }
 
 /** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
@@ -119,9 +169,9 @@ export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void
   throw fail('acme/clock-skew', { url: wanted.issuer.directory, minutes: Math.round(Math.abs(skewMs) / 60_000) });
 }
 
-/** Step 2, under the lease: a probe file is an effect, and effects are journalled first. Answers whether a proven no is overruled. */
-async function preflight(run: Run, account: Opened['account'], caaIdentities: readonly string[]): Promise<boolean> {
-  const { context, holding, solver, wanted, signal } = run;
+/** Step 2, under the lease: a probe file is an effect, and effects are journalled first. */
+async function preflight(run: Run, opened: Opened, caaIdentities: readonly string[]): Promise<void> {
+  const { context, solver, wanted, signal } = run;
   announce(run, 'lease', 'looking at what the CA will look at');
   const probe = await solver.probe?.(signal);
   const findings = await preflightBeforeOrder(
@@ -131,7 +181,7 @@ async function preflight(run: Run, account: Opened['account'], caaIdentities: re
       solver,
       settings: wanted.preflight,
       caaIdentities,
-      accountUrl: account.accountUrl,
+      accountUrl: opened.account.accountUrl,
     },
     probe,
     signal,
@@ -142,28 +192,7 @@ async function preflight(run: Run, account: Opened['account'], caaIdentities: re
       verdict: finding.verdict,
       identifier: finding.identifier,
     });
-  const { lineage } = holding;
-  const now = context.clock.now();
-  const { error, overruled } = judge(findings, {
-    now,
-    renewalAt: lineage.current ? lineage.renewal?.at : undefined,
-    overruledAt: lineage.failure?.overruledAt,
-    validations: lineage.failure?.validations ?? {},
-  });
-  if (error) throw error;
-  if (!overruled) return false;
-  const at = now.toISOString();
-  await holding.update(
-    (l) => ({
-      ...l,
-      failure: {
-        ...(l.failure ?? { count: 0, at, code: 'preflight/no', message: '', hint: '', retryAt: at }),
-        overruledAt: at,
-      },
-    }),
-    signal,
-  );
-  return true;
+  await weigh(run, opened, findings);
 }
 
 /** Step 11: from here on this is the certificate of the lineage; every target's intent stands in the same write. */

@@ -1,9 +1,9 @@
 import { fail, isFailure } from '../core/errors.ts';
 import { identifierSet } from '../core/identifier.ts';
 import type { Lineage, Work } from '../core/lineage.ts';
-import { problemType } from '../core/problem.ts';
+import { adviceFor, problemType } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Order } from '../ports/issuer.ts';
+import type { Order, Problem } from '../ports/issuer.ts';
 import { isForgotten, reopenAccount } from './account.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
 import { waitFor } from './wait.ts';
@@ -19,19 +19,23 @@ const pageLimit = 40;
 export const updateWork = (run: Run, change: (work: Work, lineage: Lineage) => Work): Promise<void> =>
   run.holding.update((lineage) => ({ ...lineage, work: change(run.holding.work, lineage) }), run.signal);
 
-/** Steps 5a to 5c, or the order that an earlier process began: at most one is open for this lineage. */
-export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
+/**
+ * Steps 5a to 5c, or the order that an earlier process began: at most one is open for this lineage.
+ *
+ * @param look the preflight, before anything new is asked of the CA
+ */
+export async function obtainOrder(run: Run, opened: Opened, look: () => Promise<void>): Promise<Order> {
   const { work } = run.holding;
   if (work.order?.url !== undefined) {
     const order = await patiently(run, () => opened.account.order(work.order?.url as string, run.signal)).catch(
       (error: unknown) => {
-        // The CA has forgotten it (404), or it is another account's by now: a new order is the only way on.
-        if (isFailure(error, 'acme/problem')) return undefined;
+        if (isGone(error)) return undefined;
         throw error;
       },
     );
     if (order && order.status !== 'invalid' && !isExpired(run, order)) return order;
   } else if (work.order?.doubtful) {
+    await look();
     announce(run, 'order', 'looking for the order of an interrupted run');
     const found = await findOrder(run, opened);
     if (found) {
@@ -40,6 +44,7 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
     }
   }
 
+  await look();
   const previous = run.holding.lineage.current;
   // A CA that broke over the order with `replaces` last time is asked without: it must never block a renewal.
   const broke = work.order?.doubtful === true && run.holding.lineage.failure?.code === 'acme/busy';
@@ -59,6 +64,22 @@ export async function obtainOrder(run: Run, opened: Opened): Promise<Order> {
   });
   return order;
 }
+
+/**
+ * Whether a kept order is no more: the CA has forgotten it (Boulder says 404 and `malformed`, Pebble 404), or it is
+ * another account's by now. Any other refusal (a page to be read first, a firewall's) says nothing about the order,
+ * which may hold the certificate already.
+ */
+const isGone = (error: unknown): boolean => {
+  if (!isFailure(error, 'acme/problem')) return false;
+  const type = problemType(error);
+  return (
+    (error.problem as { readonly status?: number } | undefined)?.status === 404 ||
+    type === 'malformed' ||
+    type === 'accountDoesNotExist' ||
+    type === 'unauthorized'
+  );
+};
 
 const isExpired = (run: Run, order: Order): boolean =>
   order.expires !== undefined &&
@@ -202,7 +223,13 @@ export const invalidOrder = (run: Run, order: Order) =>
     {
       issuer: run.issuer.name,
       certificate: lineageName(run),
-      detail: order.error?.detail ?? `its status is ${order.status}`,
+      detail: order.error ? detailOf(order.error) : `its status is ${order.status}`,
     },
     order.error === undefined ? {} : { problem: order.error },
   );
+
+/** What the CA said, what it said of each name, and what helps against it. */
+export const detailOf = (problem: Problem): string => {
+  const parts = problem.subproblems.map(({ identifier, detail }) => `${identifier?.value ?? ''}: ${detail}`);
+  return [problem.detail, ...parts, adviceFor(problem.type)].join('; ');
+};

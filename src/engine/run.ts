@@ -15,6 +15,8 @@ export interface Run {
   readonly solver: Solver;
   /** Aborts with the caller, or when the lease is lost. */
   readonly signal: AbortSignal;
+  /** A person has said --force: what a look proves is tried against the CA all the same. */
+  readonly insists: boolean;
 }
 
 export const lineageName = (run: Pick<Run, 'wanted'>): string => run.wanted.spec.name;
@@ -54,6 +56,6 @@ export async function patiently<T>(
 export interface Opened {
   /** Opened anew where the CA has forgotten it. */
   account: AccountIssuer;
-  /** A proven no of the preflight is tried against the CA all the same. */
-  readonly overruled: boolean;
+  /** A proven no of a look is tried against the CA all the same. */
+  overruled: boolean;
 }

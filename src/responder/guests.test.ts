@@ -41,14 +41,32 @@ it('is through when the last of them has left the store, also one that came mean
   expect([isThrough, guests.count, clock.waiting]).toEqual([true, 0, 0]);
 });
 
-it('is through at once where nobody was answered for, and where the store does not answer', async () => {
-  const { store, guests, breakStore } = makeGuests();
-  await guests.gone(never());
+it('is through at once where nobody was answered for', async () => {
+  await makeGuests().guests.gone(never());
+});
+
+it('forgets nobody because of a store that does not answer', async () => {
+  const { store, clock, guests, breakStore } = makeGuests();
   store.set('one', 'one.thumbprint');
   await guests.find('one');
   breakStore();
-  await guests.gone(never());
-  expect(guests.count).toBe(0);
+  const stop = new AbortController();
+  const waiting = guests.gone(stop.signal);
+  await clock.advance(1_000);
+  expect(guests.count).toBe(1);
+  stop.abort();
+  await waiting;
+});
+
+it('ends with its signal, also in the middle of a look that hangs', async () => {
+  let hangs = false;
+  const guests = createGuests(async () => (hangs ? new Promise<never>(() => {}) : 'an answer'), fakeClock());
+  await guests.find('one');
+  hangs = true;
+  const stop = new AbortController();
+  const waiting = guests.gone(stop.signal);
+  stop.abort();
+  await waiting;
 });
 
 it('waits no longer than it may', async () => {

@@ -38,11 +38,19 @@ export function createGuests(find: (token: string) => Promise<string | undefined
       return tokens.size;
     },
     async gone(signal) {
+      const stop = aborted(signal);
       while (!signal.aborted) {
         for (const token of tokens) {
-          // A store that does not answer keeps nobody here: no guest can be answered from it either.
-          const found = await find(token).catch(() => undefined);
-          if (found === undefined) tokens.delete(token);
+          if (signal.aborted) return;
+          // A store that does not answer now may answer the CA in a moment: the signal is the end of it.
+          const isGone = await Promise.race([
+            find(token).then(
+              (found) => found === undefined,
+              () => false,
+            ),
+            stop,
+          ]);
+          if (isGone) tokens.delete(token);
         }
         if (tokens.size === 0) return;
         await clock.sleep(lookEveryMs, signal).catch(() => {});
@@ -50,3 +58,6 @@ export function createGuests(find: (token: string) => Promise<string | undefined
     },
   };
 }
+
+const aborted = (signal: AbortSignal): Promise<false> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true }));
