@@ -105,13 +105,13 @@ describe('status and show', () => {
     const done = await run(['status'], { fleet: { status: [base, failing] } });
     expect(done.stdout).toBe(
       [
-        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL                     DEPLOYED TO',
-        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)             edge',
-        'bad.example.com  failing  -            -        retry 2026-11-24 11:40 UTC  files (pending)',
+        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL               DEPLOYED TO',
+        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)       edge',
+        'bad.example.com  failing  -            -        retry in 100 minutes  files (pending)',
         '',
         'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
         '  Check it.',
-        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet issue` tries now.',
+        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet renew --force bad.example.com` tries now.',
         '',
         'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
         '',
@@ -125,11 +125,56 @@ describe('status and show', () => {
     expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
   });
 
-  it('fits a narrow screen', async () => {
-    const done = await run(['status'], { fleet: { status: [{ ...base, name: 'a'.repeat(60) }] }, columns: 70 });
-    const table = done.stdout.split('\n').slice(0, 2);
-    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(70);
-    expect(table[1]).toContain('aaa…');
+  it('on a narrow screen cuts the targets, then the renewal, and never the name', async () => {
+    const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
+    const long = { ...base, name: `${'a'.repeat(30)}.test`, deployments };
+    const done = await run(['status'], { fleet: { status: [long, failing] }, columns: 90 });
+    const table = done.stdout.split('\n').slice(0, 3);
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(90);
+    expect(table[1]).toMatch(/^a{30}\.test {2}valid .* 2027-01-23… {2,}a-targe…$/);
+    const piped = await run(['status'], { fleet: { status: [long, failing] } });
+    expect(piped.stdout).not.toContain('…');
+  });
+
+  // States that core/status.ts may have one day are told by their names.
+  const inState = (state: string, more: Partial<LineageStatus> = {}) =>
+    ({ ...base, ...more, state }) as unknown as LineageStatus;
+
+  it('promises no renewal of what is declared no more, or was a try', async () => {
+    const undeclared = inState('undeclared', { origin: 'configuration' });
+    const test = inState('test', { name: 'abc~staging' });
+    const done = await run(['status'], { fleet: { status: [undeclared, test] } });
+    expect(done.stdout).toMatch(/^abc +undeclared +2027-02-22 +89 days +never /m);
+    expect(done.stdout).toMatch(/^abc~staging +test +2027-02-22 +89 days +never /m);
+    expect(done.stdout).toContain(
+      '\nabc is no longer declared: it is not renewed, and expires on 2027-02-22.\n  Declare it again, or name the configuration with --config.\n',
+    );
+    expect(done.stdout).not.toContain('Next:');
+    expect((await run(['status'], { fleet: { status: [test] } })).stdout).toContain(
+      'Next: `certfleet issue` without --staging gets a real certificate.',
+    );
+    const shown = await run(['show', 'abc'], { fleet: { status: [undeclared] } });
+    expect(shown.stdout).toContain('Declared by  nobody any more (it was the configuration)\n');
+    expect(shown.stdout).toContain('Renewal      never\n');
+  });
+
+  it('goes on with what was interrupted', async () => {
+    const done = await run(['status'], { fleet: { status: [inState('interrupted')] } });
+    expect(done.stdout).toMatch(/^abc +interrupted /m);
+    expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
+  });
+
+  it('says of what cannot be read what is wrong, and nothing that is not known', async () => {
+    const failure = { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' };
+    const corrupt: LineageStatus = {
+      ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [] },
+      ...{ state: 'corrupt', failure },
+    };
+    const done = await run(['status'], { fleet: { status: [corrupt] } });
+    expect(done.stdout).toMatch(/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m);
+    expect((await run(['show', 'abc'], { fleet: { status: [corrupt] } })).stdout).toBe(
+      'Name         abc\nState        corrupt\nProblem      it is spoiled\nWhat to do   Restore it.\n',
+    );
   });
 
   it('says what to do in an empty store', async () => {
@@ -154,7 +199,36 @@ describe('status and show', () => {
     const done = await run(['show', 'abc'], { fleet: { status: [base] } });
     expect(done.stdout).toContain('Valid until  2027-02-22 (in 89 days)\n');
     expect(done.stdout).toContain('Renewal      2027-01-23 (in 59 days), as the CA asked (ARI)\n');
-    expect(done.stdout).toContain('Target       edge: has it (version v1)\n');
+    expect(done.stdout).toContain('Target       edge: up to date (version v1)\n');
+    expect((await run(['show', failing.name], { fleet: { status: [failing] } })).stdout).toContain(
+      'Failed       3 times in a row: no DNS zone\ufffd[31m\n',
+    );
+    const once = { ...failing, failure: { ...failing.failure!, count: 1 } };
+    expect((await run(['show', failing.name], { fleet: { status: [once] } })).stdout).toContain(
+      'Failed       once: no DNS zone',
+    );
+    const working = { ...base, work: { step: 'order', holder: 'process 7' } };
+    expect((await run(['show', 'abc'], { fleet: { status: [working] } })).stdout).toContain(
+      'In progress  step order, by process 7\n',
+    );
+  });
+
+  it('shows where the files are, and which targets have none yet', async () => {
+    const files = { '/c.yaml': 'deployers: { web: { type: nginx, path: /etc/nginx/certs } }' };
+    const deploy = ['files:/etc/certs/', 'web', 'edge'];
+    const deployments = deploy.slice(0, 2).map((target) => ({ target, state: 'current', version: 'v1' }) as const);
+    const spec = { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy, endpoints: [] };
+    const lineage = { ...base, spec, deployments };
+    const done = await run(['show', 'abc', '--config', '/c.yaml'], { files, fleet: { status: [lineage] } });
+    expect(done.stdout).toContain(
+      [
+        'Target       files:/etc/certs/: up to date (version v1)',
+        'Files        /etc/certs/live/abc/',
+        'Target       web: up to date (version v1)',
+        'Files        /etc/nginx/certs/live/abc/',
+        'Target       edge: not delivered yet',
+      ].join('\n'),
+    );
   });
 
   it('guesses at a name that is not there', async () => {
@@ -185,16 +259,53 @@ describe('providers', () => {
     expect(stdout).toMatch(/DNS providers \(--dns ID\)\n {2}rfc2136 {2}RFC 2136/);
     expect(stdout).toContain('letsencrypt-staging');
     const one = await run(['providers', 'rfc2136']);
-    expect(one.stdout).toMatch(/secret +needed +secret +CERTFLEET_RFC2136_SECRET/);
+    expect(one.stdout).toMatch(/^ {2}secret +needed +The TSIG secret, base64/m);
+    expect(one.stdout).toMatch(/^ +Environment: CERTFLEET_RFC2136_SECRET$/m);
+    expect(one.stdout).toMatch(/^ +One of tcp, udp\. Default: tcp\.$/m);
+    expect(one.stdout).toContain('make a key with `tsig-keygen acme`');
     expect(await run(['providers', 'rfc2163'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('did you mean "rfc2136"?'),
+    });
+    expect(await run(['providers', 'nothing'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('; available: rfc2136, command, dns01,'),
     });
     const lines = (await run(['providers', '--json'])).stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { object: string });
     expect(new Set(lines.map(({ object }) => object))).toEqual(new Set(['adapter', 'issuer']));
+  });
+
+  it('knows the solver that is no file, and the CAs', async () => {
+    expect((await run(['providers'])).stdout).toMatch(/^ {2}dns01 +DNS-01 through one of the DNS providers$/m);
+    const dns01 = await run(['providers', 'dns01']);
+    expect(dns01.stdout).toMatch(/^ {2}provider +needed +The DNS provider that changes the zone/m);
+    expect(dns01.stdout).toContain('`certfleet providers ID` shows the options of one.');
+    expect(dns01.stdout).not.toContain('CERTFLEET_DNS01');
+    expect((await run(['providers', 'letsencrypt'])).stdout).toMatch(
+      /^letsencrypt: Let's Encrypt \(CA\)\n\n {2}Directory +https:\S+\n {2}With --staging +https:/,
+    );
+    expect((await run(['providers', 'zerossl'])).stdout).toContain('It requires external account binding');
+    expect(JSON.parse((await run(['providers', 'dns01', '--json'])).stdout)).toMatchObject({
+      v: 1,
+      object: 'adapter',
+      kind: 'solver',
+      options: expect.arrayContaining([expect.objectContaining({ name: 'timeout', default: '2m' })]),
+    });
+  });
+
+  it('wraps on a narrow screen and cuts nothing anywhere', async () => {
+    for (const id of ['haproxy', 'command', 'http01-responder', 'dns01', undefined]) {
+      const argv = ['providers', ...(id === undefined ? [] : [id])];
+      const [narrow, piped] = await Promise.all([run(argv, { columns: 80 }), run(argv)]);
+      expect(narrow.stdout + piped.stdout).not.toContain('…\n');
+      const words = (text: string) => text.split(/\s+/);
+      expect(words(narrow.stdout)).toEqual(words(piped.stdout));
+      const long = narrow.stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('See '));
+      expect(long).toEqual([]);
+    }
   });
 });
 

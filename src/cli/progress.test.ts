@@ -135,7 +135,7 @@ describe('text', () => {
     expect(harmless('a\u202eb\u009bc')).toBe('a\ufffdb\ufffdc');
   });
 
-  it('aligns a table and cuts the widest column first', () => {
+  it('aligns a table; cuts what may be cut in its order, and wraps the last column', () => {
     expect(
       formatTable(
         ['A', 'LONG'],
@@ -146,8 +146,15 @@ describe('text', () => {
         80,
       ),
     ).toBe('A    LONG\nx    y\nxxx');
-    expect(formatTable(['A', 'B'], [['x'.repeat(30), 'short']], 25)).toBe(
-      `A                   B\n${'x'.repeat(17)}…  short`,
+    const row = ['x'.repeat(12), 'y'.repeat(12), 'z'.repeat(12)];
+    expect(formatTable(['A', 'B', 'C'], [row], 38, [2, 1])).toBe(
+      `A             B             C\n${row[0]}  ${row[1]}  ${'z'.repeat(9)}…`,
+    );
+    expect(formatTable(['A', 'B', 'C'], [row], 35, [2, 1])).toBe(
+      `A             B            C\n${row[0]}  ${'y'.repeat(10)}…  ${'z'.repeat(7)}…`,
+    );
+    expect(formatTable(['A', 'B'], [['x', 'one two three four five six seven']], 30)).toBe(
+      'A  B\nx  one two three four five six\n   seven',
     );
   });
 });
