@@ -8,12 +8,13 @@ import type { LineageStatus } from '../fleet.ts';
 import { exitCodeOf, exitPrecedence } from './exit-codes.ts';
 
 const run = (argv: string[], given: Parameters<typeof commandLine>[0] = {}) => commandLine(given).run(...argv);
-const unchanged = (certificate: string, next = '2026-12-24T10:00:00Z'): Outcome => ({
+const unchanged = (certificate: string): Outcome => ({
   certificate,
   result: 'unchanged',
   notAfter: '2027-02-22T10:00:00Z',
   message: 'nothing is due',
-  next,
+  // Only a question to the CA for its window.
+  next: '2026-11-24T16:00:00Z',
 });
 
 describe('usage', () => {
@@ -58,19 +59,22 @@ describe('renew', () => {
   });
 
   it('sums up what was not due', async () => {
-    const outcomes = Array.from({ length: 998 }, (_, i) =>
-      unchanged(`c${i}`, i === 7 ? '2026-11-26T08:30:00Z' : undefined),
-    );
+    const outcomes = Array.from({ length: 998 }, (_, i) => unchanged(`c${i}`));
     const done = await run(['renew'], { fleet: { renew: () => outcomes } });
     expect(done).toMatchObject({ code: 0, stderr: '' });
     expect(done.stdout).toBe(
-      '998 certificates: nothing due; the next one is c7, 2026-11-26 08:30 UTC.\n998 unchanged\n',
+      '998 certificates: nothing due; `certfleet status` says when each is renewed.\n998 unchanged\n',
     );
   });
 
   it('names each where there are few, and helps where there is none', async () => {
-    expect((await run(['renew'], { fleet: { renew: () => [unchanged('a')] } })).stdout).toBe(
-      'a: nothing is due; valid until 2027-02-22 (90 days)\n  Next: `certfleet renew` looks at it again around 2026-12-24.\n',
+    const renew = () => [unchanged('abc')];
+    const status = [base];
+    expect((await run(['renew'], { fleet: { renew, status } })).stdout).toBe(
+      'abc: nothing is due; valid until 2027-02-22 (90 days)\n  Next: renews around 2027-01-23 (in 59 days).\n',
+    );
+    expect((await run(['renew'], { fleet: { renew } })).stdout).toContain(
+      '  Next: `certfleet renew` looks at it again around 2026-11-24 16:00 UTC.\n',
     );
     expect((await run(['renew'])).stdout).toContain('There is no certificate yet');
   });

@@ -57,7 +57,9 @@ describe('liveProgress', () => {
       'warning: b: IPv6 could not be tried\n  a: waiting for ns1\n  b: IPv6 could not be tried',
     );
     progress.report(event('certificate.failed', 'b', 'no zone', 'error'));
-    expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried\n  1 done, 1 in work\n  a: waiting for ns1');
+    expect(terminal.visible()).toBe(
+      'warning: b: IPv6 could not be tried\n  1 done, 1 in progress\n  a: waiting for ns1',
+    );
     progress.stop();
     expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried');
     expect(terminal.state.cursorHidden).toBe(false);
@@ -68,7 +70,7 @@ describe('liveProgress', () => {
     const progress = liveProgress(terminal, style);
     for (let i = 0; i < 30; i++) progress.report(event('certificate.step', `c${i}`, 'x'.repeat(100)));
     const lines = terminal.visible().split('\n');
-    expect(lines[0]).toBe('  0 done, 30 in work');
+    expect(lines[0]).toBe('  0 done, 30 in progress');
     expect(lines).toHaveLength(6);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(40);
   });
@@ -104,6 +106,30 @@ describe('other ways', () => {
         .map((line) => JSON.parse(line) as Event),
     ).toEqual(events);
     expect(quiet.text).toBe('ALARM: a: y\n');
+  });
+});
+
+describe('what people are spared', () => {
+  it('is a date to the millisecond, a step that only the store knows, and the same warning again', () => {
+    const out = { text: '', write: (text: string) => (out.text += text) };
+    const progress = plainProgress(out, style);
+    progress.report(event('renewal.scheduled', 'a', 'to be renewed at 2027-01-23T10:51:19.345Z, within the window'));
+    progress.report(event('certificate.issued', 'a', 'issued, valid until 2026-11-25T10:51:19.345Z'));
+    progress.report({
+      ...event('certificate.step', 'a', 'it is the current certificate'),
+      data: { step: 'deploy' },
+    });
+    for (let i = 0; i < 3; i++) progress.report(event('sweep.failed', 'a', 'it could not be removed', 'warn'));
+    progress.report(event('sweep.failed', 'b', 'it could not be removed', 'warn'));
+    expect(out.text).toBe(
+      [
+        'a: to be renewed at 2027-01-23, within the window',
+        'a: issued, valid until 2026-11-25 10:51 UTC',
+        'warning: a: it could not be removed',
+        'warning: b: it could not be removed',
+        '',
+      ].join('\n'),
+    );
   });
 });
 
