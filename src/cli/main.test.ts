@@ -39,12 +39,33 @@ describe('usage', () => {
     [['renew', '--store'], "option '--store <folder>' argument missing"],
     [['status', '--nope'], "unknown option '--nope'"],
     [['config', 'chekc'], "unknown command 'chekc' (Did you mean check?)"],
+    [['help', 'renwe'], `unknown command 'renwe'; did you mean "renew"?`],
   ])('%j: %s', async (argv, words) => {
     const done = await run(argv);
     expect(done).toMatchObject({ code: 2, stdout: '' });
     expect(done.stderr).toContain(
       `certfleet: ${words}\n  See \`certfleet --help\`.\n  docs/reference/errors.md#usage/invalid\n`,
     );
+  });
+
+  it('helps on a screen of 80 columns', async () => {
+    for (const argv of [['--help'], ['issue', '--help'], ['config', '--help'], ['help', 'config']]) {
+      const { code, stdout } = await run(argv, { columns: 80 });
+      expect(code).toBe(0);
+      expect(stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('  certfleet '))).toEqual([]);
+      // Its first sentence begins as one.
+      expect(stdout.split('\n')[2]).toMatch(/^[A-Z]/);
+    }
+  });
+
+  it('says with --json when it was', async () => {
+    const done = await run(['bogus', '--json']);
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      v: 1,
+      time: '2026-11-24T10:00:00.000Z',
+      event: 'run.finished',
+      data: { exitCode: 2, code: 'usage/invalid' },
+    });
   });
 
   it('takes global flags before and after the command', async () => {
@@ -480,9 +501,63 @@ describe('signals', () => {
     const done = await running;
     expect(done).toMatchObject({ code, closed: 1, exits: [] });
     expect(done.stderr).toContain('Stopping: cleaning up for at most 8 s.');
+    expect(done.stderr).toContain(name === 'SIGINT' ? 'Press Ctrl-C again' : 'Send it again');
     expect(done.stderr).toContain('What was begun is cleaned up or journalled');
     expect(line.listening()).toBe(0);
     expect(line.clock.waiting).toBe(0);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s with --json ends with run.finished and %i', async (name, code) => {
+    let started = false;
+    const line = commandLine({
+      fleet: {
+        renew: (_, { signal }) => {
+          started = true;
+          return untilAborted(signal);
+        },
+      },
+    });
+    const running = line.run('renew', '--json');
+    await settle(() => started);
+    line.kill(name);
+    const done = await running;
+    expect(done).toMatchObject({ code, stderr: '' });
+    const events = done.stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as object);
+    expect(events).toEqual([
+      expect.objectContaining({ event: 'run.started' }),
+      {
+        v: 1,
+        time: '2026-11-24T10:00:00.000Z',
+        level: 'error',
+        event: 'run.finished',
+        message: `stopped by ${name}; what was begun is cleaned up or journalled`,
+        data: { exitCode: code },
+      },
+    ]);
+  });
+
+  it('keeps the code of a run that is done when the signal comes', async () => {
+    let started = false;
+    const line = commandLine({
+      fleet: {
+        renew: async (_, { signal }) => {
+          started = true;
+          return untilAborted(signal).catch(() => [unchanged('a')]);
+        },
+      },
+    });
+    const running = line.run('renew', '--json');
+    await settle(() => started);
+    line.kill('SIGTERM');
+    const done = await running;
+    expect(done.code).toBe(0);
+    expect(done.stdout.match(/run\.finished/g)).toHaveLength(1);
   });
 
   it('waits no longer than shutdownBudget', async () => {
