@@ -161,9 +161,11 @@ describe('status and show', () => {
     expect(piped.stdout).not.toContain('…');
   });
 
-  // States that core/status.ts may have one day are told by their names.
-  const inState = (state: string, more: Partial<LineageStatus> = {}) =>
-    ({ ...base, ...more, state }) as unknown as LineageStatus;
+  const inState = (state: LineageStatus['state'], more: Partial<LineageStatus> = {}): LineageStatus => ({
+    ...base,
+    ...more,
+    state,
+  });
 
   it('promises no renewal of what is declared no more, or was a try', async () => {
     const undeclared = inState('undeclared', { origin: 'configuration' });
@@ -187,6 +189,20 @@ describe('status and show', () => {
     const done = await run(['status'], { fleet: { status: [inState('interrupted')] } });
     expect(done.stdout).toMatch(/^abc +interrupted /m);
     expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
+  });
+
+  it('says why a target does not have it yet', async () => {
+    const deployments = [
+      { target: 'edge', state: 'pending', version: 'v1', message: 'no such socket' },
+      { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
+    ] as const;
+    const lineage = inState('pending', { deployments });
+    expect((await run(['status'], { fleet: { status: [lineage] } })).stdout).toContain(
+      '\n\nabc: edge does not have it yet: no such socket\n\nNext: `certfleet renew` works on abc.\n',
+    );
+    expect((await run(['show', 'abc'], { fleet: { status: [lineage] } })).stdout).toContain(
+      'tries again (version v1)\n             no such socket\nTarget       web: up to date (version v1)',
+    );
   });
 
   it('says of what cannot be read what is wrong, and nothing that is not known', async () => {

@@ -44,10 +44,13 @@ function details(lineage: LineageStatus, settings: Settings, now: Date): string 
     ['Renewal', renewal],
     ['CA explains', lineage.explanationUrl],
     ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
-    ...lineage.deployments.flatMap(({ target, state, version }): readonly (readonly [string, string | undefined])[] => [
-      ['Target', `${target}: ${stateWords[state]} (version ${version})`],
-      ['Files', folderOf(target, lineage.name, settings)],
-    ]),
+    ...lineage.deployments.flatMap(
+      ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
+        ['Target', `${target}: ${stateWords[state]} (version ${version})`],
+        ['', state === 'current' ? undefined : message],
+        ['Files', folderOf(target, lineage.name, settings)],
+      ],
+    ),
     ...(lineage.spec?.deploy ?? [])
       .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
       .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
@@ -64,10 +67,9 @@ function details(lineage: LineageStatus, settings: Settings, now: Date): string 
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 
-function declaredBy(lineage: LineageStatus): string | undefined {
-  const state: string = lineage.state;
+function declaredBy({ state, origin: from }: LineageStatus): string | undefined {
   if (state === 'corrupt') return undefined; // who declared it stood in what cannot be read
-  const origin = lineage.origin === 'command-line' ? '`certfleet issue` with flags' : 'the configuration';
+  const origin = from === 'command-line' ? '`certfleet issue` with flags' : 'the configuration';
   return state === 'undeclared' ? `nobody any more (it was ${origin})` : origin;
 }
 

@@ -54,7 +54,7 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
 
 /** `renew` leaves it alone: nobody wants it any more, or it was only a try. */
 export const isLeftAlone = ({ state }: LineageStatus): boolean => leftAlone.has(state);
-const leftAlone: ReadonlySet<string> = new Set(['undeclared', 'test']);
+const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
 
 /** When, and who says so. The instant of a retry stands below the table. */
 function renewalText(lineage: LineageStatus, now: Date): string {
@@ -73,8 +73,7 @@ function deploymentText({ deployments }: LineageStatus): string {
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
-  const { name, notAfter, failure, explanationUrl } = lineage;
-  const state: string = lineage.state;
+  const { name, state, notAfter, failure, explanationUrl } = lineage;
   const remarks: string[] = [];
   if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
@@ -85,6 +84,8 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
         `  \`certfleet renew\` tries again from ${dateText(failure.retryAt, now)} on; \`certfleet renew --force ${name}\` tries now.`,
       );
   }
+  for (const { target, state: where, message } of lineage.deployments)
+    if (where !== 'current' && message) remarks.push(`${name}: ${target} does not have it yet: ${harmless(message)}`);
   if (state === 'undeclared')
     remarks.push(
       `${name} is no longer declared: it is not renewed${notAfter ? `, and expires on ${dateText(notAfter, now)}` : ''}.`,
@@ -94,12 +95,12 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   return remarks;
 }
 
-const toWorkOn: ReadonlySet<string> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
+const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
   const due = all.filter(({ state }) => toWorkOn.has(state));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
-  if (all.every(({ state }) => (state as string) === 'test'))
+  if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';
   const [next] = all
     .filter((lineage) => lineage.renewAt && !lineage.failure && !isLeftAlone(lineage))
