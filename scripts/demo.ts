@@ -156,7 +156,8 @@ async function demo(): Promise<void> {
 
 async function keep(rig: Rig): Promise<void> {
   sentence('Everything goes on running until you press Ctrl-C. In another terminal:');
-  typed(`cd ${rig.folder} && node ${process.cwd()}/dist/cli.js status --config certfleet.yaml`);
+  typed(`cd ${rig.folder} && alias certfleet='node ${process.cwd()}/dist/cli.js --config certfleet.yaml'`);
+  for (const line of ['status', 'show abc', 'issue abc --force', 'renew']) typed(`certfleet ${line}`);
   aside(`the store, the keys and the configuration are there too; the root: ${rig.pebble.managementUrl}/roots/0`);
   await new Promise<void>((stop) => {
     process.once('SIGINT', stop).once('SIGTERM', stop);
@@ -165,10 +166,13 @@ async function keep(rig: Rig): Promise<void> {
 
 function forARealDomain(): void {
   sentence('For a domain of your own, on a machine that the internet reaches on port 80:');
-  typed('sudo npm install --global .                                                         # certfleet on the PATH');
-  typed('sudo certfleet issue -d www.example.com --agree-tos --staging                      # a try');
-  typed('sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs      # the real one');
-  typed('sudo certfleet renew --quiet                                                       # once an hour, from cron');
+  for (const [line, why] of [
+    ['sudo npm install --global .', 'certfleet on the PATH'],
+    ['sudo certfleet issue -d www.example.com --agree-tos --staging', 'a try'],
+    ['sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs', 'the real one'],
+    ['sudo certfleet renew --quiet', 'once an hour, from cron'],
+  ] as const)
+    typed(`${line.padEnd(78)} # ${why}`);
 }
 
 try {

@@ -227,7 +227,7 @@ Groups: ${Object.entries(commandGroups)
 
 ${flagTable(globalFlags)}
 
-\`certfleet --version\` prints the version, \`certfleet help COMMAND\` helps.
+\`certfleet --version\` prints the version, \`certfleet help issue\` explains one command.
 
 ${sections.join('\n')}
 ## Environment

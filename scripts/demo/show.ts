@@ -57,8 +57,11 @@ export async function certfleet(args: readonly string[], options: Options): Prom
     if (show) result(line);
     options.onLine?.(line, () => child.kill('SIGKILL'));
   });
+  // The hint for the crontab is the last thing that is said; nothing of a demo belongs into anybody's crontab.
+  let isHint = false;
   createInterface(child.stderr).on('line', (line) => {
-    if (!options.silent) aside(line);
+    isHint ||= line.includes('crontab');
+    if (!options.silent && !isHint && line !== '') aside(line);
   });
   return new Promise((answer, reject) => {
     child.once('error', reject);

@@ -30,7 +30,7 @@ export const globalFlags: readonly Flag[] = [
     description: 'configuration file (default: /etc/certfleet/certfleet.yaml where it exists)',
   },
   { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
-  { flags: '--json', description: 'one JSON event a line on stdout, for programs' },
+  { flags: '--json', description: 'one JSON event per line on stdout, for programs' },
   { flags: '--quiet', description: 'say nothing but failures: for cron' },
 ];
 
@@ -43,7 +43,7 @@ export const commands: readonly Command[] = [
     name: 'issue',
     summary: 'get a certificate now',
     description:
-      'With -d, everything is said by flags and kept, so that `certfleet renew` needs none of them again. With names, or ' +
+      'With -d, everything is given by flags and remembered, so that `certfleet renew` needs none of them again. With names, or ' +
       'with nothing, the certificates declared in the configuration are issued.',
     arguments: { text: '[name...]', description: 'certificates declared in the configuration (default: all of them)' },
     flags: [
@@ -57,7 +57,7 @@ export const commands: readonly Command[] = [
       {
         flags: '--http <how>',
         description:
-          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], or a declared solver (default: standalone)',
+          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], or a declared solver (default: the only declared one, else standalone)',
       },
       {
         flags: '--dns <provider>',
@@ -70,7 +70,8 @@ export const commands: readonly Command[] = [
       },
       {
         flags: '--issuer <ca>',
-        description: 'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: letsencrypt)',
+        description:
+          'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the only declared one, else letsencrypt)',
       },
       { flags: '--email <address>', description: 'where the CA may write to', list: true },
       { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree' },
@@ -148,7 +149,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'config check',
-    summary: 'tell every problem of the configuration, with its line',
+    summary: 'list every problem of the configuration, with its line',
     flags: [],
     load: async () => (await import('./configuration.ts')).checkConfig,
   },

@@ -4,6 +4,7 @@ import { fail } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
+import { cronPath } from './outcomes.ts';
 
 const tsig = {
   CERTFLEET_RFC2136_SERVER: 'ns1.example.com:53',
@@ -401,12 +402,41 @@ describe('the end of a run', () => {
   });
 
   it('says where it went', async () => {
-    const files = { '/c.yaml': 'deployers: { edge: { type: files, path: /edge } }' };
-    const argv = ['-d', 'abc.example.com', '--deploy', 'files:/etc/certs,edge', '--config', '/c.yaml'];
+    const files = {
+      '/c.yaml': 'deployers: { web: { type: nginx, path: /web }, edge: { type: command, run: reload } }',
+    };
+    const argv = ['-d', 'abc.example.com', '--deploy', 'files:/etc/certs,web,edge', '--config', '/c.yaml'];
     const done = await issue(argv, { files, fleet: { issue: () => [issued] } });
     expect(done.stdout).toContain(
-      '\n  Files: /etc/certs/live/abc/ (fullchain.pem, privkey.pem)\n  Deployed to edge.\n',
+      '\n  Files: /etc/certs/live/abc/ (fullchain.pem, privkey.pem)\n  Files: /web/live/abc/ (fullchain.pem, privkey.pem)\n  Deployed to edge.\n',
     );
+  });
+
+  it('says on a terminal, where the progress is gone, where a declared one went', async () => {
+    const files = {
+      '/c.yaml':
+        'issuers: { le: { directory: letsencrypt } }\nsolvers: { w: { type: http01-responder } }\ndeployers: { edge: { type: command, run: reload } }\ncertificates: [{ name: abc, identifiers: [a.example.com], deploy: [edge] }]',
+    };
+    const end = async (outcome: Outcome, isTerminal: boolean) =>
+      (await issue(['abc', '--config', '/c.yaml'], { files, isTerminal, fleet: { issue: () => [outcome] } })).stdout;
+    expect(await end(issued, true)).toContain('\n  Deployed to edge.\n  Next: renews by itself');
+    expect(await end(issued, false)).not.toContain('Deployed');
+    expect(await end({ ...issued, result: 'unchanged' }, true)).not.toContain('Deployed');
+  });
+
+  it('gives cron the way to node, where it does not know it', () => {
+    expect(cronPath('/usr/bin/node')).toBe('');
+    expect(cronPath('/usr/local/bin/node')).toBe('  PATH=/usr/local/bin:/usr/bin:/bin\n');
+  });
+
+  it('asks for one crontab line, not for one each', async () => {
+    const done = await issue(['-d', 'abc.example.com'], {
+      fleet: { issue: () => [issued, { ...issued, certificate: 'b' }] },
+    });
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(
+      'add this line to root’s crontab (`crontab -e`), once for all certificates; skip it if a `certfleet renew` line is there already:',
+    );
+    expect(done.stderr.match(/renew --quiet/g)).toHaveLength(1);
   });
 
   it('tells a dry run apart', async () => {
@@ -423,7 +453,7 @@ describe('the end of a run', () => {
     const done = await issue(['-d', 'abc.example.com'], { fleet: { issue: () => [issued, pending, failed] } });
     expect(done.code).toBe(5);
     expect(done.stdout).toContain('abc: issued');
-    expect(done.stdout).toContain('slow: issued, valid until 2027-02-22; a deployment is pending');
+    expect(done.stdout).toContain('slow: valid until 2027-02-22 (90 days); a deployment is pending');
     expect(done.stdout).not.toContain('bad');
     expect(done.stderr).toContain('bad: no DNS zone was found for bad.example.com');
     expect(done.stderr).toContain('Next: `certfleet renew` tries it again from 2026-11-24 10:01 UTC on.');

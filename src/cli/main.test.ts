@@ -8,12 +8,13 @@ import type { LineageStatus } from '../fleet.ts';
 import { exitCodeOf, exitPrecedence } from './exit-codes.ts';
 
 const run = (argv: string[], given: Parameters<typeof commandLine>[0] = {}) => commandLine(given).run(...argv);
-const unchanged = (certificate: string, next = '2026-12-24T10:00:00Z'): Outcome => ({
+const unchanged = (certificate: string): Outcome => ({
   certificate,
   result: 'unchanged',
   notAfter: '2027-02-22T10:00:00Z',
   message: 'nothing is due',
-  next,
+  // Only a question to the CA for its window.
+  next: '2026-11-24T16:00:00Z',
 });
 
 describe('usage', () => {
@@ -38,12 +39,33 @@ describe('usage', () => {
     [['renew', '--store'], "option '--store <folder>' argument missing"],
     [['status', '--nope'], "unknown option '--nope'"],
     [['config', 'chekc'], "unknown command 'chekc' (Did you mean check?)"],
+    [['help', 'renwe'], `unknown command 'renwe'; did you mean "renew"?`],
   ])('%j: %s', async (argv, words) => {
     const done = await run(argv);
     expect(done).toMatchObject({ code: 2, stdout: '' });
     expect(done.stderr).toContain(
       `certfleet: ${words}\n  See \`certfleet --help\`.\n  docs/reference/errors.md#usage/invalid\n`,
     );
+  });
+
+  it('helps on a screen of 80 columns', async () => {
+    for (const argv of [['--help'], ['issue', '--help'], ['config', '--help'], ['help', 'config']]) {
+      const { code, stdout } = await run(argv, { columns: 80 });
+      expect(code).toBe(0);
+      expect(stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('  certfleet '))).toEqual([]);
+      // Its first sentence begins as one.
+      expect(stdout.split('\n')[2]).toMatch(/^[A-Z]/);
+    }
+  });
+
+  it('says with --json when it was', async () => {
+    const done = await run(['bogus', '--json']);
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      v: 1,
+      time: '2026-11-24T10:00:00.000Z',
+      event: 'run.finished',
+      data: { exitCode: 2, code: 'usage/invalid' },
+    });
   });
 
   it('takes global flags before and after the command', async () => {
@@ -58,19 +80,22 @@ describe('renew', () => {
   });
 
   it('sums up what was not due', async () => {
-    const outcomes = Array.from({ length: 998 }, (_, i) =>
-      unchanged(`c${i}`, i === 7 ? '2026-11-26T08:30:00Z' : undefined),
-    );
+    const outcomes = Array.from({ length: 998 }, (_, i) => unchanged(`c${i}`));
     const done = await run(['renew'], { fleet: { renew: () => outcomes } });
     expect(done).toMatchObject({ code: 0, stderr: '' });
     expect(done.stdout).toBe(
-      '998 certificates: nothing due; the next one is c7, 2026-11-26 08:30 UTC.\n998 unchanged\n',
+      '998 certificates: nothing due; `certfleet status` says when each is renewed.\n998 unchanged\n',
     );
   });
 
   it('names each where there are few, and helps where there is none', async () => {
-    expect((await run(['renew'], { fleet: { renew: () => [unchanged('a')] } })).stdout).toBe(
-      'a: nothing is due; valid until 2027-02-22 (90 days)\n  Next: `certfleet renew` looks at it again around 2026-12-24.\n',
+    const renew = () => [unchanged('abc')];
+    const status = [base];
+    expect((await run(['renew'], { fleet: { renew, status } })).stdout).toBe(
+      'abc: nothing is due; valid until 2027-02-22 (90 days)\n  Next: renews around 2027-01-23 (in 59 days).\n',
+    );
+    expect((await run(['renew'], { fleet: { renew } })).stdout).toContain(
+      '  Next: `certfleet renew` looks at it again around 2026-11-24 16:00 UTC.\n',
     );
     expect((await run(['renew'])).stdout).toContain('There is no certificate yet');
   });
@@ -105,13 +130,13 @@ describe('status and show', () => {
     const done = await run(['status'], { fleet: { status: [base, failing] } });
     expect(done.stdout).toBe(
       [
-        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL                     DEPLOYED TO',
-        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)             edge',
-        'bad.example.com  failing  -            -        retry 2026-11-24 11:40 UTC  files (pending)',
+        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL               DEPLOYED TO',
+        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)       edge',
+        'bad.example.com  failing  -            -        retry in 100 minutes  files (pending)',
         '',
         'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
         '  Check it.',
-        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet issue` tries now.',
+        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet renew --force bad.example.com` tries now.',
         '',
         'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
         '',
@@ -125,11 +150,72 @@ describe('status and show', () => {
     expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
   });
 
-  it('fits a narrow screen', async () => {
-    const done = await run(['status'], { fleet: { status: [{ ...base, name: 'a'.repeat(60) }] }, columns: 70 });
-    const table = done.stdout.split('\n').slice(0, 2);
-    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(70);
-    expect(table[1]).toContain('aaa…');
+  it('on a narrow screen cuts the targets, then the renewal, and never the name', async () => {
+    const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
+    const long = { ...base, name: `${'a'.repeat(30)}.test`, deployments };
+    const done = await run(['status'], { fleet: { status: [long, failing] }, columns: 90 });
+    const table = done.stdout.split('\n').slice(0, 3);
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(90);
+    expect(table[1]).toMatch(/^a{30}\.test {2}valid .* 2027-01-23… {2,}a-targe…$/);
+    const piped = await run(['status'], { fleet: { status: [long, failing] } });
+    expect(piped.stdout).not.toContain('…');
+  });
+
+  const inState = (state: LineageStatus['state'], more: Partial<LineageStatus> = {}): LineageStatus => ({
+    ...base,
+    ...more,
+    state,
+  });
+
+  it('promises no renewal of what is declared no more, or was a try', async () => {
+    const undeclared = inState('undeclared', { origin: 'configuration' });
+    const test = inState('test', { name: 'abc~staging' });
+    const done = await run(['status'], { fleet: { status: [undeclared, test] } });
+    expect(done.stdout).toMatch(/^abc +undeclared +2027-02-22 +89 days +never /m);
+    expect(done.stdout).toMatch(/^abc~staging +test +2027-02-22 +89 days +never /m);
+    expect(done.stdout).toContain(
+      '\nabc is no longer declared: it is not renewed, and expires on 2027-02-22.\n  Declare it again, or name the configuration with --config.\n',
+    );
+    expect(done.stdout).not.toContain('Next:');
+    expect((await run(['status'], { fleet: { status: [test] } })).stdout).toContain(
+      'Next: `certfleet issue` without --staging gets a real certificate.',
+    );
+    const shown = await run(['show', 'abc'], { fleet: { status: [undeclared] } });
+    expect(shown.stdout).toContain('Declared by  nobody any more (it was the configuration)\n');
+    expect(shown.stdout).toContain('Renewal      never\n');
+  });
+
+  it('goes on with what was interrupted', async () => {
+    const done = await run(['status'], { fleet: { status: [inState('interrupted')] } });
+    expect(done.stdout).toMatch(/^abc +interrupted /m);
+    expect(done.stdout).toContain('Next: `certfleet renew` works on abc.');
+  });
+
+  it('says why a target does not have it yet', async () => {
+    const deployments = [
+      { target: 'edge', state: 'pending', version: 'v1', message: 'no such socket' },
+      { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
+    ] as const;
+    const lineage = inState('pending', { deployments });
+    expect((await run(['status'], { fleet: { status: [lineage] } })).stdout).toContain(
+      '\n\nabc: edge does not have it yet: no such socket\n\nNext: `certfleet renew` works on abc.\n',
+    );
+    expect((await run(['show', 'abc'], { fleet: { status: [lineage] } })).stdout).toContain(
+      'tries again (version v1)\n             no such socket\nTarget       web: up to date (version v1)',
+    );
+  });
+
+  it('says of what cannot be read what is wrong, and nothing that is not known', async () => {
+    const failure = { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' };
+    const corrupt: LineageStatus = {
+      ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [] },
+      ...{ state: 'corrupt', failure },
+    };
+    const done = await run(['status'], { fleet: { status: [corrupt] } });
+    expect(done.stdout).toMatch(/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m);
+    expect((await run(['show', 'abc'], { fleet: { status: [corrupt] } })).stdout).toBe(
+      'Name         abc\nState        corrupt\nProblem      it is spoiled\nWhat to do   Restore it.\n',
+    );
   });
 
   it('says what to do in an empty store', async () => {
@@ -154,7 +240,36 @@ describe('status and show', () => {
     const done = await run(['show', 'abc'], { fleet: { status: [base] } });
     expect(done.stdout).toContain('Valid until  2027-02-22 (in 89 days)\n');
     expect(done.stdout).toContain('Renewal      2027-01-23 (in 59 days), as the CA asked (ARI)\n');
-    expect(done.stdout).toContain('Target       edge: has it (version v1)\n');
+    expect(done.stdout).toContain('Target       edge: up to date (version v1)\n');
+    expect((await run(['show', failing.name], { fleet: { status: [failing] } })).stdout).toContain(
+      'Failed       3 times in a row: no DNS zone\ufffd[31m\n',
+    );
+    const once = { ...failing, failure: { ...failing.failure!, count: 1 } };
+    expect((await run(['show', failing.name], { fleet: { status: [once] } })).stdout).toContain(
+      'Failed       once: no DNS zone',
+    );
+    const working = { ...base, work: { step: 'order', holder: 'process 7' } };
+    expect((await run(['show', 'abc'], { fleet: { status: [working] } })).stdout).toContain(
+      'In progress  step order, by process 7\n',
+    );
+  });
+
+  it('shows where the files are, and which targets have none yet', async () => {
+    const files = { '/c.yaml': 'deployers: { web: { type: nginx, path: /etc/nginx/certs } }' };
+    const deploy = ['files:/etc/certs/', 'web', 'edge'];
+    const deployments = deploy.slice(0, 2).map((target) => ({ target, state: 'current', version: 'v1' }) as const);
+    const spec = { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy, endpoints: [] };
+    const lineage = { ...base, spec, deployments };
+    const done = await run(['show', 'abc', '--config', '/c.yaml'], { files, fleet: { status: [lineage] } });
+    expect(done.stdout).toContain(
+      [
+        'Target       files:/etc/certs/: up to date (version v1)',
+        'Files        /etc/certs/live/abc/',
+        'Target       web: up to date (version v1)',
+        'Files        /etc/nginx/certs/live/abc/',
+        'Target       edge: not delivered yet',
+      ].join('\n'),
+    );
   });
 
   it('guesses at a name that is not there', async () => {
@@ -185,16 +300,53 @@ describe('providers', () => {
     expect(stdout).toMatch(/DNS providers \(--dns ID\)\n {2}rfc2136 {2}RFC 2136/);
     expect(stdout).toContain('letsencrypt-staging');
     const one = await run(['providers', 'rfc2136']);
-    expect(one.stdout).toMatch(/secret +needed +secret +CERTFLEET_RFC2136_SECRET/);
+    expect(one.stdout).toMatch(/^ {2}secret +needed +The TSIG secret, base64/m);
+    expect(one.stdout).toMatch(/^ +Environment: CERTFLEET_RFC2136_SECRET$/m);
+    expect(one.stdout).toMatch(/^ +One of tcp, udp\. Default: tcp\.$/m);
+    expect(one.stdout).toContain('make a key with `tsig-keygen acme`');
     expect(await run(['providers', 'rfc2163'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('did you mean "rfc2136"?'),
+    });
+    expect(await run(['providers', 'nothing'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('; available: rfc2136, command, dns01,'),
     });
     const lines = (await run(['providers', '--json'])).stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { object: string });
     expect(new Set(lines.map(({ object }) => object))).toEqual(new Set(['adapter', 'issuer']));
+  });
+
+  it('knows the solver that is no file, and the CAs', async () => {
+    expect((await run(['providers'])).stdout).toMatch(/^ {2}dns01 +DNS-01 through one of the DNS providers$/m);
+    const dns01 = await run(['providers', 'dns01']);
+    expect(dns01.stdout).toMatch(/^ {2}provider +needed +The DNS provider that changes the zone/m);
+    expect(dns01.stdout).toContain('`certfleet providers ID` shows the options of one.');
+    expect(dns01.stdout).not.toContain('CERTFLEET_DNS01');
+    expect((await run(['providers', 'letsencrypt'])).stdout).toMatch(
+      /^letsencrypt: Let's Encrypt \(CA\)\n\n {2}Directory +https:\S+\n {2}With --staging +https:/,
+    );
+    expect((await run(['providers', 'zerossl'])).stdout).toContain('It requires external account binding');
+    expect(JSON.parse((await run(['providers', 'dns01', '--json'])).stdout)).toMatchObject({
+      v: 1,
+      object: 'adapter',
+      kind: 'solver',
+      options: expect.arrayContaining([expect.objectContaining({ name: 'timeout', default: '2m' })]),
+    });
+  });
+
+  it('wraps on a narrow screen and cuts nothing anywhere', async () => {
+    for (const id of ['haproxy', 'command', 'http01-responder', 'dns01', undefined]) {
+      const argv = ['providers', ...(id === undefined ? [] : [id])];
+      const [narrow, piped] = await Promise.all([run(argv, { columns: 80 }), run(argv)]);
+      expect(narrow.stdout + piped.stdout).not.toContain('…\n');
+      const words = (text: string) => text.split(/\s+/);
+      expect(words(narrow.stdout)).toEqual(words(piped.stdout));
+      const long = narrow.stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('See '));
+      expect(long).toEqual([]);
+    }
   });
 });
 
@@ -365,9 +517,63 @@ describe('signals', () => {
     const done = await running;
     expect(done).toMatchObject({ code, closed: 1, exits: [] });
     expect(done.stderr).toContain('Stopping: cleaning up for at most 8 s.');
+    expect(done.stderr).toContain(name === 'SIGINT' ? 'Press Ctrl-C again' : 'Send it again');
     expect(done.stderr).toContain('What was begun is cleaned up or journalled');
     expect(line.listening()).toBe(0);
     expect(line.clock.waiting).toBe(0);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s with --json ends with run.finished and %i', async (name, code) => {
+    let started = false;
+    const line = commandLine({
+      fleet: {
+        renew: (_, { signal }) => {
+          started = true;
+          return untilAborted(signal);
+        },
+      },
+    });
+    const running = line.run('renew', '--json');
+    await settle(() => started);
+    line.kill(name);
+    const done = await running;
+    expect(done).toMatchObject({ code, stderr: '' });
+    const events = done.stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as object);
+    expect(events).toEqual([
+      expect.objectContaining({ event: 'run.started' }),
+      {
+        v: 1,
+        time: '2026-11-24T10:00:00.000Z',
+        level: 'error',
+        event: 'run.finished',
+        message: `stopped by ${name}; what was begun is cleaned up or journalled`,
+        data: { exitCode: code },
+      },
+    ]);
+  });
+
+  it('keeps the code of a run that is done when the signal comes', async () => {
+    let started = false;
+    const line = commandLine({
+      fleet: {
+        renew: async (_, { signal }) => {
+          started = true;
+          return untilAborted(signal).catch(() => [unchanged('a')]);
+        },
+      },
+    });
+    const running = line.run('renew', '--json');
+    await settle(() => started);
+    line.kill('SIGTERM');
+    const done = await running;
+    expect(done.code).toBe(0);
+    expect(done.stdout.match(/run\.finished/g)).toHaveLength(1);
   });
 
   it('waits no longer than shutdownBudget', async () => {

@@ -1,4 +1,5 @@
 import { asFailure } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { CliContext, StopSignal } from './context.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { parseArguments } from './program.ts';
@@ -36,8 +37,14 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const run = await typed.command.load();
     return await interruptible(run(session), session, stop);
   } catch (error) {
-    session?.stopProgress();
-    return await tell(error, argv, context, session);
+    // What cannot even be parsed has no session yet; its failure is told in one, so that an event has its time.
+    session ??= openSession(
+      context,
+      { args: [], flags: { json: argv.includes('--json') } },
+      new AbortController().signal,
+    );
+    session.stopProgress();
+    return await tell(error, session);
   } finally {
     await session?.close().catch(() => undefined); // its work is done; what cannot be closed ends with the process
   }
@@ -45,7 +52,8 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 
 /**
  * Waits for a run. The first SIGINT or SIGTERM aborts it and gives it `shutdownBudget` to clean up; what is left then
- * is journalled. The second ends the process at once.
+ * is journalled. The second ends the process at once. What was done all the same (the signal came too late) has its own
+ * code, as its `run.finished` says.
  */
 async function interruptible(running: Promise<number>, session: OpenSession, stop: AbortController): Promise<number> {
   const { signals, exit } = session.context;
@@ -55,19 +63,21 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
     const handle = (name: StopSignal) => () => {
       session.stopProgress();
       if (stop.signal.aborted) {
-        exit?.(exitOfSignal[name]);
+        exit?.(reportStopped(session, name));
         return;
       }
       stop.abort(new Stopped(name));
       const budgetMs = session.loaded()?.shutdownBudgetMs ?? defaultShutdownBudgetMs;
-      session.note(`\nStopping: cleaning up for at most ${Math.ceil(budgetMs / 1_000)} s. Once more ends it at once.`);
-      const code = exitOfSignal[name];
+      const again = name === 'SIGINT' ? 'Press Ctrl-C again' : 'Send it again';
+      session.note(
+        `\nStopping: cleaning up for at most ${Math.ceil(budgetMs / 1_000)} s. ${again} to stop immediately.`,
+      );
       const clock = session.openedWorld()?.clock;
       const budget = clock ? clock.sleep(budgetMs, over.signal).catch(() => undefined) : Promise.resolve();
       void budget.then(() => {
-        if (!over.signal.aborted)
-          session.note('What is left is journalled; the next run or `certfleet sweep` finishes it.');
-        resolve(code);
+        if (over.signal.aborted) return;
+        session.note('What is left is journalled; the next run or `certfleet sweep` finishes it.');
+        resolve(reportStopped(session, name));
       });
     };
     const handlers = { SIGINT: handle('SIGINT'), SIGTERM: handle('SIGTERM') };
@@ -77,42 +87,44 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
     }
   });
   try {
-    const code = await Promise.race([running, stopped]);
-    const reason: unknown = stop.signal.reason;
-    return reason instanceof Stopped ? exitOfSignal[reason.signalName] : code;
+    return await Promise.race([running, stopped]);
   } finally {
     over.abort();
   }
 }
 
-async function tell(
-  error: unknown,
-  argv: readonly string[],
-  context: CliContext,
-  session: OpenSession | undefined,
-): Promise<number> {
-  const stopped = session?.signal.reason;
-  if (stopped instanceof Stopped) {
-    session?.note('Stopped. What was begun is cleaned up or journalled; the next run goes on with it.');
-    return exitOfSignal[stopped.signalName];
+async function tell(error: unknown, session: OpenSession): Promise<number> {
+  const { context, signal } = session;
+  if (signal.reason instanceof Stopped) {
+    session.note('Stopped. What was begun is cleaned up or journalled; the next run goes on with it.');
+    return reportStopped(session, signal.reason.signalName);
   }
   const failure = asFailure(error);
-  if (session?.json ?? argv.includes('--json')) {
-    const now = session?.openedWorld()?.clock.now().toISOString();
-    const event = {
-      v: 1,
-      ...(now ? { time: now } : {}),
-      level: 'error',
-      event: 'run.finished',
-      message: failure.message,
-    };
-    context.stdout.write(
-      `${JSON.stringify({ ...event, data: { exitCode: failure.exitCode, ...failureData(failure) } })}\n`,
-    );
+  if (session.json) {
+    await session.now().catch(() => undefined); // opens the world, whose clock the event needs
+    reportEnd(session, failure.message, failure.exitCode, failureData(failure));
   } else {
     const style = styleOf(context);
     context.stderr.write(`${failureText(failure, style, context.stderr.columns ?? 100, 'certfleet')}\n`);
   }
   if (context.env['CERTFLEET_DEBUG'] === '1') context.stderr.write(`${stackOf(error)}\n`);
   return failure.exitCode;
+}
+
+function reportStopped(session: OpenSession, name: StopSignal): number {
+  const code = exitOfSignal[name];
+  reportEnd(session, `stopped by ${name}; what was begun is cleaned up or journalled`, code);
+  return code;
+}
+
+/** With `--json`: the last event of a run that did not come to its own end. */
+function reportEnd(session: OpenSession, message: string, exitCode: number, more: JsonObject = {}): void {
+  const time = session.openedWorld()?.clock.now().toISOString();
+  session.printJson({
+    ...(time === undefined ? {} : { time }),
+    level: 'error',
+    event: 'run.finished',
+    message,
+    data: { exitCode, ...more },
+  });
 }

@@ -1,17 +1,20 @@
+import { dirname } from 'node:path';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { Settings } from '../core/spec.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
-import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
+import { folderOf } from './places.ts';
+import { dateText, fromNow, harmless, spanText, styleOf, wrap } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` sums up what was not due where there is much of it. */
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
-  /** Where a certificate made of flags goes; undefined for declared ones, whose configuration says it. */
+  /** Where a certificate made of flags goes; for declared ones the configuration says it. */
   readonly targets?: readonly string[] | undefined;
   /** What to put into cron after a first success; undefined where it needs no saying. */
   readonly cronLine?: string | undefined;
@@ -55,6 +58,8 @@ export async function tellOutcomes(
   const unchanged = outcomes.filter((outcome) => outcome.result === 'unchanged');
   // Five lines of «nothing due» are still read; a thousand hide what happened.
   const summed = told.command === 'renew' && unchanged.length > 5;
+  const settings = await session.settings();
+  const renewAt = session.quiet || summed ? new Map<string, string>() : await renewalTimes(session, unchanged);
   for (const outcome of outcomes) {
     if (outcome.result === 'failed') {
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
@@ -63,26 +68,23 @@ export async function tellOutcomes(
           `  Next: \`certfleet renew\` tries it again from ${dateText(outcome.next, now)} on.\n`,
         );
     } else if (outcome.result === 'pending') {
-      session.print(
-        `${style.warn(outcome.certificate)}: issued, valid until ${dateText(outcome.notAfter, now)}; a deployment is pending`,
-      );
+      session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
       session.note('  Next: `certfleet renew` tries the target again.');
     } else if (!session.quiet && !(summed && outcome.result === 'unchanged')) {
       session.print(successLine(outcome, now, told, style.good));
-      for (const line of placeLines(outcome, told)) session.print(`  ${line}`);
-      const next = nextLine(outcome, now, told);
+      for (const line of placeLines(outcome, told, settings, session.context.isTerminal)) session.print(`  ${line}`);
+      const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
   if (session.quiet) return code;
-  if (summed) session.print(`${unchanged.length} certificates: nothing due${earliest(unchanged, now)}`);
+  if (summed)
+    session.print(`${unchanged.length} certificates: nothing due; \`certfleet status\` says when each is renewed.`);
   if (outcomes.length === 0)
     session.print('There is no certificate yet: `certfleet issue -d www.example.com --agree-tos` makes the first one.');
   if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued'))
-    session.note(
-      `\nTo renew by itself, put this line into root's crontab (\`crontab -e\`), unless it is there:\n  ${told.cronLine}`,
-    );
+    session.note(`\n${wrap(cronHint, width)}\n${cronPath(process.execPath)}  ${told.cronLine}`);
   if (outcomes.length > 5) session.print(summary(outcomes));
   return code;
 }
@@ -108,36 +110,55 @@ function untilText(notAfter: string, now: Date): string {
 }
 
 /** Where a newcomer finds what was just made. */
-function placeLines({ certificate, result }: Success, { targets, staging, dryRun }: OutcomeContext): readonly string[] {
-  if (targets === undefined || staging || dryRun || result === 'unchanged') return [];
-  if (targets.length === 0) return ['It is in the store only: `--deploy files:FOLDER` puts it into files.'];
-  return targets.map((target) =>
-    target.startsWith('files:')
-      ? `Files: ${target.slice('files:'.length)}/live/${certificate}/ (fullchain.pem, privkey.pem)`
-      : `Deployed to ${target}.`,
-  );
+function placeLines(
+  { certificate, result }: Success,
+  { targets, staging, dryRun }: OutcomeContext,
+  settings: Settings,
+  isTerminal: boolean,
+): readonly string[] {
+  if (staging || dryRun || result === 'unchanged') return [];
+  if (targets?.length === 0) return ['It is in the store only: `--deploy files:FOLDER` puts it into files.'];
+  // Without a terminal a line of the progress says it. Of what was made of flags, `renew` does not know the targets.
+  const declared = isTerminal ? settings.certificates.find(({ name }) => name === certificate)?.deploy : undefined;
+  const known = targets ?? declared ?? [];
+  return known.map((target) => {
+    const folder = folderOf(target, certificate, settings);
+    return folder === undefined ? `Deployed to ${target}.` : `Files: ${folder} (fullchain.pem, privkey.pem)`;
+  });
 }
 
-function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | undefined {
+/** When the few that were not due are renewed. Their own `next` may only be a question to the CA for its window. */
+async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
+  if (idle.length === 0) return new Map();
+  const names = idle.map(({ certificate }) => certificate);
+  // What is done does not fail for a date.
+  const all = await (await session.fleet({ makeStore: false })).status(names, session.signal).catch(() => []);
+  return new Map(all.flatMap(({ name, renewAt, failure }) => (renewAt && !failure ? [[name, renewAt]] : [])));
+}
+
+function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
   if (told.staging || told.dryRun) return 'Next: run it without --staging and --dry-run for the real certificate.';
-  if (outcome.next === undefined) return undefined;
-  // What comes next of something idle may only be a question to the CA for its renewal window.
-  if (outcome.result === 'unchanged')
-    return `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
-  const when = `around ${dateText(outcome.next, now)} (${fromNow(outcome.next, now)})`;
-  return `Next: renews by itself ${when}, when \`certfleet renew\` runs.`;
+  const around = (iso: string) => `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
+  if (outcome.result === 'unchanged') {
+    if (renewAt !== undefined) return `Next: renews ${around(renewAt)}.`;
+    return outcome.next && `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
+  }
+  return outcome.next && `Next: renews by itself ${around(outcome.next)}, when \`certfleet renew\` runs.`;
+}
+
+const cronHint =
+  'To renew automatically, add this line to root’s crontab (`crontab -e`), once for all certificates; skip it if a ' +
+  '`certfleet renew` line is there already:';
+
+/** cron looks for `node` in /usr/bin and /bin alone: where it is elsewhere, a line in front of the first says so. */
+export function cronPath(node: string): string {
+  const folder = dirname(node);
+  return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
 // «abc: abc: …» helps nobody.
 const withoutName = ({ certificate, message }: Outcome): string =>
   message.startsWith(`${certificate}: `) ? message.slice(certificate.length + 2) : message;
-
-function earliest(outcomes: readonly Outcome[], now: Date): string {
-  const next = outcomes
-    .filter((o) => o.next !== undefined)
-    .sort((a, b) => Date.parse(a.next!) - Date.parse(b.next!))[0];
-  return next?.next === undefined ? '.' : `; the next one is ${next.certificate}, ${dateText(next.next, now)}.`;
-}
 
 /** `2 issued, 1 failed`. */
 export function summary(outcomes: readonly Outcome[]): string {

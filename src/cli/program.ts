@@ -1,5 +1,6 @@
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { fail } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { version } from '../core/version.ts';
 import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands.ts';
 import type { FlagValue, Invocation, Output } from './context.ts';
@@ -14,7 +15,7 @@ export function parseArguments(
 ): Typed {
   let typed: Typed | undefined;
   const program = configure(new Commander('certfleet'), output)
-    .description('Gets, renews and delivers HTTPS certificates from Let’s Encrypt and any ACME CA.')
+    .description('Gets, renews and delivers HTTPS certificates from Let’s Encrypt and other ACME CAs.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .configureHelp({ showGlobalOptions: true })
@@ -26,7 +27,7 @@ export function parseArguments(
     const [first, second] = command.name.split(' ') as [string, string?];
     let parent = program;
     if (second !== undefined) {
-      parent = groups.get(first) ?? configure(program.command(first).description(commandGroups[first] ?? ''), output);
+      parent = groups.get(first) ?? group(program, first, output);
       groups.set(first, parent);
     }
     const added = configure(parent.command(second ?? first), output)
@@ -40,6 +41,15 @@ export function parseArguments(
     for (const flag of command.flags) addFlag(added, flag);
     if (command.examples) added.addHelpText('after', `\nExamples:\n${examples(command.examples)}`);
   }
+  const [help, asked] = argv;
+  // Commander would print all the help there is, without a word of what was wrong.
+  if (help === 'help' && asked !== undefined && !program.commands.some((command) => command.name() === asked))
+    throw fail('usage/invalid', {
+      what: `unknown command '${asked}'${didYouMean(
+        asked,
+        program.commands.map((command) => command.name()),
+      )}`,
+    });
   try {
     program.parse(argv, { from: 'user' });
   } catch (error) {
@@ -64,6 +74,11 @@ const configure = (
     getOutHelpWidth: () => stdout.columns ?? 80,
     getErrHelpWidth: () => stderr.columns ?? 80,
   });
+
+const group = (program: Commander, name: string, output: Parameters<typeof configure>[1]): Commander => {
+  const summary = commandGroups[name] ?? '';
+  return configure(program.command(name).summary(summary).description(sentence(summary)), output);
+};
 
 function addFlag(command: Commander, flag: Flag): void {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => {
@@ -114,5 +129,6 @@ Start here:
   # see what there is and what comes next
   certfleet status
 
-Exit codes: 0 done or nothing due, 1 bug, 2 usage or configuration, 3 preflight said no, 4 the CA,
-5 DNS or solver, 6 deployment pending, 7 store, 130 and 143 stopped by a signal.`;
+Exit codes: 0 done or nothing due, 1 bug, 2 usage or configuration,
+3 preflight said no, 4 the CA, 5 DNS or solver, 6 deployment pending, 7 store,
+130 and 143 stopped by a signal.`;

@@ -57,7 +57,9 @@ describe('liveProgress', () => {
       'warning: b: IPv6 could not be tried\n  a: waiting for ns1\n  b: IPv6 could not be tried',
     );
     progress.report(event('certificate.failed', 'b', 'no zone', 'error'));
-    expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried\n  1 done, 1 in work\n  a: waiting for ns1');
+    expect(terminal.visible()).toBe(
+      'warning: b: IPv6 could not be tried\n  1 done, 1 in progress\n  a: waiting for ns1',
+    );
     progress.stop();
     expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried');
     expect(terminal.state.cursorHidden).toBe(false);
@@ -68,7 +70,7 @@ describe('liveProgress', () => {
     const progress = liveProgress(terminal, style);
     for (let i = 0; i < 30; i++) progress.report(event('certificate.step', `c${i}`, 'x'.repeat(100)));
     const lines = terminal.visible().split('\n');
-    expect(lines[0]).toBe('  0 done, 30 in work');
+    expect(lines[0]).toBe('  0 done, 30 in progress');
     expect(lines).toHaveLength(6);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(40);
   });
@@ -107,6 +109,30 @@ describe('other ways', () => {
   });
 });
 
+describe('what people are spared', () => {
+  it('is a date to the millisecond, a step that only the store knows, and the same warning again', () => {
+    const out = { text: '', write: (text: string) => (out.text += text) };
+    const progress = plainProgress(out, style);
+    progress.report(event('renewal.scheduled', 'a', 'to be renewed at 2027-01-23T10:51:19.345Z, within the window'));
+    progress.report(event('certificate.issued', 'a', 'issued, valid until 2026-11-25T10:51:19.345Z'));
+    progress.report({
+      ...event('certificate.step', 'a', 'it is the current certificate'),
+      data: { step: 'deploy' },
+    });
+    for (let i = 0; i < 3; i++) progress.report(event('sweep.failed', 'a', 'it could not be removed', 'warn'));
+    progress.report(event('sweep.failed', 'b', 'it could not be removed', 'warn'));
+    expect(out.text).toBe(
+      [
+        'a: to be renewed at 2027-01-23, within the window',
+        'a: issued, valid until 2026-11-25 10:51 UTC',
+        'warning: a: it could not be removed',
+        'warning: b: it could not be removed',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
 describe('text', () => {
   const now = new Date('2026-11-24T10:00:00Z');
 
@@ -135,7 +161,7 @@ describe('text', () => {
     expect(harmless('a\u202eb\u009bc')).toBe('a\ufffdb\ufffdc');
   });
 
-  it('aligns a table and cuts the widest column first', () => {
+  it('aligns a table; cuts what may be cut in its order, and wraps the last column', () => {
     expect(
       formatTable(
         ['A', 'LONG'],
@@ -146,8 +172,15 @@ describe('text', () => {
         80,
       ),
     ).toBe('A    LONG\nx    y\nxxx');
-    expect(formatTable(['A', 'B'], [['x'.repeat(30), 'short']], 25)).toBe(
-      `A                   B\n${'x'.repeat(17)}…  short`,
+    const row = ['x'.repeat(12), 'y'.repeat(12), 'z'.repeat(12)];
+    expect(formatTable(['A', 'B', 'C'], [row], 38, [2, 1])).toBe(
+      `A             B             C\n${row[0]}  ${row[1]}  ${'z'.repeat(9)}…`,
+    );
+    expect(formatTable(['A', 'B', 'C'], [row], 35, [2, 1])).toBe(
+      `A             B            C\n${row[0]}  ${'y'.repeat(10)}…  ${'z'.repeat(7)}…`,
+    );
+    expect(formatTable(['A', 'B'], [['x', 'one two three four five six seven']], 30)).toBe(
+      'A  B\nx  one two three four five six\n   seven',
     );
   });
 });

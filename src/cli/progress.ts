@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { harmless, type Style } from './text.ts';
+import { dateText, harmless, type Style } from './text.ts';
 
 /** A reporter with an end: `stop` gives the terminal back as it was. */
 export interface Progress extends Reporter {
@@ -15,23 +15,27 @@ export const jsonProgress = (stdout: Output): Progress => ({
 });
 
 /** With `--quiet`: only what somebody must look at. */
-export const quietProgress = (stderr: Output, style: Style): Progress => ({
-  report: (event) => {
-    if (event.level === 'alarm') stderr.write(`${eventLine(event, style)}\n`);
-  },
-  stop: () => {},
-});
+export function quietProgress(stderr: Output, style: Style): Progress {
+  const write = eventLines(stderr, style);
+  return {
+    report: (event) => {
+      if (event.level === 'alarm') write(event);
+    },
+    stop: () => {},
+  };
+}
 
 /** Without a terminal (cron, a log): a line an event. */
 export function plainProgress(stderr: Output, style: Style): Progress {
+  const write = eventLines(stderr, style);
   let sweeping = false;
   return {
     report: (event) => {
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
       // The run's frame says nothing to a person, and `sweep` lists what it removed as its result.
-      if (event.event.startsWith('run.') || toldInTheEnd.has(event.event)) return;
+      if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (sweeping && event.event === 'sweep.cleaned') return;
-      stderr.write(`${eventLine(event, style)}\n`);
+      write(event);
     },
     stop: () => {},
   };
@@ -43,6 +47,8 @@ const finished: ReadonlySet<string> = new Set([
   'certificate.unchanged',
   'certificate.failed',
 ]);
+/** That the new version is the current one means something to the store; people see what is deployed. */
+const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
 /** With hint and link, once all is done. */
 const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending']);
 const moving: ReadonlySet<string> = new Set([
@@ -54,10 +60,11 @@ const moving: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * On a terminal: one line for each certificate in work, redrawn in place; warnings and alarms stay above. Redrawn on
+ * On a terminal: one line for each certificate in progress, redrawn in place; warnings and alarms stay above. Redrawn on
  * each event, never by a timer, so that a stopped process leaves nothing that ticks.
  */
 export function liveProgress(stderr: Output, style: Style): Progress {
+  const write = eventLines(stderr, style);
   const active = new Map<string, string>();
   let done = 0;
   let drawn = 0;
@@ -73,7 +80,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
     const most = Math.max(1, (stderr.rows ?? 24) - 3);
     const lines = [...active].slice(-most).map(([name, message]) => cut(`  ${name}: ${message}`, width));
     const hidden = active.size - lines.length;
-    if (hidden > 0 || done > 0) lines.unshift(cut(`  ${done} done, ${active.size} in work`, width));
+    if (hidden > 0 || done > 0) lines.unshift(cut(`  ${done} done, ${active.size} in progress`, width));
     if (lines.length === 0) return;
     stderr.write(`\x1b[?25l${lines.map((line) => `${style.faint(line)}\n`).join('')}`);
     drawn = lines.length;
@@ -81,13 +88,13 @@ export function liveProgress(stderr: Output, style: Style): Progress {
 
   return {
     report: (event) => {
-      if (event.event.startsWith('run.')) return;
+      if (event.event.startsWith('run.') || isInward(event)) return;
       const name = event.certificate;
       erase();
       if (name !== undefined && finished.has(event.event)) {
         if (active.delete(name)) done++;
-      } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(event.message));
-      if (event.level !== 'info' && !toldInTheEnd.has(event.event)) stderr.write(`${eventLine(event, style)}\n`);
+      } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
+      if (event.level !== 'info' && !toldInTheEnd.has(event.event)) write(event);
       draw();
     },
     stop: () => {
@@ -100,8 +107,25 @@ export function liveProgress(stderr: Output, style: Style): Progress {
   };
 }
 
+/** Writes events as lines; a warning that was told already (the same value could not be removed, again) only once. */
+function eventLines(stderr: Output, style: Style): (event: Event) => void {
+  const told = new Set<string>();
+  return (event) => {
+    const line = eventLine(event, style);
+    if (event.level !== 'info') {
+      if (told.has(line)) return;
+      told.add(line);
+    }
+    stderr.write(`${line}\n`);
+  };
+}
+
+/** Dates of events are whole, for programs; people get the same short ones as elsewhere. */
+const messageOf = ({ message, time }: Event): string =>
+  harmless(message).replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, new Date(time)));
+
 function eventLine(event: Event, style: Style): string {
-  const message = harmless(event.message).replaceAll('\n', '\n  ');
+  const message = messageOf(event).replaceAll('\n', '\n  ');
   const about =
     event.certificate !== undefined && !message.startsWith(event.certificate) ? `${event.certificate}: ` : '';
   const text = `${about}${message}`;
@@ -110,5 +134,5 @@ function eventLine(event: Event, style: Style): string {
   return event.level === 'warn' ? style.warn(`warning: ${text}`) : text;
 }
 
-const oneLine = (text: string): string => harmless(text).replaceAll(/\s*\n\s*/g, ' ');
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
 const cut = (text: string, width: number): string => (text.length >= width ? `${text.slice(0, width - 2)}…` : text);

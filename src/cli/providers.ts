@@ -1,9 +1,19 @@
-import { knownIssuers } from '../config/issuers.ts';
-import { type AdapterInfo, type AdapterKind, environmentName } from '../config/registry.ts';
+import { innermost, type OptionField, optionFields } from '../config/fields.ts';
+import { type KnownIssuer, knownIssuers } from '../config/issuers.ts';
+import type { WithOptions } from '../config/options.ts';
+import {
+  type AdapterEntry,
+  type AdapterInfo,
+  type AdapterKind,
+  dns01Type,
+  environmentName,
+  kindTitles,
+} from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Run } from './context.ts';
 import { formatTable } from './table.ts';
+import { wrap } from './text.ts';
 
 const titles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS providers (--dns ID)',
@@ -12,48 +22,168 @@ const titles: Readonly<Record<AdapterKind, string>> = {
   store: 'Stores (type of the store in the configuration)',
 };
 
-/** `certfleet providers [id]`: what the registry knows, without loading any of it. */
+type Definition = WithOptions & { readonly apiDocs?: string; readonly notes?: string };
+
+/** The engine's own, which is no file of the registry. */
+const dns01: AdapterEntry<Definition> = {
+  id: dns01Type,
+  title: 'DNS-01 through one of the DNS providers',
+  since: '0.1.0',
+  options: [],
+  load: async () => ({
+    id: dns01Type,
+    options: (await import('../config/dns01.ts')).dns01Options,
+    notes:
+      'Finds the zone, follows CNAMEs, and waits until every authoritative server answers with the record. ' +
+      '`certfleet providers` lists the DNS providers, and `certfleet providers ID` shows the options of one. ' +
+      'On the command line, `--dns ID` is all of it.',
+  }),
+};
+
+/** `certfleet providers [id]`. The list is what the registry knows; only what is shown with its options is loaded. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const wanted = session.invocation.args[0];
-  const width = session.context.stdout.columns ?? 120;
+  const isWanted = (id: string) => wanted === undefined || id === wanted;
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const adapters = (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
-    Object.values(registry[kind]).map(({ load: _load, ...info }) => ({ kind, info: info as AdapterInfo })),
+    [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01] : [])]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((entry) => ({ kind, entry })),
   );
-  const found = adapters.filter(({ info }) => wanted === undefined || info.id === wanted);
-  if (found.length === 0)
+  const found = adapters.filter(({ entry }) => isWanted(entry.id));
+  const issuers = Object.entries(knownIssuers).filter(([name]) => isWanted(name));
+  if (wanted !== undefined && found.length + issuers.length === 0) {
+    const usable = Object.keys(knownIssuers).filter((name) => !knownIssuers[name]!.needsAccountBinding);
+    const known = [...new Set([...adapters.map(({ entry }) => entry.id), ...usable])];
     throw fail('usage/invalid', {
-      what: `there is no adapter "${wanted}"${didYouMean(
-        wanted ?? '',
-        adapters.map(({ info }) => info.id),
-      )}`,
+      what: `there is no adapter or CA "${wanted}"${didYouMean(wanted, known) || `; available: ${known.join(', ')}`}`,
     });
-  for (const { kind, info } of found) session.printJson({ object: 'adapter', kind, ...info });
-  if (wanted !== undefined) {
-    for (const { kind, info } of found) session.print(optionsText(kind, info, width));
+  }
+  if (session.json || wanted !== undefined) {
+    for (const { kind, entry } of found) {
+      const described = await describe(kind, entry);
+      session.printJson({ object: 'adapter', kind, ...described });
+      session.print(adapterText(kind, described, width));
+    }
+    for (const [name, issuer] of issuers) {
+      session.printJson({ object: 'issuer', name, ...issuer });
+      session.print(issuerText(name, issuer));
+    }
     return 0;
   }
-  for (const kind of Object.keys(titles) as AdapterKind[]) {
-    const rows = found.filter((adapter) => adapter.kind === kind).map(({ info }) => ['', info.id, info.title]);
-    if (rows.length > 0) session.print(`${titles[kind]}${formatTable(['', '', ''], rows, width)}\n`);
-  }
-  for (const [name, issuer] of Object.entries(knownIssuers)) session.printJson({ object: 'issuer', name, ...issuer });
-  const issuers = Object.entries(knownIssuers)
-    .filter(([, issuer]) => !issuer.needsAccountBinding)
-    .map(([name, issuer]) => ['', name, issuer.title]);
-  session.print(`CAs (--issuer NAME, or any ACME directory URL)${formatTable(['', '', ''], issuers, width)}\n`);
-  session.print('`certfleet providers ID` shows the options of one.');
+  const list = (title: string, rows: readonly (readonly [string, string])[]) =>
+    session.print(
+      `${title}${formatTable(
+        ['', '', ''],
+        rows.map((row) => ['', ...row]),
+        width,
+      )}\n`,
+    );
+  for (const kind of Object.keys(titles) as AdapterKind[])
+    list(
+      titles[kind],
+      found.filter((adapter) => adapter.kind === kind).map(({ entry }) => [entry.id, entry.title]),
+    );
+  list(
+    'CAs (--issuer NAME, or any ACME directory URL)',
+    issuers.filter(([, issuer]) => !issuer.needsAccountBinding).map(([name, issuer]) => [name, issuer.title]),
+  );
+  session.print('`certfleet providers ID` shows one of them with all its options.');
   return 0;
 };
 
-function optionsText(kind: AdapterKind, info: AdapterInfo, width: number): string {
-  const rows = info.options.map((option) => [
+interface Described extends Omit<AdapterInfo, 'options'> {
+  readonly apiDocs?: string | undefined;
+  readonly notes?: string | undefined;
+  readonly options: readonly (Pick<OptionField, 'name' | 'title' | 'secret' | 'required' | 'examples'> & {
+    readonly description: string;
+    readonly values?: readonly string[];
+    readonly default?: unknown;
+    /** The variable that is read where the option is left out. */
+    readonly environment?: string;
+  })[];
+}
+
+/** All that its definition says of an adapter. */
+async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Definition>): Promise<Described> {
+  const { options, apiDocs, notes } = await load();
+  return {
+    ...info,
+    apiDocs,
+    notes,
+    options: optionFields(options).map((field) => {
+      const { name, title, description, secret, required, examples, defaultValue } = field;
+      const values = valuesOf(field);
+      return {
+        ...{ name, title, description, secret, required, examples },
+        ...(values.length > 0 ? { values } : {}),
+        ...(defaultValue === undefined ? {} : { default: defaultValue }),
+        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(info.id, name) }),
+      };
+    }),
+  };
+}
+
+/** What may be written where only some words are allowed. */
+function valuesOf({ schema }: OptionField): readonly string[] {
+  const { options = [] } = innermost(schema) as { readonly options?: readonly unknown[] };
+  return options.filter((value) => typeof value === 'string');
+}
+
+function adapterText(kind: AdapterKind, adapter: Described, width: number): string {
+  const { id, title, since, homepage, apiDocs, notes } = adapter;
+  const rows = adapter.options.map((option) => [
     `  ${option.name}`,
     option.required ? 'needed' : '',
-    option.secret ? 'secret' : '',
-    environmentName(info.id, option.name),
-    option.title,
+    [
+      [option.title, option.description].filter((text) => text !== '').join('. '),
+      ...remarksOf(option),
+      ...(option.environment === undefined ? [] : [`Environment: ${option.environment}`]),
+    ].join('\n'),
   ]);
-  const head = ['  OPTION', '', '', 'OR FROM THE ENVIRONMENT', 'MEANING'];
-  return `${info.id}: ${info.title} (${kind}, since ${info.since})\n${formatTable(head, rows, width)}\n`;
+  return [
+    `${id}: ${title} (${kindTitles[kind]}, since ${since})`,
+    rows.length === 0 ? '  It has no options.' : formatTable(['  OPTION', '', 'MEANING'], rows, width),
+    ...(notes === undefined ? [] : [notesText(notes, width)]),
+    [homepage, apiDocs].flatMap((url) => (url === undefined ? [] : [`See ${url}\n`])).join(''),
+  ].join('\n\n');
+}
+
+function remarksOf({ secret, values, default: fallback, examples }: Described['options'][number]): readonly string[] {
+  if (secret) return ['Write file:/path or env:NAME.'];
+  const written = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const remarks = [
+    ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
+    ...(fallback === undefined || written(fallback) === '{}' ? [] : [`Default: ${written(fallback)}.`]),
+    ...(examples.length === 0 ? [] : [`For example ${examples.map(written).join(' or ')}.`]),
+  ];
+  return remarks.length === 0 ? [] : [remarks.join(' ')];
+}
+
+/** The notes of the reference on a terminal: paragraphs fill the line; lists and code stay as they are. */
+function notesText(notes: string, width: number): string {
+  if (width === Number.POSITIVE_INFINITY) return notes;
+  const fill = (text: string) => {
+    const indent = text.startsWith('- ') ? '  ' : '';
+    return wrap(text, width - indent.length, indent);
+  };
+  return notes
+    .split(/^(```[\s\S]*?^```)$/m)
+    .map((part) => {
+      if (part.startsWith('```')) return part;
+      const lines = part.replaceAll(/(?<!\n)\n(?!\n|- |$)\s*/g, ' ').split('\n');
+      return lines.map(fill).join('\n');
+    })
+    .join('');
+}
+
+function issuerText(name: string, { title, directory, testDirectory, needsAccountBinding }: KnownIssuer): string {
+  return [
+    `${name}: ${title} (CA)\n`,
+    `  Directory       ${directory}`,
+    `  With --staging  ${testDirectory ?? 'refused: it has no test directory'}`,
+    ...(needsAccountBinding ? ['\nIt requires external account binding, which this version does not have yet.'] : []),
+    '',
+  ].join('\n');
 }

@@ -1,7 +1,10 @@
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
+import type { Settings } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
+import { folderOf } from './places.ts';
+import { isLeftAlone } from './status.ts';
 import { dateText, fromNow, harmless } from './text.ts';
 
 /** `certfleet show NAME`. */
@@ -14,17 +17,23 @@ export const show: Run = async (session) => {
     throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
   }
   session.printJson({ object: 'certificate', ...found });
-  session.print(details(found, await session.now()));
+  session.print(details(found, await session.settings(), await session.now()));
   return 0;
 };
 
-function details(lineage: LineageStatus, now: Date): string {
+function details(lineage: LineageStatus, settings: Settings, now: Date): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
+  const { failure } = lineage;
+  const isCorrupt = lineage.state === 'corrupt';
+  const renewal = isLeftAlone(lineage)
+    ? 'never'
+    : lineage.renewAt &&
+      `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA asked (ARI)' : 'by its lifetime'}`;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Name', lineage.name],
     ['State', lineage.state],
     ['Identifiers', lineage.identifiers.join(', ')],
-    ['Declared by', lineage.origin === 'command-line' ? '`certfleet issue` with flags' : 'the configuration'],
+    ['Declared by', declaredBy(lineage)],
     ['Issuer', lineage.issuer],
     ['Profile', lineage.spec?.profile],
     ['Solver', lineage.spec?.solver],
@@ -32,21 +41,23 @@ function details(lineage: LineageStatus, now: Date): string {
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
-    [
-      'Renewal',
-      lineage.renewAt &&
-        `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA asked (ARI)' : 'by its lifetime'}`,
-    ],
+    ['Renewal', renewal],
     ['CA explains', lineage.explanationUrl],
-    ['In work', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
-    ...lineage.deployments.map(({ target, state, version }): readonly [string, string] => [
-      `Target`,
-      `${target}: ${stateWords[state]} (version ${version})`,
-    ]),
+    ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
+    ...lineage.deployments.flatMap(
+      ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
+        ['Target', `${target}: ${stateWords[state]} (version ${version})`],
+        ['', state === 'current' ? undefined : message],
+        ['Files', folderOf(target, lineage.name, settings)],
+      ],
+    ),
+    ...(lineage.spec?.deploy ?? [])
+      .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
+      .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
-    ['Failed', lineage.failure && `${lineage.failure.count} times in a row: ${lineage.failure.message}`],
-    ['What to do', lineage.failure?.hint],
-    ['Next try', lineage.failure && date(lineage.failure.retryAt)],
+    isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
+    ['What to do', failure?.hint],
+    ['Next try', isCorrupt || isLeftAlone(lineage) ? undefined : date(failure?.retryAt)],
   ];
   return rows
     .filter((row): row is readonly [string, string] => row[1] !== undefined && row[1] !== '')
@@ -54,8 +65,16 @@ function details(lineage: LineageStatus, now: Date): string {
     .join('\n');
 }
 
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
+
+function declaredBy({ state, origin: from }: LineageStatus): string | undefined {
+  if (state === 'corrupt') return undefined; // who declared it stood in what cannot be read
+  const origin = from === 'command-line' ? '`certfleet issue` with flags' : 'the configuration';
+  return state === 'undeclared' ? `nobody any more (it was ${origin})` : origin;
+}
+
 const stateWords = {
-  current: 'has it',
+  current: 'up to date',
   pending: 'pending; `certfleet renew` tries again',
   intended: 'was interrupted; `certfleet renew` goes on',
 } as const;

@@ -24,6 +24,7 @@ export const status: Run = async (session) => {
     session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` tries it with a test certificate.');
     return 0;
   }
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const head = ['NAME', 'STATE', 'VALID UNTIL', 'LEFT', 'RENEWAL', 'DEPLOYED TO'];
   const rows = all.map((lineage) => [
     lineage.name,
@@ -33,7 +34,8 @@ export const status: Run = async (session) => {
     renewalText(lineage, now),
     deploymentText(lineage),
   ]);
-  session.print(formatTable(head, rows, session.context.stdout.columns ?? 120));
+  // A name is typed again, and a date tells: the targets are cut first.
+  session.print(formatTable(head, rows, width, [5, 4]));
   const remarks = all.flatMap((lineage) => remarksOf(lineage, now));
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const next = nextText(all, now);
@@ -50,9 +52,17 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
   return ms > 0 ? spanText(ms) : 'none';
 };
 
-/** When, and who says so. */
-export function renewalText({ renewAt, renewalSource, failure }: LineageStatus, now: Date): string {
-  if (failure) return `retry ${dateText(failure.retryAt, now)}`;
+/** `renew` leaves it alone: nobody wants it any more, or it was only a try. */
+export const isLeftAlone = ({ state }: LineageStatus): boolean => leftAlone.has(state);
+const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
+
+/** When, and who says so. The instant of a retry stands below the table. */
+function renewalText(lineage: LineageStatus, now: Date): string {
+  const { state, renewAt, renewalSource, failure } = lineage;
+  if (isLeftAlone(lineage)) return 'never';
+  if (state === 'corrupt') return '-';
+  if (failure)
+    return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
   if (!renewAt) return '-';
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
 }
@@ -62,28 +72,39 @@ function deploymentText({ deployments }: LineageStatus): string {
   return deployments.map(({ target, state }) => (state === 'current' ? target : `${target} (${state})`)).join(', ');
 }
 
-function remarksOf({ name, state, failure, explanationUrl }: LineageStatus, now: Date): readonly string[] {
+function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
+  const { name, state, notAfter, failure, explanationUrl } = lineage;
   const remarks: string[] = [];
   if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
-    remarks.push(`${name} ${times}: ${harmless(failure.message)}`);
+    remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${harmless(failure.message)}`);
     if (failure.hint) remarks.push(`  ${harmless(failure.hint)}`);
-    remarks.push(
-      `  \`certfleet renew\` tries again from ${dateText(failure.retryAt, now)} on; \`certfleet issue\` tries now.`,
-    );
+    if (state !== 'corrupt' && !isLeftAlone(lineage))
+      remarks.push(
+        `  \`certfleet renew\` tries again from ${dateText(failure.retryAt, now)} on; \`certfleet renew --force ${name}\` tries now.`,
+      );
   }
+  for (const { target, state: where, message } of lineage.deployments)
+    if (where !== 'current' && message) remarks.push(`${name}: ${target} does not have it yet: ${harmless(message)}`);
+  if (state === 'undeclared')
+    remarks.push(
+      `${name} is no longer declared: it is not renewed${notAfter ? `, and expires on ${dateText(notAfter, now)}` : ''}.`,
+      '  Declare it again, or name the configuration with --config.',
+    );
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${harmless(explanationUrl)}`);
-  if (state === 'corrupt')
-    remarks.push(`${name}: its document in the store cannot be read; \`certfleet show ${name}\` says more`);
   return remarks;
 }
 
+const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
+
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
-  const due = all.filter(
-    ({ state }) => state === 'due' || state === 'expired' || state === 'pending' || state === 'missing',
-  );
+  const due = all.filter(({ state }) => toWorkOn.has(state));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
-  const next = all.filter(({ renewAt }) => renewAt).sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!))[0];
+  if (all.every(({ state }) => state === 'test'))
+    return 'Next: `certfleet issue` without --staging gets a real certificate.';
+  const [next] = all
+    .filter((lineage) => lineage.renewAt && !lineage.failure && !isLeftAlone(lineage))
+    .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (
     next &&
     `Next: ${next.name} renews by itself around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}), when \`certfleet renew\` runs.`

@@ -75,9 +75,9 @@ describe('the built command line', () => {
 
   it.each([
     [['issue', '-d', 'a_b.example.com'], 2, 'identifier/invalid'],
-    [['show', 'nothing'], 2, 'lineage/not-found'],
+    [['show', 'nothing'], 7, 'store/absent'],
     [['status', '--config', '/none.yaml'], 2, 'config/unreadable'],
-    [['status', '--store', '/proc/nothing'], 7, 'store/unusable'],
+    [['issue', '-d', 'www.example.com', '--store', '/proc/nothing'], 7, 'store/unusable'],
   ])('%j exits %i', async (argv, code, documented) => {
     const store = argv.includes('--store') ? [] : ['--store', join(await temporaryFolder('store'), 'store')];
     const ended = await run(...argv, ...store);
