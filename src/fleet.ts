@@ -44,6 +44,8 @@ export interface IssueRequest {
   readonly force: boolean;
   /** Work on `<name>~staging` with the issuer's test directory: always a new order, never deployed. */
   readonly staging: boolean;
+  /** Ask the CA although a look proves that it will refuse. */
+  readonly ignorePreflight?: boolean;
 }
 
 export interface RenewRequest {
@@ -125,8 +127,18 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   const wanted = request.staging ? all.map(forStaging) : all;
   // A try that ends with «not due» would prove nothing.
   const force = request.force || request.staging;
-  const rules = { force, insists: request.force, obeyBackoff: false };
-  return atOnce(wanted, signal, (one) => work(fleet, one, undefined, rules, signal));
+  const rules = { force, insists: request.ignorePreflight ?? false, obeyBackoff: false };
+  return atOnce(wanted, signal, (one) => {
+    // Only what a person asks for today replaces what is kept; a `renew` may run in anybody's environment.
+    const keep = (s: AbortSignal) => fleet.composed.keepCredentials(one.spec, s);
+    return work(
+      fleet,
+      one,
+      undefined,
+      one.origin === 'command-line' ? { ...rules, keepCredentials: keep } : rules,
+      signal,
+    );
+  });
 }
 
 /** What is declared, or the ones named, among which certificates once made of flags are found in the store. */
@@ -149,7 +161,7 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   const stored = await readAll(fleet, signal);
   const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
   if (request.names.length === 0) tellUndeclared(fleet, stored, wanted);
-  const rules = { force: request.force, insists: request.force, obeyBackoff: !request.force };
+  const rules = { force: request.force, obeyBackoff: !request.force };
   const outcomes = await atOnce(wanted, signal, (one) =>
     work(fleet, one, stored.get(one.spec.spec.name), rules, signal),
   );
@@ -240,7 +252,7 @@ async function work(
   fleet: OpenFleet,
   { spec, origin }: Wanted,
   found: Found | undefined,
-  rules: Pick<Job, 'force' | 'insists' | 'obeyBackoff'>,
+  rules: Pick<Job, 'force' | 'insists' | 'obeyBackoff' | 'keepCredentials'>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { engine } = fleet.composed;
@@ -258,9 +270,7 @@ async function work(
     const failure = asFailure(error);
     return { certificate, result: 'failed', message: failure.message, error: failure };
   }
-  const job: Job = { wanted: spec, origin, ...rules, credentials };
-  if (origin === 'configuration' || rules.obeyBackoff) return issue(engine, job, signal);
-  return issue(engine, { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(spec, s) }, signal);
+  return issue(engine, { wanted: spec, origin, ...rules, credentials }, signal);
 }
 
 /**

@@ -89,6 +89,10 @@ export const commands: readonly Command[] = [
       },
       { flags: '--endpoint <host:port>', description: 'look there over TLS after deploying', list: true },
       { flags: '--force', description: 'issue even where the certificate is not due' },
+      {
+        flags: '--ignore-preflight',
+        description: 'ask the CA although a look from here says that it will refuse (for instance behind a NAT)',
+      },
       { flags: '--resolver <address>', description: 'DNS resolver for the checks before the order', list: true },
       {
         flags: '--http01-port <port>',

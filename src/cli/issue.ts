@@ -28,7 +28,13 @@ export const issue: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: true });
   await reportStart(session, 'issue');
   const outcomes = await fleet.issue(
-    { names: args, ...(adHoc ? { adHoc } : {}), force: flags['force'] === true, staging },
+    {
+      names: args,
+      ...(adHoc ? { adHoc } : {}),
+      force: flags['force'] === true,
+      staging,
+      ...(flags['ignorePreflight'] === true ? { ignorePreflight: true } : {}),
+    },
     session.signal,
   );
   return tellOutcomes(outcomes, session, {

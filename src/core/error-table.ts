@@ -135,7 +135,7 @@ export const errorTable = {
     message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
-    hint: '{advice}',
+    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue --ignore-preflight`.',
   },
   'preflight/cannot-tell': {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',

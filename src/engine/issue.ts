@@ -24,7 +24,7 @@ export interface Job {
   readonly force: boolean;
   /** `renew` obeys the back-off, `issue` by hand does not. */
   readonly obeyBackoff: boolean;
-  /** A person has said --force: what a look proves is tried against the CA all the same. */
+  /** A person knows better: what a look proves is tried against the CA all the same. */
   readonly insists?: boolean;
   /** Hash over the secrets that the adapters were given. */
   readonly credentials?: string;

@@ -15,7 +15,7 @@ export interface Run {
   readonly solver: Solver;
   /** Aborts with the caller, or when the lease is lost. */
   readonly signal: AbortSignal;
-  /** A person has said --force: what a look proves is tried against the CA all the same. */
+  /** A person knows better: what a look proves is tried against the CA all the same. */
   readonly insists: boolean;
 }
 

@@ -29,7 +29,9 @@ export async function findHiddenWildcard(
     (await zones.ask(zone, { name: at, type }, signal)).answer;
   const exists = async (at: string) => !isNothing(await ask(at));
 
-  if (!(await exists(`${noSuchLabel}.${name}`))) return undefined;
+  const below = `${noSuchLabel}.${name}`;
+  // The longest names have no room for a label below them; that they do not exist themselves says as much.
+  if (!(await exists(below.length > longestName ? name : below))) return undefined;
   for (const at of [parent, name]) if (!(await exists(`${noSuchLabel}.*.${at}`))) return undefined;
 
   const above = parentName(parent) ?? '';
@@ -41,6 +43,9 @@ export async function findHiddenWildcard(
     if (!(await exists(`${noSuchLabel}.*.${at}`))) return { vanishes: parent, wildcard: `*.${at}` };
   return { vanishes: parent, wildcard: `*.${zone}` };
 }
+
+/** RFC 1035 §2.3.4, as text. */
+const longestName = 253;
 
 /** NXDOMAIN for the name itself; behind an alias the code is about the alias's target (RFC 6604 §2.1). */
 const isNothing = (answer: DnsAnswer): boolean => answer.rcode === 'NXDOMAIN' && answer.answers.length === 0;

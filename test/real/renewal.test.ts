@@ -66,7 +66,8 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
     expect(names[0]).toHaveLength(237);
     let most = 0;
-    const home = await bench.home({
+    // Without a wildcard: the names would live by it alone, and vanish.
+    const home = await (await simulatedFleetBench({ records: [] })).home({
       solver: 'dns',
       certificates: { long: names },
       world: (world) => ({
@@ -166,7 +167,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(await stored()).toEqual([await kept(), await kept()]);
   });
 
-  it('is obeyed when the CA moves it to the past: the asking pass issues nothing, the next one renews', async () => {
+  it('is obeyed when the CA moves it to the past: the pass that asks renews', async () => {
     const home = await bench.home();
     await home.issueOne();
     const before = (await home.lineage()).current;
@@ -177,14 +178,11 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     });
     await untilAsked(home);
     bench.proxy.forget();
-    expect((await home.renewOne()).result).toBe('unchanged');
-    expect(bench.proxy.seen('newOrder')).toBe(0);
-    expect((await home.lineage()).current).toEqual(before);
-    expect((await home.status())[0]).toMatchObject({ state: 'due', explanationUrl: 'https://ca.test/revocation' });
-    const scheduled = home.events.filter((event) => event.event === 'renewal.scheduled').at(-1);
-    expect(scheduled?.data).toMatchObject({ source: 'ari', explanationUrl: 'https://ca.test/revocation' });
-
     expect((await home.renewOne()).result).toBe('renewed');
+    const scheduled = home.events.filter((event) => event.data?.explanationUrl !== undefined);
+    expect(scheduled.map(({ event, data }) => [event, data])).toEqual([
+      ['renewal.scheduled', expect.objectContaining({ source: 'ari', explanationUrl: 'https://ca.test/revocation' })],
+    ]);
     expect(orderPayloads(bench.proxy)).toEqual([expect.objectContaining({ replaces: before?.facts.ariId })]);
     expect(bench.ca.certificate(before?.facts.ariId ?? '')).toBeDefined();
     const { current, previous } = await home.lineage();
