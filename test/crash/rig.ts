@@ -39,7 +39,7 @@ export interface Rig {
   cli(state: State, ...args: readonly string[]): Running;
 }
 
-export type SolverName = 'webroot' | 'dns' | 'responder';
+export type SolverName = 'webroot' | 'dns' | 'responder' | 'command';
 
 /** What a state's configuration file says; tests change what they are about. */
 export interface RigConfig {
@@ -99,11 +99,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       options: { server: bind.server, keyName: bind.key.name, secret: `file:${secretFile}` },
       dns: { zone: 'example.test', nameservers: [bind.server] },
     },
+    command: { type: 'command', ...(await writeHooks(bind)) },
   };
   const identifiers = {
     webroot: ['abc.example.test'],
     responder: ['abc.example.test'],
     dns: ['example.test', '*.example.test'],
+    command: ['example.test', '*.example.test'],
   };
 
   const launch = (state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before: readonly string[] = []) => {
@@ -221,6 +223,24 @@ async function serveFolder(folder: string, port: number): Promise<void> {
     server.close();
   });
 }
+
+/**
+ * Hooks as people write them for certbot: a TXT value is added or removed with nsupdate. The one that adds takes its
+ * time first, so that it is still at it when its certfleet is killed.
+ */
+async function writeHooks(bind: Bind): Promise<{ readonly present: string; readonly cleanup: string }> {
+  const folder = await temporaryFolder('hooks');
+  const [host, port] = bind.server.split(':');
+  const update = (what: string) =>
+    `printf 'server ${host} ${port}\\nzone example.test.\\nupdate ${what} %s. 60 TXT "%s"\\nsend\\n' "$CERTFLEET_RECORD" "$CERTBOT_VALIDATION" | nsupdate -k ${bind.keyFile}\n`;
+  const [present, cleanup] = [join(folder, hookName), join(folder, 'remove.sh')];
+  await writeFile(present, `#!/bin/sh\nsleep 0.4\n${update('add')}`, { mode: 0o755 });
+  await writeFile(cleanup, `#!/bin/sh\n${update('delete').replace(' 60 TXT', ' TXT')}`, { mode: 0o755 });
+  return { present, cleanup };
+}
+
+/** Part of the command line of every hook that adds a value. */
+export const hookName = 'add-txt-hook.sh';
 
 /** Every file below the challenge folder of the webroot. */
 export async function challengeFiles(rig: Rig): Promise<readonly string[]> {
