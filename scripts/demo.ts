@@ -104,20 +104,24 @@ async function renew(rig: Rig, before: string): Promise<void> {
 
 async function killAndSweep(rig: Rig): Promise<void> {
   sentence('A kill -9 in the middle of an order (the CA is held still for a moment, so that we hit the middle).');
+  // Two nearly always: one time in a hundred Pebble uses an authorization again that it was told not to.
+  let expected = 2;
   const killed = await certfleet(['issue', 'wildcard', '--force', '--json'], {
     cwd: rig.folder,
     onLine: (line, kill) => {
-      const event = JSON.parse(line) as { event: string; data?: { step?: string } };
+      const event = JSON.parse(line) as { event: string; message: string; data?: { step?: string } };
       if (event.event !== 'certificate.step' || event.data?.step !== 'challenges') return;
       rig.pebble.service.signal('SIGSTOP');
-      void until(async () => (await challengeValues(rig)).length === 2, { what: 'both TXT values are in the zone' })
+      expected = Number(/\d+/.exec(event.message)?.[0] ?? expected);
+      const isThere = async () => (await challengeValues(rig)).length === expected;
+      void until(isThere, { what: 'the TXT values are in the zone' })
         .catch(() => undefined) // told below: the values are looked at once more
         .then(kill);
     },
   }).finally(() => rig.pebble.service.signal('SIGCONT'));
   result(`killed by ${killed.signal ?? `nobody: it ended with ${killed.code}`}`);
   holds(killed.signal === 'SIGKILL', 'the issue was not killed in the middle');
-  holds((await showChallengeValues(rig)).length === 2, 'two TXT values should have been left behind');
+  holds((await showChallengeValues(rig)).length === expected, `${expected} TXT values should have been left behind`);
 
   sentence('Every change was journalled before it was made, so the next process knows what to remove.');
   const swept = await certfleet(['sweep'], { cwd: rig.folder });

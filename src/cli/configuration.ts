@@ -34,7 +34,7 @@ export const checkConfig: Run = async (session) => {
     return 2;
   }
   session.print(
-    `${file} is right: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
+    `${file} is valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );
   session.note('Next: `certfleet issue` gets what is missing; `certfleet status` shows what there is.');
   return 0;

@@ -98,12 +98,12 @@ function issuerFromFlags(
   if (!declared && !found) {
     const known = [...declaredNames, ...Object.keys(knownIssuers)];
     throw fail('usage/invalid', {
-      what: `--issuer ${given}: this is no https:// URL, no known CA and no declared issuer${didYouMean(given, known)}`,
+      what: `--issuer ${given}: this is neither an https:// URL nor a known CA nor a declared issuer${didYouMean(given, known)}`,
     });
   }
   if (!declared && found?.known?.needsAccountBinding)
     throw fail('usage/invalid', {
-      what: `--issuer ${given}: ${found.known.title} wants external account binding (EAB), which this version does not have yet`,
+      what: `--issuer ${given}: ${found.known.title} requires external account binding (EAB), which this version does not have yet`,
     });
   const base: IssuerSettings = declared ?? {
     directory: found!.directory,
@@ -114,7 +114,7 @@ function issuerFromFlags(
   };
   const email = listOf(flags['email']);
   const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
-  if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is no e-mail address` });
+  if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   const caFile = textOf(flags['caFile']);
   return {
     name: declared ? given : issuerNameOf(given),
@@ -183,7 +183,7 @@ async function dnsSolver(dns: string, session: Session, settings: Settings, regi
   if (!entry) {
     const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
     throw fail('usage/invalid', {
-      what: `--dns ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; known are ${known.join(', ')}`}`,
+      what: `--dns ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
     });
   }
   const definition = await entry.load();

@@ -356,7 +356,7 @@ describe('config', () => {
     const files = { '/c.yaml': stdout, '/etc/certfleet/tsig': 'c2VjcmV0LXNlY3JldA==' };
     expect(await run(['config', 'check', '--config', '/c.yaml'], { files })).toMatchObject({
       code: 0,
-      stdout: '/c.yaml is right: 2 certificates, 1 issuer.\n',
+      stdout: '/c.yaml is valid: 2 certificates, 1 issuer.\n',
     });
     const without = await run(['config', 'check', '--config', '/c.yaml'], { files: { '/c.yaml': stdout } });
     expect(without.code).toBe(2);

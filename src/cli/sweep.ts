@@ -25,7 +25,7 @@ export const sweep: Run = async (session) => {
     for (const { what, reason } of failed) session.context.stderr.write(`could not remove ${what}: ${reason}\n`);
   session.print(`Swept: ${message}.`);
   if (failed.length > 0)
-    session.note('Next: mend what is named and run `certfleet sweep` again; `certfleet renew` tries it too.');
+    session.note('Next: fix what is named and run `certfleet sweep` again; `certfleet renew` tries it too.');
   if (waiting > 0) session.print(`${waiting} removed earlier will be looked at once more (1 h and 24 h after).`);
   return code;
 };

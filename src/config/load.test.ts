@@ -246,8 +246,8 @@ describe('problems', () => {
   });
 
   it('names the line of broken YAML and of a key that stands twice', async () => {
-    expect((await problemsIn('store: {\n  type: file\nx'))[0]).toMatch(/^3: this is no valid YAML: /);
-    expect((await problemsIn('leaseTtl: 1s\nleaseTtl: 2s\n'))[0]).toMatch(/^2: this is no valid YAML: dup/);
+    expect((await problemsIn('store: {\n  type: file\nx'))[0]).toMatch(/^3: this is not valid YAML: /);
+    expect((await problemsIn('leaseTtl: 1s\nleaseTtl: 2s\n'))[0]).toMatch(/^2: this is not valid YAML: dup/);
     expect(await problemsIn('- a')).toEqual(['1: the configuration must be a group of keys, not a list']);
   });
 });

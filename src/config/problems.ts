@@ -74,7 +74,7 @@ export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] 
 export const unknownKey = (key: string, path: readonly PropertyKey[], known: readonly string[]): Problem => {
   const where = pathText(path);
   const meant = nearest(key, known);
-  const all = known.length > 0 ? `; known are ${known.join(', ')}` : '';
+  const all = known.length > 0 ? `; available: ${known.join(', ')}` : '';
   const list = meant === undefined ? all : `; did you mean "${meant}"?`;
   return {
     path: [...path, key],

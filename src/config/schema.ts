@@ -1,3 +1,4 @@
+import { parseServerAddress } from '../core/dns-name.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { duration, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
@@ -89,7 +90,11 @@ export const configuration = z.strictObject({
   preflight: z
     .strictObject({
       resolvers: z
-        .array(hostPort('1.1.1.1:53').or(z.ipv4()).or(z.ipv6()))
+        .array(
+          z.string().refine((text) => parseServerAddress(text) !== undefined && parseHostPort(text, 53) !== undefined, {
+            error: 'must be an IP address, with a port if it is not 53, like 1.1.1.1 or 9.9.9.9:53',
+          }),
+        )
         .default([])
         .meta({
           title: 'Resolvers that see what the CA sees; the machine’s own where empty',

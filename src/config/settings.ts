@@ -38,7 +38,7 @@ export async function settingsOf(
 
 function yamlProblem(cause: YAMLException): Problem {
   const line = cause.mark?.line;
-  const message = `this is no valid YAML: ${cause.reason}`;
+  const message = `this is not valid YAML: ${cause.reason}`;
   return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
 }
 
@@ -98,6 +98,11 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
       path: [...path, 'directory'],
       message: `the directory "${issuer.directory}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
     });
+  if (found?.known?.needsAccountBinding)
+    problems.push({
+      path: [...path, 'directory'],
+      message: `${found.known.title} requires external account binding (EAB), which this version does not have yet`,
+    });
   const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
   if (issuer.testDirectory !== undefined && !testing)
     problems.push({
@@ -151,7 +156,7 @@ async function checkDns01(settings: AdapterSettings, path: Path, { env, registry
 /** «there is no solver "htp01": …», with the nearest one or all of them. */
 export function unknownType(registry: Registry, kind: AdapterKind, type: string): string {
   const known = typesOf(registry, kind);
-  return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; known are ${known.join(', ')}`}`;
+  return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
 }
 
 interface Declared {

@@ -82,7 +82,7 @@ export const errorTable = {
     hint: 'Split them over several certificates.',
   },
   'identifier/invalid': {
-    message: '"{value}" is no valid DNS name or IP address: {reason}',
+    message: '"{value}" is not a valid DNS name or IP address: {reason}',
     blame: 'config',
     retry: 'never',
     hint: 'Write it as www.example.com, *.example.com, 192.0.2.1 or 2001:db8::1.',
@@ -112,7 +112,7 @@ export const errorTable = {
     hint: 'Use an HTTP-01 solver for it.',
   },
   'lineage/invalid-name': {
-    message: '"{name}" is no valid certificate name',
+    message: '"{name}" is not a valid certificate name',
     blame: 'config',
     retry: 'never',
     hint: 'Names are 1 to 100 of a-z 0-9 . _ -',
@@ -141,7 +141,7 @@ export const errorTable = {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',
     blame: 'network',
     retry: 'later',
-    hint: 'Mend what is named, or run `certfleet issue` by hand once the hour is over.',
+    hint: 'Fix what is named, or run `certfleet issue` by hand once the hour is over.',
   },
   'preflight/hides-wildcard': {
     message:
@@ -334,7 +334,7 @@ export const errorTable = {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
     blame: 'config',
     retry: 'later',
-    hint: 'The files of the version before are back. Mend the configuration; `certfleet renew` tries again.',
+    hint: 'The files of the version before are back. Fix the configuration; `certfleet renew` tries again.',
   },
   'deploy/still-old': {
     message: '{endpoint} still serves another certificate than {certificate}: {served}',

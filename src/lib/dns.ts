@@ -51,7 +51,7 @@ export function createDns(clock: Clock): Dns {
           { server: printServerAddress(server), question: `${type} ${name}`, reason },
           { cause },
         );
-      if (!isDnsName(name)) throw failed('it is no valid DNS name');
+      if (!isDnsName(name)) throw failed('it is not a valid DNS name');
       let edns = true;
       let last: unknown;
       for (let left = tries; left > 0; left--) {

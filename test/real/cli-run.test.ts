@@ -140,6 +140,88 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(refused.stderr).toMatch(/blocked-domain\.example/);
   });
 
+  test('flags of today are kept for a certificate that is not due, and a test run always orders', async () => {
+    const folder = await temporaryFolder('flags');
+    const store = ['--store', join(folder, 'store')];
+    const [http, root] = [['--http', `standalone:127.0.0.1:${pebble.httpPort}`], join(folder, 'www')];
+    await mkdir(root);
+    const name = ['-d', 'kept.cli.test'];
+    expect(await run('issue', ...name, ...common, ...http, ...store)).toMatchObject({ code: 0 });
+
+    const again = await run('issue', ...name, ...common, '--http', `webroot:${root}`, ...store);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain('its new settings are kept; the certificate itself is not due');
+    expect((await run('show', 'kept.cli.test', ...store)).stdout).toContain('webroot');
+
+    // Nobody serves that folder: the same command again must find it out, in a test run as by force.
+    for (const more of [['--staging'], ['--dry-run'], ['--force']]) {
+      const tried = await run('issue', ...name, ...common, '--http', `webroot:${root}`, ...more, ...store);
+      expect([more, tried.code]).toEqual([more, more[0] === '--force' ? 4 : 2]);
+    }
+    // By its name, with everything that was said before.
+    const named = await run('issue', 'kept.cli.test', '--force', ...store);
+    expect(named).toMatchObject({ code: 4 });
+    expect(await run('issue', ...name, ...common, ...http, ...store)).toMatchObject({ code: 0 });
+    expect(await run('issue', 'kept.cli.test', '--force', ...store)).toMatchObject({ code: 0 });
+  });
+
+  test('what nobody declares any more, and a test certificate, are told and never renewed', async () => {
+    const folder = await temporaryFolder('undeclared');
+    const [store, file] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
+    const declare = (names: readonly string[]) =>
+      writeFile(
+        file,
+        JSON.stringify({
+          store: { type: 'file', path: store },
+          issuers: {
+            pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true },
+          },
+          solvers: { web: { type: 'http01-responder', listen: `127.0.0.1:${pebble.httpPort}` } },
+          preflight: { resolvers: [pebble.dnsServer], http01Port: pebble.httpPort },
+          certificates: names.map((name) => ({ name, identifiers: [`${name}.cli.test`] })),
+        }),
+      );
+    await declare(['kept', 'gone']);
+    const config = ['--config', file];
+    expect(await run('issue', ...config)).toMatchObject({ code: 0 });
+    for (const often of [1, 2]) {
+      const tried = await run('issue', 'kept', '--staging', '--json', ...config);
+      expect([
+        often,
+        tried.code,
+        tried.stdout.includes('"result":"issued"') || tried.stdout.includes('"renewed"'),
+      ]).toEqual([often, 0, true]);
+    }
+    expect(await run('issue', '--name', 'kept', '-d', 'other.cli.test', ...config)).toMatchObject({ code: 2 });
+
+    await declare(['kept']);
+    const states = (await run('status', '--json', ...config)).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { name: string; state: string; renewAt?: string });
+    expect(states.map(({ name, state, renewAt }) => [name, state, renewAt !== undefined])).toEqual([
+      ['gone', 'undeclared', false],
+      ['kept', 'valid', true],
+      ['kept~staging', 'test', false],
+    ]);
+    const renewed = await run('renew', ...config);
+    expect(renewed.stderr).toContain('gone: it is no longer declared and not renewed');
+    for (const name of ['gone', 'kept~staging']) {
+      const refused = await run('renew', name, ...config);
+      expect([name, refused.code]).toEqual([name, 2]);
+      expect(refused.stderr).toContain('lineage/not-renewed');
+    }
+  });
+
+  test('only `issue` makes a store: a mistyped path is told', async () => {
+    const store = join(await temporaryFolder('typo'), 'store');
+    const looked = await run('status', '--store', store);
+    expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining(`there is no store at ${store} yet`)]);
+    for (const command of ['renew', 'sweep'])
+      expect((await run(command, '--quiet', '--store', store)).code, command).toBe(7);
+    await expect(stat(store)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   test('SIGINT cleans up within the budget and leaves no token', async () => {
     const folder = await temporaryFolder('stopped');
     const root = join(folder, 'www');

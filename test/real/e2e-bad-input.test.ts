@@ -67,26 +67,26 @@ describe('by flags', () => {
       'an underscore',
       ['-d', 'a_b.example.com', ...standalone],
       'identifier/invalid',
-      /"a_b\.example\.com" is no valid DNS name/,
+      /"a_b\.example\.com" is not a valid DNS name/,
     ],
     [
       'a URL',
       ['-d', 'https://www.example.com/', ...standalone],
       'identifier/invalid',
-      /"https:\/\/www\.example\.com\/" is no valid/,
+      /"https:\/\/www\.example\.com\/" is not a valid/,
     ],
-    ['two dots', ['-d', 'www..example.com', ...standalone], 'identifier/invalid', /"www\.\.example\.com" is no valid/],
+    ['two dots', ['-d', 'www..example.com', ...standalone], 'identifier/invalid', /"www\.\.example\.com" is not a valid/],
     [
       'a star inside',
       ['-d', 'www.*.example.com', ...rfc2136],
       'identifier/invalid',
-      /"www\.\*\.example\.com" is no valid/,
+      /"www\.\*\.example\.com" is not a valid/,
     ],
     [
       'a label of 64',
       ['-d', `${'x'.repeat(64)}.example.com`, ...standalone],
       'identifier/invalid',
-      /is no valid DNS name/,
+      /is not a valid DNS name/,
     ],
     [
       'no public suffix',
@@ -232,7 +232,7 @@ describe('in the configuration', () => {
     [
       'an invalid name',
       () => replaced('identifiers', '    identifiers: [a_b.example.com]'),
-      /:8: "a_b\.example\.com" is no valid DNS name/,
+      /:8: "a_b\.example\.com" is not a valid DNS name/,
     ],
     [
       'no public suffix',

@@ -186,6 +186,65 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(await bench.bind.txt('example.test')).toEqual(before);
   });
 
+  it('never hides a wildcard’s address, with an order that is there already and a server that was silent before', async () => {
+    const bench = await simulatedFleetBench({ records });
+    const name = 'deep.wild.example.test';
+    const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
+    // The order is placed and waits; meanwhile the record of the name goes.
+    bench.proxy.fault({ on: 'authorization', what: { type: 'status', status: 500 }, times: 3 });
+    expect((await home.issueOne()).result).toBe('failed');
+    expect((await home.lineage()).work?.order?.url).toBeDefined();
+    await bench.bind.update('example.test', `delete ${name}. A`);
+    const before = await bench.bind.txt('example.test');
+    bench.proxy.clear();
+    expect(errorOf(await home.issueOne()).code).toBe('preflight/hides-wildcard');
+    expect(errorOf(await home.issueOne({ force: true, ignorePreflight: true })).code).toBe('preflight/hides-wildcard');
+    expect(await bench.bind.txt('example.test')).toEqual(before);
+    expect(bench.proxy.accepted('newOrder')).toBe(1);
+
+    bench.bind.service.signal('SIGSTOP');
+    try {
+      // Silence is no leave to go on.
+      expect((await home.issueOne()).result).toBe('failed');
+    } finally {
+      bench.bind.service.signal('SIGCONT');
+    }
+    expect(await bench.bind.txt('example.test')).toEqual(before);
+    await bench.bind.update('example.test', `add ${name}. 60 A 127.0.0.1`);
+    expect((await home.issueOne()).result).toBe('issued');
+  });
+
+  it('is passed over by whoever knows better, and only then', async () => {
+    const bench = await simulatedFleetBench({ records });
+    const home = await bench.home({ certificates: { abc: ['good.example.test'] } });
+    // The CA sees what this machine does not: it stands behind a NAT.
+    bench.web.answer = { status: 404, body: '' };
+    bench.ca.settings.validate = async () => undefined;
+    const told = errorOf(await home.issueOne({ force: true }));
+    expect([told.code, told.hint]).toEqual(['preflight/no', expect.stringContaining('--ignore-preflight')]);
+    expect((await home.issueOne({ ignorePreflight: true })).result).toBe('issued');
+  });
+
+  it('tells every name that is wrong, not the first one alone', async () => {
+    const bench = await simulatedFleetBench({ records });
+    const certificates = { abc: ['nothing1.example.test', 'good.example.test', 'nothing2.example.test'] };
+    const { message } = await (await bench.home({ certificates })).issueOne();
+    expect(message).toMatch(/^nothing1\.example\.test [^:]*; nothing2\.example\.test [^:]*; the CA was not asked$/);
+    expect(bench.proxy.seen('newOrder')).toBe(0);
+  });
+
+  it('keeps no record in mind that the server has refused to write', async () => {
+    const bench = await simulatedFleetBench({ records });
+    const { server, key } = bench.bind;
+    const options = { server, keyName: key.name, secret: Buffer.alloc(32).toString('base64') };
+    const dns = { zone: 'example.test', nameservers: [server] };
+    const home = await bench.home({ solver: { type: 'dns01', provider: 'rfc2136', options, dns } });
+    await bench.bind.update('example.test', `add ${home.names[0]}. 60 A 127.0.0.1`);
+    expect(errorOf(await home.issueOne()).code).toBe('dns/refused');
+    expect((await home.lineage()).tombstones ?? []).toEqual([]);
+    expect(home.events.filter(({ event }) => event === 'sweep.failed')).toEqual([]);
+  });
+
   it('stops after three failed validations in an hour where it cannot tell', async () => {
     const bench = await simulatedFleetBench({ records });
     const { ca, proxy, clock } = bench;

@@ -80,9 +80,9 @@ export interface Home {
   /** Everything that was reported since the home was made. */
   readonly events: readonly Event[];
   settings: Settings;
-  issue(options?: { readonly names?: readonly string[]; readonly force?: boolean }): Promise<readonly Outcome[]>;
+  issue(options?: IssueOptions & { readonly names?: readonly string[] }): Promise<readonly Outcome[]>;
   /** The outcome of the one certificate. */
-  issueOne(options?: { readonly force?: boolean }): Promise<Outcome>;
+  issueOne(options?: IssueOptions): Promise<Outcome>;
   renew(options?: { readonly force?: boolean }): Promise<readonly Outcome[]>;
   renewOne(options?: { readonly force?: boolean }): Promise<Outcome>;
   status(): Promise<readonly LineageStatus[]>;
@@ -92,6 +92,11 @@ export interface Home {
   document(kind: Kind, name: string): Promise<Record<string, unknown>>;
   /** One fleet for several calls; the caller closes it. */
   open(): Promise<Fleet>;
+}
+
+interface IssueOptions {
+  readonly force?: boolean;
+  readonly ignorePreflight?: boolean;
 }
 
 export interface FleetBenchOptions {
@@ -228,9 +233,9 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
       };
       return openFleet(home.settings, context);
     },
-    issue: ({ names: wanted = [], force = false } = {}) =>
-      during(home, (fleet) => fleet.issue({ names: wanted, force, staging: false }, signal)),
-    issueOne: async ({ force = false } = {}) => only(await home.issue({ force })),
+    issue: ({ names: wanted = [], ...options } = {}) =>
+      during(home, (fleet) => fleet.issue({ names: wanted, force: false, staging: false, ...options }, signal)),
+    issueOne: async (options = {}) => only(await home.issue(options)),
     renew: ({ force = false } = {}) => during(home, (fleet) => fleet.renew({ names: [], force }, signal)),
     renewOne: async ({ force = false } = {}) => only(await home.renew({ force })),
     status: () => during(home, (fleet) => fleet.status([], signal)),

@@ -34,7 +34,7 @@ export function unusable(root: string, error: unknown): unknown {
     );
   }
   const where = error.path && error.path !== root ? ` (${error.path})` : '';
-  return refused(root, `${reasonOf(error)}${where}`, advices[code] ?? 'Mend what is named above.', error);
+  return refused(root, `${reasonOf(error)}${where}`, advices[code] ?? 'Fix what is named above.', error);
 }
 
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
