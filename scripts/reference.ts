@@ -289,13 +289,11 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.issued': 'A new version is in the store. `data`: `serial` (hex), `notAfter`, `version` (its id).',
   'certificate.deployed': 'Targets have it and use it. `data.targets`.',
   'certificate.pending': 'A target could not take it yet. `data`: `target`, `code`.',
-  'certificate.unchanged': 'Nothing was due.',
   'certificate.failed': 'It failed this time. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
   'preflight.finding': 'What a look before the order found. `data`: `verdict`, `identifier`.',
   'renewal.scheduled': 'When it will be renewed. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
   'sweep.cleaned': 'Something that a dead process had left was removed.',
   'sweep.failed': 'It could not be removed; it is tried again.',
-  'endpoint.drift': 'An endpoint serves another certificate than the current one.',
   'deploy.alarm':
     'A target or endpoint still has the old one after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
   log: 'A line of an adapter.',

@@ -284,7 +284,13 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
       '"A b" is not a valid certificate name',
       'a-z 0-9 . _ -',
     ],
-    ['a bad e-mail', ['-d', 'example.com', '--email', 'ops'], 'usage/invalid', 'not an e-mail address', 'certfleet --help'],
+    [
+      'a bad e-mail',
+      ['-d', 'example.com', '--email', 'ops'],
+      'usage/invalid',
+      'not an e-mail address',
+      'certfleet --help',
+    ],
     ['a bad port', ['-d', 'example.com', '--http01-port', '0'], 'usage/invalid', 'from 1 to 65535', 'certfleet --help'],
     [
       'a name beside -d',

@@ -1,6 +1,6 @@
 import { asFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { CliContext, StopSignal } from './context.ts';
+import type { CliContext, Run, StopSignal } from './context.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { parseArguments } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
@@ -35,7 +35,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const stop = new AbortController();
     session = openSession(context, typed.invocation, stop.signal);
     const run = await typed.command.load();
-    return await interruptible(run(session), session, stop);
+    return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
     // What cannot even be parsed has no session yet; its failure is told in one, so that an event has its time.
     session ??= openSession(
@@ -46,8 +46,29 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     session.stopProgress();
     return await tell(error, session);
   } finally {
-    await session?.close().catch(() => undefined); // its work is done; what cannot be closed ends with the process
+    if (session) await closeSoon(session);
   }
+}
+
+/** Closing belongs to the run: it may stay for other processes (decision 0015), which a signal ends. */
+async function runAndClose(run: Run, session: OpenSession): Promise<number> {
+  const code = await run(session);
+  await session.close();
+  return code;
+}
+
+/** After a stop nothing is waited for longer than this: a store that hangs while it is opened would never let go. */
+const closeBudgetMs = 1_000;
+
+/** Its work is done; what cannot be closed ends with the process. */
+async function closeSoon(session: OpenSession): Promise<void> {
+  const closing = session.close().catch(() => undefined);
+  const clock = session.openedWorld()?.clock;
+  if (!session.signal.aborted || !clock) return closing;
+  const over = new AbortController();
+  const late = clock.sleep(closeBudgetMs, over.signal).catch(() => undefined);
+  await Promise.race([closing, late]);
+  over.abort();
 }
 
 /**

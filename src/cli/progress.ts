@@ -41,12 +41,7 @@ export function plainProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-const finished: ReadonlySet<string> = new Set([
-  'certificate.deployed',
-  'certificate.pending',
-  'certificate.unchanged',
-  'certificate.failed',
-]);
+const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
 /** That the new version is the current one means something to the store; people see what is deployed. */
 const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
 /** With hint and link, once all is done. */

@@ -31,6 +31,14 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
   let loadedSettings: Settings | undefined;
   let fleet: Promise<Fleet> | undefined;
 
+  let closing: Promise<void> | undefined;
+  const closeAll = async () => {
+    progress.stop();
+    await (await fleet?.catch(() => undefined))?.close(signal);
+    // A world that was handed in belongs to who handed it in.
+    if (!context.world) await openWorld?.close();
+  };
+
   const session: OpenSession = {
     invocation,
     context,
@@ -79,11 +87,9 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
     loaded: () => loadedSettings,
     openedWorld: () => openWorld,
     stopProgress: () => progress.stop(),
-    close: async () => {
-      progress.stop();
-      await (await fleet?.catch(() => undefined))?.close(signal);
-      // A world that was handed in belongs to who handed it in.
-      if (!context.world) await openWorld?.close();
+    close: () => {
+      closing ??= closeAll();
+      return closing;
     },
   };
   return session;

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { fail } from '../core/errors.ts';
 import { type Identifier, isWildcard } from '../core/identifier.ts';
 import {
   canonicalAddress,
   coveredByWildcard,
+  defaultLineageName,
   dnsNameProblem,
   mostIdentifiers,
   withoutDuplicates,
@@ -33,6 +35,10 @@ export function parseIdentifier(text: string): Identifier {
   if (problem !== undefined) throw invalid(problem);
   return { type: 'dns', value: name };
 }
+
+/** What a certificate is called where nobody gave it a name. */
+export const lineageNameOf = (identifiers: readonly Identifier[]): string =>
+  defaultLineageName(identifiers, (text) => createHash('sha256').update(text).digest('hex'));
 
 /** Lower case; labels in other scripts as A-labels (xn--…). undefined where IDNA forbids it. */
 function toAscii(name: string): string | undefined {

@@ -27,12 +27,10 @@ export type EventName =
   | 'certificate.issued'
   | 'certificate.deployed'
   | 'certificate.pending'
-  | 'certificate.unchanged'
   | 'certificate.failed'
   | 'preflight.finding'
   | 'renewal.scheduled'
   | 'sweep.cleaned'
   | 'sweep.failed'
-  | 'endpoint.drift'
   | 'deploy.alarm'
   | 'log';

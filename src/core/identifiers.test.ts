@@ -62,6 +62,8 @@ describe('canonicalAddress', () => {
   });
 });
 
+const digest = (text: string) => `len${text.length}`.padEnd(64, '0');
+
 describe('lists and names', () => {
   it('keeps the first of duplicates', () => {
     expect(withoutDuplicates(dns('a.com', 'b.com', 'a.com'))).toEqual(dns('a.com', 'b.com'));
@@ -76,13 +78,15 @@ describe('lists and names', () => {
     [dns('www.example.com', 'example.com'), 'www.example.com'],
     [dns('*.example.com'), 'wildcard.example.com'],
     [[{ type: 'ip', value: '2001:db8::1' } as const], '2001-db8--1'],
-    [dns(`${'a'.repeat(60)}.${'b'.repeat(60)}.com`), `${'a'.repeat(60)}.${'b'.repeat(39)}`],
+    // Two long names that begin alike are two certificates.
+    [dns(`${'a'.repeat(60)}.${'b'.repeat(60)}.com`), `${'a'.repeat(60)}.${'b'.repeat(22)}-len125${'0'.repeat(10)}`],
+    [dns(`${'a'.repeat(60)}.${'b'.repeat(60)}.info`), `${'a'.repeat(60)}.${'b'.repeat(22)}-len126${'0'.repeat(10)}`],
   ])('calls a lineage by its first identifier', (identifiers, name) => {
-    expect(defaultLineageName(identifiers)).toBe(name);
+    expect(defaultLineageName(identifiers, digest)).toBe(name);
     expect(isLineageName(name)).toBe(true);
   });
 
-  it.each(['', 'A', 'a/b', 'a~staging', '..%', 'a'.repeat(101)])('refuses the lineage name %j', (name) => {
+  it.each(['', 'A', 'a/b', 'a~staging', '..%', '.', '..', 'a'.repeat(101)])('refuses the lineage name %j', (name) => {
     expect(isLineageName(name)).toBe(false);
   });
 });

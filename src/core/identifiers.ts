@@ -80,6 +80,8 @@ export function coveredByWildcard(
 export const stagingName = (name: string): string => `${name}~staging`;
 export const isStagingName = (name: string): boolean => name.endsWith('~staging');
 
+const longestLineageName = 100;
+
 /** What a lineage may be called; `~staging` is certfleet's own suffix. */
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._-]{1,100}$/.test(name) && name !== '.' && name !== '..'; // they are folders of their own
@@ -87,11 +89,16 @@ export const isLineageName = (name: string): boolean =>
 /**
  * The lineage's name where nobody gave one: the first identifier. A wildcard becomes `wildcard.example.com`, not
  * certbot's `example.com`, so that `-d example.com` and `-d '*.example.com'` are two certificates, not one that
- * replaces the other. Cut at 100 characters: such names must be told apart by --name.
+ * replaces the other. One that is too long is cut, and told from others by a digest.
+ *
+ * @param digest a text's digest, of letters and digits
  */
-export function defaultLineageName(identifiers: readonly Identifier[]): string {
+export function defaultLineageName(identifiers: readonly Identifier[], digest: (text: string) => string): string {
   const first = identifiers[0];
   if (!first) return 'certificate';
   const name = isWildcard(first) ? `wildcard.${baseName(first)}` : first.value;
-  return name.replaceAll(':', '-').slice(0, 100);
+  const safe = name.replaceAll(':', '-');
+  return safe.length <= longestLineageName
+    ? safe
+    : `${safe.slice(0, longestLineageName - 17)}-${digest(safe).slice(0, 16)}`;
 }

@@ -44,7 +44,7 @@ export default defineSolver({
       .refine((text) => parseListenAddress(text) !== undefined, {
         error: 'write an IP address and a port: 0.0.0.0:80, [::]:80, or only the port',
       })
-      .default('0.0.0.0:80')
+      .default('80')
       .meta({
         title: 'Address and port to listen on',
         examples: ['0.0.0.0:80', '[::]:80', '127.0.0.1:30080', '80'],

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
-import { challengeFiles, hookName, type Rig, type State, startRig } from './rig.ts';
+import { challengeFiles, hookName, pointsTimeout, type Rig, type State, startRig } from './rig.ts';
 
 const run = promisify(execFile);
 
@@ -35,13 +35,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     describe(solver, () => {
       let issued: State;
 
-      it('of a first issue', async () => {
+      it('of a first issue', { timeout: pointsTimeout }, async () => {
         const names = await namesOf(await rig.state(solver), 'issue');
         for (const point of pick(pointsOf(names), `${solver} issue`))
           await killAt(() => rig.state(solver), 'issue', point);
       });
 
-      it('of a renewal, with nginx reading live/', async () => {
+      it('of a renewal, with nginx reading live/', { timeout: pointsTimeout }, async () => {
         issued = await rig.state(solver);
         expect((await rig.run(issued, { command: 'issue' })).status).toBe(0);
         // The past is changed so that its renewal time has come.

@@ -75,7 +75,12 @@ describe('by flags', () => {
       'identifier/invalid',
       /"https:\/\/www\.example\.com\/" is not a valid/,
     ],
-    ['two dots', ['-d', 'www..example.com', ...standalone], 'identifier/invalid', /"www\.\.example\.com" is not a valid/],
+    [
+      'two dots',
+      ['-d', 'www..example.com', ...standalone],
+      'identifier/invalid',
+      /"www\.\.example\.com" is not a valid/,
+    ],
     [
       'a star inside',
       ['-d', 'www.*.example.com', ...rfc2136],
