@@ -23,7 +23,7 @@ export async function dns(rig: Rig): Promise<void> {
     if (i % 10 === 5) peer.push(...(await inTurn(1, { certbot })).certbot);
   }
   const sorted = [...walls].sort((a, b) => a - b);
-  const ours = sorted[Math.floor(times / 2)]!;
+  const ours = middleOf(walls);
   printRow({
     what: `apex and wildcard over RFC 2136, ${times} times in a row, against certbot with propagation 0 s`,
     ours: range(walls),
@@ -33,9 +33,12 @@ export async function dns(rig: Rig): Promise<void> {
   });
   const left = (await rig.bind.txt('example.test')).filter(({ name }) => name.startsWith('_acme-challenge'));
   printNote(
-    `all ${times} issued; 95 % within ${sorted[Math.floor(times * 0.95)]!.toFixed(3)} s; TXT values left in the zone: ${left.length}`,
+    `${Math.round(middleOf(cpus) * 1000)} ms of CPU each; all ${times} issued; 95 % within ${sorted[Math.floor(times * 0.95)]!.toFixed(3)} s; TXT values left in the zone: ${left.length}`,
   );
 }
+
+const middleOf = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 async function prepareCertbot(rig: Rig): Promise<() => Promise<Cost>> {
   const base = join(rig.folder, 'certbot-dns');
