@@ -175,10 +175,20 @@ const statOf = (path: string): fs.Stats | undefined =>
 const kindOf = (stats: fs.Stats): FileStat['kind'] =>
   stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'symlink' : 'other';
 
-/** False where something of that name is there. The mode is set again, because the umask was taken off it. */
+/**
+ * False where something of that name is there. The mode is set again, because the umask was taken off it. By
+ * descriptor, and only on a folder of this user's: in a folder of somebody else (a web server's), its owner can have put
+ * a symlink, or another folder, into the new one's place by now.
+ */
 async function makeFolder(path: string, mode: number): Promise<boolean> {
   if (!(await unlessThere(mkdir(path, mode)))) return false;
-  fs.chmodSync(path, mode);
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+  const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    if (fs.fstatSync(descriptor).uid === process.geteuid?.()) fs.fchmodSync(descriptor, mode);
+  } finally {
+    fs.closeSync(descriptor);
+  }
   return true;
 }
 

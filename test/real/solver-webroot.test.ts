@@ -1,16 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import {
+import fs, {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import http01Webroot from '../../src/solvers/http01-webroot.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
@@ -76,6 +77,38 @@ test('the file holds the key authorization and no more, readable by every web se
   expect(modeOf('.well-known')).toBe(0o755);
   expect(modeOf(inner)).toBe(0o755);
   expect(modeOf(`${inner}/${challenge.token}`)).toBe(0o644);
+});
+
+test.each([
+  ['a symlink to a file', (path: string, precious: string) => symlinkSync(precious, path)],
+  ['a symlink to a folder', (path: string, precious: string) => symlinkSync(dirname(precious), path)],
+])('%s in the place of a folder just made: what it leads to keeps its mode', async (_name, plant) => {
+  const bench = await makeBench();
+  const precious = join(bench.folder, 'private/shadow');
+  mkdirSync(dirname(precious), { mode: 0o700 });
+  writeFileSync(precious, 'x', { mode: 0o600 });
+  const root = join(bench.folder, 'www');
+  mkdirSync(root);
+  // The webroot's owner is as quick as can be: the new folder is gone before its maker looks at it again.
+  const mkdir = fs.mkdir as (path: string, options: object, done: (error: Error | null) => void) => void;
+  const spy = vi.spyOn(fs, 'mkdir').mockImplementation(((
+    path: string,
+    options: object,
+    done: (error: Error | null) => void,
+  ) =>
+    mkdir(path, options, (error) => {
+      if (!error && path === join(root, '.well-known')) {
+        rmdirSync(path);
+        plant(path, precious);
+      }
+      done(error);
+    })) as typeof fs.mkdir);
+  const present = connect(bench, root).present(makeChallenge(), ignore, signal());
+  await expect(present).rejects.toMatchObject({ code: 'solver/webroot-unwritable' });
+  spy.mockRestore();
+  expect(statSync(precious).mode & 0o777).toBe(0o600);
+  expect(statSync(dirname(precious)).mode & 0o777).toBe(0o700);
+  expect(readdirSync(dirname(precious))).toEqual(['shadow']);
 });
 
 test('folders that it made go with the last file, by another process too', async () => {
