@@ -75,11 +75,9 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
       await files.replace(file, pem, { mode: 0o600 });
       const { listed, text } = await onDiskList(file);
       if (listed || options.crtList === undefined) return;
-      // After the PEM: HAProxy does not start with a list that names a missing file.
-      const mode = (await files.stat(options.crtList))?.mode ?? 0o644;
-      await files.replace(options.crtList, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`, {
-        mode,
-      });
+      // After the PEM: HAProxy does not start with a list that names a missing file. Added at the end, not replaced:
+      // other processes add theirs at the same moment, and the list may be a symlink or another user's file.
+      await files.append(options.crtList, `${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`);
     }
 
     return {

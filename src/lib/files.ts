@@ -169,6 +169,22 @@ function link(existing: string, path: string): boolean {
   });
 }
 
+async function append(path: string, lines: string): Promise<void> {
+  const descriptor = fs.openSync(path, 'a', 0o644);
+  try {
+    const bytes = Buffer.from(lines);
+    const written = fs.writeSync(descriptor, bytes);
+    if (written < bytes.length) {
+      // The disk is full. A part of a line would be worse than none.
+      fs.ftruncateSync(descriptor, fs.fstatSync(descriptor).size - written);
+      throw Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC', path });
+    }
+    await sync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
 const statOf = (path: string): fs.Stats | undefined =>
   unless(['ENOENT', 'ENOTDIR'], undefined, () => fs.lstatSync(path, { throwIfNoEntry: false }));
 
@@ -278,6 +294,7 @@ export function createFiles(): Files {
       }
       if (attributes.losable === undefined) await syncFolder(dirname(path));
     },
+    append,
     async replaceLink(path, target) {
       if (!(await unlessThere(symlink(target, path)))) {
         const temporary = temporaryIn(dirname(path));

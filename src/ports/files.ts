@@ -59,6 +59,11 @@ export interface Files {
    * it, fsync, rename, fsync of the folder. Parent folders must exist.
    */
   replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
+  /**
+   * Adds whole lines at the end of a file, in one write and durably: nobody else's are lost who does the same at that
+   * moment. The file keeps owner and mode, a symlink is followed; a missing file is made.
+   */
+  append(path: string, lines: string): Promise<void>;
   /** Points a symlink at a target in one step (symlink beside it, rename). */
   replaceLink(path: string, target: string): Promise<void>;
   /** Creates a folder and its missing parents with this mode; fine where it exists. Answers which were made. */

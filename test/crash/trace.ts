@@ -58,6 +58,7 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     ...files,
     replace: (path, content, attributes) =>
       effect('replace', name(path), () => files.replace(path, content, attributes)),
+    append: (path, lines) => effect('append', name(path), () => files.append(path, lines)),
     replaceLink: (path, target) => effect('rename', name(path), () => files.replaceLink(path, target)),
     createFolder: (path, mode, entries) => effect('create', name(path), () => files.createFolder(path, mode, entries)),
     makeFolders: (path, mode) => effect('mkdir', name(path), () => files.makeFolders(path, mode)),

@@ -1,12 +1,14 @@
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import haproxy from '../../src/deployers/haproxy.ts';
 import { lookAtEndpoint } from '../../src/engine/watch.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createVantage } from '../../src/lib/vantage.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import type { Files } from '../../src/ports/files.ts';
+import type { World } from '../../src/ports/world.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
@@ -35,7 +37,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     readonly certificates: string;
     readonly crtList: string | undefined;
     readonly made: DeployWorld;
-    connect(options?: Record<string, unknown>): Deployer;
+    connect(options?: Record<string, unknown>, world?: World): Deployer;
     served(name?: string): Promise<string | undefined>;
   }
   async function start(options: { crtList?: boolean } = {}): Promise<Edge> {
@@ -49,11 +51,11 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
       certificates,
       crtList,
       made,
-      connect: (extra = {}) =>
+      connect: (extra = {}, world = made.world) =>
         haproxy.connect({
           options: haproxy.options.parse({ socket: server.socket, certificates, crtList, ...extra }),
           name: 'edge',
-          world: made.world,
+          world,
         }),
       served: async (name = 'www') => (await shakeHands(server.httpsPort, `${name}.example.test`)).fingerprint,
     };
@@ -249,6 +251,43 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     await deploy(edge.connect(), old);
     expect((await edge.connect().look(old, signal)).state).toBe('current');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test('a crt-list that is a symlink stays one; what it leads to gets the line, and keeps its mode', async () => {
+    const edge = await start({ crtList: true });
+    const crtList = edge.crtList ?? '';
+    const real = join(dirname(crtList), 'managed.txt');
+    await rename(crtList, real);
+    await chmod(real, 0o640);
+    await writeFile(real, '# by somebody');
+    await symlink(real, crtList);
+    const version = await make();
+    await deploy(edge.connect(), version);
+    expect(await readlink(crtList)).toBe(real);
+    expect(await readFile(real, 'utf8')).toBe(`# by somebody\n${join(edge.certificates, 'www.pem')}\n`);
+    expect((await stat(real)).mode & 0o777).toBe(0o640);
+    await edge.server.restart();
+    expect(await edge.served()).toBe(version.facts.fingerprint);
+  });
+
+  test('a crt-list keeps the line that another process adds between our look at it and our line', async () => {
+    const edge = await start({ crtList: true });
+    const [ours, theirs] = [await make('ours'), await make('theirs')];
+    const { world } = edge.made;
+    let reads = 0;
+    const files: Files = {
+      ...world.files,
+      async read(path) {
+        const content = await world.files.read(path);
+        if (path === edge.crtList && ++reads === 1) await deploy(edge.connect(), theirs);
+        return content;
+      },
+    };
+    await deploy(edge.connect({}, { ...world, files }), ours);
+    const lines = (await readFile(edge.crtList ?? '', 'utf8')).split('\n').filter((line) => line !== '');
+    expect(lines).toEqual(['theirs', 'ours'].map((name) => join(edge.certificates, `${name}.pem`)));
+    await edge.server.restart();
+    for (const { lineage, facts } of [ours, theirs]) expect(await edge.served(lineage)).toBe(facts.fingerprint);
   });
 
   test('a draft left by a kill does not keep HAProxy from starting, and goes at the next try', async () => {
