@@ -66,11 +66,15 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
   );
   const deployed = [...results.values()].every((error) => error === undefined);
   const seen = await watch(run, version, previous, deployed);
-  const broken = seen.filter(
-    (verdict) =>
-      verdict.state === 'handshake-failed' &&
-      before.find((b) => b.endpoint === verdict.endpoint)?.state !== 'handshake-failed',
-  );
+  // Of a run that was killed or stopped nobody knows what it had seen before, nor whether it is what broke it. If not,
+  // going back is in vain; the version is then delivered by the try a day later, which sees for itself.
+  const wasInterrupted = (endpoint: string): boolean => {
+    const intended = holding.lineage.deployments[endpoint];
+    return !fresh && intended?.state === 'intended' && intended.version === version.id;
+  };
+  const wasBroken = (endpoint: string): boolean =>
+    !wasInterrupted(endpoint) && before.some((b) => b.endpoint === endpoint && b.state === 'handshake-failed');
+  const broken = seen.filter((verdict) => verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint));
   for (const verdict of seen) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
   const wentBack = broken.length > 0 && previous !== undefined;
   if (wentBack) await goBack(run, previous, results, broken);

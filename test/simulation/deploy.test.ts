@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+import { createIssuer } from '../../src/acme/issuer.ts';
+import { fail } from '../../src/core/errors.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { issue } from '../../src/engine/issue.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import type { Http } from '../../src/ports/http.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
+import { pki } from '../../src/x509/pki.ts';
+import { createSimulatedCa } from '../support/acme-ca.ts';
+
+// Deliveries on a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
+
+const { signal } = new AbortController();
+const dayMs = 24 * 3_600_000;
+const endpoint = '192.0.2.9:443';
+
+async function createWorld() {
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const store = createMemoryStore();
+  const ca = await createSimulatedCa({ clock, settings: { validate: async () => undefined } });
+  /** What each target has. */
+  const has = new Map<string, VersionBundle>();
+  /** Each activation: the target and the version’s number, in the order of issue. */
+  const delivered: string[] = [];
+  const known: string[] = [];
+  /** What happens at the end of an activation. */
+  const hooks = { activated: async (_target: string): Promise<void> => {} };
+  /** Versions by number that break the handshake. */
+  const breaks = new Set<number>();
+  const numberOf = (version: { id: string } | undefined): number => (version ? known.indexOf(version.id) + 1 : 0);
+  const dead = new Set<number>();
+
+  const http: Http = {
+    async request(request) {
+      const url = new URL(request.url);
+      const answer = await ca.handle({
+        method: request.method,
+        path: `${url.pathname}${url.search}`,
+        headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+        body: String(request.body ?? ''),
+        base: url.origin,
+      });
+      return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
+    },
+    close: async () => undefined,
+  };
+  const deployerOf = (target: string): Deployer => ({
+    type: 'sim',
+    scope: 'node',
+    look: async (version) => ({ state: has.get(target)?.id === version.id ? 'current' : 'stale', detail: '' }),
+    stage: async () => null,
+    async activate(version) {
+      if (!known.includes(version.id)) known.push(version.id);
+      has.set(target, version);
+      delivered.push(`${target}: ${numberOf(version)}`);
+      await hooks.activated(target);
+    },
+  });
+  async function handshake() {
+    const edge = has.get('edge');
+    if (edge === undefined) throw fail('network/failed', { method: 'TLS', url: '', reason: 'connection refused' });
+    if (breaks.has(numberOf(edge))) {
+      const cause = Object.assign(new Error('handshake failure'), { phase: 'exchange' });
+      throw fail('network/failed', { method: 'TLS', url: '', reason: 'alert' }, { cause });
+    }
+    const base64 = edge.certPem.replace(/-----[^-]+-----/g, '');
+    return { certificateDer: new Uint8Array(Buffer.from(base64, 'base64')) };
+  }
+
+  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const issuer = createIssuer({
+    name: 'sim',
+    directoryUrl: 'https://ca.test/directory',
+    http,
+    clock,
+    random,
+    userAgent: 'simulation',
+  });
+  const process = (pid: number): EngineContext => ({
+    store,
+    clock,
+    random,
+    processes: {
+      self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
+      look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
+      run: () => Promise.reject(new Error('no processes here')),
+      end: async () => undefined,
+    },
+    vantage: { name: 'here', get: () => Promise.reject(new Error('no network here')), handshake },
+    pki,
+    reporter: { report() {} },
+    lookup: async () => ['192.0.2.9'],
+    connect: {
+      issuer: () => issuer,
+      solver: async () => ({
+        type: 'sim',
+        answers: ['dns-01'],
+        present: async () => null,
+        ready: async () => ({ ready: true }),
+        cleanup: async () => undefined,
+      }),
+      deployer: async (_spec, target) => deployerOf(target),
+      looks: () => ({
+        asTheCa: false,
+        addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
+        caa: async () => ({ verdict: 'pass', finding: '' }),
+      }),
+    },
+    // Nothing here takes time: an endpoint that is not right at once never will be.
+    limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 50 },
+  });
+
+  return {
+    dead,
+    breaks,
+    delivered,
+    hooks,
+    process,
+    /** The number of the version that a target has. */
+    version: (target: string) => numberOf(has.get(target)),
+    pass(ms: number) {
+      aheadMs += ms;
+    },
+    async readLineage(): Promise<Lineage | undefined> {
+      const entry = await store.get({ kind: 'lineage', name: 'abc' }, signal);
+      return entry && decodeLineage(entry.bytes, 'abc', 'memory');
+    },
+  };
+}
+
+function specOf(...deploy: readonly string[]): StoredSpec {
+  return {
+    spec: {
+      name: 'abc',
+      identifiers: [{ type: 'dns', value: 'example.com' }],
+      issuer: 'sim',
+      solver: 'sim',
+      deploy,
+      endpoints: [endpoint],
+    },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+    solver: { type: 'sim' },
+    deployers: Object.fromEntries(deploy.map((target) => [target, { type: 'sim' }])),
+    preflight: { resolvers: [], http01Port: 80 },
+  };
+}
+
+/** One pass of `renew`. */
+const renew = (context: EngineContext, wanted: StoredSpec, caller: AbortSignal = signal) =>
+  issue(context, { wanted, origin: 'configuration', force: false, obeyBackoff: true }, caller);
+
+describe('a version that breaks the handshake', () => {
+  it('is taken back, and tried again after a day only', async () => {
+    const world = await createWorld();
+    await renew(world.process(1), specOf('edge'));
+    world.breaks.add(2);
+    world.pass(70 * dayMs);
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(world.version('edge')).toBe(1);
+    world.pass(dayMs / 2);
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(world.delivered).toEqual(['edge: 1', 'edge: 2', 'edge: 1']);
+    world.breaks.clear();
+    world.pass(dayMs);
+    await renew(world.process(1), specOf('edge'));
+    expect(world.version('edge')).toBe(2);
+  });
+
+  it.each(['killed', 'stopped'])(
+    'is taken back by the next run where its own was %s before the verdict',
+    async (how) => {
+      const world = await createWorld();
+      await renew(world.process(1), specOf('edge'));
+      world.breaks.add(2);
+      world.pass(70 * dayMs);
+      const stop = new AbortController();
+      const activated = new Promise<void>((reached) => {
+        world.hooks.activated = async () => {
+          reached();
+          if (how === 'killed') await new Promise(() => {});
+          stop.abort(new Error('SIGTERM'));
+        };
+      });
+      const dying = renew(world.process(2), specOf('edge'), stop.signal);
+      dying.catch(() => undefined);
+      await activated;
+      world.dead.add(2);
+      if (how === 'stopped') await expect(dying).rejects.toThrow('SIGTERM');
+      expect(world.version('edge')).toBe(2);
+
+      world.hooks.activated = async () => {};
+      expect(await renew(world.process(3), specOf('edge'))).toMatchObject({ result: 'pending' });
+      expect(world.version('edge')).toBe(1);
+      expect((await world.readLineage())?.deployments['edge']?.retryAt).toBeDefined();
+    },
+  );
+
+  it('is delivered all the same where the handshake was broken before, and by a day later where a kill hid that', async () => {
+    const world = await createWorld();
+    await renew(world.process(1), specOf('edge'));
+    world.breaks.add(1).add(2);
+    world.pass(70 * dayMs);
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(world.version('edge')).toBe(2);
+
+    world.breaks.add(3);
+    world.pass(70 * dayMs);
+    const activated = new Promise<void>((reached) => {
+      world.hooks.activated = async () => {
+        reached();
+        await new Promise(() => {});
+      };
+    });
+    void renew(world.process(2), specOf('edge'));
+    await activated;
+    world.dead.add(2);
+    world.hooks.activated = async () => {};
+    await renew(world.process(3), specOf('edge'));
+    expect(world.version('edge')).toBe(2);
+    world.pass(dayMs);
+    await renew(world.process(3), specOf('edge'));
+    expect(world.version('edge')).toBe(3);
+  });
+});
