@@ -118,7 +118,7 @@ export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined
 }
 
 /** Of those, the ones to try now: what broke a target and was taken back waits for its time, unless a person asks. */
-function targetsToTry(
+export function targetsToTry(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
   now: Date,

@@ -1,6 +1,8 @@
 import type { EndpointVerdict } from '../core/endpoint.ts';
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { type ErrorCode, errorTable } from '../core/error-table.ts';
+import { CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Deployment, Lineage, Version } from '../core/lineage.ts';
+import { targetsToDeploy, targetsToTry } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { type EngineContext, report } from './context.ts';
@@ -19,6 +21,8 @@ export interface DeployRun {
   readonly context: EngineContext;
   readonly holding: Holding;
   readonly wanted: StoredSpec;
+  /** A target that broke and was taken back waits for its time. */
+  readonly obeyBackoff: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -45,9 +49,9 @@ export function intendDeployments(
 }
 
 /**
- * Step 12: carries the current version to each target that does not have it, looks at what the endpoints serve, and
- * goes back only where a target is worse than before. What it answers is written with the close of the work: a crash
- * before it finds every target again by its `look`.
+ * Step 12: carries the current version to each target that is to be tried now, looks at what the endpoints serve, and
+ * goes back only where one is worse than before. Targets that have it, or wait, are not touched. What it answers is
+ * written with the close of the work: a crash before it finds every target again by its `look`.
  */
 export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Deployed> {
   const { context, holding, wanted, signal } = run;
@@ -56,16 +60,19 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
     return { errors: [], deployments: holding.lineage.deployments };
   const bundle = fresh ?? (await readBundle(context, wanted.spec.name, version, signal));
   const previous = holding.lineage.previous;
+  const toTry = targetsToTry(wanted, holding.lineage, context.clock.now(), run.obeyBackoff);
+  const waiting = targetsToDeploy(wanted, holding.lineage).filter((target) => !toTry.includes(target));
+  const targets = wanted.spec.deploy.filter((target) => toTry.includes(target));
   const before = await lookAtAll(run, version, previous);
 
   const results = new Map<string, CertfleetError | undefined>();
   await together(
-    wanted.spec.deploy.map(async (target) => {
+    targets.map(async (target) => {
       results.set(target, await deployTo(run, target, bundle));
     }),
   );
   const deployed = [...results.values()].every((error) => error === undefined);
-  const seen = await watch(run, version, previous, deployed);
+  const seen = await watch(run, version, previous, deployed ? waiting : undefined);
   // Of a run that was killed or stopped nobody knows what it had seen before, nor whether it is what broke it. If not,
   // going back is in vain; the version is then delivered by the try a day later, which sees for itself.
   const wasInterrupted = (endpoint: string): boolean => {
@@ -75,13 +82,14 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
   const wasBroken = (endpoint: string): boolean =>
     !wasInterrupted(endpoint) && before.some((b) => b.endpoint === endpoint && b.state === 'handshake-failed');
   const broken = seen.filter((verdict) => verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint));
-  for (const verdict of seen) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
+  for (const verdict of seen)
+    if (!waiting.includes(verdict.endpoint)) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
   const wentBack = broken.length > 0 && previous !== undefined;
-  if (wentBack) await goBack(run, previous, results, broken);
+  if (wentBack) await goBack(run, targets, previous, results, broken);
 
   const now = context.clock.now();
-  const errors: CertfleetError[] = [];
-  const deployments: Record<string, Deployment> = {};
+  const errors = waiting.map((target) => stillWaits(holding.lineage.deployments[target]));
+  const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
   for (const [target, error] of results) {
     const old = holding.lineage.deployments[target];
     if (error) errors.push(error);
@@ -100,6 +108,13 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
     await retire(run, previous);
   }
   return { errors, deployments };
+}
+
+/** What made a target wait, told again by a pass that leaves it alone. */
+function stillWaits(waiting: Deployment | undefined): CertfleetError {
+  const { code = '', message = 'a target has the version before again' } = waiting ?? {};
+  const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
+  return new CertfleetError(known, message, `\`certfleet renew\` tries it again from ${waiting?.retryAt}.`, {});
 }
 
 /** A target that waits; it becomes an alarm once, when it has waited longer than `deployTimeout`. */
@@ -209,25 +224,30 @@ async function lookAtAll(
   );
 }
 
-/** Looks until every endpoint serves the version, or the time of a reload has passed. */
+/**
+ * Looks until every endpoint serves the version, or the time of a reload has passed.
+ *
+ * @param waiting endpoints that are not expected to; undefined: none is worth waiting for
+ */
 async function watch(
   run: DeployRun,
   version: Version,
   previous: Version | undefined,
-  worthWaiting: boolean,
+  waiting: readonly string[] | undefined,
 ): Promise<readonly EndpointVerdict[]> {
   let seen: readonly EndpointVerdict[] = [];
   await waitFor<true>(
     run.context.clock,
     {
-      budgetMs: worthWaiting ? Math.min(watchBudgetMs, run.context.limits.deployTimeoutMs) : 0,
+      budgetMs: waiting ? Math.min(watchBudgetMs, run.context.limits.deployTimeoutMs) : 0,
       firstMs: 20,
       mostMs: 500,
       signal: run.signal,
     },
     async () => {
       seen = await lookAtAll(run, version, previous);
-      const late = seen.find((verdict) => judgeEndpoint(run.wanted.spec.name, verdict));
+      const expected = seen.filter(({ endpoint }) => !waiting?.includes(endpoint));
+      const late = expected.find((verdict) => judgeEndpoint(run.wanted.spec.name, verdict));
       return late ? { reason: late.words } : { done: true };
     },
   );
@@ -245,9 +265,10 @@ function judgeEndpoint(certificate: string, verdict: EndpointVerdict): Certfleet
   });
 }
 
-/** A handshake that worked before this deployment fails after it: every target gets the version before back. */
+/** A handshake that worked before this deployment fails after it: what it has touched gets the version before back. */
 async function goBack(
   run: DeployRun,
+  targets: readonly string[],
   previous: Version,
   results: Map<string, CertfleetError | undefined>,
   broken: readonly EndpointVerdict[],
@@ -256,7 +277,7 @@ async function goBack(
   const bundle = await readBundle(context, wanted.spec.name, previous, signal);
   const reason = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
   await together(
-    wanted.spec.deploy.map(async (target) => {
+    targets.map(async (target) => {
       const failed = await deployTo(run, target, bundle);
       results.set(
         target,

@@ -255,7 +255,7 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
     const due = targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);
     const [deployed, left, asked] = (await together<unknown>([
-      due ? deploy({ context, holding, wanted: job.wanted, signal }, fresh) : Promise.resolve(undefined),
+      due ? deploy({ context, holding, ...job, signal }, fresh) : Promise.resolve(undefined),
       cleaning,
       renewal,
     ])) as [Deployed | undefined, Awaited<typeof cleaning>, Awaited<typeof renewal>];

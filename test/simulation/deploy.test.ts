@@ -171,6 +171,43 @@ describe('a version that breaks the handshake', () => {
     expect(world.version('edge')).toBe(2);
   });
 
+  it('is not put there again within the day because another target is added', async () => {
+    const world = await createWorld();
+    await renew(world.process(1), specOf('edge'));
+    world.breaks.add(2);
+    world.pass(70 * dayMs);
+    await renew(world.process(1), specOf('edge'));
+    const waiting = (await world.readLineage())?.deployments;
+    world.delivered.length = 0;
+
+    world.pass(3_600_000);
+    const both = specOf('edge', 'other');
+    expect(await renew(world.process(1), both)).toMatchObject({
+      result: 'pending',
+      error: { code: 'deploy/handshake-failed' },
+    });
+    expect(world.delivered).toEqual(['other: 2']);
+    const { edge, other, [endpoint]: looked } = (await world.readLineage())?.deployments ?? {};
+    expect({ edge, [endpoint]: looked }).toEqual(waiting);
+    expect(other).toMatchObject({ state: 'current' });
+
+    // A person who asks is obeyed; what goes back is what was tried.
+    await issue(world.process(1), { wanted: both, origin: 'configuration', force: false, obeyBackoff: false }, signal);
+    expect(world.delivered).toEqual(['other: 2', 'edge: 2', 'edge: 1']);
+  });
+
+  it('is taken back where the added target is what broke it, and nowhere else', async () => {
+    const world = await createWorld();
+    await renew(world.process(1), specOf('other'));
+    world.pass(70 * dayMs);
+    await renew(world.process(1), specOf('other'));
+    world.breaks.add(2);
+    world.delivered.length = 0;
+    await renew(world.process(1), specOf('other', 'edge'));
+    expect(world.delivered).toEqual(['edge: 2', 'edge: 1']);
+    expect(world.version('other')).toBe(2);
+  });
+
   it.each(['killed', 'stopped'])(
     'is taken back by the next run where its own was %s before the verdict',
     async (how) => {
