@@ -98,7 +98,7 @@ export async function cleanJournalled(
   if (!inFlight || !owesCleanup(inFlight)) return [];
   try {
     const solver = await context.connect.solver(spec);
-    if (inFlight.probe && inFlight.step === 'lease') await unprobe(context, solver);
+    if (inFlight.probe && inFlight.step === 'lease') await unprobe(context, solver, spec);
     return await cleanUp(context, solver, spec, inFlight.challenges, inFlight.thumbprint ?? '', budgetMs);
   } catch (error) {
     // The solver itself cannot be made any more (its secret file is gone): everything is left to a later sweep.
@@ -107,13 +107,10 @@ export async function cleanJournalled(
   }
 }
 
-async function unprobe(
-  context: EngineContext,
-  solver: { unprobe?(signal: AbortSignal): Promise<void> },
-): Promise<void> {
+async function unprobe(context: EngineContext, solver: Pick<Solver, 'unprobe'>, spec: StoredSpec): Promise<void> {
   const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
   try {
-    await solver.unprobe?.(deadline.signal);
+    await solver.unprobe?.(spec.spec.name, deadline.signal);
   } finally {
     deadline.done();
   }
@@ -126,7 +123,7 @@ export async function undo(context: EngineContext, spec: StoredSpec, mine: Work)
     const solver = await context.connect.solver(spec);
     await cleanUp(context, solver, spec, mine.challenges, mine.thumbprint ?? '');
     // Its probe is its own, not the winner's: nobody else removes it while this process lives.
-    if (mine.probe) await unprobe(context, solver);
+    if (mine.probe) await unprobe(context, solver, spec);
   } catch (error) {
     const what = `what came too late could not be removed: ${asFailure(error).message}`;
     tellLeft(context, spec, `${what}; a later sweep looks again`);

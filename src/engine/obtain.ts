@@ -173,7 +173,7 @@ export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void
 async function preflight(run: Run, opened: Opened, caaIdentities: readonly string[]): Promise<void> {
   const { context, solver, wanted, signal } = run;
   announce(run, 'lease', 'looking at what the CA will look at');
-  const probe = await solver.probe?.(signal);
+  const probe = await solver.probe?.(wanted.spec.name, signal);
   const findings = await preflightBeforeOrder(
     context,
     {
@@ -186,7 +186,7 @@ async function preflight(run: Run, opened: Opened, caaIdentities: readonly strin
     probe,
     signal,
   );
-  await solver.unprobe?.(signal);
+  await solver.unprobe?.(wanted.spec.name, signal);
   for (const finding of findings.filter((f) => f.verdict !== 'pass'))
     report(context, 'warn', 'preflight.finding', lineageName(run), saying(finding), {
       verdict: finding.verdict,

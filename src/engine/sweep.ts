@@ -123,7 +123,7 @@ async function sweepOne(context: EngineContext, name: string, signal: AbortSigna
   const stones = lineage.tombstones ?? [];
   const due = stones.filter((stone) => isDue(stone, context));
   const solver = await context.connect.solver(lineage.spec);
-  if (probe) await solver.unprobe?.(signal);
+  if (probe) await solver.unprobe?.(lineage.name, signal);
   const left = await cleanUp(context, solver, lineage.spec, challenges, thumbprint ?? '');
   const leftStones: Tombstone[] = [];
   for (const stone of due)

@@ -17,10 +17,12 @@ export interface Solver {
   readonly answers: readonly ChallengeType[];
   /**
    * Something the public path can be asked for before there is an order (HTTP-01 only). Whatever it changes in the
-   * world is journalled first: `probe` is called under the lease, and `unprobe` undoes it from nothing.
+   * world is journalled first: `probe` is called under the lease, and `unprobe` undoes it from nothing. The probe is
+   * there until every lineage of this process that asked for it has taken it back; a lineage may do so more than once,
+   * also without having asked (for a process that is dead).
    */
-  probe?(signal: AbortSignal): Promise<Probe>;
-  unprobe?(signal: AbortSignal): Promise<void>;
+  probe?(lineage: string, signal: AbortSignal): Promise<Probe>;
+  unprobe?(lineage: string, signal: AbortSignal): Promise<void>;
   /**
    * Looks whether the challenge could be answered for this identifier, without changing anything (the zone exists,
    * no wildcard would be hidden). Fails with the error to show; `preflight/no` and `preflight/hides-wildcard` stop

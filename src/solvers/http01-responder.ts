@@ -94,7 +94,7 @@ export default defineSolver({
       answers: ['http-01'],
 
       // Nothing lasting is changed for it, so there is no unprobe: the socket dies with the process.
-      async probe(signal) {
+      async probe(_lineage, signal) {
         await claim.hold(signal);
         return { path: healthPath, body: storeId };
       },

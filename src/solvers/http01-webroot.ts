@@ -54,12 +54,15 @@ export default defineSolver({
     const machine = ({ bootId, pidNamespace }: ProcessIdentity): string => digest(`${bootId}\n${pidNamespace}`);
     const self = processes.self();
     const probeName = `${probePrefix}${machine(self)}-${self.pid}-${self.startTime}-${++instances}`;
-    /** Orders that look for the probe file now, and whether it is there; writing and removing go one after the other. */
-    let probes = 0;
+    /** Lineages that look for the probe file now, and whether it is there; writing and removing go one after the other. */
+    const probing = new Set<string>();
     let isThere = false;
     const inTurn = createQueue();
-    /** Tokens that this process answers now: the folders stay while there is one. */
-    const answered = new Set<string>();
+    /**
+     * Tokens that this process answers now, and for which lineages: two of one account may be given the same pending
+     * authorization, and so the same token. The folders stay while there is one.
+     */
+    const answered = new Map<string, Set<string>>();
 
     /** The content of a small plain file; undefined where there is none; null for anything else of that name. */
     const contentOf = async (path: string): Promise<string | null | undefined> => {
@@ -87,7 +90,7 @@ export default defineSolver({
     /** Of the folders for challenges in `root`, those that certfleet made and that are empty, by the last one here. */
     const removeFolders = async (root: string, madeBefore: readonly string[]): Promise<void> => {
       for (const path of madeBefore) made.add(path);
-      if (answered.size > 0 || probes > 0) return;
+      if (answered.size > 0 || probing.size > 0) return;
       for (const relative of challengeFolders.toReversed()) {
         const path = join(root, relative);
         if (made.has(path) && (await files.removeFolderIfEmpty(path))) made.delete(path);
@@ -137,10 +140,10 @@ export default defineSolver({
       answers: ['http-01'],
 
       // Each process has a probe file of its own, named by its pid and start time, so that no other one's `unprobe`
-      // removes it while it is looked for; the orders of this process share it and the last one removes it.
-      async probe(signal) {
+      // removes it while it is looked for; the lineages of this process share it and the last one removes it.
+      async probe(lineage, signal) {
         signal.throwIfAborted();
-        probes++;
+        probing.add(lineage);
         await inTurn(async () => {
           if (isThere) return;
           for (const root of roots) {
@@ -155,11 +158,11 @@ export default defineSolver({
         return { path: `/${challengeFolders[1]}/${probeName}`, body: storeId };
       },
 
-      async unprobe(signal) {
+      async unprobe(lineage, signal) {
         signal.throwIfAborted();
-        probes = Math.max(0, probes - 1);
+        probing.delete(lineage);
         await inTurn(async () => {
-          if (probes > 0) return;
+          if (probing.size > 0) return;
           isThere = false;
           for (const root of roots) {
             await guard(root, async () => {
@@ -174,9 +177,9 @@ export default defineSolver({
 
       async present(challenge, _note, signal) {
         signal.throwIfAborted();
-        const { token, keyAuthorization } = challenge;
+        const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-        answered.add(token);
+        answered.set(token, (answered.get(token) ?? new Set()).add(lineage));
         for (const root of roots) {
           await guard(root, async () => {
             signal.throwIfAborted();
@@ -207,8 +210,11 @@ export default defineSolver({
 
       async cleanup(challenge, receipt, signal) {
         signal.throwIfAborted();
-        const { token, keyAuthorization } = challenge;
+        const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) return;
+        const lineages = answered.get(token);
+        lineages?.delete(lineage);
+        if (lineages && lineages.size > 0) return;
         answered.delete(token);
         // The folders of the present configuration, and those that the file was written to if that has changed since.
         for (const root of new Set([...roots, ...strings(receipt, 'roots').filter(isAbsolute)])) {

@@ -128,7 +128,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     await assert.rejects(async () => solver.ready(challenge, receipt, stopped), is);
     await assert.rejects(async () => solver.cleanup(challenge, receipt, stopped), is);
     assert.equal(await bench.seen(challenge), bench.expected(challenge));
-    if (solver.probe) await assert.rejects(async () => solver.probe?.(stopped), is);
+    if (solver.probe) await assert.rejects(async () => solver.probe?.('a', stopped), is);
     await solver.cleanup(challenge, receipt, never());
   });
 
@@ -144,13 +144,13 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
   check('a probe is answered as promised, and unprobe undoes it from nothing', async (bench) => {
     const solver = bench.connect();
     if (!solver.probe) return;
-    const probe = await solver.probe(never());
+    const probe = await solver.probe('a', never());
     assert.match(probe.path, /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]+$/);
     assert.notEqual(probe.body, '');
-    await solver.unprobe?.(never());
+    await solver.unprobe?.('a', never());
     const other = bench.connect();
-    await other.unprobe?.(never());
-    await other.unprobe?.(never());
+    await other.unprobe?.('a', never());
+    await other.unprobe?.('a', never());
   });
 
   check('no key authorization in errors and logs', async (bench) => {

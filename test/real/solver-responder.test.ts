@@ -94,7 +94,7 @@ async function occupy(port: number, text: string): Promise<() => Promise<void>> 
 test('the probe is the health path of its own server', async () => {
   const bench = await makeBench();
   const port = await freePort();
-  const probe = await connect(bench, port).probe?.(signal());
+  const probe = await connect(bench, port).probe?.('a', signal());
   expect(probe).toEqual({ path: healthPath, body: storeId });
   expect(await ask(port, healthPath)).toBe(storeId);
   await bench.stop();
@@ -117,7 +117,7 @@ test('any replica answers for a challenge of another one', async () => {
   const bench = await makeBench();
   const [one, two] = [await freePort(), await freePort()];
   const challenge = makeChallenge();
-  await connect(bench, two).probe?.(signal());
+  await connect(bench, two).probe?.('a', signal());
   const solver = connect(bench, one);
   const receipt = await solver.present(challenge, ignore, signal());
   expect(await seen(two, challenge)).toBe(challenge.keyAuthorization);
@@ -150,7 +150,7 @@ async function hostAndGuest() {
   const bench = await makeBench();
   const port = await freePort();
   const host = connect(bench, port, { shared: false });
-  await host.probe?.(signal());
+  await host.probe?.('a', signal());
   const guest = connect(bench, port, { shared: false });
   const challenge = makeChallenge();
   const receipt = await guest.present(challenge, ignore, signal());
@@ -223,14 +223,14 @@ test('a port that something else has: the error names the port and the process',
 test('a responder of another store is something else', async () => {
   const bench = await makeBench();
   const port = await freePort();
-  await connect(bench, port, {}, 'another-store').probe?.(signal());
-  await expect(connect(bench, port).probe?.(signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+  await connect(bench, port, {}, 'another-store').probe?.('a', signal());
+  await expect(connect(bench, port).probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
 });
 
 test('an address that this machine does not have', async () => {
   const bench = await makeBench();
   const solver = connect(bench, 1, { listen: '192.0.2.1:8080' });
-  await expect(solver.probe?.(signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
+  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
 });
 
 test('a stopped holder does not hang it, and an abort is obeyed meanwhile', async () => {
@@ -246,10 +246,10 @@ test('a stopped holder does not hang it, and an abort is obeyed meanwhile', asyn
   const solver = connect(bench, port);
   const controller = new AbortController();
   const reason = new Error('stop');
-  const probing = solver.probe?.(controller.signal);
+  const probing = solver.probe?.('a', controller.signal);
   controller.abort(reason);
   await expect(probing).rejects.toBe(reason);
-  await expect(solver.probe?.(signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
 });
 
 test('two lineages with one token: the answer stays until the second one is done', async () => {

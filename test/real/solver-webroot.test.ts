@@ -256,22 +256,39 @@ test('the temporary file of a killed process goes too', async () => {
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual(kept);
 });
 
-test('the probe file holds the store’s id, is shared by the orders of a process, and goes with its folders', async () => {
+test('the probe file holds the store’s id, is shared by the lineages of a process, and goes with its folders', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
-  const probe = await solver.probe!(signal());
-  expect(await solver.probe!(signal())).toEqual(probe);
+  const probe = await solver.probe!('a', signal());
+  expect(await solver.probe!('b', signal())).toEqual(probe);
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
   expect(probe.body).toBe(storeId);
-  await solver.unprobe!(signal());
+  // One lineage may take it back twice (it failed before there was an order), or for a process that is dead.
+  for (const lineage of ['a', 'a', 'left']) await solver.unprobe!(lineage, signal());
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
-  await solver.unprobe!(signal());
+  await solver.unprobe!('b', signal());
+  expect(everythingBelow(bench.folder)).toEqual([]);
+  expect(read(join(bench.folder, (await solver.probe!('a', signal())).path))).toBe(probe.body);
+});
+
+test('a token file that two lineages share stays until the second is done', async () => {
+  const bench = await makeBench();
+  const solver = connect(bench);
+  const ours = makeChallenge();
+  const theirs = { ...ours, lineage: 'other' };
+  const receipt = await solver.present(ours, ignore, signal());
+  await solver.present(theirs, ignore, signal());
+  // A lineage may clean up more than once.
+  for (let times = 1; times <= 2; times++) await solver.cleanup(ours, receipt, signal());
+  expect(seen(bench, ours)).toBe(ours.keyAuthorization);
+  expect(await solver.ready(theirs, null, signal())).toEqual({ ready: true });
+  await solver.cleanup(theirs, receipt, signal());
   expect(everythingBelow(bench.folder)).toEqual([]);
 });
 
 test('unprobe removes probe files of dead processes and leaves those of living ones', async () => {
   const bench = await makeBench();
-  const living = await connect(bench).probe!(signal());
+  const living = await connect(bench).probe!('living', signal());
   const solver = connect(bench);
   // The living one's name with a pid that no process has (pid_max is at most 2^22).
   const parts = living.path.split('/').pop()!.split('-');
@@ -287,7 +304,7 @@ test('unprobe removes probe files of dead processes and leaves those of living o
   put(nameOf({ 3: '00000000' }), 3_600);
   const elsewhere = put(nameOf({ 3: '00000001' }), 1);
   const otherStore = put(nameOf({ 2: '00000000' }), 3_600);
-  await solver.unprobe!(signal());
+  await solver.unprobe!('a', signal());
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual([parts.join('-'), elsewhere, otherStore].sort());
 });
 
