@@ -78,6 +78,8 @@ export interface Deployment {
   readonly state: 'intended' | 'current' | 'pending';
   /** Since when it is in this state. */
   readonly since: string;
+  /** What the deployer was told to do then, as canonical text: with other settings it is to be delivered again. */
+  readonly settings?: string;
   readonly message?: string;
   readonly code?: string;
   /** It broke the target's handshake and was taken back: `renew` does not break it again before this time. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Lineage } from './lineage.ts';
+import type { Deployment, Lineage } from './lineage.ts';
 import { planLineage } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
@@ -91,6 +91,29 @@ describe('planLineage', () => {
     });
     expect(planLineage(spec, taken, now, { ...rules, obeyBackoff: false }).action).toBe('deploy');
     expect(planLineage(spec, taken, new Date('2026-03-01T12:00:00Z'), rules).action).toBe('deploy');
+  });
+
+  it('delivers again where a deployer’s settings have changed, also what waits for its time', () => {
+    const moved: StoredSpec = { ...spec, deployers: { edge: { type: 'files', path: '/etc/b' } } };
+    const current = { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' } as const;
+    const settings = '{"path":"/etc/a","type":"files"}';
+    const waiting = {
+      ...current,
+      state: 'pending',
+      code: 'deploy/handshake-failed',
+      retryAt: '2026-03-01T12:00:00.000Z',
+    } as const;
+    const actionOf = (edge: Deployment, wanted = moved) =>
+      planLineage(wanted, { ...lineage, deployments: { edge } }, now, rules).action;
+    expect(actionOf({ ...current, settings })).toBe('deploy');
+    expect(actionOf({ ...waiting, settings })).toBe('deploy');
+    // The order in which they are written means nothing.
+    const same: StoredSpec = { ...spec, deployers: { edge: { type: 'files', path: '/etc/a' } } };
+    expect(actionOf({ ...current, settings }, same)).toBe('none');
+    expect(actionOf({ ...waiting, settings }, same)).toBe('none');
+    // Of an earlier certfleet, which did not keep them.
+    expect(actionOf(current)).toBe('none');
+    expect(actionOf(waiting)).toBe('none');
   });
 
   it('forgets the back-off when the spec or the credentials change', () => {

@@ -1,5 +1,5 @@
 import { identifierSet } from './identifier.ts';
-import type { Lineage } from './lineage.ts';
+import type { Deployment, Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
 /** What one pass does about one lineage, and when the next pass has something to do. */
@@ -107,13 +107,14 @@ function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, for
   return undefined;
 }
 
-/** Targets whose deployment is not known to be the current version's. */
+/** Targets whose deployment is not known to be the current version's, or was made with other settings. */
 export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
   const current = lineage?.current;
   if (!current) return [];
   return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
     const deployment = lineage.deployments[target];
-    return deployment?.state !== 'current' || deployment.version !== current.id;
+    if (deployment?.state !== 'current' || deployment.version !== current.id) return true;
+    return hasOtherSettings(wanted, target, deployment);
   });
 }
 
@@ -125,10 +126,23 @@ export function targetsToTry(
   obeyBackoff: boolean,
 ): readonly string[] {
   return targetsToDeploy(wanted, lineage).filter((target) => {
-    const { retryAt } = lineage?.deployments[target] ?? {};
-    return !obeyBackoff || retryAt === undefined || Date.parse(retryAt) <= now.getTime();
+    const deployment = lineage?.deployments[target];
+    if (!obeyBackoff || deployment?.retryAt === undefined || Date.parse(deployment.retryAt) <= now.getTime())
+      return true;
+    // Somebody has mended something.
+    return hasOtherSettings(wanted, target, deployment);
   });
 }
+
+/** The settings of a target as text that can be compared; an endpoint has none. */
+export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {
+  const settings = deployers[target];
+  return settings && canonical(settings);
+}
+
+/** A deployment of before the settings were kept counts as made with these. */
+const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
+  settings !== undefined && settings !== settingsOf(wanted, target);
 
 /** The failure that still holds: none once the spec or the credentials are others than those that failed. */
 export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefined, credentials: string | undefined) {

@@ -2,7 +2,7 @@ import type { EndpointVerdict } from '../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Deployment, Lineage, Version } from '../core/lineage.ts';
-import { targetsToDeploy, targetsToTry } from '../core/plan.ts';
+import { settingsOf, targetsToDeploy, targetsToTry } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { type EngineContext, report } from './context.ts';
@@ -93,13 +93,15 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
   for (const [target, error] of results) {
     const old = holding.lineage.deployments[target];
     if (error) errors.push(error);
-    deployments[target] = error
+    const settings = settingsOf(wanted, target);
+    const deployment: Deployment = error
       ? pending(run, target, error, version.id, old, now, wentBack)
       : {
           version: version.id,
           state: 'current',
           since: old?.state === 'current' && old.version === version.id ? old.since : now.toISOString(),
         };
+    deployments[target] = { ...deployment, ...(settings === undefined ? {} : { settings }) };
   }
   if (errors.length === 0) {
     report(context, 'info', 'certificate.deployed', wanted.spec.name, `deployed to ${[...results.keys()].join(', ')}`, {

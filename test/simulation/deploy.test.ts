@@ -104,7 +104,10 @@ async function createWorld() {
         ready: async () => ({ ready: true }),
         cleanup: async () => undefined,
       }),
-      deployer: async (_spec, target) => deployerOf(target),
+      deployer: async ({ deployers }, target) => {
+        const path = deployers[target]?.['path'];
+        return deployerOf(path === undefined ? target : `${target} in ${path}`);
+      },
       looks: () => ({
         asTheCa: false,
         addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
@@ -150,9 +153,26 @@ function specOf(...deploy: readonly string[]): StoredSpec {
   };
 }
 
+/** The same with another place for one target. */
+const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => ({
+  ...wanted,
+  deployers: { ...wanted.deployers, [target]: { type: 'sim', path } },
+});
+
 /** One pass of `renew`. */
 const renew = (context: EngineContext, wanted: StoredSpec, caller: AbortSignal = signal) =>
   issue(context, { wanted, origin: 'configuration', force: false, obeyBackoff: true }, caller);
+
+it('delivers to a target whose settings have changed, and to no other', async () => {
+  const world = await createWorld();
+  const both = specOf('edge', 'other');
+  await renew(world.process(1), both);
+  world.delivered.length = 0;
+  const there = moved(both, 'other', '/elsewhere');
+  expect(await renew(world.process(1), there)).toMatchObject({ result: 'deployed' });
+  expect(world.delivered).toEqual(['other in /elsewhere: 1']);
+  expect(await renew(world.process(1), there)).toMatchObject({ result: 'unchanged' });
+});
 
 describe('a version that breaks the handshake', () => {
   it('is taken back, and tried again after a day only', async () => {
