@@ -328,13 +328,13 @@ export const errorTable = {
     message: '{target} could not take {certificate}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'The version before is still in place; `certfleet renew` tries this target again.',
+    hint: 'It still has what it had before, if anything. `certfleet renew` tries this target again.',
   },
   'deploy/config-test-failed': {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
     blame: 'config',
     retry: 'later',
-    hint: 'The files of the version before are back. Fix the configuration; `certfleet renew` tries again.',
+    hint: 'The files are as they were before. Fix the configuration; `certfleet renew` tries again.',
   },
   'deploy/still-old': {
     message: '{endpoint} still serves another certificate than {certificate}: {served}',
@@ -346,7 +346,13 @@ export const errorTable = {
     message: '{endpoint} no longer completes a TLS handshake: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'The version before was put back.',
+    hint: 'The version before was put back. `certfleet renew` tries the new one again after a day.',
+  },
+  'deploy/no-handshake': {
+    message: '{endpoint} completes no TLS handshake: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{why}. Check that a TLS server listens there and takes the certificate; `certfleet renew` looks again.',
   },
 
   // ── the store: exit 7 ────────────────────────────────────────────────────────────────────────────────────────

@@ -82,8 +82,15 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
   const wasBroken = (endpoint: string): boolean =>
     !wasInterrupted(endpoint) && before.some((b) => b.endpoint === endpoint && b.state === 'handshake-failed');
   const broken = seen.filter((verdict) => verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint));
-  for (const verdict of seen)
-    if (!waiting.includes(verdict.endpoint)) results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict));
+  for (const verdict of seen) {
+    if (waiting.includes(verdict.endpoint)) continue;
+    const stays = wasBroken(verdict.endpoint)
+      ? 'It did not before this deployment either'
+      : previous
+        ? undefined
+        : 'There is no version before this one to put back';
+    results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict, stays));
+  }
   const wentBack = broken.length > 0 && previous !== undefined;
   if (wentBack) await goBack(run, targets, previous, results, broken);
 
@@ -256,10 +263,14 @@ async function watch(
   return seen;
 }
 
-function judgeEndpoint(certificate: string, verdict: EndpointVerdict): CertfleetError | undefined {
+/** @param stays why nothing is put back where the handshake is broken; undefined: the version before is */
+function judgeEndpoint(certificate: string, verdict: EndpointVerdict, stays?: string): CertfleetError | undefined {
   const { endpoint, state, words } = verdict;
   if (state === 'current' || state === 'cannot-tell') return undefined;
-  if (state === 'handshake-failed') return fail('deploy/handshake-failed', { endpoint, reason: words });
+  if (state === 'handshake-failed') {
+    if (stays !== undefined) return fail('deploy/no-handshake', { endpoint, reason: words, why: stays });
+    return fail('deploy/handshake-failed', { endpoint, reason: words });
+  }
   return fail('deploy/still-old', {
     endpoint,
     certificate,

@@ -175,12 +175,31 @@ it('delivers to a target whose settings have changed, and to no other', async ()
 });
 
 describe('a version that breaks the handshake', () => {
+  it('stays where it is the first one: there is none to put back, and nobody says that it was', async () => {
+    const world = await createWorld();
+    world.breaks.add(1);
+    const outcome = await renew(world.process(1), specOf('edge'));
+    expect(outcome).toMatchObject({
+      result: 'pending',
+      message: `${endpoint} completes no TLS handshake: 192.0.2.9: handshake failure`,
+      error: {
+        code: 'deploy/no-handshake',
+        hint: expect.stringMatching(/^There is no version before this one to put back/),
+      },
+    });
+    expect(world.version('edge')).toBe(1);
+  });
+
   it('is taken back, and tried again after a day only', async () => {
     const world = await createWorld();
     await renew(world.process(1), specOf('edge'));
     world.breaks.add(2);
     world.pass(70 * dayMs);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+      result: 'pending',
+      message: expect.stringContaining(`${endpoint} no longer completes a TLS handshake`),
+      error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The version before was put back') },
+    });
     expect(world.version('edge')).toBe(1);
     world.pass(dayMs / 2);
     expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
@@ -262,7 +281,10 @@ describe('a version that breaks the handshake', () => {
     await renew(world.process(1), specOf('edge'));
     world.breaks.add(1).add(2);
     world.pass(70 * dayMs);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+      result: 'pending',
+      error: { code: 'deploy/no-handshake', hint: expect.stringMatching(/^It did not before this deployment either/) },
+    });
     expect(world.version('edge')).toBe(2);
 
     world.breaks.add(3);
