@@ -1,5 +1,4 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { dateMs } from '../core/retry-after.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
@@ -41,16 +40,9 @@ export function readDirectory(answer: Answer): Resources {
       profiles: isFields(meta['profiles'])
         ? Object.fromEntries(Object.entries(meta['profiles']).map(([name, text]) => [name, readText(text) ?? '']))
         : {},
-      clockSkewMs: clockSkewMs(answer),
+      clockSkewMs: answer.sentAt && answer.receivedAt.getTime() - answer.sentAt.getTime(),
     },
   };
-}
-
-/** A cache in between keeps the Date of the origin and adds an Age (RFC 9111 §5.1). Good to a second or two. */
-function clockSkewMs(answer: Answer): number | undefined {
-  const date = dateMs(answer.headers['date'] ?? '', answer.receivedAt);
-  const age = /^\d{1,9}$/.test(answer.headers['age'] ?? '') ? Number(answer.headers['age']) * 1000 : 0;
-  return Number.isNaN(date) ? undefined : answer.receivedAt.getTime() - (date + age);
 }
 
 /**

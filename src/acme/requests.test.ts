@@ -130,6 +130,16 @@ describe('refusals', () => {
     expect([error.code, error.retry, error.retryAt?.toISOString()]).toEqual(['acme/rate-limited', 'at', at]);
   });
 
+  test.each([
+    ['ten minutes fast', 'Tue, 24 Nov 2026 11:50:00 GMT', {}, 'Tue, 24 Nov 2026 11:51:30 GMT'],
+    ['an hour slow', 'Tue, 24 Nov 2026 13:00:00 GMT', {}, 'Tue, 24 Nov 2026 13:01:30 GMT'],
+    ['right, behind a cache', 'Tue, 24 Nov 2026 11:59:00 GMT', { age: '60' }, 'Tue, 24 Nov 2026 12:01:30 GMT'],
+  ])('a date is a time of the CA’s clock, though this one is %s', async (_how, date, more, header) => {
+    const headers = { date, 'retry-after': header, ...more };
+    const error = await refused({ status: 429, body: problem('rateLimited', 429), headers });
+    expect(error.retryAt?.toISOString()).toBe('2026-11-24T12:01:30.000Z');
+  });
+
   test('a limit by a balancer, without a document', async () => {
     const error = await refused({ status: 429, body: 'slow down', headers: { 'retry-after': '5' } });
     expect([error.code, error.problem]).toEqual(['acme/rate-limited', undefined]);

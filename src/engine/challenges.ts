@@ -6,7 +6,7 @@ import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
 import { preflightAnswer, saying } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
-import { lingering, together, waitFor } from './wait.ts';
+import { lingering, retryAtOf, together, waitFor } from './wait.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;
@@ -211,11 +211,15 @@ async function acceptAndWait(
     },
   );
   if ('timedOut' in waited)
-    throw fail('acme/timeout', {
-      issuer: run.issuer.name,
-      what: `the validation of ${authorization.identifier.value}`,
-      seconds: validationBudgetMs / 1000,
-    });
+    throw fail(
+      'acme/timeout',
+      {
+        issuer: run.issuer.name,
+        what: `the validation of ${authorization.identifier.value}`,
+        seconds: validationBudgetMs / 1000,
+      },
+      retryAtOf(run.context.clock, waited),
+    );
   return waited.value;
 }
 
