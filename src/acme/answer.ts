@@ -92,6 +92,12 @@ export function readOneOf<const T extends string>(value: unknown, allowed: reado
 
 export const readText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** A page for a person, shown as a link: only what a browser may open safely. */
+export function readWebPage(value: unknown): string | undefined {
+  const text = readText(value);
+  return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
+}
+
 /** The target of a relation in a Link header (RFC 8288), several links joined by commas. */
 export function readLink(header: string | undefined, relation: string): string | undefined {
   for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
