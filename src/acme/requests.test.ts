@@ -33,7 +33,8 @@ describe('signed requests', () => {
     expect(order!.header.nonce).toBe('n2');
     expect(order!.payload).toBe('');
     expect(ca.count('/nonce', 'HEAD')).toBe(1);
-    for (const { headers } of ca.requests) expect(headers?.['user-agent']).toBe('certfleet/0 (test)');
+    for (const { headers } of ca.requests)
+      expect(headers).toMatchObject({ 'user-agent': 'certfleet/0 (test)', 'accept-language': 'en' });
     expect(ca.requests.at(-1)!.headers?.['content-type']).toBe('application/jose+json');
   });
 
