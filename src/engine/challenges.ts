@@ -6,7 +6,7 @@ import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
 import { preflightAnswer, saying } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
-import { lingering, retryAtOf, together, waitFor } from './wait.ts';
+import { lingering, together, waitFor } from './wait.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;
@@ -204,22 +204,18 @@ async function acceptAndWait(
   const waited = await waitFor<Authorization>(
     run.context.clock,
     // A test CA validates within 10 ms, a public one within a few seconds; none at once, so that it is not asked at once.
-    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, waitFirst: true, signal: run.signal },
+    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, first: { reason: 'pending' }, signal: run.signal },
     async () => {
       const now = await look();
       return now.status === 'pending' ? { reason: 'pending', retryAfterMs: now.retryAfterMs } : { done: now };
     },
   );
   if ('timedOut' in waited)
-    throw fail(
-      'acme/timeout',
-      {
-        issuer: run.issuer.name,
-        what: `the validation of ${authorization.identifier.value}`,
-        seconds: validationBudgetMs / 1000,
-      },
-      retryAtOf(run.context.clock, waited),
-    );
+    throw fail('acme/timeout', {
+      issuer: run.issuer.name,
+      what: `the validation of ${authorization.identifier.value}`,
+      seconds: validationBudgetMs / 1000,
+    });
   return waited.value;
 }
 

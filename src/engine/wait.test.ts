@@ -37,6 +37,18 @@ describe('the waiting loop', () => {
     expect(clock.sleeps.map(Math.round)).toEqual([10, 15, 23, 34, 51, 76, 100, 100]);
   });
 
+  it('waits before the first look where it is known already that it is too early, as long as was named', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    const seenAt = async (first: { reason: string; retryAfterMs?: number }) => {
+      const from = clock.monotonicMs();
+      return waitFor(clock, { ...options(), first }, async () => ({ done: clock.monotonicMs() - from }));
+    };
+    expect(await seenAt({ reason: 'asked just now' })).toEqual({ value: 10 });
+    expect(await seenAt({ reason: 'asked just now', retryAfterMs: 300 })).toEqual({ value: 300 });
+    const tooLate = { reason: 'asked just now', retryAfterMs: 3_000 };
+    expect(await seenAt(tooLate)).toEqual({ timedOut: tooLate.reason, retryAfterMs: 3_000 });
+  });
+
   it('gives the last reason when the next look would come after the budget', async () => {
     const clock = fakeClock(new Date(0), { auto: true });
     let n = 0;

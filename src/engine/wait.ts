@@ -1,7 +1,13 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** One look: done with a value, or not yet, with a reason and perhaps the time the other side asked for. */
-export type Sight<T> = { readonly done: T } | { readonly reason: string; readonly retryAfterMs?: number | undefined };
+/** One look: done with a value, or not yet. */
+export type Sight<T> = { readonly done: T } | NotYet;
+
+/** Why not yet, and perhaps the time the other side asked for. */
+interface NotYet {
+  readonly reason: string;
+  readonly retryAfterMs?: number | undefined;
+}
 
 /** The last sight of a wait whose next look would come too late. */
 export interface TimedOut {
@@ -21,17 +27,16 @@ export async function waitFor<T>(
     readonly budgetMs: number;
     readonly firstMs: number;
     readonly mostMs: number;
-    /** Pause before the first look, where it cannot be done yet. */
-    readonly waitFirst?: boolean;
+    /** What is known already, where it cannot be done yet: the first look comes after its pause. */
+    readonly first?: NotYet;
     readonly signal: AbortSignal;
   },
   look: () => Promise<Sight<T>>,
 ): Promise<{ readonly value: T } | TimedOut> {
   const end = clock.monotonicMs() + options.budgetMs;
   let pause = options.firstMs;
-  if (options.waitFirst) await clock.sleep(pause, options.signal);
-  for (;;) {
-    const sight = await look();
+  for (let known = options.first; ; known = undefined) {
+    const sight = known ?? (await look());
     if ('done' in sight) return { value: sight.done };
     const { reason, retryAfterMs } = sight;
     const wait = Math.max(retryAfterMs ?? 0, pause);
