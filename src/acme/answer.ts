@@ -1,4 +1,4 @@
-import { retryAfterMs } from '../core/retry-after.ts';
+import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/retry-after.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
 /** What a CA sent, before anybody believes it. */
@@ -10,16 +10,29 @@ export interface Answer {
   readonly url: string;
   /** This machine's time at the last byte. */
   readonly receivedAt: Date;
+  /** What the CA's clock showed when it answered; undefined where it does not say. Good to a second or two. */
+  readonly sentAt: Date | undefined;
   /** The Retry-After header, on whatever answer it came. */
   readonly retryAfterMs: number | undefined;
 }
 
-export const toAnswer = (url: string, response: HttpResponse, receivedAt: Date): Answer => ({
-  ...response,
-  url,
-  receivedAt,
-  retryAfterMs: retryAfterMs(response.headers['retry-after'], receivedAt),
-});
+export function toAnswer(url: string, response: HttpResponse, receivedAt: Date): Answer {
+  const answer = { ...response, url, receivedAt, sentAt: dateOf(response.headers, receivedAt) };
+  return { ...answer, retryAfterMs: readRetryAfter(answer) };
+}
+
+/** A cache in between keeps the Date of the origin and adds an Age (RFC 9111 §5.1). */
+function dateOf(headers: Answer['headers'], receivedAt: Date): Date | undefined {
+  const date = dateMs(headers['date'] ?? '', receivedAt);
+  const age = /^\d{1,9}$/.test(headers['age'] ?? '') ? Number(headers['age']) * 1000 : 0;
+  return Number.isNaN(date) ? undefined : new Date(date + age);
+}
+
+/** A Retry-After that is a date is a time of the CA's clock, which may be an hour off ours: its own Date is «now». */
+export const readRetryAfter = (
+  { headers, receivedAt, sentAt }: Omit<Answer, 'retryAfterMs'>,
+  limits?: RetryAfterLimits,
+): number | undefined => retryAfterMs(headers['retry-after'], sentAt ?? receivedAt, limits);
 
 /** Thrown by everything that reads an answer; the message is the `{reason}` of `acme/malformed-answer`. */
 export class MalformedAnswer extends Error {}
@@ -78,6 +91,12 @@ export function readOneOf<const T extends string>(value: unknown, allowed: reado
 }
 
 export const readText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** A page for a person, shown as a link: only what a browser may open safely. */
+export function readWebPage(value: unknown): string | undefined {
+  const text = readText(value);
+  return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
+}
 
 /** The target of a relation in a Link header (RFC 8288), several links joined by commas. */
 export function readLink(header: string | undefined, relation: string): string | undefined {

@@ -1,5 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { dateMs } from '../core/retry-after.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
@@ -41,16 +41,9 @@ export function readDirectory(answer: Answer): Resources {
       profiles: isFields(meta['profiles'])
         ? Object.fromEntries(Object.entries(meta['profiles']).map(([name, text]) => [name, readText(text) ?? '']))
         : {},
-      clockSkewMs: clockSkewMs(answer),
+      clockSkewMs: answer.sentAt && answer.receivedAt.getTime() - answer.sentAt.getTime(),
     },
   };
-}
-
-/** A cache in between keeps the Date of the origin and adds an Age (RFC 9111 §5.1). Good to a second or two. */
-function clockSkewMs(answer: Answer): number | undefined {
-  const date = dateMs(answer.headers['date'] ?? '', answer.receivedAt);
-  const age = /^\d{1,9}$/.test(answer.headers['age'] ?? '') ? Number(answer.headers['age']) * 1000 : 0;
-  return Number.isNaN(date) ? undefined : answer.receivedAt.getTime() - (date + age);
 }
 
 /**
@@ -127,8 +120,7 @@ export function createDirectory(
 
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const forget = onAbort(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(forget);
   });
 }

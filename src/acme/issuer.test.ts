@@ -227,8 +227,13 @@ describe('authorizations', () => {
 
   test('a challenge is accepted with an empty object, to the letter', async () => {
     const ca = account({ '/chall/1': () => ({ body: http01 }) });
-    await ca.account.accept(`${base}/chall/1`, signal);
+    expect(await ca.account.accept(`${base}/chall/1`, signal)).toEqual({});
     expect(readSigned(ca.requests.at(-1)!)!.payload).toBe('{}');
+  });
+
+  test('the answer to a challenge says when to look first', async () => {
+    const ca = account({ '/chall/1': () => ({ body: http01, headers: { 'retry-after': '3' } }) });
+    expect(await ca.account.accept(`${base}/chall/1`, signal)).toEqual({ retryAfterMs: 3_000 });
   });
 
   test('any JSON is an authorization or a malformed answer', async () => {

@@ -89,7 +89,8 @@ function speakAs(
 
     async accept(challengeUrl, signal) {
       // The payload is an empty object to the letter (RFC 8555 §7.5.1); the state is read from the authorization.
-      await requests.change(challengeUrl, {}, ask('the challenge', signal));
+      const { retryAfterMs } = await requests.change(challengeUrl, {}, ask('the challenge', signal));
+      return retryAfterMs === undefined ? {} : { retryAfterMs };
     },
 
     async finalize(order, csrDer, signal) {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { createNonces } from './nonces.ts';
 
@@ -52,6 +53,18 @@ describe('nonces', () => {
     open[1]!.resolve('x');
     expect(await other).toBe('x');
     await expect(nonces.take(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  });
+
+  test('a hundred who wait on one signal are one listener', async () => {
+    const { open, nonces } = fetches();
+    const controller = new AbortController();
+    const takes = Array.from({ length: 100 }, () => nonces.take(controller.signal));
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    for (let i = 0; i < 99; i++) nonces.give(`n${i}`);
+    controller.abort(new Error('stop'));
+    await expect(takes.pop()).rejects.toThrow('stop');
+    expect(await Promise.all(takes)).toHaveLength(99);
+    expect(open.length).toBeLessThanOrEqual(4);
   });
 
   test('keeps no more than 32, and nothing that is no nonce', async () => {

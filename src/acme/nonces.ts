@@ -1,3 +1,5 @@
+import { onAbort } from '../core/on-abort.ts';
+
 /** Nonces kept: more than requests run at once, few enough that the oldest is still good when its turn comes. */
 const mostKept = 32;
 /** newNonce requests at once: Let's Encrypt takes a burst of 10 from one address (and 20 a second). */
@@ -62,22 +64,20 @@ export function createNonces(fetch: (signal: AbortSignal) => Promise<string>): N
       if (nonce !== undefined) return Promise.resolve(nonce);
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
-        const settle = () => signal.removeEventListener('abort', abort);
         const waiter: Waiter = {
           signal,
           resolve: (value) => {
-            settle();
+            forget();
             resolve(value);
           },
           reject: (error) => {
-            settle();
+            forget();
             reject(error);
           },
         };
-        const abort = () => {
+        const forget = onAbort(signal, () => {
           if (waiters.delete(waiter)) reject(signal.reason);
-        };
-        signal.addEventListener('abort', abort, { once: true });
+        });
         waiters.add(waiter);
         serve();
       });

@@ -1,6 +1,7 @@
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { adviceFor, shortType } from '../core/problem.ts';
-import type { Answer } from './answer.ts';
+import type { Problem } from '../ports/issuer.ts';
+import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';
 
 /** What a limit without a time is taken for: the back-off's own first step, which then goes on. */
@@ -30,9 +31,18 @@ export function refusal(answer: Answer, issuer: string, what: string): Certfleet
     const status = problem ? `${answer.status} (${describeProblem(problem)})` : `HTTP ${answer.status}`;
     return fail('acme/busy', { issuer, status, what }, { ...kept, ...at(waits) });
   }
+  const pages = type === 'userActionRequired' ? pagesOf(answer, problem) : '';
   return fail(
     'acme/problem',
-    { issuer, what, detail: describeProblem(problem), advice: adviceFor(problem.type) },
+    { issuer, what, detail: `${describeProblem(problem)}${pages}`, advice: adviceFor(problem.type) },
     { ...kept, ...at(waits) },
   );
+}
+
+/** Where a person is to act (RFC 8555 §7.3.3): the problem's own page, and new terms of service. */
+function pagesOf(answer: Answer, problem: Problem): string {
+  const terms = readWebPage(readLink(answer.headers['link'], 'terms-of-service'));
+  const pages = [readWebPage(problem.instance), terms && `${terms} (the terms of service)`];
+  const told = pages.filter((page) => page !== undefined).join(' and ');
+  return told === '' ? '' : `: see ${told}`;
 }

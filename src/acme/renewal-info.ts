@@ -1,6 +1,5 @@
-import { retryAfterMs } from '../core/retry-after.ts';
 import type { RenewalInfo } from '../ports/issuer.ts';
-import { type Answer, isFields, MalformedAnswer, readObject, readText } from './answer.ts';
+import { type Answer, isFields, MalformedAnswer, readObject, readRetryAfter, readWebPage } from './answer.ts';
 
 const minuteMs = 60_000;
 // RFC 9773 §4.3.2: clamp to sane limits, for instance 1 min and 1 day; §4.3.3: 6 h where there is none.
@@ -30,13 +29,7 @@ export function readRenewalInfo(answer: Answer): RenewalInfo {
   return {
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    explanationUrl: readExplanation(fields['explanationURL']),
-    retryAfterMs: retryAfterMs(answer.headers['retry-after'], answer.receivedAt, limits) ?? defaultMs,
+    explanationUrl: readWebPage(fields['explanationURL']),
+    retryAfterMs: readRetryAfter(answer, limits) ?? defaultMs,
   };
-}
-
-/** Shown to people as a link, so only what a browser may open safely. */
-function readExplanation(value: unknown): string | undefined {
-  const text = readText(value);
-  return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
 }

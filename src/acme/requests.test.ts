@@ -33,7 +33,8 @@ describe('signed requests', () => {
     expect(order!.header.nonce).toBe('n2');
     expect(order!.payload).toBe('');
     expect(ca.count('/nonce', 'HEAD')).toBe(1);
-    for (const { headers } of ca.requests) expect(headers?.['user-agent']).toBe('certfleet/0 (test)');
+    for (const { headers } of ca.requests)
+      expect(headers).toMatchObject({ 'user-agent': 'certfleet/0 (test)', 'accept-language': 'en' });
     expect(ca.requests.at(-1)!.headers?.['content-type']).toBe('application/jose+json');
   });
 
@@ -130,6 +131,16 @@ describe('refusals', () => {
     expect([error.code, error.retry, error.retryAt?.toISOString()]).toEqual(['acme/rate-limited', 'at', at]);
   });
 
+  test.each([
+    ['ten minutes fast', 'Tue, 24 Nov 2026 11:50:00 GMT', {}, 'Tue, 24 Nov 2026 11:51:30 GMT'],
+    ['an hour slow', 'Tue, 24 Nov 2026 13:00:00 GMT', {}, 'Tue, 24 Nov 2026 13:01:30 GMT'],
+    ['right, behind a cache', 'Tue, 24 Nov 2026 11:59:00 GMT', { age: '60' }, 'Tue, 24 Nov 2026 12:01:30 GMT'],
+  ])('a date is a time of the CA’s clock, though this one is %s', async (_how, date, more, header) => {
+    const headers = { date, 'retry-after': header, ...more };
+    const error = await refused({ status: 429, body: problem('rateLimited', 429), headers });
+    expect(error.retryAt?.toISOString()).toBe('2026-11-24T12:01:30.000Z');
+  });
+
   test('a limit by a balancer, without a document', async () => {
     const error = await refused({ status: 429, body: 'slow down', headers: { 'retry-after': '5' } });
     expect([error.code, error.problem]).toEqual(['acme/rate-limited', undefined]);
@@ -180,6 +191,21 @@ describe('refusals', () => {
       'Test CA refused the new order: about compound (compound) [a.example.test: about caa; bad [31m name]',
     );
     expect(error.hint).toBe('Each identifier’s own reason is named above.');
+  });
+
+  test.each([
+    [
+      'both pages',
+      'https://ca.test/agree',
+      'see https://ca.test/agree and https://ca.test/tos-2 (the terms of service)',
+    ],
+    ['the one that may be opened', 'javascript:alert(1)', 'see https://ca.test/tos-2 (the terms of service)'],
+  ])('what a person must read is named: %s', async (_what, instance, told) => {
+    const body = problem('userActionRequired', 403, { instance });
+    const headers = { link: '<https://ca.test/directory>;rel="index", <https://ca.test/tos-2>;rel="terms-of-service"' };
+    const error = await refused({ status: 403, body, headers });
+    expect(error.message).toBe(`Test CA refused the new order: about userActionRequired (userActionRequired): ${told}`);
+    expect((await refused({ status: 403, body: problem('userActionRequired', 403) })).message).not.toContain('see');
   });
 
   test('an account that the CA does not know is told by its type', async () => {

@@ -64,7 +64,8 @@ export interface RequestsOptions {
 
 export function createRequests(options: RequestsOptions): Requests {
   const { name, http, clock, random, log } = options;
-  const headers = { 'user-agent': options.userAgent };
+  // RFC 8555 §6.1; this program speaks English, so that a CA's words beside its own should too.
+  const headers = { 'user-agent': options.userAgent, 'accept-language': 'en' };
   let unanswered = 0;
 
   /** One exchange. The port's errors become this area's; an abort stays what it is. */

@@ -24,7 +24,7 @@ describe('renewal by lifetime', () => {
 
 describe('renewal by the CA’s window', () => {
   it('draws a point of the window and keeps window and look-again time with it', () => {
-    expect(renewalByWindow(window, undefined, now, 0.25)).toEqual({
+    expect(renewalByWindow(facts(90), window, undefined, now, 0.25)).toEqual({
       at: at(59.5),
       source: 'ari',
       window: { start: at(59), end: at(61) },
@@ -33,15 +33,46 @@ describe('renewal by the CA’s window', () => {
   });
 
   it('keeps the drawn instant while the window stays, and draws anew when it moves', () => {
-    const first = renewalByWindow(window, undefined, now, 0.25);
-    expect(renewalByWindow(window, first, now, 0.9).at).toBe(first.at);
-    expect(renewalByWindow({ ...window, start: at(5), end: at(6) }, first, now, 0.5).at).toBe(at(5.5));
+    const first = renewalByWindow(facts(90), window, undefined, now, 0.25);
+    expect(renewalByWindow(facts(90), window, first, now, 0.9).at).toBe(first.at);
+    expect(renewalByWindow(facts(90), { ...window, start: at(5), end: at(6) }, first, now, 0.5).at).toBe(at(5.5));
+  });
+
+  it.each([
+    ['starts after the end of the validity', 100, 101, 0],
+    ['leads into its last tenth', 80, 89, 0.5],
+  ])(
+    'does not believe a window that %s: the lifetime decides, and the CA is asked again',
+    (_what, from, to, random) => {
+      const late = { ...window, start: at(from), end: at(to) };
+      expect(renewalByWindow(facts(90), late, undefined, now, random)).toEqual({
+        at: at(60),
+        source: 'lifetime',
+        checkAfter: '2026-01-10T01:00:00.000Z',
+      });
+    },
+  );
+
+  it('believes a window that ends late, where the instant does not lie there', () => {
+    const late = { ...window, start: at(80), end: at(89) };
+    expect(renewalByWindow(facts(90), late, undefined, now, 0)).toMatchObject({ at: at(80), source: 'ari' });
+  });
+
+  it.each([
+    ['a busy CA, when it says', 10, false, 10],
+    ['a busy CA, after six hours at the latest', 1_000, false, 360],
+    ['a busy CA, after a minute at the soonest', 0, false, 1],
+    ['a CA that limits, when it says', 1_000, true, 1_000],
+  ])('asks again: %s', (_what, minutes, isLimit, expected) => {
+    const named = { retryAt: new Date(now.getTime() + minutes * 60_000), isLimit };
+    const { checkAfter } = renewalWithoutAnswer(facts(90), undefined, now, named);
+    expect((Date.parse(checkAfter ?? '') - now.getTime()) / 60_000).toBe(expected);
   });
 
   it('falls back to what is known, asking again in six hours', () => {
     const kept = renewalWithoutAnswer(facts(90), undefined, now);
     expect(kept).toEqual({ at: at(60), source: 'lifetime', checkAfter: '2026-01-10T06:00:00.000Z' });
-    const drawn = renewalByWindow(window, undefined, now, 0);
+    const drawn = renewalByWindow(facts(90), window, undefined, now, 0);
     expect(renewalWithoutAnswer(facts(90), drawn, now).at).toBe(drawn.at);
   });
 });

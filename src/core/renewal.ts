@@ -2,21 +2,34 @@ import type { Renewal } from './lineage.ts';
 
 const day = 86_400_000;
 
+/** A certificate's own dates. */
+interface Validity {
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
 /** Renewal by the lifetime alone: at 2/3 of it, at 1/2 below ten days (Let's Encrypt's integration guide). */
-export function renewalByLifetime(facts: { readonly notBefore: string; readonly notAfter: string }): Renewal {
+export function renewalByLifetime(facts: Validity): Renewal {
   const from = Date.parse(facts.notBefore);
   const lifetime = Date.parse(facts.notAfter) - from;
   const share = lifetime < 10 * day ? 1 / 2 : 2 / 3;
   return { at: new Date(from + lifetime * share).toISOString(), source: 'lifetime' };
 }
 
+/** The last share of a lifetime is for tries that fail: a window that leads into it is no plan. */
+const lastShare = 1 / 10;
+
 /**
  * Renewal by the CA's suggested window (RFC 9773 §4.2): a uniformly random instant of it, kept together with the
  * window, so that every later look at the same window gives the same instant.
  *
+ * The answer is not signed, and a mistake in it must not let the certificate expire: an instant too close to the end,
+ * or after it, is not believed, and the lifetime decides.
+ *
  * @param random uniform in [0, 1)
  */
 export function renewalByWindow(
+  facts: Validity,
   answer: {
     readonly start: string;
     readonly end: string;
@@ -31,30 +44,38 @@ export function renewalByWindow(
   const same = before?.window?.start === window.start && before.window.end === window.end;
   const start = Date.parse(window.start);
   const at = same ? before.at : new Date(start + (Date.parse(window.end) - start) * random).toISOString();
+  const checkAfter = new Date(now.getTime() + answer.retryAfterMs).toISOString();
+  const end = Date.parse(facts.notAfter);
+  if (Date.parse(at) > end - (end - Date.parse(facts.notBefore)) * lastShare)
+    return { ...renewalByLifetime(facts), checkAfter };
   return {
     at,
     source: 'ari',
     window,
     ...(answer.explanationUrl === undefined ? {} : { explanationUrl: answer.explanationUrl }),
-    checkAfter: new Date(now.getTime() + answer.retryAfterMs).toISOString(),
+    checkAfter,
   };
 }
 
 /** How long a CA without a usable answer is left alone: RFC 9773 §4.3.3 names 6 h for long-term errors. */
 const askAgainMs = 6 * 3_600_000;
+/** However soon it says: RFC 9773 §4.3.2. */
+const soonestMs = 60_000;
 
 /**
  * The renewal to keep when the CA's window could not be had: what was known before, or the lifetime's.
  *
- * @param notBefore the CA's own Retry-After, where its refusal had one
+ * @param named the CA's own Retry-After, where its refusal had one; a limit holds as long as it says
  */
 export function renewalWithoutAnswer(
-  facts: { readonly notBefore: string; readonly notAfter: string },
+  facts: Validity,
   before: Renewal | undefined,
   now: Date,
-  notBefore?: Date,
+  named?: { readonly retryAt: Date; readonly isLimit: boolean },
 ): Renewal {
   const known = before ?? renewalByLifetime(facts);
-  const checkAfter = Math.max(now.getTime() + askAgainMs, notBefore?.getTime() ?? 0);
+  const later = now.getTime() + askAgainMs;
+  const at = named?.retryAt.getTime() ?? later;
+  const checkAfter = Math.max(named?.isLimit ? at : Math.min(at, later), now.getTime() + soonestMs);
   return { ...known, checkAfter: new Date(checkAfter).toISOString() };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { longestRetryAfterMs, retryAfterDate, retryAfterMs } from './retry-after.ts';
+import { endOfHold, longestRetryAfterMs, retryAfterDate, retryAfterMs } from './retry-after.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');
 const instants = fc.date({ min: new Date('1990-01-01Z'), max: new Date('2060-01-01Z'), noInvalidDate: true });
@@ -79,4 +79,23 @@ describe('retryAfterMs', () => {
 test('retryAfterDate is that much after now', () => {
   expect(retryAfterDate('120', now)).toEqual(new Date('2026-11-24T12:02:00Z'));
   expect(retryAfterDate('x', now)).toBeUndefined();
+});
+
+describe('endOfHold', () => {
+  const hour = 3_600_000;
+  const held = (hours: number, left: number | undefined, isLimit = false) => {
+    const retryAt = new Date(now.getTime() + hours * hour);
+    const validityLeftMs = left === undefined ? undefined : left * hour;
+    return (endOfHold(retryAt, { now, validityLeftMs, isLimit }).getTime() - now.getTime()) / hour;
+  };
+
+  test.each([
+    ['what was named, well within the validity', 2, 79, 2],
+    ['half of what is left, of a 160-hour certificate at its hour 81', 192, 79, 39.5],
+    ['an hour, shortly before the end', 192, 0.5, 1],
+    ['an hour, after the end', 192, -100, 1],
+    ['what was named, where there is no certificate yet', 192, undefined, 192],
+  ])('%s', (_what, named, left, expected) => expect(held(named, left)).toBe(expected));
+
+  test('a rate limit holds as it was named', () => expect(held(168, 79, true)).toBe(168));
 });

@@ -33,6 +33,26 @@ export function retryAfterDate(header: string | undefined, now: Date): Date | un
   return waits === undefined ? undefined : new Date(now.getTime() + waits);
 }
 
+/** What a busy CA may ask for whatever is left: it is down now, and asking it every minute helps nobody. */
+const shortestCapMs = 3_600_000;
+
+/**
+ * Until when a certificate is held by an answer's Retry-After. A rate limit holds as it was named: the CA refuses
+ * until then. Any other answer (a CA that is busy, a balancer before it with a number of its own) holds for half the
+ * validity that is left at most, so that one answer is never the reason for an expiry; the next one halves the rest.
+ *
+ * @param validityLeftMs of the current certificate, negative once it has expired; undefined when there is none
+ */
+export function endOfHold(
+  retryAt: Date,
+  facts: { readonly now: Date; readonly validityLeftMs: number | undefined; readonly isLimit: boolean },
+): Date {
+  const { now, validityLeftMs, isLimit } = facts;
+  if (isLimit || validityLeftMs === undefined) return retryAt;
+  const cap = now.getTime() + Math.max(validityLeftMs / 2, shortestCapMs);
+  return new Date(Math.min(retryAt.getTime(), cap));
+}
+
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const time = String.raw`(\d{2}):(\d{2}):(\d{2})`;
 // RFC 9110 §5.6.7: IMF-fixdate, and the obsolete forms of RFC 850 and asctime that a recipient MUST accept.

@@ -168,7 +168,8 @@ const refusals: Readonly<Record<number, string>> = {
   2: 'the server could not carry it out (SERVFAIL): its log tells more',
   3: 'the zone does not exist there (NXDOMAIN)',
   4: 'the server takes no updates (NOTIMP)',
-  5: 'the server’s policy does not allow it for this key (REFUSED)',
+  // PowerDNS says no more than this about a wrong secret, name, algorithm or clock.
+  5: 'the server’s policy does not allow it for this key, or the server does not accept the key (REFUSED)',
   9: 'the server is not the authority of this zone, or the key is unknown (NOTAUTH)',
   10: 'the name is not in the zone (NOTZONE)',
 };

@@ -1,46 +1,90 @@
 import { parentName } from '../core/dns-name.ts';
-import { reasonOf } from '../core/errors.ts';
-import type { DnsRecord } from '../ports/dns.ts';
+import { fail, reasonOf } from '../core/errors.ts';
+import type { DnsAnswer, DnsRecord } from '../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from './context.ts';
 import type { Zones } from './zone.ts';
+
+/** As many CNAMEs as the zone walk follows. */
+const chainLimit = 10;
+
+/** What a look needs: CAA through the resolvers, and the zone's own servers where that says no. */
+type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;
 
 /**
  * Whether the CAA records of a name let this CA, this account and this kind of challenge have a certificate (RFC
  * 8659, RFC 8657), as the CA itself will look: the records of the name, else those of the closest name above it that has any.
  * A lookup that fails on the way is «cannot tell», though the CA would refuse: its resolvers may see more than ours.
+ *
+ * A «no» counts only from servers that speak for the zone: a resolver may remember how it was before.
  */
 export async function checkCaa(
   question: CaaQuestion,
-  { zones }: { readonly zones: Pick<Zones, 'resolve'> },
+  { zones }: { readonly zones: CaaZones },
   signal: AbortSignal,
 ): Promise<CaaFinding> {
   const names: string[] = [];
   for (let at: string | undefined = question.name; at; at = parentName(at)) names.push(at);
   // All at once: nearly always none has any, and then the answer needs them all.
-  const looks = await Promise.all(names.map((name) => lookUp(name, zones, signal)));
+  const looks = await Promise.all(names.map((name) => told(() => askResolvers(name, zones, signal))));
   signal.throwIfAborted();
   for (const [at, look] of looks.entries()) {
     const name = names[at] ?? '';
     if (typeof look === 'string')
       return { verdict: 'cannot-tell', finding: `the CAA records of ${name} are not known: ${look}` };
-    if (look.length > 0) return judge(name, look, question);
+    if (look.properties.length === 0) continue;
+    const finding = judge(name, look.properties, question);
+    const isCurrent = looks.slice(0, at + 1).every((one) => typeof one !== 'string' && one.authoritative);
+    return finding.verdict !== 'no' || isCurrent ? finding : askAgain(names, question, finding, zones, signal);
   }
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name}` };
 }
 
-/** The CAA records, or in words why they are not known. The resolver follows CNAMEs (RFC 8659 §3). */
-async function lookUp(
-  name: string,
-  zones: Pick<Zones, 'resolve'>,
+/** The same walk at the zones' own servers, from name to name: most of the time the first one with records decides. */
+async function askAgain(
+  names: readonly string[],
+  question: CaaQuestion,
+  doubted: CaaFinding,
+  zones: CaaZones,
   signal: AbortSignal,
-): Promise<readonly Property[] | string> {
-  try {
-    const answer = await zones.resolve({ name, type: 'CAA' }, signal);
-    return answer.answers.filter((record) => record.type === 'CAA').map(readProperty);
-  } catch (error) {
-    return reasonOf(error);
+): Promise<CaaFinding> {
+  for (const name of names) {
+    const look = await told(() => askAuthorities(name, zones, signal));
+    signal.throwIfAborted();
+    if (typeof look === 'string')
+      return {
+        verdict: 'cannot-tell',
+        finding: `${doubted.finding}; whether that is still so cannot be asked where ${name} is kept: ${look}`,
+      };
+    if (look.length > 0) return judge(name, look, question);
   }
+  return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name} any more` };
 }
+
+/** What was found, or in words why nothing is known. */
+const told = <T>(look: () => Promise<T>): Promise<T | string> => look().catch(reasonOf);
+
+/** The resolver follows CNAMEs (RFC 8659 §3); an AA bit says nothing about what stands behind one (RFC 1035 §4.1.1). */
+async function askResolvers(name: string, zones: CaaZones, signal: AbortSignal) {
+  const answer = await zones.resolve({ name, type: 'CAA' }, signal);
+  const authoritative = answer.authoritative && !answer.answers.some((record) => record.type === 'CNAME');
+  return { properties: propertiesIn(answer), authoritative };
+}
+
+async function askAuthorities(name: string, zones: CaaZones, signal: AbortSignal): Promise<readonly Property[]> {
+  let at: string | undefined = name;
+  for (let followed = 0; followed <= chainLimit; followed += 1) {
+    const here: string = at;
+    const { zone } = await zones.findZone(here, signal);
+    const { answer } = await zones.ask(zone, { name: here, type: 'CAA' }, signal);
+    const found = propertiesIn(answer);
+    at = answer.answers.find((record) => record.type === 'CNAME' && record.name === here)?.value;
+    if (found.length > 0 || at === undefined) return found;
+  }
+  throw fail('dns/cname-loop', { name, limit: chainLimit });
+}
+
+const propertiesIn = (answer: DnsAnswer): readonly Property[] =>
+  answer.answers.filter((record) => record.type === 'CAA').map(readProperty);
 
 interface Property {
   readonly critical: boolean;
@@ -50,8 +94,9 @@ interface Property {
 
 function readProperty({ value }: DnsRecord): Property {
   const [flags = '', tag = '', ...rest] = value.split(' ');
-  // RFC 8659 §4.1: bit 0, the highest one; tags compare without case.
-  return { critical: (Number.parseInt(flags, 10) & 0x80) !== 0, tag: tag.toLowerCase(), value: rest.join(' ') };
+  // RFC 8659 §4.1: bit 0, the highest one. Boulder takes the lowest one for it too, as many who write records do.
+  // Tags compare without case.
+  return { critical: (Number.parseInt(flags, 10) & 0x81) !== 0, tag: tag.toLowerCase(), value: rest.join(' ') };
 }
 
 /** Tags with a meaning (RFC 8659 §4, RFC 9495); any other one that is critical forbids. */
@@ -98,8 +143,8 @@ type Opinion = 'allows' | 'other-ca' | 'wrong-account' | 'wrong-method' | 'depen
 /** One `issue` value: `ca.example; accounturi=…; validationmethods=…`. What cannot be read allows nothing. */
 function weigh(value: string, question: CaaQuestion): Opinion {
   const [domain = '', ...rest] = value.split(';').map((part) => part.trim());
-  const identities = question.caaIdentities.map((identity) => identity.toLowerCase().replace(/\.$/, ''));
-  if (!identities.includes(domain.toLowerCase().replace(/\.$/, ''))) return 'other-ca';
+  // To the letter, as Boulder compares: a capital or a dot at the end would cost a failed authorization.
+  if (!question.caaIdentities.includes(domain)) return 'other-ca';
   const parameters = new Map<string, string>();
   for (const part of rest.filter((text) => text !== '')) {
     const match = /^([A-Za-z0-9][A-Za-z0-9-]*)\s*=\s*([\x21-\x3a\x3c-\x7e]*)$/.exec(part);

@@ -243,7 +243,7 @@ async function acceptAndWait(
   const waited = await waitFor<Authorization>(
     clock,
     // A test CA validates within 10 ms, a public one within a few seconds; none at once, so that it is not asked at once.
-    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, waitFirst: true, signal: run.signal },
+    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, first: { reason: 'pending' }, signal: run.signal },
     async () => {
       const now = await look();
       if (now.status !== 'pending') return { done: now };

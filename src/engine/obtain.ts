@@ -1,3 +1,4 @@
+import { longestSkewMs } from '../core/clock-skew.ts';
 import { fail } from '../core/errors.ts';
 import { identifierSet } from '../core/identifier.ts';
 import type { Version } from '../core/lineage.ts';
@@ -161,11 +162,8 @@ async function checkChain(run: Run, chainPem: string, keyPem: Awaited<ReturnType
   return chain;
 }
 
-/** A clock further off than this makes every date comparison wrong; CAs backdate certificates by an hour. */
-const skewLimitMs = 90 * 60_000;
-
 export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void {
-  if (skewMs === undefined || Math.abs(skewMs) <= skewLimitMs) return;
+  if (skewMs === undefined || Math.abs(skewMs) <= longestSkewMs) return;
   throw fail('acme/clock-skew', { url: wanted.issuer.directory, minutes: Math.round(Math.abs(skewMs) / 60_000) });
 }
 

@@ -6,7 +6,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Order, Problem } from '../ports/issuer.ts';
 import { isForgotten, reopenAccount } from './account.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
-import { waitFor } from './wait.ts';
+import { retryAtOf, waitFor } from './wait.ts';
 
 /** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
 const finalizeBudgetMs = 5 * 60_000;
@@ -213,7 +213,11 @@ async function settle(
     },
   );
   if ('timedOut' in waited)
-    throw fail('acme/timeout', { issuer: run.issuer.name, what, seconds: finalizeBudgetMs / 1000 });
+    throw fail(
+      'acme/timeout',
+      { issuer: run.issuer.name, what, seconds: finalizeBudgetMs / 1000 },
+      retryAtOf(run.context.clock, waited),
+    );
   return waited.value;
 }
 

@@ -11,7 +11,7 @@ const askMs = 15_000;
 
 /**
  * When the current version is to be renewed: by the CA's window where it has one (RFC 9773), else by its lifetime.
- * Never fails: a CA that does not answer is asked again in six hours.
+ * Never fails: a CA that does not answer is asked again when it says, in six hours at the latest.
  */
 export async function askRenewalInfo(
   context: EngineContext,
@@ -24,15 +24,17 @@ export async function askRenewalInfo(
   const now = context.clock.now();
   const { facts } = current;
   const before = lineage.renewal;
-  // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3); another CA's certificate cannot be;
-  // and a CA that named a time before which it wants no call gets none.
+  // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3), and another CA's certificate cannot be.
   if (
-    heldUntil(wanted, lineage, now) !== undefined ||
     facts.ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
     current.directory !== wanted.issuer.directory
   )
     return before ?? renewalByLifetime(facts);
+  // A CA that is busy gets no call before its time. A limit is about orders: the window, which may have been moved to
+  // now because of a revocation, is asked for all the same.
+  const hold = lineage.failure?.code === 'acme/busy' ? heldUntil(wanted, lineage, now) : undefined;
+  if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
   const deadline = context.clock.deadline(askMs, signal);
   try {
     const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
@@ -42,8 +44,16 @@ export async function askRenewalInfo(
       askMs,
     );
     if (!answer) return renewalWithoutAnswer(facts, renewalByLifetime(facts), now);
-    const renewal = renewalByWindow(answer, before, now, context.random.number());
-    if (renewal.at !== before?.at)
+    const renewal = renewalByWindow(facts, answer, before, now, context.random.number());
+    if (renewal.source === 'lifetime')
+      report(
+        context,
+        'warn',
+        'log',
+        wanted.spec.name,
+        `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end}) is too late for a certificate that ends at ${facts.notAfter}; its lifetime decides`,
+      );
+    else if (renewal.at !== before?.at)
       report(
         context,
         'info',
@@ -60,7 +70,9 @@ export async function askRenewalInfo(
   } catch (error) {
     signal.throwIfAborted();
     report(context, 'warn', 'log', wanted.spec.name, `the CA’s renewal window could not be had: ${reasonOf(error)}`);
-    return renewalWithoutAnswer(facts, before, now, isFailure(error) ? error.retryAt : undefined);
+    const retryAt = isFailure(error) ? error.retryAt : undefined;
+    const named = retryAt && { retryAt, isLimit: isFailure(error, 'acme/rate-limited') };
+    return renewalWithoutAnswer(facts, before, now, named);
   } finally {
     deadline.done();
   }

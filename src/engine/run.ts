@@ -28,6 +28,8 @@ export function announce(run: Pick<Run, 'context' | 'wanted'>, step: Step, messa
 
 /** The longest Retry-After that is waited for inside a run; a longer one is kept in the lineage for a later run. */
 const patienceMs = 60_000;
+/** Between two tries where the CA names no time, or names one again and again: doubled from the first to the longest. */
+const pausesMs = { first: 1_000, longest: 8_000 };
 
 /**
  * Does what the CA is asked to do, and does it again after the pause the CA named where that is short. The call must
@@ -40,12 +42,15 @@ export async function patiently<T>(
 ): Promise<T> {
   const { clock } = run.context;
   const endMs = clock.monotonicMs() + budgetMs;
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     try {
       return await call();
     } catch (error) {
       if (!isFailure(error, 'acme/rate-limited', 'acme/busy') || !error.retryAt) throw error;
-      const waitMs = Math.max(0, error.retryAt.getTime() - clock.now().getTime());
+      const named = error.retryAt.getTime() - clock.now().getTime();
+      const pause = Math.min(pausesMs.first * 2 ** tries, pausesMs.longest);
+      // A short time is believed once (test CAs name some ms); `Retry-After: 0` says nothing.
+      const waitMs = tries === 0 && named > 0 ? named : Math.max(named, pause);
       if (clock.monotonicMs() + waitMs > endMs) throw error;
       await clock.sleep(waitMs, run.signal);
     }

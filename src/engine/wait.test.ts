@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fakeClock } from '../testing/fake-clock.ts';
-import { lingering, together, waitFor } from './wait.ts';
+import { lingering, retryAtOf, together, waitFor } from './wait.ts';
 
 const options = (signal = new AbortController().signal) => ({ budgetMs: 1_000, firstMs: 10, mostMs: 100, signal });
 
@@ -27,6 +27,28 @@ describe('the waiting loop', () => {
     expect(looks.map((at) => at - (looks[0] ?? 0))).toEqual([0, 300, 600]);
   });
 
+  it('never asks without a pause, also where the time named is over', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    let looks = 0;
+    await waitFor(clock, options(), async () => {
+      looks += 1;
+      return looks === 9 ? { done: 1 } : { reason: 'busy', retryAfterMs: 0 };
+    });
+    expect(clock.sleeps.map(Math.round)).toEqual([10, 15, 23, 34, 51, 76, 100, 100]);
+  });
+
+  it('waits before the first look where it is known already that it is too early, as long as was named', async () => {
+    const clock = fakeClock(new Date(0), { auto: true });
+    const seenAt = async (first: { reason: string; retryAfterMs?: number }) => {
+      const from = clock.monotonicMs();
+      return waitFor(clock, { ...options(), first }, async () => ({ done: clock.monotonicMs() - from }));
+    };
+    expect(await seenAt({ reason: 'asked just now' })).toEqual({ value: 10 });
+    expect(await seenAt({ reason: 'asked just now', retryAfterMs: 300 })).toEqual({ value: 300 });
+    const tooLate = { reason: 'asked just now', retryAfterMs: 3_000 };
+    expect(await seenAt(tooLate)).toEqual({ timedOut: tooLate.reason, retryAfterMs: 3_000 });
+  });
+
   it('gives the last reason when the next look would come after the budget', async () => {
     const clock = fakeClock(new Date(0), { auto: true });
     let n = 0;
@@ -34,7 +56,11 @@ describe('the waiting loop', () => {
       n += 1;
       return { reason: `look ${n}`, retryAfterMs: 400 };
     };
-    expect(await waitFor(clock, options(), look)).toEqual({ timedOut: 'look 3' });
+    const waited = await waitFor(clock, options(), look);
+    expect(waited).toEqual({ timedOut: 'look 3', retryAfterMs: 400 });
+    // The time that was too far off for this wait still holds.
+    expect('timedOut' in waited && retryAtOf(clock, waited)).toEqual({ retryAt: new Date(800 + 400) });
+    expect(retryAtOf(clock, { timedOut: 'nobody named a time' })).toEqual({});
   });
 
   it('rejects with the signal’s reason', async () => {

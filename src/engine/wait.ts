@@ -1,13 +1,25 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** One look: done with a value, or not yet, with a reason and perhaps the time the other side asked for. */
-export type Sight<T> = { readonly done: T } | { readonly reason: string; readonly retryAfterMs?: number | undefined };
+/** One look: done with a value, or not yet. */
+export type Sight<T> = { readonly done: T } | NotYet;
+
+/** Why not yet, and perhaps the time the other side asked for. */
+interface NotYet {
+  readonly reason: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The last sight of a wait whose next look would come too late. */
+export interface TimedOut {
+  readonly timedOut: string;
+  /** The time the other side asked for: it holds after the wait too. */
+  readonly retryAfterMs?: number;
+}
 
 /**
  * The one loop that waits. It looks, and looks again after a pause that grows from `firstMs` by half to `mostMs`;
- * where the other side named a time, that time is kept. Nothing else in the engine sleeps.
- *
- * @returns the value, or the last reason when `budgetMs` has passed
+ * where the other side named a time, that time is kept. A time that is over (`Retry-After: 0`) is none: asking on
+ * without a pause would be a flood. Nothing else in the engine sleeps.
  */
 export async function waitFor<T>(
   clock: Clock,
@@ -15,24 +27,29 @@ export async function waitFor<T>(
     readonly budgetMs: number;
     readonly firstMs: number;
     readonly mostMs: number;
-    /** Pause before the first look, where it cannot be done yet. */
-    readonly waitFirst?: boolean;
+    /** What is known already, where it cannot be done yet: the first look comes after its pause. */
+    readonly first?: NotYet;
     readonly signal: AbortSignal;
   },
   look: () => Promise<Sight<T>>,
-): Promise<{ readonly value: T } | { readonly timedOut: string }> {
+): Promise<{ readonly value: T } | TimedOut> {
   const end = clock.monotonicMs() + options.budgetMs;
   let pause = options.firstMs;
-  if (options.waitFirst) await clock.sleep(pause, options.signal);
-  for (;;) {
-    const sight = await look();
+  for (let known = options.first; ; known = undefined) {
+    const sight = known ?? (await look());
     if ('done' in sight) return { value: sight.done };
-    const wait = sight.retryAfterMs ?? pause;
-    if (clock.monotonicMs() + wait > end) return { timedOut: sight.reason };
+    const { reason, retryAfterMs } = sight;
+    const wait = Math.max(retryAfterMs ?? 0, pause);
+    if (clock.monotonicMs() + wait > end)
+      return { timedOut: reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     await clock.sleep(wait, options.signal);
     pause = Math.min(pause * 1.5, options.mostMs);
   }
 }
+
+/** For the error that tells of such a wait: when the other side wants to be asked again, where it said so. */
+export const retryAtOf = (clock: Clock, { retryAfterMs }: TimedOut): { readonly retryAt?: Date } =>
+  retryAfterMs === undefined ? {} : { retryAt: new Date(clock.now().getTime() + retryAfterMs) };
 
 /**
  * Waits for all, then throws the first failure by position: unlike Promise.all, nothing goes on in the background

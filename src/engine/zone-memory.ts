@@ -1,4 +1,5 @@
 import { isFailure } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** A cached finding is kept for its TTL, within these: an order takes seconds, and a day-long NS record may be wrong. */
@@ -52,10 +53,9 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
 /** Resolves when the promise has ended either way; rejects at once on abort. */
 function settled(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, () => reject(signal.reason));
     const end = () => {
-      signal.removeEventListener('abort', abort);
+      forget();
       resolve();
     };
     promise.then(end, end);

@@ -1,3 +1,5 @@
+import { onAbort } from '../core/on-abort.ts';
+
 /**
  * A promise that ends at the latest when the signal aborts: then the function that `begin` answers ends what was begun.
  * Cheaper than the option `signal` of node:http, which watches the streams' ends too (30 µs a request).
@@ -8,12 +10,10 @@ export function abortable<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let stop = () => {};
-    const abort = () => {
+    const forget = onAbort(signal, () => {
       reject(signal.reason);
       stop();
-    };
-    const forget = () => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort, { once: true });
+    });
     stop = begin(
       (value) => {
         forget();

@@ -4,7 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
 import { fail, reasonOf } from '../core/errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { HttpOptions } from '../ports/world.ts';
 import { abortable } from './abortable.ts';
@@ -62,7 +62,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     return secureContext;
   };
 
-  const exchange = (request: HttpRequest, url: URL, signal: AbortSignal): Promise<HttpResponse> => {
+  const exchange = (request: HttpRequest, url: URL): Promise<HttpResponse> => {
     const isTls = url.protocol === 'https:';
     const to = request.connectTo;
     const call: https.RequestOptions & Pick<tls.ConnectionOptions, 'secureContext'> = {
@@ -86,18 +86,18 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     } else plainAgent ??= new http.Agent(agentOptions);
     // A look at one address (`connectTo`) gets a connection of its own: nothing is gained by keeping it.
     call.agent = to ? false : isTls ? tlsAgent : plainAgent;
-    return exchangeOver(isTls ? https.request : http.request, call, request, signal);
+    return exchangeOver(isTls ? https.request : http.request, call, request, clock);
   };
 
-  const direct = async (request: HttpRequest, url: URL, signal: AbortSignal): Promise<HttpResponse> => {
+  const direct = async (request: HttpRequest, url: URL): Promise<HttpResponse> => {
     // After a pause (SIGSTOP, a busy loop) the news that the server closed a connection waits in the kernel. Two turns
     // of the event loop let it in before a connection is chosen: one for the end of the stream, one for its close.
     await eventLoopTurn();
     await eventLoopTurn();
     for (let tries = 1; ; tries++) {
-      signal.throwIfAborted();
+      request.signal.throwIfAborted();
       try {
-        return await exchange(request, url, signal);
+        return await exchange(request, url);
       } catch (error) {
         const readsOnly = request.method === 'GET' || request.method === 'HEAD';
         if (!(error instanceof StaleConnection)) throw error;
@@ -106,7 +106,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     }
   };
 
-  const overProxy = async (request: HttpRequest, url: URL, proxy: string, signal: AbortSignal) => {
+  const overProxy = async (request: HttpRequest, url: URL, proxy: string) => {
     proxied ??= import('./http-undici.ts');
     const { connectProxy } = await proxied;
     let client = closers.get(proxy);
@@ -115,25 +115,29 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
       closers.set(proxy, client);
     }
     const headers = headersOf(request, url, options.userAgent);
-    return client.request(request, url, headers, request.maxBytes ?? defaultMaxBytes, signal);
+    // undici does not tell when a request has its connection, so that here the wait for one counts too.
+    const deadline = clock.deadline(timeoutOf(request), request.signal);
+    try {
+      return await client.request(request, url, headers, request.maxBytes ?? defaultMaxBytes, deadline.signal);
+    } catch (error) {
+      throw deadline.expired ? new TooLate() : error;
+    } finally {
+      deadline.done();
+    }
   };
 
   return {
     async request(request) {
       request.signal.throwIfAborted();
-      const timeoutMs = request.timeoutMs ?? defaultTimeoutMs;
-      const deadline = clock.deadline(timeoutMs, request.signal);
       try {
         const url = parse(request.url);
         const proxy = request.connectTo ? undefined : proxyFor(url, options.env);
-        return await (proxy === undefined
-          ? direct(request, url, deadline.signal)
-          : overProxy(request, url, proxy, deadline.signal));
+        return await (proxy === undefined ? direct(request, url) : overProxy(request, url, proxy));
       } catch (error) {
         if (request.signal.aborted) throw request.signal.reason;
         const about = { method: request.method, url: speakable(request.url) };
-        if (deadline.expired) {
-          const reason = `no complete answer within ${timeoutMs / 1000} s`;
+        if (error instanceof TooLate) {
+          const reason = `no complete answer within ${timeoutOf(request) / 1000} s`;
           throw fail('network/failed', { ...about, reason }, { cause: error });
         }
         if (error instanceof TooLarge) {
@@ -141,8 +145,6 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
         }
         if ((error as { code?: unknown }).code === 'config/ca-file-unusable') throw error;
         throw fail('network/failed', { ...about, reason: wordsOf(error) }, { cause: error });
-      } finally {
-        deadline.done();
       }
     },
 
@@ -158,16 +160,32 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
 /** The connection died before a byte of the answer, on a socket that had already served another request. */
 class StaleConnection extends Error {}
 
-/** One exchange, from connect to the last byte of the body. */
+/** The request's time was over before its last byte. */
+class TooLate extends Error {}
+
+const timeoutOf = (request: HttpRequest): number => request.timeoutMs ?? defaultTimeoutMs;
+
+/**
+ * One exchange, from connect to the last byte of the body. Its time begins when a connection is its own: while it
+ * waits for one of them it is not sent, and must not fail as if the server had not answered.
+ */
 function exchangeOver(
   send: typeof https.request,
   call: https.RequestOptions,
   request: HttpRequest,
-  signal: AbortSignal,
+  clock: Clock,
 ): Promise<HttpResponse> {
-  return abortable(signal, (resolve, reject) => {
+  let deadline: Deadline | undefined;
+  const exchanged = abortable<HttpResponse>(request.signal, (resolve, reject) => {
     const limit = request.maxBytes ?? defaultMaxBytes;
     const outgoing = send(call);
+    outgoing.on('socket', () => {
+      deadline = clock.deadline(timeoutOf(request));
+      deadline.signal.addEventListener('abort', () => {
+        reject(new TooLate());
+        outgoing.destroy();
+      });
+    });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       const cut = error.code === 'ECONNRESET' || error.code === 'EPIPE';
       reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
@@ -204,6 +222,7 @@ function exchangeOver(
     outgoing.end(request.body);
     return () => outgoing.destroy();
   });
+  return exchanged.finally(() => deadline?.done());
 }
 
 const closes = ({ headers }: http.IncomingMessage): boolean => /\bclose\b/i.test(headers.connection ?? '');

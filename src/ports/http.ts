@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** Largest body taken, in bytes (default 1 MiB); a longer one fails with `network/too-large`. */
   readonly maxBytes?: number;
-  /** The whole exchange, in ms (default 30 s). */
+  /** The whole exchange, in ms (default 30 s), from when it has one of the connections. */
   readonly timeoutMs?: number;
   /** Connect here instead of where the URL's name resolves to; the Host header and SNI stay the URL's. */
   readonly connectTo?: { readonly address: string; readonly port: number };

@@ -34,8 +34,8 @@ export interface AccountIssuer {
   /** URLs in the account's `orders` list (§7.1.2.1), page by page; nothing where the CA has no list. */
   orders(signal: AbortSignal): AsyncIterable<readonly string[]>;
   authorization(url: string, signal: AbortSignal): Promise<Authorization>;
-  /** Tells the CA that the challenge is ready (§7.5.1). */
-  accept(challengeUrl: string, signal: AbortSignal): Promise<void>;
+  /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to look first (§8.2). */
+  accept(challengeUrl: string, signal: AbortSignal): Promise<{ readonly retryAfterMs?: number }>;
   finalize(order: Order, csrDer: Uint8Array, signal: AbortSignal): Promise<Order>;
   /** The chain as served, PEM, leaf first (§7.4.2). */
   download(order: Order, signal: AbortSignal): Promise<string>;

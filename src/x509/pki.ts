@@ -1,3 +1,4 @@
+import { longestSkewMs } from '../core/clock-skew.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
 import { factsOf, sha256 } from './certificate.ts';
@@ -6,8 +7,8 @@ import { makeCsr } from './csr.ts';
 import { makeKey, openKey } from './key.ts';
 import { toPem } from './pem.ts';
 
-/** How far this machine's clock may be behind: CAs set notBefore to now or an hour back, a slow clock sees it ahead. */
-const slowClockMs = 3_600_000;
+/** A slow clock sees a notBefore of «now» ahead of itself. A minute more: the skew was measured at the run's start. */
+const slowClockMs = longestSkewMs + 60_000;
 
 /** Keys and certificates over node:crypto. */
 export const pki: Pki = {

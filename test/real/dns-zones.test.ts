@@ -81,9 +81,13 @@ describeWith(bindPrograms, 'zones on BIND', () => {
             'wildno CAA 0 issuewild ";"',
             'other CAA 0 issue "other.example"',
             'both CAA 0 issue "other.example"',
-            'both CAA 0 issue "CA.example"',
+            'both CAA 0 issue "ca.example"',
+            'letters CAA 0 issue "CA.example"',
+            'dot CAA 0 issue "ca.example."',
             'mailto CAA 0 iodef "mailto:a@b.example"',
             'critical CAA 128 tbs "unknown"',
+            'lowest CAA 1 tbs "unknown"',
+            'other.bits CAA 126 tbs "unknown"',
             'known CAA 128 issue "ca.example"',
             'account CAA 0 issue "ca.example; accounturi=https://ca.example/acct/1"',
             'method CAA 0 issue "ca.example; validationmethods=dns-01,tls-alpn-01"',
@@ -271,8 +275,13 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       ['wildonly.caa.test', 'pass'],
       ['other.caa.test', 'no'],
       ['both.caa.test', 'pass'],
+      // Boulder compares the CA's name to the letter.
+      ['letters.caa.test', 'no'],
+      ['dot.caa.test', 'no'],
       ['mailto.caa.test', 'pass'],
       ['critical.caa.test', 'no'],
+      ['lowest.caa.test', 'no'],
+      ['other.bits.caa.test', 'pass'],
       ['known.caa.test', 'pass'],
       ['account.caa.test', 'pass'],
       ['method.caa.test', 'no'],
@@ -296,12 +305,48 @@ describeWith(bindPrograms, 'zones on BIND', () => {
     });
 
     it('cannot tell when a lookup below the first record fails', async () => {
-      const broken: Pick<Zones, 'resolve'> = {
+      const broken: Zones = {
+        ...zones,
         resolve: (question, during) =>
           question.name === 'www.caa.test' ? Promise.reject(new Error('SERVFAIL')) : zones.resolve(question, during),
       };
       const question = { ...ours, name: 'www.caa.test' };
       expect(await checkCaa(question, { zones: broken }, signal)).toMatchObject({ verdict: 'cannot-tell' });
+    });
+
+    describe('behind a resolver that remembers', () => {
+      /** What the resolver says, without authority: the CAA records of some names, none of the others. */
+      const remembering = (kept: Record<string, string>, more: Partial<Zones> = {}): Zones => ({
+        ...zones,
+        async resolve(asked, during) {
+          if (asked.type !== 'CAA') return zones.resolve(asked, during);
+          const value = kept[asked.name];
+          const answers = value === undefined ? [] : [{ name: asked.name, type: 'CAA', ttl: 3_600, value }];
+          return { rcode: 'NOERROR', authoritative: false, answers, authorities: [], additionals: [] };
+        },
+        ...more,
+      });
+      const other = '0 issue other.example';
+
+      it.each([
+        ['a record that was corrected', 'caa.test', { 'caa.test': other }, 'pass'],
+        ['a record that was taken away', 'www.nocaa.test', { 'www.nocaa.test': other }, 'pass'],
+        ['nothing, where there is a record by now', 'www.caa.test', { test: other }, 'pass'],
+        ['another no than there is now', 'forbidden.caa.test', { 'caa.test': other }, 'no'],
+        ['what is still so', 'x.other.caa.test', { 'other.caa.test': other }, 'no'],
+        ['what is still so behind an alias', 'alias.caa.test', { 'alias.caa.test': other }, 'no'],
+      ])('%s', async (_what, name, kept, verdict) => {
+        expect(await checkCaa({ ...ours, name }, { zones: remembering(kept) }, signal)).toMatchObject({ verdict });
+      });
+
+      it('cannot tell where the zone’s own servers cannot be asked', async () => {
+        const silent = remembering({ 'caa.test': other }, { ask: () => Promise.reject(new Error('no route to host')) });
+        expect(await checkCaa({ ...ours, name: 'caa.test' }, { zones: silent }, signal)).toEqual({
+          verdict: 'cannot-tell',
+          finding:
+            'the CAA records of caa.test allow issue "other.example", not ca.example; whether that is still so cannot be asked where caa.test is kept: no route to host',
+        });
+      });
     });
 
     it('says what it found', async () => {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -9,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../../src/core/errors.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import type { Http, HttpRequest } from '../../src/ports/http.ts';
+import { until } from '../support/service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certfleet-http-'));
 const [keyFile, caFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -142,6 +144,41 @@ describe('an exchange', () => {
     await Promise.all(Array.from({ length: 10 }, () => made.request(get(url))));
     await made.request(get(url));
     expect(ports.size).toBe(2);
+  });
+
+  test('the time of a request begins when it has a connection; whoever waits for one can be stopped', async () => {
+    const open: (() => void)[] = [];
+    const url = await serve((_request, response) => void open.push(() => response.end('ok')));
+    const made = client({ env: {}, connections: 1 });
+    const first = made.request(get(url));
+    const stop = new AbortController();
+    const [second, stopped] = [
+      made.request(get(url, { timeoutMs: 100 })),
+      made.request(get(url, { signal: stop.signal })),
+    ];
+    stop.abort(new Error('stopped'));
+    await expect(stopped).rejects.toThrow('stopped');
+    await until(() => open.length === 1, { what: 'the first request arrives' });
+    // Longer than the second one may take, were its wait for the connection counted.
+    await expect(client().request(get(url, { timeoutMs: 200 }))).rejects.toThrow('no complete answer within 0.2 s');
+    open.shift()?.();
+    expect((await first).status).toBe(200);
+    await until(() => open.length === 2, { what: 'the second request arrives' });
+    open.pop()?.();
+    expect((await second).status).toBe(200);
+  });
+
+  test('a hundred at once on one signal are one listener, and none at the end', async () => {
+    const open: (() => void)[] = [];
+    const url = await serve((_request, response) => void open.push(() => response.end('ok')));
+    const made = client({ env: {}, connections: 100 });
+    const { signal: one } = new AbortController();
+    const all = Promise.all(Array.from({ length: 100 }, () => made.request(get(url, { signal: one }))));
+    await until(() => open.length === 100, { what: 'all requests arrive' });
+    expect(getEventListeners(one, 'abort')).toHaveLength(1);
+    for (const answer of open) answer();
+    await all;
+    expect(getEventListeners(one, 'abort')).toHaveLength(0);
   });
 });
 

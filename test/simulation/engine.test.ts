@@ -300,6 +300,20 @@ describe('the engine in a simulated world', () => {
     expect(world.target.version).toBe(parked?.version);
     expect(world.ca.accepted('newOrder')).toBe(2);
   });
+
+  it('comes back when the CA said, where signing takes longer than anybody waits', async () => {
+    const world = await createWorld(4);
+    const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
+    Object.assign(world.ca.settings, { processingPolls: 1, retryAfter: { order: { seconds: 600 } } });
+    const failed = await issue(process(), job(world.spec, true), signal);
+    expect(failed).toMatchObject({ result: 'failed', error: { code: 'acme/timeout' } });
+    const { failure } = (await world.readLineage())!;
+    expect(Date.parse(failure?.holdUntil ?? '') - Date.parse(failure?.at ?? '')).toBeGreaterThan(599_000);
+    world.pass(601_000);
+    world.ca.settings.retryAfter = {};
+    expect(await issue(process(), job(world.spec, true), signal)).toMatchObject({ result: 'issued' });
+    expect(world.ca.accepted('finalize')).toBe(1);
+  });
 });
 
 async function keyFits(store: Store, lineage: Lineage | undefined): Promise<boolean> {

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../core/errors.ts';
+import type { Event } from '../core/event.ts';
+import type { Failure, Lineage } from '../core/lineage.ts';
+import { testLineage, testSpec } from '../core/test-lineages.ts';
+import type { RenewalInfo } from '../ports/issuer.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import type { EngineContext } from './context.ts';
+import { askRenewalInfo } from './renewal.ts';
+
+const now = new Date('2026-03-02T00:00:00.000Z');
+const minute = 60_000;
+const later = (minutes: number) => new Date(now.getTime() + minutes * minute).toISOString();
+const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) => {
+  let asked = 0;
+  const reported: Event[] = [];
+  const context = {
+    clock: fakeClock(now),
+    random: { number: () => 0 },
+    reporter: { report: (event: Event) => void reported.push(event) },
+    connect: {
+      issuer: () => ({
+        renewalInfo: () => {
+          asked += 1;
+          return answer();
+        },
+      }),
+    },
+  } as unknown as EngineContext;
+  const renewal = askRenewalInfo(context, testSpec, lineage, new AbortController().signal);
+  return renewal.then((kept) => ({ kept, asked, reported: reported.map(({ message }) => message) }));
+};
+
+const { current } = testLineage;
+const lineage: Lineage = { ...testLineage, current: { ...current, facts: { ...current.facts, ariId: 'a.b' } } };
+const window = (start: string, end: string) => async () => ({
+  start,
+  end,
+  explanationUrl: undefined,
+  retryAfterMs: 360 * minute,
+});
+const revoked = window('2026-02-28T00:00:00.000Z', '2026-03-01T00:00:00.000Z');
+
+describe('the question for the renewal window', () => {
+  const held = (code: string, holdUntil: string): Lineage => {
+    const failure: Failure = { count: 1, at: later(-1), code, message: '', hint: '', retryAt: holdUntil, holdUntil };
+    return { ...lineage, failure };
+  };
+
+  it('is asked though a limit holds orders: the window may have been moved because of a revocation', async () => {
+    const { kept, asked } = await ask(held('acme/rate-limited', later(10_000)), revoked);
+    expect(asked).toBe(1);
+    expect(kept).toMatchObject({ source: 'ari', at: '2026-02-28T00:00:00.000Z' });
+  });
+
+  it.each([
+    [60, 60],
+    [10_000, 360],
+  ])('waits while the CA itself wants no call, for %i minutes: asked in %i', async (minutes, expected) => {
+    const { kept, asked } = await ask(held('acme/busy', later(minutes)), revoked);
+    expect(asked).toBe(0);
+    expect(kept).toEqual({ ...lineage.renewal, checkAfter: later(expected) });
+  });
+
+  it('is asked again when a busy CA says', async () => {
+    const busy = fail('acme/busy', { issuer: 'CA', status: 'HTTP 503', what: 'it' }, { retryAt: new Date(later(2)) });
+    const { kept } = await ask(lineage, () => Promise.reject(busy));
+    expect(kept).toEqual({ ...lineage.renewal, checkAfter: later(2) });
+  });
+
+  it('gets an answer that is told and not believed, where it is too late for the certificate', async () => {
+    const { kept, reported } = await ask(lineage, window('2026-05-11T00:00:00.000Z', '2026-05-12T00:00:00.000Z'));
+    expect(kept).toMatchObject({ source: 'lifetime', checkAfter: later(360) });
+    expect(Date.parse(kept?.at ?? '')).toBeLessThan(Date.parse(current.facts.notAfter));
+    expect(reported).toEqual([expect.stringContaining('too late for a certificate that ends at 2026-05-01')]);
+  });
+});
