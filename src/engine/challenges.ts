@@ -7,7 +7,7 @@ import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
 import { type Finding, preflightAnswer } from './preflight.ts';
 import { announce, type Opened, patiently, type Run } from './run.ts';
-import { lingering, together, waitFor } from './wait.ts';
+import { lingering, retryAtOf, together, waitFor } from './wait.ts';
 import { weigh } from './weigh.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
@@ -222,9 +222,13 @@ async function acceptAndWait(
   const journalled = chosen.find((c) => c.authorizationUrl === authorization.url);
   const before = authorization.challenges.find((c) => c.url === journalled?.challengeUrl);
   const look = () => patiently(run, () => opened.account.authorization(authorization.url, run.signal));
+  /** Answers when the CA wants to be asked for the outcome (RFC 8555 §8.2). */
+  const accept = (url: string) =>
+    run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(url, run.signal)));
+  let accepted: Awaited<ReturnType<typeof accept>> = {};
   if (before?.status === 'pending') {
     try {
-      await run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(before.url, run.signal)));
+      accepted = await accept(before.url);
     } catch (error) {
       // An answer that was lost after the CA took it: the authorization shows it, and asking again is harmless.
       if (!isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer', 'acme/problem')) throw error;
@@ -233,7 +237,7 @@ async function acceptAndWait(
       const now = await look();
       if (now.status === 'pending' && now.challenges.find((c) => c.url === before.url)?.status === 'pending') {
         if (isFailure(error, 'acme/problem')) throw error;
-        await run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(before.url, run.signal)));
+        accepted = await accept(before.url);
       }
     }
   }
@@ -243,7 +247,13 @@ async function acceptAndWait(
   const waited = await waitFor<Authorization>(
     clock,
     // A test CA validates within 10 ms, a public one within a few seconds; none at once, so that it is not asked at once.
-    { budgetMs: validationBudgetMs, firstMs: 10, mostMs: 2_000, first: { reason: 'pending' }, signal: run.signal },
+    {
+      budgetMs: validationBudgetMs,
+      firstMs: 10,
+      mostMs: 2_000,
+      first: { reason: 'pending', ...accepted },
+      signal: run.signal,
+    },
     async () => {
       const now = await look();
       if (now.status !== 'pending') return { done: now };
@@ -253,9 +263,7 @@ async function acceptAndWait(
       if (challenge?.error && challenge.status === 'pending' && clock.monotonicMs() >= againMs) {
         pauseMs *= 2;
         againMs = clock.monotonicMs() + pauseMs;
-        await run.holding.effect(run.signal, () =>
-          patiently(run, () => opened.account.accept(challenge.url, run.signal)),
-        );
+        await accept(challenge.url);
       }
       return { reason: 'pending', retryAfterMs: now.retryAfterMs };
     },
@@ -269,7 +277,7 @@ async function acceptAndWait(
         what: `the validation of ${authorization.identifier.value}${seen}`,
         seconds: validationBudgetMs / 1000,
       },
-      problem === undefined ? {} : { problem },
+      { ...(problem === undefined ? {} : { problem }), ...retryAtOf(clock, waited) },
     );
   }
   return waited.value;
