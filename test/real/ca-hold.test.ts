@@ -32,6 +32,30 @@ describeWith(bindPrograms, 'a CA that asks for a pause', () => {
   });
 });
 
+describeWith(bindPrograms, 'a Retry-After beside good news', () => {
+  it('of the challenge’s answer is kept before the authorization is looked at', async () => {
+    const bench = await simulatedFleetBench();
+    const home = await bench.home();
+    bench.proxy.fault({ on: 'challenge', what: { type: 'headers', set: { 'retry-after': '1' } } });
+    expect((await home.issueOne()).result).toBe('issued');
+    const { requests } = bench.proxy;
+    const at = requests.findIndex(({ kind }) => kind === 'challenge');
+    const looked = requests.slice(at).find(({ kind }) => kind === 'authorization');
+    expect((looked?.atMs ?? 0) - (requests[at]?.atMs ?? 0)).toBeGreaterThan(990);
+  });
+
+  it('that is longer than a run waits is kept for the next one', async () => {
+    const bench = await simulatedFleetBench();
+    const home = await bench.home();
+    bench.ca.settings.validate = () => new Promise(() => {});
+    bench.proxy.fault({ on: 'challenge', what: { type: 'headers', set: { 'retry-after': '7200' } } });
+    const failed = errorOf(await home.issueOne());
+    expect(failed.code).toBe('acme/timeout');
+    expect(((failed.retryAt?.getTime() ?? 0) - Date.now()) / 1000).toBeCloseTo(7_200, -2);
+    expect((await home.lineage()).failure?.holdUntil).toBe(failed.retryAt?.toISOString());
+  });
+});
+
 describeWith(bindPrograms, 'two certificates for the same names', () => {
   it('are ordered one after the other, each with its own key', async () => {
     const bench = await simulatedFleetBench();
