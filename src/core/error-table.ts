@@ -37,7 +37,7 @@ export const errorTable = {
     message: '{what} lacks {credential}',
     blame: 'config',
     retry: 'never',
-    hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration.',
+    hint: 'Set the environment variable, write `file:/path` (mode 0600) in the configuration, or use --dns-option KEY=VALUE (a secret as KEY=file:/path).',
   },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',
@@ -248,7 +248,7 @@ export const errorTable = {
     message: 'no DNS zone was found for {name}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the domain is delegated, or give `dns` with `zone` and `nameservers` to the solver.',
+    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml with `dns: { zone, nameservers }`.',
   },
   'dns/no-nameserver': {
     message: 'no authoritative name server of {zone} could be found: {reason}',

@@ -15,6 +15,8 @@ export interface Solver {
   /** `http01-webroot`, `dns01`… */
   readonly type: string;
   readonly answers: readonly ChallengeType[];
+  /** How long `ready` may say «not yet» before the engine gives up, in ms; 10 minutes where it does not say. */
+  readonly readyBudgetMs?: number;
   /**
    * Something the public path can be asked for before there is an order (HTTP-01 only). Whatever it changes in the
    * world is journalled first: `probe` is called under the lease, and `unprobe` undoes it from nothing. The probe is

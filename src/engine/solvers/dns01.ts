@@ -68,6 +68,8 @@ export function createDns01(options: Dns01Options): Solver {
   return {
     type: 'dns01',
     answers: ['dns-01'],
+    // It gives up by itself, and says which server is missing: the engine is to wait until then.
+    readyBudgetMs: timeoutMs + 60_000,
 
     async preflight(identifier, signal) {
       const name = `_acme-challenge.${baseName(identifier)}`;
