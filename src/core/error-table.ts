@@ -248,13 +248,13 @@ export const errorTable = {
     message: 'no DNS zone was found for {name}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml with `dns: { zone, nameservers }`.',
+    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml and give it `dns` with `zone` and `nameservers`.',
   },
   'dns/no-nameserver': {
     message: 'no authoritative name server of {zone} could be found: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the NS records of the zone, or give `dns` with `zone` and `nameservers` to the solver.',
+    hint: 'Check the NS records of the zone, or declare the solver in certfleet.yaml and give it `dns` with `zone` and `nameservers`.',
   },
   'dns/lookup-failed': {
     message: 'the name server {server} did not answer {question}: {reason}',
