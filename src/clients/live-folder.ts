@@ -109,6 +109,8 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     },
 
     async stage(version) {
+      // Its folder would be the archive itself, which no later version could replace.
+      if (version.id === '') throw refuse(version.lineage, 'this version has no id');
       const { foreign } = await readLive(version.lineage);
       if (foreign)
         throw refuse(

@@ -17,6 +17,11 @@ export interface VersionDocument {
   readonly profile?: string;
 }
 
+/** A version without an id would take the place of every other one without: it can only be a bug that asks for it. */
+function mustHaveId(lineage: string, id: string): void {
+  if (id === '') throw fail('bug/unexpected', { reason: `a version of ${lineage} has no id` });
+}
+
 const documentName = (lineage: string, id: string) => `${lineage}~${id}`;
 
 /** Step 4: the private key of a version, stored before the CA hears of it; the same one however often it is asked for. */
@@ -26,6 +31,7 @@ export async function obtainKey(
   id: string,
   signal: AbortSignal,
 ): Promise<Secret> {
+  mustHaveId(lineage, id);
   const key = { kind: 'key', name: documentName(lineage, id) } as const;
   const entry = await context.store.get(key, signal);
   if (entry) return readKey(context, lineage, id, entry.bytes);
@@ -66,6 +72,7 @@ export async function storeVersion(
   document: VersionDocument,
   signal: AbortSignal,
 ): Promise<void> {
+  mustHaveId(lineage, id);
   try {
     await context.store.put({ kind: 'version', name: documentName(lineage, id) }, encodeDocument(document), {
       ifRevision: null,

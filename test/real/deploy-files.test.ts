@@ -46,6 +46,13 @@ deployerContract(test, async () => {
 });
 
 describe('certbot’s layout', () => {
+  test('a version without an id is refused: its folder would be the archive itself', async () => {
+    const path = await temporaryFolder('deploy');
+    const staging = open({ path }).stage({ ...(await make()), id: '' }, note, signal);
+    await expect(staging).rejects.toMatchObject({ code: 'deploy/target-failed' });
+    expect(await readdir(path)).toEqual([]);
+  });
+
   test('live/<name> is one symlink into the archive, with the four files', async () => {
     const path = await temporaryFolder('deploy');
     const version = await make();
