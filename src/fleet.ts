@@ -9,7 +9,7 @@ import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/context.ts';
 import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
-import { sweep } from './engine/sweep.ts';
+import { type NotSwept, sweep } from './engine/sweep.ts';
 import { together } from './engine/wait.ts';
 
 export type { LineageStatus, Outcome };
@@ -55,7 +55,7 @@ export interface RenewRequest {
 
 export interface SweepReport {
   readonly cleaned: readonly string[];
-  readonly failed: readonly { readonly what: string; readonly reason: string }[];
+  readonly failed: readonly NotSwept[];
   /** Looked at again later: tombstones whose time has not come. */
   readonly waiting: number;
 }

@@ -292,6 +292,14 @@ describe('sweep', () => {
     expect(done.stderr).toContain('could not remove b: timed out');
     expect(await run(['sweep'])).toMatchObject({ code: 0, stdout: 'Swept: nothing was left behind.\n' });
   });
+
+  it('exits with the code of the worst that could not be removed', async () => {
+    const refused = { what: 'a', reason: 'refused', code: 'dns/refused' } as const;
+    const corrupt = { what: 'b', reason: 'no JSON text', code: 'store/corrupt' } as const;
+    const sweep = { cleaned: [], failed: [refused, corrupt], waiting: 0 };
+    expect((await run(['sweep'], { fleet: { sweep } })).code).toBe(7);
+    expect((await run(['sweep'], { fleet: { sweep: { ...sweep, failed: [refused] } } })).code).toBe(5);
+  });
 });
 
 describe('providers', () => {

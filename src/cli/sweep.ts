@@ -1,12 +1,18 @@
+import { exitCodeOfError } from '../core/errors.ts';
 import type { Run } from './context.ts';
+import { exitPrecedence } from './exit-codes.ts';
 import { reportStart } from './outcomes.ts';
 
-/** `certfleet sweep`. What could not be removed is a failure of the solver's side: exit 5. */
+/** What could not be removed for a reason without a code: the solver's side. */
+const ofSolvers = 5;
+
+/** `certfleet sweep`. Its exit code is the worst of what could not be removed. */
 export const sweep: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
   const { cleaned, failed, waiting } = await fleet.sweep(session.signal);
-  const code = failed.length > 0 ? 5 : 0;
+  const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
+  const code = exitPrecedence.find((one) => codes.has(one)) ?? 0;
   const message =
     cleaned.length + failed.length === 0
       ? 'nothing was left behind'
@@ -17,7 +23,7 @@ export const sweep: Run = async (session) => {
     level: code === 0 ? 'info' : 'error',
     event: 'run.finished',
     message,
-    data: { exitCode: code, cleaned, failed: failed.map(({ what, reason }) => ({ what, reason })), waiting },
+    data: { exitCode: code, cleaned, failed: failed.map((one) => ({ ...one })), waiting },
   });
   if (session.quiet && failed.length === 0) return code;
   for (const what of cleaned) session.print(`removed: ${what}`);

@@ -42,9 +42,12 @@ export class CertfleetError extends Error {
 
   /** The exit code of the command line for this error. */
   get exitCode(): number {
-    return exitCodes[this.code.slice(0, this.code.indexOf('/')) as keyof typeof exitCodes];
+    return exitCodeOfError(this.code);
   }
 }
+
+export const exitCodeOfError = (code: ErrorCode) =>
+  exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
 
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
   template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));

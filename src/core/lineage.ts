@@ -3,7 +3,7 @@ import type { ProcessIdentity } from '../ports/processes.ts';
 import type { ChallengeType } from '../ports/solver.ts';
 import { fail } from './errors.ts';
 import type { Json } from './json.ts';
-import type { StoredSpec } from './spec.ts';
+import type { AdapterSettings, PreflightSettings, StoredSpec } from './spec.ts';
 
 /**
  * One spec's certificates through time: the whole state of one certificate in one document (house.md §6).
@@ -94,7 +94,7 @@ export interface Work {
   /** Who works on it; undefined: nobody, the work is to be resumed. */
   readonly lease?: Lease;
   readonly step: Step;
-  /** The version being made; its key is stored under this id. */
+  /** The version being made; its key is stored under this id. Empty at step `close`, which makes none. */
   readonly version: string;
   readonly directory: string;
   readonly startedAt: string;
@@ -119,6 +119,13 @@ export interface Work {
   readonly takenOver?: boolean;
 }
 
+/**
+ * The work that a later run goes on with. Where only the lease was wanted (a sweep, a loser that gives way) there is
+ * none, and no version either.
+ */
+export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =>
+  lineage?.work?.step === 'close' ? undefined : lineage?.work;
+
 export interface Lease {
   readonly id: string;
   readonly holder: ProcessIdentity;
@@ -134,12 +141,24 @@ export interface JournalledChallenge {
   readonly receipt?: Json;
 }
 
+/**
+ * A solver as it was declared when it presented. Another one finds nothing to remove, and calls that a success. Each
+ * tombstone has its own: some 200 bytes, which a hundred of them can spare (document-limits.ts).
+ */
+export interface Presenter {
+  readonly name: string;
+  readonly solver: AdapterSettings;
+  readonly preflight: PreflightSettings;
+}
+
 export interface Tombstone {
   readonly type: ChallengeType;
   readonly identifier: string;
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
+  /** What presented it; undefined: the solver of the lineage's spec. */
+  readonly by?: Presenter;
   readonly closedAt: string;
   /** 0: to be looked at 1 h after `closedAt`; 1: after 24 h; -1: its removal failed, look at once. */
   readonly looked: -1 | 0 | 1;

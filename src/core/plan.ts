@@ -1,5 +1,5 @@
 import { identifierSet } from './identifier.ts';
-import type { Deployment, Lineage } from './lineage.ts';
+import { type Deployment, type Lineage, unfinishedWork } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
 /** What one pass does about one lineage, and when the next pass has something to do. */
@@ -92,12 +92,12 @@ export function planLineage(
 function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, force: boolean): Plan | undefined {
   if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
   if (!lineage?.current) {
-    if (lineage?.work) return { action: 'resume', reason: 'a run before was interrupted' };
+    if (unfinishedWork(lineage)) return { action: 'resume', reason: 'a run before was interrupted' };
     return { action: 'issue', reason: 'there is no certificate yet' };
   }
   if (!sameCertificate(lineage, wanted)) return { action: 'renew', reason: 'what it is to contain has changed' };
   if (force) return { action: 'renew', reason: 'it was forced' };
-  if (lineage.work) return { action: 'resume', reason: 'a run before was interrupted' };
+  if (unfinishedWork(lineage)) return { action: 'resume', reason: 'a run before was interrupted' };
   const at = lineage.renewal?.at;
   if (at === undefined || Date.parse(at) <= now.getTime())
     return {

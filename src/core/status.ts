@@ -1,6 +1,6 @@
 import type { CertfleetError } from './errors.ts';
 import { isStagingName } from './identifiers.ts';
-import type { Lineage } from './lineage.ts';
+import { type Lineage, unfinishedWork } from './lineage.ts';
 import { failureThatCounts, targetsToDeploy } from './plan.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 
@@ -119,7 +119,7 @@ function stateOf(
   if (failureThatCounts(wanted, lineage, undefined)) return 'failing';
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
-  if (lineage?.work) return 'interrupted';
+  if (unfinishedWork(lineage)) return 'interrupted';
   if (!lineage?.current) return 'missing';
   if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';
   if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';

@@ -1,6 +1,7 @@
-import { asFailure, reasonOf } from '../core/errors.ts';
+import { reasonOf } from '../core/errors.ts';
 import type { Identifier } from '../core/identifier.ts';
-import type { JournalledChallenge, Tombstone, Work } from '../core/lineage.ts';
+import type { JournalledChallenge, Presenter, Tombstone, Work } from '../core/lineage.ts';
+import { canonical } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { ChallengeType, Solver, SolverChallenge } from '../ports/solver.ts';
 import { type EngineContext, report } from './context.ts';
@@ -32,33 +33,60 @@ export function solverChallenge(
   };
 }
 
+/** What was presented, with all that a solver needs to remove it. */
+type Presented = JournalledChallenge & { readonly thumbprint: string };
+
+export const presentedIn = (work: Work): readonly Presented[] =>
+  work.challenges.map((challenge) => ({ ...challenge, thumbprint: work.thumbprint ?? '' }));
+
+/** What could not be removed, and why; a later sweep tries its tombstone again. */
+export interface Unremoved {
+  readonly presented: Presented;
+  readonly stone: Tombstone;
+  readonly error: unknown;
+}
+
 /**
- * Step 13: removes what was presented, on its own time. What could not be removed comes back as tombstones that a
- * sweep tries again; it never fails the issue.
+ * Step 13: removes what the solver of a spec presented, all of it at once, on one time budget. It never fails because
+ * of a removal; it rejects when the caller gave up, or when the lease is lost, whose new holder may present the same
+ * again: then everything stays in the journal.
  */
 export async function cleanUp(
   context: EngineContext,
-  solver: Solver,
   spec: StoredSpec,
-  challenges: readonly (JournalledChallenge | Tombstone)[],
-  thumbprint: string,
-  budgetMs: number = cleanupBudgetMs,
-): Promise<readonly Tombstone[]> {
-  const deadline = context.clock.deadline(budgetMs);
+  owed: readonly Presented[],
+  { holding, signal, budgetMs = cleanupBudgetMs }: { holding?: Holding; signal?: AbortSignal; budgetMs?: number } = {},
+): Promise<readonly Unremoved[]> {
+  if (owed.length === 0) return [];
+  const over = AbortSignal.any([signal, holding?.lost].filter((one) => one !== undefined));
+  const deadline = context.clock.deadline(budgetMs, over);
+  const leave = (presented: Presented, error: unknown): Unremoved => ({
+    presented,
+    stone: tombstoneOf(context, spec, presented, -1),
+    error,
+  });
+  const remove = async (solver: Solver, presented: Presented): Promise<Unremoved | undefined> => {
+    const clean = () =>
+      solver.cleanup(solverChallenge(spec, presented, presented.thumbprint), presented.receipt, deadline.signal);
+    try {
+      await (holding ? holding.effect(deadline.signal, clean) : clean());
+      return undefined;
+    } catch (error) {
+      const what = `the challenge for ${presented.identifier} could not be removed: ${reasonOf(error)}`;
+      if (!over.aborted) tellLeft(context, spec, `${what}; a later sweep tries again`);
+      return leave(presented, error);
+    }
+  };
   try {
-    const left = await Promise.all(
-      challenges.map(async (challenge): Promise<Tombstone | undefined> => {
-        try {
-          await solver.cleanup(solverChallenge(spec, challenge, thumbprint), challenge.receipt, deadline.signal);
-          return undefined;
-        } catch (error) {
-          const what = `the challenge for ${challenge.identifier} could not be removed: ${reasonOf(error)}`;
-          tellLeft(context, spec, `${what}; a later sweep tries again`);
-          return tombstoneOf(context, challenge, thumbprint, -1);
-        }
-      }),
-    );
-    return left.filter((tombstone) => tombstone !== undefined);
+    const solver = await context.connect.solver(spec);
+    const left = await Promise.all(owed.map((presented) => remove(solver, presented)));
+    over.throwIfAborted();
+    return left.filter((one) => one !== undefined);
+  } catch (error) {
+    over.throwIfAborted();
+    // The solver itself cannot be made any more (its secret file is gone): everything is left to a later sweep.
+    tellLeft(context, spec, `what was presented could not be removed: ${reasonOf(error)}`);
+    return owed.map((presented) => leave(presented, error));
   } finally {
     deadline.done();
   }
@@ -69,20 +97,30 @@ const tellLeft = (context: EngineContext, spec: StoredSpec, message: string): vo
 
 export function tombstoneOf(
   context: EngineContext,
-  challenge: JournalledChallenge | Tombstone,
-  thumbprint: string,
+  spec: StoredSpec,
+  { type, identifier, token, thumbprint, receipt }: Presented,
   looked: Tombstone['looked'] = 0,
 ): Tombstone {
   return {
-    type: challenge.type,
-    identifier: challenge.identifier,
-    token: challenge.token,
+    type,
+    identifier,
+    token,
     thumbprint,
-    ...(challenge.receipt === undefined ? {} : { receipt: challenge.receipt }),
+    ...(receipt === undefined ? {} : { receipt }),
+    by: { name: spec.spec.solver, solver: spec.solver, preflight: spec.preflight },
     closedAt: context.clock.now().toISOString(),
     looked,
   };
 }
+
+/** A lineage's spec with the solver that presented. */
+export const specOfPresenter = (spec: StoredSpec, by: Presenter | undefined): StoredSpec =>
+  by ? { ...spec, spec: { ...spec.spec, solver: by.name }, solver: by.solver, preflight: by.preflight } : spec;
+
+/** An order that is kept brings the same tokens at each try: one tombstone for each, the latest. */
+export const oneForEach = (stones: readonly Tombstone[]): readonly Tombstone[] => [
+  ...new Map(stones.map((s) => [canonical([s.type, s.identifier, s.token, s.by ?? null]), s])).values(),
+];
 
 export const owesCleanup = (work: Work | undefined): boolean =>
   work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
@@ -96,20 +134,20 @@ export async function cleanJournalled(
 ): Promise<readonly Tombstone[]> {
   const { work: inFlight } = holding.lineage;
   if (!inFlight || !owesCleanup(inFlight)) return [];
-  try {
-    const solver = await context.connect.solver(spec);
-    if (inFlight.probe && inFlight.step === 'lease') await unprobe(context, solver, spec);
-    return await cleanUp(context, solver, spec, inFlight.challenges, inFlight.thumbprint ?? '', budgetMs);
-  } catch (error) {
-    // The solver itself cannot be made any more (its secret file is gone): everything is left to a later sweep.
-    tellLeft(context, spec, `what was presented could not be removed: ${asFailure(error).message}`);
-    return inFlight.challenges.map((c) => tombstoneOf(context, c, inFlight.thumbprint ?? '', -1));
-  }
+  if (inFlight.probe && inFlight.step === 'lease')
+    await unprobe(context, spec).catch((error: unknown) =>
+      tellLeft(context, spec, `the probe could not be removed: ${reasonOf(error)}`),
+    );
+  const options = { holding, ...(budgetMs === undefined ? {} : { budgetMs }) };
+  // It ends early only where the lease is lost, which the next write says.
+  const left = await cleanUp(context, spec, presentedIn(inFlight), options).catch(() => []);
+  return left.map(({ stone }) => stone);
 }
 
-async function unprobe(context: EngineContext, solver: Pick<Solver, 'unprobe'>, spec: StoredSpec): Promise<void> {
+export async function unprobe(context: EngineContext, spec: StoredSpec): Promise<void> {
   const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
   try {
+    const solver = await context.connect.solver(spec);
     await solver.unprobe?.(spec.spec.name, deadline.signal);
   } finally {
     deadline.done();
@@ -120,12 +158,11 @@ async function unprobe(context: EngineContext, solver: Pick<Solver, 'unprobe'>, 
 export async function undo(context: EngineContext, spec: StoredSpec, mine: Work): Promise<void> {
   if (!owesCleanup(mine)) return;
   try {
-    const solver = await context.connect.solver(spec);
-    await cleanUp(context, solver, spec, mine.challenges, mine.thumbprint ?? '');
+    await cleanUp(context, spec, presentedIn(mine));
     // Its probe is its own, not the winner's: nobody else removes it while this process lives.
-    if (mine.probe) await unprobe(context, solver, spec);
+    if (mine.probe) await unprobe(context, spec);
   } catch (error) {
-    const what = `what came too late could not be removed: ${asFailure(error).message}`;
+    const what = `what came too late could not be removed: ${reasonOf(error)}`;
     tellLeft(context, spec, `${what}; a later sweep looks again`);
   }
 }

@@ -3,7 +3,7 @@ import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail } from '../core/errors.ts';
 import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { tombstoneOf } from './clean-up.ts';
+import { oneForEach, presentedIn, tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
 import type { Deployed } from './deploy.ts';
 import type { Holding } from './lease.ts';
@@ -169,11 +169,11 @@ export function keepTombstones(
 ): readonly Tombstone[] {
   const { work } = lineage;
   const closed = work?.takenOver
-    ? work.challenges
+    ? presentedIn(work)
         .filter((c) => !left.some((l) => l.token === c.token))
-        .map((c) => tombstoneOf(context, c, work.thumbprint ?? ''))
+        .map((c) => tombstoneOf(context, lineage.spec, c))
     : [];
-  return [...(lineage.tombstones ?? []), ...closed, ...left];
+  return oneForEach([...(lineage.tombstones ?? []), ...closed, ...left]);
 }
 
 const hourMs = 3_600_000;

@@ -1,7 +1,7 @@
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { asFailure, CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
-import type { Lineage, Work } from '../core/lineage.ts';
+import { type Lineage, unfinishedWork, type Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { failureThatCounts, type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
@@ -11,7 +11,7 @@ import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
 import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
 import { type Deployed, deploy } from './deploy.ts';
-import { type Holding, takeLease } from './lease.ts';
+import { bareWork, giveBack, type Holding, takeLease } from './lease.ts';
 import { checkClock, obtain } from './obtain.ts';
 import { askRenewalInfo } from './renewal.ts';
 import { patiently } from './run.ts';
@@ -178,7 +178,7 @@ export function outcomeOfIdle(
 /** The document of step 3: the lease, and what an earlier run left to go on with. */
 function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, action: string, now: Date): Lineage {
   const wanted = job.wanted;
-  const before = lineage?.work;
+  const before = unfinishedWork(lineage);
   const sameJob = before !== undefined && lineage !== undefined && sameRequest(lineage.spec, wanted);
   const deployOnly = action === 'deploy' || action === 'ask' || (before?.step === 'deploy' && sameJob);
   const work: Work = {
@@ -270,6 +270,8 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
     // Half of the time a signal gives is for the outside world; the journal must be written in the rest.
     const budgetMs = caller.aborted ? context.limits.shutdownBudgetMs / 2 : undefined;
     const left = await cleanJournalled(context, holding.lineage.spec, holding, budgetMs);
+    // A process that was frozen finds out by the clean-up's look at its lease.
+    if (holding.lost.aborted) return await yieldToWinner(context, job, holding, caller);
     if (caller.aborted) {
       await closeStopped(context, holding, left);
       throw caller.reason;
@@ -320,7 +322,7 @@ async function yieldToWinner(
   const taken = await takeLease(
     context,
     name,
-    (lineage) => (lineage ? { ...lineage, work: lineage.work ?? emptyWork(context, wanted) } : undefined),
+    (lineage) => (lineage ? { ...lineage, work: lineage.work ?? bareWork(context, wanted) } : undefined),
     signal,
   );
   if (mine) await undo(context, holding.lineage.spec, mine);
@@ -328,22 +330,7 @@ async function yieldToWinner(
   if ('finished' in taken)
     return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : issue(context, job, signal);
   // Taken at once: the other has finished already, or has died in its turn. The lease is given back as it was found.
-  await taken.holding.update((lineage) => giveBack(lineage), signal);
+  await giveBack(context, taken.holding);
   const { lineage } = taken.holding;
   return lineage.work ? issue(context, job, signal) : outcomeOfLast(lineage);
-}
-
-const emptyWork = (context: EngineContext, wanted: StoredSpec): Work => ({
-  step: 'close',
-  version: '',
-  directory: wanted.issuer.directory,
-  startedAt: context.clock.now().toISOString(),
-  challenges: [],
-});
-
-function giveBack(lineage: Lineage): Lineage {
-  const { work, ...rest } = lineage;
-  if (!work || work.step === 'close') return rest;
-  const { lease: _given, ...left } = work;
-  return { ...rest, work: left };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFailure } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Store } from '../ports/store.ts';
@@ -78,6 +78,34 @@ describe('the lease', () => {
     await clock.sleep(31_000, signal);
     await holding.check(signal);
     expect(holding.work.lease?.beat).toBe(1);
+  });
+
+  it('gives a sign of life every third of its time, also after a write that failed', async () => {
+    const clock = fakeClock();
+    const memory = createMemoryStore();
+    const written: number[] = [];
+    let failing = 0;
+    const store: Store = {
+      ...memory,
+      put: (...args) => {
+        written.push(clock.monotonicMs());
+        failing -= 1;
+        if (failing >= 0) return Promise.reject(fail('store/unusable', { path: '/s', reason: 'EIO', advice: '' }));
+        return memory.put(...args);
+      },
+    };
+    const stop = (await hold({ ...process(store, 1), clock })).keepAlive();
+    await clock.advance(60_000);
+    expect(written).toEqual([0, 20_000, 40_000, 60_000]);
+    failing = 2;
+    await clock.advance(50_000);
+    expect(written.slice(4), 'two fail, and are tried again well before the lease is over').toEqual([
+      80_000, 85_000, 90_000, 110_000,
+    ]);
+    stop();
+    await clock.advance(120_000);
+    expect(written).toHaveLength(8);
+    expect(clock.waiting).toBe(0);
   });
 
   it('lets a second process wait for the first one’s result', async () => {

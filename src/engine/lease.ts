@@ -1,5 +1,6 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeLineage, encodeDocument, type Lease, type Lineage, type Work } from '../core/lineage.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { decodeLineage, encodeDocument, type Lease, type Lineage, unfinishedWork, type Work } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import type { Entry } from '../ports/store.ts';
 import { type EngineContext, report } from './context.ts';
 
@@ -84,15 +85,18 @@ export class Holding {
 
   /** Gives signs of life until the returned function is called, so that a long wait does not look like death. */
   keepAlive(): () => void {
+    const { clock, limits } = this.#context;
     const stop = new AbortController();
+    const restMs = () => limits.leaseTtlMs / 3 - (clock.monotonicMs() - this.#confirmedMs);
     const beats = async () => {
-      while (!stop.signal.aborted) {
-        await this.#context.clock.sleep(this.#context.limits.leaseTtlMs / 3, stop.signal);
-        await this.check(stop.signal);
+      while (!this.#lost.signal.aborted) {
+        // After a write that failed, a shorter rest: the store may be well again, and there is a lease to lose.
+        await clock.sleep(Math.max(restMs(), limits.leaseTtlMs / 12), stop.signal);
+        // A lost lease is known by `lost`, a store that fails by the next write: neither may end the process from here.
+        if (restMs() <= 0) await this.#beat(stop.signal).catch(() => undefined);
       }
     };
-    // A lost lease is known by `lost`, a store that fails by the next write: neither may end the process from here.
-    beats().catch(() => undefined);
+    beats().catch(() => undefined); // stopped
     // With a reason of its own: node's default is an exception with a stack, at 65 µs each.
     return () => stop.abort('the work has ended');
   }
@@ -109,6 +113,38 @@ export class Holding {
     const result = this.#queue.then(run);
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+}
+
+/** What takes a lease without wanting a certificate: nothing that a later run would go on with. */
+export const bareWork = (context: EngineContext, spec: StoredSpec): Work => ({
+  step: 'close',
+  version: '',
+  directory: spec.issuer.directory,
+  startedAt: context.clock.now().toISOString(),
+  challenges: [],
+});
+
+/**
+ * Gives the lease back and leaves the work as it was found, on a time budget of its own: the caller's signal may be
+ * what ended it. Where even that fails, the next one finds that its holder is gone.
+ */
+export async function giveBack(context: EngineContext, holding: Holding): Promise<void> {
+  if (holding.lost.aborted) return;
+  const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
+  try {
+    await holding.update((lineage) => {
+      const { work: _closed, ...rest } = lineage;
+      const work = unfinishedWork(lineage);
+      if (!work) return rest;
+      const { lease: _given, ...left } = work;
+      return { ...rest, work: left };
+    }, deadline.signal);
+  } catch (error) {
+    const what = `its lease could not be given back: ${reasonOf(error)}`;
+    report(context, 'warn', 'log', holding.lineage.name, what);
+  } finally {
+    deadline.done();
   }
 }
 

@@ -1,15 +1,38 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { decodeLineage, type Lineage, type Tombstone } from '../core/lineage.ts';
+import type { ErrorCode } from '../core/error-table.ts';
+import { asFailure, isFailure, reasonOf } from '../core/errors.ts';
+import {
+  decodeLineage,
+  type JournalledChallenge,
+  type Lineage,
+  type Tombstone,
+  unfinishedWork,
+  type Work,
+} from '../core/lineage.ts';
+import { canonical } from '../core/plan.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import type { Entry } from '../ports/store.ts';
-import { cleanUp, owesCleanup, tombstoneOf } from './clean-up.ts';
+import { cleanUp, oneForEach, owesCleanup, presentedIn, specOfPresenter, tombstoneOf, unprobe } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
-import { takeLease } from './lease.ts';
+import { bareWork, giveBack, type Holding, takeLease } from './lease.ts';
+import { together } from './wait.ts';
 
 export interface Swept {
   readonly cleaned: readonly string[];
-  readonly failed: readonly { readonly what: string; readonly reason: string }[];
+  readonly failed: readonly NotSwept[];
   readonly waiting: number;
 }
+
+export interface NotSwept {
+  readonly what: string;
+  readonly reason: string;
+  /** Of the error; undefined: the solver or its provider, which did not come to an end in time. */
+  readonly code?: ErrorCode;
+}
+
+type Done = Omit<Swept, 'waiting'>;
+
+/** As many as one process has at work at once: what a machine that is gone held costs one lease, not one for each. */
+const concurrency = 16;
 
 /** A tombstone is looked at 1 h after it was closed and again after 24 h (house.md §5). */
 const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
@@ -21,7 +44,7 @@ const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
  */
 export async function sweep(context: EngineContext, signal: AbortSignal): Promise<Swept> {
   const cleaned: string[] = [];
-  const failed: { what: string; reason: string }[] = [];
+  const failed: NotSwept[] = [];
   let waiting = 0;
   const candidates: string[] = [];
   const doubtful = new Map<string, string>();
@@ -36,32 +59,37 @@ export async function sweep(context: EngineContext, signal: AbortSignal): Promis
     }
   }
   candidates.push(...(await stillLying(context, doubtful, signal)));
-  for (const name of candidates) {
-    try {
-      const done = await sweepOne(context, name, signal);
-      cleaned.push(...done.cleaned);
-      failed.push(...done.failed);
-    } catch (error) {
-      signal.throwIfAborted();
-      failed.push({ what: name, reason: reasonOf(error) });
+  const lane = async () => {
+    for (let name = candidates.shift(); name !== undefined; name = candidates.shift()) {
+      try {
+        const done = await sweepOne(context, name, signal);
+        cleaned.push(...done.cleaned);
+        failed.push(...done.failed);
+      } catch (error) {
+        signal.throwIfAborted();
+        failed.push(notSwept(name, error));
+      }
     }
-  }
+  };
+  await together(Array.from({ length: concurrency }, lane));
   cleaned.push(...(await sweepTokens(context, failed, signal)));
   await context.store.tidy(signal);
   for (const what of cleaned) report(context, 'info', 'sweep.cleaned', undefined, `${what} was removed`);
   return { cleaned, failed, waiting };
 }
 
-function readable(
-  context: EngineContext,
-  entry: Entry,
-  failed: { what: string; reason: string }[],
-): Lineage | undefined {
+const notSwept = (what: string, error: unknown): NotSwept => ({
+  what,
+  reason: reasonOf(error),
+  code: asFailure(error).code,
+});
+
+function readable(context: EngineContext, entry: Entry, failed: NotSwept[]): Lineage | undefined {
   try {
     if (entry.corrupt) throw entry.corrupt;
     return decodeLineage(entry.bytes, entry.key.name, context.store.location);
   } catch (error) {
-    failed.push({ what: entry.key.name, reason: reasonOf(error) });
+    failed.push(notSwept(entry.key.name, error));
     return undefined;
   }
 }
@@ -69,11 +97,12 @@ function readable(
 function whatIsLeft(context: EngineContext, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
   const owes = owesCleanup(work);
-  if (!work || !owes)
-    return (lineage.tombstones ?? []).some((stone) => isDue(stone, context)) && !work?.lease ? 'left' : 'nothing';
-  if (!work.lease) return 'left';
-  const state = context.processes.look(work.lease.holder);
-  return state === 'dead' ? 'left' : 'doubtful';
+  const hasDue = (lineage.tombstones ?? []).some((stone) => isDue(stone, context));
+  if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
+  // A lease that was taken for itself alone is resumed by no run: whoever died with it is relieved here.
+  const isBare = unfinishedWork(lineage) === undefined;
+  if (context.processes.look(work.lease.holder) === 'dead') return owes || hasDue || isBare ? 'left' : 'nothing';
+  return owes || isBare ? 'doubtful' : 'nothing';
 }
 
 const isDue = (stone: Tombstone, context: EngineContext): boolean => {
@@ -99,62 +128,87 @@ async function stillLying(
   return lying;
 }
 
-async function sweepOne(context: EngineContext, name: string, signal: AbortSignal): Promise<Omit<Swept, 'waiting'>> {
+async function sweepOne(context: EngineContext, name: string, signal: AbortSignal): Promise<Done> {
   const taken = await takeLease(
     context,
     name,
     (lineage) => {
-      if (!lineage) return undefined;
-      const empty = {
-        step: 'close',
-        version: '',
-        directory: lineage.spec.issuer.directory,
-        startedAt: context.clock.now().toISOString(),
-        challenges: [],
-      } as const;
-      return { ...lineage, work: lineage.work ?? empty };
+      // Another process may have seen to it meanwhile.
+      if (!lineage || whatIsLeft(context, lineage) === 'nothing') return undefined;
+      return { ...lineage, work: lineage.work ?? bareWork(context, lineage.spec) };
     },
     signal,
   );
   if (!taken || 'finished' in taken) return { cleaned: [], failed: [] };
   const { holding } = taken;
-  const { lineage } = holding;
-  const { challenges, thumbprint, probe } = holding.work;
+  const stop = holding.keepAlive();
+  try {
+    return await clear(context, holding, signal);
+  } catch (error) {
+    await giveBack(context, holding);
+    throw error;
+  } finally {
+    stop();
+  }
+}
+
+/** Removes what one lineage owes, all at once, and closes it in one write. */
+async function clear(context: EngineContext, holding: Holding, signal: AbortSignal): Promise<Done> {
+  const { lineage, work } = holding;
   const stones = lineage.tombstones ?? [];
   const due = stones.filter((stone) => isDue(stone, context));
-  const solver = await context.connect.solver(lineage.spec);
-  if (probe) await solver.unprobe?.(lineage.name, signal);
-  const left = await cleanUp(context, solver, lineage.spec, challenges, thumbprint ?? '');
-  const leftStones: Tombstone[] = [];
-  for (const stone of due)
-    leftStones.push(...(await cleanUp(context, solver, lineage.spec, [stone], stone.thumbprint)));
+  if (work.probe) await holding.effect(signal, () => unprobe(context, lineage.spec));
+  const options = { holding, signal };
+  const [left = [], ...ofStones] = await together([
+    cleanUp(context, lineage.spec, presentedIn(work), options),
+    ...bySolver(lineage, due).map(([spec, theirs]) => cleanUp(context, spec, theirs, options)),
+  ]);
+  const leftStones = ofStones.flat();
+  const gone = presentedIn(work).filter((c) => !left.some(({ stone }) => stone.token === c.token));
 
   await holding.update((current) => {
-    const { work, tombstones: _looked, ...rest } = current;
+    const { work: _swept, tombstones: _looked, ...rest } = current;
     const next = stones.flatMap((stone): Tombstone[] => {
       if (!due.includes(stone)) return [stone];
-      const again = leftStones.find((s) => s.token === stone.token);
-      if (again) return [again];
+      const again = leftStones.find(({ presented }) => presented === stone);
+      if (again) return [again.stone];
       // Looked at after an hour: once more after a day. After that, and after a mended removal, it is over.
       return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
     });
-    const late = work?.takenOver ? challenges.filter((c) => !left.some((l) => l.token === c.token)) : [];
-    const tombstones = [...next, ...left, ...late.map((c) => tombstoneOf(context, c, thumbprint ?? ''))];
-    const kept = work && work.step !== 'close' ? withoutLease(work) : undefined;
-    return { ...rest, ...(tombstones.length > 0 ? { tombstones } : {}), ...(kept ? { work: kept } : {}) };
+    const late = work.takenOver ? gone.map((c) => tombstoneOf(context, lineage.spec, c)) : [];
+    const tombstones = oneForEach([...next, ...left.map(({ stone }) => stone), ...late]);
+    const unfinished = unfinishedWork(current);
+    return {
+      ...rest,
+      ...(tombstones.length > 0 ? { tombstones } : {}),
+      ...(unfinished ? { work: withoutLease(unfinished) } : {}),
+    };
   }, signal);
 
-  const gone = challenges.filter((c) => !left.some((l) => l.token === c.token));
+  const what = (c: JournalledChallenge) => `${lineage.name}: the ${c.type} challenge of ${c.identifier}`;
   return {
-    cleaned: gone.map((c) => `${name}: the ${c.type} challenge of ${c.identifier}`),
-    failed: [...left, ...leftStones].map((c) => ({
-      what: `${name}: the ${c.type} challenge of ${c.identifier}`,
-      reason: 'it could not be removed; the next sweep tries again',
+    cleaned: gone.map(what),
+    failed: [...left, ...leftStones].map(({ presented, error }) => ({
+      what: what(presented),
+      reason: `${reasonOf(error)}; the next sweep tries again`,
+      ...(isFailure(error) ? { code: error.code } : {}),
     })),
   };
 }
 
-function withoutLease(work: NonNullable<Lineage['work']>): NonNullable<Lineage['work']> {
+/** Tombstones with the spec whose solver made them. */
+function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (readonly [StoredSpec, Tombstone[]])[] {
+  const groups = new Map<string, readonly [StoredSpec, Tombstone[]]>();
+  for (const stone of stones) {
+    const key = canonical(stone.by ?? null);
+    const group = groups.get(key) ?? ([specOfPresenter(lineage.spec, stone.by), []] as const);
+    group[1].push(stone);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function withoutLease(work: Work): Work {
   const { lease: _given, probe: _gone, ...rest } = work;
   return { ...rest, challenges: [] };
 }
@@ -162,7 +216,7 @@ function withoutLease(work: NonNullable<Lineage['work']>): NonNullable<Lineage['
 /** Token documents are removed by their challenge's clean-up; what a lost lineage left is removed past its end. */
 async function sweepTokens(
   context: EngineContext,
-  failed: { what: string; reason: string }[],
+  failed: NotSwept[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const cleaned: string[] = [];
@@ -178,7 +232,7 @@ async function sweepTokens(
       } catch (error) {
         signal.throwIfAborted();
         // Another process has removed it, or needs it again.
-        if (!isFailure(error, 'store/conflict')) failed.push({ what, reason: reasonOf(error) });
+        if (!isFailure(error, 'store/conflict')) failed.push(notSwept(what, error));
       }
     }
   }

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import { issue } from '../../src/engine/issue.ts';
+import { sweep } from '../../src/engine/sweep.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const { clock } = await createSimulatedWorld();
+const pause = (ms: number) => clock.sleep(ms, signal);
+const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
+const spec = simulatedSpec();
+
+/** A sweep that ends by a signal in the middle of its clean-up; its process dies with its lease, or gives it back. */
+async function interruptedSweep(world: Awaited<ReturnType<typeof createSimulatedWorld>>, pid: number, dies: boolean) {
+  await world.owe();
+  const stop = new AbortController();
+  const cleanup = async () => {
+    if (dies) world.dead.add(pid);
+    stop.abort(new Error('SIGTERM'));
+    if (dies) await new Promise(() => {});
+  };
+  const sweeping = sweep(world.replica(pid, { solver: { ...world.solver, cleanup } }), stop.signal);
+  sweeping.catch(() => undefined);
+  if (dies) while (!world.dead.has(pid)) await pause(5);
+  else await expect(sweeping).rejects.toThrow('SIGTERM');
+}
+
+describe('a sweep that does not come to its end', () => {
+  it.each([
+    ['is stopped', false],
+    ['is killed', true],
+  ])('and %s makes no later run buy a certificate or lose a key', async (_how, dies) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    const first = (await world.readLineage())?.current?.id;
+    await interruptedSweep(world, 2, dies);
+    expect((await world.readLineage())?.work?.lease !== undefined, 'its lease').toBe(dies);
+    expect(await issue(world.replica(3), job(spec), signal)).toMatchObject({ result: 'unchanged' });
+    expect(world.ca.accepted('finalize'), 'certificates bought').toBe(1);
+
+    await sweep(world.replica(3), signal);
+    const after = await world.readLineage();
+    expect([after?.work, after?.tombstones, after?.current?.id]).toEqual([undefined, undefined, first]);
+
+    world.pass(80 * dayMs);
+    await interruptedSweep(world, 4, dies);
+    expect(await issue(world.replica(5), job(spec), signal)).toMatchObject({ result: 'renewed' });
+    const renewed = (await world.readLineage())?.current?.id;
+    expect(renewed).toMatch(/^\d{8}-/);
+    expect(world.delivered).toEqual([first, renewed]);
+    expect(await world.store.get({ kind: 'key', name: `abc~${renewed}` }, signal)).toBeDefined();
+  });
+
+  it('because its solver cannot be made gives the lease back, and tells the error', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    await world.owe();
+    const gone = fail('config/secret-unreadable', { file: '/run/tsig', reason: 'no such file' });
+    const { failed } = await sweep(world.replica(2, { solver: () => Promise.reject(gone) }), signal);
+    expect(failed).toMatchObject([{ code: 'config/secret-unreadable', reason: expect.stringContaining('/run/tsig') }]);
+    const after = await world.readLineage();
+    expect([after?.work, after?.tombstones?.length]).toEqual([undefined, 1]);
+  });
+
+  it('is relieved of a lease that another machine took for a sweep and died with', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    await interruptedSweep(world, 2, true);
+    await world.editLineage((l) => {
+      const lease = l.work?.lease;
+      if (!l.work || !lease) throw new Error('no lease');
+      return { ...l, work: { ...l.work, lease: { ...lease, holder: { ...lease.holder, bootId: 'elsewhere' } } } };
+    });
+    await sweep(world.replica(3, { leaseTtlMs: 300 }), signal);
+    const after = await world.readLineage();
+    expect([after?.work, after?.tombstones]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a sweep', () => {
+  it('gives signs of life while removals take longer than its lease', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    await world.owe(3);
+    const cleanup = async () => {
+      await pause(1_200);
+      throw refused();
+    };
+    const sweeping = sweep(world.replica(2, { leaseTtlMs: 400, solver: { ...world.solver, cleanup } }), signal);
+    await pause(50);
+    await issue(world.replica(3, { leaseTtlMs: 400 }), job(spec, { force: true }), signal);
+    const { failed } = await sweeping;
+    expect(failed).toHaveLength(3);
+    expect(failed[0]).toMatchObject({
+      what: 'abc: the dns-01 challenge of example.com',
+      reason: expect.stringContaining('the key was revoked'),
+      code: 'dns/refused',
+    });
+  });
+
+  it('that finds its lease lost removes nothing any more', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    await world.owe(2);
+    const removed: string[] = [];
+    // Frozen before the first removal, and taken over meanwhile: its document has moved on.
+    const solver = async (): Promise<Solver> => {
+      await world.editLineage((l) => ({ ...l, last: { at: '', result: 'stopped', message: '' } }));
+      await pause(400);
+      return { ...world.solver, cleanup: async ({ token }) => void removed.push(token) };
+    };
+    const { failed } = await sweep(world.replica(2, { leaseTtlMs: 300, solver }), signal);
+    expect(removed).toEqual([]);
+    expect(failed).toMatchObject([{ what: 'abc', code: 'store/lease-lost' }]);
+  });
+
+  it('waits one lease for a machine that is gone, however many certificates it held', async () => {
+    const world = await createSimulatedWorld();
+    const names = Array.from({ length: 6 }, (_, i) => `l${i}`);
+    for (const name of names) {
+      await issue(world.replica(1), job(simulatedSpec(name, [`${name}.example.com`])), signal);
+      const holder = { bootId: 'gone', pidNamespace: 'x', pid: 77, startTime: '1' };
+      const order = { step: 'lease', version: 'v', directory: 'd', startedAt: '', challenges: [], order: {} } as const;
+      const lease = { id: 'x', beat: 0, holder };
+      await world.editLineage((l) => ({ ...l, work: { ...order, probe: 'ours', lease } }), name);
+    }
+    const began = performance.now();
+    await sweep(world.replica(2, { leaseTtlMs: 1_000 }), signal);
+    expect(performance.now() - began).toBeLessThan(3_000);
+    for (const name of names) expect((await world.readLineage(name))?.work?.lease).toBeUndefined();
+  });
+
+  it('removes what is due of one certificate side by side', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(spec), signal);
+    await world.owe(20);
+    let [now, most] = [0, 0];
+    const cleanup = async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await pause(20);
+      now -= 1;
+    };
+    await sweep(world.replica(2, { solver: { ...world.solver, cleanup } }), signal);
+    expect(most).toBe(20);
+    expect((await world.readLineage())?.tombstones).toBeUndefined();
+  });
+});
+
+describe('tombstones', () => {
+  it('are one for each token, however often its removal fails', async () => {
+    const world = await createSimulatedWorld();
+    const wanted = simulatedSpec(
+      'abc',
+      Array.from({ length: 20 }, (_, i) => `host-${i}.example.com`),
+    );
+    // Whether the value was added is not known.
+    const isAway = () => Promise.reject(fail('dns/unreachable', { provider: 'sim', reason: 'timed out' }));
+    const solver = { ...world.solver, present: isAway, cleanup: isAway };
+    for (let pid = 1; pid <= 3; pid += 1) {
+      await issue(world.replica(pid, { solver }), job(wanted, { obeyBackoff: false }), signal);
+      await sweep(world.replica(pid, { solver }), signal);
+    }
+    expect((await world.readLineage())?.tombstones).toHaveLength(20);
+  });
+
+  it('are removed by the solver that presented, whatever the certificate uses today', async () => {
+    const world = await createSimulatedWorld();
+    let isDown = true;
+    const old: Solver = {
+      ...world.solver,
+      cleanup: (...args) => (isDown ? Promise.reject(refused()) : world.solver.cleanup(...args)),
+    };
+    // Like a webroot after DNS: it finds nothing to remove, which is a success.
+    const today: Solver = { ...world.solver, type: 'other', cleanup: async () => undefined };
+    const solver = async ({ solver: { type } }: StoredSpec) => (type === 'sim' ? old : today);
+    await issue(world.replica(1, { solver }), job(spec), signal);
+    const [left] = [...world.txt];
+    const moved: StoredSpec = { ...spec, spec: { ...spec.spec, solver: 'other' }, solver: { type: 'other' } };
+    world.pass(70 * dayMs);
+    await issue(world.replica(2, { solver }), job(moved), signal);
+    expect((await sweep(world.replica(3, { solver }), signal)).failed).toHaveLength(1);
+    isDown = false;
+    expect((await sweep(world.replica(4, { solver }), signal)).failed).toEqual([]);
+    expect(world.txt.has(left ?? '')).toBe(false);
+    expect((await world.readLineage())?.tombstones).toBeUndefined();
+  });
+});

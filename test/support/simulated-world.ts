@@ -1,0 +1,179 @@
+import { createIssuer } from '../../src/acme/issuer.ts';
+import { fail } from '../../src/core/errors.ts';
+import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
+import type { Http } from '../../src/ports/http.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
+import { pki } from '../../src/x509/pki.ts';
+import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
+
+/** What one process of the simulated world has instead of the usual. */
+export interface ReplicaOptions {
+  readonly leaseTtlMs?: number;
+  readonly store?: Store;
+  readonly solver?: Solver | ((spec: StoredSpec) => Promise<Solver>);
+  readonly deployer?: Deployer;
+}
+
+export const dayMs = 86_400_000;
+const { signal } = new AbortController();
+
+/**
+ * The engine on one memory store, a simulated CA and one target; processes are told apart by their pid, and are dead
+ * when the test says so. Sleeps are real, the wall clock can be moved.
+ */
+export async function createSimulatedWorld(options: { readonly settings?: SimulatedCaOptions['settings'] } = {}) {
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const store = createMemoryStore();
+  const txt = new Set<string>();
+  const ca = await createSimulatedCa({
+    clock,
+    settings: {
+      validate: async (_identifier, _challenge, keyAuthorization) =>
+        txt.has(keyAuthorization)
+          ? undefined
+          : { type: 'urn:ietf:params:acme:error:dns', detail: 'no such value', status: 400 },
+      ...options.settings,
+    },
+  });
+  const http: Http = {
+    async request(request) {
+      const url = new URL(request.url);
+      request.signal.throwIfAborted();
+      const answer = await ca.handle({
+        method: request.method,
+        path: `${url.pathname}${url.search}`,
+        headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+        body: String(request.body ?? ''),
+        base: url.origin,
+      });
+      return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
+    },
+    close: async () => undefined,
+  };
+  const solver: Solver = {
+    type: 'sim',
+    answers: ['dns-01'],
+    present: async (c) => {
+      txt.add(c.keyAuthorization);
+      return { value: c.keyAuthorization };
+    },
+    ready: async () => ({ ready: true }),
+    cleanup: async (c) => void txt.delete(c.keyAuthorization),
+  };
+  /** The versions that the target was given, the one it has last. */
+  const delivered: string[] = [];
+  const deployer: Deployer = {
+    type: 'sim',
+    scope: 'fleet',
+    look: async (version) => ({ state: delivered.at(-1) === version.id ? 'current' : 'stale', detail: '' }),
+    stage: async () => null,
+    activate: async (version) => void delivered.push(version.id),
+  };
+  const dead = new Set<number>();
+  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const nowhere = () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' }));
+
+  function replica(pid: number, own: ReplicaOptions = {}): EngineContext {
+    const theirs = own.solver ?? solver;
+    const issuer = createIssuer({
+      name: 'sim',
+      directoryUrl: 'https://ca.test/directory',
+      http,
+      clock,
+      random,
+      userAgent: 'simulation',
+    });
+    return {
+      store: own.store ?? store,
+      clock,
+      random,
+      processes: {
+        self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
+        look: (who) => (who.bootId !== 'b' ? 'unknown' : dead.has(who.pid) ? 'dead' : 'alive'),
+        run: () => Promise.reject(new Error('no processes here')),
+        end: async () => undefined,
+      },
+      vantage: { name: 'here', get: nowhere, handshake: nowhere },
+      pki,
+      reporter: { report() {} },
+      lookup: async () => [],
+      connect: {
+        issuer: () => issuer,
+        solver: typeof theirs === 'function' ? theirs : async () => theirs,
+        deployer: async () => own.deployer ?? deployer,
+        looks: () => ({
+          asTheCa: true,
+          addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
+          caa: async () => ({ verdict: 'pass', finding: '' }),
+        }),
+      },
+      limits: { leaseTtlMs: own.leaseTtlMs ?? 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
+    };
+  }
+
+  const readLineage = async (name = 'abc'): Promise<Lineage | undefined> => {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    return entry && decodeLineage(entry.bytes, name, 'memory');
+  };
+  const editLineage = async (change: (lineage: Lineage) => Lineage, name = 'abc'): Promise<void> => {
+    const key = { kind: 'lineage', name } as const;
+    const entry = await store.get(key, signal);
+    if (!entry) throw new Error(`there is no ${name}`);
+    const changed = encodeDocument(change(decodeLineage(entry.bytes, name, 'memory')));
+    await store.put(key, changed, { ifRevision: entry.revision, signal });
+  };
+  /** Removals that failed before. */
+  const owe = (count = 1): Promise<void> =>
+    editLineage((lineage) => ({
+      ...lineage,
+      tombstones: Array.from({ length: count }, (_, i): Tombstone => {
+        const stone = { type: 'dns-01', identifier: 'example.com', thumbprint: 'x', looked: -1 } as const;
+        return { ...stone, token: `token-${i}`, closedAt: clock.now().toISOString() };
+      }),
+    }));
+  return {
+    ca,
+    txt,
+    store,
+    solver,
+    delivered,
+    dead,
+    clock,
+    replica,
+    readLineage,
+    editLineage,
+    owe,
+    pass: (ms: number) => {
+      aheadMs += ms;
+    },
+  };
+}
+
+export function simulatedSpec(name = 'abc', names: readonly string[] = ['example.com']): StoredSpec {
+  return {
+    spec: {
+      name,
+      identifiers: names.map((value) => ({ type: 'dns', value })),
+      issuer: 'sim',
+      solver: 'sim',
+      deploy: ['target'],
+      endpoints: [],
+    },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+    solver: { type: 'sim' },
+    deployers: { target: { type: 'sim' } },
+    preflight: { resolvers: [], http01Port: 80 },
+  };
+}
+
+export const simulatedJob = (
+  wanted: StoredSpec,
+  rules: { readonly obeyBackoff?: boolean; readonly force?: boolean } = {},
+) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, ...rules }) as const;
