@@ -5,13 +5,14 @@ const steps = [minute, 10 * minute, 100 * minute, 1440 * minute] as const;
 
 /**
  * How long `renew` leaves a failing certificate alone, in ms: never longer than a tenth of the validity that is left
- * (a certificate of six days would otherwise expire after few tries), never shorter than a minute.
+ * (a certificate of six days would otherwise expire after few tries), never shorter than a minute. Once it has expired
+ * there is nothing left to be in time for: an abandoned domain is tried once a day, not at every pass for ever.
  *
  * @param failures how many tries in a row have failed, at least 1
  * @param validityLeftMs of the current certificate; undefined when there is none
  */
 export function backoffMs(failures: number, validityLeftMs: number | undefined): number {
   const step = steps[Math.min(failures, steps.length) - 1] ?? minute;
-  const cap = validityLeftMs === undefined ? step : validityLeftMs / 10;
+  const cap = validityLeftMs === undefined || validityLeftMs <= 0 ? step : validityLeftMs / 10;
   return Math.max(minute, Math.min(step, cap));
 }

@@ -85,7 +85,11 @@ describe('back-off', () => {
     [4, undefined, day],
     [50, undefined, day],
     [4, 2 * day, 0.2 * day],
-    [4, -day, 60_000],
+    [4, 600_000, 60_000],
+    // Expired: no validity is left to be in time for, and the steps hold.
+    [1, -day, 60_000],
+    [4, 0, day],
+    [4, -day, day],
     [1, 30 * day, 60_000],
   ])('after %i failures with %s ms left it is %i ms', (failures, left, expected) => {
     expect(backoffMs(failures, left)).toBe(expected);
