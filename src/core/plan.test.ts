@@ -154,6 +154,21 @@ describe('planLineage', () => {
     expect(planLineage(otherCa, held, now, byHand).action).toBe('renew');
   });
 
+  it('believes no time of a pass whose clock was ahead', () => {
+    const later = '2028-11-25T00:00:00.000Z';
+    const due = { at: '2026-02-28T00:00:00Z', source: 'lifetime' } as const;
+    const failed: Lineage = { ...lineage, renewal: due, failure: { ...failure, at: later, retryAt: later } };
+    expect(planLineage(spec, failed, now, rules).action).toBe('renew');
+    const held: Lineage = { ...failed, failure: { ...failure, holdUntil: later } };
+    expect(planLineage(spec, held, new Date(failure.retryAt), rules).action).toBe('renew');
+    const ofTomorrow = { ...failure, at: '2026-03-02T00:00:00Z', holdUntil: '2026-03-02T01:00:00Z' };
+    expect(planLineage(spec, { ...failed, failure: ofTomorrow }, now, rules).action).toBe('renew');
+    const asked: Lineage = { ...lineage, renewal: { at: later, source: 'lifetime', checkAfter: later } };
+    expect(planLineage(spec, asked, now, rules).action).toBe('ask');
+    const broken = { edge: { version: 'v1', state: 'pending', since: later, retryAt: later } } as const;
+    expect(planLineage(spec, { ...lineage, deployments: broken }, now, rules).action).toBe('deploy');
+  });
+
   it('resumes interrupted work', () => {
     const work = { step: 'order', version: 'v2', directory: 'd', startedAt: '', challenges: [] } as const;
     expect(planLineage(spec, { ...lineage, work }, now, rules).action).toBe('resume');

@@ -1,6 +1,8 @@
 import { identifierSet } from './identifier.ts';
 import { type Deployment, type Lineage, unfinishedWork } from './lineage.ts';
+import { longestRetryAfterMs } from './retry-after.ts';
 import type { StoredSpec } from './spec.ts';
+import { isFromTheFuture, isToCome } from './stored-time.ts';
 
 /** What one pass does about one lineage, and when the next pass has something to do. */
 export interface Plan {
@@ -56,7 +58,7 @@ export function planLineage(
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
-  const failure = failureThatCounts(wanted, lineage, options.credentials);
+  const failure = failureThatCounts(wanted, lineage, options.credentials, now);
   const hold = laterOf(heldUntil(wanted, lineage, now), options.caHold);
   const waitsUntil = laterOf(hold, options.obeyBackoff ? failure?.retryAt : undefined);
   const waits = waitsUntil !== undefined && Date.parse(waitsUntil) > now.getTime();
@@ -84,7 +86,7 @@ export function planLineage(
     const next = earlierOf(wakeAt, retryAt);
     return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
   }
-  if (renewal?.checkAfter === undefined || Date.parse(renewal.checkAfter) <= now.getTime())
+  if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
     return { action: 'ask', reason: 'the CA is to be asked for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
   return { action: 'none', reason: 'it is not due', ...(wakeAt ? { wakeAt } : {}) };
 }
@@ -118,6 +120,9 @@ export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined
   });
 }
 
+/** How long a version that broke a target's handshake is not tried there again by itself. */
+export const breakAgainMs = 24 * 3_600_000;
+
 /** Of those, the ones to try now: what broke a target and was taken back waits for its time, unless a person asks. */
 export function targetsToTry(
   wanted: StoredSpec,
@@ -127,7 +132,7 @@ export function targetsToTry(
 ): readonly string[] {
   return targetsToDeploy(wanted, lineage).filter((target) => {
     const deployment = lineage?.deployments[target];
-    if (!obeyBackoff || deployment?.retryAt === undefined || Date.parse(deployment.retryAt) <= now.getTime())
+    if (!obeyBackoff || deployment?.retryAt === undefined || !isToCome(deployment.retryAt, breakAgainMs, now))
       return true;
     // Somebody has mended something.
     return hasOtherSettings(wanted, target, deployment);
@@ -144,10 +149,19 @@ export function settingsOf({ deployers }: StoredSpec, target: string): string | 
 const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
   settings !== undefined && settings !== settingsOf(wanted, target);
 
-/** The failure that still holds: none once the spec or the credentials are others than those that failed. */
-export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefined, credentials: string | undefined) {
+/**
+ * The failure that still holds: none once the spec or the credentials are others than those that failed, or where it
+ * was written by a clock that was ahead.
+ */
+export function failureThatCounts(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  credentials: string | undefined,
+  now: Date,
+) {
   const failure = lineage?.failure;
-  if (!failure || failure.count === 0 || !sameSpec(lineage.spec, wanted)) return undefined;
+  if (!failure || failure.count === 0 || isFromTheFuture(failure.at, now) || !sameSpec(lineage.spec, wanted))
+    return undefined;
   if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
     return undefined;
   return failure;
@@ -159,9 +173,11 @@ export function failureThatCounts(wanted: StoredSpec, lineage: Lineage | undefin
  * names are another request (which Let's Encrypt itself advises); a CA that is busy is busy for any.
  */
 export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
-  const hold = lineage?.failure?.holdUntil;
-  if (hold === undefined || !lineage || Date.parse(hold) <= now.getTime()) return undefined;
-  const isLimit = lineage.failure?.code === 'acme/rate-limited';
+  const { failure } = lineage ?? {};
+  if (!lineage || failure?.holdUntil === undefined || isFromTheFuture(failure.at, now)) return undefined;
+  const hold = failure.holdUntil;
+  if (!isToCome(hold, longestRetryAfterMs, now)) return undefined;
+  const isLimit = failure.code === 'acme/rate-limited';
   const isSame = isLimit
     ? sameRequest(lineage.spec, wanted)
     : lineage.spec.issuer.directory === wanted.issuer.directory;

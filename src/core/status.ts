@@ -73,7 +73,7 @@ export function describeLineage(
 ): LineageStatus {
   const spec = wanted?.spec ?? lineage?.spec;
   const facts = lineage?.current?.facts;
-  const failure = spec && failureThatCounts(spec, lineage, undefined);
+  const failure = spec && failureThatCounts(spec, lineage, undefined, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
   const renewal = isRenewed(state) ? lineage?.renewal : undefined;
   return {
@@ -116,7 +116,7 @@ function stateOf(
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
-  if (failureThatCounts(wanted, lineage, undefined)) return 'failing';
+  if (failureThatCounts(wanted, lineage, undefined, now)) return 'failing';
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
   if (unfinishedWork(lineage)) return 'interrupted';

@@ -1,5 +1,7 @@
 import { type CertfleetError, isFailure } from '../core/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import { longestRetryAfterMs } from '../core/retry-after.ts';
+import { isToCome } from '../core/stored-time.ts';
 import type { Key } from '../ports/store.ts';
 import type { EngineContext } from './context.ts';
 
@@ -20,7 +22,7 @@ export async function holdOf(
   if (!entry) return undefined;
   const where = { key: `ledger/${keyOf(directory).name}`, file: context.store.location };
   const { until } = decodeDocument<HoldDocument>(entry.bytes, where, ['until']);
-  return Date.parse(until) > context.clock.now().getTime() ? until : undefined;
+  return isToCome(until, longestRetryAfterMs, context.clock.now()) ? until : undefined;
 }
 
 /**

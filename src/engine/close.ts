@@ -3,6 +3,7 @@ import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail } from '../core/errors.ts';
 import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { happenedWithin } from '../core/stored-time.ts';
 import { oneForEach, presentedIn, tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
 import type { Deployed } from './deploy.ts';
@@ -180,13 +181,15 @@ const hourMs = 3_600_000;
 
 function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failure {
   const before = lineage.failure;
-  const count = (before?.count ?? 0) + 1;
+  // A wrong clock says nothing about the certificate: it is tried again soon, and the count stays what it was.
+  const isSkew = error.code === 'acme/clock-skew';
+  const count = isSkew ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
   // The same steps for what only a person can mend: nobody tells certfleet that a DNS record or a file is right again.
-  const byBackoff = now.getTime() + backoffMs(count, left);
+  const byBackoff = now.getTime() + backoffMs(isSkew ? 1 : count, left);
   const retryAt = new Date(Math.max(byBackoff, error.retryAt?.getTime() ?? 0)).toISOString();
   const recent = Object.entries(before?.validations ?? {})
-    .map(([name, times]) => [name, times.filter((t) => now.getTime() - Date.parse(t) < hourMs)] as const)
+    .map(([name, times]) => [name, times.filter((t) => happenedWithin(hourMs, t, now))] as const)
     .filter(([, times]) => times.length > 0);
   const validations: Record<string, readonly string[]> = Object.fromEntries(recent);
   const failed = failedIdentifier(error);

@@ -2,7 +2,7 @@ import type { EndpointVerdict } from '../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Deployment, Lineage, Version } from '../core/lineage.ts';
-import { settingsOf, targetsToDeploy, targetsToTry } from '../core/plan.ts';
+import { breakAgainMs, settingsOf, targetsToDeploy, targetsToTry } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { type EngineContext, report } from './context.ts';
@@ -13,9 +13,6 @@ import { lookAtEndpoint } from './watch.ts';
 
 /** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
 const watchBudgetMs = 5_000;
-
-/** How long a version that broke a target's handshake is not tried there again by itself. */
-const breakAgainMs = 24 * 3_600_000;
 
 export interface DeployRun {
   readonly context: EngineContext;

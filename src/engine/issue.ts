@@ -201,7 +201,7 @@ function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, a
   const keepSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
   return {
     ...(lineage ?? { schema: 1, name: wanted.spec.name }),
-    ...forgiven(lineage, wanted, job.credentials),
+    ...forgiven(lineage, wanted, job.credentials, now),
     deployments: onlyOf([...wanted.spec.deploy, ...wanted.spec.endpoints], lineage?.deployments ?? {}),
     origin: job.origin,
     spec: keepSpec ? lineage.spec : wanted,
@@ -215,9 +215,10 @@ function forgiven(
   lineage: Lineage | undefined,
   wanted: StoredSpec,
   credentials: string | undefined,
+  now: Date,
 ): Pick<Lineage, 'failure'> {
   const failure = lineage?.failure;
-  if (!failure || failureThatCounts(wanted, lineage, credentials)) return {};
+  if (!failure || failureThatCounts(wanted, lineage, credentials, now)) return {};
   return { failure: { ...failure, count: 0, retryAt: failure.at } };
 }
 

@@ -32,6 +32,8 @@ describe('what preflight findings mean', () => {
     expect(judge([finding('no')], overdue)).toEqual({ overruled: true });
     expect(judge([finding('no')], { ...overdue, overruledAt: hoursAgo(23) }).error?.code).toBe('preflight/no');
     expect(judge([finding('no')], { ...overdue, overruledAt: hoursAgo(25) })).toEqual({ overruled: true });
+    // Of a pass whose clock was ahead.
+    expect(judge([finding('no')], { ...overdue, overruledAt: hoursAgo(-1000) })).toEqual({ overruled: true });
     expect(judge([finding('no')], { ...history, renewalAt: hoursAgo(-1) }).error?.code).toBe('preflight/no');
   });
 
@@ -45,6 +47,7 @@ describe('what preflight findings mean', () => {
     const failed = (...hours: number[]) => ({ ...history, validations: { 'www.example.com': hours.map(hoursAgo) } });
     expect(judge([finding('cannot-tell')], failed(0.1, 0.5, 0.9)).error?.code).toBe('preflight/cannot-tell');
     expect(judge([finding('cannot-tell')], failed(0.1, 0.5, 1.1))).toEqual({});
+    expect(judge([finding('cannot-tell')], failed(-1000, -1000, -1000))).toEqual({});
     expect(judge([finding('pass')], failed(0.1, 0.5, 0.9))).toEqual({});
     expect(judge([finding('cannot-tell', { identifier: 'other.example.com' })], failed(0.1, 0.5, 0.9))).toEqual({});
   });

@@ -2,6 +2,7 @@ import { isPublicAddress } from '../core/address.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { baseName, type Identifier, isWildcard } from '../core/identifier.ts';
 import type { PreflightSettings } from '../core/spec.ts';
+import { happenedWithin } from '../core/stored-time.ts';
 import type { Deadline } from '../ports/clock.ts';
 import type { ChallengeType, Probe, Solver } from '../ports/solver.ts';
 import type { EngineContext, Looks } from './context.ts';
@@ -262,7 +263,7 @@ export function judge(
   const [no, ...others] = oneEach(findings.filter((f) => f.verdict === 'no'));
   if (no) {
     const overdue = history.renewalAt !== undefined && Date.parse(history.renewalAt) <= now;
-    const triedToday = history.overruledAt !== undefined && now - Date.parse(history.overruledAt) < dayMs;
+    const triedToday = history.overruledAt !== undefined && happenedWithin(dayMs, history.overruledAt, history.now);
     if (overdue && !triedToday) return { overruled: true };
     // All of them at once: whoever mends one name a try needs as many tries as there are names.
     const finding = [no, ...others].map(saying).join('; ');
@@ -271,7 +272,7 @@ export function judge(
   const doubtful = findings.find(
     (f) =>
       f.verdict === 'cannot-tell' &&
-      (history.validations[f.identifier] ?? []).filter((at) => now - Date.parse(at) < hourMs).length >=
+      (history.validations[f.identifier] ?? []).filter((at) => happenedWithin(hourMs, at, history.now)).length >=
         failuresBeforeStop,
   );
   return doubtful ? { error: fail('preflight/cannot-tell', { finding: saying(doubtful) }) } : {};
