@@ -1,10 +1,11 @@
-import { fail, isFailure } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import { canonical } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
-import type { EngineContext } from './context.ts';
+import { type EngineContext, report } from './context.ts';
 import { patiently } from './run.ts';
 
 interface AccountDocument {
@@ -12,6 +13,8 @@ interface AccountDocument {
   readonly keyPem: string;
   /** Undefined between the storing of the key and the CA's answer. */
   readonly url?: string;
+  /** The addresses that the CA was last told. */
+  readonly contacts?: readonly string[];
 }
 
 /**
@@ -27,28 +30,33 @@ export async function openAccount(
   const opened = accountsOf(context);
   for (;;) {
     const known = opened.get(issuer.directoryUrl);
-    if (!known) {
-      const opening = readOrRegister(context, issuer, settings, signal);
-      opened.set(issuer.directoryUrl, opening);
-      opening.catch(() => opened.delete(issuer.directoryUrl));
-      return opening;
-    }
+    if (!known) return remember(opened, issuer, readOrRegister(context, issuer, settings, signal));
     try {
       return await known;
-    } catch {
-      // Another certificate's try failed, perhaps because that one was stopped: this one tries for itself.
+    } catch (error) {
       signal.throwIfAborted();
+      // A CA that named a time is left alone until then, by all certificates of the run (RFC 8555 §6.6).
+      if (isFailure(error) && error.retryAt && error.retryAt > context.clock.now()) throw error;
+      // Another certificate's try failed, perhaps because that one was stopped: this one tries for itself.
+      if (opened.get(issuer.directoryUrl) === known) opened.delete(issuer.directoryUrl);
     }
   }
 }
 
-// A hundred certificates at once open one account once.
-const accounts = new WeakMap<EngineContext, Map<string, Promise<AccountIssuer>>>();
+type Opened = Map<string, Promise<AccountIssuer>>;
 
-function accountsOf(context: EngineContext): Map<string, Promise<AccountIssuer>> {
+// A hundred certificates at once open one account once.
+const accounts = new WeakMap<EngineContext, Opened>();
+
+function accountsOf(context: EngineContext): Opened {
   const known = accounts.get(context) ?? new Map<string, Promise<AccountIssuer>>();
   accounts.set(context, known);
   return known;
+}
+
+function remember(opened: Opened, issuer: Issuer, opening: Promise<AccountIssuer>): Promise<AccountIssuer> {
+  opened.set(issuer.directoryUrl, opening);
+  return opening;
 }
 
 async function readOrRegister(
@@ -76,10 +84,22 @@ async function readOrRegister(
       ['directory', 'keyPem'],
     );
     const keyPem = new Secret(document.keyPem);
-    if (document.url !== undefined) return issuer.as({ keyPem, url: document.url });
-    const url = await register(context, issuer, settings, keyPem, signal);
+    if (document.url !== undefined && !hasNewContacts(document, settings))
+      return issuer.as({ keyPem, url: document.url });
+    let url: string;
     try {
-      await context.store.put(key, encodeDocument({ ...document, url }), { ifRevision: entry.revision, signal });
+      url = await register(context, issuer, settings, keyPem, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (document.url === undefined) throw error;
+      // The account is there all the same: an address that the CA does not take must never stop a renewal.
+      const message = `the new contacts could not be told to ${issuer.name}: ${reasonOf(error)}`;
+      report(context, 'warn', 'log', undefined, message);
+      return issuer.as({ keyPem, url: document.url });
+    }
+    const known: AccountDocument = { ...document, url, contacts: settings.email };
+    try {
+      await context.store.put(key, encodeDocument(known), { ifRevision: entry.revision, signal });
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
     }
@@ -87,24 +107,48 @@ async function readOrRegister(
   }
 }
 
+/** Whether the CA is to be told other addresses. None at all is no wish: an account is never left without. */
+const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSettings): boolean =>
+  email.length > 0 && canonical([...contacts].sort()) !== canonical([...email].sort());
+
 /**
  * The CA says it does not know the account: a test CA has forgotten everything. The same key is registered anew, so
- * that records which pin the account key stay right.
+ * that records which pin the account key stay right. Many orders may hear it at once: the first one opens it for all.
+ *
+ * @param refused the account that the CA does not know
  */
 export async function reopenAccount(
   context: EngineContext,
   issuer: Issuer,
   settings: IssuerSettings,
+  refused: AccountIssuer,
   signal: AbortSignal,
 ): Promise<AccountIssuer> {
-  accountsOf(context).delete(issuer.directoryUrl);
-  const key = { kind: 'account', name: issuer.directoryUrl } as const;
-  const entry = await context.store.get(key, signal);
-  if (entry) {
-    const { url: _forgotten, ...rest } = JSON.parse(new TextDecoder().decode(entry.bytes)) as AccountDocument;
-    await context.store.put(key, encodeDocument(rest), { ifRevision: entry.revision, signal });
+  const opened = accountsOf(context);
+  const known = opened.get(issuer.directoryUrl);
+  const isKnown = (await known?.catch(() => undefined)) === refused;
+  if (isKnown && opened.get(issuer.directoryUrl) === known) {
+    const opening = forgetUrl(context, issuer, refused.accountUrl, signal).then(() =>
+      readOrRegister(context, issuer, settings, signal),
+    );
+    return remember(opened, issuer, opening);
   }
   return openAccount(context, issuer, settings, signal);
+}
+
+/** Takes the URL out of the document, unless another process has put a new one there. */
+async function forgetUrl(context: EngineContext, issuer: Issuer, refused: string, signal: AbortSignal): Promise<void> {
+  const key = { kind: 'account', name: issuer.directoryUrl } as const;
+  const entry = await context.store.get(key, signal);
+  if (!entry) return;
+  const { url, ...rest } = JSON.parse(new TextDecoder().decode(entry.bytes)) as AccountDocument;
+  if (url !== refused) return;
+  try {
+    await context.store.put(key, encodeDocument(rest), { ifRevision: entry.revision, signal });
+  } catch (error) {
+    // Another process was told the same.
+    if (!isFailure(error, 'store/conflict')) throw error;
+  }
 }
 
 /**

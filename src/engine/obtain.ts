@@ -105,7 +105,7 @@ async function order(
   } catch (error) {
     if (!isForgotten(error)) throw error;
     // The account vanished between newOrder and here (a test CA was restarted): one new beginning with the same keys.
-    opened.account = await reopenAccount(context, issuer, wanted.issuer, signal);
+    opened.account = await reopenAccount(context, issuer, wanted.issuer, opened.account, signal);
     const left = await cleanJournalled(context, wanted, holding);
     await holding.update(
       (lineage) => ({

@@ -113,7 +113,7 @@ async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | und
     } catch (error) {
       if (attempt > repeats) throw error;
       if (isForgotten(error)) {
-        opened.account = await reopenAccount(run.context, run.issuer, run.wanted.issuer, run.signal);
+        opened.account = await reopenAccount(run.context, run.issuer, run.wanted.issuer, opened.account, run.signal);
       } else if (replaces !== undefined && refusesReplaces(error)) {
         // Never a reason not to renew (RFC 9773 §5): the same order without it.
         replaces = undefined;

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import { issue } from '../../src/engine/issue.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
+  const spec = simulatedSpec(name, [`${name}.example.com`]);
+  return { ...spec, issuer: { ...spec.issuer, email } };
+};
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+const countOf = (world: World, kind: string) => world.ca.requests.filter((request) => request.kind === kind).length;
+
+describe('the account at a CA', () => {
+  it('is opened again once for all orders that hear that it is forgotten', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(specOf('zero')), signal);
+    world.ca.state.accounts.clear();
+    const [before, clock] = [countOf(world, 'newAccount'), world.clock];
+    // Slow enough that every order is on its way before the first one has opened it again.
+    const store: Store = {
+      ...world.store,
+      get: async (...args) => {
+        const entry = await world.store.get(...args);
+        await clock.sleep(1, signal);
+        return entry;
+      },
+      put: async (...args) => {
+        await clock.sleep(2, signal);
+        return world.store.put(...args);
+      },
+    };
+    const context = world.replica(2, { store });
+    const specs = ['one', 'two', 'three', 'four'].map((name) => specOf(name));
+    const outcomes = await Promise.all(specs.map((spec) => issue(context, job(spec), signal)));
+    expect(outcomes.map(({ result, message }) => `${result}: ${message.slice(0, 11)}`)).toEqual(
+      Array(4).fill('issued: valid until'),
+    );
+    expect(countOf(world, 'newAccount') - before).toBe(1);
+  });
+
+  it('is asked for once where the CA names a time, whatever the number of certificates', async () => {
+    const world = await createSimulatedWorld();
+    world.ca.failNext('newAccount', {
+      status: 429,
+      problem: { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many registrations', status: 429 },
+      retryAfter: { seconds: 3_600 },
+      times: 100,
+    });
+    const context = world.replica(1);
+    const names = Array.from({ length: 5 }, (_, i) => `c${i}`);
+    const first = await Promise.all(names.map((name) => issue(context, job(specOf(name)), signal)));
+    const later = await issue(context, job(specOf('later')), signal);
+    for (const outcome of [...first, later])
+      expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/rate-limited' } });
+    expect(countOf(world, 'newAccount')).toBe(1);
+    world.pass(3_601_000);
+    await issue(context, job(specOf('next')), signal);
+    expect(countOf(world, 'newAccount')).toBe(2);
+  });
+
+  it('is told new contacts, once', async () => {
+    const world = await createSimulatedWorld();
+    const contacts = () => [...world.ca.state.accounts.values()].map((account) => account.contacts);
+    const renew = (email: readonly string[]) =>
+      issue(world.replica(1), job(specOf('abc', email), { force: true }), signal);
+    await renew(['old@example.com']);
+    expect(contacts()).toEqual([['mailto:old@example.com']]);
+    await renew(['new@example.com', 'ops@example.com']);
+    expect(contacts()).toEqual([['mailto:new@example.com', 'mailto:ops@example.com']]);
+    const told = countOf(world, 'newAccount') + countOf(world, 'account');
+    await renew(['ops@example.com', 'new@example.com']);
+    await renew([]);
+    expect(countOf(world, 'newAccount') + countOf(world, 'account')).toBe(told);
+  });
+
+  it('does its work with the old contacts where the CA refuses the new ones', async () => {
+    const world = await createSimulatedWorld();
+    const renew = (email: string) => issue(world.replica(1), job(specOf('abc', [email]), { force: true }), signal);
+    await renew('old@example.com');
+    expect(await renew('no address')).toMatchObject({ result: 'renewed' });
+    expect(await renew('new@example.com')).toMatchObject({ result: 'renewed' });
+    expect([...world.ca.state.accounts.values()].map((a) => a.contacts)).toEqual([['mailto:new@example.com']]);
+  });
+});
