@@ -188,3 +188,33 @@ describe('tombstones', () => {
     expect((await world.readLineage())?.tombstones).toBeUndefined();
   });
 });
+
+it('a run that was frozen looks at its lease before it cleans up, and removes nothing under its successor’s eyes', async () => {
+  const world = await createSimulatedWorld();
+  let frozenMs = 0;
+  const lookedAt: (string | undefined)[] = [];
+  const solver: Solver = {
+    ...world.solver,
+    ready: async () => {
+      if (frozenMs > 0) return { ready: true };
+      frozenMs = 120_000;
+      const holder = { bootId: 'b', pidNamespace: 'n', pid: 9, startTime: '1' };
+      await world.editLineage((l) => {
+        if (!l.work) throw new Error('no work');
+        return { ...l, work: { ...l.work, lease: { id: 'successor', holder, beat: 0 } } };
+      });
+      world.dead.add(9);
+      throw refused();
+    },
+    cleanup: async (...args) => {
+      lookedAt.push((await world.readLineage())?.work?.lease?.id);
+      return world.solver.cleanup(...args);
+    },
+  };
+  const monotonicMs = () => world.clock.monotonicMs() + frozenMs;
+  const context = { ...world.replica(1, { solver }), clock: { ...world.clock, monotonicMs } };
+  expect(await issue(context, job(spec), signal)).toMatchObject({ result: 'issued' });
+  expect(lookedAt.length).toBeGreaterThan(0);
+  expect(lookedAt).not.toContain('successor');
+  expect(world.txt.size).toBe(0);
+});
