@@ -3,6 +3,7 @@ import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { CertfleetError, fail } from '../core/errors.ts';
 import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { endOfHold } from '../core/retry-after.ts';
 import { happenedWithin } from '../core/stored-time.ts';
 import { oneForEach, presentedIn, tombstoneOf } from './clean-up.ts';
 import { type EngineContext, report } from './context.ts';
@@ -187,7 +188,9 @@ function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failu
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
   // The same steps for what only a person can mend: nobody tells certfleet that a DNS record or a file is right again.
   const byBackoff = now.getTime() + backoffMs(isSkew ? 1 : count, left);
-  const retryAt = new Date(Math.max(byBackoff, error.retryAt?.getTime() ?? 0)).toISOString();
+  const isLimit = error.code === 'acme/rate-limited';
+  const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs: left, isLimit });
+  const retryAt = new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString();
   const recent = Object.entries(before?.validations ?? {})
     .map(([name, times]) => [name, times.filter((t) => happenedWithin(hourMs, t, now))] as const)
     .filter(([, times]) => times.length > 0);
@@ -201,7 +204,7 @@ function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failu
     message: error.message,
     hint: error.hint,
     retryAt,
-    ...(error.retryAt ? { holdUntil: error.retryAt.toISOString() } : {}),
+    ...(hold ? { holdUntil: hold.toISOString() } : {}),
     ...(Object.keys(validations).length > 0 ? { validations } : {}),
     ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
   };
