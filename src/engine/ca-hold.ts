@@ -1,28 +1,39 @@
 import { type CertfleetError, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import { longestRetryAfterMs } from '../core/retry-after.ts';
-import { isToCome } from '../core/stored-time.ts';
+import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage.ts';
+import { endOfHold, longestRetryAfterMs } from '../core/retry-after.ts';
+import { isFromTheFuture, isToCome } from '../core/stored-time.ts';
 import type { Key } from '../ports/store.ts';
 import type { EngineContext } from './context.ts';
 
-/** Until when a CA wants no call at all, whatever it would be about. */
-interface HoldDocument {
+/** A CA wants no call at all, whatever it would be about. */
+export interface CaHold {
+  /** When it said so. RFC 3339, as the end. */
+  readonly since: string;
   readonly until: string;
 }
 
 const keyOf = (directory: string): Key => ({ kind: 'ledger', name: `${directory}~hold` });
 
-/** RFC 3339; undefined where the CA has not asked for a pause, or it is over. */
+/** What a CA has asked for last, where it did; it may be over. */
 export async function holdOf(
   context: EngineContext,
   directory: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<CaHold | undefined> {
   const entry = await context.store.get(keyOf(directory), signal);
   if (!entry) return undefined;
   const where = { key: `ledger/${keyOf(directory).name}`, file: context.store.location };
-  const { until } = decodeDocument<HoldDocument>(entry.bytes, where, ['until']);
-  return isToCome(until, longestRetryAfterMs, context.clock.now()) ? until : undefined;
+  return decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
+}
+
+/** Until when it holds for one certificate, RFC 3339: never so long that this one expires. undefined where it is over. */
+export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefined, now: Date): string | undefined {
+  if (!hold || isFromTheFuture(hold.since, now)) return undefined;
+  const since = new Date(hold.since);
+  const notAfter = lineage?.current?.facts.notAfter;
+  const validityLeftMs = notAfter === undefined ? undefined : Date.parse(notAfter) - since.getTime();
+  const until = endOfHold(new Date(hold.until), { now: since, validityLeftMs, isLimit: false }).toISOString();
+  return isToCome(until, longestRetryAfterMs, now) ? until : undefined;
 }
 
 /**
@@ -33,7 +44,7 @@ export async function keepHold(context: EngineContext, directory: string, error:
   if (error.code !== 'acme/busy' || !error.retryAt) return;
   const { signal } = new AbortController();
   const entry = await context.store.get(keyOf(directory), signal);
-  const document: HoldDocument = { until: error.retryAt.toISOString() };
+  const document: CaHold = { since: context.clock.now().toISOString(), until: error.retryAt.toISOString() };
   try {
     await context.store.put(keyOf(directory), encodeDocument(document), {
       ifRevision: entry?.revision ?? null,

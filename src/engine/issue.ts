@@ -6,7 +6,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { failureThatCounts, type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { checkTerms } from './account.ts';
-import { holdOf, keepHold } from './ca-hold.ts';
+import { type CaHold, endOfCaHold, holdOf, keepHold } from './ca-hold.ts';
 import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
 import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
 import { type EngineContext, report } from './context.ts';
@@ -50,7 +50,8 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
       (lineage) => {
         found = lineage;
         const now = context.clock.now();
-        const plan = planLineage(job.wanted, lineage, now, { ...job, ...(caHold === undefined ? {} : { caHold }) });
+        const held = endOfCaHold(caHold, lineage, now);
+        const plan = planLineage(job.wanted, lineage, now, { ...job, ...(held === undefined ? {} : { caHold: held }) });
         if (plan.action !== 'none') return begin(context, job, lineage, plan.action, now);
         if (hasNewSettings(job, lineage, plan)) return begin(context, job, lineage, 'ask', now);
         idle = outcomeOfIdle(job, lineage, plan);
@@ -130,11 +131,12 @@ const listed = (names: readonly string[]): string =>
 async function knock(
   context: EngineContext,
   wanted: StoredSpec,
-  caHold: string | undefined,
+  caHold: CaHold | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return;
-  if (caHold !== undefined) throw onHold(wanted, caHold);
+  const held = endOfCaHold(caHold, undefined, context.clock.now());
+  if (held !== undefined) throw onHold(wanted, held);
   const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
   const directory = await patiently({ context, signal }, () => issuer.directory(signal)).catch(async (error) => {
     if (isFailure(error)) await keepHold(context, issuer.directoryUrl, error);
