@@ -36,21 +36,16 @@ export async function obtain(
     return undefined;
   }
 
-  const readDirectory = () => patiently({ context, signal }, () => issuer.directory(signal));
-  // A CA that cannot be reached at all, or whose clock is another one, leaves no key behind.
-  if (!holding.lineage.current) checkClock(wanted, (await readDirectory()).clockSkewMs);
-  const [solver, keyPem, account, directory] = (await together<unknown>([
+  const [solver, directory] = (await together<unknown>([
     context.connect.solver(wanted),
+    patiently({ context, signal }, () => issuer.directory(signal)),
+  ])) as [Awaited<ReturnType<typeof context.connect.solver>>, Awaited<ReturnType<typeof issuer.directory>>];
+  // A CA that cannot be reached at all, or whose clock is another one, leaves no key behind.
+  checkClock(wanted, directory.clockSkewMs);
+  const [keyPem, account] = (await together<unknown>([
     obtainKey(context, name, version, signal),
     openAccount(context, issuer, wanted.issuer, signal),
-    readDirectory(),
-  ])) as [
-    Awaited<ReturnType<typeof context.connect.solver>>,
-    Awaited<ReturnType<typeof obtainKey>>,
-    Opened['account'],
-    Awaited<ReturnType<typeof issuer.directory>>,
-  ];
-  checkClock(wanted, directory.clockSkewMs);
+  ])) as [Awaited<ReturnType<typeof obtainKey>>, Opened['account']];
   const run: Run = { context, holding, wanted, issuer, solver, signal, insists };
   const opened: Opened = { account, overruled: false };
   const chainPem = await oneOrderAtATime(run, () => order(run, opened, keyPem, directory.caaIdentities));
