@@ -466,6 +466,14 @@ describe('the end of a run', () => {
     expect(done.stderr).toContain('slow: edge could not take slow: no such socket');
   });
 
+  it('promises no next try where nothing tries by itself', async () => {
+    const { next: _none, ...atOnce } = failed;
+    const first = await issue(['-d', 'abc.example.com'], { fleet: { issue: () => [atOnce] } });
+    expect(first.stderr).toContain('Next: nothing is tried by itself; fix what is named and run it again.');
+    const staging = await issue(['-d', 'abc.example.com', '--staging'], { fleet: { issue: () => [failed] } });
+    expect(staging.stderr).toContain('Next: fix what is named and run it again.');
+  });
+
   it('is one event with --json, and nothing else on any stream', async () => {
     const done = await issue(['-d', 'abc.example.com', '--json'], { fleet: { issue: () => [issued, pending] } });
     expect(done).toMatchObject({ code: 6, stderr: '' });

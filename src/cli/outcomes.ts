@@ -63,10 +63,7 @@ export async function tellOutcomes(
   for (const outcome of outcomes) {
     if (outcome.result === 'failed') {
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
-      if (outcome.next !== undefined)
-        session.context.stderr.write(
-          `  Next: \`certfleet renew\` tries it again from ${dateText(outcome.next, now)} on.\n`,
-        );
+      session.context.stderr.write(`  ${nextAfterFailure(outcome, now, told)}\n`);
     } else if (outcome.result === 'pending') {
       session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
@@ -87,6 +84,13 @@ export async function tellOutcomes(
     session.note(`\n${wrap(cronHint, width)}\n${cronPath(process.execPath)}  ${told.cronLine}`);
   if (outcomes.length > 5) session.print(summary(outcomes));
   return code;
+}
+
+function nextAfterFailure({ next }: Outcome, now: Date, told: OutcomeContext): string {
+  if (told.staging || told.dryRun) return 'Next: fix what is named and run it again.';
+  // A first `issue` by flags that never came to its CA, or a name that `renew` cannot even read.
+  if (next === undefined) return 'Next: nothing is tried by itself; fix what is named and run it again.';
+  return `Next: \`certfleet renew\` tries it again from ${dateText(next, now)} on.`;
 }
 
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;

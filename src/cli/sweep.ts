@@ -32,6 +32,7 @@ export const sweep: Run = async (session) => {
   session.print(`Swept: ${message}.`);
   if (failed.length > 0)
     session.note('Next: fix what is named and run `certfleet sweep` again; `certfleet renew` tries it too.');
+  else session.note('Next: nothing to do; `certfleet renew` sweeps by itself.');
   if (waiting > 0) session.print(`${waiting} removed earlier will be looked at once more (1 h and 24 h after).`);
   return code;
 };

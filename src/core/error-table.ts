@@ -192,7 +192,7 @@ export const errorTable = {
     message: '{issuer} answered {status} to {what}',
     blame: 'ca',
     retry: 'later',
-    hint: 'The CA is overloaded or down; certfleet tries again.',
+    hint: 'The CA is overloaded or down.',
   },
   'acme/unreachable': {
     message: '{issuer} did not answer {what}: {reason}',
