@@ -3,7 +3,15 @@ import { asFailure, CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { type Lineage, unfinishedWork, type Work } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { failureThatCounts, type Plan, planLineage, sameRequest, sameSpec, targetsToDeploy } from '../core/plan.ts';
+import {
+  canonical,
+  failureThatCounts,
+  type Plan,
+  planLineage,
+  sameRequest,
+  sameSpec,
+  targetsToDeploy,
+} from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { checkTerms } from './account.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ca-hold.ts';
@@ -100,12 +108,21 @@ const hasNewSettings = (job: Job, lineage: Lineage | undefined, plan: Plan): boo
  * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
  * asked for by force, it tried to get one.
  */
-const answers = (finished: Lineage, { wanted, force }: Job): boolean =>
-  sameSpec(finished.spec, wanted) &&
+const answers = (finished: Lineage, { wanted, origin, force }: Job): boolean =>
+  (sameSpec(finished.spec, wanted) || (origin === 'configuration' && bringsTheSame(finished.spec, wanted))) &&
   (!force ||
     finished.last?.result === 'issued' ||
     finished.last?.result === 'renewed' ||
     finished.last?.result === 'failed');
+
+/**
+ * Whether two specs want the same certificate at the same places: the nodes of a cluster declare it with responders of
+ * their own. What flags say must be kept, so that for them the whole spec counts.
+ */
+const bringsTheSame = (a: StoredSpec, b: StoredSpec): boolean =>
+  sameRequest(a, b) &&
+  canonical([a.spec.deploy, a.spec.endpoints, a.deployers]) ===
+    canonical([b.spec.deploy, b.spec.endpoints, b.deployers]);
 
 /** A target that is not named any more keeps what it has, which expires some day. */
 function tellDropped(context: EngineContext, { spec }: StoredSpec, found: Lineage | undefined): void {
