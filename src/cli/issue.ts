@@ -1,5 +1,5 @@
 import { basename, isAbsolute, resolve } from 'node:path';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { describesCertificate, specFromFlags } from './flags.ts';
@@ -25,7 +25,11 @@ export const issue: Run = async (session) => {
       what: `"${adHoc.spec.name}" is declared in the configuration: change it there, or give another --name`,
     });
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
-  const fleet = await session.fleet({ makeStore: true });
+  const makeStore = adHoc !== undefined || settings.certificates.length > 0;
+  const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
+    // A name alone, nothing declared, and no store: the name is what is wrong.
+    throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
+  });
   await reportStart(session, 'issue');
   const outcomes = await fleet.issue(
     {

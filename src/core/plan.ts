@@ -66,7 +66,8 @@ export function planLineage(
   const due = whyDue(wanted, lineage, now, options.force);
   if (due && waits) {
     // What there is must not wait for what there is not: a target that lacks the current version gets it all the same.
-    const lacking = options.obeyBackoff ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    const delivers = options.obeyBackoff || lineage?.work?.step === 'deploy';
+    const lacking = delivers ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
     if (lacking.length > 0)
       return { action: 'deploy', reason: `${lacking.join(', ')} has not taken it yet`, wakeAt: waitsUntil };
     const reason = failure ? `it failed: ${failure.message}` : 'the CA wants no call before then';

@@ -20,10 +20,18 @@ export async function holdOf(
   directory: string,
   signal: AbortSignal,
 ): Promise<CaHold | undefined> {
-  const entry = await context.store.get(keyOf(directory), signal);
+  const entry = await context.store.get(keyOf(directory), signal).catch((error: unknown) => {
+    if (isFailure(error, 'store/corrupt')) return undefined; // it is told by whatever reads all documents
+    throw error;
+  });
   if (!entry) return undefined;
   const where = { key: `ledger/${keyOf(directory).name}`, file: context.store.location };
-  return decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
+  try {
+    const hold = decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
+    return [hold.since, hold.until].some((time) => Number.isNaN(Date.parse(time))) ? undefined : hold;
+  } catch {
+    return undefined; // a courtesy: the CA says it again, and the next one is written over it
+  }
 }
 
 /** Until when it holds for one certificate, RFC 3339: never so long that this one expires. undefined where it is over. */

@@ -36,7 +36,7 @@ export interface Job {
   readonly insists?: boolean;
   /** Hash over the secrets that the adapters were given. */
   readonly credentials?: string;
-  /** Keeps the secrets of flags and environment; called once the CA has been reached, before anything else is kept. */
+  /** Keeps the secrets of flags and environment for later runs. */
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -50,8 +50,14 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
   let found: Lineage | undefined;
   try {
     const caHold = await holdOf(context, job.wanted.issuer.directory, signal);
-    if (job.origin === 'command-line') await knock(context, job.wanted, caHold, signal);
-    await job.keepCredentials?.(signal);
+    const isFirst = job.origin === 'command-line' && (await knock(context, job.wanted, caHold, signal));
+    // A first issue must be repeatable from cron whatever becomes of it; later, a secret that was mistyped must not
+    // replace the one that works.
+    if (isFirst) await job.keepCredentials?.(signal);
+    const told = async (outcome: Outcome): Promise<Outcome> => {
+      if (!isFirst && outcome.result !== 'failed') await job.keepCredentials?.(signal);
+      return outcome;
+    };
     const taken = await takeLease(
       context,
       name,
@@ -67,9 +73,9 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
       },
       signal,
     );
-    if (!taken) return idle ?? { certificate: name, result: 'unchanged', message: 'nothing is due' };
+    if (!taken) return await told(idle ?? { certificate: name, result: 'unchanged', message: 'nothing is due' });
     if ('finished' in taken) {
-      if (answers(taken.finished, job)) return outcomeOfLast(taken.finished);
+      if (answers(taken.finished, job)) return await told(outcomeOfLast(taken.finished));
       return await issue(context, job, signal);
     }
     report(
@@ -84,8 +90,11 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
     // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
     const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= context.clock.now().getTime();
     if (outcome.result === 'unchanged' && isDue) return await issue(context, job, signal);
-    if (outcome.result !== 'unchanged' || !found || sameSpec(found.spec, job.wanted)) return outcome;
-    return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
+    // A deployment that was interrupted came first; what is asked for by force is a new certificate.
+    const isNew = taken.holding.lineage.current?.id !== found?.current?.id;
+    if (job.force && !isNew && outcome.result !== 'failed') return await issue(context, job, signal);
+    if (outcome.result !== 'unchanged' || !found || sameSpec(found.spec, job.wanted)) return await told(outcome);
+    return await told({ ...outcome, message: 'its new settings are kept; the certificate itself is not due' });
   } catch (error) {
     signal.throwIfAborted();
     const failure = asFailure(error);
@@ -144,14 +153,16 @@ const listed = (names: readonly string[]): string =>
 /**
  * A first `issue` by flags whose CA cannot be talked to leaves nothing behind: a mistyped URL must not become a
  * certificate that `renew` tries for ever. From the first order on, failures are remembered.
+ *
+ * @returns whether it is the first
  */
 async function knock(
   context: EngineContext,
   wanted: StoredSpec,
   caHold: CaHold | undefined,
   signal: AbortSignal,
-): Promise<void> {
-  if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return;
+): Promise<boolean> {
+  if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return false;
   const held = endOfCaHold(caHold, undefined, context.clock.now());
   if (held !== undefined) throw onHold(wanted, held);
   const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
@@ -161,6 +172,7 @@ async function knock(
   });
   checkClock(wanted, directory.clockSkewMs);
   checkTerms(issuer, wanted.issuer, directory);
+  return true;
 }
 
 const onHold = ({ spec }: StoredSpec, until: string): CertfleetError =>
@@ -352,5 +364,5 @@ async function yieldToWinner(
   // Taken at once: the other has finished already, or has died in its turn. The lease is given back as it was found.
   await giveBack(context, taken.holding);
   const { lineage } = taken.holding;
-  return lineage.work ? issue(context, job, signal) : outcomeOfLast(lineage);
+  return lineage.work || !answers(lineage, job) ? issue(context, job, signal) : outcomeOfLast(lineage);
 }

@@ -4,6 +4,7 @@ import type { Event } from '../core/event.ts';
 import type { Failure, Lineage } from '../core/lineage.ts';
 import { testLineage, testSpec } from '../core/test-lineages.ts';
 import type { RenewalInfo } from '../ports/issuer.ts';
+import { createMemoryStore } from '../stores/memory.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import type { EngineContext } from './context.ts';
 import { askRenewalInfo } from './renewal.ts';
@@ -15,6 +16,7 @@ const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) =
   let asked = 0;
   const reported: Event[] = [];
   const context = {
+    store: createMemoryStore(),
     clock: fakeClock(now),
     random: { number: () => 0 },
     reporter: { report: (event: Event) => void reported.push(event) },

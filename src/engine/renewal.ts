@@ -3,6 +3,7 @@ import type { Lineage, Renewal } from '../core/lineage.ts';
 import { heldUntil } from '../core/plan.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import { endOfCaHold, holdOf } from './ca-hold.ts';
 import { type EngineContext, report } from './context.ts';
 import { patiently } from './run.ts';
 
@@ -33,7 +34,9 @@ export async function askRenewalInfo(
     return before ?? renewalByLifetime(facts);
   // A CA that is busy gets no call before its time. A limit is about orders: the window, which may have been moved to
   // now because of a revocation, is asked for all the same.
-  const hold = lineage.failure?.code === 'acme/busy' ? heldUntil(wanted, lineage, now) : undefined;
+  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(wanted, lineage, now) : undefined;
+  const hold =
+    own ?? endOfCaHold(await holdOf(context, current.directory, signal).catch(() => undefined), lineage, now);
   if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
   const deadline = context.clock.deadline(askMs, signal);
   try {

@@ -304,7 +304,8 @@ function openFileStore(root: string, world: World): Store {
         if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
       }),
     scan,
-    exists: (signal) => guarded(signal, async () => (await files.stat(root)) !== undefined),
+    // An empty folder may be a mount point whose volume is not there: a store has named itself.
+    exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
     check: (signal) => guarded(signal, () => checkFolder(root, world)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, signal)),
   };

@@ -219,7 +219,12 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining(`there is no store at ${store} yet`)]);
     for (const command of ['renew', 'sweep'])
       expect((await run(command, '--quiet', '--store', store)).code, command).toBe(7);
+    expect((await run('issue', 'www.example.com', '--store', store)).code).toBe(2);
     await expect(stat(store)).rejects.toMatchObject({ code: 'ENOENT' });
+    // An empty folder may be a mount point whose volume is not there.
+    await mkdir(store);
+    expect((await run('renew', '--quiet', '--store', store)).code).toBe(7);
+    expect(await readdir(store)).toEqual([]);
   });
 
   test('SIGINT cleans up within the budget and leaves no token', async () => {

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { encodeDocument } from '../../src/core/lineage.ts';
+import { issue } from '../../src/engine/issue.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const directory = 'https://ca.test/directory';
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+const putHold = (world: World, bytes: Uint8Array) =>
+  world.store.put({ kind: 'ledger', name: `${directory}~hold` }, bytes, { ifRevision: null, signal });
+
+/** Another certificate was told that the CA wants no call for eight hours. */
+function hold(world: World) {
+  const now = world.clock.now().getTime();
+  const until = new Date(now + 8 * 3_600_000).toISOString();
+  return putHold(world, encodeDocument({ since: new Date(now).toISOString(), until }));
+}
+
+/** Issued, and killed before its target had it. */
+async function interruptedDelivery(world: World): Promise<string> {
+  await issue(world.replica(1), job(simulatedSpec()), signal);
+  world.delivered.length = 0;
+  await world.editLineage((l) => {
+    const version = l.current?.id ?? '';
+    const since = l.last?.at ?? '';
+    return {
+      ...l,
+      deployments: { target: { version, state: 'intended', since } },
+      work: { step: 'deploy', version, directory, startedAt: since, challenges: [] },
+    };
+  });
+  return (await world.readLineage())?.current?.id ?? '';
+}
+
+describe('a CA that is on hold', () => {
+  it('holds up no delivery of what is there already', async () => {
+    const world = await createSimulatedWorld();
+    await interruptedDelivery(world);
+    await hold(world);
+    const outcome = await issue(world.replica(2), job(simulatedSpec(), { obeyBackoff: false }), signal);
+    expect([outcome.result, world.delivered.length]).toEqual(['deployed', 1]);
+  });
+
+  it('is not asked for renewal windows either', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(2 * dayMs);
+    await hold(world);
+    const before = world.ca.requests.length;
+    await issue(world.replica(2), job(simulatedSpec()), signal);
+    expect(world.ca.requests.slice(before).map(({ kind }) => kind)).toEqual([]);
+  });
+
+  it.each([
+    ['is no JSON', new TextEncoder().encode('{"since":')],
+    ['has no dates', encodeDocument({ since: '', until: '' })],
+  ])('is forgotten where its document %s', async (_how, bytes) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(70 * dayMs);
+    await putHold(world, bytes);
+    expect((await issue(world.replica(2), job(simulatedSpec()), signal)).result).toBe('renewed');
+  });
+});
+
+it('by force makes a new certificate, also after a delivery that was interrupted', async () => {
+  const world = await createSimulatedWorld();
+  const before = await interruptedDelivery(world);
+  const outcome = await issue(world.replica(2), job(simulatedSpec(), { obeyBackoff: false, force: true }), signal);
+  expect(outcome.result).toBe('renewed');
+  expect((await world.readLineage())?.current?.id).not.toBe(before);
+});
+
+it('keeps a secret of flags at once the first time, and later only when it has worked', async () => {
+  const world = await createSimulatedWorld();
+  let kept = 0;
+  const byFlags = (force: boolean) => ({
+    ...job(simulatedSpec(), { force, obeyBackoff: false }),
+    origin: 'command-line' as const,
+    keepCredentials: async () => {
+      kept += 1;
+    },
+  });
+  expect((await issue(world.replica(1), byFlags(false), signal)).result).toBe('issued');
+  expect(kept).toBe(1);
+  world.ca.failNext('directory', { status: 503, html: 'down', times: 10 });
+  expect((await issue(world.replica(2), byFlags(true), signal)).result).toBe('failed');
+  expect(kept).toBe(1);
+});
+
+it('tells a process that lost its lease no result for other names', async () => {
+  const world = await createSimulatedWorld();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let begun = () => {};
+  const presenting = new Promise<void>((resolve) => (begun = resolve));
+  const frozen: Solver = {
+    ...world.solver,
+    async present(...args) {
+      begun();
+      await released;
+      return world.solver.present(...args);
+    },
+  };
+  const mine = {
+    ...job(simulatedSpec('abc', ['b.example.com']), { obeyBackoff: false }),
+    origin: 'command-line' as const,
+  };
+  const loser = issue(world.replica(1, { solver: frozen }), mine, signal);
+  await presenting;
+  world.dead.add(1);
+  await issue(world.replica(2), job(simulatedSpec('abc', ['a.example.com'])), signal);
+  world.dead.delete(1);
+  release();
+  await loser;
+  expect((await world.readLineage())?.current?.facts.identifiers.map(({ value }) => value)).toEqual(['b.example.com']);
+});
+
+it('lets whoever waits for the same names hear a stop of its own', async () => {
+  const world = await createSimulatedWorld();
+  const stop = new AbortController();
+  let begun = () => {};
+  const waiting = new Promise<void>((resolve) => (begun = resolve));
+  let isThere = false;
+  const slow: Solver = {
+    ...world.solver,
+    async ready() {
+      begun();
+      return isThere ? { ready: true } : { ready: false, reason: 'not yet' };
+    },
+  };
+  const context = world.replica(1, { solver: slow });
+  const first = issue(context, job(simulatedSpec('a')), signal);
+  await waiting;
+  const second = issue(context, job(simulatedSpec('b')), stop.signal);
+  stop.abort(new Error('stopped'));
+  await expect(second).rejects.toThrow('stopped');
+  isThere = true;
+  expect((await first).result).toBe('issued');
+});
