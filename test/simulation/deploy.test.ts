@@ -7,10 +7,10 @@ import type { EngineContext } from '../../src/engine/context.ts';
 import { issue } from '../../src/engine/issue.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
-import type { Http } from '../../src/ports/http.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { httpTo } from '../support/simulated-http.ts';
 
 // Deliveries on a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -35,20 +35,7 @@ async function createWorld() {
   const numberOf = (version: { id: string } | undefined): number => (version ? known.indexOf(version.id) + 1 : 0);
   const dead = new Set<number>();
 
-  const http: Http = {
-    async request(request) {
-      const url = new URL(request.url);
-      const answer = await ca.handle({
-        method: request.method,
-        path: `${url.pathname}${url.search}`,
-        headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
-        body: String(request.body ?? ''),
-        base: url.origin,
-      });
-      return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
-    },
-    close: async () => undefined,
-  };
+  const http = httpTo(ca);
   const deployerOf = (target: string): Deployer => ({
     type: 'sim',
     scope: 'node',

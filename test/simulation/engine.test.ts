@@ -16,6 +16,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { httpTo } from '../support/simulated-http.ts';
 
 /**
  * The engine on a simulated world: every port stands behind a gate that can fail, lose an answer, or end the process.
@@ -110,24 +111,13 @@ async function createWorld(seed: number) {
     const lost = () =>
       fail('network/failed', { method: 'POST', url: 'https://ca.test', reason: 'the connection was cut' });
 
+    const direct = httpTo(ca);
     const gatedStore: Store = {
       ...store,
       put: (key, bytes, options) => gate(() => store.put(key, bytes, options), 'none'),
     };
     const http: Http = {
-      async request(request) {
-        const url = new URL(request.url);
-        return gate(async () => {
-          const answer = await ca.handle({
-            method: request.method,
-            path: `${url.pathname}${url.search}`,
-            headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
-            body: String(request.body ?? ''),
-            base: url.origin,
-          });
-          return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
-        }, 'lossy');
-      },
+      request: (request) => gate(() => direct.request(request), 'lossy'),
       close: async () => undefined,
     };
     const solver: Solver = {

@@ -5,12 +5,12 @@ import type { StoredSpec } from '../../src/core/spec.ts';
 import type { EngineContext } from '../../src/engine/context.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
-import type { Http } from '../../src/ports/http.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
+import { httpTo } from './simulated-http.ts';
 
 /** What one process of the simulated world has instead of the usual. */
 export interface ReplicaOptions {
@@ -42,21 +42,7 @@ export async function createSimulatedWorld(options: { readonly settings?: Simula
       ...options.settings,
     },
   });
-  const http: Http = {
-    async request(request) {
-      const url = new URL(request.url);
-      request.signal.throwIfAborted();
-      const answer = await ca.handle({
-        method: request.method,
-        path: `${url.pathname}${url.search}`,
-        headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
-        body: String(request.body ?? ''),
-        base: url.origin,
-      });
-      return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
-    },
-    close: async () => undefined,
-  };
+  const http = httpTo(ca);
   const solver: Solver = {
     type: 'sim',
     answers: ['dns-01'],

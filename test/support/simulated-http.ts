@@ -1,0 +1,19 @@
+import type { Http } from '../../src/ports/http.ts';
+import type { SimulatedCa } from './acme-ca.ts';
+
+/** The port `Http`, without a network: every request is the simulated CA's. */
+export const httpTo = (ca: SimulatedCa): Http => ({
+  async request(request) {
+    const url = new URL(request.url);
+    request.signal.throwIfAborted();
+    const answer = await ca.handle({
+      method: request.method,
+      path: `${url.pathname}${url.search}`,
+      headers: Object.fromEntries(Object.entries(request.headers ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+      body: String(request.body ?? ''),
+      base: url.origin,
+    });
+    return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
+  },
+  close: async () => undefined,
+});
