@@ -171,7 +171,7 @@ async function keep(rig: Rig): Promise<void> {
 function forARealDomain(): void {
   sentence('For a domain of your own, on a machine that the internet reaches on port 80:');
   for (const [line, why] of [
-    ['sudo npm install --global .', 'certfleet on the PATH'],
+    ['npm pack && sudo npm install --global ./certfleet-0.1.0.tgz', 'certfleet on the PATH'],
     ['sudo certfleet issue -d www.example.com --agree-tos --staging', 'a try'],
     ['sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs', 'the real one'],
     ['sudo certfleet renew --quiet', 'once an hour, from cron'],

@@ -44,8 +44,11 @@ export const commands: readonly Command[] = [
     summary: 'get a certificate now',
     description:
       'With -d, everything is given by flags and remembered, so that `certfleet renew` needs none of them again. With names, or ' +
-      'with nothing, the certificates declared in the configuration are issued.',
-    arguments: { text: '[name...]', description: 'certificates declared in the configuration (default: all of them)' },
+      'with nothing, the certificates declared in the configuration are issued; a name may also be one that was issued by flags.',
+    arguments: {
+      text: '[name...]',
+      description: 'declared certificates, or ones issued by flags before (default: all declared)',
+    },
     flags: [
       {
         flags: '-d, --identifier <names>',

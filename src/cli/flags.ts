@@ -132,8 +132,21 @@ interface NamedSolver {
   readonly settings: AdapterSettings;
 }
 
-/** --http or --dns; without them the only declared solver, else certfleet's own responder on port 80. */
+/** The solver of a certificate by flags, with everything that a later `renew` without an environment needs. */
 async function solverFromFlags(session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
+  const { name, settings: solver } = await chosenSolver(session, settings, registry);
+  const isDns01 = solver.type === dns01Type;
+  const entry = isDns01
+    ? adapterEntry(registry, 'dns', dns01Settings(solver).provider)
+    : adapterEntry(registry, 'solver', solver.type);
+  if (!entry) return { name, settings: solver };
+  const { type: _type, ...given } = optionsFromEnvironment(await entry.load(), session.context.env);
+  if (!isDns01) return { name, settings: { ...given, ...solver } };
+  return { name, settings: { ...solver, options: { ...given, ...(solver['options'] as object | undefined) } } };
+}
+
+/** --http or --dns; without them the only declared solver, else certfleet's own responder on port 80. */
+async function chosenSolver(session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
   const dns = textOf(flags['dns']);

@@ -96,6 +96,16 @@ describe('flags', () => {
     });
   });
 
+  it('keep what the environment says for a declared solver too', async () => {
+    const files = { '/c.yaml': 'solvers: { dns: { type: dns01, provider: rfc2136 } }' };
+    const argv = ['-d', 'example.com', '--dns', 'dns', '--config', '/c.yaml'];
+    expect(adHocOf(await issue(argv, { env: tsig, files })).solver).toEqual({
+      type: 'dns01',
+      provider: 'rfc2136',
+      options: { server: 'ns1.example.com:53', keyName: 'acme' },
+    });
+  });
+
   it('keep references to secrets, with whole paths', async () => {
     const files = { '/run/tsig': 'c2VjcmV0' };
     const flags = ['server=ns1', 'keyName=k', 'secret=file:/run/tsig'].flatMap((option) => ['--dns-option', option]);

@@ -49,7 +49,7 @@ export const errorTable = {
     message: 'the CA file {file} cannot be used: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: '`caFile` names a PEM file with the root certificates of a private CA.',
+    hint: 'Name a PEM file with the root certificates of a private CA: --ca-file FILE, or `caFile` on the issuer.',
   },
   'config/unknown-reference': {
     message: '{where} names the {kind} "{name}", which is not declared{nearest}',
@@ -135,13 +135,13 @@ export const errorTable = {
     message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
-    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue --ignore-preflight`.',
+    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue NAME --ignore-preflight`.',
   },
   'preflight/cannot-tell': {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',
     blame: 'network',
     retry: 'later',
-    hint: 'Fix what is named, or run `certfleet issue` by hand once the hour is over.',
+    hint: 'Fix what is named, or run `certfleet issue NAME` by hand once the hour is over.',
   },
   'preflight/hides-wildcard': {
     message:
@@ -186,7 +186,7 @@ export const errorTable = {
     message: '{issuer} has paused this account for a name: {detail}',
     blame: 'config',
     retry: 'never',
-    hint: 'A person must open the page named above; then run `certfleet issue` again.',
+    hint: 'A person must open the page named above; then run `certfleet issue NAME`.',
   },
   'acme/busy': {
     message: '{issuer} answered {status} to {what}',
@@ -335,6 +335,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: 'The files are as they were before. Fix the configuration; `certfleet renew` tries again.',
+  },
+  'deploy/no-answer': {
+    message: 'nothing is served at {endpoint}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Start the server, or correct the endpoint; `certfleet renew` looks again.',
   },
   'deploy/still-old': {
     message: '{endpoint} still serves another certificate than {certificate}: {served}',

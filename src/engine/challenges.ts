@@ -56,6 +56,15 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
   if (invalid) throw invalidAuthorization(run, invalid);
 }
 
+/** Errors of `present` that prove that nothing was written: refused, or not even known where. */
+const beforeWriting = [
+  'dns/refused',
+  'dns/zone-not-found',
+  'dns/cname-loop',
+  'dns/no-nameserver',
+  'preflight/hides-wildcard',
+] as const;
+
 /** Steps 6b and 6c. */
 async function presentAll(run: Run, opened: Opened, chosen: readonly Chosen[]): Promise<void> {
   const receipts = new Map<string, Json>();
@@ -71,7 +80,7 @@ async function presentAll(run: Run, opened: Opened, chosen: readonly Chosen[]): 
           );
           receipts.set(challenge.token, receipt);
         } catch (error) {
-          if (isFailure(error, 'dns/refused', 'preflight/hides-wildcard')) refused.add(challenge.token);
+          if (isFailure(error, ...beforeWriting)) refused.add(challenge.token);
           throw error;
         }
       }),

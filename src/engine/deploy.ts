@@ -268,11 +268,8 @@ function judgeEndpoint(certificate: string, verdict: EndpointVerdict, stays?: st
     if (stays !== undefined) return fail('deploy/no-handshake', { endpoint, reason: words, why: stays });
     return fail('deploy/handshake-failed', { endpoint, reason: words });
   }
-  return fail('deploy/still-old', {
-    endpoint,
-    certificate,
-    served: state === 'unreachable' ? `nothing (${words})` : words,
-  });
+  if (state === 'unreachable') return fail('deploy/no-answer', { endpoint, reason: words });
+  return fail('deploy/still-old', { endpoint, certificate, served: words });
 }
 
 /** A handshake that worked before this deployment fails after it: what it has touched gets the version before back. */

@@ -93,7 +93,8 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
     // A deployment that was interrupted came first; what is asked for by force is a new certificate.
     const isNew = taken.holding.lineage.current?.id !== found?.current?.id;
     if (job.force && !isNew && outcome.result !== 'failed') return await issue(context, job, signal);
-    if (outcome.result !== 'unchanged' || !found || sameSpec(found.spec, job.wanted)) return await told(outcome);
+    if (outcome.result !== 'unchanged' || !found) return await told(outcome);
+    if (found.origin === job.origin && sameSpec(found.spec, job.wanted)) return await told(outcome);
     return await told({ ...outcome, message: 'its new settings are kept; the certificate itself is not due' });
   } catch (error) {
     signal.throwIfAborted();
@@ -104,14 +105,14 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
 }
 
 /**
- * Whether flags say something else than last time of a certificate that is not due: what `renew` needs in two months
- * is kept today. A declared certificate has its settings in the configuration.
+ * Whether flags say something else than last time of a certificate that is not due, or something at all of one that was
+ * declared: what `renew` needs in two months is kept today. A declared certificate has its settings in the configuration.
  */
 const hasNewSettings = (job: Job, lineage: Lineage | undefined, plan: Plan): boolean =>
   job.origin === 'command-line' &&
   plan.heldUntil === undefined &&
   lineage?.current !== undefined &&
-  !sameSpec(lineage.spec, job.wanted);
+  (lineage.origin !== job.origin || !sameSpec(lineage.spec, job.wanted));
 
 /**
  * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
@@ -194,7 +195,7 @@ export function outcomeOfIdle(
   if (plan.pending && notAfter !== undefined) {
     const { code, message } = plan.pending;
     const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
-    const error = new CertfleetError(known, message, '`certfleet issue` tries it now.', {});
+    const error = new CertfleetError(known, message, `\`certfleet issue ${certificate}\` tries it now.`, {});
     return { certificate, result: 'pending', notAfter, message, error, ...next };
   }
   return {

@@ -73,6 +73,16 @@ it('by force makes a new certificate, also after a delivery that was interrupted
   expect((await world.readLineage())?.current?.id).not.toBe(before);
 });
 
+it('takes up by flags what is not declared any more, also where nothing else has changed', async () => {
+  const world = await createSimulatedWorld();
+  await issue(world.replica(1), job(simulatedSpec()), signal);
+  const byFlags = { ...job(simulatedSpec(), { obeyBackoff: false }), origin: 'command-line' as const };
+  const outcome = await issue(world.replica(2), byFlags, signal);
+  expect([outcome.result, outcome.message]).toEqual(['unchanged', expect.stringContaining('settings are kept')]);
+  expect((await world.readLineage())?.origin).toBe('command-line');
+  expect((await issue(world.replica(3), byFlags, signal)).message).toBe('it is not due');
+});
+
 it('keeps a secret of flags at once the first time, and later only when it has worked', async () => {
   const world = await createSimulatedWorld();
   let kept = 0;
