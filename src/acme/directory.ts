@@ -1,5 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { onAbort } from '../core/on-abort.ts';
+import { orAborted } from '../core/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
@@ -116,11 +116,4 @@ export function createDirectory(
       }
     }
   };
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const forget = onAbort(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(forget);
-  });
 }

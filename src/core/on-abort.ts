@@ -25,6 +25,16 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
   };
 }
 
+/** The promise's outcome, or the signal's reason when that comes first. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {}); // nobody may be left to hear it
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(forget);
+  });
+}
+
 function watch(signal: AbortSignal): Watch {
   const runs = new Set<() => void>();
   const listener = () => {

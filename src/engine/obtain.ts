@@ -2,7 +2,7 @@ import { longestSkewMs } from '../core/clock-skew.ts';
 import { fail } from '../core/errors.ts';
 import { identifierSet } from '../core/identifier.ts';
 import type { Version } from '../core/lineage.ts';
-import { onAbort } from '../core/on-abort.ts';
+import { orAborted } from '../core/on-abort.ts';
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
@@ -129,7 +129,7 @@ async function oneOrderAtATime<T>(run: Run, work: () => Promise<T>): Promise<T> 
   const turns = queues.get(run.context) ?? new Map<string, Promise<unknown>>();
   queues.set(run.context, turns);
   const turn = turns.get(key) ?? Promise.resolve();
-  const mine = orStopped(turn, run.signal).then(work);
+  const mine = orAborted(turn, run.signal).then(work);
   // Whoever is behind one that gave up still waits for the one before it.
   const settled = Promise.allSettled([turn, mine]);
   turns.set(key, settled);
@@ -139,14 +139,6 @@ async function oneOrderAtATime<T>(run: Run, work: () => Promise<T>): Promise<T> 
     if (turns.get(key) === settled) turns.delete(key);
   }
 }
-
-/** Waits, or rejects with the signal's reason when that comes first. */
-const orStopped = (waited: Promise<unknown>, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    const forget = onAbort(signal, () => reject(signal.reason));
-    waited.then(() => resolve()).finally(forget);
-  });
 
 /** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
 async function checkChain(run: Run, chainPem: string, keyPem: Awaited<ReturnType<typeof obtainKey>>) {

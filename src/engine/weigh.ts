@@ -7,7 +7,8 @@ import type { Opened, Run } from './run.ts';
  * day: a wrong look must never be the reason for an expiry), or because a person insists.
  */
 export async function weigh(run: Run, opened: Pick<Opened, 'overruled'>, findings: readonly Finding[]): Promise<void> {
-  if (opened.overruled && !findings.some((finding) => finding.refusal)) return;
+  const isRefusal = findings.some((finding) => finding.refusal);
+  if (opened.overruled && !isRefusal) return;
   const { context, holding, signal } = run;
   const { lineage } = holding;
   const now = context.clock.now();
@@ -17,7 +18,6 @@ export async function weigh(run: Run, opened: Pick<Opened, 'overruled'>, finding
     overruledAt: lineage.failure?.overruledAt,
     validations: lineage.failure?.validations ?? {},
   });
-  const isRefusal = findings.some((finding) => finding.refusal);
   if (error && run.insists && !isRefusal) {
     opened.overruled = true;
     return;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { fail, reasonOf } from '../core/errors.ts';
+import { orAborted } from '../core/on-abort.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
-import { abortable } from './abortable.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
 
 /** Longest a program may run unless told otherwise: a hook that waits for a slow DNS takes minutes. */
@@ -43,16 +43,6 @@ function tailOf(stream: NodeJS.ReadableStream | null): () => string {
     while (start < 4 && ((tail[start] ?? 0) & 0xc0) === 0x80) start += 1;
     return tail.subarray(start).toString('utf8');
   };
-}
-
-/** The promise's outcome, or the signal's reason when that comes first. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  promise.catch(() => {});
-  signal.throwIfAborted();
-  return abortable(signal, (resolve, reject) => {
-    promise.then(resolve, reject);
-    return () => {};
-  });
 }
 
 /** Sends a signal to a process group; false when there is none any more. */

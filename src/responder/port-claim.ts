@@ -1,11 +1,11 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { orAborted } from '../core/on-abort.ts';
 import { describePortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from './listen-address.ts';
 import { challengePath, healthPath, type Listening, type Responder } from './server.ts';
-import { abortable } from './token-documents.ts';
 
 /** Who answers on the port: this process, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };
@@ -142,7 +142,7 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
       attempt ??= tryOnce().finally(() => {
         attempt = undefined;
       });
-      return abortable(attempt, signal);
+      return orAborted(attempt, signal);
     },
 
     async ask(address, token, signal) {

@@ -1,4 +1,5 @@
 import { isFailure } from '../core/errors.ts';
+import { orAborted } from '../core/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Key, Store } from '../ports/store.ts';
 
@@ -79,7 +80,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
     const deadline = clock.deadline(lookupMs);
     try {
       // Raced, because a store that hangs may not look at its signal either.
-      const entry = await abortable(store.get(keyOf(token), deadline.signal), deadline.signal);
+      const entry = await orAborted(store.get(keyOf(token), deadline.signal), deadline.signal);
       const document = entry && decode(entry.bytes);
       return document && Date.parse(document.expires) > clock.now().getTime() ? document.keyAuthorization : undefined;
     } finally {
@@ -125,19 +126,6 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
       return found;
     },
   };
-}
-
-/** The promise's outcome, or the signal's reason when that comes first. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) {
-    promise.catch(() => {});
-    return Promise.reject(signal.reason);
-  }
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 const encode = (document: TokenDocument): Uint8Array => new TextEncoder().encode(JSON.stringify(document));

@@ -17,6 +17,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
 import { httpTo } from '../support/simulated-http.ts';
+import { simulatedSpec } from '../support/simulated-world.ts';
 
 /**
  * The engine on a simulated world: every port stands behind a gate that can fail, lose an answer, or end the process.
@@ -63,23 +64,7 @@ async function createWorld(seed: number) {
           : { type: 'urn:ietf:params:acme:error:dns', detail: 'no such value', status: 400 },
     },
   });
-  const spec: StoredSpec = {
-    spec: {
-      name: 'abc',
-      identifiers: [
-        { type: 'dns', value: 'example.com' },
-        { type: 'dns', value: '*.example.com' },
-      ],
-      issuer: 'sim',
-      solver: 'sim',
-      deploy: ['target'],
-      endpoints: [],
-    },
-    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
-    solver: { type: 'sim' },
-    deployers: { target: { type: 'sim' } },
-    preflight: { resolvers: [], http01Port: 80 },
-  };
+  const spec = simulatedSpec('abc', ['example.com', '*.example.com']);
 
   /** A process. `killAt` is the number of the gate it dies at. */
   function replica(pid: number, killAt: number, faultRate: number): Replica {
