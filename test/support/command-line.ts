@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -118,3 +119,40 @@ export function commandLine(given: CommandLine = {}) {
     },
   };
 }
+
+/** A row of a table: what is typed, and what comes of it. */
+export interface Row extends CommandLine {
+  readonly what: string;
+  /** Separated by blanks, or an array where one of them contains a blank. */
+  readonly argv: string | readonly string[];
+  /** 0 where it is not given. */
+  readonly code?: number;
+  /** The whole text. */
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Parts of stdout, and of stderr with its lines joined. */
+  readonly says?: readonly (string | RegExp)[];
+  readonly warns?: readonly (string | RegExp)[];
+  /** On neither stream. */
+  readonly never?: readonly (string | RegExp)[];
+  readonly calls?: Done['calls'];
+}
+
+/** Runs one row: `it.each<Row>([…])('$what', behaves)`. */
+export async function behaves({ argv, code = 0, says = [], warns = [], never = [], ...row }: Row): Promise<void> {
+  const done = await commandLine(row).run(...(typeof argv === 'string' ? argv.split(' ') : argv));
+  const { stdout, stderr, calls } = row;
+  const whole = Object.entries({ stdout, stderr, calls }).filter(([, value]) => value !== undefined);
+  expect(done).toMatchObject({ code, ...Object.fromEntries(whole) });
+  const joined = done.stderr.replaceAll(/\s+/g, ' ');
+  for (const part of says) expect(done.stdout).toMatch(part);
+  for (const part of warns) expect(joined).toMatch(part);
+  for (const part of never) expect(done.stdout + joined).not.toMatch(part);
+}
+
+/** The objects that `--json` prints, one a line. */
+export const jsonLines = ({ stdout }: Done): readonly object[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);

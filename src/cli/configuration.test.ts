@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+
+const example = (await commandLine().run('config', 'example')).stdout;
+const faulty = { '/c.yaml': 'stoer: {}\nleaseTtl: 5\n' };
+const check = 'config check --config /c.yaml';
+
+it.each<Row>([
+  {
+    what: 'accepts its own example once the secret is there',
+    argv: check,
+    files: { '/c.yaml': example, '/etc/certfleet/tsig': 'c2VjcmV0LXNlY3JldA==' },
+    stdout: '/c.yaml is valid: 2 certificates, 1 issuer.\n',
+  },
+  {
+    what: 'and until then names the file that is missing',
+    argv: check,
+    files: { '/c.yaml': example },
+    code: 2,
+    says: [/^\/c\.yaml:\d+: the secret file \/etc\/certfleet\/tsig cannot be read: no such file\. /],
+  },
+  {
+    what: 'prints every problem with its line',
+    argv: check,
+    files: faulty,
+    code: 2,
+    stdout: '/c.yaml:1: unknown key "stoer"; did you mean "store"?\n/c.yaml:2: leaseTtl must be text, not a number\n',
+    calls: [],
+  },
+  { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
+  {
+    what: 'refuses a file that is named and not there',
+    argv: 'config check --config /none',
+    code: 2,
+    warns: ['/none cannot be read'],
+  },
+])('$what', behaves);
+
+it('prints a problem as an object with --json', async () => {
+  const done = await commandLine({ files: faulty }).run(...check.split(' '), '--json');
+  expect(jsonLines(done)[1]).toEqual({
+    ...{ v: 1, object: 'problem', file: '/c.yaml', line: 2 },
+    message: 'leaseTtl must be text, not a number',
+  });
+});
+
+it('prints the JSON schema', async () => {
+  const { stdout } = await commandLine().run('config', 'schema');
+  expect(JSON.parse(stdout)).toMatchObject({ title: 'certfleet.yaml', type: 'object' });
+});

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { fail } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { exitCodeOf, exitPrecedence } from './exit-codes.ts';
+import { unchanged } from './test-statuses.ts';
+
+it('a run exits with the worst of its outcomes', () => {
+  const worse = [
+    fail('preflight/no', { finding: 'b', advice: 'c' }),
+    fail('dns/zone-not-found', { name: 'a' }),
+    fail('acme/paused', { issuer: 'a', detail: 'b' }),
+    fail('identifier/empty-list', { certificate: 'a' }),
+    fail('store/lease-lost', { certificate: 'a' }),
+    fail('bug/unexpected', { reason: 'a' }),
+  ].map((error): Outcome => ({ certificate: 'x', result: 'failed', message: '', error }));
+  expect(worse.map((_, count) => exitCodeOf(worse.slice(0, count + 1)))).toEqual([3, 5, 4, 2, 7, 1]);
+  expect(exitCodeOf([unchanged('a')])).toBe(0);
+  expect(exitCodeOf([])).toBe(0);
+  expect([...exitPrecedence].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+});

@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+
+it.each<Row>([
+  {
+    what: 'lists the registry and the CAs',
+    argv: 'providers',
+    says: [
+      /DNS providers \(--dns ID\)\n {2}rfc2136 {2}RFC 2136/,
+      'letsencrypt-staging',
+      /^ {2}dns01 +DNS-01 through one of the DNS providers$/m,
+    ],
+  },
+  {
+    what: 'shows the options of a DNS provider',
+    argv: 'providers rfc2136',
+    says: [
+      /^ {2}secret +needed +The TSIG secret, base64/m,
+      /^ +Environment: CERTFLEET_RFC2136_SECRET$/m,
+      /^ +One of tcp, udp\. Default: tcp\.$/m,
+      'make a key with `tsig-keygen acme`',
+    ],
+  },
+  {
+    what: 'knows the solver that is no file',
+    argv: 'providers dns01',
+    says: [
+      /^ {2}provider +needed +The DNS provider that changes the zone/m,
+      '`certfleet providers ID` shows the options of one.',
+    ],
+    never: ['CERTFLEET_DNS01'],
+  },
+  {
+    what: 'shows a CA',
+    argv: 'providers letsencrypt',
+    says: [/^letsencrypt: Let's Encrypt \(CA\)\n\n {2}Directory +https:\S+\n {2}With --staging +https:/],
+  },
+  { what: 'says which CA needs EAB', argv: 'providers zerossl', says: ['It requires external account binding'] },
+  { what: 'guesses at a mistyped id', argv: 'providers rfc2163', code: 2, warns: ['did you mean "rfc2136"?'] },
+  {
+    what: 'lists the ids where it cannot guess',
+    argv: 'providers nothing',
+    code: 2,
+    warns: ['; available: rfc2136, command, dns01,'],
+  },
+])('$what', behaves);
+
+it('prints objects with --json', async () => {
+  const kinds = jsonLines(await commandLine().run('providers', '--json')).map(
+    (line) => 'object' in line && line.object,
+  );
+  expect(new Set(kinds)).toEqual(new Set(['adapter', 'issuer']));
+  expect(jsonLines(await commandLine().run('providers', 'dns01', '--json'))).toEqual([
+    expect.objectContaining({
+      v: 1,
+      object: 'adapter',
+      kind: 'solver',
+      options: expect.arrayContaining([expect.objectContaining({ name: 'timeout', default: '2m' })]),
+    }),
+  ]);
+});
+
+it.each([['haproxy'], ['command'], ['http01-responder'], ['dns01'], []])(
+  'wraps on a narrow screen and cuts nothing: %s',
+  async (...id) => {
+    const [narrow, piped] = await Promise.all(
+      [80, undefined].map((columns) => commandLine(columns === undefined ? {} : { columns }).run('providers', ...id)),
+    );
+    if (!narrow || !piped) throw new Error('two runs');
+    expect(narrow.stdout + piped.stdout).not.toContain('…\n');
+    const words = (text: string) => text.split(/\s+/);
+    expect(words(narrow.stdout)).toEqual(words(piped.stdout));
+    const long = narrow.stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('See '));
+    expect(long).toEqual([]);
+  },
+);

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+import type { LineageStatus } from '../fleet.ts';
+import { failing, valid } from './test-statuses.ts';
+
+const statuses = (...status: LineageStatus[]) => ({ fleet: { status } });
+const undeclared: LineageStatus = { ...valid, state: 'undeclared', origin: 'configuration' };
+const test: LineageStatus = { ...valid, state: 'test', name: 'abc~staging' };
+const pending: LineageStatus = {
+  ...valid,
+  state: 'pending',
+  deployments: [
+    { target: 'edge', state: 'pending', version: 'v1', message: 'no such socket' },
+    { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
+  ],
+};
+const corrupt: LineageStatus = {
+  ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
+  failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
+};
+
+describe('status', () => {
+  it.each<Row>([
+    {
+      what: 'is a table with what comes next',
+      argv: 'status',
+      ...statuses(valid, failing),
+      stdout: [
+        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL               DEPLOYED TO',
+        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)       edge',
+        'bad.example.com  failing  -            -        retry in 100 minutes  files (pending)',
+        '',
+        'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
+        '  Check it.',
+        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet renew --force bad.example.com` tries now.',
+        '',
+        'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
+        '',
+      ].join('\n'),
+    },
+    {
+      what: 'names what is due',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'due' }, valid),
+      says: ['Next: `certfleet renew` works on abc.'],
+    },
+    {
+      what: 'goes on with what was interrupted',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'interrupted' }),
+      says: [/^abc +interrupted /m, 'Next: `certfleet renew` works on abc.'],
+    },
+    {
+      what: 'promises no renewal of what is not declared any more, or was a test',
+      argv: 'status',
+      ...statuses(undeclared, test),
+      says: [
+        /^abc +undeclared +2027-02-22 +89 days +never /m,
+        /^abc~staging +test +2027-02-22 +89 days +never /m,
+        '\nabc is no longer declared: it is not renewed, and expires on 2027-02-22.\n  Declare it again, or name the configuration with --config.\n',
+      ],
+      never: ['Next:'],
+    },
+    {
+      what: 'says how to get a real certificate after a test',
+      argv: 'status',
+      ...statuses(test),
+      says: ['Next: `certfleet issue` without --staging gets a real certificate.'],
+    },
+    {
+      what: 'says why a target does not have it yet',
+      argv: 'status',
+      ...statuses(pending),
+      says: ['\n\nabc: edge does not have it yet: no such socket\n\nNext: `certfleet renew` works on abc.\n'],
+    },
+    {
+      what: 'says what is wrong with a document that cannot be read, and nothing that it does not know',
+      argv: 'status',
+      ...statuses(corrupt),
+      says: [/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m],
+    },
+    {
+      what: 'says what to do in an empty store',
+      argv: 'status',
+      stdout: 'There is no certificate yet.\n',
+      warns: ['--staging'],
+    },
+  ])('$what', behaves);
+
+  it('on a narrow screen cuts the targets, then the renewal, and never the name', async () => {
+    const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
+    const given = statuses({ ...valid, name: `${'a'.repeat(30)}.test`, deployments }, failing);
+    const done = await commandLine({ ...given, columns: 90 }).run('status');
+    const table = done.stdout.split('\n').slice(0, 3);
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(90);
+    expect(table[1]).toMatch(/^a{30}\.test {2}valid .* 2027-01-23… {2,}a-targe…$/);
+    const piped = await commandLine(given).run('status');
+    expect(piped.stdout).not.toContain('…');
+  });
+
+  it('prints an object a line with --json', async () => {
+    expect(jsonLines(await commandLine(statuses(valid, failing)).run('status', '--json'))).toEqual([
+      { v: 1, object: 'certificate', ...valid },
+      { v: 1, object: 'certificate', ...failing },
+    ]);
+  });
+});
+
+describe('show', () => {
+  const deploy = ['files:/etc/certs/', 'web', 'edge'];
+
+  it.each<Row>([
+    {
+      what: 'all of one',
+      argv: 'show abc',
+      ...statuses(valid),
+      says: [
+        'Valid until  2027-02-22 (in 89 days)\n',
+        'Renewal      2027-01-23 (in 59 days), as the CA asked (ARI)\n',
+        'Target       edge: up to date (version v1)\n',
+      ],
+    },
+    {
+      what: 'failures in a row',
+      argv: 'show bad.example.com',
+      ...statuses(failing),
+      says: ['Failed       3 times in a row: no DNS zone\ufffd[31m\n'],
+    },
+    {
+      what: 'a single failure',
+      argv: 'show bad.example.com',
+      ...statuses({ ...failing, failure: { ...failing.failure, count: 1 } }),
+      says: ['Failed       once: no DNS zone'],
+    },
+    {
+      what: 'work in progress',
+      argv: 'show abc',
+      ...statuses({ ...valid, work: { step: 'order', holder: 'process 7' } }),
+      says: ['In progress  step order, by process 7\n'],
+    },
+    {
+      what: 'what is not declared any more',
+      argv: 'show abc',
+      ...statuses(undeclared),
+      says: ['Declared by  nobody any more (it was the configuration)\n', 'Renewal      never\n'],
+    },
+    {
+      what: 'why a target does not have it yet',
+      argv: 'show abc',
+      ...statuses(pending),
+      says: ['tries again (version v1)\n             no such socket\nTarget       web: up to date (version v1)'],
+    },
+    {
+      what: 'a document that cannot be read',
+      argv: 'show abc',
+      ...statuses(corrupt),
+      stdout: 'Name         abc\nState        corrupt\nProblem      it is spoiled\nWhat to do   Restore it.\n',
+    },
+    {
+      what: 'where the files are, and which targets have none yet',
+      argv: 'show abc --config /c.yaml',
+      files: { '/c.yaml': 'deployers: { web: { type: nginx, path: /etc/nginx/certs } }' },
+      ...statuses({
+        ...valid,
+        spec: { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy, endpoints: [] },
+        deployments: deploy.slice(0, 2).map((target) => ({ target, state: 'current', version: 'v1' })),
+      }),
+      says: [
+        [
+          'Target       files:/etc/certs/: up to date (version v1)',
+          'Files        /etc/certs/live/abc/',
+          'Target       web: up to date (version v1)',
+          'Files        /etc/nginx/certs/live/abc/',
+          'Target       edge: not delivered yet',
+        ].join('\n'),
+      ],
+    },
+    {
+      what: 'a guess at a name that is not there',
+      argv: 'show abd',
+      ...statuses(valid),
+      code: 2,
+      stdout: '',
+      warns: ['there is no certificate named "abd", neither declared nor in the store; did you mean "abc"?'],
+    },
+  ])('$what', behaves);
+});

@@ -1,0 +1,34 @@
+import { it } from 'vitest';
+import { behaves, type Row } from '../../test/support/command-line.ts';
+
+const refused = { what: 'a', reason: 'refused', code: 'dns/refused' } as const;
+const corrupt = { what: 'b', reason: 'no JSON text', code: 'store/corrupt' } as const;
+
+it.each<Row>([
+  { what: 'nothing to do', argv: 'sweep', stdout: 'Swept: nothing was left behind.\n' },
+  {
+    what: 'says what was removed and what was not',
+    argv: 'sweep',
+    fleet: {
+      sweep: {
+        ...{ cleaned: ['TXT _acme-challenge.a.test'], failed: [{ what: 'b', reason: 'timed out' }] },
+        waiting: 2,
+      },
+    },
+    code: 5,
+    says: ['removed: TXT _acme-challenge.a.test\nSwept: 1 removed, 1 could not be removed.\n2 removed earlier'],
+    warns: ['could not remove b: timed out'],
+  },
+  {
+    what: 'exits 5 where a solver failed',
+    argv: 'sweep',
+    fleet: { sweep: { cleaned: [], failed: [refused], waiting: 0 } },
+    code: 5,
+  },
+  {
+    what: 'exits with the code of the worst',
+    argv: 'sweep',
+    fleet: { sweep: { cleaned: [], failed: [refused, corrupt], waiting: 0 } },
+    code: 7,
+  },
+])('$what', behaves);
