@@ -7,7 +7,7 @@ import type { Outcome } from './core/outcome.ts';
 import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
-import { report } from './engine/context.ts';
+import { report } from './engine/engine.ts';
 import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
 import { type NotSwept, sweep } from './engine/sweep.ts';
 import { together } from './engine/wait.ts';

@@ -13,17 +13,17 @@ import {
   targetsToDeploy,
 } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { checkTerms } from './account.ts';
-import { type CaHold, endOfCaHold, holdOf, keepHold } from './ca-hold.ts';
-import { cleanJournalled, owesCleanup, undo } from './clean-up.ts';
-import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './close.ts';
-import { type EngineContext, report } from './context.ts';
-import { type Deployed, deploy } from './deploy.ts';
-import { bareWork, giveBack, type Holding, takeLease } from './lease.ts';
+import { type EngineContext, report } from './engine.ts';
+import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
+import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
 import { checkClock, obtain } from './obtain.ts';
-import { askRenewalInfo } from './renewal.ts';
 import { patiently } from './run.ts';
-import { removeRetired } from './versions.ts';
+import { checkTerms } from './steps/account.ts';
+import { cleanJournalled, owesCleanup, undo } from './steps/clean-up.ts';
+import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './steps/close.ts';
+import { type Deployed, deploy } from './steps/deploy.ts';
+import { askRenewalInfo } from './steps/renewal.ts';
+import { removeRetired } from './steps/versions.ts';
 import { together } from './wait.ts';
 
 export interface Job {

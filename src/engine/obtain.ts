@@ -6,19 +6,19 @@ import { orAborted } from '../core/on-abort.ts';
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
-import { isForgotten, openAccount, reopenAccount } from './account.ts';
-import { validate } from './challenges.ts';
-import { cleanJournalled } from './clean-up.ts';
-import { keepTombstones } from './close.ts';
-import { type EngineContext, report } from './context.ts';
-import { intendDeployments } from './deploy.ts';
-import type { Holding } from './lease.ts';
-import { finalize, obtainOrder, updateWork } from './order.ts';
-import { preflightBeforeOrder, saying } from './preflight.ts';
+import { type EngineContext, report } from './engine.ts';
+import type { Holding } from './leases/lease.ts';
+import { preflightBeforeOrder, saying } from './looks/preflight.ts';
+import { weigh } from './looks/weigh.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
-import { bundleOf, obtainKey, readVersion, storeVersion } from './versions.ts';
+import { isForgotten, openAccount, reopenAccount } from './steps/account.ts';
+import { validate } from './steps/challenges.ts';
+import { cleanJournalled } from './steps/clean-up.ts';
+import { keepTombstones } from './steps/close.ts';
+import { intendDeployments } from './steps/deploy.ts';
+import { finalize, obtainOrder, updateWork } from './steps/order.ts';
+import { bundleOf, obtainKey, readVersion, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
-import { weigh } from './weigh.ts';
 
 /** Steps 2 and 4 to 11: from nothing, or from wherever an earlier run came, to the current version. */
 export async function obtain(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../core/errors.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
-import type { EngineContext } from './context.ts';
+import type { EngineContext } from './engine.ts';
 import { patiently } from './run.ts';
 
 /** Calls that are refused `times` times, each with a Retry-After of so many ms. */

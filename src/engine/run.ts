@@ -3,8 +3,8 @@ import type { Step } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import type { Solver } from '../ports/solver.ts';
-import { type EngineContext, report } from './context.ts';
-import type { Holding } from './lease.ts';
+import { type EngineContext, report } from './engine.ts';
+import type { Holding } from './leases/lease.ts';
 
 /** One certificate being worked on under its lease: what every step needs. */
 export interface Run {

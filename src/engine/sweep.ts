@@ -11,9 +11,17 @@ import {
 import { canonical } from '../core/plan.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { Entry } from '../ports/store.ts';
-import { cleanUp, oneForEach, owesCleanup, presentedIn, specOfPresenter, tombstoneOf, unprobe } from './clean-up.ts';
-import { type EngineContext, report } from './context.ts';
-import { bareWork, giveBack, type Holding, takeLease } from './lease.ts';
+import { type EngineContext, report } from './engine.ts';
+import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
+import {
+  cleanUp,
+  oneForEach,
+  owesCleanup,
+  presentedIn,
+  specOfPresenter,
+  tombstoneOf,
+  unprobe,
+} from './steps/clean-up.ts';
 import { together } from './wait.ts';
 
 export interface Swept {

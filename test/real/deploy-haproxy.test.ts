@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import haproxy from '../../src/deployers/haproxy.ts';
-import { lookAtEndpoint } from '../../src/engine/watch.ts';
+import { lookAtEndpoint } from '../../src/engine/looks/endpoint.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createVantage } from '../../src/lib/vantage.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';

@@ -4,7 +4,7 @@ import { Secret } from '../../src/core/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
 import { createDns01 } from '../../src/engine/solvers/dns01.ts';
 import { waitFor } from '../../src/engine/wait.ts';
-import { createZones, type ZoneOverride } from '../../src/engine/zone.ts';
+import { createZones, type ZoneOverride } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { DnsServer } from '../../src/ports/dns.ts';

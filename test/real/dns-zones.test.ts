@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lookUpAddresses } from '../../src/engine/addresses.ts';
-import { checkCaa } from '../../src/engine/caa.ts';
-import { findHiddenWildcard } from '../../src/engine/wildcard.ts';
-import { createZones, overrideZone, type Zones } from '../../src/engine/zone.ts';
+import { lookUpAddresses } from '../../src/engine/looks/addresses.ts';
+import { checkCaa } from '../../src/engine/looks/caa.ts';
+import { findHiddenWildcard } from '../../src/engine/looks/wildcard.ts';
+import { createZones, overrideZone, type Zones } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createDns } from '../../src/lib/dns.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';

@@ -138,6 +138,7 @@ const allowed: readonly Plant[] = [
   plant('src/engine/planted', type('../x509/pki.ts'), undefined),
   plant('src/engine/planted', value('../core/errors.ts'), undefined),
   plant('src/engine/solvers/planted', value('../wait.ts'), undefined),
+  plant('src/engine/looks/planted', value('../zones/zone.ts'), undefined),
   plant('src/engine/solvers/planted', value('../../core/errors.ts'), undefined),
   plant('src/dns/planted', value('../define.ts'), undefined),
   plant('src/dns/planted', value('../clients/target.ts'), undefined),

@@ -3,7 +3,7 @@ import { createIssuer } from '../../src/acme/issuer.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/context.ts';
+import type { EngineContext } from '../../src/engine/engine.ts';
 import { issue } from '../../src/engine/issue.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';

@@ -4,7 +4,7 @@ import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/context.ts';
+import type { EngineContext } from '../../src/engine/engine.ts';
 import { issue } from '../../src/engine/issue.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -2,7 +2,7 @@ import { createIssuer } from '../../src/acme/issuer.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/context.ts';
+import type { EngineContext } from '../../src/engine/engine.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';

@@ -7,9 +7,9 @@ import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
-import { findHiddenWildcard } from '../wildcard.ts';
-import { overrideZone, type ZoneOverride, type Zones } from '../zone.ts';
-import { createServerPoll } from './server-poll.ts';
+import { findHiddenWildcard } from '../looks/wildcard.ts';
+import { createServerPoll } from '../zones/server-poll.ts';
+import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
 
 export interface Dns01Options {
   readonly provider: DnsProvider;

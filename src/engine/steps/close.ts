@@ -1,14 +1,14 @@
-import { backoffMs } from '../core/backoff.ts';
-import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { CertfleetError, fail } from '../core/errors.ts';
-import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../core/lineage.ts';
-import type { Outcome } from '../core/outcome.ts';
-import { endOfHold } from '../core/retry-after.ts';
-import { happenedWithin } from '../core/stored-time.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import { type ErrorCode, errorTable } from '../../core/error-table.ts';
+import { CertfleetError, fail } from '../../core/errors.ts';
+import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../../core/lineage.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { endOfHold } from '../../core/retry-after.ts';
+import { happenedWithin } from '../../core/stored-time.ts';
+import { type EngineContext, report } from '../engine.ts';
+import type { Holding } from '../leases/lease.ts';
 import { oneForEach, presentedIn, tombstoneOf } from './clean-up.ts';
-import { type EngineContext, report } from './context.ts';
 import type { Deployed } from './deploy.ts';
-import type { Holding } from './lease.ts';
 
 /** Step 14: the work is closed and the lease given back in one write. */
 export async function closeDone(

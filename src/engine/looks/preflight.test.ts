@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
+import { fail } from '../../core/errors.ts';
 import { type Finding, judge } from './preflight.ts';
 
 const now = new Date('2026-06-01T12:00:00Z');

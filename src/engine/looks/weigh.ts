@@ -1,5 +1,5 @@
+import type { Opened, Run } from '../run.ts';
 import { type Finding, judge } from './preflight.ts';
-import type { Opened, Run } from './run.ts';
 
 /**
  * What the findings of a look mean for this run: it fails with the error, or goes on. Where a proven no is tried

@@ -1,9 +1,9 @@
-import { type CertfleetError, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage.ts';
-import { endOfHold, longestRetryAfterMs } from '../core/retry-after.ts';
-import { isFromTheFuture, isToCome } from '../core/stored-time.ts';
-import type { Key } from '../ports/store.ts';
-import type { EngineContext } from './context.ts';
+import { type CertfleetError, isFailure } from '../../core/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage.ts';
+import { endOfHold, longestRetryAfterMs } from '../../core/retry-after.ts';
+import { isFromTheFuture, isToCome } from '../../core/stored-time.ts';
+import type { Key } from '../../ports/store.ts';
+import type { EngineContext } from '../engine.ts';
 
 /** A CA wants no call at all, whatever it would be about. */
 export interface CaHold {

@@ -1,8 +1,15 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { decodeLineage, encodeDocument, type Lease, type Lineage, unfinishedWork, type Work } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import type { Entry } from '../ports/store.ts';
-import { type EngineContext, report } from './context.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import {
+  decodeLineage,
+  encodeDocument,
+  type Lease,
+  type Lineage,
+  unfinishedWork,
+  type Work,
+} from '../../core/lineage.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import type { Entry } from '../../ports/store.ts';
+import { type EngineContext, report } from '../engine.ts';
 
 /** How long another process is waited for before its holder is named to the user. A whole DNS wait fits in. */
 const patienceMs = 15 * 60_000;

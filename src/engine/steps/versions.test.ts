@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { EngineContext } from './context.ts';
+import type { EngineContext } from '../engine.ts';
 import { obtainKey, storeVersion, type VersionDocument } from './versions.ts';
 
 it('keeps no key and no version without an id', async () => {

@@ -1,15 +1,15 @@
-import type { EndpointVerdict } from '../core/endpoint.ts';
-import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Deployment, Lineage, Version } from '../core/lineage.ts';
-import { breakAgainMs, settingsOf, targetsToDeploy, targetsToTry } from '../core/plan.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
-import { type EngineContext, report } from './context.ts';
-import type { Holding } from './lease.ts';
+import type { EndpointVerdict } from '../../core/endpoint.ts';
+import { type ErrorCode, errorTable } from '../../core/error-table.ts';
+import { CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import type { Deployment, Lineage, Version } from '../../core/lineage.ts';
+import { breakAgainMs, settingsOf, targetsToDeploy, targetsToTry } from '../../core/plan.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
+import { type EngineContext, report } from '../engine.ts';
+import type { Holding } from '../leases/lease.ts';
+import { lookAtEndpoint } from '../looks/endpoint.ts';
+import { together, waitFor } from '../wait.ts';
 import { readBundle } from './versions.ts';
-import { together, waitFor } from './wait.ts';
-import { lookAtEndpoint } from './watch.ts';
 
 /** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
 const watchBudgetMs = 5_000;

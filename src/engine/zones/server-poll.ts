@@ -3,7 +3,7 @@ import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
-import type { ZoneServer } from '../zone.ts';
+import type { ZoneServer } from './zone.ts';
 
 /** How long one look waits for a server at first; doubled while it stays silent, so that a slow one gets its time. */
 const firstPatienceMs = 500;

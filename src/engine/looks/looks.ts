@@ -1,9 +1,9 @@
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Looks } from '../engine.ts';
+import type { Zones } from '../zones/zone.ts';
+import { createMemory } from '../zones/zone-memory.ts';
 import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
-import type { Looks } from './context.ts';
-import type { Zones } from './zone.ts';
-import { createMemory } from './zone-memory.ts';
 
 /**
  * What preflight asks of the DNS through a set of resolvers. Answers are kept for half a minute: a name is looked at

@@ -1,6 +1,6 @@
-import { isFailure } from '../core/errors.ts';
-import { onAbort } from '../core/on-abort.ts';
-import type { Clock } from '../ports/clock.ts';
+import { isFailure } from '../../core/errors.ts';
+import { onAbort } from '../../core/on-abort.ts';
+import type { Clock } from '../../ports/clock.ts';
 
 /** A cached finding is kept for its TTL, within these: an order takes seconds, and a day-long NS record may be wrong. */
 const shortestMs = 30_000;

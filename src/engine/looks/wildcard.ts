@@ -1,6 +1,6 @@
-import { isWithin, parentName } from '../core/dns-name.ts';
-import type { DnsAnswer } from '../ports/dns.ts';
-import { noSuchLabel, type Zones } from './zone.ts';
+import { isWithin, parentName } from '../../core/dns-name.ts';
+import type { DnsAnswer } from '../../ports/dns.ts';
+import { noSuchLabel, type Zones } from '../zones/zone.ts';
 
 /**
  * The wildcard record that would stop to work for a name's ancestors if a record were added at the name, and the

@@ -1,12 +1,12 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { identifierSet } from '../core/identifier.ts';
-import type { Lineage, Work } from '../core/lineage.ts';
-import { adviceFor, problemType } from '../core/problem.ts';
-import type { Secret } from '../core/secret.ts';
-import type { Order, Problem } from '../ports/issuer.ts';
+import { fail, isFailure } from '../../core/errors.ts';
+import { identifierSet } from '../../core/identifier.ts';
+import type { Lineage, Work } from '../../core/lineage.ts';
+import { adviceFor, problemType } from '../../core/problem.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { Order, Problem } from '../../ports/issuer.ts';
+import { announce, lineageName, type Opened, patiently, type Run } from '../run.ts';
+import { retryAtOf, waitFor } from '../wait.ts';
 import { isForgotten, reopenAccount } from './account.ts';
-import { announce, lineageName, type Opened, patiently, type Run } from './run.ts';
-import { retryAtOf, waitFor } from './wait.ts';
 
 /** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
 const finalizeBudgetMs = 5 * 60_000;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { fail } from '../core/errors.ts';
-import type { CertificateFacts } from '../ports/pki.ts';
-import type { Vantage } from '../ports/vantage.ts';
-import { type EndpointLook, lookAtEndpoint } from './watch.ts';
+import { fail } from '../../core/errors.ts';
+import type { CertificateFacts } from '../../ports/pki.ts';
+import type { Vantage } from '../../ports/vantage.ts';
+import { type EndpointLook, lookAtEndpoint } from './endpoint.ts';
 
 const signal = new AbortController().signal;
 

@@ -1,9 +1,9 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { decodeDocument, encodeDocument, type Lineage, type Version } from '../core/lineage.ts';
-import { Secret } from '../core/secret.ts';
-import type { VersionBundle } from '../ports/deployer.ts';
-import type { CertificateFacts } from '../ports/pki.ts';
-import { type EngineContext, report } from './context.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage, type Version } from '../../core/lineage.ts';
+import { Secret } from '../../core/secret.ts';
+import type { VersionBundle } from '../../ports/deployer.ts';
+import type { CertificateFacts } from '../../ports/pki.ts';
+import { type EngineContext, report } from '../engine.ts';
 
 interface KeyDocument {
   readonly keyPem: string;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import type { Failure, Lineage } from '../core/lineage.ts';
-import { testLineage, testSpec } from '../core/test-lineages.ts';
-import type { RenewalInfo } from '../ports/issuer.ts';
-import { createMemoryStore } from '../stores/memory.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
-import type { EngineContext } from './context.ts';
+import { fail } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import type { Failure, Lineage } from '../../core/lineage.ts';
+import { testLineage, testSpec } from '../../core/test-lineages.ts';
+import type { RenewalInfo } from '../../ports/issuer.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import type { EngineContext } from '../engine.ts';
 import { askRenewalInfo } from './renewal.ts';
 
 const now = new Date('2026-03-02T00:00:00.000Z');

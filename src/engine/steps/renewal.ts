@@ -1,11 +1,11 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
-import type { Lineage, Renewal } from '../core/lineage.ts';
-import { heldUntil } from '../core/plan.ts';
-import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../core/renewal.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { endOfCaHold, holdOf } from './ca-hold.ts';
-import { type EngineContext, report } from './context.ts';
-import { patiently } from './run.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
+import type { Lineage, Renewal } from '../../core/lineage.ts';
+import { heldUntil } from '../../core/plan.ts';
+import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/renewal.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import { type EngineContext, report } from '../engine.ts';
+import { endOfCaHold, holdOf } from '../ledger/ca-hold.ts';
+import { patiently } from '../run.ts';
 
 /** An answer that is not there within this time is «none»: a renewal time by the lifetime is always at hand. */
 const askMs = 15_000;

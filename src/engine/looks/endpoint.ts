@@ -4,11 +4,11 @@ import {
   judgeEndpoint,
   judgeFingerprint,
   parseEndpoint,
-} from '../core/endpoint.ts';
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import type { CertificateFacts, Pki } from '../ports/pki.ts';
-import type { Vantage } from '../ports/vantage.ts';
+} from '../../core/endpoint.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
+import { identifierKey } from '../../core/identifier.ts';
+import type { CertificateFacts, Pki } from '../../ports/pki.ts';
+import type { Vantage } from '../../ports/vantage.ts';
 
 export interface EndpointLook {
   /** As written in the spec: `host:port`. */

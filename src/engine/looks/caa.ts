@@ -1,8 +1,8 @@
-import { parentName } from '../core/dns-name.ts';
-import { fail, reasonOf } from '../core/errors.ts';
-import type { DnsAnswer, DnsRecord } from '../ports/dns.ts';
-import type { CaaFinding, CaaQuestion } from './context.ts';
-import type { Zones } from './zone.ts';
+import { parentName } from '../../core/dns-name.ts';
+import { fail, reasonOf } from '../../core/errors.ts';
+import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
+import type { CaaFinding, CaaQuestion } from '../engine.ts';
+import type { Zones } from '../zones/zone.ts';
 
 /** As many CNAMEs as the zone walk follows. */
 const chainLimit = 10;

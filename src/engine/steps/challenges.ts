@@ -1,14 +1,14 @@
-import { fail, isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import type { JournalledChallenge } from '../core/lineage.ts';
-import { adviceFor, shortType } from '../core/problem.ts';
-import type { Authorization, Order, Problem } from '../ports/issuer.ts';
+import { fail, isFailure } from '../../core/errors.ts';
+import type { Json } from '../../core/json.ts';
+import type { JournalledChallenge } from '../../core/lineage.ts';
+import { adviceFor, shortType } from '../../core/problem.ts';
+import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
+import { type Finding, preflightAnswer } from '../looks/preflight.ts';
+import { weigh } from '../looks/weigh.ts';
+import { announce, type Opened, patiently, type Run } from '../run.ts';
+import { lingering, retryAtOf, together, waitFor } from '../wait.ts';
 import { solverChallenge } from './clean-up.ts';
 import { updateWork } from './order.ts';
-import { type Finding, preflightAnswer } from './preflight.ts';
-import { announce, type Opened, patiently, type Run } from './run.ts';
-import { lingering, retryAtOf, together, waitFor } from './wait.ts';
-import { weigh } from './weigh.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;

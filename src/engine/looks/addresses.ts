@@ -1,7 +1,7 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
-import type { DnsAnswer, DnsType } from '../ports/dns.ts';
-import type { AddressFinding } from './context.ts';
-import type { Zones } from './zone.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
+import type { DnsAnswer, DnsType } from '../../ports/dns.ts';
+import type { AddressFinding } from '../engine.ts';
+import type { Zones } from '../zones/zone.ts';
 
 /** As many CNAMEs as the zone walk follows. */
 const chainLimit = 10;

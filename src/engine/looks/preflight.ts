@@ -1,12 +1,12 @@
-import { isPublicAddress } from '../core/address.ts';
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { baseName, type Identifier, isWildcard } from '../core/identifier.ts';
-import type { PreflightSettings } from '../core/spec.ts';
-import { happenedWithin } from '../core/stored-time.ts';
-import type { Deadline } from '../ports/clock.ts';
-import type { ChallengeType, Probe, Solver } from '../ports/solver.ts';
-import type { EngineContext, Looks } from './context.ts';
-import { waitFor } from './wait.ts';
+import { isPublicAddress } from '../../core/address.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts';
+import type { PreflightSettings } from '../../core/spec.ts';
+import { happenedWithin } from '../../core/stored-time.ts';
+import type { Deadline } from '../../ports/clock.ts';
+import type { ChallengeType, Probe, Solver } from '../../ports/solver.ts';
+import type { EngineContext, Looks } from '../engine.ts';
+import { waitFor } from '../wait.ts';
 
 /**
  * What the CA will look at, looked at first (house.md §5a). Three answers: pass, proven no, cannot tell. Only a proven

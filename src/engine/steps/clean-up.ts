@@ -1,11 +1,11 @@
-import { reasonOf } from '../core/errors.ts';
-import type { Identifier } from '../core/identifier.ts';
-import type { JournalledChallenge, Presenter, Tombstone, Work } from '../core/lineage.ts';
-import { canonical } from '../core/plan.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import type { ChallengeType, Solver, SolverChallenge } from '../ports/solver.ts';
-import { type EngineContext, report } from './context.ts';
-import type { Holding } from './lease.ts';
+import { reasonOf } from '../../core/errors.ts';
+import type { Identifier } from '../../core/identifier.ts';
+import type { JournalledChallenge, Presenter, Tombstone, Work } from '../../core/lineage.ts';
+import { canonical } from '../../core/plan.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import type { ChallengeType, Solver, SolverChallenge } from '../../ports/solver.ts';
+import { type EngineContext, report } from '../engine.ts';
+import type { Holding } from '../leases/lease.ts';
 
 /** How long the removal may take before it is left to a later sweep. */
 const cleanupBudgetMs = 30_000;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { fail, isFailure } from '../core/errors.ts';
-import type { Lineage } from '../core/lineage.ts';
-import type { ProcessIdentity } from '../ports/processes.ts';
-import type { Store } from '../ports/store.ts';
-import { createMemoryStore } from '../stores/memory.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
-import type { EngineContext } from './context.ts';
+import { fail, isFailure } from '../../core/errors.ts';
+import type { Lineage } from '../../core/lineage.ts';
+import type { ProcessIdentity } from '../../ports/processes.ts';
+import type { Store } from '../../ports/store.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import type { EngineContext } from '../engine.ts';
 import { takeLease } from './lease.ts';
 
 const who = (pid: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' });

@@ -1,12 +1,12 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import { canonical } from '../core/plan.ts';
-import { problemType } from '../core/problem.ts';
-import { Secret } from '../core/secret.ts';
-import type { IssuerSettings } from '../core/spec.ts';
-import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
-import { type EngineContext, report } from './context.ts';
-import { patiently } from './run.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
+import { canonical } from '../../core/plan.ts';
+import { problemType } from '../../core/problem.ts';
+import { Secret } from '../../core/secret.ts';
+import type { IssuerSettings } from '../../core/spec.ts';
+import type { AccountIssuer, Directory, Issuer } from '../../ports/issuer.ts';
+import { type EngineContext, report } from '../engine.ts';
+import { patiently } from '../run.ts';
 
 interface AccountDocument {
   readonly directory: string;

@@ -1,7 +1,7 @@
-import { isWithin, parentName, parseServerAddress } from '../core/dns-name.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
+import { isWithin, parentName, parseServerAddress } from '../../core/dns-name.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/dns.ts';
 import { createMemory } from './zone-memory.ts';
 
 /**
