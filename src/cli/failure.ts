@@ -1,17 +1,15 @@
 import type { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import { harmless, type Style, wrap } from './text.ts';
+import { about, harmless, type Style, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. */
 export const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
 /** The three lines of an error: what, what to do, where to read on. Never a stack trace. */
-export function failureText(error: CertfleetError, style: Style, width: number, about?: string): string {
-  // A name that is neither said by the message nor its beginning is put in front.
-  const front = about === undefined || error.message.startsWith(about) ? '' : `${about}: `;
+export function failureText(error: CertfleetError, style: Style, width: number, name: string): string {
   const room = Math.max(40, width - 4);
   return [
-    style.bad(wrap(harmless(`${front}${error.message}`), room, '  ')),
+    style.bad(wrap(harmless(about(name, error.message)), room, '  ')),
     error.hint === '' ? '' : `  ${wrap(harmless(error.hint), room, '  ')}`,
     ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
     style.faint(`  ${docsOf(error.code)}`),

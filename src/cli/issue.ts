@@ -3,11 +3,13 @@ import { fail, isFailure } from '../core/errors.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { describesCertificate, specFromFlags } from './flags.ts';
+import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
 /** `certfleet issue`. */
 export const issue: Run = async (session) => {
-  const { args, flags } = session.invocation;
+  const { flags } = session.invocation;
+  const args = certificateNames(session.invocation.args);
   const settings = await session.settings();
   const dryRun = flags['dryRun'] === true;
   const staging = dryRun || flags['staging'] === true;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
+import { failureText } from './failure.ts';
 import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, harmless, spanText, styleOf, wrap } from './text.ts';
@@ -42,6 +44,23 @@ function screen() {
     },
   };
 }
+
+describe('a message about a certificate', () => {
+  it.each([
+    ['as', 'asking the CA', 'as: asking the CA'],
+    ['as', 'as the CA asked', 'as: as the CA asked'],
+    ['as', 'as: it failed', 'as: it failed'],
+    ['a.test', 'a.test has no address', 'a.test has no address'],
+    ['a.test', 'a.test: it failed', 'a.test: it failed'],
+    ['a.test', 'a.test.example has no address', 'a.test: a.test.example has no address'],
+  ])('%s: %s', (name, message, line) => {
+    let text = '';
+    plainProgress({ write: (more) => (text += more) }, style).report(event('certificate.step', name, message));
+    expect(text).toBe(`${line}\n`);
+    const error = fail('usage/invalid', { what: message });
+    expect(failureText(error, style, 200, name).split('\n')[0]).toBe(line);
+  });
+});
 
 describe('liveProgress', () => {
   it('redraws one line a certificate, keeps warnings, and gives the terminal back', () => {

@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { dateText, harmless, type Style } from './text.ts';
+import { about, dateText, harmless, type Style } from './text.ts';
 
 /** A reporter with an end: `stop` gives the terminal back as it was. */
 export interface Progress extends Reporter {
@@ -121,9 +121,7 @@ const messageOf = ({ message, time }: Event): string =>
 
 function eventLine(event: Event, style: Style): string {
   const message = messageOf(event).replaceAll('\n', '\n  ');
-  const about =
-    event.certificate !== undefined && !message.startsWith(event.certificate) ? `${event.certificate}: ` : '';
-  const text = `${about}${message}`;
+  const text = event.certificate === undefined ? message : about(event.certificate, message);
   if (event.level === 'alarm') return style.bad(`ALARM: ${text}`);
   if (event.level === 'error') return style.bad(`error: ${text}`);
   return event.level === 'warn' ? style.warn(`warning: ${text}`) : text;

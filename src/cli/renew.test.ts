@@ -9,6 +9,11 @@ it.each<Row>([
     calls: [{ names: ['a', 'b'], force: true }],
   },
   {
+    what: 'knows names in any spelling',
+    argv: 'renew 中国.test --name *.中国.test',
+    calls: [{ names: ['xn--fiqs8s.test', 'wildcard.xn--fiqs8s.test'], force: false }],
+  },
+  {
     what: 'sums up many that are not due',
     argv: 'renew',
     fleet: { renew: () => Array.from({ length: 998 }, (_, i) => unchanged(`c${i}`)) },

@@ -1,8 +1,10 @@
+import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Settings } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
+import { certificateNames } from './names.ts';
 import { folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
 import { dateText, fromNow, harmless } from './text.ts';
@@ -10,7 +12,7 @@ import { dateText, fromNow, harmless } from './text.ts';
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
-  const name = session.invocation.args[0]!; // the parser asks for it
+  const [name = ''] = certificateNames(session.invocation.args); // the parser asks for one
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
@@ -30,9 +32,9 @@ function details(lineage: LineageStatus, settings: Settings, now: Date): string 
     : lineage.renewAt &&
       `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA asked (ARI)' : 'by its lifetime'}`;
   const rows: readonly (readonly [string, string | undefined])[] = [
-    ['Name', lineage.name],
+    ['Name', withLetters(lineage.name)],
     ['State', lineage.state],
-    ['Identifiers', lineage.identifiers.join(', ')],
+    ['Identifiers', lineage.identifiers.map(withLetters).join(', ')],
     ['Declared by', declaredBy(lineage)],
     ['Issuer', lineage.issuer],
     ['Profile', lineage.spec?.profile],

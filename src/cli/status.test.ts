@@ -14,6 +14,7 @@ const pending: LineageStatus = {
     { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
   ],
 };
+const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
 const corrupt: LineageStatus = {
   ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
   failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
@@ -78,6 +79,12 @@ describe('status', () => {
       argv: 'status',
       ...statuses(corrupt),
       says: [/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m],
+    },
+    {
+      what: 'finds an international name by its own letters, which take two columns each',
+      argv: 'status 中国.test abc',
+      ...statuses(international, valid),
+      says: [/^xn--fiqs8s\.test \(中国\.test\) {2}valid/m, /^abc {26}valid/m],
     },
     {
       what: 'says what to do in an empty store',
@@ -173,6 +180,15 @@ describe('show', () => {
           'Files        /etc/nginx/certs/live/abc/',
           'Target       edge: not delivered yet',
         ].join('\n'),
+      ],
+    },
+    {
+      what: 'an international name by its own letters',
+      argv: 'show 中国.test',
+      ...statuses(international),
+      says: [
+        'Name         xn--fiqs8s.test (中国.test)\n',
+        'Identifiers  xn--fiqs8s.test (中国.test), *.xn--fiqs8s.test (*.中国.test)\n',
       ],
     },
     {

@@ -1,6 +1,8 @@
+import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
+import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, harmless, spanText } from './text.ts';
 
@@ -15,7 +17,7 @@ export const status: Run = async (session) => {
     session.note(`Next: ${error.hint}`);
     return 0;
   }
-  const all = await fleet.status(session.invocation.args, session.signal);
+  const all = await fleet.status(certificateNames(session.invocation.args), session.signal);
   const now = await session.now();
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
   if (session.json) return 0;
@@ -27,7 +29,7 @@ export const status: Run = async (session) => {
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const head = ['NAME', 'STATE', 'VALID UNTIL', 'LEFT', 'RENEWAL', 'DEPLOYED TO'];
   const rows = all.map((lineage) => [
-    lineage.name,
+    withLetters(lineage.name),
     stateText(lineage),
     lineage.notAfter ? dateText(lineage.notAfter, now) : '-',
     leftText(lineage, now),

@@ -1,4 +1,4 @@
-import { wrap } from './text.ts';
+import { columnsOf, wrap } from './text.ts';
 
 /**
  * Columns side by side, as wide as their widest cell. Where the screen is too narrow, the columns of `cut` are cut, the
@@ -13,7 +13,9 @@ export function formatTable(
 ): string {
   const gap = 2;
   const last = head.length - 1;
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => columnsOf(row[column] ?? ''))),
+  );
   const room = width - gap * last;
   // What is cut keeps eight letters, so that it still says something.
   for (const column of cut) widths[column] = atLeast(8, widths[column]!, total(widths) - room);
@@ -25,8 +27,8 @@ export function formatTable(
       .map((cell, column) => {
         const space = widths[column]!;
         if (column === last && !cut.includes(last)) return wrap(cell, space, indent);
-        const shown = cell.length > space ? `${cell.slice(0, space - 1).trimEnd()}…` : cell;
-        return column === last ? shown : shown.padEnd(space);
+        const shown = columnsOf(cell) > space ? `${cell.slice(0, space - 1).trimEnd()}…` : cell;
+        return column === last ? shown : shown + ' '.repeat(Math.max(0, space - columnsOf(shown)));
       })
       .join(' '.repeat(gap))
       .trimEnd();

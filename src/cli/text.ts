@@ -24,6 +24,24 @@ export const harmless = (text: string): string =>
 
 const day = 86_400_000;
 
+/**
+ * A message with the certificate's name in front, where it does not begin with it. A name without a dot may be a word
+ * of the sentence itself (`as`), so it is only left out before a colon.
+ */
+export function about(name: string, message: string): string {
+  const said = message.startsWith(`${name}: `) || (name.includes('.') && message.startsWith(`${name} `));
+  return said ? message : `${name}: ${message}`;
+}
+
+/** How many columns a text takes on a terminal: East Asian characters take two, combining marks none. */
+export function columnsOf(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  return [...text].reduce((sum, letter) => sum + (/\p{M}/u.test(letter) ? 0 : wide.test(letter) ? 2 : 1), 0);
+}
+// Unicode's East_Asian_Width W and F, by blocks.
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
 /** `2027-02-22`, with the time where it is less than ten days away and the hour matters. Always UTC. */
 export function dateText(iso: string, now: Date): string {
   const near = Math.abs(Date.parse(iso) - now.getTime()) < 10 * day;

@@ -64,6 +64,13 @@ const nameInUrl = (text: string): string => {
   return host === '' ? '' : `: ${host}`;
 };
 
+/** An international name in its own letters beside its A-labels; any other name as it is. */
+export function withLetters(name: string): string {
+  // Without this look, Node would read `1.2.3` as an address.
+  const letters = name.includes('xn--') ? domainToUnicode(name) : '';
+  return letters === '' || letters === name ? name : `${name} (${letters})`;
+}
+
 // For messages: no control characters, and no screenful.
 const shown = (text: string): string => {
   const clean = text.replace(/\p{C}/gu, '?');

@@ -52,7 +52,7 @@ const hostPort = (example: string) =>
 const certificate = z.strictObject({
   name: z
     .string()
-    .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ -' })
+    .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' })
     .meta({ title: 'Its name, for status, files and messages', examples: ['www.example.com'] }),
   identifiers: z.array(z.string()).meta({
     title: 'DNS names (also *.example.com) and IP addresses, at most 100',

@@ -115,7 +115,7 @@ export const errorTable = {
     message: '"{name}" is not a valid certificate name',
     blame: 'config',
     retry: 'never',
-    hint: 'Names are 1 to 100 of a-z 0-9 . _ -',
+    hint: 'A name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen.',
   },
   'lineage/not-found': {
     message: 'there is no certificate named "{name}", neither declared nor in the store{nearest}',

@@ -78,6 +78,8 @@ describe('lists and names', () => {
     [dns('www.example.com', 'example.com'), 'www.example.com'],
     [dns('*.example.com'), 'wildcard.example.com'],
     [[{ type: 'ip', value: '2001:db8::1' } as const], '2001-db8--1'],
+    // A name with a hyphen in front would be read as a flag.
+    [[{ type: 'ip', value: '::1' } as const], '0--1'],
     // Two long names that begin alike are two certificates.
     [dns(`${'a'.repeat(60)}.${'b'.repeat(60)}.com`), `${'a'.repeat(60)}.${'b'.repeat(22)}-len125${'0'.repeat(10)}`],
     [dns(`${'a'.repeat(60)}.${'b'.repeat(60)}.info`), `${'a'.repeat(60)}.${'b'.repeat(22)}-len126${'0'.repeat(10)}`],
@@ -86,7 +88,10 @@ describe('lists and names', () => {
     expect(isLineageName(name)).toBe(true);
   });
 
-  it.each(['', 'A', 'a/b', 'a~staging', '..%', '.', '..', 'a'.repeat(101)])('refuses the lineage name %j', (name) => {
-    expect(isLineageName(name)).toBe(false);
-  });
+  it.each(['', 'A', 'a/b', 'a~staging', '..%', '.', '..', '-a', '--1', 'a'.repeat(101)])(
+    'refuses the lineage name %j',
+    (name) => {
+      expect(isLineageName(name)).toBe(false);
+    },
+  );
 });

@@ -82,9 +82,9 @@ export const isStagingName = (name: string): boolean => name.endsWith('~staging'
 
 const longestLineageName = 100;
 
-/** What a lineage may be called; `~staging` is certfleet's own suffix. */
+/** What a lineage may be called; `~staging` is certfleet's own suffix. With a hyphen in front it would be a flag. */
 export const isLineageName = (name: string): boolean =>
-  /^[a-z0-9._-]{1,100}$/.test(name) && name !== '.' && name !== '..'; // they are folders of their own
+  /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && name !== '.' && name !== '..'; // they are folders of their own
 
 /**
  * The lineage's name where nobody gave one: the first identifier. A wildcard becomes `wildcard.example.com`, not
@@ -97,7 +97,8 @@ export function defaultLineageName(identifiers: readonly Identifier[], digest: (
   const first = identifiers[0];
   if (!first) return 'certificate';
   const name = isWildcard(first) ? `wildcard.${baseName(first)}` : first.value;
-  const safe = name.replaceAll(':', '-');
+  // `::1` is `0::1`.
+  const safe = name.replace(/^:/, '0:').replaceAll(':', '-');
   return safe.length <= longestLineageName
     ? safe
     : `${safe.slice(0, longestLineageName - 17)}-${digest(safe).slice(0, 16)}`;

@@ -3,7 +3,7 @@ import type { Json } from './json.ts';
 
 /** What the user wants: one entry of `certificates:` in the configuration, or one `issue` command. */
 export interface CertificateSpec {
-  /** The lineage's name: `[a-z0-9._-]{1,100}`, `~staging` appended for a test lineage. */
+  /** The lineage's name: `[a-z0-9._-]{1,100}`, no hyphen in front, `~staging` appended for a test lineage. */
   readonly name: string;
   readonly identifiers: readonly Identifier[];
   /** Names of the declared issuer, solver and deployers. */
