@@ -70,31 +70,6 @@ describe('accounts', () => {
     const ca = testCa({ '/new-account': () => reply });
     expect((await failure(ca.issuer.openAccount(asked, signal))).code).toBe('acme/malformed-answer');
   });
-
-  test('list their orders page by page, and stop where the pages go round', async () => {
-    const url = (n: number) => `${base}/order/${n}`;
-    const ca = account({
-      '/account/1': () => ({ body: { status: 'valid', orders: `${base}/orders` } }),
-      '/orders': ({ url: at }) =>
-        at.endsWith('?page=2')
-          ? { body: { orders: [url(3)] }, headers: { link: `<${base}/orders>;rel="next"` } }
-          : {
-              body: { orders: [url(1), url(2)] },
-              headers: { link: `<${base}/directory>;rel="index", </orders?page=2>;rel="next"` },
-            },
-    });
-    const pages: (readonly string[])[] = [];
-    for await (const page of ca.account.orders(signal)) pages.push(page);
-    expect(pages).toEqual([[url(1), url(2)], [url(3)]]);
-    for (const { body } of ca.requests.filter((r) => r.url.includes('/orders')))
-      expect(JSON.parse(body as string).payload).toBe('');
-  });
-
-  test('have no orders where the CA keeps no list', async () => {
-    const ca = account({ '/account/1': () => ({ body: { status: 'valid' } }) });
-    for await (const page of ca.account.orders(signal)) expect.fail(`a page: ${page}`);
-    expect(ca.count('/account/1')).toBe(1);
-  });
 });
 
 describe('orders', () => {

@@ -4,7 +4,7 @@ import type { Http } from '../ports/http.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import { listOrders, openAccount } from './account.ts';
+import { openAccount } from './account.ts';
 import { MalformedAnswer, mediaType, readLocation } from './answer.ts';
 import { readAuthorization } from './authorization.ts';
 import { createDirectory } from './directory.ts';
@@ -78,8 +78,6 @@ function speakAs(
       const answer = await requests.read(url, about);
       return requests.parse(about, () => readOrder(answer, url));
     },
-
-    orders: (signal) => listOrders(requests, account.url, ask('the request for the account’s orders', signal)),
 
     async authorization(url, signal) {
       const about = ask('the request for the authorization', signal);

@@ -182,6 +182,13 @@ export const errorTable = {
     retry: 'at',
     hint: 'Nothing needs to be done: certfleet tries again at the time the CA named. See https://letsencrypt.org/docs/rate-limits/.',
   },
+  'acme/open-order': {
+    message:
+      '{detail}; the renewal of {certificate} is exempt from it, but {issuer} refuses that while an earlier order for it, whose URL was lost in a crash, is open',
+    blame: 'ca',
+    retry: 'at',
+    hint: 'Nothing needs to be done: certfleet tries again every hour, and succeeds once {issuer} has dropped the earlier order.',
+  },
   'acme/paused': {
     message: '{issuer} has paused this account for a name: {detail}',
     blame: 'config',

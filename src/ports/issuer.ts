@@ -31,8 +31,6 @@ export interface AccountIssuer {
   readonly thumbprint: string;
   newOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>;
   order(url: string, signal: AbortSignal): Promise<Order>;
-  /** URLs in the account's `orders` list (§7.1.2.1), page by page; nothing where the CA has no list. */
-  orders(signal: AbortSignal): AsyncIterable<readonly string[]>;
   authorization(url: string, signal: AbortSignal): Promise<Authorization>;
   /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to look first (§8.2). */
   accept(challengeUrl: string, signal: AbortSignal): Promise<{ readonly retryAfterMs?: number }>;

@@ -135,7 +135,11 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
         return `${result} after ${fault.hits} fault`;
       });
       expect(results).toEqual(each(cases, 'issued after 1 fault'));
-      expect(await byKind(cases, async (one) => bought(one))).toEqual(each(cases, once));
+      expect(await byKind(cases, async (one) => bought(one))).toEqual({
+        ...each(cases, once),
+        // Pebble opens a second order for the same names; the first one expires unused.
+        ...(title === 'before the CA heard it' ? {} : { newOrder: { orders: 2, finalized: 1 } }),
+      });
       expect(await bench.challengeFiles()).toEqual([]);
     });
 
@@ -161,13 +165,16 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
       });
       expect(results).toEqual({
         ...each(cases, 'a clear error, then issued'),
-        // The order, and the list of orders, say what became of it.
+        // The order says what became of it.
         finalize: 'issued all the same',
-        ...(title === 'slow' ? { newOrder: 'issued all the same' } : {}),
         // The renewal time by the lifetime is always at hand.
         renewalInfo: 'issued all the same, and says why',
       });
-      expect(await byKind(cases, async (one) => bought(one))).toEqual(each(cases, once));
+      expect(await byKind(cases, async (one) => bought(one))).toEqual({
+        ...each(cases, once),
+        // No answer at all is asked for again in the same run, an answer that makes no sense in the next one.
+        newOrder: { orders: title === 'slow' ? 3 : 2, finalized: 1 },
+      });
       expect(await byKind(cases, async ({ home }) => (await home.documents('key')).length)).toEqual(each(cases, 1));
       expect(await bench.challengeFiles()).toEqual([]);
     });
@@ -269,28 +276,6 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     home.settings = { ...home.settings, certificates: [certificate!] };
     bench.clock.shift(hourMs);
     expect((await home.issueOne({ force: true })).result).toBe('renewed');
-  });
-
-  it('finds a lost order without an orders list, with at most one orphan', async () => {
-    const { settings, state } = bench.ca;
-    settings.ordersList = false;
-    try {
-      for (const [reuse, orders] of [
-        [true, 1],
-        [false, 2],
-      ] as const) {
-        settings.reuseOrders = reuse;
-        const before = state.orders.size;
-        const { proxy, home } = await isolate(bench, 'newOrder');
-        proxy.fault({ on: 'newOrder', what: { type: 'cut-after' } });
-        expect((await home.issueOne()).result).toBe('issued');
-        expect(state.orders.size - before).toBe(orders);
-        expect(proxy.accepted('newOrder')).toBe(2);
-        expect(proxy.accepted('finalize')).toBe(1);
-      }
-    } finally {
-      Object.assign(settings, { ordersList: true, reuseOrders: true });
-    }
   });
 
   it('waits out a CA that signs later', async () => {

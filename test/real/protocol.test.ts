@@ -144,16 +144,15 @@ describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does
     expect(subproblems.map((s) => s.identifier?.value)).toEqual(['x.example', 'y.example']);
   });
 
-  test('a CA without orders list, renewalInfo and profiles', async () => {
+  test('a CA without renewalInfo and profiles', async () => {
     const { settings } = bench.simulated!;
     const kept = { ...settings };
-    Object.assign(settings, { ordersList: false, renewalInfo: false, profiles: { only: kept.profiles.shortlived } });
+    Object.assign(settings, { renewalInfo: false, profiles: { only: kept.profiles.shortlived } });
     try {
       const bare = await newClient(bench);
       expect(await bare.issuer.directory(signal())).toMatchObject({ hasRenewalInfo: false, profiles: {} });
       const { facts } = await obtain(bench, bare.account, { identifiers: dns(freshName()) });
       expect(await bare.issuer.renewalInfo(facts.ariId!, signal())).toBeUndefined();
-      for await (const page of bare.account.orders(signal())) expect(page).toBe('no page');
     } finally {
       Object.assign(settings, kept);
     }

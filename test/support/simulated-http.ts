@@ -1,3 +1,4 @@
+import { fail } from '../../src/core/errors.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { SimulatedCa } from './acme-ca.ts';
 
@@ -13,6 +14,10 @@ export const httpTo = (ca: SimulatedCa): Http => ({
       body: String(request.body ?? ''),
       base: url.origin,
     });
+    if (answer.cut) {
+      const reason = 'the connection was cut';
+      throw fail('network/failed', { method: request.method, url: request.url, reason });
+    }
     return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body) };
   },
   close: async () => undefined,

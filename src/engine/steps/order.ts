@@ -1,5 +1,4 @@
-import { fail, isFailure } from '../../core/errors.ts';
-import { identifierSet } from '../../core/identifier.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import type { Lineage, Work } from '../../core/lineage.ts';
 import { adviceFor, problemType } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -12,8 +11,10 @@ import { isForgotten, reopenAccount } from './account.ts';
 const finalizeBudgetMs = 5 * 60_000;
 /** How often a request whose answer was lost is repeated, after looking whether it had its effect. */
 const repeats = 3;
-/** Pages of the account's order list that are looked through for a lost order. */
-const pageLimit = 40;
+/** Before a newOrder whose answer was lost is sent again. */
+const lostAnswerPauseMs = 250;
+/** How long a limit holds a renewal while an open order keeps it from being sent with `replaces`, which is exempt. */
+const openOrderHoldMs = 3_600_000;
 
 /** Changes the work in flight, durably. */
 export const updateWork = (run: Run, change: (work: Work, lineage: Lineage) => Work): Promise<void> =>
@@ -34,14 +35,6 @@ export async function obtainOrder(run: Run, opened: Opened, look: () => Promise<
       },
     );
     if (order && order.status !== 'invalid' && !isExpired(run, order)) return order;
-  } else if (work.order?.doubtful) {
-    await look();
-    announce(run, 'order', 'looking for the order of an interrupted run');
-    const found = await findOrder(run, opened);
-    if (found) {
-      await keepUrl(run, found);
-      return found;
-    }
   }
 
   await look();
@@ -92,37 +85,64 @@ const keepUrl = (
   asked: Pick<NonNullable<Work['order']>, 'replaces' | 'profile'> = {},
 ): Promise<void> => updateWork(run, (work) => ({ ...work, step: 'order', order: { ...asked, url: order.url } }));
 
-/** newOrder. It is repeated only when it is known, or cannot be found out, that it had no effect. */
+/**
+ * newOrder. After a lost answer it is sent once more: Boulder returns the order that it has opened; another CA may
+ * open a second one, which expires unused.
+ */
 async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | undefined): Promise<Order> {
-  const { spec } = run.wanted;
+  const { clock } = run.context;
   let replaces = wantsToReplace;
+  /** An order that may be ours is open for the predecessor: Boulder accepts `replaces` again once that one is dead. */
+  let isOpen = false;
+  let refusedByLimit: CertfleetError | undefined;
+  let answerLost = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await run.holding.effect(run.signal, () =>
-        patiently(run, () =>
-          opened.account.newOrder(
-            {
-              identifiers: spec.identifiers,
-              ...(replaces === undefined ? {} : { replaces }),
-              ...(spec.profile === undefined ? {} : { profile: spec.profile }),
-            },
-            run.signal,
-          ),
-        ),
-      );
+      return await sendNewOrder(run, opened, replaces);
     } catch (error) {
+      if (refusedByLimit && isAlreadyReplaced(error)) throw behindOpenOrder(run, refusedByLimit);
       if (attempt > repeats) throw error;
       if (isForgotten(error)) {
         opened.account = await reopenAccount(run.context, run.issuer, run.wanted.issuer, opened.account, run.signal);
       } else if (replaces !== undefined && refusesReplaces(error)) {
         // Never a reason not to renew (RFC 9773 §5): the same order without it.
+        isOpen = isAlreadyReplaced(error);
         replaces = undefined;
-      } else if (isFailure(error, 'acme/unreachable')) {
-        const found = await findOrder(run, opened);
-        if (found) return found;
+      } else if (isOpen && !refusedByLimit && isFailure(error, 'acme/rate-limited')) {
+        refusedByLimit = error;
+        replaces = wantsToReplace;
+      } else if (isFailure(error, 'acme/unreachable') && !answerLost) {
+        answerLost = true;
+        await clock.sleep(lostAnswerPauseMs, run.signal);
       } else throw error;
     }
   }
+}
+
+function sendNewOrder(run: Run, { account }: Opened, replaces: string | undefined): Promise<Order> {
+  const { identifiers, profile } = run.wanted.spec;
+  const request = {
+    identifiers,
+    ...(replaces === undefined ? {} : { replaces }),
+    ...(profile === undefined ? {} : { profile }),
+  };
+  return run.holding.effect(run.signal, () => patiently(run, () => account.newOrder(request, run.signal)));
+}
+
+const isAlreadyReplaced = (error: unknown): boolean => problemType(error) === 'alreadyReplaced';
+
+/**
+ * The limit counts only while the open order, whose URL was lost in a crash, keeps `replaces` from being accepted. The
+ * CA does not say when that order ends, so that the next try comes within the hour, however long the limit lasts.
+ */
+function behindOpenOrder(run: Run, limit: CertfleetError): CertfleetError {
+  const soon = run.context.clock.now().getTime() + openOrderHoldMs;
+  const retryAt = new Date(Math.min(limit.retryAt?.getTime() ?? soon, soon));
+  return fail(
+    'acme/open-order',
+    { issuer: run.issuer.name, certificate: lineageName(run), detail: limit.message },
+    { cause: limit, retryAt },
+  );
 }
 
 /**
@@ -133,30 +153,6 @@ const refusesReplaces = (error: unknown): boolean =>
   (isFailure(error, 'acme/problem') && problemType(error) !== 'rejectedIdentifier') ||
   // Pebble answers 500 where it cannot find a predecessor; a CA that is really down says so to the next one too.
   (isFailure(error, 'acme/busy') && error.retryAt === undefined);
-
-/** An open order for exactly these identifiers in the account's list, newest first; undefined where there is none. */
-async function findOrder(run: Run, opened: Opened): Promise<Order | undefined> {
-  const wanted = identifierSet(run.wanted.spec.identifiers);
-  const urls: string[] = [];
-  try {
-    let pages = 0;
-    for await (const page of opened.account.orders(run.signal)) {
-      urls.push(...page);
-      pages += 1;
-      if (pages >= pageLimit) break;
-    }
-  } catch (error) {
-    // The list is an optional convenience of the CA: where it fails, the order is repeated (one may be orphaned).
-    if (run.signal.aborted) throw error;
-  }
-  for (const url of urls.reverse()) {
-    const order = await opened.account.order(url, run.signal).catch(() => undefined);
-    run.signal.throwIfAborted();
-    if (!order || (order.status !== 'pending' && order.status !== 'ready')) continue;
-    if (identifierSet(order.identifiers) === wanted && !isExpired(run, order)) return order;
-  }
-  return undefined;
-}
 
 /** Steps 9 and 10 up to the chain: never a second finalize for an order that has taken one. */
 export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: Secret): Promise<string> {

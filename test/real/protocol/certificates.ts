@@ -8,7 +8,6 @@ import {
   dns,
   failure,
   freshName,
-  newClient,
   obtain,
   orderUntil,
   pki,
@@ -73,16 +72,6 @@ export function certificateCases(scene: Scene): void {
     const again = await scene.client.account.order(got.order.url, signal());
     expect(again).toMatchObject({ status: 'valid', certificateUrl: got.order.certificateUrl });
     expect(await scene.client.account.download(again, signal())).toBe(got.chain);
-  });
-
-  test('the orders list names the orders, over several pages', async () => {
-    const { account } = await newClient(scene.bench);
-    const urls: string[] = [];
-    for (let n = 0; n < 5; n++) urls.push((await account.newOrder({ identifiers: dns(freshName()) }, signal())).url);
-    const pages: (readonly string[])[] = [];
-    for await (const page of account.orders(signal())) pages.push(page);
-    expect(pages.length).toBeGreaterThan(1);
-    expect(pages.flat().sort()).toEqual(urls.sort());
   });
 
   // ── challenges ──

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import type { Authority } from './issuance.ts';
 import { readCsr } from './issuance.ts';
-import { type ProblemDocument, refuse } from './problem.ts';
+import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import type { Account, Authorization, Certificate, Challenge, Identifier, Order, Settings, State } from './state.ts';
 import { askForReal } from './validation.ts';
 
@@ -65,6 +65,10 @@ export function createOrders(world: {
     checkIdentifiers(identifiers, settings.blocked);
     if (!Object.hasOwn(settings.profiles, profile)) throw refuse(400, 'invalidProfile', `no profile ${profile} here`);
     if (replaces !== undefined) checkReplaces(account, identifiers, replaces);
+    else if (settings.limitSeconds !== undefined)
+      throw new Refusal(acmeProblem('rateLimited', 'too many certificates for this exact set of identifiers'), 429, {
+        'retry-after': String(settings.limitSeconds),
+      });
     const set = setOf(identifiers);
     const open = [...state.orders.values()].find(
       (o) =>

@@ -41,9 +41,11 @@ export interface Settings {
   reuseOrders: boolean;
   /** Every authorization also offers a type nobody knows and one without a token (dns-persist-01). */
   unknownChallenges: boolean;
-  /** The account's `orders` list (RFC 8555 §7.1.2.1); Boulder has none. */
-  ordersList: boolean;
-  ordersPerPage: number;
+  /**
+   * The Retry-After of a rate limit on newOrder that is reached. As at Boulder it does not count for an order with `replaces`, and it is
+   * looked at after `replaces` and before an open order is returned again.
+   */
+  limitSeconds: number | undefined;
   renewalInfo: boolean;
   /** How many looks at an order it stays `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { issue } from '../../src/engine/issue.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const hourMs = 3_600_000;
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+/** The answer to the next newOrder is lost on the way, after the CA has made the order. */
+const loseAnswer = (world: World) => world.ca.failNext('newOrder', { after: true, cut: true });
+const newOrdersSince = (world: World, from: number) =>
+  world.ca.requests
+    .slice(from)
+    .filter(({ kind }) => kind === 'newOrder')
+    .map(({ payload, problem }) => [
+      (payload as { replaces?: string } | undefined)?.replaces === undefined ? 'plain' : 'replaces',
+      problem ?? 'accepted',
+    ]);
+
+describe('an order whose answer was lost', () => {
+  it.each([
+    ['returns the open order', true, 1],
+    ['makes a second order', false, 2],
+  ])('is asked for again, never looked for in the account’s list, where the CA %s', async (_title, reuse, orders) => {
+    const world = await createSimulatedWorld({ settings: { reuseOrders: reuse } });
+    loseAnswer(world);
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
+    expect(world.ca.state.orders.size).toBe(orders);
+    expect(world.ca.accepted('newOrder')).toBe(2);
+    expect(world.ca.accepted('finalize')).toBe(1);
+    // Reading the list, or the account that names it, has broken accounts (Caddy 2.6).
+    expect(world.ca.requests.filter(({ kind }) => /^(orders|account)$/.test(kind))).toEqual([]);
+  });
+
+  it('is the open order when it was to replace a certificate', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(61 * dayMs);
+    const from = world.ca.requests.length;
+    loseAnswer(world);
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'renewed' });
+    expect(newOrdersSince(world, from)).toEqual([
+      ['replaces', 'accepted'],
+      ['replaces', 'alreadyReplaced'],
+      ['plain', 'accepted'],
+    ]);
+    expect(world.ca.state.orders.size).toBe(2);
+  });
+
+  it('holds a renewal that a limit refuses no longer than it lives itself', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(61 * dayMs);
+    world.ca.settings.limitSeconds = 34 * 3600;
+    loseAnswer(world);
+    const from = world.ca.requests.length;
+    const limited = await issue(world.replica(1), job(simulatedSpec()), signal);
+    expect(limited).toMatchObject({ result: 'failed', error: { code: 'acme/open-order' } });
+    expect(limited.message).toContain('too many certificates');
+    expect(newOrdersSince(world, from)).toEqual([
+      ['replaces', 'accepted'],
+      ['replaces', 'alreadyReplaced'],
+      ['plain', 'rateLimited'],
+      ['replaces', 'alreadyReplaced'],
+    ]);
+    const { failure } = (await world.readLineage()) ?? {};
+    const held = Date.parse(failure?.holdUntil ?? '') - world.clock.now().getTime();
+    expect(held).toBeGreaterThan(0);
+    expect(held).toBeLessThanOrEqual(hourMs);
+
+    // The simulated CA's orders live 8 hours; the limit lasts four times as long.
+    world.pass(8 * hourMs + 60_000);
+    const later = world.ca.requests.length;
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'renewed' });
+    expect(newOrdersSince(world, later)).toEqual([['replaces', 'accepted']]);
+  });
+
+  it('that dies while the limit refuses the renewal is replaced in the same run', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(61 * dayMs);
+    world.ca.settings.limitSeconds = 34 * 3600;
+    const problem = { type: 'urn:ietf:params:acme:error:alreadyReplaced', detail: 'replaced', status: 409 };
+    world.ca.failNext('newOrder', { problem });
+    const from = world.ca.requests.length;
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'renewed' });
+    expect(newOrdersSince(world, from).slice(1)).toEqual([
+      ['plain', 'rateLimited'],
+      ['replaces', 'accepted'],
+    ]);
+  });
+});
