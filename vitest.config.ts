@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line-reporter.ts'],
-    globalSetup: './test/support/skipped.ts',
+    globalSetup: ['./test/support/skipped.ts', './test/support/own-root.ts'],
     projects: [
       {
         test: {

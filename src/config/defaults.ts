@@ -1,10 +1,25 @@
+import { resolve } from 'node:path';
 import type { Settings } from '../core/spec.ts';
+import type { Environment } from './options.ts';
 
-export const defaultStorePath = '/var/lib/certfleet';
+/** Where things lie when neither a flag nor the configuration says so. */
+export interface DefaultPaths {
+  readonly configuration: string;
+  readonly store: string;
+}
+
+/**
+ * Every default path of the product. `CERTFLEET_ROOT` is a folder that stands in for `/`: the tests set it, so that
+ * none of them reads or changes this machine's own certfleet.
+ */
+export function defaultPaths(env: Environment): DefaultPaths {
+  const below = (path: string) => resolve(env['CERTFLEET_ROOT'] || '/', path);
+  return { configuration: below('etc/certfleet/certfleet.yaml'), store: below('var/lib/certfleet') };
+}
 
 /** What holds where nothing is configured. */
-export const defaultSettings = (): Settings => ({
-  store: { type: 'file', path: defaultStorePath },
+export const defaultSettings = (env: Environment): Settings => ({
+  store: { type: 'file', path: defaultPaths(env).store },
   issuers: {},
   solvers: {},
   deployers: {},

@@ -68,6 +68,17 @@ describe('loadSettings', () => {
     expect(await load('# nothing\n')).toEqual(none);
   });
 
+  it('looks for its defaults below CERTFLEET_ROOT', async () => {
+    const env = { CERTFLEET_ROOT: '/srv/test' };
+    const read = async (path: string) =>
+      path === '/srv/test/etc/certfleet/certfleet.yaml' ? Buffer.from('leaseTtl: 5s\n') : undefined;
+    expect(await loadSettings({ files: { ...noFiles, read }, env })).toMatchObject({
+      store: { type: 'file', path: '/srv/test/var/lib/certfleet' },
+      leaseTtlMs: 5_000,
+    });
+    expect((await loadSettings({ files: noFiles, env })).store['path']).toBe('/srv/test/var/lib/certfleet');
+  });
+
   it('takes the only issuer and solver where none is named', async () => {
     const text = `issuers: { le: { directory: letsencrypt } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: a, identifiers: [a.example.com] }]`;
     expect((await load(text)).certificates[0]).toMatchObject({ issuer: 'le', solver: 'web' });

@@ -2,16 +2,13 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Settings } from '../core/spec.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files } from '../ports/files.ts';
-import { defaultSettings } from './defaults.ts';
+import { defaultPaths, defaultSettings } from './defaults.ts';
 import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
 
-/** Where the configuration is looked for when --config is not given. */
-export const defaultConfigurationFile = '/etc/certfleet/certfleet.yaml';
-
 export interface LoadRequest {
-  /** The file; without it {@link defaultConfigurationFile} where that exists, else the defaults. */
+  /** The file; without it the one of {@link defaultPaths} where that exists, else the defaults. */
   readonly file?: string;
   /** Its text, where it was read already. */
   readonly text?: string;
@@ -48,7 +45,7 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
 /** Like {@link loadSettings}, but answers the problems. Fails with `config/unreadable` only. */
 export async function checkConfiguration(request: LoadRequest): Promise<CheckedConfiguration> {
   const { file, text } = await read(request);
-  if (text === undefined) return { file, text, settings: defaultSettings(), problems: [] };
+  if (text === undefined) return { file, text, settings: defaultSettings(request.env), problems: [] };
   // Late, because a run by flags alone needs neither the YAML parser nor the schema.
   const { settingsOf } = await import('./settings.ts');
   const { settings, problems } = await settingsOf(text, request.env, request.registry ?? allAdapters);
@@ -66,9 +63,10 @@ async function read({
   file,
   text,
   files,
+  env,
 }: LoadRequest): Promise<{ file: string | undefined; text: string | undefined }> {
   if (text !== undefined) return { file, text };
-  const path = file ?? defaultConfigurationFile;
+  const path = file ?? defaultPaths(env).configuration;
   try {
     const bytes = await files.read(path);
     if (bytes) return { file: path, text: new TextDecoder().decode(bytes) };

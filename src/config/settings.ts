@@ -49,7 +49,7 @@ interface Building {
 }
 
 async function build(parsed: Configuration, building: Building): Promise<Settings> {
-  const defaults = defaultSettings();
+  const defaults = defaultSettings(building.env);
   const store = (parsed.store ?? defaults.store) as AdapterSettings;
   const solvers = parsed.solvers as Record<string, AdapterSettings>;
   const deployers = parsed.deployers as Record<string, AdapterSettings>;

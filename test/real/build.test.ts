@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { repositoryRoot } from '../support/service.ts';
+import { bareEnvironment, repositoryRoot } from '../support/service.ts';
 
 const run = promisify(execFile);
 const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
@@ -45,7 +45,7 @@ describe('the build', () => {
     const cli = join(dist, 'cli.js');
     expect((await stat(cli)).mode & 0o777).toBe(0o755);
     expect((await readFile(cli, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
-    const { stdout, stderr } = await run(cli, ['--version'], { cwd: '/', env: { PATH: process.env['PATH'] } });
+    const { stdout, stderr } = await run(cli, ['--version'], { cwd: '/', env: bareEnvironment() });
     expect({ stdout, stderr }).toEqual({ stdout: `${version}\n`, stderr: '' });
   });
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { Event } from '../../src/core/event.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { atEnd, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
+import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -31,7 +31,7 @@ function start(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [cli, ...argv], { env: { PATH: process.env['PATH'] ?? '', ...env } });
+  const child = spawn(process.execPath, [cli, ...argv], { env: { ...bareEnvironment(), ...env } });
   atEnd(() => void child.kill('SIGKILL'));
   let stdout = '';
   let stderr = '';

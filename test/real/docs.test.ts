@@ -10,7 +10,7 @@ import { errorTable } from '../../src/core/error-table.ts';
 import type { Key } from '../../src/ports/store.ts';
 import { pathOf, placeOf } from '../../src/stores/file/layout.ts';
 import { commandLine } from '../support/command-line.ts';
-import { findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { bareEnvironment, findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 // Every example in the documents is run, or checked by the program that would read it.
@@ -165,7 +165,7 @@ describe('configuration', () => {
     const said: string[] = [];
     const output = { write: (text: string) => said.push(text) };
     const code = await main(['config', 'check', '--config', file], {
-      env: {},
+      env: bareEnvironment(),
       stdout: output,
       stderr: output,
       isTerminal: false,

@@ -11,7 +11,7 @@ import { type Bind, type BindOptions, startBind } from './bind.ts';
 import { type Haproxy, startHaproxy } from './haproxy.ts';
 import { ask } from './https.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
-import { atEnd, freePort, repositoryRoot, temporaryFolder } from './service.ts';
+import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder } from './service.ts';
 import { storeWorld } from './store-world.ts';
 
 /** The built command line as a user runs it, on real parts: Pebble, BIND, HAProxy, a configuration file. */
@@ -53,7 +53,7 @@ function run(argv: readonly string[], args: readonly string[], { env, umask }: R
     : [process.execPath, ...argv];
   // A session of its own: there is no terminal at all, as under cron.
   const child = spawn(program as string, more, {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { ...bareEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -169,6 +169,14 @@ function isFile(path: string, mode: number): boolean {
   }
 }
 
+/** The environment of a program under cron: nothing but PATH, and where the tests keep the program's defaults. */
+export const bareEnvironment = (): Readonly<Record<string, string>> => {
+  const { PATH = '', CERTFLEET_ROOT } = process.env;
+  if (CERTFLEET_ROOT === undefined)
+    throw new Error('without CERTFLEET_ROOT it would read the certfleet of this machine');
+  return { PATH, CERTFLEET_ROOT };
+};
+
 // ── services ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface ServiceOptions {
