@@ -41,6 +41,8 @@ describe('retryAfterMs', () => {
     expect(retryAfterMs('Sun, 06 Nov 1994 08:49:37 GMT', then)).toBe(30_000);
     expect(retryAfterMs('Sunday, 06-Nov-94 08:49:37 GMT', then)).toBe(30_000);
     expect(retryAfterMs('Sun Nov  6 08:49:37 1994', then)).toBe(30_000);
+    const lastOfTheCentury = new Date('1999-12-31T23:59:30Z');
+    expect(retryAfterMs('Saturday, 01-Jan-00 00:00:00 GMT', lastOfTheCentury)).toBe(30_000);
   });
 
   test('a date in the past means now; limits hold', () => {

@@ -66,10 +66,9 @@ export function dateMs(text: string, now: Date): number {
   if (fixed) return utc(fixed[3]!, fixed[2]!, fixed[1]!, fixed.slice(4));
   const old = rfc850.exec(text);
   if (old) {
-    // Two digits: a year that looks more than 50 years ahead is the last one in the past with those digits.
-    const thisYear = now.getUTCFullYear();
-    let year = Math.floor(thisYear / 100) * 100 + Number(old[3]);
-    if (year > thisYear + 50) year -= 100;
+    // Two digits: the year with them that is at most 50 years ahead.
+    const latest = now.getUTCFullYear() + 50;
+    const year = latest - ((latest - Number(old[3])) % 100);
     return utc(String(year), old[2]!, old[1]!, old.slice(4));
   }
   const c = asctime.exec(text);
