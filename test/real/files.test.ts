@@ -1,0 +1,86 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { createFiles } from '../../src/lib/files.ts';
+import { ownFolder } from '../support/file-store-bench.ts';
+
+const files = createFiles();
+const { base: folder } = ownFolder();
+const temporaries = () => readdirSync(folder).filter((name) => name.startsWith('.'));
+
+it('replaces with the mode that is asked for, under any umask, and keeps the owner', async () => {
+  const path = join(folder, 'a');
+  const before = process.umask(0o077);
+  try {
+    await files.replace(path, 'one', { mode: 0o644 });
+    expect(statSync(path).mode & 0o777).toBe(0o644);
+    process.umask(0o022);
+    await files.replace(path, 'two', { mode: 0o666 });
+    expect(statSync(path).mode & 0o777).toBe(0o666);
+    expect(await files.makeFolders(join(folder, 'x', 'y'), 0o777)).toEqual([join(folder, 'x'), join(folder, 'x', 'y')]);
+    expect(statSync(join(folder, 'x', 'y')).mode & 0o777).toBe(0o777);
+    expect(await files.makeFolders(join(folder, 'x', 'y'), 0o700)).toEqual([]);
+  } finally {
+    process.umask(before);
+  }
+  if (process.geteuid?.() === 0) {
+    await files.replace(path, 'three', { mode: 0o600, uid: 65_534, gid: 65_534 });
+    await files.replace(path, 'four', { mode: 0o600 });
+    const { uid, gid } = statSync(path);
+    expect([uid, gid]).toEqual([65_534, 65_534]);
+  }
+  expect(temporaries()).toEqual([]);
+});
+
+it('makes a folder with its files once, each with its mode, under any umask', async () => {
+  const path = join(folder, 'deep', 'once');
+  const entries = [
+    { name: 'open', content: 'for all', attributes: { mode: 0o644 } },
+    { name: 'closed', content: 'for one', attributes: { mode: 0o600 } },
+  ];
+  const before = process.umask(0o077);
+  try {
+    const made = await Promise.all(Array.from({ length: 8 }, () => files.createFolder(path, 0o755, entries)));
+    expect(made.filter(Boolean).length).toBe(1);
+  } finally {
+    process.umask(before);
+  }
+  expect(readdirSync(path).sort()).toEqual(['closed', 'open']);
+  expect(readFileSync(join(path, 'open'), 'utf8')).toBe('for all');
+  const modes = [join(folder, 'deep'), path, join(path, 'open'), join(path, 'closed')].map(
+    (one) => statSync(one).mode & 0o777,
+  );
+  expect(modes).toEqual([0o755, 0o755, 0o644, 0o600]);
+  // One that cannot be written is told, with nothing going on behind it.
+  const bad = { name: 'no/such', content: '', attributes: { mode: 0o600 } };
+  await expect(files.createFolder(join(folder, 'deep', 'bad'), 0o755, [bad, ...entries])).rejects.toThrow(/ENOENT/);
+  expect(readdirSync(join(folder, 'deep', 'bad')).sort()).toEqual(['closed', 'open']);
+});
+
+it('points links anew', async () => {
+  const path = join(folder, 'a');
+  await files.replaceLink(join(folder, 'link'), 'once');
+  await files.replaceLink(join(folder, 'link'), 'a');
+  expect(await files.readLink(join(folder, 'link'))).toBe('a');
+  expect(await files.readLink(path)).toBeUndefined();
+  expect((await files.stat(join(folder, 'link')))?.kind).toBe('symlink');
+  expect(temporaries()).toEqual([]);
+});
+
+it('is fine with absence, and leaves nothing when a step fails', async () => {
+  const absent = join(folder, 'absent');
+  expect(await files.read(absent)).toBeUndefined();
+  expect(await files.stat(absent)).toBeUndefined();
+  expect(await files.list(absent)).toBeUndefined();
+  expect(await files.readLink(absent)).toBeUndefined();
+  expect(await files.removeFolderIfEmpty(absent)).toBe(false);
+  await files.remove(absent);
+  await files.removeTree(absent);
+  mkdirSync(join(folder, 'occupied'));
+  writeFileSync(join(folder, 'occupied', 'file'), '');
+  expect(await files.removeFolderIfEmpty(join(folder, 'occupied'))).toBe(false);
+  await expect(files.replace(join(folder, 'occupied'), 'x', { mode: 0o600 })).rejects.toThrow(/EISDIR|ENOTEMPTY/);
+  await expect(files.replaceLink(join(folder, 'occupied'), 'x')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+  await expect(files.makeFolders(join(folder, 'occupied', 'file'), 0o700)).rejects.toThrow(/not a folder/);
+  expect(temporaries()).toEqual([]);
+});

@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { CertfleetError } from '../../src/core/errors.ts';
+import {
+  create,
+  failureOf,
+  filesWith,
+  key,
+  namesIn,
+  open,
+  ownFolder,
+  scanAll,
+  signal,
+  systemError,
+  textOf,
+  write,
+} from '../support/file-store-bench.ts';
+import { noteSkipped } from '../support/vitest.ts';
+
+const { base, newPath } = ownFolder();
+const mounts: string[] = [];
+afterAll(() => {
+  for (const mount of mounts) execFileSync('umount', [mount]);
+});
+
+function expectUnusable(error: CertfleetError, reason: RegExp): void {
+  expect(error.code).toBe('store/unusable');
+  expect(error.exitCode).toBe(7);
+  expect(error.message).toMatch(reason);
+  expect(error.hint.length).toBeGreaterThan(10);
+  expect(error.hint).not.toContain('{');
+}
+
+describe('an unusable place', () => {
+  const failing = (code: string, text: string) => async (): Promise<never> => {
+    throw systemError(code, text, 'link');
+  };
+
+  it('is made where it is missing, with nothing left of the check', async () => {
+    const root = join(newPath(), 'deep', 'er');
+    await open(root).check(signal);
+    expect(statSync(root).mode & 0o777).toBe(0o700);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('says that a file is in the way', async () => {
+    const root = newPath();
+    writeFileSync(root, '');
+    for (const path of [root, join(root, 'below')]) {
+      const store = open(path);
+      const calls = [store.check(signal), store.get(key('a'), signal), create(store, 'a', 'x'), scanAll(store)];
+      for (const error of await Promise.all(calls.map(failureOf))) expectUnusable(error, /not a folder/);
+    }
+  });
+
+  it('says when it may not be written', async () => {
+    const root = newPath();
+    await create(open(root), 'a', 'one');
+    const asRoot = process.geteuid?.() === 0;
+    if (asRoot) {
+      // Root ignores modes: be somebody else for a moment. Files of root, readable to all, in a folder of root.
+      for (const path of [
+        base,
+        root,
+        ...readdirSync(root, { recursive: true }).map((name) => join(root, String(name))),
+      ]) {
+        chmodSync(path, statSync(path).isDirectory() ? 0o755 : 0o644);
+      }
+      process.seteuid?.(65_534);
+    } else chmodSync(root, 0o500);
+    try {
+      const store = open(root);
+      expectUnusable(await failureOf(store.check(signal)), /permission denied/);
+      expect(textOf(await store.get(key('a'), signal))).toBe('one');
+    } finally {
+      if (asRoot) process.seteuid?.(0);
+      else chmodSync(root, 0o700);
+    }
+  });
+
+  it.each([
+    ['has no hard links', { link: failing('EPERM', 'operation not permitted') }, /no hard links/],
+    ['lets two links win', { link: async () => true }, /does not keep/],
+  ])('refuses a file system that %s', async (_what, broken, reason) => {
+    const root = newPath();
+    expectUnusable(
+      await failureOf(
+        open(
+          root,
+          filesWith(() => broken),
+        ).check(signal),
+      ),
+      reason,
+    );
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('removes its temporary file when the write fails in the middle', async () => {
+    const root = newPath();
+    await create(open(root), 'a', 'one');
+    const broken = filesWith(() => ({ link: failing('EIO', 'i/o error') }));
+    expectUnusable(await failureOf(create(open(root, broken), 'b', 'two')), /i\/o error/);
+    expect(namesIn(root)).toEqual(['a@1']);
+  });
+});
+
+/** A small disk of its own, where this machine and user can make one. */
+function tinyDisk(): string | undefined {
+  const folder = newPath('disk');
+  mkdirSync(folder);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  mounts.push(folder);
+  return folder;
+}
+
+const disk = tinyDisk();
+if (!disk) noteSkipped('not tested: the store on a full and on a read-only disk (mounting a tmpfs needs root)');
+
+describe.skipIf(!disk)('a real small disk', () => {
+  const root = join(disk ?? base, 'store');
+  const filler = join(disk ?? base, 'filler');
+
+  function fill(leaveMiB: number): void {
+    rmSync(filler, { force: true });
+    const block = Buffer.alloc(1024 * 1024);
+    for (let mib = 0; mib < 24 - leaveMiB; mib += 1) {
+      try {
+        writeFileSync(filler, block, { flag: 'a' });
+      } catch {
+        return;
+      }
+    }
+  }
+
+  it('full: clear before the CA is asked, clear afterwards, nothing lost, and fine again', async () => {
+    const store = open(root);
+    await store.check(signal);
+    const revision = await create(store, 'a', 'one');
+
+    fill(4);
+    const early = await failureOf(store.check(signal));
+    expectUnusable(early, /the disk is full: \d\.\d MiB are free, 16 are needed/);
+    // Low, but not out: work that has begun is finished.
+    const second = await write(store, 'two', revision);
+
+    fill(0);
+    const big = new Uint8Array(60 * 1024).fill(120);
+    const error = await failureOf(store.put(key('a'), big, { ifRevision: second, signal }));
+    expectUnusable(error, /no space left/);
+    expect(error.hint).toMatch(/Make room/);
+    expect(textOf(await store.get(key('a'), signal))).toBe('two');
+    // Its predecessor was to be written over; the room it had was not enough either.
+    expect(namesIn(root)).toEqual(['a@2']);
+
+    rmSync(filler);
+    await store.check(signal);
+    await store.put(key('a'), big, { ifRevision: second, signal });
+    expect((await store.get(key('a'), signal))?.bytes.length).toBe(big.length);
+  });
+
+  it('read-only: clear, still readable, and fine again', async () => {
+    const store = open(root);
+    await create(store, 'b', 'one');
+    execFileSync('mount', ['-o', 'remount,ro', disk ?? '']);
+    try {
+      for (const call of [() => store.check(signal), () => create(store, 'c', 'x'), () => store.tidy(signal)]) {
+        const error = await failureOf(call());
+        expectUnusable(error, /read-only/);
+        expect(error.hint).toMatch(/writable/);
+      }
+      expect(textOf(await store.get(key('b'), signal))).toBe('one');
+    } finally {
+      execFileSync('mount', ['-o', 'remount,rw', disk ?? '']);
+    }
+    await create(store, 'c', 'x');
+  });
+});
