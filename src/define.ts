@@ -20,10 +20,12 @@ export const secret = (title: string) =>
 
 const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
+
 /** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter is given milliseconds. */
 export const duration = (title: string) =>
   z
-    .string()
+    .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
     .regex(/^\d+(ms|s|m|h|d)$/, { error: 'a duration is a whole number and ms, s, m, h or d, for instance 30s' })
     .transform((text) => {
       const unit = text.replace(/^\d+/, '') as keyof typeof durationUnits;

@@ -24,8 +24,16 @@ it.each<Row>([
     argv: check,
     files: faulty,
     code: 2,
-    stdout: '/c.yaml:1: unknown key "stoer"; did you mean "store"?\n/c.yaml:2: leaseTtl must be text, not a number\n',
+    stdout:
+      '/c.yaml:1: unknown key "stoer"; did you mean "store"?\n/c.yaml:2: leaseTtl needs a unit: write 5s, or another of ms, s, m, h and d\n',
     calls: [],
+  },
+  {
+    what: 'says that a file is empty',
+    argv: check,
+    files: { '/c.yaml': '\n# certificates:\n\n' },
+    stdout: '/c.yaml is empty: it declares no certificate.\n',
+    warns: ['`certfleet config example` shows what can be written there'],
   },
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
   {
@@ -40,7 +48,7 @@ it('prints a problem as an object with --json', async () => {
   const done = await commandLine({ files: faulty }).run(...check.split(' '), '--json');
   expect(jsonLines(done)[1]).toEqual({
     ...{ v: 1, object: 'problem', file: '/c.yaml', line: 2 },
-    message: 'leaseTtl must be text, not a number',
+    message: 'leaseTtl needs a unit: write 5s, or another of ms, s, m, h and d',
   });
 });
 

@@ -33,6 +33,11 @@ export const checkConfig: Run = async (session) => {
     session.note(`\n${count(found.length, 'problem')}.`);
     return 2;
   }
+  if (text.replaceAll(/^\s*(#.*)?$/gm, '').trim() === '') {
+    session.print(`${file} is empty: it declares no certificate.`);
+    session.note('Next: `certfleet config example` shows what can be written there.');
+    return 0;
+  }
   session.print(
     `${file} is valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );

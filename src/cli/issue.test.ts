@@ -182,7 +182,12 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
       ['-d example.com --deploy edge', 'write files:FOLDER'],
       ['-d example.com --email ops', 'not an e-mail address'],
       ['-d example.com --http01-port 0', 'from 1 to 65535'],
-      ['abc -d example.com', '"abc" names a certificate that is there', 'give names with -d'],
+      [
+        'www.example.org --agree-tos',
+        '"www.example.org" is read as the name of an existing certificate',
+        '-d www.example.org',
+      ],
+      ['abc -d example.com', '-d describes a new one', 'give its names with -d'],
       ['-d example.com --isuer x', "unknown option '--isuer'", 'Did you mean --issuer?'],
     ],
   };

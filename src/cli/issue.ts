@@ -8,15 +8,15 @@ import { reportStart, tellOutcomes } from './outcomes.ts';
 
 /** `certfleet issue`. */
 export const issue: Run = async (session) => {
-  const { flags } = session.invocation;
-  const args = certificateNames(session.invocation.args);
+  const { args: typed, flags } = session.invocation;
+  const args = certificateNames(typed);
   const settings = await session.settings();
   const dryRun = flags['dryRun'] === true;
   const staging = dryRun || flags['staging'] === true;
   const described = describesCertificate(flags);
   if (described && args.length > 0)
     throw fail('usage/invalid', {
-      what: `"${args[0]}" names a certificate that is there, and ${described} describes a new one: give names with -d, or leave the flags out`,
+      what: `"${typed[0]}" is read as the name of an existing certificate, and ${described} describes a new one: give its names with -d (-d ${typed[0]}), or leave the flags out`,
     });
   let adHoc: StoredSpec | undefined;
   if (described) adHoc = await specFromFlags(session, settings);

@@ -4,6 +4,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { version } from '../core/version.ts';
 import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands.ts';
 import type { FlagValue, Invocation, Output } from './context.ts';
+import { wordHere } from './other-clients.ts';
 
 /** What was typed: a command to run, or help that was printed already. */
 export type Typed = { readonly command: Command; readonly invocation: Invocation } | { readonly exitCode: number };
@@ -57,9 +58,22 @@ export function parseArguments(
     if (error.exitCode === 0) return { exitCode: 0 };
     // Nothing was asked for: the help went to stderr, and a script must notice.
     if (error.code === 'commander.help') return { exitCode: 2 };
-    throw fail('usage/invalid', { what: error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ') });
+    throw fail('usage/invalid', { what: wordsOf(error) });
   }
   return typed ?? { exitCode: 2 };
+}
+
+/** Commander's sentence, or the way to say here what was meant. */
+function wordsOf({ message }: CommanderError): string {
+  const sentence = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const [, what, typed = ''] = /^(unknown (?:command|option)) '([^'=]+)/.exec(sentence) ?? [];
+  if (what === undefined) return sentence;
+  const here = wordHere(typed);
+  if (here !== undefined) return `${what} '${typed}'; here it is ${here}`;
+  const owner = commands.find(({ flags }) =>
+    flags.some((flag) => [...flag.flags.split(/[ ,]+/), ...(flag.aliases ?? [])].includes(typed)),
+  );
+  return owner ? `${what} '${typed}'; it belongs to \`certfleet ${owner.name}\`` : sentence;
 }
 
 const configure = (

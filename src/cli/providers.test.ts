@@ -19,7 +19,10 @@ it.each<Row>([
       /^ +Environment: CERTFLEET_RFC2136_SECRET$/m,
       /^ +One of tcp, udp\. Default: tcp\.$/m,
       'make a key with `tsig-keygen acme`',
+      '(how to take it out: docs/guides/wildcard-over-dns.md)',
+      '\n    zone "example.com" {\n      type primary;\n',
     ],
+    never: ['```', ']('],
   },
   {
     what: 'knows the solver that is no file',

@@ -161,9 +161,11 @@ function remarksOf({ secret, values, default: fallback, examples }: Described['o
   return remarks.length === 0 ? [] : [remarks.join(' ')];
 }
 
-/** The notes of the reference on a terminal: paragraphs fill the line; lists and code stay as they are. */
+/**
+ * The notes of the reference as plain text: paragraphs fill the line, lists stay as they are, code is indented, and a
+ * link says where it leads.
+ */
 function notesText(notes: string, width: number): string {
-  if (width === Number.POSITIVE_INFINITY) return notes;
   const fill = (text: string) => {
     const indent = text.startsWith('- ') ? '  ' : '';
     return wrap(text, width - indent.length, indent);
@@ -171,12 +173,24 @@ function notesText(notes: string, width: number): string {
   return notes
     .split(/^(```[\s\S]*?^```)$/m)
     .map((part) => {
-      if (part.startsWith('```')) return part;
-      const lines = part.replaceAll(/(?<!\n)\n(?!\n|- |$)\s*/g, ' ').split('\n');
+      if (part.startsWith('```'))
+        return part
+          .replaceAll(/^```.*\n?/gm, '')
+          .replaceAll(/^(?=.)/gm, '    ')
+          .trimEnd();
+      const lines = withPlainLinks(part)
+        .replaceAll(/(?<!\n)\n(?!\n|- |$)\s*/g, ' ')
+        .split('\n');
       return lines.map(fill).join('\n');
     })
     .join('');
 }
+
+/** `[the guide](../guides/x.md#part)` is `the guide: docs/guides/x.md`. */
+const withPlainLinks = (text: string): string =>
+  text.replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
+    [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
+  );
 
 function issuerText(name: string, { title, directory, testDirectory, needsAccountBinding }: KnownIssuer): string {
   return [

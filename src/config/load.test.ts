@@ -90,6 +90,11 @@ describe('loadSettings', () => {
     );
     const refused = { ...noFiles, read: () => Promise.reject(Object.assign(new Error('x'), { code: 'EACCES' })) };
     await expect(loadSettings({ files: refused, env: {} })).rejects.toThrow('permission denied');
+    const folder = Object.assign(new Error('EISDIR: illegal operation on a directory, read'), { code: 'EISDIR' });
+    const noFile = { ...noFiles, read: () => Promise.reject(folder) };
+    await expect(loadSettings({ file: '/etc', files: noFile, env: {} })).rejects.toThrow(
+      'the configuration /etc cannot be read: it is a folder',
+    );
   });
 
   it('accepts the example, also by its JSON schema', async () => {
@@ -198,7 +203,20 @@ describe('problems', () => {
       edited('name: abc', 'name: ABC'),
       '10: certificates[0].name: a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen',
     ],
-    [edited('9s', '9'), '13: shutdownBudget must be text, not a number'],
+    [edited('9s', '9'), '13: shutdownBudget needs a unit: write 9s, or another of ms, s, m, h and d'],
+    [edited('leaseTtl: 1s', 'leaseTtl: 60'), '14: leaseTtl needs a unit: write 60s, or another of ms, s, m, h and d'],
+    [
+      edited('keyName: acme', 'keyName: 2026'),
+      '6: solvers.dns.options.keyName must be text, not a number: put it in quotes',
+    ],
+    [
+      edited('[ABC.example.com]', '[*.bc.test]'),
+      '10: this is not valid YAML: *.bc.test stands for an alias there; put it in quotes: "*.bc.test"',
+    ],
+    [
+      'certificates:\n  - name: a\n    identifiers:\n      - *.example.com\n',
+      '4: this is not valid YAML: *.example.com stands for an alias there; put it in quotes: "*.example.com"',
+    ],
     [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for instance 30s'],
     [
       edited('http01Port: 5002', 'http01Port: 70000'),

@@ -54,13 +54,17 @@ export const problemsOf = (
           { path, missing: true, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` },
         ];
       }
-      if (issue.code === 'invalid_type')
-        return [
-          { path, message: `${where} must be ${typeWords[issue.expected] ?? issue.expected}, not ${kindOf(given)}` },
-        ];
+      if (issue.code === 'invalid_type') return [{ path, message: `${where} ${typeProblem(issue, given)}` }];
       return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
     }),
   );
+
+/** The schema's own words for a value of the wrong type, or which type it must be. */
+function typeProblem({ message, expected }: z.core.$ZodIssueInvalidType, given: unknown): string {
+  if (!message.startsWith('Invalid input')) return message;
+  const quotes = expected === 'string' && typeof given !== 'object' ? ': put it in quotes' : '';
+  return `must be ${typeWords[expected] ?? expected}, not ${kindOf(given)}${quotes}`;
+}
 
 /** Leaves out «"solver" is missing» beside «unknown key "solvr"; did you mean "solver"?»: it is one mistake. */
 export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {

@@ -37,8 +37,12 @@ export async function settingsOf(
 }
 
 function yamlProblem(cause: YAMLException): Problem {
-  const line = cause.mark?.line;
-  const message = `this is not valid YAML: ${cause.reason}`;
+  const { line, position, buffer = '' } = cause.mark ?? {};
+  // A wildcard without quotes: YAML reads the text behind an asterisk, where the mark stands, as the name of an alias.
+  const alias = /^\*[^\s,[\]{}]*/.exec(buffer.slice(Math.max(0, (position ?? 0) - 1)))?.[0];
+  const reason =
+    alias === undefined ? cause.reason : `${alias} stands for an alias there; put it in quotes: "${alias}"`;
+  const message = `this is not valid YAML: ${reason}`;
   return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
 }
 

@@ -38,6 +38,16 @@ describe('the error table', () => {
     );
     expect(reasonOf('x')).toBe('x');
   });
+
+  it.each([
+    ['EISDIR', 'EISDIR: illegal operation on a directory, read', 'it is a folder'],
+    ['EMFILE', "EMFILE: too many open files, open '/x'", 'too many open files'],
+    ['EIO', 'EIO: i/o error, fsync', 'i/o error'],
+    ['ELOOP', "ELOOP: too many symbolic links encountered, stat '/a' -> '/b'", 'too many symbolic links encountered'],
+    ['ERR_OTHER', 'something else, entirely', 'something else, entirely'],
+  ])('leaves the code and the call of %s out', (code, message, words) => {
+    expect(reasonOf(Object.assign(new Error(message), { code, syscall: 'read' }))).toBe(words);
+  });
 });
 
 describe('Secret', () => {

@@ -72,7 +72,7 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
     const words = typeof code === 'string' ? systemReasons[code] : undefined;
-    return words ?? error.message;
+    return words ?? withoutCall(error.message);
   }
   try {
     return String(error);
@@ -81,6 +81,9 @@ export function reasonOf(error: unknown): string {
     return 'something without words was thrown';
   }
 }
+
+/** Node writes `EIO: i/o error, fsync`, with the paths of the call behind it; the code's words are for a person. */
+const withoutCall = (message: string): string => /^E[A-Z0-9]+: ([^,]+), \w+/.exec(message)?.[1] ?? message;
 
 // The operating system's words for what people meet most; anything else keeps its own text.
 const systemReasons: Readonly<Record<string, string>> = {
@@ -99,6 +102,7 @@ const systemReasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   ENOENT: 'no such file or folder',
   ENOTDIR: 'not a folder',
+  EISDIR: 'it is a folder',
   EADDRINUSE: 'the port is taken',
   EADDRNOTAVAIL: 'this machine does not have that address',
 };
