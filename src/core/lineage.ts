@@ -42,6 +42,8 @@ export interface Version {
   readonly directory: string;
   readonly profile?: string;
   readonly accountUrl: string;
+  /** By this machine's clock; CAs date `notBefore` back. Missing in versions of before it was kept. */
+  readonly issuedAt?: string;
 }
 
 export interface Renewal {

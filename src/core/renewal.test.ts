@@ -24,7 +24,7 @@ describe('renewal by lifetime', () => {
 
 describe('renewal by the CA’s window', () => {
   it('draws a point of the window and keeps window and look-again time with it', () => {
-    expect(renewalByWindow(facts(90), window, undefined, now, 0.25)).toEqual({
+    expect(renewalByWindow({ facts: facts(90) }, window, undefined, now, 0.25)).toEqual({
       at: at(59.5),
       source: 'ari',
       window: { start: at(59), end: at(61) },
@@ -33,19 +33,28 @@ describe('renewal by the CA’s window', () => {
   });
 
   it('keeps the drawn instant while the window stays, and draws anew when it moves', () => {
-    const first = renewalByWindow(facts(90), window, undefined, now, 0.25);
-    expect(renewalByWindow(facts(90), window, first, now, 0.9).at).toBe(first.at);
-    expect(renewalByWindow(facts(90), { ...window, start: at(5), end: at(6) }, first, now, 0.5).at).toBe(at(5.5));
+    const first = renewalByWindow({ facts: facts(90) }, window, undefined, now, 0.25);
+    expect(renewalByWindow({ facts: facts(90) }, window, first, now, 0.9).at).toBe(first.at);
+    expect(renewalByWindow({ facts: facts(90) }, { ...window, start: at(5), end: at(6) }, first, now, 0.5).at).toBe(
+      at(5.5),
+    );
   });
 
+  // RFC 9773 §4.2. A CA's mistake must neither let the certificate expire nor buy one at every pass.
   it.each([
     ['starts after the end of the validity', 100, 101, 0],
     ['leads into its last tenth', 80, 89, 0.5],
+    ['ends before the validity begins', -2, -1, 0.5],
+    ['ends as the validity begins', -1, 0, 0.5],
+    ['ends before it starts', 61, 59, 0.5],
+    ['is an instant', 59, 59, 0.5],
+    ['is no time at all', Number.NaN, Number.NaN, 0.5],
   ])(
     'does not believe a window that %s: the lifetime decides, and the CA is asked again',
     (_what, from, to, random) => {
-      const late = { ...window, start: at(from), end: at(to) };
-      expect(renewalByWindow(facts(90), late, undefined, now, random)).toEqual({
+      const text = (days: number) => (Number.isNaN(days) ? 'soon' : at(days));
+      const wrong = { ...window, start: text(from), end: text(to) };
+      expect(renewalByWindow({ facts: facts(90) }, wrong, undefined, now, random)).toEqual({
         at: at(60),
         source: 'lifetime',
         checkAfter: '2026-01-10T01:00:00.000Z',
@@ -53,9 +62,33 @@ describe('renewal by the CA’s window', () => {
     },
   );
 
+  it.each([
+    ['ended before now, as for a revoked certificate', 5, 6],
+    ['began before the validity', -1, 1],
+  ])('believes a window that %s', (_what, from, to) => {
+    const past = { ...window, start: at(from), end: at(to) };
+    expect(renewalByWindow({ facts: facts(90) }, past, undefined, now, 0.75)).toMatchObject({
+      at: at(from + (to - from) * 0.75),
+      source: 'ari',
+    });
+  });
+
+  it.each([
+    ['an hour after the issue', 9, at(9 + 1 / 24)],
+    ['at once where the issue is longer ago', 5, at(6)],
+    ['at once where the time of the issue is not known', undefined, at(6)],
+    ['at once where a clock that was ahead wrote the time of the issue', 400, at(6)],
+  ])('never follows an issue within the hour: a window in the past is kept %s', (_what, issued, expected) => {
+    const past = { ...window, start: at(6), end: at(7) };
+    const version = { facts: facts(90), ...(issued === undefined ? {} : { issuedAt: at(issued) }) };
+    const renewal = renewalByWindow(version, past, undefined, now, 0);
+    expect(renewal.at).toBe(expected);
+    expect(renewalByWindow(version, past, renewal, now, 0.9).at).toBe(expected);
+  });
+
   it('believes a window that ends late, where the instant does not lie there', () => {
     const late = { ...window, start: at(80), end: at(89) };
-    expect(renewalByWindow(facts(90), late, undefined, now, 0)).toMatchObject({ at: at(80), source: 'ari' });
+    expect(renewalByWindow({ facts: facts(90) }, late, undefined, now, 0)).toMatchObject({ at: at(80), source: 'ari' });
   });
 
   it.each([
@@ -72,7 +105,7 @@ describe('renewal by the CA’s window', () => {
   it('falls back to what is known, asking again in six hours', () => {
     const kept = renewalWithoutAnswer(facts(90), undefined, now);
     expect(kept).toEqual({ at: at(60), source: 'lifetime', checkAfter: '2026-01-10T06:00:00.000Z' });
-    const drawn = renewalByWindow(facts(90), window, undefined, now, 0);
+    const drawn = renewalByWindow({ facts: facts(90) }, window, undefined, now, 0);
     expect(renewalWithoutAnswer(facts(90), drawn, now).at).toBe(drawn.at);
   });
 });

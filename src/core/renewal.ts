@@ -1,4 +1,5 @@
 import type { Renewal } from './lineage.ts';
+import { isFromTheFuture } from './stored-time.ts';
 
 const day = 86_400_000;
 
@@ -18,18 +19,21 @@ export function renewalByLifetime(facts: Validity): Renewal {
 
 /** The last share of a lifetime is for tries that fail: a window that leads into it is no plan. */
 const lastShare = 1 / 10;
+/** However often a CA says "now": two certificates of one lineage are at least this far apart. */
+const shortestPauseMs = 3_600_000;
 
 /**
  * Renewal by the CA's suggested window (RFC 9773 §4.2): a uniformly random instant of it, kept together with the
- * window, so that every later look at the same window gives the same instant.
+ * window, so that every later look at the same window gives the same instant; never within an hour of the issue.
  *
- * The answer is not signed, and a mistake in it must not let the certificate expire: an instant too close to the end,
- * or after it, is not believed, and the lifetime decides.
+ * The answer is not signed, and a mistake in it must neither let the certificate expire nor buy one at every pass:
+ * where the window cannot be right, the lifetime decides.
  *
+ * @param version what is to be renewed; `issuedAt` is missing in stores of before it was kept
  * @param random uniform in [0, 1)
  */
 export function renewalByWindow(
-  facts: Validity,
+  { facts, issuedAt }: { readonly facts: Validity; readonly issuedAt?: string },
   answer: {
     readonly start: string;
     readonly end: string;
@@ -42,19 +46,25 @@ export function renewalByWindow(
 ): Renewal {
   const window = { start: answer.start, end: answer.end };
   const same = before?.window?.start === window.start && before.window.end === window.end;
-  const start = Date.parse(window.start);
-  const at = same ? before.at : new Date(start + (Date.parse(window.end) - start) * random).toISOString();
+  const [start, end] = [Date.parse(window.start), Date.parse(window.end)];
+  const drawn = same ? Date.parse(before.at) : start + (end - start) * random;
   const checkAfter = new Date(now.getTime() + answer.retryAfterMs).toISOString();
-  const end = Date.parse(facts.notAfter);
-  if (Date.parse(at) > end - (end - Date.parse(facts.notBefore)) * lastShare)
-    return { ...renewalByLifetime(facts), checkAfter };
+  if (!canBeRight(facts, start, end, drawn)) return { ...renewalByLifetime(facts), checkAfter };
+  const soonest =
+    issuedAt === undefined || isFromTheFuture(issuedAt, now) ? drawn : Date.parse(issuedAt) + shortestPauseMs;
   return {
-    at,
+    at: new Date(Math.max(drawn, soonest)).toISOString(),
     source: 'ari',
     window,
     ...(answer.explanationUrl === undefined ? {} : { explanationUrl: answer.explanationUrl }),
     checkAfter,
   };
+}
+
+/** A window in the past means "now" (a revocation), but one from before the certificate cannot be about it. */
+function canBeRight(facts: Validity, start: number, end: number, drawn: number): boolean {
+  const [notBefore, notAfter] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
+  return start < end && end > notBefore && drawn <= notAfter - (notAfter - notBefore) * lastShare;
 }
 
 /** How long a CA without a usable answer is left alone: RFC 9773 §4.3.3 names 6 h for long-term errors. */

@@ -58,6 +58,7 @@ export async function obtain(
     facts,
     directory: issuer.directoryUrl,
     accountUrl: opened.account.accountUrl,
+    issuedAt: context.clock.now().toISOString(),
     ...(wanted.spec.profile === undefined ? {} : { profile: wanted.spec.profile }),
   };
   await holding.check(signal);

@@ -171,12 +171,13 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     const home = await bench.home();
     await home.issueOne();
     const before = (await home.lineage()).current;
+    await untilAsked(home);
+    // As Boulder says it of a revoked certificate.
     await suggest(home, {
-      start: daysAhead(-3),
-      end: daysAhead(-2),
+      start: new Date(bench.clock.now().getTime() - hourMs),
+      end: new Date(bench.clock.now().getTime() - hourMs / 2),
       explanationURL: 'https://ca.test/revocation',
     });
-    await untilAsked(home);
     bench.proxy.forget();
     expect((await home.renewOne()).result).toBe('renewed');
     const scheduled = home.events.filter((event) => event.data?.explanationUrl !== undefined);
@@ -266,22 +267,24 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
 });
 
 describeWith([{ name: 'pebble', where: 'shared' }, ...bindPrograms], 'ARI on Pebble 2.10', () => {
-  it('renews at once when the first answer says so, and names what it replaces', async () => {
+  it('renews an hour after the issue when the first answer says “now”, and names what it replaces', async () => {
     const bench = await pebbleFleetBench({ pebble: { program: 'shared' } });
     const pebble = bench.pebble!;
     const home = await bench.home();
+    const window = { start: '2020-01-01T00:00:00.000Z', end: new Date(Date.now() + minuteMs).toISOString() };
     // The very first question waits until Pebble has been told what to answer.
     const told = (async () => {
       const path = join(home.live, 'live/abc/cert.pem');
       const pem = await until(() => readFile(path, 'utf8').catch(() => false as const), { what: 'it is deployed' });
-      const window = { start: '2020-01-01T00:00:00Z', end: '2020-01-02T00:00:00Z' };
       await pebble.setRenewalInfo(pem, JSON.stringify({ suggestedWindow: window }));
     })();
     bench.proxy.fault({ on: 'renewalInfo', what: { type: 'hold', when: 'before', until: told } });
     expect((await home.issueOne()).result).toBe('issued');
     const { current, renewal } = await home.lineage();
-    expect(renewal).toMatchObject({ source: 'ari', window: { start: '2020-01-01T00:00:00.000Z' } });
+    expect(renewal).toMatchObject({ source: 'ari', window });
 
+    expect((await home.renewOne()).result).toBe('unchanged');
+    bench.clock.shift(61 * minuteMs);
     bench.proxy.forget();
     expect((await home.renewOne()).result).toBe('renewed');
     expect(orderPayloads(bench.proxy).map(({ replaces }) => replaces)).toEqual([current?.facts.ariId]);

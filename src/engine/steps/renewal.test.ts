@@ -30,7 +30,7 @@ const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) =
     },
   } as unknown as EngineContext;
   const renewal = askRenewalInfo(context, testSpec, lineage, new AbortController().signal);
-  return renewal.then((kept) => ({ kept, asked, reported: reported.map(({ message }) => message) }));
+  return renewal.then((kept) => ({ kept, asked, reported: reported.map(({ level, message }) => [level, message]) }));
 };
 
 const { current } = testLineage;
@@ -74,6 +74,17 @@ describe('the question for the renewal window', () => {
     const { kept, reported } = await ask(lineage, window('2026-05-11T00:00:00.000Z', '2026-05-12T00:00:00.000Z'));
     expect(kept).toMatchObject({ source: 'lifetime', checkAfter: later(360) });
     expect(Date.parse(kept?.at ?? '')).toBeLessThan(Date.parse(current.facts.notAfter));
-    expect(reported).toEqual([expect.stringContaining('too late for a certificate that ends at 2026-05-01')]);
+    const said = 'cannot be right for a certificate that is valid from';
+    expect(reported).toEqual([['warn', expect.stringContaining(said)]]);
+  });
+
+  it('warns with the page on which the CA explains its window, once', async () => {
+    const explained = async () => ({ ...(await revoked()), explanationUrl: 'https://ca.test/why' });
+    const first = await ask(lineage, explained);
+    expect(first.reported).toEqual([['warn', expect.stringContaining('explains why at https://ca.test/why')]]);
+    expect((await ask({ ...lineage, ...(first.kept ? { renewal: first.kept } : {}) }, explained)).reported).toEqual([]);
+    // Explained only later, for the same window.
+    const { explanationUrl: _none, ...unexplained } = first.kept ?? { at: '', source: 'ari' as const };
+    expect((await ask({ ...lineage, renewal: unexplained }, explained)).reported).toHaveLength(1);
   });
 });

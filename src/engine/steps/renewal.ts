@@ -47,28 +47,17 @@ export async function askRenewalInfo(
       askMs,
     );
     if (!answer) return renewalWithoutAnswer(facts, renewalByLifetime(facts), now);
-    const renewal = renewalByWindow(facts, answer, before, now, context.random.number());
+    const renewal = renewalByWindow(current, answer, before, now, context.random.number());
     if (renewal.source === 'lifetime')
       report(
         context,
         'warn',
         'log',
         wanted.spec.name,
-        `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end}) is too late for a certificate that ends at ${facts.notAfter}; its lifetime decides`,
+        `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end}) cannot be right for a certificate that is valid from ${facts.notBefore} to ${facts.notAfter}; its lifetime decides`,
       );
-    else if (renewal.at !== before?.at)
-      report(
-        context,
-        'info',
-        'renewal.scheduled',
-        wanted.spec.name,
-        `to be renewed at ${renewal.at}, within the window that ${wanted.spec.issuer} suggests`,
-        {
-          at: renewal.at,
-          source: 'ari',
-          ...(answer.explanationUrl === undefined ? {} : { explanationUrl: answer.explanationUrl }),
-        },
-      );
+    else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
+      reportSchedule(context, wanted, renewal);
     return renewal;
   } catch (error) {
     signal.throwIfAborted();
@@ -78,5 +67,16 @@ export async function askRenewalInfo(
     return renewalWithoutAnswer(facts, before, now, named);
   } finally {
     deadline.done();
+  }
+}
+
+/** A window that the CA explains is no routine: an incident or a revocation, which a person should read about. */
+function reportSchedule(context: EngineContext, { spec }: StoredSpec, { at, explanationUrl }: Renewal): void {
+  const message = `to be renewed at ${at}, within the window that ${spec.issuer} suggests`;
+  const data = { at, source: 'ari' };
+  if (explanationUrl === undefined) report(context, 'info', 'renewal.scheduled', spec.name, message, data);
+  else {
+    const explained = `${message}; ${spec.issuer} explains why at ${explanationUrl}`;
+    report(context, 'warn', 'renewal.scheduled', spec.name, explained, { ...data, explanationUrl });
   }
 }

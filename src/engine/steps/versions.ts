@@ -15,6 +15,7 @@ export interface VersionDocument {
   readonly directory: string;
   readonly accountUrl: string;
   readonly profile?: string;
+  readonly issuedAt?: string;
 }
 
 /** A version without an id would take the place of every other one without: it can only be a bug that asks for it. */

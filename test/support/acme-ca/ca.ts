@@ -72,6 +72,7 @@ const defaults = (): Settings => ({
   unknownChallenges: true,
   limitSeconds: undefined,
   renewalInfo: true,
+  windowMs: undefined,
   processingPolls: 0,
   blocked: [],
   badNoncePercent: 0,

@@ -216,7 +216,7 @@ export function createRoutes(world: World): readonly Route[] {
       return { status: set.status, headers: { 'content-type': 'application/json', ...set.headers }, body: set.body };
     const row = [...state.certificates.values()].find((c) => c.ariId === call.id);
     if (!row && !set) throw refuse(404, 'malformed', `no certificate ${call.id} here`);
-    const window = set ?? windowOf(row!, now());
+    const window = set ?? windowOf(row!, settings.windowMs, now());
     return json(
       200,
       {
@@ -268,8 +268,12 @@ function checkContacts(contacts: readonly string[]): readonly string[] {
 }
 
 /** Boulder's window: around 2/3 of the lifetime (1/2 below ten days), 2 % of it wide; past for a revoked one. */
-function windowOf(row: Certificate, now: Date): { start: Date; end: Date } {
+function windowOf(row: Certificate, windowMs: Settings['windowMs'], now: Date): { start: Date; end: Date } {
   const minuteMs = 60_000;
+  if (windowMs) {
+    const [start, end] = windowMs.map((ms) => new Date(row.notBefore.getTime() + ms)) as [Date, Date];
+    return { start, end };
+  }
   if (row.revoked)
     return { start: new Date(now.getTime() - 60 * minuteMs), end: new Date(now.getTime() - 30 * minuteMs) };
   const life = row.notAfter.getTime() - row.notBefore.getTime() + 1000;

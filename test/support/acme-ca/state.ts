@@ -47,6 +47,8 @@ export interface Settings {
    */
   limitSeconds: number | undefined;
   renewalInfo: boolean;
+  /** The window of every certificate, in ms from its notBefore, in place of Boulder's. */
+  windowMs: readonly [start: number, end: number] | undefined;
   /** How many looks at an order it stays `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;
   /** Identifiers that are refused at newOrder, each in a subproblem. */
