@@ -48,7 +48,9 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   if (context.makeStore === false && !(await store.exists(signal)))
     throw fail('store/absent', { path: store.location });
   await store.check(signal);
-  const connections = connect({ ...context, store, storeId: await identify(store, world, signal) });
+  const { id: storeId, isNew } = await identify(store, world, signal);
+  if (isNew) tellMade(store.location, context);
+  const connections = connect({ ...context, store, storeId });
   return {
     engine: {
       store,
@@ -83,15 +85,23 @@ async function openStore(settings: AdapterSettings, { world, env }: ComposeConte
 const unknownType = (kind: string, name: string) =>
   fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
 
+/** Somebody who meant another store sees it here, before everything is ordered again. */
+function tellMade(path: string, { world, reporter }: ComposeContext): void {
+  const time = world.clock.now().toISOString();
+  const message = `a new store was made at ${path}`;
+  reporter.report({ v: 1, time, level: 'info', event: 'store.made', message, data: { path } });
+}
+
 /** The store's id: random, made with it. A responder answers it, so that two can tell whether they share a store. */
-async function identify(store: Store, world: World, signal: AbortSignal): Promise<string> {
+async function identify(store: Store, world: World, signal: AbortSignal): Promise<{ id: string; isNew: boolean }> {
   const key = { kind: 'meta', name: 'store' } as const;
   for (;;) {
     const entry = await store.get(key, signal);
-    if (entry) return (JSON.parse(new TextDecoder().decode(entry.bytes)) as { id: string }).id;
+    if (entry) return { id: (JSON.parse(new TextDecoder().decode(entry.bytes)) as { id: string }).id, isNew: false };
     const id = Buffer.from(world.random.bytes(12)).toString('base64url');
     try {
       await store.put(key, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
+      return { id, isNew: true };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
     }

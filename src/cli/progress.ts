@@ -14,12 +14,15 @@ export const jsonProgress = (stdout: Output): Progress => ({
   stop: () => {},
 });
 
+/** Stays on the screen, and is said with `--quiet` too. */
+const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
+
 /** With `--quiet`: only what somebody must look at. */
 export function quietProgress(stderr: Output, style: Style): Progress {
   const write = eventLines(stderr, style);
   return {
     report: (event) => {
-      if (event.level === 'alarm') write(event);
+      if (isLasting(event)) write(event);
     },
     stop: () => {},
   };
@@ -89,7 +92,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
       if (name !== undefined && finished.has(event.event)) {
         if (active.delete(name)) done++;
       } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
-      if (event.level !== 'info' && !toldInTheEnd.has(event.event)) write(event);
+      if (isLasting(event) || (event.level !== 'info' && !toldInTheEnd.has(event.event))) write(event);
       draw();
     },
     stop: () => {

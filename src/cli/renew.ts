@@ -6,9 +6,9 @@ import { reportStart, tellOutcomes } from './outcomes.ts';
 /** `certfleet renew`. */
 export const renew: Run = async (session) => {
   const { args, flags } = session.invocation;
-  // Where nothing is declared, a store that is not there is a mistyped path: silent in cron until everything expires.
-  const { certificates } = await session.settings();
-  const fleet = await session.fleet({ makeStore: certificates.length > 0 });
+  // Any other store that is not there is a mistyped path: everything would be ordered again, or in silence expire.
+  const { certificates, storeIsDeclared } = await session.settings();
+  const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = certificateNames([...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
   const outcomes = await fleet.renew({ names, force: flags['force'] === true }, session.signal);

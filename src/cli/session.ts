@@ -135,5 +135,6 @@ async function readSettings(session: Session): Promise<Settings> {
     env: context.env,
     ...(context.registry ? { registry: context.registry } : {}),
   });
-  return typeof store === 'string' ? { ...settings, store: { type: 'file', path: resolve(store) } } : settings;
+  if (typeof store !== 'string') return settings;
+  return { ...settings, store: { type: 'file', path: resolve(store) }, storeIsDeclared: false };
 }

@@ -12,7 +12,7 @@ export const status: Run = async (session) => {
   try {
     fleet = await session.fleet({ makeStore: false });
   } catch (error) {
-    if (!isFailure(error, 'store/absent')) throw error;
+    if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
     session.print(`There is no certificate: ${error.message}.`);
     session.note(`Next: ${error.hint}`);
     return 0;

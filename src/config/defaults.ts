@@ -20,6 +20,7 @@ export function defaultPaths(env: Environment): DefaultPaths {
 /** What holds where nothing is configured. */
 export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
+  storeIsDeclared: false,
   issuers: {},
   solvers: {},
   deployers: {},

@@ -79,6 +79,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
   }
   return {
     store,
+    storeIsDeclared: parsed.store !== undefined,
     issuers,
     solvers,
     deployers,

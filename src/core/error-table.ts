@@ -385,7 +385,7 @@ export const errorTable = {
     message: 'there is no store at {path} yet',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet issue` makes it; another one is named with --store, or with `store` in certfleet.yaml.',
+    hint: 'Check the path (--store, or `store` in certfleet.yaml). `certfleet issue` makes a new store.',
   },
   'store/corrupt': {
     message: 'the document {key} cannot be read: {reason}',

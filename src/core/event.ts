@@ -21,6 +21,7 @@ export interface Event {
 export type EventName =
   | 'run.started'
   | 'run.finished'
+  | 'store.made'
   | 'certificate.started'
   | 'certificate.step'
   | 'certificate.waiting'

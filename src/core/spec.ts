@@ -37,6 +37,8 @@ export interface AdapterSettings {
 /** A whole validated configuration; also what flags alone make. */
 export interface Settings {
   readonly store: AdapterSettings;
+  /** `store` stands in the configuration: it is neither the default nor typed, so `renew` may make it. */
+  readonly storeIsDeclared?: boolean;
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
   readonly solvers: Readonly<Record<string, AdapterSettings>>;
   readonly deployers: Readonly<Record<string, AdapterSettings>>;

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, test } from 'vitest';
@@ -84,6 +84,75 @@ describe('the built command line', () => {
     expect(ended).toMatchObject({ code, stdout: '' });
     expect(ended.stderr).toContain(`docs/reference/errors.md#${documented}`);
     expect(ended.stderr).not.toMatch(/ {4}at /);
+  });
+});
+
+describe('a store that does not exist', () => {
+  // It gets as far as the CA, whose certificates it cannot check.
+  const noCa = ['--issuer', 'https://127.0.0.1:1/directory', '--ca-file', '/none', '--http', 'standalone:127.0.0.1:1'];
+
+  /** A configuration with one certificate. */
+  async function declared(store: object | undefined): Promise<string> {
+    const file = join(await temporaryFolder('declared'), 'certfleet.yaml');
+    const configuration = {
+      ...(store === undefined ? {} : { store }),
+      issuers: { own: { directory: 'https://127.0.0.1:1/directory', caFile: '/none', agreeToTerms: true, test: true } },
+      solvers: { web: { type: 'http01-responder', listen: '127.0.0.1:1' } },
+      certificates: [{ name: 'www', identifiers: ['www.cli.test'] }],
+    };
+    await writeFile(file, JSON.stringify(configuration));
+    return file;
+  }
+
+  it.each([[['renew']], [['renew', 'www']], [['status']], [['show', 'www']], [['sweep']]])(
+    'is a mistyped --store for %j, also where certificates and a store are declared',
+    async (argv) => {
+      const folder = await temporaryFolder('typo');
+      const [store, empty] = [join(folder, 'store'), join(folder, 'empty')];
+      // An empty folder may be a mount point whose volume is not there.
+      await mkdir(empty);
+      const config = await declared({ type: 'file', path: join(folder, 'right') });
+      for (const path of [store, empty])
+        for (const more of [[], ['--config', config]]) {
+          const refused = await run(...argv, '--store', path, ...more);
+          expect(refused).toMatchObject({ code: 7, stdout: '' });
+          expect(refused.stderr).toContain(`there is no store at ${path} yet`);
+        }
+      expect(await readdir(folder)).toEqual(['empty']);
+      expect(await readdir(empty)).toEqual([]);
+    },
+  );
+
+  it('is told by status where no store was named, and by issue of a name', async () => {
+    const env = { CERTFLEET_ROOT: await temporaryFolder('root') };
+    const looked = await start(['status'], env).ended;
+    expect(looked).toMatchObject({ code: 0, stdout: expect.stringContaining('there is no store at ') });
+    expect(await start(['issue', 'www.example.com'], env).ended).toMatchObject({ code: 2 });
+    // Declared certificates alone declare no store.
+    expect(await start(['renew', '--config', await declared(undefined)], env).ended).toMatchObject({ code: 7 });
+    expect(await readdir(env.CERTFLEET_ROOT)).toEqual([]);
+  });
+
+  it('is made by issue, and by renew where it is declared: both say so once, with --quiet too', async () => {
+    const folder = await temporaryFolder('made');
+    const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+    const config = await declared({ type: 'file', path: second });
+    const made = (path: string) => `a new store was made at ${path}\n`;
+    for (const [path, argv] of [
+      [first, ['issue', '-d', 'www.cli.test', '--agree-tos', ...noCa, '--store', first]],
+      [second, ['renew', '--config', config]],
+    ] as const) {
+      const ended = await run(...argv, '--quiet');
+      expect(ended).toMatchObject({ code: 2, stdout: '' });
+      expect(ended.stderr.startsWith(made(path))).toBe(true);
+      expect((await run(...argv)).stderr).not.toContain(made(path));
+    }
+    await rm(second, { recursive: true });
+    const [event] = (await run('renew', '--config', config, '--json')).stdout
+      .split('\n')
+      .filter((line) => line.includes('store.made'))
+      .map((line) => JSON.parse(line) as Event);
+    expect(event).toMatchObject({ v: 1, level: 'info', event: 'store.made', data: { path: second } });
   });
 });
 
@@ -211,20 +280,6 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
       expect([name, refused.code]).toEqual([name, 2]);
       expect(refused.stderr).toContain('lineage/not-renewed');
     }
-  });
-
-  test('only `issue` makes a store: a mistyped path is told', async () => {
-    const store = join(await temporaryFolder('typo'), 'store');
-    const looked = await run('status', '--store', store);
-    expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining(`there is no store at ${store} yet`)]);
-    for (const command of ['renew', 'sweep'])
-      expect((await run(command, '--quiet', '--store', store)).code, command).toBe(7);
-    expect((await run('issue', 'www.example.com', '--store', store)).code).toBe(2);
-    await expect(stat(store)).rejects.toMatchObject({ code: 'ENOENT' });
-    // An empty folder may be a mount point whose volume is not there.
-    await mkdir(store);
-    expect((await run('renew', '--quiet', '--store', store)).code).toBe(7);
-    expect(await readdir(store)).toEqual([]);
   });
 
   test('SIGINT cleans up within the budget and leaves no token', async () => {

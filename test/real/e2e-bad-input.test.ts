@@ -167,7 +167,7 @@ describe('by flags', () => {
     const url = `https://127.0.0.1:${await freePort()}/directory`;
     const ran = await attempt(['issue', '-d', 'www.example.com', '--issuer', url, '--agree-tos']);
     const sentence =
-      /^www\.example\.com: the directory https:\/\/127\.0\.0\.1:\d+\/directory cannot be reached: .*connection refused/;
+      / www\.example\.com: the directory https:\/\/127\.0\.0\.1:\d+\/directory cannot be reached: .*connection refused/;
     await expectRefused(ran, { status: 4, code: 'acme/directory-unreachable', sentence });
   });
 
