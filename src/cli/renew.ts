@@ -1,5 +1,5 @@
 import type { Run } from './context.ts';
-import { listOf } from './flags.ts';
+import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
