@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line-reporter.ts'],
     globalSetup: ['./test/support/skipped.ts', './test/support/own-root.ts'],
+    coverage: { include: ['src/**/*.ts'], exclude: ['src/generated/**'], reporter: ['text', 'html'] },
     projects: [
       {
         test: {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ import { repositoryRoot } from '../support/service.ts';
 
 const run = promisify(execFile);
 
-// A newcomer adds a DNS provider: the two files of CONTRIBUTING.md's template, `npm run gen`, `npm run check`.
+// A newcomer adds DNS providers: `npm run new dns NAME`, `npm run gen`, `npm run check`.
 
 let folder: string;
 
@@ -41,36 +41,49 @@ async function contents(): Promise<Map<string, string>> {
 }
 
 const npm = (script: string, ...args: readonly string[]) =>
-  run('npm', ['run', '-s', script, ...(args.length > 0 ? ['--', ...args] : [])], {
-    cwd: folder,
-    maxBuffer: 64 * 1024 * 1024,
-  }).then(
-    () => 'fine',
-    (error: { stdout: string; stderr: string }) => `${error.stdout}${error.stderr}`,
+  run('npm', ['run', '-s', script, ...args], { cwd: folder, maxBuffer: 64 * 1024 * 1024 }).then(
+    ({ stdout }) => ({ ok: true, output: stdout }),
+    (error: { stdout: string; stderr: string }) => ({ ok: false, output: `${error.stdout}${error.stderr}` }),
   );
+/** What vitest's reporter `json` prints. */
+interface UnitReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
+}
+
+const fine = { ok: true, output: expect.anything() };
+const ids = ['exampledns', 'anotherexampledns2'] as const;
 
 describe("CONTRIBUTING's template", () => {
-  it('adds a DNS provider with one file and its test, and everything stays in order', async () => {
-    expect(await npm('gen', '--check')).toBe('fine');
-    const [before, unusedBefore] = [await contents(), await npm('knip')];
-    const text = await readFile(join(folder, 'CONTRIBUTING.md'), 'utf8');
-    const templates = [...text.matchAll(/^```ts template (\S+)\n(.*?)^```$/gms)];
-    expect(templates.map(([, path]) => path)).toEqual(['src/dns/exampledns.ts', 'src/dns/exampledns.test.ts']);
-    for (const [, path, code] of templates) await writeFile(join(folder, path!), code!);
+  it('adds DNS providers with one file and its test each, and everything stays in order', async () => {
+    const before = await contents();
+    expect(await npm('new', 'dns', 'Example DNS')).toMatchObject({
+      ok: true,
+      output: expect.stringContaining('npx vitest run --project unit src/dns/exampledns\n'),
+    });
+    expect(await npm('new', 'dns', 'Another Example DNS 2')).toEqual(fine);
+    const text = before.get('CONTRIBUTING.md') ?? '';
+    for (const [, path, code] of text.matchAll(/^```ts template (\S+)\n(.*?)^```$/gms))
+      expect(await readFile(join(folder, path!), 'utf8')).toBe(code);
 
-    expect(await npm('gen', '--check')).toContain('src/generated/registry.ts'); // stale, and it says so
-    expect(await npm('gen')).toBe('fine');
-    // `npm run check`, step by step; of its tests those that look at the tree (this one is among the others).
-    expect(await npm('types')).toBe('fine');
-    expect(await npm('lint')).toBe('fine');
-    expect(await npm('gen', '--check')).toBe('fine');
-    expect(await npm('knip')).toBe(unusedBefore);
+    expect((await npm('gen', '--', '--check')).output).toContain('src/generated/registry.ts'); // stale, and it says so
+    expect(await npm('gen')).toEqual(fine);
+    // `npm run check`, step by step; of the tests in test/real those that look at the tree (this one is among the others).
+    expect(await npm('types')).toEqual(fine);
+    expect(await npm('lint')).toEqual(fine);
+    expect(await npm('gen', '--', '--check')).toEqual(fine);
+    expect(await npm('knip')).toEqual(fine);
     const providers = (await run('node', ['--import', 'tsx', 'src/cli/index.ts', 'providers'], { cwd: folder })).stdout;
     expect(providers).toMatch(/^ *exampledns +Example DNS/m);
-    const { stdout } = await run('node_modules/.bin/vitest', ['run', '--project', 'unit', 'src/dns/exampledns'], {
-      cwd: folder,
-    });
-    expect(Number(/(\d+) passed, 0 failed/.exec(stdout)?.[1])).toBeGreaterThan(12);
+    const unit = JSON.parse((await npm('test:unit', '--', '--reporter=json')).output) as UnitReport;
+    expect(unit.testResults.filter(({ status }) => status !== 'passed')).toEqual([]);
+    for (const id of ids) {
+      const file = unit.testResults.find(({ name }) => name.endsWith(`/src/dns/${id}.test.ts`));
+      expect(file?.assertionResults.length).toBeGreaterThan(12);
+    }
     const tree = ['test/real/layers.test.ts', 'test/real/build.test.ts'];
     const looked = await run('node_modules/.bin/vitest', ['run', '--project', 'real', ...tree], { cwd: folder });
     expect(looked.stdout).toMatch(/\d+ passed, 0 failed/);
@@ -78,11 +91,21 @@ describe("CONTRIBUTING's template", () => {
     const after = await contents();
     const changed = [...after].filter(([path, content]) => before.get(path) !== content).map(([path]) => path);
     const made = (path: string) => path.startsWith('src/generated/') || path.startsWith('docs/reference/');
-    expect(changed.filter((path) => !made(path)).sort()).toEqual([
-      'src/dns/exampledns.test.ts',
-      'src/dns/exampledns.ts',
-    ]);
+    expect(changed.filter((path) => !made(path)).sort()).toEqual(
+      ids.flatMap((id) => [`src/dns/${id}.test.ts`, `src/dns/${id}.ts`]).sort(),
+    );
     expect([...before.keys()].filter((path) => !after.has(path))).toEqual([]);
     expect(after.get('docs/reference/dns-providers.md')).toContain('Example DNS');
+  });
+
+  it.each([
+    [['dns', 'Example DNS'], 'src/dns/exampledns.ts exists already'],
+    [['dns', '中国'], 'has no letter to begin an id with'],
+    [['dns'], 'usage: npm run new dns NAME'],
+    [['solver', 'x'], 'usage: npm run new dns NAME'],
+  ])('npm run new %j is refused: %s', async (args, reason) => {
+    const before = await contents();
+    expect(await npm('new', ...args)).toEqual({ ok: false, output: expect.stringContaining(reason) });
+    expect(await contents()).toEqual(before);
   });
 });
