@@ -157,7 +157,7 @@ function connect(context: ConnectContext): ComposedConnections {
         warn: (message) => world.log.warn(message),
       });
       return {
-        deployer: definition.connect({ options: resolved.options, name: target, world }),
+        deployer: definition.connect({ options: resolved.options, name: target, world, folder: store.deployed }),
         credentials: resolved.credentials,
       };
     });

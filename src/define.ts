@@ -41,6 +41,12 @@ export interface AdapterContext<Options> {
   readonly world: World;
 }
 
+/** A deployer may keep files of its own beside the documents. */
+export interface DeployerContext<Options> extends AdapterContext<Options> {
+  /** Where: in the store's folder, so that deployers of two stores never share files; undefined where it has none. */
+  readonly folder?: string | undefined;
+}
+
 /** A solver may also keep tokens where other replicas see them. */
 export interface SolverContext<Options> extends AdapterContext<Options> {
   readonly store: Store;
@@ -74,7 +80,7 @@ export interface SolverDefinition<Shape extends z.ZodObject = z.ZodObject> exten
 }
 
 export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
-  connect(context: AdapterContext<z.infer<Shape>>): Deployer;
+  connect(context: DeployerContext<z.infer<Shape>>): Deployer;
 }
 
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {

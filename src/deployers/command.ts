@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createLiveFolder } from '../clients/live-folder.ts';
 import { lastWords, onTarget } from '../clients/target.ts';
 import { activateAndTell, lookIfTold } from '../clients/told-folder.ts';
+import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { defineDeployer, duration, z } from '../define.ts';
 
@@ -21,17 +22,21 @@ export default defineDeployer({
       .string()
       .startsWith('/')
       .optional()
-      .meta({ title: 'Root folder of the files it is given; by default /var/lib/certfleet/deployed/<deployer>' }),
+      .meta({ title: 'Root folder of the files it is given; by default deployed/<deployer> in the store’s folder' }),
   }),
   notes: `The command finds \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
 \`RENEWED_DOMAINS\` (the names, with spaces between) in its environment, as certbot's deploy hooks do; also this
 process's own environment without \`CERTFLEET_*\`. It must be repeatable: it runs again when certfleet was killed before
 it had ended, and for the version before when a deployment goes back. When it fails, \`live/<name>\` leads to the version
 before again; what the command did elsewhere is not undone.`,
-  connect({ options, name, world }) {
+  connect({ options, name, world, folder: besideStore }) {
     const target = `the deployer "${name}" (command)`;
     const fileName = name.replace(/[^A-Za-z0-9_-]/g, '_');
-    const root = options.path ?? `/var/lib/certfleet/deployed/${fileName}`;
+    const root = options.path ?? (besideStore && join(besideStore, fileName));
+    if (root === undefined) {
+      const problem = 'the option "path" is missing, and this store has no folder to put it beside';
+      throw fail('config/invalid', { file: target, problem });
+    }
     const folder = createLiveFolder({ files: world.files, root, target, markName: `command-${fileName}` });
     const command: readonly [string, ...string[]] =
       typeof options.run === 'string' ? ['/bin/sh', '-c', options.run] : options.run;

@@ -65,7 +65,7 @@ export const registry: Registry = {
         {"name":"run","title":"Shell command, or program and arguments","secret":false,"required":true},
         {"name":"env","title":"More environment variables for it","secret":false,"required":false},
         {"name":"timeout","title":"How long it may take","secret":false,"required":false},
-        {"name":"path","title":"Root folder of the files it is given; by default /var/lib/certfleet/deployed/<deployer>","secret":false,"required":false},
+        {"name":"path","title":"Root folder of the files it is given; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/command.ts')).default,
     },

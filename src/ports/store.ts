@@ -38,6 +38,8 @@ export interface PutOptions {
 export interface Store {
   /** A person's word for where it is, for messages: a path, a database URL without its password. */
   readonly location: string;
+  /** Of a store that is a folder of this machine: where deployers may keep files of their own. */
+  readonly deployed?: string;
   /** The document, or undefined where there is none (or it was deleted). */
   get(key: Key, signal: AbortSignal): Promise<Entry | undefined>;
   /**

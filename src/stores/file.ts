@@ -257,6 +257,7 @@ function openFileStore(root: string, world: World): Store {
 
   return {
     location: root,
+    deployed: join(root, 'deployed'),
     get: (key, signal) =>
       guarded(signal, async () => {
         checkDocument(key);

@@ -209,6 +209,22 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(refused.stderr).toMatch(/blocked-domain\.example/);
   });
 
+  test('a command of the same name works on files of its own in each store', async () => {
+    const folder = await temporaryFolder('two');
+    const [config, lines] = [join(folder, 'certfleet.yaml'), join(folder, 'lines')];
+    await writeFile(
+      config,
+      JSON.stringify({ deployers: { hook: { type: 'command', run: `echo $RENEWED_LINEAGE >> ${lines}` } } }),
+    );
+    const http = ['--http', `standalone:127.0.0.1:${pebble.httpPort}`, '--deploy', 'hook', '--config', config];
+    const stores = [join(folder, 'a'), join(folder, 'b')];
+    for (const store of stores)
+      expect(await run('issue', '-d', 'two.cli.test', ...common, ...http, '--store', store)).toMatchObject({ code: 0 });
+    expect((await readFile(lines, 'utf8')).trim().split('\n')).toEqual(
+      stores.map((store) => `${store}/deployed/hook/live/two.cli.test`),
+    );
+  });
+
   test('flags of today are kept for a certificate that is not due, and a test run always orders', async () => {
     const folder = await temporaryFolder('flags');
     const store = ['--store', join(folder, 'store')];

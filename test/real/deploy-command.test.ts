@@ -69,6 +69,22 @@ test('the command is given certbot’s variables, its own, and none of certfleet
   ]);
 });
 
+test('without a path its files lie beside the store it works for, and without such a folder it says so', async () => {
+  const [first, second] = [await temporaryFolder('first'), await temporaryFolder('second')];
+  const connect = (folder: string | undefined) =>
+    command.connect({
+      options: command.options.parse({ run: `echo "$RENEWED_LINEAGE" >> ${first}/where` }),
+      name: 'my hook',
+      world: createDeployWorld().world,
+      folder,
+    });
+  for (const folder of [first, second]) await deploy(connect(folder), await make());
+  expect((await readFile(join(first, 'where'), 'utf8')).trim().split('\n')).toEqual(
+    [first, second].map((folder) => `${folder}/my_hook/live/www`),
+  );
+  expect(() => connect(undefined)).toThrow('"path" is missing, and this store has no folder to put it beside');
+});
+
 test('a failing command is told with its last words, and live/ goes back', async () => {
   const path = await temporaryFolder('command');
   const [old, young] = [await make(), await make()];
