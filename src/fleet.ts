@@ -46,6 +46,8 @@ export interface IssueRequest {
   readonly staging: boolean;
   /** Ask the CA although a look proves that it will refuse. */
   readonly ignorePreflight?: boolean;
+  /** Open a new account where the CA says that the present one is deactivated. */
+  readonly newAccount?: boolean;
 }
 
 export interface RenewRequest {
@@ -127,7 +129,8 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   const wanted = request.staging ? all.map(forStaging) : all;
   // A try that ends with «not due» would prove nothing.
   const force = request.force || request.staging;
-  const rules = { force, insists: request.ignorePreflight ?? false, obeyBackoff: false };
+  const { ignorePreflight = false, newAccount = false } = request;
+  const rules = { force, insists: ignorePreflight, newAccount, obeyBackoff: false };
   return atOnce(wanted, signal, (one) => {
     // Only what a person asks for today replaces what is kept; a `renew` may run in anybody's environment.
     const keep = (s: AbortSignal) => fleet.composed.keepCredentials(one.spec, s);
@@ -252,7 +255,7 @@ async function work(
   fleet: OpenFleet,
   { spec, origin }: Wanted,
   found: Found | undefined,
-  rules: Pick<Job, 'force' | 'insists' | 'obeyBackoff' | 'keepCredentials'>,
+  rules: Pick<Job, 'force' | 'insists' | 'newAccount' | 'obeyBackoff' | 'keepCredentials'>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { engine } = fleet.composed;

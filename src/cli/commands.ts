@@ -96,6 +96,7 @@ export const commands: readonly Command[] = [
         flags: '--ignore-preflight',
         description: 'ask the CA although a look from here says that it will refuse (for instance behind a NAT)',
       },
+      { flags: '--new-account', description: 'open a new account where the CA says that yours is deactivated' },
       { flags: '--resolver <address>', description: 'DNS resolver for the checks before the order', list: true },
       {
         flags: '--http01-port <port>',

@@ -40,6 +40,7 @@ export const issue: Run = async (session) => {
       force: flags['force'] === true,
       staging,
       ...(flags['ignorePreflight'] === true ? { ignorePreflight: true } : {}),
+      ...(flags['newAccount'] === true ? { newAccount: true } : {}),
     },
     session.signal,
   );

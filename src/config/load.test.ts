@@ -17,7 +17,7 @@ const problemsIn = async (text: string) => {
 
 const whole = `store: { type: file, path: /var/lib/certfleet }
 issuers:
-  letsencrypt: { directory: letsencrypt, email: ops@example.com, agreeToTerms: true }
+  letsencrypt: { directory: letsencrypt, email: ops@example.com, agreeToTerms: true, newAccount: true }
 solvers:
   web: { type: http01-responder, listen: "0.0.0.0:30080" }
   dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
@@ -43,6 +43,7 @@ describe('loadSettings', () => {
           testDirectory: 'https://acme-staging-v02.api.letsencrypt.org/directory',
           email: ['ops@example.com'],
           agreeToTerms: true,
+          newAccount: true,
           test: false,
         },
       },

@@ -42,6 +42,10 @@ const issuer = z.strictObject({
     .min(1)
     .optional()
     .meta({ title: 'Directory for --staging and --dry-run; known for letsencrypt and google' }),
+  newAccount: z
+    .boolean()
+    .optional()
+    .meta({ title: 'Lets `renew` open a new account by itself where the CA says that this one is deactivated' }),
 });
 
 const hostPort = (example: string) =>

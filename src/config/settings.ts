@@ -122,6 +122,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
     ...(issuer.caFile === undefined ? {} : { caFile: issuer.caFile }),
     test: issuer.test ?? found?.known?.test ?? false,
     ...(testDirectory === undefined ? {} : { testDirectory }),
+    ...(issuer.newAccount ? { newAccount: true } : {}),
   };
 }
 

@@ -182,6 +182,12 @@ export const errorTable = {
     retry: 'at',
     hint: 'Nothing needs to be done: certfleet tries again at the time the CA named. See https://letsencrypt.org/docs/rate-limits/.',
   },
+  'acme/account-deactivated': {
+    message: 'the account {account} at {issuer} is deactivated, and cannot be activated again (RFC 8555 §7.3.6)',
+    blame: 'config',
+    retry: 'never',
+    hint: 'First change CAA records that name this account, if there are any. Then `certfleet issue {certificate} --new-account` opens a new one for all certificates of {issuer}. With `newAccount: true` on the issuer, `renew` does so by itself.',
+  },
   'acme/open-order': {
     message:
       '{detail}; the renewal of {certificate} is exempt from it, but {issuer} refuses that while an earlier order for it, whose URL was lost in a crash, is open',

@@ -26,6 +26,8 @@ export interface IssuerSettings {
   readonly test: boolean;
   /** Directory to use with --staging and --dry-run, where the CA has one. */
   readonly testDirectory?: string;
+  /** `renew` may open a new account by itself in the place of a deactivated one. */
+  readonly newAccount?: boolean;
 }
 
 /** One adapter as declared: its type and its options, secrets still as references (`file:…`, `env:…`). */

@@ -34,6 +34,8 @@ export interface Job {
   readonly obeyBackoff: boolean;
   /** A person knows better: what a look proves is tried against the CA all the same. */
   readonly insists?: boolean;
+  /** Where the account is deactivated, a new one is opened. */
+  readonly newAccount?: boolean;
   /** Hash over the secrets that the adapters were given. */
   readonly credentials?: string;
   /** Keeps the secrets of flags and environment for later runs. */
@@ -283,7 +285,13 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
     const fresh =
       holding.work.step === 'deploy'
         ? undefined
-        : await obtain(context, job.wanted, holding, { isRenewal, insists: job.insists ?? false }, signal);
+        : await obtain(
+            context,
+            job.wanted,
+            holding,
+            { isRenewal, insists: job.insists ?? false, mayOpenAccount: job.newAccount ?? false },
+            signal,
+          );
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
     const due = targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);

@@ -25,7 +25,7 @@ export async function obtain(
   context: EngineContext,
   wanted: StoredSpec,
   holding: Holding,
-  { isRenewal, insists }: { readonly isRenewal: boolean; readonly insists: boolean },
+  { isRenewal, insists, mayOpenAccount }: { readonly isRenewal: boolean } & Pick<Run, 'insists' | 'mayOpenAccount'>,
   signal: AbortSignal,
 ): Promise<VersionBundle | undefined> {
   const name = wanted.spec.name;
@@ -47,7 +47,7 @@ export async function obtain(
     obtainKey(context, name, version, signal),
     openAccount(context, issuer, wanted.issuer, signal),
   ])) as [Awaited<ReturnType<typeof obtainKey>>, Opened['account']];
-  const run: Run = { context, holding, wanted, issuer, solver, signal, insists };
+  const run: Run = { context, holding, wanted, issuer, solver, signal, insists, mayOpenAccount };
   const opened: Opened = { account, overruled: false };
   const chainPem = await oneOrderAtATime(run, () => order(run, opened, keyPem, directory.caaIdentities));
 

@@ -17,6 +17,8 @@ export interface Run {
   readonly signal: AbortSignal;
   /** A person knows better: what a look proves is tried against the CA all the same. */
   readonly insists: boolean;
+  /** A person allows a new account in the place of a deactivated one. */
+  readonly mayOpenAccount: boolean;
 }
 
 export const lineageName = (run: Pick<Run, 'wanted'>): string => run.wanted.spec.name;

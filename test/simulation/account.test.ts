@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { issue } from '../../src/engine/issue.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
@@ -82,5 +82,68 @@ describe('the account at a CA', () => {
     expect(await renew('no address')).toMatchObject({ result: 'renewed' });
     expect(await renew('new@example.com')).toMatchObject({ result: 'renewed' });
     expect([...world.ca.state.accounts.values()].map((a) => a.contacts)).toEqual([['mailto:new@example.com']]);
+  });
+
+  describe('that is deactivated (RFC 8555 §7.3.6)', () => {
+    /** One certificate there, its renewal due, and the account closed meanwhile. */
+    async function deactivated() {
+      const world = await createSimulatedWorld();
+      await issue(world.replica(1), job(specOf('abc')), signal);
+      const [account] = world.ca.state.accounts.values();
+      account!.status = 'deactivated';
+      world.pass(61 * dayMs);
+      return world;
+    }
+    const keyOf = async (world: World) => {
+      const entry = await world.store.get({ kind: 'account', name: 'https://ca.test/directory' }, signal);
+      return JSON.parse(new TextDecoder().decode(entry?.bytes)) as { keyPem: string; url: string; replaced: unknown };
+    };
+    const allowing = (spec: StoredSpec): StoredSpec => ({ ...spec, issuer: { ...spec.issuer, newAccount: true } });
+
+    it('is said so, and nothing is opened in its place unasked', async () => {
+      const world = await deactivated();
+      const before = await keyOf(world);
+      const outcome = await issue(world.replica(2), job(specOf('abc')), signal);
+      expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/account-deactivated', retry: 'never' } });
+      expect(outcome.message).toContain(before.url);
+      expect('error' in outcome && outcome.error.hint).toContain('certfleet issue abc --new-account');
+      expect(world.ca.state.accounts.size).toBe(1);
+      expect(await keyOf(world)).toEqual(before);
+    });
+
+    it.each([
+      ['a person asks for it', specOf('abc'), { newAccount: true }],
+      ['the issuer’s settings allow it', allowing(specOf('abc')), {}],
+    ])('gets a successor with a key of its own where %s', async (_title, spec, rules) => {
+      const world = await deactivated();
+      const before = await keyOf(world);
+      const outcome = await issue(world.replica(2), { ...job(spec), ...rules }, signal);
+      expect(outcome).toMatchObject({ result: 'renewed' });
+      const after = await keyOf(world);
+      expect(after.url).not.toBe(before.url);
+      expect(after.keyPem).not.toBe(before.keyPem);
+      // The old key is of no use at this CA, but no key is ever thrown away on a CA's word.
+      expect(after.replaced).toEqual([{ keyPem: before.keyPem, url: before.url }]);
+      expect(world.ca.state.accounts.size).toBe(2);
+    });
+
+    it('gets one successor for all orders of a run', async () => {
+      const world = await deactivated();
+      const specs = ['one', 'two', 'three', 'four'].map((name) => specOf(name));
+      const context = world.replica(2);
+      const all = specs.map((spec) => issue(context, { ...job(spec), newAccount: true }, signal));
+      expect((await Promise.all(all)).map(({ result }) => result)).toEqual(Array(4).fill('issued'));
+      expect(world.ca.state.accounts.size).toBe(2);
+    });
+
+    it('is told from a CA that refuses the order for another reason', async () => {
+      const world = await createSimulatedWorld();
+      const problem = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not for you', status: 403 };
+      world.ca.failNext('newOrder', { problem });
+      const outcome = await issue(world.replica(1), { ...job(specOf('abc')), newAccount: true }, signal);
+      expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/problem' } });
+      expect(outcome.message).toContain('not for you');
+      expect(world.ca.state.accounts.size).toBe(1);
+    });
   });
 });

@@ -3,10 +3,10 @@ import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
 import { canonical } from '../../core/plan.ts';
 import { problemType } from '../../core/problem.ts';
 import { Secret } from '../../core/secret.ts';
-import type { IssuerSettings } from '../../core/spec.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
 import type { AccountIssuer, Directory, Issuer } from '../../ports/issuer.ts';
 import { type EngineContext, report } from '../engine.ts';
-import { patiently } from '../run.ts';
+import { patiently, type Run } from '../run.ts';
 
 interface AccountDocument {
   readonly directory: string;
@@ -15,7 +15,11 @@ interface AccountDocument {
   readonly url?: string;
   /** The addresses that the CA was last told. */
   readonly contacts?: readonly string[];
+  /** Deactivated accounts that this one took the place of. */
+  readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
 }
+
+const keyOf = (issuer: Issuer) => ({ kind: 'account', name: issuer.directoryUrl }) as const;
 
 /**
  * Step 0: the account at a CA. The key is stored before the CA hears of it and the URL after; a crash between the two
@@ -65,7 +69,7 @@ async function readOrRegister(
   settings: IssuerSettings,
   signal: AbortSignal,
 ): Promise<AccountIssuer> {
-  const key = { kind: 'account', name: issuer.directoryUrl } as const;
+  const key = keyOf(issuer);
   for (;;) {
     const entry = await context.store.get(key, signal);
     if (!entry) {
@@ -78,11 +82,7 @@ async function readOrRegister(
       }
       continue;
     }
-    const document = decodeDocument<AccountDocument>(
-      entry.bytes,
-      { key: `account/${issuer.directoryUrl}`, file: context.store.location },
-      ['directory', 'keyPem'],
-    );
+    const document = parse(context, issuer, entry.bytes);
     const keyPem = new Secret(document.keyPem);
     if (document.url !== undefined && !hasNewContacts(document, settings))
       return issuer.as({ keyPem, url: document.url });
@@ -107,6 +107,21 @@ async function readOrRegister(
   }
 }
 
+async function readDocument(
+  context: EngineContext,
+  issuer: Issuer,
+  signal: AbortSignal,
+): Promise<AccountDocument | undefined> {
+  const entry = await context.store.get(keyOf(issuer), signal);
+  return entry && parse(context, issuer, entry.bytes);
+}
+
+const parse = (context: EngineContext, issuer: Issuer, bytes: Uint8Array): AccountDocument =>
+  decodeDocument<AccountDocument>(bytes, { key: `account/${issuer.directoryUrl}`, file: context.store.location }, [
+    'directory',
+    'keyPem',
+  ]);
+
 /** Whether the CA is to be told other addresses. None at all is no wish: an account is never left without. */
 const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSettings): boolean =>
   email.length > 0 && canonical([...contacts].sort()) !== canonical([...email].sort());
@@ -117,34 +132,102 @@ const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSet
  *
  * @param refused the account that the CA does not know
  */
-export async function reopenAccount(
+export const reopenAccount = (
   context: EngineContext,
   issuer: Issuer,
   settings: IssuerSettings,
   refused: AccountIssuer,
   signal: AbortSignal,
+): Promise<AccountIssuer> =>
+  openInstead(
+    { context, issuer, wanted: { issuer: settings }, signal },
+    refused,
+    async ({ url: _gone, ...rest }) => rest,
+  );
+
+/**
+ * The account to use where the CA has refused this one as `unauthorized`; undefined where nothing is wrong with it. A
+ * deactivated one never comes back (RFC 8555 §7.3.6): a new key and account take its place, where a person or the
+ * issuer's settings allow that.
+ */
+export async function accountInsteadOf(
+  run: Pick<Run, 'context' | 'issuer' | 'wanted' | 'signal' | 'mayOpenAccount'>,
+  refused: AccountIssuer,
+): Promise<AccountIssuer | undefined> {
+  const { context, issuer, wanted, signal } = run;
+  const document = await readDocument(context, issuer, signal);
+  // Another process may have put a new one there.
+  if (document?.url === refused.accountUrl) {
+    if (!(await isDeactivated(issuer, document, signal))) return undefined;
+    if (!run.mayOpenAccount && !wanted.issuer.newAccount)
+      throw fail('acme/account-deactivated', {
+        account: refused.accountUrl,
+        issuer: issuer.name,
+        certificate: wanted.spec.name,
+      });
+  }
+  return openInstead(run, refused, async ({ directory, keyPem, url = '', replaced = [] }) => {
+    const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;
+    report(context, 'warn', 'log', undefined, message);
+    const fresh = await context.pki.newKey();
+    return { directory, keyPem: fresh.reveal(), replaced: [...replaced, { keyPem, url }] };
+  });
+}
+
+/**
+ * Everything signed by a deactivated account is refused as `unauthorized`, as other things are too: only the look-up
+ * of the account by its key tells them apart.
+ */
+async function isDeactivated(issuer: Issuer, { keyPem }: AccountDocument, signal: AbortSignal): Promise<boolean> {
+  const request = { keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
+  try {
+    return (await issuer.openAccount(request, signal)).status !== 'valid';
+  } catch (error) {
+    if (problemType(error) === 'unauthorized') return true;
+    throw error;
+  }
+}
+
+/** Many orders hear the same refusal at once: the first one changes the document and opens the account for all. */
+async function openInstead(
+  {
+    context,
+    issuer,
+    wanted,
+    signal,
+  }: Pick<Run, 'context' | 'issuer' | 'signal'> & { readonly wanted: Pick<StoredSpec, 'issuer'> },
+  refused: AccountIssuer,
+  change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<AccountIssuer> {
   const opened = accountsOf(context);
   const known = opened.get(issuer.directoryUrl);
   const isKnown = (await known?.catch(() => undefined)) === refused;
   if (isKnown && opened.get(issuer.directoryUrl) === known) {
-    const opening = forgetUrl(context, issuer, refused.accountUrl, signal).then(() =>
-      readOrRegister(context, issuer, settings, signal),
+    const opening = changeDocument(context, issuer, refused.accountUrl, change, signal).then(() =>
+      readOrRegister(context, issuer, wanted.issuer, signal),
     );
     return remember(opened, issuer, opening);
   }
-  return openAccount(context, issuer, settings, signal);
+  return openAccount(context, issuer, wanted.issuer, signal);
 }
 
-/** Takes the URL out of the document, unless another process has put a new one there. */
-async function forgetUrl(context: EngineContext, issuer: Issuer, refused: string, signal: AbortSignal): Promise<void> {
-  const key = { kind: 'account', name: issuer.directoryUrl } as const;
-  const entry = await context.store.get(key, signal);
+/** Changes the document, unless another process has put another account there. */
+async function changeDocument(
+  context: EngineContext,
+  issuer: Issuer,
+  refused: string,
+  change: (document: AccountDocument) => Promise<AccountDocument>,
+  signal: AbortSignal,
+): Promise<void> {
+  const entry = await context.store.get(keyOf(issuer), signal);
   if (!entry) return;
-  const { url, ...rest } = JSON.parse(new TextDecoder().decode(entry.bytes)) as AccountDocument;
-  if (url !== refused) return;
+  const document = parse(context, issuer, entry.bytes);
+  if (document.url !== refused) return;
   try {
-    await context.store.put(key, encodeDocument(rest), { ifRevision: entry.revision, signal });
+    await context.store.put(keyOf(issuer), encodeDocument(await change(document)), {
+      ifRevision: entry.revision,
+      signal,
+    });
   } catch (error) {
     // Another process was told the same.
     if (!isFailure(error, 'store/conflict')) throw error;

@@ -5,7 +5,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { Order, Problem } from '../../ports/issuer.ts';
 import { announce, lineageName, type Opened, patiently, type Run } from '../run.ts';
 import { retryAtOf, waitFor } from '../wait.ts';
-import { isForgotten, reopenAccount } from './account.ts';
+import { accountInsteadOf, isForgotten, reopenAccount } from './account.ts';
 
 /** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
 const finalizeBudgetMs = 5 * 60_000;
@@ -114,6 +114,10 @@ async function placeOrder(run: Run, opened: Opened, wantsToReplace: string | und
       } else if (isFailure(error, 'acme/unreachable') && !answerLost) {
         answerLost = true;
         await clock.sleep(lostAnswerPauseMs, run.signal);
+      } else if (problemType(error) === 'unauthorized') {
+        const account = await accountInsteadOf(run, opened.account);
+        if (!account) throw error;
+        opened.account = account;
       } else throw error;
     }
   }
