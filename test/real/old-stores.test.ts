@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Lineage } from '../../src/core/lineage.ts';
+import type { LineageStatus } from '../../src/fleet.ts';
+import { createWorld } from '../../src/lib/world.ts';
+import fileStore from '../../src/stores/file.ts';
+import { fillStore, oldStores } from '../support/old-store.ts';
+import { repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+const execute = promisify(execFile);
+let cli: string;
+
+beforeAll(async () => {
+  const dist = join(await temporaryFolder('cli'), 'dist');
+  await execute('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'], { cwd: repositoryRoot });
+  cli = join(dist, 'cli.js');
+});
+
+describe('the status of a store of 769111c', () => {
+  it.each(oldStores())('%s', async (_name, { documents }) => {
+    const path = join(await temporaryFolder('store'), 'store');
+    const world = createWorld({ env: {}, log: { debug() {}, info() {}, warn() {} } });
+    await fillStore(fileStore.connect({ options: { path }, name: 'store', world }), documents);
+    const env = { PATH: process.env['PATH'] ?? '' };
+    const { stdout } = await execute(process.execPath, [cli, 'status', '--json', '--store', path], { env });
+    const lineages = Object.entries(documents).flatMap(([id, document]) =>
+      id.startsWith('lineage/') ? [document as Lineage] : [],
+    );
+    const seen = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LineageStatus]));
+    expect(seen.map(({ name }) => name)).toEqual(lineages.map(({ name }) => name));
+    for (const [at, { spec, current, deployments }] of lineages.entries()) {
+      const one = seen[at];
+      expect(one?.state).not.toBe('corrupt');
+      expect(one?.identifiers).toEqual(spec.spec.identifiers.map(({ value }) => value));
+      expect([one?.serial, one?.notAfter]).toEqual([current?.facts.serial, current?.facts.notAfter]);
+      expect(one?.deployments.map(({ target }) => target)).toEqual(Object.keys(deployments));
+    }
+  });
+});

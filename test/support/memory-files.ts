@@ -1,0 +1,111 @@
+import { basename, dirname, normalize } from 'node:path';
+import type { FileAttributes, FileStat, Files } from '../../src/ports/files.ts';
+
+interface Node {
+  kind: 'file' | 'folder' | 'symlink';
+  content: Uint8Array;
+  target: string;
+  mode: number;
+  links: number;
+  modifiedMs: number;
+}
+
+/** The port `Files` in memory: for whole runs of the product that touch no disk. Symbolic links are not followed. */
+export interface MemoryFiles extends Files {
+  /** Every file below a folder with its text. */
+  contents(folder: string): Readonly<Record<string, string>>;
+}
+
+export function memoryFiles(now: () => Date): MemoryFiles {
+  const nodes = new Map<string, Node>();
+  const clean = (path: string): string => normalize(path).replace(/(?<=.)\/$/, '');
+  const make = (path: string, fields: Partial<Node>): void => {
+    if (path !== '/' && nodes.get(dirname(path))?.kind !== 'folder') throw refusal('ENOENT', path);
+    const node = { kind: 'file', content: new Uint8Array(), target: '', mode: 0o644, links: 1 } as const;
+    nodes.set(path, { ...node, modifiedMs: now().getTime(), ...fields });
+  };
+  const below = (folder: string): string[] => [...nodes.keys()].filter((path) => path.startsWith(`${folder}/`));
+  const write = (path: string, content: string | Uint8Array, { mode }: FileAttributes): void =>
+    make(clean(path), { content: Buffer.from(content), mode });
+  const remove = (path: string): void => {
+    const node = nodes.get(path);
+    if (node) node.links -= 1;
+    nodes.delete(path);
+  };
+  let drafts = 0;
+  make('/', { kind: 'folder', mode: 0o755 });
+
+  const files: MemoryFiles = {
+    contents: (folder) =>
+      Object.fromEntries(
+        below(folder)
+          .filter((path) => nodes.get(path)?.kind === 'file')
+          .map((path) => [path, Buffer.from(nodes.get(path)?.content ?? '').toString('utf8')]),
+      ),
+    read: async (path) => nodes.get(clean(path))?.content.slice(),
+    async stat(path): Promise<FileStat | undefined> {
+      const node = nodes.get(clean(path));
+      if (!node) return undefined;
+      const { kind, mode, links, modifiedMs, content } = node;
+      return { kind, mode, links, modifiedMs, changedMs: modifiedMs, size: content.length, uid: 0, gid: 0 };
+    },
+    async list(folder) {
+      const at = clean(folder);
+      if (nodes.get(at)?.kind !== 'folder') return undefined;
+      return below(at)
+        .filter((path) => dirname(path) === at)
+        .map((path) => basename(path));
+    },
+    readLink: async (path) => nodes.get(clean(path))?.target,
+    replace: async (path, content, attributes) => write(path, content, attributes),
+    async append(path, lines) {
+      const before = nodes.get(clean(path));
+      write(path, Buffer.concat([before?.content ?? new Uint8Array(), Buffer.from(lines)]), {
+        mode: before?.mode ?? 0o644,
+      });
+    },
+    replaceLink: async (path, target) => make(clean(path), { kind: 'symlink', target }),
+    async makeFolders(path, mode) {
+      const made: string[] = [];
+      for (let at = clean(path); !nodes.has(at); at = dirname(at)) made.unshift(at);
+      for (const folder of made) make(folder, { kind: 'folder', mode });
+      return made;
+    },
+    async createFolder(path, mode, entries) {
+      if (nodes.has(clean(path))) return false;
+      await files.makeFolders(path, mode);
+      for (const { name, content, attributes } of entries) write(`${path}/${name}`, content, attributes);
+      return true;
+    },
+    remove: async (path) => remove(clean(path)),
+    async removeFolderIfEmpty(path) {
+      const at = clean(path);
+      if (!nodes.has(at) || below(at).length > 0) return false;
+      return nodes.delete(at);
+    },
+    async removeTree(path) {
+      for (const one of [...below(clean(path)), clean(path)]) remove(one);
+    },
+    async draft(folder, content, attributes, spare) {
+      if (spare !== undefined) remove(clean(spare));
+      drafts += 1;
+      const path = `${clean(folder)}/.certfleet-1-0-${drafts}.tmp`;
+      write(path, content, attributes);
+      return path;
+    },
+    async link(existing, path) {
+      const node = nodes.get(clean(existing));
+      if (!node) throw refusal('ENOENT', existing);
+      if (nodes.has(clean(path))) return false;
+      node.links += 1;
+      nodes.set(clean(path), node);
+      return true;
+    },
+    syncFolder: async () => undefined,
+    space: async () => ({ free: 2 ** 40, total: 2 ** 40 }),
+  };
+  return files;
+}
+
+const refusal = (code: string, path: string): Error =>
+  Object.assign(new Error(`${code}: ${path}`), { code, path, syscall: 'open' });
