@@ -2,13 +2,14 @@ import type { z } from 'zod';
 import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/commands.ts';
 import { exampleText } from '../src/cli/example.ts';
 import { exitMeanings, exitPrecedence } from '../src/cli/exit-codes.ts';
+import { explanationOf } from '../src/cli/explain.ts';
 import { dns01Options } from '../src/config/dns01.ts';
 import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
 import { knownIssuers } from '../src/config/issuers.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
 import { configuration } from '../src/config/schema.ts';
-import { errorTable, exitCodes } from '../src/core/error-table.ts';
+import { type ErrorCode, errorTable } from '../src/core/error-table.ts';
 import type { EventName } from '../src/core/event.ts';
 import type { LineageStatus } from '../src/core/status.ts';
 
@@ -248,35 +249,18 @@ ${table(
 }
 
 function errorPage(): string {
-  const sections = Object.entries(errorTable).map(([name, entry]) =>
-    [
-      `<a id="${name}"></a>\n`,
-      `### ${name}\n`,
-      `${entry.message === '{what}' ? 'The command line is invalid; the message says where.' : `“${entry.message}”`}\n`,
-      entry.hint.startsWith('{') ? 'What to do depends on the case, and is said with it.' : entry.hint,
-      `\nExit code ${exitCodes[name.slice(0, name.indexOf('/')) as keyof typeof exitCodes]} · ${blameWords[entry.blame]} · ${retryWords[entry.retry]}\n`,
-    ].join('\n'),
+  const sections = (Object.keys(errorTable) as ErrorCode[]).map((name) =>
+    [`<a id="${name}"></a>`, `### ${name}`, ...explanationOf(name)].join('\n\n'),
   );
   return `${madeBy}
 # Errors
 
-Each error has a code that never changes its meaning. \`{words}\` stand for what the message fills in.
+Each error has a code that never changes its meaning. \`{words}\` stand for what the message fills in. \`certfleet explain CODE\`
+prints an entry.
 
-${sections.join('\n')}`;
+${sections.join('\n\n')}
+`;
 }
-
-const blameWords = {
-  config: 'for you to fix',
-  provider: 'the provider’s side',
-  ca: 'the CA’s side',
-  network: 'the network in between',
-  bug: 'certfleet’s own fault',
-} as const;
-const retryWords = {
-  never: 'not tried again until something is changed',
-  later: 'tried again by `certfleet renew` with growing pauses',
-  at: 'tried again at the time the CA named',
-} as const;
 
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',

@@ -156,6 +156,14 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./providers.ts')).providers,
   },
   {
+    name: 'explain',
+    summary: 'explain an error code',
+    arguments: { text: '<code>', description: 'the code, as it stands under an error' },
+    flags: [],
+    examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether it is tried again' }],
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
     name: 'config check',
     summary: 'list every problem of the configuration, with its line',
     flags: [],

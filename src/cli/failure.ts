@@ -2,8 +2,8 @@ import type { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { about, harmless, type Style, wrap } from './text.ts';
 
-/** Where a code is explained, relative to the package. */
-export const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
+/** Where a code is explained, relative to the package, for programs; people get `certfleet explain`. */
+const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
 /** The three lines of an error: what, what to do, where to read on. Never a stack trace. */
 export function failureText(error: CertfleetError, style: Style, width: number, name: string): string {
@@ -12,7 +12,7 @@ export function failureText(error: CertfleetError, style: Style, width: number, 
     style.bad(wrap(harmless(about(name, error.message)), room, '  ')),
     error.hint === '' ? '' : `  ${wrap(harmless(error.hint), room, '  ')}`,
     ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
-    style.faint(`  ${docsOf(error.code)}`),
+    style.faint(`  More: certfleet explain ${error.code}`),
   ]
     .filter((line) => line !== '')
     .join('\n');

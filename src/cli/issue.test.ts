@@ -198,7 +198,7 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
       const done = await issue(argv);
       expect(done).toMatchObject({ code: 2, calls: [], settings: undefined, stdout: '' });
       const words = done.stderr.replaceAll(/\s+/g, ' ');
-      for (const part of [sentence, fix, `docs/reference/errors.md#${code}`]) expect(words).toContain(part);
+      for (const part of [sentence, fix, `certfleet explain ${code}`]) expect(words).toContain(part);
       expect(words).not.toMatch(/ {4}at |\.ts:/);
     },
   );
@@ -218,7 +218,7 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
     const done = await issue('-d example.com', { fleet: { issue: () => [outcome] } });
     expect(done.code).toBe(4);
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(error.hint);
-    expect(done.stderr).toContain(`#${error.code}`);
+    expect(done.stderr).toContain(`certfleet explain ${error.code}\n`);
   });
 
   it('an issuer with `test: true` is its own test directory', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
 import { version } from '../core/version.ts';
 
-const commands = ['issue', 'renew', 'status', 'show', 'sweep', 'providers', 'config'];
+const commands = ['issue', 'renew', 'status', 'show', 'sweep', 'providers', 'explain', 'config'];
 
 describe('help', () => {
   it.each<Row>([
@@ -36,7 +36,7 @@ describe('a command line that cannot be parsed', () => {
     const done = await commandLine().run(...argv.split(' '));
     expect(done).toMatchObject({ code: 2, stdout: '' });
     expect(done.stderr).toContain(
-      `certfleet: ${words}\n  See \`certfleet --help\`.\n  docs/reference/errors.md#usage/invalid\n`,
+      `certfleet: ${words}\n  See \`certfleet --help\`.\n  More: certfleet explain usage/invalid\n`,
     );
   });
 

@@ -1,3 +1,5 @@
+import { homepage } from './version.ts';
+
 /**
  * Every error certfleet can tell a person about, in one table (house.md §8).
  *
@@ -441,7 +443,7 @@ export const errorTable = {
     message: 'something went wrong inside certfleet: {reason}',
     blame: 'bug',
     retry: 'later',
-    hint: 'Please report it with the output of `--json`; nothing that was stored is lost.',
+    hint: `Please report it at ${homepage}/issues with the output of \`--json\`; nothing that was stored is lost.`,
   },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -18,8 +18,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certfleet-build-'));
   dist = join(folder, 'dist');
   await run('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist], { cwd: repositoryRoot });
-  for (const file of ['package.json', 'README.md', 'README.zh-CN.md', 'LICENSE', 'CHANGELOG.md']) {
-    await cp(join(repositoryRoot, file), join(folder, file)).catch(() => {});
+  for (const file of ['package.json', 'README.md', 'README.zh-CN.md', 'LICENSE', 'CHANGELOG.md', 'docs']) {
+    await cp(join(repositoryRoot, file), join(folder, file), { recursive: true }).catch(() => {});
   }
   for (const file of ['.env', 'src/core/x.ts', 'src/core/x.test.ts', 'test/support/ca.pem', 'scripts/build.ts']) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
@@ -109,11 +109,26 @@ export default defineDnsProvider({
   it('packs the build and the documents, and nothing else', async () => {
     const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder });
     const packed = (JSON.parse(stdout) as [{ files: { path: string }[] }])[0].files.map((file) => file.path);
-    expect(packed).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/cli.js', 'dist/types/index.d.ts']));
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'LICENSE',
+        'dist/cli.js',
+        'dist/types/index.d.ts',
+        'docs/reference/errors.md',
+      ]),
+    );
     const other = packed.filter(
-      (path) => !path.startsWith('dist/') && !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md)$/.test(path),
+      (path) =>
+        !path.startsWith('dist/') &&
+        !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|json))$/.test(path),
     );
     expect(other).toEqual([]);
+    // What the README leads to is there too.
+    const readme = await readFile(join(folder, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\((docs\/[^)#]*)/g)].map(([, link]) => link!);
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((link) => !packed.includes(link) && !packed.some((path) => path.startsWith(link)))).toEqual([]);
     expect(packed.filter((path) => /\.test\.|\.(pem|key|env)$|fixture/.test(path))).toEqual([]);
   });
 

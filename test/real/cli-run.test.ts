@@ -82,7 +82,7 @@ describe('the built command line', () => {
     const store = argv.includes('--store') ? [] : ['--store', join(await temporaryFolder('store'), 'store')];
     const ended = await run(...argv, ...store);
     expect(ended).toMatchObject({ code, stdout: '' });
-    expect(ended.stderr).toContain(`docs/reference/errors.md#${documented}`);
+    expect(ended.stderr).toContain(`certfleet explain ${documented}\n`);
     expect(ended.stderr).not.toMatch(/ {4}at /);
   });
 });

@@ -363,11 +363,23 @@ describe('links', () => {
 });
 
 describe('error codes', () => {
+  it('are explained on the command line as in the reference', async () => {
+    const sections = documents
+      .get('docs/reference/errors.md')!
+      .split(/^<a id=.*\n\n### /m)
+      .slice(1);
+    expect(sections).toHaveLength(Object.keys(errorTable).length);
+    for (const section of sections) {
+      const { stdout } = await commandLine().run('explain', section.split('\n')[0]!);
+      expect(stdout.trim()).toBe(section.trim());
+    }
+  });
+
   const areas = [...new Set(Object.keys(errorTable).map((code) => code.split('/')[0]!))];
 
   it('that are named exist', () => {
     const named = paths.flatMap((path) =>
-      [...documents.get(path)!.matchAll(/(?:`|errors\.md#)([a-z]+\/[a-z]+(?:-[a-z]+)*)(?=[`\s)])/g)]
+      [...documents.get(path)!.matchAll(/(?:`|errors\.md#|certfleet explain )([a-z]+\/[a-z]+(?:-[a-z]+)*)(?=[`\s)])/g)]
         .map(([, code]) => code!)
         .filter((code) => areas.includes(code.split('/')[0]!))
         // `acme/` and its like are rooms of the source, too.

@@ -45,7 +45,7 @@ async function expectRefused(
   const text = told(ran);
   expect(text).toMatch(expected.sentence);
   expect(ran.stderr).not.toMatch(/^ +at |Error:|undefined|\[object|NaN/m);
-  expect(text).toContain(`docs/reference/errors.md#${expected.code}`);
+  expect(text).toContain(`certfleet explain ${expected.code}`);
   // The fix stands between the sentence and the link; where it is filled in, its fixed part is looked for.
   const [fix = ''] = errorTable[expected.code].hint.split(/\{\w+\}/);
   expect(text).toContain(fix.trim());

@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+
+it.each<Row>([
+  {
+    what: 'what the reference says of the code',
+    argv: 'explain dns/cname-loop',
+    stdout: `dns/cname-loop
+
+“the CNAME records at {name} lead in a circle or through more than {limit} names”
+
+Correct the CNAME of _acme-challenge.
+
+Exit code 5 · for you to fix · not tried again until something is changed
+`,
+    stderr: '',
+  },
+  {
+    what: 'no line is longer than the screen',
+    argv: 'explain dns/cname-loop',
+    columns: 60,
+    says: [/^(.{0,60}\n)*$/],
+  },
+  {
+    what: 'a code that is nearly one',
+    argv: 'explain preflight/on',
+    code: 2,
+    warns: ['there is no error code "preflight/on"; did you mean "preflight/no"?'],
+  },
+  {
+    what: 'a code whose area is known',
+    argv: 'explain usage/whatever-this-is',
+    code: 2,
+    warns: ['there is no error code "usage/whatever-this-is"; available: usage/invalid'],
+  },
+  { what: 'no code', argv: 'explain', code: 2, warns: ["missing required argument 'code'"] },
+  {
+    what: 'what every object has',
+    argv: 'explain constructor',
+    code: 2,
+    warns: ['there is no error code "constructor"'],
+  },
+])('$what', behaves);
+
+it('is an object with --json', async () => {
+  expect(jsonLines(await commandLine().run('explain', 'dns/refused', '--json'))).toEqual([
+    {
+      v: 1,
+      object: 'error',
+      code: 'dns/refused',
+      message: '{provider} refused the change of {name}: {reason}',
+      hint: 'Check the credentials and what they may change.',
+      exitCode: 5,
+      blame: 'config',
+      retry: 'later',
+    },
+  ]);
+});
