@@ -111,11 +111,13 @@ function forStaging({ spec: wanted, origin }: Wanted): Wanted {
   const { issuer, spec } = wanted;
   const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
   if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
+  // What is said about the test must not read as if the CA itself had been asked.
+  const testIssuer = issuer.testDirectory === undefined ? spec.issuer : `${spec.issuer} (staging)`;
   return {
     origin,
     spec: {
       ...wanted,
-      spec: { ...spec, name: stagingName(spec.name), deploy: [], endpoints: [] },
+      spec: { ...spec, name: stagingName(spec.name), issuer: testIssuer, deploy: [], endpoints: [] },
       issuer: { ...issuer, directory, test: true },
       deployers: {},
     },

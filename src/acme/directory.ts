@@ -46,6 +46,17 @@ export function readDirectory(answer: Answer): Resources {
   };
 }
 
+/** The CA's HTTPS certificate is not valid now, by this machine's clock. */
+const wrongDates: readonly unknown[] = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
+
+function notReached(url: string, error: CertfleetError): CertfleetError {
+  const { code } = ((error.cause as Error | undefined)?.cause ?? {}) as { readonly code?: unknown };
+  const about = { url, reason: reasonOf(error.cause) };
+  return fail(wrongDates.includes(code) ? 'acme/certificate-dates' : 'acme/directory-unreachable', about, {
+    cause: error,
+  });
+}
+
 /**
  * How long a CA that could not be reached is not asked again. Finding that out takes up to 90 s, and each of a thousand
  * orders of a pass would do it anew; a minute is what a failed order waits at least.
@@ -84,11 +95,7 @@ export function createDirectory(
       if (error instanceof MalformedAnswer) throw fail('acme/not-a-directory', { url, reason: error.message });
       if (isFailure(error, 'acme/malformed-answer')) throw fail('acme/not-a-directory', { url, reason: error.message });
       if (isFailure(error, 'acme/unreachable')) {
-        const unreachable = fail(
-          'acme/directory-unreachable',
-          { url, reason: reasonOf(error.cause) },
-          { cause: error },
-        );
+        const unreachable = notReached(url, error);
         refused = { error: unreachable, until: new Date(clock.now().getTime() + unreachableMs) };
         throw unreachable;
       }

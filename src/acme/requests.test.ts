@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { base, directoryBody, type Handler, orderBody, problem, readSigned, testCa } from './test-ca.ts';
@@ -278,6 +279,17 @@ describe('the directory', () => {
     const ca = testCa({ '/directory': () => reply });
     expect((await failure(ca.issuer.directory(signal))).code).toBe(code);
   });
+});
+
+test.each([
+  ['CERT_NOT_YET_VALID', 'acme/certificate-dates'],
+  ['CERT_HAS_EXPIRED', 'acme/certificate-dates'],
+  ['ECONNREFUSED', 'acme/directory-unreachable'],
+])('a directory that fails with %s is %s', async (systemCode, code) => {
+  const cause = Object.assign(new Error('TLS'), { code: systemCode });
+  const lost = fail('network/failed', { method: 'GET', url: `${base}/directory`, reason: 'TLS' }, { cause });
+  const ca = testCa({ '/directory': () => Promise.reject(lost) });
+  expect(await failure(ca.issuer.directory(signal))).toMatchObject({ code });
 });
 
 describe('a CA that gives no answer', () => {

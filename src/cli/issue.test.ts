@@ -211,7 +211,10 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
   });
 
   it.each([
-    fail('acme/directory-unreachable', { url: 'https://127.0.0.1:9/dir', reason: 'connection refused' }),
+    fail('acme/directory-unreachable', {
+      url: 'https://127.0.0.1:9/dir',
+      reason: 'connection refused',
+    }),
     fail('acme/clock-skew', { url: 'https://ca/dir', minutes: 95 }),
   ])('$code has its own exit code, its hint and its link', async (error) => {
     const outcome: Outcome = { certificate: 'example.com', result: 'failed', message: error.message, error };

@@ -55,11 +55,13 @@ export async function tellOutcomes(
   if (session.json) return code;
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
   const width = session.context.stderr.columns ?? 100;
-  const unchanged = outcomes.filter((outcome) => outcome.result === 'unchanged');
+  const waiting = outcomes.filter(isWaiting);
+  const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
   // Five lines of «nothing due» are still read; a thousand hide what happened.
-  const summed = told.command === 'renew' && unchanged.length > 5;
+  const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && group.length > 5;
+  const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
   const settings = await session.settings();
-  const renewAt = session.quiet || summed ? new Map<string, string>() : await renewalTimes(session, unchanged);
+  const renewAt = session.quiet || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
   for (const outcome of outcomes) {
     if (outcome.result === 'failed') {
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
@@ -68,7 +70,7 @@ export async function tellOutcomes(
       session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
       session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
       session.note('  Next: `certfleet renew` tries the target again.');
-    } else if (!session.quiet && !(summed && outcome.result === 'unchanged')) {
+    } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
       for (const line of placeLines(outcome, told, settings, session.context.isTerminal)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
@@ -76,8 +78,12 @@ export async function tellOutcomes(
     }
   }
   if (session.quiet) return code;
-  if (summed)
-    session.print(`${unchanged.length} certificates: nothing due; \`certfleet status\` says when each is renewed.`);
+  if (isMuch(idle))
+    session.print(`${idle.length} certificates: nothing due; \`certfleet status\` says when each is renewed.`);
+  if (isMuch(waiting))
+    session.print(
+      `${waiting.length} certificates failed before and wait for their next try: \`certfleet status\` says why and when.`,
+    );
   if (outcomes.length === 0)
     session.print('There is no certificate yet: `certfleet issue -d www.example.com --agree-tos` makes the first one.');
   if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued'))
@@ -92,6 +98,9 @@ function nextAfterFailure({ next }: Outcome, now: Date, told: OutcomeContext): s
   if (next === undefined) return 'Next: nothing is tried by itself; fix what is named and run it again.';
   return `Next: \`certfleet renew\` tries it again from ${dateText(next, now)} on.`;
 }
+
+/** It failed before, and its next try has not come. */
+const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;
 
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
@@ -145,6 +154,8 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
   const around = (iso: string) => `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
   if (outcome.result === 'unchanged') {
     if (renewAt !== undefined) return `Next: renews ${around(renewAt)}.`;
+    if (isWaiting(outcome))
+      return outcome.next && `Next: \`certfleet renew\` tries it again from ${dateText(outcome.next, now)} on.`;
     return outcome.next && `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
   }
   return outcome.next && `Next: renews by itself ${around(outcome.next)}, when \`certfleet renew\` runs.`;
@@ -167,7 +178,10 @@ const withoutName = ({ certificate, message }: Outcome): string =>
 /** `2 issued, 1 failed`. */
 export function summary(outcomes: readonly Outcome[]): string {
   const counts = new Map<string, number>();
-  for (const { result } of outcomes) counts.set(result, (counts.get(result) ?? 0) + 1);
+  for (const outcome of outcomes) {
+    const what = isWaiting(outcome) ? 'waiting after a failure' : outcome.result;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
   const words = [...counts].map(([result, count]) => `${count} ${result}`);
   return words.length === 0 ? 'nothing to do' : words.join(', ');
 }
@@ -178,5 +192,6 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   message: outcome.message,
   ...('notAfter' in outcome && outcome.notAfter !== undefined ? { notAfter: outcome.notAfter } : {}),
   ...(outcome.next === undefined ? {} : { next: outcome.next }),
+  ...(isWaiting(outcome) ? { failing: true } : {}),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

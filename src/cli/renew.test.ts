@@ -1,6 +1,6 @@
 import { it } from 'vitest';
 import { behaves, type Row } from '../../test/support/command-line.ts';
-import { unchanged, valid } from './test-statuses.ts';
+import { unchanged, valid, waiting } from './test-statuses.ts';
 
 it.each<Row>([
   {
@@ -25,6 +25,26 @@ it.each<Row>([
     argv: 'renew',
     fleet: { renew: () => [unchanged('abc')], status: [valid] },
     stdout: 'abc: nothing is due; valid until 2027-02-22 (90 days)\n  Next: renews around 2027-01-23 (in 59 days).\n',
+  },
+  {
+    what: 'tells what failed before from what is not due',
+    argv: 'renew',
+    fleet: { renew: () => [...['a', 'b', 'c', 'd', 'e', 'f'].map(unchanged), waiting('x'), waiting('y')] },
+    stdout:
+      'x: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
+      '  Next: `certfleet renew` tries it again from 2026-11-24 16:00 UTC on.\n' +
+      'y: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
+      '  Next: `certfleet renew` tries it again from 2026-11-24 16:00 UTC on.\n' +
+      '6 certificates: nothing due; `certfleet status` says when each is renewed.\n' +
+      '6 unchanged, 2 waiting after a failure\n',
+  },
+  {
+    what: 'sums up many that failed before',
+    argv: 'renew',
+    fleet: { renew: () => Array.from({ length: 10 }, (_, i) => waiting(`c${i}`)) },
+    stdout:
+      '10 certificates failed before and wait for their next try: `certfleet status` says why and when.\n' +
+      '10 waiting after a failure\n',
   },
   {
     what: 'says when it looks again where no renewal is planned',

@@ -12,6 +12,14 @@ export const unchanged = (certificate: string): Outcome => ({
   next: '2026-11-24T16:00:00Z',
 });
 
+/** It failed, and its next try has not come. */
+export const waiting = (certificate: string): Outcome => ({
+  ...unchanged(certificate),
+  result: 'unchanged',
+  message: 'it failed: no DNS zone',
+  failing: true,
+});
+
 export const valid: LineageStatus = {
   name: 'abc',
   origin: 'command-line',

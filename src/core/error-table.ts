@@ -3,8 +3,9 @@ import { homepage } from './version.ts';
 /**
  * Every error certfleet can tell a person about, in one table (house.md §8).
  *
- * `{placeholders}` are filled by {@link import('./errors.ts').fail}; their names are checked by the compiler. The
- * area before the slash decides the exit code (`exitCodes`). The scheduler reads only `retry`:
+ * `{placeholders}` are filled by {@link import('./errors.ts').fail}; their names are checked by the compiler, and a
+ * hint's `{certificate}` is filled where the error is caught. The area before the slash decides the exit code
+ * (`exitCodes`). The scheduler reads only `retry`:
  *
  * - `never`: the same try gives the same answer until somebody changes something;
  * - `later`: try again by the back-off;
@@ -65,6 +66,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Read them, then set `agreeToTerms: true` on the issuer in certfleet.yaml, or pass --agree-tos beside -d.',
   },
+  'config/unknown-profile': {
+    message: 'the issuer {issuer} has no profile "{profile}"{nearest}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose one that it has ({profiles}) with --profile, or with `profile` in certfleet.yaml, or leave it out.',
+  },
   'config/no-test-directory': {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
     blame: 'config',
@@ -123,7 +130,7 @@ export const errorTable = {
     message: 'there is no certificate named "{name}", neither declared nor in the store{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet status` lists them; a new one is made with `certfleet issue -d NAME`, or declared in certfleet.yaml.',
+    hint: '`certfleet status` lists them; a new one is made with `certfleet issue -d {name}`, or declared in certfleet.yaml.',
   },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
@@ -137,13 +144,13 @@ export const errorTable = {
     message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
-    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue NAME --ignore-preflight`.',
+    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue {certificate} --ignore-preflight`.',
   },
   'preflight/cannot-tell': {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',
     blame: 'network',
     retry: 'later',
-    hint: 'Fix what is named, or run `certfleet issue NAME` by hand once the hour is over.',
+    hint: 'Fix what is named, or run `certfleet issue {certificate}` by hand once the hour is over.',
   },
   'preflight/hides-wildcard': {
     message:
@@ -159,6 +166,12 @@ export const errorTable = {
     blame: 'network',
     retry: 'later',
     hint: 'Check the URL, the network and the proxy settings; for a private CA name its root with --ca-file, or `caFile` on the issuer.',
+  },
+  'acme/certificate-dates': {
+    message: 'the directory {url} cannot be trusted: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Set this machine’s clock (NTP) if it is wrong; else the CA’s own HTTPS certificate is out of date.',
   },
   'acme/not-a-directory': {
     message: '{url} does not answer like an ACME directory: {reason}',
@@ -201,7 +214,7 @@ export const errorTable = {
     message: '{issuer} has paused this account for a name: {detail}',
     blame: 'config',
     retry: 'never',
-    hint: 'A person must open the page named above; then run `certfleet issue NAME`.',
+    hint: 'A person must open the page named above; then run `certfleet issue {certificate}`.',
   },
   'acme/busy': {
     message: '{issuer} answered {status} to {what}',

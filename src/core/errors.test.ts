@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, errorTable, exitCodes } from './error-table.ts';
-import { fail, isFailure, reasonOf } from './errors.ts';
+import { asFailure, fail, isFailure, reasonOf } from './errors.ts';
 import { Secret } from './secret.ts';
 
 describe('the error table', () => {
@@ -9,6 +9,7 @@ describe('the error table', () => {
     expect(entry.message.length).toBeGreaterThan(5);
     expect(entry.hint.length).toBeGreaterThan(5);
     expect(Object.keys(exitCodes)).toContain(code.split('/')[0]);
+    expect(entry.hint).not.toMatch(/\bNAME\b(?! of)/);
   });
 
   it('fills the placeholders, gives the exit code of the area, and keeps the cause', () => {
@@ -20,6 +21,17 @@ describe('the error table', () => {
     expect(isFailure(error, 'dns/')).toBe(true);
     expect(isFailure(error, 'dns/refused', 'acme/')).toBe(false);
     expect(isFailure(cause)).toBe(false);
+  });
+
+  it('names in its hint the certificate that it is about', () => {
+    const error = fail('preflight/no', { finding: 'no address', advice: 'Add one.' }, { problem: 'p' });
+    const hint = 'Add one. Where the CA sees what this machine does not: `certfleet issue abc --ignore-preflight`.';
+    expect(asFailure(error, 'abc')).toMatchObject({ hint, code: error.code, message: error.message, problem: 'p' });
+    expect(asFailure(error, 'abc').stack).toBe(error.stack);
+    // A test certificate is made by the name of the real one.
+    expect(asFailure(error, 'abc~staging').hint).toBe(hint);
+    const plain = fail('dns/zone-not-found', { name: 'a.test' });
+    expect(asFailure(plain, 'abc')).toBe(plain);
   });
 
   it('a time that the other side named makes it «at»', () => {

@@ -2,9 +2,13 @@ import { type Blame, type ErrorCode, errorTable, exitCodes, type Retry } from '.
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
+/** What {@link asFailure} fills in: where an error is made, it is often not known which certificate it is about. */
+type Certificate = 'certificate';
 /** The parameters that the message and hint of one code ask for. */
 export type ErrorParams<C extends ErrorCode> = {
-  readonly [P in Placeholders<Entry<C>['message'] | Entry<C>['hint']>]: string | number;
+  readonly [P in Placeholders<Entry<C>['message']> | Exclude<Placeholders<Entry<C>['hint']>, Certificate>]:
+    | string
+    | number;
 };
 
 export interface FailOptions {
@@ -107,6 +111,16 @@ const systemReasons: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine does not have that address',
 };
 
-/** What is thrown, as the one error class; anything that is not of it is this program's fault. */
-export const asFailure = (error: unknown): CertfleetError =>
-  isFailure(error) ? error : fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+/**
+ * What is thrown, as the one error class; anything that is not of it is this program's fault.
+ *
+ * @param certificate what it is about, for commands in the hint; a test certificate is made by the real one's name
+ */
+export function asFailure(error: unknown, certificate?: string): CertfleetError {
+  if (!isFailure(error)) return fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
+  if (certificate === undefined || !error.hint.includes('{certificate}')) return error;
+  const hint = fill(error.hint, { certificate: certificate.replace(/~staging$/, '') });
+  const { code, message, cause, retryAt, problem, stack } = error;
+  const options = { cause, problem, ...(retryAt === undefined ? {} : { retryAt }) };
+  return Object.assign(new CertfleetError(code, message, hint, options), { stack });
+}

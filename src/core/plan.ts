@@ -16,6 +16,8 @@ export interface Plan {
   readonly pending?: { readonly code: string; readonly message: string };
   /** It is due, but the CA wants no call before this time; `--force` cannot change that. */
   readonly heldUntil?: string;
+  /** It is due, but it failed before and waits for its next try. */
+  readonly failing?: boolean;
 }
 
 /** Whether two specs ask for the same certificate: names, CA and profile. */
@@ -71,7 +73,8 @@ export function planLineage(
     if (lacking.length > 0)
       return { action: 'deploy', reason: `${lacking.join(', ')} has not taken it yet`, wakeAt: waitsUntil };
     const reason = failure ? `it failed: ${failure.message}` : 'the CA wants no call before then';
-    return { action: 'none', reason, wakeAt: waitsUntil, ...(hold === undefined ? {} : { heldUntil: hold }) };
+    const why = { ...(hold === undefined ? {} : { heldUntil: hold }), ...(failure ? { failing: true } : {}) };
+    return { action: 'none', reason, wakeAt: waitsUntil, ...why };
   }
   if (due) return due;
 

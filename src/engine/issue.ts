@@ -16,7 +16,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { type EngineContext, report } from './engine.ts';
 import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
-import { checkClock, obtain } from './obtain.ts';
+import { checkClock, checkProfile, obtain } from './obtain.ts';
 import { patiently } from './run.ts';
 import { checkTerms } from './steps/account.ts';
 import { cleanJournalled, owesCleanup, undo } from './steps/clean-up.ts';
@@ -100,7 +100,7 @@ export async function issue(context: EngineContext, job: Job, signal: AbortSigna
     return await told({ ...outcome, message: 'its new settings are kept; the certificate itself is not due' });
   } catch (error) {
     signal.throwIfAborted();
-    const failure = asFailure(error);
+    const failure = asFailure(error, name);
     report(context, 'error', 'certificate.failed', name, failure.message, { code: failure.code });
     return { certificate: name, result: 'failed', message: failure.message, error: failure };
   }
@@ -175,6 +175,7 @@ async function knock(
   });
   checkClock(wanted, directory.clockSkewMs);
   checkTerms(issuer, wanted.issuer, directory);
+  checkProfile(wanted, directory.profiles);
   return true;
 }
 
@@ -204,6 +205,7 @@ export function outcomeOfIdle(
     certificate,
     result: 'unchanged',
     message: plan.reason,
+    ...(plan.failing ? { failing: true } : {}),
     ...(notAfter === undefined ? {} : { notAfter }),
     ...next,
   };
@@ -317,7 +319,7 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
       await closeStopped(context, holding, left);
       throw caller.reason;
     }
-    const failure = asFailure(error);
+    const failure = asFailure(error, job.wanted.spec.name);
     await keepHold(context, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage keeps it too
     return await closeFailed(context, holding, failure, left);
   } finally {

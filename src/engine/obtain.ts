@@ -2,10 +2,12 @@ import { longestSkewMs } from '../core/clock-skew.ts';
 import { fail } from '../core/errors.ts';
 import { identifierSet } from '../core/identifier.ts';
 import type { Version } from '../core/lineage.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { orAborted } from '../core/on-abort.ts';
 import { renewalByLifetime } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
+import type { Directory } from '../ports/issuer.ts';
 import { type EngineContext, report } from './engine.ts';
 import type { Holding } from './leases/lease.ts';
 import { preflightBeforeOrder, saying } from './looks/preflight.ts';
@@ -43,6 +45,7 @@ export async function obtain(
   ])) as [Awaited<ReturnType<typeof context.connect.solver>>, Awaited<ReturnType<typeof issuer.directory>>];
   // A CA that cannot be reached at all, or whose clock is another one, leaves no key behind.
   checkClock(wanted, directory.clockSkewMs);
+  if (holding.work.order?.url === undefined) checkProfile(wanted, directory.profiles);
   const [keyPem, account] = (await together<unknown>([
     obtainKey(context, name, version, signal),
     openAccount(context, issuer, wanted.issuer, signal),
@@ -158,6 +161,15 @@ async function checkChain(run: Run, chainPem: string, keyPem: Awaited<ReturnType
   const mismatch = context.pki.mismatch(leaf, keyPem, wanted.spec.identifiers, context.clock.now());
   if (mismatch !== undefined) throw await refuse(mismatch);
   return chain;
+}
+
+/** A profile that the CA does not list must not be asked for (draft-ietf-acme-profiles); one that lists none may have it. */
+export function checkProfile({ spec }: StoredSpec, listed: Directory['profiles']): void {
+  const profiles = Object.keys(listed);
+  const { issuer, profile } = spec;
+  if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
+  const nearest = didYouMean(profile, profiles);
+  throw fail('config/unknown-profile', { issuer, profile, nearest, profiles: profiles.join(', ') });
 }
 
 export function checkClock(wanted: StoredSpec, skewMs: number | undefined): void {

@@ -144,7 +144,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
           throw fail('network/too-large', { ...about, limit: request.maxBytes ?? defaultMaxBytes });
         }
         if ((error as { code?: unknown }).code === 'config/ca-file-unusable') throw error;
-        throw fail('network/failed', { ...about, reason: wordsOf(error) }, { cause: error });
+        throw fail('network/failed', { ...about, reason: wordsOf(error, clock.now()) }, { cause: error });
       }
     },
 
@@ -254,8 +254,14 @@ const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 const isIp = (host: string): boolean => host.includes(':') || /^[\d.]+$/.test(host);
 
 /** Node's own words where they are good enough; the rest said for people. */
-function wordsOf(error: unknown): string {
+function wordsOf(error: unknown, now: Date): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
+  // Either side may be wrong; the reader knows what time it is.
+  const dates = typeof code === 'string' ? wrongDates[code] : undefined;
+  if (dates !== undefined) {
+    const time = `${now.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+    return `its certificate ${dates} by this machine’s clock (${time})`;
+  }
   if (code === 'HPE_INVALID_CONSTANT' || String(code).startsWith('HPE_')) return 'the answer is not HTTP';
   if (code === 'EPROTO') return 'no TLS connection could be made (is it an https server?)';
   // undici has no code for it.
@@ -264,6 +270,11 @@ function wordsOf(error: unknown): string {
   if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was cut';
   return reasonOf(error);
 }
+
+const wrongDates: Readonly<Record<string, string>> = {
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_HAS_EXPIRED: 'has expired',
+};
 
 /**
  * The default roots (and NODE_EXTRA_CA_CERTS) plus those of a PEM file.

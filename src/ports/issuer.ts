@@ -15,7 +15,7 @@ export interface Issuer {
   /** The configured name. */
   readonly name: string;
   readonly directoryUrl: string;
-  /** Fetched once and kept. Errors also: `acme/directory-unreachable`, `acme/not-a-directory`. */
+  /** Fetched once and kept. Errors also: `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
   directory(signal: AbortSignal): Promise<Directory>;
   /** newAccount (RFC 8555 §7.3): creates, or finds the account of this key. `onlyExisting` never creates. */
   openAccount(request: AccountRequest, signal: AbortSignal): Promise<AccountInfo>;

@@ -259,7 +259,10 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
         JSON.stringify({
           store: { type: 'file', path: store },
           issuers: {
-            pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true },
+            pebble: {
+              ...{ directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true },
+              ...{ test: true, testDirectory: pebble.directoryUrl },
+            },
           },
           solvers: { web: { type: 'http01-responder', listen: `127.0.0.1:${pebble.httpPort}` } },
           preflight: { resolvers: [pebble.dnsServer], http01Port: pebble.httpPort },
@@ -276,6 +279,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
         tried.code,
         tried.stdout.includes('"result":"issued"') || tried.stdout.includes('"renewed"'),
       ]).toEqual([often, 0, true]);
+      expect(tried.stdout).toContain('"asking pebble (staging) to validate"');
     }
     expect(await run('issue', '--name', 'kept', '-d', 'other.cli.test', ...config)).toMatchObject({ code: 2 });
 

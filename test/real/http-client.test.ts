@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -10,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../../src/core/errors.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import type { Http, HttpRequest } from '../../src/ports/http.ts';
+import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { until } from '../support/service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certfleet-http-'));
@@ -301,6 +303,31 @@ describe('TLS', () => {
     expect((await failure(client().request(get(url)))).message).toMatch(/self-signed certificate/);
     expect((await client({ env: {}, caFile }).request(get(url))).status).toBe(200);
   });
+
+  test.each([
+    ['2040-01-01T00:00:00Z', '2041-01-01T00:00:00Z', 'is not valid yet'],
+    ['2020-01-01T00:00:00Z', '2021-01-01T00:00:00Z', 'has expired'],
+  ])(
+    'a certificate of %s to %s: this machine’s clock is told, which may be wrong',
+    async (notBefore, notAfter, what) => {
+      const party = testParty('dates');
+      const publicKey = createPublicKey(party.key);
+      const identifiers = [{ type: 'dns', value: 'localhost' }] as const;
+      const cert = testCertificate({
+        ...{ subject: 'dates', issuer: party, publicKey, identifiers, notBefore, notAfter },
+      });
+      const root = join(folder, `${notBefore.slice(0, 4)}.pem`);
+      writeFileSync(root, cert);
+      const key = party.key.export({ type: 'pkcs8', format: 'pem' });
+      const port = await listen(https.createServer({ key, cert }, (_request, response) => response.end('ok')));
+      const failed = await failure(client({ env: {}, caFile: root }).request(get(`https://localhost:${port}/`)));
+      expect(failed.message).toMatch(
+        new RegExp(
+          `: its certificate ${what} by this machine’s clock \\(${new Date().getUTCFullYear()}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC\\)$`,
+        ),
+      );
+    },
+  );
 
   test('connectTo goes elsewhere with Host and SNI of the URL', async () => {
     let seen: unknown[] = [];

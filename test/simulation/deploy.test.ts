@@ -161,6 +161,28 @@ it('delivers to a target whose settings have changed, and to no other', async ()
   expect(await renew(world.process(1), there)).toMatchObject({ result: 'unchanged' });
 });
 
+it('says of each target on a line of its own why it does not have it, and what to do', async () => {
+  const world = await createWorld();
+  world.hooks.activated = async (target) => {
+    throw new Error(`${target} is full`);
+  };
+  const only = { ...specOf('edge', 'other'), spec: { ...specOf('edge', 'other').spec, endpoints: [] } };
+  const outcome = await renew(world.process(1), only);
+  const targets = 'edge could not take abc: edge is full\nother could not take abc: other is full';
+  expect(outcome).toMatchObject({ result: 'pending', message: `2 targets do not have it yet:\n${targets}` });
+  expect(outcome).toMatchObject({ error: { hint: expect.stringMatching(/^It still has what it had before/) } });
+
+  world.breaks.add(1);
+  const mixed = await renew(world.process(1), specOf('edge', 'third'));
+  expect(mixed).toMatchObject({
+    result: 'pending',
+    message: expect.stringMatching(
+      /^2 targets do not have it yet:\nthird could .* is full\. It still has .*\n192\.0\.2\.9:443 completes no TLS .*$/,
+    ),
+    error: { hint: '`certfleet renew` tries each of them again.' },
+  });
+});
+
 describe('a version that breaks the handshake', () => {
   it('stays where it is the first one: there is none to put back, and nobody says that it was', async () => {
     const world = await createWorld();

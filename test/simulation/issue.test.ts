@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import { issue } from '../../src/engine/issue.ts';
 import type { Solver } from '../../src/ports/solver.ts';
+import { acmeProblem } from '../support/acme-ca/problem.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -150,3 +151,32 @@ it('lets whoever waits for the same names hear a stop of its own', async () => {
   isThere = true;
   expect((await first).result).toBe('issued');
 });
+
+it('names the certificate in what to do', async () => {
+  const world = await createSimulatedWorld();
+  const detail = 'Your account is paused: see https://ca.test/unpause';
+  world.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
+  const paused = await issue(world.replica(1), job(simulatedSpec()), signal);
+  expect(paused).toMatchObject({ error: { hint: expect.stringContaining('`certfleet issue abc`') } });
+  expect((await world.readLineage())?.failure?.hint).toContain('`certfleet issue abc`');
+});
+
+it.each(['configuration', 'command-line'] as const)(
+  'asks for no profile that the CA does not list (%s)',
+  async (origin) => {
+    const profile = { description: '', validityMs: 90 * dayMs };
+    const world = await createSimulatedWorld({ settings: { profiles: { classic: profile, shortlived: profile } } });
+    const spec = simulatedSpec();
+    const wanted = { ...spec, spec: { ...spec.spec, profile: 'shortlive' } };
+    const outcome = await issue(world.replica(1), { ...job(wanted), origin }, signal);
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      error: {
+        code: 'config/unknown-profile',
+        message: 'the issuer sim has no profile "shortlive"; did you mean "shortlived"?',
+        hint: expect.stringContaining('classic, shortlived'),
+      },
+    });
+    expect(world.ca.requests.map(({ kind }) => kind)).not.toContain('newOrder');
+  },
+);

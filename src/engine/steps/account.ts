@@ -160,11 +160,7 @@ export async function accountInsteadOf(
   if (document?.url === refused.accountUrl) {
     if (!(await isDeactivated(issuer, document, signal))) return undefined;
     if (!run.mayOpenAccount && !wanted.issuer.newAccount)
-      throw fail('acme/account-deactivated', {
-        account: refused.accountUrl,
-        issuer: issuer.name,
-        certificate: wanted.spec.name,
-      });
+      throw fail('acme/account-deactivated', { account: refused.accountUrl, issuer: issuer.name });
   }
   return openInstead(run, refused, async ({ directory, keyPem, url = '', replaced = [] }) => {
     const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;

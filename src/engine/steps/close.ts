@@ -62,12 +62,19 @@ export async function closeDone(
   return withNext(outcomeOf(name, last, current.facts.notAfter, error), holding.lineage);
 }
 
-/** One error that tells every target that waits; its code and hint are the first one's. */
+/** One error for all targets that wait, each on a line of its own; its code is the first one's. */
 function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
-  const [first, ...others] = errors;
-  if (!first || others.length === 0) return first;
-  const messages = new Set(errors.map(({ message }) => message));
-  return new CertfleetError(first.code, [...messages].join('; '), first.hint, {});
+  const [first] = errors;
+  const sameHint = errors.every(({ hint }) => hint === first?.hint);
+  const lines = new Set(errors.map(({ message, hint }) => (sameHint ? message : `${message}. ${hint}`)));
+  if (!first || lines.size === 1) return first;
+  const message = [`${lines.size} targets do not have it yet:`, ...lines].join('\n');
+  return new CertfleetError(
+    first.code,
+    message,
+    sameHint ? first.hint : '`certfleet renew` tries each of them again.',
+    {},
+  );
 }
 
 /** A failure: what can be resumed is kept without a lease, the back-off is counted, the CA's Retry-After is kept. */
