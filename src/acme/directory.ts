@@ -1,5 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { orAborted } from '../core/on-abort.ts';
+import { createSingleFlight } from '../core/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
@@ -77,7 +77,7 @@ export function createDirectory(
 ): (signal: AbortSignal, afresh?: boolean) => Promise<Resources> {
   let known: Resources | undefined;
   let refused: { readonly error: CertfleetError; readonly until: Date } | undefined;
-  let loading: Promise<Resources> | undefined;
+  const share = createSingleFlight<Resources>();
 
   const load = async (signal: AbortSignal): Promise<Resources> => {
     const ask: Ask = {
@@ -101,26 +101,13 @@ export function createDirectory(
       }
       if (isFailure(error) && error.retryAt) refused = { error, until: error.retryAt };
       throw error;
-    } finally {
-      loading = undefined;
     }
   };
 
   return async (signal, afresh = false) => {
-    for (;;) {
-      signal.throwIfAborted();
-      if (known && !afresh) return known;
-      if (refused && refused.until > clock.now()) throw refused.error;
-      if (!loading) {
-        loading = load(signal);
-        return loading;
-      }
-      try {
-        return await orAborted(loading, signal);
-      } catch (error) {
-        // The one who fetched was aborted: that is no answer for the others, the next of them fetches.
-        if (isFailure(error) || signal.aborted) throw error;
-      }
-    }
+    signal.throwIfAborted();
+    if (known && !afresh) return known;
+    if (refused && refused.until > clock.now()) throw refused.error;
+    return share('', () => load(signal), signal);
   };
 }

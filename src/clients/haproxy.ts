@@ -1,5 +1,5 @@
 import { isFailure, reasonOf } from '../core/errors.ts';
-import { createQueue } from '../lib/queue.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
@@ -54,22 +54,22 @@ export function createHaproxyAdmin(options: {
   const { streams, clock, socket } = options;
   const place = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
   // The admin socket takes 10 connections at once (its default maxconn) and refuses more.
-  const oneConversation = createQueue();
-  const inTurn = createQueue();
+  const conversations = createTurns(1);
+  const changes = createTurns(1);
 
   async function ask(command: string, signal: AbortSignal, payload?: string): Promise<string> {
     const text = payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n`;
     const begun = clock.monotonicMs();
     for (;;) {
-      const answer = await oneConversation(() =>
-        streams.converse(socket, text, { effect: command, timeoutMs: commandTimeoutMs, signal }),
-      ).catch((cause: unknown) => {
-        if (!isFailure(cause, 'network/failed')) throw cause;
-        const { code } = (cause.cause ?? {}) as { code?: unknown };
-        // Not even connected: the command says nothing then, only the socket matters.
-        const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
-        throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
-      });
+      const answer = await conversations
+        .run(() => streams.converse(socket, text, { effect: command, timeoutMs: commandTimeoutMs, signal }), signal)
+        .catch((cause: unknown) => {
+          if (!isFailure(cause, 'network/failed')) throw cause;
+          const { code } = (cause.cause ?? {}) as { code?: unknown };
+          // Not even connected: the command says nothing then, only the socket matters.
+          const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
+          throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
+        });
       // While HAProxy commits for another connection it answers every command so, and does nothing.
       const locked = /are currently locked!/.test(answer);
       if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
@@ -157,7 +157,7 @@ export function createHaproxyAdmin(options: {
     lists,
     listed,
     install: (file, pem, list, signal) =>
-      inTurn(async () => {
+      changes.run(async () => {
         const before = await certificate(file, signal);
         if (!before) {
           const command = `new ssl cert ${file}`;
@@ -176,11 +176,11 @@ export function createHaproxyAdmin(options: {
           if (!before?.used) await takeAway(file, list);
           throw error;
         }
-      }),
+      }, signal),
     withdraw: (file, list, signal) =>
-      inTurn(async () => {
+      changes.run(async () => {
         if (await certificate(file, signal)) await takeAway(file, list);
-      }),
+      }, signal),
   };
 }
 

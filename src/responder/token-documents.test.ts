@@ -151,6 +151,6 @@ test('a store that hangs holds nobody for longer than the deadline', async () =>
   get.mockReturnValue(new Promise(() => {}));
   const found = tokens.find('tok');
   const late = new Error('late');
-  deadlines[0]?.abort(late);
+  (await vi.waitUntil(() => deadlines[0])).abort(late);
   await expect(found).rejects.toBe(late);
 });

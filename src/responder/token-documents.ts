@@ -1,5 +1,7 @@
 import { isFailure } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
+import { createSingleFlight } from '../core/single-flight.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Key, Store } from '../ports/store.ts';
 
@@ -47,9 +49,8 @@ const lookupMs = 5_000;
  * helps nobody, as an attacker asks for another token each time.
  */
 export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments {
-  const running = new Map<string, Promise<string | undefined>>();
-  const waiting: (() => void)[] = [];
-  let active = 0;
+  const lookups = createTurns(maxLookups);
+  const share = createSingleFlight<string | undefined>();
 
   const keyOf = (token: string): Key => ({ kind: 'token', name: token });
 
@@ -71,12 +72,6 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
   };
 
   const lookUp = async (token: string): Promise<string | undefined> => {
-    if (active >= maxLookups) {
-      if (waiting.length >= maxWaiting) throw new Error('too many unknown tokens are being asked for');
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else {
-      active++;
-    }
     const deadline = clock.deadline(lookupMs);
     try {
       // Raced, because a store that hangs may not look at its signal either.
@@ -85,10 +80,6 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
       return document && Date.parse(document.expires) > clock.now().getTime() ? document.keyAuthorization : undefined;
     } finally {
       deadline.done();
-      // The place is handed on rather than given back, so that nobody can slip in between.
-      const next = waiting.shift();
-      if (next) next();
-      else active--;
     }
   };
 
@@ -118,13 +109,11 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
         else await write(claim, others, entry.revision, signal);
       }),
 
-    find(token) {
-      const known = running.get(token);
-      if (known) return known;
-      const found = lookUp(token).finally(() => running.delete(token));
-      running.set(token, found);
-      return found;
-    },
+    find: (token) =>
+      share(token, () => {
+        if (lookups.waiting >= maxWaiting) throw new Error('too many requests for unknown tokens');
+        return lookups.run(() => lookUp(token));
+      }),
   };
 }
 

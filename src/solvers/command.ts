@@ -3,6 +3,7 @@ import { isToken, toBase64url } from '../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { baseName } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
+import { createTurns } from '../core/turns.ts';
 import { defineSolver, duration, z } from '../define.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
@@ -22,7 +23,7 @@ const maxOutputBytesOfAll = 32_768;
 const maxErrorLines = 5;
 const maxErrorCharacters = 600;
 // Hooks that are journalled and wait for their turn are sleeping shells of 1 MB; an order of 100 names has as many.
-const mostWaiting = 32;
+const mostStarted = 32;
 
 /** Runs a program of the user's to answer challenges, with the environment that certbot gives its hooks. */
 export default defineSolver({
@@ -51,8 +52,8 @@ export default defineSolver({
   }),
 
   connect({ options, world }): Solver {
-    const turn = createTurns(options.maxConcurrent);
-    const waiting = createTurns(mostWaiting);
+    const turns = createTurns(options.maxConcurrent);
+    const started = createTurns(mostStarted);
 
     const run = async (
       command: string | readonly string[],
@@ -89,18 +90,18 @@ export default defineSolver({
         if (!isToken(challenge.token)) {
           throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
         }
-        const leave = await waiting(signal);
-        let end: (() => void) | undefined;
-        try {
-          const output = await run(options.present, challenge, {}, signal, async (who) => {
-            await note({ process: { ...who } });
-            end = await turn(signal);
-          });
-          return { output: cut(output.trim(), challenge.allIdentifiers.length, world.log) };
-        } finally {
-          end?.();
-          leave();
-        }
+        return started.run(async () => {
+          let end: (() => void) | undefined;
+          try {
+            const output = await run(options.present, challenge, {}, signal, async (who) => {
+              await note({ process: { ...who } });
+              end = await turns.take(signal);
+            });
+            return { output: cut(output.trim(), challenge.allIdentifiers.length, world.log) };
+          } finally {
+            end?.();
+          }
+        }, signal);
       },
 
       // What the hook did is seen by the engine, which asks the name servers or the public path itself.
@@ -110,8 +111,7 @@ export default defineSolver({
       },
 
       async cleanup(challenge, receipt, signal) {
-        const end = await turn(signal);
-        try {
+        await turns.run(async () => {
           // A hook that outlived its certfleet must not add after we have removed. (One of `cleanup` that did is not
           // known: it may run twice at once, which it must bear anyway.)
           const orphan = processIn(receipt);
@@ -123,9 +123,7 @@ export default defineSolver({
           }
           if (options.cleanup === undefined || !isToken(challenge.token)) return;
           await run(options.cleanup, challenge, { CERTBOT_AUTH_OUTPUT: outputIn(receipt) }, signal);
-        } finally {
-          end();
-        }
+        }, signal);
       },
     };
 
@@ -201,38 +199,4 @@ function processIn(receipt: Json | undefined): ProcessIdentity | undefined {
   if (typeof who?.pid !== 'number' || typeof who.startTime !== 'string') return undefined;
   if (typeof who.bootId !== 'string' || typeof who.pidNamespace !== 'string') return undefined;
   return { bootId: who.bootId, pidNamespace: who.pidNamespace, pid: who.pid, startTime: who.startTime };
-}
-
-/** Waits for one of so many places; answers how to give it back. */
-type Turns = (signal: AbortSignal) => Promise<() => void>;
-
-/** At most `max` at once, the others in the order in which they came; whoever is aborted leaves the queue. */
-function createTurns(max: number): Turns {
-  const queue: (() => void)[] = [];
-  let active = 0;
-  const giveBack = (): void => {
-    const next = queue.shift();
-    if (next) next();
-    else active--;
-  };
-  return async (signal) => {
-    signal.throwIfAborted();
-    if (active >= max) {
-      await new Promise<void>((resolve, reject) => {
-        const begin = () => {
-          signal.removeEventListener('abort', leave);
-          resolve();
-        };
-        const leave = () => {
-          queue.splice(queue.indexOf(begin), 1);
-          reject(signal.reason);
-        };
-        signal.addEventListener('abort', leave, { once: true });
-        queue.push(begin);
-      });
-    } else {
-      active++;
-    }
-    return giveBack;
-  };
 }

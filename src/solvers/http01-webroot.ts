@@ -3,9 +3,9 @@ import { isAbsolute, join } from 'node:path';
 import { isToken } from '../core/encoding.ts';
 import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
+import { createTurns } from '../core/turns.ts';
 import { defineSolver, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
-import { createQueue } from '../lib/queue.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
@@ -57,7 +57,7 @@ export default defineSolver({
     /** Lineages that look for the probe file now, and whether it is there; writing and removing go one after the other. */
     const probing = new Set<string>();
     let isThere = false;
-    const inTurn = createQueue();
+    const turns = createTurns(1);
     /**
      * Tokens that this process answers now, and for which lineages: two of one account may be given the same pending
      * authorization, and so the same token. The folders stay while there is one.
@@ -144,7 +144,7 @@ export default defineSolver({
       async probe(lineage, signal) {
         signal.throwIfAborted();
         probing.add(lineage);
-        await inTurn(async () => {
+        await turns.run(async () => {
           if (isThere) return;
           for (const root of roots) {
             await guard(root, async () => {
@@ -161,7 +161,7 @@ export default defineSolver({
       async unprobe(lineage, signal) {
         signal.throwIfAborted();
         probing.delete(lineage);
-        await inTurn(async () => {
+        await turns.run(async () => {
           if (probing.size > 0) return;
           isThere = false;
           for (const root of roots) {

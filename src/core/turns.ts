@@ -1,0 +1,76 @@
+import { onAbort } from './on-abort.ts';
+
+/** A bounded number of places; callers beyond it wait in the order in which they came. */
+export interface Turns {
+  /** How many callers wait. */
+  readonly waiting: number;
+  /** Takes a place and returns how to give it back. Rejects with the signal's reason if it aborts first. */
+  take(signal?: AbortSignal): Promise<() => void>;
+  /** Takes a place, does the work, and gives the place back. */
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+export function createTurns(max: number): Turns {
+  const queue = new Set<() => void>();
+  let free = max;
+
+  const giveBack = (): void => {
+    const [next] = queue;
+    // The place goes straight to the next caller, so that a newcomer cannot take it first.
+    if (next) next();
+    else free += 1;
+  };
+
+  const queued = (signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const begin = () => {
+        queue.delete(begin);
+        forget();
+        resolve();
+      };
+      const leave = () => {
+        queue.delete(begin);
+        reject(signal?.reason);
+      };
+      const forget = signal ? onAbort(signal, leave) : () => {};
+      queue.add(begin);
+    });
+
+  const take: Turns['take'] = async (signal) => {
+    signal?.throwIfAborted();
+    if (free > 0) free -= 1;
+    else await queued(signal);
+    return giveBack;
+  };
+
+  return {
+    get waiting() {
+      return queue.size;
+    },
+    take,
+    async run(work, signal) {
+      const done = await take(signal);
+      try {
+        return await work();
+      } finally {
+        done();
+      }
+    },
+  };
+}
+
+/** One call at a time for each key. Keys without callers take no memory. */
+export function createTurnsByKey(): <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
+  const keys = new Map<string, { readonly turns: Turns; callers: number }>();
+  return async (key, work, signal) => {
+    const entry = keys.get(key) ?? { turns: createTurns(1), callers: 0 };
+    keys.set(key, entry);
+    entry.callers += 1;
+    try {
+      return await entry.turns.run(work, signal);
+    } finally {
+      entry.callers -= 1;
+      if (entry.callers === 0) keys.delete(key);
+    }
+  };
+}
