@@ -4,7 +4,7 @@
 //
 //   node scripts/setup.mjs            npm packages, and the servers the tests talk to
 //   node scripts/setup.mjs --npm      npm packages alone
-//   node scripts/setup.mjs --bench    also the programs the bench compares with
+//   node scripts/setup.mjs --bench    also what the bench compares with; a test runs the bench
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -53,7 +53,9 @@ try {
   checkNode();
   installNpmPackages();
   if (!process.argv.includes('--npm')) {
-    installDebianPackages({ ...servers, ...(process.argv.includes('--bench') ? peers : {}) });
+    const bench = process.argv.includes('--bench');
+    installDebianPackages({ ...servers, ...(bench ? peers : {}) });
+    if (bench) installAcmeClient();
   }
 } catch (error) {
   if (!(error instanceof Stop)) throw error;
@@ -83,6 +85,15 @@ function installNpmPackages() {
   if (!lock || (installed && installed.mtimeMs >= lock.mtimeMs)) return;
   say('installing the npm packages (npm ci)');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
+}
+
+// The bench's rival among npm packages: in a folder of its own, since nothing depends on it.
+function installAcmeClient() {
+  const prefix = join(root, '.cache/bench');
+  if (existsSync(join(prefix, 'node_modules/acme-client'))) return;
+  say('installing acme-client into .cache/bench (npm install)');
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'];
+  run('npm', ['install', ...flags, '--prefix', prefix, 'acme-client@5.4.0'], { cwd: root });
 }
 
 /** @param {Record<string, string>} wanted package → the program that shows it is there */

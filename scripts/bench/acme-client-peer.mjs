@@ -1,12 +1,11 @@
-// The rival of the row `hundred`: acme-client, tuned (back-off 20 ms, no check of its own, challenges written at once).
-//   node acme-client-peer.mjs <folder of acme-client> <directory URL> <challenge folder> <output folder> <names> <concurrency>
+// The rival of the rows `hundred` and `distance`: acme-client, tuned (no check of its own, challenges written at once).
+//   node acme-client-peer.mjs <folder of acme-client> <directory URL> <challenge folder> <output folder> <names> <concurrency> <back-off in ms>
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const [packageFolder = '', directoryUrl = '', challenges = '', output = '', list = '', concurrency = '1'] =
-  process.argv.slice(2);
+const [packageFolder, directoryUrl, challenges, output, list, concurrency, backoffMs] = process.argv.slice(2);
 const acme = createRequire(import.meta.url)(packageFolder);
 const names = list.split(',');
 
@@ -17,8 +16,8 @@ const client = new acme.Client({
   directoryUrl,
   accountKey: readFileSync(accountFile),
   backoffAttempts: 500,
-  backoffMin: 20,
-  backoffMax: 20,
+  backoffMin: Number(backoffMs),
+  backoffMax: Number(backoffMs),
   ...(existsSync(urlFile) ? { accountUrl: readFileSync(urlFile, 'utf8') } : {}),
 });
 if (!existsSync(urlFile)) {

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { type Cost, inTurn, measure, medianOf, printNote, printRow, range, seconds, syncLatencyMs } from './measure.ts';
 import { certfleet, configure, node, type Rig } from './rig.ts';
 
-const rounds = 9;
-
 /** One certificate, HTTP-01, cold process, account registered, against acme-tiny with the two openssl calls it needs. */
 export async function one(rig: Rig): Promise<void> {
+  const rounds = rig.rounds(9);
   const names = Array.from({ length: rounds + 2 }, (_, i) => `one${i}`);
   const folder = await configure(
     rig,
@@ -59,7 +58,7 @@ function acmeTiny(rig: Rig): (round: number) => Promise<Cost> {
     const script = `set -e
 openssl ecparam -name prime256v1 -genkey -noout -out ${base}.key 2>/dev/null
 openssl req -new -sha256 -key ${base}.key -subj / -addext subjectAltName=DNS:tiny${round}.example.test -out ${base}.csr
-acme-tiny --quiet --account-key ${account} --csr ${base}.csr --acme-dir ${challenges} --disable-check --directory-url ${rig.pebble.directoryUrl} > ${base}.crt`;
+acme-tiny --quiet --account-key ${account} --csr ${base}.csr --acme-dir ${challenges} --disable-check --directory-url ${rig.ca.directoryUrl} > ${base}.crt`;
     return measure(['sh', '-c', script], { env: rig.trust });
   };
 }
@@ -82,10 +81,10 @@ function durableWrites(folder: string, name: string): { readonly puts: number; r
 async function certbotOnce(rig: Rig, ours: number): Promise<void> {
   const base = join(rig.folder, 'certbot-one');
   const folders = ['--config-dir', `${base}/c`, '--work-dir', `${base}/w`, '--logs-dir', `${base}/l`];
-  const common = [...folders, '--server', rig.pebble.directoryUrl, '--agree-tos', '--non-interactive', '--quiet'];
+  const common = [...folders, '--server', rig.ca.directoryUrl, '--agree-tos', '--non-interactive', '--quiet'];
   await measure(['certbot', 'register', ...common, '--register-unsafely-without-email'], { env: rig.trust });
   const issue = ['certonly', ...common, '--webroot', '--webroot-path', rig.webroot, '--key-type', 'ecdsa'];
-  const { certbot } = await inTurn(3, {
+  const { certbot } = await inTurn(rig.rounds(3), {
     certbot: (round) => measure(['certbot', ...issue, '--domain', `certbot${round}.example.test`], { env: rig.trust }),
   });
   const wall = medianOf(certbot, 'wall');

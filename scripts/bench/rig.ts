@@ -1,26 +1,35 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bind, startBind } from '../../test/support/bind.ts';
 import { startNginx } from '../../test/support/nginx.ts';
-import { type Pebble, startPebble } from '../../test/support/pebble.ts';
+import { startPebble } from '../../test/support/pebble.ts';
 import { repositoryRoot, temporaryFolder } from '../../test/support/service.ts';
 
 export const cli = join(repositoryRoot, 'dist/cli.js');
 export const node = process.execPath;
 
-/** The servers every row with a CA runs against: everybody's client has the same CA, DNS and web server. */
-export interface Rig {
+/** How much of a row is measured. */
+export interface Size {
+  /** Repetitions of a measurement. */
+  rounds(usual: number): number;
+  /** Certificates. */
+  count(usual: number): number;
+}
+
+/** The servers every row runs against: every client has the same CA, DNS and web server. */
+export interface Rig extends Size {
   readonly folder: string;
   readonly webroot: string;
-  readonly pebble: Pebble;
+  readonly ca: { readonly directoryUrl: string; readonly caFile: string };
+  /** Where the CA asks for HTTP-01. */
+  readonly httpPort: number;
   readonly bind: Bind;
-  /** For clients in Python and for acme-client: Pebble's own HTTPS is to be trusted. */
+  /** For clients in Python and for acme-client, so that they trust the CA's own HTTPS. */
   readonly trust: Readonly<Record<string, string>>;
 }
 
-export async function startRig(): Promise<Rig> {
+export async function startRig(size: Size): Promise<Rig> {
   const folder = await temporaryFolder('bench');
   const webroot = join(folder, 'webroot');
   await mkdir(webroot, { mode: 0o755 });
@@ -35,7 +44,7 @@ export async function startRig(): Promise<Rig> {
     REQUESTS_CA_BUNDLE: pebble.caFile,
     NODE_EXTRA_CA_CERTS: pebble.caFile,
   };
-  return { folder, webroot, pebble, bind, trust };
+  return { ...size, folder, webroot, ca: pebble, httpPort: nginx.httpPort, bind, trust };
 }
 
 export interface Wanted {
@@ -51,12 +60,12 @@ export async function configure(rig: Rig, name: string, wanted: readonly Wanted[
   const tsig = join(folder, 'tsig');
   await writeFile(tsig, rig.bind.key.secret, { mode: 0o600 });
   const certificates = wanted.map((one) =>
-    JSON.stringify({ ...one, issuer: 'pebble', deploy: ['files'] } satisfies Record<string, unknown>),
+    JSON.stringify({ ...one, issuer: 'ca', deploy: ['files'] } satisfies Record<string, unknown>),
   );
   await writeFile(
     join(folder, 'certfleet.yaml'),
     `store: { type: file, path: ${join(folder, 'store')} }
-issuers: { pebble: { directory: "${rig.pebble.directoryUrl}", caFile: ${rig.pebble.caFile}, test: true, agreeToTerms: true } }
+issuers: { ca: { directory: "${rig.ca.directoryUrl}", caFile: ${rig.ca.caFile}, test: true, agreeToTerms: true } }
 solvers:
   webroot: { type: http01-webroot, folders: ${rig.webroot} }
   dns:
@@ -65,7 +74,7 @@ solvers:
     options: { server: "${rig.bind.server}", keyName: ${rig.bind.key.name}, secret: "file:${tsig}" }
     dns: { zone: example.test, nameservers: ["${rig.bind.server}"] }
 deployers: { files: { type: files, path: ${join(folder, 'certs')} } }
-preflight: { resolvers: ["${rig.bind.server}"], http01Port: ${rig.pebble.httpPort} }
+preflight: { resolvers: ["${rig.bind.server}"], http01Port: ${rig.httpPort} }
 ${['certificates:', ...certificates.map((line) => `  - ${line}`)].slice(certificates.length === 0 ? 1 : 0).join('\n')}
 `,
   );
@@ -82,14 +91,9 @@ export const certfleet = (folder: string, ...args: readonly string[]): readonly 
   join(folder, 'certfleet.yaml'),
 ];
 
-/** An npm package that is only compared with, kept out of package.json; answers its folder. */
-export function installPeer(name: string, version: string): string {
-  const prefix = join(repositoryRoot, '.cache/bench');
-  const folder = join(prefix, 'node_modules', name);
-  if (!existsSync(folder)) {
-    console.error(`bench: installing ${name}@${version} into .cache/bench`);
-    const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', prefix, `${name}@${version}`];
-    execFileSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  }
+/** The folder of acme-client, which is compared with and therefore no dependency. */
+export function acmeClientFolder(): string {
+  const folder = join(repositoryRoot, '.cache/bench/node_modules/acme-client');
+  if (!existsSync(folder)) throw new Error('acme-client is missing: `node scripts/setup.mjs --bench` installs it');
   return folder;
 }

@@ -1,9 +1,9 @@
 import { inTurn, measure, medianOf, printNote, printRow, range } from './measure.ts';
-import { cli, node } from './rig.ts';
+import { cli, node, type Rig } from './rig.ts';
 
 /** `--version` against bare node. */
-export async function start(): Promise<void> {
-  const costs = await inTurn(25, {
+export async function start(rig: Rig): Promise<void> {
+  const costs = await inTurn(rig.rounds(25), {
     version: () => measure([node, cli, '--version']),
     help: () => measure([node, cli, '--help']),
     node: () => measure([node, '-e', '0']),

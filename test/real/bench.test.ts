@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { repositoryRoot } from '../support/service.ts';
+import { describeWith } from '../support/vitest.ts';
+
+const run = promisify(execFile);
+const bench = (...args: readonly string[]) =>
+  run(process.execPath, ['--import', 'tsx', 'scripts/bench.ts', ...args], { cwd: repositoryRoot });
+
+// A row as printed: its ratio, what it is, and below it what was measured.
+const row = (what: string) => new RegExp(String.raw`^ +\d+\.\d\d  ${what}.*\n +certfleet \d.*; .*\d`, 'm');
+
+describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named'], '`npm run bench`', () => {
+  it('measures every row, here once and with few certificates', async () => {
+    const { stdout } = await bench('--rounds', '1', '--scale', '0.02');
+    for (const what of [
+      '--version against',
+      'one certificate',
+      'peak memory of one issue',
+      '2 certificates in one command',
+      'a CA at a distance, 8 certificates',
+      'apex and wildcard over RFC 2136, 1 times',
+      'renew, nothing due, 20 lineages',
+      'renew, nothing due, 200 lineages',
+    ])
+      expect(stdout).toMatch(row(what));
+    expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('runs the rows that are named, and names the others where there is none', async () => {
+    const { stdout } = await bench('--rounds', '1', 'start');
+    expect(stdout).toMatch(row('--version against'));
+    expect(stdout.match(/^ +\d+\.\d\d {2}/gm)).toHaveLength(1);
+    await expect(bench('nosuch')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('start, one,') });
+  });
+});
