@@ -6,35 +6,35 @@ import type { FileAttributes, Files, FolderEntry } from '../ports/files.ts';
 /**
  * certbot's folders, as servers and scripts know them:
  *
- *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem where asked)
+ *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem if asked for)
  *     <root>/live/<name> → ../archive/<name>/<version id>
  *
- * Unlike certbot's, `live/<name>` is itself the symlink: one rename changes key and chain together, and whoever is
- * killed at any point leaves a whole version there.
+ * Unlike certbot's, `live/<name>` is itself the symlink: one rename changes key and chain together, so a kill at any
+ * point leaves a complete version there.
  *
- * A {@link Mark} in `archive/<name>/` remembers what a program that must be told about a new version was told last;
- * without it nobody could know after a crash.
+ * A {@link Mark} in `archive/<name>/` records which version the program that reads the folder was last reloaded with.
+ * Otherwise a crash between the rename and the reload would go unnoticed.
  */
 export interface LiveFolder {
   look(version: VersionBundle): Promise<Look>;
-  /** Writes the version's folder; nobody uses it yet. Refuses a `live/<name>` that is not ours. */
+  /** Writes the version's folder, without using it. Refuses a `live/<name>` that certfleet did not make. */
   stage(version: VersionBundle): Promise<void>;
-  /** Which version `live/<name>` leads to. */
+  /** The version that `live/<name>` points to. */
   inUse(lineage: string): Promise<string | undefined>;
-  /** Points `live/<name>` at a staged version; undefined takes it away. */
+  /** Points `live/<name>` to a staged version, or removes it if undefined. */
   use(lineage: string, id: string | undefined): Promise<void>;
-  /** Removes every version but the one in use and `old`, which a deployment may go back to. */
+  /** Removes every version except the one in use and `old`, which a deployment may go back to. */
   retire(old: VersionRef): Promise<void>;
   mark(lineage: string): Promise<Mark>;
   setMark(lineage: string, mark: Mark): Promise<void>;
 }
 
 interface Mark {
-  /** The version that the program was last told about with success. */
+  /** The version of the last successful reload. */
   readonly done?: string;
-  /** The version that it is being told about; it may have heard or not. */
+  /** The version of a reload that has begun; the program may have read it or not. */
   readonly trying?: string;
-  /** While `trying` is set: the version that the link goes back to; undefined: it is taken away. */
+  /** While `trying` is set: the version to point the link back to, or undefined to remove the link. */
   readonly before?: string;
 }
 
@@ -45,7 +45,7 @@ export interface LiveFolderOptions {
   readonly target: string;
   /** For the mark's file name: several deployers may share a root. */
   readonly markName?: string;
-  /** Of the private key (and the bundle, which holds it): default 0600. Certificates are public: 0644. */
+  /** Of the private key and the bundle, which contains it; 0600 by default. Certificates are public: 0644. */
   readonly keyMode?: number;
   readonly owner?: string;
   readonly group?: string;
@@ -61,9 +61,9 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 
   const refuse = (certificate: string, reason: string) => fail('deploy/target-failed', { target, certificate, reason });
 
-  /** Which version live/<name> leads to; undefined for nothing there, `foreign` for what is not ours. */
+  /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
   async function readLive(lineage: string): Promise<{ readonly id?: string; readonly foreign?: string }> {
-    // The name becomes a path; the schema of names allows `..`.
+    // The name becomes part of a path, and the schema of names allows `..`.
     if (lineage.startsWith('.')) throw refuse(lineage, 'a name that begins with a dot cannot be a folder here');
     const path = live(lineage);
     const stat = await files.stat(path);
@@ -84,12 +84,12 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       const known = (['done', 'trying', 'before'] as const).filter((field) => typeof mark[field] === 'string');
       return Object.fromEntries(known.map((field) => [field, mark[field]]));
     } catch {
-      // Unreadable is unknown: the program is told once more.
+      // Without the mark, the program is reloaded once more.
       return {};
     }
   }
 
-  // Read once for each deployer and run: who is who does not change under a running program.
+  // Read once: user and group numbers do not change while a program runs.
   let ownership: Promise<Omit<FileAttributes, 'mode'>> | undefined;
   const contents = async (version: VersionBundle) => {
     ownership ??= findOwnership(options);
@@ -100,7 +100,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     async look(version) {
       const { id, foreign } = await readLive(version.lineage);
       if (foreign) return { state: 'absent', detail: foreign };
-      if (id === undefined) return { state: 'absent', detail: `there is no ${live(version.lineage)}` };
+      if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
       for (const file of await contents(version)) {
         const difference = await compare(files, join(archive(version.lineage), id, file.name), file);
         if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
@@ -109,7 +109,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     },
 
     async stage(version) {
-      // Its folder would be the archive itself, which no later version could replace.
+      // Its folder would be the archive itself.
       if (version.id === '') throw refuse(version.lineage, 'this version has no id');
       const { foreign } = await readLive(version.lineage);
       if (foreign)
@@ -123,7 +123,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       if (await files.createFolder(folder, 0o755, wanted)) return;
       for (const file of wanted) {
         const path = join(folder, file.name);
-        // Staged before, perhaps in use: what is right already is not touched.
+        // Staged earlier and perhaps in use: leave files that are already right.
         if (await compare(files, path, file))
           await files.replace(path, file.content, { ...file.attributes, losable: 'name' });
       }
@@ -148,7 +148,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       for (const name of (await files.list(archive(old.lineage))) ?? []) {
         if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
         const folder = join(archive(old.lineage), name);
-        // certbot's own archive has files there, and people put things anywhere: only what looks like ours goes.
+        // certbot keeps files here too, and so may people: remove only what certfleet could have written.
         const inside = (await files.stat(folder))?.kind === 'folder' ? await files.list(folder) : undefined;
         if (inside?.every((file) => ours.test(file))) await files.removeTree(folder);
       }
@@ -162,7 +162,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   };
 }
 
-// Also files.ts's temporary files, which a kill may leave.
+// Including the temporary files of lib/files.ts, which a kill may leave.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
 
 function contentsOf(
@@ -176,7 +176,7 @@ function contentsOf(
   return [
     { name: 'privkey.pem', content: key, attributes: closed },
     { name: 'cert.pem', content: version.certPem, attributes: open },
-    // Also where it is empty: a path that scripts name must exist.
+    // Even if it is empty, since scripts name its path.
     { name: 'chain.pem', content: version.chainPem, attributes: open },
     { name: 'fullchain.pem', content: version.fullchainPem, attributes: open },
     ...(options.haproxyBundle
@@ -185,7 +185,7 @@ function contentsOf(
   ];
 }
 
-/** Chain and key in one file, as HAProxy reads it; without blank lines, which would end a payload on its socket. */
+/** Chain and key in one file, as HAProxy reads it. No blank lines: they would end a payload on its admin socket. */
 export const bundlePem = (fullchainPem: string, keyPem: string): string =>
   `${fullchainPem}\n${keyPem}`
     .split('\n')
@@ -194,12 +194,12 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .map((line) => `${line}\n`)
     .join('');
 
-/** Why the file is not the wanted one, or undefined when it is. */
+/** How the file differs from the wanted one; undefined if it does not. */
 async function compare(files: Files, path: string, wanted: FolderEntry): Promise<string | undefined> {
   const stat = await files.stat(path);
   const content = stat?.kind === 'file' ? await files.read(path) : undefined;
   if (!stat || !content) return 'is missing';
-  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'is of another version';
+  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'belongs to another version';
   const { mode, uid, gid } = wanted.attributes;
   if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
   if (uid !== undefined && stat.uid !== uid) return `belongs to user ${stat.uid} instead of ${uid}`;
@@ -207,7 +207,7 @@ async function compare(files: Files, path: string, wanted: FolderEntry): Promise
   return undefined;
 }
 
-/** Names become numbers by /etc/passwd and /etc/group; users of a directory service must be given as numbers. */
+/** Looks names up in /etc/passwd and /etc/group. Users of a directory service must be given as numbers. */
 async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttributes, 'mode'>> {
   const find = async (name: string | undefined, file: string, what: string): Promise<number | undefined> => {
     if (name === undefined) return undefined;

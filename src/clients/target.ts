@@ -1,9 +1,12 @@
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
+/** How messages name a deployer: `the deployer "web" (nginx)`. */
+export const targetName = (type: string, name: string): string => `the deployer "${name}" (${type})`;
+
 /**
- * Runs one step of a deployer and says of everything that goes wrong in it which target and certificate it is about
- * (`deploy/target-failed`). Errors that say so already, and aborts, pass through.
+ * Runs one step of a deployer. Errors become `deploy/target-failed`, which names the target and the certificate;
+ * `deploy/…` errors and aborts pass through unchanged.
  */
 export async function onTarget<T>(
   target: string,
@@ -23,8 +26,8 @@ export async function onTarget<T>(
 }
 
 /**
- * A text that came from a program which was given the key, without what it may have shown of it. Line by line: it may
- * be indented, quoted, or cut off at either end.
+ * Removes the key from the output of a program that was given it. Line by line, since the program may have indented,
+ * quoted or cut it.
  */
 export function withoutKey(text: string, keyPem: Secret): string {
   const lines = keyPem
@@ -38,12 +41,12 @@ export function withoutKey(text: string, keyPem: Secret): string {
 }
 
 /**
- * The last lines of what a program wrote, on one line, without the private key. Five lines hold every message of
- * nginx's own; more makes a message that nobody reads.
+ * The last five lines of a program's output, joined into one, without the private key. Five lines hold any of nginx's
+ * own messages.
  */
 export function lastWords(output: { readonly stdout: string; readonly stderr: string }, keyPem: Secret): string {
   const text = withoutKey(`${output.stdout}\n${output.stderr}`, keyPem);
   const lines = text.split('\n').map((line) => line.trim());
   const words = lines.filter((line) => line !== '' && line !== '***').slice(-5);
-  return words.length > 0 ? words.join(' / ') : 'it said nothing';
+  return words.length > 0 ? words.join(' / ') : 'it printed nothing';
 }

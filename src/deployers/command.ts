@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { createLiveFolder } from '../clients/live-folder.ts';
-import { lastWords, onTarget } from '../clients/target.ts';
-import { activateAndTell, lookIfTold } from '../clients/told-folder.ts';
+import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
+import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { defineDeployer, duration, z } from '../define.ts';
@@ -30,50 +29,37 @@ process's own environment without \`CERTFLEET_*\`. It must be repeatable: it run
 it had ended, and for the version before when a deployment goes back. When it fails, \`live/<name>\` leads to the version
 before again; what the command did elsewhere is not undone.`,
   connect({ options, name, world, folder: besideStore }) {
-    const target = `the deployer "${name}" (command)`;
-    const fileName = name.replace(/[^A-Za-z0-9_-]/g, '_');
-    const root = options.path ?? (besideStore && join(besideStore, fileName));
+    const root = options.path ?? (besideStore && join(besideStore, safeName(name)));
     if (root === undefined) {
       const problem = 'the option "path" is missing, and this store has no folder to put it beside';
-      throw fail('config/invalid', { file: target, problem });
+      throw fail('config/invalid', { file: targetName('command', name), problem });
     }
-    const folder = createLiveFolder({ files: world.files, root, target, markName: `command-${fileName}` });
     const command: readonly [string, ...string[]] =
       typeof options.run === 'string' ? ['/bin/sh', '-c', options.run] : options.run;
-    return {
+    return createLiveDeployer({
       type: 'command',
-      scope: 'node',
-      look: (version, signal) =>
-        onTarget(target, version.lineage, signal, () =>
-          lookIfTold(folder, version, 'the command has not yet run for it with success'),
-        ),
-      stage: (version, _note, signal) =>
-        onTarget(target, version.lineage, signal, async () => {
-          await folder.stage(version);
-          return null;
-        }),
-      activate: (version, _staged, _note, signal) =>
-        onTarget(target, version.lineage, signal, () =>
-          activateAndTell(folder, version, {
-            async tell() {
-              const result = await world.processes.run({
-                command,
-                env: {
-                  ...inherited(),
-                  ...options.env,
-                  RENEWED_LINEAGE: join(root, 'live', version.lineage),
-                  RENEWED_DOMAINS: version.facts.identifiers.map(identifierKey).join(' '),
-                },
-                signal,
-                timeoutMs: options.timeout,
-              });
-              if (result.status === 0) return;
-              throw new Error(`the command ended with ${result.status}: ${lastWords(result, version.keyPem)}`);
+      name,
+      files: world.files,
+      root,
+      reload: {
+        missing: 'the command has not succeeded for it yet',
+        async run(version, signal) {
+          const result = await world.processes.run({
+            command,
+            env: {
+              ...inherited(),
+              ...options.env,
+              RENEWED_LINEAGE: join(root, 'live', version.lineage),
+              RENEWED_DOMAINS: version.facts.identifiers.map(identifierKey).join(' '),
             },
-          }),
-        ),
-      retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
-    };
+            signal,
+            timeoutMs: options.timeout,
+          });
+          if (result.status === 0) return;
+          throw new Error(`the command ended with ${result.status}: ${lastWords(result, version.keyPem)}`);
+        },
+      },
+    });
   },
 });
 

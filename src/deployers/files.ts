@@ -1,5 +1,4 @@
-import { createLiveFolder } from '../clients/live-folder.ts';
-import { onTarget } from '../clients/target.ts';
+import { createLiveDeployer } from '../clients/live-deployer.ts';
 import { defineDeployer, z } from '../define.ts';
 
 export default defineDeployer({
@@ -36,30 +35,15 @@ symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key
 versions are kept. Nothing is reloaded: a server that reads its files only at start needs \`nginx\`, \`haproxy\` or
 \`command\` instead, or a \`command\` beside this one. A \`live/<name>\` that certfleet did not make (certbot's own
 \`/etc/letsencrypt\`) is refused and left alone: name another \`path\`. Setting \`owner\` needs root.`,
-  connect({ options, name, world }) {
-    const target = `the deployer "${name}" (files)`;
-    const folder = createLiveFolder({
+  connect: ({ options, name, world }) =>
+    createLiveDeployer({
+      type: 'files',
+      name,
       files: world.files,
       root: options.path,
-      target,
       keyMode: Number.parseInt(options.mode, 8),
       haproxyBundle: options.haproxyBundle,
       ...(options.owner === undefined ? {} : { owner: options.owner }),
       ...(options.group === undefined ? {} : { group: options.group }),
-    });
-    return {
-      type: 'files',
-      scope: 'node',
-      concurrent: true,
-      look: (version, signal) => onTarget(target, version.lineage, signal, () => folder.look(version)),
-      stage: (version, _note, signal) =>
-        onTarget(target, version.lineage, signal, async () => {
-          await folder.stage(version);
-          return null;
-        }),
-      activate: (version, _staged, _note, signal) =>
-        onTarget(target, version.lineage, signal, () => folder.use(version.lineage, version.id)),
-      retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
-    };
-  },
+    }),
 });

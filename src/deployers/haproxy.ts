@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { createHaproxyAdmin, isAdminWord } from '../clients/haproxy.ts';
 import { bundlePem } from '../clients/live-folder.ts';
-import { onTarget, withoutKey } from '../clients/target.ts';
+import { onTarget, targetName, withoutKey } from '../clients/target.ts';
 import { parseEndpoint } from '../core/endpoint.ts';
 import { defineDeployer, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
@@ -41,7 +41,7 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
 \`tune.bufsize\` (16 kB unless set). Files whose names begin with a dot are certfleet's drafts; HAProxy leaves them out.`,
   connect({ options, name, world }): Deployer {
     const { files } = world;
-    const target = `the deployer "${name}" (haproxy)`;
+    const target = targetName('haproxy', name);
     const socket = options.socket.startsWith('/') ? { path: options.socket } : parseEndpoint(options.socket);
     const admin = createHaproxyAdmin({ streams: world.streams, clock: world.clock, socket });
     const folder = options.certificates;

@@ -1,6 +1,5 @@
-import { createLiveFolder } from '../clients/live-folder.ts';
-import { lastWords, onTarget } from '../clients/target.ts';
-import { activateAndTell, lookIfTold } from '../clients/told-folder.ts';
+import { createLiveDeployer } from '../clients/live-deployer.ts';
+import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
 import { defineDeployer, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
@@ -30,15 +29,9 @@ that it names is missing: add the server block after the first delivery, or begi
 another folder. When nginx is not running at the first delivery, the files stay (it can start with them), and \`renew\`
 reports the target as pending until a reload has worked. Needs the right to signal nginx (root, or \`reload: [sudo, …]\`).`,
   connect({ options, name, world }) {
-    const target = `the deployer "${name}" (nginx)`;
-    const folder = createLiveFolder({
-      files: world.files,
-      root: options.path,
-      target,
-      markName: `nginx-${name.replace(/[^A-Za-z0-9_-]/g, '_')}`,
-    });
+    const target = targetName('nginx', name);
 
-    /** Runs one of nginx's own commands; answers what it said when it failed. */
+    /** Runs one of nginx's own commands. Returns what it printed if it failed. */
     async function run(
       command: readonly [string, ...string[]],
       version: VersionBundle,
@@ -51,34 +44,24 @@ reports the target as pending until a reload has worked. Needs the right to sign
       return `\`${command.join(' ')}\` ended with ${result.status}: ${lastWords(result, version.keyPem)}`;
     }
 
-    return {
+    return createLiveDeployer({
       type: 'nginx',
-      scope: 'node',
-      look: (version, signal) =>
-        onTarget(target, version.lineage, signal, () =>
-          lookIfTold(folder, version, 'nginx has not yet been reloaded for it'),
-        ),
-      stage: (version, _note, signal) =>
-        onTarget(target, version.lineage, signal, async () => {
-          await folder.stage(version);
-          return null;
-        }),
-      activate: (version, _staged, _note, signal) =>
-        onTarget(target, version.lineage, signal, () =>
-          activateAndTell(folder, version, {
-            async check() {
-              const output = await run(options.test, version, signal);
-              if (output === undefined) return;
-              throw fail('deploy/config-test-failed', { target, certificate: version.lineage, output });
-            },
-            async tell() {
-              const output = await run(options.reload, version, signal);
-              if (output !== undefined) throw new Error(output);
-            },
-            keepFirst: true,
-          }),
-        ),
-      retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
-    };
+      name,
+      files: world.files,
+      root: options.path,
+      reload: {
+        missing: 'nginx has not been reloaded with it yet',
+        async check(version, signal) {
+          const output = await run(options.test, version, signal);
+          if (output === undefined) return;
+          throw fail('deploy/config-test-failed', { target, certificate: version.lineage, output });
+        },
+        async run(version, signal) {
+          const output = await run(options.reload, version, signal);
+          if (output !== undefined) throw new Error(output);
+        },
+        keepFirst: true,
+      },
+    });
   },
 });

@@ -1,0 +1,90 @@
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
+import { onTarget, targetName } from './target.ts';
+
+/** How a program that reads a live folder takes up a new version: a hook, or nginx's test and reload. */
+export interface Reload {
+  /** Why `look` says `stale` while the files are there and the program has not taken them up. */
+  readonly missing: string;
+  /** Whether the program would accept the new version. If this fails, the program never saw it. */
+  check?(version: VersionBundle, signal: AbortSignal): Promise<void>;
+  /** Makes the program read the files. If this fails, the program may have read them or not. */
+  run(version: VersionBundle, signal: AbortSignal): Promise<void>;
+  /** Keep a first version although `run` failed: the program may need the files to start. */
+  readonly keepFirst?: boolean;
+}
+
+interface LiveDeployerOptions extends Omit<LiveFolderOptions, 'target' | 'markName'> {
+  readonly type: string;
+  /** The deployer's name in the configuration. */
+  readonly name: string;
+  /** Without it, the files alone are the target. */
+  readonly reload?: Reload;
+}
+
+/** A deployer's name as part of a file name. */
+export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, '_');
+
+/** A deployer that writes certbot's folders, and reloads the program that reads them. */
+export function createLiveDeployer({ type, name, reload, ...options }: LiveDeployerOptions): Deployer {
+  const target = targetName(type, name);
+  const folder = createLiveFolder({ ...options, target, markName: `${type}-${safeName(name)}` });
+  return {
+    type,
+    scope: 'node',
+    ...(reload ? {} : { concurrent: true }),
+    look: (version, signal) =>
+      onTarget(target, version.lineage, signal, async () => {
+        const look = await folder.look(version);
+        if (!reload || look.state !== 'current') return look;
+        const { done, trying } = await folder.mark(version.lineage);
+        if (done === version.id && trying === undefined) return look;
+        return { state: 'stale', detail: reload.missing };
+      }),
+    stage: (version, _note, signal) =>
+      onTarget(target, version.lineage, signal, async () => {
+        await folder.stage(version);
+        return null;
+      }),
+    activate: (version, _staged, _note, signal) =>
+      onTarget(target, version.lineage, signal, () =>
+        reload ? activate(folder, reload, version, signal) : folder.use(version.lineage, version.id),
+      ),
+    retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
+  };
+}
+
+/**
+ * Marks `trying`, swaps the link, checks, reloads, marks `done`. A kill anywhere in between leaves `live/` whole, and
+ * the mark makes the next try reload again; it also remembers what to go back to, which the link no longer does.
+ */
+async function activate(
+  folder: LiveFolder,
+  reload: Reload,
+  version: VersionBundle,
+  signal: AbortSignal,
+): Promise<void> {
+  const { lineage, id } = version;
+  const mark = await folder.mark(lineage);
+  const before = mark.trying === undefined ? await folder.inUse(lineage) : mark.before;
+  const goBack = () => folder.use(lineage, before);
+  const done = mark.done === undefined ? {} : { done: mark.done };
+  await folder.setMark(lineage, { ...done, trying: id, ...(before === undefined ? {} : { before }) });
+  await folder.use(lineage, id);
+  try {
+    await reload.check?.(version, signal);
+  } catch (error) {
+    await goBack();
+    // Everything is as before, including a reload of an earlier version that may have failed.
+    await folder.setMark(lineage, mark);
+    throw error;
+  }
+  try {
+    await reload.run(version, signal);
+  } catch (error) {
+    if (before === undefined && reload.keepFirst) await folder.setMark(lineage, { trying: id, before: id });
+    else await goBack();
+    throw error;
+  }
+  await folder.setMark(lineage, { done: id });
+}
