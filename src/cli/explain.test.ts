@@ -9,9 +9,9 @@ it.each<Row>([
 
 “the CNAME records at {name} lead in a circle or through more than {limit} names”
 
-Correct the CNAME of _acme-challenge.
+Correct the CNAME record.
 
-Exit code 5 · for you to fix · not tried again until something is changed
+Exit code 5 · for you to fix · tried again by \`certfleet renew\` with growing pauses
 `,
     stderr: '',
   },

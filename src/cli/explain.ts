@@ -41,7 +41,7 @@ const blameWords = {
   bug: 'certfleet’s own fault',
 } as const;
 const retryWords = {
-  never: 'not tried again until something is changed',
+  never: 'tried again when something is changed, else once a day',
   later: 'tried again by `certfleet renew` with growing pauses',
   at: 'tried again at the time the CA named',
 } as const;

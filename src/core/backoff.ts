@@ -1,17 +1,22 @@
+import type { Retry } from './error-table.ts';
+
 const minute = 60_000;
+const day = 1440 * minute;
 
 /** Let's Encrypt's integration guide: 1 min, 10 min, 100 min, then once a day. */
-const steps = [minute, 10 * minute, 100 * minute, 1440 * minute] as const;
+const steps = [minute, 10 * minute, 100 * minute, day] as const;
 
 /**
  * How long `renew` leaves a failing certificate alone, in ms: never longer than a tenth of the validity that is left
  * (a certificate of six days would otherwise expire after few tries), never shorter than a minute. Once it has expired
- * there is nothing left to be in time for: an abandoned domain is tried once a day, not at every pass for ever.
+ * there is nothing left to be in time for: an abandoned domain is tried once a day, not at every pass for ever. So is
+ * what gives the same answer until somebody changes something.
  *
  * @param failures how many tries in a row have failed, at least 1
  * @param validityLeftMs of the current certificate; undefined when there is none
  */
-export function backoffMs(failures: number, validityLeftMs: number | undefined): number {
+export function backoffMs(failures: number, validityLeftMs: number | undefined, retry: Retry): number {
+  if (retry === 'never') return day;
   const step = steps[Math.min(failures, steps.length) - 1] ?? minute;
   const cap = validityLeftMs === undefined || validityLeftMs <= 0 ? step : validityLeftMs / 10;
   return Math.max(minute, Math.min(step, cap));

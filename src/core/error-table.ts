@@ -7,8 +7,10 @@ import { homepage } from './version.ts';
  * hint's `{certificate}` is filled where the error is caught. The area before the slash decides the exit code
  * (`exitCodes`). The scheduler reads only `retry`:
  *
- * - `never`: the same try gives the same answer until somebody changes something;
- * - `later`: try again by the back-off;
+ * - `never`: the same try gives the same answer until the certificate's settings change or a person acts; until then
+ *   it is tried once a day, so that no certificate is given up for ever;
+ * - `later`: try again by the back-off, also what a person must mend where that can happen without a word to certfleet
+ *   (a DNS record, a file);
  * - `at`: the answer named the time (`retryAt` on the error).
  */
 export type Blame = 'config' | 'provider' | 'ca' | 'network' | 'bug';
@@ -39,19 +41,19 @@ export const errorTable = {
   'config/credential-missing': {
     message: '{what} lacks {credential}',
     blame: 'config',
-    retry: 'never',
+    retry: 'later',
     hint: 'Set the environment variable, write `file:/path` (mode 0600) in the configuration, or use --dns-option KEY=VALUE (a secret as KEY=file:/path).',
   },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',
     blame: 'config',
-    retry: 'never',
+    retry: 'later',
     hint: 'Check that the path is right and that this user may read it.',
   },
   'config/ca-file-unusable': {
     message: 'the CA file {file} cannot be used: {reason}',
     blame: 'config',
-    retry: 'never',
+    retry: 'later',
     hint: 'Name a PEM file with the root certificates of a private CA: --ca-file FILE, or `caFile` on the issuer.',
   },
   'config/unknown-reference': {
@@ -156,7 +158,7 @@ export const errorTable = {
     message:
       '{identifier} exists only through the wildcard record {wildcard}: a TXT record below it would make its address vanish (RFC 4592)',
     blame: 'config',
-    retry: 'never',
+    retry: 'later',
     hint: 'Add a record for {identifier} itself, use HTTP-01, or put {wildcard} into the certificate instead.',
   },
 
@@ -299,8 +301,8 @@ export const errorTable = {
   'dns/cname-loop': {
     message: 'the CNAME records at {name} lead in a circle or through more than {limit} names',
     blame: 'config',
-    retry: 'never',
-    hint: 'Correct the CNAME of _acme-challenge.',
+    retry: 'later',
+    hint: 'Correct the CNAME record.',
   },
   'dns/refused': {
     message: '{provider} refused the change of {name}: {reason}',
@@ -411,7 +413,7 @@ export const errorTable = {
   'store/corrupt': {
     message: 'the document {key} cannot be read: {reason}',
     blame: 'config',
-    retry: 'never',
+    retry: 'later',
     hint: 'The file is left as it is: {file}. Restore it from a backup, or move it away.',
   },
   'store/lease-lost': {

@@ -125,6 +125,7 @@ describe('back-off', () => {
     [4, -day, day],
     [1, 30 * day, 60_000],
   ])('after %i failures with %s ms left it is %i ms', (failures, left, expected) => {
-    expect(backoffMs(failures, left)).toBe(expected);
+    expect(backoffMs(failures, left, 'later')).toBe(expected);
+    expect(backoffMs(failures, left, 'never')).toBe(24 * 3_600_000);
   });
 });

@@ -193,8 +193,7 @@ function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failu
   const isSkew = error.code === 'acme/clock-skew';
   const count = isSkew ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
-  // The same steps for what only a person can mend: nobody tells certfleet that a DNS record or a file is right again.
-  const byBackoff = now.getTime() + backoffMs(isSkew ? 1 : count, left);
+  const byBackoff = now.getTime() + backoffMs(isSkew ? 1 : count, left, error.retry);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs: left, isLimit });
   const retryAt = new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString();

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/error-table.ts';
+import { CertfleetError } from '../../src/core/errors.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import { issue } from '../../src/engine/issue.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+// What the error table says of the next try, and what `renew` does.
+
+const { signal } = new AbortController();
+const [minuteMs, hourMs] = [60_000, 3_600_000];
+
+/** A certificate that is due and fails with this error; answers whether a pass some time later tries again. */
+async function failing(code: ErrorCode, retryAfterMs?: number) {
+  const world = await createSimulatedWorld();
+  const spec = simulatedSpec();
+  await issue(world.replica(1), job(spec), signal);
+  world.pass(70 * dayMs);
+  const failedAtMs = world.clock.now().getTime();
+  let tries = 0;
+  const fails = async (): Promise<never> => {
+    tries += 1;
+    const retryAt = retryAfterMs === undefined ? {} : { retryAt: new Date(failedAtMs + retryAfterMs) };
+    throw new CertfleetError(code, `it failed with ${code}`, '', retryAt);
+  };
+  // What is wrong with a target is found by the target, everything else on the way to the certificate.
+  const replica = code.startsWith('deploy/')
+    ? world.replica(1, { deployer: { type: 'sim', scope: 'fleet', look: fails, stage: fails, activate: fails } })
+    : world.replica(1, { solver: fails });
+  const pass = async (wanted: StoredSpec, rules: Parameters<typeof job>[1] = {}): Promise<boolean> => {
+    const before = tries;
+    await issue(replica, job(wanted, rules), signal);
+    return tries > before;
+  };
+  expect(await pass(spec)).toBe(true);
+  return {
+    spec,
+    /** Whether a pass this long after the failure tries again. */
+    triesAfter: (ms: number, wanted = spec, rules = {}) => {
+      world.pass(failedAtMs + ms - world.clock.now().getTime());
+      return pass(wanted, rules);
+    },
+  };
+}
+
+const codes = Object.entries(errorTable) as readonly (readonly [ErrorCode, ErrorEntry])[];
+const saying = (retry: ErrorEntry['retry']) => codes.filter(([, entry]) => entry.retry === retry).map(([code]) => code);
+
+describe('what may change without a word to certfleet is tried again by the back-off', () => {
+  it.each(saying('later'))('%s', async (code) => {
+    const { triesAfter } = await failing(code);
+    // A target is another matter: each pass looks whether it is there again.
+    if (!code.startsWith('deploy/')) expect(await triesAfter(minuteMs / 2)).toBe(false);
+    expect(await triesAfter(minuteMs + 1_000)).toBe(true);
+  });
+});
+
+describe('what names its time is tried again then', () => {
+  it.each(saying('at'))('%s', async (code) => {
+    const { triesAfter } = await failing(code, 3 * hourMs);
+    expect(await triesAfter(3 * hourMs - minuteMs)).toBe(false);
+    expect(await triesAfter(3 * hourMs + 1_000)).toBe(true);
+  });
+});
+
+describe('what gives the same answer until somebody changes something is tried once a day', () => {
+  it.each(saying('never'))('%s', async (code) => {
+    const { triesAfter } = await failing(code);
+    for (const ms of [minuteMs + 1_000, 2 * hourMs, 23 * hourMs]) expect(await triesAfter(ms)).toBe(false);
+    expect(await triesAfter(dayMs + minuteMs)).toBe(true);
+  });
+
+  it.each([
+    ['by hand', simulatedSpec(), { obeyBackoff: false }],
+    ['with other settings', { ...simulatedSpec(), solver: { type: 'sim', option: 'other' } }, {}],
+  ] as const)('or %s at once', async (_how, wanted, rules) => {
+    const { triesAfter } = await failing('acme/paused');
+    expect(await triesAfter(minuteMs + 1_000, wanted, rules)).toBe(true);
+  });
+});
