@@ -33,6 +33,9 @@ export const duration = (title: string) =>
     })
     .meta({ title, format: 'duration' });
 
+/** A path of the configuration: whole, since a relative one means another place in every working directory. */
+export const wholePath = () => z.string().startsWith('/', { error: 'write the whole path, from / on' });
+
 /** What every adapter is given. */
 export interface AdapterContext<Options> {
   readonly options: Options;

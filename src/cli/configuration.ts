@@ -6,6 +6,7 @@ import { type AdapterKind, adapterEntry, dns01Type } from '../config/registry.ts
 import { CertfleetError } from '../core/errors.ts';
 import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
+import { expandHome } from './flag-values.ts';
 
 /** `certfleet config check`: every problem as `file:line: …`, and whether each secret can be opened here. */
 export const checkConfig: Run = async (session) => {
@@ -14,7 +15,7 @@ export const checkConfig: Run = async (session) => {
   const registry = context.registry ?? (await import('../generated/registry.ts')).registry;
   const { files } = await session.world();
   const { file, text, settings, problems } = await checkConfiguration({
-    ...(typeof config === 'string' ? { file: config } : {}),
+    ...(typeof config === 'string' ? { file: expandHome('--config ', config, context.env) } : {}),
     files,
     env: context.env,
     registry,

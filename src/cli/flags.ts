@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { formatHostPort, parseHostPort } from '../config/addresses.ts';
 import { challengesOf } from '../config/dns01.ts';
 import { checkIdentifiers, lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
@@ -10,7 +9,7 @@ import { isLineageName } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, IssuerSettings, PreflightSettings, Settings, StoredSpec } from '../core/spec.ts';
 import type { Session } from './context.ts';
-import { checkAdapter, cutAt, type Flags, listOf, textOf } from './flag-values.ts';
+import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
 import { proveCredentials, solverFromFlags } from './solver-flags.ts';
 
 /** Flags that only make sense for a certificate made of flags. */
@@ -52,7 +51,7 @@ export async function specFromFlags(session: Session, settings: Settings): Promi
   const identifiers = parseIdentifiers(listOf(flags['identifier']), 'the certificate');
   const name = textOf(flags['name']) ?? lineageNameOf(identifiers);
   if (!isLineageName(name)) throw fail('lineage/invalid-name', { name });
-  const issuer = issuerFromFlags(flags, settings);
+  const issuer = issuerFromFlags(session, settings);
   const solver = await solverFromFlags(session, settings, registry);
   await checkIdentifiers({
     identifiers,
@@ -81,9 +80,10 @@ export async function specFromFlags(session: Session, settings: Settings): Promi
 
 /** --issuer: a declared one, a short name or a URL; the only declared one, else Let's Encrypt. */
 function issuerFromFlags(
-  flags: Flags,
+  session: Session,
   settings: Settings,
 ): { readonly name: string; readonly settings: IssuerSettings } {
+  const { flags } = session.invocation;
   const declaredNames = Object.keys(settings.issuers);
   const given = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
   const declared = Object.hasOwn(settings.issuers, given) ? settings.issuers[given] : undefined;
@@ -115,7 +115,7 @@ function issuerFromFlags(
       ...base,
       ...(email.length > 0 ? { email } : {}),
       ...(flags['agreeTos'] === true ? { agreeToTerms: true } : {}),
-      ...(caFile === undefined ? {} : { caFile: resolve(caFile) }),
+      ...(caFile === undefined ? {} : { caFile: keptPath('--ca-file ', caFile, session) }),
     },
   };
 }
@@ -130,7 +130,7 @@ async function deployersFromFlags(
     const [word, rest] = cutAt(text, ':');
     if (Object.hasOwn(settings.deployers, text)) deployers[text] = settings.deployers[text]!;
     else if (word === 'files' && rest !== undefined && rest !== '') {
-      const files = { type: 'files', path: resolve(rest) };
+      const files = { type: 'files', path: keptPath('--deploy files:', rest, session) };
       await checkAdapter(`--deploy ${text}`, 'deployer', files, session, registry);
       deployers[`files:${files.path}`] = files;
     } else {

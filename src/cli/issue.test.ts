@@ -126,6 +126,58 @@ describe('flags', () => {
   });
 });
 
+describe('paths', () => {
+  const env = { HOME: '/home/me', CERTFLEET_RFC2136_SERVER: 'ns1', CERTFLEET_RFC2136_KEY_NAME: 'k' };
+  const here = process.cwd();
+
+  it('are kept whole, and said where they were not typed so', async () => {
+    const done = await issue(
+      '-d a.example.com --http webroot:~/www,www,/var/www --deploy files:~/certs,files:certs/ --ca-file ca.pem',
+      { env },
+    );
+    expect(adHocOf(done)).toMatchObject({
+      spec: { deploy: ['files:/home/me/certs', `files:${here}/certs`] },
+      issuer: { caFile: `${here}/ca.pem` },
+      solver: { folders: ['/home/me/www', `${here}/www`, '/var/www'] },
+    });
+    expect(done.stderr.split('\n').filter((line) => line.startsWith('--'))).toEqual([
+      `--ca-file ca.pem is ${here}/ca.pem`,
+      '--http webroot:~/www is /home/me/www',
+      `--http webroot:www is ${here}/www`,
+      '--deploy files:~/certs is /home/me/certs',
+      `--deploy files:certs/ is ${here}/certs`,
+    ]);
+    expect((await issue('-d a.example.com --deploy files:/etc/certs/', { env })).stderr).not.toContain('--deploy');
+  });
+
+  it('of secrets too', async () => {
+    const files = { '/home/me/tsig': 'c2VjcmV0' };
+    const done = await issue(`-d a.example.com --dns rfc2136${options('secret=file:~/tsig')}`, { env, files });
+    expect(adHocOf(done).solver).toMatchObject({ options: { secret: 'file:/home/me/tsig' } });
+    expect(done.stderr).toContain('--dns-option secret=file:~/tsig is /home/me/tsig\n');
+  });
+
+  it('of the store and the configuration too', async () => {
+    const files = { '/home/me/c.yaml': 'leaseTtl: 5s' };
+    const done = await issue('-d a.example.com --store ~ --config ~/c.yaml', { env, files });
+    expect(done.settings).toMatchObject({ store: { type: 'file', path: '/home/me' }, leaseTtlMs: 5_000 });
+  });
+
+  it.each([
+    [
+      '--deploy files:~you/certs',
+      {},
+      '--deploy files:~you/certs: ~ stands for your own home folder only; write the whole path',
+    ],
+    ['--store ~you', {}, '--store ~you: ~ stands for your own home folder only; write the whole path'],
+    ['--http webroot:~/www', { env: {} }, '--http webroot:~/www: the variable HOME is not set; write the whole path'],
+  ])('of nobody who is known are refused: %s', async (flags, given, words) => {
+    const done = await issue(`-d a.example.com ${flags}`, { env, ...given });
+    expect(done).toMatchObject({ code: 2, calls: [] });
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(words);
+  });
+});
+
 describe('bad input: one sentence with the fix, exit 2, the fleet not even opened', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';

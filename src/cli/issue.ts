@@ -1,7 +1,8 @@
-import { basename, isAbsolute, resolve } from 'node:path';
+import { basename, isAbsolute } from 'node:path';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
+import { wholePathOf } from './flag-values.ts';
 import { describesCertificate, specFromFlags } from './flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
@@ -77,8 +78,8 @@ function cronLine({ context, invocation }: Session, name: string): string {
   const { config, store } = invocation.flags;
   const more = [
     // cron works in root's home: a relative path would lead elsewhere there.
-    config === undefined ? '' : ` --config ${quoted(resolve(String(config)))}`,
-    store === undefined ? '' : ` --store ${quoted(resolve(String(store)))}`,
+    config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', String(config), context.env))}`,
+    store === undefined ? '' : ` --store ${quoted(wholePathOf('--store ', String(store), context.env))}`,
   ];
   return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
 }

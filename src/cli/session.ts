@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { loadSettings } from '../config/load.ts';
 import type { Event } from '../core/event.ts';
 import type { Settings } from '../core/spec.ts';
@@ -7,6 +6,7 @@ import type { Log } from '../ports/log.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Invocation, Session } from './context.ts';
+import { expandHome, wholePathOf } from './flag-values.ts';
 import { jsonProgress, liveProgress, type Progress, plainProgress, quietProgress } from './progress.ts';
 import { styleOf } from './text.ts';
 
@@ -130,11 +130,15 @@ async function readSettings(session: Session): Promise<Settings> {
   const { config, store } = invocation.flags;
   const { files } = await session.world();
   const settings = await loadSettings({
-    ...(typeof config === 'string' ? { file: config } : {}),
+    ...(typeof config === 'string' ? { file: expandHome('--config ', config, context.env) } : {}),
     files,
     env: context.env,
     ...(context.registry ? { registry: context.registry } : {}),
   });
   if (typeof store !== 'string') return settings;
-  return { ...settings, store: { type: 'file', path: resolve(store) }, storeIsDeclared: false };
+  return {
+    ...settings,
+    store: { type: 'file', path: wholePathOf('--store ', store, context.env) },
+    storeIsDeclared: false,
+  };
 }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { challengesOf, dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
@@ -8,7 +7,7 @@ import type { Json } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Session } from './context.ts';
-import { checkAdapter, cutAt, listOf, textOf } from './flag-values.ts';
+import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 
 export interface NamedSolver {
   readonly name: string;
@@ -56,7 +55,10 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
     const folders = (rest ?? '').split(',').filter((folder) => folder !== '');
     if (folders.length === 0)
       throw fail('usage/invalid', { what: '--http webroot needs the folder: --http webroot:/var/www/html' });
-    const solver = { type: 'http01-webroot', folders: folders.map((folder) => resolve(folder)) };
+    const solver = {
+      type: 'http01-webroot',
+      folders: folders.map((folder) => keptPath('--http webroot:', folder, session)),
+    };
     await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
     return { name: 'webroot', settings: solver };
   }
@@ -98,7 +100,9 @@ async function dnsSolver(dns: string, session: Session, settings: Settings, regi
       throw fail('usage/invalid', {
         what: `--dns-option ${key}: a secret on the command line is seen by every user of this machine; write ${key}=file:/path or ${key}=env:NAME`,
       });
-    options[key] = value.startsWith('file:') ? `file:${resolve(value.slice(5))}` : value;
+    options[key] = value.startsWith('file:')
+      ? `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`
+      : value;
   }
   const provider: AdapterSettings = { ...options, type: dns };
   await checkAdapter(`--dns ${dns}`, 'dns', provider, session, registry);

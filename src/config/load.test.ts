@@ -80,6 +80,25 @@ describe('loadSettings', () => {
     expect((await loadSettings({ files: noFiles, env })).store['path']).toBe('/srv/test/var/lib/certfleet');
   });
 
+  it.each([
+    ['store: { type: file, path: ~/store }', 'store.path'],
+    ['store: { type: file, path: store }', 'store.path'],
+    ['issuers: { own: { directory: "https://ca.test", caFile: ca.pem } }', 'issuers.own.caFile'],
+    ['solvers: { web: { type: http01-webroot, folders: www } }', 'folders'],
+    ['deployers: { disk: { type: files, path: ~/certs } }', 'deployers.disk.path'],
+    ['deployers: { hook: { type: command, run: x, path: certs } }', 'deployers.hook.path'],
+    ['deployers: { web: { type: nginx, path: certs } }', 'deployers.web.path'],
+    ['deployers: { edge: { type: haproxy, socket: /s, certificates: certs } }', 'deployers.edge.certificates'],
+    [
+      'solvers: { dns: { type: dns01, provider: rfc2136, options: { server: a, keyName: b, secret: "file:tsig" } } }',
+      'solvers.dns.options.secret',
+    ],
+  ])('takes whole paths only: %s', async (text, where) => {
+    expect(await problemsIn(text)).toEqual([
+      expect.stringMatching(`^1: .*${where}.*: write the whole path, from / on`),
+    ]);
+  });
+
   it('takes the only issuer and solver where none is named', async () => {
     const text = `issuers: { le: { directory: letsencrypt } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: a, identifiers: [a.example.com] }]`;
     expect((await load(text)).certificates[0]).toMatchObject({ issuer: 'le', solver: 'web' });

@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Files } from '../ports/files.ts';
 import { type OptionField, optionFields } from './fields.ts';
-import { type Problem, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
+import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
 import { environmentName } from './registry.ts';
 
 /** As much of an adapter's definition as its options need. */
@@ -105,6 +105,10 @@ export function checkOptions(
           path: [...base, field.name],
           message: `${field.name} must be text: put it in quotes, or use file:/path`,
         });
+      if (typeof given === 'string' && /^file:(?!\/)/.test(given)) {
+        const path = [...base, field.name];
+        problems.push({ path, message: `${pathText(path)}: write the whole path, from / on: file:/path` });
+      }
       if (given !== undefined || field.required) input[field.name] = new Secret('');
     } else if (given !== undefined) input[field.name] = fromText(field, given);
   }

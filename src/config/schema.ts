@@ -1,6 +1,6 @@
 import { parseServerAddress } from '../core/dns-name.ts';
 import { isLineageName } from '../core/identifiers.ts';
-import { duration, z } from '../define.ts';
+import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { knownIssuers } from './issuers.ts';
 
@@ -28,9 +28,7 @@ const issuer = z.strictObject({
     }),
   email: emails.default([]).meta({ title: 'Where the CA may write to; optional', examples: ['ops@example.com'] }),
   agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree' }),
-  caFile: z
-    .string()
-    .min(1)
+  caFile: wholePath()
     .optional()
     .meta({ title: 'PEM file with the roots of a private CA’s own HTTPS', examples: ['/etc/ssl/private-ca.pem'] }),
   test: z

@@ -3,7 +3,7 @@ import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
-import { defineDeployer, duration, z } from '../define.ts';
+import { defineDeployer, duration, wholePath, z } from '../define.ts';
 
 export default defineDeployer({
   id: 'command',
@@ -17,9 +17,7 @@ export default defineDeployer({
     env: z.record(z.string(), z.string()).default({}).meta({ title: 'More environment variables for it' }),
     // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not hold the pass.
     timeout: duration('How long it may take').prefault('2m'),
-    path: z
-      .string()
-      .startsWith('/')
+    path: wholePath()
       .optional()
       .meta({ title: 'Root folder of the files it is given; by default deployed/<deployer> in the store’s folder' }),
   }),

@@ -1,15 +1,12 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
-import { defineDeployer, z } from '../define.ts';
+import { defineDeployer, wholePath, z } from '../define.ts';
 
 export default defineDeployer({
   id: 'files',
   title: 'Files (certbot’s layout)',
   since: '0.1.0',
   options: z.strictObject({
-    path: z
-      .string()
-      .startsWith('/')
-      .meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/certs'] }),
+    path: wholePath().meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/certs'] }),
     owner: z
       .string()
       .min(1)

@@ -4,13 +4,11 @@ import { createHaproxyAdmin, isAdminWord } from '../clients/haproxy.ts';
 import { bundlePem } from '../clients/live-folder.ts';
 import { onTarget, targetName, withoutKey } from '../clients/target.ts';
 import { parseEndpoint } from '../core/endpoint.ts';
-import { defineDeployer, z } from '../define.ts';
+import { defineDeployer, wholePath, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
 const path = (title: string, example: string) =>
-  z
-    .string()
-    .startsWith('/')
+  wholePath()
     .refine(isAdminWord, { error: 'HAProxy’s admin commands take no spaces, semicolons or backslashes in a path' })
     .transform((text) => text.replace(/(?<=.)\/+$/, ''))
     .meta({ title, examples: [example] });

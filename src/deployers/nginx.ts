@@ -1,7 +1,7 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
-import { defineDeployer, z } from '../define.ts';
+import { defineDeployer, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 
 const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
@@ -15,10 +15,10 @@ export default defineDeployer({
   homepage: 'https://nginx.org/en/docs/control.html',
   since: '0.1.0',
   options: z.strictObject({
-    path: z
-      .string()
-      .startsWith('/')
-      .meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/nginx/certs'] }),
+    path: wholePath().meta({
+      title: 'Root folder; `live/` and `archive/` are made in it',
+      examples: ['/etc/nginx/certs'],
+    }),
     test: command('Program and arguments that test the configuration').default(['nginx', '-t']),
     reload: command('Program and arguments that reload it').default(['nginx', '-s', 'reload']),
   }),

@@ -4,7 +4,7 @@ import { isToken } from '../core/encoding.ts';
 import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { createTurns } from '../core/turns.ts';
-import { defineSolver, z } from '../define.ts';
+import { defineSolver, wholePath, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
@@ -21,7 +21,7 @@ const maxTries = 3;
 // machine, an earlier boot, another container) is left over.
 const probeLifetimeMs = 60_000;
 
-const folder = z.string().refine(isAbsolute, { error: 'write the whole path, from / on' });
+const folder = wholePath();
 
 // One process may have several solvers on one folder; each has a probe file of its own.
 let instances = 0;

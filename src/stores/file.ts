@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { checkDocument } from '../core/document-limits.ts';
 import { toBase64url } from '../core/encoding.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
-import { defineStore, z } from '../define.ts';
+import { defineStore, wholePath, z } from '../define.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { decodeStored, encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
@@ -26,10 +26,10 @@ export default defineStore({
   title: 'Files in a folder',
   since: '0.1.0',
   options: z.object({
-    path: z
-      .string()
-      .min(1)
-      .meta({ title: 'The folder; made with mode 0700 where it is missing', examples: ['/var/lib/certfleet'] }),
+    path: wholePath().meta({
+      title: 'The folder; made with mode 0700 where it is missing',
+      examples: ['/var/lib/certfleet'],
+    }),
   }),
   notes:
     'Several processes, also in several containers, may share the folder. The file system must have hard links and honour fsync: any local one, and NFS. Back it up by copying the folder.',
