@@ -72,6 +72,23 @@ describe('accounts', () => {
   });
 });
 
+describe('a refused newOrder', () => {
+  const profiles = { classic: '', shortlived: '', tlsserver: '' };
+  const meta = { profiles, caaIdentities: ['ca.test'] };
+  const identifiers = Array.from({ length: 26 }, (_, n) => ({ type: 'dns', value: `n${n}.test` }) as const);
+  test.each([
+    ['malformed', 'tlsserver', '`--profile classic`'],
+    ['rejectedIdentifier', 'classic', 'remove it'],
+    ['caa', 'tlsserver', '`0 issue "ca.test"`'],
+  ])('of type %s says what helps', async (type, profile, words) => {
+    const ca = account({
+      '/directory': () => ({ body: { ...directoryBody, meta } }),
+      '/new-order': () => ({ status: 400, body: problem(type, 400) }),
+    });
+    expect((await failure(ca.account.newOrder({ identifiers, profile }, signal))).hint).toContain(words);
+  });
+});
+
 describe('orders', () => {
   const order = (body: object, headers = {}) =>
     account({ '/order/1': () => ({ body, headers }) }).account.order(`${base}/order/1`, signal);

@@ -1,4 +1,5 @@
 import { toBase64url } from '../core/encoding.ts';
+import { adviceFor, adviceOnOrder } from '../core/problem.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
@@ -7,7 +8,7 @@ import type { Random } from '../ports/random.ts';
 import { openAccount } from './account.ts';
 import { MalformedAnswer, mediaType, readLocation } from './answer.ts';
 import { readAuthorization } from './authorization.ts';
-import { createDirectory } from './directory.ts';
+import { createDirectory, type Resources } from './directory.ts';
 import { createSigner } from './jws.ts';
 import { orderPayload, readOrder } from './order.ts';
 import { readRenewalInfo } from './renewal-info.ts';
@@ -43,7 +44,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     directoryUrl,
     directory: async (signal) => (await resources(signal, requests.isSilent())).facts,
     openAccount: async (request, signal) => openAccount(requests, await resources(signal), request, signal),
-    as: (account) => speakAs(requests, async (signal) => (await resources(signal)).newOrder, account),
+    as: (account) => speakAs(requests, resources, account),
 
     async renewalInfo(ariId, signal) {
       const { renewalInfo } = await resources(signal);
@@ -57,7 +58,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
 
 function speakAs(
   requests: Requests,
-  newOrderUrl: (signal: AbortSignal) => Promise<string>,
+  resources: (signal: AbortSignal) => Promise<Resources>,
   account: Parameters<Issuer['as']>[0],
 ): AccountIssuer {
   const signer = createSigner(account.keyPem);
@@ -68,8 +69,10 @@ function speakAs(
     thumbprint: signer.thumbprint,
 
     async newOrder(request, signal) {
-      const about = ask('the new order', signal);
-      const answer = await requests.change(await newOrderUrl(signal), orderPayload(request), about);
+      const { newOrder, facts } = await resources(signal);
+      const adviseOn = (type: string) => adviceOnOrder(type, request, facts);
+      const about = { ...ask('the new order', signal), adviseOn };
+      const answer = await requests.change(newOrder, orderPayload(request), about);
       return requests.parse(about, () => readOrder(answer, readLocation(answer, 'the order')));
     },
 
@@ -92,7 +95,10 @@ function speakAs(
     },
 
     async finalize(order, csrDer, signal) {
-      const about = ask('the request to finalize the order', signal);
+      // CAA is looked at again here.
+      const { caaIdentities } = (await resources(signal)).facts;
+      const adviseOn = (type: string) => adviceFor(type, caaIdentities);
+      const about = { ...ask('the request to finalize the order', signal), adviseOn };
       const answer = await requests.change(order.finalizeUrl, { csr: toBase64url(csrDer) }, about);
       return requests.parse(about, () => readOrder(answer, order.url));
     },

@@ -3,6 +3,7 @@ import { adviceFor, shortType } from '../core/problem.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';
+import type { AskedFor } from './requests.ts';
 
 /** What a limit without a time is taken for: the back-off's own first step, which then goes on. */
 const unnamedLimitMs = 60_000;
@@ -13,7 +14,8 @@ const unnamedLimitMs = 60_000;
  * A pause of Boulder's is a `rateLimited` without Retry-After whose text names the page where a person ends it: an
  * ordinary limit of Boulder's always says when.
  */
-export function refusal(answer: Answer, issuer: string, what: string): CertfleetError {
+export function refusal(answer: Answer, issuer: string, ask: AskedFor): CertfleetError {
+  const { what, adviseOn = adviceFor } = ask;
   const problem = problemOf(answer);
   const waits = answer.retryAfterMs;
   const at = (ms: number | undefined) =>
@@ -34,7 +36,7 @@ export function refusal(answer: Answer, issuer: string, what: string): Certfleet
   const pages = type === 'userActionRequired' ? pagesOf(answer, problem) : '';
   return fail(
     'acme/problem',
-    { issuer, what, detail: `${describeProblem(problem)}${pages}`, advice: adviceFor(problem.type) },
+    { issuer, what, detail: `${describeProblem(problem)}${pages}`, advice: adviseOn(problem.type) },
     { ...kept, ...at(waits) },
   );
 }

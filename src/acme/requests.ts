@@ -19,10 +19,16 @@ const silentExchanges = 3;
 /** Orders of 100 identifiers have 30 KiB. */
 const objectBytes = 256 * 1024;
 
-/** What one request is about, and how it may be treated. */
-export interface Ask {
-  /** For messages: `the new order`, in `LE refused the new order`. */
+/** What one request is about, for messages. */
+export interface AskedFor {
+  /** `the new order`, in `LE refused the new order`. */
   readonly what: string;
+  /** What helps against a problem of this type, where more is known than the type. */
+  readonly adviseOn?: (type: string) => string;
+}
+
+/** What one request is about, and how it may be treated. */
+export interface Ask extends AskedFor {
   readonly signal: AbortSignal;
   /** Most bytes of the answer; 256 KiB unless said. */
   readonly maxBytes?: number;
@@ -109,7 +115,7 @@ export function createRequests(options: RequestsOptions): Requests {
 
   const succeeded = (answer: Answer, ask: Ask): Answer => {
     if (answer.status >= 200 && answer.status < 300) return answer;
-    throw ask.refusal?.(answer) ?? refusal(answer, name, ask.what);
+    throw ask.refusal?.(answer) ?? refusal(answer, name, ask);
   };
 
   const nonces = createNonces(async (signal) => {

@@ -216,7 +216,7 @@ export const errorTable = {
     message: '{issuer} has paused this account for a name: {detail}',
     blame: 'config',
     retry: 'never',
-    hint: 'A person must open the page named above; then run `certfleet issue {certificate}`.',
+    hint: 'A person must open the page named above; then `certfleet issue {certificate}` tries again at once, and `renew` within a day.',
   },
   'acme/busy': {
     message: '{issuer} answered {status} to {what}',
@@ -309,6 +309,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: 'Check the credentials and what they may change.',
+  },
+  'dns/clock-skew': {
+    message: '{provider} refused the change of {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Set the clocks of this machine and of the server (NTP): they may differ by five minutes.',
   },
   'dns/unreachable': {
     message: '{provider} could not be reached: {reason}',

@@ -1,3 +1,5 @@
+import { profileAdvice } from './profiles.ts';
+
 const acmeErrors = 'urn:ietf:params:acme:error:';
 
 /**
@@ -23,10 +25,9 @@ const advice: Readonly<Record<string, string>> = {
   badCSR: 'The CA does not take this certificate request; see its words above for the name or key it dislikes.',
   badPublicKey: 'The CA does not take keys of this kind; certfleet makes P-256 keys.',
   badSignatureAlgorithm: 'The CA does not take this account key’s algorithm; certfleet makes P-256 accounts (ES256).',
-  caa: 'A CAA record forbids this CA: add `0 issue "<the CA’s name>"` beside the records that are there.',
   compound: 'Each identifier’s own reason is named above.',
   connection: 'The CA could not connect: open the port for the whole internet, over IPv4 and IPv6 alike.',
-  dns: 'The CA could not look the name up: check the records, the delegation and DNSSEC.',
+  dns: 'The CA could not look the name up: check that every name server of its zone answers, the delegation and DNSSEC.',
   externalAccountRequired: 'The CA wants an external account binding, which this version of certfleet cannot give.',
   incorrectResponse: 'The CA got another answer than the challenge’s: check what serves this name.',
   invalidContact: 'The CA does not take this e-mail address: correct `email` on the issuer, or leave it out.',
@@ -44,6 +45,30 @@ const advice: Readonly<Record<string, string>> = {
   userActionRequired: 'A person must act: read the page the CA names, for instance its new terms of service.',
 };
 
-/** The advice for a problem type, whole or short; general words where none is known. */
-export const adviceFor = (type: string): string =>
-  advice[shortType(type)] ?? 'See the CA’s own words above; its documentation explains this kind of refusal.';
+/**
+ * The advice for a problem type, whole or short; general words where none is known.
+ *
+ * @param caaIdentities the names of the CA in CAA records, as its directory gives them
+ */
+export function adviceFor(type: string, caaIdentities: readonly string[] = []): string {
+  const short = shortType(type);
+  if (short === 'caa') return `A CAA record forbids this CA: add ${caaRecord(caaIdentities)} beside the records there.`;
+  return advice[short] ?? 'See the CA’s own words above; its documentation explains this kind of refusal.';
+}
+
+const caaRecord = (caaIdentities: readonly string[]): string =>
+  caaIdentities.length === 0
+    ? 'an `issue` record with the CA’s name (its documentation gives it)'
+    : caaIdentities.map((name) => `\`0 issue "${name}"\``).join(' or ');
+
+/** The advice where newOrder was refused: also which profile takes these identifiers. */
+export function adviceOnOrder(
+  type: string,
+  order: Parameters<typeof profileAdvice>[0],
+  directory: { readonly caaIdentities: readonly string[]; readonly profiles: Readonly<Record<string, string>> },
+): string {
+  const short = shortType(type);
+  const profiles = Object.keys(directory.profiles);
+  const mayBeProfile = ['malformed', 'rejectedIdentifier', 'unsupportedIdentifier'].includes(short);
+  return (mayBeProfile ? profileAdvice(order, profiles) : undefined) ?? adviceFor(type, directory.caaIdentities);
+}

@@ -137,7 +137,12 @@ function splitServer(text: string): { readonly host: string; readonly port: numb
 function judge(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue, now: Date): void {
   if (verdict.state === 'untrusted') throw fail('dns/bad-answer', { provider, reason: verdict.reason });
   const rcode = (reply[3] ?? 0) & 0x0f;
-  if (verdict.state === 'rejected') throw fail('dns/refused', { provider, name, reason: explain(verdict, now) });
+  if (verdict.state === 'rejected')
+    throw fail(verdict.error === 'BADTIME' ? 'dns/clock-skew' : 'dns/refused', {
+      provider,
+      name,
+      reason: explain(verdict, now),
+    });
   if (rcode === 0) {
     if (verdict.state === 'verified') return;
     throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so it may come from anyone' });

@@ -5,8 +5,8 @@
  * - `append` twice with the same value is one value; other values at the name survive.
  * - `remove` of what is absent is fine; it removes the exact value only, never the name's other values, and works
  *   without `made`.
- * - Errors: `dns/refused` (credentials, permissions: blame config), `dns/unreachable`, `dns/bad-answer`; a limit with
- *   `retryAt`.
+ * - Errors: `dns/refused` (credentials, permissions: blame config), `dns/clock-skew`: either way nothing was written;
+ *   `dns/unreachable`, `dns/bad-answer`; a limit with `retryAt`.
  */
 export interface DnsValue {
   /** The zone, as found by SOA: `example.com`. */

@@ -133,7 +133,8 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     const hour = 3_600_000;
     const late: World = { ...world, clock: { ...systemClock, now: () => new Date(Date.now() + hour) } };
     await expect(connect({}, late).append(value, signal)).rejects.toMatchObject({
-      code: 'dns/refused',
+      code: 'dns/clock-skew',
+      hint: expect.stringContaining('clocks'),
       message: expect.stringMatching(/differ by (3599|3600|3601) s \(BADTIME\)/),
     });
   });

@@ -1,4 +1,4 @@
-import { fail, isFailure } from '../../core/errors.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
@@ -28,7 +28,7 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
     order.authorizationUrls.map((url) => patiently(run, () => opened.account.authorization(url, run.signal))),
   );
   const failed = authorizations.find((a) => a.status !== 'pending' && a.status !== 'valid');
-  if (failed) throw invalidAuthorization(run, failed);
+  if (failed) throw await invalidAuthorization(run, failed);
   const pending = authorizations.filter((a) => a.status === 'pending');
   if (pending.length === 0) return;
 
@@ -53,12 +53,13 @@ export async function validate(run: Run, opened: Opened, order: Order): Promise<
     (signal) => together(pending.map((a) => acceptAndWait({ ...run, signal }, opened, a, chosen))),
   );
   const invalid = done.find((a) => a.status !== 'valid');
-  if (invalid) throw invalidAuthorization(run, invalid);
+  if (invalid) throw await invalidAuthorization(run, invalid);
 }
 
 /** Errors of `present` that prove that nothing was written: refused, or not even known where. */
 const beforeWriting = [
   'dns/refused',
+  'dns/clock-skew',
   'dns/zone-not-found',
   'dns/cname-loop',
   'dns/no-nameserver',
@@ -293,7 +294,8 @@ async function acceptAndWait(
   return waited.value;
 }
 
-function invalidAuthorization(run: Run, authorization: Authorization) {
+async function invalidAuthorization(run: Run, authorization: Authorization): Promise<CertfleetError> {
+  const { caaIdentities } = await run.issuer.directory(run.signal);
   const challenge =
     authorization.challenges.find((c) => c.error) ?? authorization.challenges.find((c) => c.status === 'invalid');
   const problem = challenge?.error;
@@ -304,18 +306,22 @@ function invalidAuthorization(run: Run, authorization: Authorization) {
       identifier: authorization.identifier.value,
       challenge: challenge?.type ?? 'its challenge',
       detail: problem?.detail ?? `its authorization is ${authorization.status}`,
-      advice: adviceOn(challenge?.type, problem),
+      advice: adviceOn(challenge?.type, problem, caaIdentities),
     },
     { problem: { ...problem, identifier: authorization.identifier } },
   );
 }
 
 /** What the CA could not reach is for the user to open; any other refusal has its own advice. */
-function adviceOn(challengeType: string | undefined, problem: Problem | undefined): string {
+function adviceOn(
+  challengeType: string | undefined,
+  problem: Problem | undefined,
+  caaIdentities: readonly string[],
+): string {
   const type = problem && shortType(problem.type);
-  if (type !== undefined && !['connection', 'dns', 'unauthorized', 'incorrectResponse'].includes(type))
-    return adviceFor(type);
+  const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(challengeType === 'dns-01' ? ['dns'] : [])];
+  if (type !== undefined && !unreached.includes(type)) return adviceFor(type, caaIdentities);
   return challengeType === 'dns-01'
-    ? 'Check that every authoritative name server of the zone gives the TXT record to the whole internet.'
+    ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers gives the TXT record to the whole internet.'
     : 'Check that port 80 of every address of this name reaches the solver from the whole internet.';
 }

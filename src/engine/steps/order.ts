@@ -185,7 +185,7 @@ export async function finalize(run: Run, opened: Opened, ready: Order, keyPem: S
     }
   }
   order = await settle(run, order, look, (o) => o.status !== 'processing', 'the certificate');
-  if (order.status !== 'valid') throw invalidOrder(run, order);
+  if (order.status !== 'valid') throw await invalidOrder(run, order);
   const valid = order;
   return patiently(run, () => account.download(valid, run.signal));
 }
@@ -221,19 +221,18 @@ async function settle(
   return waited.value;
 }
 
-export const invalidOrder = (run: Run, order: Order) =>
-  fail(
+async function invalidOrder(run: Run, order: Order): Promise<CertfleetError> {
+  const { caaIdentities } = await run.issuer.directory(run.signal);
+  const detail = order.error ? detailOf(order.error, caaIdentities) : `its status is ${order.status}`;
+  return fail(
     'acme/invalid-order',
-    {
-      issuer: run.issuer.name,
-      certificate: lineageName(run),
-      detail: order.error ? detailOf(order.error) : `its status is ${order.status}`,
-    },
+    { issuer: run.issuer.name, certificate: lineageName(run), detail },
     order.error === undefined ? {} : { problem: order.error },
   );
+}
 
 /** What the CA said, what it said of each name, and what helps against it. */
-export const detailOf = (problem: Problem): string => {
+function detailOf(problem: Problem, caaIdentities: readonly string[]): string {
   const parts = problem.subproblems.map(({ identifier, detail }) => `${identifier?.value ?? ''}: ${detail}`);
-  return [problem.detail, ...parts, adviceFor(problem.type)].join('; ');
-};
+  return [problem.detail, ...parts, adviceFor(problem.type, caaIdentities)].join('; ');
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { issue } from '../../src/engine/issue.ts';
+import { acmeProblem } from '../support/acme-ca.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const hourMs = 3_600_000;
+const hintOf = (outcome: Outcome) => ('error' in outcome ? outcome.error.hint : '');
+
+describe('a paused account', () => {
+  const detail = 'Your account is paused for this name. Please visit: https://ca.test/unpause?jwt=x';
+  async function paused() {
+    const world = await createSimulatedWorld();
+    world.ca.failNext('newOrder', { problem: acmeProblem('rateLimited', detail), status: 429, times: 2 });
+    const outcome = await issue(world.replica(1), job(simulatedSpec()), signal);
+    const newOrders = () => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
+    return { world, outcome, newOrders };
+  }
+
+  it('is told with the page where a person ends it, and what to run then', async () => {
+    const { outcome } = await paused();
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/paused', retry: 'never' } });
+    expect(outcome.message).toContain('https://ca.test/unpause?jwt=x');
+    expect(hintOf(outcome)).toContain('`certfleet issue abc`');
+  });
+
+  it('is left alone by renew for a day, and no longer', async () => {
+    const { world, newOrders } = await paused();
+    for (let hours = 1; hours < 24; hours += 1) {
+      world.pass(hourMs);
+      expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
+    }
+    expect(newOrders()).toBe(1);
+    world.pass(hourMs);
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'failed' });
+    // Still paused: another day, not the longer step of a back-off that counts.
+    expect(newOrders()).toBe(2);
+    world.pass(dayMs);
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
+  });
+
+  it('is tried again at once when a person says so', async () => {
+    const { world } = await paused();
+    const byHand = job(simulatedSpec(), { obeyBackoff: false });
+    expect(await issue(world.replica(1), byHand, signal)).toMatchObject({ result: 'failed' });
+    expect(await issue(world.replica(1), byHand, signal)).toMatchObject({ result: 'issued' });
+  });
+});
+
+describe('what helps', () => {
+  it.each([
+    ['a CAA record', 'caa', '`0 issue "simulated.test"`'],
+    ['DNS that fails', 'dns', 'name server'],
+    ['a wrong answer', 'unauthorized', 'port 80'],
+  ])('against %s is said after a failed validation', async (_title, type, words) => {
+    const validate = async () => acmeProblem(type, 'the reason');
+    const world = await createSimulatedWorld({ settings: { validate } });
+    const http = { ...world.solver, answers: ['http-01'] as const };
+    const outcome = await issue(world.replica(1, { solver: http }), job(simulatedSpec()), signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/invalid-authorization' } });
+    expect(hintOf(outcome)).toContain(words);
+    if (type === 'dns') expect(hintOf(outcome)).not.toContain('port 80');
+  });
+});
