@@ -1,12 +1,12 @@
 import { canonicalAddress } from '../core/identifiers.ts';
 import { hex } from './der.ts';
 
-/** An IP address as it stands in a certificate (RFC 5280 §4.2.1.6): 4 or 16 octets. */
+/** An IP address as a certificate holds it (RFC 5280 §4.2.1.6): 4 or 16 octets. */
 export function addressOctets(address: string): Uint8Array {
   const canonical = canonicalAddress(address);
-  if (canonical === undefined) throw new Error(`${address} is no IP address`);
+  if (canonical === undefined) throw new Error(`${address} is not an IP address`);
   if (!canonical.includes(':')) return Uint8Array.from(canonical.split('.'), Number);
-  // Canonical text has no dotted end any more, only groups and at most one `::`.
+  // Canonical text has only groups and at most one `::`, never a dotted IPv4 part.
   const [head = '', tail] = canonical.split('::');
   const groups = (text: string | undefined) => (text ? text.split(':') : []);
   const [front, back] = [groups(head), groups(tail)];
@@ -15,7 +15,7 @@ export function addressOctets(address: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
-/** The canonical text of such octets, or undefined where they are neither 4 nor 16. */
+/** The canonical text of 4 or 16 octets; undefined for any other number. */
 export function addressText(octets: Uint8Array): string | undefined {
   if (octets.length === 4) return octets.join('.');
   if (octets.length !== 16) return undefined;

@@ -2,19 +2,19 @@ import { type Certificate, parseCertificate } from './certificate.ts';
 import { splitPem } from './pem.ts';
 
 /**
- * The certificates of a PEM chain: the leaf, then each one's issuer (RFC 8555 §9.1). The CA's order is taken where it
- * is right; certificates that issued none of the others keep their order at the end, and repeated ones are dropped.
- * Throws a plain Error where there is no certificate, or one that cannot be read.
+ * Reads a PEM chain and orders it: the leaf, then each one's issuer (RFC 8555 §9.1). Certificates that issued none of
+ * the others keep their order at the end; repeated ones are dropped. Throws a plain Error if there is no certificate,
+ * or one that cannot be read.
  */
 export function orderedChain(chainPem: string): readonly [Certificate, ...Certificate[]] {
   const rest = withoutRepeats(splitPem(chainPem).map(parseCertificate));
-  // The leaf comes first; a CA that puts it elsewhere is forgiven, because a leaf is the one that is no CA.
+  // The leaf should come first. If it does not, it is the one that is not a CA.
   const leafAt = Math.max(
     0,
     rest.findIndex(({ x509 }) => !x509.ca),
   );
   const [leaf] = rest.splice(leafAt, 1);
-  if (!leaf) throw new Error('it holds no certificate');
+  if (!leaf) throw new Error('it contains no certificate');
   const chain: [Certificate, ...Certificate[]] = [leaf];
   for (let last = leaf; ; ) {
     const issuerAt = rest.findIndex(({ x509 }) => last.x509.checkIssued(x509));

@@ -8,8 +8,8 @@ import { openKey } from './key.ts';
 const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
 
 /**
- * A certification request (RFC 2986) for a P-256 key, DER. The subject is empty: a CN repeats one of the names at
- * most, CAs refuse an IP address there, and new profiles have none.
+ * Makes a certification request (RFC 2986) for a P-256 key, as DER. The subject is empty: a common name would only
+ * repeat one of the names, CAs refuse an IP address in it, and new profiles have none.
  */
 export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uint8Array {
   const { privateKey, spkiDer } = openKey(keyPem);

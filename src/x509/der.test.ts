@@ -4,7 +4,7 @@ import { addressOctets, addressText } from './address.ts';
 import { elementOf, elementsOf, encode, tags } from './der.ts';
 
 describe('DER', () => {
-  test('what is written is read again, also with long lengths', () => {
+  test('reads what it wrote, also with long lengths', () => {
     const part = fc.tuple(fc.constantFrom(tags.integer, tags.octetString), fc.uint8Array({ maxLength: 400 }));
     fc.assert(
       fc.property(fc.array(part, { maxLength: 4 }), (parts) => {
@@ -22,7 +22,7 @@ describe('DER', () => {
           const read = elementsOf(bytes);
           expect(read.reduce((sum, { whole }) => sum + whole.length, 0)).toBe(bytes.length);
         } catch (error) {
-          expect((error as Error).message).toMatch(/DER|short/);
+          expect((error as Error).message).toMatch(/DER|early/);
         }
       }),
     );
@@ -34,7 +34,7 @@ describe('DER', () => {
 });
 
 describe('addresses', () => {
-  test('text and octets are each other’s inverse', () => {
+  test('text and octets convert both ways', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
         const canonical = addressText(addressOctets(text));

@@ -1,8 +1,7 @@
-// DER (X.690), as far as certificates and their requests need it: short tags, definite lengths. pkijs and asn1js can
-// do all of it, but cost 16 ms (against 2) and 400 kB in the start of a program that gets a certificate in 150 ms;
-// test/real/x509.test.ts has OpenSSL verify every kind of request.
+// DER (X.690), as much as certificates and requests need: short tags and definite lengths. pkijs and asn1js would do
+// it too, but take 16 ms instead of 2 to load. test/real/x509.test.ts lets OpenSSL verify every kind of request.
 
-/** One element: its tag, its content, and both with the length between them. */
+/** One element: its tag, its content, and the whole of it with tag and length. */
 export interface Element {
   readonly tag: number;
   readonly content: Uint8Array;
@@ -16,7 +15,7 @@ export const tags = {
   objectIdentifier: 0x06,
   sequence: 0x30,
   set: 0x31,
-  /** `[n]` IMPLICIT of something without parts, and `[n]` around parts. */
+  /** `[n]`, primitive and constructed. */
   context: (n: number) => 0x80 + n,
   contextParts: (n: number) => 0xa0 + n,
 } as const;
@@ -27,11 +26,9 @@ export const oids = {
   authorityKeyIdentifier: '551d23', // 2.5.29.35
   extensionRequest: '2a864886f70d01090e', // 1.2.840.113549.1.9.14, RFC 2985 §5.4.2
   ecdsaWithSha256: '2a8648ce3d040302', // 1.2.840.10045.4.3.2, RFC 5758 §3.2
-  ecPublicKey: '2a8648ce3d0201', // 1.2.840.10045.2.1, RFC 5480 §2.1.1
-  p256: '2a8648ce3d030107', // 1.2.840.10045.3.1.7, RFC 5480 §2.1.1.1
 } as const;
 
-/** The elements side by side in some bytes. Throws a plain Error where they are not DER. */
+/** Reads a sequence of elements. Throws a plain Error if the bytes are not DER. */
 export function elementsOf(bytes: Uint8Array): readonly Element[] {
   const elements: Element[] = [];
   for (let offset = 0; offset < bytes.length; ) {
@@ -41,28 +38,28 @@ export function elementsOf(bytes: Uint8Array): readonly Element[] {
     if (length === undefined || (tag & 0x1f) === 0x1f) throw new Error('it is not DER');
     if (length >= 0x80) {
       const count = length & 0x7f;
-      // 4 bytes of length are 4 GiB; more is no certificate.
+      // Four bytes of length allow 4 GiB, more than any certificate.
       if (count === 0 || count > 4 || start + count > bytes.length) throw new Error('it is not DER');
       length = 0;
       for (const byte of bytes.subarray(start, start + count)) length = length * 256 + byte;
       start += count;
     }
     const end = start + length;
-    if (end > bytes.length) throw new Error('it is cut short');
+    if (end > bytes.length) throw new Error('it ends too early');
     elements.push({ tag, content: bytes.subarray(start, end), whole: bytes.subarray(offset, end) });
     offset = end;
   }
   return elements;
 }
 
-/** The one element that some bytes are. */
+/** Reads exactly one element. */
 export function elementOf(bytes: Uint8Array, tag: number): Element {
   const [element, ...rest] = elementsOf(bytes);
-  if (element?.tag !== tag || rest.length > 0) throw new Error('it is not the DER expected here');
+  if (element?.tag !== tag || rest.length > 0) throw new Error('it is not the expected DER');
   return element;
 }
 
-/** Writes one element around its parts. */
+/** Writes one element that contains the parts. */
 export function encode(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const octets = length < 0x80 ? [] : Buffer.from(evenHex(length), 'hex');

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { splitPem, toPem } from './pem.ts';
 
 const ders = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 5 });
-// Comments as CAs and OpenSSL write them; no line that begins a certificate.
+// Comments as CAs and OpenSSL write them, without a line that begins a certificate.
 const comment = fc.string().map((text) => text.replaceAll('-----', '').replaceAll(/[\r\n]/g, ' '));
 
 describe('splitPem', () => {
-  test('finds what was written, whatever stands around it', () => {
+  test('finds certificates between any other text', () => {
     fc.assert(
       fc.property(ders, fc.array(comment, { minLength: 6, maxLength: 6 }), fc.boolean(), (bytes, texts, crlf) => {
         const pem = bytes.map((der, i) => `${texts[i]}\n${toPem(der)}`).join('') + texts[5];
@@ -17,7 +17,7 @@ describe('splitPem', () => {
     );
   });
 
-  test('any text gives certificates or an error in words, never a hang', () => {
+  test('any text gives certificates or an error, and never hangs', () => {
     const piece = fc.oneof(
       fc.constantFrom('-----BEGIN CERTIFICATE-----', '-----END CERTIFICATE-----', '\n', 'AAAA', '-----'),
       fc.string(),
@@ -33,13 +33,13 @@ describe('splitPem', () => {
     );
   });
 
-  test('a damaged block is an error, not a hole in the chain', () => {
+  test('a damaged certificate is an error, and is not skipped', () => {
     const good = toPem(Uint8Array.of(1, 2, 3, 4));
     expect(() => splitPem(`${good}${good.replace('AQID', 'AQ!D')}`)).toThrow('damaged');
     expect(() => splitPem(`${good}${good.slice(0, 40)}`)).toThrow('damaged');
   });
 
-  test('other kinds of blocks are left alone', () => {
+  test('blocks of other kinds are ignored', () => {
     expect(splitPem('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n')).toEqual([]);
   });
 });

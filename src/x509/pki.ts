@@ -7,7 +7,7 @@ import { makeCsr } from './csr.ts';
 import { makeKey, openKey } from './key.ts';
 import { toPem } from './pem.ts';
 
-/** A slow clock sees a notBefore of «now» ahead of itself. A minute more: the skew was measured at the run's start. */
+/** On a slow clock, a certificate issued now is not valid yet. One minute more: the skew was measured earlier in the run. */
 const slowClockMs = longestSkewMs + 60_000;
 
 /** Keys and certificates over node:crypto. */
