@@ -1,10 +1,7 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { DnsAnswer, DnsType } from '../../ports/dns.ts';
 import type { AddressFinding } from '../engine.ts';
-import type { Zones } from '../zones/zone.ts';
-
-/** As many CNAMEs as the zone walk follows. */
-const chainLimit = 10;
+import { chainLimit, type Zones } from '../zones/zone.ts';
 
 /**
  * Where a name leads, as the CA will look it up. «No such name» counts only from a server that speaks for the zone:

@@ -2,10 +2,7 @@ import { parentName } from '../../core/dns-name.ts';
 import { fail, reasonOf } from '../../core/errors.ts';
 import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from '../engine.ts';
-import type { Zones } from '../zones/zone.ts';
-
-/** As many CNAMEs as the zone walk follows. */
-const chainLimit = 10;
+import { chainLimit, type Zones } from '../zones/zone.ts';
 
 /** What a look needs: CAA through the resolvers, and the zone's own servers where that says no. */
 type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;

@@ -57,8 +57,8 @@ export interface ZoneOverride {
 /** A label that nobody has: what is answered below it comes from a wildcard. No randomness needed: authorities are asked, no cache. */
 export const noSuchLabel = 'certfleet-no-such-name';
 
-/** As many CNAMEs as are followed; unbound, Let's Encrypt's resolver, follows 11. */
-const chainLimit = 10;
+/** How many CNAMEs are followed. Unbound, Let's Encrypt's resolver, follows 11. */
+export const chainLimit = 10;
 
 /** What one silent server may cost where another can answer as well. */
 const serverMs = 1_500;
