@@ -1,4 +1,4 @@
-import { isWithin, parentName } from '../core/dns-name.ts';
+import { isDnsName, isWithin, parentName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
@@ -19,7 +19,7 @@ export interface FakeZone {
   readonly records?: readonly (readonly [string, DnsType, string])[];
 }
 
-/** A small DNS in memory: zones, their servers, one resolver at 192.0.2.53. No wildcards: those are tested on BIND. */
+/** A small DNS in memory: zones with their servers and wildcards, and one resolver at 192.0.2.53. */
 export interface FakeDns extends Dns {
   readonly resolver: DnsServer;
   server(address: string): FakeServer;
@@ -69,22 +69,33 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
     return undefined;
   };
 
-  function answer(known: readonly DnsRecord[], name: string, type: DnsType, follow: boolean): DnsAnswer {
+  const exists = (known: readonly DnsRecord[], name: string): boolean =>
+    known.some((record) => isWithin(record.name, name));
+
+  /** The records of a name: its own, or those of the wildcard below its closest ancestor that exists (RFC 4592). */
+  function recordsOf(known: readonly DnsRecord[], name: string): readonly DnsRecord[] {
+    if (exists(known, name)) return known.filter((record) => record.name === name);
+    let above = parentName(name);
+    while (above !== undefined && !exists(known, above)) above = parentName(above);
+    return known.filter((record) => record.name === `*.${above}`).map((record) => ({ ...record, name }));
+  }
+
+  function answer(known: readonly DnsRecord[], name: string, type: DnsType, isResolver: boolean): DnsAnswer {
     const zone = zoneOf(name);
     const answers: DnsRecord[] = [];
     let at = name;
     for (let hops = 0; hops < 10; hops++) {
-      const own = known.filter((record) => record.name === at && (record.type === type || record.type === 'CNAME'));
+      const own = recordsOf(known, at).filter((record) => record.type === type || record.type === 'CNAME');
       answers.push(...own);
       const alias = own.find((record) => record.type === 'CNAME');
-      if (!alias || type === 'CNAME' || !follow) break;
+      if (!alias || type === 'CNAME' || !isResolver) break;
       at = alias.value;
     }
-    const exists = answers.length > 0 || known.some((record) => isWithin(record.name, name));
+    const isThere = answers.length > 0 || exists(known, name) || recordsOf(known, name).length > 0;
     const soa = known.filter((record) => record.type === 'SOA' && record.name === (zone ?? ''));
     return {
-      rcode: exists ? 'NOERROR' : 'NXDOMAIN',
-      authoritative: zone !== undefined,
+      rcode: isThere ? 'NOERROR' : 'NXDOMAIN',
+      authoritative: zone !== undefined && !isResolver,
       answers,
       authorities: answers.length > 0 ? [] : soa,
       additionals: [],
@@ -115,6 +126,7 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
       questions.push(`${server.address} ${type} ${name}`);
       const failed = (reason: string, cause?: unknown) =>
         fail('dns/lookup-failed', { server: server.address, question: `${type} ${name}`, reason }, { cause });
+      if (!isDnsName(name)) throw failed('it is not a valid DNS name');
       if (server.address === resolver.address) return answer(records, name, type, true);
       const known = servers.get(server.address);
       if (!known || known.state === 'silent') {

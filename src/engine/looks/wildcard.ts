@@ -28,24 +28,30 @@ export async function findHiddenWildcard(
   const ask = async (at: string, type: 'A' | 'AAAA' = 'A') =>
     (await zones.ask(zone, { name: at, type }, signal)).answer;
   const exists = async (at: string) => !isNothing(await ask(at));
+  /** Whether a wildcard answers below `*.at` too, so that `*.at` is no node. A question that is too long is not asked. */
+  const answersBelowAsterisk = async (at: string) => {
+    const question = `${noSuchLabel}.*.${at}`;
+    return !fits(question) || exists(question);
+  };
 
   const below = `${noSuchLabel}.${name}`;
   // The longest names have no room for a label below them; that they do not exist themselves says as much.
-  if (!(await exists(below.length > longestName ? name : below))) return undefined;
-  for (const at of [parent, name]) if (!(await exists(`${noSuchLabel}.*.${at}`))) return undefined;
+  if (!(await exists(fits(below) ? below : name))) return undefined;
+  for (const at of [parent, name]) if (!(await answersBelowAsterisk(at))) return undefined;
 
   const above = parentName(parent) ?? '';
   const show = async (at: string) => describe(at, await Promise.all([ask(at, 'A'), ask(at, 'AAAA')]));
-  const [itself, beside] = await Promise.all([show(parent), show(`${noSuchLabel}.${above}`)]);
+  const sibling = `${noSuchLabel}.${above}`;
+  const [itself, beside] = await Promise.all([show(parent), show(fits(sibling) ? sibling : parent)]);
   if (itself === '' || itself !== beside) return undefined;
 
   for (let at: string | undefined = above; at !== undefined && isWithin(at, zone); at = parentName(at))
-    if (!(await exists(`${noSuchLabel}.*.${at}`))) return { vanishes: parent, wildcard: `*.${at}` };
+    if (!(await answersBelowAsterisk(at))) return { vanishes: parent, wildcard: `*.${at}` };
   return { vanishes: parent, wildcard: `*.${zone}` };
 }
 
-/** RFC 1035 §2.3.4, as text. */
-const longestName = 253;
+/** RFC 1035 §2.3.4: a name has at most 253 characters as text. */
+const fits = (name: string): boolean => name.length <= 253;
 
 /** NXDOMAIN for the name itself; behind an alias the code is about the alias's target (RFC 6604 §2.1). */
 const isNothing = (answer: DnsAnswer): boolean => answer.rcode === 'NXDOMAIN' && answer.answers.length === 0;
