@@ -1,14 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import { issue } from '../../src/engine/issue.ts';
-import { sweep } from '../../src/engine/sweep.ts';
+import * as issuing from '../../src/engine/issue.ts';
+import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
-const { clock } = await createSimulatedWorld();
+const clock = fakeClock();
+const createWorld = () => createSimulatedWorld({ clock });
 const pause = (ms: number) => clock.sleep(ms, signal);
+
+const issue = (...args: Parameters<typeof issuing.issue>) => passing(clock, issuing.issue(...args));
+const sweep = (...args: Parameters<typeof sweeping.sweep>) => passing(clock, sweeping.sweep(...args));
+
 const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
 const spec = simulatedSpec();
 
@@ -21,10 +28,10 @@ async function interruptedSweep(world: Awaited<ReturnType<typeof createSimulated
     stop.abort(new Error('SIGTERM'));
     if (dies) await new Promise(() => {});
   };
-  const sweeping = sweep(world.replica(pid, { solver: { ...world.solver, cleanup } }), stop.signal);
-  sweeping.catch(() => undefined);
-  if (dies) while (!world.dead.has(pid)) await pause(5);
-  else await expect(sweeping).rejects.toThrow('SIGTERM');
+  const interrupted = sweeping.sweep(world.replica(pid, { solver: { ...world.solver, cleanup } }), stop.signal);
+  interrupted.catch(() => undefined);
+  if (dies) while (!world.dead.has(pid)) await clock.advance(10);
+  else await expect(passing(clock, interrupted)).rejects.toThrow('SIGTERM');
 }
 
 describe('a sweep that does not come to its end', () => {
@@ -32,7 +39,7 @@ describe('a sweep that does not come to its end', () => {
     ['is stopped', false],
     ['is killed', true],
   ])('and %s makes no later run buy a certificate or lose a key', async (_how, dies) => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     const first = (await world.readLineage())?.current?.id;
     await interruptedSweep(world, 2, dies);
@@ -54,7 +61,7 @@ describe('a sweep that does not come to its end', () => {
   });
 
   it('because its solver cannot be made gives the lease back, and tells the error', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe();
     const gone = fail('config/secret-unreadable', { file: '/run/tsig', reason: 'no such file' });
@@ -65,7 +72,7 @@ describe('a sweep that does not come to its end', () => {
   });
 
   it('is relieved of a lease that another machine took for a sweep and died with', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await interruptedSweep(world, 2, true);
     await world.editLineage((l) => {
@@ -81,17 +88,17 @@ describe('a sweep that does not come to its end', () => {
 
 describe('a sweep', () => {
   it('gives signs of life while removals take longer than its lease', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(3);
     const cleanup = async () => {
       await pause(1_200);
       throw refused();
     };
-    const sweeping = sweep(world.replica(2, { leaseTtlMs: 400, solver: { ...world.solver, cleanup } }), signal);
-    await pause(50);
+    const removing = sweep(world.replica(2, { leaseTtlMs: 400, solver: { ...world.solver, cleanup } }), signal);
+    await passing(clock, pause(50));
     await issue(world.replica(3, { leaseTtlMs: 400 }), job(spec, { force: true }), signal);
-    const { failed } = await sweeping;
+    const { failed } = await removing;
     expect(failed).toHaveLength(3);
     expect(failed[0]).toMatchObject({
       what: 'abc: the dns-01 challenge of example.com',
@@ -101,7 +108,7 @@ describe('a sweep', () => {
   });
 
   it('that finds its lease lost removes nothing any more', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(2);
     const removed: string[] = [];
@@ -117,7 +124,7 @@ describe('a sweep', () => {
   });
 
   it('waits one lease for a machine that is gone, however many certificates it held', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     const names = Array.from({ length: 6 }, (_, i) => `l${i}`);
     for (const name of names) {
       await issue(world.replica(1), job(simulatedSpec(name, [`${name}.example.com`])), signal);
@@ -126,14 +133,14 @@ describe('a sweep', () => {
       const lease = { id: 'x', beat: 0, holder };
       await world.editLineage((l) => ({ ...l, work: { ...order, probe: 'ours', lease } }), name);
     }
-    const began = performance.now();
+    const began = clock.monotonicMs();
     await sweep(world.replica(2, { leaseTtlMs: 1_000 }), signal);
-    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(clock.monotonicMs() - began).toBeLessThan(3_000);
     for (const name of names) expect((await world.readLineage(name))?.work?.lease).toBeUndefined();
   });
 
   it('removes what is due of one certificate side by side', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(20);
     let [now, most] = [0, 0];
@@ -151,7 +158,7 @@ describe('a sweep', () => {
 
 describe('tombstones', () => {
   it('are one for each token, however often its removal fails', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     const wanted = simulatedSpec(
       'abc',
       Array.from({ length: 20 }, (_, i) => `host-${i}.example.com`),
@@ -167,7 +174,7 @@ describe('tombstones', () => {
   });
 
   it('are removed by the solver that presented, whatever the certificate uses today', async () => {
-    const world = await createSimulatedWorld();
+    const world = await createWorld();
     let isDown = true;
     const old: Solver = {
       ...world.solver,
@@ -190,7 +197,7 @@ describe('tombstones', () => {
 });
 
 it('a run that was frozen looks at its lease before it cleans up, and removes nothing under its successor’s eyes', async () => {
-  const world = await createSimulatedWorld();
+  const world = await createWorld();
   let frozenMs = 0;
   const lookedAt: (string | undefined)[] = [];
   const solver: Solver = {

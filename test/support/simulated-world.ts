@@ -4,6 +4,7 @@ import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { EngineContext } from '../../src/engine/engine.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -25,11 +26,14 @@ const { signal } = new AbortController();
 
 /**
  * The engine on one memory store, a simulated CA and one target; processes are told apart by their pid, and are dead
- * when the test says so. Sleeps are real, the wall clock can be moved.
+ * when the test says so. Sleeps are real unless it brings a clock, and the wall clock can be moved.
  */
-export async function createSimulatedWorld(options: { readonly settings?: SimulatedCaOptions['settings'] } = {}) {
+export async function createSimulatedWorld(
+  options: { readonly settings?: SimulatedCaOptions['settings']; readonly clock?: Clock } = {},
+) {
   let aheadMs = 0;
-  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const given = options.clock ?? systemClock;
+  const clock: Clock = { ...given, now: () => new Date(given.now().getTime() + aheadMs) };
   const store = createMemoryStore();
   const txt = new Set<string>();
   const ca = await createSimulatedCa({

@@ -1,0 +1,15 @@
+import type { FakeClock } from '../../src/testing/fake-clock.ts';
+
+/**
+ * Lets 10 ms of a fake clock pass for each turn of the event loop, for as long as something runs: for whole runs of
+ * the engine, whose signatures take real time and whose waits take none.
+ */
+export async function passing<T>(clock: FakeClock, running: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  running.then(end, end);
+  while (!isOver) await clock.advance(10);
+  return running;
+}
