@@ -267,6 +267,8 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.finished':
     'It ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `code` and `hint`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made': 'A new store was made: by `issue`, or by `renew` where it is declared. `data.path`.',
+  'certificate.changed':
+    '`issue` was given another value for a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',
   'certificate.started': 'Work on a certificate began.',
   'certificate.step':
     'It went on to the next step. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',

@@ -225,10 +225,32 @@ const credentialKey = (lineage: string) => ({ kind: 'credential', name: lineage 
 
 async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
   const entry = await store.get(credentialKey(lineage), new AbortController().signal);
-  return entry ? (JSON.parse(new TextDecoder().decode(entry.bytes)) as { env: Environment }).env : {};
+  return entry ? keptIn(entry.bytes) : {};
 }
 
+const keptIn = (bytes: Uint8Array): Environment =>
+  (JSON.parse(new TextDecoder().decode(bytes)) as { env: Environment }).env;
+
+/** Also those kept before that the spec still needs: a flag that changes one adapter says nothing about the others. */
 async function keepCredentials(store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> {
+  const key = credentialKey(spec.spec.name);
+  for (;;) {
+    const before = await store.get(key, signal);
+    const captured = await captureFor(spec, { ...(before && keptIn(before.bytes)), ...env });
+    if (Object.keys(captured).length === 0) return;
+    const bytes = encodeDocument({ schema: 1, env: captured });
+    if (before && Buffer.from(before.bytes).equals(bytes)) return;
+    try {
+      await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error; // else another `issue` of the same certificate: once more
+    }
+  }
+}
+
+/** What the adapters of a spec take from an environment. */
+async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<Record<string, string>>> {
   const captured: Record<string, string> = {};
   const capture = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
     if (entry) Object.assign(captured, captureFromEnvironment(await entry.load(), env, settings));
@@ -241,19 +263,7 @@ async function keepCredentials(store: Store, env: Environment, spec: StoredSpec,
     const settings = spec.deployers[target];
     if (settings) await capture(adapterEntry(registry, 'deployer', settings.type), settings);
   }
-  if (Object.keys(captured).length === 0) return;
-  const key = credentialKey(spec.spec.name);
-  const bytes = encodeDocument({ schema: 1, env: captured });
-  for (;;) {
-    const before = await store.get(key, signal);
-    if (before && Buffer.from(before.bytes).equals(bytes)) return;
-    try {
-      await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
-      return;
-    } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error; // else another `issue` of the same certificate: once more
-    }
-  }
+  return captured;
 }
 
 async function connectSolver(

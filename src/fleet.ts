@@ -26,6 +26,8 @@ export interface Fleet {
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** One pass over every declared and every stored certificate: issue, renew, deploy what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
+  /** What is stored of a certificate: the settings that `renew` works with. Fails with `store/corrupt`. */
+  stored(name: string, signal: AbortSignal): Promise<StoredSpec | undefined>;
   /** Without names: all. Reads the store only. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /** Finishes what dead processes left: challenges, tokens, probes, child processes. */
@@ -53,6 +55,8 @@ export interface IssueRequest {
 export interface RenewRequest {
   readonly names: readonly string[];
   readonly force: boolean;
+  /** Deliver the current version again to every target, and order nothing. */
+  readonly redeploy?: boolean;
 }
 
 export interface SweepReport {
@@ -72,6 +76,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   return {
     issue: (request, signal) => issueNamed(fleet, request, signal),
     renew: (request, signal) => renewAll(fleet, request, signal),
+    stored: (name, signal) => storedSpec(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     close: (signal) => composed.close(signal),
@@ -166,7 +171,8 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   const stored = await readAll(fleet, signal);
   const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
   if (request.names.length === 0) tellUndeclared(fleet, stored, wanted);
-  const rules = { force: request.force, obeyBackoff: !request.force };
+  const { force, redeploy = false } = request;
+  const rules = { force, redeploy, obeyBackoff: !force && !redeploy };
   const outcomes = await atOnce(wanted, signal, (one) =>
     work(fleet, one, stored.get(one.spec.spec.name), rules, signal),
   );
@@ -236,6 +242,12 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
   });
 }
 
+async function storedSpec({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<StoredSpec | undefined> {
+  const { store: documents } = composed.engine;
+  const entry = await documents.get({ kind: 'lineage', name }, signal);
+  return entry && decodeLineage(entry.bytes, name, documents.location).spec;
+}
+
 type Found = Lineage | CertfleetError;
 
 async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyMap<string, Found>> {
@@ -257,7 +269,7 @@ async function work(
   fleet: OpenFleet,
   { spec, origin }: Wanted,
   found: Found | undefined,
-  rules: Pick<Job, 'force' | 'insists' | 'newAccount' | 'obeyBackoff' | 'keepCredentials'>,
+  rules: Pick<Job, 'force' | 'insists' | 'newAccount' | 'obeyBackoff' | 'redeploy' | 'keepCredentials'>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { engine } = fleet.composed;

@@ -43,8 +43,10 @@ export const commands: readonly Command[] = [
     name: 'issue',
     summary: 'get a certificate now',
     description:
-      'With -d, everything is given by flags and remembered, so that `certfleet renew` needs none of them again. With names, or ' +
-      'with nothing, the certificates declared in the configuration are issued; a name may also be one that was issued by flags.',
+      'With -d, everything is given by flags and remembered, so that `certfleet renew` needs none of them again. Run it again ' +
+      'with -d or with its name to change a setting: what no flag names stays as it is, and a new certificate is ordered only ' +
+      'where one is needed. With names alone, or with nothing, the certificates declared in the configuration are issued; a ' +
+      'name may also be one that was issued by flags.',
     arguments: {
       text: '[name...]',
       description: 'declared certificates, or ones issued by flags before (default: all declared)',
@@ -76,10 +78,13 @@ export const commands: readonly Command[] = [
         description:
           'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the only declared one, else letsencrypt)',
       },
-      { flags: '--email <address>', description: 'where the CA may write to', list: true },
+      { flags: '--email <address>', description: 'where the CA may write to; `none` for nowhere', list: true },
       { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree' },
       { flags: '--ca-file <file>', description: 'PEM file with the roots of a private CA’s own HTTPS' },
-      { flags: '--profile <name>', description: 'certificate profile of the CA, for instance shortlived' },
+      {
+        flags: '--profile <name>',
+        description: 'certificate profile of the CA, for instance shortlived; `none` for the CA’s own choice',
+      },
       {
         flags: '--staging',
         description: 'try it with the CA’s test directory, as <name>~staging; nothing is deployed',
@@ -87,17 +92,25 @@ export const commands: readonly Command[] = [
       { flags: '--dry-run', description: 'the same as --staging' },
       {
         flags: '--deploy <target>',
-        description: 'files:FOLDER or a declared deployer; repeat it for several',
+        description: 'files:FOLDER or a declared deployer; repeat it for several; `none` for no target',
         list: true,
       },
-      { flags: '--endpoint <host:port>', description: 'look there over TLS after deploying', list: true },
+      {
+        flags: '--endpoint <host:port>',
+        description: 'look there over TLS after deploying; `none` for nowhere',
+        list: true,
+      },
       { flags: '--force', description: 'issue even where the certificate is not due' },
       {
         flags: '--ignore-preflight',
         description: 'ask the CA although a look from here says that it will refuse (for instance behind a NAT)',
       },
       { flags: '--new-account', description: 'open a new account where the CA says that yours is deactivated' },
-      { flags: '--resolver <address>', description: 'DNS resolver for the checks before the order', list: true },
+      {
+        flags: '--resolver <address>',
+        description: 'DNS resolver for the checks before the order; `none` for this machine’s own',
+        list: true,
+      },
       {
         flags: '--http01-port <port>',
         description: 'port that the CA asks for HTTP-01 (default: 80; only test CAs differ)',
@@ -108,6 +121,10 @@ export const commands: readonly Command[] = [
       {
         line: 'certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs',
         why: 'the real one, into files',
+      },
+      {
+        line: 'certfleet issue www.example.com --deploy files:/srv/certs',
+        why: 'change one setting of it; the others stay',
       },
       { line: "certfleet issue -d example.com,'*.example.com' --dns rfc2136 --agree-tos", why: 'a wildcard, over DNS' },
     ],
@@ -122,6 +139,7 @@ export const commands: readonly Command[] = [
     flags: [
       { flags: '--name <name>', description: 'only this certificate', list: true },
       { flags: '--force', description: 'renew even what is not due' },
+      { flags: '--redeploy', description: 'deliver the current certificates again to every target, without an order' },
     ],
     examples: [{ line: 'certfleet renew --quiet', why: 'once an hour from cron' }],
     load: async () => (await import('./renew.ts')).renew,

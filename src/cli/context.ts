@@ -44,6 +44,8 @@ export interface CliContext {
   readonly createWorld?: (context: { readonly env: Environment; readonly log: Log }) => World | Promise<World>;
   readonly openFleet?: OpenFleet;
   readonly signals?: Signals;
+  /** Asks a person at the terminal and answers the line that was typed; undefined: there is no terminal. */
+  readonly ask?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Ends the process at once: a second signal, or a clean-up that took too long. */
   readonly exit?: (code: number) => void;
   /** How certfleet is called here, for the cron line. */

@@ -5,6 +5,7 @@ import { directoryOf, issuerNameOf, knownIssuers } from '../config/issuers.ts';
 import type { Registry } from '../config/registry.ts';
 import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
+import type { Identifier } from '../core/identifier.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, IssuerSettings, PreflightSettings, Settings, StoredSpec } from '../core/spec.ts';
@@ -38,84 +39,148 @@ export const describesCertificate = (flags: Flags): string | undefined => {
   );
 };
 
+/** Which certificate the flags are about. */
+export interface Subject {
+  readonly name: string;
+  /** Undefined: those that it has. */
+  readonly identifiers: readonly Identifier[] | undefined;
+}
+
+/**
+ * The certificate that flags describe or change: the one named, by argument or `--name`, else the one called by its
+ * first identifier. Fails with `usage/invalid`, `identifier/…`, `lineage/invalid-name`.
+ */
+export function subjectOf(flags: Flags, named: string | undefined): Subject {
+  const typed = textOf(flags['name']);
+  if (named !== undefined && typed !== undefined && named !== typed)
+    throw fail('usage/invalid', {
+      what: `a certificate cannot be renamed: "${named}" and --name ${typed} name two; leave one of them out`,
+    });
+  const given = named ?? typed;
+  const isGiven = flags['identifier'] !== undefined;
+  const identifiers =
+    isGiven || given === undefined ? parseIdentifiers(listOf(flags['identifier']), 'the certificate') : undefined;
+  const name = given ?? lineageNameOf(identifiers ?? []);
+  if (!isLineageName(name)) throw fail('lineage/invalid-name', { name });
+  return { name, identifiers };
+}
+
 /**
  * A whole certificate from flags and what they name in the configuration. Whatever a later `renew` needs is in it:
  * paths are made absolute, and options from the environment explicit (secrets stay where they are; the fleet keeps
  * those that came from the environment).
  *
- * Fails with `usage/…`, `identifier/…`, `config/…`, `lineage/invalid-name`, before anything is changed.
+ * Fails with `usage/…`, `identifier/…`, `config/…`, before anything is changed.
+ *
+ * @param kept what is stored of it: a setting that no flag names stays as it is there
  */
-export async function specFromFlags(session: Session, settings: Settings): Promise<StoredSpec> {
+export async function specFromFlags(
+  session: Session,
+  settings: Settings,
+  subject: Subject,
+  kept?: StoredSpec,
+): Promise<StoredSpec> {
   const { flags } = session.invocation;
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
-  const identifiers = parseIdentifiers(listOf(flags['identifier']), 'the certificate');
-  const name = textOf(flags['name']) ?? lineageNameOf(identifiers);
-  if (!isLineageName(name)) throw fail('lineage/invalid-name', { name });
-  const issuer = issuerFromFlags(session, settings);
-  const solver = await solverFromFlags(session, settings, registry);
+  const identifiers = subject.identifiers ?? kept?.spec.identifiers ?? [];
+  const issuer = issuerFromFlags(session, settings, kept);
+  const solver = await solverFromFlags(session, settings, registry, kept);
   await checkIdentifiers({
     identifiers,
     issuer,
     solver: { name: solver.name, answers: challengesOf(solver.settings) },
   });
-  const deployers = await deployersFromFlags(session, settings, registry);
-  await proveCredentials(solver.settings, session, registry);
-  const profile = textOf(flags['profile']);
+  await proveCredentials(solver, session, registry, kept);
+  const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
+  const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
+  const deploy = keepsTargets ? kept.spec.deploy : Object.keys(deployers);
+  const endpoints = given(flags, 'endpoint')?.map((text) => hostPort('--endpoint', text, 443));
+  const profile = flags['profile'] === undefined ? kept?.spec.profile : given(flags, 'profile')?.[0];
   return {
     spec: {
-      name,
+      name: subject.name,
       identifiers,
       issuer: issuer.name,
       solver: solver.name,
-      deploy: Object.keys(deployers),
-      endpoints: listOf(flags['endpoint']).map((text) => hostPort('--endpoint', text, 443)),
+      deploy,
+      endpoints: endpoints ?? kept?.spec.endpoints ?? [],
       ...(profile === undefined ? {} : { profile }),
     },
     issuer: issuer.settings,
     solver: solver.settings,
     deployers,
-    preflight: preflightFromFlags(flags, settings),
+    preflight: preflightFromFlags(flags, kept?.preflight ?? settings.preflight),
   };
 }
 
-/** --issuer: a declared one, a short name or a URL; the only declared one, else Let's Encrypt. */
-function issuerFromFlags(
-  session: Session,
-  settings: Settings,
-): { readonly name: string; readonly settings: IssuerSettings } {
+/** The values of a flag that was typed; `none` takes away what was stored. */
+function given(flags: Flags, name: string): readonly string[] | undefined {
+  if (flags[name] === undefined) return undefined;
+  const values = listOf(flags[name]);
+  return values.length === 1 && values[0] === 'none' ? [] : values;
+}
+
+interface NamedIssuer {
+  readonly name: string;
+  readonly settings: IssuerSettings;
+}
+
+/** --issuer and what goes with it; without it the one that is stored. */
+function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec | undefined): NamedIssuer {
   const { flags } = session.invocation;
-  const declaredNames = Object.keys(settings.issuers);
-  const given = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
-  const declared = Object.hasOwn(settings.issuers, given) ? settings.issuers[given] : undefined;
-  const found = directoryOf(given);
-  if (!declared && !found) {
-    const known = [...declaredNames, ...Object.keys(knownIssuers)];
-    throw fail('usage/invalid', {
-      what: `--issuer ${given}: this is neither an https:// URL nor a known CA nor a declared issuer${didYouMean(given, known)}`,
-    });
-  }
-  if (!declared && found?.known?.needsAccountBinding)
-    throw fail('usage/invalid', {
-      what: `--issuer ${given}: ${found.known.title} requires external account binding (EAB), which this version does not have yet`,
-    });
-  const base: IssuerSettings = declared ?? {
-    directory: found!.directory,
-    email: [],
-    agreeToTerms: false,
-    test: found!.known?.test ?? false,
-    ...(found!.known?.testDirectory === undefined ? {} : { testDirectory: found!.known.testDirectory }),
-  };
-  const email = listOf(flags['email']);
+  const chosen =
+    kept && flags['issuer'] === undefined
+      ? { name: kept.spec.issuer, settings: kept.issuer }
+      : chosenIssuer(flags, settings);
+  const isSame = kept?.issuer.directory === chosen.settings.directory;
+  // Another CA has other terms and another root; the e-mail address stays.
+  const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
+  const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
   const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
+  const agreeToTerms =
+    flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
   const caFile = textOf(flags['caFile']);
   return {
-    name: declared ? given : issuerNameOf(given),
+    name: chosen.name,
     settings: {
       ...base,
-      ...(email.length > 0 ? { email } : {}),
-      ...(flags['agreeTos'] === true ? { agreeToTerms: true } : {}),
+      email,
+      agreeToTerms,
       ...(caFile === undefined ? {} : { caFile: keptPath('--ca-file ', caFile, session) }),
+    },
+  };
+}
+
+const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
+  lists.find((list) => list.length > 0) ?? [];
+
+/** A declared issuer, a short name or a URL; without --issuer the only declared one, else Let's Encrypt. */
+function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
+  const declaredNames = Object.keys(settings.issuers);
+  const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
+  const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
+  if (declared) return { name: typed, settings: declared };
+  const found = directoryOf(typed);
+  if (!found) {
+    const known = [...declaredNames, ...Object.keys(knownIssuers)];
+    throw fail('usage/invalid', {
+      what: `--issuer ${typed}: this is neither an https:// URL nor a known CA nor a declared issuer${didYouMean(typed, known)}`,
+    });
+  }
+  const { directory, known } = found;
+  if (known?.needsAccountBinding)
+    throw fail('usage/invalid', {
+      what: `--issuer ${typed}: ${known.title} requires external account binding (EAB), which this version does not have yet`,
+    });
+  return {
+    name: issuerNameOf(typed),
+    settings: {
+      directory,
+      email: [],
+      agreeToTerms: false,
+      test: known?.test ?? false,
+      ...(known?.testDirectory === undefined ? {} : { testDirectory: known.testDirectory }),
     },
   };
 }
@@ -126,7 +191,7 @@ async function deployersFromFlags(
   registry: Registry,
 ): Promise<Record<string, AdapterSettings>> {
   const deployers: Record<string, AdapterSettings> = {};
-  for (const text of listOf(session.invocation.flags['deploy'])) {
+  for (const text of given(session.invocation.flags, 'deploy') ?? []) {
     const [word, rest] = cutAt(text, ':');
     if (Object.hasOwn(settings.deployers, text)) deployers[text] = settings.deployers[text]!;
     else if (word === 'files' && rest !== undefined && rest !== '') {
@@ -143,14 +208,13 @@ async function deployersFromFlags(
   return deployers;
 }
 
-function preflightFromFlags(flags: Flags, settings: Settings): PreflightSettings {
-  const resolvers = listOf(flags['resolver']).map(resolverAddress);
+function preflightFromFlags(flags: Flags, before: PreflightSettings): PreflightSettings {
   const port = textOf(flags['http01Port']);
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
     throw fail('usage/invalid', { what: `--http01-port ${port}: a port is a number from 1 to 65535` });
   return {
-    resolvers: resolvers.length > 0 ? resolvers : settings.preflight.resolvers,
-    http01Port: port === undefined ? settings.preflight.http01Port : Number(port),
+    resolvers: given(flags, 'resolver')?.map(resolverAddress) ?? before.resolvers,
+    http01Port: port === undefined ? before.http01Port : Number(port),
   };
 }
 

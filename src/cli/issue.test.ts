@@ -178,7 +178,7 @@ describe('paths', () => {
   });
 });
 
-describe('bad input: one sentence with the fix, exit 2, the fleet not even opened', () => {
+describe('bad input: one sentence with the fix, exit 2, and no store made', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';
   const refused: Readonly<Record<string, readonly (readonly [argv: string, sentence: string, fix?: string])[]>> = {
@@ -236,10 +236,12 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
       ['-d example.com --http01-port 0', 'from 1 to 65535'],
       [
         'www.example.org --agree-tos',
-        '"www.example.org" is read as the name of an existing certificate',
+        'there is no certificate "www.example.org" to change with --agree-tos',
         '-d www.example.org',
       ],
-      ['abc -d example.com', '-d describes a new one', 'give its names with -d'],
+      ['abc -d example.com', 'there is no certificate "abc" to change with -d', 'give its names with -d (-d abc)'],
+      ['abc xyz --profile x', '--profile changes one certificate at a time'],
+      ['abc --name xyz --profile x', 'a certificate cannot be renamed'],
       ['-d example.com --isuer x', "unknown option '--isuer'", 'Did you mean --issuer?'],
     ],
   };
@@ -248,7 +250,7 @@ describe('bad input: one sentence with the fix, exit 2, the fleet not even opene
     'issue $argv',
     async ({ argv, code, words: [sentence, fix = 'See `certfleet --help`'] }) => {
       const done = await issue(argv);
-      expect(done).toMatchObject({ code: 2, calls: [], settings: undefined, stdout: '' });
+      expect(done).toMatchObject({ code: 2, madeStore: false, stdout: '' });
       const words = done.stderr.replaceAll(/\s+/g, ' ');
       for (const part of [sentence, fix, `certfleet explain ${code}`]) expect(words).toContain(part);
       expect(words).not.toMatch(/ {4}at |\.ts:/);

@@ -1,39 +1,34 @@
 import { basename, isAbsolute } from 'node:path';
 import { fail, isFailure } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
-import { wholePathOf } from './flag-values.ts';
-import { describesCertificate, specFromFlags } from './flags.ts';
+import { textOf, wholePathOf } from './flag-values.ts';
+import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
 /** `certfleet issue`. */
 export const issue: Run = async (session) => {
-  const { args: typed, flags } = session.invocation;
-  const args = certificateNames(typed);
+  const { flags } = session.invocation;
+  const args = certificateNames(session.invocation.args);
   const settings = await session.settings();
   const dryRun = flags['dryRun'] === true;
   const staging = dryRun || flags['staging'] === true;
   const described = describesCertificate(flags);
-  if (described && args.length > 0)
-    throw fail('usage/invalid', {
-      what: `"${typed[0]}" is read as the name of an existing certificate, and ${described} describes a new one: give its names with -d (-d ${typed[0]}), or leave the flags out`,
-    });
-  let adHoc: StoredSpec | undefined;
-  if (described) adHoc = await specFromFlags(session, settings);
-  else if (settings.certificates.length === 0 && args.length === 0)
+  if (!described && settings.certificates.length === 0 && args.length === 0)
     throw fail('identifier/empty-list', { certificate: 'the certificate' });
-  if (adHoc && settings.certificates.some(({ name }) => name === adHoc.spec.name))
-    throw fail('usage/invalid', {
-      what: `"${adHoc.spec.name}" is declared in the configuration: change it there, or give another --name`,
-    });
+  const change = described ? await changeByFlags(session, settings, described) : undefined;
+  const adHoc = change?.wanted;
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
   const makeStore = adHoc !== undefined || settings.certificates.length > 0;
   const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
     // A name alone, nothing declared, and no store: the name is what is wrong.
     throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
   });
+  if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
   await reportStart(session, 'issue');
+  if (change?.kept && !staging) await reportChanges(session, change.kept, change.wanted);
   const outcomes = await fleet.issue(
     {
       names: args,
@@ -53,6 +48,66 @@ export const issue: Run = async (session) => {
     cronLine: staging ? undefined : cronLine(session, outcomes[0]?.certificate ?? ''),
   });
 };
+
+/** A certificate by flags, and what is stored of it: a setting that no flag names stays as it is there. */
+async function changeByFlags(
+  session: Session,
+  settings: Settings,
+  described: string,
+): Promise<{ readonly wanted: StoredSpec; readonly kept: StoredSpec | undefined }> {
+  const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
+  const [named, another] = certificateNames(session.invocation.args);
+  if (another !== undefined)
+    throw fail('usage/invalid', {
+      what: `${described} changes one certificate at a time, and "${named}" and "${another}" are two`,
+    });
+  const subject = subjectOf(session.invocation.flags, named);
+  const { name } = subject;
+  if (settings.certificates.some((certificate) => certificate.name === name))
+    throw fail('usage/invalid', {
+      what: `"${name}" is declared in the configuration: change it there, or give another --name`,
+    });
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
+  const kept = await fleet?.stored(name, session.signal);
+  if (!kept && (named !== undefined || !subject.identifiers)) {
+    const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
+    throw fail('usage/invalid', {
+      what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; for a new one, give its names with -d (-d ${typed})`,
+    });
+  }
+  return { wanted: await specFromFlags(session, settings, subject, kept), kept };
+}
+
+/** Another CA has other limits, and not everybody trusts its root: a person at a terminal says yes to it. */
+async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
+  if (session.json || kept.issuer.directory === wanted.issuer.directory) return;
+  const { name, issuer } = wanted.spec;
+  const other = issuer === kept.spec.issuer ? wanted.issuer.directory : issuer;
+  const question = `${name} is issued by ${kept.spec.issuer}. Get it from ${other} from now on? [y/N] `;
+  const answer = await session.context.ask?.(question, session.signal);
+  // Without a terminal, --issuer was yes enough.
+  if (answer === undefined || /^y(es)?$/i.test(answer)) return;
+  throw fail('usage/not-confirmed', { what: `another issuer for ${name}` });
+}
+
+async function reportChanges(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
+  const { changesOf } = await import('./changes.ts');
+  const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+  const time = (await session.now()).toISOString();
+  for (const { setting, from, to } of await changesOf(kept, wanted, registry))
+    session.reporter.report({
+      v: 1,
+      time,
+      level: 'info',
+      event: 'certificate.changed',
+      certificate: wanted.spec.name,
+      message: `${setting}: ${from} → ${to}`,
+      data: { setting, from, to },
+    });
+}
 
 function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | undefined, names: readonly string[]): void {
   const asked = adHoc

@@ -92,7 +92,12 @@ export function liveProgress(stderr: Output, style: Style): Progress {
       if (name !== undefined && finished.has(event.event)) {
         if (active.delete(name)) done++;
       } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
-      if (isLasting(event) || (event.level !== 'info' && !toldInTheEnd.has(event.event))) write(event);
+      if (
+        isLasting(event) ||
+        event.event === 'certificate.changed' ||
+        (event.level !== 'info' && !toldInTheEnd.has(event.event))
+      )
+        write(event);
       draw();
     },
     stop: () => {

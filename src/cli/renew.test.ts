@@ -8,6 +8,14 @@ it.each<Row>([
     argv: 'renew a --name b,a --force',
     calls: [{ names: ['a', 'b'], force: true }],
   },
+  { what: 'passes --redeploy on', argv: 'renew a --redeploy', calls: [{ names: ['a'], force: false, redeploy: true }] },
+  {
+    what: 'refuses --redeploy with --force',
+    argv: 'renew --redeploy --force',
+    code: 2,
+    warns: ['--redeploy delivers without an order, and --force orders'],
+    calls: [],
+  },
   {
     what: 'knows names in any spelling',
     argv: 'renew 中国.test --name *.中国.test',

@@ -1,3 +1,4 @@
+import { fail } from '../core/errors.ts';
 import type { Run } from './context.ts';
 import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
@@ -6,11 +7,14 @@ import { reportStart, tellOutcomes } from './outcomes.ts';
 /** `certfleet renew`. */
 export const renew: Run = async (session) => {
   const { args, flags } = session.invocation;
+  const [force, redeploy] = [flags['force'] === true, flags['redeploy'] === true];
+  if (force && redeploy)
+    throw fail('usage/invalid', { what: '--redeploy delivers without an order, and --force orders: leave one out' });
   // Any other store that is not there is a mistyped path: everything would be ordered again, or in silence expire.
   const { certificates, storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = certificateNames([...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
-  const outcomes = await fleet.renew({ names, force: flags['force'] === true }, session.signal);
+  const outcomes = await fleet.renew({ names, force, ...(redeploy ? { redeploy } : {}) }, session.signal);
   return tellOutcomes(outcomes, session, { command: 'renew' });
 };

@@ -67,7 +67,11 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
         return open(await session.settings(), { world: await session.world(), reporter, env: context.env, makeStore });
-      })();
+      })().catch((error: unknown) => {
+        // Where none was to be made, a later call may make it.
+        fleet = undefined;
+        throw error;
+      });
       return fleet;
     },
     now: async () => (await session.world()).clock.now(),

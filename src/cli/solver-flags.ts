@@ -3,9 +3,9 @@ import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, type Registry, typesOf } from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
+import type { Json, JsonObject } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { AdapterSettings, Settings } from '../core/spec.ts';
+import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 
@@ -14,9 +14,27 @@ export interface NamedSolver {
   readonly settings: AdapterSettings;
 }
 
+interface Choosing {
+  readonly session: Session;
+  readonly settings: Settings;
+  readonly registry: Registry;
+  /** The solver that is stored, where there is one. */
+  readonly kept: NamedSolver | undefined;
+}
+
 /** The solver of a certificate by flags, with everything that a later `renew` without an environment needs. */
-export async function solverFromFlags(session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
-  const { name, settings: solver } = await chosenSolver(session, settings, registry);
+export async function solverFromFlags(
+  session: Session,
+  settings: Settings,
+  registry: Registry,
+  kept: StoredSpec | undefined,
+): Promise<NamedSolver> {
+  const stored = kept && { name: kept.spec.solver, settings: kept.solver };
+  const { flags } = session.invocation;
+  const choosing = { session, settings, registry, kept: stored };
+  if (stored && flags['http'] === undefined && flags['dns'] === undefined)
+    return flags['dnsOption'] === undefined ? stored : withOtherOptions(stored, choosing);
+  const { name, settings: solver } = await chosenSolver(choosing);
   const isDns01 = solver.type === dns01Type;
   const entry = isDns01
     ? adapterEntry(registry, 'dns', dns01Settings(solver).provider)
@@ -27,8 +45,40 @@ export async function solverFromFlags(session: Session, settings: Settings, regi
   return { name, settings: { ...solver, options: { ...given, ...(solver['options'] as object | undefined) } } };
 }
 
+/**
+ * Opens a DNS provider's credentials only to say at once what is missing, while nothing has been changed. Those of the
+ * stored provider may be in the store.
+ */
+export async function proveCredentials(
+  solver: NamedSolver,
+  session: Session,
+  registry: Registry,
+  kept: StoredSpec | undefined,
+): Promise<void> {
+  const provider = providerOf(solver);
+  if (provider === undefined || (kept && providerOf({ settings: kept.solver }) === provider)) return;
+  const entry = adapterEntry(registry, 'dns', provider);
+  if (!entry) return;
+  const { files } = await session.world();
+  const { options } = dns01Settings(solver.settings);
+  await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
+}
+
+const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undefined =>
+  settings.type === dns01Type ? dns01Settings(settings).provider : undefined;
+
+/** --dns-option alone: the stored provider with some other options. */
+async function withOtherOptions(stored: NamedSolver, choosing: Choosing): Promise<NamedSolver> {
+  const provider = providerOf(stored);
+  if (provider === undefined) throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
+  refuseOptionsOfDeclared(stored.name, choosing);
+  const options = await providerOptions(provider, stored.settings['options'] as JsonObject | undefined, choosing);
+  return { name: stored.name, settings: { ...stored.settings, options } };
+}
+
 /** --http or --dns; without them the only declared solver, else certfleet's own responder on port 80. */
-async function chosenSolver(session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
+async function chosenSolver(choosing: Choosing): Promise<NamedSolver> {
+  const { session, settings, registry } = choosing;
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
   const dns = textOf(flags['dns']);
@@ -36,7 +86,7 @@ async function chosenSolver(session: Session, settings: Settings, registry: Regi
     throw fail('usage/invalid', { what: '--http and --dns exclude each other: a certificate has one solver' });
   if (flags['dnsOption'] !== undefined && dns === undefined)
     throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
-  if (dns !== undefined) return dnsSolver(dns, session, settings, registry);
+  if (dns !== undefined) return dnsSolver(dns, choosing);
   const only = Object.keys(settings.solvers);
   if (http === undefined && only.length === 1) return { name: only[0]!, settings: settings.solvers[only[0]!]! };
   return httpSolver(http ?? 'standalone', session, settings, registry);
@@ -68,13 +118,10 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   });
 }
 
-async function dnsSolver(dns: string, session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
-  const typed = listOf(session.invocation.flags['dnsOption']);
+async function dnsSolver(dns: string, choosing: Choosing): Promise<NamedSolver> {
+  const { session, settings, registry, kept } = choosing;
   if (Object.hasOwn(settings.solvers, dns)) {
-    if (typed.length > 0)
-      throw fail('usage/invalid', {
-        what: `--dns-option does not go with the declared solver "${dns}": its options stand in the configuration`,
-      });
+    refuseOptionsOfDeclared(dns, choosing);
     return declaredSolver('--dns', dns, 'dns-01', settings);
   }
   const entry = adapterEntry(registry, 'dns', dns);
@@ -84,15 +131,30 @@ async function dnsSolver(dns: string, session: Session, settings: Settings, regi
       what: `--dns ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
     });
   }
-  const definition = await entry.load();
-  const { type: _type, ...fromEnvironment } = optionsFromEnvironment(definition, session.context.env);
-  const options: Record<string, Json> = { ...fromEnvironment };
-  const secrets = new Set(
-    optionFields(definition.options)
-      .filter((field) => field.secret)
-      .map((field) => field.name),
-  );
-  for (const text of typed) {
+  const stored = kept?.name === dns && providerOf(kept) === dns ? kept.settings : { type: dns01Type };
+  const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
+  const before = { ...(stored['options'] as JsonObject | undefined), ...fromEnvironment };
+  return { name: dns, settings: { ...stored, provider: dns, options: await providerOptions(dns, before, choosing) } };
+}
+
+function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
+  if (session.invocation.flags['dnsOption'] === undefined || !Object.hasOwn(settings.solvers, name)) return;
+  throw fail('usage/invalid', {
+    what: `--dns-option does not go with the declared solver "${name}": its options stand in the configuration`,
+  });
+}
+
+/** A provider's options: those of before, and on top of them what --dns-option says. */
+async function providerOptions(
+  provider: string,
+  before: JsonObject | undefined,
+  { session, registry }: Choosing,
+): Promise<JsonObject> {
+  const definition = await adapterEntry(registry, 'dns', provider)?.load();
+  const fields = definition ? optionFields(definition.options) : [];
+  const secrets = new Set(fields.filter((field) => field.secret).map((field) => field.name));
+  const options: Record<string, Json> = { ...before };
+  for (const text of listOf(session.invocation.flags['dnsOption'])) {
     const [key, value] = cutAt(text, '=');
     if (value === undefined) throw fail('usage/invalid', { what: `--dns-option ${key}: write key=value` });
     const reference = /^(file|env):/.test(value);
@@ -104,19 +166,8 @@ async function dnsSolver(dns: string, session: Session, settings: Settings, regi
       ? `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`
       : value;
   }
-  const provider: AdapterSettings = { ...options, type: dns };
-  await checkAdapter(`--dns ${dns}`, 'dns', provider, session, registry);
-  return { name: dns, settings: { type: dns01Type, provider: dns, options } };
-}
-
-/** Opens a DNS provider's credentials only to say at once what is missing, while nothing has been changed. */
-export async function proveCredentials(solver: AdapterSettings, session: Session, registry: Registry): Promise<void> {
-  if (solver.type !== dns01Type) return;
-  const { options, provider } = dns01Settings(solver);
-  const entry = adapterEntry(registry, 'dns', provider);
-  if (!entry) return;
-  const { files } = await session.world();
-  await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
+  await checkAdapter(`--dns ${provider}`, 'dns', { ...options, type: provider }, session, registry);
+  return options;
 }
 
 function declaredSolver(flag: string, name: string, wanted: 'http-01' | 'dns-01', settings: Settings): NamedSolver {

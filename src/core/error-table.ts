@@ -26,6 +26,12 @@ export interface ErrorEntry {
 export const errorTable = {
   // ── usage and configuration: exit 2 ──────────────────────────────────────────────────────────────────────────
   'usage/invalid': { message: '{what}', blame: 'config', retry: 'never', hint: 'See `certfleet --help`.' },
+  'usage/not-confirmed': {
+    message: '{what} was not confirmed; nothing was changed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Answer `y` to go on. Without a terminal nothing is asked.',
+  },
   'config/unreadable': {
     message: 'the configuration {file} cannot be read: {reason}',
     blame: 'config',

@@ -22,6 +22,7 @@ export type EventName =
   | 'run.started'
   | 'run.finished'
   | 'store.made'
+  | 'certificate.changed'
   | 'certificate.started'
   | 'certificate.step'
   | 'certificate.waiting'

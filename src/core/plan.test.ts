@@ -116,6 +116,31 @@ describe('planLineage', () => {
     expect(actionOf(waiting)).toBe('none');
   });
 
+  it('delivers again to every target when asked to, and orders nothing, whatever else is due', () => {
+    const again = { ...rules, redeploy: true };
+    const delivered = { action: 'deploy', reason: 'it is delivered again to edge, www.example.com:443' };
+    const both = { ...spec, spec: { ...spec.spec, endpoints: ['www.example.com:443'] } };
+    const cases: readonly Lineage[] = [
+      lineage,
+      { ...lineage, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } },
+      { ...lineage, failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' } },
+      { ...lineage, work: { step: 'order', version: 'v2', directory: '', startedAt: '', challenges: [] } },
+    ];
+    for (const one of cases) expect(planLineage(both, one, now, again)).toMatchObject(delivered);
+    expect(planLineage(both, cases[1], now, again).wakeAt).toBe('2026-02-28T00:00:00Z');
+    const bare = { ...spec, spec: { ...spec.spec, deploy: [], endpoints: [] } };
+    expect(planLineage(bare, lineage, now, again)).toMatchObject({
+      action: 'none',
+      reason: 'it has no target to deliver to',
+    });
+    const { current: _none, ...missing } = lineage;
+    for (const one of [undefined, missing])
+      expect(planLineage(spec, one, now, again)).toEqual({
+        action: 'none',
+        reason: 'there is no certificate yet to deliver',
+      });
+  });
+
   it('forgets the back-off when the spec or the credentials change', () => {
     const failed: Lineage = {
       ...lineage,

@@ -57,9 +57,12 @@ export function planLineage(
     readonly credentials?: string;
     /** Until when the CA wants no call from anybody. */
     readonly caHold?: string;
+    /** Every target gets the current version again, and nothing is ordered. */
+    readonly redeploy?: boolean;
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
+  if (options.redeploy) return planRedeploy(wanted, lineage);
   const failure = failureThatCounts(wanted, lineage, options.credentials, now);
   const hold = laterOf(heldUntil(wanted, lineage, now), options.caHold);
   const waitsUntil = laterOf(hold, options.obeyBackoff ? failure?.retryAt : undefined);
@@ -93,6 +96,16 @@ export function planLineage(
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
     return { action: 'ask', reason: 'the CA is to be asked for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
   return { action: 'none', reason: 'it is not due', ...(wakeAt ? { wakeAt } : {}) };
+}
+
+/** `renew --redeploy`: whether it is due is another pass's affair. */
+function planRedeploy({ spec }: StoredSpec, lineage: Lineage | undefined): Plan {
+  const at = lineage?.renewal?.at;
+  const wakeAt = at === undefined ? {} : { wakeAt: at };
+  if (!lineage?.current) return { action: 'none', reason: 'there is no certificate yet to deliver' };
+  const targets = [...spec.deploy, ...spec.endpoints];
+  if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', ...wakeAt };
+  return { action: 'deploy', reason: `it is delivered again to ${targets.join(', ')}`, ...wakeAt };
 }
 
 function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, force: boolean): Plan | undefined {

@@ -36,6 +36,8 @@ export interface Job {
   readonly insists?: boolean;
   /** Where the account is deactivated, a new one is opened. */
   readonly newAccount?: boolean;
+  /** Every target gets the current version again, and nothing is ordered (`renew --redeploy`). */
+  readonly redeploy?: boolean;
   /** Hash over the secrets that the adapters were given. */
   readonly credentials?: string;
   /** Keeps the secrets of flags and environment for later runs. */
@@ -120,7 +122,9 @@ const hasNewSettings = (job: Job, lineage: Lineage | undefined, plan: Plan): boo
  * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
  * asked for by force, it tried to get one.
  */
-const answers = (finished: Lineage, { wanted, origin, force }: Job): boolean =>
+const answers = (finished: Lineage, { wanted, origin, force, redeploy }: Job): boolean =>
+  // What another process delivered need not be everything.
+  redeploy !== true &&
   (sameSpec(finished.spec, wanted) || (origin === 'configuration' && bringsTheSame(finished.spec, wanted))) &&
   (!force ||
     finished.last?.result === 'issued' ||
@@ -295,7 +299,7 @@ async function work(context: EngineContext, job: Job, holding: Holding, caller: 
             signal,
           );
     const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
-    const due = targetsToDeploy(job.wanted, holding.lineage).length > 0;
+    const due = job.redeploy === true || targetsToDeploy(job.wanted, holding.lineage).length > 0;
     const cleaning = cleanJournalled(context, job.wanted, holding);
     const [deployed, left, asked] = (await together<unknown>([
       due ? deploy({ context, holding, ...job, signal }, fresh) : Promise.resolve(undefined),

@@ -183,6 +183,23 @@ it('says of each target on a line of its own why it does not have it, and what t
   });
 });
 
+it('delivers again to all that have it, without an order, also when it is due', async () => {
+  const world = await createWorld();
+  const both = specOf('edge', 'other');
+  await renew(world.process(1), both);
+  world.delivered.length = 0;
+  world.pass(70 * dayMs);
+  const rules = { origin: 'configuration', force: false, obeyBackoff: false, redeploy: true } as const;
+  const outcome = await issue(world.process(1), { wanted: both, ...rules }, signal);
+  expect(outcome).toMatchObject({ result: 'deployed' });
+  expect(world.delivered.toSorted()).toEqual(['edge: 1', 'other: 1']);
+  const after = await world.readLineage();
+  expect([after?.work, Object.values(after?.deployments ?? {}).map(({ state }) => state)]).toEqual([
+    undefined,
+    ['current', 'current', 'current'],
+  ]);
+});
+
 describe('a version that breaks the handshake', () => {
   it('stays where it is the first one: there is none to put back, and nobody says that it was', async () => {
     const world = await createWorld();

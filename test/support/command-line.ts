@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import type { Settings } from '../../src/core/spec.ts';
+import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type { Fleet, IssueRequest, LineageStatus, RenewRequest, SweepReport } from '../../src/fleet.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
@@ -12,6 +12,8 @@ import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 export interface FakeAnswers {
   readonly issue?: (request: IssueRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
   readonly renew?: (request: RenewRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
+  /** What is stored of certificates, by name. */
+  readonly stored?: Readonly<Record<string, StoredSpec>>;
   readonly status?: readonly LineageStatus[];
   readonly sweep?: SweepReport;
   readonly open?: () => void;
@@ -28,6 +30,8 @@ export interface CommandLine {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly columns?: number;
+  /** What is typed where something is asked; undefined: there is no terminal to ask at. */
+  readonly typed?: string;
   readonly fleet?: FakeAnswers;
   readonly program?: string;
 }
@@ -40,6 +44,8 @@ export interface Done {
   /** Requests that reached the fleet; none when it was refused before. */
   readonly calls: readonly (IssueRequest | RenewRequest | 'status' | 'sweep')[];
   readonly settings: Settings | undefined;
+  /** Whether a store was opened that would have been made. */
+  readonly madeStore: boolean;
   readonly closed: number;
   /** Codes with which the process was ended at once. */
   readonly exits: readonly number[];
@@ -52,7 +58,7 @@ export function commandLine(given: CommandLine = {}) {
     ['SIGINT', new Set()],
     ['SIGTERM', new Set()],
   ]);
-  const state = { stdout: '', stderr: '', settings: undefined as Settings | undefined, closed: 0 };
+  const state = { stdout: '', stderr: '', settings: undefined as Settings | undefined, madeStore: false, closed: 0 };
   const calls: Done['calls'][number][] = [];
   const exits: number[] = [];
   const files = given.files ?? {};
@@ -64,9 +70,10 @@ export function commandLine(given: CommandLine = {}) {
         files[path] === undefined ? undefined : { kind: 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 },
     },
   } as unknown as World;
-  const openFleet: OpenFleet = async (settings, { reporter }) => {
+  const openFleet: OpenFleet = async (settings, { reporter, makeStore }) => {
     given.fleet?.open?.();
     state.settings = settings;
+    state.madeStore ||= makeStore;
     const fleet: Fleet = {
       issue: async (request, signal) => {
         calls.push(request);
@@ -76,6 +83,7 @@ export function commandLine(given: CommandLine = {}) {
         calls.push(request);
         return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
       },
+      stored: async (name) => given.fleet?.stored?.[name],
       status: async (names) => {
         calls.push('status');
         return (given.fleet?.status ?? []).filter(({ name }) => names.length === 0 || names.includes(name));
@@ -103,6 +111,14 @@ export function commandLine(given: CommandLine = {}) {
       off: (name, handler) => handlers.get(name)?.delete(handler),
     },
     exit: (code) => exits.push(code),
+    ...(given.typed === undefined
+      ? {}
+      : {
+          ask: async (question) => {
+            state.stderr += `${question}\n`;
+            return given.typed ?? '';
+          },
+        }),
     ...(given.program === undefined ? {} : { program: given.program }),
   };
   return {

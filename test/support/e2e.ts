@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly node?: readonly string[];
   /** As a login shell would set it; default: this process's. */
   readonly umask?: string;
+  /** On a terminal (by util-linux's `script`), where this is typed; all output is in `stdout` then. */
+  readonly terminal?: { readonly script: string; readonly typed: string };
 }
 
 export type Certfleet = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
@@ -47,20 +49,23 @@ export async function buildCertfleet(): Promise<Certfleet> {
   return (args, options = {}) => run([...(options.node ?? []), join(dist, 'cli.js'), ...args], args, options);
 }
 
-function run(argv: readonly string[], args: readonly string[], { env, umask }: RunOptions): Promise<Ran> {
-  const [program, ...more] = umask
+function run(argv: readonly string[], args: readonly string[], { env, umask, terminal }: RunOptions): Promise<Ran> {
+  const command = umask
     ? ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh', process.execPath, ...argv]
     : [process.execPath, ...argv];
+  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const [program, ...more] = terminal ? [terminal.script, '-qec', quoted, '/dev/null'] : command;
   // A session of its own: there is no terminal at all, as under cron.
   const child = spawn(program as string, more, {
     env: { ...bareEnvironment(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [terminal ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  child.stdin?.end(terminal?.typed);
   const forget = atEnd(() => void child.kill('SIGKILL'));
   let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data) => (stdout += data));
-  child.stderr.on('data', (data) => (stderr += data));
+  child.stdout?.on('data', (data) => (stdout += data));
+  child.stderr?.on('data', (data) => (stderr += data));
   return new Promise((answer, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

@@ -20,6 +20,8 @@ export interface DeployRun {
   readonly wanted: StoredSpec;
   /** A target that broke and was taken back waits for its time. */
   readonly obeyBackoff: boolean;
+  /** Also what is known to have it already gets it again. */
+  readonly redeploy?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -57,7 +59,9 @@ export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Dep
     return { errors: [], deployments: holding.lineage.deployments };
   const bundle = fresh ?? (await readBundle(context, wanted.spec.name, version, signal));
   const previous = holding.lineage.previous;
-  const toTry = targetsToTry(wanted, holding.lineage, context.clock.now(), run.obeyBackoff);
+  const toTry = run.redeploy
+    ? [...wanted.spec.deploy, ...wanted.spec.endpoints]
+    : targetsToTry(wanted, holding.lineage, context.clock.now(), run.obeyBackoff);
   const waiting = targetsToDeploy(wanted, holding.lineage).filter((target) => !toTry.includes(target));
   const targets = wanted.spec.deploy.filter((target) => toTry.includes(target));
   const before = await lookAtAll(run, version, previous);
@@ -180,7 +184,7 @@ async function deployTo(run: DeployRun, target: string, bundle: VersionBundle): 
     const deployer = await context.connect.deployer(wanted, target);
     await inTurn(deployer, async () => {
       const look = await deployer.look(bundle, signal);
-      if (look.state === 'current') return;
+      if (look.state === 'current' && !run.redeploy) return;
       // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
       const note = async () => undefined;
       const staged = await holding.effect(signal, () => deployer.stage(bundle, note, signal));

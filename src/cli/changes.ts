@@ -1,0 +1,93 @@
+import { dns01Settings } from '../config/dns01.ts';
+import { optionFields } from '../config/fields.ts';
+import { withLetters } from '../config/identifiers.ts';
+import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
+import { identifierKey } from '../core/identifier.ts';
+import type { Json, JsonObject } from '../core/json.ts';
+import { canonical } from '../core/plan.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+
+/** One setting of a certificate by flags that is not what it was. */
+export interface Change {
+  readonly setting: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What `issue` changes of a stored certificate, for its owner to read. Secrets are hidden. */
+export async function changesOf(before: StoredSpec, after: StoredSpec, registry: Registry): Promise<readonly Change[]> {
+  const now = settingsOf(after);
+  const changes = settingsOf(before).flatMap(([setting, from], at): Change[] => {
+    const to = now[at]?.[1];
+    return canonical(from ?? null) === canonical(to ?? null) ? [] : [{ setting, from: textOf(from), to: textOf(to) }];
+  });
+  const options: Change[] = [];
+  if (before.spec.solver === after.spec.solver)
+    options.push(...(await optionChanges('solver', after.spec.solver, before.solver, after.solver, registry)));
+  for (const [name, settings] of Object.entries(after.deployers)) {
+    const earlier = before.deployers[name];
+    if (earlier) options.push(...(await optionChanges('deployer', name, earlier, settings, registry)));
+  }
+  const moved = changes.some(({ setting }) => setting === 'issuer');
+  return [...changes.filter(({ setting }) => !(moved && setting === 'directory')), ...options];
+}
+
+/** Everything of a certificate that flags can say, but the options of its adapters. */
+function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly [string, Json | undefined])[] {
+  return [
+    ['identifiers', spec.identifiers.map((one) => withLetters(identifierKey(one)))],
+    ['issuer', spec.issuer],
+    ['directory', issuer.directory],
+    ['e-mail', issuer.email],
+    ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
+    ['CA file', issuer.caFile],
+    ['profile', spec.profile],
+    ['solver', spec.solver],
+    ['targets', spec.deploy],
+    ['endpoints', spec.endpoints],
+    ['resolvers', preflight.resolvers],
+    ['HTTP-01 port', preflight.http01Port],
+  ];
+}
+
+/** What differs between two settings of one adapter. */
+async function optionChanges(
+  kind: AdapterKind,
+  name: string,
+  before: AdapterSettings,
+  after: AdapterSettings,
+  registry: Registry,
+): Promise<readonly Change[]> {
+  if (canonical(before) === canonical(after)) return [];
+  const [from, to] = [optionsOf(before), optionsOf(after)];
+  const isDns = after.type === dns01Type;
+  const entry = adapterEntry(registry, isDns ? 'dns' : kind, isDns ? dns01Settings(after).provider : after.type);
+  const fields = entry ? optionFields((await entry.load()).options) : [];
+  const isSecret = (key: string) => fields.some((field) => field.name === key && field.secret);
+  return [...new Set([...Object.keys(from), ...Object.keys(to)])]
+    .filter((key) => canonical(from[key] ?? null) !== canonical(to[key] ?? null))
+    .map((key) => ({
+      setting: `option ${key} of ${name}`,
+      from: isSecret(key) ? secretText(from[key]) : textOf(from[key]),
+      to: isSecret(key) ? secretText(to[key]) : textOf(to[key]),
+    }));
+}
+
+/** A DNS provider's options stand one level deeper. */
+function optionsOf({ options, ...settings }: AdapterSettings): JsonObject {
+  if (settings.type === dns01Type) return { ...settings, ...(options as JsonObject | undefined) };
+  return options === undefined ? settings : { ...settings, options };
+}
+
+/** Where a secret comes from may be read; what it is may not. */
+const secretText = (value: Json | undefined): string =>
+  value === undefined || (typeof value === 'string' && /^(file|env):/.test(value)) ? textOf(value) : hidden;
+
+function textOf(value: Json | undefined): string {
+  if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return 'none';
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  // A hook's environment, say, which may hold a secret.
+  return typeof value === 'object' ? hidden : String(value);
+}
+
+const hidden = '(hidden)';
