@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly umask?: string;
   /** On a terminal (by util-linux's `script`), where this is typed; all output is in `stdout` then. */
   readonly terminal?: { readonly script: string; readonly typed: string };
+  /** Put before the command: a program that runs it elsewhere (in a namespace). */
+  readonly inside?: readonly string[];
 }
 
 export type Certfleet = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
@@ -49,10 +51,10 @@ export async function buildCertfleet(): Promise<Certfleet> {
   return (args, options = {}) => run([...(options.node ?? []), join(dist, 'cli.js'), ...args], args, options);
 }
 
-function run(argv: readonly string[], args: readonly string[], { env, umask, terminal }: RunOptions): Promise<Ran> {
-  const command = umask
-    ? ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh', process.execPath, ...argv]
-    : [process.execPath, ...argv];
+function run(argv: readonly string[], args: readonly string[], options: RunOptions): Promise<Ran> {
+  const { env, umask, inside = [], terminal } = options;
+  const shell = umask ? ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh'] : [];
+  const command = [...inside, ...shell, process.execPath, ...argv];
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const [program, ...more] = terminal ? [terminal.script, '-qec', quoted, '/dev/null'] : command;
   // A session of its own: there is no terminal at all, as under cron.

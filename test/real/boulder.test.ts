@@ -1,0 +1,161 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Boulder, boulderPrograms, startBoulder } from '../support/boulder.ts';
+import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage, told } from '../support/e2e.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// Let's Encrypt's own software, for what no other CA does: rate limits that spare a renewal by `replaces`, paused and
+// deactivated accounts, profiles with their limits, incidents. Time is moved in its database.
+
+stopAllAfterwards();
+
+describeWith(boulderPrograms, 'Boulder', () => {
+  let boulder: Boulder;
+  let certfleet: Certfleet;
+  beforeAll(async () => {
+    const oneAWeek = { count: 1, burst: 1, period: '168h' };
+    [boulder, certfleet] = await Promise.all([startBoulder({ CertificatesPerFQDNSet: oneAWeek }), buildCertfleet()]);
+  });
+
+  /** A store of its own, with an account of its own. */
+  async function machine() {
+    const store = `${await temporaryFolder('store')}/store`;
+    const run = (...args: readonly string[]) => certfleet([...args, '--store', store], { inside: boulder.inside });
+    const { directoryUrl, caFile, resolver } = boulder;
+    const web = `standalone:${boulder.webAddress}:80`;
+    const flags = ['--issuer', directoryUrl, '--http', web, '--ca-file', caFile, '--agree-tos', '--resolver', resolver];
+    return {
+      store,
+      run,
+      issue: (...args: readonly string[]) => run('issue', ...args, ...flags),
+      account: async () => [...(await documents(store, 'account')).values()][0] ?? '',
+      lineage: (name: string) => readLineage(store, name),
+    };
+  }
+  type Machine = Awaited<ReturnType<typeof machine>>;
+  const idOf = async ({ account }: Machine): Promise<string> =>
+    (JSON.parse(await account()) as { url: string }).url.split('/').at(-1) ?? '';
+
+  it('has an order that a crash lost: the renewal is held no longer than that order lives', async () => {
+    const here = await machine();
+    const { run, store } = here;
+    const name = 'lost.example.com';
+    expect((await here.issue('-d', name)).status).toBe(0);
+    const { current } = await here.lineage(name);
+    // The certificate is two thirds through its life: an order with `replaces` is exempt from the limits.
+    const { serial, ariId } = current!.facts;
+    await boulder.sql(
+      `update certificates set issued=issued-interval 60 day, expires=expires-interval 60 day where serial='${serial.padStart(36, '0')}'`,
+    );
+    // As a certfleet does that is killed before the answer is kept.
+    const order = { identifiers: [{ type: 'dns', value: name }], replaces: ariId };
+    await boulder.post(await here.account(), 'newOrder', order);
+
+    const refused = await run('renew', '--force');
+    expect(refused.status, refused.stderr).toBe(4);
+    expect(told(refused)).toContain('too many certificates (1) already issued for this exact set');
+    const { failure } = await here.lineage(name);
+    expect(failure?.code).toBe('acme/open-order');
+    expect(Date.parse(failure?.holdUntil ?? '') - Date.now()).toBeLessThanOrEqual(3_600_000);
+
+    await boulder.sql(
+      `update orders set expires=utc_timestamp()-interval 1 minute where registrationID=${await idOf(here)}`,
+    );
+    await rewriteLineage(store, name, ({ failure: _over, ...lineage }) => lineage);
+    const renewed = await run('renew', '--force');
+    expect(renewed.status, renewed.stderr).toBe(0);
+    expect((await here.lineage(name)).current?.id).not.toBe(current!.id);
+  });
+
+  it('deactivates an account: it is said, and a new one is opened when asked for', async () => {
+    const here = await machine();
+    expect((await here.issue('-d', 'closed.example.com')).status).toBe(0);
+    await boulder.post(await here.account(), 'account', { status: 'deactivated' });
+    const before = await idOf(here);
+    const refused = await here.issue('-d', 'next.example.com');
+    expect(refused.status).toBe(4);
+    expect(told(refused)).toContain('is deactivated');
+    expect(told(refused)).toContain('`certfleet issue next.example.com --new-account`');
+    expect(await idOf(here)).toBe(before);
+
+    const opened = await here.run('issue', 'next.example.com', '--new-account');
+    expect(opened.status, opened.stderr).toBe(0);
+    expect(await idOf(here)).not.toBe(before);
+    // What the old account's order can no longer replace is renewed all the same.
+    const other = await here.issue(
+      '-d',
+      'closed.example.com',
+      '-d',
+      'www.closed.example.com',
+      '--name',
+      'closed.example.com',
+    );
+    expect(other.status, other.stderr).toBe(0);
+  });
+
+  it('pauses an account for a name: renew leaves it alone until a person says so', async () => {
+    const here = await machine();
+    expect((await here.issue('-d', 'first.example.com')).status).toBe(0);
+    const id = await idOf(here);
+    await boulder.sql(`insert into paused values (${id},0,'paused.example.com',utc_timestamp(),null)`);
+    const paused = await here.issue('-d', 'paused.example.com');
+    expect(paused.status).toBe(4);
+    expect(told(paused)).toMatch(/visit: ?https?:\/\/\S+unpause\?jwt=/);
+    expect(told(paused)).toContain('`certfleet issue paused.example.com`');
+    const { failure } = await here.lineage('paused.example.com');
+    expect(Date.parse(failure?.retryAt ?? '') - Date.now()).toBeGreaterThan(23 * 3_600_000);
+    expect((await here.run('renew')).status).toBe(0);
+    await boulder.sql(`update paused set unpausedAt=utc_timestamp() where registrationID=${id}`);
+    expect((await here.run('issue', 'paused.example.com')).status).toBe(0);
+  });
+
+  it('has an incident: the pass that learns of it renews, and prints the page', async () => {
+    const here = await machine();
+    const name = 'incident.example.com';
+    expect((await here.issue('-d', name)).status).toBe(0);
+    const { current } = await here.lineage(name);
+    const serial = current!.facts.serial.padStart(36, '0');
+    await boulder.sql(
+      [
+        'create table incident_one (serial varchar(255) not null, registrationID bigint, orderID bigint, lastNoticeSent datetime, primary key (serial))',
+        `insert into incident_one values ('${serial}', 1, 1, null)`,
+        "insert into incidents (serialTable, url, renewBy, enabled) values ('incident_one', 'https://ca.example/incident', utc_timestamp() + interval 1 day, 1)",
+      ].join('; '),
+    );
+    await rewriteLineage(here.store, name, ({ renewal, ...lineage }) => ({
+      ...lineage,
+      current: { ...lineage.current!, issuedAt: '2026-01-01T00:00:00.000Z' },
+      renewal: { ...renewal!, checkAfter: '2026-01-01T00:00:00.000Z' },
+    }));
+    const ran = await here.run('renew');
+    expect(told(ran)).toContain('explains why at https://ca.example/incident');
+    // The exact set is used up, and an urgent window is no exemption at Boulder.
+    expect(ran.status, ran.stderr).toBe(4);
+  });
+
+  describe('says no to an order, and certfleet says what helps', () => {
+    const many = Array.from({ length: 26 }, (_, n) => ['-d', `n${n}.example.com`]).flat();
+    it.each<[string, readonly string[], string]>([
+      ['26 names on tlsserver', [...many, '--name', 'many', '--profile', 'tlsserver'], '`--profile classic`'],
+      ['an IP address on classic', ['-d', '64.112.117.122', '--name', 'address'], '`--profile shortlived`'],
+    ])('%s', async (_title, args, words) => {
+      const { issue } = await machine();
+      const refused = await issue(...args);
+      expect(refused.status).toBe(4);
+      expect(told(refused)).toContain(words);
+    });
+
+    it('to a name whose servers fail, and to one whose CAA records name another CA', async () => {
+      const { issue } = await machine();
+      await boulder.dns('set-servfail', { host: 'broken.example.com.' });
+      const broken = told(await issue('-d', 'broken.example.com'));
+      expect(broken).toContain('SERVFAIL');
+      expect(broken).toContain('check that every name server of its zone answers');
+      expect(broken).not.toContain('port 80');
+
+      const policies = [{ tag: 'issue', value: 'other.example' }];
+      await boulder.dns('add-caa', { host: 'theirs.example.com.', policies });
+      expect(told(await issue('-d', 'theirs.example.com'))).toContain('add `0 issue "ca.boulder-kit.net"`');
+    });
+  });
+});
