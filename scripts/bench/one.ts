@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { startPebble } from '../../test/support/pebble.ts';
+import { atEnd } from '../../test/support/service.ts';
 import { type Cost, inTurn, measure, medianOf, printNote, printRow, range, seconds, syncLatencyMs } from './measure.ts';
 import { certfleet, configure, node, type Rig } from './rig.ts';
 
@@ -43,7 +47,8 @@ export async function one(rig: Rig): Promise<void> {
       `${puts} store puts and ${syncs} fsyncs a certificate (strace, without the account's), ` +
       `fsync latency of this disk ${syncLatencyMs(folder).toFixed(2)} ms`,
   );
-  await certbotOnce(rig, medianOf(costs.certfleet, 'wall'));
+  await againstCertbot(rig, 'with a CA that answers at once');
+  await againstCertbot(await slowlyValidating(rig), 'with a CA that takes a second to validate');
 }
 
 function acmeTiny(rig: Rig): (round: number) => Promise<Cost> {
@@ -78,15 +83,52 @@ function durableWrites(folder: string, name: string): { readonly puts: number; r
   };
 }
 
-async function certbotOnce(rig: Rig, ours: number): Promise<void> {
-  const base = join(rig.folder, 'certbot-one');
+async function againstCertbot(rig: Rig, what: string): Promise<void> {
+  const rounds = rig.rounds(5);
+  const id = new URL(rig.ca.directoryUrl).port;
+  const names = Array.from({ length: rounds + 1 }, (_, i) => `ours${i}-${id}`);
+  const folder = await configure(
+    rig,
+    `one-${id}`,
+    names.map((name) => ({ name, identifiers: [`${name}.example.test`], solver: 'webroot' })),
+  );
+  await measure(certfleet(folder, 'issue', names[rounds]!));
+  const base = join(rig.folder, `certbot-${id}`);
   const folders = ['--config-dir', `${base}/c`, '--work-dir', `${base}/w`, '--logs-dir', `${base}/l`];
   const common = [...folders, '--server', rig.ca.directoryUrl, '--agree-tos', '--non-interactive', '--quiet'];
   await measure(['certbot', 'register', ...common, '--register-unsafely-without-email'], { env: rig.trust });
   const issue = ['certonly', ...common, '--webroot', '--webroot-path', rig.webroot, '--key-type', 'ecdsa'];
-  const { certbot } = await inTurn(rig.rounds(3), {
-    certbot: (round) => measure(['certbot', ...issue, '--domain', `certbot${round}.example.test`], { env: rig.trust }),
+  const costs = await inTurn(rounds, {
+    ours: (round) => measure(certfleet(folder, 'issue', names[round]!)),
+    certbot: (round) =>
+      measure(['certbot', ...issue, '--domain', `certbot${round}-${id}.example.test`], { env: rig.trust }),
   });
-  const wall = medianOf(certbot, 'wall');
-  printNote(`certbot takes ${seconds(wall)}: ${(wall / ours).toFixed(1)} times as long as certfleet`);
+  const [ours, certbot] = [medianOf(costs.ours, 'wall'), medianOf(costs.certbot, 'wall')];
+  printNote(
+    `${what} certfleet takes ${seconds(ours)}, certbot ${seconds(certbot)}: ${(certbot / ours).toFixed(1)} times`,
+  );
+}
+
+/** The same rig with a CA whose requests to the web server take a second, and whose Retry-After says so. */
+async function slowlyValidating(rig: Rig): Promise<Rig> {
+  const server = createServer((asked, answer) => {
+    const { url: path, method, headers } = asked;
+    const delayMs = /pebble/i.test(headers['user-agent'] ?? '') ? 1_000 : 0;
+    setTimeout(() => {
+      const upstream = request({ host: '127.0.0.1', port: rig.httpPort, path, method, headers }, (got) => {
+        answer.writeHead(got.statusCode ?? 502, got.headers);
+        got.pipe(answer);
+      });
+      upstream.once('error', () => answer.destroy());
+      asked.pipe(upstream);
+    }, delayMs);
+  });
+  await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening));
+  atEnd(() => {
+    server.close();
+  });
+  const httpPort = (server.address() as AddressInfo).port;
+  const ca = await startPebble({ dnsServer: rig.bind.server, httpPort, retryAfter: { authz: 1, order: 0 } });
+  const trust = { SSL_CERT_FILE: ca.caFile, REQUESTS_CA_BUNDLE: ca.caFile, NODE_EXTRA_CA_CERTS: ca.caFile };
+  return { ...rig, ca, httpPort, trust };
 }
