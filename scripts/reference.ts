@@ -295,7 +295,8 @@ const stateMeanings: Readonly<Record<LineageStatus['state'] | 'interrupted' | 't
   failing:
     'The last try failed; `failure` says why, and when `renew` tries again. An older certificate may still be valid.',
   missing: 'None has been issued yet.',
-  expired: 'It has expired; the next `renew` renews it.',
+  expired:
+    'It has expired; the next `renew` renews it. Where there is a `failure`, the last try failed, as in `failing`.',
   undeclared: 'It is in the store, but declared nowhere any more: it is never renewed.',
   test: 'A test certificate (`NAME~staging`): it is never renewed.',
   corrupt: 'Its document in the store cannot be read; `failure` says why.',
@@ -332,6 +333,8 @@ ${table(
   ['state', 'meaning'],
   Object.entries(stateMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
+
+\`heldUntil\` is there while the CA has asked to wait: no command asks it before, with \`--force\` neither.
 
 An event looks like this:
 

@@ -9,6 +9,7 @@ import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/engine.ts';
 import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
+import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
 import { type NotSwept, sweep } from './engine/sweep.ts';
 import { together } from './engine/wait.ts';
 
@@ -322,12 +323,19 @@ async function statusOf(
   const wanted = new Map(allWanted(fleet, stored).map((one) => [one.spec.spec.name, one]));
   const all = [...new Set([...wanted.keys(), ...stored.keys()])].sort();
   const now = fleet.composed.engine.clock.now();
-  return pick(all, names, (name) => name).map((name) => {
+  const holds = new Map<string, Promise<CaHold | undefined>>();
+  const described = pick(all, names, (name) => name).map(async (name) => {
     const found = stored.get(name);
     const corrupt = found instanceof Error ? found : undefined;
     const lineage = found instanceof Error ? undefined : found;
     const lease = lineage?.work?.lease;
     const isWorking = lease !== undefined && fleet.composed.engine.processes.look(lease.holder) !== 'dead';
-    return describeLineage(name, { wanted: wanted.get(name), lineage, corrupt, now, isWorking });
+    const one = wanted.get(name);
+    const { directory } = one?.spec.issuer ?? {};
+    if (directory !== undefined && !holds.has(directory))
+      holds.set(directory, holdOf(fleet.composed.engine, directory, signal));
+    const caHold = endOfCaHold(await holds.get(directory ?? ''), lineage, now);
+    return describeLineage(name, { wanted: one, lineage, corrupt, now, isWorking, caHold });
   });
+  return Promise.all(described);
 }

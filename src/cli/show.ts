@@ -59,6 +59,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date): string 
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
     isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
     ['What to do', failure?.hint],
+    ['On hold', lineage.heldUntil && `the CA asked to wait until ${date(lineage.heldUntil)}, also with \`--force\``],
     ['Next try', isCorrupt || isLeftAlone(lineage) ? undefined : date(failure?.retryAt)],
   ];
   return rows

@@ -14,6 +14,11 @@ const pending: LineageStatus = {
     { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
   ],
 };
+const held: LineageStatus = {
+  ...failing,
+  failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
+  heldUntil: '2026-11-24T13:00:00Z',
+};
 const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
 const corrupt: LineageStatus = {
   ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
@@ -38,6 +43,33 @@ describe('status', () => {
         'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
         '',
       ].join('\n'),
+    },
+    {
+      what: 'advises nothing that the CA has refused',
+      argv: 'status',
+      ...statuses(held),
+      says: [
+        /^bad\.example\.com +failing /m,
+        '\n  The CA asked to wait until 2026-11-24 13:00 UTC, also with `--force`; then `certfleet renew` tries again.\n',
+      ],
+      never: ['--force bad', 'tries now', 'Next:'],
+    },
+    {
+      what: 'says that a busy CA holds up what is due',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'due', heldUntil: '2026-11-24T13:00:00Z' }),
+      says: [/^abc +due .* in 3 hours /m, 'abc: the CA asked to wait until 2026-11-24 13:00 UTC, also with `--force`'],
+      never: ['works on abc'],
+    },
+    {
+      what: 'shows that a certificate has expired, and that it fails',
+      argv: 'status',
+      ...statuses({ ...failing, state: 'expired', notAfter: '2026-11-20T10:00:00Z' }),
+      says: [
+        /^bad\.example\.com +expired +2026-11-20 .*none +retry in 100 minutes /m,
+        'bad.example.com failed 3 times:',
+      ],
+      never: ['works on bad'],
     },
     {
       what: 'names what is due',
@@ -138,6 +170,12 @@ describe('show', () => {
       argv: 'show bad.example.com',
       ...statuses({ ...failing, failure: { ...failing.failure, count: 1 } }),
       says: ['Failed       once: no DNS zone'],
+    },
+    {
+      what: 'what the CA asked for',
+      argv: 'show bad.example.com',
+      ...statuses(held),
+      says: ['On hold      the CA asked to wait until 2026-11-24 13:00 UTC (in 3 hours), also with `--force`\n'],
     },
     {
       what: 'work in progress',

@@ -60,11 +60,12 @@ const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 't
 
 /** When, and who says so. The instant of a retry stands below the table. */
 function renewalText(lineage: LineageStatus, now: Date): string {
-  const { state, renewAt, renewalSource, failure } = lineage;
+  const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
   if (isLeftAlone(lineage)) return 'never';
   if (state === 'corrupt') return '-';
   if (failure)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
+  if (heldUntil) return fromNow(heldUntil, now);
   if (!renewAt) return '-';
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
 }
@@ -75,17 +76,19 @@ function deploymentText({ deployments }: LineageStatus): string {
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
-  const { name, state, notAfter, failure, explanationUrl } = lineage;
+  const { name, state, notAfter, failure, heldUntil, explanationUrl } = lineage;
   const remarks: string[] = [];
   if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
     remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${harmless(failure.message)}`);
     if (failure.hint) remarks.push(`  ${harmless(failure.hint)}`);
-    if (state !== 'corrupt' && !isLeftAlone(lineage))
+    if (heldUntil) remarks.push(`  The ${heldText(heldUntil, now)}`);
+    else if (state !== 'corrupt' && !isLeftAlone(lineage))
       remarks.push(
         `  \`certfleet renew\` tries again from ${dateText(failure.retryAt, now)} on; \`certfleet renew --force ${name}\` tries now.`,
       );
   }
+  if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
   for (const { target, state: where, message } of lineage.deployments)
     if (where !== 'current' && message) remarks.push(`${name}: ${target} does not have it yet: ${harmless(message)}`);
   if (state === 'undeclared')
@@ -97,10 +100,17 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   return remarks;
 }
 
+const heldText = (until: string, now: Date): string =>
+  `CA asked to wait until ${dateText(until, now)}, also with \`--force\`; then \`certfleet renew\` tries again.`;
+
+/** Its next try has not come. */
+const waits = ({ failure, heldUntil }: LineageStatus, now: Date): boolean =>
+  heldUntil !== undefined || (failure !== undefined && Date.parse(failure.retryAt) > now.getTime());
+
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
-  const due = all.filter(({ state }) => toWorkOn.has(state));
+  const due = all.filter((lineage) => toWorkOn.has(lineage.state) && !waits(lineage, now));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';

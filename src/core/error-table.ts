@@ -340,6 +340,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Stop that program, choose another port behind your balancer, or use `--http webroot:DIR`.',
   },
+  'solver/port-held': {
+    message: 'the HTTP-01 responder cannot listen on {address}: {holder} has the port',
+    blame: 'config',
+    retry: 'later',
+    hint: 'It lets go of the port when its orders are done. One that is stopped goes on after `kill -CONT` with its pid, or end it: the next run finishes its work.',
+  },
   'solver/cannot-listen': {
     message: 'the HTTP-01 responder cannot listen on {address}: {reason}',
     blame: 'config',

@@ -207,7 +207,8 @@ export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   a.spec.profile === b.spec.profile &&
   identifierSet(a.spec.identifiers) === identifierSet(b.spec.identifiers);
 
-const laterOf = (a: string | undefined, b: string | undefined) =>
+/** The later of two times, where there are two. */
+export const laterOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;
 const earlierOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) < Date.parse(a)) ? b : a;

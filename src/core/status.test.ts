@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from './errors.ts';
-import type { Lineage } from './lineage.ts';
+import type { Failure, Lineage } from './lineage.ts';
 import { describeLineage } from './status.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
 
@@ -41,6 +41,31 @@ describe('the status of a certificate', () => {
     ],
   ] as const)('%s', (state, more) => {
     expect(at(more).state).toBe(state);
+  });
+
+  const failure = { count: 1, at: '', code: 'acme/busy', message: 'm', hint: 'h', retryAt: '2026-05-03T00:00:00Z' };
+  const hold = '2026-05-02T12:00:00Z';
+  it.each([
+    [
+      'an expired one that fails is expired, and says why',
+      { failure },
+      { state: 'expired', failure: { message: 'm' } },
+    ],
+    ['what the CA asked of this one', { failure: { ...failure, holdUntil: hold } }, { heldUntil: hold }],
+    ['what the CA asked of all', { caHold: '2026-05-02T13:00:00Z' }, { heldUntil: '2026-05-02T13:00:00Z' }],
+    [
+      'the later of both',
+      { failure: { ...failure, holdUntil: hold }, caHold: '2026-05-02T11:00:00Z' },
+      { heldUntil: hold },
+    ],
+  ])('%s', (_what, { caHold, ...more }: { caHold?: string; failure?: Failure }, expected) => {
+    const late = new Date('2026-05-02T00:00:00Z');
+    const held = caHold === undefined ? {} : { caHold };
+    expect(at({ now: late, lineage: { ...lineage, ...more }, ...held })).toMatchObject(expected);
+  });
+
+  it('holds nothing up that is not due', () => {
+    expect(at({ caHold: '2026-03-01T01:00:00Z' })).not.toHaveProperty('heldUntil');
   });
 
   it('shows a document that cannot be read, and what to do', () => {

@@ -1,7 +1,7 @@
 import type { CertfleetError } from './errors.ts';
 import { isStagingName } from './identifiers.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
-import { failureThatCounts, targetsToDeploy } from './plan.ts';
+import { failureThatCounts, heldUntil, laterOf, targetsToDeploy } from './plan.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 
 /** What there is to know of one certificate, for `status` and `show`. */
@@ -42,6 +42,8 @@ export interface LineageStatus {
     /** Why it does not have the current version yet. */
     readonly message?: string;
   }[];
+  /** Its CA has asked not to be called before; `--force` does not change that. */
+  readonly heldUntil?: string;
   readonly failure?: {
     readonly count: number;
     readonly message: string;
@@ -61,6 +63,7 @@ export function describeLineage(
     corrupt,
     now,
     isWorking,
+    caHold,
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
@@ -69,6 +72,8 @@ export function describeLineage(
     readonly now: Date;
     /** Whether the holder of the lease may still live. */
     readonly isWorking: boolean;
+    /** Until when the CA is too busy for any certificate. */
+    readonly caHold?: string | undefined;
   },
 ): LineageStatus {
   const spec = wanted?.spec ?? lineage?.spec;
@@ -76,6 +81,7 @@ export function describeLineage(
   const failure = spec && failureThatCounts(spec, lineage, undefined, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
   const renewal = isRenewed(state) ? lineage?.renewal : undefined;
+  const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
     name,
     origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
@@ -93,6 +99,7 @@ export function describeLineage(
       version: deployment.version,
       ...(deployment.message === undefined ? {} : { message: deployment.message }),
     })),
+    ...(held === undefined ? {} : { heldUntil: held }),
     ...(failure
       ? { failure: { count: failure.count, message: failure.message, hint: failure.hint, retryAt: failure.retryAt } }
       : corrupt
@@ -105,6 +112,9 @@ export function describeLineage(
   };
 }
 
+/** The CA is needed next. */
+const toObtain: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'missing', 'failing', 'interrupted']);
+
 /** Whether `renew` ever looks at a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
 
@@ -116,9 +126,10 @@ function stateOf(
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
-  if (failureThatCounts(wanted, lineage, undefined, now)) return 'failing';
+  // First what the servers show: `failure` says why nothing better has come.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
+  if (failureThatCounts(wanted, lineage, undefined, now)) return 'failing';
   if (unfinishedWork(lineage)) return 'interrupted';
   if (!lineage?.current) return 'missing';
   if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';

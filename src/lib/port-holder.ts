@@ -43,18 +43,38 @@ function holds(pid: string, links: ReadonlySet<string>): boolean {
   return false;
 }
 
+/** A process that listens on a port of this machine. */
+export interface PortHolder {
+  /** As the kernel calls it: `nginx`. */
+  readonly name: string;
+  readonly pid: number;
+  readonly isCertfleet: boolean;
+  /** By SIGSTOP or a debugger: it answers nothing. */
+  readonly isStopped: boolean;
+}
+
+/** A program's path that is this product's, as a person or a supervisor calls it. */
+const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.js)?$/;
+
 /**
- * Which process listens on a TCP port of this machine: `nginx (pid 812)`. undefined where nobody does or where it
- * cannot be told: another user's process (unless root), another network or PID namespace, no /proc.
+ * Which process listens on a TCP port of this machine. undefined where there is none, or where it cannot be seen:
+ * another user's process (unless root), another network or PID namespace, no /proc.
  */
-export async function describePortHolder(port: number): Promise<string | undefined> {
+export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   const inodes = [...listenersOf(read('/proc/net/tcp'), port), ...listenersOf(read('/proc/net/tcp6'), port)];
   if (inodes.length === 0) return undefined;
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pids = list('/proc').filter((name) => /^\d+$/.test(name));
   // The parent before its workers: nginx's master opened the port, and it is the one to be stopped.
-  for (const pid of pids.sort((a, b) => Number(a) - Number(b))) {
-    if (holds(pid, links)) return `${read(`/proc/${pid}/comm`).trim() || 'a process'} (pid ${pid})`;
-  }
-  return undefined;
+  const pid = pids.sort((a, b) => Number(a) - Number(b)).find((one) => holds(one, links));
+  if (pid === undefined) return undefined;
+  return {
+    name: read(`/proc/${pid}/comm`).trim() || 'a process',
+    pid: Number(pid),
+    isCertfleet: read(`/proc/${pid}/cmdline`)
+      .split('\0')
+      .some((argument) => certfleetPath.test(argument)),
+    // The state stands behind the name, which may contain anything but ends with the last parenthesis.
+    isStopped: /\) [Tt] [^)]*$/.test(read(`/proc/${pid}/stat`)),
+  };
 }

@@ -1,6 +1,6 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
-import { describePortHolder } from '../lib/port-holder.ts';
+import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Vantage } from '../ports/vantage.ts';
@@ -14,9 +14,12 @@ export interface PortClaim {
   /**
    * Listens, or finds the other process of this store that does. Repeatable: while another one has the port, each
    * call tries to bind again, and so does a loop in the background for as long as `wanted` says so. Errors:
-   * `solver/port-taken`, `solver/cannot-listen`.
+   * `solver/port-taken`, `solver/port-held` (by a certfleet process that does not answer for this store),
+   * `solver/cannot-listen`.
    */
   hold(signal: AbortSignal): Promise<Holder>;
+  /** The same, but waits for another certfleet process to let go of the port: a minute, for all callers together. */
+  holdPatiently(signal: AbortSignal): Promise<Holder>;
   /** What the other responder answers for a token; undefined where it does not know it or does not answer. */
   ask(address: string, token: string, signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
@@ -40,6 +43,12 @@ const healthMs = 2_000;
 const rebindMs = 25;
 // Port taken, but no process is seen that has it: it has just ended, or belongs to another user.
 const maxTries = 3;
+// Most orders are done within a minute. A process that is stopped may never go on.
+export const patienceMs = 60_000;
+// Each look goes through /proc.
+const lookAgainMs = 500;
+// A store's id is 12 random bytes, base64url (compose.ts).
+const isStoreId = (text: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(text);
 
 /** Shares one port between the processes of one store (issue 3: `_health`). */
 export function createPortClaim({ responder, at, storeId, wanted, clock, vantage, log }: PortClaimOptions): PortClaim {
@@ -48,6 +57,7 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
   let listening: Listening | undefined;
   let attempt: Promise<Holder> | undefined;
   let waiting = false;
+  let heldSinceMs: number | undefined;
 
   const listen = async (): Promise<Listening> => {
     try {
@@ -93,26 +103,38 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     }
   };
 
-  /** The address at which a responder of this store answers; undefined where something else does, or nobody. */
-  const findTwin = async (): Promise<string | undefined> => {
+  /** The address at which a responder of this store answers, or whether one of another store does. */
+  const findResponder = async (): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
+    let isForeign = false;
     for (const address of localAddresses(at.host)) {
       const answer = await get(address, healthPath, ended.signal);
-      if (!('failed' in answer) && answer.status === 200 && answer.body === storeId) return address;
+      if ('failed' in answer || answer.status !== 200) continue;
+      if (answer.body === storeId) return { twin: address, isForeign: false };
+      isForeign ||= isStoreId(answer.body);
     }
-    return undefined;
+    return { isForeign };
+  };
+
+  const isTaken = (holder: PortHolder | undefined, isForeign: boolean): CertfleetError => {
+    const pid = holder === undefined ? '' : ` (pid ${holder.pid})`;
+    const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}` });
+    if (isForeign) return held('a certfleet process of another store');
+    if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
+    if (holder?.isCertfleet) return held('a certfleet process that does not answer');
+    return fail('solver/port-taken', { address: where, holder: `${holder?.name ?? 'another program'}${pid}` });
   };
 
   const tryOnce = async (): Promise<Holder> => {
     for (let tries = 1; ; tries++) {
       if (await bind()) return { kind: 'self' };
-      const address = await findTwin();
-      if (address !== undefined) {
+      const { twin, isForeign } = await findResponder();
+      if (twin !== undefined) {
         waitForPort();
-        return { kind: 'other', address };
+        return { kind: 'other', address: twin };
       }
-      const holder = await describePortHolder(at.port);
-      if (holder === undefined && tries < maxTries) continue;
-      throw fail('solver/port-taken', { address: where, holder: holder ?? 'another program' });
+      const holder = await findPortHolder(at.port);
+      if (holder === undefined && !isForeign && tries < maxTries) continue;
+      throw isTaken(holder, isForeign);
     }
   };
 
@@ -134,15 +156,35 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
       });
   };
 
+  const hold = async (signal: AbortSignal): Promise<Holder> => {
+    signal.throwIfAborted();
+    if (listening) return { kind: 'self' };
+    // One attempt for all callers; it obeys close(), each caller obeys its own signal.
+    attempt ??= tryOnce().finally(() => {
+      attempt = undefined;
+    });
+    return orAborted(attempt, signal);
+  };
+
   return {
-    async hold(signal) {
-      signal.throwIfAborted();
-      if (listening) return { kind: 'self' };
-      // One attempt for all callers; it obeys close(), each caller obeys its own signal.
-      attempt ??= tryOnce().finally(() => {
-        attempt = undefined;
-      });
-      return orAborted(attempt, signal);
+    hold,
+
+    async holdPatiently(signal) {
+      for (;;) {
+        try {
+          const holder = await hold(signal);
+          heldSinceMs = undefined;
+          return holder;
+        } catch (error) {
+          if (!isFailure(error, 'solver/port-held')) throw error;
+          const nowMs = clock.monotonicMs();
+          if (heldSinceMs === undefined)
+            log.info(`${error.message}; waiting until it is free, ${patienceMs / 1000} s at most`);
+          heldSinceMs ??= nowMs;
+          if (nowMs - heldSinceMs >= patienceMs) throw error;
+          await clock.sleep(lookAgainMs, signal);
+        }
+      }
     },
 
     async ask(address, token, signal) {
@@ -161,4 +203,4 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
 
 /** Whether an error of `hold` may pass by itself, so that waiting is right. */
 export const isPortError = (error: unknown): error is CertfleetError =>
-  isFailure(error, 'solver/port-taken', 'solver/cannot-listen');
+  isFailure(error, 'solver/port-taken', 'solver/port-held', 'solver/cannot-listen');

@@ -1,10 +1,10 @@
 import { isToken } from '../core/encoding.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Solver } from '../ports/solver.ts';
 import { createGuests } from '../responder/guests.ts';
 import { type ListenAddress, parseListenAddress } from '../responder/listen-address.ts';
-import { createPortClaim, type Holder, isPortError } from '../responder/port-claim.ts';
+import { createPortClaim, type Holder, isPortError, patienceMs } from '../responder/port-claim.ts';
 import { createResponder, healthPath } from '../responder/server.ts';
 import { createTokenDocuments } from '../responder/token-documents.ts';
 
@@ -33,7 +33,8 @@ export default defineSolver({
     'Listens while an order needs it; the server is shared by all orders of the process. Behind a balancer, run it on',
     'every node: with `shared`, whichever node the request reaches answers from the store. When the port is taken by',
     'another certfleet process of the same store, that one answers: it ends only when this one is done (or after',
-    '30 s), and this one then takes the port over.',
+    '30 s), and this one then takes the port over. One of another store, or one that is stopped, is waited for, a',
+    'minute at most.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
     'both families. Only requests below `/.well-known/acme-challenge/` are answered; `_health` there names the store.',
@@ -92,10 +93,11 @@ export default defineSolver({
     return {
       type: 'http01-responder',
       answers: ['http-01'],
+      readyBudgetMs: patienceMs,
 
       // Nothing lasting is changed for it, so there is no unprobe: the socket dies with the process.
       async probe(_lineage, signal) {
-        await claim.hold(signal);
+        await claim.holdPatiently(signal);
         return { path: healthPath, body: storeId };
       },
 
@@ -103,7 +105,11 @@ export default defineSolver({
         signal.throwIfAborted();
         const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-        const holder = await claim.hold(signal);
+        // Where another certfleet process has the port, `ready` says so until it is free.
+        const holder = await claim.hold(signal).catch((error: unknown) => {
+          if (!isFailure(error, 'solver/port-held')) throw error;
+          return undefined;
+        });
         const known = tokens.get(token);
         const entry: Known =
           known?.keyAuthorization === keyAuthorization
@@ -111,7 +117,7 @@ export default defineSolver({
             : { keyAuthorization, lineages: new Set(), published: false };
         entry.lineages.add(lineage);
         tokens.set(token, entry);
-        const published = options.shared || holder.kind === 'other';
+        const published = options.shared || holder?.kind !== 'self';
         if (published) {
           entry.published = true;
           await documents.publish(challenge, signal);

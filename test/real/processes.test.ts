@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { describePortHolder, listenersOf } from '../../src/lib/port-holder.ts';
+import { findPortHolder, listenersOf } from '../../src/lib/port-holder.ts';
 import { isRunning, parseStat, readStat } from '../../src/lib/process-table.ts';
 import { createProcesses } from '../../src/lib/processes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -310,7 +310,7 @@ describe('look and end', () => {
   });
 });
 
-describe('describePortHolder', () => {
+describe('findPortHolder', () => {
   for (const host of ['127.0.0.1', '::1']) {
     it(`names who listens on ${host}`, async () => {
       const server = createServer();
@@ -321,9 +321,14 @@ describe('describePortHolder', () => {
       // A machine without IPv6 has nothing to be asked about.
       if (!listening) return expect(host).toBe('::1');
       const { port } = server.address() as { port: number };
-      expect(await describePortHolder(port)).toMatch(new RegExp(`^\\S.* \\(pid ${process.pid}\\)$`));
+      expect(await findPortHolder(port)).toEqual({
+        name: expect.stringMatching(/^\S/),
+        pid: process.pid,
+        isCertfleet: false,
+        isStopped: false,
+      });
       await new Promise((done) => server.close(done));
-      expect(await describePortHolder(port)).toBeUndefined();
+      expect(await findPortHolder(port)).toBeUndefined();
     });
   }
 

@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
@@ -220,11 +222,57 @@ test('a port that something else has: the error names the port and the process',
   expect(await solver.present(makeChallenge(), ignore, signal())).toEqual({ published: true });
 });
 
-test('a responder of another store is something else', async () => {
+const anotherStore = 'another-store-id';
+
+test('a responder of another store is waited for: it lets go of the port when its orders are done', async () => {
   const bench = await makeBench();
   const port = await freePort();
-  await connect(bench, port, {}, 'another-store').probe?.('a', signal());
-  await expect(connect(bench, port).probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+  const other = connect(bench, port, {}, anotherStore);
+  await other.probe?.('a', signal());
+  const solver = connect(bench, port);
+  const probing = solver.probe?.('a', signal());
+  const waiting = `a certfleet process of another store (pid ${process.pid}) has the port`;
+  await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
+  await other.close?.();
+  expect(await probing).toMatchObject({ body: storeId });
+});
+
+test('a certfleet process that was stopped is named, and waited for once in a run', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const program = join(bench.folder, 'certfleet');
+  await writeFile(program, `require('node:http').createServer(() => {}).listen(${port}, '127.0.0.1')`);
+  const holder = await startService({
+    ...{ name: 'holder', program: process.execPath, args: [program, 'renew'] },
+    ready: () => portAccepts(port),
+  });
+  holder.signal('SIGSTOP');
+  // The first pause is all of the budget.
+  let slept = 0;
+  const { clock } = bench.world;
+  const hasty = {
+    ...clock,
+    monotonicMs: () => clock.monotonicMs() + slept,
+    sleep: async (ms: number, s: AbortSignal) => {
+      slept += 60_000;
+      await clock.sleep(Math.min(ms, 1), s);
+    },
+  };
+  const solver = connect({ ...bench, world: { ...bench.world, clock: hasty } }, port);
+  const held = {
+    code: 'solver/port-held',
+    message: expect.stringContaining(`a stopped certfleet process (pid ${holder.pid})`),
+  };
+  await expect(solver.probe?.('a', signal())).rejects.toMatchObject(held);
+  expect(slept).toBe(60_000);
+  await expect(solver.probe?.('b', signal())).rejects.toMatchObject(held);
+  expect(slept).toBe(60_000);
+  // An order that is there already is kept until the port is free.
+  const challenge = makeChallenge();
+  const receipt = await solver.present(challenge, ignore, signal());
+  expect(await solver.ready(challenge, receipt, signal())).toMatchObject({ ready: false, reason: held.message });
+  holder.signal('SIGKILL');
+  await until(async () => (await solver.ready(challenge, receipt, signal())).ready, { what: 'ready' });
 });
 
 test('an address that this machine does not have', async () => {

@@ -78,3 +78,11 @@ describe('what gives the same answer until somebody changes something is tried o
     expect(await triesAfter(minuteMs + 1_000, wanted, rules)).toBe(true);
   });
 });
+
+it('what says nothing about the certificate never makes it wait longer', async () => {
+  for (const code of ['acme/clock-skew', 'solver/port-held'] as const) {
+    const { triesAfter } = await failing(code);
+    // The next failure of each would be waited for longer, ten minutes and then a hundred.
+    for (const minutes of [2, 4, 6, 8]) expect([code, await triesAfter(minutes * minuteMs)]).toEqual([code, true]);
+  }
+});

@@ -1,6 +1,6 @@
 import { backoffMs } from '../../core/backoff.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
-import { CertfleetError, fail } from '../../core/errors.ts';
+import { CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import type { Failure, LastRun, Lineage, Renewal, Tombstone, Work } from '../../core/lineage.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { endOfHold } from '../../core/retry-after.ts';
@@ -189,11 +189,12 @@ const hourMs = 3_600_000;
 
 function countFailure(lineage: Lineage, error: CertfleetError, now: Date): Failure {
   const before = lineage.failure;
-  // A wrong clock says nothing about the certificate: it is tried again soon, and the count stays what it was.
-  const isSkew = error.code === 'acme/clock-skew';
-  const count = isSkew ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
+  // A wrong clock, or another certfleet process on the port, says nothing about the certificate: it is tried again
+  // soon, and the count stays what it was.
+  const isElsewhere = isFailure(error, 'acme/clock-skew', 'solver/port-held');
+  const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const left = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
-  const byBackoff = now.getTime() + backoffMs(isSkew ? 1 : count, left, error.retry);
+  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, left, error.retry);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs: left, isLimit });
   const retryAt = new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString();
