@@ -4,9 +4,9 @@ import { stopAll, until } from '../test/support/service.ts';
 import { type Rig, startRig } from './demo/rig.ts';
 import { aside, certfleet, DoesNotHold, holds, result, sentence, typed } from './demo/show.ts';
 
-// `npm run demo`: certificates from a real CA server (Pebble, Let's Encrypt's own test server), on this machine alone.
+// `npm run demo`: certificates from a real CA server (Pebble, Let's Encrypt's own test CA), on this machine only.
 //
-//   npm run demo              everything, then all of it is stopped
+//   npm run demo              runs everything, then stops the servers
 //   npm run demo -- --keep    leaves the servers running until Ctrl-C
 
 const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
@@ -16,7 +16,7 @@ interface Fetched {
   readonly serial: string;
 }
 
-/** GET over HTTPS through HAProxy. The chain is verified against Pebble's root, and the name: anything else rejects. */
+/** Fetches a page through HAProxy. Verifies the chain against Pebble's root, and the name. */
 const fetchFrom = (rig: Rig, host: string): Promise<Fetched> =>
   new Promise((answer, reject) => {
     get(
@@ -52,31 +52,32 @@ const challengeValues = async (rig: Rig): Promise<readonly string[]> => {
 async function showChallengeValues(rig: Rig): Promise<readonly string[]> {
   typed(`dig +short @${rig.bind.address} -p ${rig.bind.port} _acme-challenge.example.test TXT`);
   const values = await challengeValues(rig);
-  result(values.length > 0 ? values.map((value) => `"${value}"`).join('\n') : '(nothing)');
+  result(values.length > 0 ? values.map((value) => `"${value}"`).join('\n') : '(none)');
   return values;
 }
 
 async function issueBoth(rig: Rig): Promise<void> {
-  sentence('A certificate for one name, over HTTP-01: the CA asks the balancer, which asks certfleet’s responder.');
+  sentence('Get a certificate over HTTP-01. The CA’s request goes through the load balancer to certfleet’s responder.');
   const abc = await certfleet(['issue', 'abc'], { cwd: rig.folder });
   holds(abc.code === 0, `certfleet issue abc ended with ${abc.code}`);
 
-  sentence('A certificate for example.test and *.example.test, over DNS-01: two TXT values at one name, in BIND.');
+  sentence('Get a certificate for example.test and *.example.test over DNS-01: two TXT values at one name, in BIND.');
   const wildcard = await certfleet(['issue', 'wildcard'], { cwd: rig.folder });
   holds(wildcard.code === 0, `certfleet issue wildcard ended with ${wildcard.code}`);
   holds((await challengeValues(rig)).length === 0, 'TXT values are still there after the issue');
 }
 
 async function fetchAll(rig: Rig): Promise<string> {
-  sentence('HAProxy serves both, without a reload; every chain is verified against Pebble’s root.');
+  sentence('HAProxy serves both without a reload. Every chain is verified against Pebble’s root.');
   let serial = '';
   for (const host of ['abc.example.test', 'example.test', 'www.example.test']) {
     const url = `https://${host}:${rig.haproxy.httpsPort}/`;
-    typed(`GET ${url}`);
+    // These names are in BIND alone, so curl is given the address.
+    typed(`curl --cacert root.pem --connect-to ::127.0.0.1: ${url}`);
     const fetched = await fetchFrom(rig, host).catch((error: Error) => {
-      throw new DoesNotHold(`GET ${url} failed: ${error.message}`);
+      throw new DoesNotHold(`${url} cannot be fetched: ${error.message}`);
     });
-    holds(/^hello from web node [123]$/.test(fetched.body), `GET ${url} answered ${fetched.body}`);
+    holds(/^hello from web node [123]$/.test(fetched.body), `${url} answered ${fetched.body}`);
     result(`${fetched.body}, certificate ${fetched.serial.toLowerCase()}`);
     if (host === 'abc.example.test') serial = fetched.serial;
   }
@@ -84,7 +85,7 @@ async function fetchAll(rig: Rig): Promise<string> {
 }
 
 async function renew(rig: Rig, before: string): Promise<void> {
-  sentence('A renewal by force, while requests keep coming.');
+  sentence('Renew one of them now, while requests keep coming.');
   let [requests, failed, over] = [0, 0, false];
   const visitors = (async () => {
     while (!over) {
@@ -99,12 +100,12 @@ async function renew(rig: Rig, before: string): Promise<void> {
   holds(failed === 0, `${failed} of ${requests} requests failed during the renewal`);
   const { serial } = await fetchFrom(rig, 'abc.example.test');
   holds(serial !== before, 'the old certificate is still served');
-  result(`${requests} requests meanwhile, none failed; now certificate ${serial.toLowerCase()}`);
+  result(`${requests} requests during the renewal, none failed; now certificate ${serial.toLowerCase()}`);
 }
 
 async function killAndSweep(rig: Rig): Promise<void> {
-  sentence('A kill -9 in the middle of an order (the CA is held still for a moment, so that we hit the middle).');
-  // Two nearly always: one time in a hundred Pebble uses an authorization again that it was told not to.
+  sentence('A kill -9 in the middle of an order. The CA is stopped for a moment, so that the kill hits the middle.');
+  // Nearly always two: once in a hundred times Pebble reuses an authorization although it should not.
   let expected = 2;
   const killed = await certfleet(['issue', 'wildcard', '--force', '--json'], {
     cwd: rig.folder,
@@ -115,20 +116,20 @@ async function killAndSweep(rig: Rig): Promise<void> {
       expected = Number(/\d+/.exec(event.message)?.[0] ?? expected);
       const isThere = async () => (await challengeValues(rig)).length === expected;
       void until(isThere, { what: 'the TXT values are in the zone' })
-        .catch(() => undefined) // told below: the values are looked at once more
+        .catch(() => undefined) // reported below, where the values are read again
         .then(kill);
     },
   }).finally(() => rig.pebble.service.signal('SIGCONT'));
-  result(`killed by ${killed.signal ?? `nobody: it ended with ${killed.code}`}`);
+  result(killed.signal ? `killed by ${killed.signal}` : `not killed: it ended with ${killed.code}`);
   holds(killed.signal === 'SIGKILL', 'the issue was not killed in the middle');
-  holds((await showChallengeValues(rig)).length === expected, `${expected} TXT values should have been left behind`);
+  holds((await showChallengeValues(rig)).length === expected, `the kill should have left ${expected} TXT values`);
 
   sentence('Every change was journalled before it was made, so the next process knows what to remove.');
   const swept = await certfleet(['sweep'], { cwd: rig.folder });
   holds(swept.code === 0, `certfleet sweep ended with ${swept.code}`);
   holds((await showChallengeValues(rig)).length === 0, 'the sweep left TXT values behind');
 
-  sentence('The order itself is not lost either: the next pass goes on with it.');
+  sentence('The order is not lost either: the next run continues it.');
   const resumed = await certfleet(['renew'], { cwd: rig.folder });
   holds(resumed.code === 0, `certfleet renew ended with ${resumed.code}`);
   holds((await challengeValues(rig)).length === 0, 'TXT values are still there after the renewal');
@@ -137,7 +138,7 @@ async function killAndSweep(rig: Rig): Promise<void> {
 
 async function demo(): Promise<void> {
   const started = performance.now();
-  sentence('Starting a CA (Pebble), a DNS server (BIND), and three web nodes behind HAProxy, on this machine only.');
+  sentence('Start a CA (Pebble), a DNS server (BIND), and three web nodes behind HAProxy, on this machine only.');
   const rig = await startRig();
   result(`CA ${rig.pebble.directoryUrl}, DNS ${rig.bind.server}`);
   result(`HAProxy http ${rig.haproxy.httpPort}, https ${rig.haproxy.httpsPort}, web nodes ${rig.webNodes.join(', ')}`);
@@ -149,32 +150,32 @@ async function demo(): Promise<void> {
   await renew(rig, serial);
   await killAndSweep(rig);
 
-  sentence('What certfleet has, and what it will do next.');
+  sentence('See the certificates and what comes next.');
   const status = await certfleet(['status'], { cwd: rig.folder });
   holds(status.code === 0, `certfleet status ended with ${status.code}`);
   holds(/\babc\b/.test(status.output) && /\bwildcard\b/.test(status.output), 'status does not show both certificates');
 
-  sentence(`Everything held (${((performance.now() - started) / 1000).toFixed(1)} s).`);
+  sentence(`Everything worked (${((performance.now() - started) / 1000).toFixed(1)} s).`);
   if (flags.keep) await keep(rig);
 }
 
 async function keep(rig: Rig): Promise<void> {
-  sentence('Everything goes on running until you press Ctrl-C. In another terminal:');
+  sentence('The servers keep running until you press Ctrl-C. In another terminal:');
   typed(`cd ${rig.folder} && alias certfleet='node ${process.cwd()}/dist/cli.js --config certfleet.yaml'`);
   for (const line of ['status', 'show abc', 'issue abc --force', 'renew']) typed(`certfleet ${line}`);
-  aside(`the store, the keys and the configuration are there too; the root: ${rig.pebble.managementUrl}/roots/0`);
+  aside('The store, the keys, the configuration and the root certificate are in that folder.');
   await new Promise<void>((stop) => {
     process.once('SIGINT', stop).once('SIGTERM', stop);
   });
 }
 
 function forARealDomain(): void {
-  sentence('For a domain of your own, on a machine that the internet reaches on port 80:');
+  sentence('For your own domain, on a machine that the internet can reach on port 80:');
   for (const [line, why] of [
-    ['npm pack && sudo npm install --global ./certfleet-0.1.0.tgz', 'certfleet on the PATH'],
-    ['sudo certfleet issue -d www.example.com --agree-tos --staging', 'a try'],
-    ['sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs', 'the real one'],
-    ['sudo certfleet renew --quiet', 'once an hour, from cron'],
+    ['npm pack && sudo npm install --global ./certfleet-0.1.0.tgz', 'install certfleet'],
+    ['sudo certfleet issue -d www.example.com --agree-tos --staging', 'get a test certificate'],
+    ['sudo certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs', 'get the real one'],
+    ['sudo certfleet renew --quiet', 'renew: hourly, from cron'],
   ] as const)
     typed(`${line.padEnd(78)} # ${why}`);
 }

@@ -2,7 +2,7 @@
 // A picture of a terminal from what a program wrote to one, colours and all. It needs Debian's librsvg2-bin and pngquant.
 //
 //   script -qec 'npm run -s demo' demo.typescript
-//   node docs/images/terminal.mjs demo.typescript docs/images/demo.png 'A kill -9' 'Everything held'
+//   node docs/images/terminal.mjs demo.typescript docs/images/demo.png 'A kill -9' 'Everything worked'
 //
 // The third argument begins the part that is shown; a fourth one ends it.
 

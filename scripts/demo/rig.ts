@@ -14,10 +14,10 @@ export interface Rig {
   readonly bind: Bind;
   readonly haproxy: Haproxy;
   readonly webNodes: readonly number[];
-  /** Where certfleet answers the CA; HAProxy sends `/.well-known/acme-challenge/` there. */
+  /** Where certfleet listens for the CA; HAProxy sends `/.well-known/acme-challenge/` there. */
   readonly responderPort: number;
   readonly configFile: string;
-  /** The root that Pebble's certificates hang on, PEM. */
+  /** Pebble's root certificate, PEM; also in `root.pem`. */
   readonly root: string;
 }
 
@@ -37,7 +37,7 @@ export async function startRig(): Promise<Rig> {
       zones: [{ name: 'example.test', records: ['@ A 127.0.0.1', 'www A 127.0.0.1', 'abc A 127.0.0.1'] }],
     }),
   ]);
-  // The CA asks BIND for every name, and the balancer for the HTTP-01 answer.
+  // The CA resolves names through BIND and requests the HTTP-01 answer from the load balancer.
   const pebble = await startPebble({ dnsServer: bind.server, httpPort: haproxy.httpPort });
   const tsig = join(folder, 'tsig');
   await writeFile(tsig, `${bind.key.secret}\n`, { mode: 0o600 });
@@ -62,7 +62,9 @@ certificates:
 preflight: { resolvers: ["${bind.server}"], http01Port: ${haproxy.httpPort} }
 `,
   );
-  return { folder, pebble, bind, haproxy, webNodes, responderPort, configFile, root: await pebble.roots() };
+  const root = await pebble.roots();
+  await writeFile(join(folder, 'root.pem'), root);
+  return { folder, pebble, bind, haproxy, webNodes, responderPort, configFile, root };
 }
 
 async function startWebNode(number: number): Promise<number> {

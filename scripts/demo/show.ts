@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { repositoryRoot } from '../../test/support/service.ts';
 
-// How the demo speaks: one sentence, the command, its result.
+// What the demo prints: a sentence, a command, its result.
 
 const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
 const paint = (code: number) => (text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -11,17 +11,17 @@ const bold = paint(1);
 const dim = paint(2);
 const green = paint(32);
 
-/** What is about to happen, as one sentence. */
+/** Says in one sentence what happens next. */
 export const sentence = (text: string): void => console.log(`\n${bold(text)}`);
-/** What somebody could type. */
+/** Shows a command line. */
 export const typed = (text: string): void => console.log(`  ${green('$')} ${text}`);
 export const result = (text: string): void => console.log(text.replace(/^(?=.)/gm, '    '));
 export const aside = (text: string): void => console.log(dim(text.replace(/^(?=.)/gm, '    ')));
 
-/** The demo ends here: something that it promised does not hold. */
+/** Ends the demo: something that it shows did not work. */
 export class DoesNotHold extends Error {}
 
-/** Ends the demo with a sentence unless the condition holds. */
+/** Ends the demo with this sentence unless the condition is true. */
 export function holds(condition: unknown, otherwise: string): asserts condition {
   if (!condition) throw new DoesNotHold(otherwise);
 }
@@ -37,13 +37,13 @@ export interface Ended {
 
 interface Options {
   readonly cwd: string;
-  /** Runs without a word. */
+  /** Prints nothing. */
   readonly silent?: boolean;
-  /** Each line of stdout as it comes; killing is left to the caller. */
+  /** Called with each line of stdout, which is then not printed, and a function that kills the process. */
   readonly onLine?: (line: string, kill: () => void) => void;
 }
 
-/** Types a certfleet command: shows it, runs it, and shows what it says as it says it. */
+/** Shows a certfleet command, runs it, and shows its output as it comes. */
 export async function certfleet(args: readonly string[], options: Options): Promise<Ended> {
   if (!options.silent) typed(`certfleet ${args.join(' ')}`);
   const child = spawn(process.execPath, [cli, ...args, '--config', 'certfleet.yaml'], {
@@ -57,7 +57,7 @@ export async function certfleet(args: readonly string[], options: Options): Prom
     if (show) result(line);
     options.onLine?.(line, () => child.kill('SIGKILL'));
   });
-  // The hint for the crontab is the last thing that is said; nothing of a demo belongs into anybody's crontab.
+  // The crontab lines come last, and the demo must not end up in a crontab.
   let isHint = false;
   createInterface(child.stderr).on('line', (line) => {
     isHint ||= line.includes('crontab');
