@@ -8,6 +8,7 @@ import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/engine.ts';
+import { type Forgotten, forget } from './engine/forget.ts';
 import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
 import { type NotSwept, sweep } from './engine/sweep.ts';
@@ -31,6 +32,12 @@ export interface Fleet {
   stored(name: string, signal: AbortSignal): Promise<StoredSpec | undefined>;
   /** Without names: all. Reads the store only. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
+  /**
+   * Removes a certificate from the store: its versions and keys, its credentials, and what its journal owes. Nothing is
+   * revoked, and no target is touched. Fails with `lineage/not-found`, `lineage/in-use`, `store/held`,
+   * `solver/not-removed`.
+   */
+  delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
   /** Finishes what dead processes left: challenges, tokens, probes, child processes. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
@@ -60,6 +67,17 @@ export interface RenewRequest {
   readonly redeploy?: boolean;
 }
 
+export interface DeleteRequest {
+  readonly name: string;
+  /** Also where a target has it, or where something cannot be cleaned up. */
+  readonly force: boolean;
+}
+
+export interface Deleted extends Forgotten {
+  /** The configuration wants it still: `renew` gets it again. */
+  readonly isDeclared: boolean;
+}
+
 export interface SweepReport {
   readonly cleaned: readonly string[];
   readonly failed: readonly NotSwept[];
@@ -79,6 +97,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     renew: (request, signal) => renewAll(fleet, request, signal),
     stored: (name, signal) => storedSpec(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
+    delete: (request, signal) => deleteOne(fleet, request, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     close: (signal) => composed.close(signal),
   };
@@ -247,6 +266,15 @@ async function storedSpec({ composed }: OpenFleet, name: string, signal: AbortSi
   const { store: documents } = composed.engine;
   const entry = await documents.get({ kind: 'lineage', name }, signal);
   return entry && decodeLineage(entry.bytes, name, documents.location).spec;
+}
+
+async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signal: AbortSignal): Promise<Deleted> {
+  const isDeclared = fleet.settings.certificates.some((certificate) => certificate.name === name);
+  const forgotten = await forget(fleet.composed.engine, name, { force }, signal);
+  if (forgotten) return { ...forgotten, isDeclared };
+  if (isDeclared) throw fail('lineage/not-issued', { name });
+  const names = [...(await readAll(fleet, signal)).keys()];
+  throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
 }
 
 type Found = Lineage | CertfleetError;

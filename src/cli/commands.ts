@@ -159,6 +159,29 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./show.ts')).show,
   },
   {
+    name: 'delete',
+    summary: 'remove a certificate, its keys and its settings from the store',
+    description:
+      'Cleans up what its journal owes, then deletes it. It is refused while a target has the certificate or another process ' +
+      'works on it. What was delivered stays where it is, and nothing is revoked.',
+    arguments: { text: '[name]', description: 'its name, as `certfleet status` lists it' },
+    flags: [
+      { flags: '--name <name>', description: 'the same', aliases: ['--cert-name'] },
+      {
+        flags: '--force',
+        description: 'also where a target has it, or where something it left in the world cannot be removed',
+      },
+    ],
+    examples: [
+      {
+        line: 'certfleet issue www.example.com --deploy none --endpoint none',
+        why: 'first: it has no targets any more',
+      },
+      { line: 'certfleet delete www.example.com', why: 'then it can go' },
+    ],
+    load: async () => (await import('./delete.ts')).deleteCertificate,
+  },
+  {
     name: 'sweep',
     summary: 'clean up what a killed process has left',
     description:

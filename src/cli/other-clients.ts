@@ -9,6 +9,7 @@ const words: Readonly<Record<string, string>> = {
   certificates: '`certfleet status`',
   list: '`certfleet status`',
   plugins: '`certfleet providers`',
+  '--remove': '`certfleet delete NAME`',
   '--issue': '`certfleet issue -d NAME`',
   '--renew': '`certfleet renew`',
   '-m': '`--email`',

@@ -140,6 +140,18 @@ export const errorTable = {
     retry: 'never',
     hint: '`certfleet status` lists them; a new one is made with `certfleet issue -d {name}`, or declared in certfleet.yaml.',
   },
+  'lineage/in-use': {
+    message: '"{name}" is in use: {targets} still has it',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Take its targets away first (`certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or delete it all the same with --force: what was delivered stays.',
+  },
+  'lineage/not-issued': {
+    message: '"{name}" is declared, and the store has nothing of it to delete',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Take it out of the configuration, so that `certfleet renew` does not get it.',
+  },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
     blame: 'config',
@@ -364,6 +376,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Run it by hand with the CERTBOT_* variables set.',
   },
+  'solver/not-removed': {
+    message: '{certificate}: {what} could not be removed: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when the solver can remove it, or leave it behind with --force.',
+  },
   'solver/not-ready': {
     message: '{solver} was not ready for {identifier} after {seconds} s: {reason}',
     blame: 'config',
@@ -439,6 +457,12 @@ export const errorTable = {
     blame: 'bug',
     retry: 'later',
     hint: 'Nothing needs to be done; the other process finishes the work.',
+  },
+  'store/held': {
+    message: 'another process ({holder}) is working on {certificate}; nothing was deleted',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Wait for it, or stop it. If its machine is gone, `certfleet sweep` takes the certificate from it first.',
   },
   'store/busy': {
     message: 'another process ({holder}) is working on {certificate} and did not finish within {seconds} s',

@@ -7,8 +7,6 @@ import { describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { errorTable } from '../../src/core/error-table.ts';
-import type { Key } from '../../src/ports/store.ts';
-import { pathOf, placeOf } from '../../src/stores/file/layout.ts';
 import { commandLine } from '../support/command-line.ts';
 import { bareEnvironment, findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -245,28 +243,6 @@ describe('what other programs read', () => {
     );
     // In a container there is no systemd to be asked.
     return /Failed to (connect|initialize)|not booted/i.test(said) ? '' : said;
-  });
-});
-
-describe('the store', () => {
-  it('forgets a certificate, and no other, by the command as it stands', async () => {
-    const folder = await temporaryFolder('docs-forget');
-    const documents = (name: string): readonly Key[] => [
-      { kind: 'lineage', name },
-      { kind: 'key', name: `${name}~20261124-173001-k3f9ab` },
-      { kind: 'version', name: `${name}~20261124-173001-k3f9ab` },
-      { kind: 'lineage', name: `${name}~staging` },
-    ];
-    const others = [...documents('www.example.com.au'), ...documents('x-www.example.com')];
-    const pathFor = (key: Key) => pathOf(placeOf(folder, key), 3);
-    for (const path of [...documents('www.example.com'), ...others].map(pathFor)) {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, '');
-    }
-    const line = /^# (rm .*)$/m.exec(written('console').find(({ text }) => text.includes('# rm '))!.text)![1]!;
-    await execute('/bin/sh', ['-c', line.replace('/var/lib/certfleet', folder)]);
-    const left = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-    expect(left.map((entry) => join(entry.parentPath, entry.name)).sort()).toEqual(others.map(pathFor).sort());
   });
 });
 

@@ -1,9 +1,18 @@
 import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
+import { fail } from '../../src/core/errors.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
-import type { Fleet, IssueRequest, LineageStatus, RenewRequest, SweepReport } from '../../src/fleet.ts';
+import type {
+  Deleted,
+  DeleteRequest,
+  Fleet,
+  IssueRequest,
+  LineageStatus,
+  RenewRequest,
+  SweepReport,
+} from '../../src/fleet.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
@@ -16,6 +25,7 @@ export interface FakeAnswers {
   readonly stored?: Readonly<Record<string, StoredSpec>>;
   readonly status?: readonly LineageStatus[];
   readonly sweep?: SweepReport;
+  readonly delete?: Deleted;
   readonly open?: () => void;
 }
 
@@ -42,7 +52,7 @@ export interface Done {
   readonly stdout: string;
   readonly stderr: string;
   /** Requests that reached the fleet; none when it was refused before. */
-  readonly calls: readonly (IssueRequest | RenewRequest | 'status' | 'sweep')[];
+  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | 'status' | 'sweep')[];
   readonly settings: Settings | undefined;
   /** Whether a store was opened that would have been made. */
   readonly madeStore: boolean;
@@ -91,6 +101,11 @@ export function commandLine(given: CommandLine = {}) {
       sweep: async () => {
         calls.push('sweep');
         return given.fleet?.sweep ?? { cleaned: [], failed: [], waiting: 0 };
+      },
+      delete: async (request) => {
+        calls.push(request);
+        if (!given.fleet?.delete) throw fail('lineage/not-found', { name: request.name, nearest: '' });
+        return given.fleet.delete;
       },
       close: async () => {
         state.closed++;

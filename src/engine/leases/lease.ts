@@ -1,4 +1,4 @@
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import {
   decodeLineage,
   encodeDocument,
@@ -66,12 +66,23 @@ export class Holding {
         });
       } catch (error) {
         if (!isFailure(error, 'store/conflict')) throw error;
-        const lost = fail('store/lease-lost', { certificate: next.name }, { cause: error });
-        this.#lost.abort(lost);
-        throw lost;
+        throw this.#lose(next.name, error);
       }
       this.#lineage = next;
       this.#confirmedMs = startMs;
+    });
+  }
+
+  /** Deletes the document, and the lease with it. Fails with `store/lease-lost` as `update` does. */
+  remove(signal: AbortSignal): Promise<void> {
+    return this.#enqueue(async () => {
+      const { name } = this.#lineage;
+      try {
+        await this.#context.store.delete({ kind: 'lineage', name }, { ifRevision: this.#revision, signal });
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+        throw this.#lose(name, error);
+      }
     });
   }
 
@@ -114,6 +125,12 @@ export class Holding {
       if (!lineage.work || !lease) return lineage;
       return { ...lineage, work: { ...lineage.work, lease: { ...lease, beat: lease.beat + 1 } } };
     }, signal);
+  }
+
+  #lose(certificate: string, cause: unknown): CertfleetError {
+    const lost = fail('store/lease-lost', { certificate }, { cause });
+    this.#lost.abort(lost);
+    return lost;
   }
 
   #enqueue<T>(run: () => Promise<T>): Promise<T> {

@@ -1,0 +1,77 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+
+const gone = { certificate: 'abc', keptBy: [], left: [], isDeclared: false };
+const notAfter = '2027-02-22T10:00:00.000Z';
+const files = { '/c.yaml': 'deployers: { edge: { type: haproxy, socket: /s, certificates: /c } }' };
+
+it.each<Row>([
+  {
+    what: 'says that it is done',
+    argv: 'delete abc',
+    fleet: { delete: gone },
+    calls: [{ name: 'abc', force: false }],
+    stdout: 'abc: deleted from the store, with its keys\n  Next: nothing to do; it is not renewed any more.\n',
+    stderr: '',
+  },
+  {
+    what: 'says what stays where',
+    argv: 'delete abc --force --config /c.yaml',
+    files,
+    fleet: {
+      delete: {
+        ...gone,
+        notAfter,
+        keptBy: ['files:/etc/certs', 'edge'],
+        left: ['the dns-01 challenge of a.test could not be removed: refused'],
+        isDeclared: true,
+      },
+    },
+    calls: [{ name: 'abc', force: true }],
+    stdout: [
+      'abc: deleted from the store, with its keys',
+      '  The files in /etc/certs/live/abc/ stay.',
+      '  edge keeps what it has.',
+      '  It is valid until 2027-02-22 (90 days): it was not revoked.',
+      '  Left behind: the dns-01 challenge of a.test could not be removed: refused.',
+      '  It is declared in the configuration: `certfleet renew` gets it again. Take it out there first.',
+      '',
+    ].join('\n'),
+  },
+  {
+    what: 'says nothing of the end of what has expired',
+    argv: 'delete abc',
+    fleet: { delete: { ...gone, notAfter: '2026-01-01T00:00:00.000Z' } },
+    never: ['revoked'],
+  },
+  { what: 'says nothing with --quiet', argv: 'delete abc --quiet', fleet: { delete: gone }, stdout: '', stderr: '' },
+  {
+    what: 'knows a name in any spelling, and a test certificate',
+    argv: 'delete *.中国.test~staging',
+    fleet: { delete: gone },
+    calls: [{ name: 'wildcard.xn--fiqs8s.test~staging', force: false }],
+  },
+  { what: 'fails where there is none', argv: 'delete abc', code: 2, warns: ['there is no certificate named "abc"'] },
+  { what: 'needs a name', argv: 'delete', code: 2, warns: ['name the one certificate to delete'], calls: [] },
+  { what: 'takes one at a time', argv: 'delete abc --name xyz', code: 2, warns: ['name the one'], calls: [] },
+  {
+    what: 'takes certbot’s words',
+    argv: 'delete --cert-name abc',
+    fleet: { delete: gone },
+    calls: [{ name: 'abc', force: false }],
+  },
+])('$what', behaves);
+
+it('is one object with --json', async () => {
+  const done = await commandLine({ fleet: { delete: { ...gone, notAfter, keptBy: ['edge'] } } }).run(
+    ...['delete', 'abc', '--json'],
+  );
+  expect(jsonLines(done)).toMatchObject([
+    { event: 'run.started', data: { command: 'delete' } },
+    {
+      event: 'run.finished',
+      certificate: 'abc',
+      data: { exitCode: 0, keptBy: ['edge'], left: [], notAfter, isDeclared: false },
+    },
+  ]);
+});

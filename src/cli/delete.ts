@@ -1,0 +1,59 @@
+import { withLetters } from '../config/identifiers.ts';
+import { fail } from '../core/errors.ts';
+import type { Settings } from '../core/spec.ts';
+import type { Deleted } from '../fleet.ts';
+import type { Run } from './context.ts';
+import { listOf } from './flag-values.ts';
+import { certificateNames } from './names.ts';
+import { reportStart } from './outcomes.ts';
+import { folderOf } from './places.ts';
+import { dateText, harmless, spanText } from './text.ts';
+
+/** `certfleet delete NAME`. */
+export const deleteCertificate: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  if (name === undefined || another !== undefined)
+    throw fail('usage/invalid', { what: 'name the one certificate to delete: certfleet delete NAME' });
+  const settings = await session.settings();
+  const fleet = await session.fleet({ makeStore: false });
+  await reportStart(session, 'delete');
+  const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
+  const now = await session.now();
+  const message = `${withLetters(name)}: deleted from the store, with its keys`;
+  const { certificate, keptBy, notAfter, left, isDeclared } = deleted;
+  session.reporter.report({
+    v: 1,
+    time: now.toISOString(),
+    level: 'info',
+    event: 'run.finished',
+    certificate,
+    message,
+    data: { exitCode: 0, keptBy, left, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
+  });
+  if (session.quiet) return 0;
+  session.print([message, ...remarksOf(deleted, settings, now).map((line) => `  ${harmless(line)}`)].join('\n'));
+  return 0;
+};
+
+/** What stays where, and what comes next. */
+function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly string[] {
+  const { certificate, keptBy, notAfter, left, isDeclared } = deleted;
+  const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
+  const targets = keptBy.map((target) => {
+    const folder = folderOf(target, certificate, settings);
+    return folder === undefined ? `${target} keeps what it has.` : `The files in ${folder} stay.`;
+  });
+  return [
+    ...targets,
+    ...(valid
+      ? [
+          `It is valid until ${dateText(notAfter, now)} (${spanText(Date.parse(notAfter) - now.getTime())}): it was not revoked.`,
+        ]
+      : []),
+    ...left.map((what) => `Left behind: ${what}.`),
+    isDeclared
+      ? 'It is declared in the configuration: `certfleet renew` gets it again. Take it out there first.'
+      : 'Next: nothing to do; it is not renewed any more.',
+  ];
+}

@@ -1,0 +1,153 @@
+import { fail, reasonOf } from '../core/errors.ts';
+import { decodeLineage, type Lineage } from '../core/lineage.ts';
+import type { Kind } from '../ports/store.ts';
+import type { EngineContext } from './engine.ts';
+import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
+import { cleanUp, presentedIn, specOfPresenter, unprobe } from './steps/clean-up.ts';
+import { together } from './wait.ts';
+
+/** A lineage that is gone from the store, and what of it is elsewhere. */
+export interface Forgotten {
+  readonly certificate: string;
+  /** Targets and endpoints that have it; they keep it. */
+  readonly keptBy: readonly string[];
+  /** The end of its current certificate, which is not revoked. */
+  readonly notAfter?: string;
+  /** What could not be cleaned up, in words; only by force. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Deletes all documents of a lineage, after what it owes to the outside world is cleaned up. Killed anywhere, it is
+ * finished by calling it again: the lineage's own document goes last.
+ *
+ * Fails with `store/held` while another process works on it, `lineage/in-use` while a target has it, and
+ * `solver/not-removed` where the clean-up failed; `force` overrules the latter two.
+ *
+ * @returns undefined where there is no such lineage
+ */
+export async function forget(
+  context: EngineContext,
+  name: string,
+  { force }: { readonly force: boolean },
+  signal: AbortSignal,
+): Promise<Forgotten | undefined> {
+  const entry = await context.store.get({ kind: 'lineage', name }, signal);
+  if (!entry) return undefined;
+  refuse(context, decodeLineage(entry.bytes, name, context.store.location), force);
+  const taken = await takeLease(
+    context,
+    name,
+    (lineage) => {
+      if (!lineage) return undefined;
+      refuse(context, lineage, force);
+      return { ...lineage, work: lineage.work ?? bareWork(context, lineage.spec) };
+    },
+    signal,
+  );
+  if (!taken) return undefined;
+  // Another process took it in between, and has given it back: it may have delivered meanwhile.
+  if ('finished' in taken) return forget(context, name, { force }, signal);
+  const { holding } = taken;
+  const stop = holding.keepAlive();
+  try {
+    return await forgetHeld(context, holding, force, AbortSignal.any([signal, holding.lost]));
+  } catch (error) {
+    await giveBack(context, holding);
+    throw error;
+  } finally {
+    stop();
+  }
+}
+
+function refuse({ processes }: EngineContext, lineage: Lineage, force: boolean): void {
+  const lease = lineage.work?.lease;
+  if (lease && processes.look(lease.holder) !== 'dead')
+    throw fail('store/held', { holder: `process ${lease.holder.pid}`, certificate: lineage.name });
+  const targets = keepersOf(lineage);
+  if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
+}
+
+/** Targets and endpoints that may have a version of it. One whose first delivery failed has none. */
+const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
+  Object.entries(deployments)
+    .filter(([, { state }]) => state !== 'pending' || previous !== undefined)
+    .map(([target]) => target);
+
+async function forgetHeld(
+  context: EngineContext,
+  holding: Holding,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<Forgotten> {
+  const { lineage } = holding;
+  const left = await removeOwed(context, holding, signal);
+  const [first] = left;
+  if (first && !force) {
+    const reason = reasonOf(first.error);
+    throw fail('solver/not-removed', { certificate: lineage.name, what: first.what, reason }, { cause: first.error });
+  }
+  for (const kind of ['key', 'version'] as const) await deleteVersions(context, holding, kind, signal);
+  await deleteDocument(context, 'credential', lineage.name, signal);
+  await holding.remove(signal);
+  const notAfter = lineage.current?.facts.notAfter;
+  return {
+    certificate: lineage.name,
+    keptBy: keepersOf(lineage),
+    ...(notAfter === undefined ? {} : { notAfter }),
+    left: left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
+  };
+}
+
+interface Unremoved {
+  readonly what: string;
+  readonly error: unknown;
+}
+
+/** Challenges, the probe, and every tombstone, also those that were to be looked at later: this is their last look. */
+async function removeOwed(
+  context: EngineContext,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<readonly Unremoved[]> {
+  const { lineage, work } = holding;
+  const { spec } = lineage;
+  const failures: Unremoved[] = [];
+  if (work.probe)
+    await holding
+      .effect(signal, () => unprobe(context, spec))
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        failures.push({ what: 'the probe', error });
+      });
+  const owed = [
+    { by: spec, presented: presentedIn(work) },
+    ...(lineage.tombstones ?? []).map((stone) => ({ by: specOfPresenter(spec, stone.by), presented: [stone] })),
+  ];
+  const left = await together(owed.map(({ by, presented }) => cleanUp(context, by, presented, { holding, signal })));
+  for (const { presented, error } of left.flat())
+    failures.push({ what: `the ${presented.type} challenge of ${presented.identifier}`, error });
+  return failures;
+}
+
+/** Every version that has ever been begun, also of an earlier lineage of this name. */
+async function deleteVersions(
+  context: EngineContext,
+  holding: Holding,
+  kind: 'key' | 'version',
+  signal: AbortSignal,
+): Promise<void> {
+  const prefix = `${holding.lineage.name}~`;
+  for await (const page of context.store.scan(kind, signal))
+    for (const { key, revision } of page) {
+      // `<name>~staging~<id>` belongs to another lineage.
+      if (!key.name.startsWith(prefix) || key.name.includes('~', prefix.length)) continue;
+      await holding.check(signal);
+      await context.store.delete(key, { ifRevision: revision, signal });
+    }
+}
+
+async function deleteDocument({ store }: EngineContext, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
+  const entry = await store.get({ kind, name }, signal);
+  if (entry) await store.delete({ kind, name }, { ifRevision: entry.revision, signal });
+}

@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
+import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
+import { forget } from '../../src/engine/forget.ts';
+import * as issuing from '../../src/engine/issue.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import type { Kind, Store } from '../../src/ports/store.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const clock = fakeClock();
+const issue = (...args: Parameters<typeof issuing.issue>) => passing(clock, issuing.issue(...args));
+const byForce = { force: true };
+
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+/** `abc` with a version before its current one, its test lineage, another certificate, and credentials of both. */
+async function createWorld(): Promise<World> {
+  const world = await createSimulatedWorld({ clock });
+  for (const name of ['abc', 'abc', 'abc~staging', 'abcd'])
+    await issue(world.replica(1), job(simulatedSpec(name), { force: true }), signal);
+  for (const name of ['abc', 'abcd'])
+    await world.store.put({ kind: 'credential', name }, encodeDocument({ env: {} }), { ifRevision: null, signal });
+  return world;
+}
+
+/** All documents but the account's and the store's, by what they belong to. */
+async function documentsOf(store: Store, name: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const kind of ['lineage', 'key', 'version', 'credential'] as const satisfies readonly Kind[])
+    for await (const page of store.scan(kind, signal))
+      for (const { key } of page) if (key.name.replace(/~\d{8}-.*/, '') === name) found.push(kind);
+  return found;
+}
+
+/** A journalled challenge, a probe and two tombstones, one of them not due before tomorrow. */
+async function owe(world: World): Promise<void> {
+  const stone = {
+    type: 'dns-01',
+    identifier: 'example.com',
+    thumbprint: 'x',
+    closedAt: clock.now().toISOString(),
+  } as const;
+  for (const token of ['a', 'b', 'c']) world.txt.add(`${token}.x`);
+  await world.editLineage((lineage) => ({
+    ...lineage,
+    tombstones: [
+      { ...stone, token: 'a', looked: -1 },
+      { ...stone, token: 'b', looked: 1 },
+    ],
+    work: {
+      step: 'challenges',
+      version: '20260101-000000-abcdef',
+      directory: lineage.spec.issuer.directory,
+      startedAt: stone.closedAt,
+      order: { url: 'https://ca.test/order/1' },
+      probe: 'ours',
+      thumbprint: 'x',
+      challenges: [{ type: 'dns-01', identifier: 'example.com', token: 'c' }],
+    },
+  }));
+  await world.store.put({ kind: 'key', name: 'abc~20260101-000000-abcdef' }, encodeDocument({ keyPem: '' }), {
+    ifRevision: null,
+    signal,
+  });
+}
+
+const withLease = (world: World, pid: number): Promise<void> =>
+  world.editLineage((lineage) => ({
+    ...lineage,
+    work: {
+      step: 'close',
+      version: '',
+      directory: '',
+      startedAt: '',
+      challenges: [],
+      lease: { id: 'x', holder: world.replica(pid).processes.self(), beat: 0 },
+    },
+  }));
+
+describe('forgetting a lineage', () => {
+  it('removes all its documents, what it owes, and nothing of another', async () => {
+    const world = await createWorld();
+    await owe(world);
+    const notAfter = (await world.readLineage())?.current?.facts.notAfter;
+    const untouched = await Promise.all(['abc~staging', 'abcd'].map((name) => documentsOf(world.store, name)));
+    expect(await documentsOf(world.store, 'abc')).toEqual([
+      ...['lineage', 'key', 'key', 'key', 'version', 'version', 'credential'],
+    ]);
+    let probes = 1;
+    const solver: Solver = {
+      ...world.solver,
+      probe: async () => undefined as never,
+      unprobe: async () => void probes--,
+    };
+    expect(await forget(world.replica(2, { solver }), 'abc', byForce, signal)).toEqual({
+      certificate: 'abc',
+      keptBy: ['target'],
+      notAfter,
+      left: [],
+    });
+    expect(await documentsOf(world.store, 'abc')).toEqual([]);
+    expect([[...world.txt], probes]).toEqual([[], 0]);
+    expect(await Promise.all(['abc~staging', 'abcd'].map((name) => documentsOf(world.store, name)))).toEqual(untouched);
+    expect(await forget(world.replica(2), 'abc', byForce, signal)).toBeUndefined();
+    // As if it had never been: a new one begins with a key of its own.
+    expect(await issue(world.replica(2), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
+  });
+
+  const target = (state: 'current' | 'intended' | 'pending') => ({ target: { version: 'v', state, since: '' } });
+  it.each<[string, (lineage: Lineage) => Lineage, boolean]>([
+    ['has it', (l) => l, true],
+    ['may have it', (l) => ({ ...l, deployments: target('intended') }), true],
+    ['still has the version before', (l) => ({ ...l, deployments: target('pending') }), true],
+    ['never took one', ({ previous: _none, ...l }) => ({ ...l, deployments: target('pending') }), false],
+    ['is no target any more', (l) => ({ ...l, deployments: {} }), false],
+  ])('is refused where a target %s', async (_what, change, isRefused) => {
+    const world = await createWorld();
+    await world.editLineage(change);
+    const before = await documentsOf(world.store, 'abc');
+    const forgetting = forget(world.replica(2), 'abc', { force: false }, signal);
+    if (!isRefused) {
+      expect(await forgetting).toMatchObject({ keptBy: [] });
+      return expect(await documentsOf(world.store, 'abc')).toEqual([]);
+    }
+    await expect(forgetting).rejects.toMatchObject({
+      code: 'lineage/in-use',
+      message: expect.stringContaining('target'),
+    });
+    expect(await documentsOf(world.store, 'abc')).toEqual(before);
+    expect((await world.readLineage())?.work).toBeUndefined();
+  });
+
+  it('is refused while another process works on it, by force too, and goes on where that process is dead', async () => {
+    const world = await createWorld();
+    await withLease(world, 7);
+    const before = await world.readLineage();
+    const held = { code: 'store/held', message: expect.stringContaining('process 7') };
+    await expect(forget(world.replica(2), 'abc', byForce, signal)).rejects.toMatchObject(held);
+    expect(await world.readLineage()).toEqual(before);
+    world.dead.add(7);
+    expect(await forget(world.replica(2), 'abc', byForce, signal)).toMatchObject({ certificate: 'abc' });
+  });
+
+  it('is refused where the clean-up fails, and by force says what is left', async () => {
+    const world = await createWorld();
+    await owe(world);
+    await world.editLineage((lineage) => ({ ...lineage, deployments: {} }));
+    const cleanup = async () => {
+      throw fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
+    };
+    const unprobe = async () => {
+      throw new Error('no such folder');
+    };
+    const broken = { ...world.solver, cleanup, unprobe };
+    const before = await world.readLineage();
+    await expect(forget(world.replica(2, { solver: broken }), 'abc', { force: false }, signal)).rejects.toMatchObject({
+      code: 'solver/not-removed',
+      message: 'abc: the probe could not be removed: no such folder',
+      hint: expect.stringMatching(/^Nothing was deleted/),
+    });
+    expect(await world.readLineage(), 'the journal stands').toEqual(before);
+    expect((await documentsOf(world.store, 'abc')).length).toBe(7);
+
+    const forgotten = await forget(world.replica(2, { solver: broken }), 'abc', byForce, signal);
+    expect(forgotten?.left).toEqual([
+      'the probe could not be removed: no such folder',
+      ...Array.from({ length: 3 }, () =>
+        expect.stringMatching(/^the dns-01 challenge of example\.com could not be removed: .*the key was revoked/),
+      ),
+    ]);
+    expect(await documentsOf(world.store, 'abc')).toEqual([]);
+  });
+
+  it('is stopped by a signal and gives its lease back', async () => {
+    const world = await createWorld();
+    await owe(world);
+    const stop = new AbortController();
+    const cleanup = async () => stop.abort(new Error('SIGTERM'));
+    const stopping = forget(world.replica(2, { solver: { ...world.solver, cleanup } }), 'abc', byForce, stop.signal);
+    await expect(stopping).rejects.toThrow('SIGTERM');
+    const { work } = (await world.readLineage()) ?? {};
+    expect([work?.lease, work?.challenges.length]).toEqual([undefined, 1]);
+    expect((await documentsOf(world.store, 'abc')).length).toBe(7);
+  });
+
+  it.each(['before', 'after'])(
+    'is finished by the next one, where it is killed %s any of its effects',
+    async (when) => {
+      let points = 0;
+      for (let isOver = false; !isOver; points += 1) {
+        const world = await createWorld();
+        await owe(world);
+        let effects = 0;
+        let isDead = () => {};
+        const killed = new Promise<'killed'>((resolve) => (isDead = () => resolve('killed')));
+        const mortal = async <T>(effect: () => Promise<T>): Promise<T> => {
+          effects += 1;
+          if (effects <= points) return effect();
+          if (when === 'after' && effects === points + 1) await effect();
+          world.dead.add(2);
+          isDead();
+          return new Promise(() => {});
+        };
+        const store: Store = {
+          ...world.store,
+          put: (...args) => mortal(() => world.store.put(...args)),
+          delete: (...args) => mortal(() => world.store.delete(...args)),
+        };
+        const solver: Solver = { ...world.solver, cleanup: (...args) => mortal(() => world.solver.cleanup(...args)) };
+        const forgetting = forget(world.replica(2, { store, solver }), 'abc', byForce, signal);
+        isOver = (await Promise.race([forgetting, killed])) !== 'killed';
+        await forget(world.replica(3), 'abc', byForce, signal);
+        const where = `after ${points} effects`;
+        expect([await documentsOf(world.store, 'abc'), [...world.txt]], where).toEqual([[], []]);
+        expect((await documentsOf(world.store, 'abcd')).length, where).toBe(4);
+      }
+      // The lease, three values, three keys, two versions, the credentials, the lineage.
+      expect(points).toBe(12);
+    },
+  );
+});
