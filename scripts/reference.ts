@@ -241,7 +241,7 @@ ${table(
       'an option of an adapter that is not configured, for instance `CERTFLEET_RFC2136_SECRET`',
     ],
     ['`NO_COLOR`', 'no colours on a terminal'],
-    ['`CERTFLEET_DEBUG=1`', 'debug lines, and the stack trace of a bug'],
+    ['`CERTFLEET_DEBUG=1`', 'the same as `--verbose`'],
     ['`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`', 'proxy for requests to the CA'],
   ],
 )}
@@ -313,7 +313,7 @@ ${table(
   [
     ['`v`', '1'],
     ['`time`', 'RFC 3339, UTC'],
-    ['`level`', '`info`, `warn`, `error`, or `alarm` (somebody should look now)'],
+    ['`level`', '`debug` (with `--verbose` only), `info`, `warn`, `error`, or `alarm` (somebody should look now)'],
     ['`event`', 'one of the names below'],
     ['`certificate`', 'the certificate it is about, where it is about one'],
     ['`message`', 'one sentence; never a secret'],

@@ -184,6 +184,7 @@ function connect(context: ConnectContext): ComposedConnections {
         clock: world.clock,
         random: world.random,
         userAgent,
+        log: world.log,
       });
       issuers.set(key, issuer);
       return issuer;

@@ -27,7 +27,7 @@ export interface IssuerOptions {
   readonly random: Random;
   /** RFC 8555 §6.1: product and version, and a way to reach its makers. */
   readonly userAgent: string;
-  readonly log?: Log;
+  readonly log: Log;
 }
 
 /** A CA that speaks ACME. Nothing is asked before the first call; directory and nonces are shared by all accounts. */

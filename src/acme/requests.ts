@@ -63,7 +63,7 @@ export interface RequestsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly userAgent: string;
-  readonly log?: Log;
+  readonly log: Log;
   /** Where a nonce comes from when no answer has brought one. */
   readonly newNonceUrl: (signal: AbortSignal) => Promise<string>;
 }
@@ -108,7 +108,7 @@ export function createRequests(options: RequestsOptions): Requests {
         if (!isFailure(error, 'acme/unreachable') || pauseMs === undefined) throw error;
         trouble = reasonOf(error.cause);
       }
-      log?.debug(`${name}: ${ask.what}: ${trouble}; asking again`);
+      log.debug(`${name}: ${ask.what}: ${trouble}; asking again`);
       await clock.sleep(pauseMs * (1 + random.number()), ask.signal);
     }
   };
@@ -146,7 +146,7 @@ export function createRequests(options: RequestsOptions): Requests {
         nonces.give(fresh);
         return answer;
       }
-      log?.debug(`${name}: ${ask.what}: nonce refused, signing anew`);
+      log.debug(`${name}: ${ask.what}: nonce refused, signing anew`);
       nonce = fresh ?? (await nonces.take(ask.signal));
     }
   };

@@ -32,6 +32,8 @@ export const globalFlags: readonly Flag[] = [
   { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
   { flags: '--json', description: 'one JSON event per line on stdout, for programs' },
   { flags: '--quiet', description: 'say nothing but failures: for cron' },
+  { flags: '-v, --verbose', description: 'show each step and each request, with its status and time' },
+  { flags: '--log-file <file>', description: 'add all of it to a file too, which only its owner may read' },
 ];
 
 export const commandGroups: Readonly<Record<string, string>> = {

@@ -51,6 +51,14 @@ export interface CliContext {
   /** How certfleet is called here, for the cron line. */
   readonly program?: string;
   readonly registry?: LoadRequest['registry'];
+  /** Opens the file of --log-file; fails with `usage/invalid`. */
+  readonly openLogFile?: (path: string) => LogFile;
+}
+
+/** Where --log-file leads. */
+export interface LogFile {
+  write(line: string): void;
+  close(): void;
 }
 
 /** What was typed, after parsing. Flags by their camel-case name; repeatable ones are lists. */
@@ -67,6 +75,8 @@ export interface Session {
   readonly context: CliContext;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Each step and each request is shown. */
+  readonly verbose: boolean;
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -82,6 +92,8 @@ export interface Session {
   printJson(value: object): void;
   /** Something for a person beside the result: on stderr. */
   note(text: string): void;
+  /** For a person who looks for a mistake: shown with --verbose, and always in the log file. */
+  debug(text: string): void;
 }
 
 /** Runs a command and answers its exit code. */

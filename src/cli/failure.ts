@@ -27,7 +27,7 @@ export const failureData = (error: CertfleetError): JsonObject => ({
 });
 
 /**
- * The stack of a bug and of what lay underneath, for CERTFLEET_DEBUG=1. Frames only, without the first line: an error
+ * The stack of a bug and of what lay underneath, for --verbose. Frames only, without the first line: an error
  * of a library may quote its input there, and that may be a secret.
  */
 export function stackOf(error: unknown): string {

@@ -1,7 +1,8 @@
 import { asFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { CliContext, Run, StopSignal } from './context.ts';
+import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
+import { wholePathOf } from './flag-values.ts';
 import { parseArguments } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const typed = parseArguments(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();
-    session = openSession(context, typed.invocation, stop.signal);
+    session = openSession(context, typed.invocation, stop.signal, await openLog(typed.invocation, context));
     const run = await typed.command.load();
     return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
@@ -48,6 +49,14 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   } finally {
     if (session) await closeSoon(session);
   }
+}
+
+async function openLog({ flags }: Invocation, context: CliContext): Promise<LogFile | undefined> {
+  const { logFile } = flags;
+  if (typeof logFile !== 'string') return undefined;
+  // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens its own log
+  const open = context.openLogFile ?? (await import('../lib/log-file.ts')).openLogFile;
+  return open(wholePathOf('--log-file ', logFile, context.env));
 }
 
 /** Closing belongs to the run: it may stay for other processes (decision 0015), which a signal ends. */
@@ -121,14 +130,15 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
     return reportStopped(session, signal.reason.signalName);
   }
   const failure = asFailure(error);
-  if (session.json) {
-    await session.now().catch(() => undefined); // opens the world, whose clock the event needs
-    reportEnd(session, failure.message, failure.exitCode, failureData(failure));
-  } else {
+  // Opens the world, whose clock the events need, where there is anybody to read them.
+  if (session.json || session.verbose || session.invocation.flags['logFile'] !== undefined)
+    await session.now().catch(() => undefined);
+  session.debug(stackOf(error));
+  reportEnd(session, failure.message, failure.exitCode, failureData(failure));
+  if (!session.json) {
     const style = styleOf(context);
     context.stderr.write(`${failureText(failure, style, context.stderr.columns ?? 100, 'certfleet')}\n`);
   }
-  if (context.env['CERTFLEET_DEBUG'] === '1') context.stderr.write(`${stackOf(error)}\n`);
   return failure.exitCode;
 }
 
@@ -138,14 +148,10 @@ function reportStopped(session: OpenSession, name: StopSignal): number {
   return code;
 }
 
-/** With `--json`: the last event of a run that did not come to its own end. */
+/** The last event of a run that did not come to its own end. */
 function reportEnd(session: OpenSession, message: string, exitCode: number, more: JsonObject = {}): void {
   const time = session.openedWorld()?.clock.now().toISOString();
-  session.printJson({
-    ...(time === undefined ? {} : { time }),
-    level: 'error',
-    event: 'run.finished',
-    message,
-    data: { exitCode, ...more },
-  });
+  const end = { level: 'error', event: 'run.finished', message, data: { exitCode, ...more } } as const;
+  if (time === undefined) session.printJson(end);
+  else session.reporter.report({ v: 1, time, ...end });
 }

@@ -40,6 +40,8 @@ export async function tellOutcomes(
 ): Promise<number> {
   const now = await session.now();
   const code = exitCodeOf(outcomes);
+  for (const outcome of outcomes)
+    if ('error' in outcome) session.debug(`${outcome.certificate}: ${outcome.error.code}\n${stackOf(outcome.error)}`);
   session.reporter.report({
     v: 1,
     time: now.toISOString(),
@@ -48,10 +50,6 @@ export async function tellOutcomes(
     message: summary(outcomes),
     data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
   });
-  if (session.context.env['CERTFLEET_DEBUG'] === '1')
-    for (const outcome of outcomes)
-      if ('error' in outcome)
-        session.context.stderr.write(`${outcome.certificate}: ${outcome.error.code}\n${stackOf(outcome.error)}\n`);
   if (session.json) return code;
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
   const width = session.context.stderr.columns ?? 100;

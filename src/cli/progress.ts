@@ -14,6 +14,21 @@ export const jsonProgress = (stdout: Output): Progress => ({
   stop: () => {},
 });
 
+/** With `--verbose`: every event, with its time. */
+export const verboseProgress = (stderr: Output, style: Style): Progress => ({
+  report: (event) => {
+    const line = eventLine(event, style);
+    stderr.write(`${event.time.slice(11, 23)} ${event.level === 'debug' ? style.faint(line) : line}\n`);
+  },
+  stop: () => {},
+});
+
+/** A line of the log file. */
+export function logLine({ time, level, certificate, message }: Event): string {
+  const text = harmless(message).replaceAll('\n', '\n  ');
+  return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
+}
+
 /** Stays on the screen, and is said with `--quiet` too. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 

@@ -5,9 +5,17 @@ import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
-import type { CliContext, Invocation, Session } from './context.ts';
+import type { CliContext, Invocation, LogFile, Session } from './context.ts';
 import { expandHome, wholePathOf } from './flag-values.ts';
-import { jsonProgress, liveProgress, type Progress, plainProgress, quietProgress } from './progress.ts';
+import {
+  jsonProgress,
+  liveProgress,
+  logLine,
+  type Progress,
+  plainProgress,
+  quietProgress,
+  verboseProgress,
+} from './progress.ts';
 import { styleOf } from './text.ts';
 
 /** A session and its end. */
@@ -20,11 +28,23 @@ export interface OpenSession extends Session {
 }
 
 /** Makes what a command may use; the world, the configuration and the fleet only once they are asked for. */
-export function openSession(context: CliContext, invocation: Invocation, signal: AbortSignal): OpenSession {
+export function openSession(
+  context: CliContext,
+  invocation: Invocation,
+  signal: AbortSignal,
+  log?: LogFile,
+): OpenSession {
   const json = invocation.flags['json'] === true;
   const quiet = invocation.flags['quiet'] === true;
-  const progress = progressOf(context, json, quiet);
-  const reporter: Reporter = progress;
+  const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
+  const verbose = invocation.flags['verbose'] === true || (debugs !== '' && debugs !== '0');
+  const progress = progressOf(context, { json, quiet, verbose });
+  const reporter: Reporter = {
+    report: (event) => {
+      log?.write(logLine(event));
+      if (event.level !== 'debug' || verbose) progress.report(event);
+    },
+  };
   let world: Promise<World> | undefined;
   let openWorld: World | undefined;
   let settings: Promise<Settings> | undefined;
@@ -37,6 +57,13 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
     await (await fleet?.catch(() => undefined))?.close(signal);
     // A world that was handed in belongs to who handed it in.
     if (!context.world) await openWorld?.close();
+    log?.close();
+  };
+
+  /** Nothing can be said before the world, and its clock, is there; nobody is there to say it either. */
+  const say = (level: Event['level'], message: string) => {
+    const now = openWorld?.clock.now();
+    if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
   };
 
   const session: OpenSession = {
@@ -44,13 +71,15 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
     context,
     json,
     quiet,
+    verbose,
     reporter,
     signal,
     world: () => {
-      world ??= makeWorld(
-        context,
-        logOf(context, reporter, () => openWorld),
-      ).then((made) => {
+      world ??= makeWorld(context, {
+        debug: (message) => say('debug', message),
+        info: (message) => say('info', message),
+        warn: (message) => say('warn', message),
+      }).then((made) => {
         openWorld = made;
         return made;
       });
@@ -88,6 +117,7 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
       progress.stop();
       context.stderr.write(`${text}\n`);
     },
+    debug: (text) => say('debug', text),
     loaded: () => loadedSettings,
     openedWorld: () => openWorld,
     stopProgress: () => progress.stop(),
@@ -99,9 +129,13 @@ export function openSession(context: CliContext, invocation: Invocation, signal:
   return session;
 }
 
-function progressOf({ stdout, stderr, isTerminal, env }: CliContext, json: boolean, quiet: boolean): Progress {
+function progressOf(
+  { stdout, stderr, isTerminal, env }: CliContext,
+  { json, quiet, verbose }: Pick<Session, 'json' | 'quiet' | 'verbose'>,
+): Progress {
   if (json) return jsonProgress(stdout);
   const style = styleOf({ isTerminal, env });
+  if (verbose) return verboseProgress(stderr, style);
   if (quiet) return quietProgress(stderr, style);
   return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
 }
@@ -111,22 +145,6 @@ async function makeWorld(context: CliContext, log: Log): Promise<World> {
   // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it makes the real world
   const create = context.createWorld ?? (await import('../lib/world.ts')).createWorld;
   return create({ env: context.env, log });
-}
-
-/** What adapters say becomes events; debug lines only where they were asked for. */
-function logOf({ env }: CliContext, reporter: Reporter, world: () => World | undefined): Log {
-  const say = (level: Event['level'], message: string) => {
-    // Nothing can be said before the world (and its clock) is there; nobody is there to say it either.
-    const now = world()?.clock.now();
-    if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
-  };
-  return {
-    debug: (message) => {
-      if (env['CERTFLEET_DEBUG']) say('info', message);
-    },
-    info: (message) => say('info', message),
-    warn: (message) => say('warn', message),
-  };
 }
 
 async function readSettings(session: Session): Promise<Settings> {

@@ -8,7 +8,8 @@ export interface Event {
   readonly v: 1;
   /** RFC 3339, UTC. */
   readonly time: string;
-  readonly level: 'info' | 'warn' | 'error' | 'alarm';
+  /** `debug`: only where it was asked for. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'alarm';
   readonly event: EventName;
   /** The lineage it is about, where it is about one. */
   readonly certificate?: string;

@@ -11,6 +11,7 @@ import { abortable } from './abortable.ts';
 import { systemClock } from './clock.ts';
 import { joined, TooLarge } from './http-answer.ts';
 import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
+import { speakable } from './urls.ts';
 
 // Over node:https and not undici: a cold client that gets one certificate took 0.14 s and 50 MB, against 0.24 s and
 // 98 MB. undici is loaded by the first request that goes over a proxy, where node:https has nothing.
@@ -240,13 +241,6 @@ function parse(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol !== 'https:' && parsed?.protocol !== 'http:') throw new Error('this is no http(s) URL');
   return parsed;
-}
-
-/** A URL for messages: no user information, no query (both may hold secrets). */
-function speakable(url: string): string {
-  if (!URL.canParse(url)) return url.slice(0, 200);
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }
 
 const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');

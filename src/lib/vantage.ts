@@ -5,6 +5,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { abortable } from './abortable.ts';
+import { printAddress } from './urls.ts';
 
 /** Let's Encrypt's own limit for one HTTP-01 request and its redirects is 10 s: what is slower fails there too. */
 const timeoutMs = 10_000;
@@ -67,9 +68,6 @@ export function createVantage(options: { readonly clock: Clock; readonly name?: 
 interface Progress {
   connected: boolean;
 }
-
-const printAddress = ({ address, port }: { readonly address: string; readonly port: number }): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
 const slowness = (progress: Progress): string =>
   progress.connected ? `no answer within ${timeoutMs / 1000} s` : `no connection within ${timeoutMs / 1000} s`;

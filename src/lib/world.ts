@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import { createDns } from './dns.ts';
 import { createFiles } from './files.ts';
 import { createHttp } from './http.ts';
+import { loggedHttp, loggedVantage } from './logged.ts';
 import { createProcesses } from './processes.ts';
 import { systemRandom } from './random.ts';
 import { createStreams } from './streams.ts';
@@ -27,7 +28,7 @@ export function createWorld(context: {
     processes: createProcesses(clock),
     dns: createDns(clock),
     streams: createStreams(clock),
-    vantage: createVantage({ clock }),
+    vantage: loggedVantage(createVantage({ clock }), { log: context.log, clock }),
     log: context.log,
     async lookup(host, signal) {
       signal.throwIfAborted();
@@ -40,7 +41,7 @@ export function createWorld(context: {
     http(options = {}) {
       const http = createHttp({ ...options, env: context.env, userAgent }, clock);
       opened.push(http);
-      return http;
+      return loggedHttp(http, { log: context.log, clock });
     },
     async close() {
       await Promise.all(opened.splice(0).map((http) => http.close()));

@@ -31,6 +31,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
   const tsig: string[] = [];
   /** What the hooks of the `command` solver and deployer found in their environment. */
   let hookEnvironment = '';
+  let log = '';
 
   beforeAll(async () => {
     bench = await startBench();
@@ -51,7 +52,8 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
       expect(one.status, one.stdout + one.stderr).toBe(expected);
     };
     const sampling = sampleCommandLines(commandLines);
-    await step(0, ['issue']);
+    log = join(home.folder, 'certfleet.log');
+    await step(0, ['issue', '--quiet', '--log-file', log]);
     await step(0, ['renew', '--force', '--json'], { env: debug });
     await step(0, ['status', '--json']);
     await step(0, ['show', 'wildcard']);
@@ -124,6 +126,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
       ['log of BIND', bench.bind.service.log()],
       ['log of Pebble', bench.pebble.service.log()],
       ['environment of the hook', hookEnvironment],
+      ['log file', readFileSync(log, 'utf8')],
     ]);
     for (const kind of ['lineage', 'version', 'meta', 'token', 'ledger', 'lock'] as readonly Kind[])
       for (const [name, text] of await documents(home.store, kind)) places.set(`document ${kind}/${name}`, text);
@@ -137,7 +140,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
 
   it('the search would have found them, and the program was seen while it ran', async () => {
     const all = [...commandLines].join('\n');
-    expect(all).toContain(`cli.js\0issue\0--config\0${home.config}`);
+    expect(all).toContain(`cli.js\0issue\0--quiet\0--log-file\0${log}\0--config\0${home.config}`);
     expect(all).toContain('/bin/sh\0-c\0env >> ');
     const files = [...(await filesBelow(home.store)).values()].map((bytes) => bytes.toString('latin1')).join('\n');
     const [pem] = [...(await documents(home.store, 'key')).values()].flatMap(privateKeysIn);
@@ -145,6 +148,22 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     expect(parts.some((part) => files.replaceAll('\\n', '\n').includes(part))).toBe(true);
     // Debug output was really there: the frames of the errors.
     expect(ran.filter(({ stderr }) => /^ +at /m.test(stderr)).length).toBeGreaterThan(0);
+  });
+
+  it('the log file has each request to the CA, for its owner alone, and no signature', async () => {
+    const text = await readFile(log, 'utf8');
+    const { origin } = new URL(bench.pebble.directoryUrl);
+    for (const [method, path, status] of [
+      ['GET', '/dir', 200],
+      ['POST', '/sign-me-up', 201],
+      ['POST', '/order-plz', 201],
+    ])
+      expect(text).toMatch(new RegExp(`^\\S+Z debug ${method} ${origin}${path}: ${status} in \\d+ ms$`, 'm'));
+    expect(text).toMatch(/^\S+Z info {2}abc: asking \S+ to validate$/m);
+    // A JWS, its parts and a nonce are base64url of some length; so are ids in URLs, which stand behind a slash.
+    for (const word of text.match(/(?<![/\w-])[\w-]{40,}/g) ?? []) expect(word).toMatch(/^[a-z0-9-]+$/);
+    expect(text).not.toMatch(/protected|signature|eyJ/);
+    expect(((await stat(log)).mode & 0o777).toString(8)).toBe('600');
   });
 
   it('files that hold one are for their owner alone, whatever the umask', async () => {

@@ -10,7 +10,7 @@ import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
-import { httpTo } from '../support/simulated-http.ts';
+import { httpTo, silent } from '../support/simulated-http.ts';
 
 // Deliveries on a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -67,6 +67,7 @@ async function createWorld() {
     clock,
     random,
     userAgent: 'simulation',
+    log: silent,
   });
   const process = (pid: number): EngineContext => ({
     store,

@@ -16,7 +16,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
-import { httpTo } from '../support/simulated-http.ts';
+import { httpTo, silent } from '../support/simulated-http.ts';
 import { simulatedSpec } from '../support/simulated-world.ts';
 
 /**
@@ -138,6 +138,7 @@ async function createWorld(seed: number) {
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
       userAgent: 'simulation',
+      log: silent,
     });
     const self: ProcessIdentity = { bootId: 'b', pidNamespace: 'n', pid, startTime: '1' };
     const context: EngineContext = {

@@ -57,6 +57,8 @@ export interface Done {
   /** Whether a store was opened that would have been made. */
   readonly madeStore: boolean;
   readonly closed: number;
+  /** What `--log-file` got, by its path. */
+  readonly logs: Readonly<Record<string, string>>;
   /** Codes with which the process was ended at once. */
   readonly exits: readonly number[];
 }
@@ -71,6 +73,7 @@ export function commandLine(given: CommandLine = {}) {
   const state = { stdout: '', stderr: '', settings: undefined as Settings | undefined, madeStore: false, closed: 0 };
   const calls: Done['calls'][number][] = [];
   const exits: number[] = [];
+  const logs: Record<string, string> = {};
   const files = given.files ?? {};
   const world = {
     clock,
@@ -126,6 +129,11 @@ export function commandLine(given: CommandLine = {}) {
       off: (name, handler) => handlers.get(name)?.delete(handler),
     },
     exit: (code) => exits.push(code),
+    openLogFile: (path) => {
+      if (path.startsWith('/none/')) throw fail('usage/invalid', { what: `--log-file ${path}: no such folder` });
+      logs[path] = '';
+      return { write: (line) => (logs[path] += `${line}\n`), close: () => (logs[path] += '(closed)\n') };
+    },
     ...(given.typed === undefined
       ? {}
       : {
@@ -146,7 +154,7 @@ export function commandLine(given: CommandLine = {}) {
     exits,
     run: async (...argv: string[]): Promise<Done> => {
       const code = await main(argv, context);
-      return { code, calls, exits, ...state };
+      return { code, calls, exits, logs, ...state };
     },
   };
 }

@@ -124,6 +124,7 @@ export function newIssuer(bench: ProtocolBench): Issuer {
     clock: systemClock,
     random: systemRandom,
     userAgent: 'certfleet-test/0',
+    log: { debug() {}, info() {}, warn() {} },
   });
 }
 

@@ -1,5 +1,6 @@
 import { fail } from '../../src/core/errors.ts';
 import type { Http } from '../../src/ports/http.ts';
+import type { Log } from '../../src/ports/log.ts';
 import type { SimulatedCa } from './acme-ca.ts';
 
 /** The port `Http`, without a network: every request is the simulated CA's. */
@@ -22,3 +23,5 @@ export const httpTo = (ca: SimulatedCa): Http => ({
   },
   close: async () => undefined,
 });
+
+export const silent: Log = { debug() {}, info() {}, warn() {} };

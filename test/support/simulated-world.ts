@@ -11,7 +11,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
-import { httpTo } from './simulated-http.ts';
+import { httpTo, silent } from './simulated-http.ts';
 
 /** What one process of the simulated world has instead of the usual. */
 export interface ReplicaOptions {
@@ -79,6 +79,7 @@ export async function createSimulatedWorld(
       clock,
       random,
       userAgent: 'simulation',
+      log: silent,
     });
     return {
       store: own.store ?? store,
