@@ -114,7 +114,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       expect(pending.status, pending.stderr + pending.stdout).toBe(6);
       expect(pending.stdout).toMatch(/^abc: valid until .*; a deployment is pending$/m);
       expect(told(pending)).toMatch(
-        /abc: the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
+        /the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
       );
       expect(told(pending)).toContain('It still has what it had before, if anything. `certfleet renew` tries');
       expect(await current('abc')).not.toBe(old);
