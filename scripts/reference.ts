@@ -265,7 +265,7 @@ ${sections.join('\n\n')}
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.finished':
-    'It ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `code` and `hint`. Of `delete`: `data.keptBy` (targets that have it still), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'It ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `code` and `hint`. Of `delete`: `data.keptBy` (targets that have it still), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made': 'A new store was made: by `issue`, or by `renew` where it is declared. `data.path`.',
   'certificate.changed':
     '`issue` was given another value for a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',

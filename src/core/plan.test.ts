@@ -49,7 +49,11 @@ describe('planLineage', () => {
 
   it('obeys the back-off in renew only, and the CA’s Retry-After always', () => {
     const failed: Lineage = { ...lineage, failure, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
-    expect(planLineage(spec, failed, now, rules)).toMatchObject({ action: 'none', wakeAt: failure.retryAt });
+    expect(planLineage(spec, failed, now, rules)).toMatchObject({
+      action: 'none',
+      wakeAt: failure.retryAt,
+      failing: true,
+    });
     expect(planLineage(spec, failed, now, { ...rules, obeyBackoff: false }).action).toBe('renew');
     expect(planLineage(spec, failed, new Date('2026-03-01T00:10:00Z'), rules).action).toBe('renew');
     const held: Lineage = { ...failed, failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' } };
