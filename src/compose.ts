@@ -6,9 +6,9 @@ import { type AdapterEntry, adapterEntry, dns01Type } from './config/registry.ts
 import { parseServerAddress } from './core/dns-name.ts';
 import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
-import { canonical } from './core/plan.ts';
+import { canonical } from './core/same-spec.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
-import type { Connections, EngineContext, Looks } from './engine/engine.ts';
+import { type Connections, createEngine, type Engine, type Looks } from './engine/engine.ts';
 import { createLooks } from './engine/looks/looks.ts';
 import { createZones, type Zones } from './engine/zones/zone.ts';
 import { registry } from './generated/registry.ts';
@@ -32,9 +32,7 @@ export interface ComposeContext {
 
 /** Running objects, as `fleet.ts` uses them. */
 export interface Composed {
-  readonly engine: EngineContext;
-  /** Hash over every secret of a spec's solver and deployers. */
-  credentialsOf(spec: StoredSpec): Promise<string>;
+  readonly engine: Engine;
   /** Keeps what `issue` took from the environment for one lineage, so that a `renew` without an environment has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
   close(signal?: AbortSignal): Promise<void>;
@@ -52,7 +50,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   if (isNew) tellMade(store.location, context);
   const connections = connect({ ...context, store, storeId });
   return {
-    engine: {
+    engine: createEngine({
       store,
       clock: world.clock,
       random: world.random,
@@ -66,9 +64,9 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         leaseTtlMs: settings.leaseTtlMs,
         shutdownBudgetMs: settings.shutdownBudgetMs,
         deployTimeoutMs: settings.deployTimeoutMs,
+        deployDeadlineMs: settings.deployDeadlineMs,
       },
-    },
-    credentialsOf: connections.credentialsOf,
+    }),
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     close: connections.close,
   };
@@ -114,8 +112,6 @@ interface ConnectContext extends ComposeContext {
 }
 
 interface ComposedConnections extends Connections {
-  /** Hash over every secret of a spec's solver and deployers. */
-  credentialsOf(spec: StoredSpec): Promise<string>;
   close(signal?: AbortSignal): Promise<void>;
 }
 

@@ -1,18 +1,17 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { asFailure, type CertfleetError, fail } from './core/errors.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
-import { decodeLineage, type Lineage } from './core/lineage.ts';
+import type { Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
-import { planLineage } from './core/plan.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
-import { issue, type Job, outcomeOfIdle } from './engine/issue.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
-import { type NotSwept, sweep } from './engine/sweep.ts';
-import { together } from './engine/wait.ts';
+import { reconcile, reconcileAll, type Stored } from './engine/reconcile.ts';
+import type { Job } from './engine/run.ts';
+import { type NotSwept, readLineage, sweep } from './engine/sweep.ts';
 
 export type { LineageStatus, Outcome };
 
@@ -85,9 +84,6 @@ export interface SweepReport {
   readonly waiting: number;
 }
 
-/** How many certificates are worked on at once: enough to keep two cores busy while CAs and name servers answer. */
-const concurrency = 16;
-
 /** Opens the application on its settings. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(settings, context);
@@ -154,21 +150,16 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
     ? [{ spec: request.adHoc, origin: 'command-line' } as const]
     : await namedOrDeclared(fleet, request.names, signal);
   const wanted = request.staging ? all.map(forStaging) : all;
-  // A try that ends with «not due» would prove nothing.
+  // A try that ends with "not due" would prove nothing.
   const force = request.force || request.staging;
   const { ignorePreflight = false, newAccount = false } = request;
-  const rules = { force, insists: ignorePreflight, newAccount, obeyBackoff: false };
-  return atOnce(wanted, signal, (one) => {
-    // Only what a person asks for today replaces what is kept; a `renew` may run in anybody's environment.
-    const keep = (s: AbortSignal) => fleet.composed.keepCredentials(one.spec, s);
-    return work(
-      fleet,
-      one,
-      undefined,
-      one.origin === 'command-line' ? { ...rules, keepCredentials: keep } : rules,
-      signal,
-    );
+  const jobs = wanted.map(({ spec, origin }): Job => {
+    const job = { wanted: spec, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false };
+    if (origin === 'configuration') return job;
+    // Only what a person asks for today replaces what is kept; a `renew` may run in any environment.
+    return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(spec, s) };
   });
+  return reconcile(fleet.composed.engine, jobs, signal);
 }
 
 /** What is declared, or the ones named, among which certificates once made of flags are found in the store. */
@@ -186,16 +177,13 @@ async function namedOrDeclared(
 
 async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const { engine } = fleet.composed;
-  const swept = await sweep(engine, signal);
-  for (const { what, reason } of swept.failed) report(engine, 'warn', 'sweep.failed', undefined, `${what}: ${reason}`);
   const stored = await readAll(fleet, signal);
   const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
-  if (request.names.length === 0) tellUndeclared(fleet, stored, wanted);
+  if (request.names.length === 0) reportUndeclared(fleet, stored, wanted);
   const { force, redeploy = false } = request;
   const rules = { force, redeploy, obeyBackoff: !force && !redeploy };
-  const outcomes = await atOnce(wanted, signal, (one) =>
-    work(fleet, one, stored.get(one.spec.spec.name), rules, signal),
-  );
+  const jobs = wanted.map(({ spec, origin }): Job => ({ wanted: spec, origin, ...rules }));
+  const outcomes = await reconcileAll(engine, jobs, stored, signal);
   const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
     found instanceof Error && !wanted.some((one) => one.spec.spec.name === certificate)
       ? [{ certificate, result: 'failed', message: found.message, error: found }]
@@ -205,7 +193,7 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
 }
 
 /** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
-function allWanted(fleet: OpenFleet, stored: ReadonlyMap<string, Found>): readonly Wanted[] {
+function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const wanted = [...declared(fleet.settings)];
   const names = new Set(wanted.map((one) => one.spec.spec.name));
   for (const [name, found] of stored)
@@ -217,11 +205,7 @@ function allWanted(fleet: OpenFleet, stored: ReadonlyMap<string, Found>): readon
 const nameOfWanted = (one: Wanted): string => one.spec.spec.name;
 
 /** The certificates named, or all; what is in the store and never worked on is told from what is not there. */
-function pickWanted(
-  all: readonly Wanted[],
-  stored: ReadonlyMap<string, Found>,
-  names: readonly string[],
-): readonly Wanted[] {
+function pickWanted(all: readonly Wanted[], stored: Stored, names: readonly string[]): readonly Wanted[] {
   for (const name of names) {
     const found = all.some((one) => nameOfWanted(one) === name) ? undefined : stored.get(name);
     if (found instanceof Error) throw found;
@@ -242,14 +226,14 @@ const notRenewed = (name: string): { readonly why: string; readonly advice: stri
         advice: 'Declare it again, or name the configuration with --config.',
       };
 
-/** Declared once, and by nobody now: whoever only looks at `renew` must hear of it. */
-function tellUndeclared(fleet: OpenFleet, stored: ReadonlyMap<string, Found>, wanted: readonly Wanted[]): void {
+/** Declared once and no longer: `renew` says so, since it is the command that people look at. */
+function reportUndeclared(fleet: OpenFleet, stored: Stored, wanted: readonly Wanted[]): void {
   const names = new Set(wanted.map(nameOfWanted));
-  for (const [name, found] of stored) {
-    if (found instanceof Error || !found.current || names.has(name) || isStagingName(name)) continue;
+  for (const [certificate, found] of stored) {
+    if (found instanceof Error || !found.current || names.has(certificate) || isStagingName(certificate)) continue;
     const { notAfter } = found.current.facts;
     const message = `it is no longer declared and not renewed; valid until ${notAfter}`;
-    report(fleet.composed.engine, 'warn', 'log', name, message);
+    report(fleet.composed.engine, { level: 'warn', event: 'log', certificate, message });
   }
 }
 
@@ -263,9 +247,8 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
 }
 
 async function storedSpec({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<StoredSpec | undefined> {
-  const { store: documents } = composed.engine;
-  const entry = await documents.get({ kind: 'lineage', name }, signal);
-  return entry && decodeLineage(entry.bytes, name, documents.location).spec;
+  const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
+  return entry && readLineage(composed.engine, entry).spec;
 }
 
 async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signal: AbortSignal): Promise<Deleted> {
@@ -277,69 +260,17 @@ async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signa
   throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
 }
 
-type Found = Lineage | CertfleetError;
-
-async function readAll(fleet: OpenFleet, signal: AbortSignal): Promise<ReadonlyMap<string, Found>> {
-  const { store: documents } = fleet.composed.engine;
-  const stored = new Map<string, Found>();
-  for await (const page of documents.scan('lineage', signal))
-    for (const { key, bytes, corrupt } of page) {
+async function readAll({ composed }: OpenFleet, signal: AbortSignal): Promise<Stored> {
+  const stored = new Map<string, Lineage | CertfleetError>();
+  for await (const page of composed.engine.store.scan('lineage', signal))
+    for (const entry of page) {
       try {
-        stored.set(key.name, corrupt ?? decodeLineage(bytes, key.name, documents.location));
+        stored.set(entry.key.name, readLineage(composed.engine, entry));
       } catch (error) {
-        stored.set(key.name, asFailure(error));
+        stored.set(entry.key.name, asFailure(error));
       }
     }
   return stored;
-}
-
-/** One certificate of a pass. What is not due is answered from the document that was read already. */
-async function work(
-  fleet: OpenFleet,
-  { spec, origin }: Wanted,
-  found: Found | undefined,
-  rules: Pick<Job, 'force' | 'insists' | 'newAccount' | 'obeyBackoff' | 'redeploy' | 'keepCredentials'>,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const { engine } = fleet.composed;
-  const certificate = spec.spec.name;
-  if (found instanceof Error) return { certificate, result: 'failed', message: found.message, error: found };
-  let credentials: string | undefined;
-  if (found && !found.failure && !found.work?.lease) {
-    const plan = planLineage(spec, found, engine.clock.now(), rules);
-    if (plan.action === 'none') return outcomeOfIdle({ wanted: spec, ...rules }, found, plan);
-  }
-  try {
-    credentials = await fleet.composed.credentialsOf(spec);
-  } catch (error) {
-    signal.throwIfAborted();
-    const failure = asFailure(error);
-    return { certificate, result: 'failed', message: failure.message, error: failure };
-  }
-  return issue(engine, { wanted: spec, origin, ...rules, credentials }, signal);
-}
-
-/**
- * Runs over all with a bound; the order of the results is that of the input. A stop begins nothing new, and comes out
- * only when everything that was begun has ended: each still cleans up.
- */
-async function atOnce<T, R>(
-  all: readonly T[],
-  signal: AbortSignal,
-  run: (one: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < all.length && !signal.aborted) {
-      const index = next;
-      next += 1;
-      results[index] = await run(all[index] as T);
-    }
-  };
-  await together(Array.from({ length: Math.min(concurrency, all.length) }, lane));
-  signal.throwIfAborted();
-  return results;
 }
 
 async function statusOf(

@@ -4,7 +4,7 @@ import { withLetters } from '../config/identifiers.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
-import { canonical } from '../core/plan.ts';
+import { canonical } from '../core/same-spec.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 
 /** One setting of a certificate by flags that is not what it was. */

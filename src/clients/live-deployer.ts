@@ -20,19 +20,22 @@ interface LiveDeployerOptions extends Omit<LiveFolderOptions, 'target' | 'markNa
   readonly name: string;
   /** Without it, the files alone are the target. */
   readonly reload?: Reload;
+  /** See the port: it acts on what other targets have. */
+  readonly runsAfter?: true;
 }
 
 /** A deployer's name as part of a file name. */
 export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, '_');
 
 /** A deployer that writes certbot's folders, and reloads the program that reads them. */
-export function createLiveDeployer({ type, name, reload, ...options }: LiveDeployerOptions): Deployer {
+export function createLiveDeployer({ type, name, reload, runsAfter, ...options }: LiveDeployerOptions): Deployer {
   const target = targetName(type, name);
   const folder = createLiveFolder({ ...options, target, markName: `${type}-${safeName(name)}` });
   return {
     type,
     scope: 'node',
     ...(reload ? {} : { concurrent: true }),
+    ...(runsAfter ? { runsAfter } : {}),
     look: (version, signal) =>
       onTarget(target, version.lineage, signal, async () => {
         const look = await folder.look(version);

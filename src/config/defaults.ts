@@ -30,4 +30,5 @@ export const defaultSettings = (env: Environment): Settings => ({
   shutdownBudgetMs: 8_000,
   leaseTtlMs: 60_000,
   deployTimeoutMs: 120_000,
+  deployDeadlineMs: 300_000,
 });

@@ -116,6 +116,7 @@ export const configuration = z.strictObject({
   deployTimeout: duration('How long an endpoint may go on serving the old certificate before it is an alarm').default(
     120_000,
   ),
+  deployDeadline: duration('How long one target may take to be deployed to; after that it is pending').default(300_000),
 });
 
 export type Configuration = z.infer<typeof configuration>;

@@ -91,6 +91,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     shutdownBudgetMs: parsed.shutdownBudget,
     leaseTtlMs: parsed.leaseTtl,
     deployTimeoutMs: parsed.deployTimeout,
+    deployDeadlineMs: parsed.deployDeadline,
   };
 }
 

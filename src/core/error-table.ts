@@ -290,6 +290,18 @@ export const errorTable = {
     retry: 'at',
     hint: 'Wait until then; `--force` does not override what the CA asked for.',
   },
+  'acme/external-account-required': {
+    message: '{issuer} opens accounts only for customers it knows (external account binding)',
+    blame: 'config',
+    retry: 'never',
+    hint: 'This version of certfleet cannot give an external account binding; choose another issuer.',
+  },
+  'acme/down': {
+    message: '{issuer} takes no orders at the moment, so {certificate} was not ordered',
+    blame: 'ca',
+    retry: 'later',
+    hint: 'Another certificate of this run has found that out; see its error. The next run tries one certificate first.',
+  },
 
   // ── DNS and solvers: exit 5 ──────────────────────────────────────────────────────────────────────────────────
   'dns/zone-not-found': {
@@ -401,6 +413,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: 'The files are as they were before. Fix the configuration; `certfleet renew` tries again.',
+  },
+  'deploy/too-slow': {
+    message: '{target} did not take {certificate} within {seconds} s',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Find out why the target hangs; `deployDeadline` in the configuration says how long it may take.',
   },
   'deploy/no-answer': {
     message: 'nothing is served at {endpoint}: {reason}',

@@ -1,8 +1,8 @@
-import type { CertificateFacts } from '../ports/pki.ts';
-import type { ProcessIdentity } from '../ports/processes.ts';
-import type { ChallengeType } from '../ports/solver.ts';
+import type { CertificateFacts } from './certificate-facts.ts';
+import type { ChallengeType } from './challenge-type.ts';
 import { fail } from './errors.ts';
 import type { Json } from './json.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec } from './spec.ts';
 
 /**
@@ -84,8 +84,14 @@ export interface Deployment {
   readonly settings?: string;
   readonly message?: string;
   readonly code?: string;
-  /** It broke the target's handshake and was taken back: `renew` does not break it again before this time. */
+  /** `renew` leaves the target alone before this time: it failed several times, or this version broke its handshake. */
   readonly retryAt?: string;
+  /** How many tries in a row have failed. */
+  readonly tries?: number;
+  /** Of a command: the targets listed before it that lack this version. */
+  readonly waitsFor?: readonly string[];
+  /** Of a command: the version that each target listed before it had when the command last ran with success. */
+  readonly took?: Readonly<Record<string, string>>;
   /** An alarm was raised for this pending state. */
   readonly alarmed?: boolean;
 }
@@ -117,8 +123,10 @@ export interface Work {
   readonly challenges: readonly JournalledChallenge[];
   /** An order that waits for its next try while a target gets the current version. */
   readonly parked?: Pick<Work, 'version' | 'order'>;
-  /** Somebody else began it: his effects may still arrive. */
+  /** Another process began it, and is not known to be dead: its changes may still take effect. */
   readonly takenOver?: boolean;
+  /** The lineage has never had an order: a failure before the first one leaves no document behind. */
+  readonly first?: true;
 }
 
 /**

@@ -1,4 +1,8 @@
-import type { CertfleetError } from './errors.ts';
+import { type ErrorCode, errorTable } from './error-table.ts';
+import { CertfleetError, fail } from './errors.ts';
+import type { LastRun, Lineage } from './lineage.ts';
+import type { Plan } from './plan.ts';
+import type { StoredSpec } from './spec.ts';
 
 /** How one pass ended for one certificate. */
 export type Outcome = {
@@ -17,3 +21,66 @@ export type Outcome = {
   | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
   | { readonly result: 'failed'; readonly message: string; readonly error: CertfleetError }
 );
+
+/**
+ * What the last run came to, as the document says.
+ *
+ * @param error that of the run itself, which tells more than the document keeps
+ */
+export function outcomeOfLast({ last, name, current, renewal }: Lineage, error?: CertfleetError): Outcome {
+  if (!last) return { certificate: name, result: 'unchanged', message: 'another process has worked on it' };
+  const next = renewal ? { next: renewal.at } : {};
+  return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
+}
+
+/** The error of a run, from what is stored of it. */
+const errorOf = ({ code, message, hint = '' }: LastRun): CertfleetError | undefined =>
+  code !== undefined && code in errorTable ? new CertfleetError(code as ErrorCode, message, hint, {}) : undefined;
+
+function resultOf(
+  certificate: string,
+  { result, message }: LastRun,
+  notAfter: string,
+  error: CertfleetError | undefined,
+): Outcome {
+  switch (result) {
+    case 'stopped':
+      return { certificate, result: 'failed', message, error: fail('store/lease-lost', { certificate }) };
+    case 'failed':
+      return { certificate, result, message, error: error ?? fail('store/lease-lost', { certificate }) };
+    case 'pending':
+      if (error) return { certificate, result, notAfter, message, error };
+      return { certificate, result: 'unchanged', notAfter, message };
+    default:
+      return { certificate, result, notAfter, message };
+  }
+}
+
+/** What a plan that does nothing means for the user. */
+export function outcomeOfPlan(
+  { wanted, obeyBackoff }: { readonly wanted: StoredSpec; readonly obeyBackoff: boolean },
+  lineage: Lineage | undefined,
+  plan: Plan,
+): Outcome {
+  const certificate = wanted.spec.name;
+  const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
+  if (!obeyBackoff && plan.wait) {
+    const { until, why } = plan.wait;
+    const { issuer } = wanted.spec;
+    const error =
+      why === 'down'
+        ? fail('acme/down', { issuer, certificate })
+        : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
+    return { certificate, result: 'failed', message: error.message, error, ...next };
+  }
+  const notAfter = lineage?.current?.facts.notAfter;
+  if (plan.pending && notAfter !== undefined) {
+    const { code, message } = plan.pending;
+    const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
+    const error = new CertfleetError(known, message, `\`certfleet issue ${certificate}\` tries it now.`, {});
+    return { certificate, result: 'pending', notAfter, message, error, ...next };
+  }
+  const valid = notAfter === undefined ? {} : { notAfter };
+  const failing = plan.wait?.isFailing ? { failing: true } : {};
+  return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...next };
+}

@@ -52,7 +52,7 @@ describe('planLineage', () => {
     expect(planLineage(spec, failed, now, rules)).toMatchObject({
       action: 'none',
       wakeAt: failure.retryAt,
-      failing: true,
+      wait: { why: 'back-off', isFailing: true },
     });
     expect(planLineage(spec, failed, now, { ...rules, obeyBackoff: false }).action).toBe('renew');
     expect(planLineage(spec, failed, new Date('2026-03-01T00:10:00Z'), rules).action).toBe('renew');
@@ -168,7 +168,7 @@ describe('planLineage', () => {
     const otherSolver: StoredSpec = { ...spec, solver: { type: 'http01-responder' } };
     expect(planLineage(otherSolver, held, now, byHand)).toMatchObject({
       action: 'none',
-      heldUntil: '2026-03-01T03:00:00.000Z',
+      wait: { until: '2026-03-01T03:00:00.000Z', why: 'hold' },
     });
     expect(planLineage(spec, held, new Date('2026-03-01T03:00:00Z'), byHand).action).toBe('renew');
     const otherNames: StoredSpec = {

@@ -52,6 +52,8 @@ export interface Settings {
   readonly leaseTtlMs: number;
   /** How long an endpoint may go on serving the old certificate before it is an alarm. */
   readonly deployTimeoutMs: number;
+  /** How long one target may take to be deployed to. */
+  readonly deployDeadlineMs: number;
 }
 
 export interface PreflightSettings {

@@ -1,7 +1,8 @@
+import { targetsToDeploy } from './deployments.ts';
 import type { CertfleetError } from './errors.ts';
+import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
-import { failureThatCounts, heldUntil, laterOf, targetsToDeploy } from './plan.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 
 /** What there is to know of one certificate, for `status` and `show`. */

@@ -36,6 +36,7 @@ before again; what the command did elsewhere is not undone.`,
       typeof options.run === 'string' ? ['/bin/sh', '-c', options.run] : options.run;
     return createLiveDeployer({
       type: 'command',
+      runsAfter: true,
       name,
       files: world.files,
       root,

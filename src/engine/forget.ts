@@ -1,10 +1,10 @@
 import { fail, reasonOf } from '../core/errors.ts';
-import { decodeLineage, type Lineage } from '../core/lineage.ts';
+import type { Lineage } from '../core/lineage.ts';
+import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
-import type { EngineContext } from './engine.ts';
-import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
-import { cleanUp, presentedIn, specOfPresenter, unprobe } from './steps/clean-up.ts';
-import { together } from './wait.ts';
+import type { Engine } from './engine.ts';
+import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { nameOfChallenge, readLineage, removeOwed, removeProbe } from './sweep.ts';
 
 /** A lineage that is gone from the store, and what of it is elsewhere. */
 export interface Forgotten {
@@ -27,40 +27,40 @@ export interface Forgotten {
  * @returns undefined where there is no such lineage
  */
 export async function forget(
-  context: EngineContext,
+  engine: Engine,
   name: string,
   { force }: { readonly force: boolean },
   signal: AbortSignal,
 ): Promise<Forgotten | undefined> {
-  const entry = await context.store.get({ kind: 'lineage', name }, signal);
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
   if (!entry) return undefined;
-  refuse(context, decodeLineage(entry.bytes, name, context.store.location), force);
+  refuse(engine, readLineage(engine, entry), force);
   const taken = await takeLease(
-    context,
-    name,
-    (lineage) => {
+    engine,
+    firstSight(engine, name),
+    (lineage, claim) => {
       if (!lineage) return undefined;
-      refuse(context, lineage, force);
-      return { ...lineage, work: lineage.work ?? bareWork(context, lineage.spec) };
+      refuse(engine, lineage, force);
+      return leased(claim);
     },
     signal,
   );
   if (!taken) return undefined;
-  // Another process took it in between, and has given it back: it may have delivered meanwhile.
-  if ('finished' in taken) return forget(context, name, { force }, signal);
+  // Another process took it in between, and may have delivered meanwhile.
+  if (isBusy(taken) || 'finished' in taken) return forget(engine, name, { force }, signal);
   const { holding } = taken;
   const stop = holding.keepAlive();
   try {
-    return await forgetHeld(context, holding, force, AbortSignal.any([signal, holding.lost]));
+    return await forgetHeld(engine, holding, force, AbortSignal.any([signal, holding.lost]));
   } catch (error) {
-    await giveBack(context, holding);
+    await giveBack(engine, holding);
     throw error;
   } finally {
     stop();
   }
 }
 
-function refuse({ processes }: EngineContext, lineage: Lineage, force: boolean): void {
+function refuse({ processes }: Engine, lineage: Lineage, force: boolean): void {
   const lease = lineage.work?.lease;
   if (lease && processes.look(lease.holder) !== 'dead')
     throw fail('store/held', { holder: `process ${lease.holder.pid}`, certificate: lineage.name });
@@ -74,22 +74,17 @@ const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
     .filter(([, { state }]) => state !== 'pending' || previous !== undefined)
     .map(([target]) => target);
 
-async function forgetHeld(
-  context: EngineContext,
-  holding: Holding,
-  force: boolean,
-  signal: AbortSignal,
-): Promise<Forgotten> {
+async function forgetHeld(engine: Engine, holding: Holding, force: boolean, signal: AbortSignal): Promise<Forgotten> {
   const { lineage } = holding;
-  const left = await removeOwed(context, holding, signal);
+  const left = await removeAll(engine, holding, signal);
   const [first] = left;
   if (first && !force) {
     const reason = reasonOf(first.error);
     throw fail('solver/not-removed', { certificate: lineage.name, what: first.what, reason }, { cause: first.error });
   }
-  for (const kind of ['key', 'version'] as const) await deleteVersions(context, holding, kind, signal);
-  await deleteDocument(context, 'credential', lineage.name, signal);
-  await holding.remove(signal);
+  for (const kind of ['key', 'version'] as const) await deleteVersions(engine, holding, kind, signal);
+  await deleteDocument(engine, 'credential', lineage.name, signal);
+  await holding.apply(forgotten(), signal);
   const notAfter = lineage.current?.facts.notAfter;
   return {
     certificate: lineage.name,
@@ -99,55 +94,47 @@ async function forgetHeld(
   };
 }
 
-interface Unremoved {
+interface NotRemoved {
   readonly what: string;
   readonly error: unknown;
 }
 
 /** Challenges, the probe, and every tombstone, also those that were to be looked at later: this is their last look. */
-async function removeOwed(
-  context: EngineContext,
-  holding: Holding,
-  signal: AbortSignal,
-): Promise<readonly Unremoved[]> {
-  const { lineage, work } = holding;
-  const { spec } = lineage;
-  const failures: Unremoved[] = [];
-  if (work.probe)
-    await holding
-      .effect(signal, () => unprobe(context, spec))
-      .catch((error: unknown) => {
-        signal.throwIfAborted();
-        failures.push({ what: 'the probe', error });
-      });
-  const owed = [
-    { by: spec, presented: presentedIn(work) },
-    ...(lineage.tombstones ?? []).map((stone) => ({ by: specOfPresenter(spec, stone.by), presented: [stone] })),
-  ];
-  const left = await together(owed.map(({ by, presented }) => cleanUp(context, by, presented, { holding, signal })));
-  for (const { presented, error } of left.flat())
-    failures.push({ what: `the ${presented.type} challenge of ${presented.identifier}`, error });
-  return failures;
+async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal): Promise<readonly NotRemoved[]> {
+  const { lineage } = holding;
+  const probe = await removeProbe(engine, holding, signal).then(
+    () => [],
+    (error: unknown) => {
+      signal.throwIfAborted();
+      return [{ what: 'the probe', error }];
+    },
+  );
+  const { left, leftStones } = await removeOwed(engine, holding, lineage.tombstones ?? [], signal);
+  const challenges = [...left, ...leftStones].map(({ presented, error }) => ({
+    what: nameOfChallenge(presented),
+    error,
+  }));
+  return [...probe, ...challenges];
 }
 
 /** Every version that has ever been begun, also of an earlier lineage of this name. */
 async function deleteVersions(
-  context: EngineContext,
+  engine: Engine,
   holding: Holding,
   kind: 'key' | 'version',
   signal: AbortSignal,
 ): Promise<void> {
   const prefix = `${holding.lineage.name}~`;
-  for await (const page of context.store.scan(kind, signal))
+  for await (const page of engine.store.scan(kind, signal))
     for (const { key, revision } of page) {
       // `<name>~staging~<id>` belongs to another lineage.
       if (!key.name.startsWith(prefix) || key.name.includes('~', prefix.length)) continue;
       await holding.check(signal);
-      await context.store.delete(key, { ifRevision: revision, signal });
+      await engine.store.delete(key, { ifRevision: revision, signal });
     }
 }
 
-async function deleteDocument({ store }: EngineContext, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
+async function deleteDocument({ store }: Engine, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
   const entry = await store.get({ kind, name }, signal);
   if (entry) await store.delete({ kind, name }, { ifRevision: entry.revision, signal });
 }

@@ -1,383 +1,338 @@
-import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { asFailure, CertfleetError, fail, isFailure } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { type Lineage, unfinishedWork, type Work } from '../core/lineage.ts';
-import type { Outcome } from '../core/outcome.ts';
-import {
-  canonical,
-  failureThatCounts,
-  type Plan,
-  planLineage,
-  sameRequest,
-  sameSpec,
-  targetsToDeploy,
-} from '../core/plan.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { type EngineContext, report } from './engine.ts';
-import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
+import { longestSkewMs } from '../core/clock-skew.ts';
+import { asFailure, fail, isFailure } from '../core/errors.ts';
+import { identifierKey, identifierSet } from '../core/identifier.ts';
+import type { Lineage, Version } from '../core/lineage.ts';
+import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
+import { type Plan, planLineage } from '../core/plan.ts';
+import { problemType } from '../core/problem.ts';
+import { sameResult, sameSpec } from '../core/same-spec.ts';
+import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
+import type { AccountIssuer } from '../ports/issuer.ts';
+import { ask } from './ask.ts';
+import { bundleOf, readBundle, readVersion } from './bundles.ts';
+import { type Engine, report } from './engine.ts';
+import { type Busy, firstSight, type Holding, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
-import { checkClock, checkProfile, obtain } from './obtain.ts';
-import { patiently } from './run.ts';
-import { checkTerms } from './steps/account.ts';
-import { cleanJournalled, owesCleanup, undo } from './steps/clean-up.ts';
-import { closeDone, closeFailed, closeStopped, keepTombstones, outcomeOfLast } from './steps/close.ts';
-import { type Deployed, deploy } from './steps/deploy.ts';
+import { announce, type Job, nameOf, type OrderRun, type Run } from './run.ts';
+import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
+import { validate } from './steps/challenges.ts';
+import { cleanJournalled, undo } from './steps/clean-up.ts';
+import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
+import { deploy } from './steps/deploy.ts';
+import { finalize } from './steps/finalize.ts';
+import { checkProfile, keptOrder, placeOrder } from './steps/order.ts';
+import { prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
-import { removeRetired } from './steps/versions.ts';
+import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
 
-export interface Job {
-  readonly wanted: StoredSpec;
-  readonly origin: Lineage['origin'];
-  readonly force: boolean;
-  /** `renew` obeys the back-off, `issue` by hand does not. */
-  readonly obeyBackoff: boolean;
-  /** A person knows better: what a look proves is tried against the CA all the same. */
-  readonly insists?: boolean;
-  /** Where the account is deactivated, a new one is opened. */
-  readonly newAccount?: boolean;
-  /** Every target gets the current version again, and nothing is ordered (`renew --redeploy`). */
-  readonly redeploy?: boolean;
-  /** Hash over the secrets that the adapters were given. */
-  readonly credentials?: string;
-  /** Keeps the secrets of flags and environment for later runs. */
-  readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
+/** One job over several visits: another process may be at work at the first ones. */
+export interface Visit {
+  readonly job: Job;
+  sight: Sight;
+  /** What this process had in flight when it lost its lease: undone when the winner has come to its end. */
+  lost?: Lineage;
+}
+
+export function newVisit(engine: Engine, job: Job): Visit {
+  const sight = firstSight(engine, job.wanted.spec.name);
+  const { keepCredentials } = job;
+  if (!keepCredentials) return { job, sight };
+  let kept: Promise<void> | undefined;
+  return { job: { ...job, keepCredentials: (signal) => (kept ??= keepCredentials(signal)) }, sight };
 }
 
 /**
- * The order of effects (house.md §5) for one certificate: take the lease, do what the plan says, close. Never throws
- * for what happened to the certificate; rejects with the signal's reason when the caller gave up.
+ * The order of effects for one certificate: take the lease, do what the plan says, close. Answers `Busy` where another
+ * process works on it; the caller comes back with the same visit. Never throws for what happened to the certificate;
+ * rejects with the signal's reason when the caller gave up.
  */
-export async function issue(context: EngineContext, job: Job, signal: AbortSignal): Promise<Outcome> {
-  const name = job.wanted.spec.name;
-  let idle: Outcome | undefined;
-  let found: Lineage | undefined;
+export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   try {
-    const caHold = await holdOf(context, job.wanted.issuer.directory, signal);
-    const isFirst = job.origin === 'command-line' && (await knock(context, job.wanted, caHold, signal));
-    // A first issue must be repeatable from cron whatever becomes of it; later, a secret that was mistyped must not
-    // replace the one that works.
-    if (isFirst) await job.keepCredentials?.(signal);
-    const told = async (outcome: Outcome): Promise<Outcome> => {
-      if (!isFirst && outcome.result !== 'failed') await job.keepCredentials?.(signal);
-      return outcome;
-    };
-    const taken = await takeLease(
-      context,
-      name,
-      (lineage) => {
-        found = lineage;
-        const now = context.clock.now();
-        const held = endOfCaHold(caHold, lineage, now);
-        const plan = planLineage(job.wanted, lineage, now, { ...job, ...(held === undefined ? {} : { caHold: held }) });
-        if (plan.action !== 'none') return begin(context, job, lineage, plan.action, now);
-        if (hasNewSettings(job, lineage, plan)) return begin(context, job, lineage, 'ask', now);
-        idle = outcomeOfIdle(job, lineage, plan);
-        return undefined;
-      },
-      signal,
-    );
-    if (!taken) return await told(idle ?? { certificate: name, result: 'unchanged', message: 'nothing is due' });
-    if ('finished' in taken) {
-      if (answers(taken.finished, job)) return await told(outcomeOfLast(taken.finished));
-      return await issue(context, job, signal);
+    for (;;) {
+      const turn = await takeTurn(engine, visit, signal);
+      if (turn === 'again') continue;
+      if (!isBusy(turn) && turn.result !== 'failed') await visit.job.keepCredentials?.(signal);
+      return turn;
     }
-    report(
-      context,
-      'info',
-      'certificate.started',
-      name,
-      `working on ${listed(job.wanted.spec.identifiers.map(identifierKey))}`,
-    );
-    tellDropped(context, job.wanted, found);
-    const outcome = await work(context, job, taken.holding, signal);
-    // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
-    const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= context.clock.now().getTime();
-    if (outcome.result === 'unchanged' && isDue) return await issue(context, job, signal);
-    // A deployment that was interrupted came first; what is asked for by force is a new certificate.
-    const isNew = taken.holding.lineage.current?.id !== found?.current?.id;
-    if (job.force && !isNew && outcome.result !== 'failed') return await issue(context, job, signal);
-    if (outcome.result !== 'unchanged' || !found) return await told(outcome);
-    if (found.origin === job.origin && sameSpec(found.spec, job.wanted)) return await told(outcome);
-    return await told({ ...outcome, message: 'its new settings are kept; the certificate itself is not due' });
   } catch (error) {
     signal.throwIfAborted();
-    const failure = asFailure(error, name);
-    report(context, 'error', 'certificate.failed', name, failure.message, { code: failure.code });
-    return { certificate: name, result: 'failed', message: failure.message, error: failure };
+    const certificate = visit.sight.name;
+    const failure = asFailure(error, certificate);
+    const { code, message } = failure;
+    report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data: { code } });
+    return { certificate, result: 'failed', message, error: failure };
   }
 }
 
-/**
- * Whether flags say something else than last time of a certificate that is not due, or something at all of one that was
- * declared: what `renew` needs in two months is kept today. A declared certificate has its settings in the configuration.
- */
-const hasNewSettings = (job: Job, lineage: Lineage | undefined, plan: Plan): boolean =>
-  job.origin === 'command-line' &&
-  plan.heldUntil === undefined &&
-  lineage?.current !== undefined &&
-  (lineage.origin !== job.origin || !sameSpec(lineage.spec, job.wanted));
+/** One look at the document, and what follows from it; `again` where that was not yet what the job is about. */
+async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
+  const { job, sight } = visit;
+  const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
+  if (caHold?.isDown) engine.memory.paces(job.wanted.issuer.directory).probe();
+  let found: Lineage | undefined;
+  let plan: Plan | undefined;
+  const taken = await takeLease(
+    engine,
+    sight,
+    (lineage, claim) => {
+      found = lineage;
+      plan = planFor(engine, job, { lineage, caHold, now: claim.now });
+      const aim = aimOf(job, lineage, plan);
+      return aim && begun({ ...job, aim, newId: newId(engine, claim.now) }, claim);
+    },
+    signal,
+  );
+  if (isBusy(taken)) return taken;
+  const { lost } = visit;
+  if (lost?.work) await undo(engine, lost.spec, lost.work);
+  delete visit.lost;
+  visit.sight = firstSight(engine, sight.name);
+  if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
+  if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'it is not due' });
+  announceStart(engine, job, found);
+  const outcome = await work({ engine, job, holding: taken.holding, signal }, visit);
+  return outcome === 'again' || isHalfDone(engine, job, { found, holding: taken.holding, outcome })
+    ? 'again'
+    : withNewSettings(job, found, outcome);
+}
+
+function planFor(
+  { memory }: Engine,
+  job: Job,
+  facts: { readonly lineage: Lineage | undefined; readonly caHold: CaHold | undefined; readonly now: Date },
+): Plan {
+  const { lineage, now } = facts;
+  const isDown = memory.paces(job.wanted.issuer.directory).state() === 'down';
+  const held = endOfCaHold(facts.caHold, lineage, now);
+  return planLineage(job.wanted, lineage, now, { ...job, isDown, ...(held === undefined ? {} : { caHold: held }) });
+}
+
+/** What the lease is taken for; undefined: nothing is to be done. */
+function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'certificate' | 'delivery' | undefined {
+  if (plan.action === 'deploy' || plan.action === 'ask') return 'delivery';
+  if (plan.action !== 'none') return 'certificate';
+  // Flags may say something new of a certificate that is not due: what `renew` needs in two months is kept today.
+  const isNew = job.origin === 'command-line' && lineage?.current !== undefined && !plan.wait && !keeps(job, lineage);
+  return isNew ? 'delivery' : undefined;
+}
+
+const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
+  lineage.origin === origin && sameSpec(lineage.spec, wanted);
 
 /**
  * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
  * asked for by force, it tried to get one.
  */
-const answers = (finished: Lineage, { wanted, origin, force, redeploy }: Job): boolean =>
-  // What another process delivered need not be everything.
-  redeploy !== true &&
-  (sameSpec(finished.spec, wanted) || (origin === 'configuration' && bringsTheSame(finished.spec, wanted))) &&
-  (!force ||
-    finished.last?.result === 'issued' ||
-    finished.last?.result === 'renewed' ||
-    finished.last?.result === 'failed');
-
-/**
- * Whether two specs want the same certificate at the same places: the nodes of a cluster declare it with responders of
- * their own. What flags say must be kept, so that for them the whole spec counts.
- */
-const bringsTheSame = (a: StoredSpec, b: StoredSpec): boolean =>
-  sameRequest(a, b) &&
-  canonical([a.spec.deploy, a.spec.endpoints, a.deployers]) ===
-    canonical([b.spec.deploy, b.spec.endpoints, b.deployers]);
-
-/** A target that is not named any more keeps what it has, which expires some day. */
-function tellDropped(context: EngineContext, { spec }: StoredSpec, found: Lineage | undefined): void {
-  const dropped = found?.spec.spec.deploy.filter((target) => !spec.deploy.includes(target)) ?? [];
-  for (const target of dropped)
-    report(
-      context,
-      'warn',
-      'log',
-      spec.name,
-      `${target} is no longer a target; what it has stays there and is not renewed`,
-    );
+function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy }: Job): boolean {
+  if (redeploy) return false; // what another process delivered need not be everything
+  if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
+  return !force || last?.result === 'issued' || last?.result === 'renewed' || last?.result === 'failed';
 }
 
-/** A list as long as a line takes. */
-const listed = (names: readonly string[]): string =>
-  names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
-
-/**
- * A first `issue` by flags whose CA cannot be talked to leaves nothing behind: a mistyped URL must not become a
- * certificate that `renew` tries for ever. From the first order on, failures are remembered.
- *
- * @returns whether it is the first
- */
-async function knock(
-  context: EngineContext,
-  wanted: StoredSpec,
-  caHold: CaHold | undefined,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (await context.store.get({ kind: 'lineage', name: wanted.spec.name }, signal)) return false;
-  const held = endOfCaHold(caHold, undefined, context.clock.now());
-  if (held !== undefined) throw onHold(wanted, held);
-  const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
-  const directory = await patiently({ context, signal }, () => issuer.directory(signal)).catch(async (error) => {
-    if (isFailure(error)) await keepHold(context, issuer.directoryUrl, error);
-    throw error;
-  });
-  checkClock(wanted, directory.clockSkewMs);
-  checkTerms(issuer, wanted.issuer, directory);
-  checkProfile(wanted, directory.profiles);
-  return true;
+/** Whether a turn that went well leaves the job to be done. */
+function isHalfDone(
+  { clock }: Engine,
+  { force }: Job,
+  turn: { readonly found: Lineage | undefined; readonly holding: Holding; readonly outcome: Outcome },
+): boolean {
+  const { found, holding, outcome } = turn;
+  if (outcome.result === 'failed') return false;
+  // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
+  const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= clock.now().getTime();
+  if (outcome.result === 'unchanged' && isDue) return true;
+  // A deployment that was interrupted came first; what is asked for by force is a new certificate.
+  return force && holding.lineage.current?.id === found?.current?.id;
 }
 
-const onHold = ({ spec }: StoredSpec, until: string): CertfleetError =>
-  fail('acme/hold', { issuer: spec.issuer, certificate: spec.name, until }, { retryAt: new Date(until) });
-
-/** What a plan that does nothing means for the user. */
-export function outcomeOfIdle(
-  job: Pick<Job, 'wanted' | 'obeyBackoff'>,
-  lineage: Lineage | undefined,
-  plan: Plan,
-): Outcome {
-  const certificate = job.wanted.spec.name;
-  const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
-  if (!job.obeyBackoff && plan.heldUntil !== undefined) {
-    const error = onHold(job.wanted, plan.heldUntil);
-    return { certificate, result: 'failed', message: error.message, error, ...next };
-  }
-  const notAfter = lineage?.current?.facts.notAfter;
-  if (plan.pending && notAfter !== undefined) {
-    const { code, message } = plan.pending;
-    const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
-    const error = new CertfleetError(known, message, `\`certfleet issue ${certificate}\` tries it now.`, {});
-    return { certificate, result: 'pending', notAfter, message, error, ...next };
-  }
-  return {
-    certificate,
-    result: 'unchanged',
-    message: plan.reason,
-    ...(plan.failing ? { failing: true } : {}),
-    ...(notAfter === undefined ? {} : { notAfter }),
-    ...next,
-  };
-}
-
-/** The document of step 3: the lease, and what an earlier run left to go on with. */
-function begin(context: EngineContext, job: Job, lineage: Lineage | undefined, action: string, now: Date): Lineage {
-  const wanted = job.wanted;
-  const before = unfinishedWork(lineage);
-  const sameJob = before !== undefined && lineage !== undefined && sameRequest(lineage.spec, wanted);
-  const deployOnly = action === 'deploy' || action === 'ask' || (before?.step === 'deploy' && sameJob);
-  const work: Work = {
-    step: deployOnly ? 'deploy' : 'lease',
-    version: deployOnly
-      ? (lineage?.current?.id ?? newId(context, now))
-      : sameJob && before.step !== 'deploy'
-        ? before.version
-        : newId(context, now),
-    directory: wanted.issuer.directory,
-    startedAt: now.toISOString(),
-    challenges: before?.challenges ?? [],
-    ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
-    ...(before?.probe ? { probe: 'left' } : deployOnly ? {} : { probe: 'ours' }),
-    ...(deployOnly ? {} : { order: sameJob && before.order ? resumedOrder(before.order) : {} }),
-    ...(sameJob && deployOnly ? parkedOf(before) : {}),
-    ...(before?.takenOver ? { takenOver: true } : {}),
-  };
-  // While challenges of another spec are journalled, its solver is still needed to remove them.
-  const keepSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
-  return {
-    ...(lineage ?? { schema: 1, name: wanted.spec.name }),
-    ...forgiven(lineage, wanted, job.credentials, now),
-    deployments: onlyOf([...wanted.spec.deploy, ...wanted.spec.endpoints], lineage?.deployments ?? {}),
-    origin: job.origin,
-    spec: keepSpec ? lineage.spec : wanted,
-    ...(job.credentials === undefined ? {} : { credentials: job.credentials }),
-    work,
-  };
-}
-
-/** Another spec, or other credentials, begin to count anew; what the CA said, and what its limits count, stays. */
-function forgiven(
-  lineage: Lineage | undefined,
-  wanted: StoredSpec,
-  credentials: string | undefined,
-  now: Date,
-): Pick<Lineage, 'failure'> {
-  const failure = lineage?.failure;
-  if (!failure || failureThatCounts(wanted, lineage, credentials, now)) return {};
-  return { failure: { ...failure, count: 0, retryAt: failure.at } };
-}
-
-const onlyOf = <T>(names: readonly string[], all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
-  Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
-
-/** Whether newOrder was sent and its answer lost is not known, where there is no URL. */
-const resumedOrder = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
-  order.url === undefined ? { ...order, doubtful: true } : order;
-
-/** What a pass that only deploys leaves as it is: the order that waits for its next try, and its key. */
-function parkedOf(work: Work): Pick<Work, 'parked'> {
-  const { version, order, parked } = work;
-  if (work.step === 'deploy') return parked ? { parked } : {};
-  return { parked: { version, ...(order ? { order } : {}) } };
+function withNewSettings(job: Job, found: Lineage | undefined, outcome: Outcome): Outcome {
+  if (outcome.result !== 'unchanged' || !found || keeps(job, found)) return outcome;
+  return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
 }
 
 /** Sortable by time, unique in the lineage, safe as a file name: `20261124-173001-k3f9ab`. */
-function newId(context: EngineContext, now: Date): string {
+function newId({ random }: Engine, now: Date): string {
   const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  return `${time}-${Buffer.from(context.random.bytes(3)).toString('hex')}`;
+  return `${time}-${Buffer.from(random.bytes(3)).toString('hex')}`;
 }
 
-async function work(context: EngineContext, job: Job, holding: Holding, caller: AbortSignal): Promise<Outcome> {
+/** Everything under the lease, up to its end, whatever that is. */
+async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> {
+  const { engine, holding, job } = given;
+  const signal = AbortSignal.any([given.signal, holding.lost]);
+  const run: Run = { ...given, signal, learned: { asked: false, isPrepared: false, overruled: false } };
   const stop = holding.keepAlive();
-  const signal = AbortSignal.any([caller, holding.lost]);
-  const isRenewal = holding.lineage.current !== undefined;
   try {
-    await leavePast(context, job, holding, signal);
-    const fresh =
-      holding.work.step === 'deploy'
-        ? undefined
-        : await obtain(
-            context,
-            job.wanted,
-            holding,
-            { isRenewal, insists: job.insists ?? false, mayOpenAccount: job.newAccount ?? false },
-            signal,
-          );
-    const renewal = askRenewalInfo(context, job.wanted, holding.lineage, signal);
-    const due = job.redeploy === true || targetsToDeploy(job.wanted, holding.lineage).length > 0;
-    const cleaning = cleanJournalled(context, job.wanted, holding);
-    const [deployed, left, asked] = (await together<unknown>([
-      due ? deploy({ context, holding, ...job, signal }, fresh) : Promise.resolve(undefined),
-      cleaning,
-      renewal,
-    ])) as [Deployed | undefined, Awaited<typeof cleaning>, Awaited<typeof renewal>];
-    // Not what this process found when it began: it may have taken over a first issue that was current already.
-    const wasRenewal = holding.lineage.previous !== undefined;
-    const delivered = (deployed?.errors.length ?? 0) === 0;
-    const retired = delivered ? await removeRetired(context, holding.lineage, signal) : holding.lineage.retired;
-    const done = { deployed, left, renewal: asked, retired, isRenewal: wasRenewal };
-    return await closeDone(context, holding, done, signal);
+    await removePast(run);
+    const fresh = holding.work.step === 'deploy' ? undefined : await obtain(run);
+    const [deployed, left, renewal] = await together([
+      deploy(run, fresh),
+      cleanJournalled(run, job.wanted),
+      askRenewalInfo(run),
+    ]);
+    const isDelivered = (deployed?.errors.length ?? 0) === 0;
+    const { retired: all = [] } = holding.lineage;
+    const retired = isDelivered ? await removeRetired(engine, holding.lineage, signal) : all;
+    return await closeDone(run, { deployed, left, renewal, retired });
   } catch (error) {
-    if (holding.lost.aborted) return await yieldToWinner(context, job, holding, caller);
-    // Half of the time a signal gives is for the outside world; the journal must be written in the rest.
-    const budgetMs = caller.aborted ? context.limits.shutdownBudgetMs / 2 : undefined;
-    const left = await cleanJournalled(context, holding.lineage.spec, holding, budgetMs);
-    // A process that was frozen finds out by the clean-up's look at its lease.
-    if (holding.lost.aborted) return await yieldToWinner(context, job, holding, caller);
-    if (caller.aborted) {
-      await closeStopped(context, holding, left);
-      throw caller.reason;
-    }
-    const failure = asFailure(error, job.wanted.spec.name);
-    await keepHold(context, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage keeps it too
-    return await closeFailed(context, holding, failure, left);
+    return await endEarly({ ...run, signal: given.signal }, visit, error);
   } finally {
     stop();
   }
 }
 
+function announceStart(engine: Engine, { wanted }: Job, found: Lineage | undefined): void {
+  const { spec } = wanted;
+  const certificate = spec.name;
+  const names = spec.identifiers.map(identifierKey);
+  const shown = names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
+  const dropped = found?.spec.spec.deploy.filter((target) => !spec.deploy.includes(target)) ?? [];
+  for (const target of dropped) {
+    const message = `${target} is no longer a target; what it has stays there and is not renewed`;
+    report(engine, { level: 'warn', event: 'log', certificate, message });
+  }
+}
+
 /**
- * What an earlier process presented is removed, by the solver of its spec, before anything is presented anew: its hooks
+ * What an earlier run presented is removed, by the solver of its spec, before anything is presented anew: its hooks
  * may still run, its order may be dead, and of its challenges some may be valid by now and not come again.
  */
-async function leavePast(context: EngineContext, job: Job, holding: Holding, signal: AbortSignal): Promise<void> {
+async function removePast(run: Run): Promise<void> {
+  const { engine, job, holding, signal } = run;
+  const { wanted } = job;
   const { spec } = holding.lineage;
   const { step, challenges, probe } = holding.work;
-  const cleanedAtTheEnd = step === 'deploy' || (challenges.length === 0 && probe !== 'left');
-  if (cleanedAtTheEnd && sameSpec(spec, job.wanted)) return;
-  const left = await cleanJournalled(context, spec, holding);
-  await holding.update(
-    (lineage) => ({
-      ...lineage,
-      spec: job.wanted,
-      tombstones: keepTombstones(context, lineage, left),
-      work: { ...holding.work, challenges: [], probe: 'ours' },
-    }),
-    signal,
-  );
+  const isCleanedAtTheEnd = step === 'deploy' || (challenges.length === 0 && probe !== 'left');
+  if (isCleanedAtTheEnd && sameSpec(spec, wanted)) return;
+  const left = await cleanJournalled(run, spec);
+  await holding.apply(pastRemoved({ wanted, left, now: engine.clock.now() }), signal);
+}
+
+/** Steps 3 to 11: from nothing, or from wherever an earlier run came, to the current version. */
+async function obtain(run: Run): Promise<VersionBundle> {
+  const { engine, job, holding, signal } = run;
+  const { spec, issuer } = job.wanted;
+  const version = { lineage: spec.name, id: holding.work.version };
+  const stored = await readVersion(engine, version, signal);
+  if (stored) {
+    const { chainPem: _chain, ...facts } = stored;
+    await makeCurrent(run, { id: version.id, ...facts });
+    return readBundle(engine, version, signal);
+  }
+  // A CA answers a second newOrder for the same names and profile with the order that is open (Boulder does), and two
+  // lineages would finalize it with two keys. Another process is not seen here: one of the two then tries again.
+  const request = `${issuer.directory} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
+  return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
+}
+
+async function obtainInTurn(run: Run): Promise<VersionBundle> {
+  const ready = await openCa(run);
+  try {
+    return await makeVersion(ready);
+  } catch (error) {
+    const account = await accountAfter(ready, error);
+    if (!account) throw error;
+    // One new beginning, with the same key: the CA has forgotten the account (a test CA was restarted), or it is
+    // deactivated and a new one has taken its place.
+    const { engine, job, holding, signal } = run;
+    const left = await cleanJournalled(run, job.wanted);
+    await holding.apply(accountLost({ left, now: engine.clock.now() }), signal);
+    return makeVersion({ ...ready, account });
+  }
+}
+
+/** The account to go on with after an error that is about the account; undefined: it is about something else. */
+async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssuer | undefined> {
+  const { account, job } = run;
+  const customer = { ...run, settings: job.wanted.issuer };
+  if (isForgotten(error)) return reopenAccount(customer, account);
+  if (problemType(error) !== 'unauthorized' || isFailure(error, 'acme/invalid-authorization')) return undefined;
+  return accountInsteadOf(customer, account, job.newAccount ?? false);
+}
+
+/** Step 0 and what it needs: the directory, the clock, the solver, the account. */
+async function openCa(run: Run): Promise<OrderRun> {
+  const { engine, job, holding, signal } = run;
+  const { spec, issuer: settings } = job.wanted;
+  const issuer = engine.connect.issuer(spec.issuer, settings);
+  const [solver, directory] = await together([
+    engine.connect.solver(job.wanted),
+    ask({ engine, issuer, signal }, () => issuer.directory(signal)),
+  ]);
+  const { clockSkewMs = 0 } = directory;
+  if (Math.abs(clockSkewMs) > longestSkewMs)
+    throw fail('acme/clock-skew', { url: settings.directory, minutes: Math.round(Math.abs(clockSkewMs) / 60_000) });
+  if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
+  const account = await openAccount({ engine, issuer, settings, signal });
+  return { ...run, issuer, account, directory, solver };
+}
+
+/** Steps 3 to 11 with an open account. */
+async function makeVersion(run: OrderRun): Promise<VersionBundle> {
+  const { engine, job, holding, issuer, account, learned, signal } = run;
+  const { spec } = job.wanted;
+  const version = { lineage: spec.name, id: holding.work.version };
+  const kept = await keptOrder(run);
+  if (!kept && !learned.isPrepared) await prepare(run);
+  learned.isPrepared = true;
+  const keyPem = await obtainKey(engine, version, signal);
+  // From the first order on `renew` goes on with it, whatever becomes of it, and has only what is kept.
+  if (holding.work.first) await job.keepCredentials?.(signal);
+  const order = kept ?? (await placeOrder(run));
+  await validate(run, order);
+  const chain = await finalize(run, order, keyPem);
+  const { facts, chainPem } = chain;
+  const current = {
+    facts,
+    directory: issuer.directoryUrl,
+    accountUrl: account.accountUrl,
+    issuedAt: engine.clock.now().toISOString(),
+    ...(spec.profile === undefined ? {} : { profile: spec.profile }),
+  };
+  await holding.check(signal);
+  await storeVersion(engine, version, { ...current, chainPem }, signal);
+  const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
+  const data = { serial: facts.serial, notAfter: facts.notAfter, version: version.id };
+  report(engine, { level: 'info', event: 'certificate.issued', certificate: spec.name, message: words, data });
+  await makeCurrent(run, { id: version.id, ...current });
+  return bundleOf(version, keyPem, chain);
+}
+
+/** Step 11: from here on this is the certificate of the lineage; every target's intent stands in the same write. */
+async function makeCurrent(run: Run, version: Version): Promise<void> {
+  const { engine, job, holding, signal } = run;
+  await holding.apply(madeCurrent({ wanted: job.wanted, version, now: engine.clock.now() }), signal);
+  announce(run, 'deploy', 'it is the current certificate');
+}
+
+/** The run failed, was stopped, or has lost its lease. What it presented is removed first, on a budget of its own. */
+async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | 'again'> {
+  const { engine, job, holding, signal } = run;
+  if (holding.lost.aborted) return giveWay(run, visit);
+  // Half of the time a signal gives is for the outside world; the journal must be written in the rest.
+  const budgetMs = signal.aborted ? engine.limits.shutdownBudgetMs / 2 : undefined;
+  const left = await cleanJournalled(run, holding.lineage.spec, budgetMs);
+  // A process that was frozen finds out by the clean-up's look at its lease.
+  if (holding.lost.aborted) return giveWay(run, visit);
+  if (signal.aborted) {
+    await closeStopped(run, left);
+    throw signal.reason;
+  }
+  const failure = asFailure(error, nameOf(run));
+  await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage keeps it too
+  return closeFailed(run, failure, left);
 }
 
 /**
  * This process was stopped past its lease and another one took over. What it did meanwhile may have come after the
- * other's removal: it waits for the other's result, undoes what the other does not own, and reports that result.
+ * other's removal, so it is undone, but only when the other is through: until then the same values may be in use.
  */
-async function yieldToWinner(
-  context: EngineContext,
-  job: Job,
-  holding: Holding,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const { wanted } = job;
-  const mine = holding.lineage.work;
-  const name = wanted.spec.name;
-  report(context, 'warn', 'certificate.waiting', name, 'another process has taken over; waiting for its result');
-  const taken = await takeLease(
-    context,
-    name,
-    (lineage) => (lineage ? { ...lineage, work: lineage.work ?? bareWork(context, wanted) } : undefined),
-    signal,
-  );
-  if (mine) await undo(context, holding.lineage.spec, mine);
-  if (!taken) return { certificate: name, result: 'unchanged', message: 'another process has removed it' };
-  if ('finished' in taken)
-    return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : issue(context, job, signal);
-  // Taken at once: the other has finished already, or has died in its turn. The lease is given back as it was found.
-  await giveBack(context, taken.holding);
-  const { lineage } = taken.holding;
-  return lineage.work || !answers(lineage, job) ? issue(context, job, signal) : outcomeOfLast(lineage);
+function giveWay({ engine, holding }: Run, visit: Visit): 'again' {
+  const message = 'another process has taken over; waiting for its result';
+  report(engine, { level: 'warn', event: 'certificate.waiting', certificate: visit.sight.name, message });
+  visit.lost = holding.lineage;
+  visit.sight = sightOfLoser(engine, holding.lineage);
+  return 'again';
 }

@@ -1,32 +1,21 @@
 import type { ErrorCode } from '../core/error-table.ts';
 import { asFailure, isFailure, reasonOf } from '../core/errors.ts';
-import {
-  decodeLineage,
-  type JournalledChallenge,
-  type Lineage,
-  type Tombstone,
-  unfinishedWork,
-  type Work,
-} from '../core/lineage.ts';
-import { canonical } from '../core/plan.ts';
+import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
+import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import { isDue, owesCleanup, type Presented, presentedIn, specOfPresenter } from '../core/tombstones.ts';
+import { dueStones, leased, swept } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
-import { type EngineContext, report } from './engine.ts';
-import { bareWork, giveBack, type Holding, takeLease } from './leases/lease.ts';
-import {
-  cleanUp,
-  oneForEach,
-  owesCleanup,
-  presentedIn,
-  specOfPresenter,
-  tombstoneOf,
-  unprobe,
-} from './steps/clean-up.ts';
+import { type Engine, report } from './engine.ts';
+import { inLanes } from './lanes.ts';
+import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { cleanUp, type Unremoved, unprobe } from './steps/clean-up.ts';
 import { together } from './wait.ts';
 
 export interface Swept {
   readonly cleaned: readonly string[];
   readonly failed: readonly NotSwept[];
+  /** Tombstones whose time has not come. */
   readonly waiting: number;
 }
 
@@ -37,53 +26,45 @@ export interface NotSwept {
   readonly code?: ErrorCode;
 }
 
-type Done = Omit<Swept, 'waiting'>;
+export type Done = Omit<Swept, 'waiting'>;
 
-/** As many as one process has at work at once: what a machine that is gone held costs one lease, not one for each. */
-const concurrency = 16;
+const nothing: Done = { cleaned: [], failed: [] };
 
-/** A tombstone is looked at 1 h after it was closed and again after 24 h (house.md §5). */
-const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
+/** How many lineages are swept at once. */
+const atOnce = 16;
 
 /**
  * Finishes what dead processes left in the outside world: every journalled challenge whose lease has no living
  * holder, every tombstone whose time has come, and token documents past their end. Certificates are not issued
  * here: the work itself is resumed by the next run, with the same key and order.
  */
-export async function sweep(context: EngineContext, signal: AbortSignal): Promise<Swept> {
-  const cleaned: string[] = [];
-  const failed: NotSwept[] = [];
-  let waiting = 0;
-  const candidates: string[] = [];
-  const doubtful = new Map<string, string>();
-  for await (const page of context.store.scan('lineage', signal)) {
+export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
+  const unreadable: NotSwept[] = [];
+  const lineages: Lineage[] = [];
+  for await (const page of engine.store.scan('lineage', signal))
     for (const entry of page) {
-      const lineage = readable(context, entry, failed);
-      if (!lineage) continue;
-      waiting += (lineage.tombstones ?? []).filter((stone) => !isDue(stone, context)).length;
-      const kind = whatIsLeft(context, lineage);
-      if (kind === 'left') candidates.push(lineage.name);
-      else if (kind === 'doubtful') doubtful.set(lineage.name, entry.revision);
-    }
-  }
-  candidates.push(...(await stillLying(context, doubtful, signal)));
-  const lane = async () => {
-    for (let name = candidates.shift(); name !== undefined; name = candidates.shift()) {
       try {
-        const done = await sweepOne(context, name, signal);
-        cleaned.push(...done.cleaned);
-        failed.push(...done.failed);
+        lineages.push(readLineage(engine, entry));
       } catch (error) {
-        signal.throwIfAborted();
-        failed.push(notSwept(name, error));
+        unreadable.push(notSwept(entry.key.name, error));
       }
     }
+  const errands = lineages
+    .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
+    .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
+  const done = [...(await inLanes(engine, errands, signal)), await sweepRest(engine, signal)];
+  const now = engine.clock.now();
+  return {
+    cleaned: done.flatMap(({ cleaned }) => cleaned),
+    failed: [...unreadable, ...done.flatMap(({ failed }) => failed)],
+    waiting: lineages.flatMap(({ tombstones = [] }) => tombstones).filter((stone) => !isDue(stone, now)).length,
   };
-  await together(Array.from({ length: concurrency }, lane));
-  cleaned.push(...(await sweepTokens(context, failed, signal)));
-  await context.store.tidy(signal);
-  for (const what of cleaned) report(context, 'info', 'sweep.cleaned', undefined, `${what} was removed`);
-  return { cleaned, failed, waiting };
+}
+
+/** A lineage of a scan. Fails with `store/corrupt`. */
+export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corrupt }: Entry): Lineage {
+  if (corrupt) throw corrupt;
+  return decodeLineage(bytes, key.name, store.location);
 }
 
 const notSwept = (what: string, error: unknown): NotSwept => ({
@@ -92,116 +73,104 @@ const notSwept = (what: string, error: unknown): NotSwept => ({
   code: asFailure(error).code,
 });
 
-function readable(context: EngineContext, entry: Entry, failed: NotSwept[]): Lineage | undefined {
-  try {
-    if (entry.corrupt) throw entry.corrupt;
-    return decodeLineage(entry.bytes, entry.key.name, context.store.location);
-  } catch (error) {
-    failed.push(notSwept(entry.key.name, error));
-    return undefined;
-  }
-}
-
-function whatIsLeft(context: EngineContext, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
+/** Whether a lineage has something to be swept; `doubtful`: only if its holder turns out to be frozen or gone. */
+export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
   const owes = owesCleanup(work);
-  const hasDue = (lineage.tombstones ?? []).some((stone) => isDue(stone, context));
+  const hasDue = dueStones(lineage, clock.now()).length > 0;
   if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
-  // A lease that was taken for itself alone is resumed by no run: whoever died with it is relieved here.
+  // A lease without work is never resumed, so the sweep releases it.
   const isBare = unfinishedWork(lineage) === undefined;
-  if (context.processes.look(work.lease.holder) === 'dead') return owes || hasDue || isBare ? 'left' : 'nothing';
+  if (processes.look(work.lease.holder) === 'dead') return owes || hasDue || isBare ? 'left' : 'nothing';
   return owes || isBare ? 'doubtful' : 'nothing';
 }
 
-const isDue = (stone: Tombstone, context: EngineContext): boolean => {
-  if (stone.looked === -1) return true;
-  return context.clock.now().getTime() - Date.parse(stone.closedAt) >= (looksAfterMs[stone.looked] ?? 0);
-};
-
-/** Of those whose holder may live: the ones whose document does not move for a whole lease. */
-async function stillLying(
-  context: EngineContext,
-  doubtful: ReadonlyMap<string, string>,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (doubtful.size === 0) return [];
-  // A living holder moves its document every third of the lease; half of it tells the living from the rest, and the
-  // taking of the lease waits for the whole.
-  await context.clock.sleep(context.limits.leaseTtlMs / 2, signal);
-  const lying: string[] = [];
-  for (const [name, revision] of doubtful) {
-    const entry = await context.store.get({ kind: 'lineage', name }, signal);
-    if (entry?.revision === revision) lying.push(name);
-  }
-  return lying;
+/**
+ * Sweeps one lineage over several tries: a holder that may live is left alone as soon as its document moves, and
+ * relieved when it has not moved for a whole lease.
+ */
+export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
+  const sight = { ...firstSight(engine, name), isReported: true };
+  return async (signal) => {
+    try {
+      const seen = sight.revision;
+      const taken = await takeLease(
+        engine,
+        sight,
+        // Another process may have seen to it meanwhile.
+        (lineage, claim) => (lineage && whatIsLeft(engine, lineage) !== 'nothing' ? leased(claim) : undefined),
+        signal,
+      );
+      if (isBusy(taken)) return seen === '' || seen === sight.revision ? taken : nothing;
+      if (!taken || 'finished' in taken) return nothing;
+      return await clearHeld(engine, taken.holding, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      return { cleaned: [], failed: [notSwept(name, error)] };
+    }
+  };
 }
 
-async function sweepOne(context: EngineContext, name: string, signal: AbortSignal): Promise<Done> {
-  const taken = await takeLease(
-    context,
-    name,
-    (lineage) => {
-      // Another process may have seen to it meanwhile.
-      if (!lineage || whatIsLeft(context, lineage) === 'nothing') return undefined;
-      return { ...lineage, work: lineage.work ?? bareWork(context, lineage.spec) };
-    },
-    signal,
-  );
-  if (!taken || 'finished' in taken) return { cleaned: [], failed: [] };
-  const { holding } = taken;
+async function clearHeld(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
   const stop = holding.keepAlive();
   try {
-    return await clear(context, holding, signal);
+    return await clear(engine, holding, signal);
   } catch (error) {
-    await giveBack(context, holding);
+    await giveBack(engine, holding);
     throw error;
   } finally {
     stop();
   }
 }
 
-/** Removes what one lineage owes, all at once, and closes it in one write. */
-async function clear(context: EngineContext, holding: Holding, signal: AbortSignal): Promise<Done> {
+/** Removes what one lineage owes, and closes it in one write. */
+async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
   const { lineage, work } = holding;
-  const stones = lineage.tombstones ?? [];
-  const due = stones.filter((stone) => isDue(stone, context));
-  if (work.probe) await holding.effect(signal, () => unprobe(context, lineage.spec));
+  const now = engine.clock.now();
+  const due = dueStones(lineage, now);
+  await removeProbe(engine, holding, signal);
+  const { left, leftStones } = await removeOwed(engine, holding, due, signal);
+  const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
+  await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), now }), signal);
+
+  const gone = presentedIn(work).filter(({ token }) => !left.some(({ stone }) => stone.token === token));
+  const what = (presented: Presented) => `${lineage.name}: ${nameOfChallenge(presented)}`;
+  const failed = [...left, ...leftStones].map(({ presented, error }) => ({
+    what: what(presented),
+    reason: `${reasonOf(error)}; the next sweep tries again`,
+    ...(isFailure(error) ? { code: error.code } : {}),
+  }));
+  return reported(engine, { cleaned: gone.map(what), failed });
+}
+
+/** Removes the probe, where there may be one. */
+export async function removeProbe(engine: Engine, holding: Holding, signal: AbortSignal): Promise<void> {
+  const { lineage, work } = holding;
+  if (work.probe) await holding.effect(signal, () => unprobe(engine, lineage.spec));
+}
+
+export const nameOfChallenge = ({ type, identifier }: Presented): string => `the ${type} challenge of ${identifier}`;
+
+/** Removes the journalled challenges and the values of these tombstones, all at once; answers what could not be. */
+export async function removeOwed(
+  engine: Engine,
+  holding: Holding,
+  stones: readonly Tombstone[],
+  signal: AbortSignal,
+): Promise<{ readonly left: readonly Unremoved[]; readonly leftStones: readonly Unremoved[] }> {
+  const { lineage, work } = holding;
   const options = { holding, signal };
-  const [left = [], ...ofStones] = await together([
-    cleanUp(context, lineage.spec, presentedIn(work), options),
-    ...bySolver(lineage, due).map(([spec, theirs]) => cleanUp(context, spec, theirs, options)),
+  const [left, leftStones] = await together([
+    cleanUp(engine, lineage.spec, presentedIn(work), options),
+    together(bySolver(lineage, stones).map(([spec, theirs]) => cleanUp(engine, spec, theirs, options))),
   ]);
-  const leftStones = ofStones.flat();
-  const gone = presentedIn(work).filter((c) => !left.some(({ stone }) => stone.token === c.token));
+  return { left, leftStones: leftStones.flat() };
+}
 
-  await holding.update((current) => {
-    const { work: _swept, tombstones: _looked, ...rest } = current;
-    const next = stones.flatMap((stone): Tombstone[] => {
-      if (!due.includes(stone)) return [stone];
-      const again = leftStones.find(({ presented }) => presented === stone);
-      if (again) return [again.stone];
-      // Looked at after an hour: once more after a day. After that, and after a mended removal, it is over.
-      return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
-    });
-    const late = work.takenOver ? gone.map((c) => tombstoneOf(context, lineage.spec, c)) : [];
-    const tombstones = oneForEach([...next, ...left.map(({ stone }) => stone), ...late]);
-    const unfinished = unfinishedWork(current);
-    return {
-      ...rest,
-      ...(tombstones.length > 0 ? { tombstones } : {}),
-      ...(unfinished ? { work: withoutLease(unfinished) } : {}),
-    };
-  }, signal);
-
-  const what = (c: JournalledChallenge) => `${lineage.name}: the ${c.type} challenge of ${c.identifier}`;
-  return {
-    cleaned: gone.map(what),
-    failed: [...left, ...leftStones].map(({ presented, error }) => ({
-      what: what(presented),
-      reason: `${reasonOf(error)}; the next sweep tries again`,
-      ...(isFailure(error) ? { code: error.code } : {}),
-    })),
-  };
+function reported(engine: Engine, done: Done): Done {
+  for (const what of done.cleaned)
+    report(engine, { level: 'info', event: 'sweep.cleaned', message: `removed ${what}` });
+  return done;
 }
 
 /** Tombstones with the spec whose solver made them. */
@@ -216,26 +185,19 @@ function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (rea
   return [...groups.values()];
 }
 
-function withoutLease(work: Work): Work {
-  const { lease: _given, probe: _gone, ...rest } = work;
-  return { ...rest, challenges: [] };
-}
-
-/** Token documents are removed by their challenge's clean-up; what a lost lineage left is removed past its end. */
-async function sweepTokens(
-  context: EngineContext,
-  failed: NotSwept[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+/** What belongs to no lineage: token documents past their end, and what the store itself can tidy up. */
+export async function sweepRest(engine: Engine, signal: AbortSignal): Promise<Done> {
+  const { store, clock } = engine;
   const cleaned: string[] = [];
-  const now = context.clock.now().getTime();
-  for await (const page of context.store.scan('token', signal)) {
+  const failed: NotSwept[] = [];
+  const now = clock.now().getTime();
+  for await (const page of store.scan('token', signal)) {
     for (const { key, bytes, revision } of page) {
       const expires = expiryOf(bytes);
       if (expires === undefined || expires > now) continue;
       const what = `the expired token ${key.name}`;
       try {
-        await context.store.delete(key, { ifRevision: revision, signal });
+        await store.delete(key, { ifRevision: revision, signal });
         cleaned.push(what);
       } catch (error) {
         signal.throwIfAborted();
@@ -244,7 +206,8 @@ async function sweepTokens(
       }
     }
   }
-  return cleaned;
+  await store.tidy(signal);
+  return reported(engine, { cleaned, failed });
 }
 
 function expiryOf(bytes: Uint8Array): number | undefined {

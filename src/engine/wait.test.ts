@@ -83,7 +83,7 @@ describe('together', () => {
     }).then(() => {
       ended = true;
     });
-    const both = together<unknown>([Promise.reject(new Error('first')), slow]);
+    const both = together([Promise.reject(new Error('first')), slow]);
     end();
     await expect(both).rejects.toThrow('first');
     expect(ended).toBe(true);

@@ -55,11 +55,13 @@ export const retryAtOf = (clock: Clock, { retryAfterMs }: TimedOut): { readonly 
  * Waits for all, then throws the first failure by position: unlike Promise.all, nothing goes on in the background
  * while the caller already cleans up.
  */
-export async function together<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
+export async function together<T extends readonly unknown[]>(
+  promises: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  const settled: readonly PromiseSettledResult<unknown>[] = await Promise.allSettled(promises);
   const failed = settled.find((one) => one.status === 'rejected');
   if (failed) throw failed.reason;
-  return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
+  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
 /**

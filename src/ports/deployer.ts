@@ -20,6 +20,11 @@ export interface Deployer {
    * transactions on an admin socket would.
    */
   readonly concurrent?: true;
+  /**
+   * It carries nothing that clients meet, but acts on what other targets have: it runs after the targets listed before
+   * it were tried, whenever one of them has taken a version since it last ran with success.
+   */
+  readonly runsAfter?: true;
   /** Whether the target has this version. `absent` also where it has never had one. */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
   /** Brings the version there without anyone using it. */

@@ -1,3 +1,7 @@
+import type { ProcessIdentity } from '../core/process-identity.ts';
+
+export type { ProcessIdentity };
+
 /** Other programs. Secrets go into them by environment or standard input, never on the command line. */
 export interface ProcessRequest {
   /** Program and arguments; no shell unless the program is one. */
@@ -22,16 +26,6 @@ export interface ProcessResult {
   /** At most the last 64 KiB of each. */
   readonly stdout: string;
   readonly stderr: string;
-}
-
-/** Names one process for good: a pid alone is given to others later. */
-export interface ProcessIdentity {
-  readonly bootId: string;
-  /** The PID namespace (the link target of /proc/self/ns/pid). */
-  readonly pidNamespace: string;
-  readonly pid: number;
-  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot. */
-  readonly startTime: string;
 }
 
 export interface Processes {

@@ -1,5 +1,8 @@
+import type { ChallengeType } from '../core/challenge-type.ts';
 import type { Identifier } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
+
+export type { ChallengeType };
 
 /**
  * Makes challenges answerable. The engine journals the intent before `present` and the receipt after it, owns all
@@ -41,8 +44,6 @@ export interface Solver {
    */
   close?(signal?: AbortSignal): Promise<void>;
 }
-
-export type ChallengeType = 'http-01' | 'dns-01';
 
 export interface SolverChallenge {
   readonly type: ChallengeType;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import { issue } from '../../src/engine/issue.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const specOf = (name: string, email: readonly string[] = []): StoredSpec => {

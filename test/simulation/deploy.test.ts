@@ -3,14 +3,14 @@ import { createIssuer } from '../../src/acme/issuer.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/engine.ts';
-import { issue } from '../../src/engine/issue.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
+import { issue } from '../support/simulated-world.ts';
 
 // Deliveries on a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -69,42 +69,44 @@ async function createWorld() {
     userAgent: 'simulation',
     log: silent,
   });
-  const process = (pid: number): EngineContext => ({
-    store,
-    clock,
-    random,
-    processes: {
-      self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
-      look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
-      run: () => Promise.reject(new Error('no processes here')),
-      end: async () => undefined,
-    },
-    vantage: { name: 'here', get: () => Promise.reject(new Error('no network here')), handshake },
-    pki,
-    reporter: { report() {} },
-    lookup: async () => ['192.0.2.9'],
-    connect: {
-      issuer: () => issuer,
-      solver: async () => ({
-        type: 'sim',
-        answers: ['dns-01'],
-        present: async () => null,
-        ready: async () => ({ ready: true }),
-        cleanup: async () => undefined,
-      }),
-      deployer: async ({ deployers }, target) => {
-        const path = deployers[target]?.['path'];
-        return deployerOf(path === undefined ? target : `${target} in ${path}`);
+  const process = (pid: number): Engine =>
+    createEngine({
+      store,
+      clock,
+      random,
+      processes: {
+        self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
+        look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
+        run: () => Promise.reject(new Error('no processes here')),
+        end: async () => undefined,
       },
-      looks: () => ({
-        asTheCa: false,
-        addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
-        caa: async () => ({ verdict: 'pass', finding: '' }),
-      }),
-    },
-    // Nothing here takes time: an endpoint that is not right at once never will be.
-    limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 50 },
-  });
+      vantage: { name: 'here', get: () => Promise.reject(new Error('no network here')), handshake },
+      pki,
+      reporter: { report() {} },
+      lookup: async () => ['192.0.2.9'],
+      connect: {
+        issuer: () => issuer,
+        solver: async () => ({
+          type: 'sim',
+          answers: ['dns-01'],
+          present: async () => null,
+          ready: async () => ({ ready: true }),
+          cleanup: async () => undefined,
+        }),
+        deployer: async ({ deployers }, target) => {
+          const path = deployers[target]?.['path'];
+          return deployerOf(path === undefined ? target : `${target} in ${path}`);
+        },
+        credentialsOf: async () => '',
+        looks: () => ({
+          asTheCa: false,
+          addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
+          caa: async () => ({ verdict: 'pass', finding: '' }),
+        }),
+      },
+      // Nothing here takes time: an endpoint that is not right at once never will be.
+      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 50, deployDeadlineMs: 10_000 },
+    });
 
   return {
     dead,
@@ -148,7 +150,7 @@ const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => 
 });
 
 /** One pass of `renew`. */
-const renew = (context: EngineContext, wanted: StoredSpec, caller: AbortSignal = signal) =>
+const renew = (context: Engine, wanted: StoredSpec, caller: AbortSignal = signal) =>
   issue(context, { wanted, origin: 'configuration', force: false, obeyBackoff: true }, caller);
 
 it('delivers to a target whose settings have changed, and to no other', async () => {
@@ -178,7 +180,7 @@ it('says of each target on a line of its own why it does not have it, and what t
   expect(mixed).toMatchObject({
     result: 'pending',
     message: expect.stringMatching(
-      /^2 targets do not have it yet:\nthird could .* is full\. It still has .*\n192\.0\.2\.9:443 completes no TLS .*$/,
+      /^3 targets do not have it yet:\nedge could .* is full\. It still has .*\nthird could .* is full\. It still has .*\n192\.0\.2\.9:443 completes no TLS .*$/,
     ),
     error: { hint: '`certfleet renew` tries each of them again.' },
   });

@@ -4,8 +4,7 @@ import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/engine.ts';
-import { issue } from '../../src/engine/issue.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -17,7 +16,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
-import { simulatedSpec } from '../support/simulated-world.ts';
+import { issue, simulatedSpec } from '../support/simulated-world.ts';
 
 /**
  * The engine on a simulated world: every port stands behind a gate that can fail, lose an answer, or end the process.
@@ -40,7 +39,7 @@ function chanceOf(seed: number): () => number {
 }
 
 interface Replica {
-  readonly context: EngineContext;
+  readonly context: Engine;
   /** Rejects when the process was killed; what it left running never goes on. */
   readonly killed: Promise<never>;
 }
@@ -141,7 +140,7 @@ async function createWorld(seed: number) {
       log: silent,
     });
     const self: ProcessIdentity = { bootId: 'b', pidNamespace: 'n', pid, startTime: '1' };
-    const context: EngineContext = {
+    const context = createEngine({
       store: gatedStore,
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
@@ -163,14 +162,15 @@ async function createWorld(seed: number) {
         issuer: () => issuer,
         solver: async () => solver,
         deployer: async () => deployer,
+        credentialsOf: async () => '',
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
           caa: async () => ({ verdict: 'pass', finding: '' }),
         }),
       },
-      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
-    };
+      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000, deployDeadlineMs: 60_000 },
+    });
     return { context, killed };
   }
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import { forget } from '../../src/engine/forget.ts';
-import * as issuing from '../../src/engine/issue.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
+import * as issuing from '../support/simulated-world.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { issue } from '../../src/engine/issue.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 

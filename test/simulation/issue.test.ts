@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage.ts';
-import { issue } from '../../src/engine/issue.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca/problem.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const directory = 'https://ca.test/directory';

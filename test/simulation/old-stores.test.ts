@@ -3,12 +3,12 @@ import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import { planLineage } from '../../src/core/plan.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import { issue } from '../../src/engine/issue.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { fillStore, nothing, type OldStore, oldStores } from '../support/old-store.ts';
 import { foreignTxt, type OldWorld, oldWorld, webroot, zone } from '../support/old-world.ts';
 import { passing } from '../support/passing-time.ts';
+import { issue } from '../support/simulated-world.ts';
 
 /**
  * Stores as 769111c left them, killed at every step, stopped, or idle (test/fixtures/store-769111c): today's product
@@ -22,7 +22,7 @@ const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 /** One run of the product in a process of its own; the holder of any lease is dead or on another machine. */
 async function run(world: OldWorld, wanted: StoredSpec, rules: { readonly obeyBackoff: boolean }) {
   const engine = await world.open(++lastPid);
-  const credentials = await engine.credentialsOf(wanted);
+  const credentials = await engine.connect.credentialsOf(wanted);
   const origin = (await lineageOf(world, wanted))?.origin ?? 'configuration';
   return passing(world.clock, issue(engine, { wanted, origin, force: false, credentials, ...rules }, signal));
 }

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { issue } from '../../src/engine/issue.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const [minuteMs, hourMs] = [60_000, 3_600_000];

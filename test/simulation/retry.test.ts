@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/error-table.ts';
 import { CertfleetError } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import { issue } from '../../src/engine/issue.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 // What the error table says of the next try, and what `renew` does.
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import * as issuing from '../../src/engine/issue.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
+import * as issuing from '../support/simulated-world.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();

@@ -223,6 +223,7 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
       shutdownBudgetMs: 8_000,
       leaseTtlMs: 60_000,
       deployTimeoutMs: 120_000,
+      deployDeadlineMs: 300_000,
     },
     open: () => {
       const world = shiftWorld(createWorld({ env: {}, log: quiet }), bench.clock, options.requestTimeoutMs);

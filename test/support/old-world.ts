@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Composed, compose } from '../../src/compose.ts';
+import { compose } from '../../src/compose.ts';
 import { fail } from '../../src/core/errors.ts';
-import type { EngineContext } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Processes } from '../../src/ports/processes.ts';
 import type { World } from '../../src/ports/world.ts';
@@ -134,10 +134,10 @@ export async function oldWorld(old: OldStore) {
     /** Moves the wall clock on. */
     pass: (ms: number) => clock.set(new Date(clock.now().getTime() + ms)),
     /** A process of the product of today on this world. */
-    async open(pid: number): Promise<EngineContext & Pick<Composed, 'credentialsOf'>> {
+    async open(pid: number): Promise<Engine> {
       const self = { bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' };
       const own: World = { ...world, processes: { ...processes, self: () => self } };
-      const { engine, credentialsOf } = await compose(
+      const { engine } = await compose(
         {
           store: { type: 'file', path: storePath },
           issuers: {},
@@ -148,13 +148,13 @@ export async function oldWorld(old: OldStore) {
           shutdownBudgetMs: 8_000,
           leaseTtlMs: 60_000,
           deployTimeoutMs: 120_000,
+          deployDeadlineMs: 60_000,
         },
         { world: own, reporter: { report() {} }, env: {} },
       );
       return {
         ...engine,
         connect: { ...engine.connect, deployer: async (_spec, name) => deployer(name) },
-        credentialsOf,
       };
     },
     store: () => fileStore.connect({ options: { path: storePath }, name: 'store', world }),

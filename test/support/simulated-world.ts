@@ -1,8 +1,11 @@
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import type { EngineContext } from '../../src/engine/engine.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
+import type { Job } from '../../src/engine/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -70,7 +73,7 @@ export async function createSimulatedWorld(
   const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
   const nowhere = () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' }));
 
-  function replica(pid: number, own: ReplicaOptions = {}): EngineContext {
+  function replica(pid: number, own: ReplicaOptions = {}): Engine {
     const theirs = own.solver ?? solver;
     const issuer = createIssuer({
       name: 'sim',
@@ -81,7 +84,7 @@ export async function createSimulatedWorld(
       userAgent: 'simulation',
       log: silent,
     });
-    return {
+    return createEngine({
       store: own.store ?? store,
       clock,
       random,
@@ -99,14 +102,20 @@ export async function createSimulatedWorld(
         issuer: () => issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,
+        credentialsOf: async () => '',
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
           caa: async () => ({ verdict: 'pass', finding: '' }),
         }),
       },
-      limits: { leaseTtlMs: own.leaseTtlMs ?? 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
-    };
+      limits: {
+        leaseTtlMs: own.leaseTtlMs ?? 60_000,
+        shutdownBudgetMs: 8_000,
+        deployTimeoutMs: 120_000,
+        deployDeadlineMs: 60_000,
+      },
+    });
   }
 
   const readLineage = async (name = 'abc'): Promise<Lineage | undefined> => {
@@ -168,3 +177,10 @@ export const simulatedJob = (
   wanted: StoredSpec,
   rules: { readonly obeyBackoff?: boolean; readonly force?: boolean } = {},
 ) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, ...rules }) as const;
+
+/** One job done, as one pass over it alone does it. */
+export async function issue(engine: Engine, job: Job, signal: AbortSignal): Promise<Outcome> {
+  const [outcome] = await reconcile(engine, [job], signal);
+  if (!outcome) throw new Error('no outcome');
+  return outcome;
+}

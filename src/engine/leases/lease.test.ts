@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { fail, isFailure } from '../../core/errors.ts';
 import type { Lineage } from '../../core/lineage.ts';
+import { testSpec } from '../../core/test-lineages.ts';
+import { beaten, begun, type Claim, failed } from '../../core/work.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import type { EngineContext } from '../engine.ts';
-import { takeLease } from './lease.ts';
+import type { Engine } from '../engine.ts';
+import { firstSight, isBusy, takeLease } from './lease.ts';
 
 const who = (pid: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' });
 const { signal } = new AbortController();
+const error = fail('preflight/no', { finding: 'no', advice: '' });
 const clock = fakeClock(new Date('2026-01-01T00:00:00Z'), { auto: true });
 
 /** One process as the lease sees it: its identity, and what it can tell of the others. */
-function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set()): EngineContext {
+function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set()): Engine {
   return {
     store,
     clock,
@@ -24,16 +27,25 @@ function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set(
     },
     reporter: { report() {} },
     limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
-  } as unknown as EngineContext;
+  } as unknown as Engine;
 }
 
-const begin = (lineage: Lineage | undefined): Lineage => ({
-  ...(lineage ?? { schema: 1, name: 'abc', origin: 'configuration', deployments: {}, spec: {} as Lineage['spec'] }),
-  work: lineage?.work ?? { step: 'lease', version: 'v1', directory: 'd', startedAt: '', challenges: [] },
-});
+const begin = (_lineage: Lineage | undefined, claim: Claim) =>
+  begun({ wanted: testSpec, origin: 'configuration', aim: 'certificate', newId: 'v1' }, claim);
+const visit = (engine: Engine) => firstSight(engine, testSpec.spec.name);
 
-async function hold(context: EngineContext) {
-  const taken = await takeLease(context, 'abc', begin, signal);
+/** Comes back until the lease is taken or somebody has finished, as the lanes do. */
+async function take(engine: Engine) {
+  const sight = visit(engine);
+  for (;;) {
+    const taken = await takeLease(engine, sight, begin, signal);
+    if (!isBusy(taken)) return taken;
+    await engine.clock.sleep(taken.pauseMs, signal);
+  }
+}
+
+async function hold(engine: Engine) {
+  const taken = await take(engine);
   if (!taken || !('holding' in taken)) throw new Error('not taken');
   return taken.holding;
 }
@@ -43,7 +55,7 @@ describe('the lease', () => {
     const store = createMemoryStore();
     const first = await hold(process(store, 1));
     expect(first.work.lease).toMatchObject({ holder: who(1), beat: 0 });
-    await first.update(({ work: _done, ...rest }) => rest, signal);
+    await first.apply(failed({ error, asked: false, left: [], now: clock.now() }), signal);
     const second = await hold(process(store, 2));
     expect(second.work.lease?.holder.pid).toBe(2);
   });
@@ -55,7 +67,7 @@ describe('the lease', () => {
     const second = await hold(process(store, 2, new Set([1])));
     expect(clock.monotonicMs()).toBe(began);
     expect(second.work.takenOver).toBeUndefined();
-    const write = first.update((lineage) => lineage, signal);
+    const write = first.apply(beaten(), signal);
     await expect(write).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
     expect(first.lost.aborted).toBe(true);
   });
@@ -108,18 +120,18 @@ describe('the lease', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('lets a second process wait for the first one’s result', async () => {
+  it('never waits for another process, whose result is the answer when the caller comes back', async () => {
     const store = createMemoryStore();
     const first = await hold(process(store, 1));
-    const second = takeLease(process(store, 2), 'abc', begin, signal);
-    await first.update(
-      ({ work: _done, ...rest }) => ({ ...rest, last: { at: '', result: 'issued', message: 'done' } }),
-      signal,
-    );
-    expect(await second).toMatchObject({ finished: { last: { result: 'issued', message: 'done' } } });
+    const second = process(store, 2);
+    const sight = visit(second);
+    expect(await takeLease(second, sight, begin, signal)).toEqual({ busy: true, pauseMs: 250 });
+    await first.apply(failed({ error, asked: false, left: [], now: clock.now() }), signal);
+    expect(await takeLease(second, sight, begin, signal)).toMatchObject({ finished: { last: { result: 'failed' } } });
   });
 
   it('takes nothing where there is nothing to do', async () => {
-    expect(await takeLease(process(createMemoryStore(), 1), 'abc', () => undefined, signal)).toBeUndefined();
+    const one = process(createMemoryStore(), 1);
+    expect(await takeLease(one, visit(one), () => undefined, signal)).toBeUndefined();
   });
 });

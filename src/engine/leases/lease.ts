@@ -1,15 +1,8 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
-import {
-  decodeLineage,
-  encodeDocument,
-  type Lease,
-  type Lineage,
-  unfinishedWork,
-  type Work,
-} from '../../core/lineage.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { decodeLineage, encodeDocument, type Lease, type Lineage, type Work } from '../../core/lineage.ts';
+import { after, beaten, type Claim, released, type Transition } from '../../core/work.ts';
 import type { Entry } from '../../ports/store.ts';
-import { type EngineContext, report } from '../engine.ts';
+import { type Engine, report } from '../engine.ts';
 
 /** How long another process is waited for before its holder is named to the user. A whole DNS wait fits in. */
 const patienceMs = 15 * 60_000;
@@ -22,20 +15,18 @@ const patienceMs = 15 * 60_000;
  * nothing while the last write is recent and proves the lease by a write when it is not, as after a SIGSTOP.
  */
 export class Holding {
-  readonly #context: EngineContext;
+  readonly #engine: Engine;
   readonly #lost = new AbortController();
-  readonly id: string;
   #lineage: Lineage;
   #revision: string;
   #confirmedMs: number;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(context: EngineContext, id: string, lineage: Lineage, revision: string, confirmedMs: number) {
-    this.#context = context;
-    this.id = id;
-    this.#lineage = lineage;
-    this.#revision = revision;
-    this.#confirmedMs = confirmedMs;
+  constructor(engine: Engine, taken: { readonly lineage: Lineage; readonly revision: string; readonly atMs: number }) {
+    this.#engine = engine;
+    this.#lineage = taken.lineage;
+    this.#revision = taken.revision;
+    this.#confirmedMs = taken.atMs;
   }
 
   get lineage(): Lineage {
@@ -54,43 +45,36 @@ export class Holding {
     return this.#lost.signal;
   }
 
-  /** Changes the document durably. Fails with `store/lease-lost` when another process has written meanwhile. */
-  update(change: (lineage: Lineage) => Lineage, signal: AbortSignal): Promise<void> {
+  /**
+   * Makes one change of the document durable; a change that leaves no document deletes it. Fails with
+   * `store/lease-lost` when another process has written meanwhile.
+   */
+  apply(transition: Transition, signal: AbortSignal): Promise<void> {
     return this.#enqueue(async () => {
-      const next = change(this.#lineage);
-      const startMs = this.#context.clock.monotonicMs();
-      try {
-        this.#revision = await this.#context.store.put({ kind: 'lineage', name: next.name }, encodeDocument(next), {
-          ifRevision: this.#revision,
-          signal,
-        });
-      } catch (error) {
-        if (!isFailure(error, 'store/conflict')) throw error;
-        throw this.#lose(next.name, error);
-      }
-      this.#lineage = next;
-      this.#confirmedMs = startMs;
-    });
-  }
-
-  /** Deletes the document, and the lease with it. Fails with `store/lease-lost` as `update` does. */
-  remove(signal: AbortSignal): Promise<void> {
-    return this.#enqueue(async () => {
+      const next = after(this.#lineage, transition);
+      const { store, clock } = this.#engine;
       const { name } = this.#lineage;
+      const key = { kind: 'lineage', name } as const;
+      const startMs = clock.monotonicMs();
       try {
-        await this.#context.store.delete({ kind: 'lineage', name }, { ifRevision: this.#revision, signal });
+        if (next) this.#revision = await store.put(key, encodeDocument(next), { ifRevision: this.#revision, signal });
+        else await store.delete(key, { ifRevision: this.#revision, signal });
       } catch (error) {
         if (!isFailure(error, 'store/conflict')) throw error;
-        throw this.#lose(name, error);
+        const lost = fail('store/lease-lost', { certificate: name }, { cause: error });
+        this.#lost.abort(lost);
+        throw lost;
       }
+      if (next) this.#lineage = next;
+      this.#confirmedMs = startMs;
     });
   }
 
   /** Proves that the lease still holds; a write only when the last one is older than half its time to live. */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
-    const ageMs = this.#context.clock.monotonicMs() - this.#confirmedMs;
-    if (ageMs >= this.#context.limits.leaseTtlMs / 2) await this.#beat(signal);
+    const ageMs = this.#engine.clock.monotonicMs() - this.#confirmedMs;
+    if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);
   }
 
   /** One effect on the outside world, with the lease proven before and after it. */
@@ -103,7 +87,7 @@ export class Holding {
 
   /** Gives signs of life until the returned function is called, so that a long wait does not look like death. */
   keepAlive(): () => void {
-    const { clock, limits } = this.#context;
+    const { clock, limits } = this.#engine;
     const stop = new AbortController();
     const restMs = () => limits.leaseTtlMs / 3 - (clock.monotonicMs() - this.#confirmedMs);
     const beats = async () => {
@@ -120,17 +104,7 @@ export class Holding {
   }
 
   #beat(signal: AbortSignal): Promise<void> {
-    return this.update((lineage) => {
-      const lease = lineage.work?.lease;
-      if (!lineage.work || !lease) return lineage;
-      return { ...lineage, work: { ...lineage.work, lease: { ...lease, beat: lease.beat + 1 } } };
-    }, signal);
-  }
-
-  #lose(certificate: string, cause: unknown): CertfleetError {
-    const lost = fail('store/lease-lost', { certificate }, { cause });
-    this.#lost.abort(lost);
-    return lost;
+    return this.apply(beaten(), signal);
   }
 
   #enqueue<T>(run: () => Promise<T>): Promise<T> {
@@ -140,136 +114,143 @@ export class Holding {
   }
 }
 
-/** What takes a lease without wanting a certificate: nothing that a later run would go on with. */
-export const bareWork = (context: EngineContext, spec: StoredSpec): Work => ({
-  step: 'close',
-  version: '',
-  directory: spec.issuer.directory,
-  startedAt: context.clock.now().toISOString(),
-  challenges: [],
-});
-
-/**
- * Gives the lease back and leaves the work as it was found, on a time budget of its own: the caller's signal may be
- * what ended it. Where even that fails, the next one finds that its holder is gone.
- */
-export async function giveBack(context: EngineContext, holding: Holding): Promise<void> {
+/** Gives the lease back on a time budget of its own: the caller's signal may be what ended the work. */
+export async function giveBack(engine: Engine, holding: Holding): Promise<void> {
   if (holding.lost.aborted) return;
-  const deadline = context.clock.deadline(context.limits.shutdownBudgetMs);
+  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
-    await holding.update((lineage) => {
-      const { work: _closed, ...rest } = lineage;
-      const work = unfinishedWork(lineage);
-      if (!work) return rest;
-      const { lease: _given, ...left } = work;
-      return { ...rest, work: left };
-    }, deadline.signal);
+    await holding.apply(released(), deadline.signal);
   } catch (error) {
-    const what = `its lease could not be given back: ${reasonOf(error)}`;
-    report(context, 'warn', 'log', holding.lineage.name, what);
+    // The next run finds that the holder is gone.
+    const message = `could not give its lease back: ${reasonOf(error)}`;
+    report(engine, { level: 'warn', event: 'log', certificate: holding.lineage.name, message });
   } finally {
     deadline.done();
   }
 }
 
+/** Another process works on the lineage: come back after a pause. */
+export interface Busy {
+  readonly busy: true;
+  readonly pauseMs: number;
+}
+
+export const isBusy = (value: object | undefined): value is Busy => value !== undefined && 'busy' in value;
+
+/** What one process has seen of a lineage over several tries to take its lease. */
+export interface Sight {
+  readonly name: string;
+  readonly sinceMs: number;
+  /** The revision that was seen last, and when it was new. */
+  revision: string;
+  movedMs: number;
+  /** Set by the first try: when the last run had ended by then. */
+  lastAt: string | undefined;
+  isFirst: boolean;
+  /** Another process was at work: what it came to may be the answer. */
+  hasWaited: boolean;
+  isReported: boolean;
+}
+
+export function firstSight({ clock }: Engine, name: string): Sight {
+  const sinceMs = clock.monotonicMs();
+  const unseen = { revision: '', movedMs: sinceMs, lastAt: undefined };
+  return { name, sinceMs, ...unseen, isFirst: true, hasWaited: false, isReported: false };
+}
+
+/** The sight of a process that has lost its lease: the other one's result is the answer, once there is one. */
+export const sightOfLoser = (engine: Engine, { name, last }: Lineage): Sight => ({
+  ...firstSight(engine, name),
+  lastAt: last?.at,
+  isFirst: false,
+  hasWaited: true,
+  isReported: true,
+});
+
 export type Taken =
-  | { readonly holding: Holding; readonly stolen: boolean }
+  | { readonly holding: Holding }
   /** Another process did the work while this one waited. */
-  | { readonly finished: Lineage };
+  | { readonly finished: Lineage }
+  | Busy;
 
 /**
- * Takes the lease of a lineage by one compare-and-set, which is also the first journal entry of the work.
+ * Tries once to take the lease of a lineage, by one compare-and-set that is also the first journal entry of the work.
+ * Never waits for another process: the caller has other work, and comes back.
  *
- * @param begin makes the document to write from what is there: with the `work` this process wants, without a lease;
- *   undefined when there turns out to be nothing to do
+ * @param begin what to write, from what is there; undefined when there is nothing to do
  */
 export async function takeLease(
-  context: EngineContext,
-  name: string,
-  begin: (lineage: Lineage | undefined) => Lineage | undefined,
+  engine: Engine,
+  sight: Sight,
+  begin: (lineage: Lineage | undefined, claim: Claim) => Transition | undefined,
   signal: AbortSignal,
 ): Promise<Taken | undefined> {
-  const { clock, store } = context;
-  const since = clock.monotonicMs();
-  const watch = { revision: '', movedMs: since };
-  let waited = false;
-  let said = false;
-  let told: string | undefined;
-  for (let first = true; ; first = false) {
+  const { clock, store, processes } = engine;
+  const { name } = sight;
+  for (;;) {
     const entry = await store.get({ kind: 'lineage', name }, signal);
     const lineage = entry && decodeLineage(entry.bytes, name, store.location);
     const lease = lineage?.work?.lease;
-    if (first) told = lineage?.last?.at;
-    if (lease && entry && !mayTake(context, lease, entry, watch)) {
-      if (!said)
-        report(
-          context,
-          'info',
-          'certificate.waiting',
-          name,
-          `process ${lease.holder.pid} is working on it; waiting for its result`,
-        );
-      said = true;
-      waited = true;
-      if (clock.monotonicMs() - since > patienceMs)
-        throw fail('store/busy', {
-          holder: `process ${lease.holder.pid}`,
-          certificate: name,
-          seconds: patienceMs / 1000,
-        });
-      // A tenth of the lease's time, so that a short lease (tests) is taken soon and a long one costs few reads.
-      await clock.sleep(Math.min(context.limits.leaseTtlMs / 10, 250), signal);
-      continue;
-    }
-    // A sweep leaves no result of its own, and one that was stopped leaves the work: then it is done here.
+    if (sight.isFirst) sight.lastAt = lineage?.last?.at;
+    sight.isFirst = false;
+    if (entry && lease && !mayTake(engine, sight, lease, entry)) return wait(engine, sight, lease);
+    // A sweep leaves no result of its own, and a run that was stopped leaves the work: then it is done here.
     const { at, result } = lineage?.last ?? {};
-    if (waited && lineage && !lease && at !== told && result !== 'stopped') return { finished: lineage };
-    const wanted = begin(lineage);
-    if (!wanted?.work) return undefined;
-    const own: Lease = {
-      id: Buffer.from(context.random.bytes(9)).toString('base64url'),
-      holder: context.processes.self(),
-      beat: 0,
-    };
-    const next: Lineage = {
-      ...wanted,
-      work: {
-        ...wanted.work,
-        lease: own,
-        ...(lease && context.processes.look(lease.holder) !== 'dead' ? { takenOver: true } : {}),
-      },
-    };
-    const startMs = clock.monotonicMs();
+    if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped')
+      return { finished: lineage };
+    const isDoubtful = lease !== undefined && processes.look(lease.holder) !== 'dead';
+    const transition = begin(lineage, { lease: newLease(engine), isDoubtful, now: clock.now() });
+    const next = transition && after(lineage, transition);
+    if (!next) return undefined;
+    const atMs = clock.monotonicMs();
     try {
       const revision = await store.put({ kind: 'lineage', name }, encodeDocument(next), {
         ifRevision: entry?.revision ?? null,
         signal,
       });
-      return { holding: new Holding(context, own.id, next, revision, startMs), stolen: lease !== undefined };
+      return { holding: new Holding(engine, { lineage: next, revision, atMs }) };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
       // Another process was quicker by a moment: what it comes to is this one's result too.
-      waited = true;
+      sight.hasWaited = true;
     }
   }
+}
+
+const newLease = ({ random, processes }: Engine): Lease => ({
+  id: Buffer.from(random.bytes(9)).toString('base64url'),
+  holder: processes.self(),
+  beat: 0,
+});
+
+function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
+  const { clock, limits } = engine;
+  const { name } = sight;
+  sight.hasWaited = true;
+  if (!sight.isReported) {
+    const message = `process ${holder.pid} is working on it; waiting for its result`;
+    report(engine, { level: 'info', event: 'certificate.waiting', certificate: name, message });
+  }
+  sight.isReported = true;
+  if (clock.monotonicMs() - sight.sinceMs > patienceMs) {
+    const seconds = patienceMs / 1000;
+    throw fail('store/busy', { holder: `process ${holder.pid}`, certificate: name, seconds });
+  }
+  // A tenth of the lease's time, so that a short lease (tests) is taken soon and a long one costs few reads.
+  return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
 }
 
 /**
  * Whether somebody else's lease may be taken: at once when its holder is provably dead, else when its document has
  * not moved for a whole time to live on this process's own monotonic clock.
  */
-function mayTake(
-  context: EngineContext,
-  lease: Lease,
-  entry: Entry,
-  watch: { revision: string; movedMs: number },
-): boolean {
-  if (context.processes.look(lease.holder) === 'dead') return true;
-  const nowMs = context.clock.monotonicMs();
-  if (watch.revision !== entry.revision) {
-    watch.revision = entry.revision;
-    watch.movedMs = nowMs;
+function mayTake(engine: Engine, sight: Sight, lease: Lease, entry: Entry): boolean {
+  if (engine.processes.look(lease.holder) === 'dead') return true;
+  const nowMs = engine.clock.monotonicMs();
+  if (sight.revision !== entry.revision) {
+    sight.revision = entry.revision;
+    sight.movedMs = nowMs;
     return false;
   }
-  return nowMs - watch.movedMs > context.limits.leaseTtlMs;
+  return nowMs - sight.movedMs > engine.limits.leaseTtlMs;
 }

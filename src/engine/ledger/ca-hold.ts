@@ -3,29 +3,32 @@ import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage
 import { endOfHold, longestRetryAfterMs } from '../../core/retry-after.ts';
 import { isFromTheFuture, isToCome } from '../../core/stored-time.ts';
 import type { Key } from '../../ports/store.ts';
-import type { EngineContext } from '../engine.ts';
+import type { Engine } from '../engine.ts';
 
-/** A CA wants no call at all, whatever it would be about. */
+/** What the last runs learned of a CA as a whole, whatever the certificate. */
 export interface CaHold {
-  /** When it said so. RFC 3339, as the end. */
+  /** RFC 3339, as the end. */
   readonly since: string;
+  /** It asked everybody to wait; not after `since` where it named no time. */
   readonly until: string;
+  /** It gave no answer to newOrder, or a 5xx: the next run tries one certificate before all others. */
+  readonly isDown?: true;
 }
 
 const keyOf = (directory: string): Key => ({ kind: 'ledger', name: `${directory}~hold` });
 
 /** What a CA has asked for last, where it did; it may be over. */
 export async function holdOf(
-  context: EngineContext,
+  engine: Pick<Engine, 'store' | 'clock'>,
   directory: string,
   signal: AbortSignal,
 ): Promise<CaHold | undefined> {
-  const entry = await context.store.get(keyOf(directory), signal).catch((error: unknown) => {
+  const entry = await engine.store.get(keyOf(directory), signal).catch((error: unknown) => {
     if (isFailure(error, 'store/corrupt')) return undefined; // it is told by whatever reads all documents
     throw error;
   });
   if (!entry) return undefined;
-  const where = { key: `ledger/${keyOf(directory).name}`, file: context.store.location };
+  const where = { key: `ledger/${keyOf(directory).name}`, file: engine.store.location };
   try {
     const hold = decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
     return [hold.since, hold.until].some((time) => Number.isNaN(Date.parse(time))) ? undefined : hold;
@@ -45,21 +48,38 @@ export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefin
 }
 
 /**
- * Remembers that a CA is too busy for anybody (a 5xx with Retry-After): the other certificates leave it in peace too,
- * and so does a first `issue` by flags, which keeps nothing else. A rate limit is about names and stays with them.
+ * Remembers that a CA is too busy for anybody (a 5xx with Retry-After), or took no order at all: the other
+ * certificates leave it in peace too, and so does a first `issue` by flags, which keeps nothing else. A rate limit is
+ * about names and stays with them.
  */
-export async function keepHold(context: EngineContext, directory: string, error: CertfleetError): Promise<void> {
-  if (error.code !== 'acme/busy' || !error.retryAt) return;
+export async function keepHold(
+  engine: Pick<Engine, 'store' | 'clock' | 'memory'>,
+  directory: string,
+  error: CertfleetError,
+): Promise<void> {
+  const isHold = error.code === 'acme/busy' && error.retryAt !== undefined;
+  const isDown = engine.memory.paces(directory).state() === 'down';
+  if (!isHold && !isDown) return;
+  const since = engine.clock.now().toISOString();
+  const until = isHold && error.retryAt ? error.retryAt.toISOString() : since;
+  await write(engine, directory, { since, until, ...(isDown ? { isDown } : {}) });
+}
+
+/** The CA takes orders again. */
+export async function endHold({ store }: Pick<Engine, 'store'>, directory: string): Promise<void> {
   const { signal } = new AbortController();
-  const entry = await context.store.get(keyOf(directory), signal);
-  const document: CaHold = { since: context.clock.now().toISOString(), until: error.retryAt.toISOString() };
-  try {
-    await context.store.put(keyOf(directory), encodeDocument(document), {
-      ifRevision: entry?.revision ?? null,
-      signal,
-    });
-  } catch (conflict) {
-    // Another process has just been told the same.
-    if (!isFailure(conflict, 'store/conflict')) throw conflict;
-  }
+  const entry = await store.get(keyOf(directory), signal);
+  if (entry) await store.delete(keyOf(directory), { ifRevision: entry.revision, signal }).catch(ignoreConflict);
+}
+
+async function write({ store }: Pick<Engine, 'store'>, directory: string, hold: CaHold): Promise<void> {
+  const { signal } = new AbortController();
+  const entry = await store.get(keyOf(directory), signal);
+  const options = { ifRevision: entry?.revision ?? null, signal };
+  await store.put(keyOf(directory), encodeDocument(hold), options).catch(ignoreConflict);
+}
+
+/** Another process has just learned the same. */
+function ignoreConflict(error: unknown): void {
+  if (!isFailure(error, 'store/conflict')) throw error;
 }

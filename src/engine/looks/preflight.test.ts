@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
-import { type Finding, judge } from './preflight.ts';
+import type { Finding } from './finding.ts';
+import { judge } from './preflight.ts';
 
 const now = new Date('2026-06-01T12:00:00Z');
 const finding = (verdict: Finding['verdict'], more: Partial<Finding> = {}): Finding => ({

@@ -2,13 +2,16 @@ import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
+import { type Presented, presentedIn } from '../../core/tombstones.ts';
+import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
 import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
-import { type Finding, preflightAnswer } from '../looks/preflight.ts';
+import { ask } from '../ask.ts';
+import type { Finding } from '../looks/finding.ts';
+import { preflightAnswer } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
-import { announce, type Opened, patiently, type Run } from '../run.ts';
+import { announce, type OrderRun } from '../run.ts';
+import { solverChallenge } from '../solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../wait.ts';
-import { solverChallenge } from './clean-up.ts';
-import { updateWork } from './order.ts';
 
 /** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
 const readyBudgetMs = 10 * 60_000;
@@ -21,39 +24,38 @@ const keepBudgetMs = 2_000;
 /** How long the CA may take to validate. A CA that never fails a challenge (Actalis) must end too. */
 const validationBudgetMs = 5 * 60_000;
 
-/** Steps 6a to 8: every authorization of the order becomes valid, all at once. Answers which challenges were used. */
-export async function validate(run: Run, opened: Opened, order: Order): Promise<void> {
+/** Steps 6a to 8: every authorization of the order becomes valid, all at once. */
+export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (order.status !== 'pending') return;
+  const { engine, holding, account, solver, issuer, signal } = run;
   const authorizations = await together(
-    order.authorizationUrls.map((url) => patiently(run, () => opened.account.authorization(url, run.signal))),
+    order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal))),
   );
-  const failed = authorizations.find((a) => a.status !== 'pending' && a.status !== 'valid');
-  if (failed) throw await invalidAuthorization(run, failed);
-  const pending = authorizations.filter((a) => a.status === 'pending');
+  const failed = authorizations.find(({ status }) => status !== 'pending' && status !== 'valid');
+  if (failed) throw invalidAuthorization(run, failed);
+  const pending = authorizations.filter(({ status }) => status === 'pending');
   if (pending.length === 0) return;
 
   const chosen = pending.map((authorization) => choose(run, authorization));
-  announce(run, 'challenges', `answering ${countOf(chosen.length, 'challenge')} with ${run.solver.type}`);
-  await updateWork(run, (work) => ({
-    ...work,
-    step: 'challenges',
-    thumbprint: opened.account.thumbprint,
-    challenges: chosen.map(({ type, identifier, token }) => ({ type, identifier, token })),
-  }));
+  announce(
+    run,
+    'challenges',
+    `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${solver.type}`,
+  );
+  await holding.apply(challengesIntended({ thumbprint: account.thumbprint, challenges: chosen }), signal);
+  await presentAll(run);
+  await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 
-  await presentAll(run, opened, chosen);
-  await together(run.holding.work.challenges.map((challenge) => untilReady(run, opened, challenge)));
-
-  announce(run, 'validate', `asking ${run.issuer.name} to validate`);
+  announce(run, 'validate', `asking ${issuer.name} to validate`);
   // A CA that has been asked is looking: an answer taken away under its eyes would cost the order and a failed
   // validation. So a process that is told to stop waits for the verdict a quarter of its time; half is the clean-up's.
   const done = await lingering(
-    run.context.clock,
-    { signal: run.signal, now: run.holding.lost, graceMs: run.context.limits.shutdownBudgetMs / 4 },
-    (signal) => together(pending.map((a) => acceptAndWait({ ...run, signal }, opened, a, chosen))),
+    engine.clock,
+    { signal, now: holding.lost, graceMs: engine.limits.shutdownBudgetMs / 4 },
+    (late) => together(chosen.map((one) => acceptAndWait({ ...run, signal: late }, one))),
   );
-  const invalid = done.find((a) => a.status !== 'valid');
-  if (invalid) throw await invalidAuthorization(run, invalid);
+  const invalid = done.find(({ status }) => status !== 'valid');
+  if (invalid) throw invalidAuthorization(run, invalid);
 }
 
 /** Errors of `present` that prove that nothing was written: refused, or not even known where. */
@@ -67,21 +69,22 @@ const beforeWriting = [
 ] as const;
 
 /** Steps 6b and 6c. */
-async function presentAll(run: Run, opened: Opened, chosen: readonly Chosen[]): Promise<void> {
+async function presentAll(run: OrderRun): Promise<void> {
+  const { job, holding, solver, signal } = run;
   const receipts = new Map<string, Json>();
   const refused = new Set<string>();
   const note = createNotes(run);
+  const all = presentedIn(holding.work);
   try {
     await together(
-      chosen.map(async (challenge, index) => {
-        const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint, chosen.length - 1 - index);
+      all.map(async (presented, index) => {
+        const key = challengeKey(presented);
+        const subject = solverChallenge(job.wanted, presented, all.length - 1 - index);
+        const present = () => solver.present(subject, (receipt) => note(key, receipt), signal);
         try {
-          const receipt = await run.holding.effect(run.signal, () =>
-            run.solver.present(subject, (receipt) => note(challenge.token, receipt), run.signal),
-          );
-          receipts.set(challenge.token, receipt);
+          receipts.set(key, await holding.effect(signal, present));
         } catch (error) {
-          if (isFailure(error, ...beforeWriting)) refused.add(challenge.token);
+          if (isFailure(error, ...beforeWriting)) refused.add(key);
           throw error;
         }
       }),
@@ -93,84 +96,37 @@ async function presentAll(run: Run, opened: Opened, chosen: readonly Chosen[]): 
   await keepReceipts(run, receipts);
 }
 
-/**
- * One of them failed, perhaps because the caller gave up: the clean-up needs what the others answered, and has nothing
- * to do where the provider has refused to write. Where this cannot be written, the intents are there.
- */
-async function keepWhatIs(run: Run, receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Promise<void> {
-  const { clock } = run.context;
-  const deadline = clock.deadline(keepBudgetMs);
+/** One of them failed, perhaps because the caller gave up: the clean-up needs what the others answered. */
+async function keepWhatIs(
+  { engine, holding }: OrderRun,
+  receipts: ReadonlyMap<string, Json>,
+  refused: ReadonlySet<string>,
+): Promise<void> {
+  const deadline = engine.clock.deadline(keepBudgetMs);
   try {
-    await run.holding.update(
-      (lineage) => ({
-        ...lineage,
-        work: {
-          ...run.holding.work,
-          challenges: run.holding.work.challenges
-            .filter(({ token }) => !refused.has(token))
-            .map((c) => ({ ...c, ...(receipts.has(c.token) ? { receipt: receipts.get(c.token) as Json } : {}) })),
-        },
-      }),
-      deadline.signal,
-    );
+    await holding.apply(presentFailed(receipts, refused), deadline.signal);
   } catch {
-    // The lease is lost, or the store does not answer: then the clean-up works without.
+    // The lease is lost, or the store does not answer: the clean-up works from the intents.
   } finally {
     deadline.done();
   }
 }
 
-const countOf = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
-
-/** A challenge with its place at the CA, which is asked for anew by every run and therefore not journalled. */
-interface Chosen extends JournalledChallenge {
-  readonly authorizationUrl: string;
-  readonly challengeUrl: string;
-}
-
-function choose(run: Run, authorization: Authorization): Chosen {
-  for (const type of run.solver.answers) {
-    const challenge = authorization.challenges.find((c) => c.type === type);
-    if (challenge?.token === undefined) continue;
-    return {
-      type,
-      identifier: authorization.identifier.value,
-      token: challenge.token,
-      authorizationUrl: authorization.url,
-      challengeUrl: challenge.url,
-    };
-  }
-  throw fail('acme/no-usable-challenge', {
-    issuer: run.issuer.name,
-    offered: authorization.challenges.map((c) => c.type).join(', ') || 'no challenge',
-    identifier: authorization.identifier.value,
-    solver: run.wanted.spec.solver,
-    answers: run.solver.answers.join(', '),
-  });
-}
-
 /** Step 6c, where there is something to remember. */
-async function keepReceipts(run: Run, receipts: ReadonlyMap<string, Json>): Promise<void> {
-  const says = ({ token, receipt }: JournalledChallenge) => (receipts.get(token) ?? receipt ?? null) !== null;
-  if (!run.holding.work.challenges.some(says)) return;
-  await updateWork(run, (work) => ({
-    ...work,
-    challenges: work.challenges.map((c) => {
-      const receipt = receipts.get(c.token);
-      return receipt === undefined ? c : { ...c, receipt };
-    }),
-  }));
+async function keepReceipts({ holding, signal }: OrderRun, receipts: ReadonlyMap<string, Json>): Promise<void> {
+  const says = (one: JournalledChallenge) => (receipts.get(challengeKey(one)) ?? one.receipt ?? null) !== null;
+  if (holding.work.challenges.some(says)) await holding.apply(receiptsKept(receipts), signal);
 }
 
 /** Notes that come while another one is being written share the next write: a certificate of many names has many. */
-function createNotes(run: Run): (token: string, receipt: Json) => Promise<void> {
+function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<void> {
   let pending = new Map<string, Json>();
   let writing: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
-  return (token, receipt) => {
-    pending.set(token, receipt);
+  return (key, receipt) => {
+    pending.set(key, receipt);
     next ??= writing
-      .catch(() => {}) // told to those whose note it was
+      .catch(() => {}) // those whose note it was got the error
       .then(() => {
         const batch = pending;
         pending = new Map();
@@ -182,60 +138,72 @@ function createNotes(run: Run): (token: string, receipt: Json) => Promise<void> 
   };
 }
 
+/** A challenge with its place at the CA, which is asked for anew by every run and therefore not journalled. */
+interface Chosen extends JournalledChallenge {
+  readonly authorization: Authorization;
+  readonly challengeUrl: string;
+}
+
+function choose(run: OrderRun, authorization: Authorization): Chosen {
+  const { identifier, challenges } = authorization;
+  for (const type of run.solver.answers) {
+    const challenge = challenges.find((one) => one.type === type);
+    if (challenge?.token === undefined) continue;
+    return { type, identifier: identifier.value, token: challenge.token, authorization, challengeUrl: challenge.url };
+  }
+  throw fail('acme/no-usable-challenge', {
+    issuer: run.issuer.name,
+    offered: challenges.map(({ type }) => type).join(', ') || 'no challenge',
+    identifier: identifier.value,
+    solver: run.job.wanted.spec.solver,
+    answers: run.solver.answers.join(', '),
+  });
+}
+
 /** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
-async function untilReady(run: Run, opened: Opened, challenge: JournalledChallenge): Promise<void> {
-  const { context, solver, signal } = run;
-  const subject = solverChallenge(run.wanted, challenge, opened.account.thumbprint);
+async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
+  const { engine, job, holding, learned, solver, signal } = run;
+  const { type, identifier } = presented;
+  const subject = solverChallenge(job.wanted, presented);
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
   const waited = await waitFor<true>(
-    context.clock,
-    // It must go on within 200 ms of the last server's answer (issue 3), so that the pause never grows past 100.
+    engine.clock,
+    // It must go on within 200 ms of the last server's answer, so the pause never grows past 100.
     { budgetMs, firstMs: 5, mostMs: 100, signal },
     async () => {
-      await run.holding.check(signal);
-      const now = await solver.ready(subject, challenge.receipt ?? null, signal);
+      await holding.check(signal);
+      const now = await solver.ready(subject, presented.receipt ?? null, signal);
       return now.ready ? { done: true } : { reason: now.reason, retryAfterMs: now.retryAfterMs };
     },
   );
-  const seconds = budgetMs / 1000;
-  if ('timedOut' in waited) {
-    if (challenge.type === 'dns-01')
-      throw fail('dns/not-visible', {
-        name: `_acme-challenge.${challenge.identifier}`,
-        seconds,
-        missing: waited.timedOut,
-      });
-    throw fail('solver/not-ready', {
-      solver: solver.type,
-      identifier: challenge.identifier,
-      seconds,
-      reason: waited.timedOut,
-    });
-  }
-  if (challenge.type !== 'http-01' || opened.overruled) return;
+  if ('timedOut' in waited) throw notReady(run, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
+  if (type !== 'http-01' || learned.overruled) return;
   let last: Finding | undefined;
-  await waitFor<true>(context.clock, { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
-    const { identifier, keyAuthorization } = subject;
-    const { preflight } = run.wanted;
-    last = await preflightAnswer(context, preflight, identifier, challenge.token, keyAuthorization, signal);
-    return last.verdict === 'no' ? { reason: last.finding } : { done: true };
+  await waitFor<true>(engine.clock, { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
+    last = await preflightAnswer(engine, job.wanted.preflight, subject, signal);
+    return last.verdict === 'no' ? { reason: `${identifier}: ${last.finding}` } : { done: true };
   });
-  if (last?.verdict === 'no') await weigh(run, opened, [last]);
+  if (last?.verdict === 'no') await weigh(run, [last]);
+}
+
+function notReady(
+  { solver }: OrderRun,
+  { type, identifier }: Presented,
+  { seconds, reason }: { readonly seconds: number; readonly reason: string },
+): CertfleetError {
+  if (type === 'dns-01')
+    return fail('dns/not-visible', { name: `_acme-challenge.${identifier}`, seconds, missing: reason });
+  return fail('solver/not-ready', { solver: solver.type, identifier, seconds, reason });
 }
 
 /** Step 8 for one authorization. */
-async function acceptAndWait(
-  run: Run,
-  opened: Opened,
-  authorization: Authorization,
-  chosen: readonly Chosen[],
-): Promise<Authorization> {
-  const journalled = chosen.find((c) => c.authorizationUrl === authorization.url);
-  const before = authorization.challenges.find((c) => c.url === journalled?.challengeUrl);
-  const look = () => patiently(run, () => opened.account.authorization(authorization.url, run.signal));
+async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Chosen): Promise<Authorization> {
+  const { account, holding, signal } = run;
+  const { clock } = run.engine;
+  const before = authorization.challenges.find(({ url }) => url === challengeUrl);
+  const look = () => ask(run, () => account.authorization(authorization.url, signal));
   /** Answers when the CA wants to be asked for the outcome (RFC 8555 §8.2). */
-  const accept = (url: string) =>
-    run.holding.effect(run.signal, () => patiently(run, () => opened.account.accept(url, run.signal)));
+  const accept = (url: string) => holding.effect(signal, () => ask(run, () => account.accept(url, signal)));
   let accepted: Awaited<ReturnType<typeof accept>> = {};
   if (before?.status === 'pending') {
     try {
@@ -252,7 +220,6 @@ async function acceptAndWait(
       }
     }
   }
-  const { clock } = run.context;
   let problem: Problem | undefined;
   let [pauseMs, againMs] = [firstAgainMs, clock.monotonicMs() + firstAgainMs];
   const waited = await waitFor<Authorization>(
@@ -263,7 +230,7 @@ async function acceptAndWait(
       firstMs: 10,
       mostMs: 2_000,
       first: { reason: 'pending', ...accepted },
-      signal: run.signal,
+      signal,
     },
     async () => {
       const now = await look();
@@ -294,8 +261,7 @@ async function acceptAndWait(
   return waited.value;
 }
 
-async function invalidAuthorization(run: Run, authorization: Authorization): Promise<CertfleetError> {
-  const { caaIdentities } = await run.issuer.directory(run.signal);
+function invalidAuthorization(run: OrderRun, authorization: Authorization): CertfleetError {
   const challenge =
     authorization.challenges.find((c) => c.error) ?? authorization.challenges.find((c) => c.status === 'invalid');
   const problem = challenge?.error;
@@ -306,7 +272,7 @@ async function invalidAuthorization(run: Run, authorization: Authorization): Pro
       identifier: authorization.identifier.value,
       challenge: challenge?.type ?? 'its challenge',
       detail: problem?.detail ?? `its authorization is ${authorization.status}`,
-      advice: adviceOn(challenge?.type, problem, caaIdentities),
+      advice: adviceOn(challenge?.type, problem, run.directory.caaIdentities),
     },
     { problem: { ...problem, identifier: authorization.identifier } },
   );

@@ -1,320 +1,345 @@
+import {
+  breakAgainMs,
+  hasCurrent,
+  hasOtherSettings,
+  nextTryAt,
+  settingsOf,
+  targetsToDeploy,
+  targetsToTry,
+} from '../../core/deployments.ts';
 import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
 import { CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
-import type { Deployment, Lineage, Version } from '../../core/lineage.ts';
-import { breakAgainMs, settingsOf, targetsToDeploy, targetsToTry } from '../../core/plan.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import type { Deployment, Version } from '../../core/lineage.ts';
+import { orAborted } from '../../core/on-abort.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
-import { type EngineContext, report } from '../engine.ts';
-import type { Holding } from '../leases/lease.ts';
-import { lookAtEndpoint } from '../looks/endpoint.ts';
-import { together, waitFor } from '../wait.ts';
-import { readBundle } from './versions.ts';
-
-/** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
-const watchBudgetMs = 5_000;
-
-export interface DeployRun {
-  readonly context: EngineContext;
-  readonly holding: Holding;
-  readonly wanted: StoredSpec;
-  /** A target that broke and was taken back waits for its time. */
-  readonly obeyBackoff: boolean;
-  /** Also what is known to have it already gets it again. */
-  readonly redeploy?: boolean;
-  readonly signal: AbortSignal;
-}
+import { readBundle } from '../bundles.ts';
+import { report } from '../engine.ts';
+import { endpointError, lookAtAll, type Watched, watch } from '../looks/endpoints.ts';
+import { nameOf, type Run } from '../run.ts';
+import { together } from '../wait.ts';
 
 export interface Deployed {
-  /** What is still pending. */
+  /** Why targets and endpoints are pending, one for each. */
   readonly errors: readonly CertfleetError[];
   readonly deployments: Readonly<Record<string, Deployment>>;
 }
 
-/** The deployments to write before any target is touched (step 11): every target that is not known to have it. */
-export function intendDeployments(
-  lineage: Lineage,
-  wanted: StoredSpec,
-  version: string,
-  now: string,
-): Readonly<Record<string, Deployment>> {
-  return Object.fromEntries(
-    wanted.spec.deploy.concat(wanted.spec.endpoints).map((target) => {
-      const before = lineage.deployments[target];
-      if (before?.version === version && before.state !== 'intended') return [target, before];
-      return [target, { version, state: 'intended', since: now } satisfies Deployment];
-    }),
-  );
+/** How one target or endpoint came out of this run. */
+interface Result {
+  readonly error?: CertfleetError;
+  /** Of a command: what it has to remember. */
+  readonly waitsFor?: readonly string[];
+  readonly took?: Readonly<Record<string, string>>;
+}
+
+/** What one run delivers. */
+interface Delivery {
+  readonly run: Run;
+  readonly version: Version;
+  readonly bundle: VersionBundle;
+  /** A delivery that was made before is made again. */
+  readonly again: boolean;
+  readonly results: Map<string, Result>;
 }
 
 /**
  * Step 12: carries the current version to each target that is to be tried now, looks at what the endpoints serve, and
- * goes back only where one is worse than before. Targets that have it, or wait, are not touched. What it answers is
- * written with the close of the work: a crash before it finds every target again by its `look`.
+ * goes back only where one is worse than before. What it answers is written with the close of the work: a crash before
+ * it finds every target again by its `look`.
+ *
+ * @param fresh the version, where this run has just issued it
  */
-export async function deploy(run: DeployRun, fresh?: VersionBundle): Promise<Deployed> {
-  const { context, holding, wanted, signal } = run;
-  const version = holding.lineage.current;
-  if (!version || (wanted.spec.deploy.length === 0 && wanted.spec.endpoints.length === 0))
-    return { errors: [], deployments: holding.lineage.deployments };
-  const bundle = fresh ?? (await readBundle(context, wanted.spec.name, version, signal));
-  const previous = holding.lineage.previous;
-  const toTry = run.redeploy
-    ? [...wanted.spec.deploy, ...wanted.spec.endpoints]
-    : targetsToTry(wanted, holding.lineage, context.clock.now(), run.obeyBackoff);
-  const waiting = targetsToDeploy(wanted, holding.lineage).filter((target) => !toTry.includes(target));
-  const targets = wanted.spec.deploy.filter((target) => toTry.includes(target));
-  const before = await lookAtAll(run, version, previous);
+export async function deploy(run: Run, fresh: VersionBundle | undefined): Promise<Deployed | undefined> {
+  const { engine, job, holding, signal } = run;
+  const { wanted } = job;
+  const { lineage } = holding;
+  const { current: version, previous } = lineage;
+  const lacking = job.redeploy ? [...wanted.spec.deploy, ...wanted.spec.endpoints] : targetsToDeploy(wanted, lineage);
+  if (!version || lacking.length === 0) return undefined;
+  const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
+  const now = engine.clock.now();
+  const toTry = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
+  const paused = lacking.filter((target) => !toTry.includes(target));
+  const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
+  const before = await lookAtAll(engine, watched, signal);
 
-  const results = new Map<string, CertfleetError | undefined>();
+  // An endpoint that does not serve what every target has needs more than a look: whatever feeds it is activated again.
+  const isStuck = ({ endpoint, state }: EndpointVerdict) =>
+    toTry.includes(endpoint) &&
+    wanted.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+    lineage.deployments[endpoint]?.state === 'pending' &&
+    lineage.deployments[endpoint].version === version.id &&
+    state !== 'current' &&
+    state !== 'cannot-tell';
+  const again = job.redeploy || before.some(isStuck);
+  const targets = wanted.spec.deploy.filter((target) => again || toTry.includes(target));
+  const delivery: Delivery = { run, version, bundle, again, results: new Map() };
+  await deliver(delivery, targets);
+  const broken = await judgeEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
+  const wentBack = broken.length > 0 && previous !== undefined;
+  if (wentBack) await goBack(delivery, previous, targets, broken);
+  return await conclude(delivery, paused, wentBack);
+}
+
+/**
+ * Targets that carry the certificate themselves go side by side. A command runs after the targets listed before it were
+ * tried, if one of them took this version since its last success, and is pending until all of them have it.
+ */
+async function deliver(delivery: Delivery, targets: readonly string[]): Promise<void> {
+  const { run, results } = delivery;
+  const { engine, job } = run;
+  const connected = new Map<string, Deployer>();
   await together(
     targets.map(async (target) => {
-      results.set(target, await deployTo(run, target, bundle));
+      try {
+        connected.set(target, await engine.connect.deployer(job.wanted, target));
+      } catch (error) {
+        results.set(target, { error: targetError(run, target, error) });
+      }
     }),
   );
-  const deployed = [...results.values()].every((error) => error === undefined);
-  const seen = await watch(run, version, previous, deployed ? waiting : undefined);
-  // Of a run that was killed or stopped nobody knows what it had seen before, nor whether it is what broke it. If not,
-  // going back is in vain; the version is then delivered by the try a day later, which sees for itself.
-  const wasInterrupted = (endpoint: string): boolean => {
-    const intended = holding.lineage.deployments[endpoint];
-    return !fresh && intended?.state === 'intended' && intended.version === version.id;
+  const all = [...connected];
+  const carriers = all.filter(([, deployer]) => !deployer.runsAfter);
+  await together(carriers.map(async ([target, deployer]) => deliverTo(delivery, target, deployer)));
+  for (const [target, deployer] of all) if (deployer.runsAfter) await runAfter(delivery, target, deployer);
+}
+
+async function deliverTo(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
+  const { lineage } = delivery.run.holding;
+  const { state, version } = lineage.deployments[target] ?? {};
+  // What is pending was delivered before and did not come to an end: it is staged and activated anew.
+  const isPending = state === 'pending' && version === delivery.version.id;
+  const error = await carry(delivery, target, { deployer, again: delivery.again || isPending });
+  delivery.results.set(target, error ? { error } : {});
+}
+
+/** A command's turn, after the targets listed before it. */
+async function runAfter(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
+  const { run, version, results } = delivery;
+  const { deploy } = run.job.wanted.spec;
+  const { lineage } = run.holding;
+  const listedBefore = deploy.slice(0, deploy.indexOf(target));
+  if (listedBefore.length === 0) return deliverTo(delivery, target, deployer);
+  const has = (other: string): boolean => {
+    const result = results.get(other);
+    return result ? !result.error && !result.waitsFor : hasCurrent(lineage, other);
   };
-  const wasBroken = (endpoint: string): boolean =>
-    !wasInterrupted(endpoint) && before.some((b) => b.endpoint === endpoint && b.state === 'handshake-failed');
-  const broken = seen.filter((verdict) => verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint));
+  const [having, waitsFor] = [listedBefore.filter(has), listedBefore.filter((other) => !has(other))];
+  const before = lineage.deployments[target];
+  const isOther = before !== undefined && hasOtherSettings(run.job.wanted, target, before);
+  const hasNews = isOther || having.some((other) => before?.took?.[other] !== version.id);
+  let took = before?.took;
+  if (hasNews || (delivery.again && having.length > 0)) {
+    const error = await carry(delivery, target, { deployer, again: true });
+    if (error) {
+      results.set(target, { error, ...(took ? { took } : {}) });
+      return;
+    }
+    took = { ...took, ...Object.fromEntries(having.map((other) => [other, version.id])) };
+  }
+  results.set(target, { ...(took ? { took } : {}), ...(waitsFor.length > 0 ? { waitsFor } : {}) });
+}
+
+/** Stages and activates a version at one target, within its deadline; answers why not. */
+async function carry(
+  { run, bundle }: Pick<Delivery, 'run' | 'bundle'>,
+  target: string,
+  { deployer, again }: { readonly deployer: Deployer; readonly again: boolean },
+): Promise<CertfleetError | undefined> {
+  const { engine, holding, signal } = run;
+  const { deployDeadlineMs } = engine.limits;
+  /** The same target under another name, or with other settings, is another one. */
+  const key = `${target} ${settingsOf(run.job.wanted, target) ?? ''}`;
+  const tooLate = () => {
+    const seconds = Math.round(deployDeadlineMs / 1000);
+    return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
+  };
+  const work = async (): Promise<CertfleetError | undefined> => {
+    if (engine.memory.hung.has(key)) return tooLate();
+    const deadline = engine.clock.deadline(deployDeadlineMs, signal);
+    const steps = async () => {
+      if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
+      // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
+      const note = async () => undefined;
+      const staged = await holding.effect(deadline.signal, () => deployer.stage(bundle, note, deadline.signal));
+      await holding.effect(deadline.signal, () => deployer.activate(bundle, staged, note, deadline.signal));
+    };
+    try {
+      // A target that hangs may not heed the signal: it keeps neither the lease nor the lane.
+      await orAborted(steps(), deadline.signal);
+      return undefined;
+    } catch (error) {
+      if (!deadline.expired) throw error;
+      engine.memory.hung.add(key);
+      return tooLate();
+    } finally {
+      deadline.done();
+    }
+  };
+  try {
+    return await (deployer.concurrent ? work() : engine.memory.targetTurns(key, work, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error, 'store/lease-lost')) throw error;
+    return targetError(run, target, error);
+  }
+}
+
+const targetError = (run: Run, target: string, error: unknown): CertfleetError =>
+  isFailure(error, 'deploy/')
+    ? error
+    : fail('deploy/target-failed', { target, certificate: nameOf(run), reason: reasonOf(error) }, { cause: error });
+
+/** Watches the endpoints and notes how each came out; answers those whose handshake this delivery broke. */
+async function judgeEndpoints(
+  { run, version, results }: Delivery,
+  facts: {
+    readonly watched: Watched;
+    readonly before: readonly EndpointVerdict[];
+    readonly paused: readonly string[];
+    readonly isFresh: boolean;
+  },
+): Promise<readonly EndpointVerdict[]> {
+  const { engine, job, holding, signal } = run;
+  const { deployments, previous } = holding.lineage;
+  const { endpoints } = job.wanted.spec;
+  const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
+  const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
+  const seen = await watch(engine, facts.watched, expected, signal);
+  // A run that was killed or stopped left no word of what it had seen before, nor whether it is what broke it. If it is
+  // not, going back is in vain; the version is then delivered by the try a day later, which sees for itself.
+  const wasInterrupted = ({ state, version: intended }: Deployment) =>
+    !facts.isFresh && state === 'intended' && intended === version.id;
+  const wasBroken = (endpoint: string): boolean => {
+    const deployment = deployments[endpoint];
+    if (deployment && wasInterrupted(deployment)) return false;
+    return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
+  };
   for (const verdict of seen) {
-    if (waiting.includes(verdict.endpoint)) continue;
+    if (facts.paused.includes(verdict.endpoint)) continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
       : previous
         ? undefined
         : 'There is no version before this one to put back';
-    results.set(verdict.endpoint, judgeEndpoint(wanted.spec.name, verdict, stays));
+    const error = endpointError(job.wanted, verdict, stays);
+    results.set(verdict.endpoint, error ? { error } : {});
   }
-  const wentBack = broken.length > 0 && previous !== undefined;
-  if (wentBack) await goBack(run, targets, previous, results, broken);
+  return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
+}
 
-  const now = context.clock.now();
-  const errors = waiting.map((target) => stillWaits(holding.lineage.deployments[target]));
+/** A handshake that worked before this delivery fails after it: what it has touched gets the version before back. */
+async function goBack(
+  delivery: Delivery,
+  previous: Version,
+  targets: readonly string[],
+  broken: readonly EndpointVerdict[],
+): Promise<void> {
+  const { engine, holding, signal } = delivery.run;
+  const bundle = await readBundle(engine, { lineage: holding.lineage.name, id: previous.id }, signal);
+  const back: Delivery = { ...delivery, version: previous, bundle, again: true, results: new Map() };
+  await deliver(back, targets);
+  const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
+  for (const target of targets) {
+    const reason = `${target} has the version before again`;
+    const error = back.results.get(target)?.error ?? fail('deploy/handshake-failed', { endpoint, reason });
+    delivery.results.set(target, { ...back.results.get(target), error });
+  }
+}
+
+/** The deployments to store, and why each target that is pending is. */
+async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
+  const { run, results } = delivery;
+  const { engine, holding } = run;
+  const errors = paused.map((target) => stillWaits(holding.lineage.deployments[target]));
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
-  for (const [target, error] of results) {
-    const old = holding.lineage.deployments[target];
-    if (error) errors.push(error);
-    const settings = settingsOf(wanted, target);
-    const deployment: Deployment = error
-      ? pending(run, target, error, version.id, old, now, wentBack)
-      : {
-          version: version.id,
-          state: 'current',
-          since: old?.state === 'current' && old.version === version.id ? old.since : now.toISOString(),
-        };
-    deployments[target] = { ...deployment, ...(settings === undefined ? {} : { settings }) };
+  for (const [target, result] of results) {
+    if (result.error) errors.push(result.error);
+    deployments[target] = deploymentOf(delivery, target, wentBack);
   }
   if (errors.length === 0) {
-    report(context, 'info', 'certificate.deployed', wanted.spec.name, `deployed to ${[...results.keys()].join(', ')}`, {
-      targets: [...results.keys()],
+    const targets = [...results.keys()];
+    const message = `deployed to ${targets.join(', ')}`;
+    report(engine, {
+      level: 'info',
+      event: 'certificate.deployed',
+      certificate: nameOf(run),
+      message,
+      data: { targets },
     });
-    await retire(run, previous);
+    await retire(run);
   }
   return { errors, deployments };
 }
 
-/** What made a target wait, told again by a pass that leaves it alone. */
+/** Why a target waits, from the run that made it wait. */
 function stillWaits(waiting: Deployment | undefined): CertfleetError {
-  const { code = '', message = 'a target has the version before again' } = waiting ?? {};
+  const { code = '', message = 'a target has the version before again', retryAt } = waiting ?? {};
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
-  return new CertfleetError(known, message, `\`certfleet renew\` tries it again from ${waiting?.retryAt}.`, {});
+  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again from ${retryAt}.`;
+  return new CertfleetError(known, message, hint, {});
 }
 
-/** A target that waits; it becomes an alarm once, when it has waited longer than `deployTimeout`. */
-function pending(
-  run: DeployRun,
-  target: string,
-  error: CertfleetError,
-  version: string,
-  old: Deployment | undefined,
-  now: Date,
-  wentBack: boolean,
-): Deployment {
-  const since = old && old.version === version ? old.since : now.toISOString();
-  const late = wentBack || now.getTime() - Date.parse(since) >= run.context.limits.deployTimeoutMs;
-  const name = run.wanted.spec.name;
-  report(run.context, 'warn', 'certificate.pending', name, error.message, { target, code: error.code });
-  if (late && !old?.alarmed)
-    report(
-      run.context,
-      'alarm',
-      'deploy.alarm',
-      name,
-      `${target} has not taken the new certificate since ${since}: ${error.message}`,
-      {
-        target,
-        since,
-        code: error.code,
-      },
-    );
+function deploymentOf({ run, version, results }: Delivery, target: string, wentBack: boolean): Deployment {
+  const { error, waitsFor, took } = results.get(target) ?? {};
+  const old = run.holding.lineage.deployments[target];
+  const now = run.engine.clock.now();
+  const isSame = old?.version === version.id;
+  const settings = settingsOf(run.job.wanted, target);
+  const shared = { version: version.id, ...(settings === undefined ? {} : { settings }), ...(took ? { took } : {}) };
+  const since = isSame ? old.since : now.toISOString();
+  if (waitsFor && !error)
+    return { ...shared, state: 'pending', since, waitsFor, message: `it waits for ${waitsFor.join(', ')}` };
+  if (!error)
+    return { ...shared, state: 'current', since: isSame && old.state === 'current' ? since : now.toISOString() };
+  const tries = (isSame && old.state === 'pending' ? (old.tries ?? 1) : 0) + 1;
+  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : nextTryAt(tries, now);
+  const isLate = wentBack || now.getTime() - Date.parse(since) >= run.engine.limits.deployTimeoutMs;
+  reportPending(run, error, { target, since, isAlarm: isLate && !old?.alarmed });
   return {
-    version,
+    ...shared,
     state: 'pending',
     since,
     message: error.message,
     code: error.code,
-    ...(wentBack ? { retryAt: new Date(now.getTime() + breakAgainMs).toISOString() } : {}),
-    ...(late || old?.alarmed ? { alarmed: true } : {}),
+    tries,
+    ...(retryAt === undefined ? {} : { retryAt }),
+    ...(isLate || old?.alarmed ? { alarmed: true } : {}),
   };
 }
 
-// The turns of the targets of this process that take one deployment at a time.
-const queues = new WeakMap<Deployer, Promise<unknown>>();
-
-async function inTurn<T>(deployer: Deployer, work: () => Promise<T>): Promise<T> {
-  if (deployer.concurrent) return work();
-  const result = (queues.get(deployer) ?? Promise.resolve()).then(work);
-  queues.set(
-    deployer,
-    result.catch(() => undefined),
-  );
-  return result;
+/** A target that waits becomes an alarm once, when it has waited longer than `deployTimeout`. */
+function reportPending(
+  run: Run,
+  { code, message }: CertfleetError,
+  { target, since, isAlarm }: { readonly target: string; readonly since: string; readonly isAlarm: boolean },
+): void {
+  const news = { certificate: nameOf(run), data: { target, code } };
+  report(run.engine, { ...news, level: 'warn', event: 'certificate.pending', message });
+  if (!isAlarm) return;
+  const alarm = `${target} has not taken the new certificate since ${since}: ${message}`;
+  report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
 }
 
-async function deployTo(run: DeployRun, target: string, bundle: VersionBundle): Promise<CertfleetError | undefined> {
-  const { context, holding, wanted, signal } = run;
-  try {
-    const deployer = await context.connect.deployer(wanted, target);
-    await inTurn(deployer, async () => {
-      const look = await deployer.look(bundle, signal);
-      if (look.state === 'current' && !run.redeploy) return;
-      // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
-      const note = async () => undefined;
-      const staged = await holding.effect(signal, () => deployer.stage(bundle, note, signal));
-      await holding.effect(signal, () => deployer.activate(bundle, staged, note, signal));
-    });
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isFailure(error, 'store/lease-lost')) throw error;
-    if (isFailure(error, 'deploy/')) return error;
-    return fail(
-      'deploy/target-failed',
-      { target, certificate: wanted.spec.name, reason: reasonOf(error) },
-      { cause: error },
-    );
-  }
-}
-
-/** What every endpoint serves now. */
-async function lookAtAll(
-  run: DeployRun,
-  version: Version,
-  previous: Version | undefined,
-): Promise<readonly EndpointVerdict[]> {
-  const { context, wanted, signal } = run;
-  const looks = context.connect.looks(wanted.preflight);
-  const serverName = wanted.spec.identifiers.find((i) => i.type === 'dns')?.value.replace(/^\*\./, 'any.');
-  return Promise.all(
-    wanted.spec.endpoints.map((endpoint) =>
-      lookAtEndpoint(
-        {
-          endpoint,
-          expectFingerprint: version.facts.fingerprint,
-          ...(previous ? { previousFingerprint: previous.facts.fingerprint } : {}),
-          ...(serverName === undefined ? {} : { serverName }),
-          vantage: context.vantage,
-          pki: context.pki,
-          resolve: async (host, s) => {
-            if (!looks.asTheCa) return context.lookup(host, s);
-            const found = await looks.addresses(host, s);
-            return found.verdict === 'found' ? [...found.ipv4, ...found.ipv6] : context.lookup(host, s);
-          },
-        },
-        signal,
-      ),
-    ),
-  );
-}
-
-/**
- * Looks until every endpoint serves the version, or the time of a reload has passed.
- *
- * @param waiting endpoints that are not expected to; undefined: none is worth waiting for
- */
-async function watch(
-  run: DeployRun,
-  version: Version,
-  previous: Version | undefined,
-  waiting: readonly string[] | undefined,
-): Promise<readonly EndpointVerdict[]> {
-  let seen: readonly EndpointVerdict[] = [];
-  await waitFor<true>(
-    run.context.clock,
-    {
-      budgetMs: waiting ? Math.min(watchBudgetMs, run.context.limits.deployTimeoutMs) : 0,
-      firstMs: 20,
-      mostMs: 500,
-      signal: run.signal,
-    },
-    async () => {
-      seen = await lookAtAll(run, version, previous);
-      const expected = seen.filter(({ endpoint }) => !waiting?.includes(endpoint));
-      const late = expected.find((verdict) => judgeEndpoint(run.wanted.spec.name, verdict));
-      return late ? { reason: late.words } : { done: true };
-    },
-  );
-  return seen;
-}
-
-/** @param stays why nothing is put back where the handshake is broken; undefined: the version before is */
-function judgeEndpoint(certificate: string, verdict: EndpointVerdict, stays?: string): CertfleetError | undefined {
-  const { endpoint, state, words } = verdict;
-  if (state === 'current' || state === 'cannot-tell') return undefined;
-  if (state === 'handshake-failed') {
-    if (stays !== undefined) return fail('deploy/no-handshake', { endpoint, reason: words, why: stays });
-    return fail('deploy/handshake-failed', { endpoint, reason: words });
-  }
-  if (state === 'unreachable') return fail('deploy/no-answer', { endpoint, reason: words });
-  return fail('deploy/still-old', { endpoint, certificate, served: words });
-}
-
-/** A handshake that worked before this deployment fails after it: what it has touched gets the version before back. */
-async function goBack(
-  run: DeployRun,
-  targets: readonly string[],
-  previous: Version,
-  results: Map<string, CertfleetError | undefined>,
-  broken: readonly EndpointVerdict[],
-): Promise<void> {
-  const { context, wanted, signal } = run;
-  const bundle = await readBundle(context, wanted.spec.name, previous, signal);
-  const reason = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
-  await together(
-    targets.map(async (target) => {
-      const failed = await deployTo(run, target, bundle);
-      results.set(
-        target,
-        failed ??
-          fail('deploy/handshake-failed', { endpoint: reason, reason: `${target} has the version before again` }),
-      );
-    }),
-  );
-}
-
-async function retire(run: DeployRun, previous: Version | undefined): Promise<void> {
+/** Removes what only older versions needed, at every target. */
+async function retire(run: Run): Promise<void> {
+  const { engine, job, holding, signal } = run;
+  const { previous } = holding.lineage;
   if (!previous) return;
-  for (const target of run.wanted.spec.deploy) {
+  const old = { lineage: nameOf(run), id: previous.id };
+  for (const target of job.wanted.spec.deploy) {
+    const deadline = engine.clock.deadline(engine.limits.deployDeadlineMs, signal);
     try {
-      const deployer = await run.context.connect.deployer(run.wanted, target);
-      await deployer.retire?.({ lineage: run.wanted.spec.name, id: previous.id }, run.signal);
+      const deployer = await engine.connect.deployer(job.wanted, target);
+      if (deployer.retire) await orAborted(deployer.retire(old, deadline.signal), deadline.signal);
     } catch (error) {
-      run.signal.throwIfAborted();
+      signal.throwIfAborted();
       // Tidying up after a success: the next renewal tries again.
-      report(
-        run.context,
-        'warn',
-        'log',
-        run.wanted.spec.name,
-        `${target}: older versions could not be removed: ${reasonOf(error)}`,
-      );
+      const message = `${target}: could not remove older versions: ${reasonOf(error)}`;
+      report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+    } finally {
+      deadline.done();
     }
   }
 }

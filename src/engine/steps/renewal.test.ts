@@ -6,30 +6,36 @@ import { testLineage, testSpec } from '../../core/test-lineages.ts';
 import type { RenewalInfo } from '../../ports/issuer.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import type { EngineContext } from '../engine.ts';
+import type { Engine } from '../engine.ts';
+import { createPaces } from '../ledger/pace.ts';
+import type { Run } from '../run.ts';
 import { askRenewalInfo } from './renewal.ts';
 
 const now = new Date('2026-03-02T00:00:00.000Z');
+const { signal } = new AbortController();
 const minute = 60_000;
 const later = (minutes: number) => new Date(now.getTime() + minutes * minute).toISOString();
 const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) => {
   let asked = 0;
   const reported: Event[] = [];
-  const context = {
+  const clock = fakeClock(now);
+  const engine = {
     store: createMemoryStore(),
-    clock: fakeClock(now),
+    clock,
+    memory: { paces: createPaces(clock) },
     random: { number: () => 0 },
     reporter: { report: (event: Event) => void reported.push(event) },
     connect: {
       issuer: () => ({
+        directoryUrl: testSpec.issuer.directory,
         renewalInfo: () => {
           asked += 1;
           return answer();
         },
       }),
     },
-  } as unknown as EngineContext;
-  const renewal = askRenewalInfo(context, testSpec, lineage, new AbortController().signal);
+  } as unknown as Engine;
+  const renewal = askRenewalInfo({ engine, job: { wanted: testSpec }, holding: { lineage }, signal } as unknown as Run);
   return renewal.then((kept) => ({ kept, asked, reported: reported.map(({ level, message }) => [level, message]) }));
 };
 

@@ -1,67 +1,56 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
-import type { Lineage, Renewal } from '../../core/lineage.ts';
-import { heldUntil } from '../../core/plan.ts';
+import { heldUntil } from '../../core/failure.ts';
+import type { Renewal } from '../../core/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/renewal.ts';
-import type { StoredSpec } from '../../core/spec.ts';
-import { type EngineContext, report } from '../engine.ts';
+import { ask } from '../ask.ts';
+import { report } from '../engine.ts';
 import { endOfCaHold, holdOf } from '../ledger/ca-hold.ts';
-import { patiently } from '../run.ts';
+import { nameOf, type Run } from '../run.ts';
 
-/** An answer that is not there within this time is «none»: a renewal time by the lifetime is always at hand. */
+/** Without an answer in this time there is none: a renewal time by the lifetime is always at hand. */
 const askMs = 15_000;
 
 /**
  * When the current version is to be renewed: by the CA's window where it has one (RFC 9773), else by its lifetime.
  * Never fails: a CA that does not answer is asked again when it says, in six hours at the latest.
  */
-export async function askRenewalInfo(
-  context: EngineContext,
-  wanted: StoredSpec,
-  lineage: Lineage,
-  signal: AbortSignal,
-): Promise<Renewal | undefined> {
-  const current = lineage.current;
+export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
+  const { engine, job, holding, signal } = run;
+  const { clock } = engine;
+  const { wanted } = job;
+  const { current, renewal: before } = holding.lineage;
   if (!current) return undefined;
-  const now = context.clock.now();
+  const now = clock.now();
   const { facts } = current;
-  const before = lineage.renewal;
+  const { ariId } = facts;
   // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3), and another CA's certificate cannot be.
   if (
-    facts.ariId === undefined ||
+    ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
     current.directory !== wanted.issuer.directory
   )
     return before ?? renewalByLifetime(facts);
-  // A CA that is busy gets no call before its time. A limit is about orders: the window, which may have been moved to
-  // now because of a revocation, is asked for all the same.
-  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(wanted, lineage, now) : undefined;
-  const hold =
-    own ?? endOfCaHold(await holdOf(context, current.directory, signal).catch(() => undefined), lineage, now);
+  const hold = await holdForWindow(run, now);
   if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
-  const deadline = context.clock.deadline(askMs, signal);
+  const deadline = clock.deadline(askMs, signal);
   try {
-    const issuer = context.connect.issuer(wanted.spec.issuer, wanted.issuer);
-    const answer = await patiently(
-      { context, signal: deadline.signal },
-      () => issuer.renewalInfo(facts.ariId as string, deadline.signal),
-      askMs,
-    );
+    const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);
+    const asker = { engine, issuer, signal: deadline.signal };
+    const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
     if (!answer) return renewalWithoutAnswer(facts, renewalByLifetime(facts), now);
-    const renewal = renewalByWindow(current, answer, before, now, context.random.number());
-    if (renewal.source === 'lifetime')
-      report(
-        context,
-        'warn',
-        'log',
-        wanted.spec.name,
-        `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end}) cannot be right for a certificate that is valid from ${facts.notBefore} to ${facts.notAfter}; its lifetime decides`,
+    const renewal = renewalByWindow(current, answer, before, now, engine.random.number());
+    if (renewal.source === 'lifetime') {
+      const window = `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end})`;
+      warn(
+        run,
+        `${window} cannot be right for a certificate that is valid from ${facts.notBefore} to ${facts.notAfter}; its lifetime decides`,
       );
-    else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
-      reportSchedule(context, wanted, renewal);
+    } else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
+      reportSchedule(run, renewal);
     return renewal;
   } catch (error) {
     signal.throwIfAborted();
-    report(context, 'warn', 'log', wanted.spec.name, `the CA’s renewal window could not be had: ${reasonOf(error)}`);
+    warn(run, `could not get the CA’s renewal window: ${reasonOf(error)}`);
     const retryAt = isFailure(error) ? error.retryAt : undefined;
     const named = retryAt && { retryAt, isLimit: isFailure(error, 'acme/rate-limited') };
     return renewalWithoutAnswer(facts, before, now, named);
@@ -70,13 +59,30 @@ export async function askRenewalInfo(
   }
 }
 
+/**
+ * Until when a busy CA is not asked, RFC 3339. A limit is about orders: the window, which may have been moved to now
+ * because of a revocation, is asked for all the same.
+ */
+async function holdForWindow({ engine, job, holding, signal }: Run, now: Date): Promise<string | undefined> {
+  const { lineage } = holding;
+  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(job.wanted, lineage, now) : undefined;
+  if (own !== undefined) return own;
+  const ofCa = await holdOf(engine, job.wanted.issuer.directory, signal).catch(() => undefined);
+  return endOfCaHold(ofCa, lineage, now);
+}
+
 /** A window that the CA explains is no routine: an incident or a revocation, which a person should read about. */
-function reportSchedule(context: EngineContext, { spec }: StoredSpec, { at, explanationUrl }: Renewal): void {
-  const message = `to be renewed at ${at}, within the window that ${spec.issuer} suggests`;
+function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
+  const { issuer } = run.job.wanted.spec;
+  const message = `to be renewed at ${at}, within the window that ${issuer} suggests`;
+  const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
   const data = { at, source: 'ari' };
-  if (explanationUrl === undefined) report(context, 'info', 'renewal.scheduled', spec.name, message, data);
+  if (explanationUrl === undefined) report(run.engine, { ...news, level: 'info', message, data });
   else {
-    const explained = `${message}; ${spec.issuer} explains why at ${explanationUrl}`;
-    report(context, 'warn', 'renewal.scheduled', spec.name, explained, { ...data, explanationUrl });
+    const explained = `${message}; ${issuer} explains why at ${explanationUrl}`;
+    report(run.engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
   }
 }
+
+const warn = (run: Run, message: string): void =>
+  report(run.engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });

@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest';
-import type { EngineContext } from '../engine.ts';
-import { obtainKey, storeVersion, type VersionDocument } from './versions.ts';
+import type { VersionDocument } from '../bundles.ts';
+import type { Engine } from '../engine.ts';
+import { obtainKey, storeVersion } from './versions.ts';
 
 it('keeps no key and no version without an id', async () => {
-  // Nothing of the context is touched.
-  const context = {} as EngineContext;
+  // Nothing of the engine is touched.
+  const engine = {} as Engine;
+  const version = { lineage: 'abc', id: '' };
   const { signal } = new AbortController();
   const said = { code: 'bug/unexpected', message: expect.stringContaining('a version of abc has no id') };
-  await expect(obtainKey(context, 'abc', '', signal)).rejects.toMatchObject(said);
-  await expect(storeVersion(context, 'abc', '', {} as VersionDocument, signal)).rejects.toMatchObject(said);
+  await expect(obtainKey(engine, version, signal)).rejects.toMatchObject(said);
+  await expect(storeVersion(engine, version, {} as VersionDocument, signal)).rejects.toMatchObject(said);
 });

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../core/errors.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
-import type { EngineContext } from './engine.ts';
-import { patiently } from './run.ts';
+import { ask } from './ask.ts';
+import type { Memory } from './engine.ts';
+import { createPaces } from './ledger/pace.ts';
 
 /** Calls that are refused `times` times, each with a Retry-After of so many ms. */
 function refusing(times: number, retryAfterMs: number) {
   const clock = fakeClock(undefined, { auto: true });
-  const run = { context: { clock } as unknown as EngineContext, signal: new AbortController().signal };
+  const asker = {
+    engine: { clock, memory: { paces: createPaces(clock) } as Memory },
+    issuer: { directoryUrl: 'https://ca.test/directory' },
+    signal: new AbortController().signal,
+  };
   let calls = 0;
   const call = async () => {
     calls += 1;
@@ -15,10 +20,10 @@ function refusing(times: number, retryAfterMs: number) {
     const retryAt = new Date(clock.now().getTime() + retryAfterMs);
     throw fail('acme/busy', { issuer: 'CA', status: 'HTTP 503', what: 'it' }, { retryAt });
   };
-  return { clock, answer: () => patiently(run, call), calls: () => calls };
+  return { clock, answer: () => ask(asker, call), calls: () => calls };
 }
 
-describe('patiently', () => {
+describe('ask', () => {
   it.each([
     ['the time that was named', 1, 3_000, [3_000]],
     ['a few milliseconds once, then ever more slowly', 4, 50, [50, 2_000, 4_000, 8_000]],

@@ -1,0 +1,80 @@
+import type { Deployment, Lineage } from './lineage.ts';
+import { canonical } from './same-spec.ts';
+import type { StoredSpec } from './spec.ts';
+import { isToCome } from './stored-time.ts';
+
+const minuteMs = 60_000;
+
+/** How long a version that broke a target's handshake is not tried there again by `renew`. */
+export const breakAgainMs = 24 * 60 * minuteMs;
+
+/** Pauses of `renew` after the second, third and every later failure in a row; after the first there is none. */
+const pausesMs = [minuteMs, 10 * minuteMs, 60 * minuteMs] as const;
+
+/** When `renew` tries a pending target again; undefined: at the next pass. */
+export const nextTryAt = (tries: number, now: Date): string | undefined =>
+  tries < 2 ? undefined : new Date(now.getTime() + (pausesMs[tries - 2] ?? 60 * minuteMs)).toISOString();
+
+/** The settings of a target as text that can be compared; an endpoint has none. */
+export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {
+  const settings = deployers[target];
+  return settings && canonical(settings);
+}
+
+/** A deployment from before the settings were kept counts as made with these. */
+export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
+  settings !== undefined && settings !== settingsOf(wanted, target);
+
+/** Whether a target is known to have the current version. */
+export const hasCurrent = ({ current, deployments }: Lineage, target: string): boolean =>
+  deployments[target]?.state === 'current' && deployments[target].version === current?.id;
+
+/** Targets and endpoints that are not known to have the current version, or got it with other settings. */
+export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
+  if (!lineage?.current) return [];
+  return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
+    const deployment = lineage.deployments[target];
+    return !deployment || !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
+  });
+}
+
+/**
+ * Of those, the ones to try now. `renew` leaves a target alone until its next try, and a command that waits for other
+ * targets until one of them has news for it; a person's `issue` tries everything.
+ */
+export function targetsToTry(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  now: Date,
+  obeyBackoff: boolean,
+): readonly string[] {
+  const lacking = targetsToDeploy(wanted, lineage);
+  if (!obeyBackoff || !lineage) return lacking;
+  const isPaused = (target: string): boolean => {
+    const deployment = lineage.deployments[target];
+    if (!deployment || hasOtherSettings(wanted, target, deployment)) return false; // new, or mended by someone
+    return deployment.retryAt !== undefined && isToCome(deployment.retryAt, breakAgainMs, now);
+  };
+  const ready = lacking.filter((target) => !isPaused(target));
+  return ready.filter((target) => {
+    const waitsFor = lineage.deployments[target]?.waitsFor;
+    return !waitsFor || waitsFor.some((other) => ready.includes(other) || hasCurrent(lineage, other));
+  });
+}
+
+/** Step 11: the intent of every target, except where the outcome for this version is known already. */
+export function intended(
+  { deployments }: Lineage,
+  { spec }: StoredSpec,
+  version: string,
+  now: Date,
+): Readonly<Record<string, Deployment>> {
+  return Object.fromEntries(
+    [...spec.deploy, ...spec.endpoints].map((target) => {
+      const before = deployments[target];
+      if (before?.version === version && before.state !== 'intended') return [target, before];
+      const took = before?.took;
+      return [target, { version, state: 'intended', since: now.toISOString(), ...(took ? { took } : {}) }];
+    }),
+  );
+}

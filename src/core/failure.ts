@@ -1,0 +1,146 @@
+import { backoffMs } from './backoff.ts';
+import type { CertfleetError } from './errors.ts';
+import type { Failure, Lineage } from './lineage.ts';
+import { endOfHold, longestRetryAfterMs } from './retry-after.ts';
+import { sameRequest, sameSpec } from './same-spec.ts';
+import type { StoredSpec } from './spec.ts';
+import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
+
+/** Why nothing is done for a certificate that is due, and until when. */
+export interface Wait {
+  /** RFC 3339. */
+  readonly until: string;
+  /**
+   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, which binds
+   * `--force` too. `down`: another certificate of this run has found that the CA takes no orders.
+   */
+  readonly why: 'back-off' | 'hold' | 'down';
+  /** For a person. */
+  readonly reason: string;
+  /** It has failed before. */
+  readonly isFailing: boolean;
+}
+
+/** The one answer to "what does it wait for": the longer of our own back-off and the CA's hold. */
+export function waitOf(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  facts: {
+    readonly now: Date;
+    /** False for `issue` and `--force`: only the CA's own word counts then. */
+    readonly obeyBackoff: boolean;
+    /** Hash over the secrets of today; another one than last time clears the back-off. */
+    readonly credentials?: string;
+    /** RFC 3339: until when the CA asked everybody to wait. */
+    readonly caHold?: string;
+    /** Whether another certificate of this run has found the CA down. */
+    readonly isDown?: boolean;
+  },
+): Wait | undefined {
+  const { now } = facts;
+  if (facts.isDown)
+    return { until: now.toISOString(), why: 'down', reason: 'its CA takes no orders at the moment', isFailing: false };
+  const failure = failureThatCounts(wanted, lineage, facts.credentials, now);
+  const hold = laterOf(heldUntil(wanted, lineage, now), facts.caHold);
+  const until = laterOf(hold, facts.obeyBackoff ? failure?.retryAt : undefined);
+  if (until === undefined || Date.parse(until) <= now.getTime()) return undefined;
+  return {
+    until,
+    why: hold === undefined ? 'back-off' : 'hold',
+    reason: failure ? `it failed: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
+    isFailing: failure !== undefined,
+  };
+}
+
+/**
+ * The failure that still counts: none once the spec or the credentials have changed, or where a clock that was ahead
+ * wrote it.
+ */
+export function failureThatCounts(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  credentials: string | undefined,
+  now: Date,
+): Failure | undefined {
+  const failure = lineage?.failure;
+  if (!failure || failure.count === 0 || isFromTheFuture(failure.at, now) || !sameSpec(lineage.spec, wanted))
+    return undefined;
+  if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
+    return undefined;
+  return failure;
+}
+
+/**
+ * Until when the CA asked this certificate to wait, if that is still to come. A Retry-After holds whatever deployer,
+ * solver or credential changes meanwhile. A rate limit counts names, so another set of names is another request (Let's
+ * Encrypt itself advises it); a CA that is busy is busy for any.
+ */
+export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
+  const { failure } = lineage ?? {};
+  if (!lineage || failure?.holdUntil === undefined || isFromTheFuture(failure.at, now)) return undefined;
+  const hold = failure.holdUntil;
+  if (!isToCome(hold, longestRetryAfterMs, now)) return undefined;
+  const isSame =
+    failure.code === 'acme/rate-limited'
+      ? sameRequest(lineage.spec, wanted)
+      : lineage.spec.issuer.directory === wanted.issuer.directory;
+  return isSame ? hold : undefined;
+}
+
+/** Another spec, or other credentials, start a new count; what the CA said, and what its limits count, stays. */
+export function forgiven(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  credentials: string | undefined,
+  now: Date,
+): Failure | undefined {
+  const failure = lineage?.failure;
+  if (!failure || failureThatCounts(wanted, lineage, credentials, now)) return failure;
+  return { ...failure, count: 0, retryAt: failure.at };
+}
+
+const hourMs = 3_600_000;
+
+/** What to remember of a try that failed: the count, the back-off, the CA's hold, the validations of the last hour. */
+export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date): Failure {
+  const before = lineage.failure;
+  // A wrong clock, or another certfleet process on the port, says nothing about the certificate: try again soon, and
+  // leave the count as it was.
+  const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
+  const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
+  const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
+  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, error.retry);
+  const isLimit = error.code === 'acme/rate-limited';
+  const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
+  const validations = validationsAfter(before, error, now);
+  return {
+    count,
+    at: now.toISOString(),
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+    retryAt: new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString(),
+    ...(hold ? { holdUntil: hold.toISOString() } : {}),
+    ...(Object.keys(validations).length > 0 ? { validations } : {}),
+    ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
+  };
+}
+
+function validationsAfter(
+  before: Failure | undefined,
+  error: CertfleetError,
+  now: Date,
+): Readonly<Record<string, readonly string[]>> {
+  const recent = Object.entries(before?.validations ?? {})
+    .map(([name, times]) => [name, times.filter((time) => happenedWithin(hourMs, time, now))] as const)
+    .filter(([, times]) => times.length > 0);
+  const validations: Record<string, readonly string[]> = Object.fromEntries(recent);
+  if (error.code !== 'acme/invalid-authorization') return validations;
+  const failed = (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value;
+  if (failed !== undefined) validations[failed] = [...(validations[failed] ?? []), now.toISOString()];
+  return validations;
+}
+
+/** The later of two times, where there are two. */
+export const laterOf = (a: string | undefined, b: string | undefined) =>
+  a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

@@ -1,0 +1,83 @@
+import type { CertificateFacts } from '../core/certificate-facts.ts';
+import { fail } from '../core/errors.ts';
+import { decodeDocument } from '../core/lineage.ts';
+import { Secret } from '../core/secret.ts';
+import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
+import type { Key } from '../ports/store.ts';
+import type { Engine } from './engine.ts';
+
+export interface KeyDocument {
+  readonly keyPem: string;
+}
+
+export interface VersionDocument {
+  readonly chainPem: string;
+  readonly facts: CertificateFacts;
+  readonly directory: string;
+  readonly accountUrl: string;
+  /** By this machine's clock; CAs date `notBefore` back. Missing in versions from before it was kept. */
+  readonly issuedAt?: string;
+  readonly profile?: string;
+}
+
+/** Where a version's key, or its chain and facts, are in the store. */
+export function keyOf(kind: 'key' | 'version', { lineage, id }: VersionRef): Key {
+  // A version without an id would take the place of every other one without: only a bug can ask for it.
+  if (id === '') throw fail('bug/unexpected', { reason: `a version of ${lineage} has no id` });
+  return { kind, name: `${lineage}~${id}` };
+}
+
+const whereOf = ({ store }: Pick<Engine, 'store'>, { kind, name }: Key) => ({
+  key: `${kind}/${name}`,
+  file: store.location,
+});
+
+/** The private key of a version, where it was stored. */
+export async function readKey(
+  engine: Pick<Engine, 'store'>,
+  version: VersionRef,
+  signal: AbortSignal,
+): Promise<Secret | undefined> {
+  const key = keyOf('key', version);
+  const entry = await engine.store.get(key, signal);
+  return entry && new Secret(decodeDocument<KeyDocument>(entry.bytes, whereOf(engine, key), ['keyPem']).keyPem);
+}
+
+/** Chain and facts of a version, where it was stored. */
+export async function readVersion(
+  engine: Pick<Engine, 'store'>,
+  version: VersionRef,
+  signal: AbortSignal,
+): Promise<VersionDocument | undefined> {
+  const key = keyOf('version', version);
+  const entry = await engine.store.get(key, signal);
+  return (
+    entry && decodeDocument<VersionDocument>(entry.bytes, whereOf(engine, key), ['chainPem', 'facts', 'directory'])
+  );
+}
+
+/** A version with its key, as deployers take it. Fails with `store/corrupt` where the store lacks one of them. */
+export async function readBundle(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<VersionBundle> {
+  const [document, keyPem] = await Promise.all([
+    readVersion(engine, version, signal),
+    readKey(engine, version, signal),
+  ]);
+  const missing = (kind: 'key' | 'version') =>
+    fail('store/corrupt', {
+      ...whereOf(engine, keyOf(kind, version)),
+      reason: 'it is missing, though the lineage names it',
+    });
+  if (!document) throw missing('version');
+  if (!keyPem) throw missing('key');
+  return bundleOf(version, keyPem, engine.pki.readChain(document.chainPem));
+}
+
+/** The same from what was just issued. */
+export function bundleOf(
+  { lineage, id }: VersionRef,
+  keyPem: Secret,
+  { certificates, facts }: ReturnType<Engine['pki']['readChain']>,
+): VersionBundle {
+  const [certPem = '', ...rest] = certificates;
+  return { lineage, id, facts, keyPem, certPem, chainPem: rest.join(''), fullchainPem: certificates.join('') };
+}

@@ -1,0 +1,86 @@
+import type { Engine } from './engine.ts';
+import { type Busy, isBusy } from './leases/lease.ts';
+
+/** One thing to do in a pass. */
+export interface Errand<T extends object> {
+  /** How many errands like this one may be under way at once. */
+  readonly limit: () => number;
+  /** Errands of one group share the limit: the certificates of one CA. */
+  readonly group: string;
+  /** Tries once. Rejects only when the signal aborts. */
+  run(signal: AbortSignal): Promise<T | Busy>;
+}
+
+/**
+ * Runs all errands, as many at once as their groups allow; the results are in the order of the errands. One whose
+ * lineage another process works on is put aside and tried again later, so that no lane waits while there is other
+ * work. An abort begins nothing new, and comes out when everything that was begun has ended: each still cleans up.
+ */
+export async function inLanes<T extends object>(
+  { clock }: Pick<Engine, 'clock'>,
+  errands: readonly Errand<T>[],
+  signal: AbortSignal,
+): Promise<readonly T[]> {
+  const results: T[] = [];
+  const groups = new Map<string, Group>();
+  let aside: { readonly index: number; readonly dueMs: number }[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let wake = new AbortController();
+
+  const queue = (index: number, { group }: Errand<T>) => {
+    const known = groups.get(group) ?? { active: 0, ready: [] };
+    groups.set(group, known);
+    known.ready.push(index);
+  };
+  const begin = async (group: Group, index: number, errand: Errand<T>): Promise<void> => {
+    group.active += 1;
+    try {
+      const result = await errand.run(signal);
+      if (isBusy(result)) aside.push({ index, dueMs: clock.monotonicMs() + result.pauseMs });
+      else results[index] = result;
+    } catch (error) {
+      failure ??= { error };
+    } finally {
+      group.active -= 1;
+      wake.abort('an errand has ended');
+    }
+  };
+
+  for (const [index, errand] of errands.entries()) queue(index, errand);
+  for (;;) {
+    wake = new AbortController();
+    const nowMs = clock.monotonicMs();
+    for (const { index } of aside.filter(({ dueMs }) => dueMs <= nowMs)) queue(index, errands[index] as Errand<T>);
+    aside = aside.filter(({ dueMs }) => dueMs > nowMs);
+    for (const group of groups.values())
+      while (!signal.aborted && group.ready.length > 0) {
+        const index = group.ready[0] as number;
+        const errand = errands[index] as Errand<T>;
+        if (group.active >= errand.limit()) break;
+        group.ready.shift();
+        void begin(group, index, errand);
+      }
+    const all = [...groups.values()];
+    const isOver = signal.aborted || (aside.length === 0 && all.every(({ ready }) => ready.length === 0));
+    if (isOver && all.every(({ active }) => active === 0)) break;
+    if (aside.length === 0 || signal.aborted) await aborted(wake.signal);
+    else {
+      const pauseMs = Math.min(...aside.map(({ dueMs }) => dueMs - nowMs));
+      await clock.sleep(pauseMs, AbortSignal.any([wake.signal, signal])).catch(() => undefined);
+    }
+  }
+  signal.throwIfAborted();
+  if (failure) throw failure.error;
+  return results;
+}
+
+interface Group {
+  active: number;
+  readonly ready: number[];
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

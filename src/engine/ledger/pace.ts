@@ -1,0 +1,83 @@
+import type { Clock } from '../../ports/clock.ts';
+
+/** How many certificates one CA is given at once: to begin with, at least, at most. */
+const start = 32;
+const least = 4;
+const most = 256;
+
+/** Answers this much slower than the CA's best round are a sign that it (or this machine) has enough to do. */
+const slower = { factor: 3, byMs: 100 };
+
+/**
+ * How many certificates are worked on at once at one CA. A CA takes seconds, not CPU, so many wait beside each other;
+ * how many is good is found out: the number doubles with each round of good answers, and halves when the CA says it is
+ * busy, limits us, or answers ever more slowly.
+ */
+export interface Pace {
+  /** Certificates that may be worked on now. */
+  limit(): number;
+  /** One answer came after so many ms. */
+  answered(ms: number): void;
+  /** The CA said 429 or 503, or did not answer in time. */
+  strained(): void;
+  /** newOrder got no answer, or a 5xx: no other certificate of this run is tried at this CA. */
+  failed(): void;
+  /** An order was accepted. */
+  works(): void;
+  /** The CA was down in the last run: one certificate finds out whether it still is. */
+  probe(): void;
+  state(): PaceState;
+}
+
+type PaceState = 'unknown' | 'works' | 'probing' | 'down';
+
+export type Paces = (directory: string) => Pace;
+
+export function createPaces(clock: Clock): Paces {
+  const paces = new Map<string, Pace>();
+  return (directory) => {
+    const pace = paces.get(directory) ?? createPace(clock);
+    paces.set(directory, pace);
+    return pace;
+  };
+}
+
+export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
+  let limit = start;
+  let state: PaceState = 'unknown';
+  let round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
+  /** The mean of the quickest round. */
+  let bestMs = Number.POSITIVE_INFINITY;
+
+  const begin = (next: number) => {
+    limit = Math.min(Math.max(next, least), most);
+    round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
+  };
+
+  return {
+    limit: () => (state === 'probing' ? 1 : limit),
+    answered(ms) {
+      round.answers += 1;
+      round.ms += ms;
+      if (round.answers < limit) return;
+      const meanMs = round.ms / round.answers;
+      bestMs = Math.min(bestMs, meanMs);
+      begin(meanMs > bestMs * slower.factor + slower.byMs ? limit / 2 : limit * 2);
+    },
+    strained() {
+      // Requests that were under way together are refused together: that is one sign, not many.
+      if (clock.monotonicMs() - round.sinceMs < Math.min(bestMs, 1_000) && round.answers === 0) return;
+      begin(limit / 2);
+    },
+    failed() {
+      state = 'down';
+    },
+    works() {
+      state = 'works';
+    },
+    probe() {
+      if (state === 'unknown') state = 'probing';
+    },
+    state: () => state,
+  };
+}

@@ -1,0 +1,118 @@
+import { isPublicAddress } from '../../core/address.ts';
+import { reasonOf } from '../../core/errors.ts';
+import type { Identifier } from '../../core/identifier.ts';
+import type { PreflightSettings } from '../../core/spec.ts';
+import type { Deadline } from '../../ports/clock.ts';
+import type { Probe } from '../../ports/solver.ts';
+import type { Engine } from '../engine.ts';
+import { waitFor } from '../wait.ts';
+import type { Finding } from './finding.ts';
+
+/** One HTTP look: the CA's own limit is 10 s; a public path that needs more than 3 s is «cannot tell» here. */
+const getMs = 3_000;
+/** Balancers look at their servers every 2 s (HAProxy, nginx) to 5 s, and may want to see one twice. */
+const servedMs = 6_000;
+const gatewayStatuses: readonly number[] = [502, 503, 504];
+/** As many redirects as Let's Encrypt follows (acme.md §2.5). */
+const redirectLimit = 10;
+
+/**
+ * The probe by the public path. A balancer answers 502, 503 or 504 until its next health check has seen the responder
+ * that has just begun to listen: that proves nothing before {@link servedMs} have passed.
+ */
+export async function lookUntilServed(look: PathLook): Promise<Finding> {
+  const { clock } = look.engine;
+  const { signal } = look.deadline;
+  let found: PathFinding | undefined;
+  await waitFor<true>(clock, { budgetMs: servedMs, firstMs: 50, mostMs: 500, signal }, async () => {
+    found = await lookAtPath(look);
+    return found.noBackend ? { reason: found.finding } : { done: true };
+  }).catch(() => undefined); // out of time: the last look counts
+  const { noBackend: _told, ...finding } = found ?? (await lookAtPath(look));
+  return finding;
+}
+
+/** What is looked at by the public path, and what should be there. */
+export interface PathLook {
+  readonly engine: Pick<Engine, 'clock' | 'connect' | 'vantage'>;
+  readonly settings: PreflightSettings;
+  readonly identifier: Identifier;
+  readonly expected: Probe;
+  readonly deadline: Deadline;
+}
+
+interface PathFinding extends Finding {
+  readonly noBackend?: boolean;
+}
+
+/** One look at every address of the name. */
+export async function lookAtPath(look: PathLook): Promise<PathFinding> {
+  const { engine, identifier, deadline } = look;
+  const looks = engine.connect.looks(look.settings);
+  const finding = {
+    identifier: identifier.value,
+    advice: `Make http://${identifier.value}/.well-known/acme-challenge/ reach the solver from everywhere.`,
+  };
+  try {
+    let addresses: readonly string[] = [identifier.value];
+    if (identifier.type === 'dns') {
+      const found = await looks.addresses(identifier.value, deadline.signal);
+      if (found.verdict === 'nxdomain-from-authority' || found.verdict === 'no-address-from-authority')
+        return {
+          ...finding,
+          verdict: 'no',
+          finding: found.finding,
+          advice: `Add an A or AAAA record for ${identifier.value}.`,
+        };
+      if (found.verdict === 'cannot-tell') return { ...finding, verdict: 'cannot-tell', finding: found.finding };
+      addresses = [...found.ipv4, ...found.ipv6];
+    }
+    const answers = await Promise.all(addresses.map((address) => lookAtAddress(look, address, looks.asTheCa)));
+    const worst = answers.find((a) => a.verdict === 'no') ?? answers.find((a) => a.verdict === 'cannot-tell');
+    return { ...finding, ...(worst ?? { verdict: 'pass', finding: 'every address gives the right answer' }) };
+  } catch (error) {
+    return { ...finding, verdict: 'cannot-tell', finding: reasonOf(error) };
+  }
+}
+
+type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend'>;
+
+async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean): Promise<Answer> {
+  const { engine, settings, expected, deadline } = look;
+  const host = look.identifier.value;
+  // A wrong answer proves something only where the CA would get the same: from a public address, or where the
+  // operator named the resolvers that see what the CA sees.
+  const proof = asTheCa || isPublicAddress(address) ? 'no' : 'cannot-tell';
+  const limit = engine.clock.deadline(getMs, deadline.signal);
+  const base = `http://${host.includes(':') ? `[${host}]` : host}`;
+  try {
+    let url = `${base}${expected.path}`;
+    for (let hop = 0; hop <= redirectLimit; hop += 1) {
+      const answer = await engine.vantage.get(url, { address, port: settings.http01Port }, limit.signal);
+      if (answer.status >= 300 && answer.status < 400 && answer.location !== undefined) {
+        const next = new URL(answer.location, url);
+        // Elsewhere, or over TLS: the CA goes there, but this look would need other addresses and ports.
+        if (next.protocol !== 'http:' || next.hostname !== new URL(url).hostname)
+          return { verdict: 'cannot-tell', finding: `${address} redirects to ${next.origin}` };
+        url = next.href;
+        continue;
+      }
+      if (answer.status === 200 && answer.body.trimEnd() === expected.body)
+        return { verdict: 'pass', finding: `${address} gives the right answer` };
+      const wrong = answer.status === 200 ? 'another body' : `status ${answer.status}`;
+      return {
+        verdict: proof,
+        finding: `http://${host}${expected.path} at ${address} answers ${wrong}`,
+        ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
+      };
+    }
+    return { verdict: proof, finding: `${address} redirects in a circle` };
+  } catch (error) {
+    return {
+      verdict: 'cannot-tell',
+      finding: `${address} did not answer on port ${settings.http01Port}: ${reasonOf(error)}`,
+    };
+  } finally {
+    limit.done();
+  }
+}

@@ -1,0 +1,26 @@
+import type { Identifier } from '../core/identifier.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { Presented } from '../core/tombstones.ts';
+import type { SolverChallenge } from '../ports/solver.ts';
+
+/**
+ * A journalled challenge as the solver takes it; needs no account key, only its thumbprint (RFC 8555 §8.1).
+ *
+ * @param remaining how many challenges of the order are presented after this one
+ */
+export function solverChallenge({ spec }: StoredSpec, presented: Presented, remaining = 0): SolverChallenge {
+  const { type, token, thumbprint } = presented;
+  const identifier: Identifier = spec.identifiers.find(({ value }) => value === presented.identifier) ?? {
+    type: 'dns',
+    value: presented.identifier,
+  };
+  return {
+    type,
+    identifier,
+    token,
+    keyAuthorization: `${token}.${thumbprint}`,
+    lineage: spec.name,
+    allIdentifiers: spec.identifiers,
+    remaining,
+  };
+}

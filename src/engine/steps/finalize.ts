@@ -1,0 +1,105 @@
+import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
+import { adviceFor, problemType } from '../../core/problem.ts';
+import type { Secret } from '../../core/secret.ts';
+import { certificateRefused } from '../../core/work.ts';
+import type { Order, Problem } from '../../ports/issuer.ts';
+import type { Pki } from '../../ports/pki.ts';
+import { ask } from '../ask.ts';
+import { announce, nameOf, type OrderRun } from '../run.ts';
+import { retryAtOf, waitFor } from '../wait.ts';
+
+/** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
+const finalizeBudgetMs = 5 * 60_000;
+/** How often finalize is sent, each time after looking whether the last one had its effect. */
+const repeats = 3;
+
+export type Chain = ReturnType<Pki['readChain']> & { readonly chainPem: string };
+
+/** Steps 9 and 10 up to the chain: never a second finalize for an order that has taken one. */
+export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Promise<Chain> {
+  const { engine, account, holding, job, signal } = run;
+  announce(run, 'finalize', 'asking for the certificate');
+  const look = () => ask(run, () => account.order(ready.url, signal));
+  let order = ready;
+  const csr = isOpen(order) ? await engine.pki.csr(keyPem, job.wanted.spec.identifiers) : undefined;
+  for (let attempt = 1; csr && isOpen(order); attempt += 1) {
+    const current = order;
+    try {
+      // Every authorization is valid, so that the order is ready whatever it was when it was read: asking saves a
+      // request, and a CA that has not caught up answers orderNotReady (RFC 8555 §7.4) without harm.
+      order = await holding.effect(signal, () => ask(run, () => account.finalize(current, csr, signal)));
+    } catch (error) {
+      // Whether it was taken, now or before, only the order says.
+      const early = problemType(error) === 'orderNotReady';
+      const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
+      // A time the CA named holds: the next run looks at the order first.
+      const holds = isFailure(error) && error.retryAt !== undefined;
+      if (!doubtful || holds || attempt >= repeats) throw error;
+      order = await settled(run, await look(), { what: 'the order', leaves: 'pending' });
+    }
+  }
+  const done = await settled(run, order, { what: 'the certificate', leaves: 'processing' });
+  if (done.status !== 'valid') throw invalidOrder(run, done);
+  return readChain(run, await ask(run, () => account.download(done, signal)), keyPem);
+}
+
+const isOpen = ({ status }: Order): boolean => status === 'pending' || status === 'ready';
+
+/** Waits until the order has left a status. */
+async function settled(
+  run: OrderRun,
+  first: Order,
+  { what, leaves }: { readonly what: string; readonly leaves: Order['status'] },
+): Promise<Order> {
+  const { engine, account, signal } = run;
+  if (first.status !== leaves) return first;
+  const waited = await waitFor<Order>(
+    engine.clock,
+    // Signing takes milliseconds at a test CA and seconds at a public one: quick looks first, then every 3 s.
+    {
+      budgetMs: finalizeBudgetMs,
+      firstMs: 10,
+      mostMs: 3_000,
+      first: { reason: first.status, retryAfterMs: first.retryAfterMs },
+      signal,
+    },
+    async () => {
+      const order = await ask(run, () => account.order(first.url, signal));
+      return order.status === leaves ? { reason: order.status, retryAfterMs: order.retryAfterMs } : { done: order };
+    },
+  );
+  if ('value' in waited) return waited.value;
+  const params = { issuer: run.issuer.name, what, seconds: finalizeBudgetMs / 1000 };
+  throw fail('acme/timeout', params, retryAtOf(engine.clock, waited));
+}
+
+function invalidOrder(run: OrderRun, { status, error }: Order): CertfleetError {
+  const detail = error ? detailOf(error, run.directory.caaIdentities) : `its status is ${status}`;
+  const params = { issuer: run.issuer.name, certificate: nameOf(run), detail };
+  return fail('acme/invalid-order', params, error === undefined ? {} : { problem: error });
+}
+
+/** What the CA said, what it said of each name, and what helps against it. */
+function detailOf(problem: Problem, caaIdentities: readonly string[]): string {
+  const parts = problem.subproblems.map(({ identifier, detail }) => `${identifier?.value ?? ''}: ${detail}`);
+  return [problem.detail, ...parts, adviceFor(problem.type, caaIdentities)].join('; ');
+}
+
+/** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
+async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promise<Chain> {
+  const { engine, issuer, job, holding, signal } = run;
+  const refuse = async (reason: string, options?: ErrorOptions) => {
+    await holding.apply(certificateRefused(), signal);
+    return fail('acme/wrong-certificate', { issuer: issuer.name, reason }, options);
+  };
+  let chain: ReturnType<Pki['readChain']>;
+  try {
+    chain = engine.pki.readChain(chainPem);
+  } catch (cause) {
+    throw await refuse('it cannot be read', { cause });
+  }
+  const leaf = chain.certificates[0] ?? '';
+  const mismatch = engine.pki.mismatch(leaf, keyPem, job.wanted.spec.identifiers, engine.clock.now());
+  if (mismatch !== undefined) throw await refuse(mismatch);
+  return { ...chain, chainPem };
+}
