@@ -8,9 +8,9 @@ import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import { report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
+import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
 import { reconcile, reconcileAll, type Stored } from './engine/reconcile.ts';
-import type { Job } from './engine/run.ts';
 import { type NotSwept, readLineage, sweep } from './engine/sweep.ts';
 
 export type { LineageStatus, Outcome };
@@ -106,12 +106,12 @@ interface OpenFleet {
 
 type Origin = Lineage['origin'];
 interface Wanted {
-  readonly spec: StoredSpec;
+  readonly wanted: StoredSpec;
   readonly origin: Origin;
 }
 
 const declared = (settings: Settings): readonly Wanted[] =>
-  settings.certificates.map((spec) => ({ spec: store(settings, spec), origin: 'configuration' }));
+  settings.certificates.map((spec) => ({ wanted: store(settings, spec), origin: 'configuration' }));
 
 /** A declared certificate with all it names, so that its lineage can be worked on and swept on its own. */
 function store(settings: Settings, spec: CertificateSpec): StoredSpec {
@@ -128,7 +128,7 @@ function store(settings: Settings, spec: CertificateSpec): StoredSpec {
 }
 
 /** A test lineage beside the real one: journalled like any, never deployed. */
-function forStaging({ spec: wanted, origin }: Wanted): Wanted {
+function forStaging({ wanted, origin }: Wanted): Wanted {
   const { issuer, spec } = wanted;
   const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
   if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
@@ -136,7 +136,7 @@ function forStaging({ spec: wanted, origin }: Wanted): Wanted {
   const testIssuer = issuer.testDirectory === undefined ? spec.issuer : `${spec.issuer} (staging)`;
   return {
     origin,
-    spec: {
+    wanted: {
       ...wanted,
       spec: { ...spec, name: stagingName(spec.name), issuer: testIssuer, deploy: [], endpoints: [] },
       issuer: { ...issuer, directory, test: true },
@@ -147,17 +147,17 @@ function forStaging({ spec: wanted, origin }: Wanted): Wanted {
 
 async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const all = request.adHoc
-    ? [{ spec: request.adHoc, origin: 'command-line' } as const]
+    ? [{ wanted: request.adHoc, origin: 'command-line' } as const]
     : await namedOrDeclared(fleet, request.names, signal);
-  const wanted = request.staging ? all.map(forStaging) : all;
+  const tried = request.staging ? all.map(forStaging) : all;
   // A try that ends with "not due" would prove nothing.
   const force = request.force || request.staging;
   const { ignorePreflight = false, newAccount = false } = request;
-  const jobs = wanted.map(({ spec, origin }): Job => {
-    const job = { wanted: spec, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false };
+  const jobs = tried.map(({ wanted, origin }): Job => {
+    const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false };
     if (origin === 'configuration') return job;
     // Only what a person asks for today replaces what is kept; a `renew` may run in any environment.
-    return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(spec, s) };
+    return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
   });
   return reconcile(fleet.composed.engine, jobs, signal);
 }
@@ -169,7 +169,7 @@ async function namedOrDeclared(
   signal: AbortSignal,
 ): Promise<readonly Wanted[]> {
   const all = declared(fleet.settings);
-  const isDeclared = (name: string) => all.some((one) => one.spec.spec.name === name);
+  const isDeclared = (name: string) => all.some((one) => nameOfWanted(one) === name);
   if (names.every(isDeclared)) return pick(all, names, nameOfWanted);
   const stored = await readAll(fleet, signal);
   return pickWanted(allWanted(fleet, stored), stored, names);
@@ -182,10 +182,10 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   if (request.names.length === 0) reportUndeclared(fleet, stored, wanted);
   const { force, redeploy = false } = request;
   const rules = { force, redeploy, obeyBackoff: !force && !redeploy };
-  const jobs = wanted.map(({ spec, origin }): Job => ({ wanted: spec, origin, ...rules }));
+  const jobs = wanted.map((one): Job => ({ ...one, ...rules }));
   const outcomes = await reconcileAll(engine, jobs, stored, signal);
   const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
-    found instanceof Error && !wanted.some((one) => one.spec.spec.name === certificate)
+    found instanceof Error && !wanted.some((one) => nameOfWanted(one) === certificate)
       ? [{ certificate, result: 'failed', message: found.message, error: found }]
       : [],
   );
@@ -195,14 +195,14 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
 /** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
 function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const wanted = [...declared(fleet.settings)];
-  const names = new Set(wanted.map((one) => one.spec.spec.name));
+  const names = new Set(wanted.map(nameOfWanted));
   for (const [name, found] of stored)
     if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !isStagingName(name))
-      wanted.push({ spec: found.spec, origin: 'command-line' });
+      wanted.push({ wanted: found.spec, origin: 'command-line' });
   return wanted;
 }
 
-const nameOfWanted = (one: Wanted): string => one.spec.spec.name;
+const nameOfWanted = ({ wanted }: Wanted): string => wanted.spec.name;
 
 /** The certificates named, or all; what is in the store and never worked on is told from what is not there. */
 function pickWanted(all: readonly Wanted[], stored: Stored, names: readonly string[]): readonly Wanted[] {
@@ -279,7 +279,7 @@ async function statusOf(
   signal: AbortSignal,
 ): Promise<readonly LineageStatus[]> {
   const stored = await readAll(fleet, signal);
-  const wanted = new Map(allWanted(fleet, stored).map((one) => [one.spec.spec.name, one]));
+  const wanted = new Map(allWanted(fleet, stored).map((one) => [nameOfWanted(one), one]));
   const all = [...new Set([...wanted.keys(), ...stored.keys()])].sort();
   const now = fleet.composed.engine.clock.now();
   const holds = new Map<string, Promise<CaHold | undefined>>();
@@ -290,11 +290,12 @@ async function statusOf(
     const lease = lineage?.work?.lease;
     const isWorking = lease !== undefined && fleet.composed.engine.processes.look(lease.holder) !== 'dead';
     const one = wanted.get(name);
-    const { directory } = one?.spec.issuer ?? {};
+    const { directory } = one?.wanted.issuer ?? {};
     if (directory !== undefined && !holds.has(directory))
       holds.set(directory, holdOf(fleet.composed.engine, directory, signal));
     const caHold = endOfCaHold(await holds.get(directory ?? ''), lineage, now);
-    return describeLineage(name, { wanted: one, lineage, corrupt, now, isWorking, caHold });
+    const declaredAs = one && { spec: one.wanted, origin: one.origin };
+    return describeLineage(name, { wanted: declaredAs, lineage, corrupt, now, isWorking, caHold });
   });
   return Promise.all(described);
 }

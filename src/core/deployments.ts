@@ -78,3 +78,7 @@ export function intended(
     }),
   );
 }
+
+/** Targets of the lineage's last spec that are no longer wanted. */
+export const targetsDropped = ({ spec: { spec: before } }: Lineage, { spec }: StoredSpec): readonly string[] =>
+  before.deploy.filter((target) => !spec.deploy.includes(target));

@@ -1,20 +1,22 @@
 import { longestSkewMs } from '../core/clock-skew.ts';
+import { targetsDropped } from '../core/deployments.ts';
 import { asFailure, fail, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import type { Lineage, Version } from '../core/lineage.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
-import { sameResult, sameSpec } from '../core/same-spec.ts';
+import { sameSpec } from '../core/same-spec.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AccountIssuer } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
-import { type Busy, firstSight, type Holding, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
+import { aimOf, answers, isHalfDone, type Job, withNewSettings } from './job.ts';
+import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
-import { announce, type Job, nameOf, type OrderRun, type Run } from './run.ts';
+import { announce, nameOf, type OrderRun, type Run } from './run.ts';
 import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
@@ -93,7 +95,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'it is not due' });
   announceStart(engine, job, found);
   const outcome = await work({ engine, job, holding: taken.holding, signal }, visit);
-  return outcome === 'again' || isHalfDone(engine, job, { found, holding: taken.holding, outcome })
+  return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
     ? 'again'
     : withNewSettings(job, found, outcome);
 }
@@ -107,48 +109,6 @@ function planFor(
   const isDown = memory.paces(job.wanted.issuer.directory).state() === 'down';
   const held = endOfCaHold(facts.caHold, lineage, now);
   return planLineage(job.wanted, lineage, now, { ...job, isDown, ...(held === undefined ? {} : { caHold: held }) });
-}
-
-/** What the lease is taken for; undefined: nothing is to be done. */
-function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'certificate' | 'delivery' | undefined {
-  if (plan.action === 'deploy' || plan.action === 'ask') return 'delivery';
-  if (plan.action !== 'none') return 'certificate';
-  // Flags may say something new of a certificate that is not due: what `renew` needs in two months is kept today.
-  const isNew = job.origin === 'command-line' && lineage?.current !== undefined && !plan.wait && !keeps(job, lineage);
-  return isNew ? 'delivery' : undefined;
-}
-
-const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
-  lineage.origin === origin && sameSpec(lineage.spec, wanted);
-
-/**
- * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
- * asked for by force, it tried to get one.
- */
-function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy }: Job): boolean {
-  if (redeploy) return false; // what another process delivered need not be everything
-  if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
-  return !force || last?.result === 'issued' || last?.result === 'renewed' || last?.result === 'failed';
-}
-
-/** Whether a turn that went well leaves the job to be done. */
-function isHalfDone(
-  { clock }: Engine,
-  { force }: Job,
-  turn: { readonly found: Lineage | undefined; readonly holding: Holding; readonly outcome: Outcome },
-): boolean {
-  const { found, holding, outcome } = turn;
-  if (outcome.result === 'failed') return false;
-  // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
-  const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= clock.now().getTime();
-  if (outcome.result === 'unchanged' && isDue) return true;
-  // A deployment that was interrupted came first; what is asked for by force is a new certificate.
-  return force && holding.lineage.current?.id === found?.current?.id;
-}
-
-function withNewSettings(job: Job, found: Lineage | undefined, outcome: Outcome): Outcome {
-  if (outcome.result !== 'unchanged' || !found || keeps(job, found)) return outcome;
-  return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
 }
 
 /** Sortable by time, unique in the lineage, safe as a file name: `20261124-173001-k3f9ab`. */
@@ -188,7 +148,7 @@ function announceStart(engine: Engine, { wanted }: Job, found: Lineage | undefin
   const names = spec.identifiers.map(identifierKey);
   const shown = names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
   report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
-  const dropped = found?.spec.spec.deploy.filter((target) => !spec.deploy.includes(target)) ?? [];
+  const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {
     const message = `${target} is no longer a target; what it has stays there and is not renewed`;
     report(engine, { level: 'warn', event: 'log', certificate, message });

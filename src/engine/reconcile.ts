@@ -4,9 +4,9 @@ import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
 import { type Engine, report } from './engine.ts';
 import { issue, newVisit } from './issue.ts';
+import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
-import type { Job } from './run.ts';
 import { type Done, sweeperOf, sweepRest, whatIsLeft } from './sweep.ts';
 
 /** The lineages of one scan; an error stands for a document that cannot be read. */

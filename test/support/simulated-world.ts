@@ -4,8 +4,8 @@ import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import type { Job } from '../../src/engine/job.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
-import type { Job } from '../../src/engine/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';

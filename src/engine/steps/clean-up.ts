@@ -83,11 +83,12 @@ export async function cleanJournalled(
   return left.map(({ stone }) => stone);
 }
 
-export async function unprobe(engine: Engine, spec: StoredSpec): Promise<void> {
+export async function unprobe(engine: Engine, presenter: StoredSpec): Promise<void> {
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
-    const solver = await engine.connect.solver(spec);
-    await solver.unprobe?.(spec.spec.name, deadline.signal);
+    const solver = await engine.connect.solver(presenter);
+    const { spec } = presenter;
+    await solver.unprobe?.(spec.name, deadline.signal);
   } finally {
     deadline.done();
   }
