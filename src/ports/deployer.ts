@@ -4,11 +4,11 @@ import type { CertificateFacts } from './pki.ts';
 import type { Note } from './solver.ts';
 
 /**
- * Carries a version to a target. What clients of the target really see is looked at by the engine, never here.
+ * Carries a version to a target. The engine checks what clients of the target really see; a deployer does not.
  *
- * - Every method MUST be repeatable: after a crash, and by `renew` while the target is pending.
- * - `activate`: on failure the old version MUST stay in use, on disk too; the error is `deploy/…`.
- * - Going back is deploying the version before: `stage` and `activate` of it.
+ * - Every method MUST be repeatable: it is called again after a crash, and by `renew` while the target is pending.
+ * - If `activate` fails, the old version MUST stay in use, on disk too; the error is `deploy/…`.
+ * - To go back, the engine calls `stage` and `activate` with the previous version.
  */
 export interface Deployer {
   /** `files`, `nginx`… */
@@ -16,22 +16,22 @@ export interface Deployer {
   /** `node`: each node has its own target and state; `fleet`: one target for all. */
   readonly scope: 'node' | 'fleet';
   /**
-   * Versions of different lineages do not disturb each other there. Else one is deployed at a time: reloads and
-   * transactions on an admin socket would.
+   * Deployments of different lineages to this target may run at the same time. Otherwise they run one at a time,
+   * because reloads and transactions on an admin socket would interfere.
    */
   readonly concurrent?: true;
   /**
-   * It carries nothing that clients meet, but acts on what other targets have: it runs after the targets listed before
-   * it were tried, whenever one of them has taken a version since it last ran with success.
+   * The target has no clients of its own but acts on what other targets have. It runs after the targets listed before
+   * it were tried, if one of them has taken a version since it last succeeded.
    */
   readonly runsAfter?: true;
-  /** Whether the target has this version. `absent` also where it has never had one. */
+  /** Whether the target has this version. `absent` if it has none at all. */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
-  /** Brings the version there without anyone using it. */
+  /** Brings the version to the target without using it. */
   stage(version: VersionBundle, note: Note, signal: AbortSignal): Promise<Json>;
-  /** Makes it the one in use. */
+  /** Makes it the version in use. */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
-  /** Removes what only an older version needed; called after the new one was seen in use. */
+  /** Removes what only older versions need. Called once the new version is in use. */
   retire?(old: VersionRef, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 /**
- * Changes TXT values in a zone. Zone cuts, CNAME delegation, waiting, merging and locking are the `dns01` solver's;
- * a provider only carries one change to the zone's API.
+ * Changes TXT values in a zone. The `dns01` solver handles zone cuts, CNAME delegation, waiting, merging and locking;
+ * a provider only sends one change to the zone's API.
  *
- * - `append` twice with the same value is one value; other values at the name survive.
- * - `remove` of what is absent is fine; it removes the exact value only, never the name's other values, and works
+ * - Appending a value twice leaves one value; other values at the name survive.
+ * - Removing an absent value succeeds. `remove` removes exactly this value, never others at the name, and works
  *   without `made`.
- * - Errors: `dns/refused` (credentials, permissions: blame config), `dns/clock-skew`: either way nothing was written;
- *   `dns/unreachable`, `dns/bad-answer`; a limit with `retryAt`.
+ * - Errors: `dns/refused` (credentials, permissions) and `dns/clock-skew`, which mean that nothing was written;
+ *   `dns/unreachable`, `dns/bad-answer`; a limit has `retryAt`.
  */
 export interface DnsValue {
   /** The zone, as found by SOA: `example.com`. */
@@ -18,19 +18,19 @@ export interface DnsValue {
 }
 
 export interface DnsProvider {
-  /** Each value is added and removed on its own. Providers that only write whole record sets come with a kind of their own. */
+  /** Adds and removes one value at a time. Providers that only write whole record sets will be another kind. */
   readonly kind: 'values';
-  /** Answers what `remove` may be given to find the value quicker (a record id), or undefined. */
+  /** Returns what helps `remove` to find the value quickly (a record id), or undefined. */
   append(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
   remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<void>;
   close?(): Promise<void>;
 }
 
 export interface DnsProviderTraits {
-  /** The grain in which concurrent changes disturb each other; `dns01` takes its lock by it. */
+  /** Which concurrent changes conflict: `dns01` locks by value, name or zone. */
   readonly writes: 'value' | 'name' | 'zone';
   /** Smallest TTL the provider accepts, in seconds. */
   readonly minTtl: number;
-  /** Most calls at once. */
+  /** How many calls may run at once. */
   readonly maxConcurrent: number;
 }

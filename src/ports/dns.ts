@@ -1,7 +1,7 @@
-/** DNS messages on the wire: one question to one server. Walks, retries and caches are the engine's. */
+/** Sends one DNS question to one server. Walking zones, retrying and caching are up to the engine. */
 export interface DnsServer {
   readonly address: string;
-  /** 53 unless said. */
+  /** Usually 53. */
   readonly port: number;
 }
 
@@ -18,7 +18,7 @@ export interface DnsRecord {
 
 export interface DnsAnswer {
   readonly rcode: 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' | string;
-  /** The AA bit: the server speaks for the zone. */
+  /** The AA bit: the answer is authoritative. */
   readonly authoritative: boolean;
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
@@ -27,15 +27,15 @@ export interface DnsAnswer {
 
 export interface Dns {
   /**
-   * Asks one question; UDP first, TCP when the answer is truncated. Fails with `dns/lookup-failed` when no answer
-   * comes (2 s a try, 3 tries over UDP).
+   * Asks over UDP, and over TCP if the answer is truncated. Fails with `dns/lookup-failed` if no answer comes (3 tries
+   * over UDP, 2 s each).
    */
   query(
     server: DnsServer,
     question: { readonly name: string; readonly type: DnsType; readonly recursive?: boolean },
     signal: AbortSignal,
   ): Promise<DnsAnswer>;
-  /** Sends a ready message (an update, a signed one) and answers the raw reply; over TCP where asked or truncated. */
+  /** Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if asked for or truncated. */
   exchange(
     server: DnsServer,
     message: Uint8Array,

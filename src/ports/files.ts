@@ -1,21 +1,21 @@
 /**
- * The file system, as far as certfleet changes it. One object stands behind it (`lib/files.ts`), so that the crash
- * tests can name and interrupt every write and rename.
+ * The file system, as much of it as certfleet uses. One object implements it (`lib/files.ts`), so that the crash tests
+ * can name and interrupt every write and rename.
  */
 export interface FileAttributes {
-  /** Permission bits, for instance 0o600; applied right under any umask. */
+  /** Permission bits, for instance 0o600; the umask does not change them. */
   readonly mode: number;
-  /** Numeric owner and group; kept as they are where undefined. */
+  /** Numeric owner and group; unchanged if undefined. */
   readonly uid?: number;
   readonly gid?: number;
   /**
-   * What a power cut may take. Nothing unless said. `name`: the content is on the disk, the name only after a
-   * `syncFolder` of the caller, for several files in one folder. `all`: what a crash may lose (a challenge file).
+   * What a power cut may lose; nothing by default. `name`: the name, until the caller calls `syncFolder`, for several
+   * files in one folder. `all`: name and content, for instance of a challenge file.
    */
   readonly losable?: 'name' | 'all';
 }
 
-/** A file in a folder that is made with its content. */
+/** A file of a folder that is created with its files. */
 export interface FolderEntry {
   readonly name: string;
   readonly content: string | Uint8Array;
@@ -25,17 +25,17 @@ export interface FolderEntry {
 export interface FileStat {
   readonly kind: 'file' | 'folder' | 'symlink' | 'other';
   readonly size: number;
-  /** How many names it has (hard links). */
+  /** The number of its names (hard links). */
   readonly links: number;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   readonly modifiedMs: number;
-  /** When content, name, owner or mode was changed last. */
+  /** When content, name, owner or mode last changed. */
   readonly changedMs: number;
 }
 
-/** How much a file system can still take, in bytes. */
+/** Space on a file system, in bytes. */
 export interface FileSpace {
   /** Free for this user. */
   readonly free: number;
@@ -43,52 +43,52 @@ export interface FileSpace {
 }
 
 /**
- * System errors (EACCES, ENOSPC, ENOTDIR…) come through as Node gives them; the caller says whose fault they are and
- * words them with `reasonOf`.
+ * System errors (EACCES, ENOSPC, ENOTDIR…) are thrown as Node makes them; the caller decides who is to blame and words
+ * them with `reasonOf`.
  */
 export interface Files {
-  /** The content, or undefined where there is no such file. */
+  /** The content, or undefined if there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** undefined where there is nothing; does not follow a symlink. */
+  /** undefined if there is nothing. Does not follow a symlink. */
   stat(path: string): Promise<FileStat | undefined>;
-  /** Names in a folder, or undefined where there is no such folder. */
+  /** The names in a folder, or undefined if there is no such folder. */
   list(folder: string): Promise<readonly string[] | undefined>;
   readLink(path: string): Promise<string | undefined>;
   /**
-   * Writes a file so that a reader or a crash sees the old content or the new, never a part: temporary file beside
-   * it, fsync, rename, fsync of the folder. Parent folders must exist.
+   * Writes a file so that readers, also after a crash, see the old content or the new, never a part: temporary file
+   * beside it, fsync, rename, fsync of the folder. Parent folders must exist.
    */
   replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
   /**
-   * Adds whole lines at the end of a file, in one write and durably: nobody else's are lost who does the same at that
-   * moment. The file keeps owner and mode, a symlink is followed; a missing file is made.
+   * Appends whole lines to a file, durably and in one write, so that concurrent appends lose nothing. Keeps owner and
+   * mode, follows a symlink, and creates a missing file.
    */
   append(path: string, lines: string): Promise<void>;
-  /** Points a symlink at a target in one step (symlink beside it, rename). */
+  /** Points a symlink to a target in one step (symlink beside it, rename). */
   replaceLink(path: string, target: string): Promise<void>;
-  /** Creates a folder and its missing parents with this mode; fine where it exists. Answers which were made. */
+  /** Creates a folder and its missing parents with this mode, unless it exists. Returns the folders created. */
   makeFolders(path: string, mode: number): Promise<readonly string[]>;
   /**
-   * Makes a folder that must not exist, with files in it, all of it durable in the end; false where it exists. A crash
-   * may leave a part of it: for folders that nobody reads yet. Missing parents are made with the same mode.
+   * Creates a folder with files in it, durably; returns false if it exists. A crash may leave part of it, so use it for
+   * folders that are not read yet. Missing parents get the same mode.
    */
   createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean>;
-  /** Removes a file or symlink; fine where there is none. */
+  /** Removes a file or symlink, if there is one. */
   remove(path: string): Promise<void>;
-  /** Removes a folder when it is empty; false where it is not, or not there. */
+  /** Removes a folder if it is empty; returns false if it is not, or does not exist. */
   removeFolderIfEmpty(path: string): Promise<boolean>;
-  /** Removes a folder with all that is in it; fine where there is none. */
+  /** Removes a folder with its contents, if there is one. */
   removeTree(path: string): Promise<void>;
   /**
-   * What the file store makes a revision of; it must look between the steps. `draft` writes and fsyncs a
-   * temporary file in a folder and answers its path. `spare` is the path of a file in that folder that nobody needs any
-   * more: it is taken away and written over, which costs a file system less than making one file and removing another.
+   * The first step of a put of the file store, which has to look between the steps. Writes and fsyncs a temporary file
+   * in a folder and returns its path. `spare` is a file in that folder that is no longer needed: it is renamed and
+   * written over, which is cheaper than creating one file and removing another.
    */
   draft(folder: string, content: string | Uint8Array, attributes: FileAttributes, spare?: string): Promise<string>;
-  /** Gives a file a second name (a hard link); false where that name is taken. Not durable before `syncFolder`. */
+  /** Gives a file a second name (a hard link); returns false if that name is taken. Durable after `syncFolder`. */
   link(existing: string, path: string): Promise<boolean>;
-  /** fsync of a folder: names made and removed in it survive a power cut. */
+  /** Makes names created and removed in a folder survive a power cut (fsync). */
   syncFolder(folder: string): Promise<void>;
-  /** Space on the file system that holds this path, which must exist. */
+  /** Space on the file system of this path, which must exist. */
   space(path: string): Promise<FileSpace>;
 }

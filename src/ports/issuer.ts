@@ -2,26 +2,26 @@ import type { Identifier } from '../core/identifier.ts';
 import type { Secret } from '../core/secret.ts';
 
 /**
- * A certificate authority that speaks ACME (RFC 8555). The engine sees objects, never a JWS, nonce or URL scheme.
+ * A certificate authority with ACME (RFC 8555). The engine sees objects, never a JWS, a nonce or a URL scheme.
  *
- * Errors, of every method: `acme/problem`, `acme/rate-limited` (with `retryAt`), `acme/paused`, `acme/busy` (5xx or
- * no problem document; `retryAt` where it came with Retry-After), `acme/unreachable` (no answer: it is not known
- * whether the request had its effect), `acme/malformed-answer`. `error.problem` is the whole {@link Problem}.
+ * Errors of every method: `acme/problem`, `acme/rate-limited` (with `retryAt`), `acme/paused`, `acme/busy` (5xx or no
+ * problem document; with `retryAt` if it had a Retry-After), `acme/unreachable` (no answer, so the request may have had
+ * its effect), `acme/malformed-answer`. `error.problem` is the whole {@link Problem}.
  *
- * What is retried inside: badNonce (at most 25 times), and reading requests (GET, POST-as-GET) that got no answer or
- * a 5xx without Retry-After, at most twice more. Requests that change something are sent once.
+ * The implementation retries badNonce (at most 25 times), and reading requests (GET, POST-as-GET) that got no answer or
+ * a 5xx without Retry-After, at most twice. It sends requests that change something once.
  */
 export interface Issuer {
   /** The configured name. */
   readonly name: string;
   readonly directoryUrl: string;
-  /** Fetched once and kept. Errors also: `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
+  /** Fetched once. Errors also: `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
   directory(signal: AbortSignal): Promise<Directory>;
-  /** newAccount (RFC 8555 §7.3): creates, or finds the account of this key. `onlyExisting` never creates. */
+  /** newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. */
   openAccount(request: AccountRequest, signal: AbortSignal): Promise<AccountInfo>;
-  /** The same CA, speaking for one account. */
+  /** The same CA with one account. */
   as(account: { readonly keyPem: Secret; readonly url: string }): AccountIssuer;
-  /** RFC 9773 §4.2; undefined where the CA has no renewalInfo. An unusable answer fails with `acme/malformed-answer`. */
+  /** RFC 9773 §4.2; undefined if the CA has no renewalInfo. Fails with `acme/malformed-answer` if it is unusable. */
   renewalInfo(ariId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
 }
 
@@ -32,7 +32,7 @@ export interface AccountIssuer {
   newOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>;
   order(url: string, signal: AbortSignal): Promise<Order>;
   authorization(url: string, signal: AbortSignal): Promise<Authorization>;
-  /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to look first (§8.2). */
+  /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to poll (§8.2). */
   accept(challengeUrl: string, signal: AbortSignal): Promise<{ readonly retryAfterMs?: number }>;
   finalize(order: Order, csrDer: Uint8Array, signal: AbortSignal): Promise<Order>;
   /** The chain as served, PEM, leaf first (§7.4.2). */
@@ -69,7 +69,7 @@ export interface OrderRequest {
   readonly profile?: string;
 }
 
-/** Answers that are polled carry when the CA wants to be asked again, in ms from now, where it said so. */
+/** When the CA wants to be polled again, in ms from now, if it said so. */
 interface Polled {
   readonly retryAfterMs: number | undefined;
 }
@@ -94,16 +94,16 @@ export interface Authorization extends Polled {
 }
 
 export interface AcmeChallenge {
-  /** Any string: types this program does not know are listed, not refused. */
+  /** Any string: unknown types are listed, not refused. */
   readonly type: string;
   readonly url: string;
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
-  /** base64url, checked; undefined where the type has none (dns-persist-01). */
+  /** Checked to be base64url; undefined if the type has none (dns-persist-01). */
   readonly token: string | undefined;
   readonly error: Problem | undefined;
 }
 
-/** RFC 7807, RFC 8555 §6.7, whole. */
+/** A problem document (RFC 7807, RFC 8555 §6.7). */
 export interface Problem {
   readonly type: string;
   readonly detail: string;
@@ -116,6 +116,6 @@ export interface RenewalInfo {
   readonly start: string;
   readonly end: string;
   readonly explanationUrl: string | undefined;
-  /** When to look again, in ms: the Retry-After, clamped to 1 min … 1 day; 6 h where there is none. */
+  /** When to ask again, in ms: the Retry-After, between 1 minute and 1 day; 6 h without one. */
   readonly retryAfterMs: number;
 }

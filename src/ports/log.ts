@@ -1,4 +1,4 @@
-/** Words for a person who follows along; an adapter has no other way to speak. Never a secret. */
+/** Messages for a person who follows along, and the only output of an adapter. Never a secret. */
 export interface Log {
   debug(message: string): void;
   info(message: string): void;

@@ -2,7 +2,7 @@ import type { ProcessIdentity } from '../core/process-identity.ts';
 
 export type { ProcessIdentity };
 
-/** Other programs. Secrets go into them by environment or standard input, never on the command line. */
+/** Other programs. They get secrets through environment or standard input, never on the command line. */
 export interface ProcessRequest {
   /** Program and arguments; no shell unless the program is one. */
   readonly command: readonly [string, ...string[]];
@@ -11,11 +11,11 @@ export interface ProcessRequest {
   readonly cwd?: string;
   readonly input?: string;
   readonly signal: AbortSignal;
-  /** In ms from its start (default 5 min). The child and its group get SIGTERM, and SIGKILL 5 s later; then `process/timeout`. */
+  /** In ms from its start (default 5 min). Then its group gets SIGTERM, and SIGKILL 5 s later: `process/timeout`. */
   readonly timeoutMs?: number;
   /**
-   * Called with the process that will be the program, and awaited before the program begins: what is journalled here
-   * is known of whatever the program does. Where this process dies meanwhile, the program never begins.
+   * Called with the process that will become the program, and awaited before the program begins, so that the program
+   * does nothing before it is journalled. If this process dies meanwhile, the program never begins.
    */
   readonly onStart?: (who: ProcessIdentity) => Promise<void>;
 }
@@ -30,18 +30,18 @@ export interface ProcessResult {
 
 export interface Processes {
   /**
-   * Runs a program to its end. Fails with `process/failed` where it cannot start, `process/timeout` where it was
-   * stopped for taking too long; rejects with the signal's reason, or with what `onStart` threw, once its group is
-   * ended. A bad exit code resolves. What it leaves running in the background (a daemon) is left alone.
+   * Runs a program to its end. Fails with `process/failed` if it cannot start and `process/timeout` if it takes too long;
+   * rejects with the signal's reason, or with what `onStart` threw, once its group has ended. A bad exit code resolves.
+   * A daemon that it leaves in the background is left alone.
    */
   run(request: ProcessRequest): Promise<ProcessResult>;
-  /** Who this process is. */
+  /** This process. */
   self(): ProcessIdentity;
   /**
-   * Whether that process still runs: `alive`, `dead`, or `unknown` when it lived on another machine, in another boot
-   * of one, or in another PID namespace (an other boot id on the same machine cannot be told from another machine).
+   * Whether that process still runs: `alive`, `dead`, or `unknown` if it belongs to another PID namespace or another
+   * boot id, since another boot of this machine looks like another machine.
    */
   look(who: ProcessIdentity): 'alive' | 'dead' | 'unknown';
-  /** Ends a process and its group if it is still that one: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
+  /** Ends exactly this process and its group: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
   end(who: ProcessIdentity, signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,6 @@
-/** Chance, as an argument: the simulation replays a seed. */
+/** Randomness as an argument, so that the simulation can replay a seed. */
 export interface Random {
-  /** `length` random bytes; the real one is cryptographically strong. */
+  /** Random bytes; the real implementation is cryptographically strong. */
   bytes(length: number): Uint8Array;
   /** Uniform in [0, 1). */
   number(): number;

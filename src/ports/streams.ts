@@ -1,8 +1,8 @@
-/** One request and answer over a UNIX or TCP stream socket, for admin sockets (HAProxy). */
+/** One request and its answer over a UNIX or TCP stream socket, for admin sockets (HAProxy). */
 export interface Streams {
   /**
-   * Connects, writes `text`, reads until the peer closes (at most 1 MiB). Rejects with `network/failed` where the
-   * socket cannot be reached or is cut. `effect` names the call in traces and messages; no secret in it.
+   * Connects, writes `text`, and reads until the peer closes (at most 1 MiB). Rejects with `network/failed` if the
+   * socket cannot be reached or the connection breaks. `effect` names the call in traces and messages; no secrets in it.
    */
   converse(
     socket: { readonly path: string } | { readonly host: string; readonly port: number },

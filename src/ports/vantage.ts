@@ -1,9 +1,9 @@
-/** A place from which the service is looked at as the CA or a client would. The first one is this machine. */
+/** A place from which the service is checked the way the CA or a client would. The first one is this machine. */
 export interface Vantage {
   readonly name: string;
   /**
-   * GET over plain HTTP at one address, with the Host header of the URL. Follows no redirect. At most 64 KiB.
-   * Rejects with `network/failed` when there is no answer.
+   * GET over plain HTTP from one address, with the Host header of the URL; at most 64 KiB, without following redirects.
+   * Rejects with `network/failed` if there is no answer.
    */
   get(
     url: string,
@@ -11,8 +11,8 @@ export interface Vantage {
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly location: string | undefined; readonly body: string }>;
   /**
-   * A TLS handshake with SNI that verifies nothing: the certificate it shows, for the caller to compare. Rejects with
-   * `network/failed` when it does not complete.
+   * A TLS handshake with SNI, without verification. Returns the certificate for the caller to compare. Rejects with
+   * `network/failed` if it does not complete.
    */
   handshake(
     endpoint: { readonly address: string; readonly port: number; readonly serverName: string },

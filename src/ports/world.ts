@@ -9,8 +9,8 @@ import type { Streams } from './streams.ts';
 import type { Vantage } from './vantage.ts';
 
 /**
- * Everything outside this process, as one object: what adapters are given, and the one seam at which tests trace,
- * interrupt or simulate effects. Made in `lib/world.ts`.
+ * Everything outside this process, as one object. Adapters get it, and tests replace parts of it to trace, interrupt or
+ * simulate effects. Made in `lib/world.ts`.
  */
 export interface World {
   readonly clock: Clock;
@@ -21,16 +21,16 @@ export interface World {
   readonly streams: Streams;
   readonly vantage: Vantage;
   readonly log: Log;
-  /** All addresses of a host, as any program on this machine would find them (hosts file included). */
+  /** All addresses of a host, as programs on this machine find them (hosts file included). */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** An HTTP client of its own; closed by `close()` of the world. */
+  /** A new HTTP client; the world's `close()` closes it. */
   http(options?: HttpOptions): Http;
   close(): Promise<void>;
 }
 
 export interface HttpOptions {
-  /** Roots to trust besides the system's, a PEM file. */
+  /** A PEM file with roots to trust besides the system's. */
   readonly caFile?: string;
-  /** Most connections to one origin (default 16). */
+  /** How many connections to one origin (default 16). */
   readonly connections?: number;
 }
