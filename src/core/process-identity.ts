@@ -1,4 +1,4 @@
-/** Names one process for good: a pid alone is given to others later. */
+/** Identifies one process for ever; a pid alone is reused. */
 export interface ProcessIdentity {
   readonly bootId: string;
   /** The PID namespace (the link target of /proc/self/ns/pid). */

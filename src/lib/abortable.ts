@@ -1,8 +1,8 @@
 import { onAbort } from '../core/on-abort.ts';
 
 /**
- * A promise that ends at the latest when the signal aborts: then the function that `begin` answers ends what was begun.
- * Cheaper than the option `signal` of node:http, which watches the streams' ends too (30 µs a request).
+ * Returns a promise that rejects when the signal aborts; then it calls the function that `begin` returned. Cheaper than
+ * the option `signal` of node:http, which also watches for the end of the streams (30 µs a request).
  */
 export function abortable<T>(
   signal: AbortSignal,

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, Deadline } from '../ports/clock.ts';
 
-/** setTimeout takes a signed 32-bit number; anything longer fires at once. */
+/** setTimeout takes a signed 32-bit number; longer delays fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-// Hundreds of orders may wait on one signal; node takes more than ten listeners for a leak and says so on stderr.
+// Hundreds of orders may wait on one signal, and node warns on stderr about more than ten listeners.
 const allowed = new WeakSet<AbortSignal>();
 const allowMany = (signal: AbortSignal): void => {
   if (allowed.has(signal)) return;
@@ -13,9 +13,8 @@ const allowMany = (signal: AbortSignal): void => {
 };
 
 /**
- * The machine's clock. `monotonicMs` is CLOCK_MONOTONIC: it keeps counting while the process is stopped (SIGSTOP),
- * but not while the whole machine is suspended; a lease that was held through a suspend looks younger than it is, and
- * its compare-and-set decides.
+ * The machine's clock. `monotonicMs` is CLOCK_MONOTONIC: it keeps counting while the process is stopped (SIGSTOP), but
+ * not while the machine is suspended. After that a lease looks younger than it is, and its compare-and-set decides.
  */
 export const systemClock: Clock = {
   now: () => new Date(),
@@ -29,7 +28,7 @@ export const systemClock: Clock = {
       let timer: NodeJS.Timeout;
       const wait = () => {
         const left = end - performance.now();
-        // Timers may fire up to a millisecond early; that is close enough and saves a second timer.
+        // A timer may fire up to a millisecond early, which is close enough.
         if (left < 1) {
           signal.removeEventListener('abort', abort);
           return resolve();

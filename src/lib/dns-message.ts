@@ -3,16 +3,16 @@ import packet, { type Answer, type DecodedPacket } from 'dns-packet';
 import { canonicalName } from '../core/dns-name.ts';
 import type { DnsAnswer, DnsRecord, DnsType } from '../ports/dns.ts';
 
-/** Questions into bytes and answers out of them (RFC 1035 §4), over `dns-packet`. */
+/** Encodes questions and decodes answers (RFC 1035 §4), with `dns-packet`. */
 
-/** The size that passes everywhere without fragments (DNS flag day 2020). */
+/** The size that is never fragmented (DNS flag day 2020). */
 const udpPayloadSize = 1232;
 
 export interface Question {
   readonly name: string;
   readonly type: DnsType;
   readonly recursive: boolean;
-  /** Whether to say that answers up to {@link udpPayloadSize} are taken (EDNS, RFC 6891); a few servers refuse that. */
+  /** Whether to offer answers up to {@link udpPayloadSize} (EDNS, RFC 6891), which a few servers refuse. */
   readonly edns: boolean;
 }
 
@@ -40,8 +40,8 @@ export function encodeQuestion(id: number, question: Question): Buffer {
 }
 
 /**
- * Whether bytes are an answer to that question: id, QR bit, name and type. Cheap, and never throws: anyone may send to a UDP port, and what
- * does not fit is to be ignored, not believed. A server that cannot read the question may leave it out (FORMERR).
+ * Whether bytes answer that question, by id, QR bit, name and type. Never throws: anyone can send to a UDP port, and
+ * what does not fit must be ignored. A server that cannot read the question may omit it (FORMERR).
  */
 export function answersQuestion(bytes: Buffer, id: number, question: Question): boolean {
   if (bytes.length < 12 || bytes.readUInt16BE(0) !== id || (bytes[2]! & 0x80) === 0) return false;
@@ -50,7 +50,7 @@ export function answersQuestion(bytes: Buffer, id: number, question: Question): 
   if (count !== 1) return false;
   const expected = encodeQuestion(id, { ...question, edns: false }).subarray(12);
   const given = bytes.subarray(12, 12 + expected.length);
-  // Case does not count in names; type and class are compared byte by byte (0x41 to 0x5a are letters only in names).
+  // Names are compared without case, type and class byte by byte (0x41 to 0x5a are letters only in names).
   const nameEnd = expected.length - 4;
   return (
     given.length === expected.length &&
@@ -62,12 +62,12 @@ export function answersQuestion(bytes: Buffer, id: number, question: Question): 
 const lowerCase = (bytes: Buffer): Buffer =>
   bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)) as Buffer;
 
-/** FORMERR or NOTIMP: what servers without EDNS say to a question with it. */
+/** FORMERR or NOTIMP: how servers without EDNS answer a question with it. */
 export const formatError = (bytes: Buffer): boolean => [1, 4].includes(bytes[3]! & 0x0f);
 
 export const isTruncated = (bytes: Buffer): boolean => (bytes[2]! & 0x02) !== 0;
 
-/** Reads an answer. Throws an Error in words for anything that is none. */
+/** Reads an answer. Throws a plain Error if it is not one. */
 export function decodeAnswer(bytes: Buffer): DnsAnswer {
   const decoded = packet.decode(bytes) as DecodedPacket & { readonly rcode: string };
   return {
@@ -112,7 +112,7 @@ function readValue(type: string, data: unknown): string {
       return `${flags ?? 0} ${tag} ${value}`;
     }
     default:
-      // Nobody asks for the rest; it only comes along (RRSIG, MX).
+      // Other types come along unasked (RRSIG, MX).
       return '';
   }
 }

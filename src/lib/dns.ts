@@ -8,19 +8,18 @@ import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsServer } from '../ports/dns.ts';
 import { answersQuestion, decodeAnswer, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
 
-/** The port's promise. Two seconds are more than any round trip; a lost datagram is sent again after them. */
+/** As the port promises. Two seconds are longer than any round trip; then the datagram is sent again. */
 const tryMs = 2_000;
 const tries = 3;
 
 /**
- * DNS over UDP and TCP. Every question has a socket of its own, so its source port and id are random, and it is
- * connected, so the kernel drops what comes from elsewhere and tells at once when nobody listens.
+ * DNS over UDP and TCP. Every question has its own socket, so source port and id are random. The socket is connected,
+ * so the kernel drops packets from elsewhere and reports at once if nothing listens.
  *
- * Fails with `dns/lookup-failed` only; where the operating system refused (no route, no IPv6) its error, with its
- * `code`, is the `cause`.
+ * Fails only with `dns/lookup-failed`. If the operating system refused (no route, no IPv6), its error is the `cause`.
  */
 export function createDns(clock: Clock): Dns {
-  /** Runs one exchange under a time limit; a silent server is an Error in words. */
+  /** Runs one exchange with a time limit. */
   async function within<T>(ms: number, signal: AbortSignal, begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const deadline = clock.deadline(ms, signal);
     try {
@@ -65,7 +64,7 @@ export function createDns(clock: Clock): Dns {
         } catch (error) {
           if (signal.aborted) throw signal.reason;
           last = error;
-          // The system says that there is no way or nobody there: asking again at once changes nothing.
+          // There is no route, or nothing listens there: asking again at once does not help.
           if (systemCode(error) !== undefined) break;
         }
       }
@@ -75,7 +74,7 @@ export function createDns(clock: Clock): Dns {
     async exchange(server, message, { transport, timeoutMs, signal }) {
       signal.throwIfAborted();
       const bytes = Buffer.from(message);
-      // A reply has the request's id and operation; the rest is the caller's to check (a signature).
+      // A reply has the request's id and opcode; the caller checks the rest, such as a signature.
       const fits = (reply: Buffer) =>
         reply.length >= 12 &&
         reply.readUInt16BE(0) === bytes.readUInt16BE(0) &&
@@ -118,7 +117,7 @@ const systemCode = (error: unknown): string | undefined => {
 };
 
 /**
- * One datagram out, the first fitting one back; what does not fit is ignored.
+ * Sends a datagram and returns the first one that fits; ignores others.
  *
  * @param pause sends the datagram again each time it resolves
  */
@@ -131,12 +130,12 @@ function overUdp(
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const family = net.isIP(server.address);
-    if (family === 0) return reject(new Error(`"${server.address}" is no IP address`));
+    if (family === 0) return reject(new Error(`"${server.address}" is not an IP address`));
     const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4' });
     const ended = new AbortController();
     const settle = (act: () => void) => {
       if (ended.signal.aborted) return;
-      // With a reason of its own: node's default is an exception with a stack, at 65 µs each.
+      // With a reason, because node's default reason is an exception with a stack (65 µs).
       ended.abort('the exchange has ended');
       signal.removeEventListener('abort', onAbort);
       socket.close();
@@ -158,7 +157,7 @@ function overUdp(
   });
 }
 
-/** One message out and one back over TCP, each behind its length (RFC 1035 §4.2.2, RFC 7766). */
+/** Sends a message and reads one over TCP, each preceded by its length (RFC 1035 §4.2.2, RFC 7766). */
 function overTcp(
   server: DnsServer,
   message: Buffer,
@@ -166,7 +165,7 @@ function overTcp(
   signal: AbortSignal,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (net.isIP(server.address) === 0) return reject(new Error(`"${server.address}" is no IP address`));
+    if (net.isIP(server.address) === 0) return reject(new Error(`"${server.address}" is not an IP address`));
     const socket = net.connect({ host: server.address, port: server.port });
     let received = Buffer.alloc(0);
     const settle = (act: () => void) => {
@@ -181,7 +180,7 @@ function overTcp(
     socket.once('connect', () => socket.write(Buffer.concat([length, message])));
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
-      // At most 65,537 bytes can be needed: the length has two octets.
+      // At most 65,537 bytes, since the length has two octets.
       if (received.length < 2) return;
       const end = 2 + received.readUInt16BE(0);
       if (received.length < end) return;
@@ -189,7 +188,7 @@ function overTcp(
       settle(() => (fits(reply) ? resolve(reply) : reject(new Error('the answer belongs to another question'))));
     });
     socket.once('end', () => settle(() => reject(new Error('the connection was closed before the answer'))));
-    // A later error (the destroyed socket's) finds the promise settled; the listener must stay all the same.
+    // The listener must stay for the destroyed socket's error, when the promise is settled already.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

@@ -3,30 +3,30 @@ import fs from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { FileAttributes, FileStat, Files, FolderEntry } from '../ports/files.ts';
 
-// Small files: a synchronous read costs a third of its promise twin. What changes a folder (open for creation, unlink,
-// mkdir) waits for the file system's journal whenever another order's fsync is under way, half a millisecond each on
-// ext4; that and fsync run on the thread pool, so that many orders write at once.
+// For small files, a synchronous read costs a third of an asynchronous one. Calls that change a folder (creation,
+// unlink, mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and
+// fsync run on the thread pool, so that many orders can write at once.
 
-/** The longest stretch of synchronous calls before other callbacks get a turn. Timers and sockets tolerate 10 ms. */
+/** How long synchronous calls run before other callbacks get a turn. Timers and sockets tolerate 10 ms. */
 const maxStretchMs = 10;
 
 const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
 
-/** Whether a file name is one of this program's temporary files: never content, whatever is in it. */
+/** Whether a file name belongs to a temporary file of this program, which is never content. */
 export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
 
 const run = randomBytes(4).toString('hex');
 let counter = 0;
 
-// The pid is for people; the random part keeps containers that share a folder (and so have equal pids) apart.
+// The pid is for people; the random part distinguishes containers that share a folder and have equal pids.
 const temporaryIn = (folder: string): string => join(folder, `.certfleet-${process.pid}-${run}-${++counter}.tmp`);
 
-// Asked for once: process.umask() sets it to nothing for a moment, which a file that a thread is making then gets.
+// Read once: process.umask() sets it to 0 for a moment, and a thread may create a file just then.
 const ownerIsMasked = (process.umask() & 0o600) !== 0;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
 
-/** Runs a call; answers `otherwise` for the system errors named. */
+/** Runs a call and returns `otherwise` for the given system errors. */
 function unless<T, O>(codes: readonly string[], otherwise: O, call: () => T): T | O {
   try {
     return call();
@@ -36,7 +36,7 @@ function unless<T, O>(codes: readonly string[], otherwise: O, call: () => T): T 
   }
 }
 
-// Callbacks, not fs.promises: half of the cost, and there are forty of these calls in a certificate.
+// Callbacks cost half of fs.promises, and a certificate takes forty of these calls.
 const settle = (done: () => void, failed: (error: Error) => void) => (error: Error | null) =>
   error ? failed(error) : done();
 const sync = (descriptor: number): Promise<void> =>
@@ -51,7 +51,7 @@ const symlink = (target: string, path: string): Promise<void> =>
 const rename = (from: string, to: string): Promise<void> =>
   new Promise((done, failed) => fs.rename(from, to, settle(done, failed)));
 
-/** False where something of that name is there. */
+/** Returns false if the name exists. */
 const unlessThere = (made: Promise<void>): Promise<boolean> =>
   made.then(
     () => true,
@@ -66,14 +66,14 @@ async function syncFolder(folder: string): Promise<void> {
   try {
     await sync(descriptor);
   } catch (error) {
-    // Some network and FUSE file systems cannot fsync a folder; they have nothing better to offer either.
+    // Some network and FUSE file systems cannot fsync a folder, and offer nothing better.
     if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOTSUP') throw error;
   } finally {
     fs.closeSync(descriptor);
   }
 }
 
-// It is a temporary file, its name says so, and the error that led here is the one to tell.
+// A temporary file may stay: its name identifies it, and the first error is the one to report.
 const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => undefined);
 
 function setOwner(descriptor: number, attributes: FileAttributes, before: fs.Stats | undefined): void {
@@ -84,18 +84,18 @@ function setOwner(descriptor: number, attributes: FileAttributes, before: fs.Sta
   try {
     fs.fchownSync(descriptor, uid, gid);
   } catch (error) {
-    // Asked for by name: it is an error. Only inherited from the file before: an ordinary user cannot keep another
-    // owner, and the content matters more; the file then belongs to this user.
+    // A requested owner must be set. An owner kept from the old file need not be: an ordinary user cannot set it, and
+    // the content matters more.
     if (attributes.uid !== undefined || attributes.gid !== undefined || codeOf(error) !== 'EPERM') throw error;
   }
 }
 
 /**
- * Opens a file that nobody needs any more under a temporary name; undefined where it is gone, or has another name (a
- * backup made of hard links), which writing would spoil.
+ * Opens a file that is no longer needed, under a temporary name. Returns undefined if it is gone, or has another name:
+ * it may be part of a backup made of hard links, which writing would damage.
  *
- * ext4 looks in vain at every inode freed in the last minute before it gives out a new one: making and removing five
- * files a certificate cost a tenth of the time of a hundred certificates, and more of a thousand.
+ * Before ext4 hands out a new inode it examines every inode freed in the last minute. Creating and removing five files
+ * per certificate took a tenth of the time of a hundred certificates, and more of a thousand.
  */
 async function openSpare(spare: string, path: string): Promise<number | undefined> {
   try {
@@ -109,20 +109,20 @@ async function openSpare(spare: string, path: string): Promise<number | undefine
     if (fs.fstatSync(descriptor).nlink === 1) return descriptor;
     fs.closeSync(descriptor);
   } catch {
-    // Not ours to open any more: it was to go anyway.
+    // It belongs to another user by now; it would be removed anyway.
   }
   await unlink(path);
   return undefined;
 }
 
 interface Written {
-  /** The file whose owner is kept. */
+  /** The file whose owner to keep. */
   readonly before?: fs.Stats | undefined;
-  /** It had another content and mode. */
+  /** The file had another content and mode. */
   readonly again?: boolean;
 }
 
-/** Writes an open file, with its final owner and mode, fsyncs and closes it. */
+/** Writes an open file, sets owner and mode, fsyncs and closes it. */
 async function write(
   descriptor: number,
   content: string | Uint8Array,
@@ -135,7 +135,7 @@ async function write(
     if (before || attributes.uid !== undefined || attributes.gid !== undefined) {
       setOwner(descriptor, attributes, before);
     }
-    // After chown, which clears set-id bits; by descriptor, so that the umask has no say.
+    // After chown, which clears set-id bits; by descriptor, so that the umask does not apply.
     if (attributes.mode !== 0o600 || ownerIsMasked || again) fs.fchmodSync(descriptor, attributes.mode);
     if (attributes.losable !== 'all') await sync(descriptor);
   } finally {
@@ -143,7 +143,7 @@ async function write(
   }
 }
 
-/** Writes and fsyncs a temporary file; `before` is the file it will replace. */
+/** Writes and fsyncs a temporary file; `before` is the file that it will replace. */
 async function draft(
   folder: string,
   content: string | Uint8Array,
@@ -175,7 +175,7 @@ async function append(path: string, lines: string): Promise<void> {
     const bytes = Buffer.from(lines);
     const written = fs.writeSync(descriptor, bytes);
     if (written < bytes.length) {
-      // The disk is full. A part of a line would be worse than none.
+      // The disk is full, and part of a line would be worse than none.
       fs.ftruncateSync(descriptor, fs.fstatSync(descriptor).size - written);
       throw Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC', path });
     }
@@ -192,9 +192,8 @@ const kindOf = (stats: fs.Stats): FileStat['kind'] =>
   stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'symlink' : 'other';
 
 /**
- * False where something of that name is there. The mode is set again, because the umask was taken off it. By
- * descriptor, and only on a folder of this user's: in a folder of somebody else (a web server's), its owner can have put
- * a symlink, or another folder, into the new one's place by now.
+ * Returns false if the name exists. Sets the mode again, because the umask was applied to it: by descriptor, and only
+ * in this user's own folders, since another owner (a web server) may have replaced the new folder by a symlink.
  */
 async function makeFolder(path: string, mode: number): Promise<boolean> {
   if (!(await unlessThere(mkdir(path, mode)))) return false;
@@ -213,7 +212,7 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   for (let folder = resolve(path); !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
   const made: string[] = [];
   for (const folder of missing) {
-    // Else another process was quicker, which is fine for a folder and caught below for anything else.
+    // Otherwise another process was faster, which is fine for a folder; anything else is caught below.
     if (!(await makeFolder(folder, mode))) continue;
     await syncFolder(dirname(folder));
     made.push(folder);
@@ -228,7 +227,7 @@ async function createFolder(path: string, mode: number, entries: readonly Folder
   if (fs.existsSync(path)) return false;
   await makeFolders(dirname(path), mode);
   if (!(await makeFolder(path, mode))) return false;
-  // All at once: the file system then brings them to the disk together.
+  // All at once, so that the file system flushes them together.
   const written = await Promise.allSettled(
     entries.map(async ({ name, content, attributes }) => write(await openNew(join(path, name)), content, attributes)),
   );
@@ -240,8 +239,7 @@ async function createFolder(path: string, mode: number, entries: readonly Folder
 /** The real file system. */
 export function createFiles(): Files {
   let stretchBegan = 0;
-  // Reading thousands of documents in one go is quickest without a pause; a pause now and then keeps sockets and
-  // timers alive.
+  // Reading thousands of documents is fastest without a pause; an occasional pause serves sockets and timers.
   const breathe = async (): Promise<void> => {
     const now = performance.now();
     if (stretchBegan === 0) {
@@ -316,7 +314,7 @@ export function createFiles(): Files {
       });
     },
     async removeFolderIfEmpty(path) {
-      // EEXIST is what some systems say for ENOTEMPTY (POSIX allows both).
+      // POSIX allows EEXIST for ENOTEMPTY.
       return unless(['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'], false, () => {
         fs.rmdirSync(path);
         return true;

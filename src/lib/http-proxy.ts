@@ -1,11 +1,11 @@
-/** What decides over which proxy a request goes; the names as curl and most programs read them. */
+/** The environment variables that choose a proxy, as curl and most programs read them. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxy for a URL, or undefined for a direct connection. HTTPS_PROXY for https, HTTP_PROXY for http (also for
- * https where HTTPS_PROXY is missing, as undici has it), unless NO_PROXY names the host: `*`, `example.com` and
- * everything below it, `.example.com`, `*.example.com`, an IP address, each with `:port` or without. Lower-case names
- * win over upper-case ones. CIDR blocks are not understood.
+ * Returns the proxy for a URL, or undefined for a direct connection. HTTPS_PROXY is for https, HTTP_PROXY for http and,
+ * as in undici, for https if HTTPS_PROXY is not set. NO_PROXY excludes hosts: `*`, `example.com` and everything below
+ * it, `.example.com`, `*.example.com`, an IP address, each with or without `:port`. Lower-case variables win over
+ * upper-case ones. CIDR blocks are not supported.
  */
 export function proxyFor(url: URL, env: ProxyEnvironment): string | undefined {
   const read = (name: string) => (env[name] ?? env[name.toUpperCase()])?.trim() || undefined;
@@ -24,7 +24,7 @@ function isExcluded(url: URL, list: string): boolean {
   return list.split(/[,\s]+/).some((entry) => {
     if (entry === '') return false;
     if (entry === '*') return true;
-    // `[::1]:443`, `name:443`; a bare IPv6 address has more than one colon and no port.
+    // `[::1]:443`, `name:443`; an IPv6 address without brackets has no port.
     const [, name = entry, wantedPort] = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
     if (wantedPort !== undefined && wantedPort !== port) return false;
     const excluded = bare(name).replace(/^\*?\./, '');

@@ -10,9 +10,8 @@ interface ProxyOptions {
 }
 
 /**
- * Requests over one proxy. Which requests go over it is decided before (`proxyFor`), so undici is told to exclude
- * nothing. https goes through a CONNECT tunnel; plain http is handed to the proxy whole, since most proxies let
- * CONNECT through to port 443 only.
+ * Requests through one proxy. `proxyFor` decides which requests use it, so undici excludes nothing. https uses a
+ * CONNECT tunnel; plain http is sent to the proxy itself, since most proxies allow CONNECT only to port 443.
  */
 export function connectProxy(proxy: string, options: ProxyOptions) {
   const trust = options.secureContext === undefined ? {} : { secureContext: options.secureContext };
@@ -22,11 +21,11 @@ export function connectProxy(proxy: string, options: ProxyOptions) {
     noProxy: '',
     proxyTunnel: false,
     connections: options.connections,
-    // The caller's deadline is the only clock.
+    // Only the caller's deadline limits the time.
     headersTimeout: 0,
     bodyTimeout: 0,
     connectTimeout: options.connectTimeoutMs,
-    // An https proxy may be signed by the same private root as the CA behind it.
+    // An https proxy may have a certificate of the same private root as the CA.
     requestTls: trust,
     proxyTls: trust,
   });
@@ -49,7 +48,7 @@ export function connectProxy(proxy: string, options: ProxyOptions) {
       let size = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         size += chunk.length;
-        // Leaving the loop destroys the body and with it the connection.
+        // Leaving the loop destroys the body, and with it the connection.
         if (size > maxBytes) throw new TooLarge();
         chunks.push(chunk);
       }

@@ -13,33 +13,33 @@ import { joined, TooLarge } from './http-answer.ts';
 import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
 import { speakable } from './urls.ts';
 
-// Over node:https and not undici: a cold client that gets one certificate took 0.14 s and 50 MB, against 0.24 s and
-// 98 MB. undici is loaded by the first request that goes over a proxy, where node:https has nothing.
+// node:https instead of undici: a cold client that gets one certificate takes 0.14 s and 50 MB instead of 0.24 s and
+// 98 MB. The first request through a proxy, which node:https does not support, loads undici (decision 0006).
 
-/** How long a connection may idle before it is closed: under the 5 s after which Node's own servers close theirs. */
+/** How long a connection may be idle: less than the 5 s after which Node's own servers close theirs. */
 const idleMs = 4_000;
-/** How long one address is tried before the next (node's 250 ms is too short over a satellite or a VPN). */
+/** How long to try one address before the next; node's 250 ms are too short over a satellite or a VPN. */
 const addressMs = 1_000;
 const defaultTimeoutMs = 30_000;
 const defaultMaxBytes = 1024 * 1024;
-/** Enough for many orders at once, and far under what a CA's balancer takes from one client. */
+/** Enough for many orders at once, and far below what a CA's load balancer accepts from one client. */
 const defaultConnections = 16;
-/** Stale idle connections that one GET may meet before its failure is told. */
+/** How many stale idle connections one GET may meet before it fails. */
 const staleTries = 3;
 
 export interface HttpClientOptions extends HttpOptions {
-  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read. */
+  /** The environment with HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   readonly env: ProxyEnvironment;
-  /** Sent unless the request has one of its own. */
+  /** Sent unless the request has its own. */
   readonly userAgent?: string;
 }
 
 /**
- * The HTTP client behind the port. Nothing is opened or read before the first request.
+ * The HTTP client behind the port. Opens and reads nothing before the first request.
  *
- * A server may close an idle connection at the very moment a request is written to it; then nobody knows whether the
- * request arrived. GET and HEAD are sent again on another connection; anything else fails with `network/failed`,
- * because a POST must never be sent twice by stealth. Closing idle connections early makes that rare.
+ * A server may close an idle connection just as a request is sent on it, so that the request may have arrived or not.
+ * GET and HEAD are sent again on another connection; others fail with `network/failed`, because a POST must never be
+ * repeated silently. Closing idle connections early makes this rare.
  */
 export function createHttp(options: HttpClientOptions, clock: Clock = systemClock): Http {
   const connections = options.connections ?? defaultConnections;
@@ -79,20 +79,20 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
       if (context) call.secureContext = context;
       if (to) {
         const name = bareHost(url);
-        // An IP address is no server name (RFC 6066 §3); the certificate must be the URL's all the same.
+        // An IP address is not a server name (RFC 6066 §3), but the certificate must still match the URL.
         call.servername = isIp(name) ? '' : name;
         call.checkServerIdentity = (_host, certificate) => tls.checkServerIdentity(name, certificate);
       }
       tlsAgent ??= new https.Agent(agentOptions);
     } else plainAgent ??= new http.Agent(agentOptions);
-    // A look at one address (`connectTo`) gets a connection of its own: nothing is gained by keeping it.
+    // A request to one address (`connectTo`) has its own connection, which is not worth keeping.
     call.agent = to ? false : isTls ? tlsAgent : plainAgent;
     return exchangeOver(isTls ? https.request : http.request, call, request, clock);
   };
 
   const direct = async (request: HttpRequest, url: URL): Promise<HttpResponse> => {
-    // After a pause (SIGSTOP, a busy loop) the news that the server closed a connection waits in the kernel. Two turns
-    // of the event loop let it in before a connection is chosen: one for the end of the stream, one for its close.
+    // After a pause (SIGSTOP, a busy loop), connections that the server has closed still look open. Two turns of the
+    // event loop process the end of the stream and its close before a connection is chosen.
     await eventLoopTurn();
     await eventLoopTurn();
     for (let tries = 1; ; tries++) {
@@ -116,7 +116,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
       closers.set(proxy, client);
     }
     const headers = headersOf(request, url, options.userAgent);
-    // undici does not tell when a request has its connection, so that here the wait for one counts too.
+    // undici does not report when a request gets its connection, so the wait for one counts too.
     const deadline = clock.deadline(timeoutOf(request), request.signal);
     try {
       return await client.request(request, url, headers, request.maxBytes ?? defaultMaxBytes, deadline.signal);
@@ -158,17 +158,17 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
   };
 }
 
-/** The connection died before a byte of the answer, on a socket that had already served another request. */
+/** A reused connection broke before the first byte of the answer. */
 class StaleConnection extends Error {}
 
-/** The request's time was over before its last byte. */
+/** The time ran out before the last byte. */
 class TooLate extends Error {}
 
 const timeoutOf = (request: HttpRequest): number => request.timeoutMs ?? defaultTimeoutMs;
 
 /**
- * One exchange, from connect to the last byte of the body. Its time begins when a connection is its own: while it
- * waits for one of them it is not sent, and must not fail as if the server had not answered.
+ * One exchange, from connecting to the last byte of the body. Its time begins once it has a connection: while it waits
+ * for one, the server cannot be to blame.
  */
 function exchangeOver(
   send: typeof https.request,
@@ -192,8 +192,8 @@ function exchangeOver(
       reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
     });
     outgoing.on('response', (incoming) => {
-      // Node takes an answer to HEAD without a length for one that ends with its connection, and would make a new one
-      // for the request after each nonce.
+      // Node expects the answer to a HEAD without a length to end with the connection, and would open a new connection
+      // after each nonce.
       if (request.method === 'HEAD' && incoming.httpVersion === '1.1' && !closes(incoming)) {
         outgoing.shouldKeepAlive = true;
       }
@@ -210,7 +210,7 @@ function exchangeOver(
       });
       incoming.on('error', reject);
       incoming.on('end', () => {
-        // A body that was cut also ends, without being complete; its error may come later or never.
+        // A truncated body also ends, but is not complete; its error may come later or never.
         if (!incoming.complete) return stop(Object.assign(new Error('cut'), { code: 'ECONNRESET' }));
         resolve({
           status: incoming.statusCode ?? 0,
@@ -239,7 +239,7 @@ function headersOf(request: HttpRequest, url: URL, userAgent: string | undefined
 
 function parse(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol !== 'https:' && parsed?.protocol !== 'http:') throw new Error('this is no http(s) URL');
+  if (parsed?.protocol !== 'https:' && parsed?.protocol !== 'http:') throw new Error('this is not an http(s) URL');
   return parsed;
 }
 
@@ -247,10 +247,10 @@ const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
 const isIp = (host: string): boolean => host.includes(':') || /^[\d.]+$/.test(host);
 
-/** Node's own words where they are good enough; the rest said for people. */
+/** Rewords those of Node's error messages that people cannot understand. */
 function wordsOf(error: unknown, now: Date): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  // Either side may be wrong; the reader knows what time it is.
+  // Either clock may be wrong; the reader knows what time it is.
   const dates = typeof code === 'string' ? wrongDates[code] : undefined;
   if (dates !== undefined) {
     const time = `${now.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
@@ -258,7 +258,7 @@ function wordsOf(error: unknown, now: Date): string {
   }
   if (code === 'HPE_INVALID_CONSTANT' || String(code).startsWith('HPE_')) return 'the answer is not HTTP';
   if (code === 'EPROTO') return 'no TLS connection could be made (is it an https server?)';
-  // undici has no code for it.
+  // undici has no code for this.
   const refused = /^Proxy response \((\d+)\)/.exec(String(message));
   if (refused) return `the proxy answered ${refused[1]} to CONNECT`;
   if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was cut';
@@ -271,11 +271,11 @@ const wrongDates: Readonly<Record<string, string>> = {
 };
 
 /**
- * The default roots (and NODE_EXTRA_CA_CERTS) plus those of a PEM file.
+ * The default roots and NODE_EXTRA_CA_CERTS, plus those of a PEM file.
  *
- * The documented way, `ca: [...tls.rootCertificates, pem]`, parses 140 roots again (14 ms of a start that should take
- * 100) and loses NODE_EXTRA_CA_CERTS and a distribution's own store. `addCACert` is what `tls.createSecureContext`
- * itself calls; it is not documented, so where a future Node lacks it, the documented way is taken.
+ * The documented way, `ca: [...tls.rootCertificates, pem]`, parses 140 roots again (14 ms) and ignores
+ * NODE_EXTRA_CA_CERTS and a distribution's own store. `tls.createSecureContext` itself calls `addCACert`, which is not
+ * documented; if a future Node lacks it, the documented way is used.
  */
 function trustAlso(file: string): tls.SecureContext {
   let pem: string;
@@ -285,9 +285,9 @@ function trustAlso(file: string): tls.SecureContext {
     throw fail('config/ca-file-unusable', { file, reason: reasonOf(error) }, { cause: error });
   }
   const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (!roots) throw fail('config/ca-file-unusable', { file, reason: 'it holds no PEM certificate' });
+  if (!roots) throw fail('config/ca-file-unusable', { file, reason: 'it contains no PEM certificate' });
   try {
-    // What is no certificate would be passed over in silence.
+    // node would silently skip blocks that are not certificates.
     for (const root of roots) new X509Certificate(root);
     const context = tls.createSecureContext();
     const store = context.context as { addCACert?: (pem: string) => void };

@@ -1,15 +1,14 @@
 import fs from 'node:fs';
 import { fail, reasonOf } from '../core/errors.ts';
 
-/** A file that lines are added to. */
+/** A file that lines are appended to. */
 export interface LogFile {
   write(line: string): void;
   close(): void;
 }
 
 /**
- * Opens it, or makes it for its owner alone. Each line is written at once, so that a process which is killed has left
- * all that it said.
+ * Opens the file, or creates it with mode 0600. Writes each line at once, so that a kill loses none.
  */
 export function openLogFile(path: string): LogFile {
   let file: number;
@@ -23,7 +22,7 @@ export function openLogFile(path: string): LogFile {
       try {
         fs.writeSync(file, `${line}\n`);
       } catch {
-        // A full disk must not end an issue in the middle.
+        // A full disk must not interrupt an issue.
       }
     },
     close: () => fs.closeSync(file),

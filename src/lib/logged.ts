@@ -10,7 +10,7 @@ interface Logging {
   readonly clock: Clock;
 }
 
-/** The same client, with a debug line for each exchange. No header and no body is ever in it. */
+/** Adds a debug line for each exchange, without headers and bodies. */
 export const loggedHttp = (http: Http, logging: Logging): Http => ({
   request: (request) =>
     logged(
@@ -22,7 +22,7 @@ export const loggedHttp = (http: Http, logging: Logging): Http => ({
   close: () => http.close(),
 });
 
-/** The same place to look from, with a debug line for each look. */
+/** Adds a debug line for each check. */
 export const loggedVantage = (vantage: Vantage, logging: Logging): Vantage => ({
   name: vantage.name,
   get: (url, at, signal) =>
@@ -56,7 +56,7 @@ async function logged<T>(
     log.debug(`${what}: ${wordsOf(answer)} in ${took()}`);
     return answer;
   } catch (error) {
-    // These errors begin with what was asked.
+    // These errors begin with the request.
     const words = isFailure(error, 'network/') ? error.message : `${what}: ${reasonOf(error)}`;
     log.debug(`${words} after ${took()}`);
     throw error;

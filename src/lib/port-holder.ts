@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** A TCP socket that listens, in /proc/net/tcp (include/net/tcp_states.h). */
+/** A listening TCP socket in /proc/net/tcp (include/net/tcp_states.h). */
 const listening = '0A';
 
 const read = (path: string): string => {
@@ -19,7 +19,7 @@ const list = (folder: string): readonly string[] => {
   }
 };
 
-/** Inodes of the sockets that listen on a port, in the text of /proc/net/tcp or tcp6. */
+/** Finds the inodes of the sockets that listen on a port, in the text of /proc/net/tcp or tcp6. */
 export function listenersOf(table: string, port: number): readonly string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const inodes: string[] = [];
@@ -37,7 +37,7 @@ function holds(pid: string, links: ReadonlySet<string>): boolean {
     try {
       if (links.has(readlinkSync(`/proc/${pid}/fd/${descriptor}`))) return true;
     } catch {
-      // Closed since the listing, or another user's.
+      // Closed since the listing, or it belongs to another user.
     }
   }
   return false;
@@ -45,27 +45,27 @@ function holds(pid: string, links: ReadonlySet<string>): boolean {
 
 /** A process that listens on a port of this machine. */
 export interface PortHolder {
-  /** As the kernel calls it: `nginx`. */
+  /** The kernel's name for it: `nginx`. */
   readonly name: string;
   readonly pid: number;
   readonly isCertfleet: boolean;
-  /** By SIGSTOP or a debugger: it answers nothing. */
+  /** Stopped by SIGSTOP or a debugger, so it answers nothing. */
   readonly isStopped: boolean;
 }
 
-/** A program's path that is this product's, as a person or a supervisor calls it. */
+/** Whether a command line is certfleet's, as a person or a supervisor runs it. */
 const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.js)?$/;
 
 /**
- * Which process listens on a TCP port of this machine. undefined where there is none, or where it cannot be seen:
- * another user's process (unless root), another network or PID namespace, no /proc.
+ * Finds the process that listens on a TCP port of this machine. undefined if there is none or it cannot be seen: it is
+ * another user's (unless root), in another network or PID namespace, or there is no /proc.
  */
 export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   const inodes = [...listenersOf(read('/proc/net/tcp'), port), ...listenersOf(read('/proc/net/tcp6'), port)];
   if (inodes.length === 0) return undefined;
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pids = list('/proc').filter((name) => /^\d+$/.test(name));
-  // The parent before its workers: nginx's master opened the port, and it is the one to be stopped.
+  // The parent before its workers: nginx's master opened the port, and a person would stop the master.
   const pid = pids.sort((a, b) => Number(a) - Number(b)).find((one) => holds(one, links));
   if (pid === undefined) return undefined;
   return {
@@ -74,7 +74,7 @@ export async function findPortHolder(port: number): Promise<PortHolder | undefin
     isCertfleet: read(`/proc/${pid}/cmdline`)
       .split('\0')
       .some((argument) => certfleetPath.test(argument)),
-    // The state stands behind the name, which may contain anything but ends with the last parenthesis.
+    // The state follows the name, which may contain anything and ends at the last parenthesis.
     isStopped: /\) [Tt] [^)]*$/.test(read(`/proc/${pid}/stat`)),
   };
 }

@@ -6,29 +6,29 @@ import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
 
-/** Longest a program may run unless told otherwise: a hook that waits for a slow DNS takes minutes. */
+/** How long a program may run by default: a hook that waits for slow DNS takes minutes. */
 const defaultTimeoutMs = 5 * 60_000;
-/** From SIGTERM to SIGKILL (the port says so). */
+/** From SIGTERM to SIGKILL, as the port promises. */
 const graceMs = 5_000;
-/** How long a group may take to vanish after SIGKILL; only a process stuck in the kernel (a dead NFS) takes longer. */
+/** How long a group may take to end after SIGKILL; only a process stuck in the kernel (a dead NFS) takes longer. */
 const killedMs = 5_000;
-/** Pause between two looks at another process: there is no event for the end of a process that is no child. */
+/** How often to look at another process: the end of a process that is not a child raises no event. */
 const pollMs = 20;
-/** What is kept of each output stream: its end says why it failed. */
+/** How much to keep of each output stream; its end says why a program failed. */
 const outputBytes = 64 * 1024;
-/** After its exit, for output that is still in the pipe. A daemon that it started may hold the pipe open for ever. */
+/** How long to wait after exit for output in the pipe, which a daemon that it started may keep open for ever. */
 const drainMs = 500;
 
 const neverAborted = new AbortController().signal;
 
-/** Collects the end of a stream. */
+/** Keeps the end of a stream. */
 function tailOf(stream: NodeJS.ReadableStream | null): () => string {
   let chunks: Buffer[] = [];
   let size = 0;
   stream?.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     size += chunk.length;
-    // Joined now and then, not at each chunk: a program that prints by the byte stays linear.
+    // Join chunks only now and then, so that a program that prints single bytes takes linear time.
     if (size > 2 * outputBytes) {
       const tail = Buffer.concat(chunks).subarray(-outputBytes);
       chunks = [tail];
@@ -38,16 +38,16 @@ function tailOf(stream: NodeJS.ReadableStream | null): () => string {
   return () => {
     const tail = Buffer.concat(chunks).subarray(-outputBytes);
     if (tail.length < outputBytes) return tail.toString('utf8');
-    // Cut at a character: UTF-8's continuation bytes are 10xxxxxx.
+    // Cut between characters: UTF-8's continuation bytes are 10xxxxxx.
     let start = 0;
     while (start < 4 && ((tail[start] ?? 0) & 0xc0) === 0x80) start += 1;
     return tail.subarray(start).toString('utf8');
   };
 }
 
-/** Sends a signal to a process group; false when there is none any more. */
+/** Sends a signal to a process group; returns false if it no longer exists. */
 function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  // 0 and 1 would be this program's own group and everything there is.
+  // 0 would be this program's own group, and 1 every process.
   if (!Number.isSafeInteger(group) || group <= 1) return false;
   try {
     process.kill(-group, signal);
@@ -58,8 +58,8 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * Waits for a line on descriptor 3 and becomes the program, with the same pid and start time. When the writer dies
- * first, the descriptor ends without a line, and so does this, having done nothing.
+ * Waits for a line on descriptor 3, then becomes the program, with the same pid and start time. If the writer dies
+ * first, the descriptor ends without a line and the shell exits.
  */
 const gate = 'IFS= read -r go <&3 || exit 0; exec 3<&-; exec "$@"';
 const gated = (command: readonly string[]): [string, ...string[]] => [
@@ -69,7 +69,7 @@ const gated = (command: readonly string[]): [string, ...string[]] => [
   'certfleet-gate',
   ...command,
 ];
-/** What the shell says, and answers, where it cannot become the program: not found, not executable (POSIX). */
+/** The shell's exit codes if it cannot become the program: not found, not executable (POSIX). */
 const gateWord = /^certfleet-gate: (line )?(\d+: )?(exec: )?/m;
 const cannotBegin: readonly unknown[] = [126, 127];
 
@@ -86,7 +86,7 @@ export function createProcesses(clock: Clock): Processes {
     return isRunning(stat) && stat.startTime === who.startTime ? 'alive' : 'dead';
   }
 
-  /** Waits until `gone()`, at most `ms`; whether it is. */
+  /** Waits at most `ms` until `gone()`, and returns whether it is. */
   async function waitFor(gone: () => boolean, ms: number, signal: AbortSignal): Promise<boolean> {
     const end = clock.monotonicMs() + ms;
     while (!gone()) {
@@ -96,11 +96,11 @@ export function createProcesses(clock: Clock): Processes {
     return true;
   }
 
-  /** SIGTERM, then SIGKILL, to a whole group; `gone` says when that is enough. */
+  /** Sends SIGTERM, then SIGKILL, to a whole group until `gone()`. */
   async function endGroup(group: number, gone: () => boolean, signal: AbortSignal): Promise<void> {
     if (gone()) return;
     signalGroup(group, 'SIGTERM');
-    // A stopped process sees its SIGTERM only when it goes on.
+    // A stopped process receives SIGTERM only once it continues.
     signalGroup(group, 'SIGCONT');
     if (await waitFor(gone, graceMs, signal)) return;
     signalGroup(group, 'SIGKILL');
@@ -111,11 +111,11 @@ export function createProcesses(clock: Clock): Processes {
     request.signal.throwIfAborted();
     const { onStart } = request;
     const [program, ...args] = onStart ? gated(request.command) : request.command;
-    // The program alone: arguments may hold what a user should not have written there.
+    // Only the program's name: people put secrets into arguments.
     const shown = request.command[0];
     let child: ChildProcess;
     try {
-      // A session and group of its own: it can be ended with everything it started, and a Ctrl-C meant for certfleet
+      // Its own session and group, so that it can be ended with everything it started, and a Ctrl-C meant for certfleet
       // does not reach it.
       child = spawn(program, args, {
         env: { ...request.env },
@@ -131,7 +131,7 @@ export function createProcesses(clock: Clock): Processes {
       const cause = await new Promise<Error>((done) => child.once('error', done));
       throw fail('process/failed', { command: shown, reason: reasonOf(cause) }, { cause });
     }
-    // Before anything is awaited: a child that has ended is kept as a zombie until node's event loop has its turn.
+    // Before any await: a child that has ended stays a zombie until node's event loop runs.
     const who = identify(pid);
     let status: number | string | undefined;
     const exited = new Promise<void>((done) => {
@@ -141,7 +141,7 @@ export function createProcesses(clock: Clock): Processes {
       });
     });
     const closed = new Promise<void>((done) => child.once('close', () => done()));
-    // Kill may fail with an event; a program that reads no input breaks the pipe. Neither is an error here.
+    // Kill may fail with an event, and a program that reads no input breaks the pipe. Neither is an error here.
     child.on('error', () => {});
     child.stdin?.on('error', () => {});
     const gateway = child.stdio[3] as Writable | undefined;
@@ -149,7 +149,7 @@ export function createProcesses(clock: Clock): Processes {
 
     const gone = () => status !== undefined && !(signalGroup(pid, 0) && groupRuns(pid) !== false);
     const end = () => endGroup(pid, gone, neverAborted);
-    // From the first moment: at the exit of a child, node throws away what nobody has asked for.
+    // At once: when a child exits, node discards output that has no reader.
     const stdout = tailOf(child.stdout);
     const stderr = tailOf(child.stderr);
     let deadline: Deadline | undefined;
@@ -179,7 +179,7 @@ export function createProcesses(clock: Clock): Processes {
       throw error;
     } finally {
       deadline?.done();
-      // Lets go of the pipes that a daemon may hold open; they would keep this process alive.
+      // A daemon may hold these pipes open, which would keep this process alive.
       child.stdin?.destroy();
       child.stdout?.destroy();
       child.stderr?.destroy();
@@ -194,8 +194,8 @@ export function createProcesses(clock: Clock): Processes {
     look,
     async end(who, signal) {
       signal.throwIfAborted();
-      // Of a leader that is dead already the group is not looked for: the number alone does not prove whose it is. Of one
-      // that lives it does, until the last member is gone.
+      // If the leader is dead already, the number does not prove whose group it is. If it lives, the group is its own
+      // until the last member is gone.
       if (look(who) !== 'alive') return;
       await endGroup(who.pid, () => look(who) !== 'alive' && groupRuns(who.pid) !== true, signal);
     },

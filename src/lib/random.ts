@@ -4,6 +4,6 @@ import type { Random } from '../ports/random.ts';
 /** The operating system's randomness. */
 export const systemRandom: Random = {
   bytes: (length) => randomBytes(length),
-  // 48 bits: all that a window or a jitter needs, exact in a double, and never 1.
+  // 48 bits are enough for a window or a jitter, exact in a double, and never give 1.
   number: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
 };

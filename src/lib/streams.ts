@@ -3,13 +3,13 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
-/** The port's own limit: HAProxy's longest answer here is a list of certificates, some 100 bytes each. */
+/** As the port promises. HAProxy's longest answer here is a list of certificates, about 100 bytes each. */
 const maxBytes = 1024 * 1024;
 
-/** A queue of HAProxy's moves within a millisecond; ten are a guess between its pace and idle turns. */
+/** HAProxy's queue moves within a millisecond; ten avoid needless tries. */
 const fullQueuePauseMs = 10;
 
-/** The real stream sockets. Nothing that is written is ever part of a message: it may be a private key. */
+/** The real stream sockets. What is written never becomes part of a message: it may be a private key. */
 export function createStreams(clock: Clock): Streams {
   return {
     async converse(socket, text, { effect, timeoutMs, signal }) {
@@ -21,7 +21,7 @@ export function createStreams(clock: Clock): Streams {
           try {
             return await exchange(socket, text, deadline.signal);
           } catch (error) {
-            // A UNIX socket whose queue is full right now; nothing was written. TCP's kernel would wait by itself.
+            // The queue of a UNIX socket is full, and nothing was written. For TCP the kernel itself would wait.
             if ((error as { code?: unknown }).code !== 'EAGAIN') throw error;
             await clock.sleep(fullQueuePauseMs, deadline.signal);
           }
@@ -41,8 +41,8 @@ export function createStreams(clock: Clock): Streams {
 const tooLarge = new Error('too large');
 
 /**
- * One connection. Our side stays open until the peer has closed its own: HAProxy may take an early end of the
- * request for a client that went away, and drop its answer.
+ * One connection. Our side stays open until the peer has closed its own: if the request ended early, HAProxy could
+ * think that the client went away, and drop the answer.
  */
 function exchange(
   target: { readonly path: string } | { readonly host: string; readonly port: number },
@@ -67,7 +67,7 @@ function exchange(
       chunks.push(chunk);
     });
     socket.once('end', () => settle(() => resolve(Buffer.concat(chunks).toString('utf8'))));
-    // A later error (the destroyed socket's) finds the promise settled; the listener must stay all the same.
+    // The listener must stay for the destroyed socket's error, when the promise is settled already.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

@@ -1,4 +1,4 @@
-/** A URL for messages: no user information, no query (both may hold secrets). */
+/** A URL for messages, without user information and query, which may contain secrets. */
 export function speakable(url: string): string {
   if (!URL.canParse(url)) return url.slice(0, 200);
   const { protocol, host, pathname } = new URL(url);

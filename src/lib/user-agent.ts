@@ -1,4 +1,4 @@
 import { homepage, version } from '../core/version.ts';
 
-/** What every CA and API sees of this program (RFC 8555 §6.1 asks for it; Pebble refuses without). */
+/** The User-Agent for every CA and API. RFC 8555 §6.1 requires one, and Pebble refuses requests without it. */
 export const userAgent = `certfleet/${version} (+${homepage}) node/${process.versions.node}`;

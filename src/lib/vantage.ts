@@ -7,25 +7,25 @@ import type { Vantage } from '../ports/vantage.ts';
 import { abortable } from './abortable.ts';
 import { printAddress } from './urls.ts';
 
-/** Let's Encrypt's own limit for one HTTP-01 request and its redirects is 10 s: what is slower fails there too. */
+/** Let's Encrypt's own limit for an HTTP-01 request with its redirects is 10 s. */
 const timeoutMs = 10_000;
 
-/** The port's limit; a key authorization has under 200 bytes. */
+/** As the port promises; a key authorization has less than 200 bytes. */
 const maxBytes = 64 * 1024;
 
-/** The error behind a `network/failed` of a vantage: how far the connection came, for whoever must tell them apart. */
+/** The cause of a vantage's `network/failed`: how far the connection got. */
 interface ConnectionFailure extends Error {
-  /** `connect`: no connection; `exchange`: it stood, but TLS or HTTP over it did not complete. */
+  /** `connect`: no connection; `exchange`: TLS or HTTP did not complete on it. */
   readonly phase: 'connect' | 'exchange';
-  /** The operating system's or OpenSSL's code, where there is one. */
+  /** The code of the operating system or of OpenSSL, if there is one. */
   readonly code?: string;
 }
 
-/** This machine as a place to look from. */
+/** This machine as a vantage. */
 export function createVantage(options: { readonly clock: Clock; readonly name?: string }): Vantage {
   const { clock } = options;
 
-  /** Runs one exchange under the time-out; words what went wrong. */
+  /** Runs one exchange with a time limit, and words its errors. */
   async function look<T>(
     what: { readonly method: string; readonly url: string },
     signal: AbortSignal,
@@ -77,13 +77,13 @@ const codeOf = (error: unknown): { code?: string } => {
   return typeof code === 'string' ? { code } : {};
 };
 
-/** OpenSSL's errors carry a whole line of internals; `reason` in them is what a person can use. */
+/** Only the `reason` of OpenSSL's errors is useful to people. */
 const wordsOf = (error: unknown): string => {
   const reason = (error as { reason?: unknown } | undefined)?.reason;
   return typeof reason === 'string' && reason !== '' ? `TLS: ${reason}` : reasonOf(error);
 };
 
-/** A connection for each look, as the CA makes them. */
+/** A new connection for each request, as the CA makes them. */
 const agent = new http.Agent({ keepAlive: false });
 
 const get = (
@@ -97,7 +97,7 @@ const get = (
       host: at.address,
       port: at.port,
       path: `${url.pathname}${url.search}`,
-      // The Host header names the host alone on port 80, as the CA sends it.
+      // On port 80 the Host header has no port, as in the CA's request.
       headers: { host: url.host, 'user-agent': 'certfleet', accept: '*/*' },
       agent,
     });
@@ -113,7 +113,7 @@ const get = (
       response.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         size += chunk.length;
-        // What comes after that can only be wrong; an endless body must not hold the look.
+        // A longer body is wrong in any case, and an endless one must not block.
         if (size < maxBytes) return;
         finish();
         request.destroy();
@@ -136,7 +136,7 @@ const handshake = (
       port: endpoint.port,
       // RFC 6066 §3: no IP address in SNI.
       ...(endpoint.serverName !== '' && net.isIP(endpoint.serverName) === 0 ? { servername: endpoint.serverName } : {}),
-      // It is a look: what is shown is compared with what was deployed, trusted or not.
+      // The certificate is compared with the deployed one, whether trusted or not.
       rejectUnauthorized: false,
     });
     const settle = (act: () => void) => {
@@ -152,11 +152,11 @@ const handshake = (
       signal.removeEventListener('abort', onAbort);
       if (certificate) resolve({ certificateDer: new Uint8Array(certificate.raw) });
       else reject(new Error('the server showed no certificate'));
-      // Our Finished must still go out (TLS 1.3): else the server counts and logs a failed handshake for every look.
+      // Our Finished must still be sent (TLS 1.3), or the server logs a failed handshake for every check.
       socket.end(() => socket.destroy());
     });
     socket.once('close', () => settle(() => reject(new Error('the connection was closed during the handshake'))));
-    // A later error (the destroyed socket's) finds the promise settled; the listener must stay all the same.
+    // The listener must stay for the destroyed socket's error, when the promise is settled already.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

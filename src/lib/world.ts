@@ -14,7 +14,7 @@ import { createStreams } from './streams.ts';
 import { userAgent } from './user-agent.ts';
 import { createVantage } from './vantage.ts';
 
-/** The real world. Nothing is opened before it is used. */
+/** The real world. Opens nothing before it is used. */
 export function createWorld(context: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;

@@ -242,8 +242,8 @@ describe('what goes wrong is said in words', () => {
     await expect(client().request(get(url, { signal: controller.signal }))).rejects.toThrow('stop');
   });
 
-  test.each(['ftp://ca.test/', 'not a url', ''])('%j is no http(s) URL', async (url) => {
-    expect((await failure(client().request(get(url)))).message).toContain('this is no http(s) URL');
+  test.each(['ftp://ca.test/', 'not a url', ''])('%j is not an http(s) URL', async (url) => {
+    expect((await failure(client().request(get(url)))).message).toContain('this is not an http(s) URL');
   });
 });
 
@@ -350,7 +350,7 @@ describe('TLS', () => {
     writeFileSync(broken, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
     for (const [file, reason] of [
       [join(folder, 'nowhere.pem'), 'no such file or folder'],
-      [empty, 'it holds no PEM certificate'],
+      [empty, 'it contains no PEM certificate'],
       [broken, 'a certificate in it is damaged'],
     ] as const) {
       const error = await failure(client({ env: {}, caFile: file }).request(get('https://127.0.0.1:1/')));
