@@ -106,6 +106,9 @@ async function identify(store: Store, world: World, signal: AbortSignal): Promis
   }
 }
 
+/** A CA 50 ms away answers 20 requests a second on a connection, and a certificate takes eight. */
+const connectionsToCa = 64;
+
 interface ConnectContext extends ComposeContext {
   readonly store: Store;
   readonly storeId: string;
@@ -176,7 +179,10 @@ function connect(context: ConnectContext): ComposedConnections {
       const issuer = createIssuer({
         name,
         directoryUrl: settings.directory,
-        http: world.http(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+        http: world.http({
+          connections: connectionsToCa,
+          ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+        }),
         clock: world.clock,
         random: world.random,
         userAgent,
