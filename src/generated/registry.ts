@@ -113,13 +113,13 @@ export const registry: Registry = {
       title: "Files in a folder",
       since: "0.1.0",
       options: [
-        {"name":"path","title":"The folder; made with mode 0700 where it is missing","secret":false,"required":true},
+        {"name":"path","title":"The folder; created with mode 0700 if it does not exist","secret":false,"required":true},
       ],
       load: async () => (await import('../stores/file.ts')).default,
     },
     "memory": {
       id: "memory",
-      title: "Memory (nothing is kept)",
+      title: "Memory (stores nothing)",
       since: "0.1.0",
       options: [],
       load: async () => (await import('../stores/memory.ts')).default,

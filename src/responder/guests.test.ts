@@ -15,7 +15,7 @@ function makeGuests() {
   return { store, clock, guests, breakStore: () => (isBroken = true) };
 }
 
-it('counts the tokens that the store knows, each once, and no others', async () => {
+it('counts each token that the store knows once', async () => {
   const { store, guests } = makeGuests();
   store.set('known', 'known.thumbprint');
   expect(await guests.find('known')).toBe('known.thumbprint');
@@ -24,7 +24,7 @@ it('counts the tokens that the store knows, each once, and no others', async () 
   expect(guests.count).toBe(1);
 });
 
-it('is through when the last of them has left the store, also one that came meanwhile', async () => {
+it('ends when the last guest has left the store, even one that came meanwhile', async () => {
   const { store, clock, guests } = makeGuests();
   let isThrough = false;
   store.set('one', 'one.thumbprint');
@@ -41,11 +41,11 @@ it('is through when the last of them has left the store, also one that came mean
   expect([isThrough, guests.count, clock.waiting]).toEqual([true, 0, 0]);
 });
 
-it('is through at once where nobody was answered for', async () => {
+it('ends at once without guests', async () => {
   await makeGuests().guests.gone(never());
 });
 
-it('forgets nobody because of a store that does not answer', async () => {
+it('keeps its guests while the store does not answer', async () => {
   const { store, clock, guests, breakStore } = makeGuests();
   store.set('one', 'one.thumbprint');
   await guests.find('one');
@@ -58,7 +58,7 @@ it('forgets nobody because of a store that does not answer', async () => {
   await waiting;
 });
 
-it('ends with its signal, also in the middle of a look that hangs', async () => {
+it('ends with its signal, even during a look-up that hangs', async () => {
   let hangs = false;
   const guests = createGuests(async () => (hangs ? new Promise<never>(() => {}) : 'an answer'), fakeClock());
   await guests.find('one');
@@ -69,7 +69,7 @@ it('ends with its signal, also in the middle of a look that hangs', async () => 
   await waiting;
 });
 
-it('waits no longer than it may', async () => {
+it('waits no longer than allowed', async () => {
   const { store, clock, guests } = makeGuests();
   store.set('one', 'one.thumbprint');
   await guests.find('one');
@@ -81,7 +81,7 @@ it('waits no longer than it may', async () => {
   expect(guests.count).toBe(1);
 });
 
-it('remembers a bounded number, the latest ones', async () => {
+it('remembers only a bounded number of the latest guests', async () => {
   const { guests, store } = makeGuests();
   for (let n = 0; n < 1_100; n++) {
     store.set(`t${n}`, 'x');

@@ -1,28 +1,28 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** What a responder owes to other processes of the store: challenges that it has answered although they are not its own. */
+/** The challenges of other processes that this responder has answered: its guests. */
 export interface Guests {
-  /** What the store says of a token that is not this process's own; one that it knows is a guest from then on. */
+  /** Looks up a token of another process in the store. If found, it is a guest from then on. */
   find(token: string): Promise<string | undefined>;
-  /** How many are known; some of them may be done by now. */
+  /** How many guests are known; some may be done by now. */
   readonly count: number;
-  /** Resolves, and never rejects, once none of them is in the store any more, or when the signal aborts. */
+  /** Resolves when no guest is in the store any more, or when the signal aborts. Never rejects. */
   gone(signal: AbortSignal): Promise<void>;
 }
 
-// A daemon answers for ever; only the latest can still matter when it ends.
+// A daemon answers for ever; only the latest guests can matter when it ends.
 const mostRemembered = 1_024;
-// One small read for each guest; it only decides how long a process that is done stays.
+// One small read per guest; it only decides how long a finished process stays.
 const lookEveryMs = 50;
 
 /**
- * Remembers whom this responder has answered for: a process that leaves while the CA is about to ask for one of these
- * tokens would fail somebody else's order, since whoever waits for the port cannot have it at the very same instant.
+ * Remembers the tokens of other processes that this responder has answered. If it exited just before the CA requests
+ * one of them, it would fail the other process's order, which cannot take the port at the same instant (decision 0015).
  *
- * A token that is looked up for the first time in the last millisecond may be missed. Its process then has the port
- * within 25 ms (port-claim.ts), which is less than it takes to make the CA ask.
+ * A token that is looked up for the first time in the last millisecond may be missed. Its process then gets the port
+ * within 25 ms (port-claim.ts), which is sooner than the CA can ask.
  *
- * @param find looks a token up in the store; the document goes when its order is done
+ * @param find looks up a token in the store; its document is removed when its order is done
  */
 export function createGuests(find: (token: string) => Promise<string | undefined>, clock: Clock): Guests {
   const tokens = new Set<string>();
@@ -42,7 +42,7 @@ export function createGuests(find: (token: string) => Promise<string | undefined
       while (!signal.aborted) {
         for (const token of tokens) {
           if (signal.aborted) return;
-          // A store that does not answer now may answer the CA in a moment: the signal is the end of it.
+          // The store may answer again in a moment, so only the signal ends the wait.
           const isGone = await Promise.race([
             find(token).then(
               (found) => found === undefined,

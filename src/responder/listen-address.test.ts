@@ -35,11 +35,11 @@ test.each([
   '80 ',
   '1.2.3:80',
   '-80',
-])('"%s" is no address to listen on', (text) => {
+])('"%s" is not an address to listen on', (text) => {
   expect(parseListenAddress(text)).toBeUndefined();
 });
 
-test('what is printed is read back as the same', () => {
+test('reads back what it printed', () => {
   const port = fc.integer({ min: 1, max: 65_535 });
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), port, (host, port) => {
@@ -48,7 +48,7 @@ test('what is printed is read back as the same', () => {
   );
 });
 
-test('no text breaks it, and what it takes is a port', () => {
+test('accepts or refuses any text, and only valid ports', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const at = parseListenAddress(text);
@@ -57,7 +57,7 @@ test('no text breaks it, and what it takes is a port', () => {
   );
 });
 
-test('a wildcard address is asked at the loopback', () => {
+test('reaches a wildcard address by loopback', () => {
   expect(localAddresses('0.0.0.0')).toEqual(['127.0.0.1']);
   expect(localAddresses('::')).toEqual(['127.0.0.1', '::1']);
   expect(localAddresses('10.0.0.5')).toEqual(['10.0.0.5']);

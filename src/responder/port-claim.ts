@@ -7,20 +7,19 @@ import type { Vantage } from '../ports/vantage.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from './listen-address.ts';
 import { challengePath, healthPath, type Listening, type Responder } from './server.ts';
 
-/** Who answers on the port: this process, or another one of the same store at this address. */
+/** Which process answers on the port: this one, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };
 
 export interface PortClaim {
   /**
-   * Listens, or finds the other process of this store that does. Repeatable: while another one has the port, each
-   * call tries to bind again, and so does a loop in the background for as long as `wanted` says so. Errors:
-   * `solver/port-taken`, `solver/port-held` (by a certfleet process that does not answer for this store),
-   * `solver/cannot-listen`.
+   * Listens, or finds the other process of this store that listens. While another one has the port, each call tries to
+   * bind again, and so does a background loop while `wanted` returns true. Errors: `solver/port-taken`,
+   * `solver/port-held` (by a certfleet process that does not answer for this store), `solver/cannot-listen`.
    */
   hold(signal: AbortSignal): Promise<Holder>;
-  /** The same, but waits for another certfleet process to let go of the port: a minute, for all callers together. */
+  /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
-  /** What the other responder answers for a token; undefined where it does not know it or does not answer. */
+  /** What the other responder answers for a token; undefined if it does not know the token or does not answer. */
   ask(address: string, token: string, signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
 }
@@ -38,19 +37,19 @@ export interface PortClaimOptions {
 
 // A responder on this machine answers within a millisecond; one that is stopped (SIGSTOP) never does.
 const healthMs = 2_000;
-// A process that ends waits for those it answers for (guests.ts), but one that is killed does not: the CA may be about
-// to look, and repeats nothing. A try to bind costs 50 µs.
+// A process that exits waits for its guests (guests.ts), but one that is killed cannot, and the CA may be about to
+// ask. Trying to bind costs 50 µs.
 const rebindMs = 25;
-// Port taken, but no process is seen that has it: it has just ended, or belongs to another user.
+// The port is taken but no process is visible that has it: it has just ended, or belongs to another user.
 const maxTries = 3;
-// Most orders are done within a minute. A process that is stopped may never go on.
+// Most orders take less than a minute. A stopped process may never continue.
 export const patienceMs = 60_000;
-// Each look goes through /proc.
+// Each check reads all of /proc.
 const lookAgainMs = 500;
 // A store's id is 12 random bytes, base64url (compose.ts).
 const isStoreId = (text: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(text);
 
-/** Shares one port between the processes of one store (issue 3: `_health`). */
+/** Shares one port between the processes of one store. */
 export function createPortClaim({ responder, at, storeId, wanted, clock, vantage, log }: PortClaimOptions): PortClaim {
   const ended = new AbortController();
   const where = formatListenAddress(at);
@@ -63,14 +62,14 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     try {
       return await responder.listen(at);
     } catch (error) {
-      // `::` means every address; on a machine without IPv6 these are the IPv4 ones.
+      // `::` means all addresses; on a machine without IPv6 these are the IPv4 ones.
       const { code } = error as NodeJS.ErrnoException;
       if (at.host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
       return responder.listen({ ...at, host: '0.0.0.0' });
     }
   };
 
-  /** Whether this process listens now; false where the port is taken. */
+  /** Tries to listen; returns false if the port is taken. */
   const bind = async (): Promise<boolean> => {
     if (listening) return true;
     try {
@@ -93,7 +92,7 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     const host = address.includes(':') ? `[${address}]` : address;
     const deadline = clock.deadline(healthMs, parent);
     try {
-      // The vantage, not an HTTP client: that one would take the proxy of the environment even for this machine.
+      // Not an HTTP client, which would use the environment's proxy even for this machine.
       return await vantage.get(`http://${host}:${at.port}${path}`, { address, port: at.port }, deadline.signal);
     } catch (error) {
       if (parent.aborted) throw parent.reason;
@@ -103,7 +102,7 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     }
   };
 
-  /** The address at which a responder of this store answers, or whether one of another store does. */
+  /** Finds a responder of this store, or one of another store. */
   const findResponder = async (): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
     let isForeign = false;
     for (const address of localAddresses(at.host)) {
@@ -145,10 +144,10 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     const loop = async (): Promise<void> => {
       while (wanted() && !listening) {
         await clock.sleep(rebindMs, ended.signal);
-        if (await bind()) log.debug(`the other process has let go of ${where}`);
+        if (await bind()) log.debug(`the other process has released ${where}`);
       }
     };
-    // It ends by close() or by an error that the next hold() meets as well and tells.
+    // Ends with close(), or with an error that the next hold() will report too.
     loop()
       .catch(() => {})
       .finally(() => {
@@ -159,7 +158,7 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
   const hold = async (signal: AbortSignal): Promise<Holder> => {
     signal.throwIfAborted();
     if (listening) return { kind: 'self' };
-    // One attempt for all callers; it obeys close(), each caller obeys its own signal.
+    // One attempt for all callers: it obeys close(), and each caller obeys its own signal.
     attempt ??= tryOnce().finally(() => {
       attempt = undefined;
     });
@@ -201,6 +200,6 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
   };
 }
 
-/** Whether an error of `hold` may pass by itself, so that waiting is right. */
+/** Whether an error of `hold` may pass by itself, so that waiting helps. */
 export const isPortError = (error: unknown): error is CertfleetError =>
   isFailure(error, 'solver/port-taken', 'solver/port-held', 'solver/cannot-listen');

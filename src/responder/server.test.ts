@@ -5,7 +5,7 @@ import { challengePath, nameIn } from './server.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,256}$/);
 
-test('a token is found in each form a request may have', () => {
+test('finds a token in each form of request', () => {
   fc.assert(
     fc.property(token, fc.constantFrom('', 'http://a.example', 'HTTP://[::1]:80'), (name, host) => {
       expect(nameIn(`${host}${challengePath}${name}`)).toBe(name);
@@ -28,15 +28,15 @@ test.each([
   'https://a.example/.well-known/acme-challenge/abc',
   'ftp://a.example/.well-known/acme-challenge/abc',
   '?/.well-known/acme-challenge/abc',
-])('%s is no challenge', (target) => {
+])('%s is not a challenge', (target) => {
   expect(isToken(nameIn(target))).toBe(false);
 });
 
-test.each(['../x', '%2e%2e', '..%2fx', 'a/b', 'a%00', 'a;b', 'a.b', 'a#b', ''])('"%s" is no token', (name) => {
+test.each(['../x', '%2e%2e', '..%2fx', 'a/b', 'a%00', 'a;b', 'a.b', 'a#b', ''])('"%s" is not a token', (name) => {
   expect(isToken(nameIn(`${challengePath}${name}`))).toBe(false);
 });
 
-test('whatever is asked for, only base64url behind the very path gets through', () => {
+test('accepts only base64url below the exact path, whatever is requested', () => {
   const piece = fc.oneof(
     fc.string(),
     token,

@@ -13,13 +13,13 @@ import type { ListenAddress } from './listen-address.ts';
 
 /** RFC 8555 §8.3. */
 export const challengePath = '/.well-known/acme-challenge/';
-/** Answers the store's id. No CA can be given a token of this name: tokens have 128 bits of entropy (§8.3). */
+/** Answers the store's id. No CA uses this as a token, since tokens have 128 bits of entropy (§8.3). */
 export const healthPath = `${challengePath}_health`;
 
 export interface ResponderOptions {
   /**
-   * The key authorization of a token, or undefined where it is not known; a rejection is answered with 503. MUST come
-   * to an end by itself: the responder holds the connection until then.
+   * Returns the key authorization of a token, or undefined if it is unknown. A rejection is answered with 503. MUST end
+   * by itself, because the connection is held until then.
    */
   readonly lookup: (token: string) => string | undefined | Promise<string | undefined>;
   readonly storeId: string;
@@ -29,41 +29,41 @@ export interface ResponderOptions {
 export interface Listening {
   readonly address: string;
   readonly port: number;
-  /** Stops listening at once, lets answers that are being looked up go out, and drops every other connection. */
+  /** Stops listening at once, finishes answers that are being looked up, and drops all other connections. */
   close(): Promise<void>;
 }
 
 export interface Responder {
-  /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…); the caller says what it means. */
+  /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…), which the caller words. */
   listen(at: ListenAddress): Promise<Listening>;
 }
 
-// Limits against hostile clients. A CA's request is one short packet; balancers add headers and keep connections.
+// Limits against hostile clients. A CA's request is one short packet; load balancers add headers and keep connections.
 const limits = {
-  // Request line and headers. Node's own 16 KiB is for cookies, which nobody sends here; balancers add about 1 KiB.
+  // Request line and headers. Load balancers add about 1 KiB; node's own 16 KiB leave room for cookies.
   headerBytes: 8_192,
-  // Let's Encrypt gives a whole validation 10 s, so whoever is slower than this is no CA.
+  // Let's Encrypt allows 10 s for a whole validation, so no CA is slower than this.
   headersMs: 5_000,
   requestMs: 10_000,
-  // How late a slow request may be found: node looks at all connections this often.
+  // How often node looks for slow requests.
   checkMs: 1_000,
-  // Longer than the 60 s that AWS and most balancers keep an idle connection. Were it shorter, the balancer might send
-  // the CA's request into a connection that is just being closed, and answer 502.
+  // Longer than the 60 s for which AWS and most load balancers keep an idle connection. If it were shorter, the load
+  // balancer might send the CA's request on a connection that is just being closed, and answer 502.
   keepAliveMs: 75_000,
-  // Half of the usual 2,048 file descriptors; above it the connection that was silent longest is dropped, so that
-  // idle ones cannot lock the CA out (refusing new ones, as node's maxConnections does, would do just that).
+  // Half of the usual 2,048 file descriptors. Beyond it, the connection that was silent longest is dropped, so that
+  // idle connections cannot lock out the CA; refusing new ones, as node's maxConnections does, would let them.
   connections: 1_024,
 } as const;
 
-/** What is known of one connection. */
+/** The state of one connection. */
 interface Connection {
   /** How many answers it waits for. */
   open: number;
-  /** Grows with each request of any connection: the smallest was silent longest. */
+  /** Increases with each request of any connection, so the smallest was silent longest. */
   lastUse: number;
 }
 
-/** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3): two paths below `/.well-known/acme-challenge/`, nothing else. */
+/** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only two paths below `/.well-known/acme-challenge/`. */
 export function createResponder({ lookup, storeId, log }: ResponderOptions): Responder {
   const answerFound = (request: IncomingMessage, found: string | undefined): Answer => {
     if (found === undefined) return notFound;
@@ -73,7 +73,7 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
 
   const respond = (request: IncomingMessage): Answer | Promise<Answer> => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod;
-    // Nothing here reads a body, and one that two parsers measure differently is how requests are smuggled.
+    // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
     if (hasBody(request)) return bodyRefused;
     const name = nameIn(request.url ?? '');
     if (name === '_health') return { status: 200, body: storeId };
@@ -119,7 +119,7 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
         handle,
       );
       server.setTimeout(limits.requestMs);
-      // `Expect: 100-continue` announces a body; it gets the answer that bodies get, without being invited to send it.
+      // `Expect: 100-continue` announces a body, so refuse it like a body.
       server.on('checkContinue', handle);
       server.on('checkExpectation', handle);
       server.on('connection', (socket: Socket) => {
@@ -149,7 +149,7 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
         server.once('error', reject);
         server.listen({ host: at.host, port: at.port }, () => {
           server.off('error', reject);
-          // Later errors (no file descriptor for an accept) pass; without a listener they would end the process.
+          // Later errors, such as no file descriptor for an accept, pass; without a listener they would end the process.
           server.on('error', (error) => log?.warn(`the responder on port ${at.port}: ${reasonOf(error)}`));
           const { address, port } = server.address() as AddressInfo;
           resolve({ address, port, close });
@@ -159,13 +159,13 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
   };
 }
 
-/** The idle connection whose last request is longest ago; one that waits for an answer only where all do. */
+/** The connection that was silent longest. One that waits for an answer is chosen only if all do. */
 function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
   let found: Socket | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const [socket, { open, lastUse }] of connections) {
     const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
-    // A destroyed one stays in the map until its `close` event; it has made its room already.
+    // A destroyed connection stays in the map until its `close` event, but no longer counts.
     if (rank >= least || socket.destroyed) continue;
     found = socket;
     least = rank;
@@ -174,9 +174,9 @@ function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | u
 }
 
 /**
- * What stands behind the challenge path, or '' for any other. Nothing is decoded and nothing is normalised: the path
- * of a challenge needs neither, so `%2e%2e`, `//` and `..` simply are other paths. Behind a proxy the absolute form
- * `http://host/…` comes too (RFC 9112 §3.2.2). A query is ignored: some redirects add one.
+ * Returns what follows the challenge path, or '' for any other path. Does not decode or normalise: a challenge needs
+ * neither, so `%2e%2e`, `//` and `..` are just other paths. Proxies may send the absolute form `http://host/…`
+ * (RFC 9112 §3.2.2). Ignores a query, because some redirects add one.
  */
 export function nameIn(target: string): string {
   const path = target.startsWith('/') ? target : target.replace(/^http:\/\/[^/?#]*/i, '');
@@ -199,17 +199,17 @@ interface Answer {
 
 const notFound: Answer = { status: 404, body: 'not found' };
 const wrongMethod: Answer = { status: 405, body: 'only GET and HEAD', allow: 'GET, HEAD' };
-const bodyRefused: Answer = { status: 400, body: 'no body is taken' };
+const bodyRefused: Answer = { status: 400, body: 'no body is accepted' };
 const storeSilent: Answer = { status: 503, body: 'the store does not answer' };
 
 function write(request: IncomingMessage, response: ServerResponse, answer: Answer, closing: boolean): void {
   const { status, body, type, allow } = answer;
-  // What was refused may be followed by bytes that are no request (a body): the connection ends with the answer.
+  // Close after a refusal, because the next bytes may be a body and not a request.
   if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
   const headers: OutgoingHttpHeaders = {
     'content-type': type ?? 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body),
-    // A cache before us must not remember a 404 from the moment before the token came.
+    // A cache in front must not store a 404 from just before the token existed.
     'cache-control': 'no-store',
   };
   if (allow !== undefined) headers.allow = allow;

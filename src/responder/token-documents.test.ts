@@ -8,7 +8,7 @@ const begin = Date.parse('2026-11-24T12:00:00Z');
 const signal = new AbortController().signal;
 const claim = { token: 'tok', keyAuthorization: 'tok.thumb', lineage: 'a' };
 
-/** A store of one kind in a map, and a clock that stands until it is moved. */
+/** A store of one kind in a map, and a clock that the test moves. */
 function bench() {
   let time = begin;
   let revision = 0;
@@ -57,7 +57,7 @@ function bench() {
   };
 }
 
-test('a published token is found with one write and no read before it, and gone when withdrawn', async () => {
+test('publishes a token with one write and no read, and withdraws it', async () => {
   const { tokens, documents, get, put, read } = bench();
   await tokens.publish(claim, signal);
   expect(put).toHaveBeenCalledTimes(1);
@@ -81,7 +81,7 @@ test('two lineages with one authorization share the document; the last one remov
   expect(read()).toBeUndefined();
 });
 
-test('withdraw leaves what is not this challenge’s', async () => {
+test('withdraw leaves documents of other challenges', async () => {
   const { tokens, read } = bench();
   await tokens.publish(claim, signal);
   await tokens.withdraw({ ...claim, lineage: 'other' }, signal);
@@ -89,7 +89,7 @@ test('withdraw leaves what is not this challenge’s', async () => {
   expect(read().lineages).toEqual(['a']);
 });
 
-test('a lost compare-and-set is tried again; losing for ever is an error', async () => {
+test('repeats a lost compare-and-set, but not for ever', async () => {
   const { tokens, put, read } = bench();
   await tokens.publish({ ...claim, lineage: 'b' }, signal);
   put.mockRejectedValueOnce(fail('store/conflict', { key: 'token/tok' }));
@@ -99,14 +99,14 @@ test('a lost compare-and-set is tried again; losing for ever is an error', async
   await expect(tokens.publish(claim, signal)).rejects.toMatchObject({ code: 'store/conflict' });
 });
 
-test('an expired token is not answered', async () => {
+test('does not answer an expired token', async () => {
   const { tokens, pass } = bench();
   await tokens.publish(claim, signal);
   pass(7 * 24 * 3_600_000 + 1);
   expect(await tokens.find('tok')).toBeUndefined();
 });
 
-test.each(['', 'null', '[]', '{"keyAuthorization":1}', '{'])('a document that says %s is nobody’s', async (text) => {
+test.each(['', 'null', '[]', '{"keyAuthorization":1}', '{'])('ignores a document that says %s', async (text) => {
   const { tokens, documents } = bench();
   documents.set('tok', { revision: 'r', bytes: new TextEncoder().encode(text) });
   expect(await tokens.find('tok')).toBeUndefined();
@@ -116,7 +116,7 @@ test.each(['', 'null', '[]', '{"keyAuthorization":1}', '{'])('a document that sa
   expect(await tokens.find('tok')).toBe('tok.thumb');
 });
 
-test('the same unknown token is looked up once at a time, many at most 16 at once, and a flood is refused', async () => {
+test('looks up an unknown token once at a time, at most 16 tokens at once, and refuses a flood', async () => {
   const { tokens, get } = bench();
   let release = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -146,7 +146,7 @@ test('the same unknown token is looked up once at a time, many at most 16 at onc
   expect(get).toHaveBeenCalledTimes(16);
 });
 
-test('a store that hangs holds nobody for longer than the deadline', async () => {
+test('gives up on a store that hangs after the deadline', async () => {
   const { tokens, get, deadlines } = bench();
   get.mockReturnValue(new Promise(() => {}));
   const found = tokens.find('tok');

@@ -5,16 +5,16 @@ import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Key, Store } from '../ports/store.ts';
 
-/** What `token/<token>` holds, so that any responder on the same store can answer for it. */
+/** The content of `token/<token>`, with which any responder on the same store can answer. */
 interface TokenDocument {
   readonly keyAuthorization: string;
-  /** Who needs it. CAs may give two orders of one account the same pending authorization, so there may be two. */
+  /** The lineages that need it. A CA may give two orders of one account the same pending authorization. */
   readonly lineages: readonly string[];
-  /** RFC 3339. Not answered any more after it; a sweep may remove it then. */
+  /** RFC 3339. From then on it is not answered, and a sweep may remove it. */
   readonly expires: string;
 }
 
-/** The part of a challenge that the document is about. */
+/** What the document needs of a challenge. */
 export interface TokenClaim {
   readonly token: string;
   readonly keyAuthorization: string;
@@ -22,31 +22,31 @@ export interface TokenClaim {
 }
 
 export interface TokenDocuments {
-  /** Makes every responder on this store answer for the token. Repeatable. */
+  /** Makes every responder on this store answer the token. Repeatable. */
   publish(claim: TokenClaim, signal: AbortSignal): Promise<void>;
-  /** Takes the lineage's need back; the last one removes the document. Fine where there is none, or it is another's. */
+  /** Removes this lineage from the document, and the document with its last lineage. Succeeds if it does not exist. */
   withdraw(claim: TokenClaim, signal: AbortSignal): Promise<void>;
   /**
-   * The key authorization of a token that the public asked for. Rejects when too many are being asked for at once, or
-   * the store does not answer within 5 s.
+   * Returns the key authorization of a requested token. Rejects if there are too many requests at once, or if the store
+   * does not answer within 5 s.
    */
   find(token: string): Promise<string | undefined>;
 }
 
-// As long as Let's Encrypt keeps a pending authorization. It only matters where a document was forgotten.
+// As long as Let's Encrypt keeps a pending authorization. It matters only for documents that were forgotten.
 const lifetimeMs = 7 * 24 * 3_600_000;
-// A compare-and-set that loses this often is not losing to other orders of the same token (there are two or three).
+// Only two or three orders share a token, so losing a compare-and-set this often has another cause.
 const maxTries = 10;
-// Anybody may ask for tokens that do not exist. These many look-ups at once keep a store busy without flooding it; a
-// file store answers about 5,000 a second, so the last of the queue waits 0.1 s.
+// Anyone can request tokens that do not exist. This many look-ups at once do not overload a store; a file store answers
+// about 5,000 a second, so the last in the queue waits 0.1 s.
 const maxLookups = 16;
 const maxWaiting = 512;
-// Half of what Let's Encrypt gives a whole validation (10 s).
+// Half of the 10 s that Let's Encrypt allows for a whole validation.
 const lookupMs = 5_000;
 
 /**
- * Token documents (house.md §6). No answer is cached: a positive one would outlive its document, and a negative one
- * helps nobody, as an attacker asks for another token each time.
+ * Answers are not cached: a positive one could outlive its document, and a negative one does not help, because an
+ * attacker requests another token each time.
  */
 export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments {
   const lookups = createTurns(maxLookups);
@@ -54,7 +54,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
 
   const keyOf = (token: string): Key => ({ kind: 'token', name: token });
 
-  /** One compare-and-set round after another until `round` is through. */
+  /** Repeats a compare-and-set until it succeeds. */
   const repeat = async (round: () => Promise<void>): Promise<void> => {
     for (let tries = 1; ; tries++) {
       try {
@@ -74,7 +74,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
   const lookUp = async (token: string): Promise<string | undefined> => {
     const deadline = clock.deadline(lookupMs);
     try {
-      // Raced, because a store that hangs may not look at its signal either.
+      // Raced, because a store that hangs may also ignore its signal.
       const entry = await orAborted(store.get(keyOf(token), deadline.signal), deadline.signal);
       const document = entry && decode(entry.bytes);
       return document && Date.parse(document.expires) > clock.now().getTime() ? document.keyAuthorization : undefined;
@@ -85,7 +85,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
 
   return {
     async publish(claim, signal) {
-      // Nearly always there is none yet: one write, no read.
+      // The document rarely exists yet, so write without reading first.
       let known = false;
       await repeat(async () => {
         const entry = known ? await store.get(keyOf(claim.token), signal) : undefined;
@@ -119,7 +119,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
 
 const encode = (document: TokenDocument): Uint8Array => new TextEncoder().encode(JSON.stringify(document));
 
-/** undefined for anything that is no token document: it is nobody's, so it may be overwritten and is never answered. */
+/** Returns undefined for anything that is not a token document; it may be overwritten and is never answered. */
 function decode(bytes: Uint8Array): TokenDocument | undefined {
   let value: unknown;
   try {

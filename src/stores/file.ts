@@ -10,10 +10,10 @@ import { groupByStem, isShard, numbersOf, type Place, pathOf, placeOf } from './
 import { refused, unusable } from './file/unusable.ts';
 import { checkFolder, fileMode, folderMode, tidyFolders } from './file/upkeep.ts';
 
-/** How often a document may be replaced between the listing of its folder and the reading of it: each time is a put by another process, so ten in a row mean that something else is wrong. */
+/** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
 const maxRereads = 10;
 
-/** Documents a page of `scan`: enough to be quick, few enough to be held. */
+/** How many documents `scan` reads at a time. */
 const pageSize = 256;
 
 interface Current {
@@ -27,60 +27,60 @@ export default defineStore({
   since: '0.1.0',
   options: z.object({
     path: wholePath().meta({
-      title: 'The folder; made with mode 0700 where it is missing',
+      title: 'The folder; created with mode 0700 if it does not exist',
       examples: ['/var/lib/certfleet'],
     }),
   }),
   notes:
-    'Several processes, also in several containers, may share the folder. The file system must have hard links and honour fsync: any local one, and NFS. Back it up by copying the folder.',
+    'Several processes may share the folder, also from several containers. The file system must support hard links and fsync, as local file systems and NFS do. To back the store up, copy the folder.',
   connect: ({ options, world }) => openFileStore(resolve(options.path), world),
 });
 
 /**
- * Compare-and-set without a lock (house.md §6): a revision is a file, taking the next number is a hard link, and
- * link(2) lets exactly one win.
+ * Compare-and-set without a lock: each revision is a file, a hard link takes the next number, and link(2) lets exactly
+ * one process win.
  *
- * `put` on revision r: take r-1 away as the temporary file, write and fsync it → link it to r+1 → look whether r is
- * still there → remove the temporary name → fsync the folder. Removal goes lowest first. From that order follows what
- * `settle` builds on: if r+1 was ever removed, r was removed before it. So r still being there proves that the link was
- * made in time. r-1 is taken away only when r has no second name any more: then its writer has looked for r-1, and
- * nobody else needs it. Where r has one (its writer was killed), or something lies below r-1, a new file is made, and
- * what is below r is removed after the link. A reader who comes late may find his revision being written over: the
- * number in its line is then another one, or its digest is wrong, and its name is gone.
+ * `put` on revision r: rename r-1 to be the temporary file, write and fsync it → link it to r+1 → check that r still
+ * exists → remove the temporary name → fsync the folder. Revisions are removed from the lowest up, so if r+1 was ever
+ * removed, r was removed before it. `settle` relies on this: if r still exists, the link was made in time. r-1 is
+ * renamed only if r has a single name: then r's writer has checked r-1, and it is no longer needed. If r has two names
+ * (its writer was killed), or there is a file below r-1, a new file is created, and the files below r are removed after
+ * the link. A slow reader may find that its revision is being written over: the line has another number, or the digest
+ * is wrong, and the name is gone.
  *
- * The flaws that are known: (1) A process stopped between a link and the look after it, until others have written
- * twice, is told `store/conflict` although its write was taken. (2) A process stopped for more than a day before its
- * temporary file is written, or for a moment while it creates on a tombstone of just that age, while its document is
- * tidied and made anew: readers may see its revision for an instant before it takes it back, and the file that it
- * takes away may be the new document's. (3) A process killed between a late link and the removal of it leaves that file
- * until the next tidy; a second one that was stopped just as long could take it for its base.
+ * Known flaws: (1) A process that is stopped between its link and the check, while others write twice, gets
+ * `store/conflict` although its write succeeded. (2) A process is stopped for more than a day before it writes its
+ * temporary file, or briefly while it creates on a tombstone of that age, and its document is tidied and created anew:
+ * readers may see its revision for a moment before it withdraws it, and the file that it renames may be the new
+ * document's. (3) A process that is killed between a late link and its removal leaves that file until the next tidy; a
+ * second one that was stopped as long could build on it.
  */
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
 
   const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
     const number = Number(path.slice(path.lastIndexOf('@') + 1));
-    // Never fallen back to silently: an older lineage has forgotten its order, and would buy a second certificate.
+    // Only reported, never used: an older lineage has forgotten its order and would buy a second certificate.
     const older = numbers.filter((other) => other < number).at(-1);
     const beside =
-      older === undefined ? '' : ` (the revision before it is still there: ${path.replace(/\d+$/, '')}${older})`;
+      older === undefined ? '' : ` (the previous revision still exists: ${path.replace(/\d+$/, '')}${older})`;
     return fail('store/corrupt', { key: `${key.kind}/${key.name}`, reason, file: `${path}${beside}` });
   };
 
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
 
-  /** The file of one number: its document, or why it cannot be trusted; undefined where it is gone. */
+  /** The document of one number, or why it cannot be trusted; undefined if the file is gone. */
   async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
     const file = await files.read(path);
     if (!file) return undefined;
     const document = decodeStored(file);
     if (typeof document !== 'string' && document.number === number) return document;
-    // A writer may have taken it away while it was read, and begun to write over it.
+    // A writer may have renamed it during the read, and begun to write over it.
     if (!(await files.stat(path))) return undefined;
-    return typeof document === 'string' ? document : `it holds revision ${document.number}`;
+    return typeof document === 'string' ? document : `it contains revision ${document.number}`;
   }
 
-  /** The document of one number; undefined where it is gone. `store/corrupt` where it cannot be trusted. */
+  /** The document of one number; undefined if the file is gone. Fails with `store/corrupt` if it cannot be trusted. */
   async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
     const path = pathOf(place, number);
     const document = await readFile(path, number);
@@ -105,7 +105,11 @@ function openFileStore(root: string, world: World): Store {
       const document = await read(key, place, number, numbers);
       if (document) return { number, document };
     }
-    throw refused(root, `${pathOf(place, 0)} and its like cannot be listed and read`, 'Check the file system.');
+    throw refused(
+      root,
+      `${pathOf(place, 0)} and similar files are listed but cannot be read`,
+      'Check the file system.',
+    );
   }
 
   async function draft(place: Place, document: StoredDocument, spare: string | undefined): Promise<string> {
@@ -121,7 +125,7 @@ function openFileStore(root: string, world: World): Store {
     return files.draft(place.folder, content, fileMode);
   }
 
-  /** The predecessor of `base`, where it is the lowest one and the writer of `base` has looked for it. */
+  /** The predecessor of `base`, if it is the lowest one and the writer of `base` has checked it. */
   async function spareOf(place: Place, base: Current | undefined): Promise<string | undefined> {
     if (!base || base.number < 2) return undefined;
     if ((await files.stat(pathOf(place, base.number)))?.links !== 1) return undefined;
@@ -129,7 +133,7 @@ function openFileStore(root: string, world: World): Store {
     return pathOf(place, base.number - 1);
   }
 
-  /** Whether the link to `number` was made in time, on `base`, and not late, after others had gone on. */
+  /** Whether the link to `number` was made in time, on `base`, and not after others had continued. */
   async function settle(
     key: Key,
     place: Place,
@@ -144,17 +148,17 @@ function openFileStore(root: string, world: World): Store {
     if (base && numbers.includes(base.number)) return { won: true, numbers };
     const higher = numbers.some((other) => other > number);
     if (higher) {
-      // The next writer has already removed the base; he names the revision that he built on.
+      // The next writer has already removed the base; it names the revision that it built on.
       const next = await read(key, place, number + 1, numbers);
       return { won: next?.after === nonce, numbers };
     }
     if (!base) return { won: true, numbers };
-    // The base is gone and nobody is above. For a creation it was a tombstone that `tidy` took away: fine, if no
-    // other creation began below meanwhile.
+    // The base is gone and nothing is above it. In a creation, the base was a tombstone that `tidy` removed, which is
+    // fine unless another creation began below meanwhile.
     return { won: create && !numbers.some((other) => other < number), numbers };
   }
 
-  /** False where the number is taken, or where a tidy took the temporary file: this writer was stopped for an hour. */
+  /** False if the number is taken, or if a tidy removed the temporary file of a writer that was stopped for an hour. */
   async function linkDraft(temporary: string, path: string): Promise<boolean> {
     try {
       return await files.link(temporary, path);
@@ -164,7 +168,7 @@ function openFileStore(root: string, world: World): Store {
     }
   }
 
-  /** Links `document` as the revision after `base`; undefined when another process was quicker. */
+  /** Links `document` as the revision after `base`; undefined if another process was faster. */
   async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
     const { number } = document;
     const path = pathOf(place, number);
@@ -181,13 +185,13 @@ function openFileStore(root: string, world: World): Store {
     }
     if (!settled.won) return undefined;
     await files.syncFolder(place.folder);
-    // The predecessor stays, in case the disk spoils this one; a deleted document leaves nothing to read.
+    // Keep the predecessor, in case the disk damages this one; of a deleted document, keep nothing.
     const keep = document.state === 'live' ? (base?.number ?? 0) : number;
     for (const other of settled.numbers) if (other < keep) await files.remove(pathOf(place, other));
     return `${number}-${document.nonce}`;
   }
 
-  /** The revision that a caller names, if its file is there; what is above it, link(2) will tell. */
+  /** The revision that a caller names, if its file exists; link(2) will find any above it. */
   async function named(key: Key, place: Place, revision: string): Promise<Current | undefined> {
     const [, digits, nonce] = /^([1-9]\d{0,15})-([\w-]+)$/.exec(revision) ?? [];
     if (digits === undefined) return undefined;
@@ -219,16 +223,16 @@ function openFileStore(root: string, world: World): Store {
       if (number === undefined) return undefined;
       const document = await readFile(pathOf(place, number), number);
       if (document !== undefined) return toEntry(kind, place, numbers, document);
-      // Replaced since the listing. What changes meanwhile may be missed, but not what was there all the time.
+      // Replaced since the listing. A scan may miss what changes meanwhile, but not what exists all the time.
       numbers = numbersOf(stem, (await files.list(folder)) ?? []);
     }
-    return toEntry(kind, place, numbers, 'it is listed, but not there to be read');
+    return toEntry(kind, place, numbers, 'it is listed but cannot be read');
   }
 
   function toEntry(kind: Kind, place: Place, numbers: readonly number[], document: StoredDocument | string) {
     const number = numbers.at(-1) ?? 0;
     if (typeof document === 'string') {
-      // The true name stood in the file; what is left is the file's.
+      // The true name was in the file; only the file's name is left.
       const key = { kind, name: place.stem };
       const error = corrupt(key, pathOf(place, number), document, numbers);
       return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
@@ -305,7 +309,7 @@ function openFileStore(root: string, world: World): Store {
         if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
       }),
     scan,
-    // An empty folder may be a mount point whose volume is not there: a store has named itself.
+    // An empty folder may be the mount point of a missing volume, but every store contains its own id.
     exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
     check: (signal) => guarded(signal, () => checkFolder(root, world)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, signal)),

@@ -3,13 +3,13 @@ import { type CertfleetError, fail } from '../core/errors.ts';
 import { defineStore, z } from '../define.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 
-/** Small, so that tests meet more than one page. */
+/** Small, so that tests see more than one page. */
 const pageSize = 16;
 
-/** A store that lives as long as the object: for tests and for trying things out. */
+/** A store that lives as long as the object, for tests and experiments. */
 export function createMemoryStore(): Store {
   const entries = new Map<string, Entry>();
-  // One counter for all keys: no revision ever comes back.
+  // One counter for all keys, so that no revision ever comes back.
   let counter = 0;
 
   const idOf = (key: Key): string => `${key.kind}/${key.name}`;
@@ -63,9 +63,9 @@ export function createMemoryStore(): Store {
 
 export default defineStore({
   id: 'memory',
-  title: 'Memory (nothing is kept)',
+  title: 'Memory (stores nothing)',
   since: '0.1.0',
   options: z.object({}),
-  notes: 'For tests: every state is lost with the process, so nothing can be resumed or renewed.',
+  notes: 'For tests: all state is lost when the process ends, so nothing can be resumed or renewed.',
   connect: () => createMemoryStore(),
 });

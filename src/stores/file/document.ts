@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * One document as a file: a line of text that says what it is, then the bytes.
+ * One document as a file: a line of text that describes it, then the bytes.
  *
  * ```
  * certfleet 1 live 7 3qZxk0aB 9fKd_2Lm 713 8c1f…(32 hex) "www.example.com"
@@ -9,10 +9,10 @@ import { createHash } from 'node:crypto';
  * ```
  *
  * state · number, as in the file's name · nonce · nonce of the revision it was written on (`-`: none) · length · the
- * first half of a SHA-256 over the line and the bytes · name. The digest tells a torn or rotten file from a whole one;
- * the number, a file that a writer has begun to use again from the revision that it was; the nonce makes a revision one
- * of its kind, even when a number comes back years after a delete; `after` proves to a slow writer that the next one
- * built on his. A tombstone has a line too, so that a file cut to nothing by a crash never reads as «deleted».
+ * first half of a SHA-256 over the line and the bytes · name. The digest detects damaged files; the number, a file that
+ * a writer has begun to write over; the nonce makes a revision unique even if a number comes back years after a delete;
+ * the predecessor's nonce proves to a slow writer that the next one built on its revision. A tombstone has a line too,
+ * so that a file truncated by a crash never reads as deleted.
  */
 export interface StoredDocument {
   readonly state: 'live' | 'deleted';
@@ -41,17 +41,18 @@ export function encodeStored(document: StoredDocument): Uint8Array {
 
 const linePattern = /^(certfleet 1 (live|deleted) (\d+) ([\w-]+) ([\w-]+) (\d+)) ([0-9a-f]{32}) (".*")$/;
 
-/** Reads a file; a string is the reason in words why it cannot be trusted. */
+/** Reads a file. Returns a string if it cannot be trusted, which says why. */
 export function decodeStored(file: Uint8Array): StoredDocument | string {
   if (file.length === 0) return 'the file is empty';
   const end = file.indexOf(newline);
-  if (end < 0) return 'the file is cut off in its first line';
+  if (end < 0) return 'the file ends in its first line';
   const match = linePattern.exec(Buffer.from(file.buffer, file.byteOffset, end).toString('utf8'));
-  if (!match) return 'its first line is not one of certfleet’s';
+  if (!match) return 'certfleet did not write its first line';
   const [, before = '', state, number, nonce = '', after = '', length = '', digest, text = ''] = match;
   const bytes = file.subarray(end + 1);
-  if (bytes.length !== Number(length)) return `it has ${bytes.length} bytes where ${length} were written`;
-  if (digestOf(`${before} ${text}\n`, bytes) !== digest) return 'its content is not what was written (checksum)';
+  if (bytes.length !== Number(length)) return `it has ${bytes.length} bytes, but ${length} were written`;
+  if (digestOf(`${before} ${text}\n`, bytes) !== digest)
+    return 'its content has changed since it was written (checksum)';
   return {
     state: state as 'live' | 'deleted',
     number: Number(number),

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Key } from '../../ports/store.ts';
 
 /**
- * Where a document lies: `<root>/<kind>/<2 hex of sha1(name)>/<name>@<number>`.
+ * The path of a document: `<root>/<kind>/<2 hex of sha1(name)>/<name>@<number>`.
  *
- * A name that is no harmless file name (other characters, longer than 200, a dot in front, which is for temporary
- * files) is written as `=` and the SHA-256 of it in hex; the true name stands in the file's first line. 200, because
- * a file name has at most 255 bytes and `@` with a number takes up to 17.
+ * If a name is not a safe file name (other characters, longer than 200, a leading dot, which marks temporary files),
+ * the file is named `=` and the SHA-256 of the name in hex; its first line has the name. The limit is 200 because a file
+ * name has at most 255 bytes, and `@` with a number takes up to 17.
  */
 const plainName = /^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199}$/;
 const revisionFile = /^(=[0-9a-f]{64}|[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199})@([1-9]\d{0,15})$/;
@@ -37,7 +37,7 @@ export function numbersOf(stem: string, names: readonly string[]): readonly numb
   return numbers.sort((a, b) => a - b);
 }
 
-/** All documents of a folder listing, each with its numbers, lowest first. Other files are passed over. */
+/** All documents of a folder listing, each with its numbers, lowest first. Skips other files. */
 export function groupByStem(names: readonly string[]): ReadonlyMap<string, readonly number[]> {
   const groups = new Map<string, number[]>();
   for (const name of names) {

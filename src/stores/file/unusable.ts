@@ -2,26 +2,26 @@ import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/error
 
 const advices: Readonly<Record<string, string>> = {
   EACCES:
-    'Let the user that runs certfleet read and write this folder (and pass through those above it), or name another with --store.',
-  EPERM: 'Let the user that runs certfleet read and write this folder, or name another with --store.',
+    'Allow the user that runs certfleet to read and write this folder (and to enter its parents), or name another one with --store.',
+  EPERM: 'Allow the user that runs certfleet to read and write this folder, or name another one with --store.',
   EROFS: 'Mount it writable, or name another folder with --store.',
-  ENOSPC: 'Make room on this file system (blocks or inodes). Nothing that was stored is lost.',
-  EDQUOT: 'Raise the quota or make room. Nothing that was stored is lost.',
+  ENOSPC: 'Make room on this file system (blocks or inodes). Nothing in the store is lost.',
+  EDQUOT: 'Raise the quota or make room. Nothing in the store is lost.',
   ENOTDIR: 'Name a folder with --store; a file is in the way.',
-  EIO: 'The disk reports errors: look at the kernel’s log, and copy the store to another disk.',
+  EIO: 'The disk reports errors: check the kernel’s log, and copy the store to another disk.',
   EMFILE: 'Raise the limit of open files (ulimit -n).',
   ENFILE: 'The machine has too many files open.',
-  ESTALE: 'The network file system went away: mount it again.',
-  ELOOP: 'Symbolic links lead in a circle: correct the path.',
+  ESTALE: 'The network file system is gone: mount it again.',
+  ELOOP: 'Symbolic links form a loop: correct the path.',
 };
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 
-/** What link(2) says where a file system has no hard links (vfat, exfat, many FUSE and SMB mounts). */
+/** The errors of link(2) on a file system without hard links (vfat, exfat, many FUSE and SMB mounts). */
 const noHardLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK'];
 
-/** A system error in words, as `store/unusable`; everything else as it is. */
+/** Turns a system error into `store/unusable`; returns other errors unchanged. */
 export function unusable(root: string, error: unknown): unknown {
   if (isFailure(error) || !isSystemError(error)) return error;
   const code = error.code ?? '';
@@ -34,7 +34,7 @@ export function unusable(root: string, error: unknown): unknown {
     );
   }
   const where = error.path && error.path !== root ? ` (${error.path})` : '';
-  return refused(root, `${reasonOf(error)}${where}`, advices[code] ?? 'Fix what is named above.', error);
+  return refused(root, `${reasonOf(error)}${where}`, advices[code] ?? 'Fix the error above.', error);
 }
 
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>

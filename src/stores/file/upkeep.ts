@@ -6,32 +6,32 @@ import { decodeStored } from './document.ts';
 import { groupByStem, isShard, pathOf } from './layout.ts';
 import { refused } from './unusable.ts';
 
-/** Secrets lie here: nobody but the owner. */
+/** The folder contains secrets, so only its owner may enter. */
 export const fileMode = { mode: 0o600 } as const;
 export const folderMode = 0o700;
 
 /**
- * Free space below which the CA is not called. A certificate takes about 100 KiB while it is made (eleven writes of a
- * 4 KiB block, some twice for a moment); 16 MiB is a renewal of 100 at once, and less than any log rotation frees.
- * No percentage: five percent of a large disk is no emergency.
+ * The least free space for an order. A certificate takes about 100 KiB while it is made (eleven writes of a 4 KiB
+ * block, some twice for a moment), so 16 MiB is enough for 100 at once. It is not a percentage, because five percent of
+ * a large disk is plenty.
  */
 const minFreeMiB = 16;
 
-/** A writer that was stopped this long is taken to be gone (house.md §6). */
+/** A writer that was stopped for this long is considered dead. */
 const tombstoneMs = 24 * 3_600_000;
-/** No write takes an hour; what is older was left by a crash. */
+/** No write takes an hour; older files were left by a crash. */
 const temporaryMs = 3_600_000;
-/** Tidying reads every old document; doing it more often gains nothing. */
+/** Tidying reads every old document, so do it rarely. */
 const tidyEveryMs = 3_600_000;
 
-/** Proves that the folder can hold a store; makes it where it is missing. */
+/** Tests that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World): Promise<void> {
   await files.makeFolders(root, folderMode);
   const { free, total } = await files.space(root);
-  // Some FUSE file systems report a size of nothing at all: they cannot tell, so the writing below decides.
+  // Some FUSE file systems report a size of zero because they do not know it; then the write below decides.
   if (total > 0 && free < minFreeMiB * 1024 * 1024) {
     const mib = (free / 1024 / 1024).toFixed(1);
-    const advice = 'Make room on this file system. Nothing that was stored is lost.';
+    const advice = 'Make room on this file system. Nothing in the store is lost.';
     throw refused(root, `the disk is full: ${mib} MiB are free, ${minFreeMiB} are needed`, advice);
   }
   const content = `certfleet ${toBase64url(random.bytes(6))}\n`;
@@ -51,9 +51,9 @@ export async function checkFolder(root: string, { files, random }: World): Promi
   }
 }
 
-/** Removes tombstones older than a day and what crashes left. At most once an hour; other calls cost one read. */
+/** Removes tombstones older than a day and files that crashes left. At most once an hour; other calls cost one read. */
 export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
-  // A temporary file may have been a revision for a year, and have been taken to be written over a moment ago.
+  // A temporary file may have been a revision for a year, and been renamed a moment ago to be written over.
   const olderThan = async (path: string, ms: number): Promise<boolean> => {
     const stat = await files.stat(path);
     return stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
@@ -81,7 +81,7 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
       signal.throwIfAborted();
       const place = { folder, stem };
       const highest = pathOf(place, numbers.at(-1) ?? 0);
-      // Lowest first, as everywhere. What is below the predecessor was left by a crash between a link and its removals.
+      // Lowest first, as everywhere. A crash between a link and its removals left what is below the predecessor.
       for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
       if (!(await isOldTombstone(highest))) continue;
       for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
@@ -91,7 +91,7 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
   const marker = join(root, '.tidied');
   const last = await files.read(marker);
   const age = last ? clock.now().getTime() - Date.parse(Buffer.from(last).toString()) : Number.NaN;
-  // A marker from the future (a clock that was set back) counts for nothing.
+  // Ignore a marker from the future: the clock was set back.
   if (age >= 0 && age < tidyEveryMs) return;
   const kinds = await files.list(root);
   if (!kinds) return;
