@@ -79,7 +79,7 @@ The two clocks must agree within five minutes. Answers are verified too; an unsi
         try {
           const at = { address, port: server.port };
           const reply = await world.dns.exchange(at, signed, { transport: options.transport, timeoutMs, signal });
-          return judge(reply, verifyAnswer(reply, key, mac, world.clock.now()), value, world.clock.now());
+          return checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), value, world.clock.now());
         } catch (error) {
           // The next address of the same server, where this one cannot be reached at all.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
@@ -134,7 +134,7 @@ function splitServer(text: string): { readonly host: string; readonly port: numb
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function judge(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue, now: Date): void {
+function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue, now: Date): void {
   if (verdict.state === 'untrusted') throw fail('dns/bad-answer', { provider, reason: verdict.reason });
   const rcode = (reply[3] ?? 0) & 0x0f;
   if (verdict.state === 'rejected')

@@ -22,16 +22,18 @@ export async function checkCaa(
   const names: string[] = [];
   for (let at: string | undefined = question.name; at; at = parentName(at)) names.push(at);
   // All at once: nearly always none has any, and then the answer needs them all.
-  const looks = await Promise.all(names.map((name) => told(() => askResolvers(name, zones, signal))));
+  const looks = await Promise.all(names.map((name) => orReason(askResolvers(name, zones, signal))));
   signal.throwIfAborted();
   for (const [at, look] of looks.entries()) {
     const name = names[at] ?? '';
     if (typeof look === 'string')
       return { verdict: 'cannot-tell', finding: `the CAA records of ${name} are not known: ${look}` };
     if (look.properties.length === 0) continue;
-    const finding = judge(name, look.properties, question);
+    const finding = permits(name, look.properties, question);
     const isCurrent = looks.slice(0, at + 1).every((one) => typeof one !== 'string' && one.authoritative);
-    return finding.verdict !== 'no' || isCurrent ? finding : askAgain(names, question, finding, zones, signal);
+    return finding.verdict !== 'no' || isCurrent
+      ? finding
+      : askAgain(names, { question, doubted: finding }, zones, signal);
   }
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name}` };
 }
@@ -39,26 +41,25 @@ export async function checkCaa(
 /** The same walk at the zones' own servers, from name to name: most of the time the first one with records decides. */
 async function askAgain(
   names: readonly string[],
-  question: CaaQuestion,
-  doubted: CaaFinding,
+  { question, doubted }: { readonly question: CaaQuestion; readonly doubted: CaaFinding },
   zones: CaaZones,
   signal: AbortSignal,
 ): Promise<CaaFinding> {
   for (const name of names) {
-    const look = await told(() => askAuthorities(name, zones, signal));
+    const look = await orReason(askAuthorities(name, zones, signal));
     signal.throwIfAborted();
     if (typeof look === 'string')
       return {
         verdict: 'cannot-tell',
         finding: `${doubted.finding}; whether that is still so cannot be asked where ${name} is kept: ${look}`,
       };
-    if (look.length > 0) return judge(name, look, question);
+    if (look.length > 0) return permits(name, look, question);
   }
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name} any more` };
 }
 
 /** What was found, or in words why nothing is known. */
-const told = <T>(look: () => Promise<T>): Promise<T | string> => look().catch(reasonOf);
+const orReason = <T>(look: Promise<T>): Promise<T | string> => look.catch(reasonOf);
 
 /** The resolver follows CNAMEs (RFC 8659 §3); an AA bit says nothing about what stands behind one (RFC 1035 §4.1.1). */
 async function askResolvers(name: string, zones: CaaZones, signal: AbortSignal) {
@@ -99,7 +100,7 @@ function readProperty({ value }: DnsRecord): Property {
 /** Tags with a meaning (RFC 8659 §4, RFC 9495); any other one that is critical forbids. */
 const knownTags = ['issue', 'issuewild', 'iodef', 'issuemail'];
 
-function judge(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
+function permits(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
   const unknown = properties.find((property) => property.critical && !knownTags.includes(property.tag));
   if (unknown)
     return {

@@ -43,21 +43,20 @@ export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): P
   }
   const serverName = isAddress(host) ? (look.serverName ?? '') : host;
   const verdicts = await Promise.all(
-    addresses.map((address) => lookAtAddress(look, address, port, serverName, signal)),
+    addresses.map((address) => lookAtAddress(look, { address, port, serverName }, signal)),
   );
   return judgeEndpoint(look.endpoint, verdicts);
 }
 
 async function lookAtAddress(
   look: EndpointLook,
-  address: string,
-  port: number,
-  serverName: string,
+  at: Parameters<Vantage['handshake']>[0],
   signal: AbortSignal,
 ): Promise<AddressVerdict> {
+  const { address } = at;
   let certificateDer: Uint8Array;
   try {
-    ({ certificateDer } = await look.vantage.handshake({ address, port, serverName }, signal));
+    ({ certificateDer } = await look.vantage.handshake(at, signal));
   } catch (error) {
     signal.throwIfAborted();
     return { address, ...failureOf(error) };

@@ -122,7 +122,7 @@ const dayMs = 24 * hourMs;
  * What the findings mean: nothing (go on), or the error to fail with. `overruled` is set when a proven no is tried
  * against the CA all the same: the planned renewal time has passed and the last such try is more than a day old.
  */
-export function judge(
+export function verdictOn(
   findings: readonly Finding[],
   history: {
     readonly now: Date;

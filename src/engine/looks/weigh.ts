@@ -1,7 +1,7 @@
 import { overruled } from '../../core/work.ts';
 import type { Run } from '../run.ts';
 import type { Finding } from './finding.ts';
-import { judge } from './preflight.ts';
+import { verdictOn } from './preflight.ts';
 
 /**
  * What the findings of a look mean for this run: it fails with the error, or goes on. Where a proven no is tried
@@ -14,7 +14,7 @@ export async function weigh(run: Run, findings: readonly Finding[]): Promise<voi
   if (learned.overruled && !isRefusal) return;
   const { lineage } = holding;
   const now = engine.clock.now();
-  const verdict = judge(findings, {
+  const verdict = verdictOn(findings, {
     now,
     renewalAt: lineage.current ? lineage.renewal?.at : undefined,
     overruledAt: lineage.failure?.overruledAt,

@@ -2,6 +2,7 @@ import { isToken, toBase64url } from '../../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
+import { createTurns, createTurnsByKey } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
@@ -34,7 +35,7 @@ export function createDns01(options: Dns01Options): Solver {
   const { provider, traits, dns, clock, log, timeoutMs = 120_000 } = options;
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
-  const turn = createTurns(traits);
+  const turn = createProviderTurns(traits);
   // Names below which a record hides nothing, and until when that is believed.
   const harmless = new Map<string, number>();
   // When a value was first looked for, so that the servers' time can run out.
@@ -145,41 +146,12 @@ const challengeName = (challenge: SolverChallenge): string => `_acme-challenge.$
  * (`traits.writes`). Within this process only: two processes with a provider that writes whole names or zones can
  * still meet, and then lose a value; the look at the servers finds that out.
  */
-function createTurns(traits: DnsProviderTraits) {
-  const tails = new Map<string, Promise<void>>();
-  const waiting: (() => void)[] = [];
-  let free = traits.maxConcurrent;
-
-  const takeSlot = async (): Promise<void> => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((go) => waiting.push(go));
-  };
-  const giveSlot = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else free += 1;
-  };
-
-  return async function turn<T>(value: DnsValue, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
-    const key = { value: undefined, name: `${value.zone} ${value.name}`, zone: value.zone }[traits.writes];
-    const before = key === undefined ? undefined : tails.get(key);
-    let end: () => void = () => {};
-    const mine = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    if (key !== undefined) tails.set(key, mine);
-    try {
-      await before;
-      await takeSlot();
-      try {
-        signal.throwIfAborted();
-        return await call();
-      } finally {
-        giveSlot();
-      }
-    } finally {
-      end();
-      if (key !== undefined && tails.get(key) === mine) tails.delete(key);
-    }
+function createProviderTurns({ writes, maxConcurrent }: DnsProviderTraits) {
+  const slots = createTurns(maxConcurrent);
+  const byKey = createTurnsByKey();
+  return <T>({ zone, name }: DnsValue, signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
+    const inSlot = () => slots.run(call, signal);
+    if (writes === 'value') return inSlot();
+    return byKey(writes === 'zone' ? zone : `${zone} ${name}`, inSlot, signal);
   };
 }

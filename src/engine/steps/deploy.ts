@@ -76,7 +76,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const targets = wanted.spec.deploy.filter((target) => again || toTry.includes(target));
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
-  const broken = await judgeEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
+  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
   const wentBack = broken.length > 0 && previous !== undefined;
   if (wentBack) await goBack(delivery, previous, targets, broken);
   return await conclude(delivery, paused, wentBack);
@@ -192,7 +192,7 @@ const targetError = (run: Run, target: string, error: unknown): CertfleetError =
     : fail('deploy/target-failed', { target, certificate: nameOf(run), reason: reasonOf(error) }, { cause: error });
 
 /** Watches the endpoints and notes how each came out; answers those whose handshake this delivery broke. */
-async function judgeEndpoints(
+async function watchEndpoints(
   { run, version, results }: Delivery,
   facts: {
     readonly watched: Watched;

@@ -35,10 +35,10 @@ export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Pro
       // A time the CA named holds: the next run looks at the order first.
       const holds = isFailure(error) && error.retryAt !== undefined;
       if (!doubtful || holds || attempt >= repeats) throw error;
-      order = await settled(run, await look(), { what: 'the order', leaves: 'pending' });
+      order = await untilLeft(run, await look(), { what: 'the order', leaves: 'pending' });
     }
   }
-  const done = await settled(run, order, { what: 'the certificate', leaves: 'processing' });
+  const done = await untilLeft(run, order, { what: 'the certificate', leaves: 'processing' });
   if (done.status !== 'valid') throw invalidOrder(run, done);
   return readChain(run, await ask(run, () => account.download(done, signal)), keyPem);
 }
@@ -46,7 +46,7 @@ export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Pro
 const isOpen = ({ status }: Order): boolean => status === 'pending' || status === 'ready';
 
 /** Waits until the order has left a status. */
-async function settled(
+async function untilLeft(
   run: OrderRun,
   first: Order,
   { what, leaves }: { readonly what: string; readonly leaves: Order['status'] },
