@@ -8,12 +8,12 @@ const minuteMs = 60_000;
 /** How long a version that broke a target's handshake is not tried there again by `renew`. */
 export const breakAgainMs = 24 * 60 * minuteMs;
 
-/** Pauses of `renew` after the second, third and every later failure in a row; after the first there is none. */
+/** Pauses of `renew` after the third, fourth and every later failure since the target was late. */
 const pausesMs = [minuteMs, 10 * minuteMs, 60 * minuteMs] as const;
 
 /** When `renew` tries a pending target again; undefined: at the next pass. */
 export const nextTryAt = (tries: number, now: Date): string | undefined =>
-  tries < 2 ? undefined : new Date(now.getTime() + (pausesMs[tries - 2] ?? 60 * minuteMs)).toISOString();
+  tries < 3 ? undefined : new Date(now.getTime() + (pausesMs[tries - 3] ?? 60 * minuteMs)).toISOString();
 
 /** The settings of a target as text that can be compared; an endpoint has none. */
 export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {

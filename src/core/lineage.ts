@@ -86,7 +86,7 @@ export interface Deployment {
   readonly code?: string;
   /** `renew` leaves the target alone before this time: it failed several times, or this version broke its handshake. */
   readonly retryAt?: string;
-  /** How many tries in a row have failed. */
+  /** How many tries in a row have failed since it was late (`deployTimeout`). */
   readonly tries?: number;
   /** Of a command: the targets listed before it that lack this version. */
   readonly waitsFor?: readonly string[];

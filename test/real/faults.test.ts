@@ -223,7 +223,9 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     });
     expect(failed).toEqual(each(cases, 'exit 4, held as long as the CA said'));
     expect(await bench.challengeFiles()).toEqual([]);
-    expect(await byKind(cases, async ({ home }) => (await home.lineage()).work?.challenges)).toEqual(each(cases, []));
+    expect(await byKind(cases, async ({ home }) => (await home.lineage()).work?.challenges ?? [])).toEqual(
+      each(cases, []),
+    );
 
     const refused = await byKind(cases, async ({ proxy, home }) => {
       proxy.forget();

@@ -7,7 +7,7 @@ import type { LineageStatus } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import fileStore from '../../src/stores/file.ts';
 import { fillStore, oldStores } from '../support/old-store.ts';
-import { repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { bareEnvironment, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -25,7 +25,7 @@ describe('the status of a store of 769111c', () => {
     const path = join(await temporaryFolder('store'), 'store');
     const world = createWorld({ env: {}, log: { debug() {}, info() {}, warn() {} } });
     await fillStore(fileStore.connect({ options: { path }, name: 'store', world }), documents);
-    const env = { PATH: process.env['PATH'] ?? '' };
+    const env = bareEnvironment();
     const { stdout } = await execute(process.execPath, [cli, 'status', '--json', '--store', path], { env });
     const lineages = Object.entries(documents).flatMap(([id, document]) =>
       id.startsWith('lineage/') ? [document as Lineage] : [],

@@ -293,9 +293,10 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
     return { ...shared, state: 'pending', since, waitsFor, message: `it waits for ${waitsFor.join(', ')}` };
   if (!error)
     return { ...shared, state: 'current', since: isSame && old.state === 'current' ? since : now.toISOString() };
-  const tries = (isSame && old.state === 'pending' ? (old.tries ?? 1) : 0) + 1;
-  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : nextTryAt(tries, now);
   const isLate = wentBack || now.getTime() - Date.parse(since) >= run.engine.limits.deployTimeoutMs;
+  // Before it is late every pass tries it: a reload or a full disk is often mended within minutes.
+  const tries = isLate ? (isSame ? (old.tries ?? 0) : 0) + 1 : 0;
+  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : nextTryAt(tries, now);
   reportPending(run, error, { target, since, isAlarm: isLate && !old?.alarmed });
   return {
     ...shared,
@@ -303,7 +304,7 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
     since,
     message: error.message,
     code: error.code,
-    tries,
+    ...(tries > 0 ? { tries } : {}),
     ...(retryAt === undefined ? {} : { retryAt }),
     ...(isLate || old?.alarmed ? { alarmed: true } : {}),
   };
