@@ -38,14 +38,15 @@ export interface Composed {
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** Configuration into running objects: the composition root. The store is proven to work before anything else. */
+/** Configuration into running objects: the composition root. A store that is made here is proven to work first. */
 export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
   const { world } = context;
   const store = await openStore(settings.store, context);
   const { signal } = new AbortController();
-  if (context.makeStore === false && !(await store.exists(signal)))
-    throw fail('store/absent', { path: store.location });
-  await store.check(signal);
+  if (!(await store.exists(signal))) {
+    if (context.makeStore === false) throw fail('store/absent', { path: store.location });
+    await store.check(signal);
+  }
   const { id: storeId, isNew } = await identify(store, world, signal);
   if (isNew) tellMade(store.location, context);
   const connections = connect({ ...context, store, storeId });

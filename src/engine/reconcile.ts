@@ -7,7 +7,7 @@ import { issue, newVisit } from './issue.ts';
 import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
-import { type Done, sweeperOf, sweepRest, whatIsLeft } from './sweep.ts';
+import { type Done, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
 
 /** The lineages of one scan; an error stands for a document that cannot be read. */
 export type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
@@ -18,13 +18,15 @@ export async function reconcile(
   jobs: readonly Job[],
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
+  await engine.store.check(signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), run: visitsOf(engine, job) }));
   return inLanes(engine, errands, signal);
 }
 
 /**
  * The unattended pass: what dead processes left is swept, and every job is done that is due. It is planned from one
- * scan; a certificate that is not due is answered from its document alone, which is what makes thousands cheap.
+ * scan; a certificate that is not due is answered from its document alone, which is what makes thousands cheap. Where
+ * nothing is due, nothing is written.
  */
 export async function reconcileAll(
   engine: Engine,
@@ -55,9 +57,13 @@ export async function reconcileAll(
     const sweep = reporting(engine, sweeperOf(engine, name));
     errands.push({ group: 'sweep', limit: () => sweepsAtOnce, run: async (s) => (await sweep(s)) ?? {} });
   }
-  for (const { index, outcome } of await inLanes(engine, errands, signal))
-    if (index !== undefined && outcome) outcomes[index] = outcome;
-  reportFailed(engine, await sweepRest(engine, signal));
+  if (errands.length > 0) {
+    await engine.store.check(signal);
+    for (const { index, outcome } of await inLanes(engine, errands, signal))
+      if (index !== undefined && outcome) outcomes[index] = outcome;
+    await engine.store.tidy(signal);
+  }
+  reportFailed(engine, await sweepTokens(engine, signal));
   return outcomes;
 }
 

@@ -52,7 +52,8 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   const errands = lineages
     .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
     .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
-  const done = [...(await inLanes(engine, errands, signal)), await sweepRest(engine, signal)];
+  const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
+  await engine.store.tidy(signal);
   const now = engine.clock.now();
   return {
     cleaned: done.flatMap(({ cleaned }) => cleaned),
@@ -185,8 +186,8 @@ function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (rea
   return [...groups.values()];
 }
 
-/** What belongs to no lineage: token documents past their end, and what the store itself can tidy up. */
-export async function sweepRest(engine: Engine, signal: AbortSignal): Promise<Done> {
+/** Token documents past their end: no lineage knows them any more. */
+export async function sweepTokens(engine: Engine, signal: AbortSignal): Promise<Done> {
   const { store, clock } = engine;
   const cleaned: string[] = [];
   const failed: NotSwept[] = [];
@@ -206,7 +207,6 @@ export async function sweepRest(engine: Engine, signal: AbortSignal): Promise<Do
       }
     }
   }
-  await store.tidy(signal);
   return reported(engine, { cleaned, failed });
 }
 

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { maxDocumentBytes } from '../../src/core/document-limits.ts';
+import type { Files } from '../../src/ports/files.ts';
 import type { RenewalAnswer } from '../support/acme-ca.ts';
 import type { AcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
@@ -165,6 +166,27 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     await rmdir(target);
     expect((await home.renewOne()).result).toBe('deployed');
     expect(await stored()).toEqual([await kept(), await kept()]);
+  });
+
+  it('writes nothing at a pass at which nothing is due', async () => {
+    const written: string[] = [];
+    const home = await bench.home({
+      world: (world) => ({
+        ...world,
+        files: new Proxy(world.files, {
+          get: (files, call: keyof Files) => {
+            if (!['read', 'stat', 'list', 'readLink', 'space'].includes(call)) written.push(call);
+            return files[call];
+          },
+        }),
+      }),
+    });
+    await home.issueOne();
+    expect(written).not.toEqual([]);
+    written.length = 0;
+    expect(await home.renewOne()).toMatchObject({ result: 'unchanged' });
+    expect(await home.status()).toMatchObject([{ state: 'valid' }]);
+    expect(written).toEqual([]);
   });
 
   it('is obeyed when the CA moves it to the past: the pass that asks renews', async () => {
