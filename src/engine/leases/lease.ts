@@ -80,6 +80,8 @@ export class Holding {
   /** One effect on the outside world, with the lease proven before and after it. */
   async effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     await this.check(signal);
+    // What was abandoned (a target past its deadline) may come back here long after the lease was given back.
+    signal.throwIfAborted();
     const result = await run();
     await this.check(signal);
     return result;

@@ -60,7 +60,6 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
   const now = engine.clock.now();
   const toTry = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
-  const paused = lacking.filter((target) => !toTry.includes(target));
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
 
@@ -73,13 +72,32 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
     state !== 'current' &&
     state !== 'cannot-tell';
   const again = job.redeploy || before.some(isStuck);
-  const targets = wanted.spec.deploy.filter((target) => again || toTry.includes(target));
+  const targets = await withCommands(
+    run,
+    wanted.spec.deploy.filter((target) => again || toTry.includes(target)),
+  );
+  const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
   const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
   const wentBack = broken.length > 0 && previous !== undefined;
   if (wentBack) await goBack(delivery, previous, targets, broken);
   return await conclude(delivery, paused, wentBack);
+}
+
+/** The targets to try, with the commands listed after them: a target that takes the version is news for those too. */
+async function withCommands({ engine, job, holding }: Run, targets: readonly string[]): Promise<readonly string[]> {
+  const { wanted } = job;
+  const { deploy } = wanted.spec;
+  const isIncluded = async (target: string, index: number): Promise<boolean> => {
+    if (targets.includes(target)) return true;
+    const { retryAt } = holding.lineage.deployments[target] ?? {};
+    if (retryAt !== undefined || !deploy.slice(0, index).some((other) => targets.includes(other))) return false;
+    const deployer = await engine.connect.deployer(wanted, target).catch(() => undefined);
+    return deployer?.runsAfter ?? false;
+  };
+  const included = await Promise.all(deploy.map(isIncluded));
+  return deploy.filter((_target, index) => included[index]);
 }
 
 /**
@@ -128,12 +146,13 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   const [having, waitsFor] = [listedBefore.filter(has), listedBefore.filter((other) => !has(other))];
   const before = lineage.deployments[target];
   const isOther = before !== undefined && hasOtherSettings(run.job.wanted, target, before);
-  const hasNews = isOther || having.some((other) => before?.took?.[other] !== version.id);
+  const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
   let took = before?.took;
   if (hasNews || (delivery.again && having.length > 0)) {
     const error = await carry(delivery, target, { deployer, again: true });
     if (error) {
-      results.set(target, { error, ...(took ? { took } : {}) });
+      // What it had taken before is forgotten, so that it runs again whatever the next run delivers.
+      results.set(target, { error });
       return;
     }
     took = { ...took, ...Object.fromEntries(having.map((other) => [other, version.id])) };
@@ -288,11 +307,11 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
   const isSame = old?.version === version.id;
   const settings = settingsOf(run.job.wanted, target);
   const shared = { version: version.id, ...(settings === undefined ? {} : { settings }), ...(took ? { took } : {}) };
-  const since = isSame ? old.since : now.toISOString();
+  const hasIt = !error && !waitsFor;
+  const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
   if (waitsFor && !error)
     return { ...shared, state: 'pending', since, waitsFor, message: `it waits for ${waitsFor.join(', ')}` };
-  if (!error)
-    return { ...shared, state: 'current', since: isSame && old.state === 'current' ? since : now.toISOString() };
+  if (!error) return { ...shared, state: 'current', since };
   const isLate = wentBack || now.getTime() - Date.parse(since) >= run.engine.limits.deployTimeoutMs;
   // Before it is late every pass tries it: a reload or a full disk is often mended within minutes.
   const tries = isLate ? (isSame ? (old.tries ?? 0) : 0) + 1 : 0;
