@@ -23,7 +23,7 @@ import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { finalize } from './steps/finalize.ts';
-import { checkProfile, keptOrder, placeOrder } from './steps/order.ts';
+import { checkNotDown, checkProfile, keptOrder, placeOrder } from './steps/order.ts';
 import { prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
@@ -72,7 +72,6 @@ export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): 
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { job, sight } = visit;
   const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
-  if (caHold?.isDown) engine.memory.paces(job.wanted.issuer.directory).probe();
   let found: Lineage | undefined;
   let plan: Plan | undefined;
   const taken = await takeLease(
@@ -235,11 +234,14 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   const { spec } = job.wanted;
   const version = { lineage: spec.name, id: holding.work.version };
   const kept = await keptOrder(run);
-  if (!kept && !learned.isPrepared) await prepare(run);
-  learned.isPrepared = true;
-  const keyPem = await obtainKey(engine, version, signal);
+  if (!kept && !learned.isPrepared) {
+    await prepare(run);
+    learned.isPrepared = true;
+  }
+  if (!kept) checkNotDown(run);
   // From the first order on `renew` goes on with it, whatever becomes of it, and has only what is kept.
   if (holding.work.first) await job.keepCredentials?.(signal);
+  const keyPem = await obtainKey(engine, version, signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order);
   const chain = await finalize(run, order, keyPem);

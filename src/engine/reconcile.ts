@@ -7,6 +7,7 @@ import { issue, newVisit } from './issue.ts';
 import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
+import { holdOf } from './ledger/ca-hold.ts';
 import { type Done, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
 
 /** The lineages of one scan; an error stands for a document that cannot be read. */
@@ -20,6 +21,7 @@ export async function reconcile(
 ): Promise<readonly Outcome[]> {
   await engine.store.check(signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), run: visitsOf(engine, job) }));
+  await probeThoseDown(engine, jobs, signal);
   return inLanes(engine, errands, signal);
 }
 
@@ -36,6 +38,7 @@ export async function reconcileAll(
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   const errands: Errand<{ readonly index?: number; readonly outcome?: Outcome }>[] = [];
+  const begun: Job[] = [];
   const isWanted = new Set(jobs.map(({ wanted }) => wanted.spec.name));
   for (const [index, job] of jobs.entries()) {
     const found = stored.get(job.wanted.spec.name);
@@ -43,6 +46,7 @@ export async function reconcileAll(
     if (idle) outcomes[index] = idle;
     const kind = found && !(found instanceof Error) ? whatIsLeft(engine, found) : 'nothing';
     if (idle && kind === 'nothing') continue;
+    if (!idle) begun.push(job);
     const run = inOrder(engine, { job: idle ? undefined : job, name: job.wanted.spec.name, kind });
     errands.push({
       ...atItsCa(engine, job),
@@ -59,6 +63,7 @@ export async function reconcileAll(
   }
   if (errands.length > 0) {
     await engine.store.check(signal);
+    await probeThoseDown(engine, begun, signal);
     for (const { index, outcome } of await inLanes(engine, errands, signal))
       if (index !== undefined && outcome) outcomes[index] = outcome;
     await engine.store.tidy(signal);
@@ -68,6 +73,15 @@ export async function reconcileAll(
 }
 
 const sweepsAtOnce = 16;
+
+/** A CA that was down in the last run is given one certificate, before all others, to find out whether it still is. */
+async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
+  for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
+    // Where the store fails, each certificate says so itself.
+    const hold = await holdOf(engine, directory, signal).catch(() => undefined);
+    if (hold?.isDown) engine.memory.paces(directory).probe();
+  }
+}
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer;

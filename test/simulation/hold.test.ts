@@ -1,7 +1,20 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
+import { encodeDocument } from '../../src/core/lineage.ts';
+import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
+const directory = 'https://ca.test/directory';
+const holdKey = { kind: 'ledger', name: `${directory}~hold` } as const;
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+const putHold = (world: World, hold: Partial<CaHold>) => {
+  const now = world.clock.now().toISOString();
+  return world.store.put(holdKey, encodeDocument({ since: now, until: now, ...hold }), { ifRevision: null, signal });
+};
 
 it('a busy CA that names a time behind the end of the certificate holds its renewal for half of what is left', async () => {
   const world = await createSimulatedWorld();
@@ -15,4 +28,50 @@ it('a busy CA that names a time behind the end of the certificate holds its rene
   const { holdUntil = '', retryAt } = (await world.readLineage())?.failure ?? {};
   expect(retryAt).toBe(holdUntil);
   expect((notAfter - Date.parse(holdUntil)) / leftMs).toBeCloseTo(0.5, 2);
+});
+
+describe('a CA that takes no orders', () => {
+  const newOrders = (world: World) => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
+  const jobs = Array.from({ length: 12 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
+
+  it('is given one certificate only in the next run', async () => {
+    const world = await createSimulatedWorld();
+    world.ca.failNext('newOrder', { status: 500, times: 1_000 });
+    await reconcile(world.replica(1), jobs, signal);
+    world.pass(120_000);
+    const before = newOrders(world);
+    await reconcile(world.replica(2), jobs, signal);
+    expect(newOrders(world) - before).toBe(1);
+  });
+
+  it('takes all that is due once it takes one', async () => {
+    const world = await createSimulatedWorld();
+    await putHold(world, { isDown: true });
+    const outcomes = await reconcile(world.replica(1), jobs, signal);
+    expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
+    expect(await world.store.get(holdKey, signal)).toBeUndefined();
+  });
+
+  it('loses no order because what the last run found cannot be taken out of the store', async () => {
+    const world = await createSimulatedWorld();
+    await putHold(world, { isDown: true });
+    const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
+    const store: Store = {
+      ...world.store,
+      delete: (key, options) => (key.kind === 'ledger' ? Promise.reject(full) : world.store.delete(key, options)),
+    };
+    expect(await issue(world.replica(1, { store }), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
+    expect(newOrders(world)).toBe(1);
+  });
+
+  it('is still left alone until the time that it named to another certificate', async () => {
+    const world = await createSimulatedWorld();
+    const hours = 2 * 3_600_000;
+    const until = new Date(world.clock.now().getTime() + hours).toISOString();
+    await putHold(world, { until });
+    const engine = world.replica(1);
+    engine.memory.paces(directory).failed();
+    await keepHold(engine, directory, fail('acme/down', { issuer: 'sim', certificate: 'abc' }));
+    expect(await holdOf(engine, directory, signal)).toMatchObject({ until, isDown: true });
+  });
 });

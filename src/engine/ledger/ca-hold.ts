@@ -57,11 +57,14 @@ export async function keepHold(
   directory: string,
   error: CertfleetError,
 ): Promise<void> {
-  const isHold = error.code === 'acme/busy' && error.retryAt !== undefined;
+  const named = error.code === 'acme/busy' ? error.retryAt : undefined;
   const isDown = engine.memory.paces(directory).state() === 'down';
-  if (!isHold && !isDown) return;
-  const since = engine.clock.now().toISOString();
-  const until = isHold && error.retryAt ? error.retryAt.toISOString() : since;
+  if (!named && !isDown) return;
+  const now = engine.clock.now();
+  const since = now.toISOString();
+  // Where this certificate was told no time, what another one was told stands.
+  const before = named ? undefined : await holdOf(engine, directory, new AbortController().signal);
+  const until = named?.toISOString() ?? endOfCaHold(before, undefined, now) ?? since;
   await write(engine, directory, { since, until, ...(isDown ? { isDown } : {}) });
 }
 

@@ -50,7 +50,6 @@ export function checkProfile({ issuer, profile }: CertificateSpec, listed: Direc
 export async function placeOrder(run: OrderRun): Promise<Order> {
   const { engine, job, issuer, holding, learned, signal } = run;
   const pace = engine.memory.paces(issuer.directoryUrl);
-  if (pace.state() === 'down') throw down(run);
   announce(run, 'order', 'ordering the certificate');
   if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
   const replaces = whatItReplaces(run);
@@ -64,14 +63,19 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     if (isLost(error)) pace.failed();
     throw error;
   }
-  if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl);
-  pace.works();
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
   await holding.apply(ordered({ ...asked, url: order.url }), signal);
+  // A courtesy to the next run, which would find out as well: no reason to fail.
+  if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl).catch(() => undefined);
+  pace.works();
   return order;
 }
 
-/** Another certificate of this run has found out already that the CA takes no order. */
+/** Fails where another certificate of this run has found that the CA takes no orders. */
+export function checkNotDown(run: OrderRun): void {
+  if (run.engine.memory.paces(run.issuer.directoryUrl).state() === 'down') throw down(run);
+}
+
 const down = (run: OrderRun, cause?: unknown): CertfleetError =>
   fail('acme/down', { issuer: run.issuer.name, certificate: nameOf(run) }, cause === undefined ? {} : { cause });
 
