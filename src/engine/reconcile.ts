@@ -1,4 +1,4 @@
-import { asFailure, type CertfleetError } from '../core/errors.ts';
+import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
@@ -66,10 +66,20 @@ export async function reconcileAll(
     await probeThoseDown(engine, begun, signal);
     for (const { index, outcome } of await inLanes(engine, errands, signal))
       if (index !== undefined && outcome) outcomes[index] = outcome;
-    await engine.store.tidy(signal);
   }
-  reportFailed(engine, await sweepTokens(engine, signal));
+  await tidyUp(engine, errands.length > 0, signal);
   return outcomes;
+}
+
+/** What fails here takes no outcome away: the next pass tries again. */
+async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal): Promise<void> {
+  try {
+    reportFailed(engine, await sweepTokens(engine, signal));
+    if (hasWritten) await engine.store.tidy(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    reportFailed(engine, { cleaned: [], failed: [{ what: 'the store', reason: reasonOf(error) }] });
+  }
 }
 
 const sweepsAtOnce = 16;
