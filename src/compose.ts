@@ -210,6 +210,7 @@ function connect(context: ConnectContext): ComposedConnections {
       await Promise.allSettled(
         made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
+      await store.close?.().catch(() => undefined); // else `tidy` removes it
       await world.close();
     },
   };

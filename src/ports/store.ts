@@ -60,4 +60,6 @@ export interface Store {
   check(signal: AbortSignal): Promise<void>;
   /** Removes what has become safe to remove with time: old tombstones, left-over temporary files. */
   tidy(signal: AbortSignal): Promise<void>;
+  /** This process is done with it. What it made and no other process needs goes; the documents stay. */
+  close?(): Promise<void>;
 }

@@ -1,7 +1,9 @@
-import { closeSync, copyFileSync, linkSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, copyFileSync, linkSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Key, Store } from '../../src/ports/store.ts';
 import {
+  bytesOf,
   create,
   failureOf,
   fileOf,
@@ -110,6 +112,141 @@ describe('writers that were too slow', () => {
     }));
     await write(open(root, late), 'mine', revision);
     expect(textOf(await quick.get(key('a'), signal))).toBe('mine');
+  });
+});
+
+describe('a deletion marker of a name that is never used again', () => {
+  const token: Key = { kind: 'token', name: 'a' };
+  const put = (store: Store, text: string, ifRevision: string | null) =>
+    store.put(token, bytesOf(text), { ifRevision, signal });
+  /** Deletes the token as a process that does nothing else, and ends. */
+  async function deleteAndEnd(root: string): Promise<void> {
+    const store = open(root);
+    const entry = await store.get(token, signal);
+    await store.delete(token, { ifRevision: entry?.revision ?? '', signal });
+    await store.close?.();
+  }
+  const markersOf = (root: string) => namesIn(root).filter((name) => name.startsWith('a@'));
+
+  it('goes when the process that made it ends, with the folder', async () => {
+    const root = newPath();
+    await put(open(root), '0', null);
+    await deleteAndEnd(root);
+    expect(readdirSync(join(root, 'token'))).toEqual([]);
+    expect(await open(root).get(token, signal)).toBeUndefined();
+  });
+
+  it('stays where the document was made again', async () => {
+    const root = newPath();
+    const store = open(root);
+    const first = await put(store, '0', null);
+    await store.delete(token, { ifRevision: first, signal });
+    const again = await put(open(root), 'again', null);
+    await store.close?.();
+    expect(markersOf(root)).toEqual(['a@2', 'a@3']);
+    expect((await open(root).get(token, signal))?.revision).toBe(again);
+  });
+
+  it.each(['before', 'after'] as const)(
+    'stays while a slow writer is there, stopped %s its link, and he raises nothing',
+    async (when) => {
+      const root = newPath();
+      const revision = await put(open(root), '0', null);
+      let go = () => {};
+      const gate = new Promise<void>((done) => {
+        go = done;
+      });
+      let reached = () => {};
+      const arrived = new Promise<void>((done) => {
+        reached = done;
+      });
+      const wait = async () => {
+        reached();
+        await gate;
+      };
+      const slow = filesWith((real) => ({
+        link: async (existing, path) => {
+          if (when === 'before') await wait();
+          const linked = await real.link(existing, path);
+          if (when === 'after') await wait();
+          return linked;
+        },
+      }));
+      const tooLate = put(open(root, slow), 'slow', revision).catch((error: unknown) => error);
+      await arrived;
+      await deleteAndEnd(root);
+      expect(markersOf(root)).toEqual([when === 'before' ? 'a@2' : 'a@3']);
+      // Whoever makes it again goes on behind the marker.
+      const again = await put(open(root), 'again', null);
+      go();
+      // Where it was linked, the deletion was built on it: it was taken, and is gone.
+      if (when === 'after') expect(await tooLate).toMatch(/^2-/);
+      else expect(await tooLate).toMatchObject({ code: 'store/conflict' });
+      expect((await open(root).get(token, signal))?.revision).toBe(again);
+      // An hour later nobody is in the way any more.
+      await deleteAndEnd(root);
+      await open(root, later(2 * hourMs)).tidy(signal);
+      expect(readdirSync(join(root, 'token'))).toEqual([]);
+    },
+  );
+
+  it.each(['put', 'delete'] as const)(
+    'is gone, and the document made again under the same number, before a slow %s has begun to write',
+    async (what) => {
+      const root = newPath();
+      const revision = await put(open(root), '0', null);
+      let again = '';
+      const slow = filesWith((real) => ({
+        draft: async (...args) => {
+          await deleteAndEnd(root);
+          again = await put(open(root), 'again', null);
+          return real.draft(...args);
+        },
+      }));
+      const store = open(root, slow);
+      const tooLate =
+        what === 'put' ? put(store, 'slow', revision) : store.delete(token, { ifRevision: revision, signal });
+      expect((await failureOf(tooLate)).code).toBe('store/conflict');
+      expect(again.split('-')[0]).toBe(revision.split('-')[0]);
+      expect((await open(root).get(token, signal))?.revision).toBe(again);
+      expect(namesIn(root)).toEqual(['a@1']);
+    },
+  );
+
+  it('goes under the hands of whoever makes the document again: he is told, and no marker is left', async () => {
+    const root = newPath();
+    const store = open(root);
+    await store.delete(token, { ifRevision: await put(store, '0', null), signal });
+    const slow = filesWith((real) => ({
+      draft: async (...args) => {
+        await store.close?.();
+        return real.draft(...args);
+      },
+    }));
+    expect((await failureOf(put(open(root, slow), 'again', null))).code).toBe('store/conflict');
+    expect(filesOf(root)).toEqual([]);
+    await put(open(root), 'again', null);
+  });
+
+  it('does not pile up: 40 passes over 30 lineages leave what there is', async () => {
+    const root = newPath();
+    const kinds = ['key', 'version', 'token'] as const;
+    for (let pass = 0; pass < 40; pass += 1) {
+      const store = open(root);
+      for (const kind of kinds)
+        for (let n = 0; n < 30; n += 1) {
+          const document = { kind, name: `c${n}~${pass}` };
+          const revision = await store.put(document, bytesOf('x'), { ifRevision: null, signal });
+          const old = kind === 'token' ? document : { kind, name: `c${n}~${pass - 2}` };
+          const entry = kind === 'token' ? { revision } : await store.get(old, signal);
+          if (entry) await store.delete(old, { ifRevision: entry.revision, signal });
+        }
+      await store.close?.();
+    }
+    const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+    expect(entries.filter((entry) => entry.isFile())).toHaveLength(30 * 2 * 2);
+    const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+    expect(folders.filter((folder) => readdirSync(folder).length === 0)).toEqual([join(root, 'token')]);
   });
 });
 

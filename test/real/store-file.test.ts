@@ -195,6 +195,29 @@ describe('tidy', () => {
     }
   });
 
+  it('removes the markers of a killed process after an hour where names are never used again, with their folders', async () => {
+    const root = newPath();
+    const store = open(root);
+    const kinds = ['token', 'key', 'version', 'lineage', 'credential', 'ledger'] as const;
+    for (const kind of kinds) {
+      const revision = await store.put({ kind, name: kind }, Buffer.from('x'), { ifRevision: null, signal });
+      await store.delete({ kind, name: kind }, { ifRevision: revision, signal });
+    }
+    // Files of a deployer, which is no kind of document however it is called.
+    mkdirSync(join(root, 'deployed/ab'), { recursive: true });
+    writeFileSync(join(root, 'deployed/ab/own@1'), 'x');
+    for (const [minutes, left] of [
+      [50, ['credential@2', 'key@2', 'ledger@2', 'lineage@2', 'own@1', 'token@2', 'version@2']],
+      [130, ['credential@2', 'ledger@2', 'lineage@2', 'own@1']],
+      [25 * 60, ['own@1']],
+    ] as const) {
+      await open(root, later(minutes * 60_000)).tidy(signal);
+      const names = namesIn(root).filter((name) => name !== '.tidied');
+      expect(names.sort(), `after ${minutes} min`).toEqual(left);
+    }
+    for (const kind of kinds) expect(readdirSync(join(root, kind))).toEqual([]);
+  });
+
   it('leaves a file that was a revision for a year and was taken to be written over a moment ago', async () => {
     const root = newPath();
     await create(open(root), 'a', '1');

@@ -123,6 +123,14 @@ describe('the file store under signals', () => {
       .map(([, , name, , revision]) => `${name} ${revision?.split('-')[0]}`);
     expect(new Set(numbers).size).toBe(numbers.length);
     expect(numbers.some((number) => number.startsWith('phoenix '))).toBe(true);
+    // No revision was the base of two acknowledged puts, or came back, though numbers did: deletion markers went.
+    const sparks = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'spark');
+    const bases = sparks.filter(([, , , base]) => base !== 'none').map(([, , , base]) => base);
+    expect(new Set(bases).size).toBe(bases.length);
+    const made = sparks.map(([, , , , revision]) => revision);
+    expect(new Set(made).size).toBe(made.length);
+    const begun = sparks.filter(([, , , , revision]) => revision?.startsWith('1-')).map(([, , name]) => name);
+    expect(begun.length - new Set(begun).size).toBeGreaterThan(10);
     // Who was told that he has made a document has made it.
     const claims = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'claim');
     expect(claims.length).toBeGreaterThan(10);

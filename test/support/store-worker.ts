@@ -62,6 +62,29 @@ async function rise(store: Store): Promise<void> {
   }
 }
 
+const ended = new Set<string>();
+
+/** The same, by processes that end each time: deletion markers go, and numbers begin anew. */
+async function flicker(n: number): Promise<void> {
+  const own = fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
+  // Another name four times a second: what a killed process leaves in a folder keeps the markers there.
+  const name = `spark-${Math.floor(performance.timeOrigin + performance.now()) >> 8}`;
+  const key = { kind: 'token', name } as const;
+  const base = await own.get(key, signal);
+  if (base && ended.has(base.revision)) say('LOST', name, `${base.revision} was replaced or deleted`);
+  try {
+    if (base && n % 3 > 0) await own.delete(key, { ifRevision: base.revision, signal });
+    else {
+      const revision = await own.put(key, encode(`${id} ${n}`), { ifRevision: base?.revision ?? null, signal });
+      say('spark', name, base?.revision ?? 'none', revision);
+    }
+    if (base) ended.add(base.revision);
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+  }
+  await own.close?.();
+}
+
 const store = fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
 const sequences: Record<string, number> = {};
 try {
@@ -71,6 +94,7 @@ try {
     await increment(store, name, sequences[name]);
     if (n % 5 === 0) await claim(store, `claim-${Math.floor(performance.timeOrigin + performance.now()) >> 3}`);
     if (n % 3 === 0) await rise(store);
+    await flicker(n);
   }
 } catch (error) {
   say('FAILED', String(error));

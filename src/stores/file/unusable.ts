@@ -22,7 +22,7 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
 const noHardLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK'];
 
 /** Turns a system error into `store/unusable`; returns other errors unchanged. */
-export function unusable(root: string, error: unknown): unknown {
+function unusable(root: string, error: unknown): unknown {
   if (isFailure(error) || !isSystemError(error)) return error;
   const code = error.code ?? '';
   if (error.syscall === 'link' && noHardLinks.includes(code)) {
@@ -39,3 +39,15 @@ export function unusable(root: string, error: unknown): unknown {
 
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
   fail('store/unusable', { path, reason, advice }, { cause });
+
+/** Wraps the calls of a store: an aborted signal stops them before they begin, system errors come out in words. */
+export const createGuard =
+  (root: string) =>
+  async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
+    try {
+      return await call();
+    } catch (error) {
+      throw unusable(root, error);
+    }
+  };

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { toBase64url } from '../../core/encoding.ts';
 import { isTemporaryName } from '../../lib/files.ts';
+import type { Kind } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored } from './document.ts';
-import { groupByStem, isShard, pathOf } from './layout.ts';
+import { groupByStem, isShard, numbersOf, type Place, pathOf } from './layout.ts';
 import { refused } from './unusable.ts';
 
 /** The folder contains secrets, so only its owner may enter. */
@@ -17,12 +18,32 @@ export const folderMode = 0o700;
  */
 const minFreeMiB = 16;
 
-/** A writer that was stopped for this long is considered dead. */
-const tombstoneMs = 24 * 3_600_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * The longest time that a deletion marker stays: a writer that was stopped for longer is considered dead. Markers
+ * of names that are used once (a random id, a CA's token) would pile up; an hour is enough for them, because a late
+ * write could raise only what no lineage names any more.
+ */
+const markerMs = {
+  key: hourMs,
+  version: hourMs,
+  token: hourMs,
+  account: dayMs,
+  credential: dayMs,
+  ledger: dayMs,
+  lineage: dayMs,
+  lock: dayMs,
+  meta: dayMs,
+} as const satisfies Record<Kind, number>;
+
+/** Whether a name of this kind is used once, so that its deletion marker may go early. */
+export const isUsedOnce = (kind: Kind): boolean => markerMs[kind] === hourMs;
 /** No write takes an hour; older files were left by a crash. */
-const temporaryMs = 3_600_000;
+const temporaryMs = hourMs;
 /** Tidying reads every old document, so do it rarely. */
-const tidyEveryMs = 3_600_000;
+const tidyEveryMs = hourMs;
 
 /** Tests that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World): Promise<void> {
@@ -51,7 +72,19 @@ export async function checkFolder(root: string, { files, random }: World): Promi
   }
 }
 
-/** Removes tombstones older than a day and files that crashes left. At most once an hour; other calls cost one read. */
+/**
+ * Removes a deletion marker once no process can be writing on the document, and the folder if it is empty. A writer has
+ * a temporary file in the folder from before it checks its base until its very end. If there is none, every writer has
+ * either ended, or will check its base and find it gone.
+ */
+export async function bury(place: Place, number: number, { files }: World): Promise<void> {
+  const names = (await files.list(place.folder)) ?? [];
+  if (names.some(isTemporaryName) || numbersOf(place.stem, names).at(-1) !== number) return;
+  await files.remove(pathOf(place, number));
+  await files.removeFolderIfEmpty(place.folder);
+}
+
+/** Removes old deletion markers, empty folders and files that crashes left. At most once an hour; other calls cost one read. */
 export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
   // A temporary file may have been a revision for a year, and been renamed a moment ago to be written over.
   const olderThan = async (path: string, ms: number): Promise<boolean> => {
@@ -67,14 +100,14 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
     }
   };
 
-  const isOldTombstone = async (path: string): Promise<boolean> => {
-    if (!(await olderThan(path, tombstoneMs))) return false;
+  const isOldMarker = async (path: string, kind: Kind): Promise<boolean> => {
+    if (!(await olderThan(path, markerMs[kind]))) return false;
     const file = await files.read(path);
     const document = file && decodeStored(file);
     return typeof document === 'object' && document.state === 'deleted';
   };
 
-  const tidyFolder = async (folder: string): Promise<void> => {
+  const tidyFolder = async (folder: string, kind: Kind): Promise<void> => {
     const names = (await files.list(folder)) ?? [];
     await tidyTemporaries(folder, names);
     for (const [stem, numbers] of groupByStem(names)) {
@@ -83,9 +116,10 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
       const highest = pathOf(place, numbers.at(-1) ?? 0);
       // Lowest first, as everywhere. A crash between a link and its removals left what is below the predecessor.
       for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
-      if (!(await isOldTombstone(highest))) continue;
+      if (!(await isOldMarker(highest, kind))) continue;
       for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
     }
+    await files.removeFolderIfEmpty(folder);
   };
 
   const marker = join(root, '.tidied');
@@ -93,13 +127,14 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
   const age = last ? clock.now().getTime() - Date.parse(Buffer.from(last).toString()) : Number.NaN;
   // Ignore a marker from the future: the clock was set back.
   if (age >= 0 && age < tidyEveryMs) return;
-  const kinds = await files.list(root);
-  if (!kinds) return;
-  await tidyTemporaries(root, kinds);
-  for (const kind of kinds) {
+  const names = await files.list(root);
+  if (!names) return;
+  await tidyTemporaries(root, names);
+  for (const kind of Object.keys(markerMs) as Kind[]) {
     const folder = join(root, kind);
     if ((await files.stat(folder))?.kind !== 'folder') continue;
-    for (const shard of (await files.list(folder)) ?? []) if (isShard(shard)) await tidyFolder(join(folder, shard));
+    for (const shard of (await files.list(folder)) ?? [])
+      if (isShard(shard)) await tidyFolder(join(folder, shard), kind);
   }
   await files.replace(marker, clock.now().toISOString(), fileMode);
 }

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { type CertfleetError, fail } from '../../core/errors.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Entry, Key, Kind } from '../../ports/store.ts';
+import { decodeStored, type StoredDocument } from './document.ts';
+import { groupByStem, isShard, numbersOf, type Place, pathOf } from './layout.ts';
+import { createGuard, refused } from './unusable.ts';
+
+/** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
+export const maxRereads = 10;
+
+/** How many documents `scan` reads at a time. */
+const pageSize = 256;
+
+/** A revision that was read: what a write is built on. */
+export interface Current {
+  readonly number: number;
+  readonly document: StoredDocument;
+}
+
+/** What looks into the folders of a file store, and changes nothing. */
+export function createReader(root: string, files: Files) {
+  const guarded = createGuard(root);
+
+  const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
+    const number = Number(path.slice(path.lastIndexOf('@') + 1));
+    // Only reported, never used: an older lineage has forgotten its order and would buy a second certificate.
+    const older = numbers.filter((other) => other < number).at(-1);
+    const beside =
+      older === undefined ? '' : ` (the previous revision still exists: ${path.replace(/\d+$/, '')}${older})`;
+    return fail('store/corrupt', { key: `${key.kind}/${key.name}`, reason, file: `${path}${beside}` });
+  };
+
+  /** The document of one number, or why it cannot be trusted; undefined if the file is gone. */
+  async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
+    const file = await files.read(path);
+    if (!file) return undefined;
+    const document = decodeStored(file);
+    if (typeof document !== 'string' && document.number === number) return document;
+    // A writer may have renamed it during the read, and begun to write over it.
+    if (!(await files.stat(path))) return undefined;
+    return typeof document === 'string' ? document : `it contains revision ${document.number}`;
+  }
+
+  /** The document of one number; undefined if the file is gone. Fails with `store/corrupt` if it cannot be trusted. */
+  async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
+    const path = pathOf(place, number);
+    const document = await readFile(path, number);
+    if (document === undefined) return undefined;
+    if (typeof document === 'string') throw corrupt(key, path, document, numbers);
+    if (document.name !== key.name) {
+      throw corrupt(
+        key,
+        path,
+        `it belongs to ${key.kind}/${document.name} (a file system that ignores case?)`,
+        numbers,
+      );
+    }
+    return document;
+  }
+
+  async function current(key: Key, place: Place): Promise<Current | undefined> {
+    for (let tries = 0; tries < maxRereads; tries += 1) {
+      const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
+      const number = numbers.at(-1);
+      if (number === undefined) return undefined;
+      const document = await read(key, place, number, numbers);
+      if (document) return { number, document };
+    }
+    throw refused(
+      root,
+      `${pathOf(place, 0)} and similar files are listed but cannot be read`,
+      'Check the file system.',
+    );
+  }
+
+  async function entryOf(
+    kind: Kind,
+    folder: string,
+    stem: string,
+    listed: readonly number[],
+  ): Promise<Entry | undefined> {
+    const place = { folder, stem };
+    let numbers = listed;
+    for (let tries = 0; tries < maxRereads; tries += 1) {
+      const number = numbers.at(-1);
+      if (number === undefined) return undefined;
+      const document = await readFile(pathOf(place, number), number);
+      if (document !== undefined) return toEntry(kind, place, numbers, document);
+      // Replaced since the listing. A scan may miss what changes meanwhile, but not what exists all the time.
+      numbers = numbersOf(stem, (await files.list(folder)) ?? []);
+    }
+    return toEntry(kind, place, numbers, 'it is listed but cannot be read');
+  }
+
+  function toEntry(kind: Kind, place: Place, numbers: readonly number[], document: StoredDocument | string) {
+    const number = numbers.at(-1) ?? 0;
+    if (typeof document === 'string') {
+      // The true name was in the file; only the file's name is left.
+      const key = { kind, name: place.stem };
+      const error = corrupt(key, pathOf(place, number), document, numbers);
+      return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
+    }
+    if (document.state === 'deleted') return undefined;
+    return { key: { kind, name: document.name }, revision: `${number}-${document.nonce}`, bytes: document.bytes };
+  }
+
+  async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+    let page: Entry[] = [];
+    for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
+      if (!isShard(shard)) continue;
+      const folder = join(root, kind, shard);
+      const groups = groupByStem(await guarded(signal, async () => (await files.list(folder)) ?? []));
+      for (const [stem, numbers] of groups) {
+        const entry = await guarded(signal, () => entryOf(kind, folder, stem, numbers));
+        if (entry) page.push(entry);
+        if (page.length >= pageSize) {
+          yield page;
+          page = [];
+        }
+      }
+    }
+    if (page.length > 0) yield page;
+  }
+
+  return { readFile, read, current, scan };
+}
