@@ -1,4 +1,4 @@
-/** As much of the DNS wire format (RFC 1035 §4.1) as dynamic updates and their signatures need. */
+/** The parts of the DNS wire format (RFC 1035 §4.1) that dynamic updates and their signatures need. */
 
 export const types = { SOA: 6, TXT: 16, TSIG: 250 } as const;
 export const classes = { IN: 1, NONE: 254, ANY: 255 } as const;
@@ -8,7 +8,7 @@ export const u16 = (value: number): Uint8Array => Uint8Array.of((value >>> 8) & 
 export const u32 = (value: number): Uint8Array =>
   Uint8Array.of((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 
-/** Seconds since 1970 in 48 bits (RFC 8945 §4.2); bit shifts end at 32, so the high part is divided off. */
+/** Seconds since 1970 in 48 bits (RFC 8945 §4.2). Bit shifts work on 32, so divide to get the high part. */
 export const u48 = (value: number): Uint8Array => join(u16(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32));
 
 export const join = (...parts: readonly Uint8Array[]): Uint8Array => Buffer.concat(parts);
@@ -25,7 +25,7 @@ export function encodeName(name: string): Uint8Array {
   return wire;
 }
 
-/** A resource record: owner, type, class, TTL and data behind its length. */
+/** A resource record: owner, type, class, TTL, length and data. */
 export const encodeRecord = (name: string, type: number, klass: number, ttl: number, data: Uint8Array): Uint8Array =>
   join(encodeName(name), u16(type), u16(klass), u32(ttl), u16(data.length), data);
 
@@ -40,7 +40,7 @@ export function encodeText(value: string): Uint8Array {
   return join(...parts);
 }
 
-/** Reads forward through a message. Every read past the end throws a RangeError. */
+/** Reads a message forwards. Reading past the end throws a RangeError. */
 export class Reader {
   readonly bytes: Buffer;
   at: number;
@@ -74,7 +74,7 @@ export class Reader {
     return taken;
   }
 
-  /** A name as lower-case text. A pointer must lead backwards (RFC 1035 §4.1.4), so this ends. */
+  /** A name as lower-case text. Pointers must point backwards (RFC 1035 §4.1.4), so this terminates. */
   name(): string {
     const labels: string[] = [];
     let at = this.at;
@@ -84,12 +84,12 @@ export class Reader {
       const length = this.bytes.readUInt8(at);
       if (length >= 0xc0) {
         const target = this.bytes.readUInt16BE(at) & 0x3fff;
-        if (target >= lowest) throw new RangeError('a compressed name leads forward');
+        if (target >= lowest) throw new RangeError('a compressed name points forwards');
         if (!jumped) this.at = at + 2;
         jumped = true;
         lowest = at = target;
       } else if (length > 63) {
-        throw new RangeError('a label has an unknown form');
+        throw new RangeError('a label has an unknown type');
       } else {
         const end = at + 1 + length;
         if (end > this.bytes.length) throw new RangeError('the message is too short');

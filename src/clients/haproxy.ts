@@ -4,46 +4,45 @@ import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
 /**
- * Certificates over HAProxy's runtime API (management guide §9.3, seen on 3.0). Everything it answers is text for
- * people; the words that matter are recognised here and nowhere else.
+ * Certificates over HAProxy's runtime API (management guide §9.3, tested with 3.0). All its answers are text for
+ * people; only this file parses them.
  *
- * HAProxy has one certificate transaction at a time for the whole process: a second one, for another file too, is
- * refused. One client queues its own changes; that of another process is waited for, and given up as dead after
- * {@link foreignTransactionMs}.
+ * HAProxy allows one certificate transaction at a time, even for different files. A client queues its own changes. It
+ * waits for the transaction of another process, and considers that process dead after {@link foreignTransactionMs}.
  */
 export interface HaproxyAdmin {
-  /** undefined where HAProxy has no certificate of that name. */
+  /** undefined if HAProxy has no certificate of that name. */
   certificate(file: string, signal: AbortSignal): Promise<HaproxyCertificate | undefined>;
-  /** Names of the crt-lists; a folder named by `crt` is one of them. */
+  /** The names of the crt-lists; a folder named by `crt` is one of them. */
   lists(signal: AbortSignal): Promise<readonly string[]>;
-  /** Files in a crt-list. */
+  /** The files in a crt-list. */
   listed(list: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * Makes `pem` the certificate `file` (and adds it to the list where it is not in it): all connections from now on
-   * see it. On failure what was there before is still in use.
+   * Makes `pem` the certificate `file`, for all connections from now on, and adds it to the list if it is not in it. If
+   * this fails, the previous certificate stays in use.
    */
   install(file: string, pem: string, list: string | undefined, signal: AbortSignal): Promise<void>;
-  /** Takes a certificate out of the list and out of HAProxy; fine where there is none. */
+  /** Removes a certificate from the list and from HAProxy, if it exists. */
   withdraw(file: string, list: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
 interface HaproxyCertificate {
-  /** Upper-case hex; undefined while the certificate is an empty shell. */
+  /** Upper-case hex; undefined while the certificate is empty. */
   readonly sha1: string | undefined;
-  /** Whether a bind line or crt-list uses it. */
+  /** Whether a bind line or a crt-list uses it. */
   readonly used: boolean;
 }
 
-/** A command answers within milliseconds; a commit over thousands of crt-list entries takes seconds. */
+/** Commands answer within milliseconds; a commit over thousands of crt-list entries takes seconds. */
 const commandTimeoutMs = 15_000;
 
-/** A live transaction of another process is over within milliseconds; after this long its process is dead. */
+/** A live transaction takes milliseconds, so a process with one that is older than this is dead. */
 const foreignTransactionMs = 3_000;
 
-/** How often a transaction of another process is looked at. */
+/** How often to check the transaction of another process. */
 const pollMs = 25;
 
-/** What a dead or a slower process may at most cost us: each round is one transaction that somebody else broke. */
+/** How often to start again after another process broke our transaction. */
 const maxRounds = 5;
 
 export function createHaproxyAdmin(options: {
@@ -53,7 +52,7 @@ export function createHaproxyAdmin(options: {
 }): HaproxyAdmin {
   const { streams, clock, socket } = options;
   const place = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
-  // The admin socket takes 10 connections at once (its default maxconn) and refuses more.
+  // The admin socket accepts 10 connections at once (its default maxconn).
   const conversations = createTurns(1);
   const changes = createTurns(1);
 
@@ -66,18 +65,18 @@ export function createHaproxyAdmin(options: {
         .catch((cause: unknown) => {
           if (!isFailure(cause, 'network/failed')) throw cause;
           const { code } = (cause.cause ?? {}) as { code?: unknown };
-          // Not even connected: the command says nothing then, only the socket matters.
+          // If there was no connection, only the socket matters, not the command.
           const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
           throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
         });
-      // While HAProxy commits for another connection it answers every command so, and does nothing.
+      // While HAProxy commits for another connection, it gives this answer to every command.
       const locked = /are currently locked!/.test(answer);
       if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
       await clock.sleep(pollMs, signal);
     }
   }
 
-  /** Runs undo commands although the caller was stopped; their own failure must not hide the first one. */
+  /** Runs undo commands even after an abort. Their failure must not hide the first one. */
   const undo = async (command: string): Promise<void> => {
     await ask(command, new AbortController().signal).catch(() => {});
   };
@@ -108,14 +107,14 @@ export function createHaproxyAdmin(options: {
     return linesOf(answer).map((line) => line.split(/\s/)[0]!);
   };
 
-  /** Opens our transaction; waits for a foreign one, and ends it when nobody seems to. */
+  /** Opens our transaction. Waits for a foreign one, and ends it if its process seems dead. */
   async function open(file: string, pem: string, signal: AbortSignal): Promise<void> {
     const command = `set ssl cert ${file}`;
     const begun = clock.monotonicMs();
     for (;;) {
       const answer = await ask(command, signal, pem);
       if (/^Transaction created/m.test(answer)) return;
-      // Left open by a dead process, with whatever that one had put in: begin afresh.
+      // A dead process left this open, with its own content: start again.
       if (/^Transaction updated/m.test(answer)) {
         await ask(`abort ssl cert ${file}`, signal);
         continue;
@@ -136,11 +135,11 @@ export function createHaproxyAdmin(options: {
         await open(file, pem, signal);
         const answer = await ask(command, signal);
         if (/^Success!/m.test(answer)) return;
-        // Another process took ours for a dead one's.
+        // Another process thought that we were dead.
         const broken = /^No ongoing transaction|^The ongoing transaction is about/m.test(answer);
         if (!broken || round >= maxRounds) throw refusal(command, answer);
       } catch (error) {
-        // Also when the answer was lost: nothing of ours may stay open. A commit that had its effect is found by look.
+        // Even if the answer was lost, leave nothing open. If the commit had its effect, `look` will find it.
         await undo(`abort ssl cert ${file}`);
         throw error;
       }
@@ -172,7 +171,7 @@ export function createHaproxyAdmin(options: {
             if (!/^Success!/m.test(answer)) throw refusal(command, answer);
           }
         } catch (error) {
-          // HAProxy itself refuses to delete what is in use.
+          // HAProxy itself refuses to delete a certificate in use.
           if (!before?.used) await takeAway(file, list);
           throw error;
         }
@@ -184,7 +183,7 @@ export function createHaproxyAdmin(options: {
   };
 }
 
-/** One admin command never sees a blank line, a space or a semicolon in a name: they would end it. */
+/** Whether a name is safe in an admin command, which a space, a semicolon or a line break would end. */
 export const isAdminWord = (text: string): boolean => /^[^\s;\\<>]+$/.test(text);
 
 const linesOf = (answer: string): readonly string[] =>
@@ -193,7 +192,7 @@ const linesOf = (answer: string): readonly string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 
-/** HAProxy's own words; its advice on a wrong command is a page long. */
+/** Quotes HAProxy's answer, but not the page of advice that it gives on a wrong command. */
 const refusal = (command: string, answer: string): Error => {
   const words = linesOf(answer).slice(0, 3).join(' / ').slice(0, 300);
   return new Error(`HAProxy answered "${words || 'nothing'}" to \`${command}\``);

@@ -2,9 +2,9 @@ import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
 
-/** How a program that reads a live folder takes up a new version: a hook, or nginx's test and reload. */
+/** How a program that reads a live folder loads a new version: a hook, or nginx's test and reload. */
 export interface Reload {
-  /** Why `look` says `stale` while the files are there and the program has not taken them up. */
+  /** What `look` says while the files are in place but the program has not loaded them. */
   readonly missing: string;
   /** Whether the program would accept the new version. If this fails, the program never saw it. */
   check?(version: VersionBundle, signal: AbortSignal): Promise<void>;

@@ -4,7 +4,7 @@ import { Secret } from '../core/secret.ts';
 import { signMessage, type TsigAlgorithm, type TsigKey, verifyAnswer } from './tsig.ts';
 
 // Recorded between nsupdate and named (BIND 9.20.30): an update that adds a TXT record, and its answer. The key was
-// made for it and thrown away.
+// made for this recording only.
 const recorded = [
   {
     algorithm: 'hmac-sha256',
@@ -32,7 +32,7 @@ const recorded = [
   },
 ] as const;
 
-/** TSIG begins with its owner, `acme.key`; nothing else in these messages has it. */
+/** TSIG begins with its owner, `acme.key`, which occurs nowhere else in these messages. */
 const owner = '0461636d65036b657900';
 const unsigned = (hex: string): Buffer => {
   const message = Buffer.from(hex.slice(0, hex.indexOf(owner)), 'hex');
@@ -48,7 +48,7 @@ const keyOf = (
   algorithm: record.algorithm,
   secret: new Secret(record.secret),
 });
-// When the messages were signed: 48 bits behind the algorithm's name.
+// When the messages were signed: 48 bits after the algorithm's name.
 const at = new Date(0x6b05d58e * 1000);
 const atOf = (record: { readonly algorithm: string }) =>
   record.algorithm === 'hmac-md5' ? new Date(at.getTime() + 1000) : at;
@@ -61,17 +61,17 @@ describe.each(recorded)('TSIG with $algorithm', (record) => {
     expect(Buffer.from(signed).toString('hex')).toBe(record.request);
   });
 
-  it('takes named’s answer', () => {
+  it('accepts named’s answer', () => {
     expect(verifyAnswer(bytes(record.answer), keyOf(record), mac, atOf(record))).toEqual({ state: 'verified' });
   });
 
-  it('takes no answer with any one bit changed', () => {
+  it('refuses an answer with any bit changed', () => {
     const length = bytes(record.answer).length;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: length * 8 - 1 }), (bit) => {
         const changed = bytes(record.answer);
         changed[bit >> 3]! ^= 1 << (bit & 7);
-        // The id in the header is not signed (the original id in TSIG is): the transport compares it. Case in names does not count.
+        // The header's id is not signed (TSIG's original id is), and the transport compares it. Case in names is ignored.
         const inId = bit < 16;
         const verdict = verifyAnswer(changed, keyOf(record), mac, atOf(record));
         const caseOnly =
@@ -83,7 +83,7 @@ describe.each(recorded)('TSIG with $algorithm', (record) => {
     );
   });
 
-  it('takes no answer to another request', () => {
+  it('refuses an answer to another request', () => {
     const other = signMessage(unsigned(record.request), keyOf(record), new Date(atOf(record).getTime() + 1000));
     expect(verifyAnswer(bytes(record.answer), keyOf(record), other.mac, atOf(record))).toMatchObject({
       state: 'untrusted',
@@ -91,14 +91,14 @@ describe.each(recorded)('TSIG with $algorithm', (record) => {
     });
   });
 
-  it('takes no answer out of its time', () => {
+  it('refuses an answer that was signed at another time', () => {
     for (const seconds of [-301, 301]) {
       const now = new Date(atOf(record).getTime() + seconds * 1000);
       expect(verifyAnswer(bytes(record.answer), keyOf(record), mac, now)).toMatchObject({ state: 'untrusted' });
     }
   });
 
-  it('takes no truncated MAC', () => {
+  it('refuses a truncated MAC', () => {
     const answer = record.answer;
     const macLength = mac.length;
     const sizeAt = answer.length - (6 + macLength + 2) * 2;
@@ -106,7 +106,7 @@ describe.each(recorded)('TSIG with $algorithm', (record) => {
     const rest = answer.slice(sizeAt + 4 + macLength, sizeAt + 4 + macLength * 2);
     expect(rest).toHaveLength(macLength);
     const half = answer.slice(0, sizeAt) + size + answer.slice(sizeAt + 4, sizeAt + 4 + macLength) + answer.slice(-12);
-    // The length of the record's data, behind owner, type, class and TTL.
+    // The length of the record's data, after owner, type, class and TTL.
     const lengthAt = half.indexOf(owner) + owner.length + 16;
     const shorter = Number.parseInt(half.slice(lengthAt, lengthAt + 4), 16) - macLength / 2;
     const message = half.slice(0, lengthAt) + shorter.toString(16).padStart(4, '0') + half.slice(lengthAt + 4);
@@ -121,11 +121,11 @@ describe('verifyAnswer', () => {
   const record = recorded[0];
   const { mac } = signMessage(unsigned(record.request), keyOf(record), at);
 
-  it('tells an unsigned answer', () => {
+  it('detects an unsigned answer', () => {
     expect(verifyAnswer(unsigned(record.answer), keyOf(record), mac, at)).toEqual({ state: 'unsigned' });
   });
 
-  it('tells another key and another algorithm', () => {
+  it('detects another key and another algorithm', () => {
     expect(verifyAnswer(bytes(record.answer), keyOf(record, 'other'), mac, at)).toMatchObject({
       reason: 'it is signed with another key',
     });
@@ -134,10 +134,10 @@ describe('verifyAnswer', () => {
     });
   });
 
-  it('never throws and never believes, whatever comes', () => {
+  it('never throws and never trusts other bytes', () => {
     const anything = fc.oneof(
       fc.uint8Array({ maxLength: 600 }),
-      // A true answer with a piece of something else in it.
+      // A real answer with a piece of something else in it.
       fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.nat(140)).map(([piece, where]) => {
         const answer = bytes(record.answer);
         return Buffer.concat([answer.subarray(0, where), piece, answer.subarray(where)]);

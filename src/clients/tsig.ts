@@ -2,9 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../core/secret.ts';
 import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from './dns-wire.ts';
 
-/** TSIG (RFC 8945): a message and its answer signed with a shared secret. */
+/** TSIG (RFC 8945): signs a message and verifies its answer with a shared secret. */
 
-/** RFC 8945 §6, without what it says must not be used any more; MD5 only because old servers know nothing else. */
+/** The algorithms of RFC 8945 §6 that may still be used, and MD5 for old servers. */
 export const tsigAlgorithms = {
   'hmac-md5': { wire: 'hmac-md5.sig-alg.reg.int', hash: 'md5' },
   'hmac-sha1': { wire: 'hmac-sha1', hash: 'sha1' },
@@ -23,10 +23,10 @@ export interface TsigKey {
   readonly secret: Secret;
 }
 
-/** Seconds that the two clocks may differ by (RFC 8945 §10 recommends 300). */
+/** By how many seconds the clocks may differ (RFC 8945 §10 recommends 300). */
 const fudge = 300;
 
-/** Signs a complete message without TSIG. `mac` is needed to check the answer. */
+/** Signs a complete message. `mac` is needed to verify the answer. */
 export function signMessage(
   message: Uint8Array,
   key: TsigKey,
@@ -45,14 +45,14 @@ export function signMessage(
 }
 
 export type TsigVerdict =
-  /** It comes from a holder of the key and answers this request. */
+  /** A holder of the key sent it, in answer to this request. */
   | { readonly state: 'verified' }
-  /** The server did not accept our signature. Not signed itself, but for BADTIME, so it is only a hint. */
+  /** The server refused our signature. Only BADTIME is signed itself, so this is a hint. */
   | { readonly state: 'rejected'; readonly error: string; readonly serverTime?: Date }
   | { readonly state: 'unsigned' }
   | { readonly state: 'untrusted'; readonly reason: string };
 
-/** Checks the answer to a signed request (RFC 8945 §5.4). Never throws, whatever the bytes are. */
+/** Verifies the answer to a signed request (RFC 8945 §5.4). Never throws. */
 export function verifyAnswer(answer: Uint8Array, key: TsigKey, requestMac: Uint8Array, now: Date): TsigVerdict {
   try {
     return verify(answer, key, requestMac, now);
@@ -71,12 +71,12 @@ function verify(answer: Uint8Array, key: TsigKey, requestMac: Uint8Array, now: D
   if (tsig.algorithm !== tsigAlgorithms[key.algorithm].wire)
     return { state: 'untrusted', reason: 'it is signed with another algorithm' };
   const error = tsigErrors[tsig.error];
-  // BADKEY and BADSIG come without a signature: the two sides have no key in common (§5.3.2).
+  // BADKEY and BADSIG are not signed, because the two sides share no key (§5.3.2).
   if (error !== undefined && error !== 'BADTIME') return { state: 'rejected', error };
 
   const prefix = join(u16(requestMac.length), requestMac);
   const expected = authenticate(key, [prefix, before, variables(key, tsig)]);
-  // A truncated MAC (§5.2.2.1) is refused too: we never ask for one.
+  // Also refuse a truncated MAC (§5.2.2.1), which we never request.
   if (expected.length !== tsig.mac.length || !timingSafeEqual(expected, tsig.mac))
     return { state: 'untrusted', reason: 'its signature is wrong' };
   if (error === 'BADTIME') {
@@ -84,7 +84,7 @@ function verify(answer: Uint8Array, key: TsigKey, requestMac: Uint8Array, now: D
     return { state: 'rejected', error, ...serverTime };
   }
   if (Math.abs(now.getTime() / 1000 - tsig.at) > tsig.fudge)
-    return { state: 'untrusted', reason: 'it was signed at another time than now' };
+    return { state: 'untrusted', reason: 'it was signed too long ago, or in the future' };
   return { state: 'verified' };
 }
 
@@ -104,7 +104,7 @@ interface TsigRecord extends Stamp {
   readonly mac: Uint8Array;
 }
 
-/** The TSIG of a message, which must be its last record, and the message as it was before it was signed. */
+/** Splits a message into its TSIG, which must be the last record, and the message as it was before signing. */
 function findTsig(message: Uint8Array): { readonly tsig: TsigRecord; readonly before: Uint8Array } | undefined {
   const reader = new Reader(message, 4);
   const [questions, answers, authorities, additionals] = [reader.u16(), reader.u16(), reader.u16(), reader.u16()];
@@ -135,7 +135,7 @@ function findTsig(message: Uint8Array): { readonly tsig: TsigRecord; readonly be
   return undefined;
 }
 
-/** What is signed besides the message (RFC 8945 §4.3.3). */
+/** The data that is signed together with the message (RFC 8945 §4.3.3). */
 const variables = (key: TsigKey, stamp: Stamp): Uint8Array =>
   join(
     encodeName(key.name),

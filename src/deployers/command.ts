@@ -15,21 +15,21 @@ export default defineDeployer({
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
       .meta({ title: 'Shell command, or program and arguments', examples: ['systemctl reload postfix'] }),
     env: z.record(z.string(), z.string()).default({}).meta({ title: 'More environment variables for it' }),
-    // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not hold the pass.
+    // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not block the pass.
     timeout: duration('How long it may take').prefault('2m'),
-    path: wholePath()
-      .optional()
-      .meta({ title: 'Root folder of the files it is given; by default deployed/<deployer> in the store’s folder' }),
+    path: wholePath().optional().meta({
+      title: 'Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder',
+    }),
   }),
-  notes: `The command finds \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
-\`RENEWED_DOMAINS\` (the names, with spaces between) in its environment, as certbot's deploy hooks do; also this
-process's own environment without \`CERTFLEET_*\`. It must be repeatable: it runs again when certfleet was killed before
-it had ended, and for the version before when a deployment goes back. When it fails, \`live/<name>\` leads to the version
-before again; what the command did elsewhere is not undone.`,
+  notes: `The environment contains \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
+\`RENEWED_DOMAINS\` (the names, separated by spaces), as for certbot's deploy hooks, and certfleet's own environment
+without \`CERTFLEET_*\`. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
+with the previous version if a deployment goes back. If it fails, \`live/<name>\` points to the previous version again;
+what the command did elsewhere is not undone.`,
   connect({ options, name, world, folder: besideStore }) {
     const root = options.path ?? (besideStore && join(besideStore, safeName(name)));
     if (root === undefined) {
-      const problem = 'the option "path" is missing, and this store has no folder to put it beside';
+      const problem = 'the option "path" is missing, and this store has no folder to use instead';
       throw fail('config/invalid', { file: targetName('command', name), problem });
     }
     const command: readonly [string, ...string[]] =
@@ -41,7 +41,7 @@ before again; what the command did elsewhere is not undone.`,
       files: world.files,
       root,
       reload: {
-        missing: 'the command has not succeeded for it yet',
+        missing: 'the command has not succeeded with it yet',
         async run(version, signal) {
           const result = await world.processes.run({
             command,
@@ -62,7 +62,7 @@ before again; what the command did elsewhere is not undone.`,
   },
 });
 
-// cron's and systemd's own PATH where there is none at all. Credentials of certfleet's adapters are not the hook's.
+// PATH is that of cron and systemd if it is not set. The hook must not get credentials of certfleet's adapters.
 function inherited(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('CERTFLEET_'));
   const env = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -6,7 +6,10 @@ export default defineDeployer({
   title: 'Files (certbot’s layout)',
   since: '0.1.0',
   options: z.strictObject({
-    path: wholePath().meta({ title: 'Root folder; `live/` and `archive/` are made in it', examples: ['/etc/certs'] }),
+    path: wholePath().meta({
+      title: 'Root folder; `live/` and `archive/` are created in it',
+      examples: ['/etc/certs'],
+    }),
     owner: z
       .string()
       .min(1)
@@ -27,11 +30,11 @@ export default defineDeployer({
       .default(false)
       .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
   }),
-  notes: `Servers are given \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is one
-symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always belong together. Two
-versions are kept. Nothing is reloaded: a server that reads its files only at start needs \`nginx\`, \`haproxy\` or
-\`command\` instead, or a \`command\` beside this one. A \`live/<name>\` that certfleet did not make (certbot's own
-\`/etc/letsencrypt\`) is refused and left alone: name another \`path\`. Setting \`owner\` needs root.`,
+  notes: `Point servers to \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is a
+symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always match. Two versions are
+kept. Nothing is reloaded: for a server that reads its files only at start, use \`nginx\`, \`haproxy\` or \`command\`
+instead, or list a \`command\` after this one. A \`live/<name>\` that certfleet did not make, such as certbot's in
+\`/etc/letsencrypt\`, is refused and left alone: use another \`path\`. Setting \`owner\` needs root.`,
   connect: ({ options, name, world }) =>
     createLiveDeployer({
       type: 'files',

@@ -9,7 +9,7 @@ import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
 const path = (title: string, example: string) =>
   wholePath()
-    .refine(isAdminWord, { error: 'HAProxy’s admin commands take no spaces, semicolons or backslashes in a path' })
+    .refine(isAdminWord, { error: 'HAProxy’s admin commands do not allow spaces, semicolons or backslashes in a path' })
     .transform((text) => text.replace(/(?<=.)\/+$/, ''))
     .meta({ title, examples: [example] });
 
@@ -24,19 +24,19 @@ export default defineDeployer({
       .regex(/^(\/.+|.+:\d{1,5})$/, { error: 'a path, or host:port' })
       .meta({ title: 'Admin socket: a path, or host:port', examples: ['/run/haproxy/admin.sock'] }),
     certificates: path('Folder of the PEM files, written as in HAProxy’s configuration', '/etc/haproxy/certs'),
-    crtList: path('crt-list file, where the bind line names one', '/etc/haproxy/crt-list.txt').optional(),
+    crtList: path('crt-list file, if the bind line names one', '/etc/haproxy/crt-list.txt').optional(),
   }),
   notes: `Needs HAProxy 2.4 or later (tested with 3.0), \`stats socket /run/haproxy/admin.sock mode 600 level admin\`, and one of
 
 - \`bind :443 ssl strict-sni crt /etc/haproxy/certs\`: the folder itself is the list. \`strict-sni\` lets HAProxy start
-  while the folder is still empty; without it there must be a first certificate in it. Nothing but PEM files may be there;
-- \`bind :443 ssl strict-sni crt-list /etc/haproxy/crt-list.txt\` and \`crtList\`: a line for each certificate is added
-  to that file, which must exist (it may be empty), and is best kept outside the folder.
+  while the folder is empty; without it, the folder must contain a certificate. It may contain only PEM files;
+- \`bind :443 ssl strict-sni crt-list /etc/haproxy/crt-list.txt\` and \`crtList\`: certfleet adds a line for each
+  certificate to that file, which must exist (it may be empty) and should be outside the folder.
 
-A certificate goes over the admin socket first and is seen by every connection from then on, without a reload and
-without one handshake failing; then it is written to \`<certificates>/<name>.pem\` (0600), so that a restart serves the
-same. The socket carries the private key: keep it a UNIX socket, or on loopback. Chain and key must fit into
-\`tune.bufsize\` (16 kB unless set). Files whose names begin with a dot are certfleet's drafts; HAProxy leaves them out.`,
+certfleet first sends a certificate over the admin socket: every connection uses it from then on, without a reload and
+without a failed handshake. Then it writes \`<certificates>/<name>.pem\` (0600), so that a restart serves the same. The
+private key goes over the socket, so use a UNIX socket or loopback. Chain and key must fit into \`tune.bufsize\` (16 kB by
+default). Files whose names begin with a dot are certfleet's drafts; HAProxy ignores them.`,
   connect({ options, name, world }): Deployer {
     const { files } = world;
     const target = targetName('haproxy', name);
@@ -47,7 +47,7 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
     const draftOf = (lineage: string, id: string): string => join(folder, `.draft-${lineage}~${id}.pem`);
     const pemOf = (version: VersionBundle): string => bundlePem(version.fullchainPem, version.keyPem.reveal());
 
-    /** Which list the certificate belongs in; undefined where a bind line names its file alone. */
+    /** The list that the certificate belongs to; undefined if a bind line names its file alone. */
     async function findList(lineage: string, signal: AbortSignal): Promise<string | undefined> {
       const known = await admin.lists(signal);
       const wanted = options.crtList ?? folder;
@@ -55,12 +55,12 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
       if (options.crtList === undefined && (await admin.certificate(fileOf(lineage), signal))?.used) return undefined;
       throw new Error(
         `HAProxy uses no ${options.crtList === undefined ? 'certificate folder' : 'crt-list'} ${wanted}` +
-          `${known.length > 0 ? ` (but ${known.join(', ')})` : ''}; ` +
+          `${known.length > 0 ? `, only ${known.join(', ')}` : ''}; ` +
           `name it in a bind line: ssl strict-sni ${options.crtList === undefined ? 'crt' : 'crt-list'} ${wanted}`,
       );
     }
 
-    /** Whether the crt-list on disk has the file; a restart reads it. */
+    /** Whether the crt-list on disk, which a restart reads, names the file. */
     async function onDiskList(file: string): Promise<{ readonly listed: boolean; readonly text: string }> {
       if (options.crtList === undefined) return { listed: true, text: '' };
       const text = Buffer.from((await files.read(options.crtList)) ?? '').toString('utf8');
@@ -73,8 +73,8 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
       await files.replace(file, pem, { mode: 0o600 });
       const { listed, text } = await onDiskList(file);
       if (listed || options.crtList === undefined) return;
-      // After the PEM: HAProxy does not start with a list that names a missing file. Added at the end, not replaced:
-      // other processes add theirs at the same moment, and the list may be a symlink or another user's file.
+      // After the PEM, because HAProxy does not start with a list that names a missing file. Append, do not replace:
+      // other processes may append at the same time, and the list may be a symlink or another user's file.
       await files.append(options.crtList, `${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`);
     }
 
@@ -93,9 +93,9 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
             return { state: 'stale', detail: `HAProxy has another certificate as ${file}` };
           const wanted = Buffer.from(pemOf(version));
           if (!content || !wanted.equals(Buffer.from(content)) || (await files.stat(file))?.mode !== 0o600)
-            return { state: 'stale', detail: `HAProxy has it, but ${file} is not right on disk` };
+            return { state: 'stale', detail: `HAProxy uses it, but ${file} on disk differs` };
           if (!(await onDiskList(file)).listed)
-            return { state: 'stale', detail: `HAProxy has it, but ${options.crtList} does not name ${file}` };
+            return { state: 'stale', detail: `HAProxy uses it, but ${options.crtList} does not name ${file}` };
           return { state: 'current', detail: file };
         }),
 
@@ -103,10 +103,10 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
         onTarget(target, version.lineage, signal, async () => {
           const { lineage, id } = version;
           if (!isAdminWord(lineage) || lineage.startsWith('.') || lineage.includes('/'))
-            throw new Error('its name cannot be a file here');
+            throw new Error('its name cannot be a file name here');
           await findList(lineage, signal);
           await removeDrafts(lineage);
-          // Proves before HAProxy is touched that the folder can be written and the disk has room.
+          // Test that the folder is writable and has room before changing HAProxy.
           await files.replace(draftOf(lineage, id), pemOf(version), { mode: 0o600 });
           return null;
         }),
@@ -119,10 +119,10 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
           try {
             await admin.install(file, pemOf(version), list, signal);
           } catch (error) {
-            // The payload went over that socket: whatever came back is cleaned before it becomes a message.
+            // The answer may contain the payload, so remove the key before it becomes a message.
             throw error instanceof Error ? withoutKeyIn(error, version) : error;
           }
-          // From here on no stop is heard: HAProxy has it, and the disk must follow. A kill in between is found by look.
+          // HAProxy uses it now, so the disk must follow even after an abort. `look` finds a kill in between.
           try {
             await writeToDisk(file, pemOf(version));
           } catch (error) {
@@ -137,7 +137,7 @@ same. The socket carries the private key: keep it a UNIX socket, or on loopback.
       retire: (old, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
     };
 
-    /** Drafts hold a private key: none may outlive its use, whoever was killed. */
+    /** Drafts contain a private key, so remove also those that a killed process left. */
     async function removeDrafts(lineage: string): Promise<void> {
       for (const entry of (await files.list(folder)) ?? [])
         if (entry.startsWith(`.draft-${lineage}~`)) await files.remove(join(folder, entry));

@@ -6,7 +6,7 @@ import type { VersionBundle } from '../ports/deployer.ts';
 
 const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
 
-/** Both commands answer at once on any machine; a minute is for one that is being drowned in work. */
+/** Both commands take milliseconds; a minute is for an overloaded machine. */
 const timeoutMs = 60_000;
 
 export default defineDeployer({
@@ -16,18 +16,18 @@ export default defineDeployer({
   since: '0.1.0',
   options: z.strictObject({
     path: wholePath().meta({
-      title: 'Root folder; `live/` and `archive/` are made in it',
+      title: 'Root folder; `live/` and `archive/` are created in it',
       examples: ['/etc/nginx/certs'],
     }),
     test: command('Program and arguments that test the configuration').default(['nginx', '-t']),
     reload: command('Program and arguments that reload it').default(['nginx', '-s', 'reload']),
   }),
   notes: `In the server block: \`ssl_certificate <path>/live/<name>/fullchain.pem\` and \`ssl_certificate_key
-<path>/live/<name>/privkey.pem\`. The files are swapped in one step, the configuration is tested, nginx is reloaded; when
-the test fails, the files of the version before are back before the error is reported. nginx does not start while a file
-that it names is missing: add the server block after the first delivery, or begin with a self-signed certificate in
-another folder. When nginx is not running at the first delivery, the files stay (it can start with them), and \`renew\`
-reports the target as pending until a reload has worked. Needs the right to signal nginx (root, or \`reload: [sudo, …]\`).`,
+<path>/live/<name>/privkey.pem\`. The files are swapped in one step, the configuration is tested, nginx is reloaded. If
+the test fails, the previous files are restored before the error is reported. nginx does not start while a file that it
+names is missing: add the server block after the first delivery, or begin with a self-signed certificate in another
+folder. If nginx is not running at the first delivery, the files stay, so that it can start, and \`renew\` reports the
+target as pending until a reload succeeds. certfleet must be allowed to signal nginx (root, or \`reload: [sudo, …]\`).`,
   connect({ options, name, world }) {
     const target = targetName('nginx', name);
 

@@ -7,7 +7,7 @@ import type { World } from '../ports/world.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import rfc2136 from './rfc2136.ts';
 
-// The contract suite runs on a real BIND: test/real/dns-rfc2136.test.ts. Here is what that cannot show: the bytes.
+// The contract suite runs against BIND in test/real/dns-rfc2136.test.ts. These tests check the bytes.
 
 const signal = new AbortController().signal;
 const secret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
@@ -82,18 +82,18 @@ describe('the answer', () => {
     [9, 'NOTAUTH'],
     [10, 'NOTZONE'],
     [13, 'RCODE 13'],
-  ])('with code %i is a refusal in words (%s)', async (rcode, words) => {
+  ])('with code %i is a refusal that says: %s', async (rcode, words) => {
     await expect(connect(reply(rcode)).append(value, signal)).rejects.toMatchObject({
       code: 'dns/refused',
       message: expect.stringContaining(words),
     });
   });
 
-  it('that says yes without a signature is not believed', async () => {
+  it('of success without a signature is rejected', async () => {
     await expect(connect(reply(0)).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
   });
 
-  it('that is our own request sent back is not believed', async () => {
+  it('that is our own request sent back is rejected', async () => {
     const echo: Exchange = async (_server, message) => {
       const answer = Buffer.from(message);
       answer[2]! |= 0x80;
@@ -102,7 +102,7 @@ describe('the answer', () => {
     await expect(connect(echo).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
   });
 
-  it('signed for no request is not believed', async () => {
+  it('signed for no request is rejected', async () => {
     const unbound: Exchange = async (_server, message) => {
       const bare = Buffer.concat([message.subarray(0, 2), Uint8Array.of(0xa8, 0), Buffer.alloc(8)]);
       return signMessage(bare, { name: 'acme', algorithm: 'hmac-sha256', secret: options.secret }, fakeClock().now())
@@ -151,7 +151,7 @@ describe('the server', () => {
 });
 
 describe('the options', () => {
-  it('need server, key name and secret, and no more', () => {
+  it('require server, key name and secret only', () => {
     const { server, keyName } = options;
     const parsed = rfc2136.options.parse({ server, keyName, secret: options.secret });
     expect(parsed).toMatchObject({ algorithm: 'hmac-sha256', ttl: 60, transport: 'tcp' });
@@ -161,6 +161,8 @@ describe('the options', () => {
   it.each(['', 'key "acme" { secret "AAAA"; };', 'not base64!'])('refuse the secret %j without showing it', (text) => {
     const connecting = () =>
       rfc2136.connect({ name: 'dns', world: {} as World, options: { ...options, secret: new Secret(text) } });
-    expect(connecting).toThrow(/^dns: the TSIG secret is not base64: give what stands between the quotes of `secret`$/);
+    expect(connecting).toThrow(
+      /^dns: the TSIG secret is not base64: give only the text between the quotes of `secret`$/,
+    );
   });
 });

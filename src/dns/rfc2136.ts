@@ -6,15 +6,14 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
 
-/** One update, with its retransmissions over UDP: three tries of 2 s and one over TCP. */
+/** For one update with its retransmissions: three tries of 2 s over UDP and one over TCP. */
 const timeoutMs = 8_000;
 
 /**
  * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
  *
- * Adding a record that is there and deleting one that is not are successes by the RFC (§3.4.2), so both calls may be
- * repeated at will. A server ignores, without an error, a TXT beside a CNAME (§3.4.2.2): the solver's look at the
- * servers finds that out.
+ * Adding an existing record and deleting an absent one succeed (§3.4.2), so both calls can be repeated. A server
+ * silently ignores a TXT beside a CNAME (§3.4.2.2); the solver notices when it asks the servers.
  */
 export default defineDnsProvider({
   id: provider,
@@ -29,13 +28,16 @@ export default defineDnsProvider({
       .refine((text) => splitServer(text) !== undefined, {
         error: 'write it as ns1.example.com, 192.0.2.53:53 or [2001:db8::53]:53',
       })
-      .meta({ title: 'The primary server that takes updates, as host or host:port', examples: ['ns1.example.com:53'] }),
+      .meta({
+        title: 'The primary server that accepts updates, as host or host:port',
+        examples: ['ns1.example.com:53'],
+      }),
     keyName: z
       .string()
       .min(1)
       .meta({ title: 'Name of the TSIG key, as the server knows it', examples: ['acme'] }),
     secret: secret('The TSIG secret, base64').describe(
-      'What `tsig-keygen` prints between the quotes of `secret`, alone.',
+      'Only the text between the quotes of `secret` in the output of `tsig-keygen`.',
     ),
     algorithm: z
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
@@ -47,8 +49,8 @@ export default defineDnsProvider({
       .default('tcp')
       .meta({ title: 'TCP, or UDP with TCP for answers that are too long' }),
   }),
-  notes: `In BIND, make a key with \`tsig-keygen acme\`; only what stands between the quotes of its \`secret\` is the secret here
-([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Let the key change nothing but
+  notes: `In BIND, make a key with \`tsig-keygen acme\`; only the text between the quotes of its \`secret\` is the secret here
+([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Allow the key to change only
 challenge records:
 
 \`\`\`
@@ -58,14 +60,14 @@ zone "example.com" {
 };
 \`\`\`
 
-The two clocks must agree within five minutes. Answers are verified too; an unsigned one is not believed.`,
+The clocks of both machines must agree within five minutes. Answers are verified too; unsigned ones are rejected.`,
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
-    // Else it would be a signature that the server calls wrong, and nobody would know why.
+    // Otherwise the server would just report a wrong signature.
     if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(options.secret.reveal()))
       throw fail('config/invalid', {
         file: name,
-        problem: 'the TSIG secret is not base64: give what stands between the quotes of `secret`',
+        problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
       });
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
     const server = splitServer(options.server) ?? { host: options.server, port: 53 };
@@ -81,7 +83,7 @@ The two clocks must agree within five minutes. Answers are verified too; an unsi
           const reply = await world.dns.exchange(at, signed, { transport: options.transport, timeoutMs, signal });
           return checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), value, world.clock.now());
         } catch (error) {
-          // The next address of the same server, where this one cannot be reached at all.
+          // Try the server's next address if this one cannot be reached.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
           last = error;
         }
@@ -121,7 +123,7 @@ The two clocks must agree within five minutes. Answers are verified too; an unsi
   },
 });
 
-/** An UPDATE message: the zone as the one question, the change as the one record of the third section. */
+/** An UPDATE message: the zone is the question, and the change is the only record of the third section. */
 const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array): Uint8Array =>
   join(id, u16(5 << 11), u16(1), u16(0), u16(1), u16(0), encodeName(zone), u16(types.SOA), u16(classes.IN), record);
 
@@ -145,9 +147,9 @@ function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue,
     });
   if (rcode === 0) {
     if (verdict.state === 'verified') return;
-    throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so it may come from anyone' });
+    throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so anyone could have sent it' });
   }
-  // A refusal need not be signed to be reported: believing it changes nothing.
+  // An unsigned refusal may be reported, since nothing follows from it.
   throw fail('dns/refused', { provider, name, reason: refusals[rcode] ?? `the server answered RCODE ${rcode}` });
 }
 
@@ -170,11 +172,11 @@ function explain(verdict: TsigVerdict & { readonly state: 'rejected' }, now: Dat
 /** RFC 2136 §2.2 and RFC 1035 §4.1.1. */
 const refusals: Readonly<Record<number, string>> = {
   1: 'the server could not read the update (FORMERR)',
-  2: 'the server could not carry it out (SERVFAIL): its log tells more',
+  2: 'the server failed (SERVFAIL): see its log',
   3: 'the zone does not exist there (NXDOMAIN)',
-  4: 'the server takes no updates (NOTIMP)',
-  // PowerDNS says no more than this about a wrong secret, name, algorithm or clock.
+  4: 'the server accepts no updates (NOTIMP)',
+  // PowerDNS answers this for a wrong secret, name, algorithm or clock.
   5: 'the server’s policy does not allow it for this key, or the server does not accept the key (REFUSED)',
-  9: 'the server is not the authority of this zone, or the key is unknown (NOTAUTH)',
+  9: 'the server is not authoritative for this zone, or the key is unknown (NOTAUTH)',
   10: 'the name is not in the zone (NOTZONE)',
 };

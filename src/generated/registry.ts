@@ -9,7 +9,7 @@ export const registry: Registry = {
       since: "0.1.0",
       homepage: "https://www.rfc-editor.org/rfc/rfc2136",
       options: [
-        {"name":"server","title":"The primary server that takes updates, as host or host:port","secret":false,"required":true},
+        {"name":"server","title":"The primary server that accepts updates, as host or host:port","secret":false,"required":true},
         {"name":"keyName","title":"Name of the TSIG key, as the server knows it","secret":false,"required":true},
         {"name":"secret","title":"The TSIG secret, base64","secret":true,"required":true},
         {"name":"algorithm","title":"Algorithm of the TSIG key","secret":false,"required":false},
@@ -41,7 +41,7 @@ export const registry: Registry = {
       since: "0.1.0",
       options: [
         {"name":"listen","title":"Address and port to listen on","secret":false,"required":false},
-        {"name":"shared","title":"Write each token into the store, so that responders of other replicas answer too","secret":false,"required":false},
+        {"name":"shared","title":"Write each token into the store, so that responders on other nodes answer too","secret":false,"required":false},
       ],
       load: async () => (await import('../solvers/http01-responder.ts')).default,
     },
@@ -65,7 +65,7 @@ export const registry: Registry = {
         {"name":"run","title":"Shell command, or program and arguments","secret":false,"required":true},
         {"name":"env","title":"More environment variables for it","secret":false,"required":false},
         {"name":"timeout","title":"How long it may take","secret":false,"required":false},
-        {"name":"path","title":"Root folder of the files it is given; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
+        {"name":"path","title":"Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/command.ts')).default,
     },
@@ -74,7 +74,7 @@ export const registry: Registry = {
       title: "Files (certbot’s layout)",
       since: "0.1.0",
       options: [
-        {"name":"path","title":"Root folder; `live/` and `archive/` are made in it","secret":false,"required":true},
+        {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"owner","title":"Owner of the files: a user name or number","secret":false,"required":false},
         {"name":"group","title":"Group of the files: a name or number","secret":false,"required":false},
         {"name":"mode","title":"Mode of the private key; certificates are 0644","secret":false,"required":false},
@@ -90,7 +90,7 @@ export const registry: Registry = {
       options: [
         {"name":"socket","title":"Admin socket: a path, or host:port","secret":false,"required":true},
         {"name":"certificates","title":"Folder of the PEM files, written as in HAProxy’s configuration","secret":false,"required":true},
-        {"name":"crtList","title":"crt-list file, where the bind line names one","secret":false,"required":false},
+        {"name":"crtList","title":"crt-list file, if the bind line names one","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/haproxy.ts')).default,
     },
@@ -100,7 +100,7 @@ export const registry: Registry = {
       since: "0.1.0",
       homepage: "https://nginx.org/en/docs/control.html",
       options: [
-        {"name":"path","title":"Root folder; `live/` and `archive/` are made in it","secret":false,"required":true},
+        {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"test","title":"Program and arguments that test the configuration","secret":false,"required":false},
         {"name":"reload","title":"Program and arguments that reload it","secret":false,"required":false},
       ],

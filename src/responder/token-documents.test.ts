@@ -137,10 +137,10 @@ test('looks up an unknown token once at a time, at most 16 tokens at once, and r
   expect(await Promise.all(same)).toEqual([undefined, undefined]);
   const refused = (await outcomes).filter((outcome) => outcome.status === 'rejected');
   expect(most).toBe(16);
-  // 16 run (one of them `same`), 512 wait, the rest is refused.
+  // 16 run (one of them `same`), 512 wait, the rest are refused.
   expect(refused).toHaveLength(1_000 - 15 - 512);
   expect(get).toHaveBeenCalledTimes(1 + 15 + 512);
-  // And all places are free again.
+  // All places are free again.
   get.mockClear();
   await Promise.all(Array.from({ length: 16 }, (_, i) => tokens.find(`again${i}`)));
   expect(get).toHaveBeenCalledTimes(16);

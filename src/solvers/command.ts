@@ -15,17 +15,17 @@ const hook = (title: string) =>
     examples: ['/etc/certfleet/add-txt.sh', ['/usr/local/bin/dns-hook', '--add']],
   });
 
-// What a hook may print for its clean-up: a record id, some JSON. All receipts of a certificate share one document of
-// 256 KiB with 100 identifiers at most, so with many each gets its part of an eighth of that.
+// How much a hook may print for its clean-up: a record id, some JSON. All receipts of a certificate, with at most 100
+// identifiers, are in one document of 256 KiB and may take an eighth of it.
 const maxOutputBytes = 4_096;
 const maxOutputBytesOfAll = 32_768;
-// Enough for an error message of curl or nsupdate, and still one screenful.
+// Enough for an error message of curl or nsupdate, and not more than a screenful.
 const maxErrorLines = 5;
 const maxErrorCharacters = 600;
-// Hooks that are journalled and wait for their turn are sleeping shells of 1 MB; an order of 100 names has as many.
+// Hooks that are journalled and wait are sleeping shells of 1 MB each, and an order may have 100.
 const mostStarted = 32;
 
-/** Runs a program of the user's to answer challenges, with the environment that certbot gives its hooks. */
+/** Answers challenges by running the user's programs, in the environment that certbot gives its hooks. */
 export default defineSolver({
   id: 'command',
   title: 'Command (certbot hooks)',
@@ -34,13 +34,12 @@ export default defineSolver({
   notes: [
     'Runs `present` for each challenge and `cleanup` afterwards, with certbot’s variables: `CERTBOT_DOMAIN` (without',
     '`*.`), `CERTBOT_VALIDATION`, `CERTBOT_TOKEN` (HTTP-01), `CERTBOT_ALL_DOMAINS`, `CERTBOT_REMAINING_CHALLENGES`, and',
-    'for `cleanup` `CERTBOT_AUTH_OUTPUT`, what `present` printed (at most 4 KiB are kept). Besides these there are',
+    'for `cleanup` `CERTBOT_AUTH_OUTPUT`, what `present` printed (at most 4 KiB). certfleet adds',
     '`CERTFLEET_CERTIFICATE`, `CERTFLEET_IDENTIFIER` (as ordered), `CERTFLEET_CHALLENGE`, and for DNS-01',
-    '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment only PATH, HOME and LANG are',
-    'passed on.',
+    '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment, hooks get only PATH, HOME and LANG.',
     '',
-    'After a crash a hook may run again for the same challenge, and `cleanup` may run where there is nothing to remove:',
-    'both must exit with 0 then. `maxConcurrent` holds within one certfleet process.',
+    'After a crash, a hook may run again for the same challenge, and `cleanup` may run with nothing to remove: both must',
+    'then exit with 0. `maxConcurrent` applies to each certfleet process.',
   ].join('\n'),
   options: z.object({
     present: hook('Makes the challenge answerable'),
@@ -85,7 +84,7 @@ export default defineSolver({
       type: 'command',
       answers: [options.challenge],
 
-      // All hooks of an order are journalled before their turn comes, so that one write can hold many of them.
+      // All hooks of an order are journalled before they wait for their turn, so that one write can hold many.
       async present(challenge, note, signal) {
         if (!isToken(challenge.token)) {
           throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
@@ -104,7 +103,7 @@ export default defineSolver({
         }, signal);
       },
 
-      // What the hook did is seen by the engine, which asks the name servers or the public path itself.
+      // The engine itself asks the name servers or the public path what the hook did.
       async ready(_challenge, _receipt, signal) {
         signal.throwIfAborted();
         return { ready: true };
@@ -112,13 +111,11 @@ export default defineSolver({
 
       async cleanup(challenge, receipt, signal) {
         await turns.run(async () => {
-          // A hook that outlived its certfleet must not add after we have removed. (One of `cleanup` that did is not
-          // known: it may run twice at once, which it must bear anyway.)
+          // A `present` that outlived its certfleet must not add anything after this clean-up. (A `cleanup` is not
+          // journalled, so two may run at once, which they must support anyway.)
           const orphan = processIn(receipt);
           if (orphan && world.processes.look(orphan) === 'alive') {
-            world.log.info(
-              `ending the hook ${shortName(options.present)} (pid ${orphan.pid}), which outlived its order`,
-            );
+            world.log.info(`ending the hook ${shortName(options.present)} (pid ${orphan.pid}) of an interrupted order`);
             await world.processes.end(orphan, signal);
           }
           if (options.cleanup === undefined || !isToken(challenge.token)) return;
@@ -127,7 +124,7 @@ export default defineSolver({
       },
     };
 
-    /** certbot's variables (its `manual` plugin), and what they lack. */
+    /** The variables of certbot's `manual` plugin, and ours. */
     function variables(challenge: SolverChallenge): Record<string, string> {
       const { identifier, token, keyAuthorization, allIdentifiers, remaining, lineage, type } = challenge;
       const isDns = type === 'dns-01';
@@ -135,7 +132,7 @@ export default defineSolver({
         CERTBOT_DOMAIN: baseName(identifier),
         CERTBOT_VALIDATION: isDns ? dns01Value(keyAuthorization) : keyAuthorization,
         ...(!isDns && { CERTBOT_TOKEN: token }),
-        // Without `*.` and perhaps twice the same, as certbot does.
+        // Without `*.`, and perhaps with repeated names, as in certbot.
         CERTBOT_ALL_DOMAINS: allIdentifiers.map(baseName).join(','),
         CERTBOT_REMAINING_CHALLENGES: String(remaining),
         CERTFLEET_CERTIFICATE: lineage,
@@ -147,24 +144,24 @@ export default defineSolver({
   },
 });
 
-/** What stands in the TXT record (RFC 8555 §8.4). */
+/** The value of the TXT record (RFC 8555 §8.4). */
 const dns01Value = (keyAuthorization: string): string =>
   toBase64url(createHash('sha256').update(keyAuthorization).digest());
 
-/** Cron gives next to nothing; a hook needs at least a place to find its programs. */
+/** Under cron there is almost no environment, but a hook needs to find its programs. */
 const inherited = (): Record<string, string> => ({
   PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: process.env.HOME ?? '/',
   LANG: process.env.LANG ?? 'C.UTF-8',
 });
 
-/** Names a hook without its arguments: people put passwords there. */
+/** A hook without its arguments, where people put passwords. */
 function shortName(command: string | readonly string[]): string {
   const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
   return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');
 }
 
-/** The errors of the port quote the whole command line, and keep each other as their cause. */
+/** Replaces errors of the port, which quote the whole command line and keep it in their causes. */
 function withoutArguments(error: unknown, command: string | readonly string[], timeoutMs: number): unknown {
   if (isFailure(error, 'process/timeout')) {
     return fail('process/timeout', { command: shortName(command), seconds: Math.round(timeoutMs / 1_000) });
@@ -185,7 +182,7 @@ function cut(output: string, identifiers: number, log: { warn(message: string): 
   const bytes = new TextEncoder().encode(output);
   if (bytes.length <= limit) return output;
   log.warn(`the hook printed ${bytes.length} bytes; CERTBOT_AUTH_OUTPUT keeps the first ${limit}`);
-  // `stream` leaves a character that was cut in the middle out.
+  // `stream` omits a character that was cut.
   return new TextDecoder().decode(bytes.subarray(0, limit), { stream: true });
 }
 

@@ -10,40 +10,40 @@ import { createTokenDocuments } from '../responder/token-documents.ts';
 
 interface Known {
   readonly keyAuthorization: string;
-  /** Two lineages of one account may be given the same pending authorization, and so the same token. */
+  /** The CA may give two lineages of one account the same pending authorization, and so the same token. */
   readonly lineages: Set<string>;
   /** Whether this process wrote the token's document. */
   published: boolean;
 }
 
-// How soon to look again when the port or the token is not there yet; the engine may wait longer.
+// When to check again for the port or the token; the engine may wait longer.
 const retryAfterMs = 200;
-// How long a process that is done stays for the challenges of others: a validation of Let's Encrypt's takes 10 s at
-// most, and there may be a queue. One that was killed leaves its token behind, so there must be an end.
+// How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
+// queue. A limit is needed because a process that was killed leaves its token.
 const stayMs = 30_000;
-// A person begins to wonder why the program does not end.
+// By then a person wonders why the program does not exit.
 const toldAfterMs = 500;
 
-/** Answers HTTP-01 challenges from this process, and from every other one that shares the store. */
+/** Answers HTTP-01 challenges from this process, and from every other process that shares the store. */
 export default defineSolver({
   id: 'http01-responder',
   title: 'HTTP-01 responder',
   since: '0.1.0',
   notes: [
-    'Listens while an order needs it; the server is shared by all orders of the process. Behind a balancer, run it on',
-    'every node: with `shared`, whichever node the request reaches answers from the store. When the port is taken by',
-    'another certfleet process of the same store, that one answers: it ends only when this one is done (or after',
-    '30 s), and this one then takes the port over. One of another store, or one that is stopped, is waited for, a',
-    'minute at most.',
+    'Listens while an order needs it; all orders of a process share the server. Behind a load balancer, run it on every',
+    'node: with `shared`, any node that the request reaches answers from the store. If another certfleet process of the',
+    'same store has the port, that process answers. It exits only when this one is done (or after 30 s), and this one',
+    'then takes over the port. If a process of another store, or a stopped one, has the port, certfleet waits for up to',
+    'a minute.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
-    'both families. Only requests below `/.well-known/acme-challenge/` are answered; `_health` there names the store.',
+    'both families. The server answers only below `/.well-known/acme-challenge/`; `_health` there returns the store’s id.',
   ].join('\n'),
   options: z.object({
     listen: z
       .string()
       .refine((text) => parseListenAddress(text) !== undefined, {
-        error: 'write an IP address and a port: 0.0.0.0:80, [::]:80, or only the port',
+        error: 'write an IP address and a port: 0.0.0.0:80, [::]:80, or just the port',
       })
       .default('80')
       .meta({
@@ -53,14 +53,14 @@ export default defineSolver({
     shared: z
       .boolean()
       .default(true)
-      .meta({ title: 'Write each token into the store, so that responders of other replicas answer too' }),
+      .meta({ title: 'Write each token into the store, so that responders on other nodes answer too' }),
   }),
 
   connect({ options, world, store, storeId }): Solver {
     const at = parseListenAddress(options.listen) as ListenAddress; // refined above
     const tokens = new Map<string, Known>();
     const documents = createTokenDocuments(store, world.clock);
-    // The store is asked even when this process shares nothing: another one may have found the port taken by us.
+    // Look in the store even if this process shares nothing, because another process may rely on our port.
     const guests = createGuests(documents.find, world.clock);
     const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
     const claim = createPortClaim({
@@ -75,13 +75,14 @@ export default defineSolver({
 
     const stayForGuests = async (signal: AbortSignal): Promise<void> => {
       const deadline = world.clock.deadline(stayMs, signal);
-      // Most are done at the first look, and then there is nothing to tell.
+      // Usually the guests are done at the first check, and no message is needed.
       const told = world.clock.deadline(toldAfterMs, deadline.signal);
       try {
         await guests.gone(told.signal);
         if (guests.count === 0 || deadline.signal.aborted) return;
         world.log.info(
-          `another certfleet process of this store is answered for on ${options.listen}: staying until it is through, ${stayMs / 1000} s at most`,
+          `still answering challenges for another certfleet process on ${options.listen}; ` +
+            `exiting within ${stayMs / 1000} s`,
         );
         await guests.gone(deadline.signal);
       } finally {
@@ -95,7 +96,7 @@ export default defineSolver({
       answers: ['http-01'],
       readyBudgetMs: patienceMs,
 
-      // Nothing lasting is changed for it, so there is no unprobe: the socket dies with the process.
+      // There is no unprobe, because the socket closes with the process.
       async probe(_lineage, signal) {
         await claim.holdPatiently(signal);
         return { path: healthPath, body: storeId };
@@ -105,7 +106,7 @@ export default defineSolver({
         signal.throwIfAborted();
         const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-        // Where another certfleet process has the port, `ready` says so until it is free.
+        // If another certfleet process has the port, `ready` says so until it is free.
         const holder = await claim.hold(signal).catch((error: unknown) => {
           if (!isFailure(error, 'solver/port-held')) throw error;
           return undefined;
@@ -145,8 +146,7 @@ export default defineSolver({
         const known = tokens.get(token);
         const mine = known?.keyAuthorization === keyAuthorization && known.lineages.delete(lineage) ? known : undefined;
         if (mine?.lineages.size === 0) tokens.delete(token);
-        // Only what this process did itself proves that there is no document: a receipt may be older than the last
-        // `present`, whose process died before it could leave its own.
+        // A receipt does not prove that there is no document: a later `present` may have died before it left its own.
         if (mine && !mine.published && (receipt as { published?: unknown } | undefined)?.published === false) return;
         if (isToken(token)) await documents.withdraw(challenge, signal);
       },

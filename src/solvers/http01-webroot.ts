@@ -10,20 +10,20 @@ import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
 const challengeFolders = ['.well-known', '.well-known/acme-challenge'] as const;
-// Whatever the umask and the caller: a web server that runs as another user must be able to read them.
+// Under any umask: a web server that runs as another user must be able to read them.
 const folderMode = 0o755;
 const fileMode = 0o644;
-// A key authorization has at most 256 + 1 + 43 bytes; what is longer is somebody else's.
+// A key authorization has at most 256 + 1 + 43 bytes; longer files are not ours.
 const maxFileBytes = 1_024;
-// Another process may remove the folders, found empty, between our making them and our writing.
+// Another process may remove the empty folders between our creating them and our writing.
 const maxTries = 3;
-// A preflight looks at its probe file for some seconds; what is older and whose process cannot be looked at (another
-// machine, an earlier boot, another container) is left over.
+// A preflight needs its probe file for a few seconds. An older one whose process cannot be checked (another machine, an
+// earlier boot, another container) was left behind.
 const probeLifetimeMs = 60_000;
 
 const folder = wholePath();
 
-// One process may have several solvers on one folder; each has a probe file of its own.
+// One process may have several solvers on one folder; each has its own probe file.
 let instances = 0;
 
 /** Answers HTTP-01 challenges with files in folders that a web server already serves. */
@@ -32,11 +32,11 @@ export default defineSolver({
   title: 'HTTP-01 webroot',
   since: '0.1.0',
   notes: [
-    'Writes `.well-known/acme-challenge/<token>` (mode 0644) below each folder, and removes it afterwards; the two',
-    'folders too, when certfleet made them and they are empty. Name the folder that the web server serves for the',
-    'identifier on port 80. With several folders all of them must be writable: shared mounts of several nodes.',
+    'Writes `.well-known/acme-challenge/<token>` (mode 0644) below each folder and removes it afterwards, together with',
+    'the two folders if certfleet created them and they are empty. Name the folder that the web server serves on port 80.',
+    'If you name several, such as mounts of several nodes, all must be writable.',
     '',
-    'After a crash at the wrong moment an empty `.well-known/acme-challenge` may stay: there is then no record of who made it.',
+    'A crash may leave an empty `.well-known/acme-challenge`, if it is not recorded who created it.',
   ].join('\n'),
   options: z.object({
     folders: z
@@ -47,24 +47,24 @@ export default defineSolver({
   connect({ options, name, world, storeId }): Solver {
     const { files, processes, clock } = world;
     const roots = typeof options.folders === 'string' ? [options.folders] : options.folders;
-    /** Folders that certfleet made. In memory for all challenges, because the first one makes them for the others. */
+    /** Folders that certfleet created. Shared by all challenges, because the first one creates them for the others. */
     const made = new Set<string>();
 
     const probePrefix = `certfleet-probe-${digest(`${storeId}\n${name}`)}-`;
     const machine = ({ bootId, pidNamespace }: ProcessIdentity): string => digest(`${bootId}\n${pidNamespace}`);
     const self = processes.self();
     const probeName = `${probePrefix}${machine(self)}-${self.pid}-${self.startTime}-${++instances}`;
-    /** Lineages that look for the probe file now, and whether it is there; writing and removing go one after the other. */
+    /** Lineages that need the probe file now, and whether it exists; it is written and removed one at a time. */
     const probing = new Set<string>();
     let isThere = false;
     const turns = createTurns(1);
     /**
-     * Tokens that this process answers now, and for which lineages: two of one account may be given the same pending
-     * authorization, and so the same token. The folders stay while there is one.
+     * Tokens that this process answers now, with their lineages: the CA may give two lineages of one account the same
+     * pending authorization, and so the same token. The folders stay while there is a token.
      */
     const answered = new Map<string, Set<string>>();
 
-    /** The content of a small plain file; undefined where there is none; null for anything else of that name. */
+    /** The content of a small regular file; undefined if nothing has that name; null for anything else. */
     const contentOf = async (path: string): Promise<string | null | undefined> => {
       const stat = await files.stat(path);
       if (!stat) return undefined;
@@ -74,7 +74,7 @@ export default defineSolver({
     };
 
     const write = async (root: string, file: string, content: string): Promise<void> => {
-      // With `/.` a symlink to a folder counts as the folder.
+      // `/.` follows a symlink to a folder.
       const kind = (await files.stat(`${root}/.`))?.kind;
       if (kind !== 'folder') throw unwritable(root, 'no such folder');
       for (let tries = 1; ; tries++) {
@@ -87,7 +87,7 @@ export default defineSolver({
       }
     };
 
-    /** Of the folders for challenges in `root`, those that certfleet made and that are empty, by the last one here. */
+    /** After the last challenge, removes the challenge folders in `root` that certfleet created and that are empty. */
     const removeFolders = async (root: string, madeBefore: readonly string[]): Promise<void> => {
       for (const path of madeBefore) made.add(path);
       if (answered.size > 0 || probing.size > 0) return;
@@ -97,14 +97,14 @@ export default defineSolver({
       }
     };
 
-    /** The names in the folder for challenges; none where it, or the root, is not there or no folder. */
+    /** The names in the challenge folder; none if it, or the root, is missing or not a folder. */
     const list = async (root: string): Promise<readonly string[]> => {
       const path = inChallenges(root);
       const kind = (await files.stat(`${path}/.`))?.kind;
       return kind === 'folder' ? ((await files.list(path)) ?? []) : [];
     };
 
-    /** Temporary files of a `replace` that a crash cut short: whole ones at once, parts when nobody can be at them. */
+    /** Removes temporary files of an interrupted `replace`: complete ones at once, partial ones once they are old. */
     const removeTemporaries = async (root: string, content: string): Promise<void> => {
       for (const file of await list(root)) {
         if (!isTemporaryName(file)) continue;
@@ -120,7 +120,7 @@ export default defineSolver({
       return stat !== undefined && clock.now().getTime() - stat.modifiedMs > ageMs;
     };
 
-    /** Probe files of processes that are gone. */
+    /** Removes probe files of processes that are gone. */
     const removeDeadProbes = async (root: string): Promise<void> => {
       for (const file of await list(root)) {
         if (!file.startsWith(probePrefix) || file === probeName) continue;
@@ -139,8 +139,8 @@ export default defineSolver({
       type: 'http01-webroot',
       answers: ['http-01'],
 
-      // Each process has a probe file of its own, named by its pid and start time, so that no other one's `unprobe`
-      // removes it while it is looked for; the lineages of this process share it and the last one removes it.
+      // Each process has its own probe file, named by pid and start time, so that another process's `unprobe` does not
+      // remove it. The lineages of this process share it, and the last one removes it.
       async probe(lineage, signal) {
         signal.throwIfAborted();
         probing.add(lineage);
@@ -186,14 +186,14 @@ export default defineSolver({
             const found = await contentOf(inChallenges(root, token));
             if (found === keyAuthorization) return;
             if (found !== undefined && !isOf(challenge, found)) {
-              throw unwritable(root, `there is a file ${challengeFolders[1]}/${token} that is not certfleet’s`);
+              throw unwritable(root, `the file ${challengeFolders[1]}/${token} exists and is not certfleet’s`);
             }
             await write(root, token, keyAuthorization);
           });
         }
         const folders = roots.flatMap((root) => challengeFolders.map((relative) => join(root, relative)));
         const ours = folders.filter((path) => made.has(path));
-        // Nothing to remember where nothing but the file was made: the journalled spec says where that is.
+        // If only the file was created, no receipt is needed: the journalled spec says where it is.
         return ours.length === 0 ? null : { roots, made: ours };
       },
 
@@ -202,7 +202,7 @@ export default defineSolver({
         for (const root of roots) {
           const content = await guard(root, () => contentOf(inChallenges(root, token)));
           if (content !== keyAuthorization) {
-            return { ready: false, reason: `${inChallenges(root, token)} does not hold the answer` };
+            return { ready: false, reason: `${inChallenges(root, token)} does not contain the answer` };
           }
         }
         return { ready: true };
@@ -216,7 +216,7 @@ export default defineSolver({
         lineages?.delete(lineage);
         if (lineages && lineages.size > 0) return;
         answered.delete(token);
-        // The folders of the present configuration, and those that the file was written to if that has changed since.
+        // The folders of the current configuration, and those that the file was written to, if these have changed.
         for (const root of new Set([...roots, ...strings(receipt, 'roots').filter(isAbsolute)])) {
           await guard(root, async () => {
             signal.throwIfAborted();
@@ -233,7 +233,7 @@ export default defineSolver({
 
 const inChallenges = (root: string, file = ''): string => join(root, challengeFolders[1], file);
 
-/** Whether a file's content is the answer to this challenge, perhaps with an account key of before (RFC 8555 §8.1). */
+/** Whether a file answers this challenge, perhaps with an earlier account key (RFC 8555 §8.1). */
 const isOf = ({ token }: SolverChallenge, content: string | null | undefined): boolean =>
   typeof content === 'string' && content.startsWith(`${token}.`);
 
@@ -247,7 +247,7 @@ const strings = (receipt: Json | undefined, field: string): readonly string[] =>
 const unwritable = (root: string, reason: string, cause?: unknown): CertfleetError =>
   fail('solver/webroot-unwritable', { folder: root, reason }, { cause });
 
-/** Says which folder it was when the system refuses; everything of the `Files` port throws system errors. */
+/** Adds the folder's name to system errors, which everything in the `Files` port throws. */
 async function guard<T>(root: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

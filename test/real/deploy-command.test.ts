@@ -82,7 +82,7 @@ test('without a path its files lie beside the store it works for, and without su
   expect((await readFile(join(first, 'where'), 'utf8')).trim().split('\n')).toEqual(
     [first, second].map((folder) => `${folder}/my_hook/live/www`),
   );
-  expect(() => connect(undefined)).toThrow('"path" is missing, and this store has no folder to put it beside');
+  expect(() => connect(undefined)).toThrow('"path" is missing, and this store has no folder to use instead');
 });
 
 test('a failing command is told with its last words, and live/ goes back', async () => {

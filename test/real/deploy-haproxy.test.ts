@@ -244,7 +244,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     await deploy(edge.connect(), old);
     const file = join(edge.certificates, 'www.pem');
     await writeFile(file, young.fullchainPem + young.keyPem.reveal());
-    expect((await edge.connect().look(old, signal)).detail).toContain('not right on disk');
+    expect((await edge.connect().look(old, signal)).detail).toContain('on disk differs');
     expect((await edge.connect().look(young, signal)).detail).toContain('another certificate');
     await rm(file);
     expect((await edge.connect().look(old, signal)).state).toBe('stale');

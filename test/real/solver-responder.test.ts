@@ -164,7 +164,7 @@ test('a process that is done stays until those it answers for are through', asyn
   const { bench, port, host, challenge, leave } = await hostAndGuest();
   let isClosed = false;
   const closing = host.close?.(signal()).then(() => (isClosed = true));
-  await until(() => bench.logged.some((line) => line.includes('staying until it is through')), { what: 'it says so' });
+  await until(() => bench.logged.some((line) => line.includes('still answering challenges')), { what: 'it says so' });
   expect(await seen(port, challenge)).toBe(challenge.keyAuthorization);
   expect(isClosed).toBe(false);
   await leave();
