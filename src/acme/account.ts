@@ -15,7 +15,7 @@ function readAccount(answer: Answer) {
   };
 }
 
-/** newAccount (RFC 8555 §7.3), with the contacts brought up to date (§7.3.2) where the account was there already. */
+/** newAccount (RFC 8555 §7.3). Updates the contacts (§7.3.2) if the account existed. */
 export async function openAccount(
   requests: Requests,
   { newAccount }: Resources,
@@ -39,7 +39,7 @@ export async function openAccount(
   }));
   const info = { url, status: account.status, contacts: account.contacts ?? [] };
 
-  // 201 was made just now. A CA that keeps no contacts (Let's Encrypt since 2025) lists none and is left alone.
+  // 201 means that it is new. A CA that stores no contacts (Let's Encrypt since 2025) lists none and gets no update.
   const outdated = account.contacts !== undefined && !sameSet(account.contacts, request.contacts);
   if (answer.status === 201 || request.onlyExisting || request.contacts.length === 0 || !outdated) return info;
   const contactAsk: SignedAsk = { ...ask, what: 'the account’s new contacts', kid: url };

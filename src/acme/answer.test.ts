@@ -15,15 +15,15 @@ describe('readLink', () => {
 
 describe('readUrl', () => {
   const https = { url: 'https://ca.test/directory' };
-  test('keeps the letters, resolves a relative reference, lets other hosts be', () => {
+  test('keeps the spelling, resolves relative references, allows other hosts', () => {
     expect(readUrl('https://other.test:99/A%2fb', 'it', https)).toBe('https://other.test:99/A%2fb');
     expect(readUrl('/order/1', 'it', https)).toBe('https://ca.test/order/1');
   });
 
-  test('https only, unless the CA itself is spoken to over http', () => {
+  test('allows only https, unless the CA itself uses http', () => {
     expect(() => readUrl('http://ca.test/o', 'it', https)).toThrow('not an https URL');
     expect(() => readUrl('file:///etc/passwd', 'it', https)).toThrow('not an https URL');
     expect(readUrl('http://127.0.0.1:1/o', 'it', { url: 'http://127.0.0.1:1/d' })).toBe('http://127.0.0.1:1/o');
-    expect(() => readUrl(7, 'it', https)).toThrow('it is no URL');
+    expect(() => readUrl(7, 'it', https)).toThrow('it is not a URL');
   });
 });

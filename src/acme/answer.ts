@@ -1,18 +1,18 @@
 import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/retry-after.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
-/** What a CA sent, before anybody believes it. */
+/** A CA's answer, not yet validated. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  /** The URL that was asked; relative references in the answer start from it. */
+  /** The requested URL, the base of relative references in the answer. */
   readonly url: string;
   /** This machine's time at the last byte. */
   readonly receivedAt: Date;
-  /** What the CA's clock showed when it answered; undefined where it does not say. Good to a second or two. */
+  /** The CA's time when it answered, to within a second or two; undefined if it does not say. */
   readonly sentAt: Date | undefined;
-  /** The Retry-After header, on whatever answer it came. */
+  /** The Retry-After header of any answer. */
   readonly retryAfterMs: number | undefined;
 }
 
@@ -21,20 +21,20 @@ export function toAnswer(url: string, response: HttpResponse, receivedAt: Date):
   return { ...answer, retryAfterMs: readRetryAfter(answer) };
 }
 
-/** A cache in between keeps the Date of the origin and adds an Age (RFC 9111 §5.1). */
+/** A cache in between keeps the origin's Date and adds an Age (RFC 9111 §5.1). */
 function dateOf(headers: Answer['headers'], receivedAt: Date): Date | undefined {
   const date = dateMs(headers['date'] ?? '', receivedAt);
   const age = /^\d{1,9}$/.test(headers['age'] ?? '') ? Number(headers['age']) * 1000 : 0;
   return Number.isNaN(date) ? undefined : new Date(date + age);
 }
 
-/** A Retry-After that is a date is a time of the CA's clock, which may be an hour off ours: its own Date is «now». */
+/** A date in Retry-After is in the CA's time, which may differ from ours, so count from the answer's Date. */
 export const readRetryAfter = (
   { headers, receivedAt, sentAt }: Omit<Answer, 'retryAfterMs'>,
   limits?: RetryAfterLimits,
 ): number | undefined => retryAfterMs(headers['retry-after'], sentAt ?? receivedAt, limits);
 
-/** Thrown by everything that reads an answer; the message is the `{reason}` of `acme/malformed-answer`. */
+/** Thrown while reading an answer; the message is the `{reason}` of `acme/malformed-answer`. */
 export class MalformedAnswer extends Error {}
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -48,7 +48,7 @@ export const mediaType = (answer: Pick<Answer, 'headers'>): string =>
 
 const isJson = (type: string): boolean => type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
 
-/** The JSON object of an answer. A page of a proxy or a portal is told apart by its content type. */
+/** Reads the JSON object of an answer. The content type detects pages of proxies and portals. */
 export function readObject(answer: Answer): Fields {
   const type = mediaType(answer);
   if (!isJson(type)) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not application/json`);
@@ -56,29 +56,29 @@ export function readObject(answer: Answer): Fields {
   try {
     value = JSON.parse(new TextDecoder().decode(answer.body));
   } catch {
-    throw new MalformedAnswer('the body is no JSON');
+    throw new MalformedAnswer('the body is not JSON');
   }
-  if (!isFields(value)) throw new MalformedAnswer('the body is no JSON object');
+  if (!isFields(value)) throw new MalformedAnswer('the body is not a JSON object');
   return value;
 }
 
-/** A URL a CA named: https, or also http where the CA itself is spoken to over http (a test CA on this machine). */
+/** Reads a URL of a CA: https, or also http if the CA itself uses http (a test CA on this machine). */
 export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'>): string {
   const url = typeof value === 'string' && URL.canParse(value, answer.url) ? new URL(value, answer.url) : undefined;
-  if (!url) throw new MalformedAnswer(`${what} is no URL`);
+  if (!url) throw new MalformedAnswer(`${what} is not a URL`);
   const allowsHttp = new URL(answer.url).protocol === 'http:';
   if (url.protocol !== 'https:' && !(allowsHttp && url.protocol === 'http:'))
     throw new MalformedAnswer(`${what} is not an https URL`);
-  // As written where it is whole: CAs compare the URL in a signature, and `kid`, by its letters.
+  // An absolute URL as it is written, because CAs compare the URL in a signature, and `kid`, as strings.
   return URL.canParse(value as string) ? (value as string) : url.href;
 }
 
 export function readUrls(value: unknown, what: string, answer: Pick<Answer, 'url'>): readonly string[] {
-  if (!Array.isArray(value)) throw new MalformedAnswer(`${what} are no list`);
+  if (!Array.isArray(value)) throw new MalformedAnswer(`${what} are not a list`);
   return value.map((entry) => readUrl(entry, `one of ${what}`, answer));
 }
 
-/** The Location header, which names what was made. */
+/** The Location header: the URL of what was created. */
 export function readLocation(answer: Answer, what: string): string {
   const location = answer.headers['location'];
   if (location === undefined) throw new MalformedAnswer(`the Location of ${what} is missing`);
@@ -92,13 +92,13 @@ export function readOneOf<const T extends string>(value: unknown, allowed: reado
 
 export const readText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** A page for a person, shown as a link: only what a browser may open safely. */
+/** A link for people: only URLs that are safe to open in a browser. */
 export function readWebPage(value: unknown): string | undefined {
   const text = readText(value);
   return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
 }
 
-/** The target of a relation in a Link header (RFC 8288), several links joined by commas. */
+/** The target of a relation in a Link header (RFC 8288), which may contain several links joined by commas. */
 export function readLink(header: string | undefined, relation: string): string | undefined {
   for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(parameters ?? '');

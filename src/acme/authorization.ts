@@ -13,10 +13,10 @@ import {
 import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 
-/** The challenges this program answers: what it reads of them must be right. Of others nothing is expected. */
+/** The challenge types that certfleet answers, which must be well-formed; others may be anything. */
 const answered = ['http-01', 'dns-01'];
 
-/** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` that was ordered. */
+/** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` of the order. */
 export function readAuthorization(answer: Answer): Authorization {
   const fields = readObject(answer);
   const statuses = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const;
@@ -41,7 +41,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
   const { url, status, token } = fields;
   const error = readProblem(fields['error']);
   if (!answered.includes(type)) {
-    // Listed so that people see what the CA offers; a type to come may have no token, or other states.
+    // Listed so that people see what the CA offers; other types may have no token, or other states.
     return {
       type,
       url: readText(url) ?? '',
@@ -50,7 +50,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
       error,
     };
   }
-  // The token becomes a path and is signed for: anything but base64url (RFC 8555 §8.3) is refused here.
+  // The token becomes part of a path and is signed, so only base64url is accepted (RFC 8555 §8.3).
   if (!isToken(token)) throw new MalformedAnswer(`the token of the ${type} challenge is not base64url`);
   return {
     type,

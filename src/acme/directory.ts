@@ -5,7 +5,7 @@ import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
 import type { Ask, Requests } from './requests.ts';
 
-/** The directory (RFC 8555 §7.1.1) with the URLs that only this folder needs. */
+/** The directory (RFC 8555 §7.1.1), with the URLs that only this folder needs. */
 export interface Resources {
   readonly newNonce: string;
   readonly newAccount: string;
@@ -14,7 +14,7 @@ export interface Resources {
   readonly facts: Directory;
 }
 
-/** Directories have about 1 KiB; a web page that stands at a wrong URL is not read to its end. */
+/** Directories have about 1 KiB; a web page at a wrong URL is not read to its end. */
 const directoryBytes = 64 * 1024;
 
 export function readDirectory(answer: Answer): Resources {
@@ -46,7 +46,7 @@ export function readDirectory(answer: Answer): Resources {
   };
 }
 
-/** The CA's HTTPS certificate is not valid now, by this machine's clock. */
+/** The CA's HTTPS certificate is not valid at this machine's time. */
 const wrongDates: readonly unknown[] = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
 
 function notReached(url: string, error: CertfleetError): CertfleetError {
@@ -58,17 +58,16 @@ function notReached(url: string, error: CertfleetError): CertfleetError {
 }
 
 /**
- * How long a CA that could not be reached is not asked again. Finding that out takes up to 90 s, and each of a thousand
- * orders of a pass would do it anew; a minute is what a failed order waits at least.
+ * How long to wait before asking an unreachable CA again. A try takes up to 90 s, and without this pause each of a
+ * thousand orders in a pass would try; a failed order waits at least a minute anyway.
  */
 const unreachableMs = 60_000;
 
 /**
- * Fetches the directory once, when it is first needed; who comes meanwhile waits for the same answer. A CA that named
- * a time to come again, or that could not be reached, is not asked before its time by anybody: all certificates of a
- * pass share this.
+ * Fetches the directory once, when it is first needed; concurrent callers share the request. All certificates of a pass
+ * wait together if the CA named a time or could not be reached.
  *
- * With `afresh` it is fetched again: who begins something makes sure that a CA which gave no answer lately is there.
+ * `afresh` fetches it again, to find out whether a CA that recently gave no answer is reachable.
  */
 export function createDirectory(
   url: string,
@@ -84,7 +83,7 @@ export function createDirectory(
       what: 'the request for its directory',
       signal,
       maxBytes: directoryBytes,
-      // A page that is not there says that the URL is wrong; a CA that is busy or limiting says so itself.
+      // A missing page means that the URL is wrong; 5xx and 429 mean that the CA is busy or limits requests.
       refusal: ({ status }) =>
         status < 500 && status !== 429 ? fail('acme/not-a-directory', { url, reason: `HTTP ${status}` }) : undefined,
     };

@@ -2,7 +2,7 @@ import type { Identifier } from '../core/identifier.ts';
 import { canonicalAddress } from '../core/identifiers.ts';
 import { isFields, MalformedAnswer } from './answer.ts';
 
-/** An identifier as a CA writes it (RFC 8555 §9.7.7, RFC 8738 §3), made canonical. */
+/** Reads a CA's identifier (RFC 8555 §9.7.7, RFC 8738 §3) and makes it canonical. */
 export function readIdentifier(value: unknown): Identifier {
   if (isFields(value) && typeof value['value'] === 'string') {
     const text = value['value'];

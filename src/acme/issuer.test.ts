@@ -27,7 +27,7 @@ describe('accounts', () => {
   const location = { location: accountUrl };
   const asked = { keyPem, contacts: ['mailto:a@example.test'], agreeToTerms: true };
 
-  test('are created with the key itself as signature', async () => {
+  test('are created with a request signed by their own key', async () => {
     const ca = testCa({
       '/new-account': () => ({ status: 201, body: { status: 'valid', contact: asked.contacts }, headers: location }),
     });
@@ -42,7 +42,7 @@ describe('accounts', () => {
     expect(header).toHaveProperty('jwk.kty', 'EC');
   });
 
-  test('are found, without making one', async () => {
+  test('are found without creating one', async () => {
     const ca = testCa({ '/new-account': () => ({ body: { status: 'valid' }, headers: location }) });
     const info = await ca.issuer.openAccount(
       { ...asked, contacts: [], agreeToTerms: false, onlyExisting: true },
@@ -52,7 +52,7 @@ describe('accounts', () => {
     expect(payloads(ca.requests, '/new-account')).toEqual([{ onlyReturnExisting: true }]);
   });
 
-  test('get new contacts where they were found with others', async () => {
+  test('get new contacts if they have others', async () => {
     const ca = testCa({
       '/new-account': () => ({ body: { status: 'valid', contact: ['mailto:old@example.test'] }, headers: location }),
       '/account/1': () => ({ body: { status: 'valid', contact: asked.contacts } }),
@@ -65,7 +65,7 @@ describe('accounts', () => {
   test.each([
     ['no Location', { status: 201, body: { status: 'valid' } }],
     ['an unknown status', { status: 201, body: { status: 'asleep' }, headers: location }],
-    ['no JSON', { status: 201, body: 'hello', headers: { ...location, 'content-type': 'application/json' } }],
+    ['not JSON', { status: 201, body: 'hello', headers: { ...location, 'content-type': 'application/json' } }],
   ])('malformed: %s', async (_what, reply) => {
     const ca = testCa({ '/new-account': () => reply });
     expect((await failure(ca.issuer.openAccount(asked, signal))).code).toBe('acme/malformed-answer');
@@ -93,7 +93,7 @@ describe('orders', () => {
   const order = (body: object, headers = {}) =>
     account({ '/order/1': () => ({ body, headers }) }).account.order(`${base}/order/1`, signal);
 
-  test('keep the URL of their birth through finalize, and say when to come again', async () => {
+  test('keep their URL through finalize, and say when to poll', async () => {
     const ca = account({
       '/new-order': () => ({ status: 201, body: orderBody, headers: { location: `${base}/order/1` } }),
       '/finalize/1': () => ({ body: { ...orderBody, status: 'processing' }, headers: { 'retry-after': '3' } }),
@@ -116,7 +116,7 @@ describe('orders', () => {
     expect(payloads(ca.requests, '/finalize/1')).toEqual([{ csr: '__4' }]);
   });
 
-  test('carry their error, and the wait as a date', async () => {
+  test('carry their error, and when to poll as a date', async () => {
     const error = problem('badCSR', 400);
     const body = { ...orderBody, status: 'invalid', error, identifiers: [{ type: 'ip', value: '2001:DB8:0::1' }] };
     expect(await order(body, { 'retry-after': 'Tue, 24 Nov 2026 12:00:20 GMT' })).toMatchObject({
@@ -131,7 +131,7 @@ describe('orders', () => {
     ['valid without a certificate', { ...orderBody, status: 'valid' }],
     ['an unknown status', { ...orderBody, status: 'maybe' }],
     ['no finalize', { ...orderBody, finalize: undefined }],
-    ['authorizations that are no list', { ...orderBody, authorizations: 'x' }],
+    ['authorizations that are not a list', { ...orderBody, authorizations: 'x' }],
     ['an authorization over http', { ...orderBody, authorizations: ['http://169.254.169.254/'] }],
     ['an identifier of another kind', { ...orderBody, identifiers: [{ type: 'email', value: 'a@b' }] }],
     ['a list', [orderBody]],
@@ -158,7 +158,7 @@ describe('orders', () => {
   });
 });
 
-/** Each field right, or any JSON. */
+/** Each field valid, or any JSON. */
 const fuzzed = (fields: object) =>
   Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, fc.oneof(fc.constant(value), fc.jsonValue())]),
@@ -173,7 +173,7 @@ describe('authorizations', () => {
       '/authz/1': () => ({ body: { ...body, ...over }, headers: { 'retry-after': '1' } }),
     }).account.authorization(`${base}/authz/1`, signal);
 
-  test('a wildcard comes back as it was ordered', async () => {
+  test('a wildcard has the identifier of the order', async () => {
     expect((await authorization({ wildcard: true })).identifier).toEqual({ type: 'dns', value: '*.example.test' });
     expect(await authorization({})).toEqual({
       url: `${base}/authz/1`,
@@ -184,7 +184,7 @@ describe('authorizations', () => {
     });
   });
 
-  test('challenges of unknown kinds are listed, without a token, with a bad one, in unknown states', async () => {
+  test('lists challenges of unknown types, without a token, with a bad one, in unknown states', async () => {
     const persist = {
       type: 'dns-persist-01',
       url: `${base}/c/2`,
@@ -217,13 +217,13 @@ describe('authorizations', () => {
     expect(challenges[0]).toMatchObject({ status: 'invalid', error: { ...error, subproblems: [] } });
   });
 
-  test('a challenge is accepted with an empty object, to the letter', async () => {
+  test('accepts a challenge with exactly an empty object', async () => {
     const ca = account({ '/chall/1': () => ({ body: http01 }) });
     expect(await ca.account.accept(`${base}/chall/1`, signal)).toEqual({});
     expect(readSigned(ca.requests.at(-1)!)!.payload).toBe('{}');
   });
 
-  test('the answer to a challenge says when to look first', async () => {
+  test('reads from the answer to a challenge when to poll', async () => {
     const ca = account({ '/chall/1': () => ({ body: http01, headers: { 'retry-after': '3' } }) });
     expect(await ca.account.accept(`${base}/chall/1`, signal)).toEqual({ retryAfterMs: 3_000 });
   });
@@ -250,7 +250,7 @@ describe('download', () => {
   const type = 'application/pem-certificate-chain';
   const order = { certificateUrl: `${base}/cert/1` } as Order;
 
-  test('asks for PEM by POST-as-GET and gives it as served', async () => {
+  test('requests PEM by POST-as-GET and returns it unchanged', async () => {
     const ca = account({ '/cert/1': () => ({ body: pem, headers: { 'content-type': `${type}; charset=utf-8` } }) });
     expect(await ca.account.download(order, signal)).toBe(pem);
     expect(ca.requests.at(-1)!.headers?.['accept']).toBe(type);
@@ -276,7 +276,7 @@ describe('renewal information', () => {
   const window = { start: '2027-01-02T04:00:00Z', end: '2027-01-03T04:00:00.5+01:00' };
   const info = (reply: object) => testCa({ '/ari/*': () => reply }).issuer.renewalInfo('aki.serial', signal);
 
-  test('a window in UTC, its page, and when to look again', async () => {
+  test('a window in UTC, its page, and when to ask again', async () => {
     const ca = testCa({
       '/ari/*': () => ({
         body: { suggestedWindow: window, explanationURL: 'https://ca.test/why' },
@@ -303,7 +303,7 @@ describe('renewal information', () => {
     expect(read?.retryAfterMs).toBe(ms);
   });
 
-  test('no Retry-After is 6 h; a link that is no web page is left out', async () => {
+  test('no Retry-After means 6 h; a link that is not a web page is omitted', async () => {
     const read = await info({ body: { suggestedWindow: window, explanationURL: 'javascript:alert(1)' } });
     expect(read).toMatchObject({ retryAfterMs: 21_600_000, explanationUrl: undefined });
   });
@@ -317,13 +317,13 @@ describe('renewal information', () => {
     expect((await failure(info({ body }))).code).toBe('acme/malformed-answer');
   });
 
-  test('none where the CA has none', async () => {
+  test('none if the CA has none', async () => {
     const { renewalInfo: _, ...without } = directoryBody;
     const ca = testCa({ '/directory': () => ({ body: without }) });
     expect(await ca.issuer.renewalInfo('aki.serial', signal)).toBeUndefined();
   });
 
-  test('a certificate the CA does not know is a problem', async () => {
+  test('a certificate that the CA does not know is a problem', async () => {
     expect((await failure(info({ status: 404, body: problem('malformed', 404) }))).code).toBe('acme/problem');
   });
 });

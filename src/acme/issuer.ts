@@ -25,12 +25,12 @@ export interface IssuerOptions {
   readonly http: Http;
   readonly clock: Clock;
   readonly random: Random;
-  /** RFC 8555 §6.1: product and version, and a way to reach its makers. */
+  /** RFC 8555 §6.1: product and version, and how to reach its makers. */
   readonly userAgent: string;
   readonly log: Log;
 }
 
-/** A CA that speaks ACME. Nothing is asked before the first call; directory and nonces are shared by all accounts. */
+/** A CA with ACME. Sends nothing before the first call; all accounts share directory and nonces. */
 export function createIssuer(options: IssuerOptions): Issuer {
   const { name, directoryUrl } = options;
   const requests = createRequests({
@@ -89,13 +89,13 @@ function speakAs(
     },
 
     async accept(challengeUrl, signal) {
-      // The payload is an empty object to the letter (RFC 8555 §7.5.1); the state is read from the authorization.
+      // The payload is exactly an empty object (RFC 8555 §7.5.1); the authorization has the state.
       const { retryAfterMs } = await requests.change(challengeUrl, {}, ask('the challenge', signal));
       return retryAfterMs === undefined ? {} : { retryAfterMs };
     },
 
     async finalize(order, csrDer, signal) {
-      // CAA is looked at again here.
+      // The CA checks CAA again here.
       const { caaIdentities } = (await resources(signal)).facts;
       const adviseOn = (type: string) => adviceFor(type, caaIdentities);
       const about = { ...ask('the request to finalize the order', signal), adviseOn };
@@ -108,7 +108,7 @@ function speakAs(
       const { certificateUrl } = order;
       if (certificateUrl === undefined)
         return requests.parse(about, () => {
-          throw new MalformedAnswer('the order names no certificate');
+          throw new MalformedAnswer('the order has no certificate');
         });
       const answer = await requests.read(certificateUrl, about);
       return requests.parse(about, () => {

@@ -26,7 +26,7 @@ describe.each(keys)('%s', (alg, key) => {
     expect(new TextDecoder().decode(payload)).toBe('{"a":"ü"}');
   });
 
-  test('without kid the header carries the public key, and nothing private', async () => {
+  test('without kid, the header contains the public key and nothing private', async () => {
     const jws = JSON.parse(signer.sign({ nonce: 'n', url: 'https://ca.test/o' }, '{}'));
     const { protectedHeader } = await flattenedVerify(jws, createPublicKey(key));
     expect(protectedHeader).toEqual({ alg, nonce: 'n', url: 'https://ca.test/o', jwk: signer.jwk });
@@ -41,12 +41,12 @@ describe.each(keys)('%s', (alg, key) => {
   });
 });
 
-test('the JWK has exactly the members of RFC 7638 §3.2, by their names', () => {
+test('the JWK has exactly the members of RFC 7638 §3.2, in order', () => {
   const { jwk } = createSigner(pem(keys[3][1]));
   expect(Object.keys(jwk)).toEqual(['e', 'kty', 'n']);
   expect(Object.keys(createSigner(pem(keys[0][1])).jwk)).toEqual(['crv', 'kty', 'x', 'y']);
 });
 
-test('other kinds of keys are refused in words', () => {
+test('refuses other kinds of keys', () => {
   expect(() => createSigner(pem(generateKeyPairSync('ed25519').privateKey))).toThrow('EC (P-256');
 });

@@ -4,15 +4,15 @@ import type { Secret } from '../core/secret.ts';
 
 /** Signs requests with one account key. */
 export interface Signer {
-  /** The public key as JWK, with exactly the members of its thumbprint. */
+  /** The public key as a JWK, with exactly the members of its thumbprint. */
   readonly jwk: Readonly<Record<string, string>>;
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string;
-  /** A flattened JWS (RFC 7515 §7.2.2) as RFC 8555 §6.2 wants it. An empty payload is a POST-as-GET (§6.3). */
+  /** A flattened JWS (RFC 7515 §7.2.2) as RFC 8555 §6.2 requires. An empty payload makes a POST-as-GET (§6.3). */
   sign(header: SignedHeader, payload: string): string;
 }
 
-/** `kid` is the account's URL; without it the header carries the key itself (newAccount). */
+/** `kid` is the account's URL; without it the header contains the key itself (newAccount). */
 export interface SignedHeader {
   readonly nonce: string;
   readonly url: string;
@@ -26,13 +26,13 @@ const curves: Readonly<Record<string, readonly [alg: string, hash: string]>> = {
   'P-521': ['ES512', 'sha512'],
 };
 
-/** certfleet makes P-256 account keys; P-384, P-521 and RSA are taken too, for accounts that come from elsewhere. */
+/** certfleet makes P-256 account keys, and accepts P-384, P-521 and RSA for accounts from elsewhere. */
 export function createSigner(keyPem: Secret): Signer {
   const key = createPrivateKey(keyPem.reveal());
   const { kty, crv = '', x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
   const curve = curves[crv];
   let jwk: Record<string, string>;
-  // The members in the order of RFC 7638 §3: by their names.
+  // The members in the order of RFC 7638 §3: by name.
   if (kty === 'EC' && curve) jwk = { crv, kty, x: x!, y: y! };
   else if (kty === 'RSA') jwk = { e: e!, kty, n: n! };
   else throw new Error('an account key must be EC (P-256, P-384, P-521) or RSA');

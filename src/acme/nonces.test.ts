@@ -11,7 +11,7 @@ function fetches() {
 }
 
 describe('nonces', () => {
-  test('a kept one is used without asking, the newest first, each once', async () => {
+  test('uses stored nonces first, the newest first, each once', async () => {
     const { open, nonces } = fetches();
     nonces.give('a');
     nonces.give('b');
@@ -21,7 +21,7 @@ describe('nonces', () => {
     expect(open).toHaveLength(1);
   });
 
-  test('many at once ask four times at most; answers of others serve too', async () => {
+  test('asks at most four times at once, and uses nonces of other answers', async () => {
     const { open, nonces } = fetches();
     const takes = Array.from({ length: 20 }, () => nonces.take(new AbortController().signal));
     expect(open).toHaveLength(4);
@@ -32,7 +32,7 @@ describe('nonces', () => {
     expect(open).toHaveLength(4);
   });
 
-  test('a failure is told to the one who asked; the others ask on', async () => {
+  test('fails only the caller that asked; the others ask again', async () => {
     const { open, nonces } = fetches();
     const takes = Array.from({ length: 5 }, () => nonces.take(signal));
     open[0]!.reject(new Error('down'));
@@ -43,7 +43,7 @@ describe('nonces', () => {
     expect(await Promise.all(takes.slice(1))).toHaveLength(4);
   });
 
-  test('an abort ends the waiting of one', async () => {
+  test('an abort ends one wait', async () => {
     const { open, nonces } = fetches();
     const controller = new AbortController();
     const take = nonces.take(controller.signal);
@@ -55,7 +55,7 @@ describe('nonces', () => {
     await expect(nonces.take(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
   });
 
-  test('a hundred who wait on one signal are one listener', async () => {
+  test('a hundred waits on one signal share one listener', async () => {
     const { open, nonces } = fetches();
     const controller = new AbortController();
     const takes = Array.from({ length: 100 }, () => nonces.take(controller.signal));
@@ -67,7 +67,7 @@ describe('nonces', () => {
     expect(open.length).toBeLessThanOrEqual(4);
   });
 
-  test('keeps no more than 32, and nothing that is no nonce', async () => {
+  test('stores at most 32, and only valid nonces', async () => {
     const { open, nonces } = fetches();
     nonces.give(undefined);
     nonces.give('not base64url!');

@@ -1,14 +1,14 @@
 import { onAbort } from '../core/on-abort.ts';
 
-/** Nonces kept: more than requests run at once, few enough that the oldest is still good when its turn comes. */
+/** How many nonces to store: more than requests at once, and few enough that the oldest is still valid when used. */
 const mostKept = 32;
-/** newNonce requests at once: Let's Encrypt takes a burst of 10 from one address (and 20 a second). */
+/** How many newNonce requests run at once: Let's Encrypt accepts a burst of 10 from one address, and 20 a second. */
 const mostFetches = 4;
 
 export interface Nonces {
-  /** A nonce to sign with: a kept one, else the next that any answer brings, else one of newNonce. */
+  /** Returns a stored nonce, the next one that any answer brings, or one from newNonce. */
   take(signal: AbortSignal): Promise<string>;
-  /** Keeps the Replay-Nonce of an answer, or hands it to who waits. */
+  /** Stores the Replay-Nonce of an answer, or passes it to a waiting caller. */
   give(nonce: string | undefined): void;
 }
 
@@ -19,9 +19,9 @@ interface Waiter {
 }
 
 /**
- * Nonces (RFC 8555 §6.5): each answer brings one, and it is used again. newNonce is asked only when there is none;
- * a hundred orders that start together do not ask a hundred times, but wait for what the first answers bring.
- * The newest goes out first, since CAs forget the old ones.
+ * Nonces (RFC 8555 §6.5). Each answer brings one, which is used for the next request; newNonce is requested only if
+ * there is none. A hundred orders that start together do not request a hundred nonces, but wait for those of the first
+ * answers. The newest is used first, because CAs forget old ones.
  */
 export function createNonces(fetch: (signal: AbortSignal) => Promise<string>): Nonces {
   const kept: string[] = [];
@@ -47,7 +47,7 @@ export function createNonces(fetch: (signal: AbortSignal) => Promise<string>): N
       beingServed.add(waiter);
       fetch(waiter.signal)
         .then(give, (error: unknown) => {
-          // It may have been given another's nonce meanwhile; then nothing is lost.
+          // The caller may have got another nonce meanwhile; then store this one.
           if (waiters.delete(waiter)) waiter.reject(error);
         })
         .finally(() => {

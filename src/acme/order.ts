@@ -4,8 +4,7 @@ import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 
 /**
- * An order (RFC 8555 §7.1.3). Its URL is the one of newOrder's Location: the answers to finalize and to polls do not
- * repeat it.
+ * An order (RFC 8555 §7.1.3). Its URL comes from newOrder's Location; answers to finalize and polls do not repeat it.
  */
 export function readOrder(answer: Answer, url: string): Order {
   const fields = readObject(answer);

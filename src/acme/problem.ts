@@ -5,7 +5,7 @@ import { readIdentifier } from './identifier.ts';
 
 type Subproblem = Problem['subproblems'][number];
 
-// What a CA says is shown on terminals and kept in documents of at most 256 KiB.
+// A CA's text is shown on terminals and stored in documents of at most 256 KiB.
 const longestText = 4_000;
 const mostSubproblems = 100;
 
@@ -13,8 +13,8 @@ const clean = (value: unknown): string =>
   typeof value === 'string' ? value.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, longestText) : '';
 
 /**
- * A problem document (RFC 7807, RFC 8555 §6.7), whole, with control characters taken out of its texts; undefined
- * where the value is none. It is an error that is being read: what is odd in it is left out, not refused.
+ * Reads a problem document (RFC 7807, RFC 8555 §6.7) and removes control characters from its texts. Returns undefined
+ * if the value is not one. Invalid parts are omitted, because refusing an error message would hide it.
  */
 export function readProblem(value: unknown): Problem | undefined {
   if (!isFields(value)) return undefined;
@@ -25,7 +25,7 @@ export function readProblem(value: unknown): Problem | undefined {
 
 function readBare(value: Fields): Problem {
   const problem: Problem = {
-    // RFC 7807 §4.2: where there is no type, it is this one.
+    // RFC 7807 §4.2: the default type.
     type: clean(value['type']) || 'about:blank',
     detail: clean(value['detail']) || clean(value['title']),
     status: typeof value['status'] === 'number' ? value['status'] : undefined,
@@ -43,7 +43,7 @@ function readSubproblem(value: unknown): readonly Subproblem[] {
   }
 }
 
-/** The problem document of an answer, or undefined: a page of a balancer, an empty body. */
+/** The problem document of an answer; undefined for a load balancer's page or an empty body. */
 export function problemOf(answer: Answer): Problem | undefined {
   if (!mediaType(answer).endsWith('json')) return undefined;
   try {
@@ -53,7 +53,7 @@ export function problemOf(answer: Answer): Problem | undefined {
   }
 }
 
-/** A problem in one line for people: its detail, its type, and what each subproblem is about. */
+/** A problem on one line for people: its detail, its type, and its subproblems. */
 export function describeProblem(problem: Problem): string {
   const parts = problem.subproblems.map(({ identifier, type, detail }) => {
     const about = identifier ? `${identifier.value}: ` : '';

@@ -5,14 +5,14 @@ import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';
 import type { AskedFor } from './requests.ts';
 
-/** What a limit without a time is taken for: the back-off's own first step, which then goes on. */
+/** The wait for a limit without a time: the first step of the back-off, which continues from there. */
 const unnamedLimitMs = 60_000;
 
 /**
- * The one place where an answer that is no success becomes an error.
+ * The only place where an answer becomes an error.
  *
- * A pause of Boulder's is a `rateLimited` without Retry-After whose text names the page where a person ends it: an
- * ordinary limit of Boulder's always says when.
+ * When Boulder pauses an account, it sends `rateLimited` without Retry-After and names a page where a person can end
+ * the pause; its ordinary limits always have a Retry-After.
  */
 export function refusal(answer: Answer, issuer: string, ask: AskedFor): CertfleetError {
   const { what, adviseOn = adviceFor } = ask;
@@ -41,7 +41,7 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
   );
 }
 
-/** Where a person is to act (RFC 8555 §7.3.3): the problem's own page, and new terms of service. */
+/** The pages where a person must act (RFC 8555 §7.3.3): the problem's own, and new terms of service. */
 function pagesOf(answer: Answer, problem: Problem): string {
   const terms = readWebPage(readLink(answer.headers['link'], 'terms-of-service'));
   const pages = [readWebPage(problem.instance), terms && `${terms} (the terms of service)`];

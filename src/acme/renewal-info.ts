@@ -2,22 +2,22 @@ import type { RenewalInfo } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readRetryAfter, readWebPage } from './answer.ts';
 
 const minuteMs = 60_000;
-// RFC 9773 §4.3.2: clamp to sane limits, for instance 1 min and 1 day; §4.3.3: 6 h where there is none.
+// RFC 9773 §4.3.2: clamp to sane limits, for instance 1 min and 1 day; §4.3.3: 6 h if there is none.
 const limits = { minMs: minuteMs, maxMs: 24 * 60 * minuteMs };
 const defaultMs = 6 * 60 * minuteMs;
 
-/** RFC 3339 (§5.6): Date.parse alone would take `2026` or `1 Jan` too. */
+/** RFC 3339 (§5.6); Date.parse alone would also accept `2026` or `1 Jan`. */
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 function readInstant(value: unknown, what: string): number {
   const instant = typeof value === 'string' && rfc3339.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(instant)) throw new MalformedAnswer(`the ${what} of the suggested window is no RFC 3339 time`);
+  if (Number.isNaN(instant)) throw new MalformedAnswer(`the ${what} of the suggested window is not an RFC 3339 time`);
   return instant;
 }
 
 /**
- * RFC 9773 §4.2. A window that ends before it starts must be treated as no answer at all, so it is a malformed one.
- * The times come out in UTC.
+ * RFC 9773 §4.2. A window that ends before it starts must be treated like no answer, so it is a malformed one. Returns
+ * the times in UTC.
  */
 export function readRenewalInfo(answer: Answer): RenewalInfo {
   const fields = readObject(answer);

@@ -10,50 +10,50 @@ import { createNonces } from './nonces.ts';
 import { problemOf } from './problem.ts';
 import { refusal } from './refusal.ts';
 
-/** How often a request is signed anew because its nonce was refused. Pebble refuses 5 %, in tests 50 %: 2^-25. */
+/** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;
-/** Pauses before a reading request is sent again, in ms; each is lengthened by up to as much again, at random. */
+/** Pauses before a reading request is repeated, in ms; a random part of up to the same length is added. */
 const pausesMs = [250, 1_000] as const;
-/** Exchanges in a row without an answer after which the CA itself is doubted: more than one order's bad luck. */
+/** After this many exchanges in a row without an answer, the CA itself is in doubt, not just one order. */
 const silentExchanges = 3;
 /** Orders of 100 identifiers have 30 KiB. */
 const objectBytes = 256 * 1024;
 
-/** What one request is about, for messages. */
+/** The subject of a request, for messages. */
 export interface AskedFor {
   /** `the new order`, in `LE refused the new order`. */
   readonly what: string;
-  /** What helps against a problem of this type, where more is known than the type. */
+  /** Advice on a problem of this type, if more is known than the type. */
   readonly adviseOn?: (type: string) => string;
 }
 
-/** What one request is about, and how it may be treated. */
+/** A request's subject and options. */
 export interface Ask extends AskedFor {
   readonly signal: AbortSignal;
-  /** Most bytes of the answer; 256 KiB unless said. */
+  /** The largest answer in bytes; 256 KiB by default. */
   readonly maxBytes?: number;
-  /** Another reading of an answer that is no success, where there is one. */
+  /** Another error for an unsuccessful answer, if there is one. */
   readonly refusal?: (answer: Answer) => CertfleetError | undefined;
 }
 
 export interface SignedAsk extends Ask {
   readonly signer: Signer;
-  /** The account's URL; the key itself signs where it is missing. */
+  /** The account's URL; without it the header contains the key itself. */
   readonly kid?: string;
   readonly accept?: string;
 }
 
-/** The parts of the way to a CA that all objects share. Answers that are no success have become errors. */
+/** What all objects of a CA share to send requests. Unsuccessful answers become errors. */
 export interface Requests {
-  /** A plain GET: directory and renewalInfo are not signed. */
+  /** A plain GET, for directory and renewalInfo, which are not signed. */
   get(url: string, ask: Ask): Promise<Answer>;
-  /** POST-as-GET (RFC 8555 §6.3): reads, so it is sent again when it got no answer. */
+  /** POST-as-GET (RFC 8555 §6.3). Only reads, so it is repeated if it got no answer. */
   read(url: string, ask: SignedAsk): Promise<Answer>;
-  /** Changes something at the CA: sent once. A refused nonce does not count, since nothing was processed then. */
+  /** A request that changes something is sent once. After badNonce it is repeated, because nothing was processed. */
   change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
-  /** Whether the CA has given no answer to the last few exchanges, whatever they were about. */
+  /** Whether the CA gave no answer to the last few exchanges of any kind. */
   isSilent(): boolean;
-  /** Runs what reads an answer, and says whose answer it was when that fails. */
+  /** Runs the code that reads an answer, and names the request if that fails. */
   parse<T>(ask: Ask, read: () => T): T;
 }
 
@@ -64,17 +64,17 @@ export interface RequestsOptions {
   readonly random: Random;
   readonly userAgent: string;
   readonly log: Log;
-  /** Where a nonce comes from when no answer has brought one. */
+  /** Requests a nonce when no answer has brought one. */
   readonly newNonceUrl: (signal: AbortSignal) => Promise<string>;
 }
 
 export function createRequests(options: RequestsOptions): Requests {
   const { name, http, clock, random, log } = options;
-  // RFC 8555 §6.1; this program speaks English, so that a CA's words beside its own should too.
+  // RFC 8555 §6.1. Messages quote the CA, so its texts should be in English too.
   const headers = { 'user-agent': options.userAgent, 'accept-language': 'en' };
   let unanswered = 0;
 
-  /** One exchange. The port's errors become this area's; an abort stays what it is. */
+  /** One exchange. Errors of the port become `acme/…`; an abort is passed on. */
   const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
     const { signal, what, maxBytes = objectBytes } = ask;
     try {
@@ -95,7 +95,7 @@ export function createRequests(options: RequestsOptions): Requests {
     }
   };
 
-  /** Sends a reading request up to twice more: after no answer, or a 5xx that does not say when to come again. */
+  /** Repeats a reading request up to twice, after no answer or a 5xx without Retry-After. */
   const patiently = async (ask: Ask, send: () => Promise<Answer>): Promise<Answer> => {
     for (let tries = 0; ; tries++) {
       const pauseMs = pausesMs[tries];
@@ -124,10 +124,10 @@ export function createRequests(options: RequestsOptions): Requests {
     const answer = succeeded(await patiently(ask, () => once({ method: 'HEAD', url }, ask)), ask);
     const nonce = answer.headers['replay-nonce'];
     if (nonce !== undefined && /^[A-Za-z0-9_-]+$/.test(nonce)) return nonce;
-    throw malformed(name, ask.what, 'it brings no nonce');
+    throw malformed(name, ask.what, 'it contains no nonce');
   });
 
-  /** Signs and sends; again with the nonce of the error while the CA refuses the nonce. */
+  /** Signs and sends a request, and repeats it with the error's nonce after badNonce. */
   const post = async (url: string, payload: string, ask: SignedAsk): Promise<Answer> => {
     const request = {
       method: 'POST' as const,
@@ -146,7 +146,7 @@ export function createRequests(options: RequestsOptions): Requests {
         nonces.give(fresh);
         return answer;
       }
-      log.debug(`${name}: ${ask.what}: nonce refused, signing anew`);
+      log.debug(`${name}: ${ask.what}: nonce refused, signing again`);
       nonce = fresh ?? (await nonces.take(ask.signal));
     }
   };

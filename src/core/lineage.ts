@@ -198,10 +198,10 @@ export function decodeDocument<T extends object>(
   try {
     value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
-    throw fail('store/corrupt', { ...where, reason: 'it is no JSON text' }, { cause });
+    throw fail('store/corrupt', { ...where, reason: 'it is not JSON' }, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw fail('store/corrupt', { ...where, reason: 'it is no JSON object' });
+    throw fail('store/corrupt', { ...where, reason: 'it is not a JSON object' });
   const missing = required.find((field) => (value as Record<string, unknown>)[field] === undefined);
   if (missing) throw fail('store/corrupt', { ...where, reason: `the field "${missing}" is missing` });
   return value as T;

@@ -214,7 +214,7 @@ describeWith(bindPrograms, 'what is no CA', () => {
     ['a web page', (_q, r) => r.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hi</h1>'), /content type/],
     ['a page that is missing', (_q, r) => r.writeHead(404).end(), /HTTP 404/],
     ['other JSON', (_q, r) => r.writeHead(200, json).end('{"hello":"world"}'), /newNonce is missing/],
-    ['a list', (_q, r) => r.writeHead(200, json).end('[1]'), /no JSON object/],
+    ['a list', (_q, r) => r.writeHead(200, json).end('[1]'), /not a JSON object/],
     ['half a text', (_q, r) => r.writeHead(200, json).end('{"newNonce":'), /no JSON/],
     [
       'plain http in a directory over https',

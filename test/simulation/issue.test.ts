@@ -54,7 +54,7 @@ describe('a CA that is on hold', () => {
   });
 
   it.each([
-    ['is no JSON', new TextEncoder().encode('{"since":')],
+    ['is not JSON', new TextEncoder().encode('{"since":')],
     ['has no dates', encodeDocument({ since: '', until: '' })],
   ])('is forgotten where its document %s', async (_how, bytes) => {
     const world = await createSimulatedWorld();
