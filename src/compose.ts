@@ -314,7 +314,7 @@ function resolversOf(world: World, settings: PreflightSettings): readonly DnsSer
   if (settings.resolvers.length === 0) return world.dns.systemResolvers();
   return settings.resolvers.map((text) => {
     const server = parseServerAddress(text);
-    if (!server) throw fail('usage/invalid', { what: `"${text}" in preflight.resolvers is no address` });
+    if (!server) throw fail('usage/invalid', { what: `"${text}" in preflight.resolvers is not an IP address` });
     return server;
   });
 }

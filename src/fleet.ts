@@ -117,7 +117,7 @@ const declared = (settings: Settings): readonly Wanted[] =>
 function store(settings: Settings, spec: CertificateSpec): StoredSpec {
   const issuer = settings.issuers[spec.issuer];
   const solver = settings.solvers[spec.solver];
-  if (!issuer || !solver) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are not whole` });
+  if (!issuer || !solver) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are incomplete` });
   const deployers = Object.fromEntries(
     spec.deploy.flatMap((name) => {
       const deployer = settings.deployers[name];
@@ -219,11 +219,11 @@ const notRenewed = (name: string): { readonly why: string; readonly advice: stri
   isStagingName(name)
     ? {
         why: 'only as a test certificate, which is not renewed',
-        advice: 'Run `certfleet issue` with --staging again for a new test.',
+        advice: 'For a new test, run `certfleet issue` with --staging again.',
       }
     : {
-        why: 'no longer declared: it is not renewed',
-        advice: 'Declare it again, or name the configuration with --config.',
+        why: 'no longer declared, so it is not renewed',
+        advice: 'Declare it again, or name the configuration that declares it with --config.',
       };
 
 /** Declared once and no longer: `renew` says so, since it is the command that people look at. */
@@ -232,7 +232,7 @@ function reportUndeclared(fleet: OpenFleet, stored: Stored, wanted: readonly Wan
   for (const [certificate, found] of stored) {
     if (found instanceof Error || !found.current || names.has(certificate) || isStagingName(certificate)) continue;
     const { notAfter } = found.current.facts;
-    const message = `it is no longer declared and not renewed; valid until ${notAfter}`;
+    const message = `no longer declared, so it is not renewed; valid until ${notAfter}`;
     report(fleet.composed.engine, { level: 'warn', event: 'log', certificate, message });
   }
 }

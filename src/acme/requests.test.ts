@@ -191,7 +191,7 @@ describe('refusals', () => {
     expect(error.message).toBe(
       'Test CA refused the new order: about compound (compound) [a.example.test: about caa; bad [31m name]',
     );
-    expect(error.hint).toBe('Each identifier’s own reason is named above.');
+    expect(error.hint).toBe('The CA’s message gives the reason for each identifier.');
   });
 
   test.each([

@@ -7,9 +7,9 @@ it.each<Row>([
     argv: 'explain dns/cname-loop',
     stdout: `dns/cname-loop
 
-“the CNAME records at {name} lead in a circle or through more than {limit} names”
+“the CNAME records at {name} form a loop, or a chain of more than {limit}”
 
-Correct the CNAME record.
+Correct the CNAME records.
 
 Exit code 5 · for you to fix · tried again by \`certfleet renew\` with growing pauses
 `,
@@ -48,8 +48,8 @@ it('is an object with --json', async () => {
       v: 1,
       object: 'error',
       code: 'dns/refused',
-      message: '{provider} refused the change of {name}: {reason}',
-      hint: 'Check the credentials and what they may change.',
+      message: '{provider} refused to change {name}: {reason}',
+      hint: 'Check the credentials and their permissions.',
       exitCode: 5,
       blame: 'config',
       retry: 'later',

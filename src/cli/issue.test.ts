@@ -183,11 +183,11 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
   const dns = '-d example.com --dns rfc2136';
   const refused: Readonly<Record<string, readonly (readonly [argv: string, sentence: string, fix?: string])[]>> = {
     'identifier/empty-list': [
-      ['', 'no identifier is given', 'Name at least one: `-d www.example.com`'],
-      ['-d ,', 'no identifier is given', 'Name at least one'],
+      ['', 'no identifier was given', 'Give at least one: `-d www.example.com`'],
+      ['-d ,', 'no identifier was given', 'Give at least one'],
     ],
     'identifier/too-many': [[`-d ${names}`, '101 identifiers in one certificate', 'Split them']],
-    'identifier/invalid': [['-d a_b.example.com', 'an underscore is not allowed', 'Write it as www.example.com']],
+    'identifier/invalid': [['-d a_b.example.com', 'may not contain an underscore', 'Write it as www.example.com']],
     'identifier/no-public-suffix': [
       ['-d www.test', '"www.test" is not under a public suffix', 'an issuer of your own'],
     ],
@@ -205,7 +205,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
     'config/credential-missing': [
       [
         `${dns}${options('server=a', 'keyName=b')}`,
-        'rfc2136 lacks the credential "secret" (CERTFLEET_RFC2136_SECRET)',
+        'rfc2136 is missing the credential "secret" (CERTFLEET_RFC2136_SECRET)',
         'Set the environment variable',
       ],
     ],
@@ -213,7 +213,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       [
         `${dns}${options('server=a', 'keyName=b', 'secret=file:/none')}`,
         '/none cannot be read: no such file',
-        'Check that the path is right',
+        'Check the path',
       ],
     ],
     'config/no-test-directory': [

@@ -114,7 +114,7 @@ it.each<Row>([
     warns: [
       'bad: no DNS zone was found for bad.example.com',
       'Next: `certfleet renew` tries it again from 2026-11-24 10:01 UTC on.',
-      'slow: edge could not take slow: no such socket',
+      'slow: deploying slow to edge failed: no such socket',
     ],
   },
   {

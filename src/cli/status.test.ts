@@ -235,7 +235,7 @@ describe('show', () => {
       ...statuses(valid),
       code: 2,
       stdout: '',
-      warns: ['there is no certificate named "abd", neither declared nor in the store; did you mean "abc"?'],
+      warns: ['there is no certificate named "abd" in the configuration or in the store; did you mean "abc"?'],
     },
   ])('$what', behaves);
 });

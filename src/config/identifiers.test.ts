@@ -96,7 +96,7 @@ describe('parseIdentifiers', () => {
       '101 identifiers in one certificate; CAs accept at most 100',
     );
     expect(() => parseIdentifiers(['', ' '], 'the certificate "x"')).toThrow(
-      'no identifier is given for the certificate "x"',
+      'no identifier was given for the certificate "x"',
     );
   });
 });

@@ -262,9 +262,9 @@ describe('problems', () => {
       edited('[ABC.example.com]', '[]'),
       '10',
       'identifier/empty-list',
-      'no identifier is given for the certificate "abc"',
+      'no identifier was given for the certificate "abc"',
     ],
-    [edited('ABC.example.com', '"*.abc.example.com"'), '10', 'identifier/wildcard-needs-dns', 'Give a DNS provider'],
+    [edited('ABC.example.com', '"*.abc.example.com"'), '10', 'identifier/wildcard-needs-dns', 'Use --dns PROVIDER'],
     [edited('ABC.example.com', 'abc.test'), '10', 'identifier/no-public-suffix', 'public CA letsencrypt'],
     [
       edited('example.com, "*', 'www.example.com, "*'),

@@ -87,7 +87,7 @@ describe('resolveOptions', () => {
     [
       { server: 's' },
       'config/credential-missing',
-      'dns (example-dns) lacks the credential "token" (CERTFLEET_EXAMPLE_DNS_TOKEN)',
+      'dns (example-dns) is missing the credential "token" (CERTFLEET_EXAMPLE_DNS_TOKEN)',
     ],
     [{ token: 't' }, 'config/credential-missing', 'the option "server" (CERTFLEET_EXAMPLE_DNS_SERVER)'],
     [{ server: 's', token: 'env:GONE' }, 'config/credential-missing', 'the environment variable GONE'],

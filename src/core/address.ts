@@ -1,4 +1,4 @@
-// Networks no public CA can reach (RFC 6890's registries): what they answer proves nothing about the CA's view.
+// Networks that no public CA can reach (RFC 6890's registries). An answer from one proves nothing about what a CA sees.
 const closedIpv4: readonly (readonly [number, number])[] = [
   [0x00_00_00_00, 8],
   [0x0a_00_00_00, 8],
@@ -13,7 +13,7 @@ const closedIpv4: readonly (readonly [number, number])[] = [
 /** `::`, `::1`, unique local, link local, multicast; in the text form of RFC 5952. */
 const closedIpv6 = /^(::1?$|f[cd]|fe[89ab]|ff)/;
 
-/** Whether a valid IP address is one that a CA on the internet can reach. */
+/** Whether a CA on the internet can reach a (valid) IP address. */
 export function isPublicAddress(address: string): boolean {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
   if (mapped.includes(':')) return !closedIpv6.test(mapped.toLowerCase());

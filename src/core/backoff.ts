@@ -7,13 +7,12 @@ const day = 1440 * minute;
 const steps = [minute, 10 * minute, 100 * minute, day] as const;
 
 /**
- * How long `renew` leaves a failing certificate alone, in ms: never longer than a tenth of the validity that is left
- * (a certificate of six days would otherwise expire after few tries), never shorter than a minute. Once it has expired
- * there is nothing left to be in time for: an abandoned domain is tried once a day, not at every pass for ever. So is
- * what gives the same answer until somebody changes something.
+ * How long `renew` leaves a failing certificate alone, in ms: at least a minute, and at most a tenth of the remaining
+ * validity, or a six-day certificate would expire after a few tries. Once it has expired, that cap ends, so that an
+ * abandoned domain is tried once a day and not at every pass. An error with retry `never` is tried once a day, too.
  *
  * @param failures how many tries in a row have failed, at least 1
- * @param validityLeftMs of the current certificate; undefined when there is none
+ * @param validityLeftMs of the current certificate; undefined if there is none
  */
 export function backoffMs(failures: number, validityLeftMs: number | undefined, retry: Retry): number {
   if (retry === 'never') return day;

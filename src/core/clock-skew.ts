@@ -1,5 +1,5 @@
 /**
- * How far this machine's clock may be off the CA's. Further off, no CA is asked: every comparison of dates would be
- * wrong. Within it every certificate must be taken, also from a CA that does not backdate; else it is bought in vain.
+ * How far this machine's clock may differ from the CA's. Beyond that, nothing is ordered, because every comparison of
+ * dates would be wrong. Within it, every certificate must be accepted, even from a CA that does not backdate.
  */
 export const longestSkewMs = 90 * 60_000;

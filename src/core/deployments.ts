@@ -5,23 +5,23 @@ import { isToCome } from './stored-time.ts';
 
 const minuteMs = 60_000;
 
-/** How long a version that broke a target's handshake is not tried there again by `renew`. */
+/** How long `renew` waits before it tries a version again on a target whose handshake it broke. */
 export const breakAgainMs = 24 * 60 * minuteMs;
 
-/** Pauses of `renew` after the third, fourth and every later failure since the target was late. */
+/** How long `renew` pauses after the third, fourth and every later failure since the target was late. */
 const pausesMs = [minuteMs, 10 * minuteMs, 60 * minuteMs] as const;
 
-/** When `renew` tries a pending target again; undefined: at the next pass. */
+/** When `renew` tries a pending target again; undefined means at the next pass. */
 export const nextTryAt = (tries: number, now: Date): string | undefined =>
   tries < 3 ? undefined : new Date(now.getTime() + (pausesMs[tries - 3] ?? 60 * minuteMs)).toISOString();
 
-/** The settings of a target as text that can be compared; an endpoint has none. */
+/** A target's settings, as text to compare; undefined for an endpoint. */
 export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {
   const settings = deployers[target];
   return settings && canonical(settings);
 }
 
-/** A deployment from before the settings were kept counts as made with these. */
+/** Whether a target got its version with other settings. Stores written before settings were kept have none to compare. */
 export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
   settings !== undefined && settings !== settingsOf(wanted, target);
 
@@ -29,7 +29,7 @@ export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings 
 export const hasCurrent = ({ current, deployments }: Lineage, target: string): boolean =>
   deployments[target]?.state === 'current' && deployments[target].version === current?.id;
 
-/** Targets and endpoints that are not known to have the current version, or got it with other settings. */
+/** Targets and endpoints not known to have the current version, or that got it with other settings. */
 export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
   if (!lineage?.current) return [];
   return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
@@ -39,8 +39,8 @@ export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined
 }
 
 /**
- * Of those, the ones to try now. `renew` leaves a target alone until its next try, and a command that waits for other
- * targets until one of them has news for it; a person's `issue` tries everything.
+ * Those of {@link targetsToDeploy} to try now. `renew` leaves a target alone until its next try, and leaves a command
+ * that waits for other targets alone until one of them may change. `issue` tries all.
  */
 export function targetsToTry(
   wanted: StoredSpec,
@@ -52,7 +52,7 @@ export function targetsToTry(
   if (!obeyBackoff || !lineage) return lacking;
   const isPaused = (target: string): boolean => {
     const deployment = lineage.deployments[target];
-    if (!deployment || hasOtherSettings(wanted, target, deployment)) return false; // new, or mended by someone
+    if (!deployment || hasOtherSettings(wanted, target, deployment)) return false; // new, or its settings were corrected
     return deployment.retryAt !== undefined && isToCome(deployment.retryAt, breakAgainMs, now);
   };
   const ready = lacking.filter((target) => !isPaused(target));
@@ -62,7 +62,7 @@ export function targetsToTry(
   });
 }
 
-/** Step 11: the intent of every target, except where the outcome for this version is known already. */
+/** Step 11: an intent for every target, except those whose result for this version is already known. */
 export function intended(
   { deployments }: Lineage,
   { spec }: StoredSpec,

@@ -1,4 +1,4 @@
-/** DNS names as text: lower case, no trailing dot, the root as `''`. Labels are what stands between the dots. */
+/** DNS names as text: lower case, no trailing dot, the root as `''`. */
 
 export const canonicalName = (name: string): string => {
   const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
@@ -17,8 +17,8 @@ export const isWithin = (name: string, zone: string): boolean =>
   zone === '' || name === zone || name.endsWith(`.${zone}`);
 
 /**
- * Whether the name fits into a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all. Underscores and
- * asterisks are allowed: this is about the wire, not about host names.
+ * Whether a name fits in a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all. Underscores
+ * and asterisks are allowed, because this is not only about host names.
  */
 export const isDnsName = (name: string): boolean =>
   name === '' || (name.length <= 253 && name.split('.').every((label) => /^[\x21-\x2d\x2f-\x7e]{1,63}$/.test(label)));

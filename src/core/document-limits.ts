@@ -1,13 +1,13 @@
 import { fail } from './errors.ts';
 
 /**
- * A lineage of 100 identifiers of the longest kind (237 characters over DNS-01) has 146 KiB while it is renewed.
- * Kubernetes takes 1 MiB; one limit for all keeps a store from being the odd one out.
+ * A lineage of 100 identifiers of the greatest length (237 characters over DNS-01) takes 146 KiB during a renewal.
+ * Kubernetes allows 1 MiB; one limit for all stores keeps them interchangeable.
  */
 export const maxDocumentBytes = 256 * 1024;
 export const maxNameLength = 1_000;
 
-/** What every store refuses before it looks any further: both are bugs of the caller, never of a user. */
+/** Refuses a name or a document that is too long; every store calls it first. Either is a bug in certfleet. */
 export function checkDocument(key: { readonly kind: string; readonly name: string }, bytes?: Uint8Array): void {
   if (key.name.length < 1 || key.name.length > maxNameLength) {
     throw fail('bug/unexpected', {

@@ -2,6 +2,6 @@
 export const toBase64url = (bytes: Uint8Array | string): string =>
   Buffer.from(bytes as Uint8Array).toString('base64url');
 
-/** A challenge token must be base64url (RFC 8555 §8.3); checked before it becomes a path or a record. */
+/** Whether a challenge token is base64url (RFC 8555 §8.3), and so safe in a path or a record. */
 export const isToken = (token: unknown): token is string =>
   typeof token === 'string' && /^[A-Za-z0-9_-]{1,256}$/.test(token);

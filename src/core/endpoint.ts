@@ -1,6 +1,6 @@
 import { fail } from './errors.ts';
 
-/** Where clients meet a certificate: `endpoints:` of a spec. */
+/** A server that should serve the certificate: one of `endpoints:` of a spec. */
 export interface Endpoint {
   /** A DNS name or an IP address without brackets. */
   readonly host: string;
@@ -8,22 +8,22 @@ export interface Endpoint {
 }
 
 /**
- * What one address, or in the worst of its addresses an endpoint, serves:
+ * What an address serves. The state of an endpoint is that of its worst address.
  *
- * - `current`: the version asked for;
- * - `old`: the version before;
- * - `other`: a certificate that is neither;
- * - `handshake-failed`: it takes connections but completes no TLS handshake;
+ * - `current`: the expected version;
+ * - `old`: the previous version;
+ * - `other`: any other certificate;
+ * - `handshake-failed`: it accepts connections but does not complete a TLS handshake;
  * - `unreachable`: no connection, or the name has no address;
- * - `cannot-tell`: this machine has no route of that family (an AAAA on a machine without IPv6). Of an endpoint only
- *   where that is so for all its addresses.
+ * - `cannot-tell`: this machine has no route to that address family (IPv6, say). An endpoint is in this state only if
+ *   all its addresses are.
  */
 export type EndpointState = 'current' | 'old' | 'other' | 'unreachable' | 'handshake-failed' | 'cannot-tell';
 
 export interface AddressVerdict {
   readonly address: string;
   readonly state: EndpointState;
-  /** What is served there, or why nothing was seen. */
+  /** What it serves, or why no certificate was seen. */
   readonly words: string;
 }
 
@@ -42,22 +42,22 @@ export function parseEndpoint(text: string): Endpoint {
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? 443 : Number.parseInt(match[3], 10);
   if (host === undefined || port < 1 || port > 65_535)
-    throw fail('usage/invalid', { what: `"${text}" is no endpoint; write it as host:port or [IPv6]:port` });
+    throw fail('usage/invalid', { what: `"${text}" is not an endpoint; write it as host:port or [IPv6]:port` });
   return { host: host.toLowerCase(), port };
 }
 
 export const printEndpoint = ({ host, port }: Endpoint): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** Which certificate it is, by SHA-256 fingerprints (lower-case hex). */
+/** Compares SHA-256 fingerprints (lower-case hex). */
 export const judgeFingerprint = (served: string, expected: string, previous?: string): 'current' | 'old' | 'other' =>
   served === expected ? 'current' : served === previous ? 'old' : 'other';
 
-// From best to worst. A broken handshake is worse than no connection: it is what a bad deployment looks like, and
-// what going back mends. `cannot-tell` is left out where another address told something.
+// From best to worst. A failed handshake is worse than no connection: it is what a bad deployment looks like, and
+// putting the previous version back repairs it. `cannot-tell` counts only if no other address says more.
 const badness: readonly EndpointState[] = ['cannot-tell', 'current', 'old', 'other', 'unreachable', 'handshake-failed'];
 
-/** The endpoint's verdict: that of its worst address. */
+/** The verdict on an endpoint, from its worst address. */
 export function judgeEndpoint(endpoint: string, addresses: readonly AddressVerdict[]): EndpointVerdict {
   let worst: AddressVerdict | undefined;
   for (const one of addresses) if (!worst || badness.indexOf(one.state) > badness.indexOf(worst.state)) worst = one;

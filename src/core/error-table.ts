@@ -1,17 +1,17 @@
 import { homepage } from './version.ts';
 
 /**
- * Every error certfleet can tell a person about, in one table (house.md §8).
+ * Every error that certfleet reports, in one table.
  *
- * `{placeholders}` are filled by {@link import('./errors.ts').fail}; their names are checked by the compiler, and a
- * hint's `{certificate}` is filled where the error is caught. The area before the slash decides the exit code
+ * {@link import('./errors.ts').fail} fills the `{placeholders}`, and the compiler checks their names; a hint's
+ * `{certificate}` is filled in where the error is caught. The area before the slash decides the exit code
  * (`exitCodes`). The scheduler reads only `retry`:
  *
- * - `never`: the same try gives the same answer until the certificate's settings change or a person acts; until then
- *   it is tried once a day, so that no certificate is given up for ever;
- * - `later`: try again by the back-off, also what a person must mend where that can happen without a word to certfleet
- *   (a DNS record, a file);
- * - `at`: the answer named the time (`retryAt` on the error).
+ * - `never`: trying again fails in the same way until the certificate's settings change or a person acts. It is still
+ *   tried once a day, so no certificate is ever given up;
+ * - `later`: try again with back-off. This includes what a person can fix without certfleet noticing, such as a DNS
+ *   record or a file;
+ * - `at`: the answer said when to try again (`retryAt` on the error).
  */
 export type Blame = 'config' | 'provider' | 'ca' | 'network' | 'bug';
 export type Retry = 'never' | 'later' | 'at';
@@ -30,13 +30,13 @@ export const errorTable = {
     message: '{what} was not confirmed; nothing was changed',
     blame: 'config',
     retry: 'never',
-    hint: 'Answer `y` to go on. Without a terminal nothing is asked.',
+    hint: 'Run it again and answer `y` to confirm. Without a terminal, certfleet does not ask.',
   },
   'config/unreadable': {
     message: 'the configuration {file} cannot be read: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name another file with --config, or see `certfleet config example`.',
+    hint: 'Name another file with --config, or start from the output of `certfleet config example`.',
   },
   'config/invalid': {
     message: '{file}: {problem}',
@@ -45,22 +45,22 @@ export const errorTable = {
     hint: '`certfleet config check` lists every problem with its line.',
   },
   'config/credential-missing': {
-    message: '{what} lacks {credential}',
+    message: '{what} is missing {credential}',
     blame: 'config',
     retry: 'later',
-    hint: 'Set the environment variable, write `file:/path` (mode 0600) in the configuration, or use --dns-option KEY=VALUE (a secret as KEY=file:/path).',
+    hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration. On the command line, use --dns-option KEY=VALUE, or KEY=file:/path for a secret.',
   },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the path is right and that this user may read it.',
+    hint: 'Check the path, and that this user may read the file.',
   },
   'config/ca-file-unusable': {
     message: 'the CA file {file} cannot be used: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Name a PEM file with the root certificates of a private CA: --ca-file FILE, or `caFile` on the issuer.',
+    hint: 'Give a PEM file with the root certificates of the private CA, with --ca-file FILE or `caFile` on the issuer.',
   },
   'config/unknown-reference': {
     message: '{where} names the {kind} "{name}", which is not declared{nearest}',
@@ -69,16 +69,16 @@ export const errorTable = {
     hint: 'Declare it in the configuration, or correct the name.',
   },
   'config/terms-not-agreed': {
-    message: 'the issuer {issuer} asks for agreement to its terms of service ({url})',
+    message: 'the issuer {issuer} requires you to agree to its terms of service ({url})',
     blame: 'config',
     retry: 'never',
-    hint: 'Read them, then set `agreeToTerms: true` on the issuer in certfleet.yaml, or pass --agree-tos beside -d.',
+    hint: 'Read them, then pass --agree-tos with -d, or set `agreeToTerms: true` on the issuer in certfleet.yaml.',
   },
   'config/unknown-profile': {
     message: 'the issuer {issuer} has no profile "{profile}"{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: 'Choose one that it has ({profiles}) with --profile, or with `profile` in certfleet.yaml, or leave it out.',
+    hint: 'Choose one of {profiles} with --profile, or with `profile` in certfleet.yaml, or leave it out.',
   },
   'config/no-test-directory': {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
@@ -87,16 +87,16 @@ export const errorTable = {
     hint: 'Use an issuer with a known staging directory, or declare a second issuer with `test: true`.',
   },
   'identifier/empty-list': {
-    message: 'no identifier is given for {certificate}',
+    message: 'no identifier was given for {certificate}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name at least one: `-d www.example.com`, or `identifiers: [www.example.com]` in the configuration.',
+    hint: 'Give at least one: `-d www.example.com`, or `identifiers: [www.example.com]` in the configuration.',
   },
   'identifier/too-many': {
     message: '{count} identifiers in one certificate; CAs accept at most {limit}',
     blame: 'config',
     retry: 'never',
-    hint: 'Split them over several certificates.',
+    hint: 'Split them across several certificates.',
   },
   'identifier/invalid': {
     message: '"{value}" is not a valid DNS name or IP address: {reason}',
@@ -108,10 +108,10 @@ export const errorTable = {
     message: '"{value}" is not under a public suffix, so the public CA {issuer} cannot issue for it',
     blame: 'config',
     retry: 'never',
-    hint: 'Use a name of a registered domain, or an issuer of your own (`test: true` or a private `directory`).',
+    hint: 'Use a name under a registered domain, or an issuer of your own (`test: true` or a private `directory`).',
   },
   'identifier/covered-by-wildcard': {
-    message: '"{value}" is already covered by "{wildcard}" in the same certificate; CAs refuse the pair',
+    message: '"{value}" is already covered by "{wildcard}" in the same certificate, and CAs refuse to include both',
     blame: 'config',
     retry: 'never',
     hint: 'Remove {value}.',
@@ -120,7 +120,7 @@ export const errorTable = {
     message: 'the wildcard "{value}" can only be validated over DNS-01, but {solver} answers HTTP-01',
     blame: 'config',
     retry: 'never',
-    hint: 'Give a DNS provider with --dns PROVIDER, or a solver of type dns01.',
+    hint: 'Use --dns PROVIDER, or a solver of type dns01.',
   },
   'identifier/ip-needs-http': {
     message: 'the IP address "{value}" cannot be validated over DNS-01 (RFC 8738 §7)',
@@ -135,22 +135,22 @@ export const errorTable = {
     hint: 'A name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen.',
   },
   'lineage/not-found': {
-    message: 'there is no certificate named "{name}", neither declared nor in the store{nearest}',
+    message: 'there is no certificate named "{name}" in the configuration or in the store{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet status` lists them; a new one is made with `certfleet issue -d {name}`, or declared in certfleet.yaml.',
+    hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {name}` or declare it in certfleet.yaml.',
   },
   'lineage/in-use': {
-    message: '"{name}" is in use: {targets} still has it',
+    message: '"{name}" is still deployed to {targets}',
     blame: 'config',
     retry: 'never',
-    hint: 'Take its targets away first (`certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or delete it all the same with --force: what was delivered stays.',
+    hint: 'Remove its targets first (`certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or delete it anyway with --force. What was deployed stays in place.',
   },
   'lineage/not-issued': {
-    message: '"{name}" is declared, and the store has nothing of it to delete',
+    message: '"{name}" is declared in the configuration, but the store contains nothing of it to delete',
     blame: 'config',
     retry: 'never',
-    hint: 'Take it out of the configuration, so that `certfleet renew` does not get it.',
+    hint: 'Remove it from the configuration; otherwise `certfleet renew` orders it.',
   },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
@@ -164,20 +164,20 @@ export const errorTable = {
     message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
-    hint: '{advice} Where the CA sees what this machine does not: `certfleet issue {certificate} --ignore-preflight`.',
+    hint: '{advice} If the CA can see what this machine cannot, run `certfleet issue {certificate} --ignore-preflight`.',
   },
   'preflight/cannot-tell': {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',
     blame: 'network',
     retry: 'later',
-    hint: 'Fix what is named, or run `certfleet issue {certificate}` by hand once the hour is over.',
+    hint: 'Fix the problem named above, or wait an hour and run `certfleet issue {certificate}`.',
   },
   'preflight/hides-wildcard': {
     message:
       '{identifier} exists only through the wildcard record {wildcard}: a TXT record below it would make its address vanish (RFC 4592)',
     blame: 'config',
     retry: 'later',
-    hint: 'Add a record for {identifier} itself, use HTTP-01, or put {wildcard} into the certificate instead.',
+    hint: 'Add a record for {identifier} itself, use HTTP-01, or request {wildcard} instead.',
   },
 
   // ── the CA: exit 4 ───────────────────────────────────────────────────────────────────────────────────────────
@@ -185,25 +185,25 @@ export const errorTable = {
     message: 'the directory {url} cannot be reached: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the URL, the network and the proxy settings; for a private CA name its root with --ca-file, or `caFile` on the issuer.',
+    hint: 'Check the URL, the network and the proxy settings. If the CA is private, give its root certificate with --ca-file or `caFile` on the issuer.',
   },
   'acme/certificate-dates': {
     message: 'the directory {url} cannot be trusted: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Set this machine’s clock (NTP) if it is wrong; else the CA’s own HTTPS certificate is out of date.',
+    hint: 'If this machine’s clock is wrong, set it (NTP). Otherwise the CA’s own HTTPS certificate is expired or not valid yet.',
   },
   'acme/not-a-directory': {
-    message: '{url} does not answer like an ACME directory: {reason}',
+    message: '{url} is not an ACME directory: {reason}',
     blame: 'config',
     retry: 'later',
     hint: 'Check the issuer’s directory URL.',
   },
   'acme/clock-skew': {
-    message: 'this machine’s clock and the CA’s ({url}) differ by {minutes} minutes',
+    message: 'this machine’s clock differs from the CA’s ({url}) by {minutes} minutes',
     blame: 'config',
     retry: 'later',
-    hint: 'Set the clock (NTP); certificates and renewal times depend on it.',
+    hint: 'Set this machine’s clock (NTP). Certificates and renewal times depend on it.',
   },
   'acme/problem': {
     message: '{issuer} refused {what}: {detail}',
@@ -212,47 +212,47 @@ export const errorTable = {
     hint: '{advice}',
   },
   'acme/rate-limited': {
-    message: '{issuer} is limiting {what}: {detail}',
+    message: '{issuer} refused {what} because of a rate limit: {detail}',
     blame: 'ca',
     retry: 'at',
-    hint: 'Nothing needs to be done: certfleet tries again at the time the CA named. See https://letsencrypt.org/docs/rate-limits/.',
+    hint: 'There is nothing to do: certfleet tries again when the CA allows it. See https://letsencrypt.org/docs/rate-limits/.',
   },
   'acme/account-deactivated': {
-    message: 'the account {account} at {issuer} is deactivated, and cannot be activated again (RFC 8555 §7.3.6)',
+    message: 'the account {account} at {issuer} is deactivated and cannot be reactivated (RFC 8555 §7.3.6)',
     blame: 'config',
     retry: 'never',
-    hint: 'First change CAA records that name this account, if there are any. Then `certfleet issue {certificate} --new-account` opens a new one for all certificates of {issuer}. With `newAccount: true` on the issuer, `renew` does so by itself.',
+    hint: 'First change any CAA records that name this account. Then run `certfleet issue {certificate} --new-account` to open a new one for all certificates from {issuer}. With `newAccount: true` on the issuer, `renew` opens one by itself.',
   },
   'acme/open-order': {
     message:
-      '{detail}; the renewal of {certificate} is exempt from it, but {issuer} refuses that while an earlier order for it, whose URL was lost in a crash, is open',
+      '{detail}; renewals such as {certificate} are exempt from this limit, but {issuer} does not accept this one while an earlier order for it is open, whose URL was lost in a crash',
     blame: 'ca',
     retry: 'at',
-    hint: 'Nothing needs to be done: certfleet tries again every hour, and succeeds once {issuer} has dropped the earlier order.',
+    hint: 'There is nothing to do: certfleet tries again every hour, and succeeds once {issuer} has dropped the earlier order.',
   },
   'acme/paused': {
-    message: '{issuer} has paused this account for a name: {detail}',
+    message: '{issuer} has paused this account for one of the names: {detail}',
     blame: 'config',
     retry: 'never',
-    hint: 'A person must open the page named above; then `certfleet issue {certificate}` tries again at once, and `renew` within a day.',
+    hint: 'Open the page named above and end the pause. Then run `certfleet issue {certificate}`, or wait: `renew` tries again within a day.',
   },
   'acme/busy': {
     message: '{issuer} answered {status} to {what}',
     blame: 'ca',
     retry: 'later',
-    hint: 'The CA is overloaded or down.',
+    hint: 'The CA is overloaded or down. certfleet tries again later.',
   },
   'acme/unreachable': {
     message: '{issuer} did not answer {what}: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the network; the order is kept and goes on at the next try.',
+    hint: 'Check the network. The order is kept, and the next try continues it.',
   },
   'acme/malformed-answer': {
     message: '{issuer} answered {what} in a way that RFC 8555 does not allow: {reason}',
     blame: 'ca',
     retry: 'later',
-    hint: 'Report it to the CA; a proxy in between may also have changed the answer.',
+    hint: 'Report it to the CA, unless a proxy in between changed the answer.',
   },
   'acme/invalid-authorization': {
     message: '{issuer} could not validate {identifier} over {challenge}: {detail}',
@@ -261,10 +261,10 @@ export const errorTable = {
     hint: '{advice}',
   },
   'acme/invalid-order': {
-    message: '{issuer} gave up the order for {certificate}: {detail}',
+    message: '{issuer} made the order for {certificate} invalid: {detail}',
     blame: 'ca',
     retry: 'later',
-    hint: 'certfleet begins a new order at the next try.',
+    hint: 'The next try begins a new order.',
   },
   'acme/no-usable-challenge': {
     message: '{issuer} offers {offered} for {identifier}, but {solver} answers {answers}',
@@ -273,34 +273,34 @@ export const errorTable = {
     hint: 'Choose another solver for this certificate.',
   },
   'acme/wrong-certificate': {
-    message: '{issuer} delivered a certificate that does not fit: {reason}',
+    message: '{issuer} returned a certificate that is not what was ordered: {reason}',
     blame: 'ca',
     retry: 'later',
-    hint: 'Nothing was stored or deployed; the private key is kept. Report it to the CA.',
+    hint: 'Nothing was stored or deployed, and the private key is kept. Report it to the CA.',
   },
   'acme/timeout': {
     message: '{issuer} did not finish {what} within {seconds} s',
     blame: 'ca',
     retry: 'later',
-    hint: 'The order is kept and goes on at the next try.',
+    hint: 'The order is kept, and the next try continues it.',
   },
   'acme/hold': {
-    message: '{issuer} asked not to be called for {certificate} before {until}',
+    message: '{issuer} asked us to wait until {until} before ordering {certificate} (Retry-After)',
     blame: 'ca',
     retry: 'at',
-    hint: 'Wait until then; `--force` does not override what the CA asked for.',
+    hint: 'Wait until then. `--force` does not override the CA.',
   },
   'acme/external-account-required': {
-    message: '{issuer} opens accounts only for customers it knows (external account binding)',
+    message: '{issuer} opens accounts only for its own customers (external account binding)',
     blame: 'config',
     retry: 'never',
-    hint: 'This version of certfleet cannot give an external account binding; choose another issuer.',
+    hint: 'This version of certfleet does not support external account binding. Choose another issuer.',
   },
   'acme/down': {
-    message: '{issuer} takes no orders at the moment, so {certificate} was not ordered',
+    message: '{issuer} accepts no orders at the moment, so {certificate} was not ordered',
     blame: 'ca',
     retry: 'later',
-    hint: 'Another certificate of this run has found that out; see its error. The next run tries one certificate first.',
+    hint: 'An order for another certificate failed in this run; see its error. The next run tries one certificate first.',
   },
 
   // ── DNS and solvers: exit 5 ──────────────────────────────────────────────────────────────────────────────────
@@ -308,13 +308,13 @@ export const errorTable = {
     message: 'no DNS zone was found for {name}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml and give it `dns` with `zone` and `nameservers`.',
+    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml with `dns`: its `zone` and `nameservers`.',
   },
   'dns/no-nameserver': {
     message: 'no authoritative name server of {zone} could be found: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check the NS records of the zone, or declare the solver in certfleet.yaml and give it `dns` with `zone` and `nameservers`.',
+    hint: 'Check the NS records of the zone, or declare the solver in certfleet.yaml with `dns`: its `zone` and `nameservers`.',
   },
   'dns/lookup-failed': {
     message: 'the name server {server} did not answer {question}: {reason}',
@@ -326,25 +326,25 @@ export const errorTable = {
     message: 'the TXT record {name} was not on every authoritative server after {seconds} s: {missing}',
     blame: 'provider',
     retry: 'later',
-    hint: 'The CA was not asked. Check zone transfers and that these servers belong to the zone.',
+    hint: 'The CA was not asked. Check the zone transfers, and that these servers belong to the zone.',
   },
   'dns/cname-loop': {
-    message: 'the CNAME records at {name} lead in a circle or through more than {limit} names',
+    message: 'the CNAME records at {name} form a loop, or a chain of more than {limit}',
     blame: 'config',
     retry: 'later',
-    hint: 'Correct the CNAME record.',
+    hint: 'Correct the CNAME records.',
   },
   'dns/refused': {
-    message: '{provider} refused the change of {name}: {reason}',
+    message: '{provider} refused to change {name}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check the credentials and what they may change.',
+    hint: 'Check the credentials and their permissions.',
   },
   'dns/clock-skew': {
-    message: '{provider} refused the change of {name}: {reason}',
+    message: '{provider} refused to change {name}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Set the clocks of this machine and of the server (NTP): they may differ by five minutes.',
+    hint: 'Set the clocks of this machine and of the server (NTP): they may differ by at most five minutes.',
   },
   'dns/unreachable': {
     message: '{provider} could not be reached: {reason}',
@@ -356,19 +356,19 @@ export const errorTable = {
     message: '{provider} gave an answer that cannot be trusted: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'Check the TSIG key on both sides, and the clocks.',
+    hint: 'If the provider uses TSIG, check the key on both sides, and the clocks.',
   },
   'solver/port-taken': {
-    message: 'the HTTP-01 responder cannot listen on {address}: {holder} has the port',
+    message: 'the HTTP-01 responder cannot listen on {address}: {holder} is using the port',
     blame: 'config',
     retry: 'later',
-    hint: 'Stop that program, choose another port behind your balancer, or use `--http webroot:DIR`.',
+    hint: 'Stop that program, listen on another port behind your load balancer, or use `--http webroot:FOLDER`.',
   },
   'solver/port-held': {
-    message: 'the HTTP-01 responder cannot listen on {address}: {holder} has the port',
+    message: 'the HTTP-01 responder cannot listen on {address}: {holder} is using the port',
     blame: 'config',
     retry: 'later',
-    hint: 'It lets go of the port when its orders are done. One that is stopped goes on after `kill -CONT` with its pid, or end it: the next run finishes its work.',
+    hint: 'It releases the port when its orders are done. If it is suspended, resume it (`kill -CONT` and its pid) or end it: the next run finishes its work.',
   },
   'solver/cannot-listen': {
     message: 'the HTTP-01 responder cannot listen on {address}: {reason}',
@@ -377,22 +377,22 @@ export const errorTable = {
     hint: 'Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
   },
   'solver/webroot-unwritable': {
-    message: 'the webroot {folder} cannot be written: {reason}',
+    message: 'the webroot {folder} cannot be written to: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Name the folder that the web server serves, and let this user write there.',
+    hint: 'Give the folder that the web server serves, and let this user write to it.',
   },
   'solver/hook-failed': {
     message: 'the hook `{command}` ended with {status}: {output}',
     blame: 'config',
     retry: 'later',
-    hint: 'Run it by hand with the CERTBOT_* variables set.',
+    hint: 'To find out why, run it by hand with the CERTBOT_* variables set.',
   },
   'solver/not-removed': {
     message: '{certificate}: {what} could not be removed: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when the solver can remove it, or leave it behind with --force.',
+    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when the solver works, or add --force to leave it behind.',
   },
   'solver/not-ready': {
     message: '{solver} was not ready for {identifier} after {seconds} s: {reason}',
@@ -403,46 +403,46 @@ export const errorTable = {
 
   // ── deployment: exit 6 ───────────────────────────────────────────────────────────────────────────────────────
   'deploy/target-failed': {
-    message: '{target} could not take {certificate}: {reason}',
+    message: 'deploying {certificate} to {target} failed: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'It still has what it had before, if anything. `certfleet renew` tries this target again.',
+    hint: 'The target keeps what it had. `certfleet renew` tries it again.',
   },
   'deploy/config-test-failed': {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
     blame: 'config',
     retry: 'later',
-    hint: 'The files are as they were before. Fix the configuration; `certfleet renew` tries again.',
+    hint: 'The previous files were put back. Fix the configuration; `certfleet renew` tries again.',
   },
   'deploy/too-slow': {
-    message: '{target} did not take {certificate} within {seconds} s',
+    message: 'deploying {certificate} to {target} took longer than {seconds} s',
     blame: 'config',
     retry: 'later',
-    hint: 'Find out why the target hangs; `deployDeadline` in the configuration says how long it may take.',
+    hint: 'Find out why the target hangs, or allow it more time with `deployDeadline` in the configuration.',
   },
   'deploy/no-answer': {
-    message: 'nothing is served at {endpoint}: {reason}',
+    message: 'nothing answers at {endpoint}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Start the server, or correct the endpoint; `certfleet renew` looks again.',
+    hint: 'Start the server, or correct the endpoint; `certfleet renew` checks it again.',
   },
   'deploy/still-old': {
-    message: '{endpoint} still serves another certificate than {certificate}: {served}',
+    message: '{endpoint} does not serve the current certificate of {certificate} yet: {served}',
     blame: 'config',
     retry: 'later',
-    hint: '`certfleet renew` looks again; check that the target named here is the one behind this endpoint.',
+    hint: 'Check that a target of this certificate is the server behind this endpoint; `certfleet renew` activates it and checks again.',
   },
   'deploy/handshake-failed': {
     message: '{endpoint} no longer completes a TLS handshake: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'The version before was put back. `certfleet renew` tries the new one again after a day.',
+    hint: 'The previous version was put back. `certfleet renew` tries the new one again after a day.',
   },
   'deploy/no-handshake': {
-    message: '{endpoint} completes no TLS handshake: {reason}',
+    message: '{endpoint} does not complete a TLS handshake: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: '{why}. Check that a TLS server listens there and takes the certificate; `certfleet renew` looks again.',
+    hint: '{why}. Check that a TLS server listens there and accepts the certificate; `certfleet renew` checks it again.',
   },
 
   // ── the store: exit 7 ────────────────────────────────────────────────────────────────────────────────────────
@@ -459,34 +459,34 @@ export const errorTable = {
     hint: '{advice}',
   },
   'store/absent': {
-    message: 'there is no store at {path} yet',
+    message: 'there is no store at {path}',
     blame: 'config',
     retry: 'never',
-    hint: 'Check the path (--store, or `store` in certfleet.yaml). `certfleet issue` makes a new store.',
+    hint: 'Check the path (--store, or `store` in certfleet.yaml). `certfleet issue` creates a new store.',
   },
   'store/corrupt': {
     message: 'the document {key} cannot be read: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'The file is left as it is: {file}. Restore it from a backup, or move it away.',
+    hint: 'It was left unchanged in {file}. Restore it from a backup, or move it away.',
   },
   'store/lease-lost': {
     message: 'another process has taken over {certificate}',
     blame: 'bug',
     retry: 'later',
-    hint: 'Nothing needs to be done; the other process finishes the work.',
+    hint: 'There is nothing to do: the other process finishes the work.',
   },
   'store/held': {
     message: 'another process ({holder}) is working on {certificate}; nothing was deleted',
     blame: 'config',
     retry: 'later',
-    hint: 'Wait for it, or stop it. If its machine is gone, `certfleet sweep` takes the certificate from it first.',
+    hint: 'Wait for it, or stop it. If its machine is gone, run `certfleet sweep` first to end its lease.',
   },
   'store/busy': {
     message: 'another process ({holder}) is working on {certificate} and did not finish within {seconds} s',
     blame: 'config',
     retry: 'later',
-    hint: 'Wait for it, or stop it: its work is resumed.',
+    hint: 'Wait for it, or stop it: the next run resumes its work.',
   },
 
   // ── network, aborts, bugs ────────────────────────────────────────────────────────────────────────────────────
@@ -500,25 +500,25 @@ export const errorTable = {
     message: '{method} {url}: the answer is larger than {limit} bytes',
     blame: 'network',
     retry: 'later',
-    hint: 'A proxy or a captive portal may answer in place of the server.',
+    hint: 'Check that no proxy or captive portal answers in place of the server.',
   },
   'process/failed': {
     message: '`{command}` could not be started: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the program is installed and may be executed.',
+    hint: 'Check that the program is installed and that this user may run it.',
   },
   'process/timeout': {
-    message: '`{command}` did not end within {seconds} s and was stopped',
+    message: '`{command}` did not finish within {seconds} s and was stopped',
     blame: 'config',
     retry: 'later',
-    hint: 'Run it by hand to see what it waits for; it has no terminal and only the environment it is given.',
+    hint: 'Run it by hand to see what it waits for. certfleet gives it no terminal, and only a few environment variables.',
   },
   'bug/unexpected': {
     message: 'something went wrong inside certfleet: {reason}',
     blame: 'bug',
     retry: 'later',
-    hint: `Please report it at ${homepage}/issues with the output of \`--json\`; nothing that was stored is lost.`,
+    hint: `Please report it at ${homepage}/issues with the output of \`--json\`. Nothing in the store is lost.`,
   },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -2,7 +2,7 @@ import { type Blame, type ErrorCode, errorTable, exitCodes, type Retry } from '.
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
-/** What {@link asFailure} fills in: where an error is made, it is often not known which certificate it is about. */
+/** Filled in by {@link asFailure}: code that makes an error often does not know which certificate it is about. */
 type Certificate = 'certificate';
 /** The parameters that the message and hint of one code ask for. */
 export type ErrorParams<C extends ErrorCode> = {
@@ -12,17 +12,17 @@ export type ErrorParams<C extends ErrorCode> = {
 };
 
 export interface FailOptions {
-  /** What happened underneath. Kept for `--json` and debugging; its text must hold no secret. */
+  /** The error underneath, kept for `--json` and debugging. Its text must contain no secret. */
   readonly cause?: unknown;
-  /** The instant before which a new try is refused, where the answer named one (retry `at`). */
+  /** When to try again, if the answer said so (retry `at`). */
   readonly retryAt?: Date;
-  /** The ACME problem document, whole (RFC 8555 §6.7), where a CA sent one. */
+  /** The whole ACME problem document (RFC 8555 §6.7), if a CA sent one. */
   readonly problem?: unknown;
 }
 
 /**
- * The one error class. People see `message`, `hint` and the documentation link; the scheduler reads `retry` and
- * `retryAt`; programs read `code`. Made by {@link fail} only.
+ * The one error class, made only by {@link fail}. People read `message` and `hint`, the scheduler reads `retry` and
+ * `retryAt`, programs read `code`.
  */
 export class CertfleetError extends Error {
   readonly code: ErrorCode;
@@ -56,13 +56,13 @@ export const exitCodeOfError = (code: ErrorCode) =>
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
   template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
 
-/** Makes the error of a code; the caller throws it: `throw fail('dns/zone-not-found', { name })`. */
+/** Makes an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
   const entry = errorTable[code];
   return new CertfleetError(code, fill(entry.message, params), fill(entry.hint, params), options);
 }
 
-/** Whether an error is a {@link CertfleetError}, of one of the given codes or areas (`dns/`) where any are named. */
+/** Whether an error is a {@link CertfleetError} and, if codes or areas (`dns/`) are given, has one of them. */
 export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${string}/`)[]): error is CertfleetError {
   if (!(error instanceof CertfleetError)) return false;
   return (
@@ -70,7 +70,7 @@ export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${str
   );
 }
 
-/** The reason in words of anything thrown, for the `{reason}` of a message. Never a stack trace. */
+/** Anything that was thrown, in words, for the `{reason}` of a message. Never a stack trace. */
 export function reasonOf(error: unknown): string {
   if (error instanceof CertfleetError) return error.message;
   if (error instanceof Error) {
@@ -81,19 +81,19 @@ export function reasonOf(error: unknown): string {
   try {
     return String(error);
   } catch {
-    // An object whose toString is none: nobody throws such a thing on purpose, and this must not throw in its turn.
-    return 'something without words was thrown';
+    // An object without a usable toString; this function must not throw.
+    return 'an unknown value was thrown';
   }
 }
 
-/** Node writes `EIO: i/o error, fsync`, with the paths of the call behind it; the code's words are for a person. */
+/** Node writes `EIO: i/o error, fsync '/path'`; a person needs only `i/o error`. */
 const withoutCall = (message: string): string => /^E[A-Z0-9]+: ([^,]+), \w+/.exec(message)?.[1] ?? message;
 
-// The operating system's words for what people meet most; anything else keeps its own text.
+// Plain words for the most common system errors; any other keeps its own text.
 const systemReasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection was cut',
-  EPIPE: 'the connection was cut',
+  ECONNRESET: 'the connection was closed',
+  EPIPE: 'the connection was closed',
   ETIMEDOUT: 'timed out',
   EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network unreachable',
@@ -107,14 +107,14 @@ const systemReasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   ENOTDIR: 'not a folder',
   EISDIR: 'it is a folder',
-  EADDRINUSE: 'the port is taken',
+  EADDRINUSE: 'the port is in use',
   EADDRNOTAVAIL: 'this machine does not have that address',
 };
 
 /**
- * What is thrown, as the one error class; anything that is not of it is this program's fault.
+ * Anything that was thrown, as a {@link CertfleetError}. An error of any other class is a bug in certfleet.
  *
- * @param certificate what it is about, for commands in the hint; a test certificate is made by the real one's name
+ * @param certificate fills the commands in the hint; a test certificate is issued under the real one's name
  */
 export function asFailure(error: unknown, certificate?: string): CertfleetError {
   if (!isFailure(error)) return fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });

@@ -1,21 +1,21 @@
 import type { JsonObject } from './json.ts';
 
 /**
- * What happened, for people and programs: one line of `--json` each. The format is versioned by `v`; a field is never
- * renamed or given another meaning within a version. Documented in docs/reference/events.md.
+ * Something that happened, for people and programs: one line of `--json`. Within one format version (`v`), no field is
+ * renamed or changes its meaning. Documented in docs/reference/events.md.
  */
 export interface Event {
   readonly v: 1;
   /** RFC 3339, UTC. */
   readonly time: string;
-  /** `debug`: only where it was asked for. */
+  /** `debug` is shown only on request. */
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'alarm';
   readonly event: EventName;
-  /** The lineage it is about, where it is about one. */
+  /** The lineage it is about, if any. */
   readonly certificate?: string;
-  /** One sentence for a person; holds no secret. */
+  /** One sentence for a person; contains no secret. */
   readonly message: string;
-  /** What a program may want; documented by event. */
+  /** Details for programs, documented for each event. */
   readonly data?: JsonObject;
 }
 

@@ -6,40 +6,45 @@ import { sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
 
-/** Why nothing is done for a certificate that is due, and until when. */
+/** Why nothing is done about a certificate that is due, and until when. */
 export interface Wait {
   /** RFC 3339. */
   readonly until: string;
   /**
-   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, which binds
-   * `--force` too. `down`: another certificate of this run has found that the CA takes no orders.
+   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and `--force`
+   * does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
    */
   readonly why: 'back-off' | 'hold' | 'down';
   /** For a person. */
   readonly reason: string;
-  /** It has failed before. */
+  /** Whether it waits because it failed. */
   readonly isFailing: boolean;
 }
 
-/** The one answer to "what does it wait for": the longer of our own back-off and the CA's hold. */
+/** What a certificate waits for: our own back-off or the CA's hold, whichever ends later. */
 export function waitOf(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
   facts: {
     readonly now: Date;
-    /** False for `issue` and `--force`: only the CA's own word counts then. */
+    /** False for `issue` and `--force`, which obey only the CA. */
     readonly obeyBackoff: boolean;
-    /** Hash over the secrets of today; another one than last time clears the back-off. */
+    /** Hash over the current secrets; a change since the last run clears the back-off. */
     readonly credentials?: string;
-    /** RFC 3339: until when the CA asked everybody to wait. */
+    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
     readonly caHold?: string;
-    /** Whether another certificate of this run has found the CA down. */
+    /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
   },
 ): Wait | undefined {
   const { now } = facts;
   if (facts.isDown)
-    return { until: now.toISOString(), why: 'down', reason: 'its CA takes no orders at the moment', isFailing: false };
+    return {
+      until: now.toISOString(),
+      why: 'down',
+      reason: 'its CA accepts no orders at the moment',
+      isFailing: false,
+    };
   const failure = failureThatCounts(wanted, lineage, facts.credentials, now);
   const hold = laterOf(heldUntil(wanted, lineage, now), facts.caHold);
   const until = laterOf(hold, facts.obeyBackoff ? failure?.retryAt : undefined);
@@ -53,7 +58,7 @@ export function waitOf(
 }
 
 /**
- * The failure that still counts: none once the spec or the credentials have changed, or where a clock that was ahead
+ * The last failure, if it still counts: not after a change of spec or credentials, and not if a clock that was ahead
  * wrote it.
  */
 export function failureThatCounts(
@@ -71,9 +76,9 @@ export function failureThatCounts(
 }
 
 /**
- * Until when the CA asked this certificate to wait, if that is still to come. A Retry-After holds whatever deployer,
- * solver or credential changes meanwhile. A rate limit counts names, so another set of names is another request (Let's
- * Encrypt itself advises it); a CA that is busy is busy for any.
+ * Until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer, solver or
+ * credentials does not end the wait. A rate limit counts names, so it does not hold another set of names (Let's Encrypt
+ * suggests changing it); a busy CA holds every certificate.
  */
 export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
   const { failure } = lineage ?? {};
@@ -87,7 +92,7 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
   return isSame ? hold : undefined;
 }
 
-/** Another spec, or other credentials, start a new count; what the CA said, and what its limits count, stays. */
+/** After a change of spec or credentials, counts failures anew. The CA's hold and the failed validations stay. */
 export function forgiven(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
@@ -101,11 +106,10 @@ export function forgiven(
 
 const hourMs = 3_600_000;
 
-/** What to remember of a try that failed: the count, the back-off, the CA's hold, the validations of the last hour. */
+/** What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour. */
 export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date): Failure {
   const before = lineage.failure;
-  // A wrong clock, or another certfleet process on the port, says nothing about the certificate: try again soon, and
-  // leave the count as it was.
+  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon, and do not count it.
   const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
   const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
@@ -141,6 +145,6 @@ function validationsAfter(
   return validations;
 }
 
-/** The later of two times, where there are two. */
+/** The later of two times, or the only one. */
 export const laterOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

@@ -8,7 +8,7 @@ export interface Identifier {
   readonly value: string;
 }
 
-/** One identifier as a map key and for people: its value (a DNS name never looks like an IP address). */
+/** An identifier as a map key and for people. Its value is enough: a DNS name never looks like an IP address. */
 export const identifierKey = (identifier: Identifier): string => identifier.value;
 
 export const isWildcard = (identifier: Identifier): boolean =>
@@ -18,6 +18,6 @@ export const isWildcard = (identifier: Identifier): boolean =>
 export const baseName = (identifier: Identifier): string =>
   isWildcard(identifier) ? identifier.value.slice(2) : identifier.value;
 
-/** A set of identifiers as text, whatever their order: an order is for a set (RFC 8555 §7.1.3). */
+/** A set of identifiers as text, whatever their sequence: an ACME order is for a set (RFC 8555 §7.1.3). */
 export const identifierSet = (identifiers: readonly Identifier[]): string =>
   identifiers.map(identifierKey).sort().join(' ');

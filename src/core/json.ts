@@ -1,4 +1,4 @@
-/** A value that survives JSON unchanged: what receipts, notes and documents are made of. */
+/** A value that JSON keeps unchanged; receipts, notes and documents consist of these. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export type JsonObject = { readonly [key: string]: Json };

@@ -6,31 +6,31 @@ import type { ProcessIdentity } from './process-identity.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec } from './spec.ts';
 
 /**
- * One spec's certificates through time: the whole state of one certificate in one document (house.md §6).
+ * One spec's certificates through time, and all state about them, in one document.
  *
- * The document is also the lock (`work.lease`) and the journal (`work.challenges`): what protects and what is
- * protected change in the same compare-and-set, so that a process which lost its lease cannot write.
+ * The document is also the lock (`work.lease`) and the journal (`work.challenges`). One compare-and-set changes all
+ * three, so a process that has lost its lease cannot write.
  */
 export interface Lineage {
   readonly schema: 1;
   readonly name: string;
   readonly origin: 'command-line' | 'configuration';
-  /** As it was when it was last worked on: a sweep needs the solver that presented, not the one declared today. */
+  /** The spec of the last run. A sweep needs the solver that presented a challenge, not the one declared today. */
   readonly spec: StoredSpec;
-  /** Hash over the secrets used last; a change clears the back-off. */
+  /** Hash over the secrets of the last run; a change clears the back-off. */
   readonly credentials?: string;
   readonly current?: Version;
-  /** What a deployment goes back to. */
+  /** The version that a failed deployment puts back. */
   readonly previous?: Version;
-  /** Ids of versions older than that: they leave the store, with their keys, once every target has the current one. */
+  /** Ids of older versions. They and their keys are deleted once every target has the current version. */
   readonly retired?: readonly string[];
   readonly renewal?: Renewal;
   readonly failure?: Failure;
   readonly deployments: Readonly<Record<string, Deployment>>;
   readonly work?: Work;
-  /** Challenges whose removal is looked at again: another process may have presented them after they were removed. */
+  /** Closed challenges that are checked again, because another process may have presented them after their removal. */
   readonly tombstones?: readonly Tombstone[];
-  /** How the last run ended, for a process that waited for it. */
+  /** How the last run ended; a process that waited for it reports this as its own result. */
   readonly last?: LastRun;
 }
 
@@ -38,77 +38,77 @@ export interface Version {
   /** Also the id of its key: `key/<name>~<id>`, `version/<name>~<id>`. */
   readonly id: string;
   readonly facts: CertificateFacts;
-  /** Directory and profile it came from: another one makes it due. */
+  /** The directory and profile it was issued with; if the spec names others, the certificate is due. */
   readonly directory: string;
   readonly profile?: string;
   readonly accountUrl: string;
-  /** By this machine's clock; CAs date `notBefore` back. Missing in versions of before it was kept. */
+  /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
   readonly issuedAt?: string;
 }
 
 export interface Renewal {
-  /** When it is renewed: a random instant of the CA's window, or a share of the lifetime. RFC 3339. */
+  /** When to renew: a random instant in the CA's window, or after a share of the lifetime. RFC 3339. */
   readonly at: string;
   readonly source: 'ari' | 'lifetime';
-  /** The window that `at` was drawn from; while it stays the same, so does `at` (RFC 9773 §4.2). */
+  /** The window that `at` was drawn from. `at` stays the same as long as the window does (RFC 9773 §4.2). */
   readonly window?: { readonly start: string; readonly end: string };
   readonly explanationUrl?: string;
-  /** When the CA is asked for its window again. */
+  /** When to ask the CA for its window again. */
   readonly checkAfter?: string;
 }
 
 export interface Failure {
-  /** In a row, for this spec and these credentials; 0 where only what the CA wants is remembered from before. */
+  /** Failures in a row with this spec and these credentials; 0 if only the CA's hold and validations are remembered. */
   readonly count: number;
   readonly at: string;
   readonly code: string;
   readonly message: string;
   readonly hint: string;
-  /** `renew` does nothing before. */
+  /** `renew` does nothing before this time. */
   readonly retryAt: string;
-  /** The CA's own Retry-After: holds for everybody, `--force` too. */
+  /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */
   readonly holdUntil?: string;
-  /** Failed validations of the last hour, by identifier: when each happened. */
+  /** The times of the failed validations of the last hour, by identifier. */
   readonly validations?: Readonly<Record<string, readonly string[]>>;
-  /** When a proven no of the preflight was last tried against the CA all the same (once a day past the renewal time). */
+  /** When a proven no of the preflight was last overridden (once a day past the renewal time). */
   readonly overruledAt?: string;
 }
 
 export interface Deployment {
-  /** The version that the target is meant to have (`intended`), has (`current`), or kept (`pending`). */
+  /** The version that the target is to get (`intended`), has (`current`), or could not take (`pending`). */
   readonly version: string;
   readonly state: 'intended' | 'current' | 'pending';
-  /** Since when it is in this state. */
+  /** When it entered this state. */
   readonly since: string;
-  /** What the deployer was told to do then, as canonical text: with other settings it is to be delivered again. */
+  /** The deployer's settings then, as canonical text; after a change, the version is delivered again. */
   readonly settings?: string;
   readonly message?: string;
   readonly code?: string;
-  /** `renew` leaves the target alone before this time: it failed several times, or this version broke its handshake. */
+  /** `renew` leaves the target alone until then: it failed several times, or this version broke its handshake. */
   readonly retryAt?: string;
-  /** How many tries in a row have failed since it was late (`deployTimeout`). */
+  /** Failed tries in a row since the target was late (`deployTimeout`). */
   readonly tries?: number;
-  /** Of a command: the targets listed before it that lack this version. */
+  /** For a command: the targets listed before it that lack this version. */
   readonly waitsFor?: readonly string[];
-  /** Of a command: the version that each target listed before it had when the command last ran with success. */
+  /** For a command: the version that each target listed before it had when the command last succeeded. */
   readonly took?: Readonly<Record<string, string>>;
-  /** An alarm was raised for this pending state. */
+  /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean;
 }
 
 export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';
 
 export interface Work {
-  /** Who works on it; undefined: nobody, the work is to be resumed. */
+  /** Held by the process that works on it; without a lease, the next run resumes the work. */
   readonly lease?: Lease;
   readonly step: Step;
-  /** The version being made; its key is stored under this id. Empty at step `close`, which makes none. */
+  /** The version being made, whose key has the same id. Empty at step `close`, which makes none. */
   readonly version: string;
   readonly directory: string;
   readonly startedAt: string;
   /**
-   * The intent of the order: set by the first write of the work, before newOrder can be sent; `url` once it is known.
-   * `doubtful`: an earlier process may have sent it without getting the answer.
+   * The intent of an order, in the first write of the work and so before newOrder is sent; `url` once it is known.
+   * `doubtful`: an earlier process may have sent newOrder without getting the answer.
    */
   readonly order?: {
     readonly url?: string;
@@ -116,44 +116,41 @@ export interface Work {
     readonly profile?: string;
     readonly doubtful?: true;
   };
-  /** The solver's probe may be in the world: this process's, or one that an earlier process left. */
+  /** A probe of the solver may exist: this process's own, or one left by an earlier process. */
   readonly probe?: 'ours' | 'left';
-  /** RFC 7638 thumbprint of the account key, so that a sweep can rebuild a key authorization. */
+  /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
   readonly thumbprint?: string;
   readonly challenges: readonly JournalledChallenge[];
-  /** An order that waits for its next try while a target gets the current version. */
+  /** An order that waits for its next try while this run only delivers the current version. */
   readonly parked?: Pick<Work, 'version' | 'order'>;
-  /** Another process began it, and is not known to be dead: its changes may still take effect. */
+  /** Taken over from a process that may be alive: its changes may still take effect. */
   readonly takenOver?: boolean;
-  /** The lineage has never had an order: a failure before the first one leaves no document behind. */
+  /** The lineage has never had an order. If it fails before the first one, the document is deleted. */
   readonly first?: true;
 }
 
-/**
- * The work that a later run goes on with. Where only the lease was wanted (a sweep, a loser that gives way) there is
- * none, and no version either.
- */
+/** The work that a later run resumes; undefined if there is none, or only a lease (a sweep takes one). */
 export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =>
   lineage?.work?.step === 'close' ? undefined : lineage?.work;
 
 export interface Lease {
   readonly id: string;
   readonly holder: ProcessIdentity;
-  /** Grows with each sign of life, so that the document's revision moves. */
+  /** Counts signs of life; each gives the document a new revision. */
   readonly beat: number;
 }
 
 export interface JournalledChallenge {
   readonly type: ChallengeType;
-  /** As ordered: `dns` value or IP text. */
+  /** As ordered: the DNS name or the IP address. */
   readonly identifier: string;
   readonly token: string;
   readonly receipt?: Json;
 }
 
 /**
- * A solver as it was declared when it presented. Another one finds nothing to remove, and calls that a success. Each
- * tombstone has its own: some 200 bytes, which a hundred of them can spare (document-limits.ts).
+ * The solver that presented a challenge, as declared then; another one would find nothing to remove. Every tombstone
+ * has a copy of about 200 bytes, so a hundred still fit in a document.
  */
 export interface Presenter {
   readonly name: string;
@@ -167,10 +164,10 @@ export interface Tombstone {
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
-  /** What presented it; undefined: the solver of the lineage's spec. */
+  /** The solver that presented it; undefined means the one of the lineage's spec. */
   readonly by?: Presenter;
   readonly closedAt: string;
-  /** 0: to be looked at 1 h after `closedAt`; 1: after 24 h; -1: its removal failed, look at once. */
+  /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
 }
 
@@ -188,7 +185,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export const encodeDocument = (document: object): Uint8Array => encoder.encode(JSON.stringify(document));
 
-/** Reads a JSON document of the store; fails with `store/corrupt` when it is none or lacks what it must have. */
+/** Reads a JSON document of the store. Fails with `store/corrupt` if it is not one, or lacks a required field. */
 export function decodeDocument<T extends object>(
   bytes: Uint8Array,
   where: { readonly key: string; readonly file: string },
@@ -211,6 +208,9 @@ export const decodeLineage = (bytes: Uint8Array, name: string, location: string)
   const where = { key: `lineage/${name}`, file: location };
   const lineage = decodeDocument<Lineage>(bytes, where, ['schema', 'name', 'origin', 'spec', 'deployments']);
   if (lineage.schema !== 1)
-    throw fail('store/corrupt', { ...where, reason: `its schema is ${lineage.schema}; this certfleet reads 1` });
+    throw fail('store/corrupt', {
+      ...where,
+      reason: `its schema is ${lineage.schema}, but this version of certfleet reads only 1`,
+    });
   return lineage;
 };

@@ -1,6 +1,6 @@
 /**
- * The known word closest to what was typed, for «did you mean». Nothing when even the closest one is too far away to
- * be what was meant: more than a third of its letters would have to change.
+ * The known word closest to what was typed, for "did you mean". undefined if more than a third of the letters of even
+ * the closest one would have to change.
  */
 export function nearest(typed: string, known: Iterable<string>): string | undefined {
   const wanted = typed.toLowerCase();
@@ -10,7 +10,7 @@ export function nearest(typed: string, known: Iterable<string>): string | undefi
     const candidate = word.toLowerCase();
     const limit = Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3));
     const distance = editDistance(wanted, candidate, limit);
-    // A word that begins with what was typed is a good guess at any length: `cert` for `certificates`.
+    // A word that begins with what was typed is always a good guess: `certificates` for `cert`.
     const score = wanted.length >= 3 && candidate.startsWith(wanted) ? Math.min(distance, 1) : distance;
     if (score <= limit && score < bestDistance) {
       best = word;
@@ -20,15 +20,15 @@ export function nearest(typed: string, known: Iterable<string>): string | undefi
   return best;
 }
 
-/** `, did you mean "x"?` or nothing, to be put behind a message. */
+/** `; did you mean "x"?` or nothing, to append to a message. */
 export function didYouMean(typed: string, known: Iterable<string>): string {
   const word = nearest(typed, known);
   return word === undefined ? '' : `; did you mean "${word}"?`;
 }
 
 /**
- * Letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Answers anything above
- * `limit` as soon as it is clear that it is more, so that a very long key costs nothing.
+ * How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Stops early, with
+ * some number above `limit`, once the distance must exceed it, so a very long word costs nothing.
  */
 export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;

@@ -6,11 +6,10 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Calls `run` when the signal aborts, unless it was forgotten before. One listener a signal, however many wait on it:
- * a certificate of a hundred names has a hundred waits on one, and node takes more than ten listeners for a leak and
- * says so on stderr, which cron mails.
+ * Calls `run` when the signal aborts. However many callers wait for one signal, it gets only one listener: Node reports
+ * more than ten as a leak on stderr, and cron would mail that.
  *
- * @returns forgets it
+ * @returns stops waiting
  */
 export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const entry = () => run();
@@ -18,16 +17,16 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
   runs.add(entry);
   return () => {
     runs.delete(entry);
-    // Node keeps a signal that was made from others alive as long as anybody listens.
+    // Node keeps a combined signal alive as long as it has a listener.
     if (runs.size > 0 || watches.get(signal)?.runs !== runs) return;
     watches.delete(signal);
     signal.removeEventListener('abort', listener);
   };
 }
 
-/** The promise's outcome, or the signal's reason when that comes first. */
+/** Settles like the promise, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  promise.catch(() => {}); // nobody may be left to hear it
+  promise.catch(() => {}); // after an abort, its failure is of no interest
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const forget = onAbort(signal, () => reject(signal.reason));

@@ -4,10 +4,10 @@ import type { LastRun, Lineage } from './lineage.ts';
 import type { Plan } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
 
-/** How one pass ended for one certificate. */
+/** The result of one pass for one certificate. */
 export type Outcome = {
   readonly certificate: string;
-  /** When certfleet acts next of its own accord in a `renew`: RFC 3339. */
+  /** When `renew` will next have something to do for it: RFC 3339. */
   readonly next?: string;
 } & (
   | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
@@ -15,7 +15,7 @@ export type Outcome = {
       readonly result: 'unchanged';
       readonly notAfter?: string;
       readonly message: string;
-      /** It failed before, and the time of its next try has not come. */
+      /** It failed earlier, and it is too early to try again. */
       readonly failing?: boolean;
     }
   | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
@@ -23,17 +23,17 @@ export type Outcome = {
 );
 
 /**
- * What the last run came to, as the document says.
+ * The result of the last run, from the document.
  *
- * @param error that of the run itself, which tells more than the document keeps
+ * @param error the run's own error, if at hand: it has more than the document keeps
  */
 export function outcomeOfLast({ last, name, current, renewal }: Lineage, error?: CertfleetError): Outcome {
-  if (!last) return { certificate: name, result: 'unchanged', message: 'another process has worked on it' };
+  if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
   const next = renewal ? { next: renewal.at } : {};
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
 }
 
-/** The error of a run, from what is stored of it. */
+/** The error of a run, as far as it is stored. */
 const errorOf = ({ code, message, hint = '' }: LastRun): CertfleetError | undefined =>
   code !== undefined && code in errorTable ? new CertfleetError(code as ErrorCode, message, hint, {}) : undefined;
 
@@ -56,7 +56,7 @@ function resultOf(
   }
 }
 
-/** What a plan that does nothing means for the user. */
+/** What to report for a plan that does nothing. */
 export function outcomeOfPlan(
   { wanted, obeyBackoff }: { readonly wanted: StoredSpec; readonly obeyBackoff: boolean },
   lineage: Lineage | undefined,
@@ -77,7 +77,7 @@ export function outcomeOfPlan(
   if (plan.pending && notAfter !== undefined) {
     const { code, message } = plan.pending;
     const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
-    const error = new CertfleetError(known, message, `\`certfleet issue ${certificate}\` tries it now.`, {});
+    const error = new CertfleetError(known, message, `To try now, run \`certfleet issue ${certificate}\`.`, {});
     return { certificate, result: 'pending', notAfter, message, error, ...next };
   }
   const valid = notAfter === undefined ? {} : { notAfter };

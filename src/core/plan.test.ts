@@ -22,7 +22,7 @@ describe('planLineage', () => {
     expect(planLineage(spec, undefined, now, rules).action).toBe('issue');
     expect(planLineage(spec, lineage, now, rules)).toEqual({
       action: 'none',
-      reason: 'it is not due',
+      reason: 'not due yet',
       wakeAt: '2026-03-02T00:00:00.000Z',
     });
     expect(planLineage(undefined, lineage, now, rules).action).toBe('none');
@@ -122,7 +122,7 @@ describe('planLineage', () => {
 
   it('delivers again to every target when asked to, and orders nothing, whatever else is due', () => {
     const again = { ...rules, redeploy: true };
-    const delivered = { action: 'deploy', reason: 'it is delivered again to edge, www.example.com:443' };
+    const delivered = { action: 'deploy', reason: 'delivering it again to edge, www.example.com:443' };
     const both = { ...spec, spec: { ...spec.spec, endpoints: ['www.example.com:443'] } };
     const cases: readonly Lineage[] = [
       lineage,
@@ -141,7 +141,7 @@ describe('planLineage', () => {
     for (const one of [undefined, missing])
       expect(planLineage(spec, one, now, again)).toEqual({
         action: 'none',
-        reason: 'there is no certificate yet to deliver',
+        reason: 'there is no certificate to deliver yet',
       });
   });
 

@@ -6,24 +6,24 @@ import { hasWanted } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { isToCome } from './stored-time.ts';
 
-/** What one pass does about one lineage, and when the next pass has something to do. */
+/** What one pass does about one lineage, and when the next pass will have something to do. */
 export interface Plan {
-  /** `resume` finishes what a dead or stopped run began; `ask` fetches the CA's renewal window only. */
+  /** `resume` finishes what a dead or stopped run began; `ask` only fetches the CA's renewal window. */
   readonly action: 'issue' | 'renew' | 'resume' | 'deploy' | 'ask' | 'none';
   /** Why, in words for a person. */
   readonly reason: string;
-  /** RFC 3339; undefined when only a change of the spec can bring something to do. */
+  /** RFC 3339; undefined if only a change of the spec can give it something to do. */
   readonly wakeAt?: string;
-  /** Nothing is done now, but a target still lacks the current version: why. */
+  /** Why a target still lacks the current version, if this pass does nothing about it. */
   readonly pending?: { readonly code: string; readonly message: string };
-  /** It is due, but waits for this. */
+  /** Why it waits although it is due. */
   readonly wait?: Wait;
 }
 
 /**
- * What to do now for one lineage: a pure function of what is wanted, what is there, and the time.
+ * Decides what to do now for one lineage: a pure function of spec, lineage and time.
  *
- * @param wanted undefined: it is no longer declared, and left alone
+ * @param wanted undefined if it is no longer declared; it is then left alone
  * @param options.obeyBackoff false for `issue` by hand and `--force`
  */
 export function planLineage(
@@ -34,11 +34,11 @@ export function planLineage(
     readonly obeyBackoff: boolean;
     readonly force: boolean;
     readonly credentials?: string;
-    /** RFC 3339: until when the CA asked everybody to wait. */
+    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
     readonly caHold?: string;
-    /** Every target gets the current version again, and nothing is ordered. */
+    /** Deliver the current version to every target again, and order nothing. */
     readonly redeploy?: boolean;
-    /** Whether another certificate of this run has found the CA down. */
+    /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
   },
 ): Plan {
@@ -55,30 +55,34 @@ export function planLineage(
   }
   if (due) return due;
 
-  // From here on there is a current certificate that is not due.
+  // From here on, there is a current certificate that is not due.
   const renewal = lineage?.renewal;
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
   const undeployed = targetsToTry(wanted, lineage, now, options.obeyBackoff);
   if (undeployed.length > 0) return { ...deliveryTo(undeployed), ...(wakeAt ? { wakeAt } : {}) };
   const [paused] = targetsToDeploy(wanted, lineage).map((target) => lineage?.deployments[target]);
   if (paused) {
-    const { code = 'deploy/handshake-failed', message = 'a target has the version before again', retryAt } = paused;
+    const {
+      code = 'deploy/handshake-failed',
+      message = 'a target went back to the previous version',
+      retryAt,
+    } = paused;
     const next = earlierOf(wakeAt, retryAt);
     return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
   }
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
-    return { action: 'ask', reason: 'the CA is to be asked for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
-  return { action: 'none', reason: 'it is not due', ...(wakeAt ? { wakeAt } : {}) };
+    return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
+  return { action: 'none', reason: 'not due yet', ...(wakeAt ? { wakeAt } : {}) };
 }
 
-/** `renew --redeploy`: whether it is due is another pass's affair. */
+/** `renew --redeploy` does not look at whether the certificate is due; another pass does. */
 function planRedeploy({ spec }: StoredSpec, lineage: Lineage | undefined): Plan {
   const at = lineage?.renewal?.at;
   const wakeAt = at === undefined ? {} : { wakeAt: at };
-  if (!lineage?.current) return { action: 'none', reason: 'there is no certificate yet to deliver' };
+  if (!lineage?.current) return { action: 'none', reason: 'there is no certificate to deliver yet' };
   const targets = [...spec.deploy, ...spec.endpoints];
   if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', ...wakeAt };
-  return { action: 'deploy', reason: `it is delivered again to ${targets.join(', ')}`, ...wakeAt };
+  return { action: 'deploy', reason: `delivering it again to ${targets.join(', ')}`, ...wakeAt };
 }
 
 const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'> => ({
@@ -89,17 +93,17 @@ const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'>
 function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, force: boolean): Plan | undefined {
   if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
   if (!lineage?.current) {
-    if (unfinishedWork(lineage)) return { action: 'resume', reason: 'a run before was interrupted' };
+    if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
     return { action: 'issue', reason: 'there is no certificate yet' };
   }
-  if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'what it is to contain has changed' };
+  if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'its names, CA or profile changed' };
   if (force) return { action: 'renew', reason: 'it was forced' };
-  if (unfinishedWork(lineage)) return { action: 'resume', reason: 'a run before was interrupted' };
+  if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;
   if (at === undefined || Date.parse(at) <= now.getTime())
     return {
       action: 'renew',
-      reason: at === undefined ? 'no renewal time is known' : `its renewal time ${at} has come`,
+      reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
     };
   return undefined;
 }

@@ -8,16 +8,16 @@ const address = { type: 'ip', value: '192.0.2.1' } as const;
 
 describe('what is said of profiles when the CA refuses an order', () => {
   it.each([
-    ['26 names', names(26), 'tlsserver', /takes at most 25 identifiers.*`--profile classic`.*at most 100/],
-    ['26 names', names(26), 'shortlived', /takes at most 25 identifiers.*`--profile classic`/],
-    ['101 names', names(101), undefined, /profile classic takes at most 100 identifiers.*several certificates/],
-    ['an IP address', [address], undefined, /profile classic takes no IP addresses.*`--profile shortlived`/],
-    ['an IP address', [address], 'tlsserver', /profile tlsserver takes no IP addresses.*`--profile shortlived`/],
+    ['26 names', names(26), 'tlsserver', /accepts at most 25 identifiers.*`--profile classic`.*at most 100/],
+    ['26 names', names(26), 'shortlived', /accepts at most 25 identifiers.*`--profile classic`/],
+    ['101 names', names(101), undefined, /profile classic accepts at most 100 identifiers.*several certificates/],
+    ['an IP address', [address], undefined, /profile classic accepts no IP addresses.*`--profile shortlived`/],
+    ['an IP address', [address], 'tlsserver', /profile tlsserver accepts no IP addresses.*`--profile shortlived`/],
     [
       'an IP address and 25 names',
       [...names(25), address],
       'shortlived',
-      /takes at most 25 identifiers.*several certificates/,
+      /accepts at most 25 identifiers.*several certificates/,
     ],
   ])('%s (%#)', (_what, identifiers, profile, words) => {
     expect(profileAdvice({ identifiers, profile }, letsEncrypt)).toMatch(words);

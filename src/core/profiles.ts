@@ -5,16 +5,16 @@ interface Limits {
   readonly addresses: boolean;
 }
 
-/** What Let's Encrypt's profiles take, as of 2026-11: a directory names its profiles, but not their limits. */
+/** What Let's Encrypt's profiles accept, as of 2026-11: a directory lists its profiles, but not their limits. */
 const known: Readonly<Record<string, Limits>> = {
   classic: { most: 100, addresses: false },
   tlsserver: { most: 25, addresses: false },
   shortlived: { most: 25, addresses: true },
 };
-/** The profile of an order that names none. */
+/** The profile of an order that does not name one. */
 const usual = 'classic';
 
-/** Which profile takes the identifiers that the asked one does not; undefined where that is not known to be the reason. */
+/** Suggests a profile if the requested one cannot accept these identifiers; undefined if it can, or is not known. */
 export function profileAdvice(
   order: { readonly identifiers: readonly Identifier[]; readonly profile?: string | undefined },
   offered: readonly string[],
@@ -30,9 +30,10 @@ export function profileAdvice(
     ...(identifiers.length > asked.most ? [`at most ${asked.most} identifiers`] : []),
     ...(hasAddress && !asked.addresses ? ['no IP addresses'] : []),
   ];
-  const why = `The profile ${profile} takes ${refused.join(' and ')}.`;
+  const why = `The profile ${profile} accepts ${refused.join(' and ')}.`;
   const other = offered.find((name) => fits(limitsOf(name)));
-  if (other === undefined) return `${why} No other one takes them all: split them over several certificates.`;
-  const takes = `at most ${limitsOf(other)?.most} identifiers${hasAddress ? ', IP addresses too' : ''}`;
-  return `${why} Use \`--profile ${other}\` (\`profile: ${other}\` in certfleet.yaml), which takes ${takes}.`;
+  if (other === undefined)
+    return `${why} No other profile accepts all of these: split them across several certificates.`;
+  const accepts = `at most ${limitsOf(other)?.most} identifiers${hasAddress ? ', including IP addresses' : ''}`;
+  return `${why} Use \`--profile ${other}\` (\`profile: ${other}\` in certfleet.yaml), which accepts ${accepts}.`;
 }

@@ -9,7 +9,7 @@ interface Validity {
   readonly notAfter: string;
 }
 
-/** Renewal by the lifetime alone: at 2/3 of it, at 1/2 below ten days (Let's Encrypt's integration guide). */
+/** Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). */
 export function renewalByLifetime(facts: Validity): Renewal {
   const from = Date.parse(facts.notBefore);
   const lifetime = Date.parse(facts.notAfter) - from;
@@ -17,19 +17,19 @@ export function renewalByLifetime(facts: Validity): Renewal {
   return { at: new Date(from + lifetime * share).toISOString(), source: 'lifetime' };
 }
 
-/** The last share of a lifetime is for tries that fail: a window that leads into it is no plan. */
+/** The last tenth of a lifetime is reserved for failed tries: a renewal time in it cannot be right. */
 const lastShare = 1 / 10;
-/** However often a CA says "now": two certificates of one lineage are at least this far apart. */
+/** The least time between two certificates of one lineage, however often the CA's window says "now". */
 const shortestPauseMs = 3_600_000;
 
 /**
- * Renewal by the CA's suggested window (RFC 9773 §4.2): a uniformly random instant of it, kept together with the
- * window, so that every later look at the same window gives the same instant; never within an hour of the issue.
+ * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the issue. The instant
+ * is stored with the window and stays the same as long as the window does.
  *
- * The answer is not signed, and a mistake in it must neither let the certificate expire nor buy one at every pass:
- * where the window cannot be right, the lifetime decides.
+ * A wrong window must neither let the certificate expire nor order one at every pass, so the lifetime decides if the
+ * window cannot be right.
  *
- * @param version what is to be renewed; `issuedAt` is missing in stores of before it was kept
+ * @param version what to renew; `issuedAt` is missing in old stores
  * @param random uniform in [0, 1)
  */
 export function renewalByWindow(
@@ -61,21 +61,21 @@ export function renewalByWindow(
   };
 }
 
-/** A window in the past means "now" (a revocation), but one from before the certificate cannot be about it. */
+/** A window in the past means "renew now" (a revocation), but one that ended before `notBefore` is a mistake. */
 function canBeRight(facts: Validity, start: number, end: number, drawn: number): boolean {
   const [notBefore, notAfter] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
   return start < end && end > notBefore && drawn <= notAfter - (notAfter - notBefore) * lastShare;
 }
 
-/** How long a CA without a usable answer is left alone: RFC 9773 §4.3.3 names 6 h for long-term errors. */
+/** When to ask again after a failure: RFC 9773 §4.3.3 suggests 6 h for long-term errors. */
 const askAgainMs = 6 * 3_600_000;
-/** However soon it says: RFC 9773 §4.3.2. */
+/** The shortest pause, even if the CA's Retry-After is shorter: RFC 9773 §4.3.2. */
 const soonestMs = 60_000;
 
 /**
- * The renewal to keep when the CA's window could not be had: what was known before, or the lifetime's.
+ * The renewal to store if the CA's window could not be read: the one known before, or by lifetime.
  *
- * @param named the CA's own Retry-After, where its refusal had one; a limit holds as long as it says
+ * @param named the Retry-After of the CA's refusal; a rate limit is obeyed however long it is
  */
 export function renewalWithoutAnswer(
   facts: Validity,

@@ -1,8 +1,8 @@
 const dayMs = 86_400_000;
 
 /**
- * The longest wait taken from a Retry-After: the longest limit of a public CA lasts 7 days (Let's Encrypt), and a
- * mistyped or hostile number must not put a certificate to sleep beyond its life.
+ * The longest Retry-After to obey. The longest limit of a public CA lasts 7 days (Let's Encrypt), and a wrong or hostile
+ * number must not keep a certificate from being renewed.
  */
 export const longestRetryAfterMs = 8 * dayMs;
 
@@ -13,8 +13,8 @@ export interface RetryAfterLimits {
 }
 
 /**
- * How long a Retry-After header (RFC 9110 §10.2.3) asks to wait, in ms from `now`: seconds or an HTTP date, clamped;
- * a date in the past is `minMs` (0). undefined where there is no header, or none that can be read.
+ * How long a Retry-After header (RFC 9110 §10.2.3) asks us to wait, in ms from `now`: seconds or an HTTP date, clamped.
+ * A date in the past counts as `minMs`. undefined without a header, or if it cannot be read.
  */
 export function retryAfterMs(
   header: string | undefined,
@@ -22,26 +22,26 @@ export function retryAfterMs(
   { minMs = 0, maxMs = longestRetryAfterMs }: RetryAfterLimits = {},
 ): number | undefined {
   const text = header?.trim() ?? '';
-  // A fraction is against the grammar, but some proxies send one; it is rounded up.
+  // A fraction is not allowed, but some proxies send one; it is rounded up.
   const waits = /^\d+(\.\d+)?$/.test(text) ? Math.ceil(Number(text) * 1000) : dateMs(text, now) - now.getTime();
   return Number.isNaN(waits) ? undefined : Math.min(Math.max(waits, minMs), maxMs);
 }
 
-/** The instant of a Retry-After header, or undefined where there is none that can be read. */
+/** The instant that a Retry-After header names; undefined without a header, or if it cannot be read. */
 export function retryAfterDate(header: string | undefined, now: Date): Date | undefined {
   const waits = retryAfterMs(header, now);
   return waits === undefined ? undefined : new Date(now.getTime() + waits);
 }
 
-/** What a busy CA may ask for whatever is left: it is down now, and asking it every minute helps nobody. */
+/** A busy CA may ask us to wait this long even if the certificate expires sooner: asking every minute would not help. */
 const shortestCapMs = 3_600_000;
 
 /**
- * Until when a certificate is held by an answer's Retry-After. A rate limit holds as it was named: the CA refuses
- * until then. Any other answer (a CA that is busy, a balancer before it with a number of its own) holds for half the
- * validity that is left at most, so that one answer is never the reason for an expiry; the next one halves the rest.
+ * Until when a Retry-After holds a certificate. A rate limit is obeyed in full, because the CA refuses until then. Any
+ * other Retry-After (a busy CA, a load balancer in front of it) is obeyed for at most half of the remaining validity, so
+ * that no certificate expires because of it.
  *
- * @param validityLeftMs of the current certificate, negative once it has expired; undefined when there is none
+ * @param validityLeftMs of the current certificate, negative once it has expired; undefined if there is none
  */
 export function endOfHold(
   retryAt: Date,
@@ -66,7 +66,7 @@ export function dateMs(text: string, now: Date): number {
   if (fixed) return utc(fixed[3]!, fixed[2]!, fixed[1]!, fixed.slice(4));
   const old = rfc850.exec(text);
   if (old) {
-    // Two digits: the year with them that is at most 50 years ahead.
+    // Two digits mean the latest such year that is at most 50 years ahead (RFC 9110 §5.6.7).
     const latest = now.getUTCFullYear() + 50;
     const year = latest - ((latest - Number(old[3])) % 100);
     return utc(String(year), old[2]!, old[1]!, old.slice(4));
@@ -79,12 +79,12 @@ export function dateMs(text: string, now: Date): number {
 function utc(year: string, monthName: string, day: string, clock: readonly (string | undefined)[]): number {
   const month = months.indexOf(monthName.toLowerCase());
   const [hours, minutes, seconds] = clock.map(Number) as [number, number, number];
-  // 60 is a leap second, which Date counts as the next minute's first.
+  // 60 is a leap second, which Date takes for the first second of the next minute.
   if (month < 0 || hours > 23 || minutes > 59 || seconds > 60) return Number.NaN;
   const date = new Date(0);
   date.setUTCFullYear(Number(year), month, Number(day));
   date.setUTCHours(hours, minutes, seconds);
-  // 31 February rolls over into March; that is no date.
+  // Date turns 31 February into a day in March; refuse it.
   const [d, sameMonth] = [Number(day), seconds === 60 ? month : date.getUTCMonth()];
   return d >= 1 && d <= 31 && sameMonth === month ? date.getTime() : Number.NaN;
 }

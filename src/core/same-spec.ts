@@ -2,7 +2,7 @@ import { identifierSet } from './identifier.ts';
 import type { Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
-/** JSON with sorted keys: two values that mean the same give the same text. */
+/** JSON with sorted keys, so that equal values give equal text. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -11,16 +11,16 @@ export function canonical(value: unknown): string {
   );
 }
 
-/** Whether the user wrote the same; a difference clears the back-off. */
+/** Whether two specs are equal; a change clears the back-off. */
 export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
 
-/** Whether two specs send the same order to the same CA: one's order serves the other. */
+/** Whether two specs lead to the same order at the same CA, so that one's order serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   a.issuer.directory === b.issuer.directory &&
   a.spec.profile === b.spec.profile &&
   identifierSet(a.spec.identifiers) === identifierSet(b.spec.identifiers);
 
-/** Whether the current certificate is the one that is wanted: names, CA and profile. */
+/** Whether the current certificate has the names, CA and profile of the spec. */
 export function hasWanted({ current }: Lineage, { spec, issuer }: StoredSpec): boolean {
   if (!current) return false;
   const has = identifierSet(current.facts.identifiers);
@@ -32,8 +32,8 @@ export function hasWanted({ current }: Lineage, { spec, issuer }: StoredSpec): b
 }
 
 /**
- * Whether two specs want the same certificate at the same places. The nodes of a cluster declare it with responders of
- * their own, so solvers do not count here.
+ * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a cluster
+ * may declare its own responder.
  */
 export const sameResult = (a: StoredSpec, b: StoredSpec): boolean =>
   sameRequest(a, b) &&

@@ -1,8 +1,8 @@
 /**
- * A value that must never be seen: a private key, a token, a TSIG secret.
+ * A value that must never be printed: a private key, a token, a TSIG secret.
  *
- * It prints as `***` in strings, JSON and `util.inspect`; only {@link Secret.reveal} opens it. The value sits in a
- * private field, so that a structured clone, a spread or an object dump does not carry it along.
+ * It prints as `***` in strings, JSON and `util.inspect`; only {@link Secret.reveal} opens it. The value is in a private
+ * field, so a structured clone, a spread or an object dump does not copy it.
  */
 export class Secret {
   readonly #value: string;
@@ -24,7 +24,7 @@ export class Secret {
     return '***';
   }
 
-  // What node's console.log and util.inspect print (the symbol is registered, so no import of node:util is needed).
+  // For console.log and util.inspect. The symbol is registered globally, so node:util need not be imported.
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return '***';
   }

@@ -1,11 +1,11 @@
 import { orAborted } from './on-abort.ts';
 
-/** Shares runs: see {@link createSingleFlight}. */
+/** See {@link createSingleFlight}. */
 export type SingleFlight<T> = (key: string, run: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /**
- * Overlapping calls with the same key share one run and its outcome. The run belongs to the call that started it: if
- * that call is aborted, the next one starts a run of its own.
+ * Overlapping calls with the same key share one run and its result. If the call that started the run is aborted, one of
+ * the others starts a new run.
  */
 export function createSingleFlight<T>(): SingleFlight<T> {
   const running = new Map<string, { readonly result: Promise<T>; readonly signal: AbortSignal | undefined }>();

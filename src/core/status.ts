@@ -5,16 +5,16 @@ import { isStagingName } from './identifiers.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 
-/** What there is to know of one certificate, for `status` and `show`. */
+/** Everything that `status` and `show` say about one certificate. */
 export interface LineageStatus {
   readonly name: string;
   readonly origin: 'command-line' | 'configuration';
   readonly identifiers: readonly string[];
   readonly issuer: string;
   /**
-   * `valid`, `due` (renewal time passed), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
-   * (the next `renew` goes on with it), `pending` (deployment), `undeclared` (nobody wants it any more: never renewed),
-   * `test` (made with --staging: never renewed), `corrupt`.
+   * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
+   * (the next `renew` continues), `pending` (not yet on every target), `undeclared` (no longer declared, so never
+   * renewed), `test` (made with --staging, never renewed), `corrupt`.
    */
   readonly state:
     | 'valid'
@@ -32,7 +32,7 @@ export interface LineageStatus {
   readonly notAfter?: string;
   readonly serial?: string;
   readonly issuerName?: string;
-  /** When `renew` will act, and why then; nothing where it never does. */
+  /** When `renew` will renew it; undefined if it never does. */
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
   readonly explanationUrl?: string;
@@ -40,10 +40,10 @@ export interface LineageStatus {
     readonly target: string;
     readonly state: 'current' | 'pending' | 'intended';
     readonly version: string;
-    /** Why it does not have the current version yet. */
+    /** Why the target does not have the current version yet. */
     readonly message?: string;
   }[];
-  /** Its CA has asked not to be called before; `--force` does not change that. */
+  /** Until when its CA asked us to wait; `--force` does not override that. */
   readonly heldUntil?: string;
   readonly failure?: {
     readonly count: number;
@@ -55,7 +55,7 @@ export interface LineageStatus {
   readonly spec?: CertificateSpec;
 }
 
-/** One certificate as it is now. */
+/** Describes one certificate as it is now. */
 export function describeLineage(
   name: string,
   {
@@ -68,12 +68,12 @@ export function describeLineage(
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
-    /** Why the document cannot be read, where it cannot. */
+    /** Why the document cannot be read, if it cannot. */
     readonly corrupt: CertfleetError | undefined;
     readonly now: Date;
-    /** Whether the holder of the lease may still live. */
+    /** Whether the holder of the lease may be alive. */
     readonly isWorking: boolean;
-    /** Until when the CA is too busy for any certificate. */
+    /** Until when the CA asked us to wait with every certificate. */
     readonly caHold?: string | undefined;
   },
 ): LineageStatus {
@@ -113,10 +113,10 @@ export function describeLineage(
   };
 }
 
-/** The CA is needed next. */
+/** States in which the next step needs the CA. */
 const toObtain: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'missing', 'failing', 'interrupted']);
 
-/** Whether `renew` ever looks at a certificate in this state. */
+/** Whether `renew` ever renews a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
 
 function stateOf(
@@ -127,7 +127,7 @@ function stateOf(
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
-  // First what the servers show: `failure` says why nothing better has come.
+  // What servers show comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
   if (failureThatCounts(wanted, lineage, undefined, now)) return 'failing';

@@ -1,7 +1,7 @@
 import type { Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
-// One certificate that is valid and delivered, for unit tests of this folder. No product code imports this.
+// A valid, delivered certificate for the unit tests of this folder. Product code does not import it.
 
 export const testSpec = {
   spec: {

@@ -4,7 +4,7 @@ import type { Presenter, Tombstone, Work } from './lineage.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 
-/** A presented challenge with all that a solver needs to remove it. */
+/** A presented challenge, with everything a solver needs to remove it. */
 export interface Presented {
   readonly type: ChallengeType;
   readonly identifier: string;
@@ -20,7 +20,7 @@ export const presentedIn = (work: Work): readonly Presented[] =>
 export const owesCleanup = (work: Work | undefined): work is Work =>
   work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
 
-/** @param looked 0: look again in an hour; -1: its removal failed, look at the next sweep */
+/** @param looked 0: check again in an hour; -1: its removal failed, so check at the next sweep */
 export function tombstoneOf(
   { spec, solver, preflight }: StoredSpec,
   { type, identifier, token, thumbprint, receipt }: Presented,
@@ -39,21 +39,21 @@ export function tombstoneOf(
   };
 }
 
-/** A lineage's spec with the solver that presented. */
+/** The spec with the solver that presented the challenge. */
 export const specOfPresenter = (spec: StoredSpec, by: Presenter | undefined): StoredSpec =>
   by ? { ...spec, spec: { ...spec.spec, solver: by.name }, solver: by.solver, preflight: by.preflight } : spec;
 
-/** One tombstone for each value: an order that is kept brings the same tokens at each try. The latest one stays. */
+/** Keeps the latest tombstone for each challenge: every try of a kept order gets the same tokens. */
 export const oneForEach = (stones: readonly Tombstone[]): readonly Tombstone[] => [
   ...new Map(stones.map((s) => [canonical([s.type, s.identifier, s.token, s.by ?? null]), s])).values(),
 ];
 
-/** When a tombstone is looked at again: 1 h and 24 h later. */
+/** When a tombstone is checked: 1 h and 24 h after the close. */
 const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
 
 export const isDue = ({ looked, closedAt }: Tombstone, now: Date): boolean =>
   looked === -1 || now.getTime() - Date.parse(closedAt) >= looksAfterMs[looked];
 
-/** What stays of a tombstone whose value was removed, or was not there: one more look after the first. */
+/** A tombstone after a check that found or removed its value: after the first check, one more follows. */
 export const afterLook = (stone: Tombstone): readonly Tombstone[] =>
   stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];

@@ -1,10 +1,10 @@
 import { onAbort } from './on-abort.ts';
 
-/** A bounded number of places; callers beyond it wait in the order in which they came. */
+/** A limited number of places; further callers wait in the order in which they came. */
 export interface Turns {
-  /** How many callers wait. */
+  /** How many callers are waiting. */
   readonly waiting: number;
-  /** Takes a place and returns how to give it back. Rejects with the signal's reason if it aborts first. */
+  /** Takes a place, and returns a function that gives it back. Rejects with the signal's reason if that aborts first. */
   take(signal?: AbortSignal): Promise<() => void>;
   /** Takes a place, does the work, and gives the place back. */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
@@ -16,7 +16,7 @@ export function createTurns(max: number): Turns {
 
   const giveBack = (): void => {
     const [next] = queue;
-    // The place goes straight to the next caller, so that a newcomer cannot take it first.
+    // Hand the place to the next caller directly, so that a newcomer cannot take it first.
     if (next) next();
     else free += 1;
   };
@@ -59,7 +59,7 @@ export function createTurns(max: number): Turns {
   };
 }
 
-/** One call at a time for each key. Keys without callers take no memory. */
+/** Runs one call at a time for each key. Keys without callers take no memory. */
 export function createTurnsByKey(): <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
   const keys = new Map<string, { readonly turns: Turns; callers: number }>();
   return async (key, work, signal) => {

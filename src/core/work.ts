@@ -20,12 +20,12 @@ import type { StoredSpec } from './spec.ts';
 import { afterLook, isDue, oneForEach, owesCleanup, presentedIn, tombstoneOf } from './tombstones.ts';
 
 /**
- * Every change of a lineage's document, as a named pure function. The engine decides when, and gives facts (an order's
- * URL, receipts, a version, a failure); only this file builds documents. `mayFollow` is the table of what may follow
- * what, and the properties in work.test.ts say what must never happen, whatever is killed in between.
+ * Every change of a lineage's document, as a named pure function. The engine decides when, and passes facts (an order's
+ * URL, receipts, a version, a failure); only this file builds documents. `mayFollow` says which change may follow which,
+ * and the properties in work.test.ts say what must never happen, wherever a process is killed.
  */
 
-/** Where a lineage stands. The phases with a lease are in the order of the path; `interrupted` is any of them without. */
+/** How far a lineage has come. From `begun` on, phases are listed in the order of the path; `interrupted` has no lease. */
 export type Phase = 'absent' | 'idle' | 'interrupted' | 'bare' | 'begun' | 'ordered' | 'challenged' | 'current';
 
 export function phaseOf(lineage: Lineage | undefined): Phase {
@@ -51,9 +51,9 @@ export function phaseOf(lineage: Lineage | undefined): Phase {
 const inFlight = ['begun', 'ordered', 'challenged'] as const;
 const held = ['bare', ...inFlight, 'current'] as const;
 
-/** From which phases each transition may start. Anything else is a bug, and throws. */
+/** The phases from which each transition may start. Any other is a bug, and throws. */
 const mayFollow = {
-  // The lease. A dead holder's phase does not matter, so these start anywhere.
+  // The lease. It can be taken from a dead holder, whatever the phase.
   begun: ['absent', 'idle', 'interrupted', ...held],
   leased: ['idle', 'interrupted', ...held],
   beaten: held,
@@ -81,13 +81,13 @@ export type TransitionName = keyof typeof mayFollow;
 
 const change: unique symbol = Symbol('change');
 
-/** One change of a lineage. Opaque: only the functions below make one, and only {@link after} applies one. */
+/** One change of a lineage. Opaque: only the functions below make one, and only {@link after} applies it. */
 export interface Transition {
   readonly name: TransitionName;
   readonly [change]: (lineage: Lineage | undefined) => Lineage | undefined;
 }
 
-/** The document after a transition; undefined: it is to be deleted. Fails with `bug/unexpected` outside the table. */
+/** The document after a transition; undefined means delete it. Fails with `bug/unexpected` outside the table. */
 export function after(lineage: Lineage | undefined, transition: Transition): Lineage | undefined {
   const phase = phaseOf(lineage);
   if (!(mayFollow[transition.name] as readonly Phase[]).includes(phase))
@@ -97,7 +97,7 @@ export function after(lineage: Lineage | undefined, transition: Transition): Lin
   return transition[change](lineage);
 }
 
-/** A lineage whose lease is held; the table sees to it. */
+/** A lineage whose lease is held, as the table guarantees. */
 type Held = Lineage & { readonly work: Work };
 
 const whileHeld = (name: TransitionName, run: (lineage: Held) => Lineage | undefined): Transition => ({
@@ -113,7 +113,7 @@ const withWork = (name: TransitionName, run: (work: Work, lineage: Held) => Work
 /** What taking a lease adds to a document. */
 export interface Claim {
   readonly lease: Lease;
-  /** The lease was taken from a holder that is not known to be dead: its changes may still take effect. */
+  /** The lease was taken from a holder that may be alive: its changes may still take effect. */
   readonly isDoubtful: boolean;
   readonly now: Date;
 }
@@ -123,15 +123,15 @@ export interface Beginning {
   readonly origin: Lineage['origin'];
   /** Hash over the secrets of this run. */
   readonly credentials?: string;
-  /** `certificate`: order one, or resume; `delivery`: the current version is all that is needed. */
+  /** `certificate`: order one, or resume an order; `delivery`: only deliver the current version. */
   readonly aim: 'certificate' | 'delivery';
   /** For a new version: `20261124-173001-k3f9ab`. */
   readonly newId: string;
 }
 
 /**
- * Step 2: the lease, the spec, and the intents of the probe and of the order, in one write. What an earlier run left
- * and this one can use stays: its order and key for the same request, its journal in any case.
+ * Step 2: the lease, the spec, and the intents of the probe and the order, in one write. The journal of an earlier run
+ * stays; its order and key stay if the request is the same.
  */
 export const begun = (facts: Beginning, claim: Claim): Transition => ({
   name: 'begun',
@@ -162,7 +162,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       ...(before?.probe ? { probe: 'left' } : onlyDelivers ? {} : { probe: 'ours' }),
       ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
     };
-    // While challenges of another spec are journalled, its solver is still needed to remove them.
+    // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
     const { failure: _before, ...rest } = lineage ?? { schema: 1, name: wanted.spec.name };
     const failure = forgiven(wanted, lineage, facts.credentials, claim.now);
@@ -181,21 +181,21 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
   },
 });
 
-/** Without a URL it is not known whether the CA got the order and the answer was lost. */
+/** Without a URL, the CA may have received newOrder and only the answer was lost. */
 const doubted = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
   order.url === undefined ? { ...order, doubtful: true } : order;
 
-/** What a run that only delivers leaves as it is: the order that waits for its next try, and its key. */
+/** The order, and the id of its key, that a run which only delivers must leave alone. */
 function parkedOf({ step, version, order, parked }: Work): Pick<Work, 'parked'> {
   if (step === 'deploy') return parked ? { parked } : {};
   return { parked: { version, ...(order ? { order } : {}) } };
 }
 
-/** The order that waited while targets got the current version, as work to be resumed like any. */
+/** A parked order as work that the next run can resume. */
 const unparked = ({ parked, directory, startedAt }: Work): Work | undefined =>
   parked && { step: 'lease', directory, startedAt, challenges: [], ...parked };
 
-/** The lease alone, for a sweep or a loser that gives way: whatever work there is stays to be resumed. */
+/** The lease alone, for a sweep: existing work stays, to be resumed later. */
 export const leased = (claim: Claim): Transition =>
   whileHeld('leased', (lineage) => {
     const { spec } = lineage;
@@ -213,11 +213,11 @@ export const leased = (claim: Claim): Transition =>
     };
   });
 
-/** A sign of life: the document's revision moves. */
+/** A sign of life: gives the document a new revision. */
 export const beaten = (): Transition =>
   withWork('beaten', (work) => (work.lease ? { ...work, lease: { ...work.lease, beat: work.lease.beat + 1 } } : work));
 
-/** The lease is given back; work that can be resumed stays as it is. */
+/** Gives the lease back. Work that can be resumed stays. */
 export const released = (): Transition =>
   whileHeld('released', (lineage) => {
     const { work: _given, ...rest } = lineage;
@@ -230,7 +230,7 @@ export const released = (): Transition =>
 // --- Towards a certificate -------------------------------------------------------------------------------------------
 
 /**
- * What an earlier run presented has been removed, except `left`. From here on the document is about today's spec, and
+ * The challenges of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
  * the probe is this run's own.
  */
 export const pastRemoved = (facts: {
@@ -245,7 +245,7 @@ export const pastRemoved = (facts: {
     work: { ...lineage.work, challenges: [], probe: 'ours' },
   }));
 
-/** A proven no of preflight is tried against the CA all the same; the day counts from here. */
+/** A proven no of the preflight is overridden; it may be overridden again a day from `now`. */
 export const overruled = (now: Date): Transition =>
   whileHeld('overruled', (lineage) => {
     const at = now.toISOString();
@@ -253,7 +253,7 @@ export const overruled = (now: Date): Transition =>
     return { ...lineage, failure: { ...(lineage.failure ?? none), overruledAt: at } };
   });
 
-/** Before newOrder, where a kept order is known to be dead: its URL goes, so that it is never taken for the new one. */
+/** A kept order is dead: removes its URL before newOrder, so that it is never taken for the new order's. */
 export const orderGivenUp = (): Transition =>
   withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true } }));
 
@@ -261,7 +261,7 @@ export const orderGivenUp = (): Transition =>
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
   withWork('ordered', (work) => ({ ...work, step: 'order', order }));
 
-/** Step 6a: what is about to be presented, all of it in one write. */
+/** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
   readonly challenges: readonly JournalledChallenge[];
@@ -273,7 +273,7 @@ export const challengesIntended = (facts: {
     challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
   }));
 
-/** A challenge of an order, whatever its token. */
+/** Identifies a challenge within an order. */
 export const challengeKey = ({ type, identifier }: Pick<JournalledChallenge, 'type' | 'identifier'>): string =>
   `${type} ${identifier}`;
 
@@ -285,18 +285,18 @@ const withReceipts = (work: Work, receipts: ReadonlyMap<string, Json>): Work => 
   }),
 });
 
-/** Step 6c: what the solvers want to remember, by {@link challengeKey}. */
+/** Step 6c: the solvers' receipts, by {@link challengeKey}. */
 export const receiptsKept = (receipts: ReadonlyMap<string, Json>): Transition =>
   withWork('receiptsKept', (work) => withReceipts(work, receipts));
 
-/** One challenge could not be presented: what the others answered is kept, and what was refused needs no clean-up. */
+/** Presenting a challenge failed. Keeps the receipts of the others, and drops refused ones, which need no clean-up. */
 export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Transition =>
   withWork('presentFailed', (work) => {
     const kept = withReceipts(work, receipts);
     return { ...kept, challenges: kept.challenges.filter((challenge) => !refused.has(challengeKey(challenge))) };
   });
 
-/** The CA has forgotten the account, and with it the order: the run starts over with the same key. */
+/** The account is gone, and its order with it: the run starts over with the same private key. */
 export const accountLost = (facts: { readonly left: readonly Tombstone[]; readonly now: Date }): Transition =>
   whileHeld('accountLost', (lineage) => ({
     ...lineage,
@@ -304,10 +304,10 @@ export const accountLost = (facts: { readonly left: readonly Tombstone[]; readon
     work: { ...lineage.work, step: 'lease', challenges: [], order: {} },
   }));
 
-/** The certificate is not what was ordered: the order is over, since asking again would bring the same one. */
+/** The certificate is not what was ordered. Drops the order, because downloading again would give the same one. */
 export const certificateRefused = (): Transition => withWork('certificateRefused', ({ order: _over, ...work }) => work);
 
-/** Step 11: the version is the lineage's current one, and every target has its intent. */
+/** Step 11: makes a version the current one, with an intent for every target. */
 export const madeCurrent = (facts: {
   readonly wanted: StoredSpec;
   readonly version: Version;
@@ -331,9 +331,9 @@ export const madeCurrent = (facts: {
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 
-/** Step 14: the current version is delivered, or pending somewhere. Lease and work go; a parked order comes back. */
+/** Step 14: removes lease and work, once every target has the current version or is pending. A parked order comes back. */
 export const closed = (facts: {
-  /** Undefined where no target was touched. */
+  /** Undefined if no target was touched. */
   readonly deployments: Readonly<Record<string, Deployment>> | undefined;
   readonly renewal: Renewal | undefined;
   /** Retired versions that are still in the store. */
@@ -346,7 +346,7 @@ export const closed = (facts: {
     const { work, failure, retired: _removed, ...rest } = lineage;
     const isIssue = lineage.last?.version !== lineage.current?.id;
     const waiting = unparked(work);
-    // A run that only delivered says nothing about the order that failed, nor about the CA's hold.
+    // A run that only delivered does not end the failure of an order, nor the CA's hold.
     const stands = !isIssue && failure && (waiting || (failure.holdUntil ?? '') > facts.now.toISOString());
     return {
       ...rest,
@@ -361,8 +361,8 @@ export const closed = (facts: {
   });
 
 /**
- * The run failed. The back-off and the CA's hold are remembered, and the order where it may still be alive. Before the
- * first order of all there is nothing to remember: the document goes, so that a typo is not tried for ever.
+ * The run failed. Remembers the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
+ * the document is deleted, so that a typo is not retried for ever.
  */
 export const failed = (facts: {
   readonly error: CertfleetError;
@@ -393,7 +393,7 @@ export const failed = (facts: {
     };
   });
 
-/** The caller gave up: everything is kept for the next run, and nothing counts as a failure. */
+/** The caller aborted. Everything is kept for the next run, and it does not count as a failure. */
 export const stopped = (facts: { readonly left: readonly Tombstone[]; readonly now: Date }): Transition =>
   whileHeld('stopped', (lineage) => {
     const { work, ...rest } = lineage;
@@ -405,20 +405,20 @@ export const stopped = (facts: { readonly left: readonly Tombstone[]; readonly n
         at: facts.now.toISOString(),
         result: 'stopped',
         ...lastVersion(lineage),
-        message: 'it was stopped; the next run goes on where it was',
+        message: 'it was stopped; the next run continues where it stopped',
       },
     };
   });
 
-/** The version whose issue was reported: a later run that only delivers must not report it again. */
+/** The version already reported as issued; a later run that only delivers must not report it again. */
 const lastVersion = ({ last }: Lineage) => (last?.version === undefined ? {} : { version: last.version });
 
-/** Undefined where nothing can be resumed: the order is dead or was never sent. */
+/** The work to resume after a failure; undefined if newOrder was never sent. */
 function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Work | undefined {
   if (work.step === 'deploy') return closedWork(work, undefined);
   const { order } = work;
   const isDead = error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order';
-  // A key that the CA may have seen serves the next try, without the order.
+  // The next try uses the same key, but not the dead order.
   if (isDead || !order) return closedWork(work, undefined);
   if (order.url === undefined && !order.doubtful && !asked) return undefined;
   return closedWork(work, order);
@@ -429,9 +429,9 @@ const closedWork = (work: Work, order: Work['order']): Work => {
   return { ...rest, challenges: [], ...(order ? { order } : {}) };
 };
 
-/** What a sweep removed is out of the journal; the work itself is left to be resumed, without a lease. */
+/** Takes what a sweep removed out of the journal, and gives the lease back. The work itself is left to be resumed. */
 export const swept = (facts: {
-  /** Each tombstone that was looked at → as it is now, where its value could not be removed. */
+  /** Each tombstone that was checked, and its successor if the value could not be removed. */
   readonly looked: ReadonlyMap<Tombstone, Tombstone | undefined>;
   /** Journalled challenges that could not be removed, as tombstones. */
   readonly left: readonly Tombstone[];
@@ -453,7 +453,7 @@ export const swept = (facts: {
     };
   });
 
-/** The lineage goes: its keys and versions are gone, and what it owed is cleaned up or given up by a person. */
+/** Deletes the lineage, after its keys, versions and challenges. */
 export const forgotten = (): Transition => whileHeld('forgotten', () => undefined);
 
 function sweptWork(work: Work): Work {
@@ -461,13 +461,13 @@ function sweptWork(work: Work): Work {
   return { ...rest, challenges: [] };
 }
 
-/** The tombstones whose time has come. */
+/** The tombstones that are due for a check. */
 export const dueStones = ({ tombstones = [] }: Lineage, now: Date): readonly Tombstone[] =>
   tombstones.filter((stone) => isDue(stone, now));
 
 /**
- * Tombstones after a close: those still to be looked at, those whose removal just failed, and, where the work was taken
- * over from a process that may live, the closed challenges themselves.
+ * Tombstones after a close: those still to be checked, those whose removal just failed, and, if the work was taken over
+ * from a process that may be alive, all closed challenges.
  */
 function tombstonesAfter(lineage: Held, left: readonly Tombstone[], now: Date): Pick<Lineage, 'tombstones'> {
   const stones = oneForEach([...(lineage.tombstones ?? []), ...lateStones(lineage, left, now), ...left]);

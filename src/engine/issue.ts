@@ -91,7 +91,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
-  if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'it is not due' });
+  if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
   announceStart(engine, job, found);
   const outcome = await work({ engine, job, holding: taken.holding, signal }, visit);
   return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
@@ -149,7 +149,7 @@ function announceStart(engine: Engine, { wanted }: Job, found: Lineage | undefin
   report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {
-    const message = `${target} is no longer a target; what it has stays there and is not renewed`;
+    const message = `${target} is no longer a target; the version that it has stays there and is not renewed`;
     report(engine, { level: 'warn', event: 'log', certificate, message });
   }
 }
@@ -266,7 +266,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
 async function makeCurrent(run: Run, version: Version): Promise<void> {
   const { engine, job, holding, signal } = run;
   await holding.apply(madeCurrent({ wanted: job.wanted, version, now: engine.clock.now() }), signal);
-  announce(run, 'deploy', 'it is the current certificate');
+  announce(run, 'deploy', 'the new version is now the current one');
 }
 
 /** The run failed, was stopped, or has lost its lease. What it presented is removed first, on a budget of its own. */
@@ -292,7 +292,7 @@ async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome
  * other's removal, so it is undone, but only when the other is through: until then the same values may be in use.
  */
 function giveWay({ engine, holding }: Run, visit: Visit): 'again' {
-  const message = 'another process has taken over; waiting for its result';
+  const message = 'another process took over; waiting for its result';
   report(engine, { level: 'warn', event: 'certificate.waiting', certificate: visit.sight.name, message });
   visit.lost = holding.lineage;
   visit.sight = sightOfLoser(engine, holding.lineage);

@@ -150,7 +150,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
       await boulder.dns('set-servfail', { host: 'broken.example.com.' });
       const broken = told(await issue('-d', 'broken.example.com'));
       expect(broken).toContain('SERVFAIL');
-      expect(broken).toContain('check that every name server of its zone answers');
+      expect(broken).toContain('that every name server of its zone answers');
       expect(broken).not.toContain('port 80');
 
       const policies = [{ tag: 'issue', value: 'other.example' }];

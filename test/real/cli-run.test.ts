@@ -235,7 +235,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
 
     const again = await run('issue', ...name, ...common, '--http', `webroot:${root}`, ...store);
     expect(again).toMatchObject({ code: 0 });
-    expect(again.stdout).toContain('its new settings are kept; the certificate itself is not due');
+    expect(again.stdout).toContain('its new settings are stored; the certificate itself is not due yet');
     expect((await run('show', 'kept.cli.test', ...store)).stdout).toContain('webroot');
 
     // Nobody serves that folder: the same command again must find it out, in a test run as by force.
@@ -294,7 +294,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
       ['kept~staging', 'test', false],
     ]);
     const renewed = await run('renew', ...config);
-    expect(renewed.stderr).toContain('gone: it is no longer declared and not renewed');
+    expect(renewed.stderr).toContain('gone: no longer declared, so it is not renewed');
     for (const name of ['gone', 'kept~staging']) {
       const refused = await run('renew', name, ...config);
       expect([name, refused.code]).toEqual([name, 2]);

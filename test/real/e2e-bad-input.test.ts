@@ -63,7 +63,7 @@ const withSecret = { CERTFLEET_RFC2136_SECRET: Buffer.alloc(32).toString('base64
 describe('by flags', () => {
   const standalone = ['--http', 'standalone:127.0.0.1:1'];
   const cases: readonly (readonly [string, readonly string[], keyof typeof errorTable, RegExp])[] = [
-    ['an empty list', [], 'identifier/empty-list', /no identifier is given/],
+    ['an empty list', [], 'identifier/empty-list', /no identifier was given/],
     ['101 names', ['-d', names(101), ...standalone], 'identifier/too-many', /101 identifiers .* at most 100/],
     [
       'an underscore',
@@ -139,7 +139,7 @@ describe('by flags', () => {
 
   it('a missing credential', async () => {
     const ran = await attempt(['issue', '-d', 'example.com', '--agree-tos', ...rfc2136]);
-    const sentence = /rfc2136 lacks the credential "secret" \(CERTFLEET_RFC2136_SECRET\)/;
+    const sentence = /rfc2136 is missing the credential "secret" \(CERTFLEET_RFC2136_SECRET\)/;
     await expectRefused(ran, { status: 2, code: 'config/credential-missing', sentence });
   });
 
@@ -160,7 +160,7 @@ describe('by flags', () => {
     const args = ['--issuer', proxy.directoryUrl, '--ca-file', proxy.caFile];
     const ran = await attempt(['issue', '-d', 'www.example.com', ...args]);
     fault.remove();
-    const sentence = /asks for agreement to its terms of service \(https:\/\/ca\.example\/terms\)/;
+    const sentence = /requires you to agree to its terms of service \(https:\/\/ca\.example\/terms\)/;
     await expectRefused(ran, { status: 2, code: 'config/terms-not-agreed', sentence });
     expect([proxy.accepted('newAccount'), proxy.accepted('newOrder')]).toEqual([0, 0]);
   });
@@ -188,7 +188,7 @@ describe('by flags', () => {
     await expectRefused(ran, {
       status: 4,
       code: 'acme/not-a-directory',
-      sentence: /\/nothing does not answer like an ACME directory/,
+      sentence: /\/nothing is not an ACME directory/,
     });
   });
 
@@ -205,7 +205,7 @@ describe('by flags', () => {
     await expectRefused(ran, {
       status: 4,
       code: 'acme/clock-skew',
-      sentence: /this machine’s clock and the CA’s \(\S+\) differ by 9[45] minutes/,
+      sentence: /this machine’s clock differs from the CA’s \(\S+\) by 9[45] minutes/,
     });
     expect(fault.hits).toBeGreaterThan(0);
     expect([proxy.accepted('newAccount'), proxy.accepted('newOrder')]).toEqual([0, 0]);
@@ -229,7 +229,7 @@ describe('in the configuration', () => {
     [
       'an empty list',
       () => replaced('identifiers', '    identifiers: []'),
-      /:8: no identifier is given for the certificate "abc"/,
+      /:8: no identifier was given for the certificate "abc"/,
     ],
     [
       '101 names',
@@ -313,7 +313,7 @@ describe('in the configuration', () => {
         `  dns: { type: dns01, provider: rfc2136, options: { server: "127.0.0.1:1", keyName: acme${options} } }`,
       ).map((line) => line.replace('solver: web', 'solver: dns'));
     await writeFile(config, dns('').join('\n'));
-    const sentence = /lacks the credential "secret".*CERTFLEET_RFC2136_SECRET/;
+    const sentence = /is missing the credential "secret".*CERTFLEET_RFC2136_SECRET/;
     await expectRefused(await attempt(['issue', '--config', config]), {
       status: 2,
       code: 'config/credential-missing',
@@ -354,7 +354,7 @@ describe('the machine', () => {
       expect(ran.status, ran.stderr).toBe(5);
       expect(told(ran)).toMatch(
         new RegExp(
-          `the HTTP-01 responder cannot listen on 127\\.0\\.0\\.1:${nginx.httpPort}: .*nginx.* has the port Stop that program`,
+          `the HTTP-01 responder cannot listen on 127\\.0\\.0\\.1:${nginx.httpPort}: .*nginx.* is using the port Stop that program`,
         ),
       );
       expect(proxy.accepted('newOrder')).toBe(0);

@@ -173,7 +173,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     const orders = ca.accepted('newOrder');
     const again = await issue();
     succeeded(again);
-    expect(again.stdout).toMatch(/^over\.example\.test: it is not due; valid until /);
+    expect(again.stdout).toMatch(/^over\.example\.test: not due yet; valid until /);
     expect(ca.accepted('newOrder')).toBe(orders);
     const forced = await byHand(['issue', ...flags, '--store', store, '--force']);
     succeeded(forced);

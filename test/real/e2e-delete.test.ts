@@ -79,7 +79,7 @@ describe('certfleet delete', () => {
     succeeded(await run('issue', '-d', 'other.example.test'));
     const refused = await run('delete', name);
     expect(refused.status).toBe(2);
-    expect(told(refused)).toMatch(/"www\.example\.test" is in use: files still has it/);
+    expect(told(refused)).toMatch(/"www\.example\.test" is still deployed to files/);
     expect(told(refused)).toContain(`certfleet issue ${name} --deploy none --endpoint none`);
     expect(await left()).toEqual({ lineage: 2, key: 3, version: 3 });
 
@@ -118,7 +118,7 @@ describe('certfleet delete', () => {
     expect(await left()).toEqual(nothing);
     const nothingThere = await run('delete', 'abc');
     expect(nothingThere.status).toBe(2);
-    expect(told(nothingThere)).toMatch(/"abc" is declared, and the store has nothing of it/);
+    expect(told(nothingThere)).toMatch(/"abc" is declared in the configuration, but the store contains nothing of it/);
 
     succeeded(await run('renew'));
     expect((await documents(store, 'lineage')).size).toBe(1);

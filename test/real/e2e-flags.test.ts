@@ -94,7 +94,7 @@ describe('flags, once more', () => {
 
     const fewer = await run('issue', '--name', name, '--deploy', targetOf('b'));
     succeeded(fewer);
-    expect(told(fewer)).toContain(`${targetOf('a')} is no longer a target; what it has stays there`);
+    expect(told(fewer)).toContain(`${targetOf('a')} is no longer a target; the version that it has stays there`);
     const none = await run('issue', name, '--deploy', 'none', '--profile', 'none');
     succeeded(none);
     expect(told(none)).toContain('profile: default → none');
@@ -139,7 +139,7 @@ describe('flags, once more', () => {
     expect(refused.status).toBe(2);
     const host = (url: string) => url.replace('https://', '');
     expect(told(refused)).toContain(`issuer: ${host(ca.directoryUrl)} → ${host(other.directoryUrl)}`);
-    expect(told(refused)).toContain('asks for agreement to its terms of service');
+    expect(told(refused)).toContain('requires you to agree to its terms of service');
     expect(newOrders()).toEqual([1, 0]);
 
     succeeded(await run('issue', name, ...more, '--agree-tos'));
@@ -198,7 +198,7 @@ describe('flags, once more', () => {
     expect(told(changed)).toContain('CERTFLEET_RFC2136_SECRET');
     const again = await certfleet(['issue', name, '--dns-option', 'keyName=other', '--store', store], { env });
     succeeded(again);
-    expect(again.stdout).toMatch(/its new settings are kept/);
+    expect(again.stdout).toMatch(/its new settings are stored/);
     expect((await readLineage(store, name)).spec.solver).toMatchObject({ options: { server, keyName: 'other' }, dns });
     // Now it is kept, also when something else is changed without it.
     succeeded(await run('issue', name, '--email', 'none'));

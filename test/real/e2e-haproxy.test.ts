@@ -54,7 +54,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
 
     const again = await home.certfleet(['issue']);
     succeeded(again);
-    expect(again.stdout).toMatch(/^abc: it is not due; valid until /m);
+    expect(again.stdout).toMatch(/^abc: not due yet; valid until /m);
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
 
@@ -114,9 +114,9 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       expect(pending.status, pending.stderr + pending.stdout).toBe(6);
       expect(pending.stdout).toMatch(/^abc: valid until .*; a deployment is pending$/m);
       expect(told(pending)).toMatch(
-        /the deployer "edge" \(haproxy\) could not take abc: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
+        /deploying abc to the deployer "edge" \(haproxy\) failed: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
       );
-      expect(told(pending)).toContain('It still has what it had before, if anything. `certfleet renew` tries');
+      expect(told(pending)).toContain('The target keeps what it had. `certfleet renew` tries');
       expect(await current('abc')).not.toBe(old);
       expect(await served('abc.example.test')).toBe(old);
       expect(await bench.fetch('abc.example.test', haproxy.httpsPort)).toMatchObject({ status: 200 });
@@ -154,7 +154,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       'deploy.alarm abc',
     ]);
     expect(seen.find(({ data }) => data?.['target'] === 'edge')?.message).toMatch(
-      /^edge has not taken the new certificate since \d{4}-.*: the deployer "edge"/,
+      /^edge has been without the new certificate since \d{4}-.*: the deployer "edge"/,
     );
     await rename(`${haproxy.socket}.away`, haproxy.socket);
     succeeded(await home.certfleet(['renew']));
@@ -237,7 +237,7 @@ ${nginx.reloadCommand.join(' ')}
 
     const pending = await own.certfleet(['renew', '--force']);
     expect(pending.status, pending.stderr + pending.stdout).toBe(6);
-    expect(told(pending)).toMatch(/hook has the version before again/);
+    expect(told(pending)).toMatch(/hook went back to the previous version/);
     await nginx.settled();
     await untilServed(first);
     expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
@@ -246,7 +246,7 @@ ${nginx.reloadCommand.join(' ')}
     // A renew by itself does not break it again within the day; it goes on saying that it is pending.
     const waiting = await own.certfleet(['renew']);
     expect(waiting.status, waiting.stderr + waiting.stdout).toBe(6);
-    expect(told(waiting)).toMatch(/hook has the version before again/);
+    expect(told(waiting)).toMatch(/hook went back to the previous version/);
     expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
 
     // The fault is mended, and a person says so.

@@ -186,10 +186,10 @@ describe('an exchange', () => {
 
 describe('what goes wrong is said in words', () => {
   test.each([
-    ['cut before the answer', '', 'the connection was cut'],
-    ['cut in the headers', 'HTTP/1.1 200 OK\r\nContent-', 'the connection was cut'],
-    ['cut in the body', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', 'the connection was cut'],
-    ['cut in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab', 'the connection was cut'],
+    ['cut before the answer', '', 'the connection was closed'],
+    ['cut in the headers', 'HTTP/1.1 200 OK\r\nContent-', 'the connection was closed'],
+    ['cut in the body', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', 'the connection was closed'],
+    ['cut in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab', 'the connection was closed'],
     ['something else than HTTP', 'SSH-2.0-x\r\n\r\n', 'the answer is not HTTP'],
   ])('%s', async (_what, text, reason) => {
     const url = await serveRaw((socket) => socket.end(text));
@@ -272,7 +272,7 @@ describe('a kept connection that the server closes as it is used', () => {
     const made = client();
     await made.request(get(url));
     const error = await failure(made.request({ ...get(url), method: 'POST', body: 'x' }));
-    expect([error.code, error.message]).toEqual(['network/failed', `POST ${url}/: the connection was cut`]);
+    expect([error.code, error.message]).toEqual(['network/failed', `POST ${url}/: the connection was closed`]);
     expect(texts).toEqual(['GET', 'POST']);
   });
 

@@ -64,9 +64,9 @@ describeWith(bindPrograms, 'preflight', () => {
   }
 
   it.each<[string, WebAnswer, RegExp]>([
-    ['another body', { status: 200, body: 'Welcome to nginx!' }, /good\.example\.test.*answers another body/],
-    ['404', { status: 404, body: '' }, /answers status 404/],
-    ['403', { status: 403, body: '' }, /answers status 403/],
+    ['another body', { status: 200, body: 'Welcome to nginx!' }, /good\.example\.test.*returns a different body/],
+    ['404', { status: 404, body: '' }, /returns status 404/],
+    ['403', { status: 403, body: '' }, /returns status 403/],
   ])('stops at %s on the public path, and issues once it is mended', async (_title, answer, words) => {
     const home = await homeFor('good.example.test');
     bench.web.answer = answer;

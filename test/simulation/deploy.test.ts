@@ -171,16 +171,16 @@ it('says of each target on a line of its own why it does not have it, and what t
   };
   const only = { ...specOf('edge', 'other'), spec: { ...specOf('edge', 'other').spec, endpoints: [] } };
   const outcome = await renew(world.process(1), only);
-  const targets = 'edge could not take abc: edge is full\nother could not take abc: other is full';
+  const targets = 'deploying abc to edge failed: edge is full\ndeploying abc to other failed: other is full';
   expect(outcome).toMatchObject({ result: 'pending', message: `2 targets do not have it yet:\n${targets}` });
-  expect(outcome).toMatchObject({ error: { hint: expect.stringMatching(/^It still has what it had before/) } });
+  expect(outcome).toMatchObject({ error: { hint: expect.stringMatching(/^The target keeps what it had/) } });
 
   world.breaks.add(1);
   const mixed = await renew(world.process(1), specOf('edge', 'third'));
   expect(mixed).toMatchObject({
     result: 'pending',
     message: expect.stringMatching(
-      /^3 targets do not have it yet:\nedge could .* is full\. It still has .*\nthird could .* is full\. It still has .*\n192\.0\.2\.9:443 completes no TLS .*$/,
+      /^3 targets do not have it yet:\n.* to edge failed: .* is full\. The target keeps .*\n.* to third failed: .* is full\. The target keeps .*\n192\.0\.2\.9:443 does not complete a TLS .*$/,
     ),
     error: { hint: '`certfleet renew` tries each of them again.' },
   });
@@ -210,10 +210,10 @@ describe('a version that breaks the handshake', () => {
     const outcome = await renew(world.process(1), specOf('edge'));
     expect(outcome).toMatchObject({
       result: 'pending',
-      message: `${endpoint} completes no TLS handshake: 192.0.2.9: handshake failure`,
+      message: `${endpoint} does not complete a TLS handshake: 192.0.2.9: handshake failure`,
       error: {
         code: 'deploy/no-handshake',
-        hint: expect.stringMatching(/^There is no version before this one to put back/),
+        hint: expect.stringMatching(/^There is no previous version to put back/),
       },
     });
     expect(world.version('edge')).toBe(1);
@@ -227,7 +227,7 @@ describe('a version that breaks the handshake', () => {
     expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
       result: 'pending',
       message: expect.stringContaining(`${endpoint} no longer completes a TLS handshake`),
-      error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The version before was put back') },
+      error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The previous version was put back') },
     });
     expect(world.version('edge')).toBe(1);
     world.pass(dayMs / 2);

@@ -78,9 +78,9 @@ it('takes up by flags what is not declared any more, also where nothing else has
   await issue(world.replica(1), job(simulatedSpec()), signal);
   const byFlags = { ...job(simulatedSpec(), { obeyBackoff: false }), origin: 'command-line' as const };
   const outcome = await issue(world.replica(2), byFlags, signal);
-  expect([outcome.result, outcome.message]).toEqual(['unchanged', expect.stringContaining('settings are kept')]);
+  expect([outcome.result, outcome.message]).toEqual(['unchanged', expect.stringContaining('settings are stored')]);
   expect((await world.readLineage())?.origin).toBe('command-line');
-  expect((await issue(world.replica(3), byFlags, signal)).message).toBe('it is not due');
+  expect((await issue(world.replica(3), byFlags, signal)).message).toBe('not due yet');
 });
 
 it('keeps a secret of flags at once the first time, and later only when it has worked', async () => {

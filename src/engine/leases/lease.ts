@@ -124,7 +124,7 @@ export async function giveBack(engine: Engine, holding: Holding): Promise<void> 
     await holding.apply(released(), deadline.signal);
   } catch (error) {
     // The next run finds that the holder is gone.
-    const message = `could not give its lease back: ${reasonOf(error)}`;
+    const message = `could not release the lease: ${reasonOf(error)}`;
     report(engine, { level: 'warn', event: 'log', certificate: holding.lineage.name, message });
   } finally {
     deadline.done();

@@ -34,7 +34,7 @@ export async function lookUpAddresses(
     }
     return prove(here, known);
   }
-  return { ...nothing, verdict: 'cannot-tell', finding: `the CNAME records of ${name} lead in a circle` };
+  return { ...nothing, verdict: 'cannot-tell', finding: `the CNAME records of ${name} form a loop` };
 
   async function look(of: string, type: DnsType): Promise<DnsAnswer | string> {
     try {
@@ -63,7 +63,7 @@ export async function lookUpAddresses(
       return {
         ...nothing,
         verdict: 'cannot-tell',
-        finding: `the resolver knows no address of ${of}, and its zone cannot be asked: ${error.message}`,
+        finding: `the resolver knows no address of ${of}, and its zone could not be asked: ${error.message}`,
       };
     }
   }

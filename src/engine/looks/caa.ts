@@ -27,7 +27,7 @@ export async function checkCaa(
   for (const [at, look] of looks.entries()) {
     const name = names[at] ?? '';
     if (typeof look === 'string')
-      return { verdict: 'cannot-tell', finding: `the CAA records of ${name} are not known: ${look}` };
+      return { verdict: 'cannot-tell', finding: `the CAA records of ${name} could not be read: ${look}` };
     if (look.properties.length === 0) continue;
     const finding = permits(name, look.properties, question);
     const isCurrent = looks.slice(0, at + 1).every((one) => typeof one !== 'string' && one.authoritative);
@@ -51,7 +51,7 @@ async function askAgain(
     if (typeof look === 'string')
       return {
         verdict: 'cannot-tell',
-        finding: `${doubted.finding}; whether that is still so cannot be asked where ${name} is kept: ${look}`,
+        finding: `${doubted.finding}; the name servers of ${name} could not confirm it: ${look}`,
       };
     if (look.length > 0) return permits(name, look, question);
   }
@@ -105,7 +105,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   if (unknown)
     return {
       verdict: 'no',
-      finding: `a critical CAA record of ${name} has the tag "${unknown.tag}", which no CA knows`,
+      finding: `a critical CAA record of ${name} has the unknown tag "${unknown.tag}"`,
     };
 
   const wild = properties.filter((property) => property.tag === 'issuewild');
@@ -121,12 +121,12 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   if (question.caaIdentities.length === 0)
     return {
       verdict: 'cannot-tell',
-      finding: `${name} has CAA records (${shown}), and the CA does not say its name in them`,
+      finding: `${name} has CAA records (${shown}), and the CA does not say which name it uses in them`,
     };
   if (opinions.includes('depends'))
     return {
       verdict: 'cannot-tell',
-      finding: `a CAA record of ${name} names an account (${shown}), and ours is not known yet`,
+      finding: `a CAA record of ${name} names an account (${shown}), and ours does not exist yet`,
     };
   const reason = opinions.includes('wrong-account')
     ? 'for another account'

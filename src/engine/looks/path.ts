@@ -51,7 +51,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
   const looks = engine.connect.looks(look.settings);
   const finding = {
     identifier: identifier.value,
-    advice: `Make http://${identifier.value}/.well-known/acme-challenge/ reach the solver from everywhere.`,
+    advice: `Make http://${identifier.value}/.well-known/acme-challenge/ lead to the solver from the whole internet.`,
   };
   try {
     let addresses: readonly string[] = [identifier.value];
@@ -99,14 +99,14 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       }
       if (answer.status === 200 && answer.body.trimEnd() === expected.body)
         return { verdict: 'pass', finding: `${address} gives the right answer` };
-      const wrong = answer.status === 200 ? 'another body' : `status ${answer.status}`;
+      const wrong = answer.status === 200 ? 'a different body' : `status ${answer.status}`;
       return {
         verdict: proof,
-        finding: `http://${host}${expected.path} at ${address} answers ${wrong}`,
+        finding: `http://${host}${expected.path} at ${address} returns ${wrong}`,
         ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
       };
     }
-    return { verdict: proof, finding: `${address} redirects in a circle` };
+    return { verdict: proof, finding: `${address} redirects more than ${redirectLimit} times` };
   } catch (error) {
     return {
       verdict: 'cannot-tell',

@@ -104,7 +104,7 @@ async function lookAtCaa(
       },
       deadline.signal,
     );
-    const advice = `Add a CAA record \`0 issue "${subject.caaIdentities[0]}"\` beside the ones that are there.`;
+    const advice = `Add a CAA record \`0 issue "${subject.caaIdentities[0]}"\` to the existing ones.`;
     return { verdict, identifier: identifier.value, finding, advice };
   } catch (error) {
     return { verdict: 'cannot-tell', identifier: identifier.value, finding: reasonOf(error), advice: '' };

@@ -76,7 +76,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
       signal.throwIfAborted();
       if (document.url === undefined) throw error;
       // The account is there all the same: an address that the CA does not take must never stop a renewal.
-      const message = `could not tell ${issuer.name} the new contacts: ${reasonOf(error)}`;
+      const message = `could not update the contacts at ${issuer.name}: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', message });
       return issuer.as({ keyPem, url: document.url });
     }

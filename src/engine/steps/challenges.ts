@@ -247,7 +247,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
     },
   );
   if ('timedOut' in waited) {
-    const seen = problem === undefined ? '' : ` (it says: ${problem.detail})`;
+    const seen = problem === undefined ? '' : ` (the CA says: ${problem.detail})`;
     throw fail(
       'acme/timeout',
       {
@@ -288,6 +288,6 @@ function adviceOn(
   const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(challengeType === 'dns-01' ? ['dns'] : [])];
   if (type !== undefined && !unreached.includes(type)) return adviceFor(type, caaIdentities);
   return challengeType === 'dns-01'
-    ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers gives the TXT record to the whole internet.'
-    : 'Check that port 80 of every address of this name reaches the solver from the whole internet.';
+    ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.'
+    : 'Check that port 80 of every address of this name leads to the solver from the whole internet.';
 }

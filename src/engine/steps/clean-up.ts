@@ -103,6 +103,6 @@ export async function undo(engine: Engine, spec: StoredSpec, mine: Work): Promis
     if (mine.probe) await unprobe(engine, spec);
   } catch (error) {
     const what = `could not undo changes made after the lease was lost: ${reasonOf(error)}`;
-    reportLeft(engine, spec, `${what}; a later sweep looks again`);
+    reportLeft(engine, spec, `${what}; a later sweep tries again`);
   }
 }

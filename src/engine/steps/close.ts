@@ -27,7 +27,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   const error = allOf(errors);
   const isIssue = before?.version !== current.id;
   const quiet = deployments ? 'deployed' : 'unchanged';
-  const words = { deployed: 'every target has it', unchanged: 'it is not due' } as const;
+  const words = { deployed: 'every target has it', unchanged: 'not due yet' } as const;
   const last: LastRun = {
     at: now.toISOString(),
     // Not what this process found when it began: it may have taken over a first issue that was current already.

@@ -241,7 +241,7 @@ async function watchEndpoints(
       ? 'It did not before this deployment either'
       : previous
         ? undefined
-        : 'There is no version before this one to put back';
+        : 'There is no previous version to put back';
     const error = endpointError(job.wanted, verdict, stays);
     results.set(verdict.endpoint, error ? { error } : {});
   }
@@ -261,7 +261,7 @@ async function goBack(
   await deliver(back, targets);
   const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
   for (const target of targets) {
-    const reason = `${target} has the version before again`;
+    const reason = `${target} went back to the previous version`;
     const error = back.results.get(target)?.error ?? fail('deploy/handshake-failed', { endpoint, reason });
     delivery.results.set(target, { ...back.results.get(target), error });
   }
@@ -294,9 +294,9 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
 
 /** Why a target waits, from the run that made it wait. */
 function stillWaits(waiting: Deployment | undefined): CertfleetError {
-  const { code = '', message = 'a target has the version before again', retryAt } = waiting ?? {};
+  const { code = '', message = 'a target went back to the previous version', retryAt } = waiting ?? {};
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
-  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again from ${retryAt}.`;
+  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
   return new CertfleetError(known, message, hint, {});
 }
 
@@ -310,7 +310,7 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
   const hasIt = !error && !waitsFor;
   const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
   if (waitsFor && !error)
-    return { ...shared, state: 'pending', since, waitsFor, message: `it waits for ${waitsFor.join(', ')}` };
+    return { ...shared, state: 'pending', since, waitsFor, message: `waiting for ${waitsFor.join(', ')}` };
   if (!error) return { ...shared, state: 'current', since };
   const isLate = wentBack || now.getTime() - Date.parse(since) >= run.engine.limits.deployTimeoutMs;
   // Before it is late every pass tries it: a reload or a full disk is often mended within minutes.
@@ -338,7 +338,7 @@ function reportPending(
   const news = { certificate: nameOf(run), data: { target, code } };
   report(run.engine, { ...news, level: 'warn', event: 'certificate.pending', message });
   if (!isAlarm) return;
-  const alarm = `${target} has not taken the new certificate since ${since}: ${message}`;
+  const alarm = `${target} has been without the new certificate since ${since}: ${message}`;
   report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
 }
 

@@ -80,7 +80,7 @@ describe('the question for the renewal window', () => {
     const { kept, reported } = await ask(lineage, window('2026-05-11T00:00:00.000Z', '2026-05-12T00:00:00.000Z'));
     expect(kept).toMatchObject({ source: 'lifetime', checkAfter: later(360) });
     expect(Date.parse(kept?.at ?? '')).toBeLessThan(Date.parse(current.facts.notAfter));
-    const said = 'cannot be right for a certificate that is valid from';
+    const said = 'cannot be right for a certificate valid from';
     expect(reported).toEqual([['warn', expect.stringContaining(said)]]);
   });
 

@@ -43,7 +43,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
       const window = `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end})`;
       warn(
         run,
-        `${window} cannot be right for a certificate that is valid from ${facts.notBefore} to ${facts.notAfter}; its lifetime decides`,
+        `${window} cannot be right for a certificate valid from ${facts.notBefore} to ${facts.notAfter}; ignoring it`,
       );
     } else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
       reportSchedule(run, renewal);
@@ -74,7 +74,7 @@ async function holdForWindow({ engine, job, holding, signal }: Run, now: Date): 
 /** A window that the CA explains is no routine: an incident or a revocation, which a person should read about. */
 function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
   const { issuer } = run.job.wanted.spec;
-  const message = `to be renewed at ${at}, within the window that ${issuer} suggests`;
+  const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
   const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
   const data = { at, source: 'ari' };
   if (explanationUrl === undefined) report(run.engine, { ...news, level: 'info', message, data });

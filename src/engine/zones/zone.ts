@@ -156,7 +156,7 @@ export function overrideZone(
   const zone = override.zone.toLowerCase().replace(/\.$/, '');
   const servers = override.nameservers.map((text) => {
     const server = parseServerAddress(text);
-    const problem = `"${text}" in dns.nameservers is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
+    const problem = `"${text}" in dns.nameservers is not an IP address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
     if (!server) throw fail('usage/invalid', { what: problem });
     return { ...server, name: text };
   });
@@ -193,7 +193,7 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
       if (referred !== undefined) return ask(referred, question, signal);
       if (answer.authoritative && speaks(answer))
         return { zone: zone === pinned ? zone : deepest(zone, question.name, answer), answer };
-      reason = `${server.name} answers ${answer.authoritative ? answer.rcode : 'without authority'}`;
+      reason = `${server.name} ${answer.authoritative ? `answers ${answer.rcode}` : 'is not authoritative'}`;
     }
     throw fail('dns/no-nameserver', { zone, reason });
   }
