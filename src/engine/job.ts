@@ -67,5 +67,5 @@ export function isHalfDone(
 
 export function withNewSettings(job: Job, found: Lineage | undefined, outcome: Outcome): Outcome {
   if (outcome.result !== 'unchanged' || !found || keeps(job, found)) return outcome;
-  return { ...outcome, message: 'its new settings are kept; the certificate itself is not due' };
+  return { ...outcome, message: 'its new settings are stored; the certificate itself is not due yet' };
 }
