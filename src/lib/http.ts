@@ -261,7 +261,7 @@ function wordsOf(error: unknown, now: Date): string {
   // undici has no code for this.
   const refused = /^Proxy response \((\d+)\)/.exec(String(message));
   if (refused) return `the proxy answered ${refused[1]} to CONNECT`;
-  if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was cut';
+  if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was closed';
   return reasonOf(error);
 }
 

@@ -116,7 +116,7 @@ describe('a store that does not exist', () => {
         for (const more of [[], ['--config', config]]) {
           const refused = await run(...argv, '--store', path, ...more);
           expect(refused).toMatchObject({ code: 7, stdout: '' });
-          expect(refused.stderr).toContain(`there is no store at ${path} yet`);
+          expect(refused.stderr).toContain(`there is no store at ${path}`);
         }
       expect(await readdir(folder)).toEqual(['empty']);
       expect(await readdir(empty)).toEqual([]);

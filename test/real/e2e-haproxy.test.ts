@@ -154,7 +154,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       'deploy.alarm abc',
     ]);
     expect(seen.find(({ data }) => data?.['target'] === 'edge')?.message).toMatch(
-      /^edge has been without the new certificate since \d{4}-.*: the deployer "edge"/,
+      /^edge has been without the new certificate since \d{4}-.*: deploying abc to the deployer "edge"/,
     );
     await rename(`${haproxy.socket}.away`, haproxy.socket);
     succeeded(await home.certfleet(['renew']));
