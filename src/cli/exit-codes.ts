@@ -10,6 +10,7 @@ export const exitMeanings = {
   5: 'DNS or the solver failed: the challenge could not be made answerable',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process holds the certificate',
+  8: 'done, but the output could not be written (a full disk)',
   130: 'stopped by SIGINT (Ctrl-C); what was begun is cleaned up or journalled',
   143: 'stopped by SIGTERM; the same',
 } as const;

@@ -1,13 +1,32 @@
 #!/usr/bin/env node
 import { version } from '../core/version.ts';
 
+// Output that cannot be written must not end an issue in the middle. A reader that went away (`| head`) has read what it
+// wanted; any other failure is told in the end.
+let lost: Error | undefined;
+const note = (error?: NodeJS.ErrnoException | null) => {
+  if (error && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') lost ??= error;
+};
+process.stdout.on('error', note);
+process.stderr.on('error', () => {});
+
+/** Ends with this code once all output is written or has failed. */
+function end(code: number): void {
+  process.exitCode = code;
+  process.stdout.write('', async (error) => {
+    note(error);
+    if (lost) process.exitCode = (await import('./lost-output.ts')).tellLostOutput(lost, code, process);
+    // After a signal something may still hang (a hook, a socket), which is not waited for.
+    if (code >= 128) process.exit(code);
+  });
+}
+
 // `--version` is asked by scripts and package tests all the time: nothing else is loaded for it.
 const first = process.argv[2];
 if (first === '--version' || first === '-V') {
   process.stdout.write(`${version}\n`);
+  end(0);
 } else {
-  // A reader that goes away (`| head`) must not end an issue in the middle: what it would have read is lost, no more.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const { main } = await import('./main.ts');
   // Only looked at where something is asked: opening it takes longer than all the rest here.
   const ask = async (question: string, signal: AbortSignal) =>
@@ -24,7 +43,5 @@ if (first === '--version' || first === '-V') {
     ask,
     ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
   });
-  process.exitCode = code;
-  // After a signal something may still hang (a hook, a socket): its end is not waited for once all output is out.
-  if (code >= 128) process.stdout.write('', () => process.exit(code));
+  end(code);
 }

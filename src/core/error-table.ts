@@ -514,6 +514,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Run it by hand to see what it waits for. certfleet gives it no terminal, and only a few environment variables.',
   },
+  'output/lost': {
+    message: 'the output could not be written: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'The command itself has done its work. Make room, or send the output somewhere else.',
+  },
   'bug/unexpected': {
     message: 'something went wrong inside certfleet: {reason}',
     blame: 'bug',
@@ -538,5 +544,6 @@ export const exitCodes = {
   store: 7,
   network: 4,
   process: 5,
+  output: 8,
   bug: 1,
 } as const;

@@ -73,6 +73,25 @@ describe('the built command line', () => {
     expect(stderr).toBe('');
   });
 
+  it.each([['status'], ['config schema'], ['providers'], ['explain dns/refused'], ['--help'], ['--version']])(
+    'says so, and exits with 8, where the output of %s cannot be written',
+    async (argv) => {
+      const env = { ...bareEnvironment(), CERTFLEET_ROOT: await temporaryFolder('full') };
+      const command = `"${process.execPath}" "${cli}" ${argv} > /dev/full`;
+      await expect(execute('sh', ['-c', command], { env })).rejects.toMatchObject({
+        code: 8,
+        stderr: expect.stringMatching(
+          /^certfleet: the output could not be written: .*no space left.*\n.*\n.*explain output\/lost\n$/m,
+        ),
+      });
+    },
+  );
+
+  it('keeps the exit code of a failure whose output cannot be written', async () => {
+    const command = `"${process.execPath}" "${cli}" status --json --config /none > /dev/full`;
+    await expect(execute('sh', ['-c', command], { env: bareEnvironment() })).rejects.toMatchObject({ code: 2 });
+  });
+
   it.each([
     [['issue', '-d', 'a_b.example.com'], 2, 'identifier/invalid'],
     [['show', 'nothing'], 7, 'store/absent'],

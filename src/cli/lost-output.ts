@@ -1,0 +1,15 @@
+import { fail, reasonOf } from '../core/errors.ts';
+import { failureText } from './failure.ts';
+import { styleOf } from './text.ts';
+
+/** Says that stdout could not be written, and answers the exit code: what failed before counts more. */
+export function tellLostOutput(
+  cause: Error,
+  code: number,
+  { stderr, env }: Pick<NodeJS.Process, 'stderr' | 'env'>,
+): number {
+  const failure = fail('output/lost', { reason: reasonOf(cause) }, { cause });
+  const style = styleOf({ isTerminal: stderr.isTTY, env });
+  stderr.write(`${failureText(failure, style, stderr.columns ?? 100, 'certfleet')}\n`);
+  return code === 0 ? failure.exitCode : code;
+}
