@@ -15,7 +15,7 @@ import {
   type Work,
 } from './lineage.ts';
 import { renewalByLifetime } from './renewal.ts';
-import { sameRequest, sameSpec } from './same-spec.ts';
+import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { afterLook, isDue, oneForEach, owesCleanup, presentedIn, tombstoneOf } from './tombstones.ts';
 
@@ -259,7 +259,7 @@ export const orderGivenUp = (): Transition =>
 
 /** Step 5c: the CA's URL for the order. */
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
-  withWork('ordered', (work) => ({ ...work, step: 'order', order }));
+  withWork('ordered', ({ first: _ordered, ...work }) => ({ ...work, step: 'order', order }));
 
 /** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
@@ -315,7 +315,7 @@ export const madeCurrent = (facts: {
 }): Transition =>
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
-    const { order: _done, first: _issued, ...work } = lineage.work;
+    const { order: _done, ...work } = lineage.work;
     const { current, previous, retired = [] } = lineage;
     const isNew = current?.id !== version.id;
     return {
@@ -347,13 +347,16 @@ export const closed = (facts: {
     const isIssue = lineage.last?.version !== lineage.current?.id;
     const waiting = unparked(work);
     // A run that only delivered does not end the failure of an order, nor the CA's hold.
-    const stands = !isIssue && failure && (waiting || (failure.holdUntil ?? '') > facts.now.toISOString());
+    const renewal = facts.renewal ?? lineage.renewal;
+    const now = facts.now.toISOString();
+    const isDue = !hasWanted(lineage, lineage.spec) || (renewal?.at ?? '') <= now;
+    const stands = !isIssue && failure && (waiting || isDue || (failure.holdUntil ?? '') > now);
     return {
       ...rest,
       ...tombstonesAfter(lineage, facts.left, facts.now),
       ...(stands ? { failure } : {}),
       ...(waiting ? { work: waiting } : {}),
-      ...(facts.renewal ? { renewal: facts.renewal } : {}),
+      ...(renewal ? { renewal } : {}),
       ...(facts.deployments ? { deployments: facts.deployments } : {}),
       ...(facts.retired.length > 0 ? { retired: facts.retired } : {}),
       last: facts.last,
@@ -394,13 +397,18 @@ export const failed = (facts: {
   });
 
 /** The caller aborted. Everything is kept for the next run, and it does not count as a failure. */
-export const stopped = (facts: { readonly left: readonly Tombstone[]; readonly now: Date }): Transition =>
+export const stopped = (facts: {
+  /** Whether newOrder may have reached the CA. */
+  readonly asked: boolean;
+  readonly left: readonly Tombstone[];
+  readonly now: Date;
+}): Transition =>
   whileHeld('stopped', (lineage) => {
     const { work, ...rest } = lineage;
     return {
       ...rest,
       ...tombstonesAfter(lineage, facts.left, facts.now),
-      work: closedWork(work, work.order),
+      work: closedWork(work, mayExist(work.order, facts.asked) ? work.order : undefined),
       last: {
         at: facts.now.toISOString(),
         result: 'stopped',
@@ -420,9 +428,12 @@ function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Wo
   const isDead = error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order';
   // The next try uses the same key, but not the dead order.
   if (isDead || !order) return closedWork(work, undefined);
-  if (order.url === undefined && !order.doubtful && !asked) return undefined;
-  return closedWork(work, order);
+  return mayExist(order, asked) ? closedWork(work, order) : undefined;
 }
+
+/** Whether the CA may have the order. */
+const mayExist = (order: Work['order'], asked: boolean): boolean =>
+  order?.url !== undefined || order?.doubtful === true || asked;
 
 const closedWork = (work: Work, order: Work['order']): Work => {
   const { lease: _given, order: _order, probe: _probe, thumbprint: _print, takenOver: _over, ...rest } = work;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca/problem.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -179,3 +181,46 @@ it.each(['configuration', 'command-line'] as const)(
     expect(world.ca.requests.map(({ kind }) => kind)).not.toContain('newOrder');
   },
 );
+
+describe('a delivery', () => {
+  it('leaves the failure of a renewal as it is', async () => {
+    const world = await createSimulatedWorld();
+    const target = await world.replica(1).connect.deployer(simulatedSpec(), 'target');
+    const deployer: Deployer = { ...target, activate: () => Promise.reject(new Error('full')) };
+    await issue(world.replica(1, { deployer }), job(simulatedSpec()), signal);
+    world.pass(80 * dayMs);
+    const preflight = () => Promise.reject(fail('dns/zone-not-found', { name: 'example.com' }));
+    const engine = world.replica(2, { deployer, solver: { ...world.solver, preflight } });
+    for (const obeyBackoff of [false, false, true]) await issue(engine, job(simulatedSpec(), { obeyBackoff }), signal);
+    const { failure, last } = (await world.readLineage()) ?? {};
+    expect([failure?.count, last?.result]).toEqual([2, 'pending']);
+  });
+
+  it('removes the probe of the run that it took over from', async () => {
+    const world = await createSimulatedWorld();
+    await interruptedDelivery(world);
+    const at = world.clock.now().toISOString();
+    const retryAt = new Date(world.clock.now().getTime() + 3_600_000).toISOString();
+    const failure = { count: 1, at, code: 'preflight/no', message: 'no', hint: '', retryAt };
+    const work = {
+      step: 'lease',
+      version: 'v2',
+      directory,
+      startedAt: at,
+      challenges: [],
+      order: {},
+      probe: 'ours',
+    } as const;
+    await world.editLineage((lineage) => ({ ...lineage, renewal: { at, source: 'lifetime' }, failure, work }));
+    let removed = 0;
+    const unprobe = async () => {
+      removed += 1;
+    };
+    const outcome = await issue(
+      world.replica(2, { solver: { ...world.solver, unprobe } }),
+      job(simulatedSpec()),
+      signal,
+    );
+    expect([outcome.result, removed]).toEqual(['deployed', 1]);
+  });
+});

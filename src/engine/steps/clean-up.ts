@@ -73,7 +73,8 @@ export async function cleanJournalled(
 ): Promise<readonly Tombstone[]> {
   const { work } = holding.lineage;
   if (!owesCleanup(work)) return [];
-  if (work.probe && work.step === 'lease')
+  // This run's own is gone when its preflight is done; of one that was left behind, nothing is known.
+  if (work.probe === 'left' || (work.probe && work.step === 'lease'))
     await unprobe(engine, spec).catch((error: unknown) =>
       reportLeft(engine, spec, `could not remove its probe: ${reasonOf(error)}`),
     );

@@ -71,7 +71,7 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 
 /** The caller gave up: everything is kept for the next run, nothing counts as a failure. */
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
-  closeInTime(run, stopped({ left, now: run.engine.clock.now() }));
+  closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
 
 /** Writes the end of an unfinished run, on a time budget of its own: the caller's signal may be what ended it. */
 async function closeInTime({ engine, holding }: Run, end: ReturnType<typeof failed>): Promise<void> {
