@@ -108,6 +108,7 @@ type Origin = Lineage['origin'];
 interface Wanted {
   readonly wanted: StoredSpec;
   readonly origin: Origin;
+  readonly isStored?: true;
 }
 
 const declared = (settings: Settings): readonly Wanted[] =>
@@ -198,7 +199,7 @@ function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const names = new Set(wanted.map(nameOfWanted));
   for (const [name, found] of stored)
     if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !isStagingName(name))
-      wanted.push({ wanted: found.spec, origin: 'command-line' });
+      wanted.push({ wanted: found.spec, origin: 'command-line', isStored: true });
   return wanted;
 }
 

@@ -13,7 +13,7 @@ import type { AccountIssuer } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
-import { aimOf, answers, isHalfDone, type Job, withNewSettings } from './job.ts';
+import { aimOf, answers, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
 import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
 import { announce, nameOf, type OrderRun, type Run } from './run.ts';
@@ -70,7 +70,8 @@ export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): 
 
 /** One look at the document, and what follows from it; `again` where that was not yet what the job is about. */
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
-  const { job, sight } = visit;
+  const { sight } = visit;
+  let { job } = visit;
   const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
   let found: Lineage | undefined;
   let plan: Plan | undefined;
@@ -79,6 +80,10 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     sight,
     (lineage, claim) => {
       found = lineage;
+      const today = jobOfToday(visit.job, lineage);
+      plan = { action: 'none', reason: 'it is no longer there' };
+      if (!today) return undefined;
+      job = today;
       plan = planFor(engine, job, { lineage, caHold, now: claim.now });
       const aim = aimOf(job, lineage, plan);
       return aim && begun({ ...job, aim, newId: newId(engine, claim.now) }, claim);

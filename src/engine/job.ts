@@ -8,6 +8,8 @@ import type { StoredSpec } from '../core/spec.ts';
 export interface Job {
   readonly wanted: StoredSpec;
   readonly origin: Lineage['origin'];
+  /** `wanted` was read from the store: what has changed there meanwhile counts, and what is gone stays gone. */
+  readonly isStored?: true;
   /** A new certificate even where the current one is not due. */
   readonly force: boolean;
   /** `renew` obeys the back-off, `issue` by hand does not. */
@@ -22,6 +24,12 @@ export interface Job {
   readonly credentials?: string;
   /** Keeps the secrets of flags and environment for later runs. */
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** The job as the store has it by now; undefined: it is gone. */
+export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
+  if (!job.isStored) return job;
+  return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
 }
 
 /** What the lease is taken for; undefined: nothing is to be done. */

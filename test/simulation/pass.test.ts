@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
 import { reconcileAll } from '../../src/engine/reconcile.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 
@@ -11,4 +12,42 @@ it('says what became of its certificates where the store cannot be tidied up', a
   const store = { ...world.store, tidy: () => Promise.reject(full) };
   const outcomes = await reconcileAll(world.replica(1, { store }), [job(simulatedSpec())], new Map(), signal);
   expect(outcomes).toMatchObject([{ result: 'issued' }]);
+});
+
+describe('a certificate made by flags that is due', () => {
+  const byFlags = (wanted: StoredSpec) => ({ ...job(wanted, { obeyBackoff: false }), origin: 'command-line' }) as const;
+
+  /** A pass that scanned the store before something else happened. */
+  async function passAfter(change: (world: Awaited<ReturnType<typeof createSimulatedWorld>>) => Promise<unknown>) {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), byFlags(simulatedSpec()), signal);
+    world.pass(80 * dayMs);
+    const scanned = await world.readLineage();
+    await change(world);
+    const stored = new Map(scanned ? [['abc', scanned]] : []);
+    const renewal = { ...job(simulatedSpec()), origin: 'command-line', isStored: true } as const;
+    const outcomes = await reconcileAll(world.replica(2), [renewal], stored, signal);
+    return { outcomes, lineage: await world.readLineage() };
+  }
+
+  it('is not ordered again where it was deleted after the scan', async () => {
+    const { outcomes, lineage } = await passAfter(async ({ store }) => {
+      const key = { kind: 'lineage', name: 'abc' } as const;
+      const entry = await store.get(key, signal);
+      await store.delete(key, { ifRevision: entry?.revision ?? '', signal });
+    });
+    expect([outcomes.map(({ result }) => result), lineage]).toEqual([['unchanged'], undefined]);
+  });
+
+  it('keeps the settings that it was given after the scan', async () => {
+    const more: StoredSpec = {
+      ...simulatedSpec(),
+      spec: { ...simulatedSpec().spec, deploy: ['target', 'other'] },
+      deployers: { target: { type: 'sim' }, other: { type: 'sim' } },
+    };
+    const { outcomes, lineage } = await passAfter((world) => issue(world.replica(3), byFlags(more), signal));
+    expect(outcomes).toMatchObject([{ result: 'unchanged' }]);
+    expect(lineage?.spec).toEqual(more);
+    expect(Object.keys(lineage?.deployments ?? {})).toEqual(['target', 'other']);
+  });
 });
