@@ -26,19 +26,19 @@ export interface ComposeContext {
   readonly world: World;
   readonly reporter: Reporter;
   readonly env: Environment;
-  /** False for what only looks: fails with `store/absent` then, where there is none. */
+  /** False for commands that must not create a store; they fail with `store/absent`. */
   readonly makeStore?: boolean;
 }
 
-/** Running objects, as `fleet.ts` uses them. */
+/** The running objects that `fleet.ts` uses. */
 export interface Composed {
   readonly engine: Engine;
-  /** Keeps what `issue` took from the environment for one lineage, so that a `renew` without an environment has it. */
+  /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** Configuration into running objects: the composition root. A store that is made here is proven to work first. */
+/** The composition root: turns configuration into running objects. Tests a new store before it uses it. */
 export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
   const { world } = context;
   const store = await openStore(settings.store, context);
@@ -84,14 +84,14 @@ async function openStore(settings: AdapterSettings, { world, env }: ComposeConte
 const unknownType = (kind: string, name: string) =>
   fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
 
-/** Somebody who meant another store sees it here, before everything is ordered again. */
+/** Says so, so that the user of a mistyped path notices before everything is ordered again. */
 function tellMade(path: string, { world, reporter }: ComposeContext): void {
   const time = world.clock.now().toISOString();
   const message = `a new store was made at ${path}`;
   reporter.report({ v: 1, time, level: 'info', event: 'store.made', message, data: { path } });
 }
 
-/** The store's id: random, made with it. A responder answers it, so that two can tell whether they share a store. */
+/** The store's random id. Responders answer it, so that two of them know whether they share a store. */
 async function identify(store: Store, world: World, signal: AbortSignal): Promise<{ id: string; isNew: boolean }> {
   const key = { kind: 'meta', name: 'store' } as const;
   for (;;) {
@@ -107,7 +107,7 @@ async function identify(store: Store, world: World, signal: AbortSignal): Promis
   }
 }
 
-/** A CA 50 ms away answers 20 requests a second on a connection, and a certificate takes eight. */
+/** A CA that is 50 ms away answers 20 requests a second per connection, and a certificate takes eight. */
 const connectionsToCa = 64;
 
 interface ConnectContext extends ComposeContext {
@@ -128,8 +128,8 @@ function connect(context: ConnectContext): ComposedConnections {
   const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
 
-  // One object serves all certificates with the same settings (one port, one queue of hooks), unless a certificate
-  // has credentials of its own, kept when it was issued by flags.
+  // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
+  // credentials, stored when it was issued by flags.
   async function shared<T>(
     made: Map<string, Promise<T>>,
     settings: unknown,
@@ -162,7 +162,7 @@ function connect(context: ConnectContext): ComposedConnections {
       };
     });
 
-  // One memory of zone cuts and servers for all certificates that use the same resolvers.
+  // Certificates with the same resolvers share what was found about zones and servers.
   function zonesOf(settings: PreflightSettings): Zones {
     const key = canonical(settings.resolvers);
     const known = zones.get(key);
@@ -210,13 +210,13 @@ function connect(context: ConnectContext): ComposedConnections {
       await Promise.allSettled(
         made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
-      await store.close?.().catch(() => undefined); // else `tidy` removes it
+      await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();
     },
   };
 }
 
-/** Makes a value once per key; a failure is not kept, so that a later try may succeed. */
+/** Makes a value once per key. Forgets failures, so that a later try may succeed. */
 function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const known = made.get(key);
   if (known) return known;
@@ -236,7 +236,7 @@ async function keptCredentials(store: Store, lineage: string): Promise<Environme
 const keptIn = (bytes: Uint8Array): Environment =>
   (JSON.parse(new TextDecoder().decode(bytes)) as { env: Environment }).env;
 
-/** Also those kept before that the spec still needs: a flag that changes one adapter says nothing about the others. */
+/** Also keeps stored ones that the spec still needs, because a flag may change only one of the adapters. */
 async function keepCredentials(store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> {
   const key = credentialKey(spec.spec.name);
   for (;;) {
@@ -249,7 +249,7 @@ async function keepCredentials(store: Store, env: Environment, spec: StoredSpec,
       await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
       return;
     } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error; // else another `issue` of the same certificate: once more
+      if (!isFailure(error, 'store/conflict')) throw error; // another `issue` of the same certificate: try again
     }
   }
 }
@@ -309,7 +309,7 @@ async function connectSolver(
   };
 }
 
-/** The resolvers that see what the CA sees: those that were named, or the machine's own. */
+/** The resolvers that see what the CA sees: the named ones, or the machine's own. */
 function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
   if (settings.resolvers.length === 0) return world.dns.systemResolvers();
   return settings.resolvers.map((text) => {

@@ -10,19 +10,19 @@ import type { World } from './ports/world.ts';
 export { Secret, z };
 
 /**
- * A secret option. In the configuration it is `file:/path` (0600), `env:NAME` or the value itself; where it is left
- * out, the environment variable `CERTFLEET_<ADAPTER>_<OPTION>` is read. The adapter is given a {@link Secret}.
+ * A secret option: `file:/path` (0600), `env:NAME` or the value itself. If it is left out, the environment variable
+ * `CERTFLEET_<ADAPTER>_<OPTION>` is used. The adapter gets a {@link Secret}.
  */
 export const secret = (title: string) =>
   z
-    .custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is needed' })
+    .custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is required' })
     .meta({ title, secret: true });
 
 const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 
-/** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter is given milliseconds. */
+/** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter gets milliseconds. */
 export const duration = (title: string) =>
   z
     .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
@@ -33,10 +33,10 @@ export const duration = (title: string) =>
     })
     .meta({ title, format: 'duration' });
 
-/** A path of the configuration: whole, since a relative one means another place in every working directory. */
+/** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
 export const wholePath = () => z.string().startsWith('/', { error: 'write the whole path, from / on' });
 
-/** What every adapter is given. */
+/** What every adapter gets. */
 export interface AdapterContext<Options> {
   readonly options: Options;
   /** The configured name, for messages: `edge`, `dns`. */
@@ -44,16 +44,16 @@ export interface AdapterContext<Options> {
   readonly world: World;
 }
 
-/** A deployer may keep files of its own beside the documents. */
+/** A deployer may keep its own files beside the store's documents. */
 export interface DeployerContext<Options> extends AdapterContext<Options> {
-  /** Where: in the store's folder, so that deployers of two stores never share files; undefined where it has none. */
+  /** A folder in the store, so that deployers of two stores never share files; undefined if the store has no folder. */
   readonly folder?: string | undefined;
 }
 
-/** A solver may also keep tokens where other replicas see them. */
+/** A solver may also store tokens, where other processes see them. */
 export interface SolverContext<Options> extends AdapterContext<Options> {
   readonly store: Store;
-  /** Random, made with the store: what `_health` answers. */
+  /** The store's random id, which `_health` answers. */
   readonly storeId: string;
 }
 
@@ -67,9 +67,9 @@ interface AdapterDefinition<Shape extends z.ZodObject> {
   readonly apiDocs?: string;
   /** The certfleet version that first had it. */
   readonly since: string;
-  /** Each option with `.meta({ title, examples })` or `.describe()`: validation, JSON schema, reference and environment names come from it. */
+  /** Each option with `.meta({ title, examples })` or `.describe()`, for validation, JSON schema and reference. */
   readonly options: Shape;
-  /** A paragraph for the reference: permissions needed, traps. Markdown. */
+  /** A paragraph for the reference, in Markdown: required permissions, pitfalls. */
   readonly notes?: string;
 }
 

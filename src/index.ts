@@ -1,5 +1,5 @@
 /**
- * certfleet as a library: open a fleet on settings in a world, and call what the command line calls.
+ * certfleet as a library: open a fleet with settings in a world, and call the functions that the command line calls.
  *
  * ```ts
  * const world = createWorld({ env: process.env, log });

@@ -7,8 +7,8 @@ export interface HostPort {
 }
 
 /**
- * Reads `host:port` or `[2001:db8::1]:port`; without a port, `fallback` is taken where there is one. undefined where
- * it is neither.
+ * Reads `host:port` or `[2001:db8::1]:port`; without a port it uses `fallback`, if given. Returns undefined for any
+ * other text.
  */
 export function parseHostPort(text: string, fallback?: number): HostPort | undefined {
   const bare = canonicalAddress(text);

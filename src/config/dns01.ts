@@ -4,8 +4,8 @@ import type { ChallengeType } from '../ports/solver.ts';
 import { dns01Type } from './registry.ts';
 
 /**
- * The options of the solver `dns01`. It is the engine's own, so it is no adapter file; its provider is one, and
- * `options` are that provider's.
+ * The options of the solver `dns01`, which is part of the engine and not an adapter file. Its provider is one, and
+ * `options` are the provider's.
  */
 export const dns01Options = z.strictObject({
   provider: z
@@ -14,20 +14,20 @@ export const dns01Options = z.strictObject({
   options: z
     .record(z.string(), z.unknown())
     .default({})
-    .meta({ title: 'The provider’s own options; what is left out is read from CERTFLEET_<PROVIDER>_<OPTION>' }),
+    .meta({ title: 'The provider’s own options; those left out are read from CERTFLEET_<PROVIDER>_<OPTION>' }),
   dns: z
     .strictObject({
       zone: z
         .string()
         .min(1)
-        .meta({ title: 'The zone that is changed', examples: ['example.com'] }),
+        .meta({ title: 'The zone to change', examples: ['example.com'] }),
       nameservers: z
         .array(z.string().min(1))
         .min(1)
         .meta({ title: 'Servers to ask, as address or address:port', examples: [['192.0.2.53', '192.0.2.54:5353']] }),
     })
     .optional()
-    .meta({ title: 'Skips the search for the zone and its servers, for split horizons' }),
+    .meta({ title: 'Do not search for the zone and its servers (split horizon)' }),
   timeout: duration('How long every authoritative server may take to answer with the record').prefault('2m'),
 });
 
@@ -39,7 +39,7 @@ export interface Dns01Settings {
   readonly timeoutMs: number;
 }
 
-/** Reads the settings of a `dns01` solver that were checked when they were loaded. */
+/** Reads the settings of a `dns01` solver, which were checked when they were loaded. */
 export function dns01Settings(settings: AdapterSettings): Dns01Settings {
   const { type: _type, ...rest } = settings;
   const { provider, options, dns, timeout } = dns01Options.parse(rest);

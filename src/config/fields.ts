@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { OptionInfo } from './registry.ts';
 
-/** One option of an adapter, as its zod schema tells it. */
+/** One option of an adapter, read from its zod schema. */
 export interface OptionField extends OptionInfo {
-  /** What the schema takes, so that text from a flag or the environment can be made into it. */
+  /** The type that the schema accepts, so that text from a flag or the environment can be converted. */
   readonly takes: 'string' | 'number' | 'boolean' | 'array' | 'other';
   readonly schema: z.ZodType;
   readonly description: string;
@@ -19,7 +19,7 @@ type Definition = {
 };
 const definitionOf = (schema: z.ZodType): Definition => (schema as unknown as { _zod: { def: Definition } })._zod.def;
 
-/** The schemas an optional, default or transformed schema is wrapped around, outermost first. */
+/** The schemas inside an optional, default or transformed schema, outermost first. */
 function* layers(schema: z.ZodType): Generator<z.ZodType> {
   for (let layer: z.ZodType | undefined = schema; layer; ) {
     yield layer;
@@ -28,10 +28,10 @@ function* layers(schema: z.ZodType): Generator<z.ZodType> {
   }
 }
 
-/** The schema without optional, default and transform around it: what is typed by a person. */
+/** The schema without optional, default and transform: what a person writes. */
 export const innermost = (schema: z.ZodType): z.ZodType => [...layers(schema)].at(-1)!;
 
-/** The options of an adapter's definition, in the order they are written there. */
+/** The options of an adapter's definition, in the order of the definition. */
 export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
   Object.entries(options.shape as Record<string, z.ZodType>).map(([name, schema]) => {
     const all = [...layers(schema)];
@@ -62,7 +62,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const isTaken = (kind: string): kind is 'string' | 'number' | 'boolean' | 'array' =>
   kind === 'string' || kind === 'number' || kind === 'boolean' || kind === 'array';
 
-/** The keys an object may have at a path below a schema; undefined where anything goes there. */
+/** The keys that an object may have at a path below a schema; undefined if any are allowed. */
 export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] | undefined {
   const inner = innermost(schema);
   const definition = definitionOf(inner) as Definition & {

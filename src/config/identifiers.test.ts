@@ -41,13 +41,13 @@ describe('parseIdentifier', () => {
     ['', 'empty'],
     ['..', 'two dots'],
     ['a'.repeat(2_000), '2000 characters'],
-  ])('refuses what is none (%#)', (text, reason) => {
+  ])('refuses other text (%#)', (text, reason) => {
     expect(() => parseIdentifier(text)).toThrow(
       expect.objectContaining({ code: 'identifier/invalid', message: expect.stringContaining(reason) }),
     );
   });
 
-  it('throws nothing but identifier/invalid, and what it takes it takes again unchanged', () => {
+  it('throws only identifier/invalid, and accepts its own result unchanged', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: 'grapheme' }),
@@ -74,7 +74,7 @@ describe('parseIdentifier', () => {
     );
   });
 
-  it('takes every address that fast-check calls valid', () => {
+  it('accepts every address that fast-check calls valid', () => {
     fc.assert(
       fc.property(fc.ipV4(), fc.ipV6(), (v4, v6) => {
         expect(parseIdentifier(v4)).toEqual({ type: 'ip', value: v4 });
@@ -89,7 +89,7 @@ describe('parseIdentifiers', () => {
     expect(parseIdentifiers(['a.example.com', 'A.EXAMPLE.com.'], 'x')).toHaveLength(1);
   });
 
-  it('counts after that', () => {
+  it('counts what is left', () => {
     const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}.example.com`);
     expect(parseIdentifiers([...names(100), 'n0.example.com'], 'x')).toHaveLength(100);
     expect(() => parseIdentifiers(names(101), 'x')).toThrow(
@@ -131,7 +131,7 @@ describe('checkIdentifiers', () => {
     expect(await check(names)).toBe(code);
   });
 
-  it.each([['a.test'], ['localhost'], ['host.internal']])('%s is fine at a private CA', async (name) => {
+  it.each([['a.test'], ['localhost'], ['host.internal']])('%s is allowed at a private CA', async (name) => {
     expect(await check([name], privateIssuer)).toBeUndefined();
     expect(await check([name], { ...publicIssuer, test: true })).toBeUndefined();
   });
@@ -163,7 +163,7 @@ describe('issuers', () => {
     expect(await isPublicIssuer({ email: [], agreeToTerms: true, test: false, ...issuer })).toBe(expected);
   });
 
-  it('names a URL by what is known of it', () => {
+  it('names a known URL by its short name', () => {
     expect(issuerNameOf('https://acme-v02.api.letsencrypt.org/directory')).toBe('letsencrypt');
     expect(issuerNameOf('https://127.0.0.1:14000/dir')).toBe('127.0.0.1:14000/dir');
     expect(issuerNameOf('google')).toBe('google');

@@ -15,8 +15,8 @@ import type { ChallengeType } from '../ports/solver.ts';
 import { isPublicIssuer } from './issuers.ts';
 
 /**
- * Reads one identifier as people write it: upper case, a trailing dot, an IDN in its own letters and an address in
- * brackets are made canonical. Fails with `identifier/invalid`.
+ * Reads an identifier as people write it: makes upper case, a trailing dot, an international name in its own letters
+ * and an address in brackets canonical. Fails with `identifier/invalid`.
  */
 export function parseIdentifier(text: string): Identifier {
   const typed = text.trim();
@@ -36,24 +36,24 @@ export function parseIdentifier(text: string): Identifier {
   return { type: 'dns', value: name };
 }
 
-/** What a certificate is called where nobody gave it a name. */
+/** The default name of a certificate. */
 export const lineageNameOf = (identifiers: readonly Identifier[]): string =>
   defaultLineageName(identifiers, (text) => createHash('sha256').update(text).digest('hex'));
 
-/** Lower case; labels in other scripts as A-labels (xn--…). undefined where IDNA forbids it. */
+/** Lower case, with labels in other scripts as A-labels (xn--…); undefined if IDNA forbids it. */
 function toAscii(name: string): string | undefined {
   const lower = name.toLowerCase();
   const ascii = /^[\x21-\x7e]*$/.test(lower);
   if (ascii && !lower.includes('xn--')) return lower;
   const wildcard = lower.startsWith('*.');
   const base = wildcard ? lower.slice(2) : lower;
-  // domainToASCII would decode %61 and cut at these; in a name they are errors, which dnsNameProblem words better.
+  // domainToASCII would decode %61 and cut at these characters; dnsNameProblem words these errors better.
   if (/[\x00-\x20%#/:<>?@[\\\]^|*\x7f]/.test(base)) return lower;
   const converted = domainToASCII(base);
   return converted === '' || !isDecodable(converted) ? undefined : `${wildcard ? '*.' : ''}${converted}`;
 }
 
-/** Whether every xn-- label stands for something in another script: newer Nodes let `xn--a`, which is nothing, pass. */
+/** Whether every xn-- label is valid: newer versions of Node accept `xn--a`, which means nothing. */
 function isDecodable(ascii: string): boolean {
   const unicode = domainToUnicode(ascii).split('.');
   return ascii.split('.').every((label, at) => !label.startsWith('xn--') || /[^\x00-\x7f]/.test(unicode[at] ?? ''));
@@ -64,23 +64,23 @@ const nameInUrl = (text: string): string => {
   return host === '' ? '' : `: ${host}`;
 };
 
-/** An international name in its own letters beside its A-labels; any other name as it is. */
+/** An international name in its own letters, followed by its A-labels; any other name unchanged. */
 export function withLetters(name: string): string {
-  // Without this look, Node would read `1.2.3` as an address.
+  // Node would read `1.2.3` as an address.
   const letters = name.includes('xn--') ? domainToUnicode(name) : '';
   return letters === '' || letters === name ? name : `${name} (${letters})`;
 }
 
-// For messages: no control characters, and no screenful.
+// For messages: without control characters, and not too long.
 const shown = (text: string): string => {
   const clean = text.replace(/\p{C}/gu, '?');
   return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
 };
 
 /**
- * Reads a certificate's list of identifiers: each once, at least one, at most 100.
+ * Reads a certificate's list of identifiers, without repetitions: at least one, at most 100.
  *
- * @param certificate what to call the certificate in the message
+ * @param certificate how to call the certificate in the message
  */
 export function parseIdentifiers(texts: readonly string[], certificate: string): readonly Identifier[] {
   const identifiers = withoutDuplicates(texts.filter((text) => text.trim() !== '').map(parseIdentifier));
@@ -93,13 +93,13 @@ export function parseIdentifiers(texts: readonly string[], certificate: string):
 export interface IdentifierUse {
   readonly identifiers: readonly Identifier[];
   readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
-  /** The challenge types its solver answers, and its name. */
+  /** The challenge types that its solver answers, and the solver's name. */
   readonly solver: { readonly name: string; readonly answers: readonly ChallengeType[] };
 }
 
 /**
- * Whether this issuer and this solver can do what the identifiers need; fails with the `identifier/…` that says no.
- * The public suffix list (24 ms to load) is read only where a public CA is asked.
+ * Checks that this issuer and this solver can handle the identifiers; fails with an `identifier/…` otherwise. Loads the
+ * public suffix list (24 ms) only for a public CA.
  */
 export async function checkIdentifiers({ identifiers, issuer, solver }: IdentifierUse): Promise<void> {
   const covered = coveredByWildcard(identifiers);

@@ -1,15 +1,15 @@
 import { canonicalAddress } from '../core/identifiers.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 
-/** A public CA with a short name. Terms of service are read from its directory, never written here. */
+/** A public CA with a short name. Its terms of service are in its directory, not here. */
 export interface KnownIssuer {
   readonly title: string;
   readonly directory: string;
-  /** Where --staging and --dry-run go. */
+  /** The directory for --staging and --dry-run. */
   readonly testDirectory?: string;
-  /** Nobody trusts what it issues. */
+  /** Its certificates are not trusted. */
   readonly test: boolean;
-  /** It wants external account binding (EAB), which this version does not have yet. */
+  /** It requires external account binding (EAB), which this version does not support. */
   readonly needsAccountBinding: boolean;
 }
 
@@ -22,7 +22,7 @@ const bound = (title: string, directory: string, testDirectory?: string): KnownI
   needsAccountBinding: true,
 });
 
-/** Directories as of 2026-11 (shared/facts/acme.md §3); Buypass ended its service in October 2025. */
+/** Directories as of 2026-11. Buypass ended its service in October 2025. */
 export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
   letsencrypt: {
     title: "Let's Encrypt",
@@ -32,7 +32,7 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
     needsAccountBinding: false,
   },
   'letsencrypt-staging': {
-    title: "Let's Encrypt (staging: untrusted certificates, for trying things out)",
+    title: "Let's Encrypt (staging: untrusted test certificates)",
     directory: letsEncryptStaging,
     testDirectory: letsEncryptStaging,
     test: true,
@@ -54,7 +54,7 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
   globalsign: bound('GlobalSign Atlas', 'https://emea.acme.atlas.globalsign.com/directory'),
 };
 
-/** A short name or a directory URL, or undefined where it is neither. */
+/** Finds an issuer by short name or directory URL; undefined if the text is neither. */
 export function directoryOf(text: string): { readonly directory: string; readonly known?: KnownIssuer } | undefined {
   const named = Object.hasOwn(knownIssuers, text) ? knownIssuers[text] : undefined;
   if (named) return { directory: named.directory, known: named };
@@ -66,7 +66,7 @@ export function directoryOf(text: string): { readonly directory: string; readonl
   return { directory: text, ...(known ? { known } : {}) };
 }
 
-/** What to call an issuer that was given as a URL: its short name where it has one, else host and path. */
+/** The name of an issuer that was given as a URL: its short name if it has one, else host and path. */
 export function issuerNameOf(text: string): string {
   if (Object.hasOwn(knownIssuers, text)) return text;
   const known = Object.entries(knownIssuers).find(([, { directory }]) => directory === text);
@@ -76,8 +76,8 @@ export function issuerNameOf(text: string): string {
 }
 
 /**
- * Whether the public's rules (names under a public suffix) hold for an issuer. A known public CA always; otherwise
- * what is marked `test`, has its own `caFile`, or lives at an address or a name without public suffix is private.
+ * Whether the rules of public CAs (names under a public suffix) apply to an issuer. Known public CAs are public. Others
+ * are private if they are marked `test`, have a `caFile`, or use an address or a name without public suffix.
  */
 export async function isPublicIssuer(issuer: IssuerSettings): Promise<boolean> {
   if (issuer.test) return false;

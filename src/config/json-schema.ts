@@ -7,7 +7,7 @@ import { configuration } from './schema.ts';
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; required?: string[] };
 
-/** JSON Schema (draft 2020-12) of certfleet.yaml for editors, every adapter's options included. */
+/** JSON Schema (draft 2020-12) of certfleet.yaml for editors, with all adapters' options. */
 export async function configurationJsonSchema(registry: Registry): Promise<JsonObject> {
   const schema = convert(configuration);
   const properties = schema.properties!;
@@ -36,7 +36,7 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   };
 }
 
-/** One branch a provider, so that an editor knows its options. */
+/** One branch for each provider, so that an editor knows its options. */
 async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
   const branches: Schema[] = [];
   for (const entry of Object.values(registry.dns)) {
@@ -56,15 +56,15 @@ const typed = (id: string, title: string, options: Schema): Schema => ({
   additionalProperties: false,
 });
 
-/** What a person writes: secrets are text and may be left out (the environment has them then). */
+/** What a person writes: secrets are text, and may be left out because the environment may have them. */
 function convert(schema: z.ZodType): Schema {
   const { $schema: _draft, ...converted } = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
-      // JSON Schema's own format of that name is ISO 8601; the pattern beside it says what is meant here.
+      // JSON Schema's own format of this name is ISO 8601; the pattern beside it is ours.
       if (jsonSchema.format === 'duration') delete jsonSchema.format;
-      // `secret` is certfleet's own mark and means nothing to an editor.
+      // `secret` is certfleet's own keyword, which editors do not know.
       if ((jsonSchema as Schema)['secret'] !== true) return;
       delete (jsonSchema as Schema)['secret'];
       jsonSchema.type = 'string';

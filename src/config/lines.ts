@@ -1,10 +1,10 @@
 import { isMap, isPair, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Problem } from './problems.ts';
 
-// `yaml` knows where everything stands, but takes six times as long as js-yaml: this module is imported only once
-// something is wrong.
+// `yaml` knows the position of everything but takes six times as long as js-yaml, so import this module only to report
+// problems.
 
-/** The line (from 1) at which each problem stands: its key or value, or what is nearest above it that is there. */
+/** The line of each problem, from 1: that of its key or value, or of the nearest parent that exists. */
 export function linesOf(text: string, problems: readonly Problem[]): readonly (number | undefined)[] {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, uniqueKeys: false, logLevel: 'silent' });

@@ -33,7 +33,7 @@ deployTimeout: 3m
 `;
 
 describe('loadSettings', () => {
-  it('makes settings of the configuration in the issue', async () => {
+  it('makes settings of a whole configuration', async () => {
     const settings = await load(whole);
     expect(settings).toMatchObject({
       store: { type: 'file', path: '/var/lib/certfleet' },
@@ -63,7 +63,7 @@ describe('loadSettings', () => {
     expect(settings.solvers['dns']).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
   });
 
-  it('has defaults for no file and for an empty one', async () => {
+  it('has defaults without a file and for an empty one', async () => {
     const none = await loadSettings({ files: noFiles, env: {} });
     expect(none).toMatchObject({ store: { type: 'file', path: '/var/lib/certfleet' }, shutdownBudgetMs: 8_000 });
     expect(await load('# nothing\n')).toEqual(none);
@@ -93,18 +93,18 @@ describe('loadSettings', () => {
       'solvers: { dns: { type: dns01, provider: rfc2136, options: { server: a, keyName: b, secret: "file:tsig" } } }',
       'solvers.dns.options.secret',
     ],
-  ])('takes whole paths only: %s', async (text, where) => {
+  ])('accepts only whole paths: %s', async (text, where) => {
     expect(await problemsIn(text)).toEqual([
       expect.stringMatching(`^1: .*${where}.*: write the whole path, from / on`),
     ]);
   });
 
-  it('takes the only issuer and solver where none is named', async () => {
+  it('uses the only issuer and solver if none is named', async () => {
     const text = `issuers: { le: { directory: letsencrypt } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: a, identifiers: [a.example.com] }]`;
     expect((await load(text)).certificates[0]).toMatchObject({ issuer: 'le', solver: 'web' });
   });
 
-  it('tells a file that is not there, and one that may not be read', async () => {
+  it('reports a missing file, and one that cannot be read', async () => {
     await expect(loadSettings({ file: '/none.yaml', files: noFiles, env: {} })).rejects.toThrow(
       expect.objectContaining({ code: 'config/unreadable', exitCode: 2 }),
     );
@@ -149,7 +149,7 @@ describe('loadSettings', () => {
     );
   });
 
-  it('throws nothing but CertfleetError, whatever the text', async () => {
+  it('throws only CertfleetError, whatever the text', async () => {
     const key = fc.constantFrom(
       'store',
       'issuers',
@@ -286,7 +286,7 @@ describe('problems', () => {
     await expect(load(text)).rejects.toThrow(expect.objectContaining({ code: 'config/invalid', exitCode: 2 }));
   });
 
-  it('lists all of them, in the order of the file', async () => {
+  it('lists all problems in the order of the file', async () => {
     const text = edited('solver: web', 'solver: wbe')
       .replace('listen', 'lissten')
       .replace('issuer: letsencrypt, solver: dns', 'solver: dns');
@@ -297,7 +297,7 @@ describe('problems', () => {
     );
   });
 
-  it('names the line of broken YAML and of a key that stands twice', async () => {
+  it('names the line of broken YAML and of a repeated key', async () => {
     expect((await problemsIn('store: {\n  type: file\nx'))[0]).toMatch(/^3: this is not valid YAML: /);
     expect((await problemsIn('leaseTtl: 1s\nleaseTtl: 2s\n'))[0]).toMatch(/^2: this is not valid YAML: dup/);
     expect(await problemsIn('- a')).toEqual(['1: the configuration must be a group of keys, not a list']);

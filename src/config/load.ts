@@ -8,17 +8,17 @@ import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
 
 export interface LoadRequest {
-  /** The file; without it the one of {@link defaultPaths} where that exists, else the defaults. */
+  /** The file. Without it, the file of {@link defaultPaths} if it exists, else the defaults. */
   readonly file?: string;
-  /** Its text, where it was read already. */
+  /** Its text, if it was read already. */
   readonly text?: string;
   readonly files: Pick<Files, 'read' | 'stat'>;
-  /** Options that are left out may come from it. */
+  /** May contain options that are left out. */
   readonly env: Environment;
   readonly registry?: Registry;
 }
 
-/** Every problem with its line, or the settings. */
+/** All problems with their lines, or the settings. */
 export interface CheckedConfiguration {
   readonly file: string | undefined;
   readonly text: string | undefined;
@@ -27,8 +27,8 @@ export interface CheckedConfiguration {
 }
 
 /**
- * Reads certfleet.yaml. Fails with `config/unreadable`, or with `config/invalid` that lists all problems with their
- * lines (its cause is the problem's own error, where there is one problem and it has one).
+ * Reads certfleet.yaml. Fails with `config/unreadable`, or with a `config/invalid` that lists all problems with their
+ * lines. If there is only one problem and it has an error of its own, that is the cause.
  */
 export async function loadSettings(request: LoadRequest): Promise<Settings> {
   const { file, settings, problems } = await checkConfiguration(request);
@@ -42,11 +42,11 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
   throw fail('config/invalid', { file: name, problem: `${problems.length} problems${list}` });
 }
 
-/** Like {@link loadSettings}, but answers the problems. Fails with `config/unreadable` only. */
+/** Like {@link loadSettings}, but returns the problems. Fails only with `config/unreadable`. */
 export async function checkConfiguration(request: LoadRequest): Promise<CheckedConfiguration> {
   const { file, text } = await read(request);
   if (text === undefined) return { file, text, settings: defaultSettings(request.env), problems: [] };
-  // Late, because a run by flags alone needs neither the YAML parser nor the schema.
+  // Imported here, because a run with flags alone needs neither the YAML parser nor the schema.
   const { settingsOf } = await import('./settings.ts');
   const { settings, problems } = await settingsOf(text, request.env, request.registry ?? allAdapters);
   if (problems.length === 0) return { file, text, settings, problems };

@@ -44,7 +44,7 @@ const resolve = (
   });
 
 describe('resolveOptions', () => {
-  it('opens secrets from a file, a variable, the text itself and the default variable', async () => {
+  it('reads secrets from a file, a variable, the text itself and the default variable', async () => {
     const contents = { '/run/token': 'tell-nobody\n' };
     const cases = [
       await resolve({ server: 's', token: 'file:/run/token' }, {}, contents),
@@ -60,7 +60,7 @@ describe('resolveOptions', () => {
     }
   });
 
-  it('takes everything that is left out from the environment, text made into what is wanted', async () => {
+  it('reads options that are left out from the environment, and converts them', async () => {
     const env = {
       CERTFLEET_EXAMPLE_DNS_SERVER: 'ns1',
       CERTFLEET_EXAMPLE_DNS_KEY_NAME: 'k',
@@ -105,13 +105,13 @@ describe('resolveOptions', () => {
     );
   });
 
-  it('warns of a secret that everybody can read', async () => {
+  it('warns of a secret that every user can read', async () => {
     const warnings: string[] = [];
     const warn = (message: string) => warnings.push(message);
     const settings = { type: 'example-dns', server: 's', token: 'file:/t' };
     await resolveOptions(definition, settings, { env: {}, files: files({ '/t': 'x' }, 0o644), warn });
     await resolveOptions(definition, settings, { env: {}, files: files({ '/t': 'x' }, 0o640), warn });
-    expect(warnings).toEqual(['the secret file /t of example-dns can be read by everybody: chmod 600 /t']);
+    expect(warnings).toEqual(['the secret file /t of example-dns can be read by every user: chmod 600 /t']);
   });
 
   it('changes the credentials hash with each secret, not with other options', async () => {
@@ -121,7 +121,7 @@ describe('resolveOptions', () => {
     expect(await hash({ server: 'other' })).toBe(await hash({}));
   });
 
-  it('throws nothing but CertfleetError, without the secret in it', async () => {
+  it('throws only CertfleetError, without the secret in it', async () => {
     const value = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.string()));
     const settings = fc.record(
       { server: value, port: value, fast: value, zones: value, timeout: value },
@@ -143,13 +143,13 @@ describe('resolveOptions', () => {
 describe('environment', () => {
   const env = { CERTFLEET_EXAMPLE_DNS_TOKEN: 't', CERTFLEET_EXAMPLE_DNS_SERVER: 's', MINE: 'm' };
 
-  it('tells which secrets came from it, by variable', () => {
+  it('returns which secrets came from it, by variable', () => {
     expect(captureFromEnvironment(definition, env)).toEqual({ CERTFLEET_EXAMPLE_DNS_TOKEN: 't' });
     expect(captureFromEnvironment(definition, env, { type: 'example-dns', token: 'env:MINE' })).toEqual({ MINE: 'm' });
     expect(captureFromEnvironment(definition, env, { type: 'example-dns', token: 'file:/x' })).toEqual({});
   });
 
-  it('makes a whole again with what was captured', async () => {
+  it('completes the options with what was captured', async () => {
     const { type: _type, ...options } = optionsFromEnvironment(definition, env);
     expect(options).toEqual({ server: 's' });
     const kept = captureFromEnvironment(definition, env);
@@ -158,7 +158,7 @@ describe('environment', () => {
 });
 
 describe('checkOptions', () => {
-  it('finds every problem without opening a secret', () => {
+  it('finds every problem without reading a secret', () => {
     const settings = { type: 'example-dns', server: '', token: 5, portt: 1, timeout: 'x' } as never;
     const found = checkOptions(definition, settings, {}, ['solvers', 'dns']);
     expect(found.map(({ path }) => path.join('.'))).toEqual([
@@ -169,7 +169,7 @@ describe('checkOptions', () => {
     ]);
   });
 
-  it('lets secrets be missing, and options that the environment has', () => {
+  it('allows missing secrets, and missing options that the environment has', () => {
     expect(checkOptions(definition, { type: 'example-dns' }, { CERTFLEET_EXAMPLE_DNS_SERVER: 's' }, [])).toEqual([]);
   });
 });

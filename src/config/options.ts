@@ -8,7 +8,7 @@ import { type OptionField, optionFields } from './fields.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
 import { environmentName } from './registry.ts';
 
-/** As much of an adapter's definition as its options need. */
+/** The part of an adapter's definition that its options need. */
 export interface WithOptions<Shape extends z.ZodObject = z.ZodObject> {
   readonly id: string;
   readonly options: Shape;
@@ -19,26 +19,26 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ResolveContext {
   readonly env: Environment;
   readonly files: Pick<Files, 'read' | 'stat'>;
-  /** Variables are `<envPrefix>_<OPTION>`; `CERTFLEET_<ADAPTER>` unless given. */
+  /** Variables are `<envPrefix>_<OPTION>`; by default `CERTFLEET_<ADAPTER>`. */
   readonly envPrefix?: string;
-  /** The configured name (`edge`), for messages; the adapter's id unless given. */
+  /** The configured name (`edge`), for messages; by default the adapter's id. */
   readonly name?: string;
-  /** Told when a secret file can be read by others. */
+  /** Called if other users can read a secret file. */
   readonly warn?: (message: string) => void;
 }
 
 export interface ResolvedOptions<Options> {
   readonly options: Options;
   /**
-   * Hex SHA-256 over the secret values: kept in the lineage, so that a changed credential clears the back-off. It is
-   * only as hard to guess as the secrets are, which is why the store is 0600.
+   * Hex SHA-256 over the secret values. The lineage contains it, so that a changed credential ends the back-off. It is
+   * only as hard to guess as the secrets, so the store has mode 0600.
    */
   readonly credentials: string;
 }
 
 /**
- * Makes an adapter's options from its settings: what is left out comes from the environment, secrets are opened from
- * `file:…` and `env:…`, and the whole is parsed by the adapter's own schema.
+ * Makes an adapter's options from its settings: adds missing options from the environment, reads secrets from `file:…`
+ * and `env:…`, and parses everything with the adapter's own schema.
  *
  * Fails with `config/credential-missing`, `config/secret-unreadable`, `config/invalid`.
  */
@@ -82,8 +82,8 @@ export async function resolveOptions<Shape extends z.ZodObject>(
 }
 
 /**
- * What is wrong with an adapter's options as they are written, without opening a secret. A secret that is left out is
- * no problem here: whether it can be had is known only where it is used.
+ * Checks an adapter's options as written, without reading secrets. A missing secret is not a problem here, because the
+ * environment may have it when it is used.
  */
 export function checkOptions(
   definition: WithOptions,
@@ -118,10 +118,10 @@ export function checkOptions(
 }
 
 /**
- * Which secrets come from the environment, by the name of their variable: what must be kept where no environment will
- * be (cron). Put before the environment (`{ ...kept, ...env }`) when options are resolved later.
+ * Returns the secrets that come from the environment, by variable. They must be stored, because cron does not have
+ * them. To resolve options later, pass `{ ...kept, ...env }`.
  *
- * @param settings what is configured; its `env:NAME` references count, and what it gives otherwise does not
+ * @param settings the configured settings; only `env:NAME` references in them count
  */
 export function captureFromEnvironment(
   definition: WithOptions,
@@ -146,7 +146,7 @@ export function captureFromEnvironment(
 }
 
 /**
- * The options that are no secrets and come from the environment, made explicit: a spec that is kept must be whole.
+ * Returns the options, without secrets, that come from the environment, because a stored spec must be complete.
  */
 export function optionsFromEnvironment(definition: WithOptions, env: Environment): AdapterSettings {
   const found: Record<string, string> = {};
@@ -164,7 +164,7 @@ const variableOf = (definition: WithOptions, option: string, prefix: string | un
 
 const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
-/** Text from a flag or the environment as what the schema takes; anything else, and text that does not fit, as it is. */
+/** Converts text from a flag or the environment to the schema's type; returns invalid text and other values as they are. */
 function fromText(field: OptionField, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();
@@ -183,7 +183,7 @@ interface SecretPlace extends ResolveContext {
   readonly option: string;
 }
 
-/** Opens `file:…`, `env:…` or takes the text itself. */
+/** Reads `file:…` or `env:…`, or returns the text itself. */
 async function openSecret(given: unknown, place: SecretPlace): Promise<string> {
   if (typeof given !== 'string')
     throw fail('config/invalid', {
@@ -210,7 +210,7 @@ async function readSecret(file: string, { files, warn, what, option }: SecretPla
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });
     const stat = await files.stat(file);
     if (warn && stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
-      warn(`the secret file ${file} of ${what} can be read by everybody: chmod 600 ${file}`);
+      warn(`the secret file ${file} of ${what} can be read by every user: chmod 600 ${file}`);
     const value = new TextDecoder().decode(bytes).trim();
     if (value === '')
       throw fail('config/credential-missing', { what, credential: `"${option}": the file ${file} is empty` });

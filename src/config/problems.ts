@@ -3,21 +3,21 @@ import type { CertfleetError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { knownKeys } from './fields.ts';
 
-/** One thing that is wrong in a configuration. */
+/** One problem in a configuration. */
 export interface Problem {
   /** Keys and indexes from the top: `certificates`, 0, `issuer`. */
   readonly path: readonly PropertyKey[];
-  /** One sentence with the fix; holds no secret. */
+  /** One sentence with the fix, without secrets. */
   readonly message: string;
-  /** Whether it is the key that is wrong, not its value. */
+  /** Whether the key is wrong, not its value. */
   readonly onKey?: boolean;
-  /** It is that nothing stands at the path. */
+  /** Whether there is nothing at the path. */
   readonly missing?: boolean;
   /** For an unknown key: the known one that was probably meant. */
   readonly meant?: string;
-  /** Known beforehand where the text could not be read at all. */
+  /** Set if the text could not be parsed. */
   readonly line?: number;
-  /** The error behind it, where there is one with a code of its own. */
+  /** The error behind it, if it has a code of its own. */
   readonly error?: CertfleetError;
 }
 
@@ -29,10 +29,10 @@ export const pathText = (path: readonly PropertyKey[]): string =>
   }, '');
 
 /**
- * Words what zod found, with the nearest known key for an unknown one.
+ * Words zod's findings, with the nearest known key for an unknown one.
  *
- * @param value what was checked, to tell a missing value from a wrong one
- * @param base where `value` stands in the whole configuration
+ * @param value the checked value, to distinguish missing from wrong values
+ * @param base the path of `value` in the whole configuration
  */
 export const problemsOf = (
   error: z.ZodError,
@@ -48,7 +48,7 @@ export const problemsOf = (
       const where = pathText(path) || 'the configuration';
       const given = valueAt(value, issue.path);
       if (given === undefined || given === null) {
-        // A wrong value's message may come with its own words; «missing» says more than any type.
+        // "is missing" is clearer than any message about a wrong type.
         const parent = pathText(path.slice(0, -1));
         return [
           { path, missing: true, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` },
@@ -59,14 +59,14 @@ export const problemsOf = (
     }),
   );
 
-/** The schema's own words for a value of the wrong type, or which type it must be. */
+/** The schema's own message for a value of the wrong type, or the type that it must have. */
 function typeProblem({ message, expected }: z.core.$ZodIssueInvalidType, given: unknown): string {
   if (!message.startsWith('Invalid input')) return message;
   const quotes = expected === 'string' && typeof given !== 'object' ? ': put it in quotes' : '';
   return `must be ${typeWords[expected] ?? expected}, not ${kindOf(given)}${quotes}`;
 }
 
-/** Leaves out «"solver" is missing» beside «unknown key "solvr"; did you mean "solver"?»: it is one mistake. */
+/** Omits `"solver" is missing` beside `unknown key "solvr"; did you mean "solver"?`: they are one mistake. */
 export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {
   const meant = new Set(
     problems.flatMap((p) => (p.meant === undefined ? [] : [pathText([...p.path.slice(0, -1), p.meant])])),
@@ -74,7 +74,7 @@ export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] 
   return problems.filter((problem) => !(problem.missing && meant.has(pathText(problem.path))));
 }
 
-/** The problem of a key nobody knows. */
+/** The problem of an unknown key. */
 export const unknownKey = (key: string, path: readonly PropertyKey[], known: readonly string[]): Problem => {
   const where = pathText(path);
   const meant = nearest(key, known);

@@ -1,15 +1,15 @@
 import { parse as parseDomain } from 'tldts';
 import { baseName, type Identifier } from '../core/identifier.ts';
 
-// The one module that loads the public suffix list; import it lazily.
+// The only module that loads the public suffix list; import it lazily.
 
 /** Whether a host name ends in a suffix of the list's ICANN part. */
 export const hasPublicSuffix = (host: string): boolean => parseDomain(host).isIcann === true;
 
 /**
- * Whether a public CA could issue for it: a name below an ICANN suffix, as Boulder's policy checks it. The list's
- * private part (github.io…) needs no look of its own: each of its suffixes is itself below an ICANN suffix, and its
- * owner may well want a certificate for it.
+ * Whether a public CA could issue for it: an address, or a name below an ICANN suffix, as in Boulder's policy. The
+ * list's private part (github.io…) does not matter: its suffixes are below ICANN suffixes, and their owners may want
+ * certificates for them.
  */
 export function isRegistrable(identifier: Identifier): boolean {
   if (identifier.type === 'ip') return true;

@@ -1,6 +1,6 @@
 import type { DeployerDefinition, DnsProviderDefinition, SolverDefinition, StoreDefinition } from '../define.ts';
 
-/** What is known of an adapter without loading it; generated from its definition by `npm run gen`. */
+/** An adapter's metadata, known without loading it; `npm run gen` generates it from the definition. */
 export interface AdapterInfo {
   readonly id: string;
   readonly title: string;
@@ -16,7 +16,7 @@ export interface OptionInfo {
   readonly required: boolean;
 }
 
-/** An adapter's metadata, and the way to load it. */
+/** An adapter's metadata, and how to load it. */
 export interface AdapterEntry<Definition> extends AdapterInfo {
   load(): Promise<Definition>;
 }
@@ -31,7 +31,7 @@ export interface Registry {
 
 export type AdapterKind = keyof Registry;
 
-/** What a person calls each kind. */
+/** The names of the kinds, for people. */
 export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS provider',
   solver: 'solver',
@@ -39,14 +39,14 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   store: 'store',
 };
 
-/** The solver that is no file of its own: it carries TXT values through any DNS provider. */
+/** The solver that is not an adapter file: it works with any DNS provider. */
 export const dns01Type = 'dns01';
 
-/** Types one may write in `type:` of a kind. */
+/** The values that `type:` of a kind may have. */
 export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>
   kind === 'solver' ? [...Object.keys(registry.solver), dns01Type].sort() : Object.keys(registry[kind]);
 
-/** The entry of an adapter, or undefined; never a property that every object has (`constructor`). */
+/** The entry of an adapter, or undefined; never an inherited property (`constructor`). */
 export const adapterEntry = <K extends AdapterKind>(
   registry: Registry,
   kind: K,
@@ -54,6 +54,6 @@ export const adapterEntry = <K extends AdapterKind>(
 ): Registry[K][string] | undefined =>
   Object.hasOwn(registry[kind], id) ? (registry[kind] as Record<string, Registry[K][string]>)[id] : undefined;
 
-/** `CERTFLEET_RFC2136_KEY_NAME`: where an option is looked for when nothing is configured. */
+/** The variable of an option that is not configured: `CERTFLEET_RFC2136_KEY_NAME`. */
 export const environmentName = (adapter: string, option: string): string =>
   `CERTFLEET_${adapter.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()}_${option.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`;

@@ -4,7 +4,7 @@ import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { knownIssuers } from './issuers.ts';
 
-/** The whole of certfleet.yaml but the options of adapters, which are checked by the adapters' own schemas. */
+/** All of certfleet.yaml except the options of adapters, which have schemas of their own. */
 
 const name = (title: string) => z.string().min(1).meta({ title });
 
@@ -26,7 +26,7 @@ const issuer = z.strictObject({
       title: `The CA’s ACME directory: an https:// URL, or one of ${Object.keys(knownIssuers).join(', ')}`,
       examples: ['letsencrypt', 'https://ca.example.internal/acme/directory'],
     }),
-  email: emails.default([]).meta({ title: 'Where the CA may write to; optional', examples: ['ops@example.com'] }),
+  email: emails.default([]).meta({ title: 'E-mail addresses for the CA; optional', examples: ['ops@example.com'] }),
   agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree' }),
   caFile: wholePath()
     .optional()
@@ -34,7 +34,7 @@ const issuer = z.strictObject({
   test: z
     .boolean()
     .optional()
-    .meta({ title: 'A CA nobody trusts (staging, Pebble, a private one): names need no public suffix' }),
+    .meta({ title: 'A CA that is not publicly trusted (staging, Pebble, a private one): names need no public suffix' }),
   testDirectory: z
     .string()
     .min(1)
@@ -43,7 +43,7 @@ const issuer = z.strictObject({
   newAccount: z
     .boolean()
     .optional()
-    .meta({ title: 'Lets `renew` open a new account by itself where the CA says that this one is deactivated' }),
+    .meta({ title: 'Let `renew` open a new account if the CA says that this one is deactivated' }),
 });
 
 const hostPort = (example: string) =>
@@ -60,14 +60,14 @@ const certificate = z.strictObject({
     title: 'DNS names (also *.example.com) and IP addresses, at most 100',
     examples: [['example.com', '*.example.com']],
   }),
-  issuer: name('One of `issuers`; may be left out where there is only one').optional(),
-  solver: name('One of `solvers`; may be left out where there is only one').optional(),
-  deploy: z.array(z.string()).default([]).meta({ title: 'Some of `deployers`, in this order' }),
+  issuer: name('One of `issuers`; may be left out if there is only one').optional(),
+  solver: name('One of `solvers`; may be left out if there is only one').optional(),
+  deploy: z.array(z.string()).default([]).meta({ title: 'The `deployers` to use, in this order' }),
   endpoints: z
     .array(hostPort('www.example.com:443'))
     .default([])
     .meta({
-      title: 'host:port of servers that are asked over TLS whether they serve it',
+      title: 'host:port of servers to check over TLS after a delivery',
       examples: [['www.example.com:443']],
     }),
   profile: z
@@ -78,7 +78,7 @@ const certificate = z.strictObject({
 });
 
 export const configuration = z.strictObject({
-  store: adapter('Where state, keys and certificates are kept').optional(),
+  store: adapter('Where to store state, keys and certificates').optional(),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'The CAs, by a name of your choice' }),
   solvers: z
     .record(z.string().min(1), adapter('How a challenge is answered'))
@@ -88,7 +88,7 @@ export const configuration = z.strictObject({
     .record(z.string().min(1), adapter('Where a certificate goes'))
     .default({})
     .meta({ title: 'Where certificates go, by a name of your choice' }),
-  certificates: z.array(certificate).default([]).meta({ title: 'The certificates that are wanted' }),
+  certificates: z.array(certificate).default([]).meta({ title: 'The certificates to get and renew' }),
   preflight: z
     .strictObject({
       resolvers: z
@@ -99,7 +99,7 @@ export const configuration = z.strictObject({
         )
         .default([])
         .meta({
-          title: 'Resolvers that see what the CA sees; the machine’s own where empty',
+          title: 'Resolvers that see what the CA sees; the machine’s own if empty',
           examples: [['1.1.1.1', '9.9.9.9:53']],
         }),
       http01Port: z
@@ -107,16 +107,16 @@ export const configuration = z.strictObject({
         .min(1)
         .max(65_535)
         .default(80)
-        .meta({ title: 'The port that the CA asks for HTTP-01: 80, but for test CAs' }),
+        .meta({ title: 'The port that the CA uses for HTTP-01: 80, except for test CAs' }),
     })
     .default({ resolvers: [], http01Port: 80 })
-    .meta({ title: 'What is looked at before the CA is asked' }),
+    .meta({ title: 'The checks before an order' }),
   shutdownBudget: duration('How long SIGINT and SIGTERM may take to clean up').prefault('8s'),
-  leaseTtl: duration('How long a silent process is believed to be alive; then another one takes over').prefault('60s'),
-  deployTimeout: duration('How long an endpoint may go on serving the old certificate before it is an alarm').default(
+  leaseTtl: duration('How long a silent process counts as alive; then another one takes over').prefault('60s'),
+  deployTimeout: duration('How long an endpoint may serve the old certificate before there is an alarm').default(
     120_000,
   ),
-  deployDeadline: duration('How long one target may take to be deployed to; after that it is pending').default(300_000),
+  deployDeadline: duration('How long a deployment to one target may take; after that it is pending').default(300_000),
 });
 
 export type Configuration = z.infer<typeof configuration>;

@@ -13,7 +13,7 @@ import { type Problem, problemsOf } from './problems.ts';
 import { type AdapterKind, adapterEntry, dns01Type, kindTitles, type Registry, typesOf } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
 
-/** Settings from the text of certfleet.yaml, or everything that is wrong with it. */
+/** The settings in the text of certfleet.yaml, or all its problems. */
 export async function settingsOf(
   text: string,
   env: Environment,
@@ -38,7 +38,7 @@ export async function settingsOf(
 
 function yamlProblem(cause: YAMLException): Problem {
   const { line, position, buffer = '' } = cause.mark ?? {};
-  // A wildcard without quotes: YAML reads the text behind an asterisk, where the mark stands, as the name of an alias.
+  // In YAML, an asterisk without quotes begins the name of an alias, so this is a wildcard without quotes.
   const alias = /^\*[^\s,[\]{}]*/.exec(buffer.slice(Math.max(0, (position ?? 0) - 1)))?.[0];
   const reason =
     alias === undefined ? cause.reason : `${alias} stands for an alias there; put it in quotes: "${alias}"`;
@@ -107,7 +107,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
   if (found?.known?.needsAccountBinding)
     problems.push({
       path: [...path, 'directory'],
-      message: `${found.known.title} requires external account binding (EAB), which this version does not have yet`,
+      message: `${found.known.title} requires external account binding (EAB), which this version does not support`,
     });
   const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
   if (issuer.testDirectory !== undefined && !testing)
@@ -127,7 +127,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
   };
 }
 
-/** Checks one adapter's type and options; only the schema of its own type is loaded. */
+/** Checks one adapter's type and options, and loads only the schema of its type. */
 async function checkAdapter(
   kind: AdapterKind,
   settings: AdapterSettings,
@@ -160,7 +160,7 @@ async function checkDns01(settings: AdapterSettings, path: Path, { env, registry
     );
 }
 
-/** «there is no solver "htp01": …», with the nearest one or all of them. */
+/** `there is no solver "htp01": …`, with the nearest one or all of them. */
 export function unknownType(registry: Registry, kind: AdapterKind, type: string): string {
   const known = typesOf(registry, kind);
   return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
@@ -179,7 +179,7 @@ async function certificateOf(
   { problems }: Building,
 ): Promise<CertificateSpec> {
   const where = `the certificate "${certificate.name}"`;
-  /** The name given, or the only one declared; a problem where that is none. */
+  /** The given name, or the only one declared; otherwise a problem. */
   const refer = (kind: 'issuer' | 'solver', given: string | undefined): string | undefined => {
     const all = Object.keys(kind === 'issuer' ? declared.issuers : declared.solvers);
     if (given === undefined && all.length === 1) return all[0];
@@ -232,7 +232,7 @@ function unknownReference(path: Path, where: string, kind: string, name: string,
   return { path, message: error.message, error };
 }
 
-/** Turns a failure into a problem with its fix; anything else goes on. */
+/** Turns a failure into a problem with its fix; throws anything else. */
 async function collect(problems: Problem[], path: Path, check: () => unknown): Promise<void> {
   try {
     await check();

@@ -215,7 +215,7 @@ describeWith(bindPrograms, 'what is no CA', () => {
     ['a page that is missing', (_q, r) => r.writeHead(404).end(), /HTTP 404/],
     ['other JSON', (_q, r) => r.writeHead(200, json).end('{"hello":"world"}'), /newNonce is missing/],
     ['a list', (_q, r) => r.writeHead(200, json).end('[1]'), /not a JSON object/],
-    ['half a text', (_q, r) => r.writeHead(200, json).end('{"newNonce":'), /no JSON/],
+    ['half a text', (_q, r) => r.writeHead(200, json).end('{"newNonce":'), /not JSON/],
     [
       'plain http in a directory over https',
       (_q, r) =>
