@@ -1,17 +1,18 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
-import { asFailure, type CertfleetError, fail } from './core/errors.ts';
+import { maxNameLength } from './core/document-limits.ts';
+import { type CertfleetError, fail } from './core/errors.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
 import type { Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
-import { report } from './engine/engine.ts';
+import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
-import { reconcile, reconcileAll, type Stored } from './engine/reconcile.ts';
-import { type NotSwept, readLineage, sweep } from './engine/sweep.ts';
+import { reconcile, reconcileAll } from './engine/reconcile.ts';
+import { lineageOf, type NotSwept, readLineage, sweep } from './engine/sweep.ts';
 
 export type { LineageStatus, Outcome };
 
@@ -91,7 +92,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   return {
     issue: (request, signal) => issueNamed(fleet, request, signal),
     renew: (request, signal) => renewAll(fleet, request, signal),
-    stored: (name, signal) => storedSpec(fleet, name, signal),
+    stored: async (name, signal) => (await readOne(fleet, name, signal))?.spec,
     status: (names, signal) => statusOf(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     sweep: (signal) => sweep(composed.engine, signal),
@@ -149,7 +150,7 @@ function forStaging({ wanted, origin }: Wanted): Wanted {
 async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const all = request.adHoc
     ? [{ wanted: request.adHoc, origin: 'command-line' } as const]
-    : await namedOrDeclared(fleet, request.names, signal);
+    : await declaredOrNamed(fleet, request.names, signal);
   const tried = request.staging ? all.map(forStaging) : all;
   // A try that ends with "not due" would prove nothing.
   const force = request.force || request.staging;
@@ -163,57 +164,61 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   return reconcile(fleet.composed.engine, jobs, signal);
 }
 
-/** What is declared, or the ones named, among which certificates once made of flags are found in the store. */
-async function namedOrDeclared(
+async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
+  const { engine } = fleet.composed;
+  const { names, force, redeploy = false } = request;
+  const jobOf = (one: Wanted): Job => ({ ...one, force, redeploy, obeyBackoff: !force && !redeploy });
+  const ofFlags = (stored: Lineage): Job | undefined => {
+    if (names.length > 0) return undefined;
+    const one = madeOfFlags(stored);
+    if (!one) reportUndeclared(engine, stored);
+    return one && jobOf(one);
+  };
+  const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
+  return reconcileAll(engine, { jobs, jobOf: ofFlags }, signal);
+}
+
+/** What is declared, or the ones named: declared, or once made of flags and found in the store. */
+async function declaredOrNamed(
   fleet: OpenFleet,
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Wanted[]> {
   const all = declared(fleet.settings);
-  const isDeclared = (name: string) => all.some((one) => nameOfWanted(one) === name);
-  if (names.every(isDeclared)) return pick(all, names, nameOfWanted);
-  const stored = await readAll(fleet, signal);
-  return pickWanted(allWanted(fleet, stored), stored, names);
+  if (names.length === 0) return all;
+  const byName = new Map(all.map((one) => [nameOfWanted(one), one]));
+  const found: Wanted[] = [];
+  for (const name of new Set(names)) found.push(byName.get(name) ?? (await storedOfFlags(fleet, name, signal)));
+  return found;
 }
 
-async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
-  const { engine } = fleet.composed;
-  const stored = await readAll(fleet, signal);
-  const wanted = pickWanted(allWanted(fleet, stored), stored, request.names);
-  if (request.names.length === 0) reportUndeclared(fleet, stored, wanted);
-  const { force, redeploy = false } = request;
-  const rules = { force, redeploy, obeyBackoff: !force && !redeploy };
-  const jobs = wanted.map((one): Job => ({ ...one, ...rules }));
-  const outcomes = await reconcileAll(engine, jobs, stored, signal);
-  const corrupt = [...stored].flatMap(([certificate, found]): Outcome[] =>
-    found instanceof Error && !wanted.some((one) => nameOfWanted(one) === certificate)
-      ? [{ certificate, result: 'failed', message: found.message, error: found }]
-      : [],
-  );
-  return [...outcomes, ...corrupt];
+async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Wanted> {
+  const lineage = await readOne(fleet, name, signal);
+  if (!lineage) {
+    const others = allWanted(fleet, await readAll(fleet, signal)).map(nameOfWanted);
+    throw fail('lineage/not-found', { name, nearest: didYouMean(name, others) });
+  }
+  const one = madeOfFlags(lineage);
+  if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
+  return one;
 }
+
+/** A stored lineage as a certificate that is wanted: only one made of flags is, unless it is declared. */
+const madeOfFlags = ({ name, origin, spec }: Lineage): Wanted | undefined =>
+  origin === 'command-line' && !isStagingName(name) ? { wanted: spec, origin, isStored: true } : undefined;
 
 /** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
 function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
-  const wanted = [...declared(fleet.settings)];
+  const wanted = declared(fleet.settings);
   const names = new Set(wanted.map(nameOfWanted));
-  for (const [name, found] of stored)
-    if (!(found instanceof Error) && found.origin === 'command-line' && !names.has(name) && !isStagingName(name))
-      wanted.push({ wanted: found.spec, origin: 'command-line', isStored: true });
-  return wanted;
+  const others = [...stored].flatMap(([name, found]) => {
+    const one = found instanceof Error || names.has(name) ? undefined : madeOfFlags(found);
+    return one ? [one] : [];
+  });
+  return [...wanted, ...others];
 }
 
 const nameOfWanted = ({ wanted }: Wanted): string => wanted.spec.name;
-
-/** The certificates named, or all; what is in the store and never worked on is told from what is not there. */
-function pickWanted(all: readonly Wanted[], stored: Stored, names: readonly string[]): readonly Wanted[] {
-  for (const name of names) {
-    const found = all.some((one) => nameOfWanted(one) === name) ? undefined : stored.get(name);
-    if (found instanceof Error) throw found;
-    if (found) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
-  }
-  return pick(all, names, nameOfWanted);
-}
 
 /** Why a lineage that is in the store is never worked on, and what to do. */
 const notRenewed = (name: string): { readonly why: string; readonly advice: string } =>
@@ -228,14 +233,10 @@ const notRenewed = (name: string): { readonly why: string; readonly advice: stri
       };
 
 /** Declared once and no longer: `renew` says so, since it is the command that people look at. */
-function reportUndeclared(fleet: OpenFleet, stored: Stored, wanted: readonly Wanted[]): void {
-  const names = new Set(wanted.map(nameOfWanted));
-  for (const [certificate, found] of stored) {
-    if (found instanceof Error || !found.current || names.has(certificate) || isStagingName(certificate)) continue;
-    const { notAfter } = found.current.facts;
-    const message = `no longer declared, so it is not renewed; valid until ${notAfter}`;
-    report(fleet.composed.engine, { level: 'warn', event: 'log', certificate, message });
-  }
+function reportUndeclared(engine: Engine, { name, current }: Lineage): void {
+  if (!current || isStagingName(name)) return;
+  const message = `no longer declared, so it is not renewed; valid until ${current.facts.notAfter}`;
+  report(engine, { level: 'warn', event: 'log', certificate: name, message });
 }
 
 function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) => string): readonly T[] {
@@ -247,9 +248,10 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
   });
 }
 
-async function storedSpec({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<StoredSpec | undefined> {
+async function readOne({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
+  if (name === '' || name.length > maxNameLength) return undefined; // no store takes it
   const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
-  return entry && readLineage(composed.engine, entry).spec;
+  return entry && readLineage(composed.engine, entry);
 }
 
 async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signal: AbortSignal): Promise<Deleted> {
@@ -261,16 +263,13 @@ async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signa
   throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
 }
 
+/** An error stands for a document that cannot be read. */
+type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
+
 async function readAll({ composed }: OpenFleet, signal: AbortSignal): Promise<Stored> {
   const stored = new Map<string, Lineage | CertfleetError>();
   for await (const page of composed.engine.store.scan('lineage', signal))
-    for (const entry of page) {
-      try {
-        stored.set(entry.key.name, readLineage(composed.engine, entry));
-      } catch (error) {
-        stored.set(entry.key.name, asFailure(error));
-      }
-    }
+    for (const entry of page) stored.set(entry.key.name, lineageOf(composed.engine, entry));
   return stored;
 }
 

@@ -8,10 +8,7 @@ import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
-import { type Done, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
-
-/** The lineages of one scan; an error stands for a document that cannot be read. */
-export type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
+import { type Done, lineageOf, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
 
 /** One pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
@@ -26,49 +23,55 @@ export async function reconcile(
 }
 
 /**
- * The unattended pass: what dead processes left is swept, and every job is done that is due. It is planned from one
- * scan; a certificate that is not due is answered from its document alone, which is what makes thousands cheap. Where
- * nothing is due, nothing is written.
+ * The unattended pass: what dead processes left is swept, and every job is done that is due. It is planned while the
+ * store is scanned; of a certificate that is not due nothing is kept but its outcome, which is what makes thousands
+ * cheap. Where nothing is due, nothing is written.
+ *
+ * @param wanted.jobs whether stored or not; their outcomes come first, in this order
+ * @param wanted.jobOf what is to be done for a lineage that is in none of them
  */
 export async function reconcileAll(
   engine: Engine,
-  jobs: readonly Job[],
-  stored: Stored,
+  wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const errands: Errand<{ readonly index?: number; readonly outcome?: Outcome }>[] = [];
-  const begun: Job[] = [];
-  const isWanted = new Set(jobs.map(({ wanted }) => wanted.spec.name));
-  for (const [index, job] of jobs.entries()) {
-    const found = stored.get(job.wanted.spec.name);
-    const idle = outcomeWithoutWork(engine, job, found);
-    if (idle) outcomes[index] = idle;
+  const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
+  const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
+  const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined }>[] = [];
+  const due: Job[] = [];
+
+  const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
+    const idle = outcomeWithoutWork(engine, { name, job, found });
+    if (idle) outcomes.set(name, idle);
     const kind = found && !(found instanceof Error) ? whatIsLeft(engine, found) : 'nothing';
-    if (idle && kind === 'nothing') continue;
-    if (!idle) begun.push(job);
-    const run = inOrder(engine, { job: idle ? undefined : job, name: job.wanted.spec.name, kind });
+    if (kind === 'nothing' && (idle || !job)) return;
+    if (job && !idle) due.push(job);
+    const run = inOrder(engine, { job: idle ? undefined : job, name, kind });
     errands.push({
-      ...atItsCa(engine, job),
+      ...(job ? atItsCa(engine, job) : atTheSweep),
       run: async (s) => {
         const outcome = await run(s);
-        return outcome && isBusy(outcome) ? outcome : { index, ...(outcome ? { outcome } : {}) };
+        return outcome && isBusy(outcome) ? outcome : { name, outcome };
       },
     });
-  }
-  for (const [name, found] of stored) {
-    if (found instanceof Error || isWanted.has(name) || whatIsLeft(engine, found) === 'nothing') continue;
-    const sweep = reporting(engine, sweeperOf(engine, name));
-    errands.push({ group: 'sweep', limit: () => sweepsAtOnce, run: async (s) => (await sweep(s)) ?? {} });
-  }
+  };
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      const { name } = entry.key;
+      const found = lineageOf(engine, entry);
+      const job = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
+      jobs.delete(name);
+      plan(name, job, found);
+    }
+  for (const [name, job] of jobs) plan(name, job, undefined);
+
   if (errands.length > 0) {
     await engine.store.check(signal);
-    await probeThoseDown(engine, begun, signal);
-    for (const { index, outcome } of await inLanes(engine, errands, signal))
-      if (index !== undefined && outcome) outcomes[index] = outcome;
+    await probeThoseDown(engine, due, signal);
+    for (const { name, outcome } of await inLanes(engine, errands, signal)) if (outcome) outcomes.set(name, outcome);
   }
   await tidyUp(engine, errands.length > 0, signal);
-  return outcomes;
+  return [...outcomes.values()].filter((outcome) => outcome !== undefined);
 }
 
 /** What fails here takes no outcome away: the next pass tries again. */
@@ -82,7 +85,7 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
   }
 }
 
-const sweepsAtOnce = 16;
+const atTheSweep = { group: 'sweep', limit: () => 16 };
 
 /** A CA that was down in the last run is given one certificate, before all others, to find out whether it still is. */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
@@ -98,15 +101,21 @@ const atItsCa = (engine: Engine, { wanted }: Job) => {
   return { group: directory, limit: () => engine.memory.paces(directory).limit() };
 };
 
-/** The outcome of a job that needs no more than its document. */
+/** The outcome that needs no more than the document: of a job, and of a document that cannot be read. */
 function outcomeWithoutWork(
   engine: Engine,
-  job: Job,
-  found: Lineage | CertfleetError | undefined,
+  {
+    name,
+    job,
+    found,
+  }: {
+    readonly name: string;
+    readonly job: Job | undefined;
+    readonly found: Lineage | CertfleetError | undefined;
+  },
 ): Outcome | undefined {
-  if (!found) return undefined;
-  const certificate = job.wanted.spec.name;
-  if (found instanceof Error) return { certificate, result: 'failed', message: found.message, error: found };
+  if (found instanceof Error) return { certificate: name, result: 'failed', message: found.message, error: found };
+  if (!found || !job) return undefined;
   // A failure may be forgiven by credentials that have changed, and a lease may belong to a process that is dead.
   if (found.failure || found.work?.lease) return undefined;
   const plan = planLineage(job.wanted, found, engine.clock.now(), job);

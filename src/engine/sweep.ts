@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/error-table.ts';
-import { asFailure, isFailure, reasonOf } from '../core/errors.ts';
+import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
@@ -43,11 +43,9 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   const lineages: Lineage[] = [];
   for await (const page of engine.store.scan('lineage', signal))
     for (const entry of page) {
-      try {
-        lineages.push(readLineage(engine, entry));
-      } catch (error) {
-        unreadable.push(notSwept(entry.key.name, error));
-      }
+      const found = lineageOf(engine, entry);
+      if (found instanceof Error) unreadable.push(notSwept(entry.key.name, found));
+      else lineages.push(found);
     }
   const errands = lineages
     .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
@@ -66,6 +64,15 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
 export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corrupt }: Entry): Lineage {
   if (corrupt) throw corrupt;
   return decodeLineage(bytes, key.name, store.location);
+}
+
+/** The same, without throwing. */
+export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage | CertfleetError {
+  try {
+    return readLineage(engine, entry);
+  } catch (error) {
+    return asFailure(error);
+  }
 }
 
 const notSwept = (what: string, error: unknown): NotSwept => ({

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { reconcileAll } from '../../src/engine/reconcile.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -10,7 +11,11 @@ it('says what became of its certificates where the store cannot be tidied up', a
   const world = await createSimulatedWorld();
   const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
   const store = { ...world.store, tidy: () => Promise.reject(full) };
-  const outcomes = await reconcileAll(world.replica(1, { store }), [job(simulatedSpec())], new Map(), signal);
+  const outcomes = await reconcileAll(
+    world.replica(1, { store }),
+    { jobs: [job(simulatedSpec())], jobOf: () => undefined },
+    signal,
+  );
   expect(outcomes).toMatchObject([{ result: 'issued' }]);
 });
 
@@ -22,11 +27,15 @@ describe('a certificate made by flags that is due', () => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), byFlags(simulatedSpec()), signal);
     world.pass(80 * dayMs);
-    const scanned = await world.readLineage();
-    await change(world);
-    const stored = new Map(scanned ? [['abc', scanned]] : []);
+    const store: Store = {
+      ...world.store,
+      async *scan(kind, s) {
+        yield* world.store.scan(kind, s);
+        if (kind === 'lineage') await change(world);
+      },
+    };
     const renewal = { ...job(simulatedSpec()), origin: 'command-line', isStored: true } as const;
-    const outcomes = await reconcileAll(world.replica(2), [renewal], stored, signal);
+    const outcomes = await reconcileAll(world.replica(2, { store }), { jobs: [], jobOf: () => renewal }, signal);
     return { outcomes, lineage: await world.readLineage() };
   }
 

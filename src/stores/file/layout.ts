@@ -25,7 +25,7 @@ export const placeOf = (root: string, key: Key): Place => ({
   stem: plainName.test(key.name) ? key.name : `=${sha('sha256', key.name)}`,
 });
 
-export const pathOf = (place: Place, number: number): string => join(place.folder, `${place.stem}@${number}`);
+export const pathOf = ({ folder, stem }: Place, number: number): string => `${folder}/${stem}@${number}`;
 
 /** The numbers that one document has in a folder listing, lowest first. */
 export function numbersOf(stem: string, names: readonly string[]): readonly number[] {
