@@ -98,7 +98,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
   announceStart(engine, job, found);
-  const outcome = await work({ engine, job, holding: taken.holding, signal }, visit);
+  const outcome = await work({ engine, job, holding: taken.holding, caHold, signal }, visit);
   return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
     ? 'again'
     : withNewSettings(job, found, outcome);

@@ -4,12 +4,15 @@ import type { Solver } from '../ports/solver.ts';
 import { type Engine, report } from './engine.ts';
 import type { Job } from './job.ts';
 import type { Holding } from './leases/lease.ts';
+import type { CaHold } from './ledger/ca-hold.ts';
 
 /** One certificate being worked on under its lease. */
 export interface Run {
   readonly engine: Engine;
   readonly job: Job;
   readonly holding: Holding;
+  /** What was stored of the CA when the run began. */
+  readonly caHold: CaHold | undefined;
   /** Aborts with the caller, or when the lease is lost. */
   readonly signal: AbortSignal;
   /** What the run learns on its way. */

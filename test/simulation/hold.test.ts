@@ -74,4 +74,29 @@ describe('a CA that takes no orders', () => {
     await keepHold(engine, directory, fail('acme/down', { issuer: 'sim', certificate: 'abc' }));
     expect(await holdOf(engine, directory, signal)).toMatchObject({ until, isDown: true });
   });
+
+  it('is not asked for renewal windows either', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(2 * dayMs);
+    const engine = world.replica(2);
+    engine.memory.paces(directory).failed();
+    const before = world.ca.requests.length;
+    expect(await issue(engine, job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
+    expect(world.ca.requests.length).toBe(before);
+  });
+});
+
+it('what is stored of a CA is read once in a pass, and once for each certificate', async () => {
+  const world = await createSimulatedWorld();
+  let reads = 0;
+  const store: Store = {
+    ...world.store,
+    get(key, s) {
+      if (key.kind === 'ledger') reads += 1;
+      return world.store.get(key, s);
+    },
+  };
+  await reconcile(world.replica(1, { store }), [job(simulatedSpec('a')), job(simulatedSpec('b'))], signal);
+  expect(reads).toBe(3);
 });

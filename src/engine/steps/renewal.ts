@@ -4,7 +4,7 @@ import type { Renewal } from '../../core/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/renewal.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
-import { endOfCaHold, holdOf } from '../ledger/ca-hold.ts';
+import { endOfCaHold } from '../ledger/ca-hold.ts';
 import { nameOf, type Run } from '../run.ts';
 
 /** Without an answer in this time there is none: a renewal time by the lifetime is always at hand. */
@@ -30,8 +30,10 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     current.directory !== wanted.issuer.directory
   )
     return before ?? renewalByLifetime(facts);
-  const hold = await holdForWindow(run, now);
+  const hold = holdForWindow(run, now);
   if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
+  // One that hangs would be found out anew by each certificate.
+  if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(facts, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
     const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);
@@ -63,12 +65,10 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
  * Until when a busy CA is not asked, RFC 3339. A limit is about orders: the window, which may have been moved to now
  * because of a revocation, is asked for all the same.
  */
-async function holdForWindow({ engine, job, holding, signal }: Run, now: Date): Promise<string | undefined> {
+function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undefined {
   const { lineage } = holding;
   const own = lineage.failure?.code === 'acme/busy' ? heldUntil(job.wanted, lineage, now) : undefined;
-  if (own !== undefined) return own;
-  const ofCa = await holdOf(engine, job.wanted.issuer.directory, signal).catch(() => undefined);
-  return endOfCaHold(ofCa, lineage, now);
+  return own ?? endOfCaHold(caHold, lineage, now);
 }
 
 /** A window that the CA explains is no routine: an incident or a revocation, which a person should read about. */
