@@ -8,12 +8,27 @@ const minuteMs = 60_000;
 /** How long `renew` waits before it tries a version again on a target whose handshake it broke. */
 export const breakAgainMs = 24 * 60 * minuteMs;
 
-/** How long `renew` pauses after the third, fourth and every later failure since the target was late. */
-const pausesMs = [minuteMs, 10 * minuteMs, 60 * minuteMs] as const;
+const longestPauseMs = 60 * minuteMs;
 
-/** When `renew` tries a pending target again; undefined means at the next pass. */
-export const nextTryAt = (tries: number, now: Date): string | undefined =>
-  tries < 3 ? undefined : new Date(now.getTime() + (pausesMs[tries - 3] ?? 60 * minuteMs)).toISOString();
+/**
+ * When `renew` tries a pending target again; undefined: at the next pass. The pause is a tenth of the time that it has
+ * been pending, so that a full disk or a closed socket that is mended within minutes costs no pause at all.
+ */
+export function nextTryAt(since: Date, now: Date): string | undefined {
+  const pauseMs = Math.min((now.getTime() - since.getTime()) / 10, longestPauseMs);
+  return pauseMs < minuteMs ? undefined : new Date(now.getTime() + pauseMs).toISOString();
+}
+
+/**
+ * When `renew` reloads again for an endpoint that does not serve what its targets have. One more reload comes with the
+ * next pass; after that 1, 10, 60 minutes pass, but the pass that finds it late raises the alarm.
+ */
+export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | undefined {
+  if (tries < 2) return undefined;
+  const pauseMs = Math.min(minuteMs * 10 ** (tries - 2), longestPauseMs);
+  const untilLateMs = lateAt.getTime() - now.getTime();
+  return new Date(now.getTime() + (untilLateMs > 0 ? Math.min(pauseMs, untilLateMs) : pauseMs)).toISOString();
+}
 
 /** A target's settings, as text to compare; undefined for an endpoint. */
 export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {

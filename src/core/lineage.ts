@@ -86,7 +86,7 @@ export interface Deployment {
   readonly code?: string;
   /** `renew` leaves the target alone until then: it failed several times, or this version broke its handshake. */
   readonly retryAt?: string;
-  /** Failed tries in a row since the target was late (`deployTimeout`). */
+  /** Failed tries in a row. */
   readonly tries?: number;
   /** For a command: the targets listed before it that lack this version. */
   readonly waitsFor?: readonly string[];

@@ -72,7 +72,12 @@ The clocks of both machines must agree within five minutes. Answers are verified
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
     const server = splitServer(options.server) ?? { host: options.server, port: 53 };
 
-    const update = async (value: DnsValue, record: Uint8Array, signal: AbortSignal): Promise<void> => {
+    /** @param record what to change; undefined: nothing, which the server answers as it would a change */
+    const update = async (
+      value: Pick<DnsValue, 'zone' | 'name'>,
+      record: Uint8Array | undefined,
+      signal: AbortSignal,
+    ): Promise<void> => {
       const id = world.random.bytes(2);
       let last: unknown;
       for (const address of await addressesOf(server.host, signal)) {
@@ -115,6 +120,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
         await update(value, record, signal);
         return undefined;
       },
+      check: (zone, signal) => update({ zone, name: zone }, undefined, signal),
       async remove(value, _made, signal) {
         // Class NONE and TTL 0: delete this one record (RFC 2136 §2.5.4).
         await update(value, encodeRecord(value.name, types.TXT, classes.NONE, 0, encodeText(value.value)), signal);
@@ -123,9 +129,12 @@ The clocks of both machines must agree within five minutes. Answers are verified
   },
 });
 
-/** An UPDATE message: the zone is the question, and the change is the only record of the third section. */
-const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array): Uint8Array =>
-  join(id, u16(5 << 11), u16(1), u16(0), u16(1), u16(0), encodeName(zone), u16(types.SOA), u16(classes.IN), record);
+/** An UPDATE message: the zone is the question, and the change, if any, is the only record of the third section. */
+const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array | undefined): Uint8Array => {
+  const counts = [u16(1), u16(0), u16(record ? 1 : 0), u16(0)];
+  const question = [encodeName(zone), u16(types.SOA), u16(classes.IN)];
+  return join(id, u16(5 << 11), ...counts, ...question, ...(record ? [record] : []));
+};
 
 /** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
 function splitServer(text: string): { readonly host: string; readonly port: number } | undefined {
@@ -136,7 +145,7 @@ function splitServer(text: string): { readonly host: string; readonly port: numb
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: DnsValue, now: Date): void {
+function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: Pick<DnsValue, 'name'>, now: Date): void {
   if (verdict.state === 'untrusted') throw fail('dns/bad-answer', { provider, reason: verdict.reason });
   const rcode = (reply[3] ?? 0) & 0x0f;
   if (verdict.state === 'rejected')

@@ -23,6 +23,11 @@ export interface DnsProvider {
   /** Returns what helps `remove` to find the value quickly (a record id), or undefined. */
   append(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
   remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the provider answers, takes these credentials and knows the zone; changes nothing. Asked before an order,
+   * if the provider has a cheap way to tell.
+   */
+  check?(zone: string, signal: AbortSignal): Promise<void>;
   close?(): Promise<void>;
 }
 

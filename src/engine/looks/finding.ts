@@ -12,4 +12,6 @@ export interface Finding {
   readonly advice: string;
   /** A refusal that protects the user's own service, or a solver that cannot answer at all: no date overrides it. */
   readonly refusal?: CertfleetError;
+  /** Why the solver's own side could not be looked at: its server does not answer, or refuses the credentials. */
+  readonly unusable?: CertfleetError;
 }

@@ -81,7 +81,8 @@ async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: De
     if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
     if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
-    return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '' };
+    const unusable = isFailure(error, 'dns/') ? { unusable: error } : {};
+    return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '', ...unusable };
   }
 }
 

@@ -76,6 +76,7 @@ export function createDns01(options: Dns01Options): Solver {
       const name = `_acme-challenge.${baseName(identifier)}`;
       const target = await zones.resolveChain(name, signal);
       await refuseToHide(target, signal);
+      await provider.check?.(target.zone, signal);
     },
 
     async present(challenge, _note, signal) {

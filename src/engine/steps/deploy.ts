@@ -2,6 +2,7 @@ import {
   breakAgainMs,
   hasCurrent,
   hasOtherSettings,
+  nextReloadAt,
   nextTryAt,
   settingsOf,
   targetsToDeploy,
@@ -236,7 +237,8 @@ async function watchEndpoints(
     return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
   };
   for (const verdict of seen) {
-    if (facts.paused.includes(verdict.endpoint)) continue;
+    // A paused one that serves the version now has been mended.
+    if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
       : previous
@@ -271,7 +273,8 @@ async function goBack(
 async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
   const { run, results } = delivery;
   const { engine, holding } = run;
-  const errors = paused.map((target) => stillWaits(holding.lineage.deployments[target]));
+  const waiting = paused.filter((target) => !results.has(target));
+  const errors = waiting.map((target) => stillWaits(holding.lineage.deployments[target]));
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
   for (const [target, result] of results) {
     if (result.error) errors.push(result.error);
@@ -312,10 +315,12 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
   if (waitsFor && !error)
     return { ...shared, state: 'pending', since, waitsFor, message: `waiting for ${waitsFor.join(', ')}` };
   if (!error) return { ...shared, state: 'current', since };
-  const isLate = wentBack || now.getTime() - Date.parse(since) >= run.engine.limits.deployTimeoutMs;
-  // Before it is late every pass tries it: a reload or a full disk is often mended within minutes.
-  const tries = isLate ? (isSame ? (old.tries ?? 0) : 0) + 1 : 0;
-  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : nextTryAt(tries, now);
+  const lateAt = new Date(Date.parse(since) + run.engine.limits.deployTimeoutMs);
+  const isLate = wentBack || lateAt <= now;
+  const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
+  const isEndpoint = settings === undefined;
+  const pausedUntil = isEndpoint ? nextReloadAt(tries, lateAt, now) : nextTryAt(new Date(since), now);
+  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : pausedUntil;
   reportPending(run, error, { target, since, isAlarm: isLate && !old?.alarmed });
   return {
     ...shared,
@@ -323,7 +328,7 @@ function deploymentOf({ run, version, results }: Delivery, target: string, wentB
     since,
     message: error.message,
     code: error.code,
-    ...(tries > 0 ? { tries } : {}),
+    tries,
     ...(retryAt === undefined ? {} : { retryAt }),
     ...(isLate || old?.alarmed ? { alarmed: true } : {}),
   };

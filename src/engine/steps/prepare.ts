@@ -5,7 +5,7 @@ import { announce, nameOf, type OrderRun } from '../run.ts';
 
 /** Step 3: what the CA will look at, looked at first. A probe file is an effect; it was journalled with the lease. */
 export async function prepare(run: OrderRun): Promise<void> {
-  const { engine, job, account, directory, solver, signal } = run;
+  const { engine, job, holding, account, directory, solver, signal } = run;
   const { spec, preflight } = job.wanted;
   announce(run, 'lease', 'checking what the CA will check');
   const probe = await solver.probe?.(spec.name, signal);
@@ -18,6 +18,9 @@ export async function prepare(run: OrderRun): Promise<void> {
   };
   const findings = await preflightBeforeOrder(engine, subject, probe, signal);
   await solver.unprobe?.(spec.name, signal);
+  // A first issue has nothing to lose by waiting: a mistyped server or key is said before it costs an order.
+  const unusable = holding.work.first && findings.find((finding) => finding.unusable)?.unusable;
+  if (unusable && !job.insists) throw unusable;
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
     const { verdict, identifier } = finding;
     const news = { level: 'warn', event: 'preflight.finding', message: saying(finding) } as const;
