@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'test/simulation/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
+          // A guard against a hang: a machine that is busy must not fail a test that only computes.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
