@@ -10,9 +10,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFiles } from '../../src/lib/files.ts';
+import type { Files } from '../../src/ports/files.ts';
 import { storeContract } from '../../src/testing/store-contract.ts';
 import {
   create,
@@ -216,6 +217,27 @@ describe('tidy', () => {
       expect(names.sort(), `after ${minutes} min`).toEqual(left);
     }
     for (const kind of kinds) expect(readdirSync(join(root, kind))).toEqual([]);
+  });
+
+  it('reads no document that is longer than a marker, and finds markers of long names', async () => {
+    const root = newPath();
+    const store = open(root);
+    await create(store, 'kept', 'x'.repeat(300));
+    const long = 'é'.repeat(1_000);
+    await store.delete(key(long), { ifRevision: await create(store, long, 'x'), signal });
+    const read: string[] = [];
+    const real = createFiles();
+    const files: Files = {
+      ...real,
+      read(path) {
+        read.push(basename(path));
+        return real.read(path);
+      },
+    };
+    await open(root, { ...later(25 * hourMs), files }).tidy(signal);
+    expect(read).toEqual(['.tidied', expect.stringMatching(/^=[0-9a-f]{64}@2$/)]);
+    expect(namesIn(root)).toEqual(expect.arrayContaining(['.tidied', 'kept@1']));
+    expect(namesIn(root)).toHaveLength(2);
   });
 
   it('leaves a file that was a revision for a year and was taken to be written over a moment ago', async () => {

@@ -25,6 +25,9 @@ export const placeOf = (root: string, key: Key): Place => ({
   stem: plainName.test(key.name) ? key.name : `=${sha('sha256', key.name)}`,
 });
 
+/** Whether the file is called by a digest of the name. */
+export const isHashed = ({ stem }: Place): boolean => stem.startsWith('=');
+
 export const pathOf = ({ folder, stem }: Place, number: number): string => `${folder}/${stem}@${number}`;
 
 /** The numbers that one document has in a folder listing, lowest first. */

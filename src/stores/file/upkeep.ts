@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { toBase64url } from '../../core/encoding.ts';
 import { isTemporaryName } from '../../lib/files.ts';
+import type { FileStat } from '../../ports/files.ts';
 import type { Kind } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored } from './document.ts';
-import { groupByStem, isShard, numbersOf, type Place, pathOf } from './layout.ts';
+import { groupByStem, isHashed, isShard, numbersOf, type Place, pathOf } from './layout.ts';
 import { refused } from './unusable.ts';
 
 /** The folder contains secrets, so only its owner may enter. */
@@ -84,24 +85,31 @@ export async function bury(place: Place, number: number, { files }: World): Prom
   await files.removeFolderIfEmpty(place.folder);
 }
 
+/**
+ * A deletion marker is one line of at most 93 bytes beside the name, which has up to 200 where it is the file's too
+ * (layout.ts). A longer file is not read: else each key and certificate would be, once an hour.
+ */
+const longestMarker = 300;
+
 /** Removes old deletion markers, empty folders and files that crashes left. At most once an hour; other calls cost one read. */
 export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
   // A temporary file may have been a revision for a year, and been renamed a moment ago to be written over.
-  const olderThan = async (path: string, ms: number): Promise<boolean> => {
-    const stat = await files.stat(path);
-    return stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
-  };
+  const olderThan = (stat: FileStat | undefined, ms: number): boolean =>
+    stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
 
   const tidyTemporaries = async (folder: string, names: readonly string[]): Promise<void> => {
     for (const name of names) {
       if (!isTemporaryName(name)) continue;
       const path = join(folder, name);
-      if (await olderThan(path, temporaryMs)) await files.remove(path);
+      if (olderThan(await files.stat(path), temporaryMs)) await files.remove(path);
     }
   };
 
-  const isOldMarker = async (path: string, kind: Kind): Promise<boolean> => {
-    if (!(await olderThan(path, markerMs[kind]))) return false;
+  const isOldMarker = async (place: Place, number: number, kind: Kind): Promise<boolean> => {
+    const path = pathOf(place, number);
+    const stat = await files.stat(path);
+    if (!stat || !olderThan(stat, markerMs[kind])) return false;
+    if (stat.size > longestMarker && !isHashed(place)) return false;
     const file = await files.read(path);
     const document = file && decodeStored(file);
     return typeof document === 'object' && document.state === 'deleted';
@@ -113,10 +121,9 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
     for (const [stem, numbers] of groupByStem(names)) {
       signal.throwIfAborted();
       const place = { folder, stem };
-      const highest = pathOf(place, numbers.at(-1) ?? 0);
       // Lowest first, as everywhere. A crash between a link and its removals left what is below the predecessor.
       for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
-      if (!(await isOldMarker(highest, kind))) continue;
+      if (!(await isOldMarker(place, numbers.at(-1) ?? 0, kind))) continue;
       for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
     }
     await files.removeFolderIfEmpty(folder);
