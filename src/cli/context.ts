@@ -86,12 +86,18 @@ export interface Session {
   /** `makeStore`: for commands that may be a beginning; the others fail with `store/absent` where there is none. */
   fleet(options: { readonly makeStore: boolean }): Promise<Fleet>;
   now(): Promise<Date>;
-  /** A result, for a person: one or more lines on stdout. Nothing with --json. */
+  /** A result, for a person: lines on stdout, which a screen breaks at spaces. Nothing with --json. */
   print(text: string): void;
+  /** A result that stays as it is laid out: a table. */
+  printWhole(text: string): void;
   /** A result for a program: one line on stdout, with --json only. */
   printJson(value: object): void;
   /** Something for a person beside the result: on stderr. */
   note(text: string): void;
+  /** A note that stays as it is laid out: a line to copy. */
+  noteWhole(text: string): void;
+  /** What failed, for a person: on stderr, with --quiet too. */
+  complain(text: string): void;
   /** For a person who looks for a mistake: shown with --verbose, and always in the log file. */
   debug(text: string): void;
 }

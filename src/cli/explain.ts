@@ -11,7 +11,7 @@ export const explain: Run = async (session) => {
   const { message, hint, blame, retry } = errorTable[code];
   session.printJson({ object: 'error', code, message, hint, exitCode: exitCodeOfError(code), blame, retry });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  session.print([code, ...explanationOf(code)].map((paragraph) => wrap(paragraph, width)).join('\n\n'));
+  session.printWhole([code, ...explanationOf(code)].map((paragraph) => wrap(paragraph, width)).join('\n\n'));
   return 0;
 };
 

@@ -3,6 +3,7 @@ import { behaves, commandLine, jsonLines, type Row } from '../../test/support/co
 import { fail } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { cronPath } from './outcomes.ts';
+import { failing, unchanged, valid } from './test-statuses.ts';
 
 const issued: Outcome = {
   certificate: 'abc',
@@ -33,6 +34,58 @@ const declared =
   'issuers: { le: { directory: letsencrypt } }\nsolvers: { w: { type: http01-responder } }\n' +
   'deployers: { edge: { type: command, run: reload } }\n' +
   'certificates: [{ name: abc, identifiers: [a.example.com], deploy: [edge] }]';
+
+const wordy = {
+  ...failed,
+  error: fail('dns/refused', { provider: 'rfc2136', name: 'bad.example.com', reason: 'words '.repeat(20) }),
+};
+const waits = { ...unchanged('old'), message: `it failed: ${'reasons '.repeat(20)}`, failing: true } as Outcome;
+
+it.each([
+  ['issue -d abc.example.com', ends(issued, pending, wordy)],
+  ['renew', { fleet: { renew: () => [issued, waits, wordy] } }],
+  ['renew', { fleet: { renew: () => Array(7).fill(waits) } }],
+  ['renew', {}],
+  [
+    'status',
+    { fleet: { status: [valid, { ...failing, failure: { ...failing.failure, message: 'reasons '.repeat(20) } }] } },
+  ],
+  ['status', {}],
+  [
+    'show bad.example.com',
+    { fleet: { status: [{ ...failing, failure: { ...failing.failure, message: 'reasons '.repeat(20) } }] } },
+  ],
+  [
+    'sweep',
+    {
+      fleet: {
+        sweep: { cleaned: ['TXT '.repeat(20)], failed: [{ what: 'a', reason: 'reasons '.repeat(20) }], waiting: 3 },
+      },
+    },
+  ],
+  ['config check', {}],
+  ['config check --config /c.yaml', { files: { '/c.yaml': 'preflight: { resolvers: [a, b] }' } }],
+  ['explain acme/paused', {}],
+  ['providers', {}],
+] as const)('%s fills the screen: no line is longer, and none is cut', async (argv, given) => {
+  const [narrow, whole] = await Promise.all(
+    [50, undefined].map((columns) =>
+      commandLine({ isTerminal: true, env: { NO_COLOR: '1' }, ...given, ...(columns ? { columns } : {}) }).run(
+        ...argv.split(' '),
+      ),
+    ),
+  );
+  if (!narrow || !whole) throw new Error('two runs');
+  const lines = (narrow.stdout + narrow.stderr).split('\n');
+  // A crontab line and a table's row of what must be whole are not broken.
+  const long = lines.filter(
+    (line) => line.length > 50 && !/ \* \* \* \* |^(NAME|abc|bad\.example\.com) +(STATE|valid|failing)/.test(line),
+  );
+  expect(long).toEqual([]);
+  const words = (text: string) => text.split(/\s+/).filter((word) => word !== '');
+  if (!argv.startsWith('status'))
+    expect(words(narrow.stdout + narrow.stderr)).toEqual(words(whole.stdout + whole.stderr));
+});
 
 it.each<Row>([
   {

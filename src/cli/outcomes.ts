@@ -7,7 +7,7 @@ import type { Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
-import { dateText, fromNow, harmless, spanText, styleOf, wrap } from './text.ts';
+import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` sums up what was not due where there is much of it. */
@@ -62,11 +62,11 @@ export async function tellOutcomes(
   const renewAt = session.quiet || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
   for (const outcome of outcomes) {
     if (outcome.result === 'failed') {
-      session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
-      session.context.stderr.write(`  ${nextAfterFailure(outcome, now, told)}\n`);
+      session.complain(failureText(outcome.error, style, width, outcome.certificate));
+      session.complain(`  ${nextAfterFailure(outcome, now, told)}`);
     } else if (outcome.result === 'pending') {
       session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
-      session.context.stderr.write(`${failureText(outcome.error, style, width, outcome.certificate)}\n`);
+      session.complain(failureText(outcome.error, style, width, outcome.certificate));
       session.note('  Next: `certfleet renew` tries the target again.');
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
@@ -84,8 +84,10 @@ export async function tellOutcomes(
     );
   if (outcomes.length === 0)
     session.print('There is no certificate yet: `certfleet issue -d www.example.com --agree-tos` makes the first one.');
-  if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued'))
-    session.note(`\n${wrap(cronHint, width)}\n${cronPath(process.execPath)}  ${told.cronLine}`);
+  if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued')) {
+    session.note(`\n${cronHint}`);
+    session.noteWhole(`${cronPath(process.execPath)}  ${told.cronLine}`);
+  }
   if (outcomes.length > 5) session.print(summary(outcomes));
   return code;
 }

@@ -180,7 +180,7 @@ describe('text', () => {
     expect(harmless('a\u202eb\u009bc')).toBe('a\ufffdb\ufffdc');
   });
 
-  it('aligns a table; cuts what may be cut in its order, and wraps the last column', () => {
+  it('aligns a table; cuts or wraps the last column, and leaves out what may be left out', () => {
     expect(
       formatTable(
         ['A', 'LONG'],
@@ -192,12 +192,14 @@ describe('text', () => {
       ),
     ).toBe('A    LONG\nx    y\nxxx');
     const row = ['x'.repeat(12), 'y'.repeat(12), 'z'.repeat(12)];
-    expect(formatTable(['A', 'B', 'C'], [row], 38, [2, 1])).toBe(
+    const narrow = { leaveOut: [1], cutLast: true };
+    expect(formatTable(['A', 'B', 'C'], [row], 40, narrow)).toBe(
+      `A             B             C\n${row[0]}  ${row[1]}  ${row[2]}`,
+    );
+    expect(formatTable(['A', 'B', 'C'], [row], 38, narrow)).toBe(
       `A             B             C\n${row[0]}  ${row[1]}  ${'z'.repeat(9)}…`,
     );
-    expect(formatTable(['A', 'B', 'C'], [row], 35, [2, 1])).toBe(
-      `A             B            C\n${row[0]}  ${'y'.repeat(10)}…  ${'z'.repeat(7)}…`,
-    );
+    expect(formatTable(['A', 'B', 'C'], [row], 25, narrow)).toBe(`A             C\n${row[0]}  ${'z'.repeat(10)}…`);
     expect(formatTable(['A', 'B'], [['x', 'one two three four five six seven']], 30)).toBe(
       'A  B\nx  one two three four five six\n   seven',
     );

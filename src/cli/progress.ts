@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { about, dateText, harmless, type Style } from './text.ts';
+import { about, dateText, fill, harmless, type Style } from './text.ts';
 
 /** A reporter with an end: `stop` gives the terminal back as it was. */
 export interface Progress extends Reporter {
@@ -134,7 +134,7 @@ function eventLines(stderr: Output, style: Style): (event: Event) => void {
       if (told.has(line)) return;
       told.add(line);
     }
-    stderr.write(`${line}\n`);
+    stderr.write(`${fill(line, stderr.columns)}\n`);
   };
 }
 

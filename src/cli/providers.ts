@@ -13,7 +13,7 @@ import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Run } from './context.ts';
 import { formatTable } from './table.ts';
-import { wrap } from './text.ts';
+import { fill, wrap } from './text.ts';
 
 const titles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS providers (--dns ID)',
@@ -64,17 +64,17 @@ export const providers: Run = async (session) => {
     for (const { kind, entry } of found) {
       const described = await describe(kind, entry);
       session.printJson({ object: 'adapter', kind, ...described });
-      session.print(adapterText(kind, described, width));
+      session.printWhole(adapterText(kind, described, width));
     }
     for (const [name, issuer] of issuers) {
       session.printJson({ object: 'issuer', name, ...issuer });
-      session.print(issuerText(name, issuer));
+      session.printWhole(issuerText(name, issuer));
     }
     return 0;
   }
   const list = (title: string, rows: readonly (readonly [string, string])[]) =>
-    session.print(
-      `${title}${formatTable(
+    session.printWhole(
+      `${fill(title, session.context.stdout.columns)}${formatTable(
         ['', '', ''],
         rows.map((row) => ['', ...row]),
         width,

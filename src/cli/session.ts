@@ -16,7 +16,7 @@ import {
   quietProgress,
   verboseProgress,
 } from './progress.ts';
-import { styleOf } from './text.ts';
+import { fill, styleOf } from './text.ts';
 
 /** A session and its end. */
 export interface OpenSession extends Session {
@@ -104,7 +104,8 @@ export function openSession(
       return fleet;
     },
     now: async () => (await session.world()).clock.now(),
-    print: (text) => {
+    print: (text) => session.printWhole(fill(text, context.stdout.columns)),
+    printWhole: (text) => {
       if (json) return;
       progress.stop();
       context.stdout.write(`${text}\n`);
@@ -112,10 +113,16 @@ export function openSession(
     printJson: (value) => {
       if (json) context.stdout.write(`${JSON.stringify({ v: 1, ...value })}\n`);
     },
-    note: (text) => {
+    note: (text) => session.noteWhole(fill(text, context.stderr.columns)),
+    noteWhole: (text) => {
       if (json || quiet) return;
       progress.stop();
       context.stderr.write(`${text}\n`);
+    },
+    complain: (text) => {
+      if (json) return;
+      progress.stop();
+      context.stderr.write(`${fill(text, context.stderr.columns)}\n`);
     },
     debug: (text) => say('debug', text),
     loaded: () => loadedSettings,

@@ -7,7 +7,7 @@ import type { Run } from './context.ts';
 import { certificateNames } from './names.ts';
 import { folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
-import { dateText, fromNow, harmless } from './text.ts';
+import { dateText, fromNow, harmless, wrap } from './text.ts';
 
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
@@ -19,11 +19,12 @@ export const show: Run = async (session) => {
     throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
   }
   session.printJson({ object: 'certificate', ...found });
-  session.print(details(found, await session.settings(), await session.now()));
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  session.printWhole(details(found, await session.settings(), await session.now(), width));
   return 0;
 };
 
-function details(lineage: LineageStatus, settings: Settings, now: Date): string {
+function details(lineage: LineageStatus, settings: Settings, now: Date, width: number): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
   const { failure } = lineage;
   const isCorrupt = lineage.state === 'corrupt';
@@ -64,9 +65,15 @@ function details(lineage: LineageStatus, settings: Settings, now: Date): string 
   ];
   return rows
     .filter((row): row is readonly [string, string] => row[1] !== undefined && row[1] !== '')
-    .map(([title, value]) => `${title.padEnd(13)}${harmless(value).replaceAll('\n', `\n${' '.repeat(13)}`)}`)
+    .map(
+      ([title, value]) =>
+        title.padEnd(titles) + wrap(harmless(value), Math.max(20, width - titles), ' '.repeat(titles)),
+    )
     .join('\n');
 }
+
+/** The columns of the titles. */
+const titles = 13;
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 

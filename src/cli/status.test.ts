@@ -126,15 +126,29 @@ describe('status', () => {
     },
   ])('$what', behaves);
 
-  it('on a narrow screen cuts the targets, then the renewal, and never the name', async () => {
-    const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
-    const given = statuses({ ...valid, name: `${'a'.repeat(30)}.test`, deployments }, failing);
-    const done = await commandLine({ ...given, columns: 90 }).run('status');
-    const table = done.stdout.split('\n').slice(0, 3);
-    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(90);
-    expect(table[1]).toMatch(/^a{30}\.test {2}valid .* 2027-01-23… {2,}a-targe…$/);
-    const piped = await commandLine(given).run('status');
-    expect(piped.stdout).not.toContain('…');
+  const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
+  const named = (letters: number, more: Partial<LineageStatus> = {}) =>
+    statuses({ ...valid, name: `${'a'.repeat(letters - 5)}.test`, deployments, ...more }, failing);
+  const soon = { state: 'interrupted', notAfter: '2026-11-28T09:00:00Z' } as const;
+
+  it.each([
+    [23, 90, {}, /^a{18}\.test {2}valid +2027-02-22 +89 days +2027-01-23 \(CA\) +a-targ.*…$/],
+    [23, 80, {}, /^a{18}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\) +a-targ.*…$/],
+    [35, 80, {}, /^a{30}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\)$/],
+    [23, 80, soon, /^a{18}\.test {2}interrupted +2026-11-28 09:00 UTC +2027-01-23 \(CA\)$/],
+  ])(
+    'a name of %i letters in %i columns: a row leaves out or cuts what matters least',
+    async (letters, columns, more, row) => {
+      const { stdout } = await commandLine({ ...named(letters, more), columns }).run('status');
+      const table = stdout.split('\n').slice(0, 3);
+      expect(table[1]).toMatch(row);
+      expect(table[2]).toContain('retry in 100 minutes');
+      expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    },
+  );
+
+  it('cuts nothing without a screen', async () => {
+    expect((await commandLine(named(80)).run('status')).stdout).not.toContain('…');
   });
 
   it('prints an object a line with --json', async () => {

@@ -36,8 +36,8 @@ export const status: Run = async (session) => {
     renewalText(lineage, now),
     deploymentText(lineage),
   ]);
-  // A name is typed again, and a date tells: the targets are cut first.
-  session.print(formatTable(head, rows, width, [5, 4]));
+  // What is left follows from the date, and \`certfleet show\` lists the targets.
+  session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], cutLast: true }));
   const remarks = all.flatMap((lineage) => remarksOf(lineage, now));
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const next = nextText(all, now);

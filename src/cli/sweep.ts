@@ -27,8 +27,7 @@ export const sweep: Run = async (session) => {
   });
   if (session.quiet && failed.length === 0) return code;
   for (const what of cleaned) session.print(`removed: ${what}`);
-  if (!session.json)
-    for (const { what, reason } of failed) session.context.stderr.write(`could not remove ${what}: ${reason}\n`);
+  for (const { what, reason } of failed) session.complain(`could not remove ${what}: ${reason}`);
   session.print(`Swept: ${message}.`);
   if (failed.length > 0)
     session.note('Next: fix what is named and run `certfleet sweep` again; `certfleet renew` tries it too.');

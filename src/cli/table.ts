@@ -1,41 +1,48 @@
 import { columnsOf, wrap } from './text.ts';
 
+/** What a table does on a screen that is too narrow for it. */
+export interface Narrow {
+  /** Columns to leave out, the first of them first. */
+  readonly leaveOut?: readonly number[];
+  /** Cut the last column. It is wrapped otherwise. */
+  readonly cutLast?: boolean;
+}
+
+const gap = 2;
+/** A column that is cut keeps eight letters, so that it still says something; one that is wrapped keeps a few words. */
+const [leastCut, leastWrapped] = [8, 24];
+
 /**
- * Columns side by side, as wide as their widest cell. Where the screen is too narrow, the columns of `cut` are cut, the
- * first of them first, and the last column is wrapped unless it is one of them; the others stay whole. Without a screen
- * (`width` is Infinity) nothing is cut or wrapped.
+ * Columns side by side, as wide as their widest cell. Only the last one is cut or wrapped; a row of the others that is
+ * too long for the screen stays so. Without a screen (`width` is Infinity) the table is whole.
  */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   width: number,
-  cut: readonly number[] = [],
+  { leaveOut = [], cutLast = false }: Narrow = {},
 ): string {
-  const gap = 2;
   const last = head.length - 1;
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => columnsOf(row[column] ?? ''))),
   );
-  const room = width - gap * last;
-  // What is cut keeps eight letters, so that it still says something.
-  for (const column of cut) widths[column] = atLeast(8, widths[column]!, total(widths) - room);
-  // What is wrapped keeps room for a few words, even where the line is longer than the screen then.
-  if (!cut.includes(last)) widths[last] = atLeast(24, widths[last]!, total(widths) - room);
-  const indent = ' '.repeat(total(widths.slice(0, last)) + gap * last);
+  const least = Math.min(widths[last]!, cutLast ? Math.max(leastCut, head[last]!.length) : leastWrapped);
+  let columns = head.map((_, column) => column);
+  const others = () =>
+    columns.reduce((sum, column) => sum + (column === last ? 0 : widths[column]!), gap * (columns.length - 1));
+  for (const column of leaveOut)
+    if (others() + (columns.includes(last) ? least : 0) > width) columns = columns.filter((one) => one !== column);
+  widths[last] = Math.max(least, Math.min(widths[last]!, width - others()));
+  const format = (cell: string, column: number): string => {
+    const space = widths[column]!;
+    if (column !== last) return cell + ' '.repeat(Math.max(0, space - columnsOf(cell)));
+    if (!cutLast) return wrap(cell, space, ' '.repeat(others()));
+    return columnsOf(cell) > space ? `${cell.slice(0, space - 1).trimEnd()}…` : cell;
+  };
   const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => {
-        const space = widths[column]!;
-        if (column === last && !cut.includes(last)) return wrap(cell, space, indent);
-        const shown = columnsOf(cell) > space ? `${cell.slice(0, space - 1).trimEnd()}…` : cell;
-        return column === last ? shown : shown + ' '.repeat(Math.max(0, space - columnsOf(shown)));
-      })
+    columns
+      .map((column) => format(cells[column] ?? '', column))
       .join(' '.repeat(gap))
       .trimEnd();
   return [head, ...rows].map(line).join('\n');
 }
-
-/** A width without what is too much of it, but never less than `least` of it. */
-const atLeast = (least: number, width: number, tooMuch: number): number =>
-  Math.max(Math.min(least, width), width - Math.max(0, tooMuch));
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);

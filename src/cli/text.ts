@@ -33,10 +33,13 @@ export function about(name: string, message: string): string {
   return said ? message : `${name}: ${message}`;
 }
 
-/** How many columns a text takes on a terminal: East Asian characters take two, combining marks none. */
+/** How many columns a text takes on a terminal: East Asian characters take two, combining marks and colours none. */
 export function columnsOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  return [...text].reduce((sum, letter) => sum + (/\p{M}/u.test(letter) ? 0 : wide.test(letter) ? 2 : 1), 0);
+  return [...text.replaceAll(/\x1b\[\d+m/g, '')].reduce(
+    (sum, letter) => sum + (/\p{M}/u.test(letter) ? 0 : wide.test(letter) ? 2 : 1),
+    0,
+  );
 }
 // Unicode's East_Asian_Width W and F, by blocks.
 const wide =
@@ -69,13 +72,28 @@ export function wrap(text: string, width: number, indent = ''): string {
     .map((line) => {
       const lines: string[] = [];
       let current = '';
+      let columns = 0;
       for (const word of line.split(' ')) {
-        if (current !== '' && current.length + 1 + word.length > width) {
+        const more = columnsOf(word);
+        if (current !== '' && columns + 1 + more > width) {
           lines.push(current);
-          current = word;
-        } else current = current === '' ? word : `${current} ${word}`;
+          [current, columns] = [word, more];
+        } else if (current === '') [current, columns] = [word, more];
+        else [current, columns] = [`${current} ${word}`, columns + 1 + more];
       }
       return [...lines, current].join(`\n${indent}`);
     })
     .join(`\n${indent}`);
+}
+
+/** Breaks lines at spaces, to fit a screen; the rest of a line is indented by two more. Without a screen they stay. */
+export function fill(text: string, columns: number | undefined): string {
+  if (columns === undefined) return text;
+  return text
+    .split('\n')
+    .map((line) => {
+      const indent = /^ */.exec(line)![0];
+      return indent + wrap(line.slice(indent.length), Math.max(20, columns - indent.length - 2), `${indent}  `);
+    })
+    .join('\n');
 }
