@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects (house.md §2): `unit` shares one process per worker (20 times quicker on many small files; no
-// test there touches a process or a port), `real` starts servers and child processes and is isolated.
+// Two projects. The files of `unit` share one process per worker, which is 20 times faster for many small files; its
+// tests use no processes and no ports. `real` starts servers and child processes, and isolates each file.
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line-reporter.ts'],
@@ -24,12 +24,11 @@ export default defineConfig({
           name: 'real',
           include: ['test/real/**/*.test.ts', 'test/crash/**/*.test.ts'],
           pool: 'forks',
-          // Real servers, two cores: a whole file at a time, and time enough for a slow machine. The limit is a
-          // guard against a hang, no measurement.
+          // Real servers on two cores: generous limits, which only guard against a hang.
           testTimeout: 180_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
-          // After the units, so that nothing that measures time shares the machine with them.
+          // After the unit tests, so that measurements of time are not disturbed.
           sequence: { groupOrder: 1 },
         },
       },

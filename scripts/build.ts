@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 
-// The one build: JavaScript by esbuild, split so that `--version` loads next to nothing and every adapter is a file of
-// its own that is read only where it is configured; declarations by tsc.
+// The build: JavaScript by esbuild, split so that `--version` loads almost nothing and every adapter is a file that is
+// read only if it is used; declarations by tsc.
 //
 //   npm run build                    → dist/
-//   npm run build -- --out DIR       elsewhere (the tests)
-//   npm run build -- --no-types      JavaScript alone, in a fifth of the time
+//   npm run build -- --out DIR       elsewhere (for the tests)
+//   npm run build -- --no-types      only JavaScript, in a fifth of the time
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -27,7 +27,7 @@ const entries: Readonly<Record<string, string>> = {
   testing: 'src/testing/index.ts',
 };
 
-/** zod brings its messages in 50 languages, 250 kB that every start would read; ours are English. */
+/** zod has messages in 50 languages, 250 kB that every start would read; keep only the English ones. */
 const englishOnly: Plugin = {
   name: 'zod-in-english-only',
   setup(bundler) {
@@ -37,11 +37,11 @@ const englishOnly: Plugin = {
   },
 };
 
-// Built beside the old one and swapped by rename: a certfleet that runs from dist never sees half of it.
+// Built beside the old one and swapped by rename, so that a certfleet that runs from dist never sees half of it.
 const drafts = out === join(root, 'dist') ? join(root, '.cache') : dirname(out);
 await mkdir(drafts, { recursive: true });
 const draft = await mkdtemp(join(drafts, '.build-'));
-// Both to their ends, also when one fails: tsc would write into a folder that is being removed.
+// Wait for both even if one fails: tsc would write into a folder that is being removed.
 const built = await Promise.allSettled([
   buildJavaScript(draft),
   flags['no-types'] ? undefined : buildDeclarations(join(draft, 'types')),
@@ -55,7 +55,7 @@ if (failures.length === 0) {
   await rm(old, { recursive: true, force: true });
 } else {
   await rm(draft, { recursive: true, force: true });
-  // tsc says on stdout what is wrong; esbuild in its message. A stack of this script would add nothing.
+  // tsc prints its errors on stdout, esbuild in its message. A stack of this script would not help.
   for (const { stdout, message } of failures) console.error(stdout || message);
   process.exitCode = 1;
 }
@@ -76,15 +76,15 @@ async function buildJavaScript(folder: string): Promise<void> {
     platform: 'node',
     target: 'node20.19',
     chunkNames: 'chunks/[name]-[hash]',
-    // For --enable-source-maps and debuggers; node does not read them of its own accord.
+    // For --enable-source-maps and debuggers; node does not read them by default.
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'external',
-    // Half of a cold start is the reading of source text; names stay, so that a stack can be read.
+    // Half of a cold start is reading source text. Names stay, so that stack traces are readable.
     minifyWhitespace: true,
     minifySyntax: true,
     plugins: [englishOnly],
-    // Libraries in CommonJS call require for node's own modules.
+    // CommonJS libraries call require for node's own modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },

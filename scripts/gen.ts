@@ -1,6 +1,6 @@
 /**
- * `npm run gen`: writes src/generated/ and docs/reference/ from the adapters' definitions, the schema, the error
- * table and the commands. `--check` writes nothing and fails naming what is stale.
+ * `npm run gen`: writes src/generated/ and docs/reference/ from the adapters' definitions, the schema, the error table
+ * and the commands. `--check` writes nothing, and fails if a file is out of date.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -32,7 +32,7 @@ interface Definition {
 
 const broken: string[] = [];
 
-/** Every adapter of a folder, by id. A module without a default export is no adapter (a part of one). */
+/** Every adapter of a folder, by id. A module without a default export is part of an adapter. */
 async function scan(folder: string): Promise<readonly Found[]> {
   const names = await readdir(join(root, 'src', folder)).catch(() => []);
   const found: Found[] = [];
@@ -42,7 +42,7 @@ async function scan(folder: string): Promise<readonly Found[]> {
     try {
       module = await import(pathToFileURL(join(root, file)).href);
     } catch (error) {
-      // One broken adapter must not keep the others out, but nothing is well while it is broken.
+      // A broken adapter must not keep the others out, but the command fails.
       broken.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
       continue;
     }
@@ -78,7 +78,7 @@ ${kinds.join('\n')}
 `;
 }
 
-/** The registry of what was just scanned, so that the reference never lags behind the generated one. */
+/** The registry of what was just scanned, so that the reference is never older than the generated registry. */
 const liveRegistry = (all: Readonly<Record<AdapterKind, readonly Found[]>>): Registry =>
   Object.fromEntries(
     Object.entries(all).map(([kind, found]) => [
@@ -124,7 +124,7 @@ async function main(check: boolean): Promise<number> {
     if (!check) await rm(join(root, file));
   }
   if (check && stale.length > 0) {
-    process.stderr.write(`stale: run \`npm run gen\` for\n${stale.map((file) => `  ${file}\n`).join('')}`);
+    process.stderr.write(`out of date: run \`npm run gen\` for\n${stale.map((file) => `  ${file}\n`).join('')}`);
     return 1;
   }
   process.stdout.write(

@@ -1,6 +1,6 @@
 /**
- * `npm run new dns NAME`: copies the template of a DNS provider out of CONTRIBUTING.md and fills in its name. NAME is
- * what the service calls itself; the provider's id is its letters and digits in lower case.
+ * `npm run new dns NAME`: copies the template of a DNS provider from CONTRIBUTING.md and fills in its name. NAME is the
+ * name of the service; the provider's id consists of its letters and digits in lower case.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -28,7 +28,7 @@ async function main(kind: string | undefined, title = ''): Promise<string> {
       .replace(/since: '[^']*'/, `since: '${version}'`);
   for (const [, file = '', code = ''] of contributing.matchAll(/^```ts template (\S+)\n(.*?)^```$/gms))
     await writeFile(join(root, filled(file)), filled(code));
-  // A longer or shorter name moves line breaks.
+  // The length of the name may change line breaks.
   const biome = join(root, 'node_modules/.bin/biome');
   const formatted = spawnSync(biome, ['check', '--write', ...files], { cwd: root, encoding: 'utf8' });
   if (formatted.status !== 0) throw new Error(`${formatted.stdout}${formatted.stderr}`);

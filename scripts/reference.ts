@@ -15,7 +15,7 @@ import type { LineageStatus } from '../src/core/status.ts';
 
 const madeBy = '<!-- Made by `npm run gen`. Do not edit. -->\n';
 
-/** All pages of docs/reference but the JSON schema. */
+/** All pages of docs/reference except the JSON schema. */
 export async function referencePages(registry: Registry): Promise<readonly (readonly [string, string])[]> {
   return [
     ['configuration.md', configurationPage()],
@@ -28,7 +28,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
         registry,
         'store',
         'Stores',
-        'Where state, keys and certificates are kept: `store:` in the configuration.',
+        'A store holds state, keys and certificates: `store:` in the configuration.',
       ),
     ],
     ['cli.md', commandPage()],
@@ -38,7 +38,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
   ];
 }
 
-/** Between backticks `<` stands as it is; elsewhere `<name>` would be an HTML tag, and vanish. */
+/** Markdown treats `<name>` as an HTML tag, except between backticks. */
 const cell = (text: string): string =>
   text
     .replaceAll('|', '\\|')
@@ -60,7 +60,7 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
         field.required ? 'yes' : 'no',
         isEmpty(field.defaultValue) ? '' : code(field.defaultValue),
         valuesText(field),
-        // Only whole options have a variable, no parts of one.
+        // Only options have a variable, not their parts.
         ...(adapter === undefined ? [] : [prefix === '' ? code(environmentName(adapter, field.name)) : '']),
       ],
       ...(definitionOf(field.schema).shape ? rows(innermost(field.schema) as z.ZodObject, `${field.name}.`) : []),
@@ -79,7 +79,7 @@ interface Definition {
 const definitionOf = (schema: z.ZodType): Definition =>
   (innermost(schema) as unknown as { _zod: { def: Definition } })._zod.def;
 
-/** Every value where there are few; else where they begin and end, or what one looks like. */
+/** All values if there are few, else their limits or an example. */
 function valuesText(field: OptionField): string {
   if (field.secret) return '`file:/path`, `env:NAME`';
   const { type, entries } = definitionOf(field.schema);
@@ -88,7 +88,7 @@ function valuesText(field: OptionField): string {
   const examples = field.examples.map(code).join(', ');
   if (examples !== '' || type !== 'number') return examples === '' ? '' : `e.g. ${examples}`;
   const { minValue, maxValue } = innermost(field.schema) as z.ZodNumber;
-  // Without a limit of its own, a whole number ends where JavaScript's do.
+  // The default limits are JavaScript's.
   const isEnd = maxValue === null || maxValue >= Number.MAX_SAFE_INTEGER;
   return isEnd ? `${minValue} or more` : `${minValue} to ${maxValue}`;
 }
@@ -117,30 +117,30 @@ async function adapterPage(
   return `${parts.join('\n').trimEnd()}\n`;
 }
 
-const dnsIntroduction = `A DNS provider changes TXT values in a zone. On the command line: \`--dns ID\`; in the configuration it stands in a solver:
+const dnsIntroduction = `A DNS provider changes TXT values in a zone. On the command line: \`--dns ID\`; in the configuration, a solver names it:
 
 \`\`\`yaml
 solvers:
   dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
 \`\`\`
 
-An option that is left out is read from the environment variable in the last column, and has its default where that is not set
-either. Secrets are best kept in a file of mode 0600.`;
+An option that is left out is read from the environment variable in the last column; if that is not set either, the default
+applies. Keep secrets in a file with mode 0600.`;
 
 const solverIntroduction =
-  (): string => `A solver makes a challenge answerable. On the command line \`--http standalone\` is \`http01-responder\`,
-\`--http webroot:FOLDER\` is \`http01-webroot\`, and \`--dns PROVIDER\` is \`dns01\`; any solver that is declared in the
-configuration can be named too. Without either flag it is the only declared solver, else \`standalone\`.
+  (): string => `A solver makes a challenge answerable. On the command line, \`--http standalone\` is \`http01-responder\`,
+\`--http webroot:FOLDER\` is \`http01-webroot\`, and \`--dns PROVIDER\` is \`dns01\`; both flags also accept the name of a declared
+solver. Without them, the only declared solver is used, else \`standalone\`.
 
 ## dns01
 
-Carries the TXT record through a [DNS provider](dns-providers.md): finds the zone by SOA, follows CNAMEs, and waits until every
-authoritative server answers with it.
+Adds the TXT record through a [DNS provider](dns-providers.md): finds the zone by SOA, follows CNAMEs, and waits until every
+authoritative server returns the record.
 
 ${optionTable(dns01Options)}`;
 
-const deployerIntroduction = `A deployer carries a certificate to a target. On the command line: \`--deploy files:FOLDER\`, or the name of one that is
-declared in the configuration.`;
+const deployerIntroduction = `A deployer brings certificates to a target. On the command line: \`--deploy files:FOLDER\`, or the name of a declared
+deployer.`;
 
 function configurationPage(): string {
   const sections = Object.entries(configuration.shape).map(([key, schema]) => {
@@ -168,7 +168,7 @@ ${table(
   ['directory', 'CA', 'URL', 'with --staging'],
   Object.entries(knownIssuers).map(([name, issuer]) => [
     code(name),
-    `${issuer.title}${issuer.needsAccountBinding ? ' (requires external account binding, which this version does not have)' : ''}`,
+    `${issuer.title}${issuer.needsAccountBinding ? ' (requires external account binding, which this version does not support)' : ''}`,
     issuer.directory,
     issuer.testDirectory ?? 'none',
   ]),
@@ -177,12 +177,12 @@ ${table(
 }
 
 const adapterLinks: Readonly<Record<string, string>> = {
-  store: ' `type` is one of [stores](stores.md); its options stand beside it.',
-  solvers: ' `type` is one of [solvers](solvers.md); its options stand beside it.',
-  deployers: ' `type` is one of [deployers](deployers.md); its options stand beside it.',
+  store: ' `type` is one of [stores](stores.md); its options follow in the same group.',
+  solvers: ' `type` is one of [solvers](solvers.md); its options follow in the same group.',
+  deployers: ' `type` is one of [deployers](deployers.md); its options follow in the same group.',
 };
 
-/** The strict object inside a record, list, optional or default; nothing for adapters, which have pages of their own. */
+/** The strict object inside a record, list, optional or default; nothing for adapters, which have their own pages. */
 function objectWithin(schema: z.ZodType): z.ZodObject | undefined {
   const definition = (schema as unknown as { _zod: { def: Record<string, unknown> } })._zod.def;
   const next = definition['innerType'] ?? definition['valueType'] ?? definition['element'] ?? definition['in'];
@@ -228,7 +228,7 @@ Groups: ${Object.entries(commandGroups)
 
 ${flagTable(globalFlags)}
 
-\`certfleet --version\` prints the version, \`certfleet help issue\` explains one command.
+\`certfleet --version\` prints the version; \`certfleet help issue\` explains a command.
 
 ${sections.join('\n')}
 ## Environment
@@ -255,7 +255,7 @@ function errorPage(): string {
   return `${madeBy}
 # Errors
 
-Each error has a code that never changes its meaning. \`{words}\` stand for what the message fills in. \`certfleet explain CODE\`
+Each error has a code, whose meaning never changes. \`{words}\` in braces are filled in by the message. \`certfleet explain CODE\`
 prints an entry.
 
 ${sections.join('\n\n')}
@@ -265,59 +265,58 @@ ${sections.join('\n\n')}
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.finished':
-    'It ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `code` and `hint`. Of `delete`: `data.keptBy` (targets that have it still), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
-  'store.made': 'A new store was made: by `issue`, or by `renew` where it is declared. `data.path`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+  'store.made': 'A new store was made by `issue`, or by `renew` if the configuration declares it. `data.path`.',
   'certificate.changed':
-    '`issue` was given another value for a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',
+    '`issue` changed a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',
   'certificate.started': 'Work on a certificate began.',
   'certificate.step':
-    'It went on to the next step. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',
-  'certificate.waiting': 'It waits; the message says for what.',
-  'certificate.issued': 'A new version is in the store. `data`: `serial` (hex), `notAfter`, `version` (its id).',
-  'certificate.deployed': 'Targets have it and use it. `data.targets`.',
-  'certificate.pending': 'A target could not take it yet. `data`: `target`, `code`.',
-  'certificate.failed': 'It failed this time. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
-  'preflight.finding': 'What a look before the order found. `data`: `verdict`, `identifier`.',
-  'renewal.scheduled': 'When it will be renewed. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
-  'sweep.cleaned': 'Something that a dead process had left was removed.',
-  'sweep.failed': 'It could not be removed; it is tried again.',
+    'The next step began. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',
+  'certificate.waiting': 'Work on a certificate is waiting; the message says for what.',
+  'certificate.issued': 'The store has a new version. `data`: `serial` (hex), `notAfter`, `version` (its id).',
+  'certificate.deployed': 'Targets use the new version. `data.targets`.',
+  'certificate.pending': 'A target does not use the new version yet. `data`: `target`, `code`.',
+  'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
+  'preflight.finding': 'The result of a check before the order. `data`: `verdict`, `identifier`.',
+  'renewal.scheduled': 'The renewal time was set. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
+  'sweep.cleaned': 'Something that a dead process left was removed.',
+  'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
-    'A target or endpoint still has the old one after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
-  log: 'A line of an adapter.',
+    'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
+  log: 'A message of an adapter.',
 };
 
 const stateMeanings: Readonly<Record<LineageStatus['state'] | 'interrupted' | 'test' | 'undeclared', string>> = {
-  valid: 'There is a current certificate, every target has it, and it is not due.',
-  due: 'Its renewal time has passed; the next `renew` renews it.',
-  pending: 'It is valid, but a target or endpoint does not have it yet; each `renew` tries again.',
-  working: 'A process is working on it now; `work` says at which step.',
-  interrupted: 'Work on it was stopped or killed; the next `renew` goes on with it.',
+  valid: 'The certificate is valid and not due, and every target has it.',
+  due: 'The renewal time has passed; the next `renew` renews it.',
+  pending: 'The certificate is valid, but a target or endpoint does not have it yet; each `renew` tries again.',
+  working: 'A process is working on it now; `work` names the step.',
+  interrupted: 'A process that worked on it was stopped or killed; the next `renew` continues.',
   failing:
     'The last try failed; `failure` says why, and when `renew` tries again. An older certificate may still be valid.',
-  missing: 'None has been issued yet.',
-  expired:
-    'It has expired; the next `renew` renews it. Where there is a `failure`, the last try failed, as in `failing`.',
-  undeclared: 'It is in the store, but declared nowhere any more: it is never renewed.',
-  test: 'A test certificate (`NAME~staging`): it is never renewed.',
+  missing: 'It has not been issued yet.',
+  expired: 'It has expired; the next `renew` renews it. If there is a `failure`, the last try failed, as in `failing`.',
+  undeclared: 'The store has it, but the configuration no longer declares it: it is never renewed.',
+  test: 'A test certificate (`NAME~staging`), which is never renewed.',
   corrupt: 'Its document in the store cannot be read; `failure` says why.',
 };
 
 const eventPage = (): string => `${madeBy}
 # Events (\`--json\`)
 
-One JSON object per line on stdout. \`v\` is the version of this format: within a version, fields are only added. Ignore events that
-you do not know.
+One JSON object per line on stdout. \`v\` is the version of this format; within a version, fields are only added. Ignore unknown
+events.
 
 ${table(
   ['field', 'meaning'],
   [
     ['`v`', '1'],
     ['`time`', 'RFC 3339, UTC'],
-    ['`level`', '`debug` (with `--verbose` only), `info`, `warn`, `error`, or `alarm` (somebody should look now)'],
+    ['`level`', '`debug` (with `--verbose` only), `info`, `warn`, `error`, or `alarm` (a person should act now)'],
     ['`event`', 'one of the names below'],
-    ['`certificate`', 'the certificate it is about, where it is about one'],
-    ['`message`', 'one sentence; never a secret'],
-    ['`data`', 'more, by event'],
+    ['`certificate`', 'the certificate, if the event is about one'],
+    ['`message`', 'one sentence, without secrets'],
+    ['`data`', 'details that depend on the event'],
   ],
 )}
 
@@ -326,15 +325,15 @@ ${table(
   Object.entries(eventMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`status\`, \`show\`, \`providers\` and \`config check\` print objects of their own, also with \`v\`: \`"object": "certificate"\` (one per
-line), \`"adapter"\`, \`"issuer"\`, and \`"problem"\` with \`file\`, \`line\` and \`message\`. A certificate's \`state\` is one of these:
+\`status\`, \`show\`, \`providers\` and \`config check\` print objects instead, also with \`v\`, one per line: \`"object": "certificate"\`,
+\`"adapter"\`, \`"issuer"\`, and \`"problem"\` with \`file\`, \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(
   ['state', 'meaning'],
   Object.entries(stateMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`heldUntil\` is there while the CA has asked to wait: no command asks it before, with \`--force\` neither.
+While the CA has asked to wait, \`heldUntil\` says until when; no command asks it earlier, even with \`--force\`.
 
 An event looks like this:
 

@@ -4,32 +4,32 @@ import { isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
-/** One test: what `test` of vitest and node:test take. */
+/** The `test` function of vitest or node:test. */
 export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
 
-/** A deployer and its target, made afresh for each test. */
+/** A deployer and its target, new for each test. */
 export interface DeployerBench {
-  /** A new object on the same target, as another process would have it. */
+  /** A new object for the same target, as in another process. */
   connect(): Deployer;
-  /** Another version of one and the same lineage each time. */
+  /** Another version of the same lineage each time. */
   version(): Promise<VersionBundle>;
   /**
-   * SHA-256 fingerprint of what clients of the target get, or undefined. A target that follows a moment later (a
-   * reload) is given time to become `expected`.
+   * The SHA-256 fingerprint of the certificate that clients of the target get, or undefined. A target that reloads gets
+   * time to reach `expected`.
    */
   inUse(expected: string | undefined): Promise<string | undefined>;
-  /** Every file of the target that holds a private key, with its mode. */
+  /** Every file of the target that contains a private key, with its mode. */
   keyFiles(): Promise<readonly { readonly path: string; readonly mode: number }[]>;
-  /** What their mode must be: 0600 unless the target is configured otherwise. */
+  /** The mode that they must have: 0600 by default. */
   readonly keyMode?: number;
-  /** Makes `activate` fail, as late as can be and with as much in the refusal as can be; answers how to mend it. */
+  /** Makes `activate` fail, as late as possible and with as much text as possible; returns how to repair it. */
   breakActivation(): Promise<() => Promise<void>>;
   /** Every line that was logged. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
-/** The contract of the port {@link Deployer}, run by every deployer on the real thing. */
+/** The contract of the port {@link Deployer}. Every deployer runs it against the real program. */
 export function deployerContract(test: TestFunction, make: () => Promise<DeployerBench>): void {
   const check = (name: string, run: (bench: DeployerBench) => Promise<void>) =>
     test(`deployer contract: ${name}`, async () => {
@@ -53,7 +53,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     assert.equal((await bench.connect().look(version, never())).state, 'current');
   });
 
-  check('everything may come twice, also from another process', async (bench) => {
+  check('every call may be repeated, also by another process', async (bench) => {
     const version = await bench.version();
     const first = bench.connect();
     await stage(first, version);
@@ -64,7 +64,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     await assertInUse(bench, version);
   });
 
-  check('a new version takes over when it is activated, not before', async (bench) => {
+  check('a new version is used from its activation on, not before', async (bench) => {
     const deployer = bench.connect();
     const [old, young] = [await bench.version(), await bench.version()];
     await deploy(deployer, old);
@@ -78,7 +78,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     assert.equal((await deployer.look(old, never())).state, 'stale');
   });
 
-  check('what fails leaves the old one in use, and works once it is mended', async (bench) => {
+  check('a failure leaves the old version in use, and a later try succeeds', async (bench) => {
     const deployer = bench.connect();
     const [old, young] = [await bench.version(), await bench.version()];
     await deploy(deployer, old);
@@ -96,7 +96,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     assert.equal((await deployer.look(young, never())).state, 'current');
   });
 
-  check('a first delivery that fails leaves nothing in use, and works once it is mended', async (bench) => {
+  check('a failed first delivery leaves nothing in use, and a later try succeeds', async (bench) => {
     const version = await bench.version();
     const mend = await bench.breakActivation();
     assert.ok(isFailure(await failureOf(deploy(bench.connect(), version)), 'deploy/'));
@@ -107,7 +107,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     await assertInUse(bench, version);
   });
 
-  check('going back is deploying the version before, also after retire', async (bench) => {
+  check('the previous version can be deployed again, even after retire', async (bench) => {
     const deployer = bench.connect();
     const [first, second, third] = [await bench.version(), await bench.version(), await bench.version()];
     await deploy(deployer, first);
@@ -124,20 +124,20 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     await assertInUse(bench, second);
   });
 
-  check('the private key is readable by its owner only, and nothing of it is left in drafts', async (bench) => {
+  check('only the owner can read the private key, and no draft is left', async (bench) => {
     const deployer = bench.connect();
     const version = await bench.version();
     const staged = await stage(deployer, version);
     const during = await bench.keyFiles();
     await deployer.activate(version, staged, silent, never());
     const after = await bench.keyFiles();
-    assert.ok(after.length > 0, 'no file holds the key');
+    assert.ok(after.length > 0, 'no file contains the key');
     for (const { path, mode } of [...during, ...after])
       assert.equal(mode.toString(8), (bench.keyMode ?? 0o600).toString(8), path);
     for (const { path } of after) assert.ok(!/draft[^/]*$|\.tmp$/.test(path), path);
   });
 
-  check('no private key in errors, receipts, looks or logs', async (bench) => {
+  check('no private key in errors, receipts, results of look, or logs', async (bench) => {
     const deployer = bench.connect();
     const version = await bench.version();
     const staged = await stage(deployer, version);
@@ -154,10 +154,10 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
       .reveal()
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('-')))
-      assert.ok(!text.includes(line), 'a line of the private key was shown');
+      assert.ok(!text.includes(line), 'a line of the private key is visible');
   });
 
-  check('an abort is honoured and changes nothing', async (bench) => {
+  check('an aborted signal is obeyed, and nothing changes', async (bench) => {
     const deployer = bench.connect();
     const [old, young] = [await bench.version(), await bench.version()];
     await deploy(deployer, old);

@@ -3,30 +3,30 @@ import { CertfleetError } from '../core/errors.ts';
 import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
 import type { TestFunction } from './solver-contract.ts';
 
-/** A DNS provider on the real server, or on a faithful fake of its API, made afresh for each test. */
+/** A DNS provider with the real server, or with a strict fake of its API, new for each test. */
 export interface DnsProviderBench {
   /** A zone that the provider may change. */
   readonly zone: string;
-  /** A second one below it, with a zone cut between; undefined where the provider cannot have one. */
+  /** A delegated zone below it; undefined if the provider cannot have one. */
   readonly subZone: string | undefined;
-  /** A new object with the right credentials, as another process would have it. */
+  /** A new object with the right credentials, as in another process. */
   connect(): DnsProvider;
   /** One whose credentials are refused (a wrong key, HTTP 401). */
   connectRefused(): DnsProvider;
-  /** One that nobody answers. */
+  /** One whose server does not answer. */
   connectUnreachable(): DnsProvider;
-  /** Every TXT value in the zone, by another way than the provider's. */
+  /** Every TXT value in the zone, read by other means than the provider. */
   values(zone: string): Promise<readonly { readonly name: string; readonly value: string }[]>;
-  /** Adds a value as somebody else would. */
+  /** Adds a value, as another program would. */
   plant(value: DnsValue): Promise<void>;
-  /** What must appear in no error and no log line: credentials, right and wrong ones. */
+  /** Right and wrong credentials, which must not appear in any error or log line. */
   readonly secrets: readonly string[];
   /** Every line that was logged. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
-/** The contract of the port {@link DnsProvider}, run by every provider. */
+/** The contract of the port {@link DnsProvider}. Every provider runs it. */
 export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsProviderBench>): void {
   const check = (name: string, run: (bench: DnsProviderBench) => Promise<void>) =>
     test(`DNS provider contract: ${name}`, async () => {
@@ -50,19 +50,19 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     await provider.close?.();
   });
 
-  check('what append answers is text and stays small', async (bench) => {
+  check('append returns a short text or undefined', async (bench) => {
     const made = await bench.connect().append(challengeIn(bench.zone, 'www'), never());
     assert.ok(made === undefined || (typeof made === 'string' && made.length <= 200));
   });
 
-  check('append twice is one value, also from another process', async (bench) => {
+  check('appending twice leaves one value, also from another process', async (bench) => {
     const value = challengeIn(bench.zone, 'www');
     await bench.connect().append(value, never());
     await bench.connect().append(value, never());
     assert.deepEqual(await valuesAt(bench, value), [value.value]);
   });
 
-  check('two values live together at one name: apex and wildcard', async (bench) => {
+  check('two values can share a name: apex and wildcard', async (bench) => {
     const provider = bench.connect();
     const apex = challengeIn(bench.zone, '');
     const wildcard = { ...apex, value: otherDigest };
@@ -81,14 +81,14 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     for (const value of values) assert.deepEqual(await valuesAt(bench, value), []);
   });
 
-  check('remove without what append answered, in another process', async (bench) => {
+  check('remove works without the result of append, in another process', async (bench) => {
     const value = challengeIn(bench.zone, 'www');
     await bench.connect().append(value, never());
     await bench.connect().remove(value, undefined, never());
     assert.deepEqual(await valuesAt(bench, value), []);
   });
 
-  check('removing what is absent is fine: never there, gone already, at a name with others', async (bench) => {
+  check('removing an absent value succeeds: never added, already removed, at a name with others', async (bench) => {
     const provider = bench.connect();
     const value = challengeIn(bench.zone, 'www');
     await provider.remove(value, undefined, never());
@@ -100,7 +100,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     assert.deepEqual(await valuesAt(bench, value), []);
   });
 
-  check('foreign values survive, at the name and beside it', async (bench) => {
+  check('values of others survive, at the name and beside it', async (bench) => {
     const provider = bench.connect();
     const value = challengeIn(bench.zone, 'www');
     const foreign = { ...value, value: 'somebody else’s'.replace('’', "'") };
@@ -135,13 +135,13 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     assert.deepEqual(await valuesAt(bench, value), []);
   });
 
-  check('nobody there is dns/unreachable', async (bench) => {
+  check('a server that does not answer is dns/unreachable', async (bench) => {
     const error = await failure(bench.connectUnreachable().append(challengeIn(bench.zone, 'www'), never()), bench);
     assert.equal(error.code, 'dns/unreachable');
     assert.equal(error.retry, 'later');
   });
 
-  check('abort is honoured before anything is changed', async (bench) => {
+  check('an aborted signal is obeyed before anything changes', async (bench) => {
     const provider = bench.connect();
     const value = challengeIn(bench.zone, 'www');
     const reason = new Error('stopped');
@@ -160,14 +160,14 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const reason = new Error('stopped');
     const call = provider.append(value, stopping.signal);
     stopping.abort(reason);
-    // It may have been too late to stop: then it has simply succeeded.
+    // If it was too late to stop, the call has succeeded.
     await call.catch((error: unknown) => assert.equal(error, reason));
     await bench.connect().remove(value, undefined, never());
     assert.deepEqual(await valuesAt(bench, value), []);
   });
 }
 
-// As long as a real one: base64url of 32 bytes (RFC 8555 §8.4).
+// As long as a real value: base64url of 32 bytes (RFC 8555 §8.4).
 const digest = 'LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ';
 const otherDigest = 'LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM';
 
@@ -185,7 +185,7 @@ const valuesAt = async (bench: DnsProviderBench, { zone, name }: DnsValue): Prom
 
 const never = (): AbortSignal => new AbortController().signal;
 
-/** The error of a call that must fail: one for people, without a secret in it or underneath. */
+/** The error of a call that must fail, checked to be a CertfleetError without secrets, also in its causes. */
 async function failure(call: Promise<unknown>, bench: DnsProviderBench): Promise<CertfleetError> {
   const error = await call.then(
     () => undefined,

@@ -3,7 +3,7 @@ import { fakeClock } from './fake-clock.ts';
 
 const signal = new AbortController().signal;
 
-test('wakes in order, each at its own instant, also who sleeps again on the way', async () => {
+test('wakes sleepers in order, each at its own time, even those that sleep again meanwhile', async () => {
   const clock = fakeClock(new Date('2026-01-01T00:00:00Z'));
   const log: string[] = [];
   const sleeper = async (name: string, ms: number, times: number) => {
@@ -22,7 +22,7 @@ test('wakes in order, each at its own instant, also who sleeps again on the way'
   expect(clock.waiting).toBe(0);
 });
 
-test('deadlines expire, follow their parent, and are put away', async () => {
+test('deadlines expire, follow their parent, and are released', async () => {
   const clock = fakeClock();
   const parent = new AbortController();
   const [first, second, third] = [
@@ -38,7 +38,7 @@ test('deadlines expire, follow their parent, and are put away', async () => {
   expect(clock.waiting).toBe(0);
 });
 
-test('an abort ends a sleep; auto needs no advance; set moves the wall alone', async () => {
+test('an abort ends a sleep; auto needs no advance; set moves only the wall clock', async () => {
   const controller = new AbortController();
   const clock = fakeClock(undefined, { auto: true });
   await clock.sleep(60_000, controller.signal);

@@ -1,13 +1,13 @@
 import type { Clock, Deadline } from '../ports/clock.ts';
 
-/** A clock that stands still until it is told to go on. Monotonic and wall-clock time move together. */
+/** A clock that moves only when the test says so. Monotonic and wall-clock time move together. */
 export interface FakeClock extends Clock {
   /**
-   * Moves time on by `ms`. What falls due on the way is woken in order, each at its own instant, and what it wakes
-   * may sleep again within the same step. Resolves when everything woken has run up to its next wait.
+   * Advances the time by `ms`. Sleepers wake in order, each at its own time, and may sleep again within the same step.
+   * Resolves when all of them have reached their next wait.
    */
   advance(ms: number): Promise<void>;
-  /** Moves the wall clock alone, as an administrator or NTP does; nothing is woken. */
+  /** Moves only the wall clock, as an administrator or NTP does; wakes nothing. */
   set(now: Date): void;
   /** How many sleeps and deadlines are running. */
   readonly waiting: number;
@@ -16,7 +16,7 @@ export interface FakeClock extends Clock {
 }
 
 export interface FakeClockOptions {
-  /** Sleeping moves the time on at once, so that nothing has to call `advance`. For code with a single flow only. */
+  /** Sleeping advances the time at once, without `advance`. Only for code with a single flow. */
   readonly auto?: boolean;
 }
 
@@ -26,7 +26,7 @@ interface Timer {
   readonly wake: () => void;
 }
 
-/** Starts at `start`, or at an instant that is the same in every test. */
+/** Starts at `start`; by default at the same time in every test. */
 export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: FakeClockOptions = {}): FakeClock {
   let monotonic = 0;
   let wallOffset = start.getTime();
@@ -50,7 +50,7 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
     return first;
   };
 
-  // A turn of the event loop, so that every promise chain that was woken has come to its next wait.
+  // One turn of the event loop, so that everything that was woken reaches its next wait.
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
   const wakeUntil = (until: number): void => {

@@ -4,22 +4,22 @@ import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
 import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
 
-/** One authoritative address in a {@link FakeDns}; its state may be changed at any time. */
+/** One authoritative server address of a {@link FakeDns}. Tests may change its state at any time. */
 export interface FakeServer extends DnsServer {
   readonly name: string;
   state: 'answers' | 'silent' | 'no-route' | 'servfail';
-  /** While true it goes on answering with the TXT values of the moment when it began. */
+  /** While true, it answers with the TXT values of the moment when this was set. */
   held: boolean;
 }
 
 export interface FakeZone {
   /** Server names and their addresses. */
   readonly servers: Readonly<Record<string, readonly string[]>>;
-  /** `[name, type, value]`, names in full. */
+  /** `[name, type, value]`, with full names. */
   readonly records?: readonly (readonly [string, DnsType, string])[];
 }
 
-/** A small DNS in memory: zones with their servers and wildcards, and one resolver at 192.0.2.53. */
+/** A small DNS in memory: zones with servers and wildcards, and one resolver at 192.0.2.53. */
 export interface FakeDns extends Dns {
   readonly resolver: DnsServer;
   server(address: string): FakeServer;
@@ -30,7 +30,7 @@ export interface FakeDns extends Dns {
   readonly questions: readonly string[];
 }
 
-/** As long as the port's real object tries (3 times 2 s). */
+/** How long the real implementation tries (3 times 2 s). */
 const silenceMs = 6_000;
 
 export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock): FakeDns {
@@ -72,7 +72,7 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
   const exists = (known: readonly DnsRecord[], name: string): boolean =>
     known.some((record) => isWithin(record.name, name));
 
-  /** The records of a name: its own, or those of the wildcard below its closest ancestor that exists (RFC 4592). */
+  /** The records of a name: its own, or those of the wildcard below its closest existing ancestor (RFC 4592). */
   function recordsOf(known: readonly DnsRecord[], name: string): readonly DnsRecord[] {
     if (exists(known, name)) return known.filter((record) => record.name === name);
     let above = parentName(name);
@@ -139,12 +139,12 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
       if (known.state === 'servfail') return { rcode: 'SERVFAIL', ...nothing };
       return answer(known.held ? known.before : records, name, type, false);
     },
-    exchange: () => Promise.reject(new Error('the fake DNS takes no messages')),
+    exchange: () => Promise.reject(new Error('the fake DNS accepts no messages')),
     systemResolvers: () => [resolver],
   };
 }
 
-/** A provider that writes into a {@link FakeDns}. */
+/** A provider that changes a {@link FakeDns}. */
 export function memoryDnsProvider(dns: FakeDns): DnsProvider {
   return {
     kind: 'values',

@@ -1,6 +1,6 @@
 /**
- * The contract suites of certfleet's ports, for adapters that live elsewhere (`certfleet/testing`). Each takes the
- * `test` function of whatever runner is used.
+ * The contract suites of certfleet's ports, for adapters outside this repository (`certfleet/testing`). Each takes the
+ * `test` function of any test runner.
  */
 export { deployerContract } from './deployer-contract.ts';
 export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';

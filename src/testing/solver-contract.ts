@@ -2,29 +2,29 @@ import assert from 'node:assert/strict';
 import type { Json } from '../core/json.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
-/** One test: what `test` of vitest and node:test take. */
+/** The `test` function of vitest or node:test. */
 export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
 
-/** A solver in a world of its own, made afresh for each test. */
+/** A solver in its own world, new for each test. */
 export interface SolverBench {
-  /** A new object on the same world, as another process would have it. Every one is closed by `stop`. */
+  /** A new object in the same world, as in another process. `stop` closes all of them. */
   connect(): Solver;
-  /** Another challenge each time: another token and identifier. */
+  /** Another challenge each time, with another token and identifier. */
   challenge(): SolverChallenge;
   /** What the world answers for it (the key authorization, or the TXT value), or undefined. */
   seen(challenge: SolverChallenge): Promise<string | undefined>;
-  /** What `seen` must answer once the challenge is presented. */
+  /** What `seen` must return once the challenge is presented. */
   expected(challenge: SolverChallenge): string;
-  /** Puts something of somebody else's beside the answer, as close as it can be; answers whether it is still there. */
+  /** Adds something of another program as close to the answer as possible; returns whether it still exists. */
   plant(challenge: SolverChallenge): Promise<() => Promise<boolean>>;
-  /** A solver whose `present` is refused by the world, with as much of the challenge in the refusal as can be. */
+  /** A solver whose `present` the world refuses, with as much of the challenge in the refusal as possible. */
   refused(): Solver | Promise<Solver>;
   /** Every line that was logged. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
-/** The contract of the port {@link Solver}, run by every solver on the real thing or a faithful fake. */
+/** The contract of the port {@link Solver}. Every solver runs it against real programs or a strict fake. */
 export function solverContract(test: TestFunction, make: () => Promise<SolverBench>): void {
   const check = (name: string, run: (bench: SolverBench) => Promise<void>) =>
     test(`solver contract: ${name}`, async () => {
@@ -36,7 +36,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
       }
     });
 
-  check('an answer is seen after present, ready says so, and is gone after cleanup', async (bench) => {
+  check('the answer is visible after present, ready returns true, and cleanup removes it', async (bench) => {
     const solver = bench.connect();
     const challenge = bench.challenge();
     assert.ok(solver.answers.includes(challenge.type));
@@ -48,17 +48,17 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     assert.equal(await bench.seen(challenge), undefined);
   });
 
-  check('receipts and notes are JSON and stay small', async (bench) => {
+  check('receipts and notes are small JSON', async (bench) => {
     const { receipt, notes } = await present(bench.connect(), bench.challenge());
     for (const json of [receipt, ...notes]) {
       const text = JSON.stringify(json);
       assert.deepEqual(JSON.parse(text), json);
-      // All receipts of a certificate share one document of 256 KiB with 100 identifiers at most.
+      // All receipts of a certificate, with at most 100 identifiers, share one document of 256 KiB.
       assert.ok(text.length < 600, `a receipt of ${text.length} characters`);
     }
   });
 
-  check('present may come twice, also from another process', async (bench) => {
+  check('present may be repeated, also by another process', async (bench) => {
     const challenge = bench.challenge();
     const first = bench.connect();
     await present(first, challenge);
@@ -80,7 +80,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     assert.equal(await bench.seen(challenge), undefined);
   });
 
-  check('cleanup is fine when nothing is there, and twice', async (bench) => {
+  check('cleanup succeeds if there is nothing to remove, and twice', async (bench) => {
     const solver = bench.connect();
     const challenge = bench.challenge();
     await solver.cleanup(challenge, undefined, never());
@@ -91,7 +91,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     assert.equal(await bench.seen(challenge), undefined);
   });
 
-  check('two challenges live together, and each is cleaned up alone', async (bench) => {
+  check('two challenges can coexist, and each is cleaned up separately', async (bench) => {
     const solver = bench.connect();
     const [one, two] = [bench.challenge(), bench.challenge()];
     const receipts = await Promise.all([present(solver, one), present(solver, two)]);
@@ -104,7 +104,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     assert.equal(await bench.seen(two), undefined);
   });
 
-  check('what belongs to others survives', async (bench) => {
+  check('files and values of others survive', async (bench) => {
     const solver = bench.connect();
     const challenge = bench.challenge();
     const isThere = await bench.plant(challenge);
@@ -116,7 +116,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     assert.ok(await isThere(), 'cleanup without a receipt destroyed it');
   });
 
-  check('an aborted signal stops each method before it does anything', async (bench) => {
+  check('an aborted signal stops each method before it changes anything', async (bench) => {
     const solver = bench.connect();
     const challenge = bench.challenge();
     const reason = new Error('stop');
@@ -132,7 +132,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     await solver.cleanup(challenge, receipt, never());
   });
 
-  check('a token that is not base64url goes nowhere', async (bench) => {
+  check('a token that is not base64url is refused', async (bench) => {
     const solver = bench.connect();
     for (const token of ['../../x', '', 'a/b', 'a b', '.', '%2e%2e', 'a\n']) {
       const hostile = { ...bench.challenge(), token };
@@ -141,7 +141,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     }
   });
 
-  check('a probe is answered as promised, and unprobe undoes it from nothing', async (bench) => {
+  check('a probe is answered as promised, and unprobe needs no receipt', async (bench) => {
     const solver = bench.connect();
     if (!solver.probe) return;
     const probe = await solver.probe('a', never());
@@ -163,7 +163,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     const error: unknown = await refused
       .present(challenge, async () => {}, never())
       .then(
-        () => assert.fail('the solver that must be refused was not'),
+        () => assert.fail('the call should have been refused'),
         (thrown) => thrown,
       );
     for (const text of [everythingIn(error), ...bench.logged()]) {
@@ -180,7 +180,7 @@ async function present(solver: Solver, challenge: SolverChallenge) {
   return { receipt: await solver.present(challenge, note, never()), notes };
 }
 
-/** Every text that an error carries, its causes and own fields too. */
+/** Every text in an error, its causes and its own fields. */
 function everythingIn(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error; at = at.cause) {

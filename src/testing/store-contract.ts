@@ -2,7 +2,7 @@ import { maxDocumentBytes } from '../core/document-limits.ts';
 import { type CertfleetError, isFailure } from '../core/errors.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 
-/** What the suite needs of a test framework: vitest's and jest's own functions fit. */
+/** What the suite needs of a test framework; the functions of vitest and jest fit. */
 export interface ContractTest {
   describe(name: string, body: () => void): void;
   it(name: string, body: () => Promise<void>): void;
@@ -14,7 +14,7 @@ export interface ContractTest {
 
 export interface StoreUnderTest {
   readonly store: Store;
-  /** Opens the same medium once more, as another process would; left out where the medium is the object. */
+  /** Opens the same medium again, as another process would; omitted if the object itself is the medium. */
   readonly again?: () => Promise<Store>;
 }
 
@@ -23,7 +23,7 @@ const decoder = new TextDecoder();
 const bytesOf = (text: string): Uint8Array => encoder.encode(text);
 const textOf = (entry: Entry | undefined): string | undefined => entry && decoder.decode(entry.bytes);
 
-/** Names that media find hard: too long, other scripts, paths, what looks like a revision or a temporary file. */
+/** Difficult names: too long, other scripts, paths, names that look like a revision or a temporary file. */
 const oddNames: readonly string[] = [
   'plain',
   'a',
@@ -58,7 +58,7 @@ const oddNames: readonly string[] = [
   '长'.repeat(1_000),
 ];
 
-/** The contract of the port `Store`; every store runs it. Each test gets a fresh store from `makeStore`. */
+/** The contract of the port `Store`. Every store runs it; each test gets a new store from `makeStore`. */
 export function storeContract(test: ContractTest, makeStore: () => Promise<StoreUnderTest>): void {
   const { describe, it, expect } = test;
   const { signal } = new AbortController();
@@ -80,12 +80,12 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
   };
 
   describe('store contract: compare-and-set', () => {
-    it('answers undefined for what is not there', async () => {
+    it('returns undefined for a missing document', async () => {
       const { store } = await makeStore();
       expect(await store.get(key('none'), signal)).toBe(undefined);
     });
 
-    it('gives back what was put, with the revision that put answered', async () => {
+    it('returns what was put, with the revision from put', async () => {
       const { store, again } = await makeStore();
       const revision = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       for (const each of [store, await again?.()]) {
@@ -97,7 +97,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       }
     });
 
-    it('keeps any bytes, an empty document too', async () => {
+    it('stores any bytes, also an empty document', async () => {
       const { store } = await makeStore();
       const all = Uint8Array.from({ length: 256 }, (_, value) => value);
       await store.put(key('bytes'), all, { ifRevision: null, signal });
@@ -116,14 +116,14 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(textOf(await store.get(key('a'), signal))).toBe('one');
     });
 
-    it('creates only where there is nothing', async () => {
+    it('creates only if the document does not exist', async () => {
       const { store } = await makeStore();
       await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       expect(await codeOf(store.put(key('a'), bytesOf('two'), { ifRevision: null, signal }))).toBe('store/conflict');
       expect(textOf(await store.get(key('a'), signal))).toBe('one');
     });
 
-    it('replaces only the revision that is current', async () => {
+    it('replaces only the current revision', async () => {
       const { store } = await makeStore();
       const first = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       const second = await store.put(key('a'), bytesOf('two'), { ifRevision: first, signal });
@@ -138,7 +138,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(textOf(await store.get(key('a'), signal))).toBe('three');
     });
 
-    it('refuses a revision where the document does not exist', async () => {
+    it('refuses a revision if the document does not exist', async () => {
       const { store } = await makeStore();
       const revision = await store.put(key('other'), bytesOf('x'), { ifRevision: null, signal });
       expect(await codeOf(store.put(key('a'), bytesOf('one'), { ifRevision: revision, signal }))).toBe(
@@ -156,7 +156,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect((await scanAll(store, 'token')).length).toBe(1);
     });
 
-    it('lets exactly one of many win', async () => {
+    it('lets exactly one of many writers win', async () => {
       const { store, again } = await makeStore();
       const other = (await again?.()) ?? store;
       for (let round = 0; round < 5; round += 1) {
@@ -174,7 +174,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       }
     });
 
-    it('loses no increment of many writers', async () => {
+    it('loses no increments of many writers', async () => {
       const { store, again } = await makeStore();
       const other = (await again?.()) ?? store;
       const increment = async (through: Store): Promise<void> => {
@@ -197,7 +197,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
   });
 
   describe('store contract: delete', () => {
-    it('deletes the revision that is current, and nothing else', async () => {
+    it('deletes only the current revision', async () => {
       const { store } = await makeStore();
       const first = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       const second = await store.put(key('a'), bytesOf('two'), { ifRevision: first, signal });
@@ -208,7 +208,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await scanAll(store, 'lineage')).toEqual([]);
     });
 
-    it('is fine where there is nothing', async () => {
+    it('succeeds if the document does not exist', async () => {
       const { store } = await makeStore();
       const revision = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       await store.delete(key('a'), { ifRevision: revision, signal });
@@ -217,7 +217,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await store.get(key('a'), signal)).toBe(undefined);
     });
 
-    it('lets nobody write on a deleted revision', async () => {
+    it('refuses writes on a deleted revision', async () => {
       const { store } = await makeStore();
       const revision = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       await store.delete(key('a'), { ifRevision: revision, signal });
@@ -226,7 +226,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await store.get(key('a'), signal)).toBe(undefined);
     });
 
-    it('never gives a revision twice, also for the same content after delete and create', async () => {
+    it('never repeats a revision, even for the same content after delete and create', async () => {
       const { store, again } = await makeStore();
       const seen = new Set<string>();
       let through = store;
@@ -251,7 +251,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
   });
 
   describe('store contract: names, sizes, scan', () => {
-    it('takes odd names and gives them back, each its own document', async () => {
+    it('stores odd names unchanged, each as its own document', async () => {
       const { store, again } = await makeStore();
       for (const name of oddNames) await store.put(key(name), bytesOf(name), { ifRevision: null, signal });
       const through = (await again?.()) ?? store;
@@ -279,7 +279,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect((await scanAll(store, 'lineage')).length).toBe(1);
     });
 
-    it('scans every document of a kind exactly once, with the revision that put takes', async () => {
+    it('scans every document of a kind exactly once, with its current revision', async () => {
       const { store } = await makeStore();
       const names = Array.from({ length: 600 }, (_, n) => `name-${n}`);
       await Promise.all(names.map((name) => store.put(key(name), bytesOf(name), { ifRevision: null, signal })));
@@ -293,7 +293,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await scanAll(store, 'account')).toEqual([]);
     });
 
-    it('never misses, while others write, a document that was there all the time', async () => {
+    it('never misses a document that exists all the time while others write', async () => {
       const { store, again } = await makeStore();
       const names = Array.from({ length: 20 }, (_, n) => `busy-${n}`);
       for (const name of names) await store.put(key(name), bytesOf('0'), { ifRevision: null, signal });
@@ -304,7 +304,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
           const name = names[n % names.length] ?? '';
           const entry = await other.get(key(name), signal);
           await other.put(key(name), bytesOf(String(n)), { ifRevision: entry?.revision ?? null, signal });
-          // The memory store never waits: let the reader have its turn.
+          // The memory store never waits, so let the reader continue.
           await new Promise((done) => setImmediate(done));
         }
       })();
@@ -318,7 +318,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
   });
 
   describe('store contract: abort, check, tidy', () => {
-    it('honours an aborted signal before it has an effect', async () => {
+    it('obeys an aborted signal before it has an effect', async () => {
       const { store } = await makeStore();
       const revision = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
       const reason = new Error('stop');
@@ -345,7 +345,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await store.get(key('b'), signal)).toBe(undefined);
     });
 
-    it('checks and tidies without touching a document', async () => {
+    it('checks and tidies without changing a document', async () => {
       const { store } = await makeStore();
       await store.check(signal);
       const revision = await store.put(key('a'), bytesOf('one'), { ifRevision: null, signal });
@@ -357,7 +357,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect((await scanAll(store, 'lineage')).length).toBe(1);
     });
 
-    it('says where it is', async () => {
+    it('names its location', async () => {
       const { store } = await makeStore();
       expect(store.location.length > 0).toBe(true);
     });
