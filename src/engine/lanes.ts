@@ -5,6 +5,8 @@ import { type Busy, isBusy } from './leases/lease.ts';
 export interface Errand<T extends object> {
   /** How many errands like this one may be under way at once. */
   readonly limit: () => number;
+  /** Calls `run` whenever the limit may have grown, until the returned function is called. */
+  readonly onGrowth?: (run: () => void) => () => void;
   /** Errands of one group share the limit: the certificates of one CA. */
   readonly group: string;
   /** Tries once. Rejects only when the signal aborts. */
@@ -27,8 +29,10 @@ export async function inLanes<T extends object>(
   let failure: { readonly error: unknown } | undefined;
   let wake = new AbortController();
 
-  const queue = (index: number, { group }: Errand<T>) => {
-    const known = groups.get(group) ?? { active: 0, ready: [] };
+  const grown = () => wake.abort('more may begin');
+
+  const queue = (index: number, { group, onGrowth }: Errand<T>) => {
+    const known = groups.get(group) ?? { active: 0, ready: [], forget: onGrowth?.(grown) };
     groups.set(group, known);
     known.ready.push(index);
   };
@@ -69,6 +73,7 @@ export async function inLanes<T extends object>(
       await clock.sleep(pauseMs, AbortSignal.any([wake.signal, signal])).catch(() => undefined);
     }
   }
+  for (const { forget } of groups.values()) forget?.();
   signal.throwIfAborted();
   if (failure) throw failure.error;
   return results;
@@ -77,6 +82,7 @@ export async function inLanes<T extends object>(
 interface Group {
   active: number;
   readonly ready: number[];
+  readonly forget: (() => void) | undefined;
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

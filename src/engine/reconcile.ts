@@ -98,7 +98,8 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer;
-  return { group: directory, limit: () => engine.memory.paces(directory).limit() };
+  const { limit, onGrowth } = engine.memory.paces(directory);
+  return { group: directory, limit, onGrowth };
 };
 
 /** The outcome that needs no more than the document: of a job, and of a document that cannot be read. */

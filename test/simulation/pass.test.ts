@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
-import { reconcileAll } from '../../src/engine/reconcile.ts';
+import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
+import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -17,6 +18,21 @@ it('says what became of its certificates where the store cannot be tidied up', a
     signal,
   );
   expect(outcomes).toMatchObject([{ result: 'issued' }]);
+});
+
+it('begins more certificates as soon as their CA is known to take them, not when one has ended', async () => {
+  const world = await createSimulatedWorld();
+  const jobs = Array.from({ length: 40 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
+  let isOpen = false;
+  const solver: Solver = {
+    ...world.solver,
+    ready: async () => {
+      isOpen ||= world.txt.size > 32;
+      return isOpen ? { ready: true } : { ready: false, reason: 'too few have begun' };
+    },
+  };
+  const outcomes = await reconcile(world.replica(1, { solver }), jobs, AbortSignal.timeout(4_000));
+  expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
 });
 
 describe('a certificate made by flags that is due', () => {

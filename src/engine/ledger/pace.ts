@@ -16,6 +16,8 @@ const slower = { factor: 3, byMs: 100 };
 export interface Pace {
   /** Certificates that may be worked on now. */
   limit(): number;
+  /** Calls `run` whenever the limit may have grown, until the returned function is called. */
+  onGrowth(run: () => void): () => void;
   /** One answer came after so many ms. */
   answered(ms: number): void;
   /** The CA said 429 or 503, or did not answer in time. */
@@ -48,14 +50,24 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   let round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
   /** The mean of the quickest round. */
   let bestMs = Number.POSITIVE_INFINITY;
+  const listeners = new Set<() => void>();
 
+  const grown = () => {
+    for (const run of listeners) run();
+  };
   const begin = (next: number) => {
+    const before = limit;
     limit = Math.min(Math.max(next, least), most);
     round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
+    if (limit > before) grown();
   };
 
   return {
     limit: () => (state === 'probing' ? 1 : limit),
+    onGrowth(run) {
+      listeners.add(run);
+      return () => void listeners.delete(run);
+    },
     answered(ms) {
       round.answers += 1;
       round.ms += ms;
@@ -73,7 +85,9 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
       state = 'down';
     },
     works() {
+      const wasProbing = state === 'probing';
       state = 'works';
+      if (wasProbing) grown();
     },
     probe() {
       if (state === 'unknown') state = 'probing';
