@@ -1,6 +1,6 @@
 import type { Output } from './context.ts';
 
-/** Where a line is typed; `process.stdin` is one. */
+/** Where lines are typed: the part of `process.stdin` that is used. */
 export interface Input {
   once(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
   off(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
@@ -8,7 +8,7 @@ export interface Input {
   pause(): unknown;
 }
 
-/** Asks one question at a terminal, which hands over whole lines. Rejects with the signal's reason. */
+/** Asks one question at a terminal, and resolves with the line typed. Rejects with the signal's reason. */
 export function askAt(input: Input, output: Output, question: string, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
   output.write(question);
@@ -17,10 +17,10 @@ export function askAt(input: Input, output: Output, question: string, signal: Ab
       input.off('data', answer);
       input.off('end', answer);
       signal.removeEventListener('abort', stop);
-      input.pause(); // a terminal that is read keeps the process alive
+      input.pause(); // reading from the terminal would keep the process alive
       done();
     };
-    // Ctrl-D is no answer.
+    // Ctrl-D counts as an empty answer.
     const answer = (chunk?: unknown) => end(() => resolve(String(chunk ?? '').trim()));
     const stop = () => end(() => reject(signal.reason));
     input.once('data', answer);

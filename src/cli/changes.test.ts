@@ -224,7 +224,7 @@ describe('flags for a certificate that is stored', () => {
     ['--http web --dns-option a=b', '--dns-option needs --dns PROVIDER', stored, config],
     [
       '--dns-option keyName=b --config /c.yaml',
-      'does not go with the declared solver "web"',
+      'cannot change the declared solver "web"',
       { ...overDns, spec: { ...overDns.spec, solver: 'web' } },
       config,
     ],

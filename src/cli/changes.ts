@@ -7,14 +7,14 @@ import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 
-/** One setting of a certificate by flags that is not what it was. */
+/** A changed setting of a certificate issued by flags. */
 export interface Change {
   readonly setting: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** What `issue` changes of a stored certificate, for its owner to read. Secrets are hidden. */
+/** The settings of a stored certificate that `issue` changes, for a person to read. Secrets are hidden. */
 export async function changesOf(before: StoredSpec, after: StoredSpec, registry: Registry): Promise<readonly Change[]> {
   const now = settingsOf(after);
   const changes = settingsOf(before).flatMap(([setting, from], at): Change[] => {
@@ -32,7 +32,7 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
   return [...changes.filter(({ setting }) => !(moved && setting === 'directory')), ...options];
 }
 
-/** Everything of a certificate that flags can say, but the options of its adapters. */
+/** Every setting that flags can give, except adapter options. */
 function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly [string, Json | undefined])[] {
   return [
     ['identifiers', spec.identifiers.map((one) => withLetters(identifierKey(one)))],
@@ -50,7 +50,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
   ];
 }
 
-/** What differs between two settings of one adapter. */
+/** The differences between two settings of one adapter. */
 async function optionChanges(
   kind: AdapterKind,
   name: string,
@@ -73,20 +73,20 @@ async function optionChanges(
     }));
 }
 
-/** A DNS provider's options stand one level deeper. */
+/** The options of an adapter; those of a DNS provider are one level deeper. */
 function optionsOf({ options, ...settings }: AdapterSettings): JsonObject {
   if (settings.type === dns01Type) return { ...settings, ...(options as JsonObject | undefined) };
   return options === undefined ? settings : { ...settings, options };
 }
 
-/** Where a secret comes from may be read; what it is may not. */
+/** A reference to a secret (`file:…`, `env:…`) may be shown; the secret itself may not. */
 const secretText = (value: Json | undefined): string =>
   value === undefined || (typeof value === 'string' && /^(file|env):/.test(value)) ? textOf(value) : hidden;
 
 function textOf(value: Json | undefined): string {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return 'none';
   if (Array.isArray(value)) return value.map(textOf).join(', ');
-  // A hook's environment, say, which may hold a secret.
+  // An object, such as a hook's environment, may contain a secret.
   return typeof value === 'object' ? hidden : String(value);
 }
 

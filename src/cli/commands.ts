@@ -1,8 +1,8 @@
 import type { Run } from './context.ts';
 
-/** The command line as data: parser, help and docs/reference/cli.md are made of it. */
+/** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
 export interface Command {
-  /** As typed; a command of a group has a space: `config check`. */
+  /** As typed. A command in a group contains a space: `config check`. */
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
@@ -13,27 +13,27 @@ export interface Command {
 }
 
 export interface Flag {
-  /** As commander takes it: `-d, --identifier <names>`. */
+  /** In commander's notation: `-d, --identifier <names>`. */
   readonly flags: string;
   readonly description: string;
-  /** May be given several times, and with commas. */
+  /** May be repeated, and split at commas. */
   readonly list?: boolean;
-  /** Several times, but never split at commas. */
+  /** May be repeated, but is not split at commas. */
   readonly repeat?: boolean;
-  /** Other long names for it. */
+  /** Other long names. */
   readonly aliases?: readonly string[];
 }
 
 export const globalFlags: readonly Flag[] = [
   {
     flags: '--config <file>',
-    description: 'configuration file (default: /etc/certfleet/certfleet.yaml where it exists)',
+    description: 'configuration file (default: /etc/certfleet/certfleet.yaml, if it exists)',
   },
   { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
-  { flags: '--json', description: 'one JSON event per line on stdout, for programs' },
-  { flags: '--quiet', description: 'say nothing but failures: for cron' },
-  { flags: '-v, --verbose', description: 'show each step and each request, with its status and time' },
-  { flags: '--log-file <file>', description: 'add all of it to a file too, which only its owner may read' },
+  { flags: '--json', description: 'print one JSON event per line on stdout, for programs' },
+  { flags: '--quiet', description: 'print only failures, for cron' },
+  { flags: '-v, --verbose', description: 'show each step, and each request with its status and time' },
+  { flags: '--log-file <file>', description: 'append every step and request to a file that only its owner may read' },
 ];
 
 export const commandGroups: Readonly<Record<string, string>> = {
@@ -45,69 +45,73 @@ export const commands: readonly Command[] = [
     name: 'issue',
     summary: 'get a certificate now',
     description:
-      'With -d, everything is given by flags and remembered, so that `certfleet renew` needs none of them again. Run it again ' +
-      'with -d or with its name to change a setting: what no flag names stays as it is, and a new certificate is ordered only ' +
-      'where one is needed. With names alone, or with nothing, the certificates declared in the configuration are issued; a ' +
-      'name may also be one that was issued by flags.',
+      'With -d, flags give the settings of one certificate. certfleet stores them, so `certfleet renew` needs no flags. To ' +
+      'change a setting, run `issue` again with -d or the name: settings without a flag stay as they are, and a new ' +
+      'certificate is ordered only if the change needs one. Without -d, it issues the certificates that the configuration ' +
+      'declares, or the named ones; a name may also be that of a certificate issued by flags.',
     arguments: {
       text: '[name...]',
-      description: 'declared certificates, or ones issued by flags before (default: all declared)',
+      description: 'certificates that are declared or were issued by flags (default: all declared ones)',
     },
     flags: [
       {
         flags: '-d, --identifier <names>',
-        description: 'DNS name, *.wildcard or IP address; repeat it or use commas',
+        description: 'DNS name, *.wildcard or IP address; repeat the flag or use commas',
         list: true,
         aliases: ['--domains', '--domain'],
       },
-      { flags: '--name <name>', description: 'what to call the certificate (default: its first identifier)' },
+      { flags: '--name <name>', description: 'name of the certificate (default: its first identifier)' },
       {
         flags: '--http <how>',
         description:
-          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], or a declared solver (default: the only declared one, else standalone)',
+          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], or a declared solver (default: the declared solver if there is only one, else standalone)',
       },
       {
         flags: '--dns <provider>',
-        description: 'answer over DNS: a DNS provider (`certfleet providers`) or a declared solver',
+        description: 'answer over DNS: a DNS provider (see `certfleet providers`) or a declared solver',
       },
       {
         flags: '--dns-option <key=value>',
-        description: 'an option of the DNS provider; secrets as key=file:/path or key=env:NAME',
+        description: 'option of the DNS provider; for a secret, key=file:/path or key=env:NAME',
         repeat: true,
       },
       {
         flags: '--issuer <ca>',
         description:
-          'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the only declared one, else letsencrypt)',
+          'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the declared issuer if there is only one, else letsencrypt)',
       },
-      { flags: '--email <address>', description: 'where the CA may write to; `none` for nowhere', list: true },
-      { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree' },
-      { flags: '--ca-file <file>', description: 'PEM file with the roots of a private CA’s own HTTPS' },
+      {
+        flags: '--email <address>',
+        description: 'address for messages from the CA; `none` for no address',
+        list: true,
+      },
+      { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree to them' },
+      { flags: '--ca-file <file>', description: 'PEM file with the root certificates of a private CA’s HTTPS server' },
       {
         flags: '--profile <name>',
-        description: 'certificate profile of the CA, for instance shortlived; `none` for the CA’s own choice',
+        description: 'certificate profile of the CA, for example shortlived; `none` for the CA’s default',
       },
       {
         flags: '--staging',
-        description: 'try it with the CA’s test directory, as <name>~staging; nothing is deployed',
+        description: 'get a test certificate from the CA’s test directory, named <name>~staging; deploys nothing',
       },
-      { flags: '--dry-run', description: 'the same as --staging' },
+      { flags: '--dry-run', description: 'same as --staging' },
       {
         flags: '--deploy <target>',
-        description: 'files:FOLDER or a declared deployer; repeat it for several; `none` for no target',
+        description: 'files:FOLDER or a declared deployer; repeat the flag for several; `none` to deploy nowhere',
         list: true,
       },
       {
         flags: '--endpoint <host:port>',
-        description: 'look there over TLS after deploying; `none` for nowhere',
+        description: 'server to check over TLS after the deployment; `none` for no check',
         list: true,
       },
-      { flags: '--force', description: 'issue even where the certificate is not due' },
+      { flags: '--force', description: 'issue even if the certificate is not due' },
       {
         flags: '--ignore-preflight',
-        description: 'ask the CA although a look from here says that it will refuse (for instance behind a NAT)',
+        description: 'ask the CA even if a check from this machine says that it will refuse (for example behind a NAT)',
       },
-      { flags: '--new-account', description: 'open a new account where the CA says that yours is deactivated' },
+      { flags: '--new-account', description: 'open a new account if the CA says that yours is deactivated' },
       {
         flags: '--resolver <address>',
         description: 'DNS resolver for the checks before the order; `none` for this machine’s own',
@@ -115,20 +119,23 @@ export const commands: readonly Command[] = [
       },
       {
         flags: '--http01-port <port>',
-        description: 'port that the CA asks for HTTP-01 (default: 80; only test CAs differ)',
+        description: 'port that the CA connects to for HTTP-01 (default: 80; only test CAs use another)',
       },
     ],
     examples: [
-      { line: 'certfleet issue -d www.example.com --agree-tos --staging', why: 'try it first: a test certificate' },
+      { line: 'certfleet issue -d www.example.com --agree-tos --staging', why: 'get a test certificate first' },
       {
         line: 'certfleet issue -d www.example.com --agree-tos --deploy files:/etc/certs',
-        why: 'the real one, into files',
+        why: 'get the real one, as files',
       },
       {
         line: 'certfleet issue www.example.com --deploy files:/srv/certs',
-        why: 'change one setting of it; the others stay',
+        why: 'change one setting; the others stay',
       },
-      { line: "certfleet issue -d example.com,'*.example.com' --dns rfc2136 --agree-tos", why: 'a wildcard, over DNS' },
+      {
+        line: "certfleet issue -d example.com,'*.example.com' --dns rfc2136 --agree-tos",
+        why: 'get a wildcard, over DNS',
+      },
     ],
     load: async () => (await import('./issue.ts')).issue,
   },
@@ -136,27 +143,27 @@ export const commands: readonly Command[] = [
     name: 'renew',
     summary: 'renew and deliver whatever is due (for cron)',
     description:
-      'One pass over every certificate. It does nothing for those that are not due, and waits longer after each failure.',
-    arguments: { text: '[name...]', description: 'only these certificates' },
+      'Makes one pass over all certificates. Skips those that are not due, and waits longer after each failure.',
+    arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
     flags: [
       { flags: '--name <name>', description: 'only this certificate', list: true },
-      { flags: '--force', description: 'renew even what is not due' },
-      { flags: '--redeploy', description: 'deliver the current certificates again to every target, without an order' },
+      { flags: '--force', description: 'renew even if not due' },
+      { flags: '--redeploy', description: 'deliver the current certificates to every target again, and order nothing' },
     ],
-    examples: [{ line: 'certfleet renew --quiet', why: 'once an hour from cron' }],
+    examples: [{ line: 'certfleet renew --quiet', why: 'once an hour, from cron' }],
     load: async () => (await import('./renew.ts')).renew,
   },
   {
     name: 'status',
     summary: 'show all certificates and what comes next',
-    arguments: { text: '[name...]', description: 'only these certificates' },
+    arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
     flags: [],
     load: async () => (await import('./status.ts')).status,
   },
   {
     name: 'show',
-    summary: 'show all that is known of one certificate',
-    arguments: { text: '<name>', description: 'its name, as `certfleet status` lists it' },
+    summary: 'show everything about one certificate',
+    arguments: { text: '<name>', description: 'name of the certificate, as `certfleet status` shows it' },
     flags: [],
     load: async () => (await import('./show.ts')).show,
   },
@@ -164,65 +171,65 @@ export const commands: readonly Command[] = [
     name: 'delete',
     summary: 'remove a certificate, its keys and its settings from the store',
     description:
-      'Cleans up what its journal owes, then deletes it. It is refused while a target has the certificate or another process ' +
-      'works on it. What was delivered stays where it is, and nothing is revoked.',
-    arguments: { text: '[name]', description: 'its name, as `certfleet status` lists it' },
+      'First removes what earlier runs left behind (TXT records, token files), then deletes the certificate. Refuses if a ' +
+      'target still has the certificate, or another process is working on it. Deployed files stay, and nothing is revoked.',
+    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
     flags: [
-      { flags: '--name <name>', description: 'the same', aliases: ['--cert-name'] },
+      { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] },
       {
         flags: '--force',
-        description: 'also where a target has it, or where something it left in the world cannot be removed',
+        description: 'delete even if a target still has it, or if something left behind cannot be removed',
       },
     ],
     examples: [
       {
         line: 'certfleet issue www.example.com --deploy none --endpoint none',
-        why: 'first: it has no targets any more',
+        why: 'first, remove its targets',
       },
-      { line: 'certfleet delete www.example.com', why: 'then it can go' },
+      { line: 'certfleet delete www.example.com', why: 'then delete it' },
     ],
     load: async () => (await import('./delete.ts')).deleteCertificate,
   },
   {
     name: 'sweep',
-    summary: 'clean up what a killed process has left',
+    summary: 'clean up after killed processes',
     description:
-      'Removes TXT records, token files and child processes of runs that were killed. `issue` and `renew` do it too.',
+      'Removes TXT records, token files and child processes of runs that were killed. `renew` does this, too.',
     flags: [],
     load: async () => (await import('./sweep.ts')).sweep,
   },
   {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',
-    arguments: { text: '[id]', description: 'one of them, with all its options' },
+    arguments: { text: '[id]', description: 'show only this one, with all its options' },
     flags: [],
     load: async () => (await import('./providers.ts')).providers,
   },
   {
     name: 'explain',
     summary: 'explain an error code',
-    arguments: { text: '<code>', description: 'the code, as it stands under an error' },
+    arguments: { text: '<code>', description: 'the code shown below an error' },
     flags: [],
-    examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether it is tried again' }],
+    examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether certfleet tries again' }],
     load: async () => (await import('./explain.ts')).explain,
   },
   {
     name: 'config check',
-    summary: 'list every problem of the configuration, with its line',
+    summary: 'list every problem in the configuration, with its line',
     flags: [],
     load: async () => (await import('./configuration.ts')).checkConfig,
   },
   {
     name: 'config schema',
-    summary: 'print its JSON schema, for editors',
+    summary: 'print the JSON schema of the configuration, for editors',
     flags: [],
     load: async () => (await import('./configuration.ts')).printSchema,
   },
   {
     name: 'config example',
-    summary: 'print a commented example',
+    summary: 'print an example configuration, with comments',
     flags: [],
-    examples: [{ line: 'certfleet config example > certfleet.yaml', why: 'begin with it' }],
+    examples: [{ line: 'certfleet config example > certfleet.yaml', why: 'start from the example' }],
     load: async () => (await import('./configuration.ts')).printExample,
   },
 ];

@@ -33,7 +33,7 @@ it.each<Row>([
     argv: check,
     files: { '/c.yaml': '\n# certificates:\n\n' },
     stdout: '/c.yaml is empty: it declares no certificate.\n',
-    warns: ['`certfleet config example` shows what can be written there'],
+    warns: ['`certfleet config example` prints one to start from'],
   },
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
   {

@@ -8,7 +8,7 @@ import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { expandHome } from './flag-values.ts';
 
-/** `certfleet config check`: every problem as `file:line: …`, and whether each secret can be opened here. */
+/** `certfleet config check`: prints every problem as `file:line: …`, and checks that each secret can be read here. */
 export const checkConfig: Run = async (session) => {
   const { context, invocation } = session;
   const { config } = invocation.flags;
@@ -21,8 +21,10 @@ export const checkConfig: Run = async (session) => {
     registry,
   });
   if (file === undefined || text === undefined) {
-    session.print('There is no configuration: everything comes from flags and from what `certfleet issue` has kept.');
-    session.note('Next: `certfleet config example > certfleet.yaml` begins one; --config names another place.');
+    session.print(
+      'There is no configuration file. Settings come from flags, and from those that `certfleet issue` stored.',
+    );
+    session.note('Next: `certfleet config example > certfleet.yaml` writes one to start from; name it with --config.');
     return 0;
   }
   const found = settings ? await placed(text, await secretProblems(session, settings)) : problems;
@@ -36,13 +38,13 @@ export const checkConfig: Run = async (session) => {
   }
   if (text.replaceAll(/^\s*(#.*)?$/gm, '').trim() === '') {
     session.print(`${file} is empty: it declares no certificate.`);
-    session.note('Next: `certfleet config example` shows what can be written there.');
+    session.note('Next: `certfleet config example` prints one to start from.');
     return 0;
   }
   session.print(
     `${file} is valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );
-  session.note('Next: `certfleet issue` gets what is missing; `certfleet status` shows what there is.');
+  session.note('Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.');
   return 0;
 };
 
@@ -55,7 +57,7 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
   }));
 }
 
-/** Opens every secret as a run would. As another user, or without a service's environment, it may say no here only. */
+/** Opens every secret as a run would. It can fail here although a service, with its own user and environment, succeeds. */
 async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const { files } = await session.world();

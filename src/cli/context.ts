@@ -5,17 +5,17 @@ import type { Log } from '../ports/log.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 
-/** A stream to write text to; `process.stdout` is one. */
+/** A stream to write text to: the part of `process.stdout` that is used. */
 export interface Output {
   write(text: string): unknown;
-  /** Of a terminal. */
+  /** Size, if it is a terminal. */
   readonly columns?: number;
   readonly rows?: number;
 }
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** Where signals come from; `process` is one. */
+/** Where signals come from: the part of `process` that is used. */
 export interface Signals {
   on(name: StopSignal, handler: () => void): unknown;
   off(name: StopSignal, handler: () => void): unknown;
@@ -33,7 +33,7 @@ export type OpenFleet = (
   },
 ) => Promise<Fleet>;
 
-/** Everything the command line needs of its process; what is optional is the real thing, loaded when it is needed. */
+/** Everything the command line needs from its process. Tests replace the optional parts, which are loaded when needed. */
 export interface CliContext {
   readonly env: Environment;
   readonly stdout: Output;
@@ -44,24 +44,24 @@ export interface CliContext {
   readonly createWorld?: (context: { readonly env: Environment; readonly log: Log }) => World | Promise<World>;
   readonly openFleet?: OpenFleet;
   readonly signals?: Signals;
-  /** Asks a person at the terminal and answers the line that was typed; undefined: there is no terminal. */
+  /** Asks at the terminal, and resolves with the line typed; undefined if there is no terminal. */
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Ends the process at once: a second signal, or a clean-up that took too long. */
+  /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
-  /** How certfleet is called here, for the cron line. */
+  /** How certfleet was called, for the cron line. */
   readonly program?: string;
   readonly registry?: LoadRequest['registry'];
   /** Opens the file of --log-file; fails with `usage/invalid`. */
   readonly openLogFile?: (path: string) => LogFile;
 }
 
-/** Where --log-file leads. */
+/** The file of --log-file. */
 export interface LogFile {
   write(line: string): void;
   close(): void;
 }
 
-/** What was typed, after parsing. Flags by their camel-case name; repeatable ones are lists. */
+/** The parsed command line. Flags have camel-case names; repeatable ones are lists. */
 export interface Invocation {
   readonly args: readonly string[];
   readonly flags: Readonly<Record<string, FlagValue | undefined>>;
@@ -69,13 +69,13 @@ export interface Invocation {
 
 export type FlagValue = string | boolean | readonly string[];
 
-/** One run of one command: what it may use. Made by main, closed by main. */
+/** Everything that a command may use in one run. Made and closed by main. */
 export interface Session {
   readonly invocation: Invocation;
   readonly context: CliContext;
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Each step and each request is shown. */
+  /** Show each step and each request. */
   readonly verbose: boolean;
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */
@@ -83,24 +83,24 @@ export interface Session {
   world(): Promise<World>;
   /** The configuration with --store applied. */
   settings(): Promise<Settings>;
-  /** `makeStore`: for commands that may be a beginning; the others fail with `store/absent` where there is none. */
+  /** @param makeStore create the store if it does not exist; otherwise fail with `store/absent` */
   fleet(options: { readonly makeStore: boolean }): Promise<Fleet>;
   now(): Promise<Date>;
-  /** A result, for a person: lines on stdout, which a screen breaks at spaces. Nothing with --json. */
+  /** Prints a result for a person, on stdout, wrapped to the screen; not with --json. */
   print(text: string): void;
-  /** A result that stays as it is laid out: a table. */
+  /** Like {@link print}, but not wrapped: for a table. */
   printWhole(text: string): void;
-  /** A result for a program: one line on stdout, with --json only. */
+  /** Prints a result for a program, as a line on stdout; only with --json. */
   printJson(value: object): void;
-  /** Something for a person beside the result: on stderr. */
+  /** Prints something that is not a result for a person, on stderr. */
   note(text: string): void;
-  /** A note that stays as it is laid out: a line to copy. */
+  /** Like {@link note}, but not wrapped: for a line to copy. */
   noteWhole(text: string): void;
-  /** What failed, for a person: on stderr, with --quiet too. */
+  /** Prints a failure for a person, on stderr, even with --quiet. */
   complain(text: string): void;
-  /** For a person who looks for a mistake: shown with --verbose, and always in the log file. */
+  /** Reports a detail for debugging: shown with --verbose, and always written to the log file. */
   debug(text: string): void;
 }
 
-/** Runs a command and answers its exit code. */
+/** Runs a command, and resolves with its exit code. */
 export type Run = (session: Session) => Promise<number>;

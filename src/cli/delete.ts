@@ -36,7 +36,7 @@ export const deleteCertificate: Run = async (session) => {
   return 0;
 };
 
-/** What stays where, and what comes next. */
+/** What stays in place, and what comes next. */
 function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly string[] {
   const { certificate, keptBy, notAfter, left, isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
@@ -48,12 +48,12 @@ function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly st
     ...targets,
     ...(valid
       ? [
-          `It is valid until ${dateText(notAfter, now)} (${spanText(Date.parse(notAfter) - now.getTime())}): it was not revoked.`,
+          `It was not revoked, so it stays valid until ${dateText(notAfter, now)} (${spanText(Date.parse(notAfter) - now.getTime())}).`,
         ]
       : []),
     ...left.map((what) => `Left behind: ${what}.`),
     isDeclared
-      ? 'It is declared in the configuration: `certfleet renew` gets it again. Take it out there first.'
-      : 'Next: nothing to do; it is not renewed any more.',
+      ? 'Next: remove it from the configuration, too; otherwise `certfleet renew` orders it again.'
+      : 'Next: nothing to do; it will not be renewed.',
   ];
 }

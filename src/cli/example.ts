@@ -1,22 +1,22 @@
-/** What `certfleet config example` prints; `config check` accepts it (tested). */
-export const exampleText = `# certfleet.yaml: which certificates are wanted, from whom, and where they go.
+/** What `certfleet config example` prints. A test runs `config check` on it. */
+export const exampleText = `# certfleet.yaml: which certificates to get, from which CA, and where to deploy them.
 # Check it with: certfleet config check --config certfleet.yaml
 
-# Where state, keys and certificates are kept.
+# Where state, keys and certificates are stored.
 store: { type: file, path: /var/lib/certfleet }
 
-# The CAs. Short names are letsencrypt, letsencrypt-staging and others; anything else is a directory URL.
+# The CAs. A directory is a short name, such as letsencrypt or letsencrypt-staging, or an https:// URL.
 issuers:
   letsencrypt:
     directory: letsencrypt
     email: ops@example.com
     agreeToTerms: true            # after reading https://letsencrypt.org/repository/
 
-# How a CA is shown that the names are yours.
+# How to prove to a CA that the names are yours.
 solvers:
-  # certfleet listens on port 80 itself, only while it is asked.
+  # certfleet itself listens on port 80, only while an order needs it.
   web: { type: http01-responder, listen: "0.0.0.0:80" }
-  # A web server is there already: give it files instead.
+  # If a web server already listens there, give it files instead.
   # webroot: { type: http01-webroot, folders: [/var/www/html] }
   # Wildcards need DNS. Secrets are file:/path (mode 0600) or env:NAME.
   dns:
@@ -24,7 +24,7 @@ solvers:
     provider: rfc2136
     options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/etc/certfleet/tsig" }
 
-# Where certificates go.
+# Where to deploy certificates.
 deployers:
   files: { type: files, path: /etc/certfleet/certs }
   # edge: { type: haproxy, socket: /run/haproxy/admin.sock, certificates: /etc/haproxy/certs }
@@ -35,7 +35,7 @@ certificates:
     issuer: letsencrypt
     solver: web
     deploy: [files]
-    # endpoints: ["www.example.com:443"]   # looked at over TLS after a deployment
+    # endpoints: ["www.example.com:443"]   # checked over TLS after a deployment
   - name: wildcard
     identifiers: [example.com, "*.example.com"]
     issuer: letsencrypt

@@ -1,29 +1,29 @@
 import type { Outcome } from '../core/outcome.ts';
 
-/** What each exit code says; docs/reference/exit-codes.md is made of it. */
+/** What each exit code means; docs/reference/exit-codes.md is made from it. */
 export const exitMeanings = {
   0: 'done, or nothing was due',
   1: 'a bug in certfleet',
   2: 'wrong usage or configuration (identifiers, flags, certfleet.yaml, credentials)',
-  3: 'the preflight proved that the CA would say no; it was not asked',
+  3: 'the preflight proved that the CA would refuse, so the CA was not asked',
   4: 'the CA refused, failed or could not be reached',
-  5: 'DNS or the solver failed: the challenge could not be made answerable',
+  5: 'DNS or the solver failed, so the challenge could not be answered',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
-  7: 'the store cannot be used, or another process holds the certificate',
+  7: 'the store cannot be used, or another process is working on the certificate',
   8: 'done, but the output could not be written (a full disk)',
-  130: 'stopped by SIGINT (Ctrl-C); what was begun is cleaned up or journalled',
-  143: 'stopped by SIGTERM; the same',
+  130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',
+  143: 'stopped by SIGTERM; unfinished work was cleaned up or journalled',
 } as const;
 
 export type ExitCode = keyof typeof exitMeanings;
 
 /**
- * Which code wins when certificates of one run ended differently: first what stops everything (a bug, the store),
- * then what a person must mend, then what may heal by itself. A pending deployment has its certificate, so it is last.
+ * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store), then
+ * what a person must fix, then what may pass by itself. A pending deployment comes last, because it has a certificate.
  */
 export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 0];
 
-/** The exit code of a run: the worst of its outcomes. A pending deployment is 6, whatever its error says. */
+/** The exit code of a run, from its worst outcome. A pending deployment is 6, whatever its error's own code is. */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
   const codes = new Set<number>(
     outcomes.map((outcome) =>

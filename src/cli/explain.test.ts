@@ -11,7 +11,7 @@ it.each<Row>([
 
 Correct the CNAME records.
 
-Exit code 5 · for you to fix · tried again by \`certfleet renew\` with growing pauses
+Exit code 5 · for you to fix · \`certfleet renew\` tries again, with growing pauses
 `,
     stderr: '',
   },

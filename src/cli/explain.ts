@@ -4,9 +4,9 @@ import { didYouMean } from '../core/nearest.ts';
 import type { Run } from './context.ts';
 import { wrap } from './text.ts';
 
-/** `certfleet explain CODE`: the entry of docs/reference/errors.md, which is made of the same words. */
+/** `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is made from the same text. */
 export const explain: Run = async (session) => {
-  const code = session.invocation.args[0]!; // the parser asks for it
+  const code = session.invocation.args[0]!; // the parser requires it
   if (!isErrorCode(code)) throw fail('usage/invalid', { what: `there is no error code "${code}"${suggestion(code)}` });
   const { message, hint, blame, retry } = errorTable[code];
   session.printJson({ object: 'error', code, message, hint, exitCode: exitCodeOfError(code), blame, retry });
@@ -23,25 +23,25 @@ function suggestion(code: string): string {
   return didYouMean(code, known) || (area.length > 0 ? `; available: ${area.join(', ')}` : '');
 }
 
-/** What is known of a code, a paragraph each: the message, what to do, and what certfleet does. */
+/** Three paragraphs about a code: the message, what to do, and what certfleet does. */
 export function explanationOf(code: ErrorCode): readonly string[] {
   const { message, hint, blame, retry } = errorTable[code];
   return [
     code === 'usage/invalid' ? 'The command line is invalid; the message says where.' : `“${message}”`,
-    hint.startsWith('{') ? 'What to do depends on the case, and is said with it.' : hint,
+    hint.startsWith('{') ? 'What to do depends on the case; the error itself says it.' : hint,
     `Exit code ${exitCodeOfError(code)} · ${blameWords[blame]} · ${retryWords[retry]}`,
   ];
 }
 
 const blameWords = {
   config: 'for you to fix',
-  provider: 'the provider’s side',
-  ca: 'the CA’s side',
-  network: 'the network in between',
-  bug: 'certfleet’s own fault',
+  provider: 'a problem on the DNS provider’s side',
+  ca: 'a problem on the CA’s side',
+  network: 'a problem in the network',
+  bug: 'a bug in certfleet',
 } as const;
 const retryWords = {
-  never: 'tried again when something is changed, else once a day',
-  later: 'tried again by `certfleet renew` with growing pauses',
-  at: 'tried again at the time the CA named',
+  never: '`certfleet renew` tries again after a change, otherwise once a day',
+  later: '`certfleet renew` tries again, with growing pauses',
+  at: '`certfleet renew` tries again at the time that the CA gave',
 } as const;

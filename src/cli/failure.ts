@@ -2,10 +2,10 @@ import type { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { about, harmless, type Style, wrap } from './text.ts';
 
-/** Where a code is explained, relative to the package, for programs; people get `certfleet explain`. */
+/** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
-/** The three lines of an error: what, what to do, where to read on. Never a stack trace. */
+/** An error for a person: what happened, what to do, where to read more. Never a stack trace. */
 export function failureText(error: CertfleetError, style: Style, width: number, name: string): string {
   const room = Math.max(40, width - 4);
   return [
@@ -27,8 +27,8 @@ export const failureData = (error: CertfleetError): JsonObject => ({
 });
 
 /**
- * The stack of a bug and of what lay underneath, for --verbose. Frames only, without the first line: an error
- * of a library may quote its input there, and that may be a secret.
+ * The stack frames of an error and its causes, for --verbose. The first line is left out: a library may quote its input
+ * there, which may be a secret.
  */
 export function stackOf(error: unknown): string {
   const parts: string[] = [];

@@ -17,28 +17,28 @@ export const cutAt = (text: string, separator: string): readonly [string, string
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-/** A path with its `~`, which a shell leaves as it is in `files:~/certs`, replaced by the user's home folder. */
+/** Replaces a leading `~` by the user's home folder, because a shell does not expand it in `files:~/certs`. */
 export function expandHome(flag: string, path: string, env: Environment): string {
-  const refused = (why: string) => fail('usage/invalid', { what: `${flag}${path}: ${why}; write the whole path` });
+  const refused = (why: string) => fail('usage/invalid', { what: `${flag}${path}: ${why}; write an absolute path` });
   if (!path.startsWith('~')) return path;
-  if (path !== '~' && !path.startsWith('~/')) throw refused('~ stands for your own home folder only');
+  if (path !== '~' && !path.startsWith('~/')) throw refused('~ can only stand for your own home folder');
   const home = env['HOME'];
   if (!home) throw refused('the variable HOME is not set');
   return resolve(home, path.slice(2));
 }
 
-/** A path that does not depend on the working directory: cron has another one. */
+/** The absolute path: cron has another working directory. */
 export const wholePathOf = (flag: string, path: string, env: Environment): string =>
   resolve(expandHome(flag, path, env));
 
-/** {@link wholePathOf} for what is kept, said where something else was typed. */
+/** {@link wholePathOf} for a path that is stored. Says what a relative path became. */
 export function keptPath(flag: string, path: string, session: Session): string {
   const whole = wholePathOf(flag, path, session.context.env);
-  if (!isAbsolute(path)) session.note(`${flag}${path} is ${whole}`);
+  if (!isAbsolute(path)) session.note(`${flag}${path} means ${whole}`);
   return whole;
 }
 
-/** Fails with `usage/invalid`, which names the flag, where an adapter does not take these options. */
+/** Fails with `usage/invalid`, naming the flag, if an adapter does not accept these options. */
 export async function checkAdapter(
   flag: string,
   kind: AdapterKind,
@@ -47,8 +47,8 @@ export async function checkAdapter(
   registry: Registry,
 ): Promise<void> {
   const entry = adapterEntry(registry, kind, options.type);
-  if (!entry) throw fail('usage/invalid', { what: `${flag}: this certfleet has no ${kind} "${options.type}"` });
-  // A missing option that has a variable is told by resolveOptions, which names that too.
+  if (!entry) throw fail('usage/invalid', { what: `${flag}: there is no ${kind} "${options.type}"` });
+  // resolveOptions reports a missing option of a DNS provider, and names its environment variable as well.
   const problems = checkOptions(await entry.load(), options, session.context.env, []).filter(
     ({ missing }) => kind !== 'dns' || missing !== true,
   );

@@ -13,7 +13,7 @@ import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
 import { proveCredentials, solverFromFlags } from './solver-flags.ts';
 
-/** Flags that only make sense for a certificate made of flags. */
+/** Flags that give settings of a certificate. */
 const describing = [
   'identifier',
   'name',
@@ -31,7 +31,7 @@ const describing = [
   'http01Port',
 ] as const;
 
-/** The first flag that describes a certificate, as typed; undefined where there is none. */
+/** The first flag that gives a setting of a certificate, as typed; undefined if there is none. */
 export const describesCertificate = (flags: Flags): string | undefined => {
   const flag = describing.find((name) => flags[name] !== undefined);
   return (
@@ -42,19 +42,19 @@ export const describesCertificate = (flags: Flags): string | undefined => {
 /** Which certificate the flags are about. */
 export interface Subject {
   readonly name: string;
-  /** Undefined: those that it has. */
+  /** undefined means those that it already has. */
   readonly identifiers: readonly Identifier[] | undefined;
 }
 
 /**
- * The certificate that flags describe or change: the one named, by argument or `--name`, else the one called by its
- * first identifier. Fails with `usage/invalid`, `identifier/…`, `lineage/invalid-name`.
+ * The certificate that flags describe or change: named by the argument or `--name`, else by its first identifier. Fails
+ * with `usage/invalid`, `identifier/…`, `lineage/invalid-name`.
  */
 export function subjectOf(flags: Flags, named: string | undefined): Subject {
   const typed = textOf(flags['name']);
   if (named !== undefined && typed !== undefined && named !== typed)
     throw fail('usage/invalid', {
-      what: `a certificate cannot be renamed: "${named}" and --name ${typed} name two; leave one of them out`,
+      what: `a certificate cannot be renamed: leave out "${named}" or --name ${typed}`,
     });
   const given = named ?? typed;
   const isGiven = flags['identifier'] !== undefined;
@@ -66,13 +66,13 @@ export function subjectOf(flags: Flags, named: string | undefined): Subject {
 }
 
 /**
- * A whole certificate from flags and what they name in the configuration. Whatever a later `renew` needs is in it:
- * paths are made absolute, and options from the environment explicit (secrets stay where they are; the fleet keeps
- * those that came from the environment).
+ * A certificate's settings from flags and the parts of the configuration that they name. They contain everything that a
+ * later `renew` needs: paths are absolute, and options from the environment are included. Secrets are not; the fleet
+ * stores those that came from the environment.
  *
  * Fails with `usage/…`, `identifier/…`, `config/…`, before anything is changed.
  *
- * @param kept what is stored of it: a setting that no flag names stays as it is there
+ * @param kept its stored settings; those without a flag stay
  */
 export async function specFromFlags(
   session: Session,
@@ -113,7 +113,7 @@ export async function specFromFlags(
   };
 }
 
-/** The values of a flag that was typed; `none` takes away what was stored. */
+/** The values of a flag, if it was given; `none` removes the stored ones. */
 function given(flags: Flags, name: string): readonly string[] | undefined {
   if (flags[name] === undefined) return undefined;
   const values = listOf(flags[name]);
@@ -125,7 +125,7 @@ interface NamedIssuer {
   readonly settings: IssuerSettings;
 }
 
-/** --issuer and what goes with it; without it the one that is stored. */
+/** The issuer from --issuer and its related flags, else the stored one. */
 function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec | undefined): NamedIssuer {
   const { flags } = session.invocation;
   const chosen =
@@ -133,7 +133,7 @@ function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec 
       ? { name: kept.spec.issuer, settings: kept.issuer }
       : chosenIssuer(flags, settings);
   const isSame = kept?.issuer.directory === chosen.settings.directory;
-  // Another CA has other terms and another root; the e-mail address stays.
+  // Another CA has other terms and another root, but the e-mail address stays.
   const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
   const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
   const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
@@ -155,7 +155,7 @@ function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec 
 const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
   lists.find((list) => list.length > 0) ?? [];
 
-/** A declared issuer, a short name or a URL; without --issuer the only declared one, else Let's Encrypt. */
+/** A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's Encrypt. */
 function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
   const declaredNames = Object.keys(settings.issuers);
   const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
@@ -165,13 +165,13 @@ function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
   if (!found) {
     const known = [...declaredNames, ...Object.keys(knownIssuers)];
     throw fail('usage/invalid', {
-      what: `--issuer ${typed}: this is neither an https:// URL nor a known CA nor a declared issuer${didYouMean(typed, known)}`,
+      what: `--issuer ${typed}: not an https:// URL, a known CA or a declared issuer${didYouMean(typed, known)}`,
     });
   }
   const { directory, known } = found;
   if (known?.needsAccountBinding)
     throw fail('usage/invalid', {
-      what: `--issuer ${typed}: ${known.title} requires external account binding (EAB), which this version does not have yet`,
+      what: `--issuer ${typed}: ${known.title} requires external account binding (EAB), which this version does not support yet`,
     });
   return {
     name: issuerNameOf(typed),

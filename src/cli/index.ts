@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { version } from '../core/version.ts';
 
-// Output that cannot be written must not end an issue in the middle. A reader that went away (`| head`) has read what it
-// wanted; any other failure is told in the end.
+// A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure is
+// reported at the end.
 let lost: Error | undefined;
 const note = (error?: NodeJS.ErrnoException | null) => {
   if (error && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') lost ??= error;
@@ -10,25 +10,25 @@ const note = (error?: NodeJS.ErrnoException | null) => {
 process.stdout.on('error', note);
 process.stderr.on('error', () => {});
 
-/** Ends with this code once all output is written or has failed. */
+/** Sets the exit code, once all output has been written or has failed. */
 function end(code: number): void {
   process.exitCode = code;
   process.stdout.write('', async (error) => {
     note(error);
     if (lost) process.exitCode = (await import('./lost-output.ts')).tellLostOutput(lost, code, process);
-    // After a signal something may still hang (a hook, a socket), which is not waited for.
+    // After a signal, do not wait for a hook or a socket that may still be open.
     if (code >= 128) process.exit(code);
   });
 }
 
-// `--version` is asked by scripts and package tests all the time: nothing else is loaded for it.
+// Scripts and package tests often ask for `--version`, so nothing else is loaded for it.
 const first = process.argv[2];
 if (first === '--version' || first === '-V') {
   process.stdout.write(`${version}\n`);
   end(0);
 } else {
   const { main } = await import('./main.ts');
-  // Only looked at where something is asked: opening it takes longer than all the rest here.
+  // Opening stdin takes longer than everything else here, so it is done only to ask a question.
   const ask = async (question: string, signal: AbortSignal) =>
     process.stdin.isTTY && process.stderr.isTTY
       ? (await import('./ask.ts')).askAt(process.stdin, process.stderr, question, signal)

@@ -141,11 +141,11 @@ describe('paths', () => {
       solver: { folders: ['/home/me/www', `${here}/www`, '/var/www'] },
     });
     expect(done.stderr.split('\n').filter((line) => line.startsWith('--'))).toEqual([
-      `--ca-file ca.pem is ${here}/ca.pem`,
-      '--http webroot:~/www is /home/me/www',
-      `--http webroot:www is ${here}/www`,
-      '--deploy files:~/certs is /home/me/certs',
-      `--deploy files:certs/ is ${here}/certs`,
+      `--ca-file ca.pem means ${here}/ca.pem`,
+      '--http webroot:~/www means /home/me/www',
+      `--http webroot:www means ${here}/www`,
+      '--deploy files:~/certs means /home/me/certs',
+      `--deploy files:certs/ means ${here}/certs`,
     ]);
     expect((await issue('-d a.example.com --deploy files:/etc/certs/', { env })).stderr).not.toContain('--deploy');
   });
@@ -154,7 +154,7 @@ describe('paths', () => {
     const files = { '/home/me/tsig': 'c2VjcmV0' };
     const done = await issue(`-d a.example.com --dns rfc2136${options('secret=file:~/tsig')}`, { env, files });
     expect(adHocOf(done).solver).toMatchObject({ options: { secret: 'file:/home/me/tsig' } });
-    expect(done.stderr).toContain('--dns-option secret=file:~/tsig is /home/me/tsig\n');
+    expect(done.stderr).toContain('--dns-option secret=file:~/tsig means /home/me/tsig\n');
   });
 
   it('of the store and the configuration too', async () => {
@@ -167,10 +167,10 @@ describe('paths', () => {
     [
       '--deploy files:~you/certs',
       {},
-      '--deploy files:~you/certs: ~ stands for your own home folder only; write the whole path',
+      '--deploy files:~you/certs: ~ can only stand for your own home folder; write an absolute path',
     ],
-    ['--store ~you', {}, '--store ~you: ~ stands for your own home folder only; write the whole path'],
-    ['--http webroot:~/www', { env: {} }, '--http webroot:~/www: the variable HOME is not set; write the whole path'],
+    ['--store ~you', {}, '--store ~you: ~ can only stand for your own home folder; write an absolute path'],
+    ['--http webroot:~/www', { env: {} }, '--http webroot:~/www: the variable HOME is not set; write an absolute path'],
   ])('of nobody who is known are refused: %s', async (flags, given, words) => {
     const done = await issue(`-d a.example.com ${flags}`, { env, ...given });
     expect(done).toMatchObject({ code: 2, calls: [] });
@@ -221,13 +221,13 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
     ],
     'lineage/invalid-name': [['-d example.com --name A+b', '"A+b" is not a valid certificate name', 'a-z 0-9 . _ -']],
     'usage/invalid': [
-      [`${dns} --dns-option secret=abc`, 'seen by every user', 'secret=file:/path'],
+      [`${dns} --dns-option secret=abc`, 'every user of this machine can see', 'secret=file:/path'],
       [`${dns} --dns-option sever=x`, 'unknown key "sever"', 'did you mean "server"?'],
       ['-d example.com --dns rfc2163', 'no such DNS provider', 'did you mean "rfc2136"?'],
-      ['-d example.com --issuer letsencript', 'nor a known CA', 'did you mean "letsencrypt"?'],
-      ['-d example.com --issuer http://ca/dir', 'neither an https:// URL'],
+      ['-d example.com --issuer letsencript', 'a known CA or a declared issuer', 'did you mean "letsencrypt"?'],
+      ['-d example.com --issuer http://ca/dir', 'not an https:// URL'],
       ['-d example.com --issuer zerossl', 'external account binding'],
-      [`${dns} --http standalone`, 'exclude each other'],
+      [`${dns} --http standalone`, 'use either --http or --dns'],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],

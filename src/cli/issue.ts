@@ -23,7 +23,7 @@ export const issue: Run = async (session) => {
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
   const makeStore = adHoc !== undefined || settings.certificates.length > 0;
   const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
-    // A name alone, nothing declared, and no store: the name is what is wrong.
+    // Only a name was given, nothing is declared, and there is no store: the name is wrong.
     throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
   });
   if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
@@ -49,7 +49,7 @@ export const issue: Run = async (session) => {
   });
 };
 
-/** A certificate by flags, and what is stored of it: a setting that no flag names stays as it is there. */
+/** A certificate's settings by flags, and those stored before. Settings without a flag stay. */
 async function changeByFlags(
   session: Session,
   settings: Settings,
@@ -59,7 +59,7 @@ async function changeByFlags(
   const [named, another] = certificateNames(session.invocation.args);
   if (another !== undefined)
     throw fail('usage/invalid', {
-      what: `${described} changes one certificate at a time, and "${named}" and "${another}" are two`,
+      what: `${described} changes one certificate at a time, but "${named}" and "${another}" are two`,
     });
   const subject = subjectOf(session.invocation.flags, named);
   const { name } = subject;
@@ -75,22 +75,22 @@ async function changeByFlags(
   if (!kept && (named !== undefined || !subject.identifiers)) {
     const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
     throw fail('usage/invalid', {
-      what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; for a new one, give its names with -d (-d ${typed})`,
+      what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; to get a new one, give its names with -d (-d ${typed})`,
     });
   }
   return { wanted: await specFromFlags(session, settings, subject, kept), kept };
 }
 
-/** Another CA has other limits, and not everybody trusts its root: a person at a terminal says yes to it. */
+/** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
 async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
   if (session.json || kept.issuer.directory === wanted.issuer.directory) return;
   const { name, issuer } = wanted.spec;
   const other = issuer === kept.spec.issuer ? wanted.issuer.directory : issuer;
   const question = `${name} is issued by ${kept.spec.issuer}. Get it from ${other} from now on? [y/N] `;
   const answer = await session.context.ask?.(question, session.signal);
-  // Without a terminal, --issuer was yes enough.
+  // Without a terminal, --issuer itself is the confirmation.
   if (answer === undefined || /^y(es)?$/i.test(answer)) return;
-  throw fail('usage/not-confirmed', { what: `another issuer for ${name}` });
+  throw fail('usage/not-confirmed', { what: `the new issuer of ${name}` });
 }
 
 async function reportChanges(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
@@ -122,8 +122,8 @@ function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | unde
 }
 
 /**
- * Once an hour: `renew` costs next to nothing where nothing is due, and certificates of six days must not wait for a
- * night. The minute comes from the name, so that not all machines of the world call at the full hour.
+ * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
+ * minute depends on the name, so that not all machines call the CA at the full hour.
  */
 function cronLine({ context, invocation }: Session, name: string): string {
   const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
@@ -132,7 +132,7 @@ function cronLine({ context, invocation }: Session, name: string): string {
     program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
   const { config, store } = invocation.flags;
   const more = [
-    // cron works in root's home: a relative path would lead elsewhere there.
+    // cron runs in the home folder, where a relative path would mean another place.
     config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', String(config), context.env))}`,
     store === undefined ? '' : ` --store ${quoted(wholePathOf('--store ', String(store), context.env))}`,
   ];

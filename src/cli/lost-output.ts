@@ -2,7 +2,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import { failureText } from './failure.ts';
 import { styleOf } from './text.ts';
 
-/** Says that stdout could not be written, and answers the exit code: what failed before counts more. */
+/** Reports that stdout could not be written, and returns the exit code. An earlier failure's code takes precedence. */
 export function tellLostOutput(
   cause: Error,
   code: number,

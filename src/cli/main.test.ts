@@ -89,7 +89,11 @@ describe('signals', () => {
     line.kill(name);
     const done = await running;
     expect(done).toMatchObject({ code, closed: 1, exits: [] });
-    for (const words of ['Stopping: cleaning up for at most 8 s.', again, 'What was begun is cleaned up or journalled'])
+    for (const words of [
+      'Stopping: cleaning up for at most 8 s.',
+      again,
+      'Unfinished work was cleaned up or journalled',
+    ])
       expect(done.stderr).toContain(words);
     expect(line.listening()).toBe(0);
     expect(line.clock.waiting).toBe(0);
@@ -102,7 +106,7 @@ describe('signals', () => {
       expect.objectContaining({ event: 'run.started' }),
       {
         ...{ v: 1, time: '2026-11-24T10:00:00.000Z', level: 'error', event: 'run.finished' },
-        message: `stopped by ${name}; what was begun is cleaned up or journalled`,
+        message: `stopped by ${name}; unfinished work was cleaned up or journalled`,
         data: { exitCode: code },
       },
     ]);
@@ -126,7 +130,7 @@ describe('signals', () => {
     await line.clock.advance(1);
     const done = await running;
     expect(done).toMatchObject({ code: 143 });
-    expect(done.stderr).toContain('What is left is journalled');
+    expect(done.stderr).toContain('The rest is journalled');
   });
 
   it('ends at once at the second one, with the terminal given back', async () => {

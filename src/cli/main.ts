@@ -7,7 +7,7 @@ import { parseArguments } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
 
-/** Why the run's signal was aborted. */
+/** The reason of the abort signal after SIGINT or SIGTERM. */
 export class Stopped extends Error {
   readonly signalName: StopSignal;
   constructor(signalName: StopSignal) {
@@ -19,12 +19,12 @@ export class Stopped extends Error {
 
 const exitOfSignal = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<StopSignal, number>;
 
-/** Before the configuration is read, its `shutdownBudget` is not known: its default. */
+/** The default of `shutdownBudget`, used until the configuration has been read. */
 const defaultShutdownBudgetMs = 8_000;
 
 /**
- * The command line: runs one command and answers its exit code (docs/reference/exit-codes.md). Never throws: the one
- * catcher of everything a command throws is here.
+ * The command line: runs one command, and resolves with its exit code (docs/reference/exit-codes.md). Catches everything
+ * that a command throws, so it never rejects.
  *
  * @param argv the arguments, without node and script
  */
@@ -38,7 +38,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const run = await typed.command.load();
     return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
-    // What cannot even be parsed has no session yet; its failure is told in one, so that an event has its time.
+    // If the arguments cannot be parsed, there is no session yet; open one, so that the error's event has a time.
     session ??= openSession(
       context,
       { args: [], flags: { json: argv.includes('--json') } },
@@ -59,17 +59,17 @@ async function openLog({ flags }: Invocation, context: CliContext): Promise<LogF
   return open(wholePathOf('--log-file ', logFile, context.env));
 }
 
-/** Closing belongs to the run: it may stay for other processes (decision 0015), which a signal ends. */
+/** Closing belongs to the run: it may stay to answer for other processes (decision 0015), until a signal ends it. */
 async function runAndClose(run: Run, session: OpenSession): Promise<number> {
   const code = await run(session);
   await session.close();
   return code;
 }
 
-/** After a stop nothing is waited for longer than this: a store that hangs while it is opened would never let go. */
+/** How long to wait for the close after a stop. A store that hangs while it is being opened would never close. */
 const closeBudgetMs = 1_000;
 
-/** Its work is done; what cannot be closed ends with the process. */
+/** Closes the session. After a stop, gives up after {@link closeBudgetMs}: the process ends anyway. */
 async function closeSoon(session: OpenSession): Promise<void> {
   const closing = session.close().catch(() => undefined);
   const clock = session.openedWorld()?.clock;
@@ -81,9 +81,8 @@ async function closeSoon(session: OpenSession): Promise<void> {
 }
 
 /**
- * Waits for a run. The first SIGINT or SIGTERM aborts it and gives it `shutdownBudget` to clean up; what is left then
- * is journalled. The second ends the process at once. What was done all the same (the signal came too late) has its own
- * code, as its `run.finished` says.
+ * Waits for a run. The first SIGINT or SIGTERM aborts it and gives it `shutdownBudget` to clean up; what remains is
+ * journalled. The second ends the process at once. A run that had already finished keeps its own exit code.
  */
 async function interruptible(running: Promise<number>, session: OpenSession, stop: AbortController): Promise<number> {
   const { signals, exit } = session.context;
@@ -106,7 +105,7 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
       const budget = clock ? clock.sleep(budgetMs, over.signal).catch(() => undefined) : Promise.resolve();
       void budget.then(() => {
         if (over.signal.aborted) return;
-        session.note('What is left is journalled; the next run or `certfleet sweep` finishes it.');
+        session.note('Out of time. The rest is journalled; the next run or `certfleet sweep` cleans it up.');
         resolve(reportStopped(session, name));
       });
     };
@@ -126,11 +125,11 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
 async function tell(error: unknown, session: OpenSession): Promise<number> {
   const { context, signal } = session;
   if (signal.reason instanceof Stopped) {
-    session.note('Stopped. What was begun is cleaned up or journalled; the next run goes on with it.');
+    session.note('Stopped. Unfinished work was cleaned up or journalled; the next run continues it.');
     return reportStopped(session, signal.reason.signalName);
   }
   const failure = asFailure(error);
-  // Opens the world, whose clock the events need, where there is anybody to read them.
+  // Events need the world's clock; open it only if someone will read them.
   if (session.json || session.verbose || session.invocation.flags['logFile'] !== undefined)
     await session.now().catch(() => undefined);
   session.debug(stackOf(error));
@@ -144,11 +143,11 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
 
 function reportStopped(session: OpenSession, name: StopSignal): number {
   const code = exitOfSignal[name];
-  reportEnd(session, `stopped by ${name}; what was begun is cleaned up or journalled`, code);
+  reportEnd(session, `stopped by ${name}; unfinished work was cleaned up or journalled`, code);
   return code;
 }
 
-/** The last event of a run that did not come to its own end. */
+/** Reports the last event of a run that failed or was stopped. */
 function reportEnd(session: OpenSession, message: string, exitCode: number, more: JsonObject = {}): void {
   const time = session.openedWorld()?.clock.now().toISOString();
   const end = { level: 'error', event: 'run.finished', message, data: { exitCode, ...more } } as const;

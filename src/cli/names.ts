@@ -3,8 +3,8 @@ import { isFailure } from '../core/errors.ts';
 import { isLineageName } from '../core/identifiers.ts';
 
 /**
- * The certificates that were typed, each once. What cannot be a certificate's name, like `*.example.com` or an
- * international name in its own letters, is an identifier, and stands for the certificate that is called by it.
+ * The names of the certificates that were typed, without duplicates. Anything that cannot be a certificate's name, such
+ * as `*.example.com` or an international name, is taken as an identifier, and becomes the default name for it.
  */
 export const certificateNames = (typed: readonly string[]): readonly string[] => [...new Set(typed.map(nameOf))];
 

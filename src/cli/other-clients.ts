@@ -1,6 +1,6 @@
 /**
- * What certbot's, lego's and acme.sh's words are called here, for a person who types them by habit. Longer lists, with
- * what works differently, are in docs/guides/coming-from-certbot.md.
+ * Commands and flags of certbot, lego and acme.sh, and what to use instead, for people who type them out of habit.
+ * docs/guides/coming-from-certbot.md has longer lists, and says what works differently.
  */
 const words: Readonly<Record<string, string>> = {
   certonly: '`certfleet issue -d NAME`',
@@ -42,5 +42,5 @@ const words: Readonly<Record<string, string>> = {
   '--path': '`--store`',
 };
 
-/** What to write instead of an unknown command or flag of another client; undefined where it is none of theirs. */
+/** What to write instead of another client's command or flag; undefined for an unknown word. */
 export const wordHere = (typed: string): string | undefined => (Object.hasOwn(words, typed) ? words[typed] : undefined);

@@ -95,8 +95,8 @@ it.each<Row>([
     program: '/usr/local/bin/certfleet',
     stdout:
       'abc: issued, valid until 2027-02-22 (90 days)\n' +
-      '  It is in the store only: `--deploy files:FOLDER` puts it into files.\n' +
-      '  Next: renews by itself around 2027-01-23 (in 60 days), when `certfleet renew` runs.\n',
+      '  It is only in the store; `--deploy files:FOLDER` writes it to files.\n' +
+      '  Next: `certfleet renew` renews it around 2027-01-23 (in 60 days).\n',
     warns: [/ \d{1,2} \* \* \* \* \/usr\/local\/bin\/certfleet renew --quiet --store '\/my store' /],
   },
   {
@@ -110,7 +110,7 @@ it.each<Row>([
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),
     warns: [
-      'add this line to root’s crontab (`crontab -e`), once for all certificates; skip it if a `certfleet renew` line is there already:',
+      'add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all certificates, so skip this if you have one:',
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },
@@ -129,7 +129,7 @@ it.each<Row>([
     files: { '/c.yaml': declared },
     isTerminal: true,
     ...ends(issued),
-    says: ['\n  Deployed to edge.\n  Next: renews by itself'],
+    says: ['\n  Deployed to edge.\n  Next: `certfleet renew` renews it'],
   },
   {
     what: 'does not say it again where the progress said it',
@@ -152,8 +152,8 @@ it.each<Row>([
     ...ends(issued),
     calls: [expect.objectContaining({ staging: true })],
     says: [
-      'the dry run worked (a test certificate, valid until 2027-02-22 (90 days)); nothing was deployed',
-      'Next: run it without --staging and --dry-run for the real certificate.',
+      'the dry run succeeded (test certificate valid until 2027-02-22 (90 days)); nothing was deployed',
+      'Next: run it without --staging or --dry-run to get the real certificate.',
     ],
     never: ['crontab'],
   },
@@ -166,7 +166,7 @@ it.each<Row>([
     says: ['abc: issued', 'slow: valid until 2027-02-22 (90 days); a deployment is pending'],
     warns: [
       'bad: no DNS zone was found for bad.example.com',
-      'Next: `certfleet renew` tries it again from 2026-11-24 10:01 UTC on.',
+      'Next: `certfleet renew` tries again after 2026-11-24 10:01 UTC.',
       'slow: deploying slow to edge failed: no such socket',
     ],
   },
@@ -175,14 +175,14 @@ it.each<Row>([
     argv: abc,
     ...ends(failedForNow),
     code: 5,
-    warns: ['Next: nothing is tried by itself; fix what is named and run it again.'],
+    warns: ['Next: fix the problem and run it again; `certfleet renew` does not retry it.'],
   },
   {
     what: 'nor for a test certificate',
     argv: `${abc} --staging`,
     ...ends(failed),
     code: 5,
-    warns: ['Next: fix what is named and run it again.'],
+    warns: ['Next: fix the problem and run it again.'],
   },
   { what: 'keeps quiet with --quiet', argv: `${abc} --quiet`, ...ends(issued), stdout: '', stderr: '' },
   {

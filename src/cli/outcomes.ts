@@ -10,17 +10,17 @@ import { folderOf } from './places.ts';
 import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
 
 export interface OutcomeContext {
-  /** `renew` sums up what was not due where there is much of it. */
+  /** `renew` summarizes certificates that are not due, if there are many. */
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
-  /** Where a certificate made of flags goes; for declared ones the configuration says it. */
+  /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
   readonly targets?: readonly string[] | undefined;
-  /** What to put into cron after a first success; undefined where it needs no saying. */
+  /** The crontab line to suggest after a first success; undefined to suggest none. */
   readonly cronLine?: string | undefined;
 }
 
-/** The first event of a run that works on something. */
+/** Reports the first event of a run. */
 export async function reportStart(session: Session, command: string): Promise<void> {
   session.reporter.report({
     v: 1,
@@ -32,7 +32,7 @@ export async function reportStart(session: Session, command: string): Promise<vo
   });
 }
 
-/** Tells how the run ended and what comes next; answers its exit code. */
+/** Prints how the run ended and what comes next. Resolves with the exit code. */
 export async function tellOutcomes(
   outcomes: readonly Outcome[],
   session: Session,
@@ -55,7 +55,7 @@ export async function tellOutcomes(
   const width = session.context.stderr.columns ?? 100;
   const waiting = outcomes.filter(isWaiting);
   const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
-  // Five lines of «nothing due» are still read; a thousand hide what happened.
+  // People still read five lines of "not due"; a thousand would hide what happened.
   const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && group.length > 5;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
   const settings = await session.settings();
@@ -67,7 +67,7 @@ export async function tellOutcomes(
     } else if (outcome.result === 'pending') {
       session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
       session.complain(failureText(outcome.error, style, width, outcome.certificate));
-      session.note('  Next: `certfleet renew` tries the target again.');
+      session.note('  Next: `certfleet renew` tries again.');
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
       for (const line of placeLines(outcome, told, settings, session.context.isTerminal)) session.print(`  ${line}`);
@@ -77,13 +77,13 @@ export async function tellOutcomes(
   }
   if (session.quiet) return code;
   if (isMuch(idle))
-    session.print(`${idle.length} certificates: nothing due; \`certfleet status\` says when each is renewed.`);
+    session.print(`${idle.length} certificates are not due; \`certfleet status\` shows when each will be renewed.`);
   if (isMuch(waiting))
     session.print(
-      `${waiting.length} certificates failed before and wait for their next try: \`certfleet status\` says why and when.`,
+      `${waiting.length} certificates failed earlier and wait for their next try; \`certfleet status\` shows why and when.`,
     );
   if (outcomes.length === 0)
-    session.print('There is no certificate yet: `certfleet issue -d www.example.com --agree-tos` makes the first one.');
+    session.print('There are no certificates yet. To get one: `certfleet issue -d www.example.com --agree-tos`');
   if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued')) {
     session.note(`\n${cronHint}`);
     session.noteWhole(`${cronPath(process.execPath)}  ${told.cronLine}`);
@@ -93,13 +93,13 @@ export async function tellOutcomes(
 }
 
 function nextAfterFailure({ next }: Outcome, now: Date, told: OutcomeContext): string {
-  if (told.staging || told.dryRun) return 'Next: fix what is named and run it again.';
-  // A first `issue` by flags that never came to its CA, or a name that `renew` cannot even read.
-  if (next === undefined) return 'Next: nothing is tried by itself; fix what is named and run it again.';
-  return `Next: \`certfleet renew\` tries it again from ${dateText(next, now)} on.`;
+  if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
+  // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
+  if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
+  return `Next: \`certfleet renew\` tries again after ${dateText(next, now)}.`;
 }
 
-/** It failed before, and its next try has not come. */
+/** Whether a certificate failed earlier, and it is too early to try again. */
 const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;
 
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
@@ -111,8 +111,8 @@ function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (t
     return `${name}: ${harmless(withoutName(outcome))}${valid}`;
   }
   const until = untilText(outcome.notAfter, now);
-  if (told.dryRun) return `${name}: the dry run worked (a test certificate, ${until}); nothing was deployed`;
-  return `${name}: ${outcome.result}${told.staging ? ' as a test certificate that nobody trusts' : ''}, ${until}`;
+  if (told.dryRun) return `${name}: the dry run succeeded (test certificate ${until}); nothing was deployed`;
+  return `${name}: ${outcome.result}${told.staging ? ' (an untrusted test certificate)' : ''}, ${until}`;
 }
 
 function untilText(notAfter: string, now: Date): string {
@@ -122,7 +122,7 @@ function untilText(notAfter: string, now: Date): string {
     : `expired on ${dateText(notAfter, now)}`;
 }
 
-/** Where a newcomer finds what was just made. */
+/** Where to find the new certificate. */
 function placeLines(
   { certificate, result }: Success,
   { targets, staging, dryRun }: OutcomeContext,
@@ -130,8 +130,8 @@ function placeLines(
   isTerminal: boolean,
 ): readonly string[] {
   if (staging || dryRun || result === 'unchanged') return [];
-  if (targets?.length === 0) return ['It is in the store only: `--deploy files:FOLDER` puts it into files.'];
-  // Without a terminal a line of the progress says it. Of what was made of flags, `renew` does not know the targets.
+  if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
+  // Without a terminal, the progress lines have said it. `renew` does not know the targets of certificates by flags.
   const declared = isTerminal ? settings.certificates.find(({ name }) => name === certificate)?.deploy : undefined;
   const known = targets ?? declared ?? [];
   return known.map((target) => {
@@ -140,38 +140,39 @@ function placeLines(
   });
 }
 
-/** When the few that were not due are renewed. Their own `next` may only be a question to the CA for its window. */
+/** When certificates that are not due will be renewed. Their own `next` may only be the next look at the CA's window. */
 async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
   if (idle.length === 0) return new Map();
   const names = idle.map(({ certificate }) => certificate);
-  // What is done does not fail for a date.
+  // The run has succeeded; a missing date must not make it fail.
   const all = await (await session.fleet({ makeStore: false })).status(names, session.signal).catch(() => []);
   return new Map(all.flatMap(({ name, renewAt, failure }) => (renewAt && !failure ? [[name, renewAt]] : [])));
 }
 
 function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
-  if (told.staging || told.dryRun) return 'Next: run it without --staging and --dry-run for the real certificate.';
-  const around = (iso: string) => `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
+  if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
+  const renews = (iso: string) =>
+    `Next: \`certfleet renew\` renews it around ${dateText(iso, now)} (${fromNow(iso, now)}).`;
   if (outcome.result === 'unchanged') {
-    if (renewAt !== undefined) return `Next: renews ${around(renewAt)}.`;
+    if (renewAt !== undefined) return renews(renewAt);
     if (isWaiting(outcome))
-      return outcome.next && `Next: \`certfleet renew\` tries it again from ${dateText(outcome.next, now)} on.`;
-    return outcome.next && `Next: \`certfleet renew\` looks at it again around ${dateText(outcome.next, now)}.`;
+      return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
+    return outcome.next && `Next: \`certfleet renew\` checks it again around ${dateText(outcome.next, now)}.`;
   }
-  return outcome.next && `Next: renews by itself ${around(outcome.next)}, when \`certfleet renew\` runs.`;
+  return outcome.next && renews(outcome.next);
 }
 
 const cronHint =
-  'To renew automatically, add this line to root’s crontab (`crontab -e`), once for all certificates; skip it if a ' +
-  '`certfleet renew` line is there already:';
+  'To renew automatically, add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all ' +
+  'certificates, so skip this if you have one:';
 
-/** cron looks for `node` in /usr/bin and /bin alone: where it is elsewhere, a line in front of the first says so. */
+/** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
 export function cronPath(node: string): string {
   const folder = dirname(node);
   return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
-// «abc: abc: …» helps nobody.
+// The message may begin with the name, which is printed in front of it anyway.
 const withoutName = ({ certificate, message }: Outcome): string =>
   message.startsWith(`${certificate}: `) ? message.slice(certificate.length + 2) : message;
 

@@ -1,6 +1,6 @@
 import type { Settings } from '../core/spec.ts';
 
-/** The folder where servers find a certificate's files, of a target that keeps them in certbot's layout. */
+/** The folder of a certificate's files, if the target uses certbot's layout. */
 export function folderOf(target: string, certificate: string, settings: Settings): string | undefined {
   const { type, path } = target.startsWith('files:')
     ? { type: 'files', path: target.slice('files:'.length) }

@@ -41,20 +41,20 @@ describe('a command line that cannot be parsed', () => {
   });
 
   it.each([
-    ['certonly -d a.test', "unknown command 'certonly'; here it is `certfleet issue -d NAME`"],
-    ['run', "unknown command 'run'; here it is `certfleet issue -d NAME`"],
-    ['certificates', "unknown command 'certificates'; here it is `certfleet status`"],
-    ['issue -d a.test -m ops@a.test', "unknown option '-m'; here it is `--email`"],
-    ['issue -d a.test --server https://ca.test', "unknown option '--server'; here it is `--issuer`"],
-    ['issue -d a.test --server=https://ca.test', "unknown option '--server'; here it is `--issuer`"],
-    ['issue -d a.test --standalone', "unknown option '--standalone'; here it is `--http standalone`"],
-    ['issue -d a.test -w /srv', "unknown option '-w'; here it is `--http webroot:FOLDER`"],
-    ['issue -d a.test --cert-name a', "unknown option '--cert-name'; here it is `--name`"],
-    ['issue -d a.test --accept-tos', "unknown option '--accept-tos'; here it is `--agree-tos`"],
-    ['issue -d a.test --deploy-hook x', "unknown option '--deploy-hook'; here it is a deployer of type `command`"],
-    ['renew --force-renewal', "unknown option '--force-renewal'; here it is `--force`"],
-    ['-d a.test', "unknown option '-d'; it belongs to `certfleet issue`"],
-    ['renew --dry-run', "unknown option '--dry-run'; it belongs to `certfleet issue`"],
+    ['certonly -d a.test', "unknown command 'certonly'; use `certfleet issue -d NAME` instead"],
+    ['run', "unknown command 'run'; use `certfleet issue -d NAME` instead"],
+    ['certificates', "unknown command 'certificates'; use `certfleet status` instead"],
+    ['issue -d a.test -m ops@a.test', "unknown option '-m'; use `--email` instead"],
+    ['issue -d a.test --server https://ca.test', "unknown option '--server'; use `--issuer` instead"],
+    ['issue -d a.test --server=https://ca.test', "unknown option '--server'; use `--issuer` instead"],
+    ['issue -d a.test --standalone', "unknown option '--standalone'; use `--http standalone` instead"],
+    ['issue -d a.test -w /srv', "unknown option '-w'; use `--http webroot:FOLDER` instead"],
+    ['issue -d a.test --cert-name a', "unknown option '--cert-name'; use `--name` instead"],
+    ['issue -d a.test --accept-tos', "unknown option '--accept-tos'; use `--agree-tos` instead"],
+    ['issue -d a.test --deploy-hook x', "unknown option '--deploy-hook'; use a deployer of type `command` instead"],
+    ['renew --force-renewal', "unknown option '--force-renewal'; use `--force` instead"],
+    ['-d a.test', "unknown option '-d'; it is an option of `certfleet issue`"],
+    ['renew --dry-run', "unknown option '--dry-run'; it is an option of `certfleet issue`"],
   ])('with words of other clients: %s', async (argv, words) => {
     const done = await commandLine().run(...argv.split(' '));
     expect(done).toMatchObject({ code: 2, stdout: '' });

@@ -6,7 +6,7 @@ import { type Command, commandGroups, commands, type Flag, globalFlags } from '.
 import type { FlagValue, Invocation, Output } from './context.ts';
 import { wordHere } from './other-clients.ts';
 
-/** What was typed: a command to run, or help that was printed already. */
+/** What was typed: a command to run, or the exit code if help was printed. */
 export type Typed = { readonly command: Command; readonly invocation: Invocation } | { readonly exitCode: number };
 
 /** Parses the arguments (without node and script). Fails with `usage/invalid`. */
@@ -43,7 +43,7 @@ export function parseArguments(
     if (command.examples) added.addHelpText('after', `\nExamples:\n${examples(command.examples)}`);
   }
   const [help, asked] = argv;
-  // Commander would print all the help there is, without a word of what was wrong.
+  // Commander would print the whole help, without saying what is wrong.
   if (help === 'help' && asked !== undefined && !program.commands.some((command) => command.name() === asked))
     throw fail('usage/invalid', {
       what: `unknown command '${asked}'${didYouMean(
@@ -56,24 +56,24 @@ export function parseArguments(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { exitCode: 0 };
-    // Nothing was asked for: the help went to stderr, and a script must notice.
+    // Without a command, the help went to stderr; a script must notice.
     if (error.code === 'commander.help') return { exitCode: 2 };
     throw fail('usage/invalid', { what: wordsOf(error) });
   }
   return typed ?? { exitCode: 2 };
 }
 
-/** Commander's sentence, or the way to say here what was meant. */
+/** Commander's sentence, or what to write instead for a word of another client. */
 function wordsOf({ message }: CommanderError): string {
   const sentence = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const [, what, typed = ''] = /^(unknown (?:command|option)) '([^'=]+)/.exec(sentence) ?? [];
   if (what === undefined) return sentence;
   const here = wordHere(typed);
-  if (here !== undefined) return `${what} '${typed}'; here it is ${here}`;
+  if (here !== undefined) return `${what} '${typed}'; use ${here} instead`;
   const owner = commands.find(({ flags }) =>
     flags.some((flag) => [...flag.flags.split(/[ ,]+/), ...(flag.aliases ?? [])].includes(typed)),
   );
-  return owner ? `${what} '${typed}'; it belongs to \`certfleet ${owner.name}\`` : sentence;
+  return owner ? `${what} '${typed}'; it is an option of \`certfleet ${owner.name}\`` : sentence;
 }
 
 const configure = (
@@ -83,7 +83,7 @@ const configure = (
   command.exitOverride().configureOutput({
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
-    // An error is printed once, by main.
+    // main prints errors.
     outputError: () => {},
     getOutHelpWidth: () => stdout.columns ?? 80,
     getErrHelpWidth: () => stderr.columns ?? 80,
@@ -96,7 +96,7 @@ const group = (program: Commander, name: string, output: Parameters<typeof confi
 
 function addFlag(command: Commander, flag: Flag): void {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => {
-    if (value.trim() === '') throw new InvalidArgumentError('It is empty.');
+    if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
     return flag.list
       ? [
           ...before,
@@ -118,7 +118,7 @@ function addFlag(command: Commander, flag: Flag): void {
   for (const alias of flag.aliases ?? []) command.addOption(make(`${alias} ${value}`).hideHelp());
 }
 
-/** Flags by the camel-case of their first long name; aliases are joined into it. */
+/** Flags by the camel-case form of their first long name, with aliases merged into it. */
 function collectFlags(command: Command, parsed: Commander): Record<string, FlagValue | undefined> {
   const values = parsed.optsWithGlobals() as Record<string, FlagValue | undefined>;
   const collected: Record<string, FlagValue | undefined> = {};
@@ -138,11 +138,11 @@ const examples = (list: NonNullable<Command['examples']>): string =>
 
 const helpAfter = `
 Start here:
-  # try it with a test certificate (the web server's port 80 must be free)
+  # get a test certificate first (port 80 of this machine must be free)
   certfleet issue -d www.example.com --agree-tos --staging
-  # see what there is and what comes next
+  # see all certificates and what comes next
   certfleet status
 
 Exit codes: 0 done or nothing due, 1 bug, 2 usage or configuration,
-3 preflight said no, 4 the CA, 5 DNS or solver, 6 deployment pending, 7 store,
+3 preflight refused, 4 CA, 5 DNS or solver, 6 deployment pending, 7 store,
 8 output not written, 130 and 143 stopped by a signal.`;

@@ -3,18 +3,18 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
 import { about, dateText, fill, harmless, type Style } from './text.ts';
 
-/** A reporter with an end: `stop` gives the terminal back as it was. */
+/** A reporter whose `stop` restores the terminal. */
 export interface Progress extends Reporter {
   stop(): void;
 }
 
-/** With `--json`: every event, one a line. */
+/** With `--json`: prints every event as a line of JSON. */
 export const jsonProgress = (stdout: Output): Progress => ({
   report: (event) => stdout.write(`${JSON.stringify(event)}\n`),
   stop: () => {},
 });
 
-/** With `--verbose`: every event, with its time. */
+/** With `--verbose`: prints every event, with its time. */
 export const verboseProgress = (stderr: Output, style: Style): Progress => ({
   report: (event) => {
     const line = eventLine(event, style);
@@ -23,16 +23,16 @@ export const verboseProgress = (stderr: Output, style: Style): Progress => ({
   stop: () => {},
 });
 
-/** A line of the log file. */
+/** An event as a line of the log file. */
 export function logLine({ time, level, certificate, message }: Event): string {
   const text = harmless(message).replaceAll('\n', '\n  ');
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
-/** Stays on the screen, and is said with `--quiet` too. */
+/** Whether an event stays on the screen, and is printed even with `--quiet`. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 
-/** With `--quiet`: only what somebody must look at. */
+/** With `--quiet`: prints only what a person should see. */
 export function quietProgress(stderr: Output, style: Style): Progress {
   const write = eventLines(stderr, style);
   return {
@@ -43,14 +43,14 @@ export function quietProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-/** Without a terminal (cron, a log): a line an event. */
+/** Without a terminal (cron, a log): prints a line for each event. */
 export function plainProgress(stderr: Output, style: Style): Progress {
   const write = eventLines(stderr, style);
   let sweeping = false;
   return {
     report: (event) => {
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
-      // The run's frame says nothing to a person, and `sweep` lists what it removed as its result.
+      // `run.*` is for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (sweeping && event.event === 'sweep.cleaned') return;
       write(event);
@@ -60,9 +60,9 @@ export function plainProgress(stderr: Output, style: Style): Progress {
 }
 
 const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
-/** That the new version is the current one means something to the store; people see what is deployed. */
+/** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
 const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
-/** With hint and link, once all is done. */
+/** Events that are printed at the end of the run, together with their hints. */
 const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending']);
 const moving: ReadonlySet<string> = new Set([
   'certificate.started',
@@ -73,8 +73,8 @@ const moving: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * On a terminal: one line for each certificate in progress, redrawn in place; warnings and alarms stay above. Redrawn on
- * each event, never by a timer, so that a stopped process leaves nothing that ticks.
+ * On a terminal: one line for each certificate in progress, redrawn in place on each event; warnings and alarms stay
+ * above. There is no timer, so a stopped process leaves nothing running.
  */
 export function liveProgress(stderr: Output, style: Style): Progress {
   const write = eventLines(stderr, style);
@@ -83,13 +83,13 @@ export function liveProgress(stderr: Output, style: Style): Progress {
   let drawn = 0;
 
   const erase = () => {
-    // Up over what was drawn, and clear from there to the end of the screen.
+    // Move up over the drawn lines, and clear to the end of the screen.
     if (drawn > 0) stderr.write(`\x1b[${drawn}A\r\x1b[J`);
     drawn = 0;
   };
   const draw = () => {
     const width = Math.max(20, stderr.columns ?? 80);
-    // A line that wraps or a list taller than the screen could not be erased again.
+    // Lines that wrap, or more lines than the screen has, could not be erased.
     const most = Math.max(1, (stderr.rows ?? 24) - 3);
     const lines = [...active].slice(-most).map(([name, message]) => cut(`  ${name}: ${message}`, width));
     const hidden = active.size - lines.length;
@@ -125,7 +125,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-/** Writes events as lines; a warning that was told already (the same value could not be removed, again) only once. */
+/** Writes events as lines. Repeated warnings are written only once. */
 function eventLines(stderr: Output, style: Style): (event: Event) => void {
   const told = new Set<string>();
   return (event) => {
@@ -138,7 +138,7 @@ function eventLines(stderr: Output, style: Style): (event: Event) => void {
   };
 }
 
-/** Dates of events are whole, for programs; people get the same short ones as elsewhere. */
+/** The message with its full timestamps, which are for programs, shortened for people. */
 const messageOf = ({ message, time }: Event): string =>
   harmless(message).replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, new Date(time)));
 

@@ -15,7 +15,7 @@ it.each<Row>([
     what: 'shows the options of a DNS provider',
     argv: 'providers rfc2136',
     says: [
-      /^ {2}secret +needed +The TSIG secret, base64/m,
+      /^ {2}secret +required +The TSIG secret, base64/m,
       /^ +Environment: CERTFLEET_RFC2136_SECRET$/m,
       /^ +One of tcp, udp\. Default: tcp\.$/m,
       'make a key with `tsig-keygen acme`',
@@ -28,7 +28,7 @@ it.each<Row>([
     what: 'knows the solver that is no file',
     argv: 'providers dns01',
     says: [
-      /^ {2}provider +needed +The DNS provider that changes the zone/m,
+      /^ {2}provider +required +The DNS provider that changes the zone/m,
       '`certfleet providers ID` shows the options of one.',
     ],
     never: ['CERTFLEET_DNS01'],

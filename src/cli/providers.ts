@@ -17,14 +17,14 @@ import { fill, wrap } from './text.ts';
 
 const titles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS providers (--dns ID)',
-  solver: 'Solvers (type of a solver in the configuration)',
-  deployer: 'Deployers (type of a deployer in the configuration)',
-  store: 'Stores (type of the store in the configuration)',
+  solver: 'Solvers (`type` of a solver in the configuration)',
+  deployer: 'Deployers (`type` of a deployer in the configuration)',
+  store: 'Stores (`type` of the store in the configuration)',
 };
 
 type Definition = WithOptions & { readonly apiDocs?: string; readonly notes?: string };
 
-/** The engine's own, which is no file of the registry. */
+/** The engine's own solver, which is not in the registry. */
 const dns01: AdapterEntry<Definition> = {
   id: dns01Type,
   title: 'DNS-01 through one of the DNS providers',
@@ -36,11 +36,11 @@ const dns01: AdapterEntry<Definition> = {
     notes:
       'Finds the zone, follows CNAMEs, and waits until every authoritative server answers with the record. ' +
       '`certfleet providers` lists the DNS providers, and `certfleet providers ID` shows the options of one. ' +
-      'On the command line, `--dns ID` is all of it.',
+      'On the command line, use `--dns ID`.',
   }),
 };
 
-/** `certfleet providers [id]`. The list is what the registry knows; only what is shown with its options is loaded. */
+/** `certfleet providers [id]`. Lists from the registry; loads only the adapters that it shows with their options. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const wanted = session.invocation.args[0];
@@ -100,12 +100,12 @@ interface Described extends Omit<AdapterInfo, 'options'> {
     readonly description: string;
     readonly values?: readonly string[];
     readonly default?: unknown;
-    /** The variable that is read where the option is left out. */
+    /** The environment variable that is read if the option is not given. */
     readonly environment?: string;
   })[];
 }
 
-/** All that its definition says of an adapter. */
+/** An adapter with everything from its definition. */
 async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Definition>): Promise<Described> {
   const { options, apiDocs, notes } = await load();
   return {
@@ -125,7 +125,7 @@ async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Defin
   };
 }
 
-/** What may be written where only some words are allowed. */
+/** The allowed values of an option, if it is an enumeration. */
 function valuesOf({ schema }: OptionField): readonly string[] {
   const { options = [] } = innermost(schema) as { readonly options?: readonly unknown[] };
   return options.filter((value) => typeof value === 'string');
@@ -135,7 +135,7 @@ function adapterText(kind: AdapterKind, adapter: Described, width: number): stri
   const { id, title, since, homepage, apiDocs, notes } = adapter;
   const rows = adapter.options.map((option) => [
     `  ${option.name}`,
-    option.required ? 'needed' : '',
+    option.required ? 'required' : '',
     [
       [option.title, option.description].filter((text) => text !== '').join('. '),
       ...remarksOf(option),
@@ -162,8 +162,8 @@ function remarksOf({ secret, values, default: fallback, examples }: Described['o
 }
 
 /**
- * The notes of the reference as plain text: paragraphs fill the line, lists stay as they are, code is indented, and a
- * link says where it leads.
+ * The notes of the reference as plain text: paragraphs are wrapped, lists stay lists, code is indented, and a link is
+ * followed by its target.
  */
 function notesText(notes: string, width: number): string {
   const fill = (text: string) => {
@@ -186,7 +186,7 @@ function notesText(notes: string, width: number): string {
     .join('');
 }
 
-/** `[the guide](../guides/x.md#part)` is `the guide: docs/guides/x.md`. */
+/** `[the guide](../guides/x.md#part)` becomes `the guide: docs/guides/x.md`. */
 const withPlainLinks = (text: string): string =>
   text.replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
     [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
@@ -197,7 +197,9 @@ function issuerText(name: string, { title, directory, testDirectory, needsAccoun
     `${name}: ${title} (CA)\n`,
     `  Directory       ${directory}`,
     `  With --staging  ${testDirectory ?? 'refused: it has no test directory'}`,
-    ...(needsAccountBinding ? ['\nIt requires external account binding, which this version does not have yet.'] : []),
+    ...(needsAccountBinding
+      ? ['\nIt requires external account binding, which this version does not support yet.']
+      : []),
     '',
   ].join('\n');
 }

@@ -13,7 +13,7 @@ it.each<Row>([
     what: 'refuses --redeploy with --force',
     argv: 'renew --redeploy --force',
     code: 2,
-    warns: ['--redeploy delivers without an order, and --force orders'],
+    warns: ['--redeploy orders nothing, and --force orders'],
     calls: [],
   },
   {
@@ -25,14 +25,15 @@ it.each<Row>([
     what: 'sums up many that are not due',
     argv: 'renew',
     fleet: { renew: () => Array.from({ length: 998 }, (_, i) => unchanged(`c${i}`)) },
-    stdout: '998 certificates: nothing due; `certfleet status` says when each is renewed.\n998 unchanged\n',
+    stdout: '998 certificates are not due; `certfleet status` shows when each will be renewed.\n998 unchanged\n',
     stderr: '',
   },
   {
     what: 'names each of a few',
     argv: 'renew',
     fleet: { renew: () => [unchanged('abc')], status: [valid] },
-    stdout: 'abc: nothing is due; valid until 2027-02-22 (90 days)\n  Next: renews around 2027-01-23 (in 59 days).\n',
+    stdout:
+      'abc: nothing is due; valid until 2027-02-22 (90 days)\n  Next: `certfleet renew` renews it around 2027-01-23 (in 59 days).\n',
   },
   {
     what: 'tells what failed before from what is not due',
@@ -40,10 +41,10 @@ it.each<Row>([
     fleet: { renew: () => [...['a', 'b', 'c', 'd', 'e', 'f'].map(unchanged), waiting('x'), waiting('y')] },
     stdout:
       'x: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
-      '  Next: `certfleet renew` tries it again from 2026-11-24 16:00 UTC on.\n' +
+      '  Next: `certfleet renew` tries again after 2026-11-24 16:00 UTC.\n' +
       'y: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
-      '  Next: `certfleet renew` tries it again from 2026-11-24 16:00 UTC on.\n' +
-      '6 certificates: nothing due; `certfleet status` says when each is renewed.\n' +
+      '  Next: `certfleet renew` tries again after 2026-11-24 16:00 UTC.\n' +
+      '6 certificates are not due; `certfleet status` shows when each will be renewed.\n' +
       '6 unchanged, 2 waiting after a failure\n',
   },
   {
@@ -51,14 +52,14 @@ it.each<Row>([
     argv: 'renew',
     fleet: { renew: () => Array.from({ length: 10 }, (_, i) => waiting(`c${i}`)) },
     stdout:
-      '10 certificates failed before and wait for their next try: `certfleet status` says why and when.\n' +
+      '10 certificates failed earlier and wait for their next try; `certfleet status` shows why and when.\n' +
       '10 waiting after a failure\n',
   },
   {
     what: 'says when it looks again where no renewal is planned',
     argv: 'renew',
     fleet: { renew: () => [unchanged('abc')] },
-    says: ['  Next: `certfleet renew` looks at it again around 2026-11-24 16:00 UTC.\n'],
+    says: ['  Next: `certfleet renew` checks it again around 2026-11-24 16:00 UTC.\n'],
   },
-  { what: 'helps where there is no certificate', argv: 'renew', says: ['There is no certificate yet'] },
+  { what: 'helps where there is no certificate', argv: 'renew', says: ['There are no certificates yet'] },
 ])('$what', behaves);

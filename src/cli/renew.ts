@@ -9,8 +9,8 @@ export const renew: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [force, redeploy] = [flags['force'] === true, flags['redeploy'] === true];
   if (force && redeploy)
-    throw fail('usage/invalid', { what: '--redeploy delivers without an order, and --force orders: leave one out' });
-  // Any other store that is not there is a mistyped path: everything would be ordered again, or in silence expire.
+    throw fail('usage/invalid', { what: '--redeploy orders nothing, and --force orders: leave out one of them' });
+  // Any other missing store is a mistyped path. Creating it would order everything again, or let it expire silently.
   const { certificates, storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = certificateNames([...args, ...listOf(flags['name'])]);

@@ -20,14 +20,14 @@ import { fill, styleOf } from './text.ts';
 
 /** A session and its end. */
 export interface OpenSession extends Session {
-  /** Settings that were loaded already; a signal must not begin to load them. */
+  /** The settings, if they are loaded. A signal handler must not start loading them. */
   loaded(): Settings | undefined;
   openedWorld(): World | undefined;
   stopProgress(): void;
   close(): Promise<void>;
 }
 
-/** Makes what a command may use; the world, the configuration and the fleet only once they are asked for. */
+/** Makes the session of a command. It opens the world, the configuration and the fleet only when they are used. */
 export function openSession(
   context: CliContext,
   invocation: Invocation,
@@ -55,12 +55,12 @@ export function openSession(
   const closeAll = async () => {
     progress.stop();
     await (await fleet?.catch(() => undefined))?.close(signal);
-    // A world that was handed in belongs to who handed it in.
+    // The caller closes a world that it passed in.
     if (!context.world) await openWorld?.close();
     log?.close();
   };
 
-  /** Nothing can be said before the world, and its clock, is there; nobody is there to say it either. */
+  /** Reports a log event. Before the world is open, there is no clock to date it, and nothing to say. */
   const say = (level: Event['level'], message: string) => {
     const now = openWorld?.clock.now();
     if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
@@ -97,7 +97,7 @@ export function openSession(
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
         return open(await session.settings(), { world: await session.world(), reporter, env: context.env, makeStore });
       })().catch((error: unknown) => {
-        // Where none was to be made, a later call may make it.
+        // A later call may be allowed to create the store.
         fleet = undefined;
         throw error;
       });

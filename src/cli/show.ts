@@ -12,7 +12,7 @@ import { dateText, fromNow, harmless, wrap } from './text.ts';
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
-  const [name = ''] = certificateNames(session.invocation.args); // the parser asks for one
+  const [name = ''] = certificateNames(session.invocation.args); // the parser requires one
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
@@ -31,7 +31,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
   const renewal = isLeftAlone(lineage)
     ? 'never'
     : lineage.renewAt &&
-      `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA asked (ARI)' : 'by its lifetime'}`;
+      `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Name', withLetters(lineage.name)],
     ['State', lineage.state],
@@ -45,7 +45,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
     ['Renewal', renewal],
-    ['CA explains', lineage.explanationUrl],
+    ['Explained at', lineage.explanationUrl],
     ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
     ...lineage.deployments.flatMap(
       ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
@@ -60,7 +60,10 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
     isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
     ['What to do', failure?.hint],
-    ['On hold', lineage.heldUntil && `the CA asked to wait until ${date(lineage.heldUntil)}, also with \`--force\``],
+    [
+      'On hold',
+      lineage.heldUntil && `until ${date(lineage.heldUntil)}, as the CA asked; \`--force\` does not override it`,
+    ],
     ['Next try', isCorrupt || isLeftAlone(lineage) ? undefined : date(failure?.retryAt)],
   ];
   return rows
@@ -72,19 +75,19 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     .join('\n');
 }
 
-/** The columns of the titles. */
+/** The width of the titles. */
 const titles = 13;
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 
 function declaredBy({ state, origin: from }: LineageStatus): string | undefined {
-  if (state === 'corrupt') return undefined; // who declared it stood in what cannot be read
+  if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
   const origin = from === 'command-line' ? '`certfleet issue` with flags' : 'the configuration';
-  return state === 'undeclared' ? `nobody any more (it was ${origin})` : origin;
+  return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
 }
 
 const stateWords = {
   current: 'up to date',
   pending: 'pending; `certfleet renew` tries again',
-  intended: 'was interrupted; `certfleet renew` goes on',
+  intended: 'interrupted; `certfleet renew` continues',
 } as const;

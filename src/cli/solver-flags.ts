@@ -18,11 +18,11 @@ interface Choosing {
   readonly session: Session;
   readonly settings: Settings;
   readonly registry: Registry;
-  /** The solver that is stored, where there is one. */
+  /** The stored solver, if any. */
   readonly kept: NamedSolver | undefined;
 }
 
-/** The solver of a certificate by flags, with everything that a later `renew` without an environment needs. */
+/** The solver of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment. */
 export async function solverFromFlags(
   session: Session,
   settings: Settings,
@@ -46,8 +46,8 @@ export async function solverFromFlags(
 }
 
 /**
- * Opens a DNS provider's credentials only to say at once what is missing, while nothing has been changed. Those of the
- * stored provider may be in the store.
+ * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged provider
+ * may be in the store, so they are not checked.
  */
 export async function proveCredentials(
   solver: NamedSolver,
@@ -67,7 +67,7 @@ export async function proveCredentials(
 const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undefined =>
   settings.type === dns01Type ? dns01Settings(settings).provider : undefined;
 
-/** --dns-option alone: the stored provider with some other options. */
+/** --dns-option without --dns: the stored provider with changed options. */
 async function withOtherOptions(stored: NamedSolver, choosing: Choosing): Promise<NamedSolver> {
   const provider = providerOf(stored);
   if (provider === undefined) throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
@@ -76,14 +76,14 @@ async function withOtherOptions(stored: NamedSolver, choosing: Choosing): Promis
   return { name: stored.name, settings: { ...stored.settings, options } };
 }
 
-/** --http or --dns; without them the only declared solver, else certfleet's own responder on port 80. */
+/** The solver of --http or --dns. Without them: the declared solver if there is only one, else the responder on port 80. */
 async function chosenSolver(choosing: Choosing): Promise<NamedSolver> {
   const { session, settings, registry } = choosing;
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
   const dns = textOf(flags['dns']);
   if (http !== undefined && dns !== undefined)
-    throw fail('usage/invalid', { what: '--http and --dns exclude each other: a certificate has one solver' });
+    throw fail('usage/invalid', { what: 'use either --http or --dns: a certificate has only one solver' });
   if (flags['dnsOption'] !== undefined && dns === undefined)
     throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
   if (dns !== undefined) return dnsSolver(dns, choosing);
@@ -96,7 +96,7 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, 'http-01', settings);
   const [word, rest] = cutAt(how, ':');
   if (word === 'standalone') {
-    // This process alone answers on this machine: no token document, which costs a durable write, is needed.
+    // Only this machine answers, so no other node needs a token document, and a durable write is saved.
     const solver = { type: 'http01-responder', shared: false, ...(rest === undefined ? {} : { listen: rest }) };
     await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
     return { name: 'standalone', settings: solver };
@@ -104,7 +104,7 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   if (word === 'webroot') {
     const folders = (rest ?? '').split(',').filter((folder) => folder !== '');
     if (folders.length === 0)
-      throw fail('usage/invalid', { what: '--http webroot needs the folder: --http webroot:/var/www/html' });
+      throw fail('usage/invalid', { what: '--http webroot needs a folder: --http webroot:/var/www/html' });
     const solver = {
       type: 'http01-webroot',
       folders: folders.map((folder) => keptPath('--http webroot:', folder, session)),
@@ -140,11 +140,11 @@ async function dnsSolver(dns: string, choosing: Choosing): Promise<NamedSolver> 
 function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
   if (session.invocation.flags['dnsOption'] === undefined || !Object.hasOwn(settings.solvers, name)) return;
   throw fail('usage/invalid', {
-    what: `--dns-option does not go with the declared solver "${name}": its options stand in the configuration`,
+    what: `--dns-option cannot change the declared solver "${name}": change its options in the configuration`,
   });
 }
 
-/** A provider's options: those of before, and on top of them what --dns-option says. */
+/** A provider's options: the earlier ones, changed by --dns-option. */
 async function providerOptions(
   provider: string,
   before: JsonObject | undefined,
@@ -160,7 +160,7 @@ async function providerOptions(
     const reference = /^(file|env):/.test(value);
     if (secrets.has(key) && !reference)
       throw fail('usage/invalid', {
-        what: `--dns-option ${key}: a secret on the command line is seen by every user of this machine; write ${key}=file:/path or ${key}=env:NAME`,
+        what: `--dns-option ${key}: every user of this machine can see a secret on the command line; write ${key}=file:/path or ${key}=env:NAME`,
       });
     options[key] = value.startsWith('file:')
       ? `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`

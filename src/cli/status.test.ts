@@ -38,9 +38,9 @@ describe('status', () => {
         '',
         'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
         '  Check it.',
-        '  `certfleet renew` tries again from 2026-11-24 11:40 UTC on; `certfleet renew --force bad.example.com` tries now.',
+        '  `certfleet renew` tries again after 2026-11-24 11:40 UTC; `certfleet renew --force bad.example.com` tries now.',
         '',
-        'Next: abc renews by itself around 2027-01-23 (in 59 days), when `certfleet renew` runs.',
+        'Next: `certfleet renew` renews abc around 2027-01-23 (in 59 days).',
         '',
       ].join('\n'),
     },
@@ -50,7 +50,7 @@ describe('status', () => {
       ...statuses(held),
       says: [
         /^bad\.example\.com +failing /m,
-        '\n  The CA asked to wait until 2026-11-24 13:00 UTC, also with `--force`; then `certfleet renew` tries again.\n',
+        '\n  The CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override; then `certfleet renew` tries again.\n',
       ],
       never: ['--force bad', 'tries now', 'Next:'],
     },
@@ -58,7 +58,10 @@ describe('status', () => {
       what: 'says that a busy CA holds up what is due',
       argv: 'status',
       ...statuses({ ...valid, state: 'due', heldUntil: '2026-11-24T13:00:00Z' }),
-      says: [/^abc +due .* in 3 hours /m, 'abc: the CA asked to wait until 2026-11-24 13:00 UTC, also with `--force`'],
+      says: [
+        /^abc +due .* in 3 hours /m,
+        'abc: the CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override',
+      ],
       never: ['works on abc'],
     },
     {
@@ -90,7 +93,7 @@ describe('status', () => {
       says: [
         /^abc +undeclared +2027-02-22 +89 days +never /m,
         /^abc~staging +test +2027-02-22 +89 days +never /m,
-        '\nabc is no longer declared: it is not renewed, and expires on 2027-02-22.\n  Declare it again, or name the configuration with --config.\n',
+        '\nabc is no longer declared, so it is not renewed; it expires on 2027-02-22.\n  Declare it again, or name the configuration that declares it with --config.\n',
       ],
       never: ['Next:'],
     },
@@ -121,7 +124,7 @@ describe('status', () => {
     {
       what: 'says what to do in an empty store',
       argv: 'status',
-      stdout: 'There is no certificate yet.\n',
+      stdout: 'There are no certificates yet.\n',
       warns: ['--staging'],
     },
   ])('$what', behaves);
@@ -169,7 +172,7 @@ describe('show', () => {
       ...statuses(valid),
       says: [
         'Valid until  2027-02-22 (in 89 days)\n',
-        'Renewal      2027-01-23 (in 59 days), as the CA asked (ARI)\n',
+        'Renewal      2027-01-23 (in 59 days), as the CA suggests (ARI)\n',
         'Target       edge: up to date (version v1)\n',
       ],
     },
@@ -189,7 +192,7 @@ describe('show', () => {
       what: 'what the CA asked for',
       argv: 'show bad.example.com',
       ...statuses(held),
-      says: ['On hold      the CA asked to wait until 2026-11-24 13:00 UTC (in 3 hours), also with `--force`\n'],
+      says: ['On hold      until 2026-11-24 13:00 UTC (in 3 hours), as the CA asked; `--force` does not override it\n'],
     },
     {
       what: 'work in progress',
@@ -201,7 +204,7 @@ describe('show', () => {
       what: 'what is not declared any more',
       argv: 'show abc',
       ...statuses(undeclared),
-      says: ['Declared by  nobody any more (it was the configuration)\n', 'Renewal      never\n'],
+      says: ['Declared by  nothing any more (formerly the configuration)\n', 'Renewal      never\n'],
     },
     {
       what: 'why a target does not have it yet',

@@ -6,14 +6,14 @@ import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, harmless, spanText } from './text.ts';
 
-/** `certfleet status`: a table, and under it what somebody should look at. Exit 0 whatever the certificates' state. */
+/** `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in. */
 export const status: Run = async (session) => {
   let fleet: Fleet;
   try {
     fleet = await session.fleet({ makeStore: false });
   } catch (error) {
     if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
-    session.print(`There is no certificate: ${error.message}.`);
+    session.print(`There are no certificates: ${error.message}.`);
     session.note(`Next: ${error.hint}`);
     return 0;
   }
@@ -22,8 +22,8 @@ export const status: Run = async (session) => {
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
   if (session.json) return 0;
   if (all.length === 0) {
-    session.print('There is no certificate yet.');
-    session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` tries it with a test certificate.');
+    session.print('There are no certificates yet.');
+    session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` gets a test certificate.');
     return 0;
   }
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
@@ -36,7 +36,7 @@ export const status: Run = async (session) => {
     renewalText(lineage, now),
     deploymentText(lineage),
   ]);
-  // What is left follows from the date, and \`certfleet show\` lists the targets.
+  // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them).
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], cutLast: true }));
   const remarks = all.flatMap((lineage) => remarksOf(lineage, now));
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
@@ -54,11 +54,11 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
   return ms > 0 ? spanText(ms) : 'none';
 };
 
-/** `renew` leaves it alone: nobody wants it any more, or it was only a try. */
+/** Whether `renew` leaves it alone, because it is no longer declared or a test certificate. */
 export const isLeftAlone = ({ state }: LineageStatus): boolean => leftAlone.has(state);
 const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
 
-/** When, and who says so. The instant of a retry stands below the table. */
+/** When it is renewed, and whether the CA chose the time. The remarks below the table give the exact time of a retry. */
 function renewalText(lineage: LineageStatus, now: Date): string {
   const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
   if (isLeftAlone(lineage)) return 'never';
@@ -85,7 +85,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     if (heldUntil) remarks.push(`  The ${heldText(heldUntil, now)}`);
     else if (state !== 'corrupt' && !isLeftAlone(lineage))
       remarks.push(
-        `  \`certfleet renew\` tries again from ${dateText(failure.retryAt, now)} on; \`certfleet renew --force ${name}\` tries now.`,
+        `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
       );
   }
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
@@ -93,17 +93,17 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     if (where !== 'current' && message) remarks.push(`${name}: ${target} does not have it yet: ${harmless(message)}`);
   if (state === 'undeclared')
     remarks.push(
-      `${name} is no longer declared: it is not renewed${notAfter ? `, and expires on ${dateText(notAfter, now)}` : ''}.`,
-      '  Declare it again, or name the configuration with --config.',
+      `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      '  Declare it again, or name the configuration that declares it with --config.',
     );
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${harmless(explanationUrl)}`);
   return remarks;
 }
 
 const heldText = (until: string, now: Date): string =>
-  `CA asked to wait until ${dateText(until, now)}, also with \`--force\`; then \`certfleet renew\` tries again.`;
+  `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override; then \`certfleet renew\` tries again.`;
 
-/** Its next try has not come. */
+/** Whether it is too early to try again. */
 const waits = ({ failure, heldUntil }: LineageStatus, now: Date): boolean =>
   heldUntil !== undefined || (failure !== undefined && Date.parse(failure.retryAt) > now.getTime());
 
@@ -119,6 +119,6 @@ function nextText(all: readonly LineageStatus[], now: Date): string | undefined 
     .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (
     next &&
-    `Next: ${next.name} renews by itself around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}), when \`certfleet renew\` runs.`
+    `Next: \`certfleet renew\` renews ${next.name} around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}).`
   );
 }

@@ -5,7 +5,7 @@ const refused = { what: 'a', reason: 'refused', code: 'dns/refused' } as const;
 const corrupt = { what: 'b', reason: 'no JSON text', code: 'store/corrupt' } as const;
 
 it.each<Row>([
-  { what: 'nothing to do', argv: 'sweep', stdout: 'Swept: nothing was left behind.\n' },
+  { what: 'nothing to do', argv: 'sweep', stdout: 'Sweep: nothing to clean up.\n' },
   {
     what: 'says what was removed and what was not',
     argv: 'sweep',
@@ -16,7 +16,7 @@ it.each<Row>([
       },
     },
     code: 5,
-    says: ['removed: TXT _acme-challenge.a.test\nSwept: 1 removed, 1 could not be removed.\n2 removed earlier'],
+    says: ['removed: TXT _acme-challenge.a.test\nSweep: 1 removed, 1 could not be removed.\n2 removed earlier'],
     warns: ['could not remove b: timed out'],
   },
   {

@@ -3,10 +3,10 @@ import type { Run } from './context.ts';
 import { exitPrecedence } from './exit-codes.ts';
 import { reportStart } from './outcomes.ts';
 
-/** What could not be removed for a reason without a code: the solver's side. */
+/** The exit code for something that could not be removed because of an error without a code: the solver's. */
 const ofSolvers = 5;
 
-/** `certfleet sweep`. Its exit code is the worst of what could not be removed. */
+/** `certfleet sweep`. Exits with the worst code among the things that it could not remove. */
 export const sweep: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
@@ -15,7 +15,7 @@ export const sweep: Run = async (session) => {
   const code = exitPrecedence.find((one) => codes.has(one)) ?? 0;
   const message =
     cleaned.length + failed.length === 0
-      ? 'nothing was left behind'
+      ? 'nothing to clean up'
       : `${cleaned.length} removed, ${failed.length} could not be removed`;
   session.reporter.report({
     v: 1,
@@ -28,10 +28,10 @@ export const sweep: Run = async (session) => {
   if (session.quiet && failed.length === 0) return code;
   for (const what of cleaned) session.print(`removed: ${what}`);
   for (const { what, reason } of failed) session.complain(`could not remove ${what}: ${reason}`);
-  session.print(`Swept: ${message}.`);
+  session.print(`Sweep: ${message}.`);
   if (failed.length > 0)
-    session.note('Next: fix what is named and run `certfleet sweep` again; `certfleet renew` tries it too.');
-  else session.note('Next: nothing to do; `certfleet renew` sweeps by itself.');
-  if (waiting > 0) session.print(`${waiting} removed earlier will be looked at once more (1 h and 24 h after).`);
+    session.note('Next: fix the problem and run `certfleet sweep` again; `certfleet renew` also tries again.');
+  else session.note('Next: nothing to do; `certfleet renew` also sweeps.');
+  if (waiting > 0) session.print(`${waiting} removed earlier will be checked again, 1 h and 24 h after the removal.`);
   return code;
 };

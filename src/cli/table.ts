@@ -1,20 +1,20 @@
 import { columnsOf, wrap } from './text.ts';
 
-/** What a table does on a screen that is too narrow for it. */
+/** How to fit a table on a narrow screen. */
 export interface Narrow {
-  /** Columns to leave out, the first of them first. */
+  /** Columns to leave out, in this order. */
   readonly leaveOut?: readonly number[];
-  /** Cut the last column. It is wrapped otherwise. */
+  /** Cut the last column instead of wrapping it. */
   readonly cutLast?: boolean;
 }
 
 const gap = 2;
-/** A column that is cut keeps eight letters, so that it still says something; one that is wrapped keeps a few words. */
+/** The least width of a cut column (eight letters still say something) and of a wrapped one (a few words). */
 const [leastCut, leastWrapped] = [8, 24];
 
 /**
- * Columns side by side, as wide as their widest cell. Only the last one is cut or wrapped; a row of the others that is
- * too long for the screen stays so. Without a screen (`width` is Infinity) the table is whole.
+ * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped; rows that are still too
+ * long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
  */
 export function formatTable(
   head: readonly string[],

@@ -1,18 +1,18 @@
 import type { Outcome } from '../core/outcome.ts';
 import type { LineageStatus } from '../fleet.ts';
 
-// What a fleet answers, for the tests of this folder. No product code imports this.
+// Answers of a fleet, for the tests of this folder. Product code does not import it.
 
 export const unchanged = (certificate: string): Outcome => ({
   certificate,
   result: 'unchanged',
   notAfter: '2027-02-22T10:00:00Z',
   message: 'nothing is due',
-  // Only a question to the CA for its window.
+  // Only the next look at the CA's renewal window.
   next: '2026-11-24T16:00:00Z',
 });
 
-/** It failed, and its next try has not come. */
+/** It failed, and it is too early to try again. */
 export const waiting = (certificate: string): Outcome => ({
   ...unchanged(certificate),
   result: 'unchanged',

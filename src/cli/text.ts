@@ -1,6 +1,6 @@
 import type { CliContext } from './context.ts';
 
-/** Colours for a terminal, or none (no terminal, NO_COLOR, TERM=dumb). */
+/** Colours for a terminal, or none (without a terminal, with NO_COLOR or TERM=dumb). */
 export interface Style {
   good(text: string): string;
   bad(text: string): string;
@@ -18,15 +18,15 @@ export function styleOf({ isTerminal, env }: Pick<CliContext, 'isTerminal' | 'en
     : { good: plain, bad: plain, warn: plain, faint: plain };
 }
 
-/** Text of others (a CA, a server) without what could move a terminal's cursor or colour it. */
+/** Foreign text (from a CA or a server) without characters that could control a terminal. */
 export const harmless = (text: string): string =>
   text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 
 const day = 86_400_000;
 
 /**
- * A message with the certificate's name in front, where it does not begin with it. A name without a dot may be a word
- * of the sentence itself (`as`), so it is only left out before a colon.
+ * Puts the certificate's name in front of a message, unless the message begins with it. A name without a dot may be an
+ * ordinary word (`as`), so there only `name:` counts.
  */
 export function about(name: string, message: string): string {
   const said = message.startsWith(`${name}: `) || (name.includes('.') && message.startsWith(`${name} `));
@@ -45,7 +45,7 @@ export function columnsOf(text: string): number {
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
-/** `2027-02-22`, with the time where it is less than ten days away and the hour matters. Always UTC. */
+/** `2027-02-22`, with the time if it is less than ten days away. Always UTC. */
 export function dateText(iso: string, now: Date): string {
   const near = Math.abs(Date.parse(iso) - now.getTime()) < 10 * day;
   return near ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : iso.slice(0, 10);
@@ -65,7 +65,7 @@ export function fromNow(iso: string, now: Date): string {
   return ms >= 0 ? `in ${spanText(ms)}` : `${spanText(-ms)} ago`;
 }
 
-/** Lines no longer than `width`, broken at spaces; a longer word stays whole. Lines of the text stay lines. */
+/** Breaks lines at spaces, so that none is longer than `width`, except for longer words. Existing line breaks stay. */
 export function wrap(text: string, width: number, indent = ''): string {
   return text
     .split('\n')
@@ -86,7 +86,7 @@ export function wrap(text: string, width: number, indent = ''): string {
     .join(`\n${indent}`);
 }
 
-/** Breaks lines at spaces, to fit a screen; the rest of a line is indented by two more. Without a screen they stay. */
+/** Breaks lines at spaces to fit the screen, with a hanging indent of two. Without a screen, lines stay as they are. */
 export function fill(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;
   return text

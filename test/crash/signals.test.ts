@@ -74,7 +74,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     }
     expect(ran.status, said).toBe(exitOf[how]);
     // Nothing hangs here, so that the budget is not used up.
-    expect(said).not.toContain('What is left is journalled');
+    expect(said).not.toContain('The rest is journalled');
     expect(await leftovers(lane, state), said).toEqual([]);
     const lineage = await readLineage(state);
     expect(lineage?.work?.lease, said).toBeUndefined();

@@ -36,7 +36,7 @@ describe('CERTFLEET_ROOT', () => {
     succeeded(checked);
     expect(checked.stdout).toContain(`${file} is valid: 1 certificate`);
     const status = await certfleet(['status'], { env });
-    expect(status.stdout).toContain(`there is no store at ${join(root, 'var/lib/certfleet')} yet`);
+    expect(status.stdout).toContain(`there is no store at ${join(root, 'var/lib/certfleet')}`);
   });
 
   it('is set for every test, and nothing lies there', async () => {

@@ -148,7 +148,7 @@ describe('by flags', () => {
     await expectRefused(ran, {
       status: 2,
       code: 'usage/invalid',
-      sentence: /is seen by every user of this machine; write secret=file:\/path/,
+      sentence: /every user of this machine can see a secret on the command line; write secret=file:\/path/,
     });
     expect(ran.stderr).not.toContain('c2VjcmV0');
   });

@@ -230,12 +230,12 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       const orders = ca.accepted('newOrder');
       const tried = await issue('--staging');
       succeeded(tried);
-      expect(tried.stdout).toMatch(/^try\.example\.test~staging: issued as a test certificate that nobody trusts, /);
+      expect(tried.stdout).toMatch(/^try\.example\.test~staging: issued \(an untrusted test certificate\), /);
       expect(tried.stderr).not.toContain('crontab');
       expect(staging.accepted('newOrder')).toBe(1);
       const dry = await issue('--dry-run', '--force');
       succeeded(dry);
-      expect(dry.stdout).toMatch(/^try\.example\.test~staging: the dry run worked .*; nothing was deployed$/m);
+      expect(dry.stdout).toMatch(/^try\.example\.test~staging: the dry run succeeded .*; nothing was deployed$/m);
       expect(staging.accepted('newOrder')).toBe(2);
       expect([...(await documents(store, 'lineage')).keys()]).toEqual(['try.example.test~staging']);
       expect((await readLineage(store, 'try.example.test~staging')).deployments).toEqual({});

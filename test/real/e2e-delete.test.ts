@@ -87,7 +87,7 @@ describe('certfleet delete', () => {
     const deleted = await run('delete', name);
     succeeded(deleted);
     expect(deleted.stdout).toMatch(/^www\.example\.test: deleted from the store, with its keys\n/);
-    expect(deleted.stdout).toMatch(/It is valid until \d{4}-.* \(89 days\): it was not revoked\./);
+    expect(deleted.stdout).toMatch(/It was not revoked, so it stays valid until \d{4}-.* \(89 days\)\./);
     expect([...(await documents(store, 'lineage')).keys()]).toEqual(['other.example.test']);
     expect(await left()).toEqual({ lineage: 1, key: 1, version: 1 });
     // What was delivered is the target's own.
@@ -125,7 +125,7 @@ describe('certfleet delete', () => {
     const text = await run('delete', 'abc', '--force');
     succeeded(text);
     expect(text.stdout).toContain(`The files in ${join(folder, 'certs')}/live/abc/ stay.`);
-    expect(text.stdout).toMatch(/It is declared in the configuration: `certfleet renew` gets it again/);
+    expect(text.stdout).toMatch(/remove it from the configuration, too; otherwise `certfleet renew` orders it again/);
   });
 
   it('waits for no other process: refused while one works on it; after a kill it cleans up and goes on', async () => {

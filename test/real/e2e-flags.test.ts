@@ -293,7 +293,7 @@ describe('flags, once more', () => {
     it('does not go with --force, and has nothing to do without a certificate or a target', async () => {
       const both = await run('renew', '--redeploy', '--force');
       expect(both.status).toBe(2);
-      expect(told(both)).toMatch(/--redeploy delivers without an order, and --force orders/);
+      expect(told(both)).toMatch(/--redeploy orders nothing, and --force orders/);
       succeeded(await first());
       succeeded(await run('issue', name, '--deploy', 'none'));
       const nothing = await run('renew', '--redeploy', '--json');
