@@ -518,7 +518,7 @@ export const errorTable = {
     message: 'the output could not be written: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: 'The command itself has done its work. Make room, or send the output somewhere else.',
+    hint: 'The command itself has done its work. Free some disk space, or send the output elsewhere.',
   },
   'bug/unexpected': {
     message: 'something went wrong inside certfleet: {reason}',
