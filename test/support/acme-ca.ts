@@ -12,16 +12,16 @@ export { acmeProblem, type ProblemDocument } from './acme-ca/problem.ts';
 export type { Profile, RenewalAnswer, RetryAfter, Settings, Validate } from './acme-ca/state.ts';
 
 /**
- * A simulated CA on loopback: what Pebble lacks (`alreadyReplaced` also for an open order, `invalidProfile`, reuse of
- * a pending order, settable ARI answers, rate limits by hand, asynchronous finalize by count, a clock of its own).
- * It speaks real JWS and issues real certificates. `./acme-ca/ca.ts` is the same CA without a socket.
+ * A simulated CA on loopback with what Pebble lacks: `alreadyReplaced` even for an open order, `invalidProfile`, reuse
+ * of a pending order, settable ARI answers, rate limits on request, asynchronous finalize by count, its own clock. It
+ * verifies real JWS and issues real certificates. `./acme-ca/ca.ts` is the same CA without a socket.
  *
  * Not here: external account binding, key change, pre-authorization, alternate chains, IPv6 certificates.
  */
 export interface AcmeCa extends SimulatedCa {
   readonly url: string;
   readonly directoryUrl: string;
-  /** The root of its own HTTPS; the root of what it issues is `rootPem`. */
+  /** The root of its own HTTPS; `rootPem` is the root of the issued certificates. */
   readonly caFile: string;
   stop(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export async function startAcmeCa(options: AcmeCaOptions = {}): Promise<AcmeCa> 
   const scheme = secure ? 'https' : 'http';
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     answer(ca, scheme, request, response).catch((error: Error) => {
-      // A bug of the simulated CA must be seen, not taken for a fault that was asked for.
+      // Make a bug of the simulated CA visible, so that it does not look like an injected fault.
       process.stderr.write(`simulated CA: ${error.stack}\n`);
       request.socket.destroy();
     });

@@ -2,21 +2,21 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AcmeKind } from './acme-kind.ts';
 
-// What the fault proxy can do to a request or an answer, and how a rule is chosen.
+// The faults that the proxy can inject, and how it chooses a rule.
 
 export interface FaultRule {
   readonly on: AcmeKind | readonly AcmeKind[] | 'any';
-  /** Only requests with this method, where one path has several (GET and HEAD of newNonce). */
+  /** Only requests with this method, for paths with several (GET and HEAD of newNonce). */
   readonly method?: string;
   /** The n-th matching request after the rule was set, from 1 (the default). */
   readonly occurrence?: number;
-  /** How many from there on; default 1, Infinity for all. */
+  /** How many requests from there on; default 1, Infinity for all. */
   readonly times?: number;
   readonly what: Spoil;
 }
 
 export type Spoil =
-  /** Answered by the proxy; the CA is not asked. */
+  /** The proxy answers, and the CA gets no request. */
   | {
       readonly type: 'status';
       readonly status: number;
@@ -28,27 +28,27 @@ export type Spoil =
       readonly problem?: string;
       readonly detail?: string;
     }
-  /** The connection is cut; the CA is not asked. */
+  /** The connection is cut, and the CA gets no request. */
   | { readonly type: 'cut-before' }
-  /** The CA does what was asked, and the answer is lost. */
+  /** The CA carries out the request, but the answer is lost. */
   | { readonly type: 'cut-after' }
   /** Half of the body, then cut. */
   | { readonly type: 'cut-in-body' }
-  /** No answer at all while the client waits; the CA is not asked. */
+  /** No answer while the client waits; the CA gets no request. */
   | { readonly type: 'hang' }
-  /** The CA's body, one piece of `bytes` (1) each `everyMs` (100). */
+  /** The CA's body in pieces of `bytes` (1), one each `everyMs` (100). */
   | { readonly type: 'slow'; readonly bytes?: number; readonly everyMs?: number }
-  /** A body without an end: spaces, in the CA's content type. */
+  /** An endless body: spaces, with the CA's content type. */
   | { readonly type: 'endless' }
   | { readonly type: 'content-type'; readonly value: string }
-  /** Headers set on the CA's answer; undefined takes one away. */
+  /** Headers set on the CA's answer; undefined removes one. */
   | { readonly type: 'headers'; readonly set: Readonly<Record<string, string | undefined>> }
   /** The body changed, as text. */
   | { readonly type: 'rewrite-text'; readonly rewrite: (text: string) => string }
   /** The body changed, as JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: any JSON of any CA; the test that rewrites it knows its shape.
   | { readonly type: 'rewrite'; readonly rewrite: (json: any) => unknown }
-  /** Held until the promise resolves: before the CA is asked, or with its answer in hand. For kills and stops. */
+  /** Held until the promise resolves, before the request reaches the CA or before its answer goes on. */
   | { readonly type: 'hold'; readonly when: 'before' | 'after'; readonly until: Promise<unknown> };
 
 /** The CA's answer, whole. */
@@ -101,7 +101,7 @@ export function refuse(response: ServerResponse, spoil: Extract<Spoil, { type: '
 
 // ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Headers about one connection or one length (RFC 9110 §7.6.1), which are ours to say.
+// Headers about one connection or the length (RFC 9110 §7.6.1), which the proxy sets itself.
 export const ownHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
 export async function deliver(response: ServerResponse, answer: Upstream, spoil: Spoil | undefined, method: string) {

@@ -1,4 +1,4 @@
-/** Which ACME resource a request is for, learnt from what the CA itself says, whatever its paths look like. */
+/** Finds out which ACME resource a request is for, from the URLs in the CA's answers. */
 export type AcmeKind =
   | 'directory'
   | 'newNonce'
@@ -18,7 +18,7 @@ export type AcmeKind =
 
 const directoryKeys = ['newNonce', 'newAccount', 'newOrder', 'revokeCert', 'keyChange'] as const;
 
-// For URLs of an order that was made before this proxy saw anything (a resumed one): Pebble's paths.
+// Pebble's paths, for URLs of an order that is older than this proxy (a resumed one).
 const pebblePaths: readonly (readonly [string, AcmeKind])[] = [
   ['/my-order/', 'order'],
   ['/authZ/', 'authorization'],
@@ -29,10 +29,10 @@ const pebblePaths: readonly (readonly [string, AcmeKind])[] = [
   ['/my-account/', 'account'],
 ];
 
-/** Learns paths from the answers that pass by. */
+/** Learns paths from answers. */
 export interface KindMap {
   kindOf(path: string): AcmeKind;
-  /** `json` is undefined for answers that are none; `location` is the Location header. */
+  /** `json` is undefined if the answer is not JSON; `location` is the Location header. */
   learn(kind: AcmeKind, json: unknown, location: string | undefined): void;
 }
 

@@ -21,10 +21,10 @@ export type { FaultRule, Spoil } from './acme-fault.ts';
 export type { AcmeKind } from './acme-kind.ts';
 
 /**
- * An HTTPS reverse proxy in front of any ACME server: it counts what the CA accepted, and spoils answers by rule.
+ * An HTTPS reverse proxy in front of any ACME server: counts what the CA accepted, and injects faults by rule.
  *
- * The client's Host header is passed on unchanged. Pebble and the simulated CA build every URL from it and compare
- * the signed `url` with it, so no body needs rewriting and the client never meets the CA's own address.
+ * It passes the client's Host header on unchanged. Pebble and the simulated CA build every URL from it and compare the
+ * signed `url` with it, so bodies need no rewriting and the client never sees the CA's own address.
  */
 export interface AcmeProxy {
   readonly directoryUrl: string;
@@ -32,15 +32,15 @@ export interface AcmeProxy {
   readonly url: string;
   /** Every request, in order of arrival. */
   readonly requests: readonly ProxyRecord[];
-  /** How many requests of this kind the CA itself answered with 2xx, whatever the client got to see. */
+  /** How many requests of this kind the CA itself answered with 2xx, whatever the client received. */
   accepted(kind: AcmeKind): number;
   /** How many reached the proxy, forwarded or not. */
   seen(kind: AcmeKind): number;
-  /** Adds a rule; of several that match the first one acts. */
+  /** Adds a rule; the first matching one acts. */
   fault(rule: FaultRule): Fault;
-  /** Takes all rules away. */
+  /** Removes all rules. */
   clear(): void;
-  /** Forgets the records; the rules stay. */
+  /** Removes the records; the rules stay. */
   forget(): void;
   stop(): Promise<void>;
 }
@@ -49,11 +49,11 @@ export interface ProxyRecord {
   readonly kind: AcmeKind;
   readonly method: string;
   readonly path: string;
-  /** When it had arrived whole, on `performance.now()` of this process. */
+  /** When it had arrived completely, by `performance.now()` of this process. */
   readonly atMs: number;
   /** The decoded JWS payload; undefined for GET, HEAD and POST-as-GET. */
   readonly payload: unknown;
-  /** What the CA said; undefined where it was not asked or has not answered yet. */
+  /** The CA's status; undefined if it got no request or has not answered yet. */
   status: number | undefined;
   /** The problem type of the CA's answer, without the `urn:ietf:params:acme:error:` part. */
   problem: string | undefined;
@@ -133,7 +133,7 @@ export async function startAcmeProxy(options: AcmeProxyOptions): Promise<AcmePro
     if (spoil?.type === 'hang') return;
     if (spoil?.type === 'hold' && spoil.when === 'before') {
       await spoil.until;
-      if (request.socket.destroyed) return; // killed meanwhile: its request was never sent, as far as the CA knows
+      if (request.socket.destroyed) return; // the client was killed meanwhile; the CA never sees its request
     }
 
     const answer = await forward(request, body);
@@ -150,7 +150,7 @@ export async function startAcmeProxy(options: AcmeProxyOptions): Promise<AcmePro
     { cert: readFileSync(https.certFile), key: readFileSync(https.keyFile) },
     (request, response) => {
       serve(request, response).catch((error: NodeJS.ErrnoException) => {
-        // A CA that is gone is a cut connection to the client; anything without a system code is a bug of this rig.
+        // If the CA is gone, the client's connection is cut; an error without a system code is a bug of this proxy.
         if (error.code === undefined) process.stderr.write(`acme proxy: ${error.stack}\n`);
         request.socket.destroy();
       });

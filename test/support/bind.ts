@@ -8,26 +8,26 @@ import { findProgram, freePort, type Service, startService, temporaryFolder, unt
 const run = promisify(execFile);
 
 /**
- * BIND as the authority of the tests' zones: dynamic updates by TSIG key, and where wanted a secondary. Loopback only;
- * no Debian service is touched. No test framework in here: the demo and the bench use it too.
+ * BIND as the authoritative server of the tests' zones, with dynamic updates by TSIG key and an optional secondary.
+ * Uses loopback only, and no Debian service. Independent of the test framework: the demo and the bench use it too.
  */
 export interface BindOptions {
   /** Default: `example.test` with the addresses of 127.0.0.1. */
   readonly zones?: readonly BindZone[];
-  /** TSIG keys the server knows; the first may change everything unless a zone says otherwise. Default: `acme`. */
+  /** TSIG keys; the first may change everything unless a zone says otherwise. Default: `acme`. */
   readonly keys?: readonly BindKeyRequest[];
   /**
-   * A second authoritative server. `follows`: notified of every change at once; `on-demand`: it transfers only when
-   * {@link BindSecondary.refresh} says so.
+   * A second authoritative server. `follows`: notified of every change at once; `on-demand`: transfers only on
+   * {@link BindSecondary.refresh}.
    */
   readonly secondary?: 'follows' | 'on-demand';
   /**
    * Where the secondary is. `ipv4` (default): 127.0.0.1 with another port, so it must be named as a server. `ipv6`: ::1
    * with the primary's port, and the zones name it as ns2, so that a walk by NS and address records finds it. (BIND
-   * listens on addresses of interfaces only: 127.0.0.2 is none.)
+   * listens only on addresses of interfaces, so not on 127.0.0.2.)
    */
   readonly secondaryFamily?: 'ipv4' | 'ipv6';
-  /** The primary listens on ::1 too, and its zones say so. Not together with an IPv6 secondary. */
+  /** The primary also listens on ::1, and its zones say so. Not together with an IPv6 secondary. */
   readonly ipv6?: boolean;
   /** A free port by default. */
   readonly port?: number;
@@ -42,7 +42,7 @@ export interface BindZone {
   readonly records?: readonly string[];
   /** Lines of `update-policy`, for instance `grant acme zonesub TXT;`. Default: the first key may change everything. */
   readonly policy?: readonly string[];
-  /** The zone is served by the primary only, though there is a secondary. */
+  /** Only the primary serves the zone, although there is a secondary. */
   readonly primaryOnly?: boolean;
 }
 
@@ -222,7 +222,7 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
   };
 }
 
-// A root of our own, so that names outside the zones are NXDOMAIN at once instead of a search of the internet.
+// Our own root zone, so that names outside the zones are NXDOMAIN at once instead of being looked up on the internet.
 const rootZone: BindZone = { name: '.' };
 
 const locate = (name: string): string => {
@@ -235,7 +235,7 @@ const printKey = ({ name, algorithm, secret }: BindKey): string =>
   `key "${name}" { algorithm ${algorithm}; secret "${secret}"; };\n`;
 
 function printZone(zone: BindZone, about: { readonly named: boolean; readonly ipv6: boolean }): string {
-  // TTL 1 and a negative TTL of 1 s: what a resolver remembers of an earlier test does not last.
+  // TTL 1 and a negative TTL of 1 s, so that resolvers forget earlier tests.
   const origin = zone.name === '.' ? '.' : `${zone.name}.`;
   const ns = zone.name === '.' ? 'ns1.' : `ns1.${origin}`;
   const lines = [

@@ -7,40 +7,40 @@ import type { Needed } from './vitest.ts';
 
 const execute = promisify(execFile);
 
-/** What Boulder and its kit (`<shared>/boulder`) need. */
+/** The programs that Boulder and its kit (`<shared>/boulder`) need. */
 export const boulderPrograms: readonly Needed[] = [
   ...['boulder', 'ct-test-srv', 'pebble-challtestsrv'].map((name) => ({ name, where: 'shared' }) as const),
   ...['mariadbd', 'redis-server', 'unshare', 'nsenter', 'curl'],
-  // No program, so that the line at the end of the run says what is missing.
+  // Not a program, but the line at the end of the run names it.
   ...(process.getuid?.() === 0 ? [] : ['the rights of root']),
 ];
 
-/** Let's Encrypt's own CA, in a network namespace of its own. */
+/** Let's Encrypt's own CA, in its own network namespace. */
 export interface Boulder {
   readonly directoryUrl: string;
   readonly caFile: string;
   /** A resolver that sees what the validators see. */
   readonly resolver: string;
-  /** Where every name leads to; port 80 is free for whoever answers HTTP-01. */
+  /** The address of every name; its port 80 is free for the program that answers HTTP-01. */
   readonly webAddress: string;
-  /** Put before a command, runs it in the namespace. */
+  /** A prefix that runs a command in the namespace. */
   readonly inside: readonly string[];
-  /** A statement on Boulder's database, for what only time or its operators change. */
+  /** Runs a statement on Boulder's database, to change what only time or its operators change. */
   sql(statement: string): Promise<string>;
-  /** A call of pebble-challtestsrv's management, which is the validators' DNS. */
+  /** Calls the management of pebble-challtestsrv, which is the validators' DNS. */
   dns(path: string, body: object): Promise<void>;
-  /** A signed request by an account of certfleet's store, past certfleet. */
+  /** Sends a request signed by an account in certfleet's store, without certfleet. */
   post(account: string, resource: 'newOrder' | 'account', payload: object): Promise<Record<string, unknown>>;
 }
 
-/** Up in two or three seconds, 600 MB. It needs the rights to make namespaces. */
+/** Starts in two or three seconds and takes 600 MB. It needs the right to make namespaces. */
 export async function startBoulder(limits: Readonly<Record<string, object>>): Promise<Boulder> {
   const folder = await temporaryFolder('boulder');
   const [home, limitsFile, upFile] = [join(folder, 'ca'), join(folder, 'limits.yml'), join(folder, 'up')];
   // JSON is YAML.
   await writeFile(limitsFile, JSON.stringify(limits));
   const up = join(sharedFolder(), 'boulder/up.sh');
-  // A process namespace too: all that up.sh starts dies with the first process in it.
+  // Also a process namespace, so that everything that up.sh starts dies with its first process.
   const { pid } = await startService({
     name: 'boulder',
     program: program('unshare'),
@@ -86,7 +86,7 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
   };
 }
 
-/** Boulder's own, in its namespace. */
+/** Boulder's own address, in its namespace. */
 const address = '10.78.0.1';
 
 function program(name: string, where: 'shared' | 'system' = 'system'): string {

@@ -17,7 +17,7 @@ import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 
-/** What a fake fleet answers; each may also be computed. */
+/** What a fake fleet returns; each may also be a function. */
 export interface FakeAnswers {
   readonly issue?: (request: IssueRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
   readonly renew?: (request: RenewRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
@@ -40,7 +40,7 @@ export interface CommandLine {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly columns?: number;
-  /** What is typed where something is asked; undefined: there is no terminal to ask at. */
+  /** The answer typed to a question; undefined if there is no terminal. */
   readonly typed?: string;
   readonly fleet?: FakeAnswers;
   readonly program?: string;
@@ -51,19 +51,19 @@ export interface Done {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Requests that reached the fleet; none when it was refused before. */
+  /** Requests that reached the fleet; none if the command was refused before. */
   readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | 'status' | 'sweep')[];
   readonly settings: Settings | undefined;
-  /** Whether a store was opened that would have been made. */
+  /** Whether the store could have been created. */
   readonly madeStore: boolean;
   readonly closed: number;
   /** What `--log-file` got, by its path. */
   readonly logs: Readonly<Record<string, string>>;
-  /** Codes with which the process was ended at once. */
+  /** Codes with which the process exited at once. */
   readonly exits: readonly number[];
 }
 
-/** The command line in a fake world with a fake fleet: no process, no file, no time. */
+/** The command line in a fake world with a fake fleet, without processes, files or real time. */
 export function commandLine(given: CommandLine = {}) {
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
   const handlers = new Map<StopSignal, Set<() => void>>([
@@ -159,12 +159,12 @@ export function commandLine(given: CommandLine = {}) {
   };
 }
 
-/** A row of a table: what is typed, and what comes of it. */
+/** A row of a table: a command line and its result. */
 export interface Row extends CommandLine {
   readonly what: string;
-  /** Separated by blanks, or an array where one of them contains a blank. */
+  /** Separated by blanks, or an array if one argument contains a blank. */
   readonly argv: string | readonly string[];
-  /** 0 where it is not given. */
+  /** Default 0. */
   readonly code?: number;
   /** The whole text. */
   readonly stdout?: string;
@@ -172,7 +172,7 @@ export interface Row extends CommandLine {
   /** Parts of stdout, and of stderr with its lines joined. */
   readonly says?: readonly (string | RegExp)[];
   readonly warns?: readonly (string | RegExp)[];
-  /** On neither stream. */
+  /** Must not appear on either stream. */
   readonly never?: readonly (string | RegExp)[];
   readonly calls?: Done['calls'];
 }
@@ -189,7 +189,7 @@ export async function behaves({ argv, code = 0, says = [], warns = [], never = [
   for (const part of never) expect(done.stdout + joined).not.toMatch(part);
 }
 
-/** The objects that `--json` prints, one a line. */
+/** The objects that `--json` prints, one per line. */
 export const jsonLines = ({ stdout }: Done): readonly object[] =>
   stdout
     .trim()

@@ -10,11 +10,11 @@ import type { World } from '../../src/ports/world.ts';
 export interface DeployWorld {
   readonly world: World;
   readonly lines: readonly string[];
-  /** Called before each change of the file system; what it throws is that change's failure. */
+  /** Called before each change of the file system; if it throws, the change fails. */
   interfere: (call: keyof Files, path: string) => void;
 }
 
-/** The real world as far as deployers use it, with a hand on every change of the file system. */
+/** The parts of the real world that deployers use, with a hook for every change of the file system. */
 export function createDeployWorld(): DeployWorld {
   const lines: string[] = [];
   const note = (message: string) => void lines.push(message);
@@ -31,7 +31,7 @@ export function createDeployWorld(): DeployWorld {
         try {
           made.interfere('createFolder', join(path, entry.name));
         } catch (error) {
-          // As a crash in the middle: the files before it are whole, this one is cut.
+          // As after a crash in the middle: the files before are complete, this one is cut.
           const cut = { ...entry, content: entry.content.slice(0, entry.content.length / 2) };
           await real.createFolder(path, mode, [...entries.slice(0, index), cut]);
           throw error;
@@ -50,12 +50,12 @@ export function createDeployWorld(): DeployWorld {
     streams: createStreams(systemClock),
     processes: createProcesses(systemClock),
     log: { debug: note, info: note, warn: note },
-    // DNS, HTTP and chance are nothing that a deployer here asks for.
+    // The deployers tested here use no DNS, HTTP or randomness.
   } as unknown as World;
   return Object.assign(made, { world, lines });
 }
 
-/** Every file below a folder that holds a private key, with its mode. */
+/** Every file below a folder that contains a private key, with its mode. */
 export async function findKeyFiles(folder: string): Promise<{ path: string; mode: number }[]> {
   const found: { path: string; mode: number }[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {

@@ -14,11 +14,11 @@ import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
 import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder } from './service.ts';
 import { storeWorld } from './store-world.ts';
 
-/** The built command line as a user runs it, on real parts: Pebble, BIND, HAProxy, a configuration file. */
+/** The built command line as a user runs it, with real parts: Pebble, BIND, HAProxy, a configuration file. */
 
 // ── the command line ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What one command said and how it ended. */
+/** What one command printed and how it ended. */
 export interface Ran {
   /** The exit code, or the signal that ended it. */
   readonly status: number | string;
@@ -29,21 +29,21 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  /** The whole environment besides PATH: as from cron, nothing else is there. */
+  /** The whole environment besides PATH, as in cron. */
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of node itself, before the program: a module that moves its clock. */
   readonly node?: readonly string[];
   /** As a login shell would set it; default: this process's. */
   readonly umask?: string;
-  /** On a terminal (by util-linux's `script`), where this is typed; all output is in `stdout` then. */
+  /** Typed on a terminal (util-linux's `script`); then all output is in `stdout`. */
   readonly terminal?: { readonly script: string; readonly typed: string };
-  /** Put before the command: a program that runs it elsewhere (in a namespace). */
+  /** A prefix that runs the command elsewhere (in a namespace). */
   readonly inside?: readonly string[];
 }
 
 export type Certfleet = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
 
-/** Builds the program into a folder of its own (half a second) and answers how to run it. */
+/** Builds the program into its own folder (half a second) and returns how to run it. */
 export async function buildCertfleet(): Promise<Certfleet> {
   const dist = join(await temporaryFolder('dist'), 'dist');
   const build = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
@@ -57,7 +57,7 @@ function run(argv: readonly string[], args: readonly string[], options: RunOptio
   const command = [...inside, ...shell, process.execPath, ...argv];
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const [program, ...more] = terminal ? [terminal.script, '-qec', quoted, '/dev/null'] : command;
-  // A session of its own: there is no terminal at all, as under cron.
+  // Its own session, without a terminal, as under cron.
   const child = spawn(program as string, more, {
     env: { ...bareEnvironment(), ...env },
     stdio: [terminal ? 'pipe' : 'ignore', 'pipe', 'pipe'],
@@ -78,7 +78,7 @@ function run(argv: readonly string[], args: readonly string[], options: RunOptio
   });
 }
 
-/** Fails with all that was said unless the command ended with 0. */
+/** Fails with all output unless the command ended with 0. */
 export function succeeded(ran: Ran): void {
   if (ran.status !== 0) throw new Error(`it ended with ${ran.status}:\n${ran.stdout}${ran.stderr}`);
 }
@@ -86,7 +86,7 @@ export function succeeded(ran: Ran): void {
 /** What went to stderr, on one line: messages are wrapped to the width of a terminal. */
 export const told = (ran: Ran): string => ran.stderr.replaceAll(/\s+/g, ' ');
 
-/** What `run.finished` says of each certificate. */
+/** The outcomes in `run.finished`. */
 export function outcomesOf(ran: Ran): readonly Record<string, unknown>[] {
   const finished = ran.events.find(({ event }) => event === 'run.finished');
   return (finished?.data?.['outcomes'] ?? []) as readonly Record<string, unknown>[];
@@ -125,7 +125,7 @@ export interface Bench {
   fetch(host: string, port: number): ReturnType<typeof ask>;
 }
 
-/** A store and a configuration of their own. */
+/** A test's own store and configuration. */
 export interface Home {
   readonly folder: string;
   readonly store: string;
@@ -134,7 +134,7 @@ export interface Home {
   readonly files: string;
   /** Runs a command with this configuration. */
   certfleet: Certfleet;
-  /** Writes the configuration anew; the change is of what it was in the beginning. */
+  /** Writes the configuration again, with a change of the original one. */
   configure(change: (configuration: Configuration) => Configuration): Promise<void>;
 }
 
@@ -199,7 +199,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
       },
     ],
     preflight: { resolvers: [bind.server], http01Port: haproxy.httpPort },
-    // Also how long an endpoint is watched within a run; the reload of nginx takes about 0.2 s.
+    // Also how long a run watches an endpoint; a reload of nginx takes about 0.2 s.
     deployTimeout: '1s',
   });
 
@@ -253,7 +253,7 @@ export const onlyCertificate =
 
 const { signal } = new AbortController();
 
-/** The store, opened beside whatever process works on it. */
+/** The store, opened beside the processes that work on it. */
 export const openStore = (path: string): Store =>
   fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
 
@@ -271,7 +271,7 @@ export async function readLineage(store: string, name: string): Promise<Lineage>
   return JSON.parse(text) as Lineage;
 }
 
-/** Changes a lineage as if the past had been another one. */
+/** Changes a lineage's past. */
 export async function rewriteLineage(path: string, name: string, change: (lineage: Lineage) => Lineage): Promise<void> {
   const store = openStore(path);
   const key = { kind: 'lineage', name } as const;
@@ -281,7 +281,7 @@ export async function rewriteLineage(path: string, name: string, change: (lineag
   await store.put(key, encodeDocument(change(lineage)), { ifRevision: entry.revision, signal });
 }
 
-/** Every file below a folder with its content; sockets and links are left out. */
+/** Every file below a folder with its content, without sockets and links. */
 export async function filesBelow(folder: string): Promise<ReadonlyMap<string, Buffer>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -291,18 +291,18 @@ export async function filesBelow(folder: string): Promise<ReadonlyMap<string, Bu
 // ── a clock that is moved ────────────────────────────────────────────────────────────────────────────────────────
 
 export interface MovedClock {
-  /** Arguments of node that put the program on this clock. */
+  /** Arguments of node that make the program use this clock. */
   readonly node: readonly string[];
-  /** For a simulated CA in the test's own process: both must agree, or the CA's Date header is refused. */
+  /** For a simulated CA in the test's own process, whose Date header must agree. */
   now(): Date;
   passTo(instant: string): Promise<void>;
-  /** Back to the machine's own. */
+  /** Back to the machine's own time. */
   reset(): Promise<void>;
 }
 
 /**
- * The machine's clock put forward, for node's `Date` alone: timers, TLS and HAProxy keep the real time. That is less
- * than faketime moves, and what it would break: this machine's own HTTPS certificates are valid for two days.
+ * Moves the clock forward for node's `Date` only; timers, TLS and HAProxy keep the real time. faketime would move more,
+ * and break HTTPS: the test certificates are valid for two days.
  */
 export async function movedClock(): Promise<MovedClock> {
   const folder = await temporaryFolder('clock');
@@ -323,7 +323,7 @@ globalThis.Date = class Date extends RealDate {
   return {
     node: ['--require', module],
     now,
-    // A second past it, as cron's minute would be.
+    // One second later, as cron's minute would be.
     passTo: (instant) => set(Date.parse(instant) - Date.now() + 1000),
     reset: () => set(0),
   };

@@ -14,7 +14,7 @@ import { storeWorld } from './store-world.ts';
 export const { signal } = new AbortController();
 export const hourMs = 3_600_000;
 
-/** A folder that this test file alone uses, gone at its end; and new paths in it. */
+/** A folder for this test file, removed at its end, and new paths in it. */
 export function ownFolder() {
   const base = mkdtempSync(join(tmpdir(), 'certfleet-store-'));
   let made = 0;
@@ -25,7 +25,7 @@ export function ownFolder() {
 export const open = (path: string, replaced: Partial<World> = {}): Store =>
   fileStore.connect({ options: { path }, name: 'store', world: storeWorld(replaced) });
 
-/** `n` ms from now, to a store that has been there all along. */
+/** Shows an existing store the time `ms` from now. */
 export const later = (ms: number) => ({ clock: { ...systemClock, now: () => new Date(Date.now() + ms) } });
 
 export const key = (name: string): Key => ({ kind: 'lineage', name });
@@ -37,7 +37,7 @@ export const create = (store: Store, name: string, text: string): Promise<string
 /** The next revision of the document `a`. */
 export const write = (store: Store, text: string, ifRevision: string | null): Promise<string> =>
   store.put(key('a'), bytesOf(text), { ifRevision, signal });
-/** The document `a` with these revisions, one after the other; answers the last one. */
+/** Writes these revisions of the document `a` and returns the last one. */
 export async function revisions(store: Store, ...texts: readonly string[]): Promise<string> {
   let last: string | null = null;
   for (const text of texts) last = await write(store, text, last);
@@ -69,7 +69,7 @@ export async function failureOf(call: Promise<unknown>): Promise<CertfleetError>
   return error;
 }
 
-/** Real files, some of whose calls are replaced. */
+/** Real files with some calls replaced. */
 export function filesWith(replace: (real: Files) => Partial<Files>): { readonly files: Files } {
   const real = createFiles();
   return { files: { ...real, ...replace(real) } };

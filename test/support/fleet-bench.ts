@@ -20,9 +20,9 @@ import { atEnd, freePort, temporaryFolder } from './service.ts';
 import { storeWorld } from './store-world.ts';
 
 /**
- * The whole program in this process, as `openFleet` makes it, on real parts: a CA behind the counting fault proxy,
- * BIND, a web server on the CA's HTTP-01 port, a file store. Every command opens a fleet of its own, as every start
- * of the program would: what one knows of the command before stands in the store.
+ * The whole program in this process, as `openFleet` makes it, with real parts: a CA behind the fault proxy, BIND, a web
+ * server on the CA's HTTP-01 port, a file store. Every command opens its own fleet, as every start of the program does,
+ * so it knows only what the store contains.
  */
 export interface FleetBench {
   readonly proxy: AcmeProxy;
@@ -30,12 +30,12 @@ export interface FleetBench {
   readonly webroot: string;
   readonly httpPort: number;
   readonly pebble: Pebble | undefined;
-  /** What the web server says in place of the files; undefined: the files. */
+  /** The web server's answer; undefined to serve files. */
   web: { answer: WebAnswer | undefined };
   readonly clock: ShiftedClock;
-  /** A store, a deployment folder and a configuration of their own. */
+  /** A test's own store, deployment folder and configuration. */
   home(options?: HomeOptions): Promise<Home>;
-  /** What stands in the challenge folder of the web server. */
+  /** The files in the web server's challenge folder. */
   challengeFiles(): Promise<readonly string[]>;
 }
 
@@ -49,26 +49,26 @@ export interface WebAnswer {
 }
 
 /**
- * The machine's time plus an offset that only a test moves: program and simulated CA read the same clock. BIND does
- * not: once the clock is moved by minutes, a signed update is refused (BADTIME).
+ * The machine's time plus an offset that the test sets, for the program and the simulated CA. BIND has the real time,
+ * so it refuses signed updates (BADTIME) once the offset is more than minutes.
  */
 export interface ShiftedClock {
   now(): Date;
   shift(ms: number): void;
-  /** Puts the clock forward to an instant, where that is later. */
+  /** Moves the clock forward to a time, if that is later. */
   passTo(instant: string): void;
 }
 
 export interface HomeOptions {
   readonly solver?: 'webroot' | 'dns' | AdapterSettings;
-  /** By name; one certificate `abc` for a name of its own unless given. */
+  /** By name; by default one certificate `abc` for a name of its own. */
   readonly certificates?: Readonly<Record<string, readonly string[]>>;
   readonly profile?: string;
-  /** The CA's directory in place of the bench's. */
+  /** The CA's directory instead of the bench's. */
   readonly directory?: string;
   readonly caFile?: string;
   readonly world?: (world: World) => World;
-  /** Requests to the CA end after this long in place of 30 s. */
+  /** The time limit of requests to the CA, instead of 30 s. */
   readonly requestTimeoutMs?: number;
 }
 
@@ -101,18 +101,18 @@ interface IssueOptions {
 
 export interface FleetBenchOptions {
   readonly bind?: BindOptions;
-  /** Lines of the zone `example.test` besides the apex, in place of the wildcard to 127.0.0.1. */
+  /** Lines of the zone `example.test` besides the apex, instead of the wildcard to 127.0.0.1. */
   readonly records?: readonly string[];
 }
 
-/** On Pebble. Its certificates tell real time: the clock is not to be moved here. */
+/** With Pebble, whose certificates have real times: do not move the clock. */
 export async function pebbleFleetBench(options: FleetBenchOptions & { readonly pebble?: PebbleOptions } = {}) {
   const bind = await startZone(options);
   const pebble = await startPebble({ dnsServer: bind.server, ...options.pebble });
   return assemble({ bind, pebble, ca: pebble, httpPort: pebble.httpPort, clock: shiftedClock() });
 }
 
-/** On the simulated CA, on the same movable clock as the program. */
+/** With the simulated CA, which has the program's movable clock. */
 export async function simulatedFleetBench(
   options: FleetBenchOptions & { readonly ca?: AcmeCaOptions } = {},
 ): Promise<SimulatedFleetBench> {
@@ -155,7 +155,7 @@ async function assemble(parts: {
 }): Promise<FleetBench> {
   const { bind, httpPort, clock } = parts;
   const proxy = await startAcmeProxy({ directoryUrl: parts.ca.directoryUrl, caFile: parts.ca.caFile });
-  // Two folders down, so that a test sees what is written beside it and above it.
+  // Two folders deep, so that a test sees what is written beside and above it.
   const webroot = join(await temporaryFolder('webroot'), 'srv/www');
   await mkdir(webroot, { recursive: true });
   const web: FleetBench['web'] = { answer: undefined };
@@ -181,10 +181,10 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
   const folder = await temporaryFolder('home');
   const [store, live] = [join(folder, 'store'), join(folder, 'live')];
   await mkdir(live);
-  // A name of its own: no authorization, no pending order and no TXT value of another test is ever met.
+  // Its own name, so that no authorization, pending order or TXT value of another test gets in the way.
   const certificates = options.certificates ?? { abc: [`h${++homes}.example.test`] };
   const names = Object.values(certificates)[0] ?? [];
-  // A name that lives by the wildcard alone is refused over DNS-01: it would vanish below its own TXT record.
+  // DNS-01 refuses a name that exists only through the wildcard, because its TXT record would hide its address.
   if (options.solver === 'dns')
     for (const name of Object.values(certificates).flat())
       if (!name.startsWith('*.')) await bench.bind.update('example.test', `add ${name}. 60 A 127.0.0.1`);

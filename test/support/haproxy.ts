@@ -5,21 +5,21 @@ import { join } from 'node:path';
 import { findProgram, freePort, portAccepts, type Service, startService, temporaryFolder } from './service.ts';
 
 export interface HaproxyOptions {
-  /** Its `crt` folder; made where it is missing. It may be empty: `strict-sni` lets HAProxy start all the same. */
+  /** Its `crt` folder, created if missing. It may be empty, because `strict-sni` lets HAProxy start anyway. */
   readonly certificates: string;
-  /** A crt-list in place of the folder; made empty where it is missing. */
+  /** A crt-list instead of the folder, created empty if missing. */
   readonly crtList?: string;
   /** `host:port` of the web nodes; without any, HAProxy answers 200 itself. */
   readonly backends?: readonly string[];
-  /** `host:port` that get `/.well-known/acme-challenge/` on the HTTP port; one that is down is passed over. */
+  /** `host:port` that get `/.well-known/acme-challenge/` on the HTTP port; those that are down are skipped. */
   readonly challengeBackends?: readonly string[];
-  /** They are asked for their `_health` every 100 ms, so that one that hangs (SIGSTOP) is passed over too. */
+  /** HAProxy requests their `_health` every 100 ms, so that one that hangs (SIGSTOP) is skipped too. */
   readonly challengeCheck?: boolean;
   readonly httpPort?: number;
   readonly httpsPort?: number;
   /** Lines for the `global` section. */
   readonly global?: readonly string[];
-  /** Goes on when this process ends; its caller must end it. */
+  /** Continues when this process ends; the caller must end it. */
   readonly outlives?: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Haproxy {
   readonly configFile: string;
   readonly pid: number;
   log(): string;
-  /** Stops it and starts it with the same configuration: what it serves then comes from disk. */
+  /** Restarts it with the same configuration, so that it serves what is on disk. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
       name: 'haproxy',
       program,
       args: ['-db', '-f', configFile],
-      // The admin socket last: it is the one that opens last.
+      // The admin socket, because it opens last.
       ready: async () =>
         (await portAccepts(httpsPort)) && (await portAccepts(httpPort)) && (await socketAccepts(socket)),
       ...(options.outlives === undefined ? {} : { outlives: options.outlives }),
@@ -94,13 +94,13 @@ function configuration(
   const servers = (name: string, nodes: readonly string[], check = false): readonly string[] => [
     `backend ${name}`,
     '  balance roundrobin',
-    // A node that does not answer is passed over at once, on this very request.
+    // A node that does not answer is skipped at once, within the same request.
     '  option redispatch 1',
     '  retries 3',
     '  retry-on conn-failure',
     ...(check
       ? [
-          // Longer than a busy machine keeps a healthy one waiting, shorter than the shortest lease.
+          // Longer than a healthy node on a busy machine takes, shorter than the shortest lease.
           '  timeout check 500ms',
           '  option httpchk GET /.well-known/acme-challenge/_health',
           '  default-server check inter 100ms rise 1 fall 1 on-marked-down shutdown-sessions',

@@ -20,21 +20,21 @@ export interface LocalHttps {
 let made: Promise<LocalHttps> | undefined;
 
 /**
- * One root and one certificate for `localhost` and `127.0.0.1` a process, made by openssl: Pebble, the fault proxy
- * and the simulated CA show the same one, so that a client needs a single `caFile` whoever it talks to.
+ * One root and one certificate for `localhost` and `127.0.0.1` per process, made by openssl. Pebble, the fault proxy
+ * and the simulated CA share it, so that clients need a single `caFile`.
  */
 export function localHttps(): Promise<LocalHttps> {
   made ??= makeLocalHttps();
   return made;
 }
 
-/** As {@link localHttps}, of its own: another root, for tests of a root that is not trusted. */
+/** Like {@link localHttps}, with another root, for tests of an untrusted root. */
 export async function makeLocalHttps(): Promise<LocalHttps> {
   const folder = await temporaryFolder('https');
   const path = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
   const p256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  // Two days: no run lasts longer, and a forgotten root is worthless soon.
+  // Two days: longer than any run, so that a forgotten root soon becomes useless.
   await openssl(
     'req',
     '-x509',
@@ -87,7 +87,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A plain request for the rig itself: no keep-alive, no redirects, 5 s. */
+/** A simple request for the test rig: no keep-alive, no redirects, 5 s. */
 export function ask(
   url: string,
   options: {
@@ -95,7 +95,7 @@ export function ask(
     readonly method?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
-    /** Connect here instead of where the URL's name resolves to. */
+    /** Where to connect, instead of resolving the URL's name. */
     readonly connectTo?: { readonly address: string; readonly port: number };
     readonly timeoutMs?: number;
   } = {},

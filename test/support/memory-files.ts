@@ -10,7 +10,7 @@ interface Node {
   modifiedMs: number;
 }
 
-/** The port `Files` in memory: for whole runs of the product that touch no disk. Symbolic links are not followed. */
+/** The port `Files` in memory, for whole runs of the program without a disk. Symbolic links are not followed. */
 export interface MemoryFiles extends Files {
   /** Every file below a folder with its text. */
   contents(folder: string): Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export interface NginxOptions {
   readonly servers?: readonly NginxServer[];
   readonly httpPort?: number;
   readonly httpsPort?: number;
-  /** Goes on when this process ends; its caller must end it. */
+  /** Continues when this process ends; the caller must end it. */
   readonly outlives?: boolean;
 }
 
@@ -29,11 +29,11 @@ export interface Nginx {
   readonly reloadCommand: readonly [string, ...string[]];
   readonly pid: number;
   log(): string;
-  /** Writes the configuration anew, without a reload. `extra` goes into the http block as it is. */
+  /** Writes the configuration again, without a reload. `extra` goes into the http block as it is. */
   configure(servers: readonly NginxServer[], extra?: string): Promise<void>;
   /**
-   * Waits until the workers from before a reload are gone: nginx starts the new one, waits 100 ms, and only then
-   * ends the old one, so that for a while either may answer.
+   * Waits until the workers from before a reload are gone: nginx starts the new one and ends the old one only after
+   * 100 ms, so either may answer for a while.
    */
   settled(): Promise<void>;
   /** `nginx -t`: the exit code and what it said. */
@@ -109,7 +109,7 @@ function configuration(at: {
     ${content}
   }`;
   };
-  // Workers run as this user: nobody could not read a webroot in a private temporary folder.
+  // Workers run as this user, because `nobody` could not read a webroot in a private temporary folder.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `${user}

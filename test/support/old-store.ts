@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Key, Kind, Store } from '../../src/ports/store.ts';
 
-/** A store as a release wrote it, with as much of the CA and the world as its documents name. */
+/** A store that an earlier release wrote, with the parts of the CA and the world that its documents name. */
 export interface OldStore {
   /** What happened. */
   readonly title: string;
@@ -21,7 +21,7 @@ export interface OldStore {
   /** Below the folder of the web server. */
   readonly files: Named<string>;
   readonly txt: readonly TxtValue[];
-  /** Hooks that outlived their certfleet, by pid; each adds its value some day. */
+  /** Hooks that outlived their certfleet, by pid; each adds its value later. */
   readonly hooks: Named<TxtValue>;
   /** The versions that each target was given. */
   readonly delivered: Named<readonly string[]>;
@@ -36,7 +36,7 @@ export interface TxtValue {
 
 const folder = fileURLToPath(new URL('../fixtures/store-769111c', import.meta.url));
 
-/** Every fixture. A file is one history: each entry says what differs from the one before; null is what is gone. */
+/** Every fixture. A file is one history: each entry has the differences from the one before; null means removed. */
 export const oldStores = (): readonly (readonly [name: string, store: OldStore])[] =>
   readdirSync(folder)
     .filter((file) => file.endsWith('.json'))

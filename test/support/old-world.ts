@@ -17,13 +17,13 @@ import { takeUpdates } from './update-server.ts';
 
 export const webroot = '/srv/www';
 export const zone = 'example.test';
-/** A value of somebody else, which must stay. */
+/** A value of another program, which must stay. */
 export const foreignTxt: TxtValue = { name: `_acme-challenge.${zone}`, value: 'somebody-else' };
 const tsigSecret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
 const webServer = '192.0.2.80';
 const storePath = '/var/lib/certfleet';
 
-/** The whole product on files in memory, a fake DNS, and the simulated CA, as they were when the store was left. */
+/** The whole program on files in memory, a fake DNS and the simulated CA, in the state in which the store was left. */
 export async function oldWorld(old: OldStore) {
   const clock = fakeClock(new Date(old.at));
   const files = memoryFiles(clock.now);
@@ -126,14 +126,14 @@ export async function oldWorld(old: OldStore) {
     hooks,
     delivered,
     txt: () => dns.values(zone),
-    /** What a hook that nobody ended does in the end. */
+    /** What a hook that was not ended does later. */
     finishHooks() {
       for (const value of hooks.values()) dns.add({ zone, ...value });
       hooks.clear();
     },
     /** Moves the wall clock on. */
     pass: (ms: number) => clock.set(new Date(clock.now().getTime() + ms)),
-    /** A process of the product of today on this world. */
+    /** A process of today's program in this world. */
     async open(pid: number): Promise<Engine> {
       const self = { bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' };
       const own: World = { ...world, processes: { ...processes, self: () => self } };

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * vitest's globalSetup: a folder stands in for `/` where the program looks for its defaults, so that no test reads or
- * changes the certfleet of this machine (src/config/defaults.ts).
+ * vitest's globalSetup: the program's default paths are below a folder of its own, so that no test reads or changes
+ * this machine's certfleet (src/config/defaults.ts).
  */
 export default function setup(): () => void {
   const root = mkdtempSync(join(tmpdir(), 'certfleet-root-'));

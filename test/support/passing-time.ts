@@ -1,8 +1,8 @@
 import type { FakeClock } from '../../src/testing/fake-clock.ts';
 
 /**
- * Lets 10 ms of a fake clock pass for each turn of the event loop, for as long as something runs: for whole runs of
- * the engine, whose signatures take real time and whose waits take none.
+ * Lets 10 ms of a fake clock pass for each turn of the event loop while something runs. For whole runs of the engine,
+ * whose signatures take real time and whose waits must not.
  */
 export async function passing<T>(clock: FakeClock, running: Promise<T>): Promise<T> {
   let isOver = false;

@@ -22,7 +22,7 @@ export interface ChallengeServerOptions {
   readonly defaultIpv6?: string;
 }
 
-/** DNS as Pebble sees it (pebble-challtestsrv). It makes no difference between NXDOMAIN and an empty answer. */
+/** Pebble's DNS (pebble-challtestsrv), which does not distinguish NXDOMAIN from an empty answer. */
 export interface ChallengeServer {
   /** `127.0.0.1:port`, UDP and TCP. */
   readonly dnsServer: string;
@@ -32,7 +32,7 @@ export interface ChallengeServer {
   clearA(host: string): Promise<void>;
   addAaaa(host: string, addresses: readonly string[]): Promise<void>;
   clearAaaa(host: string): Promise<void>;
-  /** Adds a value: earlier ones stay until {@link clearTxt}. */
+  /** Adds a value; earlier ones stay until {@link clearTxt}. */
   setTxt(host: string, value: string): Promise<void>;
   clearTxt(host: string): Promise<void>;
   addCaa(host: string, policies: readonly { readonly tag: string; readonly value: string }[]): Promise<void>;
@@ -41,7 +41,7 @@ export interface ChallengeServer {
   clearCname(host: string): Promise<void>;
   setServfail(host: string): Promise<void>;
   clearServfail(host: string): Promise<void>;
-  /** What was asked for this name. */
+  /** The questions for this name. */
   dnsHistory(host: string): Promise<readonly { readonly Question: unknown }[]>;
   clearHistory(host: string): Promise<void>;
   stop(): Promise<void>;
@@ -58,7 +58,7 @@ export async function startChallengeServer(options: ChallengeServerOptions = {})
       `127.0.0.1:${dnsPort}`,
       ...['-management', `127.0.0.1:${managementPort}`],
       ...['-defaultIPv4', options.defaultIpv4 ?? '127.0.0.1', '-defaultIPv6', options.defaultIpv6 ?? ''],
-      // Challenges are answered by the program under test, not by this server.
+      // The tested program answers challenges, not this server.
       ...['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', ''],
     ],
     ready: async () => (await portAccepts(managementPort)) && (await portAccepts(dnsPort)),
@@ -112,14 +112,14 @@ export interface PebbleOptions {
   /** `address:port`; without it a {@link ChallengeServer} is started beside it. */
   readonly dnsServer?: string;
   readonly strict?: boolean;
-  /** 2.10 only; Pebble picks one at random for an order that names none. */
+  /** Only 2.10. For an order without a profile, Pebble picks one at random. */
   readonly profiles?: Readonly<
     Record<
       string,
       { readonly description: string; readonly validityPeriod: number; readonly promoteCommonName?: boolean }
     >
   >;
-  /** Seconds; default 90 days. With `profiles` they say it. */
+  /** Seconds; default 90 days. `profiles` have their own. */
   readonly certificateValidityPeriod?: number;
   readonly domainBlocklist?: readonly string[];
   /** 2.9 and later: `rsa` (Pebble's default) or `ecdsa`. */

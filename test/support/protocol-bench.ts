@@ -15,7 +15,7 @@ import { type AcmeProxy, startAcmeProxy } from './acme-proxy.ts';
 import { type ChallengeServer, type Pebble, type PebbleOptions, startChallengeServer, startPebble } from './pebble.ts';
 import { atEnd, freePort, until } from './service.ts';
 
-/** What the protocol suite plays on: one CA behind the fault proxy, DNS, and a web server for HTTP-01. */
+/** The rig of the protocol suite: one CA behind the fault proxy, DNS, and a web server for HTTP-01. */
 export interface ProtocolBench {
   readonly proxy: AcmeProxy;
   readonly dns: ChallengeServer;
@@ -26,16 +26,16 @@ export interface ProtocolBench {
 }
 
 export { pki } from '../../src/x509/pki.ts';
-/** No test waits for it: a guard against a hang. */
+/** Guards against a hang; no test waits for it. */
 export const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 export const dns = (...names: readonly string[]): readonly Identifier[] =>
   names.map((value) => ({ type: 'dns' as const, value }));
 
 let counter = 0;
-/** A name that no other test has used: authorizations and pending orders are never found again by accident. */
+/** A name that no other test has used, so that no authorization or pending order is reused by accident. */
 export const freshName = (): string => `n${++counter}.example.test`;
 
-/** What one CA has and another lacks. */
+/** What some CAs have and others lack. */
 export interface Abilities {
   readonly renewalAnswers: boolean;
   readonly alreadyReplaced: boolean;
@@ -43,7 +43,7 @@ export interface Abilities {
   readonly challengeWithoutToken: boolean;
 }
 
-/** What the cases of the suite act on. */
+/** What the cases of the suite use. */
 export interface Scene {
   readonly bench: ProtocolBench;
   readonly client: Client;
@@ -62,7 +62,7 @@ export async function failure(promise: Promise<unknown>): Promise<CertfleetError
 export const problemOf = (error: CertfleetError): Problem => error.problem as Problem;
 export const acme = (type: string): string => `urn:ietf:params:acme:error:${type}`;
 
-/** Takes the place of the rest of the program where HTTP-01 is answered. */
+/** Answers HTTP-01 in place of the rest of the program. */
 async function startWeb(port: number): Promise<Map<string, string>> {
   const answers = new Map<string, string>();
   const server = createServer((request, response) => {
@@ -87,7 +87,7 @@ export async function simulatedBench(): Promise<ProtocolBench> {
       httpPort,
       dnsServer: dnsServer.dnsServer,
       profiles: {
-        // One with a CN and a SKID and one without: both kinds are met.
+        // One with a CN and a SKID, and one without.
         default: {
           description: 'ninety days',
           validityMs: 90 * 86_400_000,

@@ -9,10 +9,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Programs, ports and folders for the tests, the demo and the bench. No test framework in here (see vitest.ts).
+ * Programs, ports and folders for the tests, the demo and the bench. Independent of the test framework (see vitest.ts).
  *
- * Nothing is left behind, in three lines of defence: {@link stopAll} in the ordinary case; an `exit` listener for a
- * process that ends without it; and the kernel's parent-death signal (setpriv, util-linux) for one that is killed.
+ * Three mechanisms make sure that nothing is left behind: {@link stopAll} normally; an `exit` listener for a process
+ * that ends without it; and the kernel's parent-death signal (setpriv, util-linux) for one that is killed.
  */
 
 export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
@@ -21,13 +21,13 @@ export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 
 const undos = new Set<() => Promise<void> | void>();
 
-/** Registers something that {@link stopAll} undoes (last in, first out). The answer takes it off the list again. */
+/** Registers something that {@link stopAll} undoes (last in, first out). Returns how to unregister it. */
 export function atEnd(undo: () => Promise<void> | void): () => void {
   undos.add(undo);
   return () => void undos.delete(undo);
 }
 
-/** Undoes everything that was started here, in reverse order; every undo runs, the first failure is thrown. */
+/** Undoes everything that was started here, in reverse order. Runs every undo, then throws the first failure. */
 export async function stopAll(): Promise<void> {
   const failures: unknown[] = [];
   for (const undo of [...undos].reverse()) {
@@ -59,15 +59,15 @@ const removeFolder = async (folder: string): Promise<void> => {
 // ── conditions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface UntilOptions {
-  /** What is waited for, for the message. */
+  /** What to wait for, for the message. */
   readonly what: string;
-  /** Default 10 s: a guard against a hang on a busy machine, no measurement. */
+  /** Default 10 s, which only guards against a hang. */
   readonly deadlineMs?: number;
-  /** Between two looks; default 10 ms. */
+  /** Between two checks; default 10 ms. */
   readonly everyMs?: number;
 }
 
-/** Asks until the answer is neither false nor undefined, and returns it. An error of the condition is thrown. */
+/** Calls until the result is neither false nor undefined, and returns it. Throws errors of the condition. */
 export async function until<T>(
   condition: () => Promise<T | undefined | false> | T | undefined | false,
   options: UntilOptions,
@@ -82,7 +82,7 @@ export async function until<T>(
   }
 }
 
-/** Whether a TCP port takes connections. */
+/** Whether a TCP port accepts connections. */
 export function portAccepts(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((answer) => {
     const socket = connect({ port, host });
@@ -97,13 +97,13 @@ export function portAccepts(port: number, host = '127.0.0.1'): Promise<boolean> 
 
 // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Below the kernel's ephemeral range (32768), so that no outgoing connection takes the port between this look and
-// the server's own bind. Two processes asking at the same instant could still draw the same one of 21,000.
+// Below the kernel's ephemeral range (32768), so that no outgoing connection takes the port between this check and the
+// server's bind. Two processes could still draw the same one of 21,000 ports at the same time.
 const lowestPort = 11_000;
 const highestPort = 32_000;
 const given = new Set<number>();
 
-/** A port of 127.0.0.1 that nobody listens on, never the same twice in a process. `udp`: free for UDP as well. */
+/** A free port of 127.0.0.1, never the same twice in a process. `udp`: free for UDP as well. */
 export async function freePort(options: { readonly udp?: boolean } = {}): Promise<number> {
   for (let tries = 0; tries < 1000; tries++) {
     const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
@@ -136,8 +136,8 @@ const udpIsFree = (port: number): Promise<boolean> =>
 export const sharedFolder = (): string => resolve(process.env.CERTFLEET_SHARED ?? join(repositoryRoot, '../shared'));
 
 /**
- * The path of a program, or undefined where it is nowhere. `shared` looks only in `<shared>/bin` (unpacked into
- * `.cache/bin` of the repository), `system` only on PATH and in the sbin folders (which users and cron lack).
+ * The path of a program, or undefined if it is not found. `shared` looks only in `<shared>/bin` (unpacked into
+ * `.cache/bin` of the repository), `system` only on PATH and in the sbin folders, which users and cron lack.
  */
 export function findProgram(name: string, where: 'any' | 'shared' | 'system' = 'any'): string | undefined {
   const shared = where === 'system' ? undefined : findShared(name);
@@ -169,11 +169,11 @@ function isFile(path: string, mode: number): boolean {
   }
 }
 
-/** The environment of a program under cron: nothing but PATH, and where the tests keep the program's defaults. */
+/** The environment of a program under cron: only PATH, and the tests' own default paths. */
 export const bareEnvironment = (): Readonly<Record<string, string>> => {
   const { PATH = '', CERTFLEET_ROOT } = process.env;
   if (CERTFLEET_ROOT === undefined)
-    throw new Error('without CERTFLEET_ROOT it would read the certfleet of this machine');
+    throw new Error('without CERTFLEET_ROOT the program would read the certfleet of this machine');
   return { PATH, CERTFLEET_ROOT };
 };
 
@@ -184,27 +184,27 @@ export interface ServiceOptions {
   readonly name: string;
   readonly program: string;
   readonly args?: readonly string[];
-  /** Added to this process's environment; undefined takes a variable away. */
+  /** Added to this process's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Asked until true; the service counts as started then. */
+  /** Called until true; then the service counts as started. */
   readonly ready?: () => Promise<boolean> | boolean;
   readonly deadlineMs?: number;
-  /** The service goes on when this process ends (`npm run demo -- --keep`): its caller must end it by its pid. */
+  /** The service continues when this process ends (`npm run demo -- --keep`); the caller must end it by its pid. */
   readonly outlives?: boolean;
 }
 
 export interface Service {
   readonly name: string;
   readonly pid: number;
-  /** Everything it wrote so far, stdout and stderr as they came. */
+  /** Everything that it wrote so far on stdout and stderr. */
   log(): string;
   /** The file behind {@link log}. */
   readonly logFile: string;
   readonly running: boolean;
   /** Resolves when it has ended. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** SIGSTOP, SIGCONT, SIGHUP, SIGKILL… to this process alone. */
+  /** SIGSTOP, SIGCONT, SIGHUP, SIGKILL… to this process only. */
   signal(name: NodeJS.Signals): void;
   /** SIGTERM, after `graceMs` (2 s) SIGKILL; resolves when it is gone. */
   stop(graceMs?: number): Promise<void>;
@@ -212,7 +212,7 @@ export interface Service {
 
 const alive = new Set<ChildProcess>();
 
-/** SIGKILL to the service and what it has forked (workers): it leads a process group of its own. */
+/** SIGKILL to the service and its forked workers: it leads a process group. */
 function killGroup(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
@@ -232,17 +232,17 @@ function tidyOnExit(): void {
   });
 }
 
-// Finding it once is enough: it is part of Debian's essential packages, and elsewhere the other two defences hold.
+// Looked up once. Debian always has it; elsewhere the other two mechanisms remain.
 const setpriv = findOnPath('setpriv');
 
-/** Starts a server program and waits until it is ready; one that ends before fails at once, with its log. */
+/** Starts a server program and waits until it is ready; if it ends before, fails at once with its log. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const folder = await mkdtemp(join(tmpdir(), 'certfleet-log-'));
   const logFile = join(folder, `${options.name}.log`);
   const output = openSync(logFile, 'a', 0o600);
   const env = { ...process.env, ...options.env };
-  // A group of its own, so that a Ctrl-C at the terminal reaches only us, who stop it in order. setpriv replaces
-  // itself by the program: the pid is the program's.
+  // Its own group, so that Ctrl-C at the terminal reaches only this process, which stops it in order. setpriv replaces
+  // itself by the program, so the pid is the program's.
   const guarded = setpriv !== undefined && options.outlives !== true;
   const [program, args] = guarded
     ? [setpriv, ['--pdeathsig', 'KILL', '--', options.program, ...(options.args ?? [])]]
@@ -277,14 +277,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     forget();
     if (isRunning()) {
       child.kill('SIGTERM');
-      child.kill('SIGCONT'); // a stopped process hears SIGTERM only then
+      child.kill('SIGCONT'); // a stopped process receives SIGTERM only then
       const timer = setTimeout(() => killGroup(child), graceMs);
       await ended;
       clearTimeout(timer);
     }
     alive.delete(child);
     if (options.outlives) return;
-    lastLog ??= existsSync(logFile) ? log() : ''; // a log is most wanted when its service is gone
+    lastLog ??= existsSync(logFile) ? log() : ''; // keep the log of a service that is gone
     await removeFolder(folder);
   };
   const forget = options.outlives ? () => {} : atEnd(() => stop());

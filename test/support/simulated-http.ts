@@ -3,7 +3,7 @@ import type { Http } from '../../src/ports/http.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { SimulatedCa } from './acme-ca.ts';
 
-/** The port `Http`, without a network: every request is the simulated CA's. */
+/** The port `Http` without a network: the simulated CA answers every request. */
 export const httpTo = (ca: SimulatedCa): Http => ({
   async request(request) {
     const url = new URL(request.url);

@@ -16,7 +16,7 @@ import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
 import { httpTo, silent } from './simulated-http.ts';
 
-/** What one process of the simulated world has instead of the usual. */
+/** What differs in one process of the simulated world. */
 export interface ReplicaOptions {
   readonly leaseTtlMs?: number;
   readonly store?: Store;
@@ -28,8 +28,8 @@ export const dayMs = 86_400_000;
 const { signal } = new AbortController();
 
 /**
- * The engine on one memory store, a simulated CA and one target; processes are told apart by their pid, and are dead
- * when the test says so. Sleeps are real unless it brings a clock, and the wall clock can be moved.
+ * The engine with one memory store, a simulated CA and one target. Processes have different pids, and are dead when the
+ * test says so. Sleeps are real unless the test brings a clock, and the wall clock can be moved.
  */
 export async function createSimulatedWorld(
   options: { readonly settings?: SimulatedCaOptions['settings']; readonly clock?: Clock } = {},
@@ -60,7 +60,7 @@ export async function createSimulatedWorld(
     ready: async () => ({ ready: true }),
     cleanup: async (c) => void txt.delete(c.keyAuthorization),
   };
-  /** The versions that the target was given, the one it has last. */
+  /** The versions that the target got; it has the last one. */
   const delivered: string[] = [];
   const deployer: Deployer = {
     type: 'sim',
@@ -178,7 +178,7 @@ export const simulatedJob = (
   rules: { readonly obeyBackoff?: boolean; readonly force?: boolean } = {},
 ) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, ...rules }) as const;
 
-/** One job done, as one pass over it alone does it. */
+/** Does one job, like a pass over it alone. */
 export async function issue(engine: Engine, job: Job, signal: AbortSignal): Promise<Outcome> {
   const [outcome] = await reconcile(engine, [job], signal);
   if (!outcome) throw new Error('no outcome');

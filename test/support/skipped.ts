@@ -5,8 +5,8 @@ import { join } from 'node:path';
 export const skippedFileVariable = 'CERTFLEET_SKIPPED_FILE';
 
 /**
- * vitest's globalSetup: test files run in processes of their own, so what they skip for want of a program is
- * collected in a file and said once, as the last thing of the run (an empty file says nothing).
+ * vitest's globalSetup. Test files run in separate processes, so a file collects which tests were skipped because a
+ * program is missing, and the end of the run prints them.
  */
 export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'certfleet-skipped-'));

@@ -4,10 +4,10 @@ import type { Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { storeWorld } from './store-world.ts';
 
-// One process of the torture (test/real/store-torture.test.ts): it writes until it is killed, and says on its standard
-// output, a line each, what the store has acknowledged. Arguments: folder, its own id, how many writes (0: for ever).
+// One process of test/real/store-torture.test.ts: writes until it is killed, and prints a line for each write that the
+// store acknowledged. Arguments: folder, its own id, how many writes (0: for ever).
 
-/** What the shared documents hold: how often each worker has written, and the sum of it. */
+/** The content of the shared documents: how often each worker has written, and the sum. */
 export interface Tally {
   readonly total: number;
   readonly by: Readonly<Record<string, number>>;
@@ -17,12 +17,12 @@ const [, , path = '', id = '', limit = '0'] = process.argv;
 const { signal } = new AbortController();
 const names = ['tally-a', 'tally-b', 'tally-c'] as const;
 
-// Synchronous: a line is either in the pipe or the process died before.
+// Synchronous, so that the line is in the pipe unless the process died before.
 const say = (...words: readonly (string | number)[]): void => void writeSync(1, `${words.join(' ')}\n`);
 
 const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-/** One increment, repeated until it is known to be in. */
+/** One increment, repeated until it is known to be stored. */
 async function increment(store: Store, name: string, sequence: number): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     const entry = await store.get({ kind: 'lineage', name }, signal);
@@ -41,7 +41,7 @@ async function increment(store: Store, name: string, sequence: number): Promise<
   }
 }
 
-/** Creating the same document everywhere: one process may win. */
+/** All processes create the same document, and one may win. */
 async function claim(store: Store, name: string): Promise<void> {
   try {
     say('claim', name, id, await store.put({ kind: 'key', name }, encode(id), { ifRevision: null, signal }));
@@ -50,7 +50,7 @@ async function claim(store: Store, name: string): Promise<void> {
   }
 }
 
-/** A document that is deleted and made anew all the time: its revisions must never come back. */
+/** A document that is deleted and created again all the time; its revisions must never come back. */
 async function rise(store: Store): Promise<void> {
   const key = { kind: 'token', name: 'phoenix' } as const;
   try {
@@ -64,10 +64,10 @@ async function rise(store: Store): Promise<void> {
 
 const ended = new Set<string>();
 
-/** The same, by processes that end each time: deletion markers go, and numbers begin anew. */
+/** The same, by processes that end each time, so that deletion markers go and numbers begin again. */
 async function flicker(n: number): Promise<void> {
   const own = fileStore.connect({ options: { path }, name: 'store', world: storeWorld() });
-  // Another name four times a second: what a killed process leaves in a folder keeps the markers there.
+  // Another name four times a second, because what a killed process leaves in a folder keeps the markers there.
   const name = `spark-${Math.floor(performance.timeOrigin + performance.now()) >> 8}`;
   const key = { kind: 'token', name } as const;
   const base = await own.get(key, signal);

@@ -3,7 +3,7 @@ import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from
 import type { Dns } from '../../src/ports/dns.ts';
 import type { FakeDns } from '../../src/testing/fake-dns.ts';
 
-/** A server that takes signed updates (RFC 2136, RFC 8945), as far as certfleet sends them. */
+/** A server for the signed updates that certfleet sends (RFC 2136, RFC 8945). */
 export function takeUpdates(
   { add, remove }: Pick<FakeDns, 'add' | 'remove'>,
   secret: string,

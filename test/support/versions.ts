@@ -16,7 +16,7 @@ export interface VersionMaker {
   make(lineage: string, names: readonly string[]): Promise<VersionBundle>;
 }
 
-/** Makes versions with openssl, under a CA of its own: real chains, nothing of certfleet's own x509 code. */
+/** Makes versions with openssl and its own CA: real chains, made without certfleet's x509 code. */
 export async function createVersionMaker(): Promise<VersionMaker> {
   const folder = await temporaryFolder('versions');
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -93,7 +93,7 @@ export function shakeHands(port: number, serverName: string): Promise<HandshakeA
   });
 }
 
-/** Handshakes without a pause on `parallel` connections until stopped; answers what each of them got. */
+/** Makes handshakes without a pause on `parallel` connections until stopped; returns the result of each. */
 export function shakeHandsUntilStopped(port: number, serverName: string, parallel = 4) {
   let stopped = false;
   const answers: HandshakeAnswer[] = [];

@@ -16,16 +16,16 @@ import {
   type State,
 } from './state.ts';
 
-/** The next answer of a kind, spoilt. */
+/** A fault in the next answer of a kind. */
 export interface Failure {
   /** The answer's problem; default `serverInternal`. */
   readonly problem?: ProblemDocument;
   /** Default 500. */
   readonly status?: number;
   readonly retryAfter?: RetryAfter;
-  /** In place of the problem document, as text/html: what a load balancer says. */
+  /** Instead of the problem document, as text/html, like a load balancer. */
   readonly html?: string;
-  /** The request has its effect first; without it nothing happens in the CA. */
+  /** The request has its effect first; by default it has none. */
   readonly after?: boolean;
   /** No answer at all: the connection is cut. */
   readonly cut?: boolean;
@@ -33,11 +33,11 @@ export interface Failure {
   readonly times?: number;
 }
 
-/** The CA without any network: also what a simulation on a virtual clock talks to. */
+/** The CA without a network, also for simulations on a virtual clock. */
 export interface SimulatedCa {
   readonly settings: Settings;
   readonly state: State;
-  /** The root of what it issues, PEM; another one for every CA. */
+  /** The root of the issued certificates, PEM; each CA has its own. */
   readonly rootPem: string;
   readonly requests: readonly CaRecord[];
   /** How many requests of this kind were answered with 2xx. */
@@ -49,7 +49,7 @@ export interface SimulatedCa {
   certificate(ariIdOrSerial: string): Certificate | undefined;
   /** Makes an authorization invalid, and with it every order that needs it. */
   invalidate(orderUrl: string): void;
-  /** All validations that were started have ended. */
+  /** Resolves when all validations have ended. */
   idle(): Promise<void>;
 }
 
@@ -95,7 +95,7 @@ export async function createSimulatedCa(options: SimulatedCaOptions = {}): Promi
     const route = routeOf(pathname);
     if (!route) throw refuse(404, 'malformed', 'no such path');
     if (!route.methods.includes(request.method)) throw refuse(405, 'malformed', `no ${request.method} here`);
-    // As Pebble 2.10 and Boulder (RFC 8555 §6.1: a client MUST send one).
+    // Like Pebble 2.10 and Boulder (RFC 8555 §6.1: a client MUST send one).
     if (!request.headers['user-agent']) throw refuse(400, 'malformed', 'no User-Agent');
     let signed: Awaited<ReturnType<typeof readSigned>> | undefined;
     if (request.method === 'POST') {
@@ -153,7 +153,7 @@ export async function createSimulatedCa(options: SimulatedCaOptions = {}): Promi
     return decorate(response!, request, kind, failure?.html !== undefined);
   };
 
-  /** Replay-Nonce on every POST and newNonce (RFC 8555 §6.5), `index` link, Date. A balancer's page has none. */
+  /** Replay-Nonce on every POST and newNonce (RFC 8555 §6.5), `index` link, Date. A load balancer's page has none. */
   const decorate = (response: CaResponse, request: CaRequest, kind: AcmeKind, bare: boolean): CaResponse => {
     if (bare) return response;
     const headers: Record<string, string> = { date: now().toUTCString(), ...response.headers };

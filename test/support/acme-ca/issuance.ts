@@ -38,7 +38,7 @@ const dayMs = 86_400_000;
 export async function createAuthority(now: Date): Promise<Authority> {
   const rootKeys = await newKeys();
   const intermediateKeys = await newKeys();
-  // Long before and after any clock a test may set.
+  // Long before and after any time that a test sets.
   const validity = {
     notBefore: new Date(now.getTime() - 3650 * dayMs),
     notAfter: new Date(now.getTime() + 7300 * dayMs),
@@ -117,7 +117,7 @@ export interface ReadRequest {
   readonly identifiers: readonly Identifier[];
 }
 
-/** Reads a certification request and checks its signature (RFC 2986); an Error in words where it is none. */
+/** Reads a certification request and verifies its signature (RFC 2986). Throws a plain Error if it is invalid. */
 export async function readCsr(der: Uint8Array): Promise<ReadRequest> {
   const csr = pkijs.CertificationRequest.fromBER(bufferOf(der));
   if (!(await csr.verify())) throw new Error('the signature of the CSR does not fit its key');
@@ -184,7 +184,7 @@ const authorityKeyIdentifier = (id: Uint8Array) =>
     new pkijs.AuthorityKeyIdentifier({ keyIdentifier: new asn1js.OctetString({ valueHex: bufferOf(id) }) }).toSchema(),
   );
 
-// RFC 5280 §4.2.1.6: critical where the subject is empty.
+// RFC 5280 §4.2.1.6: critical if the subject is empty.
 const subjectAltName = (identifiers: readonly Identifier[], critical: boolean) =>
   extension(
     oid.subjectAltName,
@@ -220,7 +220,7 @@ function bufferOf(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-/** IPv4 only: nothing in the protocol suite needs a real IPv6 certificate. */
+/** IPv4 only, since the protocol suite needs no IPv6 certificate. */
 function bytesOf(address: string): Uint8Array {
   const parts = address.split('.').map(Number);
   if (parts.length !== 4) throw new Error(`the simulated CA issues for IPv4 addresses only, not ${address}`);

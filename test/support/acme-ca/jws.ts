@@ -8,7 +8,7 @@ export interface Signed {
   readonly payload: unknown;
   readonly jwk: JWK;
   readonly thumbprint: string;
-  /** Whom the `kid` named; undefined where the key itself came along. */
+  /** The account that `kid` named; undefined if the request contained the key itself. */
   readonly account: Account | undefined;
 }
 
@@ -26,7 +26,7 @@ export async function readSigned(
   if (!algorithms.includes(header.alg ?? '')) throw refuse(400, 'badSignatureAlgorithm', `no ${header.alg} here`);
   if ((header.jwk === undefined) === (header.kid === undefined))
     throw refuse(400, 'malformed', 'exactly one of jwk and kid must be in the protected header');
-  // Before the nonce is used up, as RFC 8555 §6.4 and §6.5 leave open; a client must not care.
+  // Before the nonce is used up. RFC 8555 §6.4 and §6.5 leave this open, so clients must not depend on it.
   const url = request.base + request.path;
   if (header.url !== url) throw refuse(401, 'unauthorized', `signed for ${header.url}, sent to ${url}`);
   const known = state.nonces.delete(header.nonce ?? '');
@@ -49,7 +49,7 @@ export async function readSigned(
 
 const keys = new WeakMap<JWK, { readonly algorithm: string; readonly key: Awaited<ReturnType<typeof importJWK>> }>();
 
-/** An account's key is imported once for all its requests: that was a tenth of this CA's time. */
+/** An account's key is imported once for all its requests, which saves a tenth of this CA's time. */
 async function keyOf(jwk: JWK, algorithm: string) {
   const known = keys.get(jwk);
   if (known?.algorithm === algorithm) return known.key;

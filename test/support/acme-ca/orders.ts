@@ -8,7 +8,7 @@ import { askForReal } from './validation.ts';
 /** The rules of orders, authorizations and challenges (RFC 8555 §7.4, §7.5, §7.1.6; RFC 9773 §5). No HTTP here. */
 export interface Orders {
   create(account: Account, payload: NewOrder): Order;
-  /** Brings an order's status up to what its authorizations and the clock say. */
+  /** Updates an order's status from its authorizations and the clock. */
   refresh(order: Order): Order;
   acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge): void;
   finalize(account: Account, order: Order, csr: string): Promise<Order>;
@@ -23,7 +23,7 @@ export interface NewOrder {
 }
 
 const hourMs = 3_600_000;
-// Boulder's short profiles: an order lives 8 h, a pending authorization 1 h, a valid one 7 h. One number will do.
+// In Boulder's short profiles an order lives 8 h, a pending authorization 1 h, a valid one 7 h. One number is enough.
 const lifeMs = 8 * hourMs;
 const newId = (): string => randomBytes(8).toString('hex');
 const newToken = (): string => randomBytes(32).toString('base64url');
@@ -49,7 +49,7 @@ export function createOrders(world: {
     return order;
   }
 
-  /** RFC 9773 §5, with Boulder's answers (boulder.md, ARI 3 and 4). */
+  /** RFC 9773 §5, with Boulder's answers. */
   function checkReplaces(account: Account, identifiers: readonly Identifier[], ariId: string): void {
     const certificate = [...state.certificates.values()].find((c) => c.ariId === ariId);
     if (!certificate) throw refuse(404, 'malformed', `no certificate ${ariId} here`);
@@ -125,7 +125,7 @@ export function createOrders(world: {
       expires: new Date(now().getTime() + lifeMs),
       status: 'pending',
       challenges: [
-        // First, so that a client that takes the first one or trips over it is found out.
+        // First, to detect clients that use the first one or fail on it.
         ...(settings.unknownChallenges
           ? [offer('dns-persist-01', undefined), offer('carrier-pigeon-01', newToken())]
           : []),
@@ -153,7 +153,7 @@ export function createOrders(world: {
         challenge.error = problem ? { status: 403, ...problem } : undefined;
         challenge.status = problem ? 'invalid' : 'valid';
         challenge.validated = now();
-        // Not over a deactivation that came meanwhile.
+        // Unless it was deactivated meanwhile.
         if (authorization.status === 'pending') authorization.status = challenge.status;
       })
       .finally(() => state.validations.delete(validation));

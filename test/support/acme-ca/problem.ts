@@ -6,7 +6,7 @@ export interface ProblemDocument {
   readonly subproblems?: readonly (ProblemDocument & { readonly identifier?: { type: string; value: string } })[];
 }
 
-/** Thrown anywhere in the CA, it becomes the answer. */
+/** Becomes the answer, wherever in the CA it is thrown. */
 export class Refusal extends Error {
   readonly problem: ProblemDocument;
   readonly status: number;

@@ -17,7 +17,7 @@ import type {
   State,
 } from './state.ts';
 
-/** What a handler gets: the id in the path, and for POST the verified request. */
+/** What a handler gets: the id in the path, and the verified request of a POST. */
 export interface Call {
   readonly request: CaRequest;
   readonly id: string;
@@ -155,12 +155,12 @@ export function createRoutes(world: World): readonly Route[] {
   const order = (call: Call): CaResponse => {
     const row = orders.refresh(own(state.orders.get(call.id), call));
     const answer = orderAnswer(200, row, call.request.base);
-    // Counted after the answer was made: n polls find it processing, poll n+1 finds it valid.
+    // Counted after the answer: n polls find it processing, poll n+1 finds it valid.
     if (row.status === 'processing' && row.certificateId && --row.pollsLeft <= 0) row.status = 'valid';
     return answer;
   };
 
-  /** Caddy 2.6 answers 500 where no order is pending, and the account is broken from then on: never to be read. */
+  /** Caddy 2.6 answers 500 if no order is pending, and the account is broken from then on, so do not read this list. */
   const ordersPage = (): CaResponse => {
     throw refuse(500, 'serverInternal', 'no order is pending');
   };

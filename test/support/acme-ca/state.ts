@@ -10,7 +10,7 @@ export interface Identifier {
 /** Both forms of RFC 9110 §10.2.3. */
 export type RetryAfter = { readonly seconds: number; readonly form?: 'seconds' | 'date' };
 
-/** Asked for every challenge; undefined is success. */
+/** Validates a challenge; undefined means success. */
 export type Validate = (
   identifier: Identifier,
   challenge: { readonly type: string; readonly token: string },
@@ -20,40 +20,40 @@ export type Validate = (
 export interface Profile {
   readonly description: string;
   readonly validityMs: number;
-  /** A CN and a subject key identifier, as Let's Encrypt's `classic` has and its newer profiles lack. */
+  /** A CN and a subject key identifier, which Let's Encrypt's `classic` has and its newer profiles lack. */
   readonly commonName?: boolean;
   readonly subjectKeyIdentifier?: boolean;
 }
 
-/** How this CA behaves. A test may change every field while it runs. */
+/** How this CA behaves. Tests may change every field at any time. */
 export interface Settings {
-  /** The first one is for orders that name none. More than `default` alone are listed in the directory. */
+  /** The first one is for orders without a profile. The directory lists them if there are more than `default`. */
   profiles: Record<string, Profile>;
-  /** Where http-01 is asked: always 127.0.0.1, with the identifier as Host. */
+  /** The port for http-01, always on 127.0.0.1, with the identifier as Host. */
   httpPort: number;
-  /** Where dns-01 is asked: `127.0.0.1:port`, UDP. */
+  /** The server for dns-01: `127.0.0.1:port`, UDP. */
   dnsServer: string | undefined;
-  /** In place of really asking. */
+  /** Instead of real requests. */
   validate: Validate | undefined;
-  /** A valid authorization of the same account and identifier is used again. */
+  /** Whether a valid authorization of the same account and identifier is reused. */
   reuseAuthorizations: boolean;
   /** A pending or ready order of the same account, identifiers and profile is returned again (as Boulder does). */
   reuseOrders: boolean;
-  /** Every authorization also offers a type nobody knows and one without a token (dns-persist-01). */
+  /** Whether every authorization also offers an unknown type and one without a token (dns-persist-01). */
   unknownChallenges: boolean;
   /**
-   * The Retry-After of a rate limit on newOrder that is reached. As at Boulder it does not count for an order with `replaces`, and it is
-   * looked at after `replaces` and before an open order is returned again.
+   * The Retry-After of a rate limit on newOrder that is reached. As in Boulder, it does not apply to an order with
+   * `replaces`, and is checked after `replaces` and before an open order is returned again.
    */
   limitSeconds: number | undefined;
   renewalInfo: boolean;
-  /** The window of every certificate, in ms from its notBefore, in place of Boulder's. */
+  /** The window of every certificate, in ms from its notBefore, instead of Boulder's. */
   windowMs: readonly [start: number, end: number] | undefined;
-  /** How many looks at an order it stays `processing` after finalize; 0: finalize answers `valid`. */
+  /** How many polls find an order `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;
   /** Identifiers that are refused at newOrder, each in a subproblem. */
   blocked: readonly string[];
-  /** Share of good nonces refused with badNonce, 0 to 100. */
+  /** The percentage of valid nonces refused with badNonce. */
   badNoncePercent: number;
   retryAfter: {
     authorization?: RetryAfter;
@@ -102,7 +102,7 @@ export interface Order {
   readonly expires: Date;
   status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
   error: ProblemDocument | undefined;
-  /** How many more looks find it `processing`. */
+  /** How many more polls find it `processing`. */
   pollsLeft: number;
   certificateId: string | undefined;
 }
@@ -122,7 +122,7 @@ export interface Certificate {
   revoked: boolean;
 }
 
-/** What renewalInfo answers for one certificate in place of the ordinary window. */
+/** What renewalInfo answers for one certificate instead of the usual window. */
 export type RenewalAnswer =
   | { readonly start: Date; readonly end: Date; readonly explanationURL?: string; readonly retryAfter?: RetryAfter }
   | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> };
@@ -149,14 +149,14 @@ export const emptyState = (): State => ({
   validations: new Set(),
 });
 
-/** A request and an answer without a socket: the CA itself knows no network. */
+/** A request and an answer, without a socket. */
 export interface CaRequest {
   readonly method: string;
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** `https://host:port` as the client called it; all URLs are made from it. */
+  /** `https://host:port` as the client called it, the base of all URLs. */
   readonly base: string;
 }
 
@@ -164,7 +164,7 @@ export interface CaResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The answer is lost on the way: the connection is cut. */
+  /** The answer is lost: the connection is cut. */
   readonly cut?: true;
 }
 

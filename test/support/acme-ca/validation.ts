@@ -5,7 +5,7 @@ import { ask } from '../https.ts';
 import { acmeProblem, type ProblemDocument } from './problem.ts';
 import type { Settings, Validate } from './state.ts';
 
-/** Really asks, as the settings say at this moment. */
+/** Makes real requests, with the current settings. */
 export const askForReal =
   (settings: Settings): Validate =>
   (identifier, challenge, keyAuthorization) =>
@@ -13,7 +13,7 @@ export const askForReal =
       ? validateHttp01(settings.httpPort, identifier.value, challenge.token, keyAuthorization)
       : validateDns01(settings.dnsServer, identifier.value, keyAuthorization);
 
-/** RFC 8555 §8.3. Every name and every redirect leads to 127.0.0.1 and the one port. */
+/** RFC 8555 §8.3. Connects to 127.0.0.1 and one port for every name and every redirect. */
 async function validateHttp01(
   port: number,
   name: string,
@@ -31,7 +31,7 @@ async function validateHttp01(
       continue;
     }
     if (answer.status !== 200) return acmeProblem('unauthorized', `${url}: Invalid response: ${answer.status}`);
-    // Trailing white space is no difference (§8.3).
+    // Trailing white space is allowed (§8.3).
     if (answer.text.trimEnd() === keyAuthorization) return undefined;
     return acmeProblem('unauthorized', `${url}: the key authorization is ${JSON.stringify(answer.text.slice(0, 100))}`);
   }
