@@ -80,6 +80,8 @@ export interface Session {
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** The targets that took a certificate in this run, by its name. */
+  readonly delivered: ReadonlyMap<string, readonly string[]>;
   world(): Promise<World>;
   /** The configuration with --store applied. */
   settings(): Promise<Settings>;

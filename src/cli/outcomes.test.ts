@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+import { behaves, commandLine, type FleetCall, jsonLines, type Row } from '../../test/support/command-line.ts';
 import { fail } from '../core/errors.ts';
+import type { EventName } from '../core/event.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { cronPath } from './outcomes.ts';
 import { failing, unchanged, valid } from './test-statuses.ts';
@@ -29,6 +30,19 @@ const pending: Outcome = {
 
 const { next: _none, ...failedForNow } = failed;
 const ends = (...outcomes: readonly Outcome[]) => ({ fleet: { issue: () => outcomes } });
+/** The same, with the events of a real run. */
+const worksOn = (targets: readonly string[], ...outcomes: readonly Outcome[]) => {
+  const run = (_: unknown, { reporter }: FleetCall) => {
+    const report = (event: EventName, message: string, data = {}) =>
+      reporter.report({ v: 1, time: '2026-11-24T10:00:00Z', level: 'info', event, certificate: 'abc', message, data });
+    report('certificate.started', 'working on abc.example.com');
+    report('certificate.issued', 'issued, valid until 2027-02-22T10:00:00Z');
+    report('renewal.scheduled', 'will be renewed at 2027-01-23T10:00:00Z');
+    report('certificate.deployed', `deployed to ${targets.join(', ')}`, { targets });
+    return outcomes;
+  };
+  return { fleet: { issue: run, renew: run } };
+};
 const abc = 'issue -d abc.example.com';
 const declared =
   'issuers: { le: { directory: letsencrypt } }\nsolvers: { w: { type: http01-responder } }\n' +
@@ -118,32 +132,28 @@ it.each<Row>([
     what: 'says where it went',
     argv: `${abc} --deploy files:/etc/certs,web,edge --config /c.yaml`,
     files: { '/c.yaml': 'deployers: { web: { type: nginx, path: /web }, edge: { type: command, run: reload } }' },
-    ...ends(issued),
+    ...worksOn(['files:/etc/certs', 'web', 'edge'], issued),
     says: [
       '\n  Files: /etc/certs/live/abc/ (fullchain.pem, privkey.pem)\n  Files: /web/live/abc/ (fullchain.pem, privkey.pem)\n  Deployed to edge.\n',
     ],
   },
-  {
-    what: 'says on a terminal, where the progress is gone, where a declared one went',
-    argv: 'issue abc --config /c.yaml',
-    files: { '/c.yaml': declared },
-    isTerminal: true,
-    ...ends(issued),
-    says: ['\n  Deployed to edge.\n  Next: `certfleet renew` renews it'],
-  },
-  {
-    what: 'does not say it again where the progress said it',
-    argv: 'issue abc --config /c.yaml',
-    files: { '/c.yaml': declared },
-    ...ends(issued),
-    never: ['Deployed'],
-  },
+  ...[true, false].map((isTerminal) => ({
+    what: `says each result once ${isTerminal ? 'on' : 'without'} a terminal`,
+    argv: 'renew abc',
+    isTerminal,
+    env: { NO_COLOR: '1' },
+    ...worksOn(['edge'], { ...issued, result: 'renewed' }),
+    stdout:
+      'abc: renewed, valid until 2027-02-22 (90 days)\n  Deployed to edge.\n' +
+      '  Next: `certfleet renew` renews it around 2027-01-23 (in 60 days).\n',
+    warns: ['working on abc.example.com'],
+    ...(isTerminal ? {} : { stderr: 'abc: working on abc.example.com\n' }),
+  })),
   {
     what: 'does not say it of one that was not due',
     argv: 'issue abc --config /c.yaml',
     files: { '/c.yaml': declared },
-    isTerminal: true,
-    ...ends({ ...issued, result: 'unchanged' }),
+    ...worksOn(['edge'], { ...issued, result: 'unchanged' }),
     never: ['Deployed'],
   },
   {

@@ -70,7 +70,7 @@ export async function tellOutcomes(
       session.note('  Next: `certfleet renew` tries again.');
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
-      for (const line of placeLines(outcome, told, settings, session.context.isTerminal)) session.print(`  ${line}`);
+      for (const line of placeLines(outcome, told, settings, session.delivered)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
       if (next !== undefined) session.print(`  ${next}`);
     }
@@ -127,14 +127,11 @@ function placeLines(
   { certificate, result }: Success,
   { targets, staging, dryRun }: OutcomeContext,
   settings: Settings,
-  isTerminal: boolean,
+  delivered: Session['delivered'],
 ): readonly string[] {
   if (staging || dryRun || result === 'unchanged') return [];
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
-  // Without a terminal, the progress lines have said it. `renew` does not know the targets of certificates by flags.
-  const declared = isTerminal ? settings.certificates.find(({ name }) => name === certificate)?.deploy : undefined;
-  const known = targets ?? declared ?? [];
-  return known.map((target) => {
+  return (delivered.get(certificate) ?? []).map((target) => {
     const folder = folderOf(target, certificate, settings);
     return folder === undefined ? `Deployed to ${target}.` : `Files: ${folder} (fullchain.pem, privkey.pem)`;
   });

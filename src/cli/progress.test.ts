@@ -72,9 +72,9 @@ describe('liveProgress', () => {
     expect(terminal.state.cursorHidden).toBe(true);
     progress.report(event('certificate.waiting', 'a', 'waiting for\nns1'));
     progress.report(event('preflight.finding', 'b', 'IPv6 could not be tried', 'warn'));
-    expect(terminal.visible()).toBe(
-      'warning: b: IPv6 could not be tried\n  a: waiting for ns1\n  b: IPv6 could not be tried',
-    );
+    expect(terminal.visible()).toBe('  a: waiting for ns1\n  b: IPv6 could not be tried');
+    progress.report(event('certificate.step', 'b', 'ordering'));
+    expect(terminal.visible()).toBe('warning: b: IPv6 could not be tried\n  a: waiting for ns1\n  b: ordering');
     progress.report(event('certificate.failed', 'b', 'no zone', 'error'));
     expect(terminal.visible()).toBe(
       'warning: b: IPv6 could not be tried\n  1 done, 1 in progress\n  a: waiting for ns1',
@@ -129,26 +129,40 @@ describe('other ways', () => {
 });
 
 describe('what people are spared', () => {
-  it('is a date to the millisecond, a step that only the store knows, and the same warning again', () => {
+  const plain = (events: readonly Event[]): string => {
     const out = { text: '', write: (text: string) => (out.text += text) };
     const progress = plainProgress(out, style);
-    progress.report(event('renewal.scheduled', 'a', 'to be renewed at 2027-01-23T10:51:19.345Z, within the window'));
-    progress.report(event('certificate.issued', 'a', 'issued, valid until 2026-11-25T10:51:19.345Z'));
-    progress.report({
-      ...event('certificate.step', 'a', 'it is the current certificate'),
-      data: { step: 'deploy' },
-    });
-    for (let i = 0; i < 3; i++) progress.report(event('sweep.failed', 'a', 'it could not be removed', 'warn'));
-    progress.report(event('sweep.failed', 'b', 'it could not be removed', 'warn'));
-    expect(out.text).toBe(
-      [
-        'a: to be renewed at 2027-01-23, within the window',
-        'a: issued, valid until 2026-11-25 10:51 UTC',
-        'warning: a: it could not be removed',
-        'warning: b: it could not be removed',
-        '',
-      ].join('\n'),
+    for (const each of events) progress.report(each);
+    progress.stop();
+    return out.text;
+  };
+
+  it('is a date to the millisecond, a step that only the store knows, and the same warning again', () => {
+    const step = { ...event('certificate.step', 'a', 'it is the current certificate'), data: { step: 'deploy' } };
+    const failing = (name: string) => event('sweep.failed', name, 'it could not be removed', 'warn');
+    const waiting = event('certificate.waiting', 'a', 'waiting until 2026-11-24T10:51:19.345Z');
+    expect(plain([waiting, step, failing('a'), failing('a'), failing('b')])).toBe(
+      'a: waiting until 2026-11-24 10:51 UTC\n' +
+        'warning: a: it could not be removed\nwarning: b: it could not be removed\n',
     );
+  });
+
+  it('is a result, which is printed in the end', () => {
+    const results = (['certificate.issued', 'renewal.scheduled', 'certificate.deployed'] as const).map((name) =>
+      event(name, 'a', 'x'),
+    );
+    expect(plain(results)).toBe('');
+  });
+
+  it('is a finding that the failure repeats, and no other', () => {
+    const finding = (name: string, verdict: string) =>
+      ({ ...event('preflight.finding', name, `${name} ${verdict}`, 'warn'), data: { verdict } }) as const;
+    const failed = event('certificate.failed', 'a', 'a no; the CA was not asked', 'error');
+    const goesOn = event('certificate.step', 'b', 'ordering');
+    expect(plain([finding('a', 'no'), finding('b', 'no'), finding('a', 'cannot-tell'), failed, goesOn])).toBe(
+      'warning: a: a cannot-tell\nwarning: b: b no\nb: ordering\n',
+    );
+    expect(plain([finding('a', 'no')])).toBe('warning: a: a no\n');
   });
 });
 

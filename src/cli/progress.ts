@@ -34,7 +34,7 @@ const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || eve
 
 /** With `--quiet`: prints only what a person should see. */
 export function quietProgress(stderr: Output, style: Style): Progress {
-  const write = eventLines(stderr, style);
+  const { write } = eventLines(stderr, style);
   return {
     report: (event) => {
       if (isLasting(event)) write(event);
@@ -45,19 +45,23 @@ export function quietProgress(stderr: Output, style: Style): Progress {
 
 /** Without a terminal (cron, a log): prints a line for each event. */
 export function plainProgress(stderr: Output, style: Style): Progress {
-  const write = eventLines(stderr, style);
+  const { write, settle, rest } = eventLines(stderr, style);
   let sweeping = false;
   return {
     report: (event) => {
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
+      if (settle(event)) return;
       // `run.*` is for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
-      if (sweeping && event.event === 'sweep.cleaned') return;
+      if (event.level === 'info' && (results.has(event.event) || (sweeping && event.event === 'sweep.cleaned'))) return;
       write(event);
     },
-    stop: () => {},
+    stop: rest,
   };
 }
+
+/** What the command prints as its result. */
+const results: ReadonlySet<string> = new Set(['certificate.issued', 'renewal.scheduled', 'certificate.deployed']);
 
 const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
 /** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
@@ -77,7 +81,7 @@ const moving: ReadonlySet<string> = new Set([
  * above. There is no timer, so a stopped process leaves nothing running.
  */
 export function liveProgress(stderr: Output, style: Style): Progress {
-  const write = eventLines(stderr, style);
+  const { write, settle, rest } = eventLines(stderr, style);
   const active = new Map<string, string>();
   let done = 0;
   let drawn = 0;
@@ -107,17 +111,15 @@ export function liveProgress(stderr: Output, style: Style): Progress {
       if (name !== undefined && finished.has(event.event)) {
         if (active.delete(name)) done++;
       } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
-      if (
-        isLasting(event) ||
-        event.event === 'certificate.changed' ||
-        (event.level !== 'info' && !toldInTheEnd.has(event.event))
-      )
-        write(event);
+      const isNews =
+        event.event === 'certificate.changed' || (event.level !== 'info' && !toldInTheEnd.has(event.event));
+      if (!settle(event) && (isLasting(event) || isNews)) write(event);
       draw();
     },
     stop: () => {
       const shown = drawn > 0;
       erase();
+      rest();
       active.clear();
       done = 0;
       if (shown) stderr.write('\x1b[?25h');
@@ -125,16 +127,44 @@ export function liveProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-/** Writes events as lines. Repeated warnings are written only once. */
-function eventLines(stderr: Output, style: Style): (event: Event) => void {
+interface EventLines {
+  /** Writes an event as a line; a repeated warning only once. */
+  write(event: Event): void;
+  /** Holds back a preflight finding until its certificate continues, or fails with the same words; true for a finding. */
+  settle(event: Event): boolean;
+  /** Writes the findings that are still held back. */
+  rest(): void;
+}
+
+function eventLines(stderr: Output, style: Style): EventLines {
   const told = new Set<string>();
-  return (event) => {
+  let findings: readonly Event[] = [];
+  const write = (event: Event) => {
     const line = eventLine(event, style);
     if (event.level !== 'info') {
       if (told.has(line)) return;
       told.add(line);
     }
     stderr.write(`${fill(line, stderr.columns)}\n`);
+  };
+  const release = (isSettled: (finding: Event) => boolean, message = '') => {
+    const settled = findings.filter(isSettled);
+    findings = findings.filter((finding) => !settled.includes(finding));
+    for (const finding of settled) if (!message.includes(finding.message)) write(finding);
+  };
+  return {
+    write,
+    settle: (event) => {
+      const isFinding = event.event === 'preflight.finding';
+      if (isFinding) findings = [...findings, event];
+      else if (event.certificate !== undefined)
+        release(
+          ({ certificate }) => certificate === event.certificate,
+          event.event === 'certificate.failed' ? event.message : '',
+        );
+      return isFinding;
+    },
+    rest: () => release(() => true),
   };
 }
 

@@ -39,8 +39,11 @@ export function openSession(
   const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
   const verbose = invocation.flags['verbose'] === true || (debugs !== '' && debugs !== '0');
   const progress = progressOf(context, { json, quiet, verbose });
+  const delivered = new Map<string, readonly string[]>();
   const reporter: Reporter = {
     report: (event) => {
+      if (event.event === 'certificate.deployed' && event.certificate !== undefined)
+        delivered.set(event.certificate, listIn(event.data?.['targets']));
       log?.write(logLine(event));
       if (event.level !== 'debug' || verbose) progress.report(event);
     },
@@ -74,6 +77,7 @@ export function openSession(
     verbose,
     reporter,
     signal,
+    delivered,
     world: () => {
       world ??= makeWorld(context, {
         debug: (message) => say('debug', message),
@@ -146,6 +150,8 @@ function progressOf(
   if (quiet) return quietProgress(stderr, style);
   return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
 }
+
+const listIn = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
 
 async function makeWorld(context: CliContext, log: Log): Promise<World> {
   if (context.world) return context.world;
