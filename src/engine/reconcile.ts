@@ -38,6 +38,8 @@ export async function reconcileAll(
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined }>[] = [];
+  // Those that failed last time come last: one that its CA always breaks on must not find the CA down for all others.
+  const doubtful: typeof errands = [];
   const due: Job[] = [];
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
@@ -47,7 +49,8 @@ export async function reconcileAll(
     if (kind === 'nothing' && (idle || !job)) return;
     if (job && !idle) due.push(job);
     const run = inOrder(engine, { job: idle ? undefined : job, name, kind });
-    errands.push({
+    const hasFailed = found && !(found instanceof Error) && found.failure !== undefined;
+    (hasFailed ? doubtful : errands).push({
       ...(job ? atItsCa(engine, job) : atTheSweep),
       run: async (s) => {
         const outcome = await run(s);
@@ -64,6 +67,7 @@ export async function reconcileAll(
       plan(name, job, found);
     }
   for (const [name, job] of jobs) plan(name, job, undefined);
+  errands.push(...doubtful);
 
   if (errands.length > 0) {
     await engine.store.check(signal);

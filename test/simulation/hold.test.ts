@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
+import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
+import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -85,6 +87,28 @@ describe('a CA that takes no orders', () => {
     expect(await issue(engine, job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
     expect(world.ca.requests.length).toBe(before);
   });
+});
+
+it('a certificate that its CA always breaks on keeps no other one from being issued', async () => {
+  const world = await createSimulatedWorld();
+  const jobs = ['broken', 'b', 'c'].map((name) => job(simulatedSpec(name, [`${name}.example.com`])));
+  const engine = (pid: number): Engine => {
+    const replica = world.replica(pid);
+    const issuer = replica.connect.issuer('sim', simulatedSpec().issuer);
+    const refusal = fail('acme/busy', { issuer: 'sim', status: 500, what: 'the new order' });
+    const as: Issuer['as'] = (account) => ({
+      ...issuer.as(account),
+      newOrder: (request, s) =>
+        request.identifiers[0]?.value === 'broken.example.com'
+          ? Promise.reject(refusal)
+          : issuer.as(account).newOrder(request, s),
+    });
+    return { ...replica, connect: { ...replica.connect, issuer: () => ({ ...issuer, as }) } };
+  };
+  await reconcile(engine(1), jobs.slice(0, 1), signal);
+  world.pass(dayMs);
+  const outcomes = await reconcileAll(engine(2), { jobs, jobOf: () => undefined }, signal);
+  expect(outcomes.map(({ result }) => result)).toEqual(['failed', 'issued', 'issued']);
 });
 
 it('what is stored of a CA is read once in a pass, and once for each certificate', async () => {
