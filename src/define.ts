@@ -26,7 +26,7 @@ const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another
 export const duration = (title: string) =>
   z
     .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
-    .regex(/^\d+(ms|s|m|h|d)$/, { error: 'a duration is a whole number and ms, s, m, h or d, for instance 30s' })
+    .regex(/^\d+(ms|s|m|h|d)$/, { error: 'a duration is a whole number and ms, s, m, h or d, for example 30s' })
     .transform((text) => {
       const unit = text.replace(/^\d+/, '') as keyof typeof durationUnits;
       return Number.parseInt(text, 10) * durationUnits[unit];
@@ -34,7 +34,7 @@ export const duration = (title: string) =>
     .meta({ title, format: 'duration' });
 
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
-export const wholePath = () => z.string().startsWith('/', { error: 'write the whole path, from / on' });
+export const wholePath = () => z.string().startsWith('/', { error: 'write an absolute path' });
 
 /** What every adapter gets. */
 export interface AdapterContext<Options> {
@@ -58,14 +58,14 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
 }
 
 interface AdapterDefinition<Shape extends z.ZodObject> {
-  /** The type in the configuration, and the file's name. */
+  /** The `type` in the configuration, and the name of the file. */
   readonly id: string;
   /** For people: `RFC 2136 (dynamic update)`. */
   readonly title: string;
   readonly homepage?: string;
   /** The vendor's API documentation. */
   readonly apiDocs?: string;
-  /** The certfleet version that first had it. */
+  /** The first version of certfleet with this adapter. */
   readonly since: string;
   /** Each option with `.meta({ title, examples })` or `.describe()`, for validation, JSON schema and reference. */
   readonly options: Shape;

@@ -28,7 +28,7 @@ it.each<Row>([
     what: 'knows the solver that is no file',
     argv: 'providers dns01',
     says: [
-      /^ {2}provider +required +The DNS provider that changes the zone/m,
+      /^ {2}provider +required +DNS provider that changes the zone/m,
       '`certfleet providers ID` shows the options of one.',
     ],
     never: ['CERTFLEET_DNS01'],

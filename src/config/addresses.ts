@@ -1,6 +1,6 @@
 import { canonicalAddress } from '../core/identifiers.ts';
 
-/** A host (a name or an IP address without brackets) and a port. */
+/** A host (a name, or an IP address without brackets) and a port. */
 export interface HostPort {
   readonly host: string;
   readonly port: number;

@@ -10,7 +10,7 @@ import { dns01Type } from './registry.ts';
 export const dns01Options = z.strictObject({
   provider: z
     .string()
-    .meta({ title: 'The DNS provider that changes the zone; see dns-providers.md', examples: ['rfc2136'] }),
+    .meta({ title: 'DNS provider that changes the zone; see dns-providers.md', examples: ['rfc2136'] }),
   options: z
     .record(z.string(), z.unknown())
     .default({})
@@ -28,12 +28,12 @@ export const dns01Options = z.strictObject({
     })
     .optional()
     .meta({ title: 'Do not search for the zone and its servers (split horizon)' }),
-  timeout: duration('How long every authoritative server may take to answer with the record').prefault('2m'),
+  timeout: duration('How long to wait until every authoritative server returns the record').prefault('2m'),
 });
 
 export interface Dns01Settings {
   readonly provider: string;
-  /** The provider's settings, as {@link AdapterSettings} of its type. */
+  /** The provider's options, with the provider as their `type`. */
   readonly options: AdapterSettings;
   readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
   readonly timeoutMs: number;
@@ -46,7 +46,7 @@ export function dns01Settings(settings: AdapterSettings): Dns01Settings {
   return { provider, options: { ...options, type: provider } as AdapterSettings, dns, timeoutMs: timeout };
 }
 
-/** The challenges a solver can answer, by its type and `challenge` (the command solver’s, dns-01 unless given). */
+/** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */
 export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {
   if (solver.type === dns01Type) return ['dns-01'];
   if (solver.type.startsWith('http01')) return ['http-01'];

@@ -49,7 +49,7 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       takes: kind === 'enum' || kind === 'literal' ? 'string' : isTaken(kind) ? kind : 'other',
       schema,
       examples: Array.isArray(meta['examples']) ? meta['examples'] : [],
-      // The schema's default is in milliseconds; a person writes `2m`.
+      // The schema's default is in milliseconds, but a person writes `2m`.
       defaultValue: meta['format'] === 'duration' && typeof fallback === 'number' ? durationText(fallback) : fallback,
     };
   });

@@ -27,10 +27,10 @@ export function parseIdentifier(text: string): Identifier {
   if (address !== undefined) return { type: 'ip', value: address };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(typed)) throw invalid(`it is a URL; write the name alone${nameInUrl(typed)}`);
   if (typed.includes('@')) throw invalid('it is an e-mail address; write the domain alone');
-  if (/^[^:/]+:\d+$/.test(typed)) throw invalid('a certificate is for a name, not for a port');
+  if (/^[^:/]+:\d+$/.test(typed)) throw invalid('a certificate is for a name, not for a port; leave out the port');
   if (typed.includes('/')) throw invalid('a certificate is for a name, not for a path or a network');
   const name = toAscii(typed.endsWith('.') ? typed.slice(0, -1) : typed);
-  if (name === undefined) throw invalid('it cannot be written as an international domain name (IDNA)');
+  if (name === undefined) throw invalid('it is not a valid international domain name (IDNA)');
   const problem = dnsNameProblem(name);
   if (problem !== undefined) throw invalid(problem);
   return { type: 'dns', value: name };

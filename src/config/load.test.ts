@@ -94,9 +94,7 @@ describe('loadSettings', () => {
       'solvers.dns.options.secret',
     ],
   ])('accepts only whole paths: %s', async (text, where) => {
-    expect(await problemsIn(text)).toEqual([
-      expect.stringMatching(`^1: .*${where}.*: write the whole path, from / on`),
-    ]);
+    expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: write an absolute path`)]);
   });
 
   it('uses the only issuer and solver if none is named', async () => {
@@ -218,7 +216,10 @@ describe('problems', () => {
       edited('directory: letsencrypt', 'directory: letsencrpt'),
       '3: the directory "letsencrpt" is neither an https:// URL nor a known CA; did you mean "letsencrypt"?',
     ],
-    [edited('name: wildcard', 'name: abc'), '11: the certificate name "abc" is used twice; each needs its own'],
+    [
+      edited('name: wildcard', 'name: abc'),
+      '11: the certificate name "abc" is used twice; every certificate needs its own',
+    ],
     [
       edited('name: abc', 'name: ABC'),
       '10: certificates[0].name: a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen',
@@ -231,13 +232,13 @@ describe('problems', () => {
     ],
     [
       edited('[ABC.example.com]', '[*.bc.test]'),
-      '10: this is not valid YAML: *.bc.test stands for an alias there; put it in quotes: "*.bc.test"',
+      '10: this is not valid YAML: *.bc.test without quotes is a YAML alias; put it in quotes: "*.bc.test"',
     ],
     [
       'certificates:\n  - name: a\n    identifiers:\n      - *.example.com\n',
-      '4: this is not valid YAML: *.example.com stands for an alias there; put it in quotes: "*.example.com"',
+      '4: this is not valid YAML: *.example.com without quotes is a YAML alias; put it in quotes: "*.example.com"',
     ],
-    [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for instance 30s'],
+    [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for example 30s'],
     [
       edited('http01Port: 5002', 'http01Port: 70000'),
       '12: preflight.http01Port: too big: expected number to be <=65535',

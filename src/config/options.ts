@@ -107,7 +107,7 @@ export function checkOptions(
         });
       if (typeof given === 'string' && /^file:(?!\/)/.test(given)) {
         const path = [...base, field.name];
-        problems.push({ path, message: `${pathText(path)}: write the whole path, from / on: file:/path` });
+        problems.push({ path, message: `${pathText(path)}: write an absolute path: file:/path` });
       }
       if (given !== undefined || field.required) input[field.name] = new Secret('');
     } else if (given !== undefined) input[field.name] = fromText(field, given);
@@ -190,7 +190,7 @@ async function openSecret(given: unknown, place: SecretPlace): Promise<string> {
       file: place.what,
       problem: `${place.option} must be text: put it in quotes, or use file:/path`,
     });
-  // One variable may name a file: CERTFLEET_RFC2136_SECRET=file:/run/secrets/tsig.
+  // A variable may refer to a file: CERTFLEET_RFC2136_SECRET=file:/run/secrets/tsig.
   if (given.startsWith('env:')) {
     const variable = given.slice(4);
     const value = nonEmpty(place.env[variable]);
@@ -213,7 +213,10 @@ async function readSecret(file: string, { files, warn, what, option }: SecretPla
       warn(`the secret file ${file} of ${what} can be read by every user: chmod 600 ${file}`);
     const value = new TextDecoder().decode(bytes).trim();
     if (value === '')
-      throw fail('config/credential-missing', { what, credential: `"${option}": the file ${file} is empty` });
+      throw fail('config/credential-missing', {
+        what,
+        credential: `a value for "${option}": the file ${file} is empty`,
+      });
     return value;
   } catch (cause) {
     if (cause instanceof CertfleetError) throw cause;

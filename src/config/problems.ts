@@ -13,7 +13,7 @@ export interface Problem {
   readonly onKey?: boolean;
   /** Whether there is nothing at the path. */
   readonly missing?: boolean;
-  /** For an unknown key: the known one that was probably meant. */
+  /** For an unknown key, the known one that was probably meant. */
   readonly meant?: string;
   /** Set if the text could not be parsed. */
   readonly line?: number;

@@ -9,7 +9,7 @@ import { knownIssuers } from './issuers.ts';
 const name = (title: string) => z.string().min(1).meta({ title });
 
 const adapter = (title: string) =>
-  z.looseObject({ type: z.string().min(1).meta({ title: 'Which adapter' }) }).meta({ title });
+  z.looseObject({ type: z.string().min(1).meta({ title: 'Type of the adapter' }) }).meta({ title });
 
 const emails = z
   .union([z.string(), z.array(z.string())], { error: 'must be an e-mail address or a list of them' })
@@ -27,10 +27,13 @@ const issuer = z.strictObject({
       examples: ['letsencrypt', 'https://ca.example.internal/acme/directory'],
     }),
   email: emails.default([]).meta({ title: 'E-mail addresses for the CA; optional', examples: ['ops@example.com'] }),
-  agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree' }),
+  agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree to them' }),
   caFile: wholePath()
     .optional()
-    .meta({ title: 'PEM file with the roots of a private CA’s own HTTPS', examples: ['/etc/ssl/private-ca.pem'] }),
+    .meta({
+      title: 'PEM file with the root certificates of a private CA’s HTTPS server',
+      examples: ['/etc/ssl/private-ca.pem'],
+    }),
   test: z
     .boolean()
     .optional()
@@ -39,7 +42,7 @@ const issuer = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .meta({ title: 'Directory for --staging and --dry-run; known for letsencrypt and google' }),
+    .meta({ title: 'Directory for --staging and --dry-run; built in for letsencrypt and google' }),
   newAccount: z
     .boolean()
     .optional()
@@ -55,7 +58,7 @@ const certificate = z.strictObject({
   name: z
     .string()
     .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' })
-    .meta({ title: 'Its name, for status, files and messages', examples: ['www.example.com'] }),
+    .meta({ title: 'Name of the certificate, in status, files and messages', examples: ['www.example.com'] }),
   identifiers: z.array(z.string()).meta({
     title: 'DNS names (also *.example.com) and IP addresses, at most 100',
     examples: [['example.com', '*.example.com']],
@@ -74,20 +77,20 @@ const certificate = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .meta({ title: 'The CA’s certificate profile', examples: ['shortlived'] }),
+    .meta({ title: 'Certificate profile of the CA', examples: ['shortlived'] }),
 });
 
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
-  issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'The CAs, by a name of your choice' }),
+  issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z
-    .record(z.string().min(1), adapter('How a challenge is answered'))
+    .record(z.string().min(1), adapter('How to answer a challenge'))
     .default({})
-    .meta({ title: 'How challenges are answered, by a name of your choice' }),
+    .meta({ title: 'Ways to answer challenges, by names of your choice' }),
   deployers: z
-    .record(z.string().min(1), adapter('Where a certificate goes'))
+    .record(z.string().min(1), adapter('Where to deploy a certificate'))
     .default({})
-    .meta({ title: 'Where certificates go, by a name of your choice' }),
+    .meta({ title: 'Places to deploy certificates to, by names of your choice' }),
   certificates: z.array(certificate).default([]).meta({ title: 'The certificates to get and renew' }),
   preflight: z
     .strictObject({
@@ -107,12 +110,12 @@ export const configuration = z.strictObject({
         .min(1)
         .max(65_535)
         .default(80)
-        .meta({ title: 'The port that the CA uses for HTTP-01: 80, except for test CAs' }),
+        .meta({ title: 'Port that the CA connects to for HTTP-01: 80, except for test CAs' }),
     })
     .default({ resolvers: [], http01Port: 80 })
     .meta({ title: 'The checks before an order' }),
-  shutdownBudget: duration('How long SIGINT and SIGTERM may take to clean up').prefault('8s'),
-  leaseTtl: duration('How long a silent process counts as alive; then another one takes over').prefault('60s'),
+  shutdownBudget: duration('How long to clean up after SIGINT or SIGTERM').prefault('8s'),
+  leaseTtl: duration('How long a process may show no sign of life before another one takes over').prefault('60s'),
   deployTimeout: duration('How long an endpoint may serve the old certificate before there is an alarm').default(
     120_000,
   ),

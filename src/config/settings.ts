@@ -23,7 +23,10 @@ export async function settingsOf(
   try {
     const documents = parseYaml(text);
     if (documents.length > 1)
-      return { settings: undefined, problems: [{ path: [], message: 'there are several YAML documents; write one' }] };
+      return {
+        settings: undefined,
+        problems: [{ path: [], message: 'there are several YAML documents; write only one' }],
+      };
     value = documents[0] ?? {};
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
@@ -41,7 +44,7 @@ function yamlProblem(cause: YAMLException): Problem {
   // In YAML, an asterisk without quotes begins the name of an alias, so this is a wildcard without quotes.
   const alias = /^\*[^\s,[\]{}]*/.exec(buffer.slice(Math.max(0, (position ?? 0) - 1)))?.[0];
   const reason =
-    alias === undefined ? cause.reason : `${alias} stands for an alias there; put it in quotes: "${alias}"`;
+    alias === undefined ? cause.reason : `${alias} without quotes is a YAML alias; put it in quotes: "${alias}"`;
   const message = `this is not valid YAML: ${reason}`;
   return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
 }
@@ -72,7 +75,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     if (seen.has(certificate.name))
       building.problems.push({
         path: [...path, 'name'],
-        message: `the certificate name "${certificate.name}" is used twice; each needs its own`,
+        message: `the certificate name "${certificate.name}" is used twice; every certificate needs its own`,
       });
     seen.add(certificate.name);
     certificates.push(await certificateOf(certificate, path, { issuers, solvers, deployers }, building));
@@ -186,7 +189,7 @@ async function certificateOf(
     if (given === undefined) {
       problems.push({
         path,
-        message: `${where} names no ${kind}; ${all.length === 0 ? `declare one under ${kind}s` : `there are ${all.join(', ')}`}`,
+        message: `${where} names no ${kind}; ${all.length === 0 ? `declare one under ${kind}s` : `choose one of ${all.join(', ')}`}`,
       });
       return undefined;
     }
