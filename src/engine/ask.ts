@@ -29,7 +29,14 @@ export async function ask<T>(
     budgetMs = patienceMs,
     repeats = 0,
     repeatAfter = isLost,
-  }: { readonly budgetMs?: number; readonly repeats?: number; readonly repeatAfter?: (error: unknown) => boolean } = {},
+    isKnown = false,
+  }: {
+    readonly budgetMs?: number;
+    readonly repeats?: number;
+    readonly repeatAfter?: (error: unknown) => boolean;
+    /** It may be answered from memory, which tells nothing of the CA's speed. */
+    readonly isKnown?: boolean;
+  } = {},
 ): Promise<T> {
   const { clock, memory } = engine;
   const pace = memory.paces(issuer.directoryUrl);
@@ -39,10 +46,10 @@ export async function ask<T>(
     const sentMs = clock.monotonicMs();
     try {
       const answer = await call();
-      pace.answered(clock.monotonicMs() - sentMs);
+      if (!isKnown) pace.answered(sentMs);
       return answer;
     } catch (error) {
-      if (isFailure(error, 'acme/rate-limited', 'acme/busy')) pace.strained();
+      if (isFailure(error, 'acme/rate-limited', 'acme/busy')) pace.strained(sentMs);
       const pauseMs = repeatAfter(error)
         ? pauseAfterLost(tried.lost++, repeats)
         : pauseNamed(error, tried.refused++, clock);

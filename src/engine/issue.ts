@@ -223,7 +223,7 @@ async function openCa(run: Run): Promise<OrderRun> {
   const issuer = engine.connect.issuer(spec.issuer, settings);
   const [solver, directory] = await together([
     engine.connect.solver(job.wanted),
-    ask({ engine, issuer, signal }, () => issuer.directory(signal)),
+    ask({ engine, issuer, signal }, () => issuer.directory(signal), { isKnown: true }),
   ]);
   const { clockSkewMs = 0 } = directory;
   if (Math.abs(clockSkewMs) > longestSkewMs)

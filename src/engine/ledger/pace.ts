@@ -18,10 +18,10 @@ export interface Pace {
   limit(): number;
   /** Calls `run` whenever the limit may have grown, until the returned function is called. */
   onGrowth(run: () => void): () => void;
-  /** One answer came after so many ms. */
-  answered(ms: number): void;
+  /** An answer came to what was asked at this time of the monotonic clock. */
+  answered(askedMs: number): void;
   /** The CA said 429 or 503, or did not answer in time. */
-  strained(): void;
+  strained(askedMs: number): void;
   /** newOrder got no answer, or a 5xx: no other certificate of this run is tried at this CA. */
   failed(): void;
   /** An order was accepted. */
@@ -61,6 +61,9 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
     round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
     if (limit > before) grown();
   };
+  // What was asked before the number changed says nothing about the new one. Without this, hundreds of late answers
+  // would halve it again and again, down to the least.
+  const isOfBefore = (askedMs: number) => askedMs < round.sinceMs;
 
   return {
     limit: () => (state === 'probing' ? 1 : limit),
@@ -68,18 +71,17 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
       listeners.add(run);
       return () => void listeners.delete(run);
     },
-    answered(ms) {
+    answered(askedMs) {
+      if (isOfBefore(askedMs)) return;
       round.answers += 1;
-      round.ms += ms;
+      round.ms += clock.monotonicMs() - askedMs;
       if (round.answers < limit) return;
       const meanMs = round.ms / round.answers;
       bestMs = Math.min(bestMs, meanMs);
       begin(meanMs > bestMs * slower.factor + slower.byMs ? limit / 2 : limit * 2);
     },
-    strained() {
-      // Requests that were under way together are refused together: that is one sign, not many.
-      if (clock.monotonicMs() - round.sinceMs < Math.min(bestMs, 1_000) && round.answers === 0) return;
-      begin(limit / 2);
+    strained(askedMs) {
+      if (!isOfBefore(askedMs)) begin(limit / 2);
     },
     failed() {
       state = 'down';

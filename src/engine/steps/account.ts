@@ -89,7 +89,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
 /** A CA that binds accounts to external ones is known to refuse: no key is made for it. */
 async function createKey(customer: Customer): Promise<void> {
   const { engine, issuer, settings, signal } = customer;
-  const directory = await ask(customer, () => issuer.directory(signal));
+  const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
   checkTerms(issuer, settings, directory);
   if (directory.externalAccountRequired) throw fail('acme/external-account-required', { issuer: issuer.name });
   const keyPem = await engine.pki.newKey();
@@ -207,7 +207,7 @@ const repeats = 2;
 async function register(customer: Customer, keyPem: Secret): Promise<string> {
   const { issuer, settings, signal } = customer;
   const { agreeToTerms } = settings;
-  checkTerms(issuer, settings, await ask(customer, () => issuer.directory(signal)));
+  checkTerms(issuer, settings, await ask(customer, () => issuer.directory(signal), { isKnown: true }));
   const contacts = settings.email.map((address) => `mailto:${address}`);
   const open = () => issuer.openAccount({ keyPem, contacts, agreeToTerms }, signal);
   const { url } = await ask(customer, open, { repeats });

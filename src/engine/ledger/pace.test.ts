@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { createPace } from './pace.ts';
+
+/** A pace, and the answers of a CA to as many requests at once as it allows, or to some. */
+function bench() {
+  let nowMs = 0;
+  const pace = createPace({ monotonicMs: () => nowMs });
+  const during = (ms: number, answers: number, happen: (askedMs: number) => void) => {
+    const askedMs = nowMs;
+    nowMs += ms;
+    for (let i = 0; i < answers; i++) happen(askedMs);
+    return pace.limit();
+  };
+  const round = (ms: number, answers = pace.limit()) => during(ms, answers, pace.answered);
+  return { pace, during, round };
+}
+
+describe('how many certificates a CA is given at once', () => {
+  it('doubles with each round of good answers, up to 256', () => {
+    const { pace, round } = bench();
+    expect([pace.limit(), round(50), round(60), round(40), round(50)]).toEqual([32, 64, 128, 256, 256]);
+  });
+
+  it('halves once for a round of slow answers, however many were under way', () => {
+    const { round } = bench();
+    round(50);
+    expect(round(50)).toBe(128);
+    expect(round(900, 1_000)).toBe(64);
+    expect([round(900), round(50)]).toEqual([32, 64]);
+  });
+
+  it('halves once where many are refused at once, and never below 4', () => {
+    const { pace, during } = bench();
+    expect(during(50, 100, pace.strained)).toBe(16);
+    expect([during(50, 100, pace.strained), during(50, 1, pace.strained), during(50, 1, pace.strained)]).toEqual([
+      8, 4, 4,
+    ]);
+  });
+});
