@@ -1,8 +1,8 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { maxNameLength } from './core/document-limits.ts';
-import { type CertfleetError, fail } from './core/errors.ts';
+import { type CertfleetError, fail, isFailure } from './core/errors.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
-import type { Lineage } from './core/lineage.ts';
+import { encodeDocument, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
@@ -38,6 +38,8 @@ export interface Fleet {
    * `solver/not-removed`.
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
+  /** True the first time that it is called in this store: for advice that is given once. */
+  once(what: string, signal: AbortSignal): Promise<boolean>;
   /** Finishes what dead processes left: challenges, tokens, probes, child processes. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
@@ -95,9 +97,21 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     stored: async (name, signal) => (await readOne(fleet, name, signal))?.spec,
     status: (names, signal) => statusOf(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
+    once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     close: (signal) => composed.close(signal),
   };
+}
+
+async function once({ composed }: OpenFleet, what: string, signal: AbortSignal): Promise<boolean> {
+  const key = { kind: 'meta', name: `once~${what}` } as const;
+  try {
+    await composed.engine.store.put(key, encodeDocument({ schema: 1 }), { ifRevision: null, signal });
+    return true;
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+    return false;
+  }
 }
 
 interface OpenFleet {

@@ -1,9 +1,8 @@
-import { basename, isAbsolute } from 'node:path';
 import { fail, isFailure } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
-import { textOf, wholePathOf } from './flag-values.ts';
+import { textOf } from './flag-values.ts';
 import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
@@ -45,7 +44,6 @@ export const issue: Run = async (session) => {
     staging,
     dryRun,
     targets: adHoc?.spec.deploy,
-    cronLine: staging ? undefined : cronLine(session, outcomes[0]?.certificate ?? ''),
   });
 };
 
@@ -120,24 +118,3 @@ function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | unde
   );
   if (without) throw fail('config/no-test-directory', { issuer: without.name });
 }
-
-/**
- * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
- * minute depends on the name, so that not all machines call the CA at the full hour.
- */
-function cronLine({ context, invocation }: Session, name: string): string {
-  const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
-  const { program } = context;
-  const called =
-    program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
-  const { config, store } = invocation.flags;
-  const more = [
-    // cron runs in the home folder, where a relative path would mean another place.
-    config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', String(config), context.env))}`,
-    store === undefined ? '' : ` --store ${quoted(wholePathOf('--store ', String(store), context.env))}`,
-  ];
-  return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
-}
-
-const quoted = (value: unknown): string =>
-  /^[\w./:@-]+$/.test(String(value)) ? String(value) : `'${String(value).replaceAll("'", `'\\''`)}'`;

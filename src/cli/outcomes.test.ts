@@ -3,7 +3,7 @@ import { behaves, commandLine, type FleetCall, jsonLines, type Row } from '../..
 import { fail } from '../core/errors.ts';
 import type { EventName } from '../core/event.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { cronPath } from './outcomes.ts';
+import { cronPath } from './crontab.ts';
 import { failing, unchanged, valid } from './test-statuses.ts';
 
 const issued: Outcome = {
@@ -128,6 +128,64 @@ it.each<Row>([
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },
+  {
+    what: 'gives the crontab line once in the life of a store',
+    argv: abc,
+    fleet: { issue: () => [issued], said: ['crontab'] },
+    never: ['crontab'],
+  },
+  ...(
+    [
+      ['/etc/crontab', '5 * * * * root certfleet renew --quiet'],
+      ['/etc/cron.d/certfleet', '# daily\n5 * * * * root /usr/local/bin/certfleet renew'],
+      ['/etc/cron.hourly/renew', '#!/bin/sh\nexec certfleet renew --quiet'],
+      ['/var/spool/cron/crontabs/root', 'PATH=/usr/bin\n5 * * * * certfleet renew --quiet'],
+      ['/var/spool/cron/root', '5 * * * * certfleet renew --quiet'],
+    ] as const
+  ).map(([path, text]) => ({
+    what: `needs no crontab line where ${path} runs it`,
+    argv: abc,
+    files: { [path]: text },
+    ...ends(issued),
+    never: ['crontab'],
+  })),
+  {
+    what: 'needs none where a systemd timer runs it',
+    argv: abc,
+    files: {
+      '/etc/systemd/system/tls.service': '[Service]\nExecStart=/usr/local/bin/certfleet renew',
+      '/etc/systemd/system/timers.target.wants/tls.timer': '[Timer]\nOnCalendar=hourly',
+    },
+    ...ends(issued),
+    never: ['crontab'],
+  },
+  ...(
+    [
+      ['a comment', '/etc/cron.d/certfleet', '# 5 * * * * root certfleet renew'],
+      ['another command', '/etc/cron.d/certfleet', '5 * * * * root certfleet sweep'],
+      ['another store', '/etc/cron.d/certfleet', '5 * * * * root certfleet renew --store /other'],
+      ['a timer that is not enabled', '/usr/lib/systemd/system/certfleet.service', 'ExecStart=certfleet renew'],
+    ] as const
+  ).map(([why, path, text]) => ({
+    what: `gives one in spite of ${why}`,
+    argv: abc,
+    files: { [path]: text },
+    ...ends(issued),
+    warns: ['renew --quiet'],
+  })),
+  ...(
+    [
+      ['serves this store', '/srv/certfleet', []],
+      ['serves the default store only', '/srv/other', ['renew --quiet --store /srv/other']],
+    ] as const
+  ).map(([why, store, warns]) => ({
+    what: `looks whether a crontab line ${why}`,
+    argv: `${abc} --store ${store}`,
+    files: { '/etc/cron.d/certfleet': '5 * * * * root certfleet renew --store /srv/certfleet' },
+    ...ends(issued),
+    warns,
+    never: warns.length > 0 ? [] : ['crontab'],
+  })),
   {
     what: 'says where it went',
     argv: `${abc} --deploy files:/etc/certs,web,edge --config /c.yaml`,

@@ -1,9 +1,9 @@
-import { dirname } from 'node:path';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Settings } from '../core/spec.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
+import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
@@ -16,8 +16,6 @@ export interface OutcomeContext {
   readonly dryRun?: boolean;
   /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
   readonly targets?: readonly string[] | undefined;
-  /** The crontab line to suggest after a first success; undefined to suggest none. */
-  readonly cronLine?: string | undefined;
 }
 
 /** Reports the first event of a run. */
@@ -84,10 +82,8 @@ export async function tellOutcomes(
     );
   if (outcomes.length === 0)
     session.print('There are no certificates yet. To get one: `certfleet issue -d www.example.com --agree-tos`');
-  if (told.cronLine !== undefined && outcomes.some((outcome) => outcome.result === 'issued')) {
-    session.note(`\n${cronHint}`);
-    session.noteWhole(`${cronPath(process.execPath)}  ${told.cronLine}`);
-  }
+  const first = outcomes.find((outcome) => outcome.result === 'issued');
+  if (told.command === 'issue' && !told.staging && first) await adviseCrontab(session, first.certificate);
   if (outcomes.length > 5) session.print(summary(outcomes));
   return code;
 }
@@ -157,16 +153,6 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
     return outcome.next && `Next: \`certfleet renew\` checks it again around ${dateText(outcome.next, now)}.`;
   }
   return outcome.next && renews(outcome.next);
-}
-
-const cronHint =
-  'To renew automatically, add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all ' +
-  'certificates, so skip this if you have one:';
-
-/** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
-export function cronPath(node: string): string {
-  const folder = dirname(node);
-  return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
 // The message may begin with the name, which is printed in front of it anyway.

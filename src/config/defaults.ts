@@ -6,6 +6,11 @@ import type { Environment } from './options.ts';
 export interface DefaultPaths {
   readonly configuration: string;
   readonly store: string;
+  /** Files, and folders of files, that cron works from. */
+  readonly crontabs: readonly string[];
+  /** Folders of systemd's units, and the folder of the timers that are enabled. */
+  readonly units: readonly string[];
+  readonly timers: string;
 }
 
 /**
@@ -14,7 +19,20 @@ export interface DefaultPaths {
  */
 export function defaultPaths(env: Environment): DefaultPaths {
   const below = (path: string) => resolve(env['CERTFLEET_ROOT'] || '/', path);
-  return { configuration: below('etc/certfleet/certfleet.yaml'), store: below('var/lib/certfleet') };
+  return {
+    configuration: below('etc/certfleet/certfleet.yaml'),
+    store: below('var/lib/certfleet'),
+    crontabs: [
+      'etc/crontab',
+      'etc/cron.d',
+      'etc/cron.hourly',
+      'etc/cron.daily',
+      'var/spool/cron/crontabs',
+      'var/spool/cron',
+    ].map(below),
+    units: ['etc/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'].map(below),
+    timers: below('etc/systemd/system/timers.target.wants'),
+  };
 }
 
 /** The settings used if nothing is configured. */

@@ -223,6 +223,9 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     });
     expect(await readFile(join(live, 'fullchain.pem'), 'utf8')).not.toBe(first);
 
+    const second = await run('issue', '-d', 'ftp.cli.test', ...common, ...http, ...store);
+    expect([second.code, second.stderr.includes('crontab')]).toEqual([0, false]);
+
     const refused = await run('issue', '-d', 'blocked-domain.example', ...common, ...http, ...store);
     expect(refused.code).toBe(4);
     expect(refused.stderr).toMatch(/blocked-domain\.example/);

@@ -26,6 +26,8 @@ export interface FakeAnswers {
   readonly status?: readonly LineageStatus[];
   readonly sweep?: SweepReport;
   readonly delete?: Deleted;
+  /** What was said once in this store before. */
+  readonly said?: readonly string[];
   readonly open?: () => void;
 }
 
@@ -81,6 +83,12 @@ export function commandLine(given: CommandLine = {}) {
       read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
       stat: async (path: string) =>
         files[path] === undefined ? undefined : { kind: 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 },
+      list: async (folder: string) => {
+        const names = Object.keys(files).filter((path) => path.startsWith(`${folder}/`));
+        return names.length > 0
+          ? [...new Set(names.map((path) => path.slice(folder.length + 1).split('/')[0]!))]
+          : undefined;
+      },
     },
   } as unknown as World;
   const openFleet: OpenFleet = async (settings, { reporter, makeStore }) => {
@@ -105,6 +113,7 @@ export function commandLine(given: CommandLine = {}) {
         calls.push('sweep');
         return given.fleet?.sweep ?? { cleaned: [], failed: [], waiting: 0 };
       },
+      once: async (what) => given.fleet?.said?.includes(what) !== true,
       delete: async (request) => {
         calls.push(request);
         if (!given.fleet?.delete) throw fail('lineage/not-found', { name: request.name, nearest: '' });

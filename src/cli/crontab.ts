@@ -1,0 +1,81 @@
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
+import type { Files } from '../ports/files.ts';
+import type { Session } from './context.ts';
+import { textOf, wholePathOf } from './flag-values.ts';
+
+/** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
+export async function adviseCrontab(session: Session, certificate: string): Promise<void> {
+  if (session.json || session.quiet) return;
+  const { context, invocation } = session;
+  const typed = textOf(invocation.flags['store']);
+  const store = typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
+  const { files } = await session.world();
+  if (await isScheduled(files, defaultPaths(context.env), store)) return;
+  const fleet = await session.fleet({ makeStore: false });
+  // The certificate is issued, so do not fail for this.
+  if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
+  session.note(`\n${cronHint}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine(session, certificate, store)}`);
+}
+
+const cronHint =
+  'To renew automatically, add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all ' +
+  'certificates, so skip this if you have one:';
+
+/**
+ * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
+ * minute depends on the name, so that not all machines call the CA at the full hour.
+ */
+function cronLine({ context, invocation }: Session, name: string, store: string | undefined): string {
+  const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
+  const { program } = context;
+  const called =
+    program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
+  const config = textOf(invocation.flags['config']);
+  const more = [
+    // cron runs in the home folder, where a relative path would mean another place.
+    config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', config, context.env))}`,
+    store === undefined ? '' : ` --store ${quoted(store)}`,
+  ];
+  return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
+}
+
+const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`);
+
+/** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
+export function cronPath(node: string): string {
+  const folder = dirname(node);
+  return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
+}
+
+/** Whether a crontab or an enabled systemd timer of this machine runs `certfleet renew` for the store. */
+async function isScheduled(files: Files, paths: DefaultPaths, store: string | undefined): Promise<boolean> {
+  const renews = (text: string): boolean =>
+    text
+      .split('\n')
+      .filter((line) => !/^\s*#/.test(line) && /\bcertfleet\b.*\srenew\b/.test(line))
+      .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.includes(store)));
+  for (const path of paths.crontabs) for (const { text } of await filesAt(files, path)) if (renews(text)) return true;
+  const timers = (await unlessUnreadable(files.list(paths.timers))) ?? [];
+  for (const path of paths.units)
+    for (const { name, text } of timers.length > 0 ? await filesAt(files, path) : [])
+      if (timers.includes(name.replace(/\.service$/, '.timer')) && renews(text)) return true;
+  return false;
+}
+
+/** A file, or the files of a folder, as text. */
+async function filesAt(
+  files: Files,
+  path: string,
+): Promise<readonly { readonly name: string; readonly text: string }[]> {
+  const names = await unlessUnreadable(files.list(path));
+  const paths = names ? names.map((name) => join(path, name)) : [path];
+  const found = await Promise.all(paths.map((one) => unlessUnreadable(files.read(one))));
+  return found.flatMap((bytes, index) =>
+    bytes ? [{ name: basename(paths[index]!), text: new TextDecoder().decode(bytes) }] : [],
+  );
+}
+
+/** Ignores what this user may not read. */
+const unlessUnreadable = <T>(reading: Promise<T>): Promise<T | undefined> => reading.catch(() => undefined);
