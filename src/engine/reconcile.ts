@@ -23,7 +23,7 @@ export async function reconcile(
 }
 
 /**
- * The unattended pass: what dead processes left is swept, and every job is done that is due. It is planned while the
+ * The unattended pass: every job is done that is due, and what dead processes left is swept. It is planned while the
  * store is scanned; of a certificate that is not due nothing is kept but its outcome, which is what makes thousands
  * cheap. Where nothing is due, nothing is written.
  *
@@ -45,10 +45,10 @@ export async function reconcileAll(
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     const idle = outcomeWithoutWork(engine, { name, job, found });
     if (idle) outcomes.set(name, idle);
-    const kind = found && !(found instanceof Error) ? whatIsLeft(engine, found) : 'nothing';
-    if (kind === 'nothing' && (idle || !job)) return;
+    const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
+    if (!hasLeft && (idle || !job)) return;
     if (job && !idle) due.push(job);
-    const run = inOrder(engine, { job: idle ? undefined : job, name, kind });
+    const run = inOrder(engine, { job: idle ? undefined : job, name, hasLeft });
     const hasFailed = found && !(found instanceof Error) && found.failure !== undefined;
     (hasFailed ? doubtful : errands).push({
       ...(job ? atItsCa(engine, job) : atTheSweep),
@@ -143,20 +143,15 @@ function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Ou
 }
 
 /**
- * What a dead process left is removed before its certificate is worked on. Where the holder may live, the job comes
- * first: it waits for the holder's result, or takes the lease over with all that is owed.
+ * The job, which removes what an earlier run of its certificate presented, then the sweep of what the job did not see
+ * to: a certificate that only waits still owes its clean-up.
  */
 function inOrder(
   engine: Engine,
-  {
-    job,
-    name,
-    kind,
-  }: { readonly job: Job | undefined; readonly name: string; readonly kind: ReturnType<typeof whatIsLeft> },
+  { job, name, hasLeft }: { readonly job: Job | undefined; readonly name: string; readonly hasLeft: boolean },
 ): (signal: AbortSignal) => Promise<Outcome | Busy | undefined> {
   let outcome: Outcome | undefined;
   const parts: ((signal: AbortSignal) => Promise<Busy | undefined>)[] = [];
-  if (kind !== 'nothing') parts.push(reporting(engine, sweeperOf(engine, name)));
   if (job) {
     const visits = visitsOf(engine, job);
     parts.push(async (signal) => {
@@ -166,7 +161,7 @@ function inOrder(
       return undefined;
     });
   }
-  if (kind === 'doubtful') parts.reverse();
+  if (hasLeft) parts.push(reporting(engine, sweeperOf(engine, name)));
   return async (signal) => {
     for (let part = parts[0]; part; part = parts[0]) {
       const busy = await part(signal);
