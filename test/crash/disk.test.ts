@@ -7,7 +7,7 @@ import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.
 import { currentKeyFits, documents, leftovers, liveFits, openState, plantForeign, readLineage } from './inspect.ts';
 import { type Ran, type Rig, type RigConfig, type State, startRig } from './rig.ts';
 
-/** What disks do to a store: full, read-only, spoilt. The command line says it clearly, and nothing is lost. */
+/** A full, read-only or damaged disk: the command line says so clearly, and nothing is lost. */
 describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails', () => {
   let rig: Rig;
   stopAllAfterwards();
@@ -23,7 +23,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
   const mounts = process.getuid?.() === 0 && mayMount();
   if (!mounts) noteSkipped('not tested: full and read-only disks (mounting needs root)');
 
-  it.runIf(mounts)('full before it begins: the CA is not asked', async () => {
+  it.runIf(mounts)('full before the start: no order is placed', async () => {
     const state = await mounted(await rig.state('dns'));
     await writeFile(join(state.store, 'filler'), Buffer.alloc(20 * mebi));
     const ran = await rig.cli(state, 'issue').done;
@@ -37,16 +37,16 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     await isWhole(state, 'abc', 'issued');
   });
 
-  it.runIf(mounts)('full in the middle of an order: key and order are kept, and used by the next run', async () => {
+  it.runIf(mounts)('full during an order: key and order are kept, and the next run uses them', async () => {
     const state = await mounted(await rig.state('dns'));
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: 'finalize', what: { type: 'hold', when: 'after', until: released } });
     const running = rig.cli(state, 'issue');
-    await until(() => held.hits > 0, { what: 'it has come to finalize', deadlineMs: 60_000 });
+    await until(() => held.hits > 0, { what: 'finalize is reached', deadlineMs: 60_000 });
     const keys = [...(await documents(openState(state), 'key')).keys()];
     expect(keys).toHaveLength(1);
-    // Bigger than what is left: written until there is no room.
+    // Larger than the free space: writes until the disk is full.
     await writeFile(join(state.store, 'filler'), Buffer.alloc(64 * mebi)).catch(() => undefined);
     release();
     const ran = await running.done;
@@ -55,7 +55,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     expect(wordsOf(ran)).toContain('Make room');
 
     await rm(join(state.store, 'filler'));
-    // By hand: the failure may have found the little room it needs to be written, and then `renew` waits its minute.
+    // `issue`, not `renew`: if there was room to store the failure, `renew` waits a minute.
     const next = await rig.cli(state, 'issue').done;
     expect(next.status, next.stderr).toBe(0);
     await isWhole(state, 'abc', 'issued');
@@ -63,7 +63,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     expect([rig.proxy.accepted('newOrder'), rig.proxy.accepted('finalize')]).toEqual([1, 1]);
   });
 
-  it.runIf(mounts)('read-only: said so, and nothing is changed', async () => {
+  it.runIf(mounts)('read-only: reported, and nothing is changed', async () => {
     const state = await mounted(await rig.state('dns'));
     expect((await rig.cli(state, 'issue').done).status).toBe(0);
     rig.proxy.forget();
@@ -86,7 +86,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     ['empty', async (file: string) => truncate(file, 0)],
     ['of zeros', async (file: string, size: number) => writeFile(file, Buffer.alloc(size))],
   ] as const)
-    it(`a lineage that is ${how}: it is named, nothing is bought for it, and the others go on`, async () => {
+    it(`a lineage that is ${how} is reported, nothing is ordered for it, and the others continue`, async () => {
       const state = await rig.state('webroot', undefined, { change: withSecond });
       const issued = await rig.cli(state, 'issue').done;
       expect(issued.status, issued.stderr).toBe(0);
@@ -117,12 +117,12 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
   }
 });
 
-/** Without the line breaks that fit it to a terminal. */
+/** Without the line breaks of the terminal. */
 const wordsOf = (ran: Ran): string => `${ran.stdout} ${ran.stderr}`.replace(/\s+/g, ' ');
 
 const mebi = 1024 * 1024;
 
-/** Puts the store on a file system of its own, small enough to be filled. */
+/** Puts the store on its own file system, small enough to fill. */
 async function mounted(state: State): Promise<State> {
   await mkdir(state.store, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m,mode=700', 'certfleet-test', state.store]);
@@ -130,12 +130,12 @@ async function mounted(state: State): Promise<State> {
   return state;
 }
 
-/** Root in a container may still not mount. */
+/** Even root in a container may not be allowed to mount. */
 function mayMount(): boolean {
   const unshare = findProgram('unshare', 'system');
   if (unshare === undefined) return false;
   try {
-    // A private mount namespace: nothing is left, whatever happens.
+    // A private mount namespace, so that nothing is left behind.
     execFileSync(unshare, ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
     return true;
   } catch {
@@ -143,7 +143,7 @@ function mayMount(): boolean {
   }
 }
 
-/** Every file below a folder with what is in it. */
+/** Every file below a folder with its content. */
 async function contents(
   folder: string,
   wanted: (name: string) => boolean = () => true,

@@ -12,7 +12,7 @@ import { challengeFiles, type Ran, type Rig, type State } from './rig.ts';
 const quiet = { debug() {}, info() {}, warn() {} };
 const { signal } = new AbortController();
 
-/** The store of a state, opened by the test beside whatever process works on it. */
+/** The store of a state, opened beside the processes that work on it. */
 export const openState = (state: State): Store =>
   fileStore.connect({
     options: { path: state.store },
@@ -36,7 +36,7 @@ export async function readLineage(state: State, name = 'abc'): Promise<Lineage |
   return entry && (JSON.parse(new TextDecoder().decode(entry.bytes)) as Lineage);
 }
 
-/** Changes a lineage as if the past had been another one. */
+/** Changes a lineage's past. */
 export async function rewriteLineage(state: State, change: (lineage: Lineage) => Lineage, name = 'abc'): Promise<void> {
   const store = openState(state);
   const key = { kind: 'lineage', name } as const;
@@ -46,7 +46,7 @@ export async function rewriteLineage(state: State, change: (lineage: Lineage) =>
   await store.put(key, encodeDocument(change(lineage)), { ifRevision: entry.revision, signal });
 }
 
-/** Whether the current version's certificate belongs to the key that is stored under its id. */
+/** Whether the current version's certificate matches the key stored under its id. */
 export async function currentKeyFits(state: State, name = 'abc'): Promise<boolean> {
   const store = openState(state);
   const id = (await readLineage(state, name))?.current?.id;
@@ -57,7 +57,7 @@ export async function currentKeyFits(state: State, name = 'abc'): Promise<boolea
   return new X509Certificate(version.chainPem).publicKey.export({ type: 'spki', format: 'der' }).equals(spki);
 }
 
-/** Whether the deployed files are the current version: its certificate, and the key that belongs to it. */
+/** Whether the deployed files are the current version's certificate and its key. */
 export async function liveFits(state: State, name = 'abc'): Promise<boolean> {
   const current = (await readLineage(state, name))?.current;
   const folder = join(state.live, 'live', name);
@@ -74,7 +74,7 @@ export async function liveFits(state: State, name = 'abc'): Promise<boolean> {
 
 // ── the outside world ──
 
-/** What belongs to somebody else: it stands at every place that certfleet changes, and must stay. */
+/** Files and values of others, beside everything that certfleet changes; they must stay. */
 export const foreign = 'somebody-else';
 
 export async function plantForeign(rig: Rig): Promise<void> {
@@ -83,7 +83,7 @@ export async function plantForeign(rig: Rig): Promise<void> {
   await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
 }
 
-/** Everything that is there and should not be, or is not there and should be; nothing in a clean world. */
+/** What exists but should not, or should exist but does not; nothing in a clean world. */
 export async function leftovers(rig: Rig, state: State): Promise<readonly string[]> {
   const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
   const files = await challengeFiles(rig);
@@ -97,7 +97,7 @@ export async function leftovers(rig: Rig, state: State): Promise<readonly string
   ];
 }
 
-/** Temporary files below a folder: only a killed process may leave any. */
+/** Temporary files below a folder, which only a killed process may leave. */
 export async function temporaries(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder, { recursive: true });
   return names.filter((name) => name.endsWith('.tmp'));
@@ -105,13 +105,13 @@ export async function temporaries(folder: string): Promise<readonly string[]> {
 
 // ── processes ──
 
-/** `T` is stopped, `Z` ended and not yet waited for; undefined where there is none. */
+/** `T` is stopped, `Z` a zombie; undefined if there is no such process. */
 export async function processState(pid: number): Promise<string | undefined> {
   const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
   return line?.slice(line.lastIndexOf(')') + 2)[0];
 }
 
-/** Waits until a run has stopped itself (SIGSTOP); answers how it ended where it ended without that. */
+/** Waits until a run has stopped itself (SIGSTOP); returns how it ended if it ended instead. */
 export async function untilStopped(run: {
   readonly pid: number;
   readonly done: Promise<Ran>;
@@ -126,7 +126,7 @@ export async function untilStopped(run: {
   return ended;
 }
 
-/** What a run says about its one certificate. */
+/** The outcome of a run with one certificate. */
 export function resultOf(ran: Ran): string | undefined {
   const outcomes = ran.answer?.result as readonly { readonly result?: string }[] | undefined;
   return Array.isArray(outcomes) ? outcomes[0]?.result : undefined;

@@ -11,10 +11,10 @@ import { challengeFiles, hookName, pointsTimeout, type Rig, type State, startRig
 const run = promisify(execFile);
 
 /**
- * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01. The next run must
- * finish the same work: one order, one finalize, the key that was stored first, and nothing left in the world.
+ * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01. The next run must finish
+ * the same work: one order, one finalize, the key that was stored first, and nothing left behind.
  *
- * `npm test` takes a seeded sample of the points, `npm run test:long` all of them.
+ * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
 const samples = process.env.CERTFLEET_LONG ? Number.POSITIVE_INFINITY : 10;
 const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
@@ -44,7 +44,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
       it('of a renewal, with nginx reading live/', { timeout: pointsTimeout }, async () => {
         issued = await rig.state(solver);
         expect((await rig.run(issued, { command: 'issue' })).status).toBe(0);
-        // The past is changed so that its renewal time has come.
+        // Move its renewal time to the past.
         await rewriteLineage(issued, (l) => ({
           ...l,
           renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
@@ -57,7 +57,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     });
   }
 
-  /** The names of all effects, in the order they happen when nothing is interrupted. */
+  /** The names of all effects, in the order of an undisturbed run. */
   async function namesOf(state: State, command: 'issue' | 'renew'): Promise<readonly string[]> {
     const record = join(state.folder, 'effects');
     const ran = await rig.run(state, { command, record });
@@ -78,9 +78,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     rig.proxy.forget();
     let state = await make();
     let first = await rig.run(state, { command, stopAt: point });
-    // The shard of a document hangs on its random id: its folder may be there already in one run and not in the next, as
-    // the CA may be looked at once or twice; and one time in a hundred Pebble uses an authorization again that it was
-    // told not to. Three more dice, and an effect that never comes is told.
+    // An effect may be missing in one run: a document's folder depends on its random id and may exist already, the CA
+    // may be polled once or twice, and once in a hundred times Pebble reuses an authorization although it should not.
+    // So try three more times before reporting that an effect never happens.
     for (let again = 0; first.status === 0 && again < 3; again += 1) {
       rig.proxy.forget();
       state = await make();
@@ -113,7 +113,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     await nginxTest(state, `${point}, after the second run`);
   }
 
-  /** No TXT value, no token and no probe; what belongs to others is untouched. */
+  /** No TXT value, no token and no probe, and nothing of others is changed. */
   async function nothingLeft(point: string): Promise<void> {
     // A hook that outlived its certfleet would add its value only now.
     await until(async () => !(await isHookRunning()), { what: `${point}: no hook runs any more` });
@@ -154,7 +154,7 @@ function pick(points: readonly string[], title: string): readonly string[] {
   process.stderr.write(`${title}: ${samples} of ${points.length} kill points, CERTFLEET_SEED=${seed}\n`);
   let state = seed;
   const random = () => {
-    // A linear congruential generator (Numerical Recipes): chance for a sample, nothing more.
+    // A linear congruential generator (Numerical Recipes), good enough for a sample.
     state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
     return state / 2 ** 32;
   };

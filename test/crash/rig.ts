@@ -9,12 +9,12 @@ import { type Pebble, startPebble } from '../support/pebble.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
 
-/** What one run of the traced program said and did. */
+/** The output and effects of one run of the traced program. */
 export interface Ran {
   readonly status: number | string;
   readonly stdout: string;
   readonly stderr: string;
-  /** The answer's JSON, where it came to one. */
+  /** Its JSON answer, if it printed one. */
   readonly answer: { readonly result?: unknown; readonly error?: string } | undefined;
 }
 
@@ -30,10 +30,10 @@ export interface Rig {
   readonly proxy: AcmeProxy;
   readonly bind: Bind;
   readonly webroot: string;
-  /** A state of its own: store, deployment folder, configuration; a copy of `from` where given. */
+  /** A new state: store, deployment folder, configuration; a copy of `from` if given. */
   state(solver: SolverName, from?: State, options?: StateOptions): Promise<State>;
   run(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): Promise<Ran>;
-  /** `before`: a program and arguments that are put before (strace); its pid is answered then. */
+  /** `before`: a program and arguments in front (strace); then the pid is that program's. */
   spawnRun(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before?: readonly string[]): Running;
   /** The real command line, bundled from the sources. */
   cli(state: State, ...args: readonly string[]): Running;
@@ -41,7 +41,7 @@ export interface Rig {
 
 export type SolverName = 'webroot' | 'dns' | 'responder' | 'command';
 
-/** What a state's configuration file says; tests change what they are about. */
+/** A state's configuration file; tests change parts of it. */
 export interface RigConfig {
   readonly store: { readonly type: 'file'; readonly path: string };
   readonly solvers: Readonly<Record<string, object>>;
@@ -57,7 +57,7 @@ export interface RigConfig {
 }
 
 export interface StateOptions {
-  /** Works on the store and the deployment folder of this one, as another node of the same cluster. */
+  /** Uses the store and the deployment folder of this one, as another node of the same cluster. */
   readonly shares?: State;
   readonly change?: (config: RigConfig) => RigConfig;
 }
@@ -73,11 +73,11 @@ export interface State {
 export interface RigOptions {
   readonly leaseTtl?: string;
   readonly pebble?: Parameters<typeof startPebble>[0];
-  /** The responder's port, where something else (a balancer) is to be on the CA's. */
+  /** The responder's port, if something else (a load balancer) has the CA's port. */
   readonly httpPort?: number;
 }
 
-/** Real parts for the crash tests: Pebble behind a counting proxy, BIND, a web server on the CA's HTTP-01 port. */
+/** Real parts for the crash tests: Pebble behind the fault proxy, BIND, a web server on the CA's HTTP-01 port. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const runner = await bundleRunner();
   const bind = await startBind({
@@ -184,7 +184,7 @@ function start(command: readonly string[]): Running {
   return { pid: child.pid as number, done, said: () => chunks.stderr };
 }
 
-/** One bundle of the traced program: a start costs 0.1 s instead of the 0.6 s of a TypeScript loader. */
+/** One bundle of the traced program, which starts in 0.1 s instead of 0.6 s with a TypeScript loader. */
 function bundleRunner(): Promise<string> {
   bundled ??= (async () => {
     const folder = join(repositoryRoot, '.cache', `crash-${process.pid}`);
@@ -225,8 +225,8 @@ async function serveFolder(folder: string, port: number): Promise<void> {
 }
 
 /**
- * Hooks as people write them for certbot: a TXT value is added or removed with nsupdate. The one that adds takes its
- * time first, so that it is still at it when its certfleet is killed.
+ * Hooks as people write them for certbot: they add or remove a TXT value with nsupdate. The one that adds waits first,
+ * so that it still runs when its certfleet is killed.
  */
 async function writeHooks(bind: Bind): Promise<{ readonly present: string; readonly cleanup: string }> {
   const folder = await temporaryFolder('hooks');
@@ -249,31 +249,31 @@ export async function challengeFiles(rig: Rig): Promise<readonly string[]> {
 
 // ── samples ──
 
-/** `npm run test:long` takes all points. */
+/** `npm run test:long` runs all points. */
 export const isLong = Boolean(process.env.CERTFLEET_LONG);
-/** For one test that takes many points, in ms: a guard against a hang. All of them at 2 s each take half an hour at most. */
+/** Time limit of a test with many points, in ms: a guard against a hang. All points at 2 s each take half an hour. */
 export const pointsTimeout = isLong ? 1_800_000 : 180_000;
 export const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
 
 /**
- * So many of the points, one of each stretch of equal length, so that no step of the order is left out; the same ones
- * for the same seed. All of them in the long run.
+ * A sample of the points: one of each stretch of equal length, so that no step is left out; the same for the same seed.
+ * In the long run, all points.
  */
 export function samplePoints(points: readonly string[], count: number, title: string): readonly string[] {
   if (isLong || points.length <= count) return points;
   process.stderr.write(`${title}: ${count} of ${points.length} points, CERTFLEET_SEED=${seed}\n`);
   let state = seed;
   const random = () => {
-    // A linear congruential generator (Numerical Recipes): chance for a sample, nothing more.
+    // A linear congruential generator (Numerical Recipes), good enough for a sample.
     state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
     return state / 2 ** 32;
   };
-  random(); // the first draw of neighbouring seeds is nearly the same
+  random(); // the first numbers of neighbouring seeds are nearly the same
   const stretch = points.length / count;
   return Array.from({ length: count }, (_, i) => points[Math.floor((i + random()) * stretch)] as string);
 }
 
-/** The names of the effects of an undisturbed run that recorded them, in their order. */
+/** The names of the effects that an undisturbed run recorded, in order. */
 export async function recordedNames(file: string): Promise<readonly string[]> {
   return (await readFile(file, 'utf8'))
     .split('\n')
@@ -282,8 +282,8 @@ export async function recordedNames(file: string): Promise<readonly string[]> {
 }
 
 /**
- * Works through all with one worker a lane, each on a rig of its own. A lane ends with its first failure, as its world
- * is not clean any more; the others go on, and every failure is told.
+ * Runs all with one worker per lane, each with its own rig. A lane ends with its first failure, because its world is no
+ * longer clean; the others continue, and every failure is reported.
  */
 export async function inLanes<L, T>(
   lanes: readonly L[],

@@ -6,22 +6,22 @@ import type { Reporter } from '../../src/ports/reporter.ts';
 import { type TraceOptions, traceWorld } from './trace.ts';
 
 /**
- * The process that the crash tests stop: one `issue` (or `renew`, `sweep`) by a configuration file, on a traced world.
- * What the command line adds (words, exit codes) has tests of its own.
+ * The process that the crash tests stop: one `issue` (or `renew`, `sweep`) with a configuration file, in a traced
+ * world. The command line's messages and exit codes are tested elsewhere.
  *
  * Arguments: one JSON object, see {@link RunnerRequest}. The last line on stdout is its JSON answer.
  */
 export interface RunnerRequest {
   readonly config: string;
   readonly command: 'issue' | 'renew' | 'sweep';
-  /** Certificates; all where there are none. */
+  /** Certificates; all if there are none. */
   readonly names?: readonly string[];
   readonly force?: boolean;
   readonly stopAt?: string;
   readonly how?: TraceOptions['how'];
-  /** Where it dies after it was stopped at `stopAt` and went on. */
+  /** Where it dies after it was stopped at `stopAt` and continued. */
   readonly killAt?: string;
-  /** In place of `command`: arguments of the real command line, which runs on the traced world. */
+  /** Instead of `command`: arguments of the real command line, which runs in the traced world. */
   readonly argv?: readonly string[];
   readonly untraced?: readonly string[];
   readonly record?: string;
@@ -55,7 +55,7 @@ const { signal } = new AbortController();
 if (request.argv) await runCommandLine(request.argv);
 else await runCommand();
 
-/** The command line as src/cli/index.ts makes it, but for the traced world. */
+/** The command line as in src/cli/index.ts, but with the traced world. */
 async function runCommandLine(argv: readonly string[]): Promise<void> {
   const { main } = await import('../../src/cli/main.ts');
   const code = await main(argv, {
@@ -69,7 +69,7 @@ async function runCommandLine(argv: readonly string[]): Promise<void> {
     openFleet: (settings, context) => openFleet(settings, { ...context, reporter: observe(context.reporter) }),
   });
   process.exitCode = code;
-  // The command line leaves a world that was handed in open.
+  // The command line does not close a world that it was given.
   await trace.world.close();
   if (code >= 128) process.stdout.write('', () => process.exit(code));
 }

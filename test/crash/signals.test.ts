@@ -17,8 +17,8 @@ import {
 } from './rig.ts';
 
 /**
- * SIGINT and SIGTERM to the real command line, in the middle of an order: it cleans up within `shutdownBudget`, keeps
- * the order for the next run, and what it could not clean stays journalled.
+ * SIGINT and SIGTERM to the real command line during an order: it cleans up within `shutdownBudget`, keeps the order
+ * for the next run, and what it could not clean up stays journalled.
  */
 const samples = 10;
 const exitOf = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -65,7 +65,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     lane.proxy.forget();
     const ran = await lane.run(state, { command: 'issue', argv: issueOf(state), stopAt: point, how });
     const said = `${how} at ${point}\n${ran.stdout}\n${ran.stderr}`;
-    // How often the CA is looked at differs from run to run; and in the closing write it is too late to stop: it is done.
+    // The number of polls differs from run to run; and during the closing write it is too late to stop.
     if (ran.status === 0 && (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/lineage/.test(point))) {
       const done = await readLineage(state);
       expect([done?.last?.result, done?.work], said).toEqual(['issued', undefined]);
@@ -73,7 +73,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
       return;
     }
     expect(ran.status, said).toBe(exitOf[how]);
-    // Nothing hangs here, so that the budget is not used up.
+    // Nothing hangs here, so the budget is not used up.
     expect(said).not.toContain('The rest is journalled');
     expect(await leftovers(lane, state), said).toEqual([]);
     const lineage = await readLineage(state);
@@ -82,7 +82,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
 
     const next = await lane.run(state, { command: 'issue', argv: issueOf(state) });
     expect(next.status, `${said}\n── the next ──\n${next.stdout}${next.stderr}`).toBe(0);
-    // Aborted with its newOrder under way, nothing tells whether the CA has taken it.
+    // If it is aborted during newOrder, it is unknown whether the CA has the order.
     const doubtful = point.includes('POST order-plz');
     expect(lane.proxy.accepted('newOrder'), said).toBeLessThanOrEqual(doubtful ? 2 : 1);
     expect(lane.proxy.accepted('finalize'), said).toBe(1);
@@ -92,22 +92,22 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     expect(await leftovers(lane, state), said).toEqual([]);
   }
 
-  it('told to stop while the CA validates, it does not take the answer away under its eyes', async () => {
+  it('stopped while the CA validates, it does not remove the answer too early', async () => {
     const state = await rig.state('webroot');
     const { running, release } = await heldAt('challenge', state);
     process.kill(running.pid, 'SIGTERM');
-    await until(() => running.said().includes('Stopping'), { what: 'it has heard the signal', deadlineMs });
+    await until(() => running.said().includes('Stopping'), { what: 'it has received the signal', deadlineMs });
     expect((await leftovers(rig, state)).length, 'the token is still there').toBe(1);
     release();
     expect((await running.done).status).toBe(143);
     expect(await leftovers(rig, state)).toEqual([]);
     const next = await rig.cli(state, 'renew').done;
     expect(next.status, next.stderr).toBe(0);
-    // The validation counted: no second one was asked for, nor another order.
+    // The validation counted: there was no second one, and no other order.
     expect([rig.proxy.accepted('newOrder'), rig.proxy.accepted('challenge')]).toEqual([1, 1]);
   });
 
-  it('a process that waits for the stopped one goes on in its place', async () => {
+  it('a process that waits for the stopped one takes over', async () => {
     const state = await rig.state('dns');
     const { running, release } = await heldAt('challenge', state);
     const second = rig.spawnRun(state, { command: 'issue' });
@@ -121,7 +121,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     expect(await leftovers(rig, state)).toEqual([]);
   });
 
-  it('a name server that hangs: it ends within the budget, and a sweep removes the record later', async () => {
+  it('a name server that hangs: ends within the budget, and a sweep removes the record later', async () => {
     const state = await rig.state('dns', undefined, { change: withBudget });
     const { running, release } = await heldAt('challenge', state);
     expect((await leftovers(rig, state)).length).toBeGreaterThan(0);
@@ -159,7 +159,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   });
 
   it('a second signal ends it at once', async () => {
-    // With the budget of 8 s: what is measured is not its end.
+    // With the budget of 8 s, so that this does not measure its end.
     const state = await hookState("trap '' TERM; while :; do sleep 0.1; done", (config) => config);
     const { running, release } = await heldAt('challenge', state);
     process.kill(running.pid, 'SIGINT');
@@ -177,13 +177,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
 
   // ── how ──
 
-  /** The real command line, held at its first request of a kind before the CA hears of it. */
+  /** The real command line, held at its first request of a kind before the CA gets it. */
   async function heldAt(kind: 'challenge' | 'finalize', state: State) {
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
     const held = rig.proxy.fault({ on: kind, what: { type: 'hold', when: 'before', until: released } });
     const running = rig.cli(state, 'issue');
-    await until(() => held.hits > 0, { what: `it has come to ${kind}`, deadlineMs });
+    await until(() => held.hits > 0, { what: `${kind} is reached`, deadlineMs });
     return { running, release };
   }
 
@@ -192,11 +192,11 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     const startMs = performance.now();
     const ran = await running.done;
     expect(ran.status, ran.stderr).toBe(exitOf[how]);
-    // Three seconds on top are the share of a busy machine; what hangs would hang for a minute.
+    // Three seconds more for a busy machine; what hangs would hang for a minute.
     expect(performance.now() - startMs, ran.stderr).toBeLessThan(budgetMs + 3_000);
   }
 
-  /** The record is still in the world, and the document knows it: as a tombstone, or as the work of a dead process. */
+  /** The record still exists, and the document knows it: as a tombstone, or as the work of a dead process. */
   async function isJournalled(state: State): Promise<void> {
     const lineage = await readLineage(state);
     const known = [...(lineage?.tombstones ?? []), ...(lineage?.work?.challenges ?? [])];
@@ -215,7 +215,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     expect(await leftovers(rig, state)).toEqual([]);
   }
 
-  /** A `command` solver whose clean-up does `hang` as long as the file of that name is there. */
+  /** A `command` solver whose clean-up hangs while the file `hang` exists. */
   async function hookState(hang: string, budget = withBudget): Promise<State> {
     const state = await rig.state('dns', undefined, {
       change: (config) => {
@@ -240,7 +240,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   }
 });
 
-/** For a busy machine; nothing is measured by it. */
+/** Generous, for a busy machine. */
 const deadlineMs = 60_000;
 const budgetMs = 2_000;
 const withBudget = (config: RigConfig): RigConfig => ({ ...config, shutdownBudget: `${budgetMs / 1_000}s` });

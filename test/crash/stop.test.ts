@@ -30,17 +30,17 @@ import {
 
 /**
  * A process is stopped (SIGSTOP) at an effect of its issue, for longer than its lease of 1 s. A second one takes over
- * and finishes. Then the first goes on, in the middle of what it was doing, believing that nothing has happened: it
- * must notice, undo what came too late, and report what the second one got.
+ * and finishes. Then the first continues as if nothing had happened: it must notice, undo what came too late, and
+ * report the second one's result.
  *
- * `npm test` takes a seeded sample of the points, `npm run test:long` all of them.
+ * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
 const samples = 14;
 
-/** One rig with the two nodes of a cluster: one store, and where they need it a port for each. */
+/** One rig with two nodes of a cluster: one store, and a port for each if they need one. */
 interface Lane {
   readonly rig: Rig;
-  /** A fresh store, as each of two nodes is configured for it. */
+  /** A new store, configured for each of two nodes. */
   nodes(): Promise<{ readonly first: State; readonly second: State }>;
 }
 
@@ -77,7 +77,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
         pointsTimeout,
       );
 
-      it(`${solver}: what it does late and dies of is removed by the sweep`, async () => {
+      it(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
         const points = await pointsOf(lanesOf(solver)[0] as Lane);
         await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
       });
@@ -99,7 +99,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
       pointsTimeout,
     );
 
-    it('what it does late and dies of is removed by the sweep', async () => {
+    it('if it dies right after its late effect, the sweep removes it', async () => {
       const points = await pointsOf(both[0] as Lane);
       await inLanes(both, presentsOf(points), stopAndKill);
     });
@@ -142,7 +142,7 @@ async function pointsOf({ rig, nodes }: Lane): Promise<readonly string[]> {
   return (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
 }
 
-/** Stopped before each effect that puts a challenge into the world: the TXT update, the token file or document. */
+/** The points before each effect that presents a challenge: the TXT update, the token file or document. */
 const presentsOf = (points: readonly string[]): readonly string[] =>
   points.filter((point) => /^challenges\/(update|replace|put\/store\/token)\b.*@before$/.test(point));
 
@@ -164,7 +164,7 @@ async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
   const loser = await stopped.done;
   const said = `${point}, the stopped one\n${loser.stdout}\n${loser.stderr}`;
   expect(loser.status, said).toBe(0);
-  // One that had not begun finds everything done.
+  // A process that had not begun finds everything done.
   expect(hadLease || before?.last ? ['issued'] : ['issued', 'unchanged'], said).toContain(resultOf(loser));
 
   await isFinished(rig, first, `${said}\n── the second ──\n${winner.stderr}`);
@@ -172,13 +172,13 @@ async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
   expect([...(await temporaries(first.store)), ...(await temporaries(first.live))], said).toEqual([]);
 }
 
-/** How often the CA is looked at differs from run to run: only such a repeated look may be missed. */
+/** The number of polls differs from run to run, so only repeated polls may be missing. */
 function notReached(point: string, ended: Ran): void {
   expect(point, `was not reached\n${ended.stdout}\n${ended.stderr}`).toMatch(/#([2-9]|\d\d+)@/);
   process.stderr.write(`${point}: not reached this time\n`);
 }
 
-/** It goes on, does its one effect, and dies before it can undo it: only the tombstones know. */
+/** It continues, has its one effect, and dies before it can undo it: only the tombstones know. */
 async function stopAndKill({ rig, nodes }: Lane, point: string): Promise<void> {
   const { first, second } = await nodes();
   rig.proxy.forget();
@@ -191,14 +191,14 @@ async function stopAndKill({ rig, nodes }: Lane, point: string): Promise<void> {
   expect((await stopped.done).status, point).toBe('SIGKILL');
   const stones = (await readLineage(first))?.tombstones ?? [];
   expect(stones.length, `${point}: closed challenges of a work that was taken over`).toBeGreaterThan(0);
-  // Its heartbeat runs before a packet leaves, and stops it: so the packet that was under way is sent here.
+  // Its heartbeat stops it before a packet leaves, so the test sends the pending packet itself.
   if (first.solver === 'dns')
     for (const { token, thumbprint } of stones) {
       const value = createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
       await rig.bind.update('example.test', `add _acme-challenge.example.test. 60 TXT "${value}"`);
     }
   const late = await leftovers(rig, first);
-  // A token document is the one effect that is fenced: the store's own compare-and-set refuses it.
+  // Only a token document is protected by the store's own compare-and-set.
   if (first.solver === 'responder') expect(late, point).toEqual([]);
   else expect(late, `${point}: its effect came late`).not.toEqual([]);
 
@@ -215,7 +215,7 @@ async function stopAndKill({ rig, nodes }: Lane, point: string): Promise<void> {
   expect(await leftovers(rig, first), `${point}, after the sweep\n${swept.stdout}${swept.stderr}`).toEqual([]);
 }
 
-/** One certificate of one order, its key beside it, and nobody at work any more. */
+/** One certificate of one order with its key, and no more work in progress. */
 async function isFinished(rig: Rig, state: State, said: string): Promise<void> {
   const lineage = await readLineage(state);
   expect(lineage?.work, said).toBeUndefined();

@@ -7,20 +7,20 @@ import { inLanes, type Rig, recordedNames, type SolverName, startRig } from './r
 import { type Entry, readStrace, straceArguments, uncovered } from './strace.ts';
 
 /**
- * The crash tests stop a process at every effect that the tracing layer knows. This is the proof that it knows all:
- * what the kernel saw of one issue (strace -f) is compared, call by call and in its order, with what was recorded.
+ * The crash tests stop a process at every effect that the tracing layer knows. This test checks that it knows all: it
+ * compares the system calls of one issue (strace -f), in order, with what was recorded.
  */
 describeWith(['strace', 'pebble', 'named', 'nsupdate', 'dig'], 'the tracing layer misses no effect', () => {
   const rigs: Rig[] = [];
   stopAllAfterwards();
   beforeAll(async () => {
     for (let i = 0; i < 2; i += 1) {
-      // Nothing foreign is planted: the webroot's folders are made and removed, which are effects too.
+      // Without files of others, so that the webroot's folders are created and removed, which are effects too.
       rigs.push(await startRig());
     }
   });
 
-  /** Kinds of effects that an issue has, by solver: each is known to be missed when its wrapper is not there. */
+  /** The kinds of effects of an issue, by solver. Without its wrapper, each must be noticed as missing. */
   const kinds = {
     webroot: ['draft', 'put', 'remove', 'mkdir', 'replace', 'rename', 'rmdir', 'start', 'get', 'ask', 'request'],
     dns: ['ask', 'update', 'request'],
@@ -31,7 +31,7 @@ describeWith(['strace', 'pebble', 'named', 'nsupdate', 'dig'], 'the tracing laye
       const { rig, names, entries, missed } = await traced(rigs[0] as Rig, solver);
       expect(missed).toEqual([]);
       const changes = entries.flatMap((entry) => ('change' in entry ? [entry.change] : []));
-      // Enough was seen at all: the whole order is in there.
+      // The trace contains the whole order.
       expect(changes.filter((c) => c.call.startsWith('link')).length).toBeGreaterThanOrEqual(8);
       expect(changes.filter((c) => c.path !== undefined).length).toBeGreaterThan(40);
       expect(
@@ -39,7 +39,7 @@ describeWith(['strace', 'pebble', 'named', 'nsupdate', 'dig'], 'the tracing laye
         'the command deployer',
       ).toBe(true);
       expect(changes.some((c) => c.port === rig.bind.port)).toBe(true);
-      // Over a connection that is kept open the kernel tells nothing of a request; the proxy does.
+      // On a connection that is kept open, the kernel does not show requests; the proxy does.
       expect(names.filter((name) => name.includes('/request/')).length).toBe(rig.proxy.requests.length);
       for (const kind of kinds[solver])
         expect(
@@ -48,7 +48,7 @@ describeWith(['strace', 'pebble', 'named', 'nsupdate', 'dig'], 'the tracing laye
         ).toBe(true);
     });
 
-    it(`${solver}: each wrapper that is left out is noticed`, async () => {
+    it(`${solver}: notices each missing wrapper`, async () => {
       await inLanes(rigs, kinds[solver], async (rig, kind) => {
         const { names, missed } = await traced(rig, solver, [kind]);
         if (kind === 'request') expect(names.filter((name) => name.includes('/request/'))).toEqual([]);

@@ -4,17 +4,17 @@ import { nameOf } from './trace.ts';
 /** One system call that changes something outside the process. */
 export interface Change {
   readonly call: string;
-  /** Of a file; the new name where there are two. */
+  /** Of a file; the new name if there are two. */
   readonly path?: string;
   /** Of a connection or a datagram. */
   readonly port?: number;
   readonly line: string;
 }
 
-/** What `strace -f` saw, in its order: changes, and between them the marks of the tracing layer. */
+/** The output of `strace -f`, in order: changes, and between them the marks of the tracing layer. */
 export type Entry = { readonly change: Change } | { readonly mark: 'before' | 'after'; readonly effect: string };
 
-/** The calls that are asked for. `write` is there for the marks; what is written to was opened or connected before. */
+/** The traced calls. `write` shows the marks; other files and connections are seen when they are opened. */
 export const straceArguments = (output: string): readonly string[] => [
   'strace',
   '-f',
@@ -34,22 +34,22 @@ const fileCalls = [
 ];
 const networkCalls = ['connect', 'sendto', 'sendmsg', 'sendmmsg'];
 
-/** Flags that open a file for more than reading. */
+/** Flags that open a file for writing. */
 const writes = /O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)/;
-/** The system's own: no state of anybody. */
+/** Files of the system itself, without state. */
 const nobodys = /^\/(dev|proc|sys)\//;
 
 /**
  * Reads the output of strace.
  *
  * @param record the file to which the tracing layer appends its marks
- * @param ports what is listened on by somebody whom the run talks to
+ * @param ports the ports of the servers that the run uses
  */
 export function readStrace(text: string, record: string, ports: readonly number[]): readonly Entry[] {
   const entries: Entry[] = [];
   let began = false;
   for (const line of text.split('\n')) {
-    // `<... link resumed>` is the end of a call that was read at its beginning.
+    // `<... link resumed>` is the end of a call whose beginning was read already.
     const [, call, args] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? [];
     if (call === undefined || args === undefined || failed(line)) continue;
     if (call === 'write') {
@@ -59,14 +59,14 @@ export function readStrace(text: string, record: string, ports: readonly number[
     }
     const change = changeOf(call, args, line, ports);
     if (!change || change.path === record) continue;
-    // The first program of all is the run itself.
+    // The first program is the run itself.
     if (call === 'execve' && !began) began = true;
     else entries.push({ change });
   }
   return entries;
 }
 
-/** A call that failed changed nothing; a connection that is «in progress» did. */
+/** A failed call changed nothing, except a connection "in progress". */
 const failed = (line: string): boolean => / = -1 (?!EINPROGRESS)/.test(line);
 
 function changeOf(call: string, args: string, line: string, ports: readonly number[]): Change | undefined {
@@ -77,12 +77,12 @@ function changeOf(call: string, args: string, line: string, ports: readonly numb
   const paths = [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, path]) => path as string);
   if (call.startsWith('execve')) return { call, line };
   if (!fileCalls.includes(call) && !writes.test(args) && call !== 'creat') return undefined;
-  // rename(old, new), link(old, new), symlink(target, new): the new name is what changes.
+  // rename(old, new), link(old, new), symlink(target, new): the new name changes.
   const path = /^(rename|link|symlink)/.test(call) ? paths[1] : paths[0];
   return path === undefined || nobodys.test(path) ? undefined : { call, path, line };
 }
 
-/** Changes that happened while no recorded effect was under way that explains them. */
+/** Changes that no recorded effect in progress explains. */
 export function uncovered(
   entries: readonly Entry[],
   folders: Readonly<Record<string, string>>,
@@ -100,7 +100,7 @@ export function uncovered(
   return found;
 }
 
-/** Who listens where. */
+/** The servers' addresses. */
 export interface Ports {
   readonly ca: number;
   readonly dns: number;
@@ -108,7 +108,7 @@ export interface Ports {
 }
 
 function explains(effect: string, change: Change, folders: Readonly<Record<string, string>>, ports: Ports): boolean {
-  // step/kind/target#n; a target has slashes of its own.
+  // step/kind/target#n; a target may contain slashes.
   const [, kind, target] = /^[^/]+\/([^/]+)\/(.*)#\d+$/.exec(effect) ?? [];
   if (kind === undefined || target === undefined) return false;
   if (change.port !== undefined) {
@@ -126,7 +126,7 @@ function explains(effect: string, change: Change, folders: Readonly<Record<strin
     case 'put':
       return name === target && change.call.startsWith('link');
     case 'create':
-      // A folder with its files, or one file by way of a temporary one.
+      // A folder with its files, or one file through a temporary one.
       return (
         `${name}/`.startsWith(`${target}/`) ||
         `${target}/`.startsWith(`${name}/`) ||
@@ -134,7 +134,7 @@ function explains(effect: string, change: Change, folders: Readonly<Record<strin
       );
     case 'replace':
     case 'rename':
-      // The temporary file or link beside it, and the one call that gives it its name.
+      // The temporary file or link beside it, and the call that gives it its name.
       return name === target || (isTemporary && folder === targetFolder(target));
     case 'mkdir':
       return `${target}/`.startsWith(`${name}/`) && /^(mkdir|chmod|fchmodat)/.test(change.call);

@@ -4,13 +4,13 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, leftovers, liveFits, plantForeign, readLineage, resultOf } from './inspect.ts';
 import { type Ran, type Rig, type RigConfig, type Running, type State, startRig } from './rig.ts';
 
-/** Several processes at once, as two cron jobs, an impatient administrator, or a restarted container make them. */
+/** Several processes at once, because of two cron jobs, an impatient administrator or a restarted container. */
 describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time', () => {
   let rig: Rig;
   stopAllAfterwards();
   beforeEach(async () => {
-    // The responder answers on the CA's own port, so that processes at once must share it. The lease is long: nothing
-    // here may depend on its end.
+    // The responder has the CA's own port, so that processes must share it. The lease is long, so that nothing here
+    // depends on its end.
     if (!rig) {
       const httpPort = await freePort();
       rig = await startRig({ httpPort, pebble: { httpPort }, leaseTtl: '60s' });
@@ -28,7 +28,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
   ] as const)
     it(`${count} of them on one certificate, ${solver}: one order, one result`, async () => {
       const state = await rig.state(solver);
-      // Nobody comes too late: the order is held until the others are seen to wait.
+      // Hold the order until the others wait.
       const { release } = hold('newOrder');
       const running = Array.from({ length: count }, () => rig.spawnRun(state, { command: 'issue' }));
       const waiting = () => running.filter((one) => one.said().includes('certificate.waiting')).length;
@@ -36,18 +36,18 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       release();
       const all = await Promise.all(running.map((one) => one.done));
       for (const ran of all) expect([ran.status, resultOf(ran)], transcript(all)).toEqual([0, 'issued']);
-      // The same certificate for everybody.
+      // The same certificate for all.
       expect(new Set(all.map((ran) => JSON.stringify(ran.answer?.result))).size, transcript(all)).toBe(1);
       expect(rig.proxy.accepted('newOrder'), transcript(all)).toBe(1);
       expect(rig.proxy.accepted('finalize')).toBe(1);
-      // All of them register the one key that was stored first (RFC 8555 §7.3): the CA makes one account.
+      // All of them register the key that was stored first (RFC 8555 §7.3), so the CA makes one account.
       expect(rig.proxy.requests.filter((r) => r.kind === 'newAccount' && r.status === 201).length).toBeLessThanOrEqual(
         1,
       );
       await isFinished(state);
     });
 
-  it('on different certificates of one store: neither disturbs the other', async () => {
+  it('on different certificates of one store: they do not interfere', async () => {
     const state = await rig.state('responder', undefined, { change: withSecond });
     const both = await Promise.all(['abc', 'xyz'].map((name) => rig.run(state, { command: 'issue', names: [name] })));
     for (const ran of both) expect([ran.status, resultOf(ran)], transcript(both)).toEqual([0, 'issued']);
@@ -61,17 +61,17 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     const state = await rig.state('responder', undefined, { change: withSecond });
     const ours = hold('finalize');
     const xyz = rig.spawnRun(state, { command: 'issue', names: ['xyz'] });
-    await until(() => ours.held.hits > 0, { what: 'xyz has the port and its challenge behind it', deadlineMs });
+    await until(() => ours.held.hits > 0, { what: 'xyz has the port and is validated', deadlineMs });
     const asking = hold('challenge');
     const abc = rig.spawnRun(state, { command: 'issue', names: ['abc'] });
-    await until(() => asking.held.hits > 0, { what: 'abc is about to have itself validated', deadlineMs });
+    await until(() => asking.held.hits > 0, { what: 'abc is about to be validated', deadlineMs });
     let hasEnded = false;
     xyz.done.then(() => (hasEnded = true));
     ours.release();
     await until(() => xyz.said().includes('certificate.deployed'), { what: 'xyz is done', deadlineMs });
     const theirs = hold('finalize');
     asking.release();
-    // It was validated on the port of a process that had nothing to do there any more.
+    // It was validated on the port of a process that had finished its own work.
     await until(() => theirs.held.hits > 0, { what: 'abc is validated', deadlineMs });
     expect(hasEnded).toBe(false);
     theirs.release();
@@ -81,7 +81,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state, ['abc', 'xyz']);
   });
 
-  it('one that comes later waits, and reports what the first one got', async () => {
+  it('one that comes later waits, and reports the result of the first', async () => {
     const state = await rig.state('dns');
     const { first, second, release } = await meetAt('finalize', state);
     release();
@@ -119,7 +119,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       expect((await first.done).status).toBe('SIGKILL');
       release();
       await until(() => second.said().includes('certificate.started'), { what: 'the second takes over', deadlineMs });
-      // Far below the lease of 60 s: the holder is seen to be dead. It takes 0.25 s; the rest is a busy machine's share.
+      // Far below the lease of 60 s, because the holder is proven dead. It takes 0.25 s, or more on a busy machine.
       expect(performance.now() - killedMs).toBeLessThan(20_000);
       const ran = await second.done;
       expect([ran.status, resultOf(ran)], transcript([ran])).toEqual([0, 'issued']);
@@ -129,7 +129,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     });
 
   it('one that waits for a sweep does the work afterwards', async () => {
-    // A process is killed with its challenges in the world; a sweep is at them when the next issue comes.
+    // A process is killed with its challenges presented, and a sweep is removing them when the next issue starts.
     const state = await rig.state('dns');
     const killed = await rig.run(state, { command: 'issue', stopAt: 'validate/request/POST chalZ#1@before' });
     expect(killed.status, killed.stderr).toBe('SIGKILL');
@@ -150,7 +150,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state);
   });
 
-  /** Holds a request, before the CA hears of it, until it is let go. */
+  /** Holds a request, before the CA gets it, until it is released. */
   function hold(kind: 'newOrder' | 'authorization' | 'challenge' | 'finalize' | 'certificate') {
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -158,11 +158,11 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     return { held, release };
   }
 
-  /** The first is held at a request until the second has begun to wait for it. */
+  /** Holds the first at a request until the second waits for it. */
   async function meetAt(kind: Parameters<typeof hold>[0], state: State) {
     const { held, release } = hold(kind);
     const first = rig.spawnRun(state, { command: 'issue' });
-    await until(() => held.hits > 0, { what: `the first has come to ${kind}`, deadlineMs });
+    await until(() => held.hits > 0, { what: `the first has reached ${kind}`, deadlineMs });
     const second: Running = rig.spawnRun(state, { command: 'issue' });
     await until(() => second.said().includes('certificate.waiting'), { what: 'the second waits', deadlineMs });
     return { first, second, release };
@@ -180,7 +180,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
   }
 });
 
-/** For a busy machine; nothing is measured by it. */
+/** Generous, for a busy machine. */
 const deadlineMs = 60_000;
 
 const withSecond = (config: RigConfig): RigConfig => ({

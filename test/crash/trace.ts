@@ -5,9 +5,9 @@ import type { Http } from '../../src/ports/http.ts';
 import type { World } from '../../src/ports/world.ts';
 
 /**
- * Names every effect of a run `step/effect/target#occurrence` and lets a test stop the process right before or right
- * after any of them. It wraps the World, the one seam between certfleet and what is outside; `strace` of the same
- * run is compared with it (crash/strace.test.ts), so that no effect can slip past.
+ * Names every effect of a run `step/effect/target#occurrence`, and lets a test stop the process right before or after
+ * any of them. It wraps the World, through which all effects go; crash/strace.test.ts compares it with the system calls
+ * of the same run, so that no effect is missed.
  */
 export interface Trace {
   readonly world: World;
@@ -19,11 +19,11 @@ export interface TraceOptions {
   /** `step/effect/target#n` and `before` or `after`, joined with `@`; undefined: only record. */
   readonly stopAt: string | undefined;
   readonly how: 'SIGKILL' | 'SIGSTOP' | 'SIGINT' | 'SIGTERM';
-  /** A second point of the same form: killed there, for a process that was stopped before and went on. */
+  /** A second point of the same form, where a process that was stopped and continued is killed. */
   readonly killAt?: string | undefined;
-  /** Kinds of effects that are let through unseen: so tests know that a missing wrapper is found. */
+  /** Kinds of effects to ignore, to test that a missing wrapper is noticed. */
   readonly untraced?: readonly string[] | undefined;
-  /** One line an effect is appended here: `time before|after name`. */
+  /** One line for each effect is appended here: `time before|after name`. */
   readonly record: string | undefined;
   /** Folders whose paths become short names. */
   readonly folders: Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     remove: (path) => effect('remove', name(path), () => files.remove(path)),
     removeTree: (path) => effect('remove-tree', name(path), () => files.removeTree(path)),
     removeFolderIfEmpty: (path) => effect('rmdir', name(path), () => files.removeFolderIfEmpty(path)),
-    // A put of the file store is one draft and one link; the link is what makes it so.
+    // A put of the file store is one draft and one link; the link makes it visible.
     draft: (folder, content, attributes, spare) =>
       effect('draft', name(folder), () => files.draft(folder, content, attributes, spare)),
     link: (existing, path) => effect('put', name(path), () => files.link(existing, path)),
@@ -110,10 +110,10 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
   };
 }
 
-/** URLs of orders and authorizations hold random ids: the first segment of the path names the resource well enough. */
+/** URLs of orders and authorizations contain random ids, so use only the first segment of the path. */
 const firstSegment = (url: string): string => new URL(url).pathname.split('/')[1] ?? '';
 
-/** A path without what differs from run to run: temporary roots, hashes, revisions, ids and tokens. */
+/** A path without the parts that differ from run to run: temporary roots, hashes, revisions, ids and tokens. */
 export function nameOf(path: string, folders: Readonly<Record<string, string>>): string {
   for (const [short, folder] of Object.entries(folders)) {
     if (!`${path}/`.startsWith(`${folder}/`)) continue;

@@ -4,8 +4,8 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { type Rig, recordedNames, type SolverName, startRig } from './rig.ts';
 
 /**
- * How often a certificate writes durably (house.md §5: at most 11 times, and once more for a token that another process
- * may have to answer). Counted over three versions: from the third on an old one leaves the store with its key.
+ * How often a certificate writes durably: at most 11 times, and once more for a token that another process may have to
+ * answer. Counted over three versions, because from the third on an old version is removed with its key.
  */
 const most = 11;
 
@@ -21,7 +21,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certif
     { solver: 'webroot' },
     { solver: 'webroot', names: six },
     { solver: 'dns' },
-    // Each of the six hooks is journalled before it begins, but not each in a write of its own.
+    // Each of the six hooks is journalled before it begins, but not each in its own write.
     { solver: 'command', names: six },
   ];
   for (const { solver, names } of cases)
@@ -37,7 +37,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certif
         const record = join(state.folder, `effects${version}`);
         const ran = await rig.run(state, { command: 'issue', force: true, record });
         expect(ran.status, ran.stderr).toBe(0);
-        // Not counted: what is once for a CA and a store, and the proof that the store works.
+        // Not counted: writes that happen once per CA or store, and the test that the store works.
         const writes = (await recordedNames(record)).filter((name) =>
           /^[^/]+\/put\/store\/(?!account|meta|TMP)/.test(name),
         );

@@ -12,12 +12,12 @@ type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const countOf = (world: World, kind: string) => world.ca.requests.filter((request) => request.kind === kind).length;
 
 describe('the account at a CA', () => {
-  it('is opened again once for all orders that hear that it is forgotten', async () => {
+  it('is opened again once for all orders if the CA has forgotten it', async () => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(specOf('zero')), signal);
     world.ca.state.accounts.clear();
     const [before, clock] = [countOf(world, 'newAccount'), world.clock];
-    // Slow enough that every order is on its way before the first one has opened it again.
+    // Slow enough that every order has started before the first one has opened it again.
     const store: Store = {
       ...world.store,
       get: async (...args) => {
@@ -39,7 +39,7 @@ describe('the account at a CA', () => {
     expect(countOf(world, 'newAccount') - before).toBe(1);
   });
 
-  it('is asked for once where the CA names a time, whatever the number of certificates', async () => {
+  it('is requested once if the CA names a time, however many certificates there are', async () => {
     const world = await createSimulatedWorld();
     world.ca.failNext('newAccount', {
       status: 429,
@@ -59,7 +59,7 @@ describe('the account at a CA', () => {
     expect(countOf(world, 'newAccount')).toBe(2);
   });
 
-  it('is told new contacts, once', async () => {
+  it('gets new contacts once', async () => {
     const world = await createSimulatedWorld();
     const contacts = () => [...world.ca.state.accounts.values()].map((account) => account.contacts);
     const renew = (email: readonly string[]) =>
@@ -74,7 +74,7 @@ describe('the account at a CA', () => {
     expect(countOf(world, 'newAccount') + countOf(world, 'account')).toBe(told);
   });
 
-  it('does its work with the old contacts where the CA refuses the new ones', async () => {
+  it('keeps the old contacts if the CA refuses the new ones', async () => {
     const world = await createSimulatedWorld();
     const renew = (email: string) => issue(world.replica(1), job(specOf('abc', [email]), { force: true }), signal);
     await renew('old@example.com');
@@ -99,7 +99,7 @@ describe('the account at a CA', () => {
     };
     const allowing = (spec: StoredSpec): StoredSpec => ({ ...spec, issuer: { ...spec.issuer, newAccount: true } });
 
-    it('is said so, and nothing is opened in its place unasked', async () => {
+    it('is reported, and no other account is opened without permission', async () => {
       const world = await deactivated();
       const before = await keyOf(world);
       const outcome = await issue(world.replica(2), job(specOf('abc')), signal);
@@ -113,7 +113,7 @@ describe('the account at a CA', () => {
     it.each([
       ['a person asks for it', specOf('abc'), { newAccount: true }],
       ['the issuer’s settings allow it', allowing(specOf('abc')), {}],
-    ])('gets a successor with a key of its own where %s', async (_title, spec, rules) => {
+    ])('gets a successor with a new key if %s', async (_title, spec, rules) => {
       const world = await deactivated();
       const before = await keyOf(world);
       const outcome = await issue(world.replica(2), { ...job(spec), ...rules }, signal);
@@ -121,7 +121,7 @@ describe('the account at a CA', () => {
       const after = await keyOf(world);
       expect(after.url).not.toBe(before.url);
       expect(after.keyPem).not.toBe(before.keyPem);
-      // The old key is of no use at this CA, but no key is ever thrown away on a CA's word.
+      // The old key is useless at this CA, but keys are never deleted because a CA says so.
       expect(after.replaced).toEqual([{ keyPem: before.keyPem, url: before.url }]);
       expect(world.ca.state.accounts.size).toBe(2);
     });
@@ -135,7 +135,7 @@ describe('the account at a CA', () => {
       expect(world.ca.state.accounts.size).toBe(2);
     });
 
-    it('is told from a CA that refuses the order for another reason', async () => {
+    it('is distinguished from a refusal for another reason', async () => {
       const world = await createSimulatedWorld();
       const problem = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not for you', status: 403 };
       world.ca.failNext('newOrder', { problem });

@@ -4,7 +4,7 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 const { signal } = new AbortController();
 const spec = simulatedSpec();
 
-it('one pass with a clock that is years ahead puts no certificate to sleep', async () => {
+it('one pass with a clock that is years ahead delays no certificate', async () => {
   const world = await createSimulatedWorld();
   await issue(world.replica(1), job(spec), signal);
   const context = world.replica(2);
@@ -27,7 +27,7 @@ it('one pass with a clock that is years ahead puts no certificate to sleep', asy
   expect((await world.readLineage())?.failure).toBeUndefined();
 });
 
-it('a clock that is wrong at every pass costs no more than the first step of the back-off', async () => {
+it('a clock that is always wrong leads only to the first step of the back-off', async () => {
   const world = await createSimulatedWorld();
   const context = world.replica(1);
   const issuer = context.connect.issuer(spec.spec.issuer, spec.issuer);

@@ -78,7 +78,7 @@ describe('a command', () => {
       (spec: (...deploy: string[]) => StoredSpec) => withPlace(spec('files', 'run'), 'files'),
       'files elsewhere',
     ],
-  ])('runs where a target listed before it %s, and only then', async (_how, change, target) => {
+  ])('runs if a target listed before it %s, and only then', async (_how, change, target) => {
     const { delivered, engine, spec } = await deliveries();
     await issue(engine(), job(spec('files', 'run')), signal);
     for (const expected of [[target, 'run'], []]) {
@@ -88,7 +88,7 @@ describe('a command', () => {
     }
   });
 
-  it('waits where a target listed before it could not take its new settings', async () => {
+  it('waits if a target listed before it could not take its new settings', async () => {
     const { world, delivered, broken, engine, spec } = await deliveries();
     const both = spec('files', 'run');
     await issue(engine(), job(both), signal);
@@ -102,7 +102,7 @@ describe('a command', () => {
     expect(delivered).toEqual(['files elsewhere', 'run']);
   });
 
-  it('of an old store, which ran while a target listed before it had failed, runs when that has the version', async () => {
+  it('in an old store, which ran although a target before it had failed, runs when that target has the version', async () => {
     const { world, delivered, broken, engine, spec } = await deliveries();
     const both = spec('files', 'run');
     broken.add('files');

@@ -12,7 +12,7 @@ import { createSimulatedCa } from '../support/acme-ca.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue } from '../support/simulated-world.ts';
 
-// Deliveries on a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
+// Deliveries in a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
 const { signal } = new AbortController();
 const dayMs = 24 * 3_600_000;
@@ -23,14 +23,14 @@ async function createWorld() {
   const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
   const store = createMemoryStore();
   const ca = await createSimulatedCa({ clock, settings: { validate: async () => undefined } });
-  /** What each target has. */
+  /** The version that each target has. */
   const has = new Map<string, VersionBundle>();
   /** Each activation: the target and the version’s number, in the order of issue. */
   const delivered: string[] = [];
   const known: string[] = [];
-  /** What happens at the end of an activation. */
+  /** Runs at the end of an activation. */
   const hooks = { activated: async (_target: string): Promise<void> => {} };
-  /** Versions by number that break the handshake. */
+  /** The numbers of the versions that break the handshake. */
   const breaks = new Set<number>();
   const numberOf = (version: { id: string } | undefined): number => (version ? known.indexOf(version.id) + 1 : 0);
   const dead = new Set<number>();
@@ -104,7 +104,7 @@ async function createWorld() {
           caa: async () => ({ verdict: 'pass', finding: '' }),
         }),
       },
-      // Nothing here takes time: an endpoint that is not right at once never will be.
+      // Nothing here takes time, so an endpoint that is not right at once never will be.
       limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 50, deployDeadlineMs: 10_000 },
     });
 
@@ -153,7 +153,7 @@ const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => 
 const renew = (context: Engine, wanted: StoredSpec, caller: AbortSignal = signal) =>
   issue(context, { wanted, origin: 'configuration', force: false, obeyBackoff: true }, caller);
 
-it('delivers to a target whose settings have changed, and to no other', async () => {
+it('delivers only to a target whose settings have changed', async () => {
   const world = await createWorld();
   const both = specOf('edge', 'other');
   await renew(world.process(1), both);
@@ -164,7 +164,7 @@ it('delivers to a target whose settings have changed, and to no other', async ()
   expect(await renew(world.process(1), there)).toMatchObject({ result: 'unchanged' });
 });
 
-it('says of each target on a line of its own why it does not have it, and what to do', async () => {
+it('says for each target on a separate line why it lacks the version, and what to do', async () => {
   const world = await createWorld();
   world.hooks.activated = async (target) => {
     throw new Error(`${target} is full`);
@@ -186,7 +186,7 @@ it('says of each target on a line of its own why it does not have it, and what t
   });
 });
 
-it('delivers again to all that have it, without an order, also when it is due', async () => {
+it('delivers again to all targets without an order, even if a renewal is due', async () => {
   const world = await createWorld();
   const both = specOf('edge', 'other');
   await renew(world.process(1), both);
@@ -204,7 +204,7 @@ it('delivers again to all that have it, without an order, also when it is due', 
 });
 
 describe('a version that breaks the handshake', () => {
-  it('stays where it is the first one: there is none to put back, and nobody says that it was', async () => {
+  it('stays if it is the first one, because there is none to put back, and the message does not claim otherwise', async () => {
     const world = await createWorld();
     world.breaks.add(1);
     const outcome = await renew(world.process(1), specOf('edge'));
@@ -219,7 +219,7 @@ describe('a version that breaks the handshake', () => {
     expect(world.version('edge')).toBe(1);
   });
 
-  it('is taken back, and tried again after a day only', async () => {
+  it('is taken back, and tried again only after a day', async () => {
     const world = await createWorld();
     await renew(world.process(1), specOf('edge'));
     world.breaks.add(2);
@@ -239,7 +239,7 @@ describe('a version that breaks the handshake', () => {
     expect(world.version('edge')).toBe(2);
   });
 
-  it('is not put there again within the day because another target is added', async () => {
+  it('is not delivered there again within a day because another target is added', async () => {
     const world = await createWorld();
     await renew(world.process(1), specOf('edge'));
     world.breaks.add(2);
@@ -259,12 +259,12 @@ describe('a version that breaks the handshake', () => {
     expect({ edge, [endpoint]: looked }).toEqual(waiting);
     expect(other).toMatchObject({ state: 'current' });
 
-    // A person who asks is obeyed; what goes back is what was tried.
+    // A person may ask for it; only what was tried goes back.
     await issue(world.process(1), { wanted: both, origin: 'configuration', force: false, obeyBackoff: false }, signal);
     expect(world.delivered).toEqual(['other: 2', 'edge: 2', 'edge: 1']);
   });
 
-  it('is taken back where the added target is what broke it, and nowhere else', async () => {
+  it('is taken back only on the added target that broke it', async () => {
     const world = await createWorld();
     await renew(world.process(1), specOf('other'));
     world.pass(70 * dayMs);
@@ -305,7 +305,7 @@ describe('a version that breaks the handshake', () => {
     },
   );
 
-  it('is delivered all the same where the handshake was broken before, and by a day later where a kill hid that', async () => {
+  it('is delivered anyway if the handshake was broken before, and within a day if a kill hid that', async () => {
     const world = await createWorld();
     await renew(world.process(1), specOf('edge'));
     world.breaks.add(1).add(2);

@@ -19,8 +19,8 @@ import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue, simulatedSpec } from '../support/simulated-world.ts';
 
 /**
- * The engine on a simulated world: every port stands behind a gate that can fail, lose an answer, or end the process.
- * A seed decides all of it. Whatever happens: one certificate, one finalize, the key that fits, nothing left behind.
+ * The engine in a simulated world: every port is behind a gate that can fail, lose an answer, or end the process. A
+ * seed decides all of this. In every case: one certificate, one finalize, the matching key, nothing left behind.
  */
 const seeds = process.env.CERTFLEET_LONG ? 1_000 : 15;
 const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
@@ -40,7 +40,7 @@ function chanceOf(seed: number): () => number {
 
 interface Replica {
   readonly context: Engine;
-  /** Rejects when the process was killed; what it left running never goes on. */
+  /** Rejects if the process was killed; what it left running never continues. */
   readonly killed: Promise<never>;
 }
 
@@ -65,7 +65,7 @@ async function createWorld(seed: number) {
   });
   const spec = simulatedSpec('abc', ['example.com', '*.example.com']);
 
-  /** A process. `killAt` is the number of the gate it dies at. */
+  /** A process. `killAt` is the number of the gate where it dies. */
   function replica(pid: number, killAt: number, faultRate: number): Replica {
     let calls = 0;
     let kill: (reason: Error) => void = () => {};
@@ -243,7 +243,7 @@ describe('the engine in a simulated world', () => {
     }
     const orders = world.ca.requests.filter((request) => request.kind === 'newOrder').slice(1);
     expect(orders).toHaveLength(2);
-    // The CA that broke has read nothing of the first.
+    // The CA that failed has not read the first request.
     expect(orders[1]?.payload).toBeDefined();
     expect(orders[1]?.payload).not.toHaveProperty('replaces');
   });
@@ -277,7 +277,7 @@ describe('the engine in a simulated world', () => {
     expect(world.ca.accepted('newOrder')).toBe(2);
   });
 
-  it('comes back when the CA said, where signing takes longer than anybody waits', async () => {
+  it('comes back when the CA said, if signing takes longer than a run waits', async () => {
     const world = await createWorld(4);
     const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
     Object.assign(world.ca.settings, { processingPolls: 1, retryAfter: { order: { seconds: 600 } } });

@@ -9,7 +9,7 @@ type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const byFlags = { ...job(simulatedSpec(), { obeyBackoff: false }), origin: 'command-line' } as const;
 const noZone = () => Promise.reject(fail('dns/zone-not-found', { name: 'example.com' }));
 
-/** What is left of the certificate in the store. */
+/** What the store still has of the certificate. */
 async function left({ store }: World): Promise<readonly string[]> {
   const found: string[] = [];
   for (const kind of ['lineage', 'key', 'version', 'credential'] as const)
@@ -29,7 +29,7 @@ describe('a first issue by flags', () => {
     expect((await world.readLineage())?.failure?.count).toBe(2);
   });
 
-  it('that was stopped before its order is forgotten when the next try gets no further', async () => {
+  it('that was stopped before its order is forgotten if the next try gets no further', async () => {
     const world = await createSimulatedWorld();
     const stop = new AbortController();
     const stopped: Solver = { ...world.solver, preflight: async () => stop.abort(new Error('SIGINT')) };
@@ -39,7 +39,7 @@ describe('a first issue by flags', () => {
     expect(await left(world)).toEqual([]);
   });
 
-  it('that cannot keep its credentials leaves no key', async () => {
+  it('that cannot store its credentials leaves no key', async () => {
     const world = await createSimulatedWorld();
     const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
     const keepCredentials = () => Promise.reject(full);

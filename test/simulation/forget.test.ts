@@ -26,7 +26,7 @@ async function createWorld(): Promise<World> {
   return world;
 }
 
-/** All documents but the account's and the store's, by what they belong to. */
+/** All documents except the account's and the store's, by owner. */
 async function documentsOf(store: Store, name: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const kind of ['lineage', 'key', 'version', 'credential'] as const satisfies readonly Kind[])
@@ -81,7 +81,7 @@ const withLease = (world: World, pid: number): Promise<void> =>
   }));
 
 describe('forgetting a lineage', () => {
-  it('removes all its documents, what it owes, and nothing of another', async () => {
+  it('removes all its documents and what it left behind, and nothing of others', async () => {
     const world = await createWorld();
     await owe(world);
     const notAfter = (await world.readLineage())?.current?.facts.notAfter;
@@ -105,7 +105,7 @@ describe('forgetting a lineage', () => {
     expect([[...world.txt], probes]).toEqual([[], 0]);
     expect(await Promise.all(['abc~staging', 'abcd'].map((name) => documentsOf(world.store, name)))).toEqual(untouched);
     expect(await forget(world.replica(2), 'abc', byForce, signal)).toBeUndefined();
-    // As if it had never been: a new one begins with a key of its own.
+    // A new one begins with a new key.
     expect(await issue(world.replica(2), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
   });
 
@@ -116,7 +116,7 @@ describe('forgetting a lineage', () => {
     ['still has the version before', (l) => ({ ...l, deployments: target('pending') }), true],
     ['never took one', ({ previous: _none, ...l }) => ({ ...l, deployments: target('pending') }), false],
     ['is no target any more', (l) => ({ ...l, deployments: {} }), false],
-  ])('is refused where a target %s', async (_what, change, isRefused) => {
+  ])('is refused if a target %s', async (_what, change, isRefused) => {
     const world = await createWorld();
     await world.editLineage(change);
     const before = await documentsOf(world.store, 'abc');
@@ -133,7 +133,7 @@ describe('forgetting a lineage', () => {
     expect((await world.readLineage())?.work).toBeUndefined();
   });
 
-  it('is refused while another process works on it, by force too, and goes on where that process is dead', async () => {
+  it('is refused while another process works on it, even with force, and allowed if that process is dead', async () => {
     const world = await createWorld();
     await withLease(world, 7);
     const before = await world.readLineage();
@@ -144,7 +144,7 @@ describe('forgetting a lineage', () => {
     expect(await forget(world.replica(2), 'abc', byForce, signal)).toMatchObject({ certificate: 'abc' });
   });
 
-  it('is refused where the clean-up fails, and by force says what is left', async () => {
+  it('is refused if the clean-up fails, and with force says what is left', async () => {
     const world = await createWorld();
     await owe(world);
     await world.editLineage((lineage) => ({ ...lineage, deployments: {} }));
@@ -174,7 +174,7 @@ describe('forgetting a lineage', () => {
     expect(await documentsOf(world.store, 'abc')).toEqual([]);
   });
 
-  it('is stopped by a signal and gives its lease back', async () => {
+  it('stops on a signal and releases its lease', async () => {
     const world = await createWorld();
     await owe(world);
     const stop = new AbortController();

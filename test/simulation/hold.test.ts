@@ -18,7 +18,7 @@ const putHold = (world: World, hold: Partial<CaHold>) => {
   return world.store.put(holdKey, encodeDocument({ since: now, until: now, ...hold }), { ifRevision: null, signal });
 };
 
-it('a busy CA that names a time behind the end of the certificate holds its renewal for half of what is left', async () => {
+it('a busy CA that names a time after the certificate expires holds its renewal for half of the remaining validity', async () => {
   const world = await createSimulatedWorld();
   const spec = simulatedSpec();
   await issue(world.replica(1), job(spec), signal);
@@ -36,7 +36,7 @@ describe('a CA that takes no orders', () => {
   const newOrders = (world: World) => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
   const jobs = Array.from({ length: 12 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
 
-  it('is given one certificate only in the next run', async () => {
+  it('gets only one certificate in the next run', async () => {
     const world = await createSimulatedWorld();
     world.ca.failNext('newOrder', { status: 500, times: 1_000 });
     await reconcile(world.replica(1), jobs, signal);
@@ -46,7 +46,7 @@ describe('a CA that takes no orders', () => {
     expect(newOrders(world) - before).toBe(1);
   });
 
-  it('takes all that is due once it takes one', async () => {
+  it('gets all due certificates once it accepts one', async () => {
     const world = await createSimulatedWorld();
     await putHold(world, { isDown: true });
     const outcomes = await reconcile(world.replica(1), jobs, signal);
@@ -54,7 +54,7 @@ describe('a CA that takes no orders', () => {
     expect(await world.store.get(holdKey, signal)).toBeUndefined();
   });
 
-  it('loses no order because what the last run found cannot be taken out of the store', async () => {
+  it('loses no order if the last run’s finding cannot be removed from the store', async () => {
     const world = await createSimulatedWorld();
     await putHold(world, { isDown: true });
     const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
@@ -66,7 +66,7 @@ describe('a CA that takes no orders', () => {
     expect(newOrders(world)).toBe(1);
   });
 
-  it('is still left alone until the time that it named to another certificate', async () => {
+  it('still waits until the time that it named for another certificate', async () => {
     const world = await createSimulatedWorld();
     const hours = 2 * 3_600_000;
     const until = new Date(world.clock.now().getTime() + hours).toISOString();
@@ -89,7 +89,7 @@ describe('a CA that takes no orders', () => {
   });
 });
 
-it('a certificate that its CA always breaks on keeps no other one from being issued', async () => {
+it('a certificate on which its CA always fails does not keep others from being issued', async () => {
   const world = await createSimulatedWorld();
   const jobs = ['broken', 'b', 'c'].map((name) => job(simulatedSpec(name, [`${name}.example.com`])));
   const engine = (pid: number): Engine => {
@@ -111,7 +111,7 @@ it('a certificate that its CA always breaks on keeps no other one from being iss
   expect(outcomes.map(({ result }) => result)).toEqual(['failed', 'issued', 'issued']);
 });
 
-it('what is stored of a CA is read once in a pass, and once for each certificate', async () => {
+it('reads what is stored about a CA once per pass and once per certificate', async () => {
   const world = await createSimulatedWorld();
   let reads = 0;
   const store: Store = {

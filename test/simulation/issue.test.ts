@@ -13,7 +13,7 @@ type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const putHold = (world: World, bytes: Uint8Array) =>
   world.store.put({ kind: 'ledger', name: `${directory}~hold` }, bytes, { ifRevision: null, signal });
 
-/** Another certificate was told that the CA wants no call for eight hours. */
+/** The CA asked another certificate to wait for eight hours. */
 function hold(world: World) {
   const now = world.clock.now().getTime();
   const until = new Date(now + 8 * 3_600_000).toISOString();
@@ -37,7 +37,7 @@ async function interruptedDelivery(world: World): Promise<string> {
 }
 
 describe('a CA that is on hold', () => {
-  it('holds up no delivery of what is there already', async () => {
+  it('does not hold up the delivery of the current version', async () => {
     const world = await createSimulatedWorld();
     await interruptedDelivery(world);
     await hold(world);
@@ -58,7 +58,7 @@ describe('a CA that is on hold', () => {
   it.each([
     ['is not JSON', new TextEncoder().encode('{"since":')],
     ['has no dates', encodeDocument({ since: '', until: '' })],
-  ])('is forgotten where its document %s', async (_how, bytes) => {
+  ])('is forgotten if its document %s', async (_how, bytes) => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(simulatedSpec()), signal);
     world.pass(70 * dayMs);
@@ -67,7 +67,7 @@ describe('a CA that is on hold', () => {
   });
 });
 
-it('by force makes a new certificate, also after a delivery that was interrupted', async () => {
+it('with force makes a new certificate, even after an interrupted delivery', async () => {
   const world = await createSimulatedWorld();
   const before = await interruptedDelivery(world);
   const outcome = await issue(world.replica(2), job(simulatedSpec(), { obeyBackoff: false, force: true }), signal);
@@ -75,7 +75,7 @@ it('by force makes a new certificate, also after a delivery that was interrupted
   expect((await world.readLineage())?.current?.id).not.toBe(before);
 });
 
-it('takes up by flags what is not declared any more, also where nothing else has changed', async () => {
+it('adopts by flags a certificate that is no longer declared, even if nothing else has changed', async () => {
   const world = await createSimulatedWorld();
   await issue(world.replica(1), job(simulatedSpec()), signal);
   const byFlags = { ...job(simulatedSpec(), { obeyBackoff: false }), origin: 'command-line' as const };
@@ -85,7 +85,7 @@ it('takes up by flags what is not declared any more, also where nothing else has
   expect((await issue(world.replica(3), byFlags, signal)).message).toBe('not due yet');
 });
 
-it('keeps a secret of flags at once the first time, and later only when it has worked', async () => {
+it('stores a secret from flags at once the first time, and later only after it has worked', async () => {
   const world = await createSimulatedWorld();
   let kept = 0;
   const byFlags = (force: boolean) => ({
@@ -102,7 +102,7 @@ it('keeps a secret of flags at once the first time, and later only when it has w
   expect(kept).toBe(1);
 });
 
-it('tells a process that lost its lease no result for other names', async () => {
+it('does not report the result for other names to a process that lost its lease', async () => {
   const world = await createSimulatedWorld();
   let release = () => {};
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -130,7 +130,7 @@ it('tells a process that lost its lease no result for other names', async () => 
   expect((await world.readLineage())?.current?.facts.identifiers.map(({ value }) => value)).toEqual(['b.example.com']);
 });
 
-it('lets whoever waits for the same names hear a stop of its own', async () => {
+it('lets a process that waits for the same names obey its own stop', async () => {
   const world = await createSimulatedWorld();
   const stop = new AbortController();
   let begun = () => {};
@@ -153,7 +153,7 @@ it('lets whoever waits for the same names hear a stop of its own', async () => {
   expect((await first).result).toBe('issued');
 });
 
-it('names the certificate in what to do', async () => {
+it('names the certificate in hints', async () => {
   const world = await createSimulatedWorld();
   const detail = 'Your account is paused: see https://ca.test/unpause';
   world.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
@@ -183,7 +183,7 @@ it.each(['configuration', 'command-line'] as const)(
 );
 
 describe('a delivery', () => {
-  it('leaves the failure of a renewal as it is', async () => {
+  it('keeps the stored failure of a renewal', async () => {
     const world = await createSimulatedWorld();
     const target = await world.replica(1).connect.deployer(simulatedSpec(), 'target');
     const deployer: Deployer = { ...target, activate: () => Promise.reject(new Error('full')) };

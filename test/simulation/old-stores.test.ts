@@ -11,15 +11,15 @@ import { passing } from '../support/passing-time.ts';
 import { issue } from '../support/simulated-world.ts';
 
 /**
- * Stores as 769111c left them, killed at every step, stopped, or idle (test/fixtures/store-769111c): today's product
- * reads and resumes them, loses no key, buys nothing twice, and leaves nothing of theirs in the world.
+ * Stores as 769111c left them, killed at every step, stopped, or idle (test/fixtures/store-769111c). Today's program
+ * reads and resumes them, loses no key, orders nothing twice, and removes everything that they left.
  */
 const { signal } = new AbortController();
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
 // ── the product, as these tests call it ──────────────────────────────────────────────────────────────────────────
 
-/** One run of the product in a process of its own; the holder of any lease is dead or on another machine. */
+/** One run of the program in a new process; the holder of any lease is dead or on another machine. */
 async function run(world: OldWorld, wanted: StoredSpec, rules: { readonly obeyBackoff: boolean }) {
   const engine = await world.open(++lastPid);
   const credentials = await engine.connect.credentialsOf(wanted);
@@ -43,7 +43,7 @@ async function document<T>(world: OldWorld, kind: 'key' | 'version', lineage: Li
 
 const all = oldStores();
 
-/** The lineage that a store is about; a store that was killed before its first write has none. */
+/** The lineage of a store; a store that was killed before its first write has none. */
 function oldLineage(old: OldStore): Lineage | undefined {
   const [, lineage] = Object.entries(old.documents).find(([id]) => id.startsWith('lineage/')) ?? [];
   return lineage as Lineage | undefined;
@@ -65,7 +65,7 @@ async function restored(old: OldStore): Promise<OldWorld> {
 
 const bought = (world: OldWorld): number => world.ca.state.certificates.size;
 
-/** What the run of the old product had come to, and what a run of today must therefore still do at the CA. */
+/** How far the old program got, and what a run of today's must still do at the CA. */
 function expectedOf(old: OldStore) {
   const lineage = oldLineage(old);
   const work = lineage?.work;
@@ -77,12 +77,12 @@ function expectedOf(old: OldStore) {
   const isOpen = ({ status, expires }: OldOrder) => (status === 'pending' || status === 'ready') && expires > old.at;
   const isWanted = !isStored && (resumed !== undefined || lineage?.current === undefined);
   return {
-    /** The version that becomes current, where its key was there already. */
+    /** The version that becomes current, if its key already exists. */
     version: resumed ? (hasKey ? resumed.version : undefined) : lineage?.current?.id,
     certificates: Object.keys(old.certificates).length + (isWanted && order?.certificateId === undefined ? 1 : 0),
-    /** One that was finalized or is open is gone on with; without its URL too, as the CA answers with the open one. */
+    /** A finalized or open order is continued, even without its URL, because the CA returns the open one. */
     orders: isWanted && order?.certificateId === undefined && !orders.some(isOpen) ? 1 : 0,
-    /** Whoever is not proven dead may present these after they were removed. */
+    /** A process that is not proven dead may present these after they were removed. */
     tombstones: work?.takenOver || (work?.lease && work.lease.holder.bootId !== 'boot') ? work.challenges : [],
   };
 }
@@ -94,7 +94,7 @@ interface OldOrder {
   readonly certificateId?: string;
 }
 
-/** Idle, with a current version that every target has, whose key is the certificate's, and nothing left in the world. */
+/** Idle, with a current version that every target has, whose key matches, and nothing left behind. */
 async function expectAtRest(world: OldWorld, wanted: StoredSpec): Promise<void> {
   const lineage = (await lineageOf(world, wanted)) as Lineage;
   expect(lineage).toMatchObject({ name: wanted.spec.name, current: { id: expect.any(String) } });
@@ -115,7 +115,7 @@ async function expectAtRest(world: OldWorld, wanted: StoredSpec): Promise<void> 
   expect(world.files.contents(webroot)).toEqual({});
 }
 
-/** Tombstones are looked at after an hour and after a day, and are gone then; so is everything that expires. */
+/** Tombstones are checked after an hour and after a day, and are then gone, like everything that expires. */
 async function expectNothingOwed(world: OldWorld, wanted: StoredSpec): Promise<void> {
   for (const ms of [0, hourMs + minuteMs, dayMs]) {
     world.pass(ms);
@@ -126,7 +126,7 @@ async function expectNothingOwed(world: OldWorld, wanted: StoredSpec): Promise<v
 }
 
 describe('a store of 769111c', () => {
-  it('is there for every step and every state', () => {
+  it('exists for every step and every state', () => {
     const works = all.map(([, old]) => oldLineage(old)?.work);
     const steps = new Set(works.map((work) => work?.step));
     expect([...steps].filter((step) => step !== undefined).sort()).toEqual([
@@ -169,7 +169,7 @@ describe('a store of 769111c', () => {
       const expected = expectedOf(old);
       if (sweepsFirst) expect((await sweepOnce(world)).failed).toEqual([]);
       let outcome = await run(world, wanted, { obeyBackoff: true });
-      // What a hold of the CA still keeps waiting is not what was interrupted.
+      // A certificate that waits for the CA's hold was not interrupted.
       if (outcome.result === 'deployed' && (await lineageOf(world, wanted))?.work) {
         world.pass(3 * hourMs);
         outcome = await run(world, wanted, { obeyBackoff: true });
@@ -212,7 +212,7 @@ describe('a store of 769111c', () => {
     },
   );
 
-  it.each(of('waiting'))('that waits goes on waiting, and is resumed afterwards · %s', async (_name, old) => {
+  it.each(of('waiting'))('that waits keeps waiting, and is resumed afterwards · %s', async (_name, old) => {
     const world = await restored(old);
     const wanted = wantedOf(old);
     const expected = expectedOf(old);
@@ -240,7 +240,7 @@ describe('a store of 769111c', () => {
     expect(bought(world), 'certificates').toBe(expected.certificates);
   });
 
-  it('that has a CA’s hold in its ledger holds it for other certificates too', async () => {
+  it('with a CA’s hold in its ledger holds other certificates too', async () => {
     const [, old] = all.find(([name]) => name.startsWith('failed-ca-busy')) ?? ['', nothing];
     const world = await restored(old);
     const other = wantedOf(old);

@@ -5,7 +5,7 @@ const { signal } = new AbortController();
 const hourMs = 3_600_000;
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
-/** The answer to the next newOrder is lost on the way, after the CA has made the order. */
+/** Loses the answer to the next newOrder, after the CA has made the order. */
 const loseAnswer = (world: World) => world.ca.failNext('newOrder', { after: true, cut: true });
 const newOrdersSince = (world: World, from: number) =>
   world.ca.requests
@@ -20,7 +20,7 @@ describe('an order whose answer was lost', () => {
   it.each([
     ['returns the open order', true, 1],
     ['makes a second order', false, 2],
-  ])('is asked for again, never looked for in the account’s list, where the CA %s', async (_title, reuse, orders) => {
+  ])('is requested again, never looked for in the account’s list, if the CA %s', async (_title, reuse, orders) => {
     const world = await createSimulatedWorld({ settings: { reuseOrders: reuse } });
     loseAnswer(world);
     expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
@@ -31,7 +31,7 @@ describe('an order whose answer was lost', () => {
     expect(world.ca.requests.filter(({ kind }) => /^(orders|account)$/.test(kind))).toEqual([]);
   });
 
-  it('is the open order when it was to replace a certificate', async () => {
+  it('is the open order if it was to replace a certificate', async () => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(simulatedSpec()), signal);
     world.pass(61 * dayMs);
@@ -46,7 +46,7 @@ describe('an order whose answer was lost', () => {
     expect(world.ca.state.orders.size).toBe(2);
   });
 
-  it('holds a renewal that a limit refuses no longer than it lives itself', async () => {
+  it('delays a renewal that a limit refuses no longer than its own lifetime', async () => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(simulatedSpec()), signal);
     world.pass(61 * dayMs);

@@ -8,7 +8,7 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 
 const { signal } = new AbortController();
 
-it('says what became of its certificates where the store cannot be tidied up', async () => {
+it('reports the results of its certificates even if the store cannot be tidied', async () => {
   const world = await createSimulatedWorld();
   const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
   const store = { ...world.store, tidy: () => Promise.reject(full) };
@@ -20,7 +20,7 @@ it('says what became of its certificates where the store cannot be tidied up', a
   expect(outcomes).toMatchObject([{ result: 'issued' }]);
 });
 
-it('begins more certificates as soon as their CA is known to take them, not when one has ended', async () => {
+it('starts more certificates as soon as their CA is known to accept them, before one has ended', async () => {
   const world = await createSimulatedWorld();
   const jobs = Array.from({ length: 40 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
   let isOpen = false;
@@ -55,7 +55,7 @@ describe('a certificate made by flags that is due', () => {
     return { outcomes, lineage: await world.readLineage() };
   }
 
-  it('is not ordered again where it was deleted after the scan', async () => {
+  it('is not ordered again if it was deleted after the scan', async () => {
     const { outcomes, lineage } = await passAfter(async ({ store }) => {
       const key = { kind: 'lineage', name: 'abc' } as const;
       const entry = await store.get(key, signal);
@@ -64,7 +64,7 @@ describe('a certificate made by flags that is due', () => {
     expect([outcomes.map(({ result }) => result), lineage]).toEqual([['unchanged'], undefined]);
   });
 
-  it('keeps the settings that it was given after the scan', async () => {
+  it('keeps settings that changed after the scan', async () => {
     const more: StoredSpec = {
       ...simulatedSpec(),
       spec: { ...simulatedSpec().spec, deploy: ['target', 'other'] },

@@ -17,7 +17,7 @@ describe('a paused account', () => {
     return { world, outcome, newOrders };
   }
 
-  it('is told with the page where a person ends it, and what to run then', async () => {
+  it('is reported with the page where a person ends it, and what to run then', async () => {
     const { outcome } = await paused();
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/paused', retry: 'never' } });
     expect(outcome.message).toContain('https://ca.test/unpause?jwt=x');
@@ -33,13 +33,13 @@ describe('a paused account', () => {
     expect(newOrders()).toBe(1);
     world.pass(hourMs);
     expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'failed' });
-    // Still paused: another day, not the longer step of a back-off that counts.
+    // Still paused: another day, not the next step of the back-off.
     expect(newOrders()).toBe(2);
     world.pass(dayMs);
     expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
   });
 
-  it('is tried again at once when a person says so', async () => {
+  it('is tried again at once on request', async () => {
     const { world } = await paused();
     const byHand = job(simulatedSpec(), { obeyBackoff: false });
     expect(await issue(world.replica(1), byHand, signal)).toMatchObject({ result: 'failed' });

@@ -4,12 +4,12 @@ import { CertfleetError } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
-// What the error table says of the next try, and what `renew` does.
+// Compares what the error table says about the next try with what `renew` does.
 
 const { signal } = new AbortController();
 const [minuteMs, hourMs] = [60_000, 3_600_000];
 
-/** A certificate that is due and fails with this error; answers whether a pass some time later tries again. */
+/** A due certificate that fails with this error; returns whether a later pass tries again. */
 async function failing(code: ErrorCode, retryAfterMs?: number) {
   const world = await createSimulatedWorld();
   const spec = simulatedSpec();
@@ -22,7 +22,7 @@ async function failing(code: ErrorCode, retryAfterMs?: number) {
     const retryAt = retryAfterMs === undefined ? {} : { retryAt: new Date(failedAtMs + retryAfterMs) };
     throw new CertfleetError(code, `it failed with ${code}`, '', retryAt);
   };
-  // What is wrong with a target is found by the target, everything else on the way to the certificate.
+  // Errors of a target come from the target, all others from the way to the certificate.
   const replica = code.startsWith('deploy/')
     ? world.replica(1, { deployer: { type: 'sim', scope: 'fleet', look: fails, stage: fails, activate: fails } })
     : world.replica(1, { solver: fails });
@@ -45,16 +45,16 @@ async function failing(code: ErrorCode, retryAfterMs?: number) {
 const codes = Object.entries(errorTable) as readonly (readonly [ErrorCode, ErrorEntry])[];
 const saying = (retry: ErrorEntry['retry']) => codes.filter(([, entry]) => entry.retry === retry).map(([code]) => code);
 
-describe('what may change without a word to certfleet is tried again by the back-off', () => {
+describe('what may change by itself is tried again by the back-off', () => {
   it.each(saying('later'))('%s', async (code) => {
     const { triesAfter } = await failing(code);
-    // A target is another matter: each pass looks whether it is there again.
+    // Targets are different: each pass tries them again.
     if (!code.startsWith('deploy/')) expect(await triesAfter(minuteMs / 2)).toBe(false);
     expect(await triesAfter(minuteMs + 1_000)).toBe(true);
   });
 });
 
-describe('what names its time is tried again then', () => {
+describe('what names a time is tried again then', () => {
   it.each(saying('at'))('%s', async (code) => {
     const { triesAfter } = await failing(code, 3 * hourMs);
     expect(await triesAfter(3 * hourMs - minuteMs)).toBe(false);
@@ -62,7 +62,7 @@ describe('what names its time is tried again then', () => {
   });
 });
 
-describe('what gives the same answer until somebody changes something is tried once a day', () => {
+describe('what needs a change by a person is tried once a day', () => {
   it.each(saying('never'))('%s', async (code) => {
     const { triesAfter } = await failing(code);
     for (const ms of [minuteMs + 1_000, 2 * hourMs, 23 * hourMs]) expect(await triesAfter(ms)).toBe(false);
@@ -78,10 +78,10 @@ describe('what gives the same answer until somebody changes something is tried o
   });
 });
 
-it('what says nothing about the certificate never makes it wait longer', async () => {
+it('errors that do not concern the certificate never make it wait longer', async () => {
   for (const code of ['acme/clock-skew', 'solver/port-held'] as const) {
     const { triesAfter } = await failing(code);
-    // The next failure of each would be waited for longer, ten minutes and then a hundred.
+    // Otherwise the next failures would make it wait ten minutes, then a hundred.
     for (const minutes of [2, 4, 6, 8]) expect([code, await triesAfter(minutes * minuteMs)]).toEqual([code, true]);
   }
 });

@@ -19,7 +19,7 @@ const sweep = (...args: Parameters<typeof sweeping.sweep>) => passing(clock, swe
 const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
 const spec = simulatedSpec();
 
-/** A sweep that ends by a signal in the middle of its clean-up; its process dies with its lease, or gives it back. */
+/** A sweep that a signal stops during its clean-up; its process dies with its lease, or releases it. */
 async function interruptedSweep(world: Awaited<ReturnType<typeof createSimulatedWorld>>, pid: number, dies: boolean) {
   await world.owe();
   const stop = new AbortController();
@@ -34,11 +34,11 @@ async function interruptedSweep(world: Awaited<ReturnType<typeof createSimulated
   else await expect(passing(clock, interrupted)).rejects.toThrow('SIGTERM');
 }
 
-describe('a sweep that does not come to its end', () => {
+describe('a sweep that is interrupted', () => {
   it.each([
     ['is stopped', false],
     ['is killed', true],
-  ])('and %s makes no later run buy a certificate or lose a key', async (_how, dies) => {
+  ])('and %s makes no later run order a certificate or lose a key', async (_how, dies) => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     const first = (await world.readLineage())?.current?.id;
@@ -60,7 +60,7 @@ describe('a sweep that does not come to its end', () => {
     expect(await world.store.get({ kind: 'key', name: `abc~${renewed}` }, signal)).toBeDefined();
   });
 
-  it('because its solver cannot be made gives the lease back, and tells the error', async () => {
+  it('because its solver cannot be made releases the lease and reports the error', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe();
@@ -71,7 +71,7 @@ describe('a sweep that does not come to its end', () => {
     expect([after?.work, after?.tombstones?.length]).toEqual([undefined, 1]);
   });
 
-  it('is relieved of a lease that another machine took for a sweep and died with', async () => {
+  it('on another machine that died has its lease released', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await interruptedSweep(world, 2, true);
@@ -87,7 +87,7 @@ describe('a sweep that does not come to its end', () => {
 });
 
 describe('a sweep', () => {
-  it('gives signs of life while removals take longer than its lease', async () => {
+  it('renews its lease while removals take longer', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(3);
@@ -107,12 +107,12 @@ describe('a sweep', () => {
     });
   });
 
-  it('that finds its lease lost removes nothing any more', async () => {
+  it('that has lost its lease removes nothing more', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(2);
     const removed: string[] = [];
-    // Frozen before the first removal, and taken over meanwhile: its document has moved on.
+    // Frozen before the first removal, and taken over meanwhile: its document has changed.
     const solver = async (): Promise<Solver> => {
       await world.editLineage((l) => ({ ...l, last: { at: '', result: 'stopped', message: '' } }));
       await pause(400);
@@ -123,7 +123,7 @@ describe('a sweep', () => {
     expect(failed).toMatchObject([{ what: 'abc', code: 'store/lease-lost' }]);
   });
 
-  it('waits one lease for a machine that is gone, however many certificates it held', async () => {
+  it('waits only one lease for a machine that is gone, however many certificates it held', async () => {
     const world = await createWorld();
     const names = Array.from({ length: 6 }, (_, i) => `l${i}`);
     for (const name of names) {
@@ -139,7 +139,7 @@ describe('a sweep', () => {
     for (const name of names) expect((await world.readLineage(name))?.work?.lease).toBeUndefined();
   });
 
-  it('removes what is due of one certificate side by side', async () => {
+  it('removes what is due of one certificate at the same time', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);
     await world.owe(20);
@@ -157,13 +157,13 @@ describe('a sweep', () => {
 });
 
 describe('tombstones', () => {
-  it('are one for each token, however often its removal fails', async () => {
+  it('exist once per token, however often its removal fails', async () => {
     const world = await createWorld();
     const wanted = simulatedSpec(
       'abc',
       Array.from({ length: 20 }, (_, i) => `host-${i}.example.com`),
     );
-    // Whether the value was added is not known.
+    // It is unknown whether the value was added.
     const isAway = () => Promise.reject(fail('dns/unreachable', { provider: 'sim', reason: 'timed out' }));
     const solver = { ...world.solver, present: isAway, cleanup: isAway };
     for (let pid = 1; pid <= 3; pid += 1) {
@@ -173,14 +173,14 @@ describe('tombstones', () => {
     expect((await world.readLineage())?.tombstones).toHaveLength(20);
   });
 
-  it('are removed by the solver that presented, whatever the certificate uses today', async () => {
+  it('are removed by the solver that presented them, whatever the certificate uses today', async () => {
     const world = await createWorld();
     let isDown = true;
     const old: Solver = {
       ...world.solver,
       cleanup: (...args) => (isDown ? Promise.reject(refused()) : world.solver.cleanup(...args)),
     };
-    // Like a webroot after DNS: it finds nothing to remove, which is a success.
+    // Like a webroot after DNS: it finds nothing to remove and succeeds.
     const today: Solver = { ...world.solver, type: 'other', cleanup: async () => undefined };
     const solver = async ({ solver: { type } }: StoredSpec) => (type === 'sim' ? old : today);
     await issue(world.replica(1, { solver }), job(spec), signal);
@@ -196,7 +196,7 @@ describe('tombstones', () => {
   });
 });
 
-it('a run that was frozen looks at its lease before it cleans up, and removes nothing under its successor’s eyes', async () => {
+it('a run that was frozen checks its lease before it cleans up, and removes nothing of its successor', async () => {
   const world = await createWorld();
   let frozenMs = 0;
   const lookedAt: (string | undefined)[] = [];
