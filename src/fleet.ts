@@ -2,7 +2,7 @@ import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
-import { encodeDocument, type Lineage } from './core/lineage.ts';
+import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
@@ -218,8 +218,11 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
 }
 
 /** A stored lineage as a certificate that is wanted: only one made of flags is, unless it is declared. */
-const madeOfFlags = ({ name, origin, spec }: Lineage): Wanted | undefined =>
-  origin === 'command-line' && !isStagingName(name) ? { wanted: spec, origin, isStored: true } : undefined;
+function madeOfFlags(lineage: Lineage): Wanted | undefined {
+  const { name, origin, spec } = lineage;
+  if (origin !== 'command-line' || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
+  return { wanted: spec, origin, isStored: true };
+}
 
 /** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
 function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
@@ -265,7 +268,8 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
 async function readOne({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
   if (name === '' || name.length > maxNameLength) return undefined; // no store takes it
   const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
-  return entry && readLineage(composed.engine, entry);
+  const lineage = entry && readLineage(composed.engine, entry);
+  return lineage && !isOnlyOwing(lineage) ? lineage : undefined;
 }
 
 async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signal: AbortSignal): Promise<Deleted> {
@@ -294,7 +298,8 @@ async function statusOf(
 ): Promise<readonly LineageStatus[]> {
   const stored = await readAll(fleet, signal);
   const wanted = new Map(allWanted(fleet, stored).map((one) => [nameOfWanted(one), one]));
-  const all = [...new Set([...wanted.keys(), ...stored.keys()])].sort();
+  const known = [...stored].filter(([, found]) => found instanceof Error || !isOnlyOwing(found));
+  const all = [...new Set([...wanted.keys(), ...known.map(([name]) => name)])].sort();
   const now = fleet.composed.engine.clock.now();
   const holds = new Map<string, Promise<CaHold | undefined>>();
   const described = pick(all, names, (name) => name).map(async (name) => {

@@ -388,6 +388,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'To find out why, run it by hand with the CERTBOT_* variables set.',
   },
+  'solver/too-much-left': {
+    message: '{count} challenges of earlier tries for {certificate} could not be removed, or are still to be looked at',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Run `certfleet sweep`: it removes them or says why it cannot. There is no room to remember those of another order.',
+  },
   'solver/not-removed': {
     message: '{certificate}: {what} could not be removed: {reason}',
     blame: 'provider',

@@ -125,13 +125,20 @@ export interface Work {
   readonly parked?: Pick<Work, 'version' | 'order'>;
   /** Taken over from a process that may be alive: its changes may still take effect. */
   readonly takenOver?: boolean;
-  /** The lineage has never had an order. If it fails before the first one, the document is deleted. */
+  /** No newOrder has been sent for this lineage. If it fails before the first one, the document is deleted. */
   readonly first?: true;
 }
 
 /** The work that a later run resumes; undefined if there is none, or only a lease (a sweep takes one). */
 export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =>
   lineage?.work?.step === 'close' ? undefined : lineage?.work;
+
+/**
+ * A first try by flags came to no order, and something of it is still in the world: the document is kept for the sweep
+ * alone, which deletes it in the end.
+ */
+export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
+  current === undefined && work?.first === true && work.step === 'close';
 
 export interface Lease {
   readonly id: string;
@@ -164,11 +171,15 @@ export interface Tombstone {
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
+  /** Not a challenge, but the probe of the preflight, which could not be removed. */
+  readonly probe?: true;
   /** The solver that presented it; undefined means the one of the lineage's spec. */
   readonly by?: Presenter;
   readonly closedAt: string;
   /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
+  /** Its removal failed, and another process may present it still: the two looks come after the removal. */
+  readonly late?: true;
 }
 
 export interface LastRun {

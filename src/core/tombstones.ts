@@ -1,17 +1,23 @@
 import type { ChallengeType } from './challenge-type.ts';
 import type { Json } from './json.ts';
-import type { Presenter, Tombstone, Work } from './lineage.ts';
+import { encodeDocument, type Lineage, type Presenter, type Tombstone, type Work } from './lineage.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 
-/** A presented challenge, with everything a solver needs to remove it. */
+/** What a solver presented, with everything it needs to remove it. */
 export interface Presented {
   readonly type: ChallengeType;
   readonly identifier: string;
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
+  /** No challenge, but preflight's probe; its identifier is the lineage's name. */
+  readonly probe?: true;
 }
+
+/** In words, for messages. */
+export const nameOfPresented = ({ type, identifier, probe }: Presented): string =>
+  probe ? 'the probe' : `the ${type} challenge of ${identifier}`;
 
 export const presentedIn = (work: Work): readonly Presented[] =>
   work.challenges.map((challenge) => ({ ...challenge, thumbprint: work.thumbprint ?? '' }));
@@ -20,10 +26,17 @@ export const presentedIn = (work: Work): readonly Presented[] =>
 export const owesCleanup = (work: Work | undefined): work is Work =>
   work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
 
+/** Everything the work may have left in the outside world. */
+export function owedBy({ name, work }: Pick<Lineage, 'name' | 'work'>): readonly Presented[] {
+  if (!work) return [];
+  const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
+  return work.probe ? [probe, ...presentedIn(work)] : presentedIn(work);
+}
+
 /** @param looked 0: check again in an hour; -1: its removal failed, so check at the next sweep */
 export function tombstoneOf(
   { spec, solver, preflight }: StoredSpec,
-  { type, identifier, token, thumbprint, receipt }: Presented,
+  { type, identifier, token, thumbprint, receipt, probe }: Presented,
   now: Date,
   looked: Tombstone['looked'] = 0,
 ): Tombstone {
@@ -33,6 +46,7 @@ export function tombstoneOf(
     token,
     thumbprint,
     ...(receipt === undefined ? {} : { receipt }),
+    ...(probe ? { probe } : {}),
     by: { name: spec.solver, solver, preflight },
     closedAt: now.toISOString(),
     looked,
@@ -43,10 +57,39 @@ export function tombstoneOf(
 export const specOfPresenter = (spec: StoredSpec, by: Presenter | undefined): StoredSpec =>
   by ? { ...spec, spec: { ...spec.spec, solver: by.name }, solver: by.solver, preflight: by.preflight } : spec;
 
-/** Keeps the latest tombstone for each challenge: every try of a kept order gets the same tokens. */
-export const oneForEach = (stones: readonly Tombstone[]): readonly Tombstone[] => [
-  ...new Map(stones.map((s) => [canonical([s.type, s.identifier, s.token, s.by ?? null]), s])).values(),
-];
+/** Keeps the latest tombstone for each value: every try of a kept order gets the same tokens. */
+export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
+  const latest = new Map<string, Tombstone>();
+  for (const stone of stones) {
+    const key = canonical([stone.type, stone.identifier, stone.token, stone.by ?? null]);
+    const before = latest.get(key);
+    latest.set(key, before ? leftAgain(before, stone) : stone);
+  }
+  return [...latest.values()];
+}
+
+/** A failed removal does not end the wait for a late effect. */
+export const leftAgain = (before: Tombstone, stone: Tombstone): Tombstone =>
+  stone.looked === -1 && (before.looked !== -1 || before.late) ? { ...stone, late: true } : stone;
+
+/** How much of a document tombstones may take: enough for two hundred names of the greatest length. */
+const mostStonesBytes = 144 * 1024;
+
+/**
+ * Whether the document has room for the challenges of one more order, even if none of them can be removed, nor
+ * anything that is journalled or kept as a tombstone.
+ */
+export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
+  const { tombstones = [], spec } = lineage;
+  const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
+  const fresh = wanted.spec.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
+  const stones = [
+    ...tombstones,
+    ...owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now)),
+    ...fresh.map((presented) => tombstoneOf(wanted, presented, now)),
+  ];
+  return encodeDocument(stones).length <= mostStonesBytes;
+}
 
 /** When a tombstone is checked: 1 h and 24 h after the close. */
 const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
@@ -55,5 +98,7 @@ export const isDue = ({ looked, closedAt }: Tombstone, now: Date): boolean =>
   looked === -1 || now.getTime() - Date.parse(closedAt) >= looksAfterMs[looked];
 
 /** A tombstone after a check that found or removed its value: after the first check, one more follows. */
-export const afterLook = (stone: Tombstone): readonly Tombstone[] =>
-  stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
+export function afterLook({ late, ...stone }: Tombstone): readonly Tombstone[] {
+  if (stone.looked === -1 && late) return [{ ...stone, looked: 0 }];
+  return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
+}

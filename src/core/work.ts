@@ -4,6 +4,7 @@ import { failureAfter, forgiven } from './failure.ts';
 import type { Json } from './json.ts';
 import {
   type Deployment,
+  isOnlyOwing,
   type JournalledChallenge,
   type LastRun,
   type Lease,
@@ -17,7 +18,7 @@ import {
 import { renewalByLifetime } from './renewal.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
-import { afterLook, isDue, oneForEach, owesCleanup, presentedIn, tombstoneOf } from './tombstones.ts';
+import { afterLook, isDue, leftAgain, oneForEach, owesCleanup, presentedIn, tombstoneOf } from './tombstones.ts';
 
 /**
  * Every change of a lineage's document, as a named pure function. The engine decides when, and passes facts (an order's
@@ -145,7 +146,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       step: 'lease',
       version: resumed && resumed.step !== 'deploy' ? resumed.version : facts.newId,
       order: resumed?.order ? doubted(resumed.order) : {},
-      ...(lineage === undefined || before?.first ? { first: true } : {}),
+      ...(isFirst(lineage) ? { first: true } : {}),
     };
     const forDelivery: Pick<Work, 'step' | 'version' | 'parked'> = {
       step: 'deploy',
@@ -181,6 +182,10 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
   },
 });
 
+/** Whether no newOrder can have been sent: a crash leaves the intent of one, a stop before it does not. */
+const isFirst = (lineage: Lineage | undefined): boolean =>
+  lineage === undefined || (lineage.work?.first === true && lineage.work.order === undefined);
+
 /** Without a URL, the CA may have received newOrder and only the answer was lost. */
 const doubted = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
   order.url === undefined ? { ...order, doubtful: true } : order;
@@ -206,11 +211,8 @@ export const leased = (claim: Claim): Transition =>
       startedAt: claim.now.toISOString(),
       challenges: [],
     };
-    const takenOver = lineage.work?.takenOver || claim.isDoubtful;
-    return {
-      ...lineage,
-      work: { ...(lineage.work ?? bare), lease: claim.lease, ...(takenOver ? { takenOver: true } : {}) },
-    };
+    const doubtful = claim.isDoubtful ? { takenOver: true } : {};
+    return { ...lineage, work: { ...(lineage.work ?? bare), lease: claim.lease, ...doubtful } };
   });
 
 /** A sign of life: gives the document a new revision. */
@@ -220,30 +222,31 @@ export const beaten = (): Transition =>
 /** Gives the lease back. Work that can be resumed stays. */
 export const released = (): Transition =>
   whileHeld('released', (lineage) => {
-    const { work: _given, ...rest } = lineage;
-    const work = unfinishedWork(lineage);
-    if (!work) return rest;
-    const { lease: _lease, ...left } = work;
-    return { ...rest, work: left };
+    const { work, ...rest } = lineage;
+    const { lease: _given, ...left } = work;
+    return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: left } : rest;
   });
 
 // --- Towards a certificate -------------------------------------------------------------------------------------------
 
 /**
  * The challenges of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
- * the probe is this run's own.
+ * the probe, if there will be one, is this run's own.
  */
 export const pastRemoved = (facts: {
   readonly wanted: StoredSpec;
   readonly left: readonly Tombstone[];
   readonly now: Date;
 }): Transition =>
-  whileHeld('pastRemoved', (lineage) => ({
-    ...lineage,
-    spec: facts.wanted,
-    ...tombstonesAfter(lineage, facts.left, facts.now),
-    work: { ...lineage.work, challenges: [], probe: 'ours' },
-  }));
+  whileHeld('pastRemoved', (lineage) => {
+    const { probe: _removed, ...work } = lineage.work;
+    return {
+      ...lineage,
+      spec: facts.wanted,
+      ...tombstonesAfter(lineage, facts.left, facts.now),
+      work: { ...work, challenges: [], ...(work.step === 'deploy' ? {} : { probe: 'ours' }) },
+    };
+  });
 
 /** A proven no of the preflight is overridden; it may be overridden again a day from `now`. */
 export const overruled = (now: Date): Transition =>
@@ -257,16 +260,16 @@ export const overruled = (now: Date): Transition =>
 export const orderGivenUp = (): Transition =>
   withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true } }));
 
-/** Step 5c: the CA's URL for the order. */
+/** Step 5c: the CA's URL for the order. Preflight's probe has been taken back before. */
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
-  withWork('ordered', ({ first: _ordered, ...work }) => ({ ...work, step: 'order', order }));
+  withWork('ordered', ({ first: _ordered, probe: _gone, ...work }) => ({ ...work, step: 'order', order }));
 
 /** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
   readonly challenges: readonly JournalledChallenge[];
 }): Transition =>
-  withWork('challengesIntended', (work) => ({
+  withWork('challengesIntended', ({ probe: _none, ...work }) => ({
     ...work,
     step: 'challenges',
     thumbprint: facts.thumbprint,
@@ -315,7 +318,7 @@ export const madeCurrent = (facts: {
 }): Transition =>
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
-    const { order: _done, ...work } = lineage.work;
+    const { order: _done, probe: _none, ...work } = lineage.work;
     const { current, previous, retired = [] } = lineage;
     const isNew = current?.id !== version.id;
     return {
@@ -365,7 +368,7 @@ export const closed = (facts: {
 
 /**
  * The run failed. Remembers the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
- * the document is deleted, so that a typo is not retried for ever.
+ * the document is deleted, so that a typo is not retried for ever; what could not be removed stays for the sweep.
  */
 export const failed = (facts: {
   readonly error: CertfleetError;
@@ -378,8 +381,15 @@ export const failed = (facts: {
     const { error, now } = facts;
     const work = workAfterFailure(lineage.work, error, facts.asked);
     const stones = tombstonesAfter(lineage, facts.left, now);
-    if (lineage.origin === 'command-line' && lineage.work.first && !work && !stones.tombstones) return undefined;
-    const { work: _over, ...rest } = lineage;
+    const { work: over, failure: _before, ...rest } = lineage;
+    if (lineage.origin === 'command-line' && over.first && !work)
+      return (
+        stones.tombstones && {
+          ...rest,
+          ...stones,
+          work: { ...closedWork(over, undefined), step: 'close', version: '' },
+        }
+      );
     return {
       ...rest,
       ...stones,
@@ -453,14 +463,15 @@ export const swept = (facts: {
     const kept = tombstones.flatMap((stone) => {
       if (!facts.looked.has(stone)) return [stone];
       const stillThere = facts.looked.get(stone);
-      return stillThere ? [stillThere] : afterLook(stone);
+      return stillThere ? [leftAgain(stone, stillThere)] : afterLook(stone);
     });
-    const stones = oneForEach([...kept, ...facts.left, ...lateStones(lineage, facts.left, facts.now)]);
-    const resumable = unfinishedWork(lineage);
+    const stones = oneForEach([...kept, ...closedStones(lineage, facts.left, facts.now)]);
+    if (isOnlyOwing(lineage) && stones.length === 0) return undefined;
+    const isKept = unfinishedWork(lineage) || isOnlyOwing(lineage);
     return {
       ...rest,
       ...(stones.length > 0 ? { tombstones: stones } : {}),
-      ...(resumable ? { work: sweptWork(resumable) } : {}),
+      ...(isKept ? { work: sweptWork(work) } : {}),
     };
   });
 
@@ -481,13 +492,11 @@ export const dueStones = ({ tombstones = [] }: Lineage, now: Date): readonly Tom
  * from a process that may be alive, all closed challenges.
  */
 function tombstonesAfter(lineage: Held, left: readonly Tombstone[], now: Date): Pick<Lineage, 'tombstones'> {
-  const stones = oneForEach([...(lineage.tombstones ?? []), ...lateStones(lineage, left, now), ...left]);
+  const stones = oneForEach([...(lineage.tombstones ?? []), ...closedStones(lineage, left, now)]);
   return stones.length > 0 ? { tombstones: stones } : {};
 }
 
-const lateStones = ({ work, spec }: Held, left: readonly Tombstone[], now: Date): readonly Tombstone[] =>
+const closedStones = ({ work, spec }: Held, left: readonly Tombstone[], now: Date): readonly Tombstone[] =>
   work.takenOver
-    ? presentedIn(work)
-        .filter((challenge) => !left.some(({ token }) => token === challenge.token))
-        .map((challenge) => tombstoneOf(spec, challenge, now))
-    : [];
+    ? oneForEach([...presentedIn(work).map((challenge) => tombstoneOf(spec, challenge, now)), ...left])
+    : left;

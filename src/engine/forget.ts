@@ -1,10 +1,11 @@
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
+import { nameOfPresented } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
-import { nameOfChallenge, readLineage, removeOwed, removeProbe } from './sweep.ts';
+import { readLineage, removeOwed } from './sweep.ts';
 
 /** A lineage that is gone from the store, and what of it is elsewhere. */
 export interface Forgotten {
@@ -101,20 +102,8 @@ interface NotRemoved {
 
 /** Challenges, the probe, and every tombstone, also those that were to be looked at later: this is their last look. */
 async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal): Promise<readonly NotRemoved[]> {
-  const { lineage } = holding;
-  const probe = await removeProbe(engine, holding, signal).then(
-    () => [],
-    (error: unknown) => {
-      signal.throwIfAborted();
-      return [{ what: 'the probe', error }];
-    },
-  );
-  const { left, leftStones } = await removeOwed(engine, holding, lineage.tombstones ?? [], signal);
-  const challenges = [...left, ...leftStones].map(({ presented, error }) => ({
-    what: nameOfChallenge(presented),
-    error,
-  }));
-  return [...probe, ...challenges];
+  const { left, leftStones } = await removeOwed(engine, holding, holding.lineage.tombstones ?? [], signal);
+  return [...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error }));
 }
 
 /** Every version that has ever been begun, also of an earlier lineage of this name. */

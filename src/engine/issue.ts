@@ -23,7 +23,7 @@ import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { finalize } from './steps/finalize.ts';
-import { checkNotDown, checkProfile, keptOrder, placeOrder } from './steps/order.ts';
+import { checkMayOrder, checkProfile, keptOrder, placeOrder } from './steps/order.ts';
 import { prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
@@ -92,7 +92,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   );
   if (isBusy(taken)) return taken;
   const { lost } = visit;
-  if (lost?.work) await undo(engine, lost.spec, lost.work);
+  if (lost) await undo(engine, lost);
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
@@ -243,7 +243,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
     await prepare(run);
     learned.isPrepared = true;
   }
-  if (!kept) checkNotDown(run);
+  if (!kept) checkMayOrder(run);
   // From the first order on `renew` goes on with it, whatever becomes of it, and has only what is kept.
   if (holding.work.first) await job.keepCredentials?.(signal);
   const keyPem = await obtainKey(engine, version, signal);

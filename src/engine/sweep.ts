@@ -3,13 +3,21 @@ import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/err
 import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { isDue, owesCleanup, type Presented, presentedIn, specOfPresenter } from '../core/tombstones.ts';
+import {
+  isDue,
+  nameOfPresented,
+  owedBy,
+  owesCleanup,
+  type Presented,
+  presentedIn,
+  specOfPresenter,
+} from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
 import { type Engine, report } from './engine.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
-import { cleanUp, type Unremoved, unprobe } from './steps/clean-up.ts';
+import { cleanUp, type Unremoved } from './steps/clean-up.ts';
 import { together } from './wait.ts';
 
 export interface Swept {
@@ -136,13 +144,12 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const { lineage, work } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
-  await removeProbe(engine, holding, signal);
   const { left, leftStones } = await removeOwed(engine, holding, due, signal);
   const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
   await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), now }), signal);
 
   const gone = presentedIn(work).filter(({ token }) => !left.some(({ stone }) => stone.token === token));
-  const what = (presented: Presented) => `${lineage.name}: ${nameOfChallenge(presented)}`;
+  const what = (presented: Presented) => `${lineage.name}: ${nameOfPresented(presented)}`;
   const failed = [...left, ...leftStones].map(({ presented, error }) => ({
     what: what(presented),
     reason: `${reasonOf(error)}; the next sweep tries again`,
@@ -151,25 +158,17 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   return reported(engine, { cleaned: gone.map(what), failed });
 }
 
-/** Removes the probe, where there may be one. */
-export async function removeProbe(engine: Engine, holding: Holding, signal: AbortSignal): Promise<void> {
-  const { lineage, work } = holding;
-  if (work.probe) await holding.effect(signal, () => unprobe(engine, lineage.spec));
-}
-
-export const nameOfChallenge = ({ type, identifier }: Presented): string => `the ${type} challenge of ${identifier}`;
-
-/** Removes the journalled challenges and the values of these tombstones, all at once; answers what could not be. */
+/** Removes all that is journalled and the values of these tombstones, all at once; answers what could not be. */
 export async function removeOwed(
   engine: Engine,
   holding: Holding,
   stones: readonly Tombstone[],
   signal: AbortSignal,
 ): Promise<{ readonly left: readonly Unremoved[]; readonly leftStones: readonly Unremoved[] }> {
-  const { lineage, work } = holding;
+  const { lineage } = holding;
   const options = { holding, signal };
   const [left, leftStones] = await together([
-    cleanUp(engine, lineage.spec, presentedIn(work), options),
+    cleanUp(engine, lineage.spec, owedBy(lineage), options),
     together(bySolver(lineage, stones).map(([spec, theirs]) => cleanUp(engine, spec, theirs, options))),
   ]);
   return { left, leftStones: leftStones.flat() };

@@ -1,7 +1,7 @@
 import { reasonOf } from '../../core/errors.ts';
-import type { Tombstone, Work } from '../../core/lineage.ts';
+import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import type { StoredSpec } from '../../core/spec.ts';
-import { owesCleanup, type Presented, presentedIn, tombstoneOf } from '../../core/tombstones.ts';
+import { nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
 import type { Solver } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
@@ -37,12 +37,15 @@ export async function cleanUp(
     error,
   });
   const remove = async (solver: Solver, presented: Presented): Promise<Unremoved | undefined> => {
-    const clean = () => solver.cleanup(solverChallenge(spec, presented), presented.receipt, deadline.signal);
+    const clean = async () => {
+      if (presented.probe) return solver.unprobe?.(presented.identifier, deadline.signal);
+      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, deadline.signal);
+    };
     try {
       await (holding ? holding.effect(deadline.signal, clean) : clean());
       return undefined;
     } catch (error) {
-      const what = `could not remove the challenge for ${presented.identifier}: ${reasonOf(error)}`;
+      const what = `could not remove ${nameOfPresented(presented)}: ${reasonOf(error)}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
     }
@@ -71,39 +74,13 @@ export async function cleanJournalled(
   spec: StoredSpec,
   budgetMs?: number,
 ): Promise<readonly Tombstone[]> {
-  const { work } = holding.lineage;
-  if (!owesCleanup(work)) return [];
-  // This run's own is gone when its preflight is done; of one that was left behind, nothing is known.
-  if (work.probe === 'left' || (work.probe && work.step === 'lease'))
-    await unprobe(engine, spec).catch((error: unknown) =>
-      reportLeft(engine, spec, `could not remove its probe: ${reasonOf(error)}`),
-    );
   const options = { holding, ...(budgetMs === undefined ? {} : { budgetMs }) };
   // It ends early only where the lease is lost, which the next write says.
-  const left = await cleanUp(engine, spec, presentedIn(work), options).catch(() => []);
+  const left = await cleanUp(engine, spec, owedBy(holding.lineage), options).catch(() => []);
   return left.map(({ stone }) => stone);
 }
 
-export async function unprobe(engine: Engine, presenter: StoredSpec): Promise<void> {
-  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
-  try {
-    const solver = await engine.connect.solver(presenter);
-    const { spec } = presenter;
-    await solver.unprobe?.(spec.name, deadline.signal);
-  } finally {
-    deadline.done();
-  }
-}
-
 /** Removes what this process may have done after it lost its lease; the winner's tombstones know what fails here. */
-export async function undo(engine: Engine, spec: StoredSpec, mine: Work): Promise<void> {
-  if (!owesCleanup(mine)) return;
-  try {
-    await cleanUp(engine, spec, presentedIn(mine));
-    // The probe is this process's own: no other process removes it while this one lives.
-    if (mine.probe) await unprobe(engine, spec);
-  } catch (error) {
-    const what = `could not undo changes made after the lease was lost: ${reasonOf(error)}`;
-    reportLeft(engine, spec, `${what}; a later sweep tries again`);
-  }
+export async function undo(engine: Engine, lost: Lineage): Promise<void> {
+  await cleanUp(engine, lost.spec, owedBy(lost));
 }

@@ -2,6 +2,7 @@ import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { problemType } from '../../core/problem.ts';
 import type { CertificateSpec } from '../../core/spec.ts';
+import { hasRoomForOrder } from '../../core/tombstones.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
 import type { Directory, Order } from '../../ports/issuer.ts';
 import { ask, isLost } from '../ask.ts';
@@ -71,9 +72,17 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   return order;
 }
 
-/** Fails where another certificate of this run has found that the CA takes no orders. */
-export function checkNotDown(run: OrderRun): void {
-  if (run.engine.memory.paces(run.issuer.directoryUrl).state() === 'down') throw down(run);
+/**
+ * Fails where another certificate of this run has found that the CA takes no orders, and where the document has no room
+ * for the challenges of one.
+ */
+export function checkMayOrder(run: OrderRun): void {
+  const { engine, holding, issuer, job } = run;
+  if (engine.memory.paces(issuer.directoryUrl).state() === 'down') throw down(run);
+  const { lineage } = holding;
+  if (hasRoomForOrder(lineage, job.wanted, engine.clock.now())) return;
+  const count = lineage.tombstones?.length ?? 0;
+  throw fail('solver/too-much-left', { certificate: nameOf(run), count });
 }
 
 const down = (run: OrderRun, cause?: unknown): CertfleetError =>
