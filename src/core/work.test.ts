@@ -1,0 +1,401 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { maxDocumentBytes } from './document-limits.ts';
+import { fail } from './errors.ts';
+import { isOnlyOwing, type Lineage, type Tombstone, type Work } from './lineage.ts';
+import type { StoredSpec } from './spec.ts';
+import { testLineage } from './test-lineages.ts';
+import { Model, type Program, play, specsOf } from './test-run.ts';
+import { tombstoneOf } from './tombstones.ts';
+import * as work from './work.ts';
+
+const now = new Date('2026-03-01T12:00:00Z');
+const holder = { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' };
+const lease = { id: 'mine', holder, beat: 0 };
+const claim: work.Claim = { lease, isDoubtful: false, now };
+const url = 'https://ca.test/order/1';
+const [wanted, otherSolver, otherNames] = specsOf(['a.test', 'b.test'], ['c.test']) as [
+  StoredSpec,
+  StoredSpec,
+  StoredSpec,
+];
+const facts = { wanted, origin: 'command-line', aim: 'certificate', newId: 'v2' } as const;
+const version = { ...testLineage.current, id: 'v2' };
+const challenges = [
+  { type: 'http-01', identifier: 'a.test', token: 'ta' },
+  { type: 'http-01', identifier: 'b.test', token: 'tb' },
+] as const;
+const last = { at: now.toISOString(), result: 'renewed', message: '' } as const;
+const busy = fail('acme/busy', { issuer: 'CA', what: 'newOrder', status: 503 });
+const refused = fail('acme/invalid-authorization', {
+  ...{ issuer: 'CA', identifier: 'a.test', challenge: 'http-01', detail: '', advice: '' },
+});
+
+const one: Readonly<Record<work.TransitionName, work.Transition>> = {
+  begun: work.begun(facts, claim),
+  leased: work.leased(claim),
+  beaten: work.beaten(),
+  released: work.released(),
+  pastRemoved: work.pastRemoved({ wanted, left: [], now }),
+  overruled: work.overruled(now),
+  orderGivenUp: work.orderGivenUp(),
+  ordered: work.ordered({ url }),
+  challengesIntended: work.challengesIntended({ thumbprint: 'print', challenges }),
+  receiptsKept: work.receiptsKept(new Map([['http-01 a.test', 'receipt']])),
+  presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
+  accountLost: work.accountLost({ left: [], now }),
+  certificateRefused: work.certificateRefused(),
+  madeCurrent: work.madeCurrent({ wanted, version, now }),
+  closed: work.closed({ deployments: undefined, renewal: undefined, retired: [], left: [], last, now }),
+  failed: work.failed({ error: busy, asked: true, left: [], now }),
+  stopped: work.stopped({ asked: true, left: [], now }),
+  swept: work.swept({ looked: new Map(), left: [], now }),
+  forgotten: work.forgotten(),
+};
+
+/** The document after all of them. */
+const through = (lineage: Lineage | undefined, ...names: readonly (work.TransitionName | work.Transition)[]) => {
+  const all = names.map((name) => (typeof name === 'string' ? one[name] : name));
+  return all.reduce<Lineage | undefined>(work.after, lineage);
+};
+const idle: Lineage = { ...testLineage, origin: 'command-line', spec: wanted, last: { ...last, version: 'v1' } };
+/** One document for each phase; `first`: of a lineage that has no certificate yet. */
+const from = (lineage: Lineage | undefined) => ({
+  bare: () => through(lineage, 'leased') as Lineage,
+  begun: () => through(lineage, 'begun') as Lineage,
+  ordered: () => through(lineage, 'begun', 'ordered') as Lineage,
+  challenged: () => through(lineage, 'begun', 'ordered', 'challengesIntended') as Lineage,
+  current: () => through(lineage, 'begun', 'ordered', 'challengesIntended', 'madeCurrent') as Lineage,
+});
+const renewal = from(idle);
+const first = from(undefined);
+const workOf = (lineage: Lineage | undefined): Work => {
+  if (!lineage?.work) throw new Error('there is no work');
+  return lineage.work;
+};
+
+describe('the table of what may follow what', () => {
+  const phases: Readonly<Record<work.Phase, Lineage | undefined>> = {
+    absent: undefined,
+    idle,
+    interrupted: through(renewal.ordered(), 'released'),
+    bare: renewal.bare(),
+    begun: renewal.begun(),
+    ordered: renewal.ordered(),
+    challenged: renewal.challenged(),
+    current: renewal.current(),
+  };
+  it.each(Object.entries(phases))('%s is a phase', (phase, lineage) => expect(work.phaseOf(lineage)).toBe(phase));
+
+  const stays = { bare: 'bare', begun: 'begun', ordered: 'ordered', challenged: 'challenged', current: 'current' };
+  const left = { begun: 'interrupted', ordered: 'interrupted', challenged: 'interrupted', current: 'interrupted' };
+  /** The phase before → the phase after; any other fails. */
+  const table: Readonly<Record<work.TransitionName, Readonly<Record<string, string>>>> = {
+    begun: {
+      ...{ absent: 'begun', idle: 'begun', interrupted: 'begun', bare: 'begun' },
+      ...{ begun: 'begun', ordered: 'begun', challenged: 'begun', current: 'current' },
+    },
+    leased: { ...stays, idle: 'bare', interrupted: 'ordered' },
+    beaten: stays,
+    released: { ...left, bare: 'idle' },
+    pastRemoved: { begun: 'begun', current: 'current' },
+    overruled: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
+    orderGivenUp: { begun: 'begun' },
+    ordered: { begun: 'ordered' },
+    challengesIntended: { begun: 'challenged', ordered: 'challenged' },
+    receiptsKept: { challenged: 'challenged' },
+    presentFailed: { challenged: 'challenged' },
+    accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
+    madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
+    closed: { current: 'idle' },
+    failed: left,
+    stopped: left,
+    swept: { ...left, bare: 'idle' },
+    forgotten: { bare: 'absent', begun: 'absent', ordered: 'absent', challenged: 'absent', current: 'absent' },
+  };
+  const cases = Object.entries(table).flatMap(([name, rows]) =>
+    Object.entries(phases).map(([phase, lineage]) => [name, phase, rows[phase], lineage] as const),
+  );
+  it.each(cases)('%s after %s: %s', (name, _phase, expected, lineage) => {
+    const transition = one[name as work.TransitionName];
+    if (expected !== undefined) return expect(work.phaseOf(work.after(lineage, transition))).toBe(expected);
+    return expect(() => work.after(lineage, transition)).toThrow(`${name} cannot follow`);
+  });
+});
+
+describe('begun', () => {
+  it('holds the intents of the order and of the probe, and nothing of before', () => {
+    const held = { lease, step: 'lease', version: 'v2', directory: wanted.issuer.directory, challenges: [] };
+    const intents = { order: {}, probe: 'ours', startedAt: now.toISOString() };
+    expect(renewal.begun().work).toEqual({ ...held, ...intents });
+    expect(first.begun()).toMatchObject({ name: 'abc', schema: 1, deployments: {}, work: { first: true } });
+  });
+
+  it.each<[string, Lineage, Partial<work.Beginning>, Partial<Work>]>([
+    ['keeps an order and its version', renewal.ordered(), { newId: 'v3' }, { version: 'v2', order: { url } }],
+    [
+      'doubts an order whose URL never came',
+      renewal.begun(),
+      { newId: 'v3' },
+      { version: 'v2', order: { doubtful: true } },
+    ],
+    [
+      'gives it up for other names',
+      renewal.ordered(),
+      { wanted: otherNames, newId: 'v3' },
+      { version: 'v3', order: {} },
+    ],
+    [
+      'parks it while it delivers',
+      renewal.ordered(),
+      { aim: 'delivery' },
+      { parked: { version: 'v2', order: { url } } },
+    ],
+    ['delivers first what was interrupted there', renewal.current(), {}, { step: 'deploy', version: 'v2' }],
+    [
+      'orders where there is nothing to deliver',
+      first.ordered(),
+      { aim: 'delivery' },
+      { step: 'lease', order: { url } },
+    ],
+    ['takes the probe of before for one that was left', renewal.begun(), {}, { probe: 'left' }],
+    ['keeps the journal, whatever is wanted', renewal.challenged(), { wanted: otherNames }, { challenges }],
+  ])('%s', (_what, before, changed, expected) => {
+    const after = work.after(before, work.begun({ ...facts, ...changed }, claim));
+    expect(after?.work).toMatchObject(expected);
+  });
+
+  it('keeps the spec of what is to be removed, until it is', () => {
+    const begun = work.begun({ ...facts, wanted: otherSolver }, claim);
+    expect(work.after(renewal.challenged(), begun)?.spec).toEqual(wanted);
+    expect(work.after(renewal.ordered(), begun)?.spec).toEqual(otherSolver);
+    const removed = work.pastRemoved({ wanted: otherSolver, left: [], now });
+    const after = through(renewal.challenged(), begun, removed);
+    expect([after?.spec, workOf(after).challenges, workOf(after).probe]).toEqual([otherSolver, [], 'ours']);
+  });
+
+  it('forgets what was said of targets that are none any more', () => {
+    const before = {
+      ...idle,
+      deployments: { ...idle.deployments, gone: { version: 'v1', state: 'current', since: '' } },
+    };
+    expect(Object.keys(work.after(before as Lineage, one.begun)?.deployments ?? {})).toEqual(['edge']);
+  });
+
+  it.each([
+    ['a holder that may live', { ...claim, isDoubtful: true }, true],
+    ['a dead one', claim, undefined],
+  ])('and leased know from %s that something may come late', (_who, by, expected) => {
+    for (const taken of [work.begun(facts, by), work.leased(by)]) {
+      const after = work.after(renewal.challenged(), taken);
+      expect(workOf(after).takenOver).toBe(expected);
+      // Until the work is closed, whoever works on it.
+      expect(workOf(through(after, 'beaten', 'begun', 'leased')).takenOver).toBe(expected);
+    }
+  });
+});
+
+describe('towards a certificate', () => {
+  it('the dead order is gone before the next one is asked for', () => {
+    expect(workOf(through(renewal.ordered(), 'begun', 'orderGivenUp'))).toMatchObject({ order: { doubtful: true } });
+  });
+
+  it('the probe is taken back, and the lineage is no first try any more', () => {
+    for (const after of [first.ordered(), through(first.begun(), 'challengesIntended'), first.current()])
+      expect(workOf(after).probe).toBeUndefined();
+    expect([workOf(first.ordered()).first, workOf(first.current()).first]).toEqual([undefined, undefined]);
+  });
+
+  it('receipts stand with their challenges, and what was refused needs no removal', () => {
+    const [a, b] = challenges;
+    expect(workOf(through(renewal.challenged(), 'receiptsKept')).challenges).toEqual([{ ...a, receipt: 'receipt' }, b]);
+    expect(workOf(through(renewal.challenged(), 'presentFailed')).challenges).toEqual([{ ...a, receipt: 'receipt' }]);
+  });
+
+  it('a lost account takes its order along, and leaves the version', () => {
+    const after = workOf(through(renewal.challenged(), 'accountLost'));
+    expect(after).toMatchObject({ step: 'lease', order: {}, version: 'v2', challenges: [] });
+  });
+
+  it('a wrong certificate ends its order, and the version stays for the next one', () => {
+    const after = workOf(through(renewal.challenged(), 'certificateRefused', 'failed'));
+    expect([after.order, after.version]).toEqual([undefined, 'v2']);
+  });
+
+  it('a new version moves those before it on, once', () => {
+    const third = work.begun({ ...facts, newId: 'v3' }, claim);
+    const made = work.madeCurrent({ wanted, version: { ...version, id: 'v3' }, now });
+    const after = through(renewal.current(), 'closed', third, made);
+    expect([after?.current?.id, after?.previous?.id, after?.retired]).toEqual(['v3', 'v2', ['v1']]);
+    expect(after?.deployments).toEqual({ edge: { version: 'v3', state: 'intended', since: now.toISOString() } });
+    expect(workOf(after)).toMatchObject({ step: 'deploy', version: 'v3' });
+    expect(workOf(after).order).toBeUndefined();
+  });
+});
+
+describe('the end of a run', () => {
+  it('closed brings the parked order back', () => {
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    const after = through(renewal.ordered(), 'failed', delivery, 'closed');
+    expect(after?.work).toEqual({
+      ...{ step: 'lease', version: 'v2', order: { url }, challenges: [] },
+      ...{ directory: wanted.issuer.directory, startedAt: now.toISOString() },
+    });
+    // The failure of the order that waits stands; a certificate ends it.
+    expect(after?.failure?.code).toBe('acme/busy');
+    expect(through(renewal.ordered(), 'failed', 'begun', 'madeCurrent', 'closed')?.failure).toBeUndefined();
+    expect(
+      through(renewal.ordered(), 'failed', delivery, 'failed', 'begun', 'stopped', 'begun', 'closed')?.work,
+    ).toEqual(after?.work);
+  });
+
+  it.each<[string, Lineage, Partial<Parameters<typeof work.failed>[0]>, Partial<Work> | undefined]>([
+    ['keeps an order that may live', renewal.challenged(), {}, { order: { url }, version: 'v2' }],
+    ['keeps the key of one that is dead', renewal.challenged(), { error: refused }, { version: 'v2' }],
+    ['keeps the key where newOrder was sent', renewal.begun(), {}, { order: {}, version: 'v2' }],
+    ['keeps nothing where none was sent', renewal.begun(), { asked: false }, undefined],
+    ['keeps a doubt', through(renewal.begun(), 'begun') as Lineage, { asked: false }, { order: { doubtful: true } }],
+    ['keeps a delivery', renewal.current(), {}, { step: 'deploy', version: 'v2' }],
+  ])('failed %s', (_what, before, changed, expected) => {
+    const after = work.after(before, work.failed({ error: busy, asked: true, left: [], now, ...changed }));
+    expect(after).toMatchObject({ failure: { count: 1 }, last: { result: 'failed' } });
+    if (!expected) return expect(after?.work).toBeUndefined();
+    expect(after?.work).toMatchObject(expected);
+    for (const gone of ['lease', 'probe', 'thumbprint', 'takenOver'] as const)
+      expect(after?.work?.[gone]).toBeUndefined();
+    return expect(after?.work?.challenges).toEqual([]);
+  });
+
+  it('stopped keeps all of it, and counts no failure', () => {
+    const after = through(renewal.challenged(), 'stopped');
+    expect(after).toMatchObject({ last: { result: 'stopped' }, work: { version: 'v2', order: { url } } });
+    expect(after?.failure).toBeUndefined();
+  });
+
+  describe('of a first try by flags', () => {
+    const before = work.failed({ error: busy, asked: false, left: [], now });
+    const probe = { type: 'http-01', identifier: 'abc', token: '', thumbprint: '', probe: true } as const;
+    const left = [tombstoneOf(wanted, probe, now, -1)];
+    const owing = work.failed({ error: busy, asked: false, left, now });
+
+    it('that came to no order leaves no document; one that is declared does, and so does any later one', () => {
+      expect(work.after(first.begun(), before)).toBeUndefined();
+      const declared = work.begun({ ...facts, origin: 'configuration' }, claim);
+      expect(through(undefined, declared, before)).toMatchObject({ failure: { count: 1 } });
+      for (const after of [
+        through(first.begun(), 'failed'),
+        through(first.ordered(), work.failed({ error: refused, asked: true, left: [], now }), 'begun', before),
+        through(first.begun(), 'begun', before),
+        through(renewal.begun(), before),
+      ])
+        expect(after?.failure?.count).toBeGreaterThan(0);
+    });
+
+    it('leaves what it owes, for the sweep alone', () => {
+      const after = work.after(first.begun(), owing) as Lineage;
+      expect(after).toMatchObject({ tombstones: left, work: { step: 'close', first: true } });
+      expect([isOnlyOwing(after), after.failure, after.work?.lease]).toEqual([true, undefined, undefined]);
+      expect(through(after, 'leased', 'released')).toEqual(after);
+
+      const taken = through(after, 'leased') as Lineage;
+      const [due = left[0]] = work.dueStones(taken, now);
+      const look = (stone: Tombstone | undefined) =>
+        work.swept({ looked: new Map([[due as Tombstone, stone]]), left: [], now });
+      expect(work.after(taken, look(left[0]))).toEqual(after);
+      expect(work.after(taken, look(undefined))).toBeUndefined();
+    });
+
+    it('may come to nothing again, and to an order', () => {
+      const after = work.after(first.begun(), owing);
+      expect(workOf(through(after, 'begun')).first).toBe(true);
+      expect(through(after, 'begun', before, 'leased', 'swept')).toMatchObject({ tombstones: left });
+      expect(through(after, 'begun', 'failed')?.failure?.count).toBe(1);
+    });
+  });
+});
+
+describe('tombstones', () => {
+  const [a] = challenges;
+  const presented = { ...a, thumbprint: 'print' };
+  const left = tombstoneOf(wanted, presented, now, -1);
+  const byDoubt = work.begun(facts, { ...claim, isDoubtful: true });
+  const closing = (stones: readonly Tombstone[]) => work.stopped({ asked: true, left: stones, now });
+
+  it('stand for what could not be removed, and nothing else', () => {
+    expect(through(renewal.challenged(), closing([left]))?.tombstones).toEqual([left]);
+    expect(through(renewal.challenged(), 'stopped')?.tombstones).toBeUndefined();
+  });
+
+  it('stand for all that a process presented which may live; what was not removed is looked at first', () => {
+    const stones = through(renewal.challenged(), byDoubt, closing([left]))?.tombstones;
+    expect(stones).toMatchObject([
+      { token: 'ta', looked: -1, late: true },
+      { token: 'tb', looked: 0 },
+    ]);
+  });
+
+  it('are kept by a sweep that did not look at them', () => {
+    const other = { ...left, token: 'other', looked: 0 } as const;
+    const before = { ...idle, tombstones: [left, other] };
+    const looked = new Map([[left as Tombstone, undefined]]);
+    expect(through(before, 'leased', work.swept({ looked, left: [], now }))?.tombstones).toEqual([other]);
+  });
+});
+
+describe('whatever dies or freezes in between', () => {
+  /** On the way one choice in so many does not go on. */
+  const pathsWith = (share: number) => {
+    const choices = { arbitrary: fc.integer({ min: 1, max: 30 }), weight: 1 };
+    return fc.array(fc.oneof({ arbitrary: fc.constant(0), weight: share - 1 }, choices), {
+      maxLength: 400,
+      size: 'max',
+    });
+  };
+  const programs: fc.Arbitrary<Program> = fc.noBias(
+    fc.record({
+      path: fc.oneof(pathsWith(4), pathsWith(8), pathsWith(20)),
+      between: fc.array(fc.nat({ max: 30 }), { maxLength: 24, size: 'max' }),
+    }),
+  );
+  const worlds = fc.record({ origin: fc.constantFrom('command-line', 'configuration'), reusesOrders: fc.boolean() });
+
+  it('nothing is forgotten, nothing is bought twice, and in the end it is issued and clean', () => {
+    fc.assert(
+      fc.property(programs, worlds, (program, world) =>
+        play(new Model({ ...world, wanted: specsOf(['a.test', 'b.test'], ['a.test']) }), program),
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  describe('with a hundred names of the longest kind', () => {
+    const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
+    const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
+    const wide = (reusesOrders: boolean) =>
+      new Model({ wanted: specsOf(names, names.slice(1)), origin: 'configuration', reusesOrders });
+
+    it('the document stays within its bound', () => {
+      const long = fc.oneof(pathsWith(50), pathsWith(200));
+      const between = fc.array(fc.nat({ max: 30 }), { maxLength: 12, size: 'max' });
+      fc.assert(
+        fc.property(fc.noBias(fc.record({ path: long, between })), fc.boolean(), (program, reusesOrders) => {
+          const model = wide(reusesOrders);
+          play(model, program);
+          expect(model.largest).toBeLessThan(maxDocumentBytes);
+        }),
+        { numRuns: 15, endOnFailure: true },
+      );
+    });
+
+    it('no more is ordered than it can remember, while nothing can be removed', () => {
+      const model = wide(false);
+      const [stick, expire, issue] = [7, 8, 0];
+      play(model, { path: [], between: [stick, ...Array(5).fill([issue, expire]).flat()] });
+      expect(model.largest).toBeLessThan(maxDocumentBytes);
+      const orders = model.trace.filter((line) => line === '→ ordered').length;
+      const refusals = model.trace.filter((line) => line === '→ failed').length;
+      expect([orders, refusals]).toEqual([3, 3]);
+    });
+  });
+});
