@@ -158,7 +158,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     proxy.clear();
     expect(failed.status, failed.stderr).toBe(4);
     expect([...(await documents(store, 'lineage')).keys()]).toEqual([name]);
-    expect(told(failed)).toMatch(/`certfleet renew` tries it again/);
+    expect(told(failed)).toMatch(/`certfleet renew` tries again/);
   });
 
   it('leaves nothing of a staging try either', async () => {
