@@ -1,3 +1,4 @@
+import type { CertfleetError } from './errors.ts';
 import type { Deployment, Lineage } from './lineage.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -97,3 +98,51 @@ export function intended(
 /** Targets of the lineage's last spec that are no longer wanted. */
 export const targetsDropped = ({ spec: { spec: before } }: Lineage, { spec }: StoredSpec): readonly string[] =>
   before.deploy.filter((target) => !spec.deploy.includes(target));
+
+/** How one target or endpoint came out of a run. */
+export interface DeliveryResult {
+  readonly error?: CertfleetError;
+  /** For a command: what it has to remember, as in {@link Deployment}. */
+  readonly waitsFor?: readonly string[];
+  readonly took?: Readonly<Record<string, string>>;
+}
+
+/** What to remember of a target after a run that tried it. */
+export function deploymentAfter(
+  { error, waitsFor, took }: DeliveryResult,
+  facts: {
+    readonly old: Deployment | undefined;
+    /** The version's id. */
+    readonly version: string;
+    /** As text; undefined for an endpoint. */
+    readonly settings: string | undefined;
+    readonly now: Date;
+    /** How long a target may be without the version before it is an alarm. */
+    readonly deployTimeoutMs: number;
+    /** The version broke a handshake, and the one before was put back. */
+    readonly wentBack: boolean;
+  },
+): Deployment {
+  const { old, version, settings, now, wentBack } = facts;
+  const isSame = old?.version === version;
+  const shared = { version, ...(settings === undefined ? {} : { settings }), ...(took ? { took } : {}) };
+  const hasIt = !error && !waitsFor;
+  const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
+  if (waitsFor && !error)
+    return { ...shared, state: 'pending', since, waitsFor, message: `waiting for ${waitsFor.join(', ')}` };
+  if (!error) return { ...shared, state: 'current', since };
+  const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);
+  const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
+  const pausedUntil = settings === undefined ? nextReloadAt(tries, lateAt, now) : nextTryAt(new Date(since), now);
+  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : pausedUntil;
+  return {
+    ...shared,
+    state: 'pending',
+    since,
+    message: error.message,
+    code: error.code,
+    tries,
+    ...(retryAt === undefined ? {} : { retryAt }),
+    ...(wentBack || lateAt <= now || old?.alarmed ? { alarmed: true } : {}),
+  };
+}

@@ -1,20 +1,20 @@
 import {
-  breakAgainMs,
+  type DeliveryResult,
+  deploymentAfter,
   hasCurrent,
   hasOtherSettings,
-  nextReloadAt,
-  nextTryAt,
   settingsOf,
   targetsToDeploy,
   targetsToTry,
 } from '../../core/deployments.ts';
 import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
-import { CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { CertfleetError, fail, reasonOf } from '../../core/errors.ts';
 import type { Deployment, Version } from '../../core/lineage.ts';
 import { orAborted } from '../../core/on-abort.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
+import { carry, targetError } from '../carry.ts';
 import { report } from '../engine.ts';
 import { endpointError, lookAtAll, type Watched, watch } from '../looks/endpoints.ts';
 import { nameOf, type Run } from '../run.ts';
@@ -26,14 +26,6 @@ export interface Deployed {
   readonly deployments: Readonly<Record<string, Deployment>>;
 }
 
-/** How one target or endpoint came out of this run. */
-interface Result {
-  readonly error?: CertfleetError;
-  /** Of a command: what it has to remember. */
-  readonly waitsFor?: readonly string[];
-  readonly took?: Readonly<Record<string, string>>;
-}
-
 /** What one run delivers. */
 interface Delivery {
   readonly run: Run;
@@ -41,7 +33,7 @@ interface Delivery {
   readonly bundle: VersionBundle;
   /** A delivery that was made before is made again. */
   readonly again: boolean;
-  readonly results: Map<string, Result>;
+  readonly results: Map<string, DeliveryResult>;
 }
 
 /**
@@ -129,7 +121,7 @@ async function deliverTo(delivery: Delivery, target: string, deployer: Deployer)
   const { state, version } = lineage.deployments[target] ?? {};
   // What is pending was delivered before and did not come to an end: it is staged and activated anew.
   const isPending = state === 'pending' && version === delivery.version.id;
-  const error = await carry(delivery, target, { deployer, again: delivery.again || isPending });
+  const error = await carry(delivery.run, delivery.bundle, { target, deployer, again: delivery.again || isPending });
   delivery.results.set(target, error ? { error } : {});
 }
 
@@ -150,7 +142,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
   let took = before?.took;
   if (hasNews || (delivery.again && having.length > 0)) {
-    const error = await carry(delivery, target, { deployer, again: true });
+    const error = await carry(run, delivery.bundle, { target, deployer, again: true });
     if (error) {
       // What it had taken before is forgotten, so that it runs again whatever the next run delivers.
       results.set(target, { error });
@@ -160,56 +152,6 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   }
   results.set(target, { ...(took ? { took } : {}), ...(waitsFor.length > 0 ? { waitsFor } : {}) });
 }
-
-/** Stages and activates a version at one target, within its deadline; answers why not. */
-async function carry(
-  { run, bundle }: Pick<Delivery, 'run' | 'bundle'>,
-  target: string,
-  { deployer, again }: { readonly deployer: Deployer; readonly again: boolean },
-): Promise<CertfleetError | undefined> {
-  const { engine, holding, signal } = run;
-  const { deployDeadlineMs } = engine.limits;
-  /** The same target under another name, or with other settings, is another one. */
-  const key = `${target} ${settingsOf(run.job.wanted, target) ?? ''}`;
-  const tooLate = () => {
-    const seconds = Math.round(deployDeadlineMs / 1000);
-    return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
-  };
-  const work = async (): Promise<CertfleetError | undefined> => {
-    if (engine.memory.hung.has(key)) return tooLate();
-    const deadline = engine.clock.deadline(deployDeadlineMs, signal);
-    const steps = async () => {
-      if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
-      // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
-      const note = async () => undefined;
-      const staged = await holding.effect(deadline.signal, () => deployer.stage(bundle, note, deadline.signal));
-      await holding.effect(deadline.signal, () => deployer.activate(bundle, staged, note, deadline.signal));
-    };
-    try {
-      // A target that hangs may not heed the signal: it keeps neither the lease nor the lane.
-      await orAborted(steps(), deadline.signal);
-      return undefined;
-    } catch (error) {
-      if (!deadline.expired) throw error;
-      engine.memory.hung.add(key);
-      return tooLate();
-    } finally {
-      deadline.done();
-    }
-  };
-  try {
-    return await (deployer.concurrent ? work() : engine.memory.targetTurns(key, work, signal));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isFailure(error, 'store/lease-lost')) throw error;
-    return targetError(run, target, error);
-  }
-}
-
-const targetError = (run: Run, target: string, error: unknown): CertfleetError =>
-  isFailure(error, 'deploy/')
-    ? error
-    : fail('deploy/target-failed', { target, certificate: nameOf(run), reason: reasonOf(error) }, { cause: error });
 
 /** Watches the endpoints and notes how each came out; answers those whose handshake this delivery broke. */
 async function watchEndpoints(
@@ -277,8 +219,20 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   const errors = waiting.map((target) => stillWaits(holding.lineage.deployments[target]));
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
   for (const [target, result] of results) {
-    if (result.error) errors.push(result.error);
-    deployments[target] = deploymentOf(delivery, target, wentBack);
+    const old = holding.lineage.deployments[target];
+    const deployment = deploymentAfter(result, {
+      old,
+      version: delivery.version.id,
+      settings: settingsOf(run.job.wanted, target),
+      now: engine.clock.now(),
+      deployTimeoutMs: engine.limits.deployTimeoutMs,
+      wentBack,
+    });
+    deployments[target] = deployment;
+    if (!result.error) continue;
+    errors.push(result.error);
+    const isAlarm = deployment.alarmed === true && !old?.alarmed;
+    reportPending(run, result.error, { target, since: deployment.since, isAlarm });
   }
   if (errors.length === 0) {
     const targets = [...results.keys()];
@@ -301,37 +255,6 @@ function stillWaits(waiting: Deployment | undefined): CertfleetError {
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
   const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
   return new CertfleetError(known, message, hint, {});
-}
-
-function deploymentOf({ run, version, results }: Delivery, target: string, wentBack: boolean): Deployment {
-  const { error, waitsFor, took } = results.get(target) ?? {};
-  const old = run.holding.lineage.deployments[target];
-  const now = run.engine.clock.now();
-  const isSame = old?.version === version.id;
-  const settings = settingsOf(run.job.wanted, target);
-  const shared = { version: version.id, ...(settings === undefined ? {} : { settings }), ...(took ? { took } : {}) };
-  const hasIt = !error && !waitsFor;
-  const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
-  if (waitsFor && !error)
-    return { ...shared, state: 'pending', since, waitsFor, message: `waiting for ${waitsFor.join(', ')}` };
-  if (!error) return { ...shared, state: 'current', since };
-  const lateAt = new Date(Date.parse(since) + run.engine.limits.deployTimeoutMs);
-  const isLate = wentBack || lateAt <= now;
-  const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
-  const isEndpoint = settings === undefined;
-  const pausedUntil = isEndpoint ? nextReloadAt(tries, lateAt, now) : nextTryAt(new Date(since), now);
-  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : pausedUntil;
-  reportPending(run, error, { target, since, isAlarm: isLate && !old?.alarmed });
-  return {
-    ...shared,
-    state: 'pending',
-    since,
-    message: error.message,
-    code: error.code,
-    tries,
-    ...(retryAt === undefined ? {} : { retryAt }),
-    ...(isLate || old?.alarmed ? { alarmed: true } : {}),
-  };
 }
 
 /** A target that waits becomes an alarm once, when it has waited longer than `deployTimeout`. */
