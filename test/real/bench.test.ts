@@ -8,11 +8,11 @@ const run = promisify(execFile);
 const bench = (...args: readonly string[]) =>
   run(process.execPath, ['--import', 'tsx', 'scripts/bench.ts', ...args], { cwd: repositoryRoot });
 
-// A row as printed: its ratio, what it is, and below it what was measured.
+// A printed row: its ratio, its title, and below it the measurements.
 const row = (what: string) => new RegExp(String.raw`^ +\d+\.\d\d  ${what}.*\n +certfleet \d.*; .*\d`, 'm');
 
 describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named'], '`npm run bench`', () => {
-  it('measures every row, here once and with few certificates', async () => {
+  it('measures every row, once and with few certificates', async () => {
     const { stdout } = await bench('--rounds', '1', '--scale', '0.02');
     for (const what of [
       '--version against',
@@ -28,7 +28,7 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named'], '`npm run ben
     expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('runs the rows that are named, and names the others where there is none', async () => {
+  it('runs the named rows, and lists all rows if a name is unknown', async () => {
     const { stdout } = await bench('--rounds', '1', 'start');
     expect(stdout).toMatch(row('--version against'));
     expect(stdout.match(/^ +\d+\.\d\d {2}/gm)).toHaveLength(1);

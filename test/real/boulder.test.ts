@@ -4,8 +4,8 @@ import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage,
 import { temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// Let's Encrypt's own software, for what no other CA does: rate limits that spare a renewal by `replaces`, paused and
-// deactivated accounts, profiles with their limits, incidents. Time is moved in its database.
+// Let's Encrypt's own software, for what other CAs lack: rate limits that exempt renewals with `replaces`, paused and
+// deactivated accounts, profiles with limits, incidents. The tests move time in its database.
 
 stopAllAfterwards();
 
@@ -17,7 +17,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     [boulder, certfleet] = await Promise.all([startBoulder({ CertificatesPerFQDNSet: oneAWeek }), buildCertfleet()]);
   });
 
-  /** A store of its own, with an account of its own. */
+  /** A new store with a new account. */
   async function machine() {
     const store = `${await temporaryFolder('store')}/store`;
     const run = (...args: readonly string[]) => certfleet([...args, '--store', store], { inside: boulder.inside });
@@ -36,18 +36,18 @@ describeWith(boulderPrograms, 'Boulder', () => {
   const idOf = async ({ account }: Machine): Promise<string> =>
     (JSON.parse(await account()) as { url: string }).url.split('/').at(-1) ?? '';
 
-  it('has an order that a crash lost: the renewal is held no longer than that order lives', async () => {
+  it('has an order that a crash lost: the renewal waits no longer than that order lives', async () => {
     const here = await machine();
     const { run, store } = here;
     const name = 'lost.example.com';
     expect((await here.issue('-d', name)).status).toBe(0);
     const { current } = await here.lineage(name);
-    // The certificate is two thirds through its life: an order with `replaces` is exempt from the limits.
+    // Two thirds of the lifetime are over, so an order with `replaces` is exempt from the limits.
     const { serial, ariId } = current!.facts;
     await boulder.sql(
       `update certificates set issued=issued-interval 60 day, expires=expires-interval 60 day where serial='${serial.padStart(36, '0')}'`,
     );
-    // As a certfleet does that is killed before the answer is kept.
+    // Like a certfleet that is killed before it stores the answer.
     const order = { identifiers: [{ type: 'dns', value: name }], replaces: ariId };
     await boulder.post(await here.account(), 'newOrder', order);
 
@@ -67,7 +67,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect((await here.lineage(name)).current?.id).not.toBe(current!.id);
   });
 
-  it('deactivates an account: it is said, and a new one is opened when asked for', async () => {
+  it('deactivates an account: certfleet reports it, and opens a new one on request', async () => {
     const here = await machine();
     expect((await here.issue('-d', 'closed.example.com')).status).toBe(0);
     await boulder.post(await here.account(), 'account', { status: 'deactivated' });
@@ -81,7 +81,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const opened = await here.run('issue', 'next.example.com', '--new-account');
     expect(opened.status, opened.stderr).toBe(0);
     expect(await idOf(here)).not.toBe(before);
-    // What the old account's order can no longer replace is renewed all the same.
+    // The old account's certificate is renewed, although the new account cannot replace it.
     const other = await here.issue(
       '-d',
       'closed.example.com',
@@ -93,7 +93,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect(other.status, other.stderr).toBe(0);
   });
 
-  it('pauses an account for a name: renew leaves it alone until a person says so', async () => {
+  it('pauses an account for a name: renew leaves it alone until a person acts', async () => {
     const here = await machine();
     expect((await here.issue('-d', 'first.example.com')).status).toBe(0);
     const id = await idOf(here);
@@ -109,7 +109,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect((await here.run('issue', 'paused.example.com')).status).toBe(0);
   });
 
-  it('has an incident: the pass that learns of it renews, and prints the page', async () => {
+  it('has an incident: the pass that finds it renews, and prints the page', async () => {
     const here = await machine();
     const name = 'incident.example.com';
     expect((await here.issue('-d', name)).status).toBe(0);
@@ -129,11 +129,11 @@ describeWith(boulderPrograms, 'Boulder', () => {
     }));
     const ran = await here.run('renew');
     expect(told(ran)).toContain('explains why at https://ca.example/incident');
-    // The exact set is used up, and an urgent window is no exemption at Boulder.
+    // The limit for the exact set is used up, and Boulder exempts no urgent window.
     expect(ran.status, ran.stderr).toBe(4);
   });
 
-  describe('says no to an order, and certfleet says what helps', () => {
+  describe('refuses an order, and certfleet says what helps', () => {
     const many = Array.from({ length: 26 }, (_, n) => ['-d', `n${n}.example.com`]).flat();
     it.each<[string, readonly string[], string]>([
       ['26 names on tlsserver', [...many, '--name', 'many', '--profile', 'tlsserver'], '`--profile classic`'],
@@ -145,7 +145,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
       expect(told(refused)).toContain(words);
     });
 
-    it('to a name whose servers fail, and to one whose CAA records name another CA', async () => {
+    it('for a name whose servers fail, and for one whose CAA records name another CA', async () => {
       const { issue } = await machine();
       await boulder.dns('set-servfail', { host: 'broken.example.com.' });
       const broken = told(await issue('-d', 'broken.example.com'));

@@ -10,7 +10,7 @@ import { bareEnvironment, repositoryRoot } from '../support/service.ts';
 const run = promisify(execFile);
 const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
 
-// A package as it would be published, beside things that must not get in.
+// A package as it would be published, beside files that must not get in.
 let folder: string;
 let dist: string;
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The file and everything it imports statically: what node reads before the first line runs. */
+/** A file and its static imports: what node reads before the first line runs. */
 async function loadedAtStart(file: string, seen = new Set<string>()): Promise<Set<string>> {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -41,7 +41,7 @@ async function loadedAtStart(file: string, seen = new Set<string>()): Promise<Se
 }
 
 describe('the build', () => {
-  it('makes a command line that says its version', async () => {
+  it('makes a command line that prints its version', async () => {
     const cli = join(dist, 'cli.js');
     expect((await stat(cli)).mode & 0o777).toBe(0o755);
     expect((await readFile(cli, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
@@ -49,15 +49,15 @@ describe('the build', () => {
     expect({ stdout, stderr }).toEqual({ stdout: `${version}\n`, stderr: '' });
   });
 
-  it('loads next to nothing for --version', async () => {
+  it('loads almost nothing for --version', async () => {
     const files = await loadedAtStart(join(dist, 'cli.js'));
     let bytes = 0;
     for (const file of files) bytes += (await stat(file)).size;
-    // A guard: the entry is a few lines; with any library in it it would be ten times this.
+    // The entry has a few lines; with any library it would be ten times this.
     expect(bytes).toBeLessThan(8_000);
   });
 
-  it('is a library with one copy of everything, for outside modules too', async () => {
+  it('is a library with one copy of everything, also for external modules', async () => {
     const load = (name: string) => import(pathToFileURL(join(dist, name)).href);
     const [index, define, testing] = await Promise.all([load('index.js'), load('define.js'), load('testing.js')]);
     expect(index.version).toBe(version);
@@ -68,7 +68,7 @@ describe('the build', () => {
     expect(typeof testing.solverContract).toBe('function');
   });
 
-  it('declares types that a consumer compiles against', async () => {
+  it('declares types that consumers can compile against', async () => {
     const consumer = join(folder, 'consumer');
     await mkdir(join(consumer, 'node_modules/@types'), { recursive: true });
     await symlink(folder, join(consumer, 'node_modules/certfleet'));
@@ -106,7 +106,7 @@ export default defineDnsProvider({
     expect(await compile(use.replace("kind: 'values'", "kind: 'other'"))).toContain('use.ts');
   });
 
-  it('packs the build and the documents, and nothing else', async () => {
+  it('packs only the build and the documents', async () => {
     const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder });
     const packed = (JSON.parse(stdout) as [{ files: { path: string }[] }])[0].files.map((file) => file.path);
     expect(packed).toEqual(
@@ -124,7 +124,7 @@ export default defineDnsProvider({
         !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|json))$/.test(path),
     );
     expect(other).toEqual([]);
-    // What the README leads to is there too.
+    // Including what the README links to.
     const readme = await readFile(join(folder, 'README.md'), 'utf8');
     const links = [...readme.matchAll(/\]\((docs\/[^)#]*)/g)].map(([, link]) => link!);
     expect(links.length).toBeGreaterThan(5);
@@ -132,7 +132,7 @@ export default defineDnsProvider({
     expect(packed.filter((path) => /\.test\.|\.(pem|key|env)$|fixture/.test(path))).toEqual([]);
   });
 
-  it('carries no path of the machine it was built on', async () => {
+  it('contains no path of the machine it was built on', async () => {
     const files = (await readdir(dist, { recursive: true })).filter((file) => /\.(js|d\.ts)$/.test(file));
     expect(files.length).toBeGreaterThan(20);
     for (const file of files) {

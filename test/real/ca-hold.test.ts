@@ -9,7 +9,7 @@ const hourMs = 3_600_000;
 const certificates = { one: ['one.example.test'], two: ['two.example.test'] };
 
 describeWith(bindPrograms, 'a CA that asks for a pause', () => {
-  it('is left in peace by every certificate until then, also by one whose names have changed', async () => {
+  it('holds every certificate until then, even one whose names have changed', async () => {
     const { proxy, clock, ...bench } = await simulatedFleetBench();
     const home = await bench.home({ certificates });
     const fault = proxy.fault({ on: 'newOrder', what: { type: 'status', status: 503, retryAfter: 7_200 } });
@@ -33,7 +33,7 @@ describeWith(bindPrograms, 'a CA that asks for a pause', () => {
 });
 
 describeWith(bindPrograms, 'a Retry-After beside good news', () => {
-  it('of the challenge’s answer is kept before the authorization is looked at', async () => {
+  it('of the challenge’s answer is obeyed before the authorization is polled', async () => {
     const bench = await simulatedFleetBench();
     const home = await bench.home();
     bench.proxy.fault({ on: 'challenge', what: { type: 'headers', set: { 'retry-after': '1' } } });
@@ -44,7 +44,7 @@ describeWith(bindPrograms, 'a Retry-After beside good news', () => {
     expect((looked?.atMs ?? 0) - (requests[at]?.atMs ?? 0)).toBeGreaterThan(990);
   });
 
-  it('that is longer than a run waits is kept for the next one', async () => {
+  it('that is longer than a run waits holds the next run too', async () => {
     const bench = await simulatedFleetBench();
     const home = await bench.home();
     bench.ca.settings.validate = () => new Promise(() => {});

@@ -7,11 +7,11 @@ import { unlessLocked } from '../support/pebble-lock.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// Two hundred orders at once against a CA that is meant to be awkward, counted where nothing can be hidden: at a
-// proxy in front of it. A retry of newOrder or finalize that nobody sees would show here as number 201.
+// Two hundred orders at once against a difficult CA, counted at a proxy in front of it. A hidden retry of newOrder or
+// finalize would show as number 201.
 
 const count = 200;
-/** Names given to one `issue`; several run beside each other, so that the CA's own waits (5 s each) overlap. */
+/** Names for one `issue`; several run at the same time, so that the CA's own waits (5 s each) overlap. */
 const share = 25;
 
 stopAllAfterwards();
@@ -25,18 +25,18 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
   async function issueAll(home: Home): Promise<readonly Outcome[]> {
     const shares = Array.from({ length: count / share }, (_, n) => names.slice(n * share, (n + 1) * share));
     const issue = (some: readonly string[]) => home.issue({ names: some });
-    // The first one alone until the account is there: two newAccounts of one key at once are a 500 on Pebble 2.6.
+    // One certificate until the account exists: two newAccounts of one key at once are a 500 on Pebble 2.6.
     const [first = [], ...others] = shares;
     const begun = issue(first);
     const hasAccount = async () => {
       const [account] = await home.documents('account');
       return account !== undefined && (await home.document('account', account))['url'] !== undefined;
     };
-    await until(hasAccount, { what: 'the account is there' });
+    await until(hasAccount, { what: 'the account exists' });
     return (await Promise.all([begun, ...others.map(issue)])).flat();
   }
 
-  /** All certificates from one CA; from another one where Pebble has locked itself up. */
+  /** All certificates from one CA, or from a new one if Pebble has locked up. */
   async function issueAllFrom(options: PebbleOptions) {
     for (let tries = 1; ; tries++) {
       const bench = await pebbleFleetBench({ pebble: options });
@@ -52,7 +52,7 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
     [
       {
         // Pebble's own defaults: Retry-After 3 s and 5 s, up to 5 s of sleep in the validation, 5 % of the nonces
-        // refused, half of the valid authorizations used again.
+        // refused, half of the valid authorizations reused.
         title: 'its default chaos',
         pebble: {
           retryAfter: { authz: 3, order: 5 },
@@ -64,7 +64,7 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
     ];
 
   for (const { title, pebble, refusesAtLeast } of cases)
-    it(`takes ${count} newOrders and gives ${count} certificates: ${title}`, async () => {
+    it(`needs ${count} newOrders for ${count} certificates: ${title}`, async () => {
       const { bench, home, outcomes } = await issueAllFrom(pebble);
       expect(outcomes.filter((outcome) => outcome.result !== 'issued')).toEqual([]);
       expect(outcomes.map((outcome) => outcome.certificate).sort()).toEqual([...names].sort());
@@ -73,7 +73,7 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
       expect(proxy.accepted('newOrder')).toBe(count);
       expect(proxy.accepted('finalize')).toBe(count);
       expect(proxy.accepted('certificate')).toBe(count);
-      // What was refused was refused for its nonce alone, and before anything was done.
+      // Only nonces were refused, before the requests had an effect.
       const refused = proxy.requests.filter((request) => (request.status ?? 0) >= 400);
       expect(refused.filter((request) => request.problem !== 'badNonce')).toEqual([]);
       expect(refused.length).toBeGreaterThan(refusesAtLeast);

@@ -14,7 +14,7 @@ const execute = promisify(execFile);
 let cli: string;
 
 beforeAll(async () => {
-  // Inside the repository, so that what is not bundled would be found all the same: build.test.ts looks at that.
+  // Inside the repository, so modules that are not bundled would be found; build.test.ts checks that.
   const dist = join(await temporaryFolder('cli'), 'dist');
   await execute('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'], { cwd: repositoryRoot });
   cli = join(dist, 'cli.js');
@@ -26,7 +26,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the built command line; as from cron: nothing in the environment unless given. */
+/** Runs the built command line as from cron: with an empty environment unless given. */
 function start(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -45,19 +45,19 @@ function start(
 const run = (...argv: string[]) => start(argv).ended;
 
 describe('the built command line', () => {
-  it('knows its registry and reference: nothing generated is stale', async () => {
+  it('has an up-to-date registry and reference', async () => {
     const { stdout } = await execute('node', ['--import', 'tsx', 'scripts/gen.ts', '--check'], { cwd: repositoryRoot });
     expect(stdout).toBe('generated files are up to date\n');
   });
 
-  it('says its version as quickly as node starts', async () => {
+  it('prints its version as fast as node starts', async () => {
     const took = async (args: readonly string[]) => {
       const before = performance.now();
       await execute(process.execPath, [...args]);
       return performance.now() - before;
     };
     let [ours, bare] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    // In turn, and the least of several: the rest is what else this machine was doing. More rounds where it does much.
+    // In turn, and the minimum of several, because the rest is other load. More rounds on a busy machine.
     for (let round = 0; round < 12 || (round < 60 && ours / bare >= 1.6); round++) {
       ours = Math.min(ours, await took([cli, '--version']));
       bare = Math.min(bare, await took(['-e', '0']));
@@ -65,7 +65,7 @@ describe('the built command line', () => {
     expect(ours / bare).toBeLessThan(1.6);
   });
 
-  it('does not break when its reader goes away', async () => {
+  it('does not break if its reader goes away', async () => {
     const { stderr } = await execute('sh', [
       '-c',
       `"${process.execPath}" "${cli}" config schema | head -c 10 >/dev/null`,
@@ -107,7 +107,7 @@ describe('the built command line', () => {
 });
 
 describe('a store that does not exist', () => {
-  // It gets as far as the CA, whose certificates it cannot check.
+  // It gets as far as the CA, whose certificate it cannot verify.
   const noCa = ['--issuer', 'https://127.0.0.1:1/directory', '--ca-file', '/none', '--http', 'standalone:127.0.0.1:1'];
 
   /** A configuration with one certificate. */
@@ -128,7 +128,7 @@ describe('a store that does not exist', () => {
     async (argv) => {
       const folder = await temporaryFolder('typo');
       const [store, empty] = [join(folder, 'store'), join(folder, 'empty')];
-      // An empty folder may be a mount point whose volume is not there.
+      // An empty folder may be the mount point of a missing volume.
       await mkdir(empty);
       const config = await declared({ type: 'file', path: join(folder, 'right') });
       for (const path of [store, empty])
@@ -142,7 +142,7 @@ describe('a store that does not exist', () => {
     },
   );
 
-  it('is told by status where no store was named, and by issue of a name', async () => {
+  it('is reported by status without a named store, and by issue of a name', async () => {
     const env = { CERTFLEET_ROOT: await temporaryFolder('root') };
     const looked = await start(['status'], env).ended;
     expect(looked).toMatchObject({ code: 0, stdout: expect.stringContaining('there is no store at ') });
@@ -152,7 +152,7 @@ describe('a store that does not exist', () => {
     expect(await readdir(env.CERTFLEET_ROOT)).toEqual([]);
   });
 
-  it('is made by issue, and by renew where it is declared: both say so once, with --quiet too', async () => {
+  it('is created by issue, and by renew if it is declared: both say so once, even with --quiet', async () => {
     const folder = await temporaryFolder('made');
     const [first, second] = [join(folder, 'first'), join(folder, 'second')];
     const config = await declared({ type: 'file', path: second });
@@ -231,7 +231,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(refused.stderr).toMatch(/blocked-domain\.example/);
   });
 
-  test('a command of the same name works on files of its own in each store', async () => {
+  test('a command of the same name has its own files in each store', async () => {
     const folder = await temporaryFolder('two');
     const [config, lines] = [join(folder, 'certfleet.yaml'), join(folder, 'lines')];
     await writeFile(
@@ -247,7 +247,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     );
   });
 
-  test('flags of today are kept for a certificate that is not due, and a test run always orders', async () => {
+  test('new flags are stored for a certificate that is not due, and a test run always orders', async () => {
     const folder = await temporaryFolder('flags');
     const store = ['--store', join(folder, 'store')];
     const [http, root] = [['--http', `standalone:127.0.0.1:${pebble.httpPort}`], join(folder, 'www')];
@@ -260,19 +260,19 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(again.stdout).toContain('its new settings are stored; the certificate itself is not due yet');
     expect((await run('show', 'kept.cli.test', ...store)).stdout).toContain('webroot');
 
-    // Nobody serves that folder: the same command again must find it out, in a test run as by force.
+    // No server serves that folder: the same command again must notice, in a test run and with force.
     for (const more of [['--staging'], ['--dry-run'], ['--force']]) {
       const tried = await run('issue', ...name, ...common, '--http', `webroot:${root}`, ...more, ...store);
       expect([more, tried.code]).toEqual([more, more[0] === '--force' ? 4 : 2]);
     }
-    // By its name, with everything that was said before.
+    // By its name, with all stored flags.
     const named = await run('issue', 'kept.cli.test', '--force', ...store);
     expect(named).toMatchObject({ code: 4 });
     expect(await run('issue', ...name, ...common, ...http, ...store)).toMatchObject({ code: 0 });
     expect(await run('issue', 'kept.cli.test', '--force', ...store)).toMatchObject({ code: 0 });
   });
 
-  test('what nobody declares any more, and a test certificate, are told and never renewed', async () => {
+  test('undeclared and test certificates are reported and never renewed', async () => {
     const folder = await temporaryFolder('undeclared');
     const [store, file] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
     const declare = (names: readonly string[]) =>
@@ -328,7 +328,8 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     const folder = await temporaryFolder('stopped');
     const root = join(folder, 'www');
     await mkdir(root);
-    // Nobody serves the folder, so Pebble's validation fails: slowly, because a listener takes the connection and is silent.
+    // No server serves the folder, so Pebble's validation fails: slowly, because a listener accepts the connection and is
+    // silent.
     const port = await freePort();
     const silent = (await import('node:net')).createServer(() => {}).listen(port, '127.0.0.1');
     atEnd(() => void silent.close());
@@ -366,7 +367,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
   });
 });
 
-test('a configuration that is written by `config example` is checked with file and line', async () => {
+test('the output of `config example` is checked with file and line', async () => {
   const folder = await temporaryFolder('config');
   const file = join(folder, 'certfleet.yaml');
   await writeFile(file, (await run('config', 'example')).stdout.replace('solver: web', 'solver: wbe'));

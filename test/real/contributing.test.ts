@@ -19,16 +19,16 @@ beforeAll(async () => {
   });
   for (const file of stdout.split('\0').filter(Boolean)) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
-    await cp(join(repositoryRoot, file), join(folder, file)).catch(() => {}); // removed, and git not told yet
+    await cp(join(repositoryRoot, file), join(folder, file)).catch(() => {}); // removed, but not yet in git
   }
   await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'));
-  // What CI has too: biome reads .gitignore through git.
+  // As in CI: biome reads .gitignore through git.
   await run('git', ['init', '--quiet'], { cwd: folder });
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Every file but node_modules and git's own, with its content. */
+/** Every file with its content, except node_modules and git's own. */
 async function contents(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -45,7 +45,7 @@ const npm = (script: string, ...args: readonly string[]) =>
     ({ stdout }) => ({ ok: true, output: stdout }),
     (error: { stdout: string; stderr: string }) => ({ ok: false, output: `${error.stdout}${error.stderr}` }),
   );
-/** What vitest's reporter `json` prints. */
+/** The output of vitest's reporter `json`. */
 interface UnitReport {
   readonly testResults: readonly {
     readonly name: string;
@@ -58,7 +58,7 @@ const fine = { ok: true, output: expect.anything() };
 const ids = ['exampledns', 'anotherexampledns2'] as const;
 
 describe("CONTRIBUTING's template", () => {
-  it('adds DNS providers with one file and its test each, and everything stays in order', async () => {
+  it('adds DNS providers with one file and its test each, and every check passes', async () => {
     const before = await contents();
     expect(await npm('new', 'dns', 'Example DNS')).toMatchObject({
       ok: true,
@@ -69,9 +69,9 @@ describe("CONTRIBUTING's template", () => {
     for (const [, path, code] of text.matchAll(/^```ts template (\S+)\n(.*?)^```$/gms))
       expect(await readFile(join(folder, path!), 'utf8')).toBe(code);
 
-    expect((await npm('gen', '--', '--check')).output).toContain('src/generated/registry.ts'); // stale, and it says so
+    expect((await npm('gen', '--', '--check')).output).toContain('src/generated/registry.ts'); // out of date
     expect(await npm('gen')).toEqual(fine);
-    // `npm run check`, step by step; of the tests in test/real those that look at the tree (this one is among the others).
+    // `npm run check`, step by step; of test/real, only the tests that check the source tree.
     expect(await npm('types')).toEqual(fine);
     expect(await npm('lint')).toEqual(fine);
     expect(await npm('gen', '--', '--check')).toEqual(fine);

@@ -7,8 +7,8 @@ import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
 import { repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
-// A machine that runs the tests may also run certfleet. What lies at the program's default paths is none of a test's
-// business: read, it would order real certificates and deliver them.
+// A machine that runs the tests may also run certfleet. Tests must not use the program's default paths: what is there
+// would order real certificates and deliver them.
 
 stopAllAfterwards();
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 describe('CERTFLEET_ROOT', () => {
-  it('stands in for / in every default path', async () => {
+  it('replaces / in every default path', async () => {
     const file = join(root, 'etc/certfleet/certfleet.yaml');
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, declared);
@@ -39,7 +39,7 @@ describe('CERTFLEET_ROOT', () => {
     expect(status.stdout).toContain(`there is no store at ${join(root, 'var/lib/certfleet')}`);
   });
 
-  it('is set for every test, and nothing lies there', async () => {
+  it('is set for every test, and is empty', async () => {
     const own = process.env['CERTFLEET_ROOT'];
     expect(await readdir(own ?? '/')).toEqual([]);
     expect((await certfleet(['config', 'check'])).stdout).toContain('There is no configuration');
@@ -53,7 +53,7 @@ describe('CERTFLEET_ROOT', () => {
   });
 });
 
-/** A shell in a mount namespace where a configuration and a store are planted at the default paths themselves. */
+/** A shell in a mount namespace, with a configuration and a store planted at the real default paths. */
 async function plantedMachine(): Promise<((script: string) => Promise<string>) | undefined> {
   const folder = await temporaryFolder('planted');
   const enter = join(folder, 'enter');
@@ -91,7 +91,7 @@ describe('a configuration and a store planted at the default paths', async () =>
   const planted = await plantedMachine();
   if (!planted) noteSkipped('not tested: no test reads /etc/certfleet (mount namespaces are not allowed here)');
 
-  it.runIf(planted)('are what the program reads, and what no test reads', async () => {
+  it.runIf(planted)('are used by the program, and by no test', async () => {
     const read = await planted!('node --import tsx src/cli/index.ts status');
     expect(read).toContain('/etc/certfleet/certfleet.yaml:1: unknown key "planted"');
     const store = await planted!('node --import tsx src/cli/index.ts status --config /dev/null');

@@ -24,7 +24,7 @@ const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
 const deploy = async (deployer: Deployer, version: VersionBundle) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
 
-// A hook like people's: it copies the files to where some program has them.
+// A typical hook: it copies the files to where a program reads them.
 const hook = `set -e
 if [ -e "$TARGET/broken" ]; then cat "$RENEWED_LINEAGE/privkey.pem" >&2; echo the disk is on fire >&2; exit 3; fi
 umask 077
@@ -50,7 +50,7 @@ deployerContract(test, async () => {
   };
 });
 
-test('the command is given certbot’s variables, its own, and none of certfleet’s', async () => {
+test('the command gets certbot’s variables, its own, and none of certfleet’s', async () => {
   const path = await temporaryFolder('command');
   process.env['CERTFLEET_TEST_SECRET'] = 'hush';
   const program = ['/bin/sh', '-c', 'env > "$0"', join(path, 'env')];
@@ -69,7 +69,7 @@ test('the command is given certbot’s variables, its own, and none of certfleet
   ]);
 });
 
-test('without a path its files lie beside the store it works for, and without such a folder it says so', async () => {
+test('without a path its files are beside its store, and without such a folder it fails', async () => {
   const [first, second] = [await temporaryFolder('first'), await temporaryFolder('second')];
   const connect = (folder: string | undefined) =>
     command.connect({
@@ -85,7 +85,7 @@ test('without a path its files lie beside the store it works for, and without su
   expect(() => connect(undefined)).toThrow('"path" is missing, and this store has no folder to use instead');
 });
 
-test('a failing command is told with its last words, and live/ goes back', async () => {
+test('a failing command is reported with the end of its output, and live/ goes back', async () => {
   const path = await temporaryFolder('command');
   const [old, young] = [await make(), await make()];
   await deploy(open({ path, run: 'true' }), old);
@@ -95,7 +95,7 @@ test('a failing command is told with its last words, and live/ goes back', async
     message: expect.stringContaining('the command ended with 7: line 3 / line 4 / line 5 / line 6 / line 7'),
   });
   expect(await readFile(join(path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
-  // It may have done a part: neither version is known to be in use.
+  // It may have done a part, so neither version is known to be in use.
   expect((await failing.look(old, signal)).state).toBe('stale');
   await deploy(open({ path, run: 'true' }), old);
   expect((await failing.look(old, signal)).state).toBe('current');
@@ -109,7 +109,7 @@ test('a command that hangs is ended', async () => {
   expect(await readdir(join(path, 'live'))).toEqual([]);
 });
 
-test('a command that does not exist is said in words', async () => {
+test('a missing command is reported', async () => {
   const path = await temporaryFolder('command');
   await expect(deploy(open({ path, run: ['/nowhere/hook'] }), await make())).rejects.toMatchObject({
     code: 'deploy/target-failed',

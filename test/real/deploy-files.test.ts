@@ -73,7 +73,7 @@ describe('certbot’s layout', () => {
     expect([await mode('privkey.pem'), await mode('fullchain.pem')]).toEqual(['600', '644']);
   });
 
-  test('chain.pem exists even when the chain is empty', async () => {
+  test('chain.pem exists even if the chain is empty', async () => {
     const path = await temporaryFolder('deploy');
     const version = { ...(await make()), chainPem: '' };
     await deploy(open({ path }), version);
@@ -81,7 +81,7 @@ describe('certbot’s layout', () => {
     expect((await open({ path }).look(version, signal)).state).toBe('current');
   });
 
-  test('haproxyBundle, mode, owner and group; a changed mode is stale and is put right', async () => {
+  test('haproxyBundle, mode, owner and group; a changed mode is stale and is corrected', async () => {
     const path = await temporaryFolder('deploy');
     const version = await make();
     const root = process.getuid?.() === 0;
@@ -103,7 +103,7 @@ describe('certbot’s layout', () => {
     expect((await plain.look(version, signal)).state).toBe('current');
   });
 
-  test('an owner that does not exist is said in words', async () => {
+  test('an unknown owner is reported', async () => {
     const path = await temporaryFolder('deploy');
     await expect(deploy(open({ path, owner: 'nobody-of-that-name' }), await make())).rejects.toMatchObject({
       code: 'deploy/target-failed',
@@ -129,7 +129,7 @@ describe('certbot’s layout', () => {
     expect(await readdir(path)).toEqual(['live']);
   });
 
-  test('somebody’s own symlink is refused, and a name that would leave the folder', async () => {
+  test('a symlink of others is refused, and a name that would leave the folder', async () => {
     const path = await temporaryFolder('deploy');
     await mkdir(join(path, 'live'));
     await symlink('/etc', join(path, 'live/www'));
@@ -140,7 +140,7 @@ describe('certbot’s layout', () => {
     });
   });
 
-  test('retire keeps the version in use and the one before, and what is not ours', async () => {
+  test('retire keeps the version in use, the previous one, and files of others', async () => {
     const path = await temporaryFolder('deploy');
     const deployer = open({ path });
     const [a, b, c] = [await make(), await make(), await make()];
@@ -152,7 +152,7 @@ describe('certbot’s layout', () => {
     expect((await readdir(join(path, 'archive/www'))).sort()).toEqual([b.id, c.id, 'cert1.pem', 'notes'].sort());
   });
 
-  test('broken off at any write, live/ keeps a whole version, and the next try finishes', async () => {
+  test('interrupted at any write, live/ keeps a complete version, and the next try finishes', async () => {
     const [old, young] = [await make(), await make()];
     for (let at = 1; ; at++) {
       const path = await temporaryFolder('deploy');

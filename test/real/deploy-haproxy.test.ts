@@ -60,7 +60,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
       served: async (name = 'www') => (await shakeHands(server.httpsPort, `${name}.example.test`)).fingerprint,
     };
   }
-  /** One command on the admin socket, past everything of ours. */
+  /** One command on the admin socket, without certfleet's code. */
   const admin = (server: Haproxy, text: string): Promise<string> =>
     new Promise((answer, reject) => {
       let all = '';
@@ -82,7 +82,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
           inUse: () => edge.served(),
           keyFiles: () => findKeyFiles(edge.certificates),
           async breakActivation() {
-            // The socket goes away after `stage`, or before it when nothing was staged.
+            // The socket disappears after `stage`, or before it if nothing was staged.
             await rename(edge.server.socket, `${edge.server.socket}.away`);
             return () => rename(`${edge.server.socket}.away`, edge.server.socket);
           },
@@ -110,7 +110,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     });
   }
 
-  test('what the endpoint serves is looked at: nothing yet, current, old, another’s', async () => {
+  test('the endpoint is checked: nothing yet, current, old, another certificate', async () => {
     const edge = await start();
     const [old, young] = [await make(), await make()];
     const look = (expect: VersionBundle, previous?: VersionBundle) =>
@@ -152,20 +152,20 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     }
     const answers = await loop.stop();
     expect(answers.filter((answer) => answer.error !== undefined)).toEqual([]);
-    // In the order in which they were deployed, each of them seen.
+    // In the order of deployment, each of them seen.
     expect([...new Set(answers.map((answer) => answer.fingerprint))]).toEqual(all.map((one) => one.facts.fingerprint));
   });
 
-  test('twelve lineages at once: HAProxy takes one transaction at a time, the deployer queues', async () => {
+  test('twelve lineages at once: HAProxy allows one transaction at a time, so the deployer queues', async () => {
     const edge = await start();
     const lineages = await Promise.all(Array.from({ length: 12 }, (_, index) => make(`n${index}`)));
-    // Two objects: another process's transactions are waited for, too.
+    // Two objects, because transactions of another process are waited for, too.
     const deployers = [edge.connect(), edge.connect()];
     await Promise.all(lineages.map((version, index) => deploy(deployers[index % 2]!, version)));
     for (const version of lineages) expect(await edge.served(version.lineage)).toBe(version.facts.fingerprint);
   });
 
-  test('a transaction that a dead process left open is ended: its own file’s, and another’s', async () => {
+  test('ends a transaction that a dead process left open, for its own file or another one', async () => {
     const edge = await start();
     const [www, other, young] = [await make(), await make('other'), await make()];
     await deploy(edge.connect(), www);
@@ -184,7 +184,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
   });
 
-  test('a PEM with blank lines and Windows line ends is delivered', async () => {
+  test('delivers a PEM with blank lines and Windows line ends', async () => {
     const edge = await start();
     const version = await make();
     const fullchainPem = `\r\n${version.certPem.replaceAll('\n', '\r\n')}\n\n \n${version.chainPem}\n\n`;
@@ -194,7 +194,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await edge.served()).toBe(version.facts.fingerprint);
   });
 
-  test('a key that does not belong to it is refused, the old one stays, no transaction is left', async () => {
+  test('refuses a key that does not match, keeps the old one, leaves no transaction', async () => {
     const edge = await start();
     const [old, young] = [await make(), await make()];
     const wrong = { ...young, keyPem: old.keyPem };
@@ -210,7 +210,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
   });
 
-  test('a chain that is too long for HAProxy’s buffer is said in its own words', async () => {
+  test('quotes HAProxy on a chain that is too long for its buffer', async () => {
     const edge = await start();
     const version = await make();
     const long = { ...version, fullchainPem: version.certPem + version.chainPem.repeat(40) };
@@ -220,7 +220,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await edge.served()).toBeUndefined();
   });
 
-  test.each(['first', 'later'])('when the disk refuses the file, HAProxy goes back (%s delivery)', async (which) => {
+  test.each(['first', 'later'])('if the disk refuses the file, HAProxy goes back (%s delivery)', async (which) => {
     const edge = await start();
     const [old, young] = [await make(), await make()];
     if (which === 'later') await deploy(edge.connect(), old);
@@ -238,7 +238,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect((await readdir(edge.certificates)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('what differs between disk and HAProxy is stale: after a kill between the two, or a file changed by hand', async () => {
+  test('a difference between disk and HAProxy is stale: after a kill between the two, or a file changed by hand', async () => {
     const edge = await start();
     const [old, young] = [await make(), await make()];
     await deploy(edge.connect(), old);
@@ -253,7 +253,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test('a crt-list that is a symlink stays one; what it leads to gets the line, and keeps its mode', async () => {
+  test('a crt-list that is a symlink stays one; its target gets the line and keeps its mode', async () => {
     const edge = await start({ crtList: true });
     const crtList = edge.crtList ?? '';
     const real = join(dirname(crtList), 'managed.txt');
@@ -270,7 +270,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await edge.served()).toBe(version.facts.fingerprint);
   });
 
-  test('a crt-list keeps the line that another process adds between our look at it and our line', async () => {
+  test('a crt-list keeps a line that another process adds at the same time', async () => {
     const edge = await start({ crtList: true });
     const [ours, theirs] = [await make('ours'), await make('theirs')];
     const { world } = edge.made;
@@ -290,7 +290,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     for (const { lineage, facts } of [ours, theirs]) expect(await edge.served(lineage)).toBe(facts.fingerprint);
   });
 
-  test('a draft left by a kill does not keep HAProxy from starting, and goes at the next try', async () => {
+  test('a draft left by a kill does not keep HAProxy from starting, and the next try removes it', async () => {
     const edge = await start();
     const [dead, young] = [await make(), await make()];
     await edge.connect().stage(dead, note, signal);
@@ -300,7 +300,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await readdir(edge.certificates)).toEqual(['.certfleet-1-ab-1.tmp', 'www.pem']);
   });
 
-  test('a folder or list that HAProxy does not use is said, with the line to write', async () => {
+  test('a folder or list that HAProxy does not use is reported, with the line to add', async () => {
     const edge = await start();
     const elsewhere = await temporaryFolder('elsewhere');
     await expect(deploy(edge.connect({ certificates: elsewhere }), await make())).rejects.toMatchObject({
@@ -313,7 +313,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await readdir(elsewhere)).toEqual([]);
   });
 
-  test('a folder with a trailing slash is the same folder; a path with a space is refused before anything is tried', async () => {
+  test('a trailing slash does not matter; a path with a space is refused at once', async () => {
     const edge = await start();
     await deploy(edge.connect({ certificates: `${edge.certificates}/` }), await make());
     expect(haproxy.options.safeParse({ socket: '/run/a.sock', certificates: '/etc/my certs' }).success).toBe(false);

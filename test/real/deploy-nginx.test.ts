@@ -31,14 +31,14 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     readonly made: DeployWorld;
     readonly servers: readonly NginxServer[];
     connect(options?: Record<string, unknown>): Deployer;
-    /** What a handshake shows; waits until it is the expected one, since a reload takes a moment. */
+    /** The certificate of a handshake; waits for the expected one, since a reload takes a moment. */
     served(expected: string | undefined): Promise<string | undefined>;
   }
   async function start(): Promise<Bench> {
     const path = join(await temporaryFolder('nginx-certs'), 'certs');
     const server = await startNginx();
     const servers = [{ serverName: 'www.example.test', certificate: join(path, 'live/www') }];
-    // As a user would add the server block before the first delivery; the running nginx has not read it.
+    // A user adds the server block before the first delivery; the running nginx has not read it.
     await server.configure(servers);
     const made = createDeployWorld();
     const look = async () => (await shakeHands(server.httpsPort, 'www.example.test')).fingerprint;
@@ -78,7 +78,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     };
   });
 
-  test('a failing configuration test is told in nginx’s words, and nothing of ours is left in live/', async () => {
+  test('a failing configuration test quotes nginx and leaves nothing of ours in live/', async () => {
     const bench = await start();
     await bench.server.configure(bench.servers, 'no_such_directive on;');
     await expect(deploy(bench.connect(), await make())).rejects.toMatchObject({
@@ -88,7 +88,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(await readdir(join(bench.path, 'live'))).toEqual([]);
   });
 
-  test('a key that does not belong to it: the files of the version before are back, and `nginx -t` passes', async () => {
+  test('a key that does not match: the previous files are restored, and `nginx -t` passes', async () => {
     const bench = await start();
     const [old, young] = [await make(), await make()];
     await deploy(bench.connect(), old);
@@ -119,7 +119,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(new Set(answers.map((answer) => answer.fingerprint)).size).toBe(5);
   });
 
-  test('broken off before any write: `nginx -t` passes, the old one is served, the next try finishes', async () => {
+  test('interrupted before any write: `nginx -t` passes, the old one is served, the next try finishes', async () => {
     const [old, young] = [await make(), await make()];
     const bench = await start();
     let at = 1;
@@ -127,7 +127,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
       await deploy(bench.connect(), old);
       await bench.served(old.facts.fingerprint);
       let calls = 0;
-      // As a kill there would: nothing runs after it, also no going back.
+      // Like a kill: nothing runs after it, so nothing goes back.
       bench.made.interfere = () => {
         if (++calls >= at) throw Object.assign(new Error('EIO'), { code: 'EIO' });
       };
@@ -141,7 +141,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
       await deploy(bench.connect(), young);
       expect((await bench.connect().look(young, signal)).state).toBe('current');
       await bench.served(young.facts.fingerprint);
-      // So that the next round writes all of it again.
+      // So that the next round writes everything again.
       await deploy(bench.connect(), old);
       await rm(join(bench.path, 'archive/www', young.id), { recursive: true });
     }
@@ -153,7 +153,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     const bench = await start();
     const [old, young] = [await make(), await make()];
     await deploy(bench.connect(), old);
-    // The kill itself, as the file system sees it: mark and link are written, nothing after.
+    // The state after a kill: mark and link are written, nothing else.
     await bench.connect().stage(young, note, signal);
     const mark = join(bench.path, 'archive/www/.nginx-web.json');
     await writeFile(mark, JSON.stringify({ done: old.id, trying: young.id, before: old.id }));
@@ -168,7 +168,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect((await bench.connect().look(young, signal)).state).toBe('current');
   });
 
-  test('nginx not running: a first delivery stays for its start but is not current; a later one goes back', async () => {
+  test('nginx not running: a first delivery stays so that it can start, but is not current; a later one goes back', async () => {
     const bench = await start();
     const [old, young] = [await make(), await make()];
     await bench.server.stop();
@@ -183,7 +183,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
   });
 
-  test('an nginx that is not installed is said in words', async () => {
+  test('a missing nginx is reported', async () => {
     const bench = await start();
     await expect(deploy(bench.connect({ test: ['/nowhere/nginx', '-t'] }), await make())).rejects.toMatchObject({
       code: 'deploy/target-failed',

@@ -15,7 +15,7 @@ import { stopAllAfterwards } from '../support/vitest.ts';
 stopAllAfterwards();
 const signal = new AbortController().signal;
 const clock = systemClock;
-/** Time-outs of many seconds come at once. */
+/** Time-outs of many seconds end at once. */
 const hasty: Clock = { ...clock, deadline: (_ms, parent) => clock.deadline(50, parent) };
 
 const opened: { server: Server; sockets: Set<Socket> }[] = [];
@@ -68,10 +68,10 @@ describe('streams', () => {
     expect(answer).toBe('ü'.repeat(100_000));
   });
 
-  test('a UNIX socket whose queue is full is waited for', async () => {
+  test('waits for a UNIX socket whose queue is full', async () => {
     const path = join(await temporaryFolder('streams'), 'sock');
     const server = createServer((socket) => void socket.once('data', () => socket.end('at last')));
-    // A process of its own would be needed to hold the queue full: here the first two connections find it full.
+    // Only another process could keep the queue full; here the first two connections find it full.
     await listen(server, { path });
     const { connect } = net;
     let refusals = 0;
@@ -89,7 +89,7 @@ describe('streams', () => {
     expect(refusals).toBe(3);
   });
 
-  test('no socket, a silent peer, an endless answer, an abort: words, and never what was written', async () => {
+  test('no socket, a silent peer, an endless answer, an abort: an error without what was written', async () => {
     const streams = createStreams(clock);
     const secret = 'MIGHAgEAMBMGByqG';
     await expect(streams.converse({ path: '/nowhere/sock' }, secret, options)).rejects.toMatchObject({
@@ -119,7 +119,7 @@ describe('streams', () => {
 });
 
 describe('vantage: get', () => {
-  test('asks the address with the URL’s Host header, follows nothing', async () => {
+  test('connects to the address with the URL’s Host header, and follows no redirect', async () => {
     const server = createHttpServer((request, response) => {
       response.writeHead(301, { location: 'https://elsewhere.example/' });
       response.end(`${request.method} ${request.url} ${request.headers.host}`);
@@ -148,7 +148,7 @@ describe('vantage: get', () => {
     expect(answer.body).toBe('x'.repeat(65_536));
   });
 
-  test('refused, cut, slow, no HTTP at all, abort', async () => {
+  test('refused, cut, slow, not HTTP, aborted', async () => {
     const at = (port: number) => ({ address: '127.0.0.1', port });
     const vantage = createVantage({ clock });
     const refused = await freePort();
@@ -184,7 +184,7 @@ describe('vantage: get', () => {
 });
 
 describe('vantage: handshake', () => {
-  test('shows the certificate for the name asked, trusted or not; no SNI for an address', async () => {
+  test('returns the certificate for the name, trusted or not; no SNI for an address', async () => {
     const version = await (await createVersionMaker()).make('www', ['www.example.test']);
     const names: (string | false | null)[] = [];
     const server = tls.createServer({ cert: version.fullchainPem, key: version.keyPem.reveal() }, (socket) => {
@@ -198,12 +198,12 @@ describe('vantage: handshake', () => {
       const pem = Buffer.from(certificateDer).toString('base64');
       expect(version.certPem.replace(/\s/g, '')).toContain(pem);
     }
-    // The server sees a handshake that was completed, a moment after us: a look must not fill its error log.
+    // The server sees a completed handshake, a moment later: a check must not fill its error log.
     await until(() => names.length === 3, { what: 'the server has completed all three' });
     expect(names).toEqual(['www.example.test', false, false]);
   });
 
-  test('a broken handshake is told from no connection', async () => {
+  test('distinguishes a broken handshake from no connection', async () => {
     const vantage = createVantage({ clock });
     const look = (port: number, using = vantage) =>
       using.handshake({ address: '127.0.0.1', port, serverName: 'a.example' }, signal);

@@ -17,7 +17,7 @@ const signal = new AbortController().signal;
 const dns = createDns(systemClock);
 const www = { name: 'www.example.test', type: 'A' } as const;
 
-// A name server whose every word is the test's.
+// A name server that the test controls completely.
 const undo: (() => void)[] = [];
 afterEach(() => {
   for (const one of undo.splice(0)) one();
@@ -45,7 +45,7 @@ async function nameServer(overUdp: Reply, overTcp?: Reply, address = '127.0.0.1'
         const length = Buffer.alloc(2);
         const send = (answer: Buffer) => {
           length.writeUInt16BE(answer.length);
-          // In two pieces, cut inside the length: a stream has no borders.
+          // In two pieces, cut inside the length: a stream has no message borders.
           socket.write(length.subarray(0, 1));
           setImmediate(() => socket.write(Buffer.concat([length.subarray(1), answer])));
         };
@@ -106,7 +106,7 @@ describe('query', () => {
     expect(await values(dns.query(server, www, signal))).toEqual(['192.0.2.1']);
   });
 
-  it('goes on over TCP when the answer is cut, and reads it in pieces', async () => {
+  it('continues over TCP if the answer is truncated, and reads it in pieces', async () => {
     const long = 'x'.repeat(200);
     const { server, queries } = await nameServer(
       (query, send) => send(answer(query, { flags: packet.TRUNCATED_RESPONSE, answers: [] })),
@@ -116,7 +116,7 @@ describe('query', () => {
     expect(queries).toHaveLength(1);
   });
 
-  it('asks without EDNS a server that does not understand it', async () => {
+  it('asks a server that does not understand EDNS without it', async () => {
     const { server, queries } = await nameServer((query, send) =>
       send(
         (packet.decode(query).additionals ?? []).length > 0
@@ -128,7 +128,7 @@ describe('query', () => {
     expect(queries).toHaveLength(2);
   });
 
-  it('asks again when a datagram is lost', async () => {
+  it('asks again if a datagram is lost', async () => {
     let count = 0;
     const { server } = await nameServer((query, send) => {
       count += 1;
@@ -147,7 +147,7 @@ describe('query', () => {
     expect(queries).toHaveLength(3);
   });
 
-  it('fails at once where nobody listens, with the system’s code as the cause', async () => {
+  it('fails at once if nothing listens, with the system’s code as the cause', async () => {
     const server = { address: '127.0.0.1', port: await freePort({ udp: true }) };
     const began = performance.now();
     await expect(dns.query(server, www, signal)).rejects.toMatchObject({
@@ -157,7 +157,7 @@ describe('query', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   });
 
-  it('stops at once on abort, before and in the middle, and leaves no socket', async () => {
+  it('stops at once on abort, before and during a query, and leaves no socket', async () => {
     const reason = new Error('stopped');
     const { server } = await nameServer(() => {});
     await expect(dns.query(server, www, AbortSignal.abort(reason))).rejects.toBe(reason);
@@ -172,7 +172,7 @@ describe('query', () => {
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
   });
 
-  it('fails with dns/lookup-failed only, whatever a server sends', async () => {
+  it('fails only with dns/lookup-failed, whatever a server sends', async () => {
     let reply: (query: Buffer) => Buffer = (query) => query;
     const { server } = await nameServer(
       (query, send) => send(reply(query)),
@@ -182,13 +182,13 @@ describe('query', () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 2, max: 120 }), async (noise, where) => {
         reply = (query) => {
           const whole = answer(query);
-          // The id and the question stay, so that it is taken for the answer and has to be read.
+          // Id and question stay, so that it counts as the answer and is read.
           const at = Math.max(where, 2);
           const broken = Buffer.concat([whole.subarray(0, at), noise, whole.subarray(at)]);
           broken[2] = (broken[2] ?? 0) | 0x80;
           return broken;
         };
-        // Where noise has hit the question, nothing fits and silence follows: cut short, it is another test.
+        // If noise has hit the question, nothing fits and the query waits; another test covers that.
         const limit = systemClock.deadline(60, signal);
         try {
           const answered = await dns.query(server, www, limit.signal);
@@ -212,7 +212,7 @@ describe('query', () => {
     },
   );
 
-  it('takes addresses only for servers', async () => {
+  it('accepts only addresses as servers', async () => {
     await expect(dns.query({ address: 'localhost', port: 53 }, www, signal)).rejects.toMatchObject({
       code: 'dns/lookup-failed',
     });
@@ -228,7 +228,7 @@ describe('exchange', () => {
   });
   const options = { timeoutMs: 5_000, signal };
 
-  it.each(['udp', 'tcp'] as const)('sends a message as it is over %s', async (transport) => {
+  it.each(['udp', 'tcp'] as const)('sends a message unchanged over %s', async (transport) => {
     const echo: Reply = (query, send) => {
       const reply = Buffer.from(query);
       reply[2]! |= 0x80;
@@ -239,7 +239,7 @@ describe('exchange', () => {
     expect(Buffer.from(reply).subarray(3)).toEqual(message.subarray(3));
   });
 
-  it('sends it again over UDP while nothing comes', async () => {
+  it('repeats it over UDP until an answer comes', async () => {
     let count = 0;
     const { server } = await nameServer((query, send) => {
       count += 1;
@@ -251,7 +251,7 @@ describe('exchange', () => {
     expect(count).toBe(2);
   });
 
-  it('fails in its time when the connection is cut, silent, or the answer is another one’s', async () => {
+  it('fails in time if the connection is cut or silent, or the answer is for another request', async () => {
     const { server } = await nameServer(
       () => {},
       (query, send) => {
@@ -282,7 +282,7 @@ describe('systemResolvers', () => {
 });
 
 describeWith(bindPrograms, 'the client on BIND', () => {
-  it('reads a long set of TXT records, over UDP cut and then over TCP', async () => {
+  it('reads a long set of TXT records, truncated over UDP and then over TCP', async () => {
     const bind = await startBind();
     const long = Array.from({ length: 40 }, (_, at) => `${at}`.padStart(100, '0'));
     await bind.update('example.test', ...long.map((value) => `add many.example.test. 1 TXT "${value}"`));

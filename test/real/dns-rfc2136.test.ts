@@ -114,7 +114,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     await expect(provider.append(value, signal)).rejects.toMatchObject({ code: 'dns/unreachable' });
   });
 
-  it('says in words why the server refuses', async () => {
+  it('says why the server refuses', async () => {
     const stranger = bind.keys.find((one) => one.name === 'stranger')!;
     const refusal = (provider: DnsProvider, of = value) =>
       provider.append(of, signal).then(
@@ -139,14 +139,14 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     });
   });
 
-  it('is what nsupdate says too: a CNAME keeps the TXT away, without an error', async () => {
+  it('like nsupdate, gets no error if a CNAME prevents the TXT', async () => {
     const aliased = { ...value, name: '_acme-challenge.alias.example.test' };
     await connect().append(aliased, signal);
     expect(await bind.txt('example.test')).toEqual([]);
   });
 
-  it('does not believe an answer that is unsigned, changed, or signed with another key', async () => {
-    // Between us and BIND: takes one UDP update, passes it on, and changes the answer.
+  it('rejects an answer that is unsigned, changed, or signed with another key', async () => {
+    // Between us and BIND: passes one UDP update on and changes the answer.
     const between = async (change: (answer: Buffer) => Buffer) => {
       const front = createSocket('udp4');
       front.bind(0, '127.0.0.1');
@@ -174,10 +174,10 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     };
     expect(await between((answer) => answer)).toBeUndefined();
     const bad = { code: 'dns/bad-answer' };
-    // The header alone, without its signature.
+    // Only the header, without its signature.
     const bare = (answer: Buffer) => Buffer.concat([answer.subarray(0, 4), Buffer.alloc(8)]);
     expect(await between(bare)).toMatchObject({ ...bad, message: expect.stringContaining('not signed') });
-    // A flag in the header, and a byte of the MAC (original id, error and other length are the 6 bytes behind it).
+    // A flag in the header, and a byte of the MAC (original id, error and other length are the next 6 bytes).
     expect(await between(flip(() => 2))).toMatchObject({
       ...bad,
       message: expect.stringContaining('signature is wrong'),
@@ -190,7 +190,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     await connect().remove(value, undefined, signal);
   });
 
-  it('has no secret on any command line', async () => {
+  it('shows no secret on any command line', async () => {
     const { stdout } = await new Promise<{ stdout: string }>((resolve, reject) =>
       execFile('ps', ['-eo', 'args'], (error, out) => (error ? reject(error) : resolve({ stdout: out }))),
     );

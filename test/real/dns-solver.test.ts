@@ -53,14 +53,14 @@ function challenge(name = `n${++counter}.example.test`): SolverChallenge {
 const valueFor = (c: SolverChallenge) => sha256(c.keyAuthorization).toString('base64url');
 const nameFor = (c: SolverChallenge) => `_acme-challenge.${c.identifier.value.replace(/^\*\./, '')}`;
 
-/** As the engine waits (engine/challenges.ts). */
+/** Waits like the engine. */
 const wait = (solver: Solver, c: SolverChallenge, receipt: Awaited<ReturnType<Solver['present']>>) =>
   waitFor<true>(systemClock, { budgetMs: 30_000, firstMs: 5, mostMs: 100, signal }, async () => {
     const now = await solver.ready(c, receipt, signal);
     return now.ready ? { done: true } : { reason: now.reason };
   });
 
-/** The instant at which a server first shows the value. */
+/** When a server first returns the value. */
 const firstSeen = (server: DnsServer, c: SolverChallenge): Promise<number> =>
   until(
     async () => {
@@ -117,7 +117,7 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
       };
     });
 
-    it('puts apex and wildcard at one name, and a delegated name where it is delegated to', async () => {
+    it('adds apex and wildcard at one name, and a delegated name in its target zone', async () => {
       const solver = connect(bind);
       const all = ['example.test', '*.example.test', 'delegated.example.test'].map((name) => challenge(name));
       const receipts = await Promise.all(all.map((c) => solver.present(c, note, signal)));
@@ -137,7 +137,7 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
       expect(await bind.txt('acme.other.test')).toEqual([]);
     });
 
-    it('refuses to hide a wildcard, and nothing is changed', async () => {
+    it('refuses to hide a wildcard, and changes nothing', async () => {
       const solver = connect(bind);
       const dns = (value: string) => ({ type: 'dns', value }) as const;
       for (const name of ['a.wild.example.test', '*.a.wild.example.test'])
@@ -154,7 +154,7 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
       });
     });
 
-    it('is quick: present, ready and cleanup of fifty challenges', async () => {
+    it('is fast: present, ready and cleanup of fifty challenges', async () => {
       const solver = connect(bind);
       const all = Array.from({ length: 50 }, () => challenge());
       const began = performance.now();
@@ -165,12 +165,12 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
           await solver.cleanup(c, receipt, signal);
         }),
       );
-      // 50 fixed sleeps of a second would take 50 s; a busy machine needs a fraction of one.
+      // 50 fixed sleeps of a second would take 50 s; even a busy machine needs a fraction of one.
       expect(performance.now() - began).toBeLessThan(5_000);
     });
   });
 
-  // The promise: accepted only after the last server answers, and within 200 ms then.
+  // The promise: accepted only after the last server answers, and then within 200 ms.
   describe.each(['ipv4', 'ipv6'] as const)('a secondary over %s', (secondaryFamily) => {
     let bind: Bind;
     const override = (): { override?: ZoneOverride } =>
@@ -182,7 +182,7 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
     });
     afterAll(() => bind.stop());
 
-    it('held back 3 s: ready only after it has the value, and within 200 ms then', async () => {
+    it('held back for 3 s: ready only once it has the value, and then within 200 ms', async () => {
       const solver = connect(bind, override());
       const c = challenge();
       const receipt = await solver.present(c, note, signal);
@@ -195,13 +195,13 @@ describeWith(bindPrograms, 'dns01 over rfc2136 on BIND', () => {
       const { outcome, at } = await waiting;
       expect(outcome).toEqual({ value: true });
       expect(seenAt - began).toBeGreaterThan(3_000);
-      // Never early; the look that found it may have been a few ms before the test's own look.
+      // Never early; the solver may have asked a few ms before the test did.
       expect(at - began).toBeGreaterThan(3_000);
       expect(at - seenAt).toBeLessThan(200);
       await solver.cleanup(c, receipt, signal);
     });
 
-    it('stopped (SIGSTOP) 3 s: the same', async () => {
+    it('stopped (SIGSTOP) for 3 s: the same', async () => {
       const solver = connect(bind, override());
       const c = challenge();
       bind.secondary!.pause();

@@ -54,7 +54,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
             'own A 192.0.2.1',
             'same A 192.0.2.7',
             'text TXT here',
-            // Everything behind one address, explicit at each level.
+            // Everything at one address, explicit at each level.
             'all A 192.0.2.7',
             '*.all A 192.0.2.7',
             'empty.mid A 192.0.2.7',
@@ -117,7 +117,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       expect((await zones.findZone(name, signal)).zone).toBe(zone);
     });
 
-    it('fails for a name under no top-level domain', async () => {
+    it('fails for a name without a top-level domain', async () => {
       await expect(zones.findZone('www.nowhere.invalid', signal)).rejects.toMatchObject({ code: 'dns/zone-not-found' });
     });
   });
@@ -136,9 +136,9 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       ['_acme-challenge.deep.www.sub.example.test', 'sub.example.test', '_acme-challenge.deep.www.sub.example.test'],
       ['_acme-challenge.sub.example.test', 'sub.example.test', '_acme-challenge.sub.example.test'],
       ['_acme-challenge.delegated.example.test', 'other.test', 'token.acme.other.test'],
-      // The challenge name is a zone of its own.
+      // The challenge name is itself a zone.
       ['_acme-challenge.cut.example.test', '_acme-challenge.cut.example.test', '_acme-challenge.cut.example.test'],
-      // A wildcard CNAME is no delegation; one that is written out is, even to the same target.
+      // A wildcard CNAME is not a delegation; an explicit one is, even to the same target.
       ['_acme-challenge.wildcname.test', 'wildcname.test', '_acme-challenge.wildcname.test'],
       ['_acme-challenge.own.wildcname.test', 'wildcname.test', '_acme-challenge.own.wildcname.test'],
       ['_acme-challenge.explicit.wildcname.test', 'other.test', 'lb.other.test'],
@@ -146,13 +146,13 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       expect(await zones.resolveChain(name, signal)).toEqual({ zone, name: target });
     });
 
-    it('refuses a circle', async () => {
+    it('refuses a loop', async () => {
       await expect(zones.resolveChain('_acme-challenge.circle.example.test', signal)).rejects.toMatchObject({
         code: 'dns/cname-loop',
       });
     });
 
-    it('asks only the named servers where there is an override', async () => {
+    it('asks only the named servers if there is an override', async () => {
       const unused: Zones = createZones({ dns, clock: systemClock, resolvers: [] });
       const fixed = overrideZone(
         unused,
@@ -202,7 +202,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       expect(await hidden(base)).toEqual({ vanishes, wildcard });
     });
 
-    it('is what really happens', async () => {
+    it('matches what BIND does', async () => {
       const address = async (name: string) =>
         (await zones.ask('wild.test', { name, type: 'A' }, signal)).answer.answers.map((record) => record.value);
       expect(await address('proof.wild.test')).toEqual(['192.0.2.7']);
@@ -249,7 +249,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       ['wildonly.caa.test', 'pass'],
       ['other.caa.test', 'no'],
       ['both.caa.test', 'pass'],
-      // Boulder compares the CA's name to the letter.
+      // Boulder compares the CA's name exactly.
       ['letters.caa.test', 'no'],
       ['dot.caa.test', 'no'],
       ['mailto.caa.test', 'pass'],

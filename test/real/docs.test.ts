@@ -11,7 +11,7 @@ import { commandLine } from '../support/command-line.ts';
 import { bareEnvironment, findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
-// Every example in the documents is run, or checked by the program that would read it.
+// Runs every example in the documents, or checks it with the program that would read it.
 
 stopAllAfterwards();
 
@@ -51,7 +51,7 @@ const proseOf = (text: string): string => text.replaceAll(/^```[^\n]*\n.*?^```$/
 
 const silent = { write: () => true };
 
-/** Words as a shell makes them of the simple lines that documents have; a comment, a pipe or a `>` ends a line. */
+/** Splits the documents' simple lines into words like a shell; a comment, a pipe or a `>` ends a line. */
 function wordsOf(line: string): readonly string[] {
   const words = (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ''));
   const end = words.findIndex((word) => /^([#>|;]|&&)/.test(word));
@@ -75,7 +75,7 @@ const inBlocks: readonly Typed[] = blocks
     }),
   );
 
-/** `certfleet …` within a sentence or a table; `…` and words in capitals stand for something. */
+/** `certfleet …` within a sentence or a table; `…` and words in capitals are placeholders. */
 const inText: readonly Typed[] = paths.flatMap((path) =>
   [...proseOf(documents.get(path)!).matchAll(/`certfleet ([a-z][^`]*)`/g)]
     .filter(([, line]) => !/[…[\]<>]/.test(line!))
@@ -83,7 +83,7 @@ const inText: readonly Typed[] = paths.flatMap((path) =>
 );
 
 describe('command lines', () => {
-  it('are there to be looked at', () => {
+  it('are found', () => {
     expect(inBlocks.length).toBeGreaterThan(25);
     expect(inText.length).toBeGreaterThan(25);
   });
@@ -97,7 +97,7 @@ describe('command lines', () => {
         // `-d` must be a name, or one of the documents' placeholders.
         return help || 'command' in typed ? [] : [`${where}: certfleet ${words.join(' ')}`];
       } catch (error) {
-        // `certfleet show NAME`: a command that is only named in a sentence lacks what it needs.
+        // A command that is only mentioned in a sentence may lack its arguments.
         const message = (error as Error).message;
         return /missing required argument/.test(message) && words.length === 1
           ? []
@@ -107,12 +107,12 @@ describe('command lines', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('to issue are taken as they stand: every value means something', async () => {
+  it('to issue are accepted: every value is valid', async () => {
     const issues = inBlocks.filter(({ words }) => words[0] === 'issue' && words.includes('-d'));
     expect(issues.length).toBeGreaterThan(10);
     const secret = 'c2VjcmV0IG9mIHRoZSB0ZXN0';
     for (const { words, where } of issues) {
-      // The fleet is a fake: the flags become a whole spec, and it ends there.
+      // With a fake fleet: the flags become a whole spec.
       const done = await commandLine({
         files: { '/etc/certfleet/tsig': secret },
         env: {
@@ -125,14 +125,14 @@ describe('command lines', () => {
     }
   });
 
-  it('name flags that exist, wherever a certfleet flag is named', () => {
-    // Tables that map other programs' flags, and other programs' own lines, name foreign ones.
+  it('name only flags that exist', () => {
+    // These tables and lines name flags of other programs.
     const foreign = ['docs/guides/coming-from-certbot.md'];
     const known = new Set(
       [...documents.get('docs/reference/cli.md')!.matchAll(/--[a-z][\w-]*/g)].map(([flag]) => flag),
     );
     for (const flag of ['--version', '--help']) known.add(flag);
-    // A hook's flags in a reference are examples, as foreign programs' are.
+    // A hook's flags in a reference are examples, like those of other programs.
     const others = /\b(hook|npm|npx|git|docker|node|systemctl|apt-get|curl|dig|biome|esbuild|tsc)\b/;
     const wrong = paths
       .filter((path) => !foreign.includes(path) && !path.startsWith('docs/decisions/') && path !== 'CONTRIBUTING.md')
@@ -152,11 +152,11 @@ describe('command lines', () => {
 describe('configuration', () => {
   const configurations = written('yaml');
 
-  it('is there to be looked at', () => expect(configurations.length).toBeGreaterThan(8));
+  it('is found', () => expect(configurations.length).toBeGreaterThan(8));
 
   it.each(configurations.map((block) => [block.where, block] as const))('%s is valid', async (_where, block) => {
     const file = join(await temporaryFolder('docs'), 'certfleet.yaml');
-    // Secrets are opened by the check, so that one is there.
+    // The check reads secrets, so there must be one.
     const secret = join(dirname(file), 'secret');
     await writeFile(secret, 'c2VjcmV0IG9mIHRoZSB0ZXN0\n', { mode: 0o600 });
     await writeFile(file, block.text.replaceAll(/"file:[^"]*"/g, `"file:${secret}"`));
@@ -174,7 +174,7 @@ describe('configuration', () => {
 
 // ── Other programs' configuration ────────────────────────────────────────────────────────────────────────────────
 
-/** Runs a program; its words where it refused. */
+/** Runs a program; returns its output if it failed. */
 const refusal = (program: string, ...args: readonly string[]): Promise<string> =>
   execute(program, [...args]).then(
     () => '',
@@ -185,7 +185,7 @@ const refusal = (program: string, ...args: readonly string[]): Promise<string> =
 describe('what other programs read', () => {
   const checked = (language: string, program: string, check: (block: Block, folder: string) => Promise<string>) => {
     const list = written(language);
-    it.runIf(findProgram(program, 'system') !== undefined)(`${program} takes every ${language} block`, async () => {
+    it.runIf(findProgram(program, 'system') !== undefined)(`${program} accepts every ${language} block`, async () => {
       expect(list.length).toBeGreaterThan(0);
       const folder = await temporaryFolder(`docs-${language}`);
       for (const block of list) expect(await check(block, folder), block.where).toBe('');
@@ -195,7 +195,7 @@ describe('what other programs read', () => {
   checked('haproxy', 'haproxy', async ({ text }, folder) => {
     const [file, certificates] = [join(folder, 'haproxy.cfg'), join(folder, 'certs')];
     await mkdir(certificates, { recursive: true });
-    // Its folder of certificates must be there; a frontend must lead somewhere to be without a warning.
+    // Its folder of certificates must exist; a frontend without a backend is a warning.
     await writeFile(file, text.replaceAll('/etc/haproxy/certs', certificates));
     return refusal(findProgram('haproxy', 'system')!, '-c', '-q', '-f', file);
   });
@@ -213,7 +213,7 @@ describe('what other programs read', () => {
     const block = text
       .replaceAll(/ssl_certificate \S+;/g, `ssl_certificate ${certificate};`)
       .replaceAll(/ssl_certificate_key \S+;/g, `ssl_certificate_key ${key};`)
-      // The test binds nothing that somebody else may have.
+      // Do not bind ports that may be in use.
       .replaceAll(/listen 80;/g, 'listen 127.0.0.1:1080;')
       .replaceAll(/listen 443 ssl;/g, 'listen 127.0.0.1:1443 ssl;');
     await writeFile(
@@ -233,7 +233,7 @@ describe('what other programs read', () => {
 
   checked('systemd', 'systemd-analyze', async ({ text }, folder) => {
     const name = /^# \S+\/(certfleet\.\w+)$/m.exec(text)?.[1] ?? 'unnamed';
-    // The program itself need not be installed here; a timer's service must stand beside it.
+    // The program itself need not be installed; a timer's service must be beside it.
     await writeFile(join(folder, name), text.replaceAll('/usr/local/bin/certfleet', '/bin/true'));
     if (name.endsWith('.timer') && !existsSync(join(folder, 'certfleet.service'))) return 'no service before the timer';
     // An unknown key is only a line on stderr, with exit code 0.
@@ -241,18 +241,18 @@ describe('what other programs read', () => {
       ({ stderr }) => stderr,
       (error: { stderr?: string; message: string }) => error.stderr || error.message,
     );
-    // In a container there is no systemd to be asked.
+    // A container has no systemd.
     return /Failed to (connect|initialize)|not booted/i.test(said) ? '' : said;
   });
 });
 
 describe('the key of RFC 2136', () => {
-  it.runIf(findProgram('tsig-keygen', 'system') !== undefined)('is made by the commands as they stand', async () => {
+  it.runIf(findProgram('tsig-keygen', 'system') !== undefined)('is made by the documented commands', async () => {
     const folder = await temporaryFolder('docs-tsig');
     await mkdir(join(folder, 'bind'));
     const { text } = written('console').find((block) => block.text.includes('tsig-keygen'))!;
     const lines = text.trimEnd().split('\n');
-    // Each line is typed by root; here in other folders, under the widest of the usual umasks.
+    // Each line is for root; here in other folders, with the most permissive usual umask.
     const typed = lines.map((line) => line.replace(/^# /, '').replaceAll(/\/etc\/(?=bind|certfleet)/g, `${folder}/`));
     await execute('/bin/sh', ['-e', '-c', ['umask 022', ...typed].join('\n')], {
       env: { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
@@ -266,7 +266,7 @@ describe('the key of RFC 2136', () => {
   });
 });
 
-/** nginx tries these folders even for a test, and a user without rights has none of the compiled ones. */
+/** nginx needs these folders even for a test, and an ordinary user cannot use the compiled defaults. */
 const temporaryPaths = (folder: string): string =>
   ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((what) => `${what}_temp_path ${folder}/${what};`).join('\n');
 
@@ -290,7 +290,7 @@ const anchorsOf = (path: string): ReadonlySet<string> => {
 };
 
 describe('links', () => {
-  it('between documents lead somewhere', () => {
+  it('between documents are valid', () => {
     const broken = paths.flatMap((path) =>
       [...proseOf(documents.get(path)!).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
         if (/^(https?|mailto):/.test(link!)) return [];
@@ -324,13 +324,13 @@ describe('links', () => {
     }
   });
 
-  it('source files that are named exist', () => {
+  it('named source files exist', () => {
     const gone = paths
       .filter((path) => !path.startsWith('docs/reference/'))
       .flatMap((path) =>
         [...proseOf(documents.get(path)!).matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+\.(?:ts|mjs|md))`/g)]
           .map(([, file]) => file!)
-          // The files of CONTRIBUTING's template, and house.md's example, do not exist yet: that is the point.
+          // The files of CONTRIBUTING's examples do not exist.
           .filter((file) => !/desec|exampledns/.test(file) && !existsSync(join(repositoryRoot, file)))
           .map((file) => `${path}: ${file}`),
       );
@@ -358,7 +358,7 @@ describe('error codes', () => {
       [...documents.get(path)!.matchAll(/(?:`|errors\.md#|certfleet explain )([a-z]+\/[a-z]+(?:-[a-z]+)*)(?=[`\s)])/g)]
         .map(([, code]) => code!)
         .filter((code) => areas.includes(code.split('/')[0]!))
-        // `acme/` and its like are rooms of the source, too.
+        // `acme/` and others are also folders of the source.
         .filter((code) => !existsSync(join(repositoryRoot, 'src', `${code}.ts`)))
         .map((code) => ({ path, code })),
     );
@@ -386,7 +386,7 @@ describe('README in two languages', () => {
     expect([...new Set(sorted(chinese, code))]).toEqual([...new Set(sorted(english, code))]);
   });
 
-  it('shows figures, and no placeholder is left', () => {
+  it('shows figures, and no placeholders', () => {
     for (const path of [english, chinese]) {
       expect(documents.get(path)).not.toMatch(/@@|TODO|TBD/);
       expect(documents.get(path)).toMatch(/acme-tiny/);

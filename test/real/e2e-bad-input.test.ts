@@ -10,8 +10,8 @@ import { startNginx } from '../support/nginx.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
-// Each mistake gets one sentence with the fix and its exit code, and nothing is changed: no certificate, no key, no
-// account in the store, no request to the CA that would have an effect.
+// Each mistake gets one sentence with the fix and its exit code, and changes nothing: no certificate, no key, no account
+// in the store, no request to the CA that has an effect.
 
 stopAllAfterwards();
 
@@ -28,7 +28,7 @@ interface Tried extends Ran {
   readonly store: string;
 }
 
-/** Runs it on a new store; `%` in an argument is its folder. */
+/** Runs a command with a new store; `%` in an argument is its folder. */
 async function attempt(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Tried> {
   const folder = await temporaryFolder('bad');
   const store = join(folder, 'store');
@@ -36,7 +36,7 @@ async function attempt(args: readonly string[], env: Readonly<Record<string, str
   return { ...ran, store };
 }
 
-/** One sentence, the fix, and where to read on; no stack; nothing kept. */
+/** One sentence, the fix, and where to read more; no stack; nothing stored. */
 async function expectRefused(
   ran: Tried,
   expected: { status: number; code: keyof typeof errorTable; sentence: RegExp },
@@ -46,12 +46,12 @@ async function expectRefused(
   expect(text).toMatch(expected.sentence);
   expect(ran.stderr).not.toMatch(/^ +at |Error:|undefined|\[object|NaN/m);
   expect(text).toContain(`certfleet explain ${expected.code}`);
-  // The fix stands between the sentence and the link; where it is filled in, its fixed part is looked for.
+  // The fix is between the sentence and the link; if it has parameters, look for its constant part.
   const [fix = ''] = errorTable[expected.code].hint.split(/\{\w+\}/);
   expect(text).toContain(fix.trim());
   for (const kind of ['lineage', 'key', 'version', 'account', 'credential', 'token'] as const)
     expect([...(await documents(ran.store, kind)).keys()]).toEqual([]);
-  // The line that says a document was deleted stays for a day, so that its revision never comes back.
+  // A deletion marker stays for a day, so that its revision never comes back.
   for (const [name, content] of await filesBelow(ran.store))
     if (!content.toString().startsWith('certfleet 1 deleted ')) expect(name).toMatch(/\/meta\//);
 }
@@ -182,7 +182,7 @@ describe('by flags', () => {
     });
   });
 
-  it('a page that is no directory', async () => {
+  it('a page that is not a directory', async () => {
     const args = ['--issuer', `${ca.url}/nothing`, '--ca-file', ca.caFile, '--agree-tos'];
     const ran = await attempt(['issue', '-d', 'www.example.com', ...args]);
     await expectRefused(ran, {
@@ -304,7 +304,7 @@ describe('in the configuration', () => {
     expect(checked.stdout).toMatch(sentence);
   });
 
-  it('a missing credential, and a secret file that is not there', async () => {
+  it('a missing credential, and a missing secret file', async () => {
     const folder = await temporaryFolder('bad');
     const config = join(folder, 'certfleet.yaml');
     const dns = (options: string) =>

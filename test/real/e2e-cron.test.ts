@@ -21,8 +21,8 @@ import { freePort, temporaryFolder, until } from '../support/service.ts';
 import { fingerprintOfFile, shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
-// Issued once by hand, renewed by cron: nothing but the store is left of what was typed. The CA is the simulated one,
-// because it can be put on the same moved clock as the program.
+// Issued once by hand, renewed by cron, which has only the store. The CA is the simulated one, because it can share the
+// program's moved clock.
 
 stopAllAfterwards();
 
@@ -44,7 +44,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       buildCertfleet(),
       movedClock(),
       startNginx({ webroot, httpPort }),
-      // Flags cannot name the servers of a zone: they are found by its NS records, and asked on port 53.
+      // Flags cannot name the servers of a zone, so they are found by its NS records, on port 53.
       startBind({ zones: [{ name: 'example.test', records }], ...((await isFree(53)) ? { port: 53 } : {}) }),
     ]);
     ca = await startAcmeCa({ clock, settings: { httpPort, dnsServer: bind.server } });
@@ -52,7 +52,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
 
   beforeEach(() => clock.reset());
 
-  /** As cron does it: no terminal, no environment but PATH, another working directory's files nowhere named. */
+  /** As in cron: no terminal, only PATH in the environment, another working directory. */
   const cron = (store: string, ...more: readonly string[]) =>
     certfleet(['renew', '--store', store, ...more], { node: clock.node });
   const byHand = (args: readonly string[], env = {}) => {
@@ -60,7 +60,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     return certfleet([...args, ...common, '--http01-port', String(nginx.httpPort)], { env, node: clock.node });
   };
 
-  it('renews and deploys what flags alone described, when its time has come and not before', async () => {
+  it('renews and deploys a certificate issued by flags, when it is due and not before', async () => {
     const folder = await temporaryFolder('cron');
     const [store, certs] = [join(folder, 'store'), join(folder, 'certs')];
     const flags = ['-d', 'www.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
@@ -83,7 +83,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     await clock.passTo(day(0));
     const loop = shakeHandsUntilStopped(nginx.httpsPort, 'www.example.test', 2);
     const renewed = await cron(store);
-    // `files` reloads nothing; the second half of the cron line does.
+    // `files` reloads nothing, but the second half of the cron line does.
     await reload(nginx, [server]);
     const second = await fingerprintOfFile(file);
     await until(async () => (await served()) === second, { what: 'nginx serves the new files' });
@@ -97,7 +97,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     expect(await cron(store, '--quiet')).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('keeps the secret that came from the environment, and the deployer that a configuration declared', async (context) => {
+  it('stores the secret from the environment, and the deployer from a configuration', async (context) => {
     if (bind.port !== 53) {
       noteSkipped('not tested: `issue --dns rfc2136` by flags alone (port 53 of 127.0.0.1 is taken or not allowed)');
       return context.skip();
@@ -140,7 +140,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     await nginx.settled();
 
     await rm(config);
-    // The clock stays: TSIG refuses signatures that are off by five minutes, and BIND is on the real time.
+    // The clock stays, because BIND has the real time and TSIG allows five minutes.
     await rewriteLineage(store, 'wild', (lineage) => ({
       ...lineage,
       renewal: { ...lineage.renewal, source: 'lifetime', at: new Date(Date.now() - dayMs).toISOString() },
@@ -157,14 +157,14 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     expect([...(await documents(store, 'credential')).keys()]).toEqual(['wild']);
     for (const text of (await documents(store, 'lineage')).values()) expect(text).not.toContain(bind.key.secret);
 
-    // A secret that has changed since: what the environment says counts more than what was kept.
+    // If the secret has changed, the environment wins over the stored one.
     const wrong = { CERTFLEET_RFC2136_SECRET: Buffer.alloc(32).toString('base64') };
     const refused = await certfleet(['renew', '--force', '--store', store], { env: wrong });
     expect(refused).toMatchObject({ status: 5 });
     succeeded(await cron(store, '--force'));
   });
 
-  it('leaves what is not due, renews by --force, and lets a declared certificate of the same name take over', async () => {
+  it('leaves what is not due, renews with --force, and lets a declared certificate of the same name take over', async () => {
     const folder = await temporaryFolder('cron');
     const [store, certs, declared] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'declared')];
     const flags = ['-d', 'over.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
@@ -213,7 +213,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       staging = await startAcmeCa({ clock, settings: { httpPort: nginx.httpPort, dnsServer: bind.server } });
     });
 
-    it('work on a lineage of their own at the test directory, and nothing is deployed', async () => {
+    it('use a separate lineage at the test directory, and deploy nothing', async () => {
       const folder = await temporaryFolder('staging');
       const [store, certs, config] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'certfleet.yaml')];
       const own = { directory: ca.directoryUrl, testDirectory: staging.directoryUrl, caFile: ca.caFile };
@@ -240,7 +240,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       expect([...(await documents(store, 'lineage')).keys()]).toEqual(['try.example.test~staging']);
       expect((await readLineage(store, 'try.example.test~staging')).deployments).toEqual({});
       expect(await readdir(certs).catch(() => 'none')).toBe('none');
-      // cron leaves test certificates alone, also when their time has come.
+      // cron leaves test certificates alone, even if they are due.
       const { renewal } = await readLineage(store, 'try.example.test~staging');
       await clock.passTo(renewal?.at ?? '');
       succeeded(await cron(store, '--config', config));
@@ -252,7 +252,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       expect(await readdir(join(certs, 'live'))).toEqual(['try.example.test']);
     });
 
-    it.each(['--staging', '--dry-run'])('%s is refused where the issuer has no test directory', async (flag) => {
+    it.each(['--staging', '--dry-run'])('%s is refused if the issuer has no test directory', async (flag) => {
       const store = join(await temporaryFolder('staging'), 'store');
       const seen = ca.requests.length;
       const refused = await byHand([

@@ -31,7 +31,7 @@ describe('certfleet delete', () => {
     await declare();
   });
 
-  /** `present` and `cleanup` are noted; `present` waits while there is a file `wait`. */
+  /** Records `present` and `cleanup`; `present` waits while the file `wait` exists. */
   const declare = (certificates: readonly object[] = [], cleanup = `echo cleanup >> ${hooks}`) =>
     writeFile(
       config,
@@ -73,7 +73,7 @@ describe('certfleet delete', () => {
     };
   }
 
-  it('is refused while a target has it; without one it goes, with every key of it', async () => {
+  it('is refused while a target has it; otherwise removes it with all its keys', async () => {
     succeeded(await run('issue', '-d', name, '--deploy', 'files'));
     succeeded(await run('issue', name, '--force'));
     succeeded(await run('issue', '-d', 'other.example.test'));
@@ -90,10 +90,10 @@ describe('certfleet delete', () => {
     expect(deleted.stdout).toMatch(/It was not revoked, so it stays valid until \d{4}-.* \(89 days\)\./);
     expect([...(await documents(store, 'lineage')).keys()]).toEqual(['other.example.test']);
     expect(await left()).toEqual({ lineage: 1, key: 1, version: 1 });
-    // What was delivered is the target's own.
+    // Delivered files belong to the target.
     const live = join(folder, `certs/live/${name}/privkey.pem`);
     expect(await readFile(live, 'utf8')).toContain('PRIVATE KEY');
-    // No file of the store keeps a key of it, whatever deletion leaves.
+    // No file of the store contains its keys any more.
     const keys = [...(await filesBelow(join(store, 'key')))].filter(([, content]) => content.includes('PRIVATE KEY'));
     expect(keys.length).toBe(1);
 
@@ -104,7 +104,7 @@ describe('certfleet delete', () => {
     expect((await run('status')).stdout).not.toContain(name);
   });
 
-  it('by force leaves the targets alone and says so; a declared one comes back, and that is said', async () => {
+  it('with force leaves the targets alone and says so; says that a declared one comes back', async () => {
     await declare([{ name: 'abc', identifiers: [name], deploy: ['files'] }]);
     succeeded(await run('issue'));
     const deleted = await run('delete', 'abc', '--force', '--json');
@@ -128,7 +128,7 @@ describe('certfleet delete', () => {
     expect(text.stdout).toMatch(/remove it from the configuration, too; otherwise `certfleet renew` orders it again/);
   });
 
-  it('waits for no other process: refused while one works on it; after a kill it cleans up and goes on', async () => {
+  it('does not wait: refused while another process works on it; after a kill it cleans up and continues', async () => {
     const issuing = await hangingIssue();
     const refused = await run('delete', name, '--force');
     expect(refused.status, refused.stdout).toBe(7);
@@ -143,7 +143,7 @@ describe('certfleet delete', () => {
     expect(await left()).toEqual(nothing);
   });
 
-  it('is refused where the clean-up fails, and by force says what is left behind', async () => {
+  it('is refused if the clean-up fails, and with force says what is left', async () => {
     await declare([], 'echo "the API is gone" >&2; exit 1');
     const issuing = await hangingIssue();
     await issuing.kill();

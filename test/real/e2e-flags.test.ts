@@ -17,13 +17,13 @@ import { findProgram, freePort, temporaryFolder } from '../support/service.ts';
 import { fingerprintOfFile } from '../support/versions.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
-// `issue` by flags, run again with other flags: each changes its own setting and no other one.
+// `issue` by flags, run again with other flags: each changes only its own setting.
 
 stopAllAfterwards();
 
 const name = 'www.example.test';
 
-describe('flags, once more', () => {
+describe('flags of a second issue', () => {
   let certfleet: Certfleet;
   let ca: AcmeCa;
   let other: AcmeCa;
@@ -50,7 +50,7 @@ describe('flags, once more', () => {
   const newOrders = () => [ca.accepted('newOrder') - orders[0], other.accepted('newOrder') - orders[1]];
   const targetOf = (folderName: string) => `files:${join(folder, folderName)}`;
   const fingerprint = (folderName: string) => fingerprintOfFile(join(folder, folderName, `live/${name}/cert.pem`));
-  /** Nothing answers over HTTP here, and the looks before the order cannot tell: the CA validates everything. */
+  /** Nothing answers over HTTP here, so the preflight cannot tell; the CA accepts everything. */
   const first = () =>
     run(
       ...['issue', '-d', name, '--issuer', ca.directoryUrl, '--ca-file', ca.caFile, '--agree-tos'],
@@ -67,13 +67,13 @@ describe('flags, once more', () => {
     };
   };
 
-  it('a flag more keeps the CA, the e-mail, the targets and all that was given before', async () => {
+  it('one more flag keeps the CA, the e-mail, the targets and all other settings', async () => {
     succeeded(await first());
     const before = await stored();
     const config = join(folder, 'certfleet.yaml');
     await writeFile(config, JSON.stringify({ deployTimeout: '1s' }));
     const again = await run('issue', '-d', name, '--endpoint', '127.0.0.1:1', '--config', config);
-    // The endpoint refuses connections: pending, and nothing was ordered.
+    // The endpoint refuses connections: pending, and no order.
     expect(again.status, told(again)).toBe(6);
     expect(newOrders()).toEqual([1, 0]);
     expect(await stored()).toEqual({ ...before, endpoints: ['127.0.0.1:1'] });
@@ -82,7 +82,7 @@ describe('flags, once more', () => {
       expect(told(again)).not.toContain(kept);
   });
 
-  it('`issue NAME` takes one flag as well as `-d`, and delivers to a new target without an order', async () => {
+  it('`issue NAME` accepts one flag like `-d`, and delivers to a new target without an order', async () => {
     succeeded(await first());
     const before = await stored();
     const changed = await run('issue', name, '--deploy', `${targetOf('a')},${targetOf('b')}`);
@@ -102,7 +102,7 @@ describe('flags, once more', () => {
     expect(await stored()).not.toHaveProperty('profile');
   });
 
-  it('names changes as events with --json, and says nothing where all stays the same', async () => {
+  it('prints changes as events with --json, and nothing if nothing changes', async () => {
     succeeded(await first());
     const changed = await run('issue', name, '--email', 'new@example.com', '--json');
     expect(changed.status, changed.stdout).toBe(0);
@@ -132,7 +132,7 @@ describe('flags, once more', () => {
     expect(await stored()).toMatchObject({ name, deploy: [targetOf('a')], email: ['ops@example.com'] });
   });
 
-  it('--issuer moves it without a terminal, and agrees to no other CA’s terms', async () => {
+  it('--issuer moves it without a terminal, but does not agree to the other CA’s terms', async () => {
     succeeded(await first());
     const more = ['--issuer', other.directoryUrl, '--ca-file', other.caFile, '--ignore-preflight'];
     const refused = await run('issue', name, ...more);
@@ -170,16 +170,16 @@ describe('flags, once more', () => {
     const yes = await typed('y\n');
     expect(yes.status, yes.stdout).toBe(0);
     expect(newOrders()).toEqual([1, 1]);
-    // The same once more: nothing changes, so nothing is asked.
+    // The same again: nothing changes, so there is no question.
     const again = await typed('');
     expect(again.status, again.stdout).toBe(0);
     expect(again.stdout).not.toContain('[y/N]');
   });
 
-  it('one option of the DNS provider changes alone, with the secret that was kept', async () => {
+  it('one option of the DNS provider changes alone, with the stored secret', async () => {
     const server = `127.0.0.1:${await freePort({ udp: true })}`;
     const config = join(folder, 'certfleet.yaml');
-    // Declared only to say where the zone is: in these tests no name server answers for it.
+    // Declared only to say where the zone is, because no name server answers for it in these tests.
     const dns = { zone: 'example.test', nameservers: [server] };
     const update = { type: 'dns01', provider: 'rfc2136', options: { server, keyName: 'acme' }, dns, timeout: '1s' };
     await writeFile(config, JSON.stringify({ solvers: { update } }));
@@ -192,7 +192,7 @@ describe('flags, once more', () => {
     await rewriteLineage(store, name, ({ failure: _failed, work: _left, ...lineage }) => lineage);
 
     const changed = await run('issue', name, '--dns-option', 'keyName=other');
-    // Its secret was not kept, since the run had failed: a mistyped one would take the place of one that works.
+    // Its secret was not stored, because the run failed: a mistyped one must not replace one that works.
     expect(changed.status, told(changed)).toBe(2);
     expect(told(changed)).toContain('option keyName of update: acme → other');
     expect(told(changed)).toContain('CERTFLEET_RFC2136_SECRET');
@@ -200,12 +200,12 @@ describe('flags, once more', () => {
     succeeded(again);
     expect(again.stdout).toMatch(/its new settings are stored/);
     expect((await readLineage(store, name)).spec.solver).toMatchObject({ options: { server, keyName: 'other' }, dns });
-    // Now it is kept, also when something else is changed without it.
+    // Now it is stored, and stays when something else changes without it.
     succeeded(await run('issue', name, '--email', 'none'));
     expect((await documents(store, 'credential')).get(name)).toContain(env.CERTFLEET_RFC2136_SECRET);
   });
 
-  it('a name that is not there is no new certificate', async () => {
+  it('an unknown name is not a new certificate', async () => {
     succeeded(await first());
     const wrong = await run('issue', 'ww.example.test', '--deploy', targetOf('b'));
     expect(wrong.status).toBe(2);
@@ -216,13 +216,13 @@ describe('flags, once more', () => {
     expect(told(renamed)).toMatch(/cannot be renamed/);
   });
 
-  it('makes no store for flags that are refused', async () => {
+  it('makes no store for refused flags', async () => {
     const refused = await run('issue', '-d', 'a_b.example.test', '--agree-tos');
     expect(refused.status).toBe(2);
     expect(await readdir(store).catch(() => 'none')).toBe('none');
   });
 
-  it('keeps a solver that was declared then', async () => {
+  it('keeps a solver that was declared at the time', async () => {
     const config = join(folder, 'certfleet.yaml');
     const hook = (id: string) => ({
       type: 'command',
@@ -234,7 +234,7 @@ describe('flags, once more', () => {
     await writeFile(config, JSON.stringify({ solvers: { hook: hook('1'), another: hook('2') } }));
     const common = ['--issuer', ca.directoryUrl, '--ca-file', ca.caFile, '--agree-tos', '--ignore-preflight'];
     succeeded(await run('issue', '-d', name, ...common, '--http', 'hook', '--config', config));
-    // Without the configuration: the solver that was declared then is kept as it was.
+    // Without the configuration: the solver stays as it was declared.
     succeeded(await run('issue', name, '--deploy', targetOf('a')));
     expect((await readLineage(store, name)).spec).toMatchObject({
       spec: { solver: 'hook' },
@@ -257,7 +257,7 @@ describe('flags, once more', () => {
       expect(newOrders()).toEqual([1, 0]);
     });
 
-    it('runs the hooks again of the one that is named, and of no other', async () => {
+    it('runs the hooks of only the named certificate again', async () => {
       const config = join(folder, 'certfleet.yaml');
       const log = join(folder, 'log');
       const issuers = { own: { directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true, test: true } };
@@ -290,7 +290,7 @@ describe('flags, once more', () => {
       expect(newOrders()).toEqual([2, 0]);
     });
 
-    it('does not go with --force, and has nothing to do without a certificate or a target', async () => {
+    it('excludes --force, and does nothing without a certificate or a target', async () => {
       const both = await run('renew', '--redeploy', '--force');
       expect(both.status).toBe(2);
       expect(told(both)).toMatch(/--redeploy orders nothing, and --force orders/);

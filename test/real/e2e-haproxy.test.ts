@@ -20,7 +20,7 @@ import { freePort, until } from '../support/service.ts';
 import { fingerprintOfFile, shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// The whole command line on real parts: two certificates to one HAProxy, and what it says when a delivery fails.
+// The whole command line with real parts: two certificates for one HAProxy, and the messages when a delivery fails.
 
 stopAllAfterwards();
 
@@ -58,7 +58,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
 
-  it('renews by force without one failed handshake', async () => {
+  it('renews with --force without a failed handshake', async () => {
     const before = [await current('abc'), await current('wildcard')];
     const loops = [
       shakeHandsUntilStopped(haproxy.httpsPort, 'abc.example.test', 2),
@@ -70,7 +70,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(renewed.status, renewed.stderr + renewed.stdout).toBe(0);
     const after = [await current('abc'), await current('wildcard')];
     for (const [at, all] of answers.entries()) {
-      // How many fit in depends on the machine; that they went on to the end and through the change is what matters.
+      // The number depends on the machine; what matters is that they continued through the change to the end.
       expect(all.length).toBeGreaterThan(10);
       expect(all.filter(({ error }) => error !== undefined)).toEqual([]);
       expect(new Set(all.map(({ fingerprint }) => fingerprint))).toEqual(new Set([before[at], after[at]]));
@@ -128,12 +128,12 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       expect(delivered.status, delivered.stderr + delivered.stdout).toBe(0);
       expect(outcomesOf(delivered)).toContainEqual(expect.objectContaining({ certificate: 'abc', result: 'deployed' }));
       expect(await served('abc.example.test')).toBe(wanted);
-      expect((await readLineage(home.store, 'abc')).current?.id).toBe(orders); // delivered, not bought again
+      expect((await readLineage(home.store, 'abc')).current?.id).toBe(orders); // delivered, not ordered again
       expect((await home.certfleet(['status'])).stdout).toMatch(/^abc +valid /m);
     },
   );
 
-  it('raises one alarm when a target has waited longer than deployTimeout', async () => {
+  it('raises one alarm if a target is pending for longer than deployTimeout', async () => {
     await rename(haproxy.socket, `${haproxy.socket}.away`);
     const alarms = async (args: readonly string[]) => {
       const ran = await home.certfleet([...args, '--json']);
@@ -161,7 +161,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
 
-  it('an endpoint that nobody delivers to is pending, and the other one is not', async () => {
+  it('an endpoint without a delivery is pending, and the other one is not', async () => {
     const other = join(home.folder, 'other');
     await mkdir(other);
     const deliver = () => copyFile(join(bench.certificates, 'abc.pem'), join(other, 'abc.pem'));
@@ -193,7 +193,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     await forgotten.restart();
     succeeded(await home.certfleet(['renew']));
 
-    // One that nobody listens on.
+    // Nothing listens on it.
     const nowhere = `abc.example.test:${await freePort()}`;
     await home.configure(changeCertificate('abc', { endpoints: [right, nowhere] }));
     const unreachable = await home.certfleet(['renew']);
@@ -213,7 +213,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     const right = await readFile(nginx.configFile, 'utf8');
     await writeFile(join(folder, 'broken.conf'), broken);
     await writeFile(join(folder, 'right.conf'), right);
-    // A hook with a fault: for every version but the one it knows, nginx refuses all handshakes afterwards.
+    // A faulty hook: with every version except the one it knows, nginx refuses all handshakes afterwards.
     const hook = join(folder, 'hook.sh');
     const knows = `cmp -s "$RENEWED_LINEAGE/cert.pem" ${good}`;
     const script = (condition: string) => `set -e
@@ -229,7 +229,7 @@ ${nginx.reloadCommand.join(' ')}
     }));
     succeeded(await own.certfleet(['issue']));
     const first = await fingerprintOfFile(join(live, 'cert.pem'));
-    // For the 0.1 s after a reload nginx's old worker answers as well as the new one.
+    // For 0.1 s after a reload, nginx's old worker may answer too.
     const untilServed = (what: string) =>
       until(async () => (await served('abc.example.test', nginx.httpsPort)) === what, { what: 'nginx serves it' });
     await nginx.settled();
@@ -243,13 +243,13 @@ ${nginx.reloadCommand.join(' ')}
     expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
     expect(await bench.fetch('abc.example.test', nginx.httpsPort)).toMatchObject({ status: 200 });
 
-    // A renew by itself does not break it again within the day; it goes on saying that it is pending.
+    // `renew` does not break it again within a day, and keeps saying that it is pending.
     const waiting = await own.certfleet(['renew']);
     expect(waiting.status, waiting.stderr + waiting.stdout).toBe(6);
     expect(told(waiting)).toMatch(/hook went back to the previous version/);
     expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
 
-    // The fault is mended, and a person says so.
+    // The fault is repaired, and a person tries again.
     await writeFile(hook, script('true'));
     const delivered = await own.certfleet(['issue', '--json']);
     expect(outcomesOf(delivered)).toEqual([expect.objectContaining({ certificate: 'abc', result: 'deployed' })]);

@@ -18,7 +18,7 @@ import {
 } from '../support/e2e.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// A whole life of two certificates; afterwards no secret is found in anything that was said or that others can see.
+// The whole life of two certificates; afterwards no secret is in any output or visible to others.
 
 stopAllAfterwards();
 
@@ -35,7 +35,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
 
   beforeAll(async () => {
     bench = await startBench();
-    // Long enough that the sampling meets it, too, on a busy machine.
+    // Long enough for the sampling to see it, even on a busy machine.
     const seen = join(bench.certificates, '..', 'environment');
     home = await bench.home((configuration) => ({
       ...configuration,
@@ -59,7 +59,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     await step(0, ['show', 'wildcard']);
     await step(0, ['config', 'check']);
 
-    // A failing run with a wrong secret, from a file and from the environment; a secret that is none at all.
+    // A failing run with a wrong secret, from a file and from the environment; and an invalid secret.
     const wrong = randomBytes(32).toString('base64');
     const wrongFile = join(home.folder, 'wrong');
     await writeFile(wrongFile, wrong, { mode: 0o600 });
@@ -81,7 +81,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     await step(2, ['issue', 'wildcard', '--force'], { env: noBase64 });
     await home.configure((configuration) => configuration);
 
-    // A delivery that fails with the key in hand.
+    // A delivery that fails while it has the key.
     await home.configure((configuration) => ({
       ...changeCertificate('abc', { deploy: ['edge', 'files', 'hook', 'shows'] })(configuration),
       deployers: {
@@ -101,7 +101,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     hookEnvironment = await readFile(seen, 'utf8');
   });
 
-  it('nothing that was said, logged or shown as a command line holds one', async () => {
+  it('no output, log or command line contains one', async () => {
     const secrets = new Map<string, string>();
     for (const secret of tsig)
       for (const form of formsOf(Buffer.from(secret, 'base64'))) secrets.set(form, 'TSIG secret');
@@ -113,7 +113,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
           keys.add(pem);
           for (const part of partsOf(pem)) secrets.set(part, `${kind} ${name}`);
         }
-    // One account; at least the first version and three renewals of each certificate, as far as they are kept.
+    // One account; of each certificate at least the first version and three renewals, as far as they are kept.
     expect(keys.size).toBeGreaterThanOrEqual(5);
 
     const places = new Map<string, string>([
@@ -138,7 +138,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     expect(hookEnvironment).not.toContain('CERTFLEET_');
   });
 
-  it('the search would have found them, and the program was seen while it ran', async () => {
+  it('the search would have found them, and saw the running program', async () => {
     const all = [...commandLines].join('\n');
     expect(all).toContain(`cli.js\0issue\0--quiet\0--log-file\0${log}\0--config\0${home.config}`);
     expect(all).toContain('/bin/sh\0-c\0env >> ');
@@ -146,11 +146,11 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     const [pem] = [...(await documents(home.store, 'key')).values()].flatMap(privateKeysIn);
     const parts = partsOf(pem ?? '');
     expect(parts.some((part) => files.replaceAll('\\n', '\n').includes(part))).toBe(true);
-    // Debug output was really there: the frames of the errors.
+    // There was debug output: the stack frames of the errors.
     expect(ran.filter(({ stderr }) => /^ +at /m.test(stderr)).length).toBeGreaterThan(0);
   });
 
-  it('the log file has each request to the CA, for its owner alone, and no signature', async () => {
+  it('the log file has each request to the CA, only its owner can read it, and it has no signature', async () => {
     const text = await readFile(log, 'utf8');
     const { origin } = new URL(bench.pebble.directoryUrl);
     for (const [method, path, status] of [
@@ -160,13 +160,13 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     ])
       expect(text).toMatch(new RegExp(`^\\S+Z debug ${method} ${origin}${path}: ${status} in \\d+ ms$`, 'm'));
     expect(text).toMatch(/^\S+Z info {2}abc: asking \S+ to validate$/m);
-    // A JWS, its parts and a nonce are base64url of some length; so are ids in URLs, which stand behind a slash.
+    // A JWS, its parts and a nonce are long base64url texts; so are ids in URLs, which follow a slash.
     for (const word of text.match(/(?<![/\w-])[\w-]{40,}/g) ?? []) expect(word).toMatch(/^[a-z0-9-]+$/);
     expect(text).not.toMatch(/protected|signature|eyJ/);
     expect(((await stat(log)).mode & 0o777).toString(8)).toBe('600');
   });
 
-  it('files that hold one are for their owner alone, whatever the umask', async () => {
+  it('only their owner can read files that contain one, under any umask', async () => {
     const modes = async (folder: string) => {
       const found: Record<string, string> = {};
       for (const name of await readEntries(folder)) {
@@ -190,7 +190,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
     }
     const edge = await modes(bench.certificates);
     expect(edge).toEqual({ 'abc.pem': '600', 'wildcard.pem': '600' });
-    // Whatever else holds a key, drafts and former versions too.
+    // All files with a key, including drafts and older versions.
     for (const folder of [home.folder, join(bench.certificates, '..')])
       for (const [file, bytes] of await filesBelow(folder))
         if (bytes.includes('PRIVATE KEY'))
@@ -198,7 +198,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
   });
 });
 
-/** Looks at the command line of every process, again and again, until stopped. */
+/** Reads the command line of every process, again and again, until stopped. */
 function sampleCommandLines(found: Set<string>): { stop(): Promise<void> } {
   let stopped = false;
   const loop = (async () => {
@@ -211,7 +211,7 @@ function sampleCommandLines(found: Set<string>): { stop(): Promise<void> } {
           // It has ended.
         }
       }
-      await wait(2); // a process that lives shorter than a turn may be missed; certfleet itself lives a hundred turns
+      await wait(2); // a very short process may be missed, but certfleet runs a hundred times longer
     }
   })();
   return {
@@ -243,7 +243,7 @@ function partsOf(pem: string): readonly string[] {
   const jwk = key.export({ format: 'jwk' });
   const der = key.export({ format: 'der', type: 'pkcs8' });
   const lines = pem.split('\n').filter((line) => line !== '' && !line.startsWith('-----'));
-  // The first line of a P-256 key is the same in every key up to its last characters, but never in a text.
+  // The first line is nearly the same in every P-256 key, but does not occur in other texts.
   return [
     ...lines.filter((line) => line.length >= 16),
     der.toString('base64'),

@@ -17,8 +17,8 @@ import {
 } from '../support/fleet-bench.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// What a CA and the way to it may do wrong, on every kind of request, and what the whole program makes of it: short
-// troubles are waited for, long ones are remembered, and nothing is bought twice or left behind.
+// Faults of a CA and of the connection, on every kind of request: the program waits for short ones, remembers long ones,
+// orders nothing twice and leaves nothing behind.
 
 const kinds = [
   'directory',
@@ -42,7 +42,7 @@ interface Case {
   readonly home: Home;
 }
 
-/** One home behind a proxy of its own: a fault hits what it is meant for, and all cases run at once. */
+/** One home behind its own proxy, so that a fault hits the right case and all cases run at once. */
 async function isolate(bench: FleetBench, kind: AcmeKind, options: HomeOptions = {}): Promise<Case> {
   const behind = bench.proxy;
   const proxy = await startAcmeProxy({ directoryUrl: behind.directoryUrl, caFile: behind.caFile });
@@ -53,7 +53,7 @@ async function isolate(bench: FleetBench, kind: AcmeKind, options: HomeOptions =
 const isolateAll = (bench: FleetBench, some: readonly AcmeKind[] = kinds, options: HomeOptions = {}) =>
   Promise.all(some.map((kind) => isolate(bench, kind, options)));
 
-/** The answers of all cases by kind, so that a failure says which one it was. */
+/** The answers of all cases by kind, so that a failure names its case. */
 async function byKind<T>(cases: readonly Case[], run: (one: Case) => Promise<T>): Promise<Record<string, T>> {
   return Object.fromEntries(await Promise.all(cases.map(async (one) => [one.kind, await run(one)] as const)));
 }
@@ -61,7 +61,7 @@ async function byKind<T>(cases: readonly Case[], run: (one: Case) => Promise<T>)
 const each = <T>(cases: readonly Case[], value: T): Record<string, T> =>
   Object.fromEntries(cases.map(({ kind }) => [kind, value]));
 
-/** What an issue in one breath looks like from outside. */
+/** How an undisturbed issue looks from outside. */
 const bought = ({ proxy }: Case) => ({ orders: proxy.accepted('newOrder'), finalized: proxy.accepted('finalize') });
 const once = { orders: 1, finalized: 1 };
 
@@ -77,14 +77,14 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     { title: '429 with Retry-After in seconds', what: () => ({ type: 'status', status: 429, retryAfter: 1 }) },
     {
       title: '503 of a balancer (HTML) with Retry-After as a date',
-      // Dates have whole seconds, so that two of them are a wait of one to two.
+      // Dates have whole seconds, so two seconds mean a wait of one to two.
       what: () => ({ type: 'status', status: 503, body: 'html', retryAfter: new Date(Date.now() + 3_000) }),
     },
     { title: '500 with Retry-After', what: () => ({ type: 'status', status: 500, retryAfter: 1 }) },
   ];
 
   for (const { title, what } of shortWaits)
-    it(`waits for what is short, and issues: ${title}`, async () => {
+    it(`waits for short faults, and issues: ${title}`, async () => {
       const cases = await isolateAll(bench);
       const waited = await byKind(cases, async ({ kind, proxy, home }) => {
         const spoil = what();
@@ -103,7 +103,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
       expect(await bench.challengeFiles()).toEqual([]);
     });
 
-  it('asks again, or goes on at the next run, after a 500 that names no time', async () => {
+  it('asks again, or continues in the next run, after a 500 without a time', async () => {
     const cases = await isolateAll(bench);
     const results = await byKind(cases, async ({ kind, proxy, home }) => {
       proxy.fault({ on: kind, what: { type: 'status', status: 500 } });
@@ -114,7 +114,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     });
     expect(results).toEqual({
       ...each(cases, 'issued'),
-      // Sent once only: nobody knows what a CA that failed inside has done. The next run looks, and goes on.
+      // Sent only once, because the failed CA may have done it. The next run finds out, and continues.
       newOrder: 'acme/busy, then issued',
     });
     expect(await byKind(cases, async (one) => bought(one))).toEqual(each(cases, once));
@@ -127,7 +127,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     { title: 'in the middle of the answer', what: { type: 'cut-in-body' } },
   ] as const;
   for (const { title, what } of cuts)
-    it(`buys once over a connection that is cut ${title}`, async () => {
+    it(`orders once over a connection that is cut ${title}`, async () => {
       const cases = await isolateAll(bench);
       const results = await byKind(cases, async ({ kind, proxy, home }) => {
         const fault = proxy.fault({ on: kind, what });
@@ -143,16 +143,16 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
       expect(await bench.challengeFiles()).toEqual([]);
     });
 
-  // Of the challenge's answer nothing is read, and a nonce has no body.
+  // The body of a challenge's answer is not used, and a nonce has none.
   const withBody = kinds.filter((kind) => kind !== 'challenge' && kind !== 'newNonce');
   const broken = [
-    // A quarter of what a page needs: it does not come to its end within the second that these requests are given.
+    // Too slow to finish within the second that these requests may take.
     { title: 'slow', what: { type: 'slow', bytes: 1, everyMs: 50 }, words: /no complete answer|did not answer/ },
     { title: 'endless', what: { type: 'endless' }, words: /larger than/ },
     { title: 'wrongly labelled', what: { type: 'content-type', value: 'text/html' }, words: /content type/ },
   ] as const;
   for (const { title, what, words } of broken)
-    it(`says what is wrong with a body that is ${title}, and loses nothing`, async () => {
+    it(`reports a body that is ${title}, and loses nothing`, async () => {
       const cases = await isolateAll(bench, withBody, { requestTimeoutMs: 1_000 });
       const results = await byKind(cases, async ({ kind, proxy, home }) => {
         proxy.fault({ on: kind, times: Number.POSITIVE_INFINITY, what });
@@ -165,21 +165,21 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
       });
       expect(results).toEqual({
         ...each(cases, 'a clear error, then issued'),
-        // The order says what became of it.
+        // The order has the result.
         finalize: 'issued all the same',
-        // The renewal time by the lifetime is always at hand.
+        // The renewal time by the lifetime is always known.
         renewalInfo: 'issued all the same, and says why',
       });
       expect(await byKind(cases, async (one) => bought(one))).toEqual({
         ...each(cases, once),
-        // No answer at all is asked for again in the same run, an answer that makes no sense in the next one.
+        // Without an answer, the same run asks again; after an unusable answer, the next run does.
         newOrder: { orders: title === 'slow' ? 3 : 2, finalized: 1 },
       });
       expect(await byKind(cases, async ({ home }) => (await home.documents('key')).length)).toEqual(each(cases, 1));
       expect(await bench.challengeFiles()).toEqual([]);
     });
 
-  it('clears the back-off when the credentials change', async () => {
+  it('ends the back-off if the credentials change', async () => {
     const home = await bench.home({ solver: 'dns' });
     const secretFile = join(home.store, '../tsig');
     await writeFile(secretFile, Buffer.alloc(32, 7).toString('base64'));
@@ -199,12 +199,12 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     bench = await simulatedFleetBench();
   });
 
-  it('keeps a long Retry-After: nobody asks before, and then the same order goes on', async () => {
+  it('obeys a long Retry-After, and then continues the same order', async () => {
     const cases = await isolateAll(
       bench,
       kinds.filter((kind) => kind !== 'renewalInfo'),
     );
-    // So that the order is looked at after finalize.
+    // So that the order is polled after finalize.
     bench.ca.settings.processingPolls = 1;
     const until = Math.floor((bench.clock.now().getTime() + hourMs) / 1000) * 1000;
     const failed = await byKind(cases, async ({ kind, proxy, home }) => {
@@ -243,12 +243,12 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     expect(later).toEqual(each(cases, 'issued'));
     const again = await byKind(cases, async ({ home }) => (await home.documents('key')).length);
     expect(again).toEqual(each(cases, 1));
-    // Before the hold or after it: one order a certificate.
+    // Before or after the hold: one order per certificate.
     expect(bench.ca.state.orders.size).toBe(cases.length);
     expect(bench.ca.state.certificates.size).toBe(cases.length);
   });
 
-  it('asks for the renewal window no sooner than a limit on it says', async () => {
+  it('asks for the renewal window no sooner than a limit allows', async () => {
     const { proxy, home } = await isolate(bench, 'renewalInfo');
     proxy.fault({ on: 'renewalInfo', what: { type: 'status', status: 429, retryAfter: 8 * 3_600 } });
     expect((await home.issueOne()).result).toBe('issued');
@@ -263,14 +263,14 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     expect((await home.issueOne()).result).toBe('issued');
     proxy.fault({ on: 'newOrder', what: { type: 'status', status: 429, retryAfter: 7 * 3_600 } });
     expect(errorOf(await home.issueOne({ force: true })).code).toBe('acme/rate-limited');
-    // Past the next look at the renewal window, within the hold.
+    // Past the next request for the renewal window, within the hold.
     bench.clock.shift(6.5 * hourMs);
     proxy.forget();
     expect(await home.renewOne()).toMatchObject({ result: 'unchanged' });
     expect(errorOf(await home.issueOne({ force: true })).code).toBe('acme/hold');
     expect(errorOf(await home.issueOne()).code).toBe('acme/hold');
     expect(proxy.requests).toEqual([]);
-    // Another deployer, another solver: the CA asked to be left alone all the same.
+    // Another deployer or solver does not end the CA's wait.
     const [certificate] = home.settings.certificates;
     home.settings = { ...home.settings, certificates: [{ ...certificate!, endpoints: ['127.0.0.1:1'] }] };
     expect(errorOf(await home.issueOne({ force: true })).code).toBe('acme/hold');
@@ -280,7 +280,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     expect((await home.issueOne({ force: true })).result).toBe('renewed');
   });
 
-  it('waits out a CA that signs later', async () => {
+  it('waits for a CA that signs later', async () => {
     const { settings } = bench.ca;
     Object.assign(settings, { processingPolls: 4, retryAfter: { order: { seconds: 1 } } });
     try {
@@ -295,7 +295,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     }
   });
 
-  it('tells why an order turned invalid, and begins a new one with the same key', async () => {
+  it('says why an order became invalid, and begins a new one with the same key', async () => {
     const { settings, state } = bench.ca;
     const { proxy, home } = await isolate(bench, 'order');
     settings.validate = async () => {
@@ -338,7 +338,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     ]);
   });
 
-  it('tells an unknown profile and each refused identifier in the CA’s words', async () => {
+  it('quotes the CA on an unknown profile and on each refused identifier', async () => {
     const profile = await bench.home({ profile: 'no-such' });
     const unknown = await profile.issueOne();
     expect(errorOf(unknown).code).toBe('acme/problem');
@@ -355,7 +355,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     expect(await bench.challengeFiles()).toEqual([]);
   });
 
-  it('tells who must act when the account is paused, and does not knock again meanwhile', async () => {
+  it('says who must act if the account is paused, and does not ask again meanwhile', async () => {
     const { proxy, home } = await isolate(bench, 'newOrder');
     const detail = 'Your account is paused for this name. See https://ca.test/unpause?jwt=x';
     bench.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
@@ -366,14 +366,14 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     proxy.forget();
     expect((await home.renewOne()).result).toBe('unchanged');
     expect(proxy.requests).toEqual([]);
-    // It is no Retry-After: the person who has ended the pause says so with `issue`.
+    // Not a Retry-After: the person who has ended the pause runs `issue`.
     expect((await home.issueOne()).result).toBe('issued');
   });
 
   describe('the back-off', () => {
     const refuse = async () => acmeProblem('unauthorized', 'the answer is wrong');
 
-    it('grows from a minute to a day, is remembered, and is obeyed by renew alone', async () => {
+    it('grows from a minute to a day, is stored, and only renew obeys it', async () => {
       const { proxy, home } = await isolate(bench, 'challenge');
       bench.ca.settings.validate = refuse;
       try {
@@ -393,7 +393,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
           expect(proxy.requests).toEqual([]);
           bench.clock.shift(minuteMs);
         }
-        // By hand it is not obeyed.
+        // `issue` does not obey it.
         await home.renewOne();
         expect(errorOf(await home.issueOne()).code).toBe('acme/invalid-authorization');
       } finally {
@@ -405,7 +405,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
       expect(await bench.challengeFiles()).toEqual([]);
     });
 
-    it('is cleared by a changed spec', async () => {
+    it('ends with a changed spec', async () => {
       const { home } = await isolate(bench, 'challenge');
       bench.ca.settings.validate = refuse;
       try {

@@ -8,7 +8,7 @@ const files = createFiles();
 const { base: folder } = ownFolder();
 const temporaries = () => readdirSync(folder).filter((name) => name.startsWith('.'));
 
-it('replaces with the mode that is asked for, under any umask, and keeps the owner', async () => {
+it('replaces with the requested mode under any umask, and keeps the owner', async () => {
   const path = join(folder, 'a');
   const before = process.umask(0o077);
   try {
@@ -32,7 +32,7 @@ it('replaces with the mode that is asked for, under any umask, and keeps the own
   expect(temporaries()).toEqual([]);
 });
 
-it('makes a folder with its files once, each with its mode, under any umask', async () => {
+it('creates a folder with its files once, each with its mode, under any umask', async () => {
   const path = join(folder, 'deep', 'once');
   const entries = [
     { name: 'open', content: 'for all', attributes: { mode: 0o644 } },
@@ -51,13 +51,13 @@ it('makes a folder with its files once, each with its mode, under any umask', as
     (one) => statSync(one).mode & 0o777,
   );
   expect(modes).toEqual([0o755, 0o755, 0o644, 0o600]);
-  // One that cannot be written is told, with nothing going on behind it.
+  // A file that cannot be written rejects, with nothing running in the background.
   const bad = { name: 'no/such', content: '', attributes: { mode: 0o600 } };
   await expect(files.createFolder(join(folder, 'deep', 'bad'), 0o755, [bad, ...entries])).rejects.toThrow(/ENOENT/);
   expect(readdirSync(join(folder, 'deep', 'bad')).sort()).toEqual(['closed', 'open']);
 });
 
-it('points links anew', async () => {
+it('changes the target of links', async () => {
   const path = join(folder, 'a');
   await files.replaceLink(join(folder, 'link'), 'once');
   await files.replaceLink(join(folder, 'link'), 'a');
@@ -67,7 +67,7 @@ it('points links anew', async () => {
   expect(temporaries()).toEqual([]);
 });
 
-it('is fine with absence, and leaves nothing when a step fails', async () => {
+it('succeeds if there is nothing to do, and leaves nothing if a step fails', async () => {
   const absent = join(folder, 'absent');
   expect(await files.read(absent)).toBeUndefined();
   expect(await files.stat(absent)).toBeUndefined();

@@ -10,8 +10,8 @@ import { type Pebble, startPebble } from '../support/pebble.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// A first `issue` by flags that never got as far as an order leaves nothing: no lineage that `renew` tries for ever,
-// no journal that `sweep` fails on for ever.
+// A first `issue` by flags that never reached an order leaves nothing: no lineage that `renew` tries for ever, no journal
+// on which `sweep` fails for ever.
 
 stopAllAfterwards();
 
@@ -56,7 +56,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
 
   async function expectNothingOf(store: string): Promise<void> {
     for (const kind of ofCertificates) expect([kind, ...(await documents(store, kind)).keys()]).toEqual([kind]);
-    // Whatever a store keeps of deleted documents: no secret is in it.
+    // What a store keeps of deleted documents contains no secret.
     for (const [file, content] of await filesBelow(store)) {
       if (file.includes('/account/')) continue;
       expect(content.toString('latin1'), file).not.toContain('PRIVATE KEY');
@@ -127,7 +127,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     const failed = await run('issue', ...(await args()), ...common);
     expect(failed.status, failed.stderr).toBe(status);
     expect(told(failed)).toMatch(words);
-    // Nobody may wait for a retry that will not come.
+    // No message may promise a retry.
     expect(told(failed)).not.toMatch(/`certfleet renew` tries/);
 
     await expectNothingOf(store);
@@ -135,14 +135,14 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     expect([...(await filesBelow(webroot)).keys()]).toEqual([]);
     expect(await bind.txt('example.test')).toEqual([]);
 
-    // Cron and a person who cleans up find nothing either, however often.
+    // `renew` and `sweep` find nothing either, however often they run.
     proxy.forget();
     for (const command of ['renew', 'sweep', 'renew'])
       expect(await run(command, '--quiet'), command).toMatchObject({ status: 0, stdout: '', stderr: '' });
     expect(proxy.requests).toEqual([]);
     expect((await run('status', '--json')).stdout).not.toContain(name);
 
-    // The same name without the mistake: as if it had never been tried.
+    // The same name without the mistake is like a first try.
     const mended = ['-d', name, '--http', `webroot:${webroot}`, ...fromPebble(), ...common];
     succeeded(await run('issue', ...mended));
     expect([...(await documents(store, 'lineage')).keys()]).toEqual([name]);

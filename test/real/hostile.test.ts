@@ -14,8 +14,8 @@ import { localHttps } from '../support/https.ts';
 import { atEnd, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// A CA that lies, and things that only pretend to be one: nothing is written outside, nothing wrong is stored or
-// deployed, and the private key stays where it is.
+// A CA that lies, and servers that only pretend to be one: nothing is written outside, nothing wrong is stored or
+// deployed, and the private key is not revealed.
 
 const dayMs = 86_400_000;
 
@@ -66,11 +66,11 @@ describeWith(bindPrograms, 'a hostile CA', () => {
       expect(await home.documents('key')).toHaveLength(1);
     });
 
-  describe('with a certificate that does not fit', () => {
+  describe('with a certificate that does not match', () => {
     interface Lie {
       readonly title: string;
       readonly otherKey?: true;
-      /** Given the name that was ordered. */
+      /** Gets the ordered name. */
       readonly names?: (name: string) => readonly string[];
       readonly startsInMs?: number;
       readonly chain?: string;
@@ -85,7 +85,7 @@ describeWith(bindPrograms, 'a hostile CA', () => {
       { title: 'that is none', chain: 'nothing to see here\n', says: /cannot be read/ },
     ];
 
-    /** Swaps the next certificate of the CA for a lie before it can be fetched. */
+    /** Replaces the CA's next certificate by a wrong one before it can be fetched. */
     function lie({ otherKey, names, startsInMs = -3_600_000, chain }: Lie, name: string): void {
       const { certificates } = bench.ca.state;
       const before = new Set(certificates.keys());
@@ -124,7 +124,7 @@ describeWith(bindPrograms, 'a hostile CA', () => {
         const [key] = await home.documents('key');
         expect((await home.lineage()).current).toBeUndefined();
 
-        // The order that brought it is done with; the key is not.
+        // The order is not used again; the key is.
         expect((await home.issueOne()).result).toBe('issued');
         expect(await home.documents('key')).toEqual([key]);
         expect(bench.proxy.accepted('newOrder')).toBe(2);
@@ -146,7 +146,7 @@ describeWith(bindPrograms, 'a hostile CA', () => {
     [2, 'ahead'],
     [-2, 'behind'],
   ] as const)
-    it(`goes no further when its clock is two hours ${way}`, async () => {
+    it(`stops if its clock is two hours ${way}`, async () => {
       const date = new Date(bench.clock.now().getTime() + hours * 3_600_000).toUTCString();
       bench.proxy.fault({ on: 'directory', what: { type: 'headers', set: { date } } });
       const home = await bench.home();
@@ -155,7 +155,7 @@ describeWith(bindPrograms, 'a hostile CA', () => {
       expect(failed.message).toMatch(/differs from .* by (119|120|121) minutes/);
       expect(exitOf(failed)).toBe(4);
       expect(bench.proxy.seen('newOrder')).toBe(0);
-      // A cache that says how old its copy is is believed.
+      // The Age of a cached copy is taken into account.
       const cached = new Date(bench.clock.now().getTime() - 2 * 3_600_000).toUTCString();
       bench.proxy.fault({ on: 'directory', what: { type: 'headers', set: { date: cached, age: '7200' } } });
       expect((await home.issueOne()).result).toBe('issued');
@@ -168,7 +168,7 @@ interface Impostor {
   readonly url: string;
   readonly caFile: string;
   readonly paths: string[];
-  /** Bytes of bodies that were handed to the kernel. */
+  /** Bytes of bodies that were passed to the kernel. */
   sent: number;
 }
 
@@ -204,7 +204,7 @@ describeWith(bindPrograms, 'what is no CA', () => {
     const home = await bench.home({ directory: `${impostor.url}/directory`, caFile: impostor.caFile });
     const outcome = await home.issueOne();
     expect(exitOf(outcome)).toBe(4);
-    // The solver was not even asked.
+    // The solver was not even called.
     expect(await bench.challengeFiles()).toEqual([]);
     return { code: errorOf(outcome).code, message: outcome.message, impostor, home };
   }
@@ -222,14 +222,14 @@ describeWith(bindPrograms, 'what is no CA', () => {
         r.writeHead(200, json).end('{"newNonce":"http://a.test/","newAccount":"http://a.test/","newOrder":"x"}'),
       /not an https URL/,
     ],
-  ])('is told apart: %s', async (_title, answer, words) => {
+  ])('is detected: %s', async (_title, answer, words) => {
     const { code, message, impostor } = await issueFrom(answer);
     expect(code).toBe('acme/not-a-directory');
     expect(message).toMatch(words);
     expect(impostor.paths.every((path) => path === '/directory')).toBe(true);
   });
 
-  it('is not followed to where it redirects', async () => {
+  it('cannot redirect', async () => {
     const elsewhere = await startImpostor((_request, response) => response.writeHead(200).end());
     const redirect: Answer = (_request, response) =>
       response.writeHead(302, { location: `${elsewhere.url}/directory` }).end();
@@ -237,7 +237,7 @@ describeWith(bindPrograms, 'what is no CA', () => {
     expect(code).toBe('acme/not-a-directory');
     expect(message).toContain('HTTP 302');
 
-    // A POST neither: what was signed for one URL is nobody else's.
+    // A POST cannot either, because it was signed for one URL.
     const { directoryUrl } = bench.proxy;
     const home = await bench.home({ directory: directoryUrl });
     bench.proxy.fault({ on: 'newOrder', what: { type: 'status', status: 307, body: 'empty' } });
@@ -247,10 +247,10 @@ describeWith(bindPrograms, 'what is no CA', () => {
     expect(elsewhere.paths).toEqual([]);
   });
 
-  it('does not make anybody read 100 MB', async () => {
+  it('cannot make the client read 100 MB', async () => {
     const size = 100 * 1024 * 1024;
     const block = Buffer.alloc(64 * 1024, ' ');
-    /** A body that says its length, or one in chunks that does not. */
+    /** A body with a length, or one in chunks without. */
     const flood =
       (headers: Record<string, string>): Answer =>
       (_request, response, impostor) => {
@@ -267,7 +267,7 @@ describeWith(bindPrograms, 'what is no CA', () => {
       const { code, message, impostor } = await issueFrom(flood(headers));
       expect(code).toBe('acme/not-a-directory');
       expect(message).toContain('larger than');
-      // What the kernel's buffers took before the connection was closed.
+      // What fitted into the kernel's buffers before the connection was closed.
       expect(impostor.sent).toBeLessThan(16 * 1024 * 1024);
     }
   });

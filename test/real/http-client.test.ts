@@ -52,7 +52,7 @@ async function listen(server: net.Server): Promise<number> {
 const serve = async (handler: http.RequestListener) => `http://127.0.0.1:${await listen(http.createServer(handler))}`;
 const serveTls = async (handler: http.RequestListener) =>
   listen(https.createServer({ key: readFileSync(keyFile), cert: readFileSync(caFile) }, handler));
-/** A server that answers each connection's n-th request as told. */
+/** A server that answers each connection's n-th request as the test says. */
 const serveRaw = (onRequest: (socket: net.Socket, nth: number, text: string) => void) =>
   listen(
     net.createServer((socket) => {
@@ -70,7 +70,7 @@ const failure = (promise: Promise<unknown>): Promise<CertfleetError> =>
   );
 
 describe('an exchange', () => {
-  test('sends what was asked and gives back status, headers and body, for every status', async () => {
+  test('sends the request and returns status, headers and body, for every status', async () => {
     const url = await serve((request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part) => parts.push(part));
@@ -136,7 +136,7 @@ describe('an exchange', () => {
     expect(seen.size).toBe(connections);
   });
 
-  test('connections are kept and used again, up to the limit', async () => {
+  test('connections are kept and reused, up to the limit', async () => {
     const ports = new Set<number | undefined>();
     const url = await serve((request, response) => {
       ports.add(request.socket.remotePort);
@@ -148,7 +148,7 @@ describe('an exchange', () => {
     expect(ports.size).toBe(2);
   });
 
-  test('the time of a request begins when it has a connection; whoever waits for one can be stopped', async () => {
+  test('the time of a request begins once it has a connection; waiting for one can be aborted', async () => {
     const open: (() => void)[] = [];
     const url = await serve((_request, response) => void open.push(() => response.end('ok')));
     const made = client({ env: {}, connections: 1 });
@@ -161,7 +161,7 @@ describe('an exchange', () => {
     stop.abort(new Error('stopped'));
     await expect(stopped).rejects.toThrow('stopped');
     await until(() => open.length === 1, { what: 'the first request arrives' });
-    // Longer than the second one may take, were its wait for the connection counted.
+    // Longer than the second one may take if its wait for the connection counted.
     await expect(client().request(get(url, { timeoutMs: 200 }))).rejects.toThrow('no complete answer within 0.2 s');
     open.shift()?.();
     expect((await first).status).toBe(200);
@@ -170,7 +170,7 @@ describe('an exchange', () => {
     expect((await second).status).toBe(200);
   });
 
-  test('a hundred at once on one signal are one listener, and none at the end', async () => {
+  test('a hundred requests on one signal share one listener, and none is left', async () => {
     const open: (() => void)[] = [];
     const url = await serve((_request, response) => void open.push(() => response.end('ok')));
     const made = client({ env: {}, connections: 100 });
@@ -184,7 +184,7 @@ describe('an exchange', () => {
   });
 });
 
-describe('what goes wrong is said in words', () => {
+describe('errors say what went wrong', () => {
   test.each([
     ['cut before the answer', '', 'the connection was closed'],
     ['cut in the headers', 'HTTP/1.1 200 OK\r\nContent-', 'the connection was closed'],
@@ -197,14 +197,14 @@ describe('what goes wrong is said in words', () => {
     expect([error.code, error.message]).toEqual(['network/failed', `GET ${url}/p: ${reason}`]);
   });
 
-  test('nobody listens', async () => {
+  test('nothing listens', async () => {
     const port = await listen(net.createServer());
     await closers.pop()!();
     const error = await failure(client().request(get(`http://127.0.0.1:${port}/`)));
     expect(error.message).toContain('connection refused');
   });
 
-  test('a slow body meets the time limit of the whole exchange', async () => {
+  test('a slow body exceeds the time limit of the exchange', async () => {
     const url = await serve((_request, response) => {
       response.writeHead(200);
       const drip = setInterval(() => response.write('.'), 20);
@@ -214,7 +214,7 @@ describe('what goes wrong is said in words', () => {
     expect(error.message).toBe(`GET ${url}/: no complete answer within 0.15 s`);
   });
 
-  test('an endless body meets the size limit, announced or not', async () => {
+  test('an endless body exceeds the size limit, announced or not', async () => {
     let closed = 0;
     const url = await serve((request, response) => {
       response.on('close', () => closed++);
@@ -235,7 +235,7 @@ describe('what goes wrong is said in words', () => {
     await expect.poll(() => closed).toBe(2);
   });
 
-  test('an abort comes back as its own reason', async () => {
+  test('an abort rejects with its own reason', async () => {
     const controller = new AbortController();
     const url = await serve(() => controller.abort(new Error('stop')));
     await expect(client().request(get(url, { signal: controller.signal }))).rejects.toThrow('stop');
@@ -267,7 +267,7 @@ describe('a kept connection that the server closes as it is used', () => {
     expect(texts).toEqual(['GET', 'GET', 'GET']);
   });
 
-  test('a POST is not: nobody knows whether it arrived', async () => {
+  test('a POST is not, because it may have arrived', async () => {
     const { url, texts } = await killing();
     const made = client();
     await made.request(get(url));
@@ -287,7 +287,7 @@ describe('a kept connection that the server closes as it is used', () => {
       const url = scheme === 'http' ? await serve(closing) : `https://localhost:${await serveTls(closing)}`;
       const made = client({ env: {}, caFile });
       await made.request(get(url));
-      // The end of the connection arrives in the kernel while nothing here runs (as under SIGSTOP).
+      // The end of the connection reaches the kernel while nothing here runs, as after a SIGSTOP.
       const until = performance.now() + 50;
       while (performance.now() < until);
       expect((await made.request({ ...get(url), method: 'POST', body: 'x' })).status).toBe(200);
@@ -329,7 +329,7 @@ describe('TLS', () => {
     },
   );
 
-  test('connectTo goes elsewhere with Host and SNI of the URL', async () => {
+  test('connectTo connects elsewhere with Host and SNI of the URL', async () => {
     let seen: unknown[] = [];
     const port = await serveTls((request, response) => {
       seen = [request.headers.host, (request.socket as import('node:tls').TLSSocket).servername];
@@ -343,7 +343,7 @@ describe('TLS', () => {
     expect(error.message).toMatch(/other\.test/);
   });
 
-  test('a caFile that is none is a mistake in the configuration', async () => {
+  test('an invalid caFile is a mistake in the configuration', async () => {
     const empty = join(folder, 'empty.pem');
     writeFileSync(empty, 'hello');
     const broken = join(folder, 'broken.pem');
@@ -361,7 +361,7 @@ describe('TLS', () => {
     }
   });
 
-  test('plain HTTP where TLS was asked for', async () => {
+  test('plain HTTP instead of TLS', async () => {
     const url = await serve((_request, response) => response.end());
     const error = await failure(client().request(get(url.replace('http:', 'https:'))));
     expect(error.message).toContain('no TLS connection could be made');
@@ -390,6 +390,6 @@ test('idle connections do not keep a process alive', async () => {
     ),
   );
   expect(output).toBe('200\n');
-  // Under the 4 s an idle connection is kept.
+  // Less than the 4 s for which an idle connection is kept.
   expect(performance.now() - started).toBeLessThan(3_500);
 });

@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 const servers: net.Server[] = [];
 const sockets = new Set<net.Socket>();
 const clients: Http[] = [];
-/** What the proxy was asked, and by whom. */
+/** The requests that the proxy got. */
 let asked: string[] = [];
 let proxyPort: number;
 let originTls: number;
@@ -50,7 +50,7 @@ beforeAll(async () => {
   originTls = await listen(https.createServer({ key: readFileSync(keyFile), cert: readFileSync(caFile) }, answer));
   originPlain = await listen(http.createServer(answer));
 
-  // Every name leads to this machine, which is why a request that did not take the proxy would fail.
+  // Only the proxy resolves these names, so a request that bypassed it would fail.
   const proxy = http.createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers['proxy-authorization'] ?? '-'}`);
     const { port, pathname } = new URL(request.url!);
@@ -113,7 +113,7 @@ describe('a proxy from the environment', () => {
     expect(new Set(asked)).toEqual(new Set([`CONNECT ca.test:${originTls} Basic ${credentials}`]));
   });
 
-  test('is handed plain http whole', async () => {
+  test('gets plain http requests itself', async () => {
     const url = `http://plain.test:${originPlain}/p`;
     const answer = await client({ HTTP_PROXY: `http://127.0.0.1:${proxyPort}` }).request({
       method: 'GET',
@@ -124,14 +124,14 @@ describe('a proxy from the environment', () => {
     expect(asked).toEqual([`GET ${url} -`]);
   });
 
-  test('is passed by for NO_PROXY', async () => {
+  test('is bypassed for NO_PROXY', async () => {
     const env = { HTTP_PROXY: `http://127.0.0.1:${proxyPort}`, NO_PROXY: 'localhost, 127.0.0.1' };
     const answer = await client(env).request({ method: 'GET', url: `http://127.0.0.1:${originPlain}/`, signal });
     expect(answer.status).toBe(201);
     expect(asked).toEqual([]);
   });
 
-  test('that refuses is named, without its password', async () => {
+  test('that refuses is named without its password', async () => {
     const made = client({ HTTPS_PROXY: `http://user:hunter2@127.0.0.1:${proxyPort}` });
     const error = await failure(made.request({ method: 'GET', url: 'https://forbidden.test/', signal }));
     expect(error.code).toBe('network/failed');
@@ -140,14 +140,14 @@ describe('a proxy from the environment', () => {
     expect(JSON.stringify([error, error.message, String(error.cause)])).not.toContain('hunter2');
   });
 
-  test('that is not there', async () => {
+  test('that does not exist', async () => {
     const error = await failure(
       client({ HTTPS_PROXY: 'http://127.0.0.1:1' }).request({ method: 'GET', url: 'https://ca.test/', signal }),
     );
     expect(error.message).toContain('connection refused');
   });
 
-  test('has the same limits of size and time, and aborts alike', async () => {
+  test('has the same limits of size and time, and the same aborts', async () => {
     const made = client({ HTTPS_PROXY: `http://127.0.0.1:${proxyPort}` });
     const at = (path: string) => ({ method: 'GET' as const, url: `https://ca.test:${originTls}${path}`, signal });
     expect((await failure(made.request({ ...at('/endless'), maxBytes: 50_000 }))).code).toBe('network/too-large');

@@ -8,7 +8,7 @@ import { repositoryRoot } from '../support/service.ts';
 
 const run = promisify(execFile);
 
-/** One planted file: its path, its one line, and the rule that must refuse it (undefined: it must pass). */
+/** A planted file: its path, its one line, and the rule that must refuse it (undefined: it must pass). */
 type Plant = readonly [path: string, line: string, rule: string | undefined];
 
 const imports = 'lint/style/noRestrictedImports';
@@ -20,8 +20,8 @@ const value = (from: string) => `import { x } from '${from}';\nexport const y = 
 const type = (from: string) => `import type { X } from '${from}';\nexport type Y = X;`;
 const says = (expression: string) => `export const y = () => ${expression};`;
 
-// Each room: something it must not import. Everything a room may not have is refused by the same list, so one
-// foreign room, one npm package and one part of node are enough to see that the list is in force.
+// For each folder, something that it must not import. One list refuses everything, so one other folder, one npm package
+// and one module of node are enough to show that the list applies.
 const foreign: Readonly<Record<string, readonly string[]>> = {
   'src/core/planted': ['../engine/run.ts', 'zod', 'node:fs', 'node:net'],
   'src/ports/planted': ['../lib/files.ts', 'zod', 'node:fs'],
@@ -87,13 +87,13 @@ const timeAndChance: readonly (readonly [string, string])[] = [
 
 let counter = 0;
 const plant = (base: string, line: string, rule: string | undefined): Plant => [
-  // `src/define` is itself the file that the rule names; everything else gets a file of its own in the room.
+  // The rule names the file `src/define` itself; other folders get a new file.
   base.endsWith('/planted') ? `${base}-${++counter}.ts` : `${base}.ts`,
   line,
   rule,
 ];
 
-// A room that is one file can be planted once: its imports all stand in that file, and each must be reported.
+// A rule for a single file gets one planted file with all imports, and each must be reported.
 const single = (base: string) => !base.endsWith('/planted');
 
 const refused: readonly Plant[] = [
@@ -151,7 +151,7 @@ const allowed: readonly Plant[] = [
   plant('src/lib/planted', says('Date.now() + Math.random()'), undefined),
   plant('src/config/planted', value('zod'), undefined),
   plant('src/responder/planted', value('node:http'), undefined),
-  // Tests beside the code are exempt: they make worlds of their own.
+  // Tests beside the code are exempt, because they make their own worlds.
   ['src/core/planted.test.ts', value('node:fs'), undefined],
   ['src/acme/test-planted.ts', value('../testing/fake-clock.ts'), undefined],
   ['src/engine/planted.test.ts', `${value('../acme/client.ts')}\nexport const now = Date.now();`, undefined],
@@ -162,7 +162,7 @@ interface Finding {
   readonly line: number;
 }
 
-/** biome's findings by file, from the format it prints for GitHub: the only one with file, rule and line on a line. */
+/** biome's findings by file, from its format for GitHub, the only one with file, rule and line on one line. */
 function parse(output: string): Map<string, Finding[]> {
   const found = new Map<string, Finding[]>();
   for (const [, rule, file, line] of output.matchAll(/^::error title=([^,]*),file=([^,]*),line=(\d+)/gm)) {
@@ -190,7 +190,7 @@ beforeAll(async () => {
   const { stdout } = await run(biome, ['lint', '--max-diagnostics=none', '--reporter=github', 'src'], {
     cwd: folder,
     maxBuffer: 64 * 1024 * 1024,
-  }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '' })); // biome exits 1: it must find errors
+  }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '' })); // biome exits 1, since it finds errors
   found = parse(stdout);
 });
 
@@ -199,7 +199,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const roomOf = (path: string) => path.replace(/\/planted-\d+\.ts$|\.ts$/, '');
 const rooms = [...new Set(refused.map(([path]) => roomOf(path)))];
 
-describe('the layers of the house are checked by biome', () => {
+describe('biome checks the layers', () => {
   it.each(rooms)('%s: every planted violation is refused', (room) => {
     const planted = refused.filter(([path]) => roomOf(path) === room);
     const missed = planted.filter(([path, , rule]) => !found.get(path)?.some((finding) => finding.rule === rule));
@@ -207,7 +207,7 @@ describe('the layers of the house are checked by biome', () => {
     expect(missed).toEqual([]);
   });
 
-  it('reports each import of a room that is one file', () => {
+  it('reports each import of a rule for one file', () => {
     for (const base of Object.keys(foreign).filter(single)) {
       const findings = found.get(`${base}.ts`)?.filter((finding) => finding.rule === imports) ?? [];
       const lines = new Set(findings.map((finding) => finding.line));
@@ -220,7 +220,7 @@ describe('the layers of the house are checked by biome', () => {
     expect(rules).toEqual([[cycles], [cycles]]);
   });
 
-  it('lets pass what a room may have, and tests beside the code', () => {
+  it('accepts allowed imports, and tests beside the code', () => {
     expect(allowed.map(([path, line]) => [path, line, found.get(path)])).toEqual(
       allowed.map(([path, line]) => [path, line, undefined]),
     );

@@ -35,7 +35,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
 
   interface Fixture {
     run(...args: readonly string[]): ReturnType<Certfleet>;
-    /** SHA-256 of the chain that the files of a target have now. */
+    /** SHA-256 of the chain in a target's files. */
     has(target: 'small' | 'good'): Promise<string>;
     /** What each run of the command found, by target. */
     reloads(): Promise<readonly string[]>;
@@ -44,7 +44,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     states(): Promise<Readonly<Record<string, string | undefined>>>;
   }
 
-  /** `small` is on a disk of its own that can be filled; `good` always works. */
+  /** `small` is on its own disk, which can be filled; `good` always works. */
   async function prepare(deploy: readonly string[]): Promise<Fixture | undefined> {
     const folder = await temporaryFolder('reload');
     const [disk, good, log] = [join(folder, 'disk'), join(folder, 'good'), join(folder, 'reloads')];
@@ -84,7 +84,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
         return createHash('sha256').update(text).digest('hex');
       },
       reloads: async () => (await readFile(log, 'utf8')).trim().split('\n').filter(Boolean),
-      // Written until there is no room, small blocks last: not one page may be left.
+      // Fill the disk completely, with small blocks at the end.
       fill: async () => {
         for (const size of [1_048_576, 65_536, 4_096])
           for (let at = 0; at < 64; at += 1)
@@ -112,7 +112,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     };
   }
 
-  it('is not lost where the disk of the files was full', async (context) => {
+  it('is not lost if the disk of the files was full', async (context) => {
     const at = await prepare(['small', 'reload']);
     if (!at) return context.skip();
     succeeded(await at.run('issue'));
@@ -123,7 +123,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     const failed = await at.run('renew', '--force', '--json');
     expect(failed.status, failed.stdout + failed.stderr).toBe(6);
     expect(outcomesOf(failed)).toEqual([expect.objectContaining({ result: 'pending' })]);
-    // None of the targets before it took the version: there is nothing to reload, and it still has to be.
+    // None of the targets before it took the version, so there is nothing to reload yet.
     expect(await at.has('small')).toBe(first);
     expect(await at.reloads()).toEqual([first]);
     expect(await at.states()).toEqual({ small: 'pending', reload: 'pending' });
@@ -140,7 +140,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     expect(await at.reloads()).toEqual([first, second]);
   });
 
-  it('is not held up by another target that is dead, and comes again for it', async (context) => {
+  it('is not held up by a dead target, and runs again for it later', async (context) => {
     const at = await prepare(['good', 'small', 'reload']);
     if (!at) return context.skip();
     succeeded(await at.run('issue'));
@@ -155,7 +155,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     expect((await at.reloads()).length).toBe(2);
     expect(await at.states()).toEqual({ good: 'current', small: 'pending', reload: 'pending' });
 
-    // Nothing took the version since it ran last.
+    // Nothing took the version since it last ran.
     expect((await at.run('renew')).status).toBe(6);
     expect((await at.reloads()).length).toBe(2);
 
@@ -167,14 +167,14 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a reload after its files', (
     expect(await at.states()).toEqual({ good: 'current', small: 'current', reload: 'current' });
   });
 
-  it('runs after all targets before it, not beside them', async (context) => {
+  it('runs after all targets before it, not at the same time', async (context) => {
     const at = await prepare(['good', 'reload', 'small']);
     if (!at) return context.skip();
     succeeded(await at.run('issue'));
     const before = (await at.reloads()).length;
     await at.fill();
     expect((await at.run('renew', '--force')).status).toBe(6);
-    // `small` stands behind it: its failure says nothing about the reload.
+    // `small` comes after it, so its failure does not matter for the reload.
     expect((await at.reloads()).length).toBe(before + 1);
     expect(await at.states()).toEqual({ good: 'current', reload: 'current', small: 'pending' });
   });

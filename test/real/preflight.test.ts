@@ -13,13 +13,12 @@ import {
 import { atEnd, startService, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// «Ask the CA only when the answer will be yes»: what is proven wrong costs no order, what cannot be told costs no
-// certificate.
+// A proven no costs no order, and a check that cannot tell costs no certificate.
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-// No wildcard: a name that is not here does not exist.
+// No wildcard, so other names do not exist.
 const records = [
   'good A 127.0.0.1',
   'forbidden A 127.0.0.1',
@@ -51,7 +50,7 @@ describeWith(bindPrograms, 'preflight', () => {
 
   const homeFor = (...names: readonly string[]): Promise<Home> => bench.home({ certificates: { abc: names } });
 
-  /** What a proven no must look like from outside. */
+  /** How a proven no must look from outside. */
   async function expectNo(home: Home, words: RegExp, code = 'preflight/no'): Promise<void> {
     const outcome = await home.issueOne();
     expect(errorOf(outcome).code).toBe(code);
@@ -67,7 +66,7 @@ describeWith(bindPrograms, 'preflight', () => {
     ['another body', { status: 200, body: 'Welcome to nginx!' }, /good\.example\.test.*returns a different body/],
     ['404', { status: 404, body: '' }, /returns status 404/],
     ['403', { status: 403, body: '' }, /returns status 403/],
-  ])('stops at %s on the public path, and issues once it is mended', async (_title, answer, words) => {
+  ])('stops at %s on the public path, and issues once it is repaired', async (_title, answer, words) => {
     const home = await homeFor('good.example.test');
     bench.web.answer = answer;
     await expectNo(home, words);
@@ -83,31 +82,31 @@ describeWith(bindPrograms, 'preflight', () => {
     await expectNo(await homeFor(name), /CAA/);
   });
 
-  it('stops at a CAA record that forbids wildcards alone', async () => {
+  it('stops at a CAA record that forbids only wildcards', async () => {
     const solver = (await bench.home({ solver: 'dns' })).settings.solvers.solve;
     const certificates = { abc: ['*.half.example.test'] };
     await expectNo(await bench.home({ certificates, solver: solver! }), /CAA/);
     expect((await (await homeFor('half.example.test')).issueOne()).result).toBe('issued');
   });
 
-  it('goes on where a CAA record allows this CA beside another', async () => {
+  it('continues if a CAA record allows this CA beside another', async () => {
     expect((await (await homeFor('allowed.example.test')).issueOne()).result).toBe('issued');
   });
 
-  it('stops at a name that does not exist, or has no address, and at one such among good ones', async () => {
+  it('stops at a name that does not exist or has no address, also among good ones', async () => {
     await expectNo(await homeFor('nowhere.example.test'), /nowhere\.example\.test does not exist/);
     await expectNo(await homeFor('bare.example.test'), /neither an A nor an AAAA/);
     await expectNo(await homeFor('good.example.test', 'nowhere.example.test'), /nowhere/);
   });
 
-  it('needs no more than the zone over DNS-01', async () => {
+  it('needs only the zone over DNS-01', async () => {
     const solver = (await bench.home({ solver: 'dns' })).settings.solvers.solve;
     const home = await bench.home({ certificates: { abc: ['*.nowhere.example.test'] }, solver: solver! });
     expect((await home.issueOne()).result).toBe('issued');
     expect(await bench.bind.txt('example.test')).toEqual([{ name: 'bare.example.test', value: expect.any(String) }]);
   });
 
-  it('issues all the same where IPv6 cannot be told: refused at once, or swallowed', async () => {
+  it('issues if IPv6 cannot be checked: refused at once, or no answer', async () => {
     const refused = await homeFor('dual.example.test');
     expect((await refused.issueOne()).result).toBe('issued');
     expect(findings(refused)).toEqual([expect.stringContaining('::1 did not answer')]);
@@ -116,7 +115,7 @@ describeWith(bindPrograms, 'preflight', () => {
     const swallowed = await homeFor('dual.example.test');
     const begun = performance.now();
     expect((await swallowed.issueOne()).result).toBe('issued');
-    // Two looks of 3 s each: before the order and at the answer. The CA itself would have given up at 10 s.
+    // Two checks of 3 s each: before the order and of the answer. The CA itself would give up after 10 s.
     expect(performance.now() - begun).toBeLessThan(9_000);
     expect(findings(swallowed)).toEqual([expect.stringContaining('::1 did not answer')]);
     expect(bench.proxy.accepted('newOrder')).toBe(2);
@@ -127,7 +126,7 @@ describeWith(bindPrograms, 'preflight', () => {
 });
 
 describeWith(bindPrograms, 'preflight in the course of time', () => {
-  it('tries a proven no against the CA once a day when the renewal is overdue, and never before', async () => {
+  it('tries a proven no with the CA once a day when the renewal is overdue, and never before', async () => {
     const bench = await simulatedFleetBench({ records, ca: { settings: { renewalInfo: false } } });
     const { clock, proxy } = bench;
     const home = await bench.home({ certificates: { abc: ['good.example.test'] } });
@@ -136,7 +135,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     const orders = () => proxy.seen('newOrder');
     proxy.forget();
 
-    // Before its time nobody overrules it, not by hand either.
+    // Before the renewal time nothing overrides it, not even `issue`.
     bench.web.answer = { status: 404, body: '' };
     expect(errorOf(await home.issueOne({ force: true })).code).toBe('preflight/no');
     expect(orders()).toBe(0);
@@ -149,14 +148,14 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(orders()).toBe(1);
     expect(await bench.challengeFiles()).toEqual([]);
 
-    // The same day it is believed again.
+    // On the same day it counts again.
     for (const hours of [1, 2]) {
       clock.shift(hours * hourMs);
       expect(errorOf(await home.renewOne()).code).toBe('preflight/no');
     }
     expect(orders()).toBe(1);
 
-    // The next day the preflight turns out to be the one that is wrong: the CA sees what it does not.
+    // On the next day the preflight is wrong: the CA sees what it does not.
     clock.shift(24 * hourMs + minuteMs);
     bench.ca.settings.validate = async () => undefined;
     expect((await home.renewOne()).result).toBe('renewed');
@@ -170,7 +169,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
     expect((await home.issueOne()).result).toBe('issued');
 
-    // Its own record goes: from now on the name lives by *.wild.example.test alone.
+    // Without its own record, the name exists only through *.wild.example.test.
     await bench.bind.update('example.test', `delete ${name}. A`);
     const before = await bench.bind.txt('example.test');
     bench.proxy.forget();
@@ -186,11 +185,11 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(await bench.bind.txt('example.test')).toEqual(before);
   });
 
-  it('never hides a wildcard’s address, with an order that is there already and a server that was silent before', async () => {
+  it('never hides a wildcard’s address, even with an existing order and a server that was silent before', async () => {
     const bench = await simulatedFleetBench({ records });
     const name = 'deep.wild.example.test';
     const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
-    // The order is placed and waits; meanwhile the record of the name goes.
+    // The order is placed and waits; meanwhile the name's record disappears.
     bench.proxy.fault({ on: 'authorization', what: { type: 'status', status: 500 }, times: 3 });
     expect((await home.issueOne()).result).toBe('failed');
     expect((await home.lineage()).work?.order?.url).toBeDefined();
@@ -204,7 +203,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
 
     bench.bind.service.signal('SIGSTOP');
     try {
-      // Silence is no leave to go on.
+      // Without an answer it must not continue.
       expect((await home.issueOne()).result).toBe('failed');
     } finally {
       bench.bind.service.signal('SIGCONT');
@@ -214,10 +213,10 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect((await home.issueOne()).result).toBe('issued');
   });
 
-  it('is passed over by whoever knows better, and only then', async () => {
+  it('is skipped with --ignore-preflight, and only then', async () => {
     const bench = await simulatedFleetBench({ records });
     const home = await bench.home({ certificates: { abc: ['good.example.test'] } });
-    // The CA sees what this machine does not: it stands behind a NAT.
+    // The CA sees what this machine does not, because of a NAT.
     bench.web.answer = { status: 404, body: '' };
     bench.ca.settings.validate = async () => undefined;
     const told = errorOf(await home.issueOne({ force: true }));
@@ -225,7 +224,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect((await home.issueOne({ ignorePreflight: true })).result).toBe('issued');
   });
 
-  it('tells every name that is wrong, not the first one alone', async () => {
+  it('reports every wrong name, not just the first one', async () => {
     const bench = await simulatedFleetBench({ records });
     const certificates = { abc: ['nothing1.example.test', 'good.example.test', 'nothing2.example.test'] };
     const { message } = await (await bench.home({ certificates })).issueOne();
@@ -233,7 +232,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(bench.proxy.seen('newOrder')).toBe(0);
   });
 
-  it('keeps no record in mind that the server has refused to write', async () => {
+  it('does not remember a record that the server refused to write', async () => {
     const bench = await simulatedFleetBench({ records });
     const { server, key } = bench.bind;
     const options = { server, keyName: key.name, secret: Buffer.alloc(32).toString('base64') };
@@ -245,10 +244,10 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(home.events.filter(({ event }) => event === 'sweep.failed')).toEqual([]);
   });
 
-  it('stops after three failed validations in an hour where it cannot tell', async () => {
+  it('stops after three failed validations in an hour if it cannot tell', async () => {
     const bench = await simulatedFleetBench({ records });
     const { ca, proxy, clock } = bench;
-    // IPv6 is refused here, so that this look can never tell.
+    // IPv6 is refused here, so this check can never tell.
     const home = await bench.home({ certificates: { abc: ['dual.example.test'] } });
     ca.settings.validate = async () => acmeProblem('connection', 'Timeout during connect');
     for (let tried = 1; tried <= 3; tried += 1) {
@@ -270,8 +269,8 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
 });
 
 /**
- * A black hole: a listener that accepts nothing and whose queue is full. The kernel drops what knocks then, as a
- * firewall would: no answer, no refusal.
+ * A black hole: a listener that accepts nothing and whose queue is full. The kernel drops further packets, like a
+ * firewall.
  */
 async function swallowConnections(host: string, port: number): Promise<void> {
   const blocked = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';

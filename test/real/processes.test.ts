@@ -20,7 +20,7 @@ const started: ChildProcess[] = [];
 
 const sh = (script: string, ...args: string[]) => ['/bin/sh', '-c', script, 'sh', ...args] as const;
 
-/** Waits for a condition; the limit is a guard, no measurement. */
+/** Waits for a condition; the limit only guards against a hang. */
 async function until(condition: () => boolean, ms = 20_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
@@ -29,10 +29,10 @@ async function until(condition: () => boolean, ms = 20_000): Promise<void> {
   }
 }
 
-/** The same clock with the waits between SIGTERM and SIGKILL made short: 5 s are 0.3 s. */
+/** The same clock with a short wait between SIGTERM and SIGKILL: 0.3 s instead of 5 s. */
 const hastyClock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 16 };
 
-/** A child of this test, in a group of its own. */
+/** A child of this test, in its own group. */
 function start(script: string): { child: ChildProcess; who: ProcessIdentity } {
   const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' });
   started.push(child);
@@ -45,38 +45,38 @@ afterAll(() => {
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL');
     } catch {
-      // It ended by itself, as it should.
+      // It has ended by itself.
     }
   }
 });
 
 describe('run', () => {
-  it('gives input, output and exit code', async () => {
+  it('passes input, output and exit code', async () => {
     const result = await processes.run({ command: sh('cat; echo err >&2; exit 3'), env, input: 'héllo', signal });
     expect(result).toEqual({ status: 3, stdout: 'héllo', stderr: 'err\n' });
   });
 
-  it('gives the name of the signal that ended it', async () => {
+  it('returns the name of the signal that ended it', async () => {
     expect((await processes.run({ command: sh('kill -HUP $$'), env, signal })).status).toBe('SIGHUP');
   });
 
-  it('takes no shell between', async () => {
+  it('uses no shell', async () => {
     const result = await processes.run({ command: ['/bin/echo', '$(id)', '; ls'], env, signal });
     expect(result.stdout).toBe('$(id) ; ls\n');
   });
 
-  it('gives exactly the environment that was asked for', async () => {
+  it('passes exactly the given environment', async () => {
     process.env.CERTFLEET_TEST_SECRET = 'must not be seen';
     const result = await processes.run({ command: ['/usr/bin/env'], env: { ...env, A: '1' }, signal });
     delete process.env.CERTFLEET_TEST_SECRET;
     expect(result.stdout.trim().split('\n').sort()).toEqual(['A=1', `PATH=${env.PATH}`]);
   });
 
-  it('runs in the folder that was asked for', async () => {
+  it('runs in the given folder', async () => {
     expect((await processes.run({ command: ['/bin/pwd'], env, cwd: '/usr', signal })).stdout).toBe('/usr\n');
   });
 
-  it('says in words when a program cannot be started', async () => {
+  it('says why a program cannot be started', async () => {
     for (const command of [['/nowhere/x'], ['no-such-program'], ['/etc/passwd']] as const) {
       const error = await processes.run({ command, env, signal }).catch((caught: unknown) => caught);
       expect(isFailure(error, 'process/failed')).toBe(true);
@@ -84,7 +84,7 @@ describe('run', () => {
     }
   });
 
-  it('keeps the last 64 KiB of each stream, cut at a character', async () => {
+  it('keeps the last 64 KiB of each stream, cut between characters', async () => {
     const script = 'i=0; while [ $i -lt 20000 ]; do echo "ü$i"; i=$((i+1)); done; echo end';
     const { stdout } = await processes.run({ command: sh(script), env, signal });
     expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(64 * 1024);
@@ -93,12 +93,12 @@ describe('run', () => {
     expect(stdout).not.toContain('\ufffd');
   });
 
-  it('does not mind a program that reads no input', async () => {
+  it('accepts a program that reads no input', async () => {
     const result = await processes.run({ command: ['/bin/true'], env, input: 'x'.repeat(1_000_000), signal });
     expect(result.status).toBe(0);
   });
 
-  it('awaits onStart before it gives input, with an identity that can be looked at', async () => {
+  it('awaits onStart before it sends input, with an identity that can be checked', async () => {
     const order: string[] = [];
     let seen: ProcessIdentity | undefined;
     await processes.run({
@@ -119,7 +119,7 @@ describe('run', () => {
     expect(processes.look(seen as ProcessIdentity)).toBe('dead');
   });
 
-  it('lets the program begin only when onStart is through, as the process that it named', async () => {
+  it('lets the program begin only after onStart, as the named process', async () => {
     const file = join(await temporaryFolder('gate'), 'begun');
     let seen: ProcessIdentity | undefined;
     const result = await processes.run({
@@ -128,7 +128,7 @@ describe('run', () => {
       signal,
       onStart: async (who) => {
         seen = who;
-        // Long enough for a program that did not wait.
+        // Long enough for a program that does not wait.
         await systemClock.sleep(50, signal);
         expect(existsSync(file)).toBe(false);
       },
@@ -148,15 +148,15 @@ describe('run', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it('says that a program cannot begin, also behind onStart', async () => {
+  it('says that a program cannot begin, also after onStart', async () => {
     const onStart = async () => {};
     const run = processes.run({ command: ['/nonexistent/hook'], env, signal, onStart });
     await expect(run).rejects.toMatchObject({ code: 'process/failed', message: expect.stringContaining('not found') });
-    // What the program itself ends with is its own word.
+    // The program's own exit code is returned.
     expect((await processes.run({ command: sh('exit 127'), env, signal, onStart })).status).toBe(127);
   });
 
-  it('ends the program when onStart fails, and fails with that', async () => {
+  it('ends the program if onStart fails, and fails with that error', async () => {
     let seen: ProcessIdentity | undefined;
     const run = processes.run({
       command: ['/bin/sleep', '600'],
@@ -192,12 +192,12 @@ describe('run', () => {
     expect(isRunning(readStat(grandchild))).toBe(false);
   });
 
-  it('starts nothing when the signal is aborted already', async () => {
+  it('starts nothing if the signal is already aborted', async () => {
     const run = processes.run({ command: sh('exit 9'), env, signal: AbortSignal.abort(new Error('no')) });
     await expect(run).rejects.toThrow('no');
   });
 
-  it('kills what ignores SIGTERM after the time is over', async () => {
+  it('kills a program that ignores SIGTERM after the time limit', async () => {
     const hasty = createProcesses(hastyClock);
     let seen: ProcessIdentity | undefined;
     const error = await hasty
@@ -216,7 +216,7 @@ describe('run', () => {
     expect(groupOf(seen?.pid ?? 0)).toEqual([]);
   });
 
-  it('calls it a time-out also when the program ends with 0 on SIGTERM', async () => {
+  it('reports a time-out even if the program ends with 0 on SIGTERM', async () => {
     const command = sh('trap "exit 0" TERM; while :; do sleep 0.05; done');
     const error = await processes.run({ command, env, timeoutMs: 200, signal }).catch((caught: unknown) => caught);
     expect(isFailure(error, 'process/timeout')).toBe(true);
@@ -230,7 +230,7 @@ describe('run', () => {
   });
 });
 
-/** Pids of a process group, zombies left out. */
+/** The pids of a process group, without zombies. */
 function groupOf(group: number): readonly number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => {
@@ -245,7 +245,7 @@ describe('look and end', () => {
     expect(processes.self().pid).toBe(process.pid);
   });
 
-  it('tells the dead, a pid given to another, another boot, another namespace and no /proc apart', async () => {
+  it('distinguishes dead, a reused pid, another boot, another namespace and no /proc', async () => {
     const { child, who } = start('exit 0');
     await until(() => child.exitCode !== null);
     expect(processes.look(who)).toBe('dead');
@@ -266,7 +266,7 @@ describe('look and end', () => {
     await until(() => child.signalCode !== null);
   });
 
-  it('ends a group politely, and by force what does not listen', async () => {
+  it('ends a group with SIGTERM, and what ignores it with SIGKILL', async () => {
     const polite = start('sleep 604 & sleep 605');
     await until(() => groupOf(polite.who.pid).length > 1);
     await processes.end(polite.who, signal);
@@ -275,14 +275,14 @@ describe('look and end', () => {
     await until(() => groupOf(stubborn.who.pid).length > 1);
     await createProcesses(hastyClock).end(stubborn.who, signal);
     expect(groupOf(stubborn.who.pid)).toEqual([]);
-    // The leader listens, what it has started does not.
+    // The leader obeys, but its child does not.
     const mixed = start('(trap "" TERM; while :; do sleep 1; done) & sleep 606');
     await until(() => groupOf(mixed.who.pid).length > 2);
     await createProcesses(hastyClock).end(mixed.who, signal);
     expect(groupOf(mixed.who.pid)).toEqual([]);
   });
 
-  it('leaves alone whoever has the pid now', async () => {
+  it('leaves another process with the same pid alone', async () => {
     const { who } = start('sleep 606');
     await processes.end({ ...who, startTime: String(Number(who.startTime) - 1) }, signal);
     await processes.end({ ...who, bootId: 'another' }, signal);
@@ -302,7 +302,7 @@ describe('look and end', () => {
     expect(processes.look(who)).toBe('alive');
   });
 
-  it('reads a stat line whose program is called like one', () => {
+  it('reads a stat line whose program has a confusing name', () => {
     const line = '42 (a) R 1 (b c) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2';
     expect(parseStat(line)).toEqual({ state: 'S', group: 42, startTime: '98765' });
     expect(parseStat('')).toBeUndefined();
@@ -312,13 +312,13 @@ describe('look and end', () => {
 
 describe('findPortHolder', () => {
   for (const host of ['127.0.0.1', '::1']) {
-    it(`names who listens on ${host}`, async () => {
+    it(`names the process that listens on ${host}`, async () => {
       const server = createServer();
       const listening = await new Promise<boolean>((done) => {
         server.once('error', () => done(false));
         server.listen(0, host, () => done(true));
       });
-      // A machine without IPv6 has nothing to be asked about.
+      // On a machine without IPv6 there is nothing to test.
       if (!listening) return expect(host).toBe('::1');
       const { port } = server.address() as { port: number };
       expect(await findPortHolder(port)).toEqual({
@@ -332,7 +332,7 @@ describe('findPortHolder', () => {
     });
   }
 
-  it('reads only sockets that listen', () => {
+  it('reads only listening sockets', () => {
     const table = [
       '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
       '   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0 0 10 0',

@@ -6,24 +6,24 @@ import { pebbleFleetBench } from '../support/fleet-bench.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// The CA may ask any authoritative server: the challenge is accepted when the last of them answers, at that instant.
+// The CA may ask any authoritative server, so the challenge is accepted as soon as the last of them answers.
 
 /** How long the secondary is kept behind. */
 const heldMs = 3_000;
-/** How soon after the secondary's answer the CA must be asked (issue 3). */
+/** How soon after the secondary's answer the CA must be asked to validate. */
 const promptMs = 200;
 
 stopAllAfterwards();
 
 describeWith(['pebble', ...bindPrograms], 'a secondary that is behind', () => {
-  it('holds the challenge back until it answers, and not a moment longer', async () => {
+  it('holds the challenge back until the secondary answers, and no longer', async () => {
     const bench = await pebbleFleetBench({ bind: { secondary: 'on-demand' } });
     const { bind, proxy } = bench;
     const { secondary } = bind;
     if (!secondary) throw new Error('BIND has no secondary');
     const certificates = { abc: ['example.test', '*.example.test'] };
     const home = await bench.home({ certificates, solver: 'dns' });
-    // The helper that gives the names addresses has changed the zone: both servers start from the same copy.
+    // The addresses of the names were added to the zone, so both servers start from the same copy.
     await secondary.refresh('example.test');
 
     const issuing = home.issueOne();
@@ -36,12 +36,12 @@ describeWith(['pebble', ...bindPrograms], 'a secondary that is behind', () => {
     );
     expect(new Set(values.map(({ name }) => name))).toEqual(new Set(['_acme-challenge.example.test']));
 
-    // Three seconds in which the primary alone has them: nobody is asked to validate.
+    // For three seconds only the primary has them, and the CA is not asked to validate.
     const held = performance.now();
     await until(() => performance.now() - held >= heldMs, { what: 'the secondary was held back', everyMs: 50 });
     expect(proxy.seen('challenge')).toBe(0);
 
-    // An own look at the secondary says when it answers.
+    // The test asks the secondary itself when it answers.
     const { signal } = new AbortController();
     const dns = createDns(systemClock);
     const question = { name: '_acme-challenge.example.test', type: 'TXT' } as const;
@@ -67,7 +67,7 @@ describeWith(['pebble', ...bindPrograms], 'a secondary that is behind', () => {
     expect(proxy.accepted('newOrder')).toBe(1);
   });
 
-  it('waits for a secondary that does not answer at all, and goes on when it is back', async () => {
+  it('waits for a secondary that does not answer at all, and continues when it is back', async () => {
     const bench = await pebbleFleetBench({ bind: { secondary: 'follows' } });
     const { bind, proxy } = bench;
     const { secondary } = bind;

@@ -35,8 +35,8 @@ import { refusalCases } from './protocol/refusals.ts';
 import { renewalCases } from './protocol/renewal.ts';
 
 /**
- * The protocol suite: the same cases on the simulated CA, on Debian's Pebble and on Pebble 2.10, each behind the
- * fault proxy, so that the simulated one is held to what the real ones do.
+ * The protocol suite: the same cases with the simulated CA, Debian's Pebble and Pebble 2.10, each behind the fault proxy,
+ * to make sure that the simulated CA behaves like the real ones.
  */
 stopAllAfterwards();
 
@@ -60,7 +60,7 @@ describeWith([shared('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble 2.10',
 });
 
 function suite(start: () => Promise<ProtocolBench>, has: Abilities): void {
-  // Filled before the first case runs; the cases reach everything through it.
+  // Set before the first case runs; all cases use it.
   const scene = { has } as { -readonly [K in keyof Scene]: Scene[K] };
   beforeAll(async () => {
     scene.bench = await start();
@@ -87,14 +87,14 @@ describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does
     client = await newClient(bench);
   });
 
-  test('a pending order is returned again, also without `replaces` after alreadyReplaced', async () => {
+  test('a pending order is returned again, even without `replaces` after alreadyReplaced', async () => {
     const identifiers = dns(freshName());
     const { facts } = await obtain(bench, client.account, { identifiers });
     const replacing = await client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal());
     const again = await failure(client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal()));
     expect(problemOf(again).type).toBe(acme('alreadyReplaced'));
     expect((await client.account.newOrder({ identifiers }, signal())).url).toBe(replacing.url);
-    // An order that failed frees the predecessor.
+    // After a failed order, the predecessor can be replaced again.
     bench.simulated!.invalidate(replacing.url);
     const free = await client.account.newOrder({ identifiers, replaces: facts.ariId! }, signal());
     expect(free.url).not.toBe(replacing.url);
@@ -158,7 +158,7 @@ describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does
     }
   });
 
-  test('a validation that the CA does not decide in the first second, and one that it cannot', async () => {
+  test('a validation that takes longer than a second, and one that is impossible', async () => {
     const { settings } = bench.simulated!;
     let decide: (problem: undefined) => void = () => {};
     settings.validate = () => new Promise((resolve) => (decide = resolve));
@@ -203,7 +203,7 @@ for (const program of ['debian', 'shared'] as const) {
   });
 }
 
-/** Half of all nonces are refused, and valid authorizations are used again. */
+/** Half of all nonces are refused, and valid authorizations are reused. */
 async function storm(bench: ProtocolBench): Promise<void> {
   const client = await newClient(bench);
   const names = Array.from({ length: 10 }, () => dns(freshName()));
@@ -224,7 +224,7 @@ async function storm(bench: ProtocolBench): Promise<void> {
 
 // ── the rig itself ──
 
-// A simulated CA that only our own client understands would prove nothing (house.md §9).
+// A simulated CA that only our own client understands would prove nothing.
 describeWith(['acme-tiny', 'openssl', 'pebble-challtestsrv'], 'protocol: another client on the simulated CA', () => {
   test('acme-tiny gets a certificate that openssl verifies strictly', async () => {
     const run = promisify(execFile);

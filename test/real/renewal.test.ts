@@ -10,8 +10,8 @@ import { type Home, pebbleFleetBench, type SimulatedFleetBench, simulatedFleetBe
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// When a certificate is renewed: when the CA says so (ARI, RFC 9773), else by a share of its lifetime; and how the new
-// order names what it replaces.
+// When a certificate is renewed: within the CA's window (ARI, RFC 9773), else after a share of its lifetime; and how the
+// new order names what it replaces.
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -60,14 +60,14 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
   /** Past the CA's own Retry-After, so that the next pass asks again. */
   const untilAsked = async (home: Home) => bench.clock.passTo((await renewalOf(home)).checkAfter ?? '');
 
-  // First, before the clock is moved: BIND takes no TSIG of another day.
-  it('has room for 100 identifiers of the longest kind, also while they are renewed', async () => {
-    // `_acme-challenge.` before it makes 253, the most that a DNS name has (RFC 1035 §2.3.4).
+  // First, before the clock is moved, because BIND refuses TSIG with another time.
+  it('has room for 100 identifiers of the greatest length, even during a renewal', async () => {
+    // With `_acme-challenge.` it has 253 characters, the most that a DNS name may have (RFC 1035 §2.3.4).
     const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
     const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
     expect(names[0]).toHaveLength(237);
     let most = 0;
-    // Without a wildcard: the names would live by it alone, and vanish.
+    // No wildcard, because the names would exist only through it, and vanish.
     const home = await (await simulatedFleetBench({ records: [] })).home({
       solver: 'dns',
       certificates: { long: names },
@@ -84,12 +84,12 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     });
     expect(await home.issueOne()).toMatchObject({ result: 'issued' });
     expect(await home.renewOne({ force: true })).toMatchObject({ result: 'renewed' });
-    // With room for what may come into a lineage later.
+    // Leaves room for future additions to a lineage.
     expect(most).toBeLessThan(0.75 * maxDocumentBytes);
     console.log(`the largest document has ${(most / 1024).toFixed(0)} KiB`);
   });
 
-  it('is a random instant of the CA’s window, kept while the window stays and drawn anew with a new one', async () => {
+  it('is a random time in the CA’s window, stored while the window stays and drawn again with a new one', async () => {
     const certificates = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`r${n}`, [`r${n}.example.test`]]));
     const many = await bench.home({ certificates });
     await many.issue();
@@ -100,7 +100,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
       return (Date.parse(at) - start) / (end - start);
     });
     expect(shares.every((share) => share >= 0 && share < 1)).toBe(true);
-    // The windows differ by what issuing took; the places within them are chance.
+    // The windows differ by the time that issuing took; the times within them are random.
     expect(Math.max(...shares) - Math.min(...shares)).toBeGreaterThan(0.05);
 
     const home = await bench.home();
@@ -127,7 +127,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
       expect(bench.proxy.seen('renewalInfo')).toBe(1);
       expect(await renewalOf(home)).toMatchObject({ at: first.at, window: first.window });
     }
-    // Between two times to ask nobody is asked.
+    // Before the next time to ask, no request is sent.
     bench.proxy.forget();
     expect((await home.renewOne()).result).toBe('unchanged');
     expect(bench.proxy.requests).toEqual([]);
@@ -141,7 +141,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect((await home.status())[0]).not.toHaveProperty('explanationUrl');
   });
 
-  it('leaves the version in use and the one before, with their keys, and older ones until all is delivered', async () => {
+  it('keeps the current and the previous version with their keys, and older ones until all is delivered', async () => {
     const home = await bench.home();
     await home.issueOne();
     const kept = async () => {
@@ -155,7 +155,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
       expect(await home.lineage()).not.toHaveProperty('retired');
     }
 
-    // Something foreign is in the way: the target is pending.
+    // A foreign file is in the way, so the target is pending.
     const target = join(home.live, 'live', (await home.lineage()).name);
     await rm(target);
     await mkdir(target);
@@ -168,7 +168,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(await stored()).toEqual([await kept(), await kept()]);
   });
 
-  it('writes nothing at a pass at which nothing is due', async () => {
+  it('writes nothing in a pass where nothing is due', async () => {
     const written: string[] = [];
     const home = await bench.home({
       world: (world) => ({
@@ -189,12 +189,12 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(written).toEqual([]);
   });
 
-  it('is obeyed when the CA moves it to the past: the pass that asks renews', async () => {
+  it('is obeyed if the CA moves it to the past: the pass that asks renews', async () => {
     const home = await bench.home();
     await home.issueOne();
     const before = (await home.lineage()).current;
     await untilAsked(home);
-    // As Boulder says it of a revoked certificate.
+    // Like Boulder for a revoked certificate.
     await suggest(home, {
       start: new Date(bench.clock.now().getTime() - hourMs),
       end: new Date(bench.clock.now().getTime() - hourMs / 2),
@@ -211,12 +211,12 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     const { current, previous } = await home.lineage();
     expect(previous).toEqual(before);
     expect(current?.facts.spkiFingerprint).not.toBe(before?.facts.spkiFingerprint);
-    // The new certificate's own window holds now.
+    // Now the new certificate's own window applies.
     expect(Date.parse((await renewalOf(home)).at)).toBeGreaterThan(daysAhead(30).getTime());
     expect((await home.status())[0]).toMatchObject({ state: 'valid' });
   });
 
-  it('waits for a window in the future, and comes with it', async () => {
+  it('waits for a window in the future', async () => {
     const home = await bench.home();
     await home.issueOne();
     await suggest(home, { start: daysAhead(5), end: daysAhead(6) });
@@ -244,14 +244,14 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
   it.each([
     ['default', 90 * dayMs, 2 / 3],
     ['shortlived', 160 * hourMs, 1 / 2],
-  ])('is a share of the lifetime where the CA has no ARI: %s', async (profile, lifetimeMs, share) => {
+  ])('is a share of the lifetime if the CA has no ARI: %s', async (profile, lifetimeMs, share) => {
     bench.ca.settings.renewalInfo = false;
     const home = await bench.home({ profile });
     expect((await home.issueOne()).result).toBe('issued');
     const { current, renewal } = await home.lineage();
     expect(renewal).toMatchObject({ source: 'lifetime' });
     const from = Date.parse(current?.facts.notBefore ?? '');
-    // A certificate's last second belongs to it (RFC 5280 §4.1.2.5).
+    // The last second belongs to the validity (RFC 5280 §4.1.2.5).
     expect(Math.abs(Date.parse(renewal?.at ?? '') - from - lifetimeMs * share)).toBeLessThan(2_000);
     expect(bench.proxy.seen('renewalInfo')).toBe(0);
 
@@ -260,11 +260,11 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     bench.clock.passTo(renewal?.at ?? '');
     bench.proxy.forget();
     expect((await home.renewOne()).result).toBe('renewed');
-    // Without ARI there is nothing to replace by name.
+    // Without ARI there is no id for `replaces`.
     expect(orderPayloads(bench.proxy)).toEqual([expect.not.objectContaining({ replaces: expect.anything() })]);
   });
 
-  it('keeps the window it knows when the CA gives no usable answer', async () => {
+  it('keeps the known window if the CA gives no usable answer', async () => {
     const home = await bench.home();
     await home.issueOne();
     const known = await renewalOf(home);
@@ -289,12 +289,12 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
 });
 
 describeWith([{ name: 'pebble', where: 'shared' }, ...bindPrograms], 'ARI on Pebble 2.10', () => {
-  it('renews an hour after the issue when the first answer says “now”, and names what it replaces', async () => {
+  it('renews an hour after the issue if the first answer says “now”, and names what it replaces', async () => {
     const bench = await pebbleFleetBench({ pebble: { program: 'shared' } });
     const pebble = bench.pebble!;
     const home = await bench.home();
     const window = { start: '2020-01-01T00:00:00.000Z', end: new Date(Date.now() + minuteMs).toISOString() };
-    // The very first question waits until Pebble has been told what to answer.
+    // Hold the first request until Pebble knows what to answer.
     const told = (async () => {
       const path = join(home.live, 'live/abc/cert.pem');
       const pem = await until(() => readFile(path, 'utf8').catch(() => false as const), { what: 'it is deployed' });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createResponder, type Listening, type ResponderOptions } from '../../src/responder/server.ts';
 
-// The challenge server against hand-made bytes: no HTTP client here would send most of them.
+// Sends raw bytes to the challenge server; most of them no HTTP client would send.
 
 const token = 'LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0';
 const keyAuthorization = `${token}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
@@ -29,7 +29,7 @@ async function start(options: Partial<ResponderOptions> = {}, host = '127.0.0.1'
 function open({ port, host = '127.0.0.1' }: { port: number; host?: string }): Socket {
   const socket = connect({ port, host });
   socket.on('error', () => {});
-  // A socket that nobody reads does not notice its end.
+  // A socket must be read to notice its end.
   socket.resume();
   undo.push(() => {
     socket.destroy();
@@ -37,7 +37,7 @@ function open({ port, host = '127.0.0.1' }: { port: number; host?: string }): So
   return socket;
 }
 
-/** Sends bytes and answers all that comes back until the server closes, or until `enough` says so. */
+/** Sends bytes and returns everything that comes back until the server closes, or until `enough` returns true. */
 function send(
   target: { port: number; host?: string },
   bytes: string | Uint8Array,
@@ -62,7 +62,7 @@ const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n
 const countOf = (answer: string): number => answer.split('HTTP/1.1 ').length - 1;
 
 describe('what it answers', () => {
-  test('a token: the key authorization, exactly, and nothing about who answers', async () => {
+  test('a token: exactly the key authorization, and nothing about the server', async () => {
     const answer = await send(await start(), get(path));
     expect(statusOf(answer)).toBe(200);
     expect(bodyOf(answer)).toBe(keyAuthorization);
@@ -95,14 +95,14 @@ describe('what it answers', () => {
     expect([statusOf(answer), bodyOf(answer)]).toEqual([200, keyAuthorization]);
   });
 
-  test('an answer from the store, later', async () => {
+  test('a later answer from the store', async () => {
     const lookup = (name: string) => Promise.resolve(name === token ? keyAuthorization : undefined);
     const server = await start({ lookup });
     expect(bodyOf(await send(server, get(path)))).toBe(keyAuthorization);
     expect(statusOf(await send(server, get(`${path}x`)))).toBe(404);
   });
 
-  test('a store that fails: 503, and the next one is served', async () => {
+  test('a store that fails: 503, and the next request is served', async () => {
     let calls = 0;
     const lookup = async () => {
       if (++calls === 1) throw new Error('gone');
@@ -141,7 +141,7 @@ describe('what it refuses', () => {
     `//.well-known/acme-challenge/${token}`,
     `https://a.example${path}`,
     '*',
-  ])('GET %s: 404, and nobody is asked about it', async (target) => {
+  ])('GET %s: 404, without a look-up', async (target) => {
     const asked: string[] = [];
     const server = await start({ lookup: (name) => void asked.push(name) });
     const answer = await send(server, get(target));
@@ -170,9 +170,9 @@ describe('what it refuses', () => {
     ['a negative length', get(path, 'Content-Length: -1\r\n')],
     ['a NUL in the target', get(`${path}\0`)],
     ['CONNECT', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n'],
-  ])('%s: no answer but 4xx, and the connection ends', async (_name, bytes) => {
+  ])('%s: only 4xx, and the connection ends', async (_name, bytes) => {
     const answer = await send(await start(), bytes);
-    // CONNECT is cut without a word.
+    // CONNECT is closed without an answer.
     expect(answer === '' || (statusOf(answer) >= 400 && statusOf(answer) < 500)).toBe(true);
     expect(answer).not.toContain(keyAuthorization);
   });
@@ -182,7 +182,7 @@ describe('what it refuses', () => {
     ['a chunked body', 'Transfer-Encoding: chunked\r\n', '34\r\n'],
     ['an announced body', 'Expect: 100-continue\r\nContent-Length: 52\r\n', ''],
   ])('%s hides no second request', async (_name, header, before) => {
-    // Keep-alive on purpose: the smuggled request must not be read as one.
+    // Keep-alive on purpose: the smuggled request must not be read.
     const outer = `GET ${path} HTTP/1.1\r\nHost: a\r\n${header}\r\n${before}`;
     const answer = await send(await start(), `${outer}GET ${path} HTTP/1.1\r\nHost: b\r\n\r\n`);
     expect(countOf(answer)).toBe(1);
@@ -190,7 +190,7 @@ describe('what it refuses', () => {
     expect(answer).toMatch(/\r\nconnection: close\r\n/i);
   });
 
-  test('a POST’s body is no request either', async () => {
+  test('the body of a POST is not a request either', async () => {
     const bytes = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nGET ${path} HTTP/1.1\r\nHost: b\r\n\r\n`;
     const answer = await send(await start(), bytes);
     expect([countOf(answer), statusOf(answer)]).toEqual([1, 405]);
@@ -204,7 +204,7 @@ describe('what it refuses', () => {
     expect(statusOf(await send(await start(), bytes))).toBe(431);
   });
 
-  test('random bytes bring it to no other end', async () => {
+  test('random bytes get no other answer', async () => {
     const server = await start();
     const piece = fc.oneof(
       fc.constantFrom('GET ', path, ' HTTP/1.1', '\r\n', 'Host: a', '\r\n\r\n', 'Content-Length: 9', '\0', '%', ': '),
@@ -230,8 +230,8 @@ describe('what it refuses', () => {
   });
 });
 
-describe('who is slow', () => {
-  test('half a request is dropped after some seconds', async () => {
+describe('slow clients', () => {
+  test('half a request is dropped after a few seconds', async () => {
     const server = await start();
     const began = performance.now();
     const answer = await send(server, `GET ${path} HTTP/1.1\r\nHost: a\r\n`);
@@ -257,7 +257,7 @@ describe('who is slow', () => {
     expect(alive).toBeGreaterThan(1_000);
   });
 
-  test('close lets a running look-up answer, drops idle connections, and frees the port at once', async () => {
+  test('close finishes a running look-up, drops idle connections, and frees the port at once', async () => {
     let release: (value: string) => void = () => {};
     const lookup = () =>
       new Promise<string>((resolve) => {
@@ -291,7 +291,7 @@ describe('who is slow', () => {
   });
 });
 
-describe('where it listens', () => {
+describe('addresses', () => {
   const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ family }) => family === 'IPv6'));
 
   test('0.0.0.0 is IPv4', async () => {

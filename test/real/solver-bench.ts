@@ -6,7 +6,7 @@ import type { World } from '../../src/ports/world.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { atEnd, temporaryFolder } from '../support/service.ts';
 
-// What the tests of the three leaf solvers share: the real world, a store, challenges.
+// Shared by the tests of the three leaf solvers: the real world, a store, challenges.
 
 export const storeId = '5f0d3c6a1b2e4d7f';
 
@@ -15,7 +15,7 @@ export interface Bench {
   readonly store: Store;
   readonly logged: string[];
   readonly folder: string;
-  /** Has the solver closed at the end. */
+  /** Closes the solver at the end. */
   readonly keep: (solver: Solver) => Solver;
   readonly stop: () => Promise<void>;
 }

@@ -64,7 +64,7 @@ for (const type of ['dns-01', 'http-01'] as const) {
   );
 }
 
-/** What a hook was given: it writes `env -0` into a file named by its first argument. */
+/** A hook's environment: it writes `env -0` to the file named by its first argument. */
 async function environmentOf(bench: Bench, file: string): Promise<Record<string, string>> {
   const entries = readFileSync(join(bench.folder, file), 'utf8').split('\0').filter(Boolean);
   return Object.fromEntries(
@@ -72,7 +72,7 @@ async function environmentOf(bench: Bench, file: string): Promise<Record<string,
   );
 }
 
-test('the environment is certbot’s, ours, the configured one, and nothing else', async () => {
+test('the environment contains only certbot’s variables, ours, and the configured ones', async () => {
   const bench = await makeBench();
   process.env.TSIG_SECRET_OF_SOMEBODY = 'hush';
   try {
@@ -119,7 +119,7 @@ test('the environment is certbot’s, ours, the configured one, and nothing else
   }
 });
 
-test('http-01 gives the token and the whole key authorization', async () => {
+test('http-01 passes the token and the whole key authorization', async () => {
   const bench = await makeBench();
   const solver = connect(bench, { challenge: 'http-01', present: `env -0 > '${bench.folder}/present'` });
   expect(solver.answers).toEqual(['http-01']);
@@ -138,7 +138,7 @@ test('a list is a program and its arguments, without a shell', async () => {
   });
 });
 
-test('a hook that fails: the last lines of what it said, without its arguments', async () => {
+test('a hook that fails: the end of its output, without its arguments', async () => {
   const bench = await makeBench();
   const solver = connect(bench, { present: 'for i in 1 2 3 4 5 6 7; do echo "line $i" >&2; done; exit 9 # password' });
   const error: unknown = await solver.present(makeChallenge({ type: 'dns-01' }), ignore, signal()).catch((e) => e);
@@ -147,7 +147,7 @@ test('a hook that fails: the last lines of what it said, without its arguments',
   expect(String(error)).not.toContain('password');
 });
 
-test('a program that is not there', async () => {
+test('a missing program', async () => {
   const bench = await makeBench();
   const direct = connect(bench, { present: ['/no/such/program', '--key=password'] });
   const error: unknown = await direct.present(makeChallenge({ type: 'dns-01' }), ignore, signal()).catch((e) => e);
@@ -185,7 +185,7 @@ test('abort ends the running hook and empties the queue', async () => {
 
 test.each([1, 3])('maxConcurrent %i', async (maxConcurrent) => {
   const bench = await makeBench();
-  // Each hook counts the marks of those that run beside it; the marks are made before and removed after the count.
+  // Each hook counts the marks of the hooks that run at the same time; marks exist before and during the count.
   const present =
     'mkdir "$DIR/run.$CERTBOT_DOMAIN"; ls -d "$DIR"/run.* | wc -l; sleep 0.1; rmdir "$DIR/run.$CERTBOT_DOMAIN"';
   const solver = connect(bench, { present, maxConcurrent, env: { DIR: bench.folder } });
@@ -196,7 +196,7 @@ test.each([1, 3])('maxConcurrent %i', async (maxConcurrent) => {
   expect(Math.max(...counts)).toBe(maxConcurrent);
 });
 
-test('who runs is journalled while it runs, and a sweep with that note ends it before cleaning', async () => {
+test('a running hook is journalled, and a sweep with that note ends it before cleaning up', async () => {
   const bench = await makeBench();
   const dir = bench.folder;
   const options = {
@@ -211,7 +211,7 @@ test('who runs is journalled while it runs, and a sweep with that note ends it b
   await until(() => notes.length === 1 && existsSync(join(dir, 'began')), { what: 'the hook runs and is journalled' });
   const { process: who } = notes[0] as unknown as { process: ProcessIdentity };
   expect(bench.world.processes.look(who)).toBe('alive');
-  // As another process would: with the note as the receipt.
+  // Like another process, with the note as the receipt.
   await connect(bench, options).cleanup(challenge, notes[0], signal());
   expect(bench.world.processes.look(who)).toBe('dead');
   expect(readdirSync(dir).sort()).toEqual(['began', 'cleaned']);
@@ -232,7 +232,7 @@ test('a note that cannot be stored ends the hook', async () => {
   await until(() => bench.world.processes.look(identity) === 'dead', { what: 'the hook is ended' });
 });
 
-test('without a cleanup hook there is nothing to clean; one that fails is an error', async () => {
+test('without a cleanup hook there is nothing to clean up; one that fails is an error', async () => {
   const bench = await makeBench();
   const challenge = makeChallenge({ type: 'dns-01' });
   await connect(bench, { present: 'true' }).cleanup(challenge, undefined, signal());
@@ -240,7 +240,7 @@ test('without a cleanup hook there is nothing to clean; one that fails is an err
   await expect(solver.cleanup(challenge, undefined, signal())).rejects.toThrow('no such zone');
 });
 
-test('long output is cut so that all receipts of a certificate fit in one document, and it says so', async () => {
+test('long output is cut so that all receipts of a certificate fit in one document, with a warning', async () => {
   const bench = await makeBench();
   const solver = connect(bench, { present: `i=0; while [ $i -lt 3000 ]; do printf 'ä'; i=$((i+1)); done` });
   const few = makeChallenge({ type: 'dns-01' });
@@ -251,7 +251,7 @@ test('long output is cut so that all receipts of a certificate fit in one docume
   expect(bench.logged.join('\n')).toContain('6000 bytes');
 });
 
-test('the folder of a hook that is gone', async () => {
+test('a hook whose folder is gone', async () => {
   const bench = await makeBench();
   rmSync(bench.folder, { recursive: true });
   const solver = connect(bench, { present: `cd '${bench.folder}'` });

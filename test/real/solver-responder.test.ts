@@ -49,7 +49,7 @@ for (const shared of [true, false]) {
       return {
         connect: () => connect(bench, port, { shared }),
         challenge: () => makeChallenge(),
-        // A document that nobody answers any more counts as left behind.
+        // A document that is not answered any more counts as left behind.
         seen: async (challenge) =>
           (await seen(port, challenge)) ??
           ((await tokensIn(bench.store)).includes(challenge.token) ? 'a document' : undefined),
@@ -80,7 +80,7 @@ for (const shared of [true, false]) {
   );
 }
 
-/** A plain web server on a port, answering everything with one text. */
+/** A web server that answers everything with one text. */
 async function occupy(port: number, text: string): Promise<() => Promise<void>> {
   const server = createServer((_request, response) => response.end(text));
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -115,7 +115,7 @@ test('without sharing, a process that has the port writes no document', async ()
   expect(await tokensIn(bench.store)).toEqual([challenge.token]);
 });
 
-test('any replica answers for a challenge of another one', async () => {
+test('any process answers challenges of another one', async () => {
   const bench = await makeBench();
   const [one, two] = [await freePort(), await freePort()];
   const challenge = makeChallenge();
@@ -138,7 +138,7 @@ test('a port of another process of this store is used, and taken over when that 
   const receipt = await second.present(mine, ignore, signal());
   expect(receipt).toEqual({ published: true });
   expect(await second.ready(mine, receipt, signal())).toEqual({ ready: true });
-  // No call of `ready` any more: the CA is about to look.
+  // Without further calls of `ready`: the CA is about to ask.
   await first.close?.();
   await until(() => portAccepts(port), { what: 'the second process takes the port over' });
   expect(await seen(port, mine)).toBe(mine.keyAuthorization);
@@ -147,7 +147,7 @@ test('a port of another process of this store is used, and taken over when that 
   expect(await tokensIn(bench.store)).toEqual([]);
 });
 
-/** A process that has the port, and another one that is answered for by it. */
+/** A process that has the port, and another one for which it answers. */
 async function hostAndGuest() {
   const bench = await makeBench();
   const port = await freePort();
@@ -160,7 +160,7 @@ async function hostAndGuest() {
   return { bench, port, host, challenge, leave: () => guest.cleanup(challenge, receipt, signal()) };
 }
 
-test('a process that is done stays until those it answers for are through', async () => {
+test('a finished process stays until its guests are done', async () => {
   const { bench, port, host, challenge, leave } = await hostAndGuest();
   let isClosed = false;
   const closing = host.close?.(signal()).then(() => (isClosed = true));
@@ -172,14 +172,14 @@ test('a process that is done stays until those it answers for are through', asyn
   expect(await portAccepts(port)).toBe(false);
 });
 
-test('a process that is stopped stays for nobody, and neither does one that is told to end', async () => {
+test('a stopped process does not stay, and neither does one that gets a signal', async () => {
   const stopped = await hostAndGuest();
   const controller = new AbortController();
   const closing = stopped.host.close?.(controller.signal);
   expect(await seen(stopped.port, stopped.challenge)).toBe(stopped.challenge.keyAuthorization);
   controller.abort(new Error('SIGTERM'));
   await closing;
-  // The one that waited for the port answers by itself now.
+  // The process that waited for the port now answers itself.
   await until(() => portAccepts(stopped.port), { what: 'the guest has the port' });
   expect(await seen(stopped.port, stopped.challenge)).toBe(stopped.challenge.keyAuthorization);
 
@@ -208,7 +208,7 @@ test('the other process is killed: ready notices and listens itself', async () =
   await until(async () => (await seen(port, challenge)) === challenge.keyAuthorization, { what: 'its own answer' });
 });
 
-test('a port that something else has: the error names the port and the process', async () => {
+test('a port in use: the error names the port and the process', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const stop = await occupy(port, 'hello');
@@ -217,14 +217,14 @@ test('a port that something else has: the error names the port and the process',
   expect(isFailure(error, 'solver/port-taken')).toBe(true);
   expect(String(error)).toContain(`127.0.0.1:${port}`);
   expect(String(error)).toContain(String(process.pid));
-  // And it goes on as soon as that one is gone.
+  // It continues as soon as that process is gone.
   await stop();
   expect(await solver.present(makeChallenge(), ignore, signal())).toEqual({ published: true });
 });
 
 const anotherStore = 'another-store-id';
 
-test('a responder of another store is waited for: it lets go of the port when its orders are done', async () => {
+test('waits for a responder of another store, which releases the port when its orders are done', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const other = connect(bench, port, {}, anotherStore);
@@ -237,7 +237,7 @@ test('a responder of another store is waited for: it lets go of the port when it
   expect(await probing).toMatchObject({ body: storeId });
 });
 
-test('a certfleet process that was stopped is named, and waited for once in a run', async () => {
+test('names a stopped certfleet process, and waits for it once per run', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const program = join(bench.folder, 'certfleet');
@@ -247,7 +247,7 @@ test('a certfleet process that was stopped is named, and waited for once in a ru
     ready: () => portAccepts(port),
   });
   holder.signal('SIGSTOP');
-  // The first pause is all of the budget.
+  // The first pause takes all of the budget.
   let slept = 0;
   const { clock } = bench.world;
   const hasty = {
@@ -267,7 +267,7 @@ test('a certfleet process that was stopped is named, and waited for once in a ru
   expect(slept).toBe(60_000);
   await expect(solver.probe?.('b', signal())).rejects.toMatchObject(held);
   expect(slept).toBe(60_000);
-  // An order that is there already is kept until the port is free.
+  // An existing order is kept until the port is free.
   const challenge = makeChallenge();
   const receipt = await solver.present(challenge, ignore, signal());
   expect(await solver.ready(challenge, receipt, signal())).toMatchObject({ ready: false, reason: held.message });
@@ -281,7 +281,7 @@ test('an address that this machine does not have', async () => {
   await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
 });
 
-test('a stopped holder does not hang it, and an abort is obeyed meanwhile', async () => {
+test('a stopped holder does not block it, and an abort is obeyed meanwhile', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const script = `require('node:http').createServer(() => {}).listen(${port}, '127.0.0.1')`;

@@ -63,7 +63,7 @@ solverContract(test, async () => {
   };
 });
 
-test('the file holds the key authorization and no more, readable by every web server under any umask', async () => {
+test('the file contains only the key authorization, readable by every web server under any umask', async () => {
   const bench = await makeBench();
   const challenge = makeChallenge();
   const before = process.umask(0o077);
@@ -82,14 +82,14 @@ test('the file holds the key authorization and no more, readable by every web se
 test.each([
   ['a symlink to a file', (path: string, precious: string) => symlinkSync(precious, path)],
   ['a symlink to a folder', (path: string, precious: string) => symlinkSync(dirname(precious), path)],
-])('%s in the place of a folder just made: what it leads to keeps its mode', async (_name, plant) => {
+])('%s instead of a folder just created: its target keeps its mode', async (_name, plant) => {
   const bench = await makeBench();
   const precious = join(bench.folder, 'private/shadow');
   mkdirSync(dirname(precious), { mode: 0o700 });
   writeFileSync(precious, 'x', { mode: 0o600 });
   const root = join(bench.folder, 'www');
   mkdirSync(root);
-  // The webroot's owner is as quick as can be: the new folder is gone before its maker looks at it again.
+  // The webroot's owner replaces the new folder before its creator checks it again.
   const mkdir = fs.mkdir as (path: string, options: object, done: (error: Error | null) => void) => void;
   const spy = vi.spyOn(fs, 'mkdir').mockImplementation(((
     path: string,
@@ -111,7 +111,7 @@ test.each([
   expect(readdirSync(dirname(precious))).toEqual(['shadow']);
 });
 
-test('folders that it made go with the last file, by another process too', async () => {
+test('folders that it created go with the last file, even by another process', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
   const [one, two] = [makeChallenge(), makeChallenge()];
@@ -123,7 +123,7 @@ test('folders that it made go with the last file, by another process too', async
   expect(everythingBelow(bench.folder)).toEqual([]);
 });
 
-test('folders that it found stay, and so do folders with something in them', async () => {
+test('folders that it found stay, and so do folders that are not empty', async () => {
   const bench = await makeBench();
   mkdirSync(join(bench.folder, '.well-known'));
   const solver = connect(bench);
@@ -137,7 +137,7 @@ test('folders that it found stay, and so do folders with something in them', asy
   expect(everythingBelow(bench.folder)).toEqual(['.well-known', inner, `${inner}/security.txt`]);
 });
 
-test('all folders get the file; one that fails is named, and what was written goes at cleanup', async () => {
+test('all folders get the file; one that fails is named, and cleanup removes what was written', async () => {
   const bench = await makeBench();
   const [a, b] = ['a', 'b'].map((name) => join(bench.folder, name)) as [string, string];
   mkdirSync(a);
@@ -217,7 +217,7 @@ test('an answer of an earlier account key is replaced; a symlink is not followed
   expect(read(target)).toBe('precious');
 });
 
-test('the webroot may be a symlink; a missing one is not made', async () => {
+test('the webroot may be a symlink; a missing one is not created', async () => {
   const bench = await makeBench();
   const real = join(bench.folder, 'real');
   const link = join(bench.folder, 'link');
@@ -235,7 +235,7 @@ test('the webroot may be a symlink; a missing one is not made', async () => {
   expect(everythingBelow(bench.folder)).not.toContain('missing');
 });
 
-test('the temporary file of a killed process goes too', async () => {
+test('the temporary file of a killed process is removed too', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
   const challenge = makeChallenge();
@@ -250,20 +250,20 @@ test('the temporary file of a killed process goes too', async () => {
   };
   leave(1, challenge.keyAuthorization);
   leave(2, challenge.keyAuthorization.slice(0, 20), 3_600);
-  // Somebody may just be writing these.
+  // Another process may be writing these.
   const kept = [leave(3, ''), leave(4, makeChallenge().keyAuthorization, 3_600)];
   await solver.cleanup(challenge, undefined, signal());
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual(kept);
 });
 
-test('the probe file holds the store’s id, is shared by the lineages of a process, and goes with its folders', async () => {
+test('the probe file contains the store’s id, is shared by the lineages of a process, and goes with its folders', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
   const probe = await solver.probe!('a', signal());
   expect(await solver.probe!('b', signal())).toEqual(probe);
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
   expect(probe.body).toBe(storeId);
-  // One lineage may take it back twice (it failed before there was an order), or for a process that is dead.
+  // A lineage may call unprobe twice (it failed before the order), or for a dead process.
   for (const lineage of ['a', 'a', 'left']) await solver.unprobe!(lineage, signal());
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
   await solver.unprobe!('b', signal());
@@ -290,7 +290,7 @@ test('unprobe removes probe files of dead processes and leaves those of living o
   const bench = await makeBench();
   const living = await connect(bench).probe!('living', signal());
   const solver = connect(bench);
-  // The living one's name with a pid that no process has (pid_max is at most 2^22).
+  // The living one's name with a pid that cannot exist (pid_max is at most 2^22).
   const parts = living.path.split('/').pop()!.split('-');
   const nameOf = (change: Readonly<Record<number, string>>) => parts.map((part, i) => change[i] ?? part).join('-');
   const put = (name: string, ageS: number) => {
@@ -323,7 +323,7 @@ test('many orders at once in one new webroot', async () => {
   expect(everythingBelow(bench.folder).filter((name) => !inner.startsWith(name))).toEqual([]);
 });
 
-test('a folder must be a whole path', () => {
+test('a folder must be an absolute path', () => {
   expect(http01Webroot.options.safeParse({ folders: 'public' }).success).toBe(false);
   expect(http01Webroot.options.safeParse({ folders: [] }).success).toBe(false);
   expect(http01Webroot.options.safeParse({ folders: ['/srv/a', '/srv/b'] }).success).toBe(true);

@@ -19,8 +19,8 @@ import { freePort, temporaryFolder, until } from '../support/service.ts';
 import { fingerprintOfFile, shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// nginx was told to reload and went on with the old certificate. Once its reload works again, `renew` reloads it: what
-// is pending is delivered again, with back-off, and not only looked at.
+// nginx was reloaded but kept the old certificate. Once its reload works again, `renew` reloads it: what is pending is
+// delivered again, with back-off, and not only checked.
 
 stopAllAfterwards();
 
@@ -83,7 +83,7 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
     const served = async () => (await shakeHands(nginx.httpsPort, name)).fingerprint;
     const inFiles = () => fingerprintOfFile(join(certs, `live/${name}/cert.pem`));
 
-    // The first delivery finds no server block, since nginx starts with none whose files are missing. It is added now.
+    // nginx does not start with missing files, so the server block is added after the first delivery.
     await nginx.configure([]);
     await works();
     await run('issue');
@@ -118,13 +118,13 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
   for (const deployer of ['nginx', 'command'] as const) {
     it(`is reloaded by \`renew\` once its reload works again: ${deployer}`, async () => {
       const at = await stillOld(deployer);
-      // What is broken is not delivered every time cron runs, at the latest after its second try.
+      // From the second try on, it is not delivered every time cron runs.
       for (let pass = 1; pass <= 3; pass += 1) expect((await at.run('renew')).status).toBe(6);
       const before = await at.calls();
       expect(before).toBeLessThanOrEqual(2);
 
       await at.works();
-      // A minute is the first pause of the back-off.
+      // The first pause of the back-off is a minute.
       await clock.passTo(new Date(Date.now() + 2 * 60_000).toISOString());
       const mended = await at.run('renew');
       succeeded(mended);
@@ -138,7 +138,7 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
       expect(await at.calls(), 'delivered once, not again').toBe(before + 1);
     });
 
-    it(`waits longer after each try that brought nothing: ${deployer}`, async () => {
+    it(`waits longer after each failed try: ${deployer}`, async () => {
       const at = await stillOld(deployer);
       const calls: number[] = [];
       for (let minutes = 3; minutes <= 60; minutes += 3) {
@@ -153,7 +153,7 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
       expect(await at.served()).toBe(at.first);
     });
 
-    it(`is reloaded at once by hand: ${deployer}`, async () => {
+    it(`is reloaded at once by \`issue\`: ${deployer}`, async () => {
       const at = await stillOld(deployer);
       await at.works();
       succeeded(await at.run('issue', name));

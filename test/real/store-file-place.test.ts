@@ -38,14 +38,14 @@ describe('an unusable place', () => {
     throw systemError(code, text, 'link');
   };
 
-  it('is made where it is missing, with nothing left of the check', async () => {
+  it('is created if missing, and the check leaves nothing', async () => {
     const root = join(newPath(), 'deep', 'er');
     await open(root).check(signal);
     expect(statSync(root).mode & 0o777).toBe(0o700);
     expect(readdirSync(root)).toEqual([]);
   });
 
-  it('says that a file is in the way', async () => {
+  it('reports a file in the way', async () => {
     const root = newPath();
     writeFileSync(root, '');
     for (const path of [root, join(root, 'below')]) {
@@ -55,12 +55,12 @@ describe('an unusable place', () => {
     }
   });
 
-  it('says when it may not be written', async () => {
+  it('reports missing write permission', async () => {
     const root = newPath();
     await create(open(root), 'a', 'one');
     const asRoot = process.geteuid?.() === 0;
     if (asRoot) {
-      // Root ignores modes: be somebody else for a moment. Files of root, readable to all, in a folder of root.
+      // Root ignores modes, so be another user for a moment, with files of root that all can read.
       for (const path of [
         base,
         root,
@@ -97,7 +97,7 @@ describe('an unusable place', () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
-  it('removes its temporary file when the write fails in the middle', async () => {
+  it('removes its temporary file if the write fails', async () => {
     const root = newPath();
     await create(open(root), 'a', 'one');
     const broken = filesWith(() => ({ link: failing('EIO', 'i/o error') }));
@@ -106,7 +106,7 @@ describe('an unusable place', () => {
   });
 });
 
-/** A small disk of its own, where this machine and user can make one. */
+/** A small separate disk, if this machine and user can make one. */
 function tinyDisk(): string | undefined {
   const folder = newPath('disk');
   mkdirSync(folder);
@@ -138,7 +138,7 @@ describe.skipIf(!disk)('a real small disk', () => {
     }
   }
 
-  it('full: clear before the CA is asked, clear afterwards, nothing lost, and fine again', async () => {
+  it('full: reported before an order and later, nothing lost, and works again', async () => {
     const store = open(root);
     await store.check(signal);
     const revision = await create(store, 'a', 'one');
@@ -146,7 +146,7 @@ describe.skipIf(!disk)('a real small disk', () => {
     fill(4);
     const early = await failureOf(store.check(signal));
     expectUnusable(early, /the disk is full: \d\.\d MiB are free, 16 are needed/);
-    // Low, but not out: work that has begun is finished.
+    // Low, but not full: work that has begun is finished.
     const second = await write(store, 'two', revision);
 
     fill(0);
@@ -155,7 +155,7 @@ describe.skipIf(!disk)('a real small disk', () => {
     expectUnusable(error, /no space left/);
     expect(error.hint).toMatch(/Make room/);
     expect(textOf(await store.get(key('a'), signal))).toBe('two');
-    // Its predecessor was to be written over; the room it had was not enough either.
+    // Its predecessor was to be written over, but was too small.
     expect(namesIn(root)).toEqual(['a@2']);
 
     rmSync(filler);
@@ -164,7 +164,7 @@ describe.skipIf(!disk)('a real small disk', () => {
     expect((await store.get(key('a'), signal))?.bytes.length).toBe(big.length);
   });
 
-  it('read-only: clear, still readable, and fine again', async () => {
+  it('read-only: reported, still readable, and works again', async () => {
     const store = open(root);
     await create(store, 'b', 'one');
     execFileSync('mount', ['-o', 'remount,ro', disk ?? '']);

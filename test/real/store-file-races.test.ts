@@ -25,7 +25,7 @@ import {
 const { newPath } = ownFolder();
 
 describe('writers that were too slow', () => {
-  /** Files whose `link` waits until it is let go, as after a SIGSTOP. */
+  /** Files whose `link` waits until it is released, as after a SIGSTOP. */
   function slowFiles() {
     let go = () => {};
     let reached = () => {};
@@ -45,7 +45,7 @@ describe('writers that were too slow', () => {
     return { slow, arrived, go };
   }
 
-  it('are told so, and change nothing, however far the others have gone', async () => {
+  it('get a conflict and change nothing, however far the others are', async () => {
     for (const ahead of [1, 2, 3, 5]) {
       const root = newPath();
       const quick = open(root);
@@ -64,7 +64,7 @@ describe('writers that were too slow', () => {
     }
   });
 
-  it('do not raise the dead: deleted and tidied, with or without their temporary file', async () => {
+  it('do not bring back a deleted and tidied document, with or without their temporary file', async () => {
     for (const tidies of [true, false]) {
       const root = newPath();
       const quick = open(root);
@@ -81,7 +81,7 @@ describe('writers that were too slow', () => {
     }
   });
 
-  it('are told that they have won when the next one built on them before they looked', async () => {
+  it('succeed if the next one built on them before they checked', async () => {
     const root = newPath();
     const quick = open(root);
     const first = await create(quick, 'a', '0');
@@ -97,7 +97,7 @@ describe('writers that were too slow', () => {
     expect(textOf(await quick.get(key('a'), signal))).toBe('on mine');
   });
 
-  it('have won, though the next one was killed between taking a file away and linking it', async () => {
+  it('succeed even if the next one was killed between renaming a file and linking it', async () => {
     const root = newPath();
     const quick = open(root);
     const revision = await revisions(quick, '0', '1', '2', '3');
@@ -119,7 +119,7 @@ describe('a deletion marker of a name that is never used again', () => {
   const token: Key = { kind: 'token', name: 'a' };
   const put = (store: Store, text: string, ifRevision: string | null) =>
     store.put(token, bytesOf(text), { ifRevision, signal });
-  /** Deletes the token as a process that does nothing else, and ends. */
+  /** Deletes the token like a process that does only this, and ends. */
   async function deleteAndEnd(root: string): Promise<void> {
     const store = open(root);
     const entry = await store.get(token, signal);
@@ -128,7 +128,7 @@ describe('a deletion marker of a name that is never used again', () => {
   }
   const markersOf = (root: string) => namesIn(root).filter((name) => name.startsWith('a@'));
 
-  it('goes when the process that made it ends, with the folder', async () => {
+  it('goes with its folder when the process that made it ends', async () => {
     const root = newPath();
     await put(open(root), '0', null);
     await deleteAndEnd(root);
@@ -136,7 +136,7 @@ describe('a deletion marker of a name that is never used again', () => {
     expect(await open(root).get(token, signal)).toBeUndefined();
   });
 
-  it('stays where the document was made again', async () => {
+  it('stays if the document was created again', async () => {
     const root = newPath();
     const store = open(root);
     const first = await put(store, '0', null);
@@ -176,14 +176,14 @@ describe('a deletion marker of a name that is never used again', () => {
       await arrived;
       await deleteAndEnd(root);
       expect(markersOf(root)).toEqual([when === 'before' ? 'a@2' : 'a@3']);
-      // Whoever makes it again goes on behind the marker.
+      // A process that creates it again continues after the marker.
       const again = await put(open(root), 'again', null);
       go();
-      // Where it was linked, the deletion was built on it: it was taken, and is gone.
+      // If it was linked, the deletion was built on it: it succeeded, and is gone.
       if (when === 'after') expect(await tooLate).toMatch(/^2-/);
       else expect(await tooLate).toMatchObject({ code: 'store/conflict' });
       expect((await open(root).get(token, signal))?.revision).toBe(again);
-      // An hour later nobody is in the way any more.
+      // An hour later no process is in the way any more.
       await deleteAndEnd(root);
       await open(root, later(2 * hourMs)).tidy(signal);
       expect(readdirSync(join(root, 'token'))).toEqual([]);
@@ -213,7 +213,7 @@ describe('a deletion marker of a name that is never used again', () => {
     },
   );
 
-  it('goes under the hands of whoever makes the document again: he is told, and no marker is left', async () => {
+  it('may go while a process creates the document again: it gets a conflict, and no marker is left', async () => {
     const root = newPath();
     const store = open(root);
     await store.delete(token, { ifRevision: await put(store, '0', null), signal });
@@ -228,7 +228,7 @@ describe('a deletion marker of a name that is never used again', () => {
     await put(open(root), 'again', null);
   });
 
-  it('does not pile up: 40 passes over 30 lineages leave what there is', async () => {
+  it('does not accumulate: 40 passes over 30 lineages leave nothing more', async () => {
     const root = newPath();
     const kinds = ['key', 'version', 'token'] as const;
     for (let pass = 0; pass < 40; pass += 1) {
@@ -258,7 +258,7 @@ describe('a revision that is written over', () => {
     return { root, store, revision: await revisions(store, '1', '2', '3') };
   }
 
-  it('makes no new file and frees none: two take turns', async () => {
+  it('needs no new file: two files alternate', async () => {
     const { root, store, revision } = await threeRevisions();
     const inode = (name: string) => statSync(fileOf(root, name)).ino;
     const [second, third] = [inode('a@2'), inode('a@3')];
@@ -269,7 +269,7 @@ describe('a revision that is written over', () => {
     expect((await scanAll(store)).map((entry) => entry.corrupt)).toEqual([undefined]);
   });
 
-  it('is left alone where a backup has a hard link to it', async () => {
+  it('is left alone if a backup has a hard link to it', async () => {
     const { root, store, revision } = await threeRevisions();
     const backup = newPath('backup');
     linkSync(fileOf(root, 'a@2'), backup);
@@ -298,12 +298,12 @@ describe('a revision that is written over', () => {
     expect(textOf(await store.get(key('a'), signal))).toBe('4');
   });
 
-  it('is never taken for what it was, however late its reader comes', async () => {
+  it('is never read as its old content, however slow the reader', async () => {
     for (const stops of ['before', 'after'] as const) {
       for (const ahead of [1, 2, 3, 4]) {
         const { root, store, revision } = await threeRevisions();
         let first = true;
-        // A reader that has listed the folder, or opened the file, and then waits while others go on.
+        // A reader that has listed the folder, or opened the file, and then waits while others write.
         const slow = filesWith((real) => ({
           read: async (path) => {
             if (!first) return real.read(path);
@@ -319,14 +319,14 @@ describe('a revision that is written over', () => {
         }));
         const entry = await open(root, slow).get(key('a'), signal);
         const number = Number(entry?.revision.split('-')[0]);
-        // Still revision 3 where it was read before it was written over (its reader is only late), else a later one whole.
+        // Still revision 3 if it was read before it was written over, else a later one, complete.
         expect(textOf(entry)).toBe(number === 3 ? '3' : `later ${number - 4}`);
         expect(number > 3).toBe(ahead >= 2);
       }
     }
   });
 
-  it('torn under the eyes of a reader sends him to the next one', async () => {
+  it('that changes during a read makes the reader read the next one', async () => {
     const { root, store, revision } = await threeRevisions();
     let first = true;
     const torn = filesWith((real) => ({

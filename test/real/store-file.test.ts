@@ -43,7 +43,7 @@ describe('the store contract on files', () => {
 });
 
 describe('layout', () => {
-  it('is <kind>/<2 hex of sha1>/<name>@<number>, for the owner alone, under any umask', async () => {
+  it('is <kind>/<2 hex of sha1>/<name>@<number>, only for the owner, under any umask', async () => {
     const root = newPath();
     const before = process.umask(0o022);
     try {
@@ -66,7 +66,7 @@ describe('layout', () => {
     expect(body).toBe('{"a":1}');
   });
 
-  it('keeps one predecessor, and none of what was deleted', async () => {
+  it('keeps one predecessor, and none after a delete', async () => {
     const root = newPath();
     const store = open(root);
     const revision = await revisions(store, '0', ...[1, 2, 3, 4, 5].map((n) => `secret ${n}`));
@@ -85,7 +85,7 @@ describe('layout', () => {
     expect(filesOf(root).length).toBe(4);
   });
 
-  it('passes over files that are not its own', async () => {
+  it('skips files that are not its own', async () => {
     const root = newPath();
     const store = open(root);
     await create(store, 'a', 'one');
@@ -100,7 +100,7 @@ describe('layout', () => {
   });
 });
 
-describe('a spoiled document', () => {
+describe('a damaged document', () => {
   const spoil: Readonly<Record<string, (path: string) => void>> = {
     'cut to nothing': (path) => truncateSync(path, 0),
     'cut in its first line': (path) => truncateSync(path, 20),
@@ -119,7 +119,7 @@ describe('a spoiled document', () => {
   };
 
   for (const [how, change] of Object.entries(spoil)) {
-    it(`${how}: is named, not used, not fallen back from, not removed`, async () => {
+    it(`${how}: is reported, not used, not replaced by its predecessor, not removed`, async () => {
       const root = newPath();
       const store = open(root);
       const first = await create(store, 'a', 'the first content');
@@ -144,23 +144,23 @@ describe('a spoiled document', () => {
       }
       const { hint } = await failureOf(store.get(key('a'), signal));
       expect(hint).toContain(`${path.slice(0, -1)}1`);
-      // The predecessor is no answer to a writer either.
+      // A writer cannot use the predecessor either.
       expect((await failureOf(write(store, 'new', first))).code).toBe('store/conflict');
 
       await open(root, later(100 * hourMs)).tidy(signal);
       expect(readFileSync(path)).toEqual(spoiled);
       expect(readFileSync(fileOf(root, 'a@1'), 'utf8')).toContain('the first content');
 
-      // The others go on.
+      // Other documents still work.
       expect(textOf(await store.get(key('other'), signal))).toBe('fine');
 
-      // What the hint says works: moved away, the revision before it is the document.
+      // The hint works: without the damaged file, the previous revision is the document.
       renameSync(path, newPath('away'));
       expect(textOf(await store.get(key('a'), signal))).toBe('the first content');
     });
   }
 
-  it('is marked in a scan, and hides nobody', async () => {
+  it('is marked in a scan, and hides no others', async () => {
     const root = newPath();
     const store = open(root);
     for (let n = 0; n < 10; n += 1) await create(store, `n${n}`, `content ${n}`);
@@ -196,7 +196,7 @@ describe('tidy', () => {
     }
   });
 
-  it('removes the markers of a killed process after an hour where names are never used again, with their folders', async () => {
+  it('removes markers of a killed process after an hour if names are never used again, with their folders', async () => {
     const root = newPath();
     const store = open(root);
     const kinds = ['token', 'key', 'version', 'lineage', 'credential', 'ledger'] as const;
@@ -204,7 +204,7 @@ describe('tidy', () => {
       const revision = await store.put({ kind, name: kind }, Buffer.from('x'), { ifRevision: null, signal });
       await store.delete({ kind, name: kind }, { ifRevision: revision, signal });
     }
-    // Files of a deployer, which is no kind of document however it is called.
+    // Files of a deployer, which are not documents, whatever its name.
     mkdirSync(join(root, 'deployed/ab'), { recursive: true });
     writeFileSync(join(root, 'deployed/ab/own@1'), 'x');
     for (const [minutes, left] of [
@@ -240,7 +240,7 @@ describe('tidy', () => {
     expect(namesIn(root)).toHaveLength(2);
   });
 
-  it('leaves a file that was a revision for a year and was taken to be written over a moment ago', async () => {
+  it('leaves a file that was a revision for a year and was renamed a moment ago to be written over', async () => {
     const root = newPath();
     await create(open(root), 'a', '1');
     const old = fileOf(root, 'a@1');
@@ -272,7 +272,7 @@ describe('tidy', () => {
     expect(new Set(revisions).size).toBe(3);
   });
 
-  it('removes what a crash left below the predecessor, and costs one read when it was done lately', async () => {
+  it('removes what a crash left below the predecessor, and costs one read if it ran recently', async () => {
     const root = newPath();
     const store = open(root);
     let revision = await create(store, 'a', '0');
@@ -298,12 +298,12 @@ describe('tidy', () => {
 });
 
 describe('speed', () => {
-  it('reads a thousand documents at the start in no time', async () => {
+  it('reads a thousand documents quickly', async () => {
     const root = newPath();
     const store = open(root);
     const content = 'x'.repeat(700);
     await Promise.all(Array.from({ length: 1_000 }, (_, n) => create(store, `name-${n}.example.com`, content)));
-    // An old file system: nothing of it was written a moment ago.
+    // Make the files old, so that nothing looks recently written.
     utimesSync(root, 1, 1);
     let best = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 5; round += 1) {
@@ -312,7 +312,7 @@ describe('speed', () => {
       best = Math.min(best, performance.now() - began);
       expect(entries.length).toBe(1_000);
     }
-    // 60 ms is what was asked for; the guard is wide, because other tests share this machine.
+    // The goal is 60 ms; the limit is wide, because other tests share this machine.
     expect(best).toBeLessThan(250);
   });
 });

@@ -11,7 +11,7 @@ import type { Tally } from '../support/store-worker.ts';
 import { storeWorld } from '../support/store-world.ts';
 
 const { signal } = new AbortController();
-/** How long the signals fly. The long run is for changes of the store. */
+/** How long signals are sent. The long run is for changes of the store. */
 const tortureMs = process.env.CERTFLEET_LONG ? 120_000 : 5_000;
 const workers = 4;
 
@@ -21,7 +21,7 @@ const root = join(folder, 'store');
 const running = new Map<number, ChildProcess>();
 
 beforeAll(async () => {
-  // One bundled file starts in a quarter of the time of a transpiler: more of the run is spent on writes.
+  // One bundled file starts in a quarter of a transpiler's time, so more of the run is spent on writes.
   const entry = new URL('../support/store-worker.ts', import.meta.url).pathname;
   await build({
     entryPoints: [entry],
@@ -38,7 +38,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** mulberry32: small, and the seed that is printed says what was done (when it hit is the scheduler's). */
+/** mulberry32: small, and the printed seed repeats the signals (but not their timing). */
 function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -49,7 +49,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** Starts a worker; its lines are whole, because a line is one write to the pipe. */
+/** Starts a worker. Each line is one write to the pipe, so lines are complete. */
 function startWorker(slot: number, id: string, lines: string[], limit = 0): Promise<void> {
   const child = spawn(process.execPath, [program, root, id, String(limit)], { stdio: ['ignore', 'pipe', 'inherit'] });
   running.set(slot, child);
@@ -70,7 +70,7 @@ async function tally(name: string): Promise<Tally> {
 }
 
 describe('the file store under signals', () => {
-  it('loses and doubles no acknowledged write of several processes', async () => {
+  it('loses and repeats no acknowledged write of several processes', async () => {
     const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Math.random() * 2 ** 31));
     const random = seeded(seed);
     const lines: string[] = [];
@@ -108,7 +108,7 @@ describe('the file store under signals', () => {
     expect(kills).toBeGreaterThan(5);
     expect(acks.length).toBeGreaterThan(100);
 
-    // Nothing lost: every acknowledged increment is in; nothing doubled: the sum is the sum.
+    // Nothing lost: every acknowledged increment is stored; nothing repeated: the sum is right.
     for (const name of ['tally-a', 'tally-b', 'tally-c']) {
       const { total, by } = await tally(name);
       expect(Object.values(by).reduce((sum, count) => sum + count, 0)).toBe(total);
@@ -116,14 +116,14 @@ describe('the file store under signals', () => {
         expect(by[id] ?? 0).toBeGreaterThanOrEqual(Number(sequence));
       }
     }
-    // One number of one document was never acknowledged to two writers, also over delete and create.
+    // No number of a document was acknowledged to two writers, even across delete and create.
     const numbers = lines
       .map((line) => line.split(' '))
       .filter(([, what]) => what === 'ack' || what === 'claim' || what === 'rise')
       .map(([, , name, , revision]) => `${name} ${revision?.split('-')[0]}`);
     expect(new Set(numbers).size).toBe(numbers.length);
     expect(numbers.some((number) => number.startsWith('phoenix '))).toBe(true);
-    // No revision was the base of two acknowledged puts, or came back, though numbers did: deletion markers went.
+    // No revision was the base of two acknowledged puts, or came back, although numbers did after their markers went.
     const sparks = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'spark');
     const bases = sparks.filter(([, , , base]) => base !== 'none').map(([, , , base]) => base);
     expect(new Set(bases).size).toBe(bases.length);
@@ -131,7 +131,7 @@ describe('the file store under signals', () => {
     expect(new Set(made).size).toBe(made.length);
     const begun = sparks.filter(([, , , , revision]) => revision?.startsWith('1-')).map(([, , name]) => name);
     expect(begun.length - new Set(begun).size).toBeGreaterThan(10);
-    // Who was told that he has made a document has made it.
+    // Every acknowledged creation happened.
     const claims = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'claim');
     expect(claims.length).toBeGreaterThan(10);
     for (const [id, , name = ''] of claims) {
@@ -139,7 +139,7 @@ describe('the file store under signals', () => {
       expect(JSON.parse(Buffer.from(entry?.bytes ?? []).toString())).toBe(id);
     }
 
-    // What is left behind is no content, and is gone after an hour and a day.
+    // What is left has no content, and is gone after an hour and a day.
     let pages = 0;
     for await (const page of open().scan('lineage', signal)) {
       expect(page.every((entry) => entry.corrupt === undefined)).toBe(true);
@@ -157,11 +157,11 @@ describe('the file store under signals', () => {
     }
   });
 
-  it('takes every write of several processes that nobody stops', async () => {
+  it('accepts every write of several processes that are not stopped', async () => {
     const lines: string[] = [];
     await Promise.all(Array.from({ length: workers }, (_, slot) => startWorker(slot, `calm${slot}`, lines, 60)));
     expect(lines.filter((line) => / (LOST|FAILED) /.test(line))).toEqual([]);
-    // `late`: the scheduler stopped one between two lines; it was told a conflict, looked, and found its write.
+    // `late`: one was stopped between two lines, got a conflict, and then found its write.
     expect(lines.filter((line) => / (ack|late) /.test(line)).length).toBe(workers * 60);
   });
 });

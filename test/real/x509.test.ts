@@ -30,7 +30,7 @@ test('OpenSSL verifies a request with names, a wildcard and addresses, and an em
   expect(publicKey).toBe(ours);
 });
 
-// One byte, two and three bytes of length.
+// Lengths of one, two and three bytes.
 test.each([1, 5, 100])('OpenSSL verifies a request with %i names', async (count) => {
   const der = await pki.csr(await pki.newKey(), names(count));
   const { stdout, stderr, status } = openssl(['req', '-inform', 'DER', '-verify', '-noout', '-text'], der);
@@ -39,7 +39,7 @@ test.each([1, 5, 100])('OpenSSL verifies a request with %i names', async (count)
   expect(stdout.match(/DNS:/g)).toHaveLength(count);
 });
 
-test('reads what OpenSSL makes: subject in UTF-8, addresses, leading zero of the serial', () => {
+test('reads certificates of OpenSSL: subject in UTF-8, addresses, leading zero of the serial', () => {
   const pem = execFileSync(
     'openssl',
     [

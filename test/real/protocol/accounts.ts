@@ -3,7 +3,7 @@ import { acme, failure, newIssuer, pki, problemOf, type Scene, signal } from '..
 
 /** RFC 8555 §7.1.1, §7.3. */
 export function accountCases(scene: Scene): void {
-  test('the directory, asked for once', async () => {
+  test('the directory, requested once', async () => {
     const issuer = newIssuer(scene.bench);
     const [directory, again] = await Promise.all([issuer.directory(signal()), issuer.directory(signal())]);
     expect(again).toEqual(directory);
@@ -16,7 +16,7 @@ export function accountCases(scene: Scene): void {
     expect(scene.bench.proxy.seen('directory')).toBe(1);
   });
 
-  test('an account is created, found again by its key, and given new contacts', async () => {
+  test('an account is created, found again by its key, and gets new contacts', async () => {
     const issuer = newIssuer(scene.bench);
     const keyPem = await pki.newKey();
     const first = await issuer.openAccount(
@@ -33,7 +33,7 @@ export function accountCases(scene: Scene): void {
     expect(changed).toMatchObject({ url: first.url, contacts: ['mailto:two@example.com'] });
   });
 
-  test('onlyExisting never makes an account', async () => {
+  test('onlyExisting never creates an account', async () => {
     const request = { keyPem: await pki.newKey(), contacts: [], agreeToTerms: true, onlyExisting: true };
     const error = await failure(newIssuer(scene.bench).openAccount(request, signal()));
     expect(error.code).toBe('acme/problem');

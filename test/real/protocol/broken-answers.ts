@@ -19,7 +19,7 @@ import { until } from '../../support/service.ts';
 
 /** What the fault proxy does to answers: lost, cut, slow, endless, malformed. */
 export function brokenAnswerCases(scene: Scene): void {
-  test('an answer lost after newOrder: sent once, and asked for again by whoever wants it', async () => {
+  test('an answer lost after newOrder: sent once, and again only by the caller', async () => {
     const { account } = await newClient(scene.bench);
     scene.bench.proxy.forget();
     scene.bench.proxy.fault({ on: 'newOrder', what: { type: 'cut-after' } });
@@ -58,7 +58,7 @@ export function brokenAnswerCases(scene: Scene): void {
     expect(scene.bench.proxy.seen('finalize')).toBe(1);
   });
 
-  test('an answer lost after a challenge was accepted: the authorization says how it went', async () => {
+  test('an answer lost after a challenge was accepted: the authorization has the result', async () => {
     const order = await scene.client.account.newOrder({ identifiers: dns(freshName()) }, signal());
     const url = order.authorizationUrls[0]!;
     scene.bench.proxy.fault({ on: 'challenge', what: { type: 'cut-after' } });
@@ -80,7 +80,7 @@ export function brokenAnswerCases(scene: Scene): void {
     expect(await scene.client.issuer.renewalInfo(got.facts.ariId!, signal())).toBeDefined();
   });
 
-  test('a body that drips', async () => {
+  test('a slow body', async () => {
     const order = await scene.client.account.newOrder({ identifiers: dns(freshName()) }, signal());
     scene.bench.proxy.fault({ on: 'order', what: { type: 'slow', bytes: 40, everyMs: 5 } });
     expect(await scene.client.account.order(order.url, signal())).toMatchObject({ url: order.url, status: 'pending' });

@@ -20,13 +20,13 @@ import {
 export function certificateCases(scene: Scene): void {
   // ── certificates ──
 
-  test('http-01: from an order to a certificate whose facts fit', async () => {
+  test('http-01: from an order to a certificate with the right facts', async () => {
     const names = dns(freshName(), freshName());
     const got = await obtain(scene.bench, scene.client.account, { identifiers: names });
     expect(got.facts.identifiers.map((i) => i.value).sort()).toEqual(names.map((i) => i.value).sort());
     expect(pki.mismatch(got.certificates[0]!, got.keyPem, names, new Date())).toBeUndefined();
     expect(pki.mismatch(got.certificates[0]!, await pki.newKey(), names, new Date())).toMatch(/./);
-    // Really signed by the next one of the chain, leaf first.
+    // Signed by the next certificate in the chain, leaf first.
     const [leaf, issuer] = got.certificates.map((pem) => new X509Certificate(pem));
     expect(leaf!.verify(issuer!.publicKey)).toBe(true);
     expect(got.facts.serial.replace(/^00/, '')).toBe(leaf!.serialNumber.toLowerCase().replace(/^00/, ''));
@@ -52,7 +52,7 @@ export function certificateCases(scene: Scene): void {
     expect(pki.mismatch(got.certificates[0]!, got.keyPem, identifiers, new Date())).toBeUndefined();
   });
 
-  test('ten orders at once on one account: ten newOrders, ten keys, nonces used again', async () => {
+  test('ten orders at once on one account: ten newOrders, ten keys, nonces reused', async () => {
     const ten = Array.from({ length: 10 }, () => dns(freshName()));
     const got = await Promise.all(ten.map((identifiers) => obtain(scene.bench, scene.client.account, { identifiers })));
     expect(new Set(got.map((g) => g.facts.spkiFingerprint)).size).toBe(10);
@@ -61,8 +61,8 @@ export function certificateCases(scene: Scene): void {
     }
     expect(scene.bench.proxy.accepted('newOrder')).toBe(10);
     expect(scene.bench.proxy.accepted('finalize')).toBe(10);
-    // Ten at once need ten nonces. A fetch may be under way (four at most) for one who is then given another's, so
-    // four more can come. Without reuse it would be one for each of the seventy or more signed requests.
+    // Ten at once need ten nonces. At most four fetches may be in progress for callers that then get another nonce, so
+    // there may be four more. Without reuse, each of the seventy or more signed requests would need one.
     expect(scene.bench.proxy.requests.filter((r) => r.method === 'POST').length).toBeGreaterThanOrEqual(70);
     expect(scene.bench.proxy.seen('newNonce')).toBeLessThanOrEqual(14);
   });
@@ -76,7 +76,7 @@ export function certificateCases(scene: Scene): void {
 
   // ── challenges ──
 
-  test('a failed validation: the reason stands in the challenge, the order is invalid', async () => {
+  test('a failed validation: the challenge has the reason, and the order is invalid', async () => {
     const order = await scene.client.account.newOrder({ identifiers: dns(freshName()) }, signal());
     const url = order.authorizationUrls[0]!;
     const authorization = await scene.client.account.authorization(url, signal());
@@ -103,7 +103,7 @@ export function certificateCases(scene: Scene): void {
     expect(decided.challenges.find((c) => c.type === 'dns-01')!.error?.detail).toMatch(/./);
   });
 
-  test('challenge types that nobody knows are listed, not refused', async () => {
+  test('unknown challenge types are listed, not refused', async () => {
     scene.bench.proxy.fault({
       on: 'authorization',
       what: {

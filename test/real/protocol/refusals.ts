@@ -23,7 +23,7 @@ export function refusalCases(scene: Scene): void {
     expect(problemOf(error).detail).toContain('blocked-domain.example');
   });
 
-  test('a CSR for other names than the order is refused, and the order goes on', async () => {
+  test('a CSR for other names than the order is refused, and the order can continue', async () => {
     const order = await scene.client.account.newOrder({ identifiers: dns(freshName()) }, signal());
     const ready = await authorize(scene.bench, scene.client.account, order);
     const csr = await pki.csr(await pki.newKey(), dns(freshName()));
@@ -33,7 +33,7 @@ export function refusalCases(scene: Scene): void {
     expect((await scene.client.account.order(order.url, signal())).status).toBe('ready');
   });
 
-  test('subproblems come whole', async () => {
+  test('subproblems are complete', async () => {
     const document = {
       type: acme('malformed'),
       detail: 'two of them are bad',

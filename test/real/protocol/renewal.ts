@@ -30,7 +30,7 @@ export function renewalCases(scene: Scene): void {
   });
 
   if (scene.has.renewalAnswers)
-    test('renewalInfo as the CA was told to answer, malformed too', async () => {
+    test('renewalInfo with settable answers, also malformed ones', async () => {
       const got = await obtain(scene.bench, scene.client.account, { identifiers: dns(freshName()) });
       const tell = async (body: string) => {
         scene.bench.simulated?.setRenewalInfo(got.facts.serial, { status: 200, body });
@@ -49,7 +49,7 @@ export function renewalCases(scene: Scene): void {
     });
 
   if (scene.has.alreadyReplaced)
-    test('replaces: taken once, then alreadyReplaced', async () => {
+    test('replaces: accepted once, then alreadyReplaced', async () => {
       const identifiers = dns(freshName());
       const first = await obtain(scene.bench, scene.client.account, { identifiers });
       const replaces = first.facts.ariId!;
