@@ -38,14 +38,15 @@ export function phaseOf(lineage: Lineage | undefined): Phase {
     case 'close':
       return 'bare';
     case 'lease':
-    case 'key':
       return 'begun';
     case 'order':
       return 'ordered';
+    case 'challenges':
+      return 'challenged';
     case 'deploy':
       return 'current';
-    default:
-      return 'challenged';
+    default: // `key`, `validate` and `finalize` are announced, and never written
+      throw fail('bug/unexpected', { reason: `${lineage.name} has the step ${work.step}` });
   }
 }
 
@@ -64,7 +65,7 @@ const mayFollow = {
   overruled: inFlight,
   orderGivenUp: ['begun'],
   ordered: ['begun'],
-  challengesIntended: ['begun', 'ordered'],
+  challengesIntended: ['begun', 'ordered'], // a resumed order begins anew in its own run
   receiptsKept: ['challenged'],
   presentFailed: ['challenged'],
   accountLost: inFlight,
@@ -132,7 +133,9 @@ export interface Beginning {
 
 /**
  * Step 2: the lease, the spec, and the intents of the probe and the order, in one write. The journal of an earlier run
- * stays; its order and key stay if the request is the same.
+ * stays; its order and key stay if the request is the same. `step` is this run's own: how far an earlier one came, its
+ * order and its journal say. The probe's intent stays until the work is closed: `ours`, this run may have made it;
+ * `left`, an earlier one may have.
  */
 export const begun = (facts: Beginning, claim: Claim): Transition => ({
   name: 'begun',
@@ -230,7 +233,7 @@ export const released = (): Transition =>
 // --- Towards a certificate -------------------------------------------------------------------------------------------
 
 /**
- * The challenges of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
+ * The challenges and the probe of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
  * the probe, if there will be one, is this run's own.
  */
 export const pastRemoved = (facts: {

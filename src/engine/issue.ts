@@ -160,21 +160,23 @@ function announceStart(engine: Engine, { wanted }: Job, found: Lineage | undefin
 }
 
 /**
- * What an earlier run presented is removed, by the solver of its spec, before anything is presented anew: its hooks
- * may still run, its order may be dead, and of its challenges some may be valid by now and not come again.
+ * Removes what an earlier run may have left, challenges and probe, with the solver of its spec, before anything is
+ * presented anew: its hooks may still run, its order may be dead, and some of its challenges may be valid by now and
+ * not come again. A run that only delivers does it at its end.
  */
 async function removePast(run: Run): Promise<void> {
   const { engine, job, holding, signal } = run;
   const { wanted } = job;
   const { spec } = holding.lineage;
   const { step, challenges, probe } = holding.work;
-  const isCleanedAtTheEnd = step === 'deploy' || (challenges.length === 0 && probe !== 'left');
-  if (isCleanedAtTheEnd && sameSpec(spec, wanted)) return;
+  const nothingLeft = challenges.length === 0 && probe !== 'left';
+  const onlyDelivers = step === 'deploy';
+  if ((nothingLeft || onlyDelivers) && sameSpec(spec, wanted)) return;
   const left = await cleanJournalled(run, spec);
   await holding.apply(pastRemoved({ wanted, left, now: engine.clock.now() }), signal);
 }
 
-/** Steps 3 to 11: from nothing, or from wherever an earlier run came, to the current version. */
+/** Step 0 and steps 3 to 11, from wherever an earlier run came; only step 11 if the version is stored already. */
 async function obtain(run: Run): Promise<VersionBundle> {
   const { engine, job, holding, signal } = run;
   const { spec, issuer } = job.wanted;
@@ -238,17 +240,18 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   const { engine, job, holding, issuer, account, learned, signal } = run;
   const { spec } = job.wanted;
   const version = { lineage: spec.name, id: holding.work.version };
+  // The order of an earlier run, if its URL is known and the CA says that it is alive.
   const kept = await keptOrder(run);
-  if (!kept && !learned.isPrepared) {
-    await prepare(run);
+  if (!kept) {
+    if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
+    checkMayOrder(run);
   }
-  if (!kept) checkMayOrder(run);
   // From the first order on `renew` goes on with it, whatever becomes of it, and has only what is kept.
   if (holding.work.first) await job.keepCredentials?.(signal);
   const keyPem = await obtainKey(engine, version, signal);
   const order = kept ?? (await placeOrder(run));
-  await validate(run, order);
+  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
   const chain = await finalize(run, order, keyPem);
   const { facts, chainPem } = chain;
   const current = {
