@@ -45,6 +45,6 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
 function pagesOf(answer: Answer, problem: Problem): string {
   const terms = readWebPage(readLink(answer.headers['link'], 'terms-of-service'));
   const pages = [readWebPage(problem.instance), terms && `${terms} (the terms of service)`];
-  const told = pages.filter((page) => page !== undefined).join(' and ');
-  return told === '' ? '' : `: see ${told}`;
+  const all = pages.filter((page) => page !== undefined).join(' and ');
+  return all === '' ? '' : `: see ${all}`;
 }

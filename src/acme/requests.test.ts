@@ -201,15 +201,17 @@ describe('refusals', () => {
       'see https://ca.test/agree and https://ca.test/tos-2 (the terms of service)',
     ],
     ['the one that may be opened', 'javascript:alert(1)', 'see https://ca.test/tos-2 (the terms of service)'],
-  ])('what a person must read is named: %s', async (_what, instance, told) => {
+  ])('names the pages that a person must read: %s', async (_what, instance, pages) => {
     const body = problem('userActionRequired', 403, { instance });
     const headers = { link: '<https://ca.test/directory>;rel="index", <https://ca.test/tos-2>;rel="terms-of-service"' };
     const error = await refused({ status: 403, body, headers });
-    expect(error.message).toBe(`Test CA refused the new order: about userActionRequired (userActionRequired): ${told}`);
+    expect(error.message).toBe(
+      `Test CA refused the new order: about userActionRequired (userActionRequired): ${pages}`,
+    );
     expect((await refused({ status: 403, body: problem('userActionRequired', 403) })).message).not.toContain('see');
   });
 
-  test('an account that the CA does not know is told by its type', async () => {
+  test('an account that the CA does not know is recognised by the type', async () => {
     expect(problemType(await refused({ status: 401, body: problem('accountDoesNotExist', 401) }))).toBe(
       'accountDoesNotExist',
     );

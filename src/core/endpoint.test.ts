@@ -46,7 +46,7 @@ describe('judgeEndpoint', () => {
     expect(judge('current', 'current')).toMatchObject({ state: 'current', words: '192.0.2.0: it is current' });
   });
 
-  test('what cannot be told from here counts only where nothing else was told', () => {
+  test('cannot-tell counts only if no other address says more', () => {
     expect(judge('cannot-tell', 'current').state).toBe('current');
     expect(judge('cannot-tell', 'cannot-tell').state).toBe('cannot-tell');
   });

@@ -34,7 +34,7 @@ describe('the error table', () => {
     expect(asFailure(plain, 'abc')).toBe(plain);
   });
 
-  it('a time that the other side named makes it «at»', () => {
+  it('a time that the other side named makes retry "at"', () => {
     const retryAt = new Date('2026-01-01T00:00:00Z');
     const code: ErrorCode = 'acme/busy';
     expect(fail(code, { issuer: 'le', status: 503, what: 'newOrder' }, { retryAt })).toMatchObject({

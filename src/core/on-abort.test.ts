@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { onAbort } from './on-abort.ts';
 
 describe('onAbort', () => {
-  it('calls everybody who was not forgotten, over one listener', () => {
+  it('calls every waiter with one listener', () => {
     const controller = new AbortController();
     const called: number[] = [];
     const forget = Array.from({ length: 100 }, (_, n) => onAbort(controller.signal, () => called.push(n)));

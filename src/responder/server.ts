@@ -67,7 +67,7 @@ interface Connection {
 export function createResponder({ lookup, storeId, log }: ResponderOptions): Responder {
   const answerFound = (request: IncomingMessage, found: string | undefined): Answer => {
     if (found === undefined) return notFound;
-    log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'somebody'}`);
+    log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'an unknown address'}`);
     return { status: 200, body: found, type: 'application/octet-stream' };
   };
 

@@ -22,7 +22,7 @@ const retryAfterMs = 200;
 // queue. A limit is needed because a process that was killed leaves its token.
 const stayMs = 30_000;
 // By then a person wonders why the program does not exit.
-const toldAfterMs = 500;
+const quietMs = 500;
 
 /** Answers HTTP-01 challenges from this process, and from every other process that shares the store. */
 export default defineSolver({
@@ -76,9 +76,9 @@ export default defineSolver({
     const stayForGuests = async (signal: AbortSignal): Promise<void> => {
       const deadline = world.clock.deadline(stayMs, signal);
       // Usually the guests are done at the first check, and no message is needed.
-      const told = world.clock.deadline(toldAfterMs, deadline.signal);
+      const quiet = world.clock.deadline(quietMs, deadline.signal);
       try {
-        await guests.gone(told.signal);
+        await guests.gone(quiet.signal);
         if (guests.count === 0 || deadline.signal.aborted) return;
         world.log.info(
           `still answering challenges for another certfleet process on ${options.listen}; ` +
@@ -86,7 +86,7 @@ export default defineSolver({
         );
         await guests.gone(deadline.signal);
       } finally {
-        told.done();
+        quiet.done();
         deadline.done();
       }
     };

@@ -37,7 +37,7 @@ const networkCalls = ['connect', 'sendto', 'sendmsg', 'sendmmsg'];
 /** Flags that open a file for writing. */
 const writes = /O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)/;
 /** Files of the system itself, without state. */
-const nobodys = /^\/(dev|proc|sys)\//;
+const systemFiles = /^\/(dev|proc|sys)\//;
 
 /**
  * Reads the output of strace.
@@ -79,7 +79,7 @@ function changeOf(call: string, args: string, line: string, ports: readonly numb
   if (!fileCalls.includes(call) && !writes.test(args) && call !== 'creat') return undefined;
   // rename(old, new), link(old, new), symlink(target, new): the new name changes.
   const path = /^(rename|link|symlink)/.test(call) ? paths[1] : paths[0];
-  return path === undefined || nobodys.test(path) ? undefined : { call, path, line };
+  return path === undefined || systemFiles.test(path) ? undefined : { call, path, line };
 }
 
 /** Changes that no recorded effect in progress explains. */

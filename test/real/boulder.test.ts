@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Boulder, boulderPrograms, startBoulder } from '../support/boulder.ts';
-import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage, told } from '../support/e2e.ts';
+import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage, stderrOf } from '../support/e2e.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -53,7 +53,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
 
     const refused = await run('renew', '--force');
     expect(refused.status, refused.stderr).toBe(4);
-    expect(told(refused)).toContain('too many certificates (1) already issued for this exact set');
+    expect(stderrOf(refused)).toContain('too many certificates (1) already issued for this exact set');
     const { failure } = await here.lineage(name);
     expect(failure?.code).toBe('acme/open-order');
     expect(Date.parse(failure?.holdUntil ?? '') - Date.now()).toBeLessThanOrEqual(3_600_000);
@@ -74,8 +74,8 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const before = await idOf(here);
     const refused = await here.issue('-d', 'next.example.com');
     expect(refused.status).toBe(4);
-    expect(told(refused)).toContain('is deactivated');
-    expect(told(refused)).toContain('`certfleet issue next.example.com --new-account`');
+    expect(stderrOf(refused)).toContain('is deactivated');
+    expect(stderrOf(refused)).toContain('`certfleet issue next.example.com --new-account`');
     expect(await idOf(here)).toBe(before);
 
     const opened = await here.run('issue', 'next.example.com', '--new-account');
@@ -100,8 +100,8 @@ describeWith(boulderPrograms, 'Boulder', () => {
     await boulder.sql(`insert into paused values (${id},0,'paused.example.com',utc_timestamp(),null)`);
     const paused = await here.issue('-d', 'paused.example.com');
     expect(paused.status).toBe(4);
-    expect(told(paused)).toMatch(/visit: ?https?:\/\/\S+unpause\?jwt=/);
-    expect(told(paused)).toContain('`certfleet issue paused.example.com`');
+    expect(stderrOf(paused)).toMatch(/visit: ?https?:\/\/\S+unpause\?jwt=/);
+    expect(stderrOf(paused)).toContain('`certfleet issue paused.example.com`');
     const { failure } = await here.lineage('paused.example.com');
     expect(Date.parse(failure?.retryAt ?? '') - Date.now()).toBeGreaterThan(23 * 3_600_000);
     expect((await here.run('renew')).status).toBe(0);
@@ -128,7 +128,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
       renewal: { ...renewal!, checkAfter: '2026-01-01T00:00:00.000Z' },
     }));
     const ran = await here.run('renew');
-    expect(told(ran)).toContain('explains why at https://ca.example/incident');
+    expect(stderrOf(ran)).toContain('explains why at https://ca.example/incident');
     // The limit for the exact set is used up, and Boulder exempts no urgent window.
     expect(ran.status, ran.stderr).toBe(4);
   });
@@ -142,20 +142,20 @@ describeWith(boulderPrograms, 'Boulder', () => {
       const { issue } = await machine();
       const refused = await issue(...args);
       expect(refused.status).toBe(4);
-      expect(told(refused)).toContain(words);
+      expect(stderrOf(refused)).toContain(words);
     });
 
     it('for a name whose servers fail, and for one whose CAA records name another CA', async () => {
       const { issue } = await machine();
       await boulder.dns('set-servfail', { host: 'broken.example.com.' });
-      const broken = told(await issue('-d', 'broken.example.com'));
+      const broken = stderrOf(await issue('-d', 'broken.example.com'));
       expect(broken).toContain('SERVFAIL');
       expect(broken).toContain('that every name server of its zone answers');
       expect(broken).not.toContain('port 80');
 
       const policies = [{ tag: 'issue', value: 'other.example' }];
       await boulder.dns('add-caa', { host: 'theirs.example.com.', policies });
-      expect(told(await issue('-d', 'theirs.example.com'))).toContain('add `0 issue "ca.boulder-kit.net"`');
+      expect(stderrOf(await issue('-d', 'theirs.example.com'))).toContain('add `0 issue "ca.boulder-kit.net"`');
     });
   });
 });

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { errorTable } from '../../src/core/error-table.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
-import { buildCertfleet, type Certfleet, documents, filesBelow, type Ran, told } from '../support/e2e.ts';
+import { buildCertfleet, type Certfleet, documents, filesBelow, type Ran, stderrOf } from '../support/e2e.ts';
 import { startNginx } from '../support/nginx.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -42,7 +42,7 @@ async function expectRefused(
   expected: { status: number; code: keyof typeof errorTable; sentence: RegExp },
 ) {
   expect([ran.status, ran.stdout], ran.stderr).toEqual([expected.status, '']);
-  const text = told(ran);
+  const text = stderrOf(ran);
   expect(text).toMatch(expected.sentence);
   expect(ran.stderr).not.toMatch(/^ +at |Error:|undefined|\[object|NaN/m);
   expect(text).toContain(`certfleet explain ${expected.code}`);
@@ -296,7 +296,7 @@ describe('in the configuration', () => {
     for (const command of [['issue'], ['renew']]) {
       const ran = await attempt([...command, '--config', config]);
       await expectRefused(ran, { status: 2, code: 'config/invalid', sentence });
-      expect(told(ran)).toContain(`${config}:`);
+      expect(stderrOf(ran)).toContain(`${config}:`);
     }
     expect(ca.requests.length).toBe(seen);
     const checked = await certfleet(['config', 'check', '--config', config]);
@@ -352,7 +352,7 @@ describe('the machine', () => {
         '127.0.0.1:1',
       ]);
       expect(ran.status, ran.stderr).toBe(5);
-      expect(told(ran)).toMatch(
+      expect(stderrOf(ran)).toMatch(
         new RegExp(
           `the HTTP-01 responder cannot listen on 127\\.0\\.0\\.1:${nginx.httpPort}: .*nginx.* is using the port Stop that program`,
         ),
@@ -366,7 +366,7 @@ describe('the machine', () => {
     await writeFile(file, 'not a folder');
     const ran = await certfleet(['issue', '-d', 'www.example.com', '--agree-tos', '--store', file]);
     expect([ran.status, ran.stdout]).toEqual([7, '']);
-    expect(told(ran)).toMatch(/^certfleet: the store \S+ cannot be used: .* certfleet explain store\/unusable/);
+    expect(stderrOf(ran)).toMatch(/^certfleet: the store \S+ cannot be used: .* certfleet explain store\/unusable/);
     expect((await filesBelow(join(file, '..'))).get(file)?.toString()).toBe('not a folder');
   });
 
@@ -398,12 +398,12 @@ describe('the machine', () => {
     await writeFile(filler, Buffer.alloc(20 * 1024 * 1024));
     const full = await issue();
     expect([full.status, full.stdout], full.stderr).toEqual([7, '']);
-    expect(told(full)).toMatch(/the disk is full: \S+ MiB are free, 16 are needed/);
+    expect(stderrOf(full)).toMatch(/the disk is full: \S+ MiB are free, 16 are needed/);
     await rm(filler);
     execFileSync('mount', ['-o', 'remount,ro', folder]);
     const readOnly = await issue();
     expect([readOnly.status, readOnly.stdout]).toEqual([7, '']);
-    expect(told(readOnly)).toMatch(/the file system is read-only/);
+    expect(stderrOf(readOnly)).toMatch(/the file system is read-only/);
     expect(proxy.requests.length).toBe(seen);
   });
 });

@@ -13,8 +13,8 @@ import {
   outcomesOf,
   readLineage,
   rewriteLineage,
+  stderrOf,
   succeeded,
-  told,
 } from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { freePort, temporaryFolder, until } from '../support/service.ts';
@@ -266,7 +266,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
         store,
       ]);
       expect(refused).toMatchObject({ status: 2, stdout: '' });
-      expect(told(refused)).toMatch(/has no test directory, so --staging and --dry-run cannot be used with it/);
+      expect(stderrOf(refused)).toMatch(/has no test directory, so --staging and --dry-run cannot be used with it/);
       expect(ca.requests.length).toBe(seen);
       expect([...(await documents(store, 'lineage'))]).toEqual([]);
     });

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Kind } from '../../src/ports/store.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
-import { buildCertfleet, type Certfleet, documents, filesBelow, readLineage, succeeded, told } from '../support/e2e.ts';
+import {
+  buildCertfleet,
+  type Certfleet,
+  documents,
+  filesBelow,
+  readLineage,
+  stderrOf,
+  succeeded,
+} from '../support/e2e.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
@@ -79,8 +87,8 @@ describe('certfleet delete', () => {
     succeeded(await run('issue', '-d', 'other.example.test'));
     const refused = await run('delete', name);
     expect(refused.status).toBe(2);
-    expect(told(refused)).toMatch(/"www\.example\.test" is still deployed to files/);
-    expect(told(refused)).toContain(`certfleet issue ${name} --deploy none --endpoint none`);
+    expect(stderrOf(refused)).toMatch(/"www\.example\.test" is still deployed to files/);
+    expect(stderrOf(refused)).toContain(`certfleet issue ${name} --deploy none --endpoint none`);
     expect(await left()).toEqual({ lineage: 2, key: 3, version: 3 });
 
     succeeded(await run('issue', name, '--deploy', 'none', '--endpoint', 'none'));
@@ -99,7 +107,7 @@ describe('certfleet delete', () => {
 
     const again = await run('delete', name);
     expect(again.status).toBe(2);
-    expect(told(again)).toMatch(/there is no certificate named "www\.example\.test"/);
+    expect(stderrOf(again)).toMatch(/there is no certificate named "www\.example\.test"/);
     expect((await run('renew', '--quiet')).status).toBe(0);
     expect((await run('status')).stdout).not.toContain(name);
   });
@@ -118,7 +126,9 @@ describe('certfleet delete', () => {
     expect(await left()).toEqual(nothing);
     const nothingThere = await run('delete', 'abc');
     expect(nothingThere.status).toBe(2);
-    expect(told(nothingThere)).toMatch(/"abc" is declared in the configuration, but the store contains nothing of it/);
+    expect(stderrOf(nothingThere)).toMatch(
+      /"abc" is declared in the configuration, but the store contains nothing of it/,
+    );
 
     succeeded(await run('renew'));
     expect((await documents(store, 'lineage')).size).toBe(1);
@@ -132,7 +142,7 @@ describe('certfleet delete', () => {
     const issuing = await hangingIssue();
     const refused = await run('delete', name, '--force');
     expect(refused.status, refused.stdout).toBe(7);
-    expect(told(refused)).toMatch(
+    expect(stderrOf(refused)).toMatch(
       /another process \(process \d+\) is working on www\.example\.test; nothing was deleted/,
     );
 
@@ -150,8 +160,8 @@ describe('certfleet delete', () => {
 
     const before = await left();
     const refused = await run('delete', name);
-    expect(refused.status, told(refused)).toBe(5);
-    expect(told(refused)).toMatch(
+    expect(refused.status, stderrOf(refused)).toBe(5);
+    expect(stderrOf(refused)).toMatch(
       /the http-01 challenge of www\.example\.test could not be removed: .*the API is gone/,
     );
     expect(await left()).toEqual(before);

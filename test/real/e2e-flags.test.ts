@@ -10,8 +10,8 @@ import {
   type Ran,
   readLineage,
   rewriteLineage,
+  stderrOf,
   succeeded,
-  told,
 } from '../support/e2e.ts';
 import { findProgram, freePort, temporaryFolder } from '../support/service.ts';
 import { fingerprintOfFile } from '../support/versions.ts';
@@ -74,12 +74,12 @@ describe('flags of a second issue', () => {
     await writeFile(config, JSON.stringify({ deployTimeout: '1s' }));
     const again = await run('issue', '-d', name, '--endpoint', '127.0.0.1:1', '--config', config);
     // The endpoint refuses connections: pending, and no order.
-    expect(again.status, told(again)).toBe(6);
+    expect(again.status, stderrOf(again)).toBe(6);
     expect(newOrders()).toEqual([1, 0]);
     expect(await stored()).toEqual({ ...before, endpoints: ['127.0.0.1:1'] });
-    expect(told(again)).toContain('endpoints: none → 127.0.0.1:1');
+    expect(stderrOf(again)).toContain('endpoints: none → 127.0.0.1:1');
     for (const kept of ['issuer:', 'e-mail:', 'targets:', 'profile:', 'solver:'])
-      expect(told(again)).not.toContain(kept);
+      expect(stderrOf(again)).not.toContain(kept);
   });
 
   it('`issue NAME` accepts one flag like `-d`, and delivers to a new target without an order', async () => {
@@ -94,10 +94,10 @@ describe('flags of a second issue', () => {
 
     const fewer = await run('issue', '--name', name, '--deploy', targetOf('b'));
     succeeded(fewer);
-    expect(told(fewer)).toContain(`${targetOf('a')} is no longer a target; the version that it has stays there`);
+    expect(stderrOf(fewer)).toContain(`${targetOf('a')} is no longer a target; the version that it has stays there`);
     const none = await run('issue', name, '--deploy', 'none', '--profile', 'none');
     succeeded(none);
-    expect(told(none)).toContain('profile: default → none');
+    expect(stderrOf(none)).toContain('profile: default → none');
     expect(await stored()).toMatchObject({ deploy: [] });
     expect(await stored()).not.toHaveProperty('profile');
   });
@@ -116,7 +116,7 @@ describe('flags of a second issue', () => {
     );
     expect(outcomesOf(changed)).toEqual([expect.objectContaining({ result: 'unchanged' })]);
     const same = await first();
-    expect(told(same)).toContain('e-mail: new@example.com → ops@example.com');
+    expect(stderrOf(same)).toContain('e-mail: new@example.com → ops@example.com');
     const again = await first();
     succeeded(again);
     expect(again.stderr).not.toContain('→');
@@ -127,7 +127,7 @@ describe('flags of a second issue', () => {
     succeeded(await first());
     const more = await run('issue', name, '-d', `${name},api.example.test`, '--ignore-preflight');
     succeeded(more);
-    expect(told(more)).toContain(`identifiers: ${name} → ${name}, api.example.test`);
+    expect(stderrOf(more)).toContain(`identifiers: ${name} → ${name}, api.example.test`);
     expect(newOrders()).toEqual([2, 0]);
     expect(await stored()).toMatchObject({ name, deploy: [targetOf('a')], email: ['ops@example.com'] });
   });
@@ -138,8 +138,8 @@ describe('flags of a second issue', () => {
     const refused = await run('issue', name, ...more);
     expect(refused.status).toBe(2);
     const host = (url: string) => url.replace('https://', '');
-    expect(told(refused)).toContain(`issuer: ${host(ca.directoryUrl)} → ${host(other.directoryUrl)}`);
-    expect(told(refused)).toContain('requires you to agree to its terms of service');
+    expect(stderrOf(refused)).toContain(`issuer: ${host(ca.directoryUrl)} → ${host(other.directoryUrl)}`);
+    expect(stderrOf(refused)).toContain('requires you to agree to its terms of service');
     expect(newOrders()).toEqual([1, 0]);
 
     succeeded(await run('issue', name, ...more, '--agree-tos'));
@@ -187,15 +187,15 @@ describe('flags of a second issue', () => {
     succeeded(await first());
     const more = ['--dns', 'update', '--force', '--config', config, '--store', store];
     const failed = await certfleet(['issue', name, ...more], { env });
-    expect(failed.status, told(failed)).toBe(5);
-    expect(told(failed)).toContain('solver: webroot → update');
+    expect(failed.status, stderrOf(failed)).toBe(5);
+    expect(stderrOf(failed)).toContain('solver: webroot → update');
     await rewriteLineage(store, name, ({ failure: _failed, work: _left, ...lineage }) => lineage);
 
     const changed = await run('issue', name, '--dns-option', 'keyName=other');
     // Its secret was not stored, because the run failed: a mistyped one must not replace one that works.
-    expect(changed.status, told(changed)).toBe(2);
-    expect(told(changed)).toContain('option keyName of update: acme → other');
-    expect(told(changed)).toContain('CERTFLEET_RFC2136_SECRET');
+    expect(changed.status, stderrOf(changed)).toBe(2);
+    expect(stderrOf(changed)).toContain('option keyName of update: acme → other');
+    expect(stderrOf(changed)).toContain('CERTFLEET_RFC2136_SECRET');
     const again = await certfleet(['issue', name, '--dns-option', 'keyName=other', '--store', store], { env });
     succeeded(again);
     expect(again.stdout).toMatch(/its new settings are stored/);
@@ -209,11 +209,11 @@ describe('flags of a second issue', () => {
     succeeded(await first());
     const wrong = await run('issue', 'ww.example.test', '--deploy', targetOf('b'));
     expect(wrong.status).toBe(2);
-    expect(told(wrong)).toMatch(/there is no certificate "ww\.example\.test".*did you mean "www\.example\.test"/);
-    expect(told(wrong)).toContain('-d ww.example.test');
+    expect(stderrOf(wrong)).toMatch(/there is no certificate "ww\.example\.test".*did you mean "www\.example\.test"/);
+    expect(stderrOf(wrong)).toContain('-d ww.example.test');
     const renamed = await run('issue', name, '--name', 'other');
     expect(renamed.status).toBe(2);
-    expect(told(renamed)).toMatch(/cannot be renamed/);
+    expect(stderrOf(renamed)).toMatch(/cannot be renamed/);
   });
 
   it('makes no store for refused flags', async () => {
@@ -242,7 +242,7 @@ describe('flags of a second issue', () => {
     });
     const swapped = await run('issue', name, '--http', 'another', '--config', config);
     succeeded(swapped);
-    expect(told(swapped)).toContain('solver: hook → another');
+    expect(stderrOf(swapped)).toContain('solver: hook → another');
   });
 
   describe('renew --redeploy', () => {
@@ -293,7 +293,7 @@ describe('flags of a second issue', () => {
     it('excludes --force, and does nothing without a certificate or a target', async () => {
       const both = await run('renew', '--redeploy', '--force');
       expect(both.status).toBe(2);
-      expect(told(both)).toMatch(/--redeploy orders nothing, and --force orders/);
+      expect(stderrOf(both)).toMatch(/--redeploy orders nothing, and --force orders/);
       succeeded(await first());
       succeeded(await run('issue', name, '--deploy', 'none'));
       const nothing = await run('renew', '--redeploy', '--json');

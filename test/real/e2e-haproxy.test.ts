@@ -11,8 +11,8 @@ import {
   outcomesOf,
   readLineage,
   startBench,
+  stderrOf,
   succeeded,
-  told,
 } from '../support/e2e.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
@@ -113,10 +113,10 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
       expect(pending.status, pending.stderr + pending.stdout).toBe(6);
       expect(pending.stdout).toMatch(/^abc: valid until .*; a deployment is pending$/m);
-      expect(told(pending)).toMatch(
+      expect(stderrOf(pending)).toMatch(
         /deploying abc to the deployer "edge" \(haproxy\) failed: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
       );
-      expect(told(pending)).toContain('The target keeps what it had. `certfleet renew` tries');
+      expect(stderrOf(pending)).toContain('The target keeps what it had. `certfleet renew` tries');
       expect(await current('abc')).not.toBe(old);
       expect(await served('abc.example.test')).toBe(old);
       expect(await bench.fetch('abc.example.test', haproxy.httpsPort)).toMatchObject({ status: 200 });
@@ -178,7 +178,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     const pending = await home.certfleet(['renew', '--force', '--name', 'abc']);
     expect(pending.status, pending.stderr + pending.stdout).toBe(6);
     const serial = new X509Certificate(await readFile(join(other, 'abc.pem'))).serialNumber.toLowerCase();
-    expect(told(pending)).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
+    expect(stderrOf(pending)).toMatch(new RegExp(`${wrong} .*${serial.replace(/^0+/, '')}`));
     expect(pending.stderr).not.toContain(`${right} `);
     expect(await served('abc.example.test')).toBe(await current('abc'));
     expect(await served('abc.example.test', forgotten.httpsPort)).toBe(old);
@@ -237,7 +237,7 @@ ${nginx.reloadCommand.join(' ')}
 
     const pending = await own.certfleet(['renew', '--force']);
     expect(pending.status, pending.stderr + pending.stdout).toBe(6);
-    expect(told(pending)).toMatch(/hook went back to the previous version/);
+    expect(stderrOf(pending)).toMatch(/hook went back to the previous version/);
     await nginx.settled();
     await untilServed(first);
     expect(await fingerprintOfFile(join(live, 'cert.pem'))).toBe(first);
@@ -246,7 +246,7 @@ ${nginx.reloadCommand.join(' ')}
     // `renew` does not break it again within a day, and keeps saying that it is pending.
     const waiting = await own.certfleet(['renew']);
     expect(waiting.status, waiting.stderr + waiting.stdout).toBe(6);
-    expect(told(waiting)).toMatch(/hook went back to the previous version/);
+    expect(stderrOf(waiting)).toMatch(/hook went back to the previous version/);
     expect(await served('abc.example.test', nginx.httpsPort)).toBe(first);
 
     // The fault is repaired, and a person tries again.

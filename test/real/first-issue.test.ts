@@ -4,7 +4,15 @@ import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Kind } from '../../src/ports/store.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
-import { buildCertfleet, type Certfleet, documents, filesBelow, readLineage, succeeded, told } from '../support/e2e.ts';
+import {
+  buildCertfleet,
+  type Certfleet,
+  documents,
+  filesBelow,
+  readLineage,
+  stderrOf,
+  succeeded,
+} from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
@@ -126,9 +134,9 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
       certfleet([...command, '--store', store], env ? { env: env() } : {});
     const failed = await run('issue', ...(await args()), ...common);
     expect(failed.status, failed.stderr).toBe(status);
-    expect(told(failed)).toMatch(words);
+    expect(stderrOf(failed)).toMatch(words);
     // No message may promise a retry.
-    expect(told(failed)).not.toMatch(/`certfleet renew` tries/);
+    expect(stderrOf(failed)).not.toMatch(/`certfleet renew` tries/);
 
     await expectNothingOf(store);
     expect([proxy.seen('newOrder'), proxy.seen('finalize')]).toEqual([0, 0]);
@@ -158,7 +166,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     proxy.clear();
     expect(failed.status, failed.stderr).toBe(4);
     expect([...(await documents(store, 'lineage')).keys()]).toEqual([name]);
-    expect(told(failed)).toMatch(/`certfleet renew` tries again/);
+    expect(stderrOf(failed)).toMatch(/`certfleet renew` tries again/);
   });
 
   it('leaves nothing of a staging try either', async () => {

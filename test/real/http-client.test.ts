@@ -307,27 +307,24 @@ describe('TLS', () => {
   test.each([
     ['2040-01-01T00:00:00Z', '2041-01-01T00:00:00Z', 'is not valid yet'],
     ['2020-01-01T00:00:00Z', '2021-01-01T00:00:00Z', 'has expired'],
-  ])(
-    'a certificate of %s to %s: this machine’s clock is told, which may be wrong',
-    async (notBefore, notAfter, what) => {
-      const party = testParty('dates');
-      const publicKey = createPublicKey(party.key);
-      const identifiers = [{ type: 'dns', value: 'localhost' }] as const;
-      const cert = testCertificate({
-        ...{ subject: 'dates', issuer: party, publicKey, identifiers, notBefore, notAfter },
-      });
-      const root = join(folder, `${notBefore.slice(0, 4)}.pem`);
-      writeFileSync(root, cert);
-      const key = party.key.export({ type: 'pkcs8', format: 'pem' });
-      const port = await listen(https.createServer({ key, cert }, (_request, response) => response.end('ok')));
-      const failed = await failure(client({ env: {}, caFile: root }).request(get(`https://localhost:${port}/`)));
-      expect(failed.message).toMatch(
-        new RegExp(
-          `: its certificate ${what} by this machine’s clock \\(${new Date().getUTCFullYear()}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC\\)$`,
-        ),
-      );
-    },
-  );
+  ])('a certificate of %s to %s: names this machine’s time, which may be wrong', async (notBefore, notAfter, what) => {
+    const party = testParty('dates');
+    const publicKey = createPublicKey(party.key);
+    const identifiers = [{ type: 'dns', value: 'localhost' }] as const;
+    const cert = testCertificate({
+      ...{ subject: 'dates', issuer: party, publicKey, identifiers, notBefore, notAfter },
+    });
+    const root = join(folder, `${notBefore.slice(0, 4)}.pem`);
+    writeFileSync(root, cert);
+    const key = party.key.export({ type: 'pkcs8', format: 'pem' });
+    const port = await listen(https.createServer({ key, cert }, (_request, response) => response.end('ok')));
+    const failed = await failure(client({ env: {}, caFile: root }).request(get(`https://localhost:${port}/`)));
+    expect(failed.message).toMatch(
+      new RegExp(
+        `: its certificate ${what} by this machine’s clock \\(${new Date().getUTCFullYear()}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC\\)$`,
+      ),
+    );
+  });
 
   test('connectTo connects elsewhere with Host and SNI of the URL', async () => {
     let seen: unknown[] = [];

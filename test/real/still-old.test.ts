@@ -11,8 +11,8 @@ import {
   movedClock,
   outcomesOf,
   readLineage,
+  stderrOf,
   succeeded,
-  told,
 } from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { freePort, temporaryFolder, until } from '../support/service.ts';
@@ -144,7 +144,7 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
       for (let minutes = 3; minutes <= 60; minutes += 3) {
         await clock.passTo(new Date(Date.now() + minutes * 60_000).toISOString());
         const ran = await at.run('renew');
-        expect(ran.status, told(ran)).toBe(6);
+        expect(ran.status, stderrOf(ran)).toBe(6);
         calls.push(await at.calls());
       }
       const [half = 0, all = 0] = [calls[9], calls.at(-1)];

@@ -102,7 +102,7 @@ describe('the file store under signals', () => {
     const late = lines.filter((line) => line.split(' ')[1] === 'late').length;
     console.log(
       `store torture: seed ${seed}, ${kills} SIGKILL, ${stops} SIGSTOP, ${acks.length} acknowledged increments, ` +
-        `${late} taken although a conflict was told`,
+        `${late} succeeded although a conflict was reported`,
     );
     expect(lines.filter((line) => / (LOST|FAILED) /.test(line))).toEqual([]);
     expect(kills).toBeGreaterThan(5);

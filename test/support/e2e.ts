@@ -84,7 +84,7 @@ export function succeeded(ran: Ran): void {
 }
 
 /** What went to stderr, on one line: messages are wrapped to the width of a terminal. */
-export const told = (ran: Ran): string => ran.stderr.replaceAll(/\s+/g, ' ');
+export const stderrOf = (ran: Ran): string => ran.stderr.replaceAll(/\s+/g, ' ');
 
 /** The outcomes in `run.finished`. */
 export function outcomesOf(ran: Ran): readonly Record<string, unknown>[] {

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AcmeProxy } from './acme-proxy.ts';
 import type { Pebble } from './pebble.ts';
 
-// Pebble answers every request within milliseconds, also where it is told to be slow: its sleeps are not in answers.
+// Pebble answers every request within milliseconds, even if it is configured to be slow: its sleeps are elsewhere.
 const lockedAfterMs = 20_000;
 
 /**
- * Debian's Pebble 2.6 takes a read lock twice in `makeAuthorizations`; a writer that comes between the two stops it
- * for ever, about once in 4,000 certificates of many orders at once. No client can do anything about that. A CA that
- * has answered nothing to some request for 20 s is made to tell its goroutines: where they show that lock, the answer
- * is `locked`, and a fresh CA is needed. Whatever else it is stays the test's to find out.
+ * Debian's Pebble 2.6 takes a read lock twice in `makeAuthorizations`; a writer between the two blocks it for ever, about
+ * once in 4,000 certificates of many orders at once. No client can prevent this. If the CA has not answered a request
+ * for 20 s, this makes it print its goroutines; if they show that lock, the result is `locked`, and a new CA is needed.
+ * Any other hang is an error.
  */
 export async function unlessLocked<T>(
   { pebble, proxy }: { readonly pebble: Pebble | undefined; readonly proxy: AcmeProxy },

@@ -40,7 +40,7 @@ function unusable(root: string, error: unknown): unknown {
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
   fail('store/unusable', { path, reason, advice }, { cause });
 
-/** Wraps the calls of a store: an aborted signal stops them before they begin, system errors come out in words. */
+/** Wraps the calls of a store: stops them before they begin if the signal is aborted, and words system errors. */
 export const createGuard =
   (root: string) =>
   async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
