@@ -231,7 +231,7 @@ test('waits for a responder of another store, which releases the port when its o
   await other.probe?.('a', signal());
   const solver = connect(bench, port);
   const probing = solver.probe?.('a', signal());
-  const waiting = `a certfleet process of another store (pid ${process.pid}) has the port`;
+  const waiting = `a certfleet process of another store (pid ${process.pid}) is using the port`;
   await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
   await other.close?.();
   expect(await probing).toMatchObject({ body: storeId });
