@@ -17,34 +17,34 @@ import { lineageOf, type NotSwept, readLineage, sweep } from './engine/sweep.ts'
 export type { LineageStatus, Outcome };
 
 /**
- * The one application interface that the command line (later API and library) calls. It works on the settings it was
- * opened with; each method is one pass and never throws for what happened to one certificate: that is in its outcome.
+ * The application interface that the command line, and later the API and the library, call. It works on the settings
+ * with which it was opened. Each method makes one pass. A failure of one certificate is in its outcome, not thrown.
  */
 export interface Fleet {
   /**
-   * Issues now, back-off or not: the certificates named, declared or once made of flags, or every declared one that has
-   * no current certificate or is due. `adHoc` is a certificate made of flags alone; its whole spec is kept in its lineage.
+   * Issues now, regardless of the back-off: the named certificates (declared, or issued by flags before), or every
+   * declared one that is missing or due. `adHoc` is a certificate given by flags; its lineage keeps the whole spec.
    */
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
-  /** One pass over every declared and every stored certificate: issue, renew, deploy what is due. */
+  /** Makes one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
-  /** What is stored of a certificate: the settings that `renew` works with. Fails with `store/corrupt`. */
+  /** The stored settings of a certificate, with which `renew` works. Fails with `store/corrupt`. */
   stored(name: string, signal: AbortSignal): Promise<StoredSpec | undefined>;
-  /** Without names: all. Reads the store only. */
+  /** The status of the named certificates, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
-   * Removes a certificate from the store: its versions and keys, its credentials, and what its journal owes. Nothing is
-   * revoked, and no target is touched. Fails with `lineage/not-found`, `lineage/in-use`, `store/held`,
+   * Removes a certificate from the store, with its versions, keys and credentials, after cleaning up its challenges.
+   * Does not revoke anything or touch any target. Fails with `lineage/not-found`, `lineage/in-use`, `store/held`,
    * `solver/not-removed`.
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
   /** True the first time that it is called in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
-  /** Finishes what dead processes left: challenges, tokens, probes, child processes. */
+  /** Cleans up after dead processes: challenges, tokens, probes, child processes. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
-   * Lets go of ports, connections and child processes. With a signal that is not aborted it first stays, 30 s at most,
-   * while other processes of the store are answered for by this one.
+   * Closes ports, connections and child processes. First waits, for at most 30 s, while this process still answers
+   * challenges for other processes of the store; not without a signal, or if it is aborted.
    */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -52,42 +52,42 @@ export interface Fleet {
 export interface IssueRequest {
   readonly names: readonly string[];
   readonly adHoc?: StoredSpec;
-  /** Issue even where a current certificate is not due. */
+  /** Issue even if the current certificate is not due. */
   readonly force: boolean;
-  /** Work on `<name>~staging` with the issuer's test directory: always a new order, never deployed. */
+  /** Issue `<name>~staging` from the issuer's test directory: always with a new order, never deployed. */
   readonly staging: boolean;
-  /** Ask the CA although a look proves that it will refuse. */
+  /** Ask the CA even if a check proves that it will refuse. */
   readonly ignorePreflight?: boolean;
-  /** Open a new account where the CA says that the present one is deactivated. */
+  /** Open a new account if the CA says that the current one is deactivated. */
   readonly newAccount?: boolean;
 }
 
 export interface RenewRequest {
   readonly names: readonly string[];
   readonly force: boolean;
-  /** Deliver the current version again to every target, and order nothing. */
+  /** Deliver the current version to every target again, and order nothing. */
   readonly redeploy?: boolean;
 }
 
 export interface DeleteRequest {
   readonly name: string;
-  /** Also where a target has it, or where something cannot be cleaned up. */
+  /** Delete it even if a target has it, or if something cannot be cleaned up. */
   readonly force: boolean;
 }
 
 export interface Deleted extends Forgotten {
-  /** The configuration wants it still: `renew` gets it again. */
+  /** The configuration still declares it, so `renew` will order it again. */
   readonly isDeclared: boolean;
 }
 
 export interface SweepReport {
   readonly cleaned: readonly string[];
   readonly failed: readonly NotSwept[];
-  /** Looked at again later: tombstones whose time has not come. */
+  /** Tombstones that will be checked later. */
   readonly waiting: number;
 }
 
-/** Opens the application on its settings. Fails with `store/unusable` before any CA is called. */
+/** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(settings, context);
   const fleet = { settings, composed };
@@ -129,7 +129,7 @@ interface Wanted {
 const declared = (settings: Settings): readonly Wanted[] =>
   settings.certificates.map((spec) => ({ wanted: store(settings, spec), origin: 'configuration' }));
 
-/** A declared certificate with all it names, so that its lineage can be worked on and swept on its own. */
+/** A declared certificate with everything it refers to, so that its lineage does not need the configuration. */
 function store(settings: Settings, spec: CertificateSpec): StoredSpec {
   const issuer = settings.issuers[spec.issuer];
   const solver = settings.solvers[spec.solver];
@@ -143,12 +143,12 @@ function store(settings: Settings, spec: CertificateSpec): StoredSpec {
   return { spec, issuer, solver, deployers, preflight: settings.preflight };
 }
 
-/** A test lineage beside the real one: journalled like any, never deployed. */
+/** The test certificate beside the real one, which is never deployed. */
 function forStaging({ wanted, origin }: Wanted): Wanted {
   const { issuer, spec } = wanted;
   const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
   if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
-  // What is said about the test must not read as if the CA itself had been asked.
+  // Messages about the test must not look as if the real CA had been asked.
   const testIssuer = issuer.testDirectory === undefined ? spec.issuer : `${spec.issuer} (staging)`;
   return {
     origin,
@@ -166,13 +166,13 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
     ? [{ wanted: request.adHoc, origin: 'command-line' } as const]
     : await declaredOrNamed(fleet, request.names, signal);
   const tried = request.staging ? all.map(forStaging) : all;
-  // A try that ends with "not due" would prove nothing.
+  // A test must always order, because "not due" would prove nothing.
   const force = request.force || request.staging;
   const { ignorePreflight = false, newAccount = false } = request;
   const jobs = tried.map(({ wanted, origin }): Job => {
     const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false };
     if (origin === 'configuration') return job;
-    // Only what a person asks for today replaces what is kept; a `renew` may run in any environment.
+    // Only `issue` replaces stored credentials; `renew` may run in any environment.
     return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
   });
   return reconcile(fleet.composed.engine, jobs, signal);
@@ -192,7 +192,7 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   return reconcileAll(engine, { jobs, jobOf: ofFlags }, signal);
 }
 
-/** What is declared, or the ones named: declared, or once made of flags and found in the store. */
+/** All declared certificates, or the named ones, which may also be stored ones that were issued by flags. */
 async function declaredOrNamed(
   fleet: OpenFleet,
   names: readonly string[],
@@ -217,14 +217,14 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
   return one;
 }
 
-/** A stored lineage as a certificate that is wanted: only one made of flags is, unless it is declared. */
+/** A stored lineage that is renewed without being declared, because it was issued by flags. */
 function madeOfFlags(lineage: Lineage): Wanted | undefined {
   const { name, origin, spec } = lineage;
   if (origin !== 'command-line' || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
   return { wanted: spec, origin, isStored: true };
 }
 
-/** Everything that is declared, and everything that was issued by flags and is declared nowhere. */
+/** All declared certificates, and all that were issued by flags and are not declared. */
 function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const wanted = declared(fleet.settings);
   const names = new Set(wanted.map(nameOfWanted));
@@ -237,7 +237,7 @@ function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
 
 const nameOfWanted = ({ wanted }: Wanted): string => wanted.spec.name;
 
-/** Why a lineage that is in the store is never worked on, and what to do. */
+/** Why a stored lineage is never renewed, and what to do about it. */
 const notRenewed = (name: string): { readonly why: string; readonly advice: string } =>
   isStagingName(name)
     ? {
@@ -249,7 +249,7 @@ const notRenewed = (name: string): { readonly why: string; readonly advice: stri
         advice: 'Declare it again, or name the configuration that declares it with --config.',
       };
 
-/** Declared once and no longer: `renew` says so, since it is the command that people look at. */
+/** Warns that a certificate is no longer declared. `renew` does this, because people look at its output. */
 function reportUndeclared(engine: Engine, { name, current }: Lineage): void {
   if (!current || isStagingName(name)) return;
   const message = `no longer declared, so it is not renewed; valid until ${current.facts.notAfter}`;
@@ -266,7 +266,7 @@ function pick<T>(all: readonly T[], names: readonly string[], nameOf: (one: T) =
 }
 
 async function readOne({ composed }: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
-  if (name === '' || name.length > maxNameLength) return undefined; // no store takes it
+  if (name === '' || name.length > maxNameLength) return undefined; // no store accepts such a name
   const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
   const lineage = entry && readLineage(composed.engine, entry);
   return lineage && !isOnlyOwing(lineage) ? lineage : undefined;
@@ -281,7 +281,7 @@ async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signa
   throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
 }
 
-/** An error stands for a document that cannot be read. */
+/** Lineages by name; an error stands for a document that cannot be read. */
 type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
 
 async function readAll({ composed }: OpenFleet, signal: AbortSignal): Promise<Stored> {

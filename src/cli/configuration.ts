@@ -57,7 +57,9 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
   }));
 }
 
-/** Opens every secret as a run would. It can fail here although a service, with its own user and environment, succeeds. */
+/**
+ * Opens every secret as a run would. It can fail here although a service, with its own user and environment, succeeds.
+ */
 async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const { files } = await session.world();

@@ -33,7 +33,9 @@ export type OpenFleet = (
   },
 ) => Promise<Fleet>;
 
-/** Everything the command line needs from its process. Tests replace the optional parts, which are loaded when needed. */
+/**
+ * Everything the command line needs from its process. Tests replace the optional parts, which are loaded when needed.
+ */
 export interface CliContext {
   readonly env: Environment;
   readonly stdout: Output;

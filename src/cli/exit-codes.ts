@@ -18,8 +18,9 @@ export const exitMeanings = {
 export type ExitCode = keyof typeof exitMeanings;
 
 /**
- * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store), then
- * what a person must fix, then what may pass by itself. A pending deployment comes last, because it has a certificate.
+ * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store),
+ * then what a person must fix, then what may pass by itself. A pending deployment comes last, because it has a
+ * certificate.
  */
 export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 0];
 

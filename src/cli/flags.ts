@@ -155,7 +155,10 @@ function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec 
 const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
   lists.find((list) => list.length > 0) ?? [];
 
-/** A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's Encrypt. */
+/**
+ * A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's
+ * Encrypt.
+ */
 function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
   const declaredNames = Object.keys(settings.issuers);
   const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');

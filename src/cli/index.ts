@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { version } from '../core/version.ts';
 
-// A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure is
-// reported at the end.
+// A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure
+// is reported at the end.
 let lost: Error | undefined;
 const note = (error?: NodeJS.ErrnoException | null) => {
   if (error && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') lost ??= error;

@@ -23,8 +23,8 @@ const exitOfSignal = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<Sto
 const defaultShutdownBudgetMs = 8_000;
 
 /**
- * The command line: runs one command, and resolves with its exit code (docs/reference/exit-codes.md). Catches everything
- * that a command throws, so it never rejects.
+ * The command line: runs one command, and resolves with its exit code (docs/reference/exit-codes.md). Catches
+ * everything that a command throws, so it never rejects.
  *
  * @param argv the arguments, without node and script
  */

@@ -133,7 +133,9 @@ function placeLines(
   });
 }
 
-/** When certificates that are not due will be renewed. Their own `next` may only be the next look at the CA's window. */
+/**
+ * When certificates that are not due will be renewed. Their own `next` may only be the next look at the CA's window.
+ */
 async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
   if (idle.length === 0) return new Map();
   const names = idle.map(({ certificate }) => certificate);

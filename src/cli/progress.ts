@@ -130,7 +130,9 @@ export function liveProgress(stderr: Output, style: Style): Progress {
 interface EventLines {
   /** Writes an event as a line; a repeated warning only once. */
   write(event: Event): void;
-  /** Holds back a preflight finding until its certificate continues, or fails with the same words; true for a finding. */
+  /**
+   * Holds back a preflight finding until its certificate continues, or fails with the same words; true for a finding.
+   */
   settle(event: Event): boolean;
   /** Writes the findings that are still held back. */
   rest(): void;

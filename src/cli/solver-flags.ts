@@ -22,7 +22,9 @@ interface Choosing {
   readonly kept: NamedSolver | undefined;
 }
 
-/** The solver of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment. */
+/**
+ * The solver of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment.
+ */
 export async function solverFromFlags(
   session: Session,
   settings: Settings,
@@ -46,8 +48,8 @@ export async function solverFromFlags(
 }
 
 /**
- * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged provider
- * may be in the store, so they are not checked.
+ * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged
+ * provider may be in the store, so they are not checked.
  */
 export async function proveCredentials(
   solver: NamedSolver,
@@ -76,7 +78,9 @@ async function withOtherOptions(stored: NamedSolver, choosing: Choosing): Promis
   return { name: stored.name, settings: { ...stored.settings, options } };
 }
 
-/** The solver of --http or --dns. Without them: the declared solver if there is only one, else the responder on port 80. */
+/**
+ * The solver of --http or --dns. Without them: the declared solver if there is only one, else the responder on port 80.
+ */
 async function chosenSolver(choosing: Choosing): Promise<NamedSolver> {
   const { session, settings, registry } = choosing;
   const { flags } = session.invocation;

@@ -6,7 +6,9 @@ import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow, harmless, spanText } from './text.ts';
 
-/** `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in. */
+/**
+ * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in.
+ */
 export const status: Run = async (session) => {
   let fleet: Fleet;
   try {
@@ -58,7 +60,9 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
 export const isLeftAlone = ({ state }: LineageStatus): boolean => leftAlone.has(state);
 const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
 
-/** When it is renewed, and whether the CA chose the time. The remarks below the table give the exact time of a retry. */
+/**
+ * When it is renewed, and whether the CA chose the time. The remarks below the table give the exact time of a retry.
+ */
 function renewalText(lineage: LineageStatus, now: Date): string {
   const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
   if (isLeftAlone(lineage)) return 'never';

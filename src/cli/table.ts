@@ -13,8 +13,8 @@ const gap = 2;
 const [leastCut, leastWrapped] = [8, 24];
 
 /**
- * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped; rows that are still too
- * long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
+ * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped; rows that are still
+ * too long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
  */
 export function formatTable(
   head: readonly string[],

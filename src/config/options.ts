@@ -164,7 +164,9 @@ const variableOf = (definition: WithOptions, option: string, prefix: string | un
 
 const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
-/** Converts text from a flag or the environment to the schema's type; returns invalid text and other values as they are. */
+/**
+ * Converts text from a flag or the environment to the schema's type; returns invalid text and other values as they are.
+ */
 function fromText(field: OptionField, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();

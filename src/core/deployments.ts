@@ -37,7 +37,9 @@ export function settingsOf({ deployers }: StoredSpec, target: string): string | 
   return settings && canonical(settings);
 }
 
-/** Whether a target got its version with other settings. Stores written before settings were kept have none to compare. */
+/**
+ * Whether a target got its version with other settings. Stores written before settings were kept have none to compare.
+ */
 export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
   settings !== undefined && settings !== settingsOf(wanted, target);
 

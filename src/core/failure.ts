@@ -11,8 +11,8 @@ export interface Wait {
   /** RFC 3339. */
   readonly until: string;
   /**
-   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and `--force`
-   * does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
+   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
+   * `--force` does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
    */
   readonly why: 'back-off' | 'hold' | 'down';
   /** For a person. */
@@ -76,9 +76,9 @@ export function failureThatCounts(
 }
 
 /**
- * Until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer, solver or
- * credentials does not end the wait. A rate limit counts names, so it does not hold another set of names (Let's Encrypt
- * suggests changing it); a busy CA holds every certificate.
+ * Until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer, solver
+ * or credentials does not end the wait. A rate limit counts names, so it does not hold another set of names (Let's
+ * Encrypt suggests changing it); a busy CA holds every certificate.
  */
 export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
   const { failure } = lineage ?? {};
@@ -106,10 +106,13 @@ export function forgiven(
 
 const hourMs = 3_600_000;
 
-/** What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour. */
+/**
+ * What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour.
+ */
 export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date): Failure {
   const before = lineage.failure;
-  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon, and do not count it.
+  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon, and do not count
+  // it.
   const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
   const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();

@@ -8,7 +8,9 @@ import { baseName, type Identifier, isWildcard } from './identifier.ts';
 /** How many identifiers a certificate may have: Let's Encrypt's limit. Some of its profiles allow 25; the CA checks. */
 export const mostIdentifiers = 100;
 
-/** Why an ASCII, lower-case name without trailing dot is not a DNS name; undefined if it is one. `*.` may precede it. */
+/**
+ * Why an ASCII, lower-case name without trailing dot is not a DNS name; undefined if it is one. `*.` may precede it.
+ */
 export function dnsNameProblem(name: string): string | undefined {
   const base = name.startsWith('*.') ? name.slice(2) : name;
   if (base === '' || base === '*') return 'a wildcard needs a domain: *.example.com';
@@ -81,7 +83,9 @@ export const isStagingName = (name: string): boolean => name.endsWith('~staging'
 
 const longestLineageName = 100;
 
-/** Whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is certfleet's own suffix. */
+/**
+ * Whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is certfleet's own suffix.
+ */
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && name !== '.' && name !== '..'; // `.` and `..` are folders
 

@@ -27,8 +27,8 @@ export function didYouMean(typed: string, known: Iterable<string>): string {
 }
 
 /**
- * How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Stops early, with
- * some number above `limit`, once the distance must exceed it, so a very long word costs nothing.
+ * How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Stops early,
+ * with some number above `limit`, once the distance must exceed it, so a very long word costs nothing.
  */
 export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;

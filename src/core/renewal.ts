@@ -23,8 +23,8 @@ const lastShare = 1 / 10;
 const shortestPauseMs = 3_600_000;
 
 /**
- * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the issue. The instant
- * is stored with the window and stays the same as long as the window does.
+ * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the issue. The
+ * instant is stored with the window and stays the same as long as the window does.
  *
  * A wrong window must neither let the certificate expire nor order one at every pass, so the lifetime decides if the
  * window cannot be right.

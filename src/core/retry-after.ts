@@ -1,8 +1,8 @@
 const dayMs = 86_400_000;
 
 /**
- * The longest Retry-After to obey. The longest limit of a public CA lasts 7 days (Let's Encrypt), and a wrong or hostile
- * number must not keep a certificate from being renewed.
+ * The longest Retry-After to obey. The longest limit of a public CA lasts 7 days (Let's Encrypt), and a wrong or
+ * hostile number must not keep a certificate from being renewed.
  */
 export const longestRetryAfterMs = 8 * dayMs;
 
@@ -33,13 +33,15 @@ export function retryAfterDate(header: string | undefined, now: Date): Date | un
   return waits === undefined ? undefined : new Date(now.getTime() + waits);
 }
 
-/** A busy CA may ask us to wait this long even if the certificate expires sooner: asking every minute would not help. */
+/**
+ * A busy CA may ask us to wait this long even if the certificate expires sooner: asking every minute would not help.
+ */
 const shortestCapMs = 3_600_000;
 
 /**
  * Until when a Retry-After holds a certificate. A rate limit is obeyed in full, because the CA refuses until then. Any
- * other Retry-After (a busy CA, a load balancer in front of it) is obeyed for at most half of the remaining validity, so
- * that no certificate expires because of it.
+ * other Retry-After (a busy CA, a load balancer in front of it) is obeyed for at most half of the remaining validity,
+ * so that no certificate expires because of it.
  *
  * @param validityLeftMs of the current certificate, negative once it has expired; undefined if there is none
  */

@@ -32,8 +32,8 @@ export function hasWanted({ current }: Lineage, { spec, issuer }: StoredSpec): b
 }
 
 /**
- * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a cluster
- * may declare its own responder.
+ * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a
+ * cluster may declare its own responder.
  */
 export const sameResult = (a: StoredSpec, b: StoredSpec): boolean =>
   sameRequest(a, b) &&

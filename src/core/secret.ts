@@ -1,8 +1,8 @@
 /**
  * A value that must never be printed: a private key, a token, a TSIG secret.
  *
- * It prints as `***` in strings, JSON and `util.inspect`; only {@link Secret.reveal} opens it. The value is in a private
- * field, so a structured clone, a spread or an object dump does not copy it.
+ * It prints as `***` in strings, JSON and `util.inspect`; only {@link Secret.reveal} opens it. The value is in a
+ * private field, so a structured clone, a spread or an object dump does not copy it.
  */
 export class Secret {
   readonly #value: string;

@@ -4,7 +4,9 @@ import { onAbort } from './on-abort.ts';
 export interface Turns {
   /** How many callers are waiting. */
   readonly waiting: number;
-  /** Takes a place, and returns a function that gives it back. Rejects with the signal's reason if that aborts first. */
+  /**
+   * Takes a place, and returns a function that gives it back. Rejects with the signal's reason if that aborts first.
+   */
   take(signal?: AbortSignal): Promise<() => void>;
   /** Takes a place, does the work, and gives the place back. */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;

@@ -22,11 +22,13 @@ import { afterLook, isDue, leftAgain, oneForEach, owesCleanup, presentedIn, tomb
 
 /**
  * Every change of a lineage's document, as a named pure function. The engine decides when, and passes facts (an order's
- * URL, receipts, a version, a failure); only this file builds documents. `mayFollow` says which change may follow which,
- * and the properties in work.test.ts say what must never happen, wherever a process is killed.
+ * URL, receipts, a version, a failure); only this file builds documents. `mayFollow` says which change may follow
+ * which, and the properties in work.test.ts say what must never happen, wherever a process is killed.
  */
 
-/** How far a lineage has come. From `begun` on, phases are listed in the order of the path; `interrupted` has no lease. */
+/**
+ * How far a lineage has come. From `begun` on, phases are listed in the order of the path; `interrupted` has no lease.
+ */
 export type Phase = 'absent' | 'idle' | 'interrupted' | 'bare' | 'begun' | 'ordered' | 'challenged' | 'current';
 
 export function phaseOf(lineage: Lineage | undefined): Phase {
@@ -337,7 +339,9 @@ export const madeCurrent = (facts: {
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 
-/** Step 14: removes lease and work, once every target has the current version or is pending. A parked order comes back. */
+/**
+ * Step 14: removes lease and work, once every target has the current version or is pending. A parked order comes back.
+ */
 export const closed = (facts: {
   /** Undefined if no target was touched. */
   readonly deployments: Readonly<Record<string, Deployment>> | undefined;

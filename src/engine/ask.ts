@@ -3,24 +3,24 @@ import type { Clock } from '../ports/clock.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Engine } from './engine.ts';
 
-/** Who asks which CA; a run of an order is one. */
+/** What is needed to ask a CA; an {@link import('./run.ts').OrderRun} is one. */
 export interface Asker {
   readonly engine: Pick<Engine, 'clock' | 'memory'>;
   readonly issuer: Pick<Issuer, 'directoryUrl'>;
   readonly signal: AbortSignal;
 }
 
-/** The longest Retry-After that is waited for inside a run; a longer one is kept in the lineage for a later run. */
+/** The longest Retry-After to wait for within a run. A longer one is stored, and a later run tries again. */
 const patienceMs = 60_000;
-/** Between two tries where the CA names no time, or names one again and again: doubled from the first to the longest. */
+/** The pause before another try if the CA gives no time, or gives one repeatedly. It doubles up to the longest. */
 const pausesMs = { first: 1_000, longest: 8_000 };
-/** Before the second try after an answer was lost, and twice that before the third. */
+/** The pause before the second try after a lost answer; before the third it is twice as long. */
 const lostAnswerPauseMs = 250;
 
 /**
- * Sends the CA one request, and sends it again where that is safe and short: after the pause that the CA named, and,
- * `repeats` times, after an answer that was lost (`repeatAfter` says which errors mean that). The call must be harmless to repeat that often, or its error must
- * prove that it had no effect (a limit, a busy server with Retry-After). The only place that repeats a request.
+ * Sends one request to the CA, and repeats it if that is safe: after a short Retry-After, whose error proves that the
+ * request had no effect, and up to `repeats` times after a lost answer (`repeatAfter` says which errors mean that).
+ * Only this function repeats a request.
  */
 export async function ask<T>(
   { engine, issuer, signal }: Asker,
@@ -66,10 +66,10 @@ function pauseNamed(error: unknown, before: number, clock: Pick<Clock, 'now'>): 
   if (!isFailure(error, 'acme/rate-limited', 'acme/busy') || !error.retryAt) return undefined;
   const named = error.retryAt.getTime() - clock.now().getTime();
   const pause = Math.min(pausesMs.first * 2 ** before, pausesMs.longest);
-  // A short time is believed once (test CAs name some ms); `Retry-After: 0` says nothing.
+  // Obey a very short time only once (test CAs give a few ms). `Retry-After: 0` says nothing.
   return before === 0 && named > 0 ? named : Math.max(named, pause);
 }
 
-/** No answer, or a 5xx that names no time: the request may have had its effect. */
+/** No answer, or a 5xx without Retry-After: the request may have had its effect. */
 export const isLost = (error: unknown): boolean =>
   isFailure(error, 'acme/unreachable') || (isFailure(error, 'acme/busy') && !error.retryAt);

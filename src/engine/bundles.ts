@@ -15,14 +15,14 @@ export interface VersionDocument {
   readonly facts: CertificateFacts;
   readonly directory: string;
   readonly accountUrl: string;
-  /** By this machine's clock; CAs date `notBefore` back. Missing in versions from before it was kept. */
+  /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
   readonly issuedAt?: string;
   readonly profile?: string;
 }
 
-/** Where a version's key, or its chain and facts, are in the store. */
+/** The store's key of a version's private key, or of its chain and facts. */
 export function keyOf(kind: 'key' | 'version', { lineage, id }: VersionRef): Key {
-  // A version without an id would take the place of every other one without: only a bug can ask for it.
+  // All versions without an id would share one document. Only a bug can ask for that.
   if (id === '') throw fail('bug/unexpected', { reason: `a version of ${lineage} has no id` });
   return { kind, name: `${lineage}~${id}` };
 }
@@ -32,7 +32,7 @@ const whereOf = ({ store }: Pick<Engine, 'store'>, { kind, name }: Key) => ({
   file: store.location,
 });
 
-/** The private key of a version, where it was stored. */
+/** The private key of a version, if it is stored. */
 export async function readKey(
   engine: Pick<Engine, 'store'>,
   version: VersionRef,
@@ -43,7 +43,7 @@ export async function readKey(
   return entry && new Secret(decodeDocument<KeyDocument>(entry.bytes, whereOf(engine, key), ['keyPem']).keyPem);
 }
 
-/** Chain and facts of a version, where it was stored. */
+/** The chain and facts of a version, if they are stored. */
 export async function readVersion(
   engine: Pick<Engine, 'store'>,
   version: VersionRef,
@@ -56,7 +56,7 @@ export async function readVersion(
   );
 }
 
-/** A version with its key, as deployers take it. Fails with `store/corrupt` where the store lacks one of them. */
+/** A version with its key, as deployers need it. Fails with `store/corrupt` if the store lacks one of them. */
 export async function readBundle(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<VersionBundle> {
   const [document, keyPem] = await Promise.all([
     readVersion(engine, version, signal),
@@ -72,7 +72,7 @@ export async function readBundle(engine: Engine, version: VersionRef, signal: Ab
   return bundleOf(version, keyPem, engine.pki.readChain(document.chainPem));
 }
 
-/** The same from what was just issued. */
+/** The same, from a version that was just issued. */
 export function bundleOf(
   { lineage, id }: VersionRef,
   keyPem: Secret,

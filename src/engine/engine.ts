@@ -14,7 +14,7 @@ import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { createPaces, type Paces } from './ledger/pace.ts';
 
-/** What the engine is given: ports only, so that it runs on a simulated world. */
+/** Everything that the engine uses. These are ports only, so it also runs on a simulated world. */
 export interface EnginePorts {
   readonly store: Store;
   readonly clock: Clock;
@@ -24,29 +24,29 @@ export interface EnginePorts {
   readonly pki: Pki;
   readonly reporter: Reporter;
   readonly connect: Connections;
-  /** All addresses of a host as this machine's own clients would find them. */
+  /** All addresses of a host, as other programs on this machine would find them. */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly limits: {
     readonly leaseTtlMs: number;
     readonly shutdownBudgetMs: number;
-    /** How long an endpoint may serve the old certificate before it is an alarm. */
+    /** How long an endpoint may serve the old certificate before an alarm is raised. */
     readonly deployTimeoutMs: number;
-    /** How long one target may take to be deployed to; a target that hangs must not keep its certificate's lease. */
+    /** How long a deployment to one target may take. A target that hangs must not keep the certificate's lease. */
     readonly deployDeadlineMs: number;
   };
 }
 
-/** What one process remembers between certificates. Nothing here needs to survive it. */
+/** What a process remembers between certificates. Nothing in it has to survive the process. */
 export interface Memory {
-  /** By directory URL: a hundred certificates at once open one account once. */
+  /** Accounts by directory URL, so that a hundred certificates open an account only once. */
   readonly accounts: Map<string, Promise<AccountIssuer>>;
-  /** One order at a time for the same names at the same CA. */
+  /** Allows one order at a time for the same names at the same CA. */
   readonly orderTurns: ReturnType<typeof createTurnsByKey>;
-  /** One deployment at a time at a target that cannot take two. */
+  /** Allows one deployment at a time on a target that cannot handle several. */
   readonly targetTurns: ReturnType<typeof createTurnsByKey>;
-  /** Targets that did not come to an end in time: other certificates of this run do not wait for it too. */
+  /** Targets that missed their deadline, so that other certificates of this run do not wait for them. */
   readonly hung: Set<string>;
-  /** By directory URL: how many certificates each CA is given at once, and whether it is down. */
+  /** By directory URL: how many certificates to send to each CA at once, and whether it is down. */
   readonly paces: Paces;
 }
 
@@ -65,21 +65,21 @@ export const createEngine = (ports: EnginePorts): Engine => ({
   },
 });
 
-/** Settings turned into running objects, each made once (compose.ts). */
+/** Turns settings into running objects, each made only once (compose.ts). */
 export interface Connections {
   issuer(name: string, settings: IssuerSettings): Issuer;
   solver(spec: StoredSpec): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
   looks(settings: PreflightSettings): Looks;
-  /** Hash over every secret of a spec's solver and deployers: another one than last time clears the back-off. */
+  /** Hash over all secrets of a spec's solver and deployers; a change since the last run clears the back-off. */
   credentialsOf(spec: StoredSpec): Promise<string>;
 }
 
-/** What preflight asks of the DNS, as the CA would see it. */
+/** The DNS checks of the preflight, as the CA will see them. */
 export interface Looks {
   addresses(name: string, signal: AbortSignal): Promise<AddressFinding>;
   caa(question: CaaQuestion, signal: AbortSignal): Promise<CaaFinding>;
-  /** Whether the operator named resolvers that see what the CA sees: then private addresses prove as much as public ones. */
+  /** Whether the operator named resolvers that see what the CA sees. Then private addresses are proof, too. */
   readonly asTheCa: boolean;
 }
 
@@ -103,7 +103,7 @@ export interface CaaFinding {
   readonly finding: string;
 }
 
-/** What one event says; the time is the engine's clock's. */
+/** An event without its time, which {@link report} adds. */
 export interface News {
   readonly level: Event['level'];
   readonly event: EventName;

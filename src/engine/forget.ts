@@ -7,25 +7,25 @@ import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { readLineage, removeOwed } from './sweep.ts';
 
-/** A lineage that is gone from the store, and what of it is elsewhere. */
+/** A lineage that was deleted from the store, and what is left of it elsewhere. */
 export interface Forgotten {
   readonly certificate: string;
-  /** Targets and endpoints that have it; they keep it. */
+  /** Targets and endpoints that still have it. */
   readonly keptBy: readonly string[];
-  /** The end of its current certificate, which is not revoked. */
+  /** When its current certificate expires; it is not revoked. */
   readonly notAfter?: string;
-  /** What could not be cleaned up, in words; only by force. */
+  /** What could not be cleaned up, in words; empty without `force`. */
   readonly left: readonly string[];
 }
 
 /**
- * Deletes all documents of a lineage, after what it owes to the outside world is cleaned up. Killed anywhere, it is
- * finished by calling it again: the lineage's own document goes last.
+ * Deletes all documents of a lineage, after cleaning up its challenges. The lineage's own document goes last, so that
+ * calling it again finishes what a killed process began.
  *
- * Fails with `store/held` while another process works on it, `lineage/in-use` while a target has it, and
- * `solver/not-removed` where the clean-up failed; `force` overrules the latter two.
+ * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, and
+ * `solver/not-removed` if the clean-up failed; `force` overrides the latter two.
  *
- * @returns undefined where there is no such lineage
+ * @returns undefined if there is no such lineage
  */
 export async function forget(
   engine: Engine,
@@ -47,7 +47,7 @@ export async function forget(
     signal,
   );
   if (!taken) return undefined;
-  // Another process took it in between, and may have delivered meanwhile.
+  // Another process took the lease first, and may have delivered since.
   if (isBusy(taken) || 'finished' in taken) return forget(engine, name, { force }, signal);
   const { holding } = taken;
   const stop = holding.keepAlive();
@@ -69,7 +69,7 @@ function refuse({ processes }: Engine, lineage: Lineage, force: boolean): void {
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
 }
 
-/** Targets and endpoints that may have a version of it. One whose first delivery failed has none. */
+/** Targets and endpoints that may have a version of it. A target whose first deployment failed has none. */
 const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
   Object.entries(deployments)
     .filter(([, { state }]) => state !== 'pending' || previous !== undefined)
@@ -100,13 +100,16 @@ interface NotRemoved {
   readonly error: unknown;
 }
 
-/** Challenges, the probe, and every tombstone, also those that were to be looked at later: this is their last look. */
+/**
+ * Removes the challenges, the probe, and the values of all tombstones, even those to be checked later: there is no
+ * later.
+ */
 async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal): Promise<readonly NotRemoved[]> {
   const { left, leftStones } = await removeOwed(engine, holding, holding.lineage.tombstones ?? [], signal);
   return [...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error }));
 }
 
-/** Every version that has ever been begun, also of an earlier lineage of this name. */
+/** Deletes every version ever begun, including those of an earlier lineage with this name. */
 async function deleteVersions(
   engine: Engine,
   holding: Holding,

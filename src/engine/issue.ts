@@ -29,11 +29,11 @@ import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
 
-/** One job over several visits: another process may be at work at the first ones. */
+/** One job over several tries, because another process may be working on the certificate at first. */
 export interface Visit {
   readonly job: Job;
   sight: Sight;
-  /** What this process had in flight when it lost its lease: undone when the winner has come to its end. */
+  /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
   lost?: Lineage;
 }
 
@@ -46,9 +46,9 @@ export function newVisit(engine: Engine, job: Job): Visit {
 }
 
 /**
- * The order of effects for one certificate: take the lease, do what the plan says, close. Answers `Busy` where another
- * process works on it; the caller comes back with the same visit. Never throws for what happened to the certificate;
- * rejects with the signal's reason when the caller gave up.
+ * The path of one certificate: take the lease, do what the plan says, close. Resolves with `Busy` if another process is
+ * working on it; the caller then tries again with the same visit. A failure is in the outcome; it rejects only with the
+ * signal's reason, after an abort.
  */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   try {
@@ -68,7 +68,7 @@ export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): 
   }
 }
 
-/** One look at the document, and what follows from it; `again` where that was not yet what the job is about. */
+/** One look at the document, and what follows from it; `again` if that did not finish the job. */
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { sight } = visit;
   let { job } = visit;
@@ -121,7 +121,7 @@ function newId({ random }: Engine, now: Date): string {
   return `${time}-${Buffer.from(random.bytes(3)).toString('hex')}`;
 }
 
-/** Everything under the lease, up to its end, whatever that is. */
+/** Everything that happens under the lease, until it is released. */
 async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> {
   const { engine, holding, job } = given;
   const signal = AbortSignal.any([given.signal, holding.lost]);
@@ -187,8 +187,8 @@ async function obtain(run: Run): Promise<VersionBundle> {
     await makeCurrent(run, { id: version.id, ...facts });
     return readBundle(engine, version, signal);
   }
-  // A CA answers a second newOrder for the same names and profile with the order that is open (Boulder does), and two
-  // lineages would finalize it with two keys. Another process is not seen here: one of the two then tries again.
+  // For the same names and profile, Boulder returns the open order again, which two lineages would then finalize with
+  // two keys. This does not see other processes; there, one of the two fails and tries again.
   const request = `${issuer.directory} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
   return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
 }
@@ -200,8 +200,8 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   } catch (error) {
     const account = await accountAfter(ready, error);
     if (!account) throw error;
-    // One new beginning, with the same key: the CA has forgotten the account (a test CA was restarted), or it is
-    // deactivated and a new one has taken its place.
+    // Start over once, with the same key: the CA has forgotten the account (a test CA was restarted), or a new account
+    // has replaced a deactivated one.
     const { engine, job, holding, signal } = run;
     const left = await cleanJournalled(run, job.wanted);
     await holding.apply(accountLost({ left, now: engine.clock.now() }), signal);
@@ -209,7 +209,7 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   }
 }
 
-/** The account to go on with after an error that is about the account; undefined: it is about something else. */
+/** The account to continue with, if the error was about the account; otherwise undefined. */
 async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssuer | undefined> {
   const { account, job } = run;
   const customer = { ...run, settings: job.wanted.issuer };
@@ -218,7 +218,7 @@ async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssue
   return accountInsteadOf(customer, account, job.newAccount ?? false);
 }
 
-/** Step 0 and what it needs: the directory, the clock, the solver, the account. */
+/** Step 0: the directory, the clock, the solver and the account. */
 async function openCa(run: Run): Promise<OrderRun> {
   const { engine, job, holding, signal } = run;
   const { spec, issuer: settings } = job.wanted;
@@ -270,34 +270,37 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   return bundleOf(version, keyPem, chain);
 }
 
-/** Step 11: from here on this is the certificate of the lineage; every target's intent stands in the same write. */
+/** Step 11: makes a version the current one, and journals every target's intent in the same write. */
 async function makeCurrent(run: Run, version: Version): Promise<void> {
   const { engine, job, holding, signal } = run;
   await holding.apply(madeCurrent({ wanted: job.wanted, version, now: engine.clock.now() }), signal);
   announce(run, 'deploy', 'the new version is now the current one');
 }
 
-/** The run failed, was stopped, or has lost its lease. What it presented is removed first, on a budget of its own. */
+/**
+ * Ends a run that failed, was stopped, or has lost its lease. First removes its challenges, with a time budget of its
+ * own.
+ */
 async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | 'again'> {
   const { engine, job, holding, signal } = run;
   if (holding.lost.aborted) return giveWay(run, visit);
-  // Half of the time a signal gives is for the outside world; the journal must be written in the rest.
+  // After a signal, half of the time is for the clean-up, and the rest for writing the journal.
   const budgetMs = signal.aborted ? engine.limits.shutdownBudgetMs / 2 : undefined;
   const left = await cleanJournalled(run, holding.lineage.spec, budgetMs);
-  // A process that was frozen finds out by the clean-up's look at its lease.
+  // A process that was frozen may notice only during the clean-up that it has lost its lease.
   if (holding.lost.aborted) return giveWay(run, visit);
   if (signal.aborted) {
     await closeStopped(run, left);
     throw signal.reason;
   }
   const failure = asFailure(error, nameOf(run));
-  await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage keeps it too
+  await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage also stores it
   return closeFailed(run, failure, left);
 }
 
 /**
- * This process was stopped past its lease and another one took over. What it did meanwhile may have come after the
- * other's removal, so it is undone, but only when the other is through: until then the same values may be in use.
+ * This process was suspended for longer than its lease, and another one took over. It must undo its last changes, which
+ * may have come after the other's clean-up, but only once the other has finished: it may be using the same values.
  */
 function giveWay({ engine, holding }: Run, visit: Visit): 'again' {
   const message = 'another process took over; waiting for its result';

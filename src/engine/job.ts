@@ -4,39 +4,41 @@ import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 
-/** What one pass is to do for one certificate, and by whose word. */
+/** What a pass should do for one certificate. */
 export interface Job {
   readonly wanted: StoredSpec;
   readonly origin: Lineage['origin'];
-  /** `wanted` was read from the store: what has changed there meanwhile counts, and what is gone stays gone. */
+  /**
+   * `wanted` was read from the store. If it has changed there since, the change counts; if it was deleted, it stays so.
+   */
   readonly isStored?: true;
-  /** A new certificate even where the current one is not due. */
+  /** Get a new certificate even if the current one is not due. */
   readonly force: boolean;
-  /** `renew` obeys the back-off, `issue` by hand does not. */
+  /** `renew` obeys the back-off, but `issue` does not. */
   readonly obeyBackoff: boolean;
-  /** Deliver again, to every target. */
+  /** Deliver to every target again. */
   readonly redeploy?: boolean;
-  /** A person knows better: what a look proves is tried against the CA all the same. */
+  /** Ignore the preflight's proven no (`--ignore-preflight`). */
   readonly insists?: boolean;
-  /** Where the account is deactivated, a new one is opened. */
+  /** Open a new account if the current one is deactivated. */
   readonly newAccount?: boolean;
-  /** Hash over the secrets that the adapters were given. */
+  /** Hash over the secrets of the adapters. */
   readonly credentials?: string;
-  /** Keeps the secrets of flags and environment for later runs. */
+  /** Stores the secrets from flags and environment for later runs. */
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }
 
-/** The job as the store has it by now; undefined: it is gone. */
+/** The job with the stored settings as they are now; undefined if the certificate was deleted. */
 export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
   if (!job.isStored) return job;
   return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
 }
 
-/** What the lease is taken for; undefined: nothing is to be done. */
+/** What to take the lease for; undefined if there is nothing to do. */
 export function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'certificate' | 'delivery' | undefined {
   if (plan.action === 'deploy' || plan.action === 'ask') return 'delivery';
   if (plan.action !== 'none') return 'certificate';
-  // Flags may say something new of a certificate that is not due: what `renew` needs in two months is kept today.
+  // New flags for a certificate that is not due: store them now, because `renew` needs them later.
   const isNew = job.origin === 'command-line' && lineage?.current !== undefined && !plan.wait && !keeps(job, lineage);
   return isNew ? 'delivery' : undefined;
 }
@@ -45,16 +47,16 @@ const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
   lineage.origin === origin && sameSpec(lineage.spec, wanted);
 
 /**
- * Whether what another process came to is this one's result too: it wanted the same, and where a new certificate is
- * asked for by force, it tried to get one.
+ * Whether another process's result answers this job: it must have worked on the same settings and, with `force`, have
+ * tried to get a new certificate.
  */
 export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy }: Job): boolean {
-  if (redeploy) return false; // what another process delivered need not be everything
+  if (redeploy) return false; // the other process may not have delivered to every target
   if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
   return !force || last?.result === 'issued' || last?.result === 'renewed' || last?.result === 'failed';
 }
 
-/** Whether a turn that went well leaves the job to be done. */
+/** Whether a successful turn has not yet done what the job asks for. */
 export function isHalfDone(
   { force }: Job,
   turn: {
@@ -66,10 +68,10 @@ export function isHalfDone(
 ): boolean {
   const { found, now, outcome, at } = turn;
   if (outcome.result === 'failed') return false;
-  // The CA's window was asked for and lies in the past: now is the time (RFC 9773 §4.2).
+  // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
   const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
   if (outcome.result === 'unchanged' && isDue) return true;
-  // A deployment that was interrupted came first; what is asked for by force is a new certificate.
+  // This turn only finished an interrupted deployment, but `force` asks for a new certificate.
   return force && now.current?.id === found?.current?.id;
 }
 

@@ -1,22 +1,22 @@
 import type { Engine } from './engine.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 
-/** One thing to do in a pass. */
+/** One piece of work in a pass. */
 export interface Errand<T extends object> {
-  /** How many errands like this one may be under way at once. */
+  /** How many errands of its group may run at once. */
   readonly limit: () => number;
   /** Calls `run` whenever the limit may have grown, until the returned function is called. */
   readonly onGrowth?: (run: () => void) => () => void;
-  /** Errands of one group share the limit: the certificates of one CA. */
+  /** Errands of one group share a limit; the certificates of one CA form a group. */
   readonly group: string;
-  /** Tries once. Rejects only when the signal aborts. */
+  /** Tries once. Rejects only if the signal aborts. */
   run(signal: AbortSignal): Promise<T | Busy>;
 }
 
 /**
- * Runs all errands, as many at once as their groups allow; the results are in the order of the errands. One whose
- * lineage another process works on is put aside and tried again later, so that no lane waits while there is other
- * work. An abort begins nothing new, and comes out when everything that was begun has ended: each still cleans up.
+ * Runs all errands, as many at once as their groups allow. Results are in the order of the errands. An errand that is
+ * busy (another process is working on its lineage) is put aside and tried again later, so no lane waits while there is
+ * other work. After an abort, nothing new starts, and it rejects once all running errands have cleaned up.
  */
 export async function inLanes<T extends object>(
   { clock }: Pick<Engine, 'clock'>,

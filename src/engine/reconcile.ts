@@ -10,7 +10,7 @@ import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
 import { type Done, lineageOf, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
 
-/** One pass over many certificates. The outcomes are in the order of the jobs. */
+/** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
   engine: Engine,
   jobs: readonly Job[],
@@ -23,12 +23,12 @@ export async function reconcile(
 }
 
 /**
- * The unattended pass: every job is done that is due, and what dead processes left is swept. It is planned while the
- * store is scanned; of a certificate that is not due nothing is kept but its outcome, which is what makes thousands
- * cheap. Where nothing is due, nothing is written.
+ * The unattended pass: does every job that is due, and cleans up after dead processes. It plans while it scans the store,
+ * and keeps only the outcome of a certificate that is not due, so thousands of them are cheap. If nothing is due, it
+ * writes nothing.
  *
- * @param wanted.jobs whether stored or not; their outcomes come first, in this order
- * @param wanted.jobOf what is to be done for a lineage that is in none of them
+ * @param wanted.jobs jobs for certificates, stored or not; their outcomes come first, in this order
+ * @param wanted.jobOf the job for any other stored lineage
  */
 export async function reconcileAll(
   engine: Engine,
@@ -38,7 +38,7 @@ export async function reconcileAll(
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined }>[] = [];
-  // Those that failed last time come last: one that its CA always breaks on must not find the CA down for all others.
+  // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
 
@@ -78,7 +78,7 @@ export async function reconcileAll(
   return [...outcomes.values()].filter((outcome) => outcome !== undefined);
 }
 
-/** What fails here takes no outcome away: the next pass tries again. */
+/** Tidies up the store. A failure does not affect the outcomes; the next pass tries again. */
 async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal): Promise<void> {
   try {
     reportFailed(engine, await sweepTokens(engine, signal));
@@ -91,10 +91,10 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
 
 const atTheSweep = { group: 'sweep', limit: () => 16 };
 
-/** A CA that was down in the last run is given one certificate, before all others, to find out whether it still is. */
+/** For a CA that was down in the last run, tries one certificate before all others, to find out whether it still is. */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
   for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
-    // Where the store fails, each certificate says so itself.
+    // If the store fails, each certificate reports it.
     const hold = await holdOf(engine, directory, signal).catch(() => undefined);
     if (hold?.isDown) engine.memory.paces(directory).probe();
   }
@@ -106,7 +106,7 @@ const atItsCa = (engine: Engine, { wanted }: Job) => {
   return { group: directory, limit, onGrowth };
 };
 
-/** The outcome that needs no more than the document: of a job, and of a document that cannot be read. */
+/** The outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */
 function outcomeWithoutWork(
   engine: Engine,
   {
@@ -121,13 +121,13 @@ function outcomeWithoutWork(
 ): Outcome | undefined {
   if (found instanceof Error) return { certificate: name, result: 'failed', message: found.message, error: found };
   if (!found || !job) return undefined;
-  // A failure may be forgiven by credentials that have changed, and a lease may belong to a process that is dead.
+  // Changed credentials may clear a failure, and the holder of a lease may be dead: both need a closer look.
   if (found.failure || found.work?.lease) return undefined;
   const plan = planLineage(job.wanted, found, engine.clock.now(), job);
   return plan.action === 'none' ? outcomeOfPlan(job, found, plan) : undefined;
 }
 
-/** The visits of one job; each tries once, and answers `Busy` while another process works on the certificate. */
+/** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */
 function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
   let visit: ReturnType<typeof newVisit> | undefined;
   return async (signal) => {
@@ -143,8 +143,8 @@ function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Ou
 }
 
 /**
- * The job, which removes what an earlier run of its certificate presented, then the sweep of what the job did not see
- * to: a certificate that only waits still owes its clean-up.
+ * Does the job, which removes what an earlier run presented, then sweeps the certificate: a job that only waits does not
+ * clean up.
  */
 function inOrder(
   engine: Engine,
@@ -172,7 +172,7 @@ function inOrder(
   };
 }
 
-/** A sweeper that reports what it could not remove; answers `Busy`, or nothing when it is through. */
+/** A sweeper that reports what it could not remove. Resolves with `Busy`, or with undefined when it is done. */
 const reporting =
   (engine: Engine, sweep: ReturnType<typeof sweeperOf>) =>
   async (signal: AbortSignal): Promise<Busy | undefined> => {

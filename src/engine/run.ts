@@ -6,14 +6,14 @@ import type { Job } from './job.ts';
 import type { Holding } from './leases/lease.ts';
 import type { CaHold } from './ledger/ca-hold.ts';
 
-/** One certificate being worked on under its lease. */
+/** The work on one certificate under its lease. */
 export interface Run {
   readonly engine: Engine;
   readonly job: Job;
   readonly holding: Holding;
-  /** What was stored of the CA when the run began. */
+  /** The CA's hold, as stored when the run began. */
   readonly caHold: CaHold | undefined;
-  /** Aborts with the caller, or when the lease is lost. */
+  /** Aborts with the caller's signal, or if the lease is lost. */
   readonly signal: AbortSignal;
   /** What the run learns on its way. */
   readonly learned: {
@@ -21,7 +21,7 @@ export interface Run {
     asked: boolean;
     /** Preflight is done; it is not repeated when the run starts over. */
     isPrepared: boolean;
-    /** A proven no of a look is tried against the CA all the same. */
+    /** A proven no of the preflight is ignored. */
     overruled: boolean;
   };
 }
@@ -36,7 +36,7 @@ export interface OrderRun extends Run {
 
 export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.spec.name;
 
-/** Says which step begins, to whoever watches; the crash tests name effects by it. */
+/** Reports that a step begins. The crash tests name effects by it. */
 export function announce({ engine, job }: Pick<Run, 'engine' | 'job'>, step: Step, message: string): void {
   report(engine, {
     level: 'info',

@@ -4,7 +4,7 @@ import type { Presented } from '../core/tombstones.ts';
 import type { SolverChallenge } from '../ports/solver.ts';
 
 /**
- * A journalled challenge as the solver takes it; needs no account key, only its thumbprint (RFC 8555 §8.1).
+ * A journalled challenge in the form that solvers take. It needs only the account key's thumbprint (RFC 8555 §8.1).
  *
  * @param remaining how many challenges of the order are presented after this one
  */

@@ -23,14 +23,14 @@ import { together } from './wait.ts';
 export interface Swept {
   readonly cleaned: readonly string[];
   readonly failed: readonly NotSwept[];
-  /** Tombstones whose time has not come. */
+  /** Tombstones that will be checked later. */
   readonly waiting: number;
 }
 
 export interface NotSwept {
   readonly what: string;
   readonly reason: string;
-  /** Of the error; undefined: the solver or its provider, which did not come to an end in time. */
+  /** The error's code; undefined if the solver or its provider ran out of time. */
   readonly code?: ErrorCode;
 }
 
@@ -42,9 +42,8 @@ const nothing: Done = { cleaned: [], failed: [] };
 const atOnce = 16;
 
 /**
- * Finishes what dead processes left in the outside world: every journalled challenge whose lease has no living
- * holder, every tombstone whose time has come, and token documents past their end. Certificates are not issued
- * here: the work itself is resumed by the next run, with the same key and order.
+ * Removes what dead processes left in the outside world: journalled challenges without a living holder, tombstones that
+ * are due, and expired token documents. It does not issue certificates; the next run resumes that work.
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
   const unreadable: NotSwept[] = [];
@@ -74,7 +73,7 @@ export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corr
   return decodeLineage(bytes, key.name, store.location);
 }
 
-/** The same, without throwing. */
+/** Like {@link readLineage}, but returns the error. */
 export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage | CertfleetError {
   try {
     return readLineage(engine, entry);
@@ -89,7 +88,7 @@ const notSwept = (what: string, error: unknown): NotSwept => ({
   code: asFailure(error).code,
 });
 
-/** Whether a lineage has something to be swept; `doubtful`: only if its holder turns out to be frozen or gone. */
+/** Whether a lineage needs a sweep; `doubtful` means only if its holder is frozen or gone. */
 export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
   const owes = owesCleanup(work);
@@ -102,8 +101,8 @@ export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage): 'not
 }
 
 /**
- * Sweeps one lineage over several tries: a holder that may live is left alone as soon as its document moves, and
- * relieved when it has not moved for a whole lease.
+ * Sweeps one lineage, in several tries if its holder may be alive. If the document changes, the holder is alive and the
+ * sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
   const sight = { ...firstSight(engine, name), isReported: true };
@@ -113,7 +112,7 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
       const taken = await takeLease(
         engine,
         sight,
-        // Another process may have seen to it meanwhile.
+        // Another process may have swept it already.
         (lineage, claim) => (lineage && whatIsLeft(engine, lineage) !== 'nothing' ? leased(claim) : undefined),
         signal,
       );
@@ -139,7 +138,7 @@ async function clearHeld(engine: Engine, holding: Holding, signal: AbortSignal):
   }
 }
 
-/** Removes what one lineage owes, and closes it in one write. */
+/** Removes what one lineage left, and releases it in one write. */
 async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
   const { lineage, work } = holding;
   const now = engine.clock.now();
@@ -158,7 +157,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   return reported(engine, { cleaned: gone.map(what), failed });
 }
 
-/** Removes all that is journalled and the values of these tombstones, all at once; answers what could not be. */
+/** Removes everything journalled and these tombstones' values, all at once. Resolves with what could not be removed. */
 export async function removeOwed(
   engine: Engine,
   holding: Holding,
@@ -180,7 +179,7 @@ function reported(engine: Engine, done: Done): Done {
   return done;
 }
 
-/** Tombstones with the spec whose solver made them. */
+/** Groups tombstones by the spec whose solver presented them. */
 function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (readonly [StoredSpec, Tombstone[]])[] {
   const groups = new Map<string, readonly [StoredSpec, Tombstone[]]>();
   for (const stone of stones) {
@@ -192,7 +191,7 @@ function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (rea
   return [...groups.values()];
 }
 
-/** Token documents past their end: no lineage knows them any more. */
+/** Deletes expired token documents, which no lineage refers to. */
 export async function sweepTokens(engine: Engine, signal: AbortSignal): Promise<Done> {
   const { store, clock } = engine;
   const cleaned: string[] = [];
@@ -208,7 +207,7 @@ export async function sweepTokens(engine: Engine, signal: AbortSignal): Promise<
         cleaned.push(what);
       } catch (error) {
         signal.throwIfAborted();
-        // Another process has removed it, or needs it again.
+        // Another process has removed it, or is using it again.
         if (!isFailure(error, 'store/conflict')) failed.push(notSwept(what, error));
       }
     }

@@ -1,25 +1,25 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** One look: done with a value, or not yet. */
+/** The result of one look: done with a value, or not yet. */
 export type Sight<T> = { readonly done: T } | NotYet;
 
-/** Why not yet, and perhaps the time the other side asked for. */
+/** Why it is not done yet, and the other side's Retry-After, if any. */
 interface NotYet {
   readonly reason: string;
   readonly retryAfterMs?: number | undefined;
 }
 
-/** The last sight of a wait whose next look would come too late. */
+/** The last reason of a wait that ran out of time. */
 export interface TimedOut {
   readonly timedOut: string;
-  /** The time the other side asked for: it holds after the wait too. */
+  /** The other side's Retry-After, which a later run must obey. */
   readonly retryAfterMs?: number;
 }
 
 /**
- * The one loop that waits. It looks, and looks again after a pause that grows from `firstMs` by half to `mostMs`;
- * where the other side named a time, that time is kept. A time that is over (`Retry-After: 0`) is none: asking on
- * without a pause would be a flood. Nothing else in the engine sleeps.
+ * The engine's only loop that waits. It looks, and looks again after a pause that grows by half from `firstMs` to
+ * `mostMs`, or after the other side's Retry-After if that is longer. `Retry-After: 0` is ignored, because asking
+ * without a pause would flood the other side.
  */
 export async function waitFor<T>(
   clock: Clock,
@@ -27,7 +27,7 @@ export async function waitFor<T>(
     readonly budgetMs: number;
     readonly firstMs: number;
     readonly mostMs: number;
-    /** What is known already, where it cannot be done yet: the first look comes after its pause. */
+    /** If given, pause before the first look, because it cannot be done yet. */
     readonly first?: NotYet;
     readonly signal: AbortSignal;
   },
@@ -47,13 +47,13 @@ export async function waitFor<T>(
   }
 }
 
-/** For the error that tells of such a wait: when the other side wants to be asked again, where it said so. */
+/** The `retryAt` of an error about a wait that ran out of time, from the other side's Retry-After. */
 export const retryAtOf = (clock: Clock, { retryAfterMs }: TimedOut): { readonly retryAt?: Date } =>
   retryAfterMs === undefined ? {} : { retryAt: new Date(clock.now().getTime() + retryAfterMs) };
 
 /**
- * Waits for all, then throws the first failure by position: unlike Promise.all, nothing goes on in the background
- * while the caller already cleans up.
+ * Waits for all promises, then throws the first failure by position. Unlike after Promise.all, nothing is still running
+ * in the background when the caller cleans up.
  */
 export async function together<T extends readonly unknown[]>(
   promises: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
@@ -65,8 +65,8 @@ export async function together<T extends readonly unknown[]>(
 }
 
 /**
- * Runs what must not be left in the middle: after an abort of `signal` it is given `graceMs` to come to its end. `now`
- * aborts it at once.
+ * Runs something that should not be interrupted: after `signal` aborts, it may go on for `graceMs`. `now` stops it at
+ * once.
  */
 export async function lingering<T>(
   clock: Clock,

@@ -4,15 +4,15 @@ import { after, beaten, type Claim, released, type Transition } from '../../core
 import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
 
-/** How long another process is waited for before its holder is named to the user. A whole DNS wait fits in. */
+/** How long to wait for another process before giving up with `store/busy`. Long enough for any wait for DNS. */
 const patienceMs = 15 * 60_000;
 
 /**
- * The right to work on one lineage, together with the document it protects (house.md §5, Leases).
+ * The right to work on one lineage, together with its document ("Leases" in docs/architecture.md).
  *
- * Every write is a compare-and-set on the revision this process wrote last: the moment another process takes the
- * lease, the next write here fails. `check` is called before and after every effect on the outside world; it costs
- * nothing while the last write is recent and proves the lease by a write when it is not, as after a SIGSTOP.
+ * Every write is a compare-and-set on the revision that this process wrote last, so it fails once another process has
+ * taken the lease. Every effect on the outside world is preceded and followed by `check`, which costs nothing if the
+ * last write is recent, and otherwise (after a SIGSTOP, say) proves the lease by a write.
  */
 export class Holding {
   readonly #engine: Engine;
@@ -33,21 +33,21 @@ export class Holding {
     return this.#lineage;
   }
 
-  /** The work in flight; it is there as long as the lease is held. */
+  /** The work in progress. There is always one while the lease is held. */
   get work(): Work {
     const work = this.#lineage.work;
     if (!work) throw fail('bug/unexpected', { reason: `the work of ${this.#lineage.name} is closed` });
     return work;
   }
 
-  /** Aborts with `store/lease-lost` when another process has taken over. */
+  /** Aborts with `store/lease-lost` if another process has taken over. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
   /**
-   * Makes one change of the document durable; a change that leaves no document deletes it. Fails with
-   * `store/lease-lost` when another process has written meanwhile.
+   * Writes one change of the document, or deletes it if the change leaves none. Fails with `store/lease-lost` if
+   * another process has written to it.
    */
   apply(transition: Transition, signal: AbortSignal): Promise<void> {
     return this.#enqueue(async () => {
@@ -70,38 +70,40 @@ export class Holding {
     });
   }
 
-  /** Proves that the lease still holds; a write only when the last one is older than half its time to live. */
+  /** Proves that this process still holds the lease. Writes only if the last write is older than half of `leaseTtl`. */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
     const ageMs = this.#engine.clock.monotonicMs() - this.#confirmedMs;
     if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);
   }
 
-  /** One effect on the outside world, with the lease proven before and after it. */
+  /** Runs one effect on the outside world, and proves the lease before and after it. */
   async effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
     await this.check(signal);
-    // What was abandoned (a target past its deadline) may come back here long after the lease was given back.
+    // An abandoned effect (a target past its deadline) may end long after the lease was released.
     signal.throwIfAborted();
     const result = await run();
     await this.check(signal);
     return result;
   }
 
-  /** Gives signs of life until the returned function is called, so that a long wait does not look like death. */
+  /**
+   * Gives signs of life until the returned function is called, so that a long wait does not look like a dead process.
+   */
   keepAlive(): () => void {
     const { clock, limits } = this.#engine;
     const stop = new AbortController();
     const restMs = () => limits.leaseTtlMs / 3 - (clock.monotonicMs() - this.#confirmedMs);
     const beats = async () => {
       while (!this.#lost.signal.aborted) {
-        // After a write that failed, a shorter rest: the store may be well again, and there is a lease to lose.
+        // After a failed write, try again sooner, before the lease runs out.
         await clock.sleep(Math.max(restMs(), limits.leaseTtlMs / 12), stop.signal);
-        // A lost lease is known by `lost`, a store that fails by the next write: neither may end the process from here.
+        // `lost` reports a lost lease, and the next write a failing store; an error here must not end the process.
         if (restMs() <= 0) await this.#beat(stop.signal).catch(() => undefined);
       }
     };
     beats().catch(() => undefined); // stopped
-    // With a reason of its own: node's default is an exception with a stack, at 65 µs each.
+    // Node's default reason would be an exception with a stack, which takes 65 µs.
     return () => stop.abort('the work has ended');
   }
 
@@ -116,14 +118,14 @@ export class Holding {
   }
 }
 
-/** Gives the lease back on a time budget of its own: the caller's signal may be what ended the work. */
+/** Releases the lease, with a time budget of its own, because the caller's signal may have aborted. */
 export async function giveBack(engine: Engine, holding: Holding): Promise<void> {
   if (holding.lost.aborted) return;
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
     await holding.apply(released(), deadline.signal);
   } catch (error) {
-    // The next run finds that the holder is gone.
+    // The next run will see that the holder is dead.
     const message = `could not release the lease: ${reasonOf(error)}`;
     report(engine, { level: 'warn', event: 'log', certificate: holding.lineage.name, message });
   } finally {
@@ -131,7 +133,7 @@ export async function giveBack(engine: Engine, holding: Holding): Promise<void> 
   }
 }
 
-/** Another process works on the lineage: come back after a pause. */
+/** Another process is working on the lineage: try again after a pause. */
 export interface Busy {
   readonly busy: true;
   readonly pauseMs: number;
@@ -139,17 +141,17 @@ export interface Busy {
 
 export const isBusy = (value: object | undefined): value is Busy => value !== undefined && 'busy' in value;
 
-/** What one process has seen of a lineage over several tries to take its lease. */
+/** What this process has seen of a lineage in its tries to take the lease. */
 export interface Sight {
   readonly name: string;
   readonly sinceMs: number;
-  /** The revision that was seen last, and when it was new. */
+  /** The last revision seen, and when it first appeared. */
   revision: string;
   movedMs: number;
-  /** Set by the first try: when the last run had ended by then. */
+  /** Set by the first try: when the lineage's last run ended. */
   lastAt: string | undefined;
   isFirst: boolean;
-  /** Another process was at work: what it came to may be the answer. */
+  /** Another process was working on it, so its result may be the answer. */
   hasWaited: boolean;
   isReported: boolean;
 }
@@ -160,7 +162,7 @@ export function firstSight({ clock }: Engine, name: string): Sight {
   return { name, sinceMs, ...unseen, isFirst: true, hasWaited: false, isReported: false };
 }
 
-/** The sight of a process that has lost its lease: the other one's result is the answer, once there is one. */
+/** What a process has seen that lost its lease: it waits for the new holder's result. */
 export const sightOfLoser = (engine: Engine, { name, last }: Lineage): Sight => ({
   ...firstSight(engine, name),
   lastAt: last?.at,
@@ -176,10 +178,10 @@ export type Taken =
   | Busy;
 
 /**
- * Tries once to take the lease of a lineage, by one compare-and-set that is also the first journal entry of the work.
- * Never waits for another process: the caller has other work, and comes back.
+ * Tries once to take the lease of a lineage, with one compare-and-set that also begins the work's journal. Never waits
+ * for another process; the caller does other work and tries again.
  *
- * @param begin what to write, from what is there; undefined when there is nothing to do
+ * @param begin decides from the current document what to write; undefined if there is nothing to do
  */
 export async function takeLease(
   engine: Engine,
@@ -196,7 +198,7 @@ export async function takeLease(
     if (sight.isFirst) sight.lastAt = lineage?.last?.at;
     sight.isFirst = false;
     if (entry && lease && !mayTake(engine, sight, lease, entry)) return wait(engine, sight, lease);
-    // A sweep leaves no result of its own, and a run that was stopped leaves the work: then it is done here.
+    // After a sweep, which leaves no result, or a stopped run, this process does the work itself.
     const { at, result } = lineage?.last ?? {};
     if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped')
       return { finished: lineage };
@@ -213,7 +215,7 @@ export async function takeLease(
       return { holding: new Holding(engine, { lineage: next, revision, atMs }) };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
-      // Another process was quicker by a moment: what it comes to is this one's result too.
+      // Another process was slightly faster, so its result may be the answer.
       sight.hasWaited = true;
     }
   }
@@ -238,13 +240,13 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
     const seconds = patienceMs / 1000;
     throw fail('store/busy', { holder: `process ${holder.pid}`, certificate: name, seconds });
   }
-  // A tenth of the lease's time, so that a short lease (tests) is taken soon and a long one costs few reads.
+  // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
 }
 
 /**
- * Whether somebody else's lease may be taken: at once when its holder is provably dead, else when its document has
- * not moved for a whole time to live on this process's own monotonic clock.
+ * Whether another process's lease may be taken: at once if its holder is provably dead, else after the document has not
+ * changed for `leaseTtl` on this process's own monotonic clock.
  */
 function mayTake(engine: Engine, sight: Sight, lease: Lease, entry: Entry): boolean {
   if (engine.processes.look(lease.holder) === 'dead') return true;

@@ -5,26 +5,26 @@ import { isFromTheFuture, isToCome } from '../../core/stored-time.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 
-/** What the last runs learned of a CA as a whole, whatever the certificate. */
+/** What earlier runs learned about a CA that concerns all certificates. */
 export interface CaHold {
-  /** RFC 3339, as the end. */
+  /** RFC 3339, like `until`. */
   readonly since: string;
-  /** It asked everybody to wait; not after `since` where it named no time. */
+  /** Until when it asked us to wait; equal to `since` if it gave no time. */
   readonly until: string;
-  /** It gave no answer to newOrder, or a 5xx: the next run tries one certificate before all others. */
+  /** newOrder got no answer, or a 5xx: the next run tries one certificate before all others. */
   readonly isDown?: true;
 }
 
 const keyOf = (directory: string): Key => ({ kind: 'ledger', name: `${directory}~hold` });
 
-/** What a CA has asked for last, where it did; it may be over. */
+/** A CA's last hold, if any; it may have ended. */
 export async function holdOf(
   engine: Pick<Engine, 'store' | 'clock'>,
   directory: string,
   signal: AbortSignal,
 ): Promise<CaHold | undefined> {
   const entry = await engine.store.get(keyOf(directory), signal).catch((error: unknown) => {
-    if (isFailure(error, 'store/corrupt')) return undefined; // it is told by whatever reads all documents
+    if (isFailure(error, 'store/corrupt')) return undefined; // reported when all documents are read
     throw error;
   });
   if (!entry) return undefined;
@@ -33,11 +33,14 @@ export async function holdOf(
     const hold = decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
     return [hold.since, hold.until].some((time) => Number.isNaN(Date.parse(time))) ? undefined : hold;
   } catch {
-    return undefined; // a courtesy: the CA says it again, and the next one is written over it
+    return undefined; // not essential: the CA will repeat it, and the next hold overwrites this
   }
 }
 
-/** Until when it holds for one certificate, RFC 3339: never so long that this one expires. undefined where it is over. */
+/**
+ * Until when a hold applies to a certificate, RFC 3339; undefined if it has ended. No certificate expires because of
+ * it.
+ */
 export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefined, now: Date): string | undefined {
   if (!hold || isFromTheFuture(hold.since, now)) return undefined;
   const since = new Date(hold.since);
@@ -48,9 +51,9 @@ export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefin
 }
 
 /**
- * Remembers that a CA is too busy for anybody (a 5xx with Retry-After), or took no order at all: the other
- * certificates leave it in peace too, and so does a first `issue` by flags, which keeps nothing else. A rate limit is
- * about names and stays with them.
+ * Remembers that a CA is busy (a 5xx with Retry-After) or accepts no orders, so that other certificates do not ask it
+ * either. This also holds for a first `issue`, which stores nothing else when it fails. A rate limit is about names, so
+ * it is stored with the certificate instead.
  */
 export async function keepHold(
   engine: Pick<Engine, 'store' | 'clock' | 'memory'>,
@@ -62,13 +65,13 @@ export async function keepHold(
   if (!named && !isDown) return;
   const now = engine.clock.now();
   const since = now.toISOString();
-  // Where this certificate was told no time, what another one was told stands.
+  // If this certificate got no Retry-After, keep the one that another certificate got.
   const before = named ? undefined : await holdOf(engine, directory, new AbortController().signal);
   const until = named?.toISOString() ?? endOfCaHold(before, undefined, now) ?? since;
   await write(engine, directory, { since, until, ...(isDown ? { isDown } : {}) });
 }
 
-/** The CA takes orders again. */
+/** Forgets the hold, because the CA accepts orders again. */
 export async function endHold({ store }: Pick<Engine, 'store'>, directory: string): Promise<void> {
   const { signal } = new AbortController();
   const entry = await store.get(keyOf(directory), signal);
@@ -82,7 +85,7 @@ async function write({ store }: Pick<Engine, 'store'>, directory: string, hold: 
   await store.put(keyOf(directory), encodeDocument(hold), options).catch(ignoreConflict);
 }
 
-/** Another process has just learned the same. */
+/** A conflict means that another process has just learned the same. */
 function ignoreConflict(error: unknown): void {
   if (!isFailure(error, 'store/conflict')) throw error;
 }

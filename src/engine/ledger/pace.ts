@@ -1,32 +1,31 @@
 import type { Clock } from '../../ports/clock.ts';
 
-/** How many certificates one CA is given at once: to begin with, at least, at most. */
+/** How many certificates to send to a CA at once: at the start, at least, at most. */
 const start = 32;
 const least = 4;
 const most = 256;
 
-/** Answers this much slower than the CA's best round are a sign that it (or this machine) has enough to do. */
+/** Answers this much slower than in the CA's best round show that it, or this machine, is at its limit. */
 const slower = { factor: 3, byMs: 100 };
 
 /**
- * How many certificates are worked on at once at one CA. A CA takes seconds, not CPU, so many wait beside each other;
- * how many is good is found out: the number doubles with each round of good answers, and halves when the CA says it is
- * busy, limits us, or answers ever more slowly.
+ * Finds out how many certificates to work on at once at one CA, because most of the time is spent waiting for it. The
+ * number doubles after each round of good answers, and halves if the CA is busy, limits us, or becomes slower.
  */
 export interface Pace {
-  /** Certificates that may be worked on now. */
+  /** How many certificates may be in work now. */
   limit(): number;
   /** Calls `run` whenever the limit may have grown, until the returned function is called. */
   onGrowth(run: () => void): () => void;
-  /** An answer came to what was asked at this time of the monotonic clock. */
+  /** The CA answered a request that was sent at this time of the monotonic clock. */
   answered(askedMs: number): void;
-  /** The CA said 429 or 503, or did not answer in time. */
+  /** The CA answered 429 or 503, or did not answer in time. */
   strained(askedMs: number): void;
-  /** newOrder got no answer, or a 5xx: no other certificate of this run is tried at this CA. */
+  /** newOrder got no answer, or a 5xx: this run tries no other certificate at this CA. */
   failed(): void;
   /** An order was accepted. */
   works(): void;
-  /** The CA was down in the last run: one certificate finds out whether it still is. */
+  /** The CA was down in the last run: first try one certificate only. */
   probe(): void;
   state(): PaceState;
 }
@@ -48,7 +47,7 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   let limit = start;
   let state: PaceState = 'unknown';
   let round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
-  /** The mean of the quickest round. */
+  /** The mean of the fastest round. */
   let bestMs = Number.POSITIVE_INFINITY;
   const listeners = new Set<() => void>();
 
@@ -61,8 +60,8 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
     round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
     if (limit > before) grown();
   };
-  // What was asked before the number changed says nothing about the new one. Without this, hundreds of late answers
-  // would halve it again and again, down to the least.
+  // Requests sent before the number changed say nothing about the new one. Otherwise, hundreds of late answers would halve
+  // it again and again.
   const isOfBefore = (askedMs: number) => askedMs < round.sinceMs;
 
   return {

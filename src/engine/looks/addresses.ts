@@ -4,8 +4,8 @@ import type { AddressFinding } from '../engine.ts';
 import { chainLimit, type Zones } from '../zones/zone.ts';
 
 /**
- * Where a name leads, as the CA will look it up. «No such name» counts only from a server that speaks for the zone:
- * a resolver may remember how it was before.
+ * Looks up a name's addresses as the CA will. "No such name" is proof only from an authoritative server, because a
+ * resolver may have an old answer in its cache.
  */
 export async function lookUpAddresses(
   name: string,
@@ -24,11 +24,11 @@ export async function lookUpAddresses(
     if (found.ipv4.length + found.ipv6.length > 0)
       return { ...found, verdict: 'found', finding: `${name} has an address` };
     const failure = both.find((answer) => typeof answer === 'string');
-    // One family unknown: the other one's «nothing» proves nothing.
+    // If one address family is not known, no address in the other proves nothing.
     if (failure !== undefined) return { ...nothing, verdict: 'cannot-tell', finding: failure };
     const target = lastTarget(here, known);
     if (target !== here) {
-      // Asked again at the target: an AA bit before belonged to the first name (RFC 1035 §4.1.1).
+      // Ask again for the target: the AA bit was about the first name only (RFC 1035 §4.1.1).
       at = target;
       continue;
     }
@@ -78,7 +78,7 @@ export async function lookUpAddresses(
 
 const nothing = { ipv4: [], ipv6: [] } as const;
 
-/** The addresses at the name or at the end of its aliases; what else stands in an answer belongs to nobody asked. */
+/** The addresses of the name, or of the last of its aliases. Ignores other records in the answers. */
 function addressesIn(name: string, answers: readonly DnsAnswer[]) {
   const pick = (type: string) =>
     answers.flatMap((answer) => {
@@ -90,7 +90,7 @@ function addressesIn(name: string, answers: readonly DnsAnswer[]) {
   return { ipv4: [...new Set(pick('A'))], ipv6: [...new Set(pick('AAAA'))] };
 }
 
-/** The end of the chain of aliases that stands in the answers themselves; the name where there is none. */
+/** The last of the aliases in the answers, or the name itself without any. */
 function lastTarget(name: string, answers: readonly DnsAnswer[]): string {
   const aliases = new Map(
     answers.flatMap((answer) =>

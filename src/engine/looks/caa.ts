@@ -4,15 +4,15 @@ import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from '../engine.ts';
 import { chainLimit, type Zones } from '../zones/zone.ts';
 
-/** What a look needs: CAA through the resolvers, and the zone's own servers where that says no. */
+/** What the check needs: the resolvers, and the zone's own servers to confirm a no. */
 type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;
 
 /**
- * Whether the CAA records of a name let this CA, this account and this kind of challenge have a certificate (RFC
- * 8659, RFC 8657), as the CA itself will look: the records of the name, else those of the closest name above it that has any.
- * A lookup that fails on the way is «cannot tell», though the CA would refuse: its resolvers may see more than ours.
+ * Whether the CAA records of a name allow this CA, this account and this challenge type to get a certificate (RFC 8659,
+ * RFC 8657). As for the CA, the records of the name count, or those of the closest parent that has any. After a failed
+ * lookup it cannot tell, because the CA's resolvers may see more.
  *
- * A «no» counts only from servers that speak for the zone: a resolver may remember how it was before.
+ * A no is proof only from authoritative servers, because a resolver may have an old answer in its cache.
  */
 export async function checkCaa(
   question: CaaQuestion,
@@ -21,7 +21,7 @@ export async function checkCaa(
 ): Promise<CaaFinding> {
   const names: string[] = [];
   for (let at: string | undefined = question.name; at; at = parentName(at)) names.push(at);
-  // All at once: nearly always none has any, and then the answer needs them all.
+  // Ask for all names at once: usually none has records, and then all are needed.
   const looks = await Promise.all(names.map((name) => orReason(askResolvers(name, zones, signal))));
   signal.throwIfAborted();
   for (const [at, look] of looks.entries()) {
@@ -38,7 +38,7 @@ export async function checkCaa(
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name}` };
 }
 
-/** The same walk at the zones' own servers, from name to name: most of the time the first one with records decides. */
+/** Asks the zones' own servers, name by name: usually, the first name with records decides. */
 async function askAgain(
   names: readonly string[],
   { question, doubted }: { readonly question: CaaQuestion; readonly doubted: CaaFinding },
@@ -58,10 +58,10 @@ async function askAgain(
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name} any more` };
 }
 
-/** What was found, or in words why nothing is known. */
+/** The result, or the reason for the failure in words. */
 const orReason = <T>(look: Promise<T>): Promise<T | string> => look.catch(reasonOf);
 
-/** The resolver follows CNAMEs (RFC 8659 §3); an AA bit says nothing about what stands behind one (RFC 1035 §4.1.1). */
+/** The resolver follows CNAMEs (RFC 8659 §3), but an AA bit says nothing about their targets (RFC 1035 §4.1.1). */
 async function askResolvers(name: string, zones: CaaZones, signal: AbortSignal) {
   const answer = await zones.resolve({ name, type: 'CAA' }, signal);
   const authoritative = answer.authoritative && !answer.answers.some((record) => record.type === 'CNAME');
@@ -92,12 +92,12 @@ interface Property {
 
 function readProperty({ value }: DnsRecord): Property {
   const [flags = '', tag = '', ...rest] = value.split(' ');
-  // RFC 8659 §4.1: bit 0, the highest one. Boulder takes the lowest one for it too, as many who write records do.
-  // Tags compare without case.
+  // RFC 8659 §4.1: bit 0 is the highest one. Many people set the lowest one instead, which Boulder accepts, too. Tags
+  // are not case-sensitive.
   return { critical: (Number.parseInt(flags, 10) & 0x81) !== 0, tag: tag.toLowerCase(), value: rest.join(' ') };
 }
 
-/** Tags with a meaning (RFC 8659 §4, RFC 9495); any other one that is critical forbids. */
+/** Known tags (RFC 8659 §4, RFC 9495). Any other critical tag forbids the issue. */
 const knownTags = ['issue', 'issuewild', 'iodef', 'issuemail'];
 
 function permits(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
@@ -111,7 +111,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   const wild = properties.filter((property) => property.tag === 'issuewild');
   const relevant =
     question.wildcard && wild.length > 0 ? wild : properties.filter((property) => property.tag === 'issue');
-  // Only iodef or the like: it limits nothing (RFC 8659 §4.2).
+  // Records such as iodef limit nothing (RFC 8659 §4.2).
   if (relevant.length === 0)
     return { verdict: 'pass', finding: `the CAA records of ${name} do not limit who may issue` };
 
@@ -138,16 +138,16 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
 
 type Opinion = 'allows' | 'other-ca' | 'wrong-account' | 'wrong-method' | 'depends';
 
-/** One `issue` value: `ca.example; accounturi=…; validationmethods=…`. What cannot be read allows nothing. */
+/** Judges one `issue` value: `ca.example; accounturi=…; validationmethods=…`. A malformed value allows nothing. */
 function weigh(value: string, question: CaaQuestion): Opinion {
   const [domain = '', ...rest] = value.split(';').map((part) => part.trim());
-  // To the letter, as Boulder compares: a capital or a dot at the end would cost a failed authorization.
+  // Compare exactly, like Boulder: a capital letter or a trailing dot would fail the authorization.
   if (!question.caaIdentities.includes(domain)) return 'other-ca';
   const parameters = new Map<string, string>();
   for (const part of rest.filter((text) => text !== '')) {
     const match = /^([A-Za-z0-9][A-Za-z0-9-]*)\s*=\s*([\x21-\x3a\x3c-\x7e]*)$/.exec(part);
     const key = match?.[1]?.toLowerCase();
-    // RFC 8657 §3: given twice, it allows nobody.
+    // RFC 8657 §3: a repeated parameter allows nothing.
     if (key === undefined || parameters.has(key)) return 'other-ca';
     parameters.set(key, match?.[2] ?? '');
   }

@@ -15,22 +15,22 @@ export interface EndpointLook {
   readonly endpoint: string;
   /** SHA-256 of the version that should be served, lower-case hex. */
   readonly expectFingerprint: string;
-  /** That of the version before. */
+  /** SHA-256 of the previous version. */
   readonly previousFingerprint?: string;
   /**
-   * What to ask for (SNI) where the endpoint is an IP address: a name of the certificate, so that a node behind a
-   * balancer can be looked at by its address. Nothing is sent where it is left out.
+   * The name to send (SNI) if the endpoint is an IP address: a name of the certificate, so that a node behind a load
+   * balancer can be checked by its address. Without it, no SNI is sent.
    */
   readonly serverName?: string;
   readonly vantage: Pick<Vantage, 'handshake'>;
   readonly pki: Pick<Pki, 'readChain'>;
-  /** All addresses of a name, A and AAAA; an IP address is answered as it is. */
+  /** All addresses of a name, A and AAAA; an IP address itself. */
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /**
- * What an endpoint really serves, looked at on every address its name has, at once. Never fails for what the
- * endpoint does; rejects on abort only (and on an endpoint that cannot be parsed, which the configuration has checked).
+ * Finds out what an endpoint really serves, on every address of its name. Whatever the endpoint does is a verdict; it
+ * rejects only on abort, or if the endpoint cannot be parsed, which the configuration has checked.
  */
 export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): Promise<EndpointVerdict> {
   const { host, port } = parseEndpoint(look.endpoint);
@@ -66,16 +66,16 @@ async function lookAtAddress(
     const state = judgeFingerprint(facts.fingerprint, look.expectFingerprint, look.previousFingerprint);
     return { address, state, words: describeCertificate(facts) };
   } catch (error) {
-    // Somebody's certificate that this program cannot read is at least not ours.
+    // A certificate that certfleet cannot read is not ours.
     return { address, state: 'other', words: `a certificate that cannot be read (${reasonOf(error)})` };
   }
 }
 
-// Codes that say something about this machine's own routes, not about the endpoint.
+// Error codes about this machine's routes, not about the endpoint.
 const noRouteHere: readonly unknown[] = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 function failureOf(error: unknown): Pick<AddressVerdict, 'state' | 'words'> {
-  // `lib/vantage.ts` hangs a ConnectionFailure below network/failed; any other vantage without one counts as not reached.
+  // The cause is a ConnectionFailure of lib/vantage.ts; without one, the endpoint counts as unreachable.
   const cause = (isFailure(error) ? error.cause : undefined) as { phase?: unknown; code?: unknown } | undefined;
   const words = cause instanceof Error ? cause.message : reasonOf(error);
   if (cause?.phase === 'exchange') return { state: 'handshake-failed', words };
@@ -85,7 +85,7 @@ function failureOf(error: unknown): Pick<AddressVerdict, 'state' | 'words'> {
 /** `www.example.com, example.com; serial 03ab…; not after 2027-01-01T00:00:00Z; from Example CA`. */
 function describeCertificate(facts: CertificateFacts): string {
   const names = facts.identifiers.map(identifierKey);
-  // More than three names say no more about which certificate it is.
+  // Three names are enough to recognise a certificate.
   const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
   return `${shown || 'no names'}; serial ${facts.serial}; not after ${facts.notAfter}; from ${facts.issuerName}`;
 }

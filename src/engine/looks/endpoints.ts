@@ -5,18 +5,18 @@ import type { Engine } from '../engine.ts';
 import { waitFor } from '../wait.ts';
 import { lookAtEndpoint } from './endpoint.ts';
 
-/** How long an endpoint is watched within a run: a reload takes milliseconds; what takes longer is pending. */
+/** How long to watch an endpoint within a run. A reload takes milliseconds; after that, the endpoint is pending. */
 const watchBudgetMs = 5_000;
 
-/** The endpoints of a certificate, and what they should and may serve. */
+/** The endpoints of a certificate, and the versions that they should or may serve. */
 export interface Watched {
   readonly wanted: StoredSpec;
-  /** SHA-256 of the version that should be served, and of the one before. */
+  /** SHA-256 of the version that should be served, and of the previous one. */
   readonly current: string;
   readonly previous: string | undefined;
 }
 
-/** What every endpoint serves now. */
+/** Finds out what every endpoint serves now. */
 export async function lookAtAll(
   engine: Engine,
   { wanted, current, previous }: Watched,
@@ -42,9 +42,9 @@ export async function lookAtAll(
 }
 
 /**
- * Looks until every endpoint serves the version, or the time of a reload has passed.
+ * Checks the endpoints until all expected ones serve the version, or a reload would be over.
  *
- * @param expected the endpoints worth waiting for; the others are only looked at
+ * @param expected the endpoints to wait for; the others are only checked
  */
 export async function watch(
   engine: Engine,
@@ -62,7 +62,7 @@ export async function watch(
   return seen;
 }
 
-/** @param stays why nothing is put back where the handshake is broken; undefined: the version before is */
+/** @param stays why the previous version is not put back after a failed handshake; undefined if it is */
 export function endpointError(
   { spec }: StoredSpec,
   { endpoint, state, words }: EndpointVerdict,

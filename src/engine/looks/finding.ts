@@ -1,17 +1,17 @@
 import type { CertfleetError } from '../../core/errors.ts';
 
 /**
- * What the CA will look at, looked at first (house.md §5a). Three answers: pass, proven no, cannot tell. Only a proven
- * no stops an order; a look that fails because of where this process stands (no IPv6, hairpin NAT, split horizon)
- * is `cannot-tell`.
+ * The result of a check of something that the CA will check ("Preflight" in docs/architecture.md): pass, a proven no,
+ * or cannot tell. Only a proven no stops an order. A check that fails because of where this machine is (no IPv6,
+ * hairpin NAT, split horizon) is `cannot-tell`.
  */
 export interface Finding {
   readonly verdict: 'pass' | 'no' | 'cannot-tell';
   readonly identifier: string;
   readonly finding: string;
   readonly advice: string;
-  /** A refusal that protects the user's own service, or a solver that cannot answer at all: no date overrides it. */
+  /** An error that is never overridden: it protects the user's own service, or the solver cannot answer at all. */
   readonly refusal?: CertfleetError;
-  /** Why the solver's own side could not be looked at: its server does not answer, or refuses the credentials. */
+  /** Why the solver could not be checked: its server does not answer, or refuses the credentials. */
   readonly unusable?: CertfleetError;
 }

@@ -6,8 +6,8 @@ import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
 
 /**
- * What preflight asks of the DNS through a set of resolvers. Answers are kept for half a minute: a name is looked at
- * before the order and once more before the CA is asked, and a hundred certificates of one domain share its CAA.
+ * The DNS checks of the preflight, with a given set of resolvers. Answers are cached for half a minute: a name is
+ * checked before the order and again before the validation, and many certificates may share a domain's CAA.
  */
 export function createLooks(zones: Zones, clock: Clock, asTheCa: boolean): Looks {
   const remember = createMemory(clock);

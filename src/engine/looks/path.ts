@@ -8,17 +8,17 @@ import type { Engine } from '../engine.ts';
 import { waitFor } from '../wait.ts';
 import type { Finding } from './finding.ts';
 
-/** One HTTP look: the CA's own limit is 10 s; a public path that needs more than 3 s is «cannot tell» here. */
+/** How long one HTTP request may take. The CA allows 10 s; if it takes more than 3 s here, the check cannot tell. */
 const getMs = 3_000;
-/** Balancers look at their servers every 2 s (HAProxy, nginx) to 5 s, and may want to see one twice. */
+/** Load balancers check their servers every 2 to 5 s (HAProxy, nginx), and some need two good checks. */
 const servedMs = 6_000;
 const gatewayStatuses: readonly number[] = [502, 503, 504];
-/** As many redirects as Let's Encrypt follows (acme.md §2.5). */
+/** As many redirects as Let's Encrypt follows. */
 const redirectLimit = 10;
 
 /**
- * The probe by the public path. A balancer answers 502, 503 or 504 until its next health check has seen the responder
- * that has just begun to listen: that proves nothing before {@link servedMs} have passed.
+ * Requests the probe by the public path. A load balancer answers 502, 503 or 504 until its health check has seen the
+ * responder, which has just started, so these prove nothing before {@link servedMs} have passed.
  */
 export async function lookUntilServed(look: PathLook): Promise<Finding> {
   const { clock } = look.engine;
@@ -27,12 +27,12 @@ export async function lookUntilServed(look: PathLook): Promise<Finding> {
   await waitFor<true>(clock, { budgetMs: servedMs, firstMs: 50, mostMs: 500, signal }, async () => {
     found = await lookAtPath(look);
     return found.noBackend ? { reason: found.finding } : { done: true };
-  }).catch(() => undefined); // out of time: the last look counts
+  }).catch(() => undefined); // out of time: the last result counts
   const { noBackend: _told, ...finding } = found ?? (await lookAtPath(look));
   return finding;
 }
 
-/** What is looked at by the public path, and what should be there. */
+/** What to request by the public path, and the expected answer. */
 export interface PathLook {
   readonly engine: Pick<Engine, 'clock' | 'connect' | 'vantage'>;
   readonly settings: PreflightSettings;
@@ -45,7 +45,7 @@ interface PathFinding extends Finding {
   readonly noBackend?: boolean;
 }
 
-/** One look at every address of the name. */
+/** Requests the path once from every address of the name. */
 export async function lookAtPath(look: PathLook): Promise<PathFinding> {
   const { engine, identifier, deadline } = look;
   const looks = engine.connect.looks(look.settings);
@@ -80,8 +80,8 @@ type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend'>;
 async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean): Promise<Answer> {
   const { engine, settings, expected, deadline } = look;
   const host = look.identifier.value;
-  // A wrong answer proves something only where the CA would get the same: from a public address, or where the
-  // operator named the resolvers that see what the CA sees.
+  // A wrong answer is proof only if the CA would get the same: from a public address, or if the operator named
+  // resolvers that see what the CA sees.
   const proof = asTheCa || isPublicAddress(address) ? 'no' : 'cannot-tell';
   const limit = engine.clock.deadline(getMs, deadline.signal);
   const base = `http://${host.includes(':') ? `[${host}]` : host}`;
@@ -91,7 +91,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       const answer = await engine.vantage.get(url, { address, port: settings.http01Port }, limit.signal);
       if (answer.status >= 300 && answer.status < 400 && answer.location !== undefined) {
         const next = new URL(answer.location, url);
-        // Elsewhere, or over TLS: the CA goes there, but this look would need other addresses and ports.
+        // The CA would follow it to another host, or to https, but this check knows no addresses and ports for those.
         if (next.protocol !== 'http:' || next.hostname !== new URL(url).hostname)
           return { verdict: 'cannot-tell', finding: `${address} redirects to ${next.origin}` };
         url = next.href;

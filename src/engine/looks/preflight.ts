@@ -8,7 +8,7 @@ import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtPath, lookUntilServed } from './path.ts';
 
-/** How long all looks together may take: a firewall that drops packets must not cost the renewal its patience. */
+/** How long all checks together may take: a firewall that drops packets must not delay the order for long. */
 const budgetMs = 10_000;
 
 export interface PreflightSubject {
@@ -19,7 +19,7 @@ export interface PreflightSubject {
   readonly accountUrl: string | undefined;
 }
 
-/** Step 2: everything that can be known before there is an order. */
+/** Step 2: checks everything that can be checked before the order. */
 export async function preflightBeforeOrder(
   engine: Engine,
   subject: PreflightSubject,
@@ -45,7 +45,7 @@ export async function preflightBeforeOrder(
   }
 }
 
-/** Step 7: the answer itself, by the public path, once the solver says it is there. */
+/** Step 7: requests the challenge's answer by the public path, once the solver says that it is ready. */
 export async function preflightAnswer(
   engine: Engine,
   settings: PreflightSettings,
@@ -77,7 +77,7 @@ async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: De
     return pass(identifier);
   } catch (error) {
     const finding = { identifier: identifier.value, finding: reasonOf(error) };
-    // Without a zone there is nowhere to write: no CA is needed to find that out, whoever it asks.
+    // Without a zone, the record cannot be written anywhere, whatever the CA sees.
     if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
     if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
@@ -92,7 +92,7 @@ async function lookAtCaa(
   identifier: Identifier,
   deadline: Deadline,
 ): Promise<Finding> {
-  // CAA is about names (RFC 8659); there is none for an IP address.
+  // CAA is about names (RFC 8659), so IP addresses have none.
   if (identifier.type === 'ip' || subject.caaIdentities.length === 0) return pass(identifier);
   try {
     const { verdict, finding } = await looks.caa(
@@ -114,14 +114,14 @@ async function lookAtCaa(
 
 const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
 
-/** Validations that failed in the last hour before «cannot tell» becomes a stop (house.md §5a). */
+/** After so many failed validations in an hour, "cannot tell" stops the order, too. */
 const failuresBeforeStop = 3;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * What the findings mean: nothing (go on), or the error to fail with. `overruled` is set when a proven no is tried
- * against the CA all the same: the planned renewal time has passed and the last such try is more than a day old.
+ * The error that follows from the findings, or none. `overruled` means that a proven no is ignored, because the renewal
+ * time has passed and this has not been done for a day.
  */
 export function verdictOn(
   findings: readonly Finding[],
@@ -140,7 +140,7 @@ export function verdictOn(
     const overdue = history.renewalAt !== undefined && Date.parse(history.renewalAt) <= now;
     const triedToday = history.overruledAt !== undefined && happenedWithin(dayMs, history.overruledAt, history.now);
     if (overdue && !triedToday) return { overruled: true };
-    // All of them at once: whoever mends one name a try needs as many tries as there are names.
+    // Report all names at once, so that they can be fixed in one go.
     const finding = [no, ...others].map(saying).join('; ');
     return { error: fail('preflight/no', { finding, advice: no.advice }) };
   }
@@ -153,10 +153,10 @@ export function verdictOn(
   return doubtful ? { error: fail('preflight/cannot-tell', { finding: saying(doubtful) }) } : {};
 }
 
-/** The first finding of each identifier: its others follow from the same cause most of the time. */
+/** The first finding of each identifier, because its others usually have the same cause. */
 const oneEach = (findings: readonly Finding[]): readonly Finding[] =>
   findings.filter((f, index) => findings.findIndex(({ identifier }) => identifier === f.identifier) === index);
 
-/** A finding that says itself what it is about is not told twice. */
+/** The finding as a sentence, with the identifier in front unless it contains it. */
 export const saying = ({ identifier, finding }: Pick<Finding, 'identifier' | 'finding'>): string =>
   finding.includes(identifier.replace(/^\*\./, '')) ? finding : `${identifier}: ${finding}`;

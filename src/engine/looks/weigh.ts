@@ -4,9 +4,9 @@ import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';
 
 /**
- * What the findings of a look mean for this run: it fails with the error, or goes on. Where a proven no is tried
- * against the CA all the same, that is remembered before the CA is asked: because the renewal time has passed (once a
- * day: a wrong look must never be the reason for an expiry), or because a person insists.
+ * Fails with the error that follows from the findings, or returns. A proven no is ignored if a person insists, or once
+ * a day past the renewal time, so that a wrong check never lets a certificate expire. The latter is stored before the
+ * CA is asked.
  */
 export async function weigh(run: Run, findings: readonly Finding[]): Promise<void> {
   const { engine, job, holding, learned, signal } = run;
@@ -22,7 +22,7 @@ export async function weigh(run: Run, findings: readonly Finding[]): Promise<voi
   });
   if (verdict.error && (!job.insists || isRefusal)) throw verdict.error;
   if (!verdict.error && !verdict.overruled) return;
-  // Other challenges of the order are looked at beside this one, and must not count as a second try.
+  // Other challenges of the order are checked at the same time, and must not count as a second try.
   learned.overruled = true;
   if (verdict.overruled) await holding.apply(overruled(now), signal);
 }

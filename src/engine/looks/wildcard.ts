@@ -3,19 +3,19 @@ import type { DnsAnswer } from '../../ports/dns.ts';
 import { noSuchLabel, type Zones } from '../zones/zone.ts';
 
 /**
- * The wildcard record that would stop to work for a name's ancestors if a record were added at the name, and the
- * ancestor that would vanish; undefined where nothing is hidden.
+ * Finds the wildcard record that a record at a name would hide, and the parent name that would vanish because of it;
+ * undefined if nothing would be hidden.
  *
- * A wildcard answers only for names whose closest existing ancestor it stands below (RFC 4592 §3.3.1). If `a.example.com`
- * lives by `*.example.com` alone, a record at `_acme-challenge.a.example.com` makes `a.example.com` exist, empty.
+ * A wildcard applies only to names whose closest existing ancestor is directly above it (RFC 4592 §3.3.1). If
+ * `a.example.com` exists only through `*.example.com`, a record at `_acme-challenge.a.example.com` makes
+ * `a.example.com` exist without any address.
  *
- * Seen from outside by what the servers answer for names that nobody has:
- * 1. `x.NAME` does not exist: the closest ancestor has no wildcard. Nothing is hidden.
- * 2. Else a wildcard answers. `x.*.PARENT` does not exist: then `*.PARENT` is a node of its own, so PARENT exists, and
- *    the wildcard stands below it (RFC 4592 §2.2.1, `ghost.*.example`). Nothing is hidden.
- * 3. Else PARENT lives by a wildcard further up. Servers that are not strict about asterisks in questions fail the
- *    second test, so the answers are compared too: only where PARENT shows exactly what that wildcard shows is it
- *    called hidden. MX and the like are not compared: it is the address that people miss.
+ * The servers' answers for names that do not exist (`x`) show this:
+ * 1. If `x.NAME` does not exist, no wildcard applies. Nothing is hidden.
+ * 2. Otherwise a wildcard answered. If `x.*.PARENT` does not exist, `*.PARENT` is a node, so PARENT exists and that
+ *    wildcard is below it (RFC 4592 §2.2.1, `ghost.*.example`). Nothing is hidden.
+ * 3. Otherwise PARENT exists only through a wildcard further up. Some servers answer questions with asterisks wrongly,
+ *    so PARENT must also show the same addresses as that wildcard. Other types, such as MX, are not compared.
  */
 export async function findHiddenWildcard(
   zones: Pick<Zones, 'ask'>,
@@ -28,14 +28,16 @@ export async function findHiddenWildcard(
   const ask = async (at: string, type: 'A' | 'AAAA' = 'A') =>
     (await zones.ask(zone, { name: at, type }, signal)).answer;
   const exists = async (at: string) => !isNothing(await ask(at));
-  /** Whether a wildcard answers below `*.at` too, so that `*.at` is no node. A question that is too long is not asked. */
+  /**
+   * Whether a wildcard also answers below `*.at`, so that `*.at` is not a node. A name that is too long counts as such.
+   */
   const answersBelowAsterisk = async (at: string) => {
     const question = `${noSuchLabel}.*.${at}`;
     return !fits(question) || exists(question);
   };
 
   const below = `${noSuchLabel}.${name}`;
-  // The longest names have no room for a label below them; that they do not exist themselves says as much.
+  // The longest names have no room for another label; then check whether the name itself exists.
   if (!(await exists(fits(below) ? below : name))) return undefined;
   for (const at of [parent, name]) if (!(await answersBelowAsterisk(at))) return undefined;
 
@@ -53,10 +55,12 @@ export async function findHiddenWildcard(
 /** RFC 1035 §2.3.4: a name has at most 253 characters as text. */
 const fits = (name: string): boolean => name.length <= 253;
 
-/** NXDOMAIN for the name itself; behind an alias the code is about the alias's target (RFC 6604 §2.1). */
+/** Whether the name itself does not exist. After an alias, NXDOMAIN is about the alias's target (RFC 6604 §2.1). */
 const isNothing = (answer: DnsAnswer): boolean => answer.rcode === 'NXDOMAIN' && answer.answers.length === 0;
 
-/** What a name shows, as one text: its alias, else its addresses. What stands behind an alias is left out: it may vary. */
+/**
+ * A name's alias, or else its addresses, as text. The addresses behind an alias are left out, because they may vary.
+ */
 function describe(name: string, answers: readonly DnsAnswer[]): string {
   const own = answers.flatMap((answer) => answer.answers.filter((record) => record.name === name));
   const alias = own.find((record) => record.type === 'CNAME');

@@ -19,29 +19,29 @@ export interface Dns01Options {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly log: Log;
-  /** The zone and its servers, where the operator names them: no walk for names in it. */
+  /** The zone and its servers, if the operator names them; then they are not searched for. */
   readonly override?: ZoneOverride;
-  /** How long the servers may take, from the first look on; default 2 minutes. */
+  /** How long the servers may take, from the first check on. Default: 2 minutes. */
   readonly timeoutMs?: number;
-  /** SHA-256: a pure function, but node's own, which this layer may not import. */
+  /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (text: string) => Uint8Array;
 }
 
 /**
- * DNS-01 (RFC 8555 §8.4) over any DNS provider: zone cuts, CNAME delegation, locks and the look at every
- * authoritative server are here, once.
+ * DNS-01 (RFC 8555 §8.4) with any DNS provider. Zone cuts, CNAME delegation, turns at the provider and the check of
+ * every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
   const { provider, traits, dns, clock, log, timeoutMs = 120_000 } = options;
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
   const turn = createProviderTurns(traits);
-  // Names below which a record hides nothing, and until when that is believed.
+  // Names whose records hide nothing, and until when that result is valid.
   const harmless = new Map<string, number>();
-  // When a value was first looked for, so that the servers' time can run out.
+  // When a value was first checked, for the time limit.
   const firstLooks = new Map<string, number>();
 
-  /** What belongs to a challenge in the DNS: from its receipt, or found anew. */
+  /** The TXT record of a challenge, from its receipt or looked up again. */
   async function recordOf(
     challenge: SolverChallenge,
     receipt: Json | undefined,
@@ -50,14 +50,14 @@ export function createDns01(options: Dns01Options): Solver {
     // RFC 8555 §8.4
     const value = toBase64url(options.sha256(challenge.keyAuthorization));
     const known = readReceipt(receipt);
-    // A receipt of another key authorization would be somebody else's value.
+    // A receipt with another value is not for this challenge.
     if (known?.value === value) return known;
     return { ...(await zones.resolveChain(challengeName(challenge), signal)), value };
   }
 
   /**
-   * Refuses a record that would make a name's address vanish. Looked at again right before the record is made, unless
-   * it was just now: an order may have waited since, and a look that fails is no leave to go on (issue 3).
+   * Refuses a record that would make a name's address vanish. This is checked again right before the record is added,
+   * unless it was checked just before. A check that fails is a refusal, too.
    */
   async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
     if ((harmless.get(target.name) ?? 0) > clock.monotonicMs()) return;
@@ -69,7 +69,7 @@ export function createDns01(options: Dns01Options): Solver {
   return {
     type: 'dns01',
     answers: ['dns-01'],
-    // It gives up by itself, and says which server is missing: the engine is to wait until then.
+    // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
     readyBudgetMs: timeoutMs + 60_000,
 
     async preflight(identifier, signal) {
@@ -104,7 +104,7 @@ export function createDns01(options: Dns01Options): Solver {
         }
         reason = missing.join('; ');
       } catch (error) {
-        // A resolver that stumbles while the servers are looked up: looked at again, like any silence.
+        // A lookup of the servers failed: try again, as if a server were silent.
         if (!isFailure(error, 'dns/lookup-failed', 'dns/no-nameserver')) throw error;
         reason = reasonOf(error);
       }
@@ -126,7 +126,7 @@ export function createDns01(options: Dns01Options): Solver {
   };
 }
 
-/** From the look before the order to the record: an order and its authorizations are a few requests. */
+/** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const harmlessMs = 60_000;
 
 interface Receipt extends DnsValue {
@@ -143,9 +143,9 @@ function readReceipt(receipt: Json | undefined): Receipt | undefined {
 const challengeName = (challenge: SolverChallenge): string => `_acme-challenge.${baseName(challenge.identifier)}`;
 
 /**
- * Lets calls to the provider through: at most `maxConcurrent` at once, and one at a time for what disturbs each other
- * (`traits.writes`). Within this process only: two processes with a provider that writes whole names or zones can
- * still meet, and then lose a value; the look at the servers finds that out.
+ * Limits calls to the provider: at most `maxConcurrent` at once, and one at a time for changes that conflict
+ * (`traits.writes`). This is within one process. If two processes use a provider that writes whole names or zones, a
+ * value can get lost, which the check of the servers notices.
  */
 function createProviderTurns({ writes, maxConcurrent }: DnsProviderTraits) {
   const slots = createTurns(maxConcurrent);

@@ -11,17 +11,17 @@ import { type Engine, report } from '../engine.ts';
 interface AccountDocument {
   readonly directory: string;
   readonly keyPem: string;
-  /** Undefined between the storing of the key and the CA's answer. */
+  /** Undefined until the CA has answered newAccount. */
   readonly url?: string;
-  /** The addresses that the CA has. */
+  /** The addresses that the CA knows. */
   readonly contacts?: readonly string[];
-  /** Deactivated accounts that this one took the place of. */
+  /** The deactivated accounts that this one replaced. */
   readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
 }
 
 const keyOf = ({ issuer }: Customer) => ({ kind: 'account', name: issuer.directoryUrl }) as const;
 
-/** Who wants an account at which CA. */
+/** What is needed to use an account at a CA. */
 export interface Customer {
   readonly engine: Engine;
   readonly issuer: Issuer;
@@ -30,8 +30,8 @@ export interface Customer {
 }
 
 /**
- * Step 0: the account at a CA. The key is stored before the CA hears of it and the URL after; a crash between the two
- * finds the same account by its key. Two processes at once make one account: the first key stored is both's.
+ * Step 0: the account at a CA. The key is stored before newAccount, and the URL after; after a crash in between, the
+ * key finds the account. If two processes do this at once, both use the first key that was stored.
  */
 export async function openAccount(customer: Customer): Promise<AccountIssuer> {
   const { engine, issuer, signal } = customer;
@@ -43,9 +43,9 @@ export async function openAccount(customer: Customer): Promise<AccountIssuer> {
       return await known;
     } catch (error) {
       signal.throwIfAborted();
-      // A CA that named a time is left alone until then, by all certificates of the run (RFC 8555 §6.6).
+      // After a Retry-After, no certificate of this run asks again (RFC 8555 §6.6).
       if (isFailure(error) && error.retryAt && error.retryAt > engine.clock.now()) throw error;
-      // Another certificate's try failed, perhaps because that one was stopped: this one tries for itself.
+      // Another certificate's try failed, perhaps because it was stopped; try again for this one.
       if (accounts.get(issuer.directoryUrl) === known) accounts.delete(issuer.directoryUrl);
     }
   }
@@ -75,7 +75,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
     } catch (error) {
       signal.throwIfAborted();
       if (document.url === undefined) throw error;
-      // The account is there all the same: an address that the CA does not take must never stop a renewal.
+      // The account works anyway: a refused address must never stop a renewal.
       const message = `could not update the contacts at ${issuer.name}: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', message });
       return issuer.as({ keyPem, url: document.url });
@@ -86,7 +86,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   }
 }
 
-/** A CA that binds accounts to external ones is known to refuse: no key is made for it. */
+/** Stores a new account key, unless the CA requires external account binding and so would refuse it. */
 async function createKey(customer: Customer): Promise<void> {
   const { engine, issuer, settings, signal } = customer;
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
@@ -97,7 +97,7 @@ async function createKey(customer: Customer): Promise<void> {
   await engine.store.put(keyOf(customer), encodeDocument(created), { ifRevision: null, signal }).catch(ignoreConflict);
 }
 
-/** Another process has just written the same. */
+/** A conflict means that another process has just written the same. */
 function ignoreConflict(error: unknown): void {
   if (!isFailure(error, 'store/conflict')) throw error;
 }
@@ -113,20 +113,20 @@ const parse = ({ engine, issuer }: Customer, bytes: Uint8Array): AccountDocument
     'keyPem',
   ]);
 
-/** Whether the CA is to be told other addresses. None at all is no wish: an account is never left without. */
+/** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
 const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSettings): boolean =>
   email.length > 0 && canonical([...contacts].sort()) !== canonical([...email].sort());
 
 /**
- * The CA says it does not know the account: a test CA has forgotten everything. The same key is registered anew, so
- * that records which pin the account key stay right.
+ * Registers the same key again, because the CA does not know the account (a test CA was reset). With the same key,
+ * challenge answers that depend on its thumbprint stay valid.
  */
 export const reopenAccount = (customer: Customer, refused: AccountIssuer): Promise<AccountIssuer> =>
   openInstead(customer, refused, async ({ url: _gone, ...rest }) => rest);
 
 /**
- * The account to use where the CA has refused this one as `unauthorized`; undefined where nothing is wrong with it. A
- * deactivated one never comes back (RFC 8555 §7.3.6): a new key and account take its place, where a person or the
+ * The account to use after the CA refused a request as `unauthorized`; undefined if the account is not the reason. A
+ * deactivated account cannot be reactivated (RFC 8555 §7.3.6), so a new key and account replace it, if a person or the
  * issuer's settings allow that.
  */
 export async function accountInsteadOf(
@@ -136,7 +136,7 @@ export async function accountInsteadOf(
 ): Promise<AccountIssuer | undefined> {
   const { engine, issuer, settings, signal } = customer;
   const document = await readDocument(customer);
-  // Another process may have put a new one there.
+  // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
     if (!(await isDeactivated(issuer, document, signal))) return undefined;
     if (!mayOpen && !settings.newAccount)
@@ -151,8 +151,8 @@ export async function accountInsteadOf(
 }
 
 /**
- * Everything signed by a deactivated account is refused as `unauthorized`, as other things are too: only the look-up
- * of the account by its key tells them apart.
+ * A CA refuses every request from a deactivated account as `unauthorized`, but other requests, too. Only looking up the
+ * account by its key tells them apart.
  */
 async function isDeactivated(issuer: Issuer, { keyPem }: AccountDocument, signal: AbortSignal): Promise<boolean> {
   const request = { keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
@@ -164,7 +164,7 @@ async function isDeactivated(issuer: Issuer, { keyPem }: AccountDocument, signal
   }
 }
 
-/** Many orders hear the same refusal at once: the first one changes the document and opens the account for all. */
+/** Replaces a refused account. Many orders may be refused at once; the first one opens the new account for all. */
 async function openInstead(
   customer: Customer,
   refused: AccountIssuer,
@@ -181,7 +181,7 @@ async function openInstead(
   );
 }
 
-/** Changes the document, unless another process has put another account there. */
+/** Changes the account's document, unless another process has already replaced the account. */
 async function changeDocument(
   customer: Customer,
   refused: string,
@@ -198,9 +198,8 @@ async function changeDocument(
 }
 
 /**
- * How often newAccount is repeated when there is no answer, or a 5xx that names no time: it is harmless, it finds what
- * it made (RFC 8555 §7.3). Several processes that register one new key at once can make a CA stumble over its own
- * lookup (Pebble 2.6 answers 500 to one of them); the next try finds the account.
+ * How often to repeat newAccount after a lost answer, or a 5xx without Retry-After. That is safe, because it then finds
+ * the account (RFC 8555 §7.3). Pebble 2.6 answers 500 if several processes register one new key at the same time.
  */
 const repeats = 2;
 
@@ -216,7 +215,7 @@ async function register(customer: Customer, keyPem: Secret): Promise<string> {
 
 export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';
 
-/** Fails with `config/terms-not-agreed` where the CA has terms and the user has not agreed to them. */
+/** Fails with `config/terms-not-agreed` if the CA has terms of service and the user has not agreed to them. */
 export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
   if (directory.termsOfService !== undefined && !settings.agreeToTerms)
     throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });

@@ -13,18 +13,18 @@ import { announce, type OrderRun } from '../run.ts';
 import { solverChallenge } from '../solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../wait.ts';
 
-/** How long a solver may take until every look sees the answer: slow secondaries and balancer health checks fit in. */
+/** How long a solver may take to be ready. Slow secondaries and a load balancer's health checks need some of it. */
 const readyBudgetMs = 10 * 60_000;
-/** How long a wrong answer on the public path is given to become right (a file share, a cache). */
+/** How long a wrong answer on the public path may take to become right (a file share, a cache). */
 const answerBudgetMs = 5_000;
-/** Before a challenge that failed without becoming invalid is asked for again; doubled each time. */
+/** The pause before accepting a challenge again that failed without becoming invalid. It doubles each time. */
 const firstAgainMs = 2_000;
-/** For one write, when the run has failed already. */
+/** The time for one last write after the run has failed. */
 const keepBudgetMs = 2_000;
-/** How long the CA may take to validate. A CA that never fails a challenge (Actalis) must end too. */
+/** How long the CA may take to validate. Some CAs (Actalis) never fail a challenge. */
 const validationBudgetMs = 5 * 60_000;
 
-/** Steps 6a to 8: every authorization of the order becomes valid, all at once. */
+/** Steps 6a to 8: gets all authorizations of the order validated, at the same time. */
 export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (order.status !== 'pending') return;
   const { engine, holding, account, solver, issuer, signal } = run;
@@ -47,8 +47,8 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 
   announce(run, 'validate', `asking ${issuer.name} to validate`);
-  // A CA that has been asked is looking: an answer taken away under its eyes would cost the order and a failed
-  // validation. So a process that is told to stop waits for the verdict a quarter of its time; half is the clean-up's.
+  // Removing an answer while the CA validates would fail the order. So after a signal, wait for the verdict for a
+  // quarter of the shutdown budget; half of it is for the clean-up.
   const done = await lingering(
     engine.clock,
     { signal, now: holding.lost, graceMs: engine.limits.shutdownBudgetMs / 4 },
@@ -58,7 +58,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (invalid) throw invalidAuthorization(run, invalid);
 }
 
-/** Errors of `present` that prove that nothing was written: refused, or not even known where. */
+/** Errors of `present` that prove that nothing was written. */
 const beforeWriting = [
   'dns/refused',
   'dns/clock-skew',
@@ -68,7 +68,7 @@ const beforeWriting = [
   'preflight/hides-wildcard',
 ] as const;
 
-/** Steps 6b and 6c. */
+/** Steps 6b and 6c: presents all challenges, and stores their receipts. */
 async function presentAll(run: OrderRun): Promise<void> {
   const { job, holding, solver, signal } = run;
   const receipts = new Map<string, Json>();
@@ -96,7 +96,7 @@ async function presentAll(run: OrderRun): Promise<void> {
   await keepReceipts(run, receipts);
 }
 
-/** One of them failed, perhaps because the caller gave up: the clean-up needs what the others answered. */
+/** Presenting one of them failed, or was aborted: stores the receipts of the others for the clean-up. */
 async function keepWhatIs(
   { engine, holding }: OrderRun,
   receipts: ReadonlyMap<string, Json>,
@@ -106,19 +106,19 @@ async function keepWhatIs(
   try {
     await holding.apply(presentFailed(receipts, refused), deadline.signal);
   } catch {
-    // The lease is lost, or the store does not answer: the clean-up works from the intents.
+    // The lease is lost, or the store does not answer. The clean-up can work from the intents alone.
   } finally {
     deadline.done();
   }
 }
 
-/** Step 6c, where there is something to remember. */
+/** Step 6c: stores the receipts, if there are any. */
 async function keepReceipts({ holding, signal }: OrderRun, receipts: ReadonlyMap<string, Json>): Promise<void> {
   const says = (one: JournalledChallenge) => (receipts.get(challengeKey(one)) ?? one.receipt ?? null) !== null;
   if (holding.work.challenges.some(says)) await holding.apply(receiptsKept(receipts), signal);
 }
 
-/** Notes that come while another one is being written share the next write: a certificate of many names has many. */
+/** Notes that arrive during a write share the next one, because a certificate with many names has many notes. */
 function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<void> {
   let pending = new Map<string, Json>();
   let writing: Promise<void> = Promise.resolve();
@@ -126,7 +126,7 @@ function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<voi
   return (key, receipt) => {
     pending.set(key, receipt);
     next ??= writing
-      .catch(() => {}) // those whose note it was got the error
+      .catch(() => {}) // the callers of that write got the error
       .then(() => {
         const batch = pending;
         pending = new Map();
@@ -138,7 +138,7 @@ function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<voi
   };
 }
 
-/** A challenge with its place at the CA, which is asked for anew by every run and therefore not journalled. */
+/** A challenge with its URLs at the CA, which every run fetches again, so they are not journalled. */
 interface Chosen extends JournalledChallenge {
   readonly authorization: Authorization;
   readonly challengeUrl: string;
@@ -160,7 +160,7 @@ function choose(run: OrderRun, authorization: Authorization): Chosen {
   });
 }
 
-/** Step 7: waits until the solver sees the answer everywhere, then looks by the public path. */
+/** Step 7: waits until the solver is ready, then checks HTTP-01 answers by the public path. */
 async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   const { engine, job, holding, learned, solver, signal } = run;
   const { type, identifier } = presented;
@@ -168,7 +168,7 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
   const waited = await waitFor<true>(
     engine.clock,
-    // It must go on within 200 ms of the last server's answer, so the pause never grows past 100.
+    // A short pause, so that it goes on within 200 ms of the last server's answer.
     { budgetMs, firstMs: 5, mostMs: 100, signal },
     async () => {
       await holding.check(signal);
@@ -196,22 +196,22 @@ function notReady(
   return fail('solver/not-ready', { solver: solver.type, identifier, seconds, reason });
 }
 
-/** Step 8 for one authorization. */
+/** Step 8 for one authorization: accepts the challenge, and waits for the CA's verdict. */
 async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Chosen): Promise<Authorization> {
   const { account, holding, signal } = run;
   const { clock } = run.engine;
   const before = authorization.challenges.find(({ url }) => url === challengeUrl);
   const look = () => ask(run, () => account.authorization(authorization.url, signal));
-  /** Answers when the CA wants to be asked for the outcome (RFC 8555 §8.2). */
+  /** Resolves with the CA's Retry-After, if any (RFC 8555 §8.2). */
   const accept = (url: string) => holding.effect(signal, () => ask(run, () => account.accept(url, signal)));
   let accepted: Awaited<ReturnType<typeof accept>> = {};
   if (before?.status === 'pending') {
     try {
       accepted = await accept(before.url);
     } catch (error) {
-      // An answer that was lost after the CA took it: the authorization shows it, and asking again is harmless.
+      // The CA may have accepted it although the answer was lost. The authorization shows that, and asking is harmless.
       if (!isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer', 'acme/problem')) throw error;
-      // A time that is too far off to be waited for here holds: the next run goes on from the same order.
+      // A long Retry-After: the next run continues with the same order.
       if (error.retryAt) throw error;
       const now = await look();
       if (now.status === 'pending' && now.challenges.find((c) => c.url === before.url)?.status === 'pending') {
@@ -224,7 +224,8 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
   let [pauseMs, againMs] = [firstAgainMs, clock.monotonicMs() + firstAgainMs];
   const waited = await waitFor<Authorization>(
     clock,
-    // A test CA validates within 10 ms, a public one within a few seconds; none at once, so that it is not asked at once.
+    // A test CA validates within 10 ms, a public one within seconds. None does it at once, so pause before the first
+    // look.
     {
       budgetMs: validationBudgetMs,
       firstMs: 10,
@@ -237,7 +238,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
       if (now.status !== 'pending') return { done: now };
       const challenge = now.challenges.find((c) => c.url === before?.url);
       problem = challenge?.error ?? problem;
-      // A CA may look once and wait to be asked again (RFC 8555 §8.2; step-ca does): the challenge shows why.
+      // Some CAs (step-ca) try once, show the error in the challenge, and wait to be asked again (RFC 8555 §8.2).
       if (challenge?.error && challenge.status === 'pending' && clock.monotonicMs() >= againMs) {
         pauseMs *= 2;
         againMs = clock.monotonicMs() + pauseMs;
@@ -278,7 +279,7 @@ function invalidAuthorization(run: OrderRun, authorization: Authorization): Cert
   );
 }
 
-/** What the CA could not reach is for the user to open; any other refusal has its own advice. */
+/** The advice after a failed validation: to open what the CA could not reach, or that of the problem type. */
 function adviceOn(
   challengeType: string | undefined,
   problem: Problem | undefined,

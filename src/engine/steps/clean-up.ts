@@ -7,7 +7,7 @@ import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import { solverChallenge } from '../solver-challenge.ts';
 
-/** How long the removal may take before it is left to a later sweep. */
+/** How long a removal may take before it is left to a later sweep. */
 const cleanupBudgetMs = 30_000;
 
 /** What could not be removed, and why; a later sweep tries its tombstone again. */
@@ -18,9 +18,8 @@ export interface Unremoved {
 }
 
 /**
- * Step 13: removes what the solver of a spec presented, all of it at once, on one time budget. It never fails because
- * of a removal; it rejects when the caller gave up, or when the lease is lost, whose new holder may present the same
- * again: then everything stays in the journal.
+ * Step 13: removes what the solver of a spec presented, all at once, within one time budget. A failed removal is in the
+ * result. It rejects on abort, and if the lease is lost, because the new holder may be presenting the same challenges.
  */
 export async function cleanUp(
   engine: Engine,
@@ -57,7 +56,7 @@ export async function cleanUp(
     return left.filter((one) => one !== undefined);
   } catch (error) {
     over.throwIfAborted();
-    // The solver itself cannot be made any more (its secret file is gone): everything is left to a later sweep.
+    // The solver itself cannot be set up (its secret file is gone): leave everything to a later sweep.
     reportLeft(engine, spec, `could not remove its challenges: ${reasonOf(error)}`);
     return owed.map((presented) => leave(presented, error));
   } finally {
@@ -68,19 +67,21 @@ export async function cleanUp(
 const reportLeft = (engine: Engine, { spec }: StoredSpec, message: string): void =>
   report(engine, { level: 'warn', event: 'sweep.failed', certificate: spec.name, message });
 
-/** Removes all that is journalled, probe and challenges; what could not be removed comes back as tombstones. */
+/** Removes the journalled challenges and the probe. Resolves with tombstones for what could not be removed. */
 export async function cleanJournalled(
   { engine, holding }: { readonly engine: Engine; readonly holding: Holding },
   spec: StoredSpec,
   budgetMs?: number,
 ): Promise<readonly Tombstone[]> {
   const options = { holding, ...(budgetMs === undefined ? {} : { budgetMs }) };
-  // It ends early only where the lease is lost, which the next write says.
+  // It rejects only if the lease is lost, which the next write reports.
   const left = await cleanUp(engine, spec, owedBy(holding.lineage), options).catch(() => []);
   return left.map(({ stone }) => stone);
 }
 
-/** Removes what this process may have done after it lost its lease; the winner's tombstones know what fails here. */
+/**
+ * Undoes what this process may have done after it lost its lease. The new holder's tombstones cover what fails here.
+ */
 export async function undo(engine: Engine, lost: Lineage): Promise<void> {
   await cleanUp(engine, lost.spec, owedBy(lost));
 }

@@ -5,9 +5,9 @@ import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
 import { nameOf, type Run } from '../run.ts';
 
-/** What the last steps of a run came to. */
+/** The results of the last steps of a run. */
 export interface Done {
-  /** Undefined where no target was touched. */
+  /** Undefined if no target was touched. */
   readonly deployed:
     | { readonly errors: readonly CertfleetError[]; readonly deployments: Readonly<Record<string, Deployment>> }
     | undefined;
@@ -17,7 +17,7 @@ export interface Done {
   readonly retired: readonly string[];
 }
 
-/** Step 14: the work is closed and the lease given back in one write. */
+/** Step 14: closes the work and releases the lease, in one write. */
 export async function closeDone(run: Run, { deployed, left, renewal, retired }: Done): Promise<Outcome> {
   const { engine, holding, signal } = run;
   const { current, previous, last: before } = holding.lineage;
@@ -30,7 +30,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   const words = { deployed: 'every target has it', unchanged: 'not due yet' } as const;
   const last: LastRun = {
     at: now.toISOString(),
-    // Not what this process found when it began: it may have taken over a first issue that was current already.
+    // Judged by the document, because this process may have taken over a first issue that was already current.
     result: error ? 'pending' : !isIssue ? quiet : previous ? 'renewed' : 'issued',
     version: current.id,
     message: error ? error.message : isIssue ? `valid until ${current.facts.notAfter}` : words[quiet],
@@ -40,7 +40,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   return outcomeOfLast(holding.lineage, error);
 }
 
-/** One error for all targets that wait, each on a line of its own; its code is the first one's. */
+/** One error for all pending targets, with a line for each. It has the code of the first. */
 function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
   const [first] = errors;
   const sameHint = errors.every(({ hint }) => hint === first?.hint);
@@ -51,7 +51,7 @@ function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
   return new CertfleetError(first.code, message, hint, {});
 }
 
-/** A failure: what can be resumed is kept without a lease, the back-off is counted, the CA's Retry-After is kept. */
+/** Ends a failed run: keeps work that can be resumed, the back-off and the CA's Retry-After. */
 export async function closeFailed(run: Run, error: CertfleetError, left: readonly Tombstone[]): Promise<Outcome> {
   const { engine, holding, learned } = run;
   const now = engine.clock.now();
@@ -69,11 +69,11 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   };
 }
 
-/** The caller gave up: everything is kept for the next run, nothing counts as a failure. */
+/** Ends an aborted run: everything is kept for the next run, and it does not count as a failure. */
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
   closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
 
-/** Writes the end of an unfinished run, on a time budget of its own: the caller's signal may be what ended it. */
+/** Writes the end of an unfinished run, with a time budget of its own, because the caller's signal may have aborted. */
 async function closeInTime({ engine, holding }: Run, end: ReturnType<typeof failed>): Promise<void> {
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {

@@ -31,17 +31,17 @@ interface Delivery {
   readonly run: Run;
   readonly version: Version;
   readonly bundle: VersionBundle;
-  /** A delivery that was made before is made again. */
+  /** Deliver even to targets that already have the version. */
   readonly again: boolean;
   readonly results: Map<string, DeliveryResult>;
 }
 
 /**
- * Step 12: carries the current version to each target that is to be tried now, looks at what the endpoints serve, and
- * goes back only where one is worse than before. What it answers is written with the close of the work: a crash before
- * it finds every target again by its `look`.
+ * Step 12: delivers the current version to the targets that are due, checks what the endpoints serve, and puts the
+ * previous version back if one got worse. The result is stored when the work is closed; after a crash before that, the
+ * next run finds out by `look` what each target has.
  *
- * @param fresh the version, where this run has just issued it
+ * @param fresh the version, if this run has just issued it
  */
 export async function deploy(run: Run, fresh: VersionBundle | undefined): Promise<Deployed | undefined> {
   const { engine, job, holding, signal } = run;
@@ -56,7 +56,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
 
-  // An endpoint that does not serve what every target has needs more than a look: whatever feeds it is activated again.
+  // If every target has the version, but an endpoint does not serve it, activate the targets again.
   const isStuck = ({ endpoint, state }: EndpointVerdict) =>
     toTry.includes(endpoint) &&
     wanted.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
@@ -78,7 +78,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   return await conclude(delivery, paused, wentBack);
 }
 
-/** The targets to try, with the commands listed after them: a target that takes the version is news for those too. */
+/** The targets to try, and the commands listed after them, which must run if one of these takes the version. */
 async function withCommands({ engine, job, holding }: Run, targets: readonly string[]): Promise<readonly string[]> {
   const { wanted } = job;
   const { deploy } = wanted.spec;
@@ -94,8 +94,8 @@ async function withCommands({ engine, job, holding }: Run, targets: readonly str
 }
 
 /**
- * Targets that carry the certificate themselves go side by side. A command runs after the targets listed before it were
- * tried, if one of them took this version since its last success, and is pending until all of them have it.
+ * Delivers to targets that take the certificate themselves at the same time. A command runs after the targets listed
+ * before it were tried, if one of them took this version since its last success. It is pending until all have it.
  */
 async function deliver(delivery: Delivery, targets: readonly string[]): Promise<void> {
   const { run, results } = delivery;
@@ -119,13 +119,13 @@ async function deliver(delivery: Delivery, targets: readonly string[]): Promise<
 async function deliverTo(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
   const { lineage } = delivery.run.holding;
   const { state, version } = lineage.deployments[target] ?? {};
-  // What is pending was delivered before and did not come to an end: it is staged and activated anew.
+  // The last delivery of this version did not succeed: stage and activate it again.
   const isPending = state === 'pending' && version === delivery.version.id;
   const error = await carry(delivery.run, delivery.bundle, { target, deployer, again: delivery.again || isPending });
   delivery.results.set(target, error ? { error } : {});
 }
 
-/** A command's turn, after the targets listed before it. */
+/** Runs a command, after the targets listed before it. */
 async function runAfter(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
   const { run, version, results } = delivery;
   const { deploy } = run.job.wanted.spec;
@@ -144,7 +144,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   if (hasNews || (delivery.again && having.length > 0)) {
     const error = await carry(run, delivery.bundle, { target, deployer, again: true });
     if (error) {
-      // What it had taken before is forgotten, so that it runs again whatever the next run delivers.
+      // Forget what it had taken, so that it runs again in any case.
       results.set(target, { error });
       return;
     }
@@ -153,7 +153,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   results.set(target, { ...(took ? { took } : {}), ...(waitsFor.length > 0 ? { waitsFor } : {}) });
 }
 
-/** Watches the endpoints and notes how each came out; answers those whose handshake this delivery broke. */
+/** Watches the endpoints, and stores the result of each. Resolves with those whose handshake this delivery broke. */
 async function watchEndpoints(
   { run, version, results }: Delivery,
   facts: {
@@ -169,8 +169,8 @@ async function watchEndpoints(
   const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
   const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
   const seen = await watch(engine, facts.watched, expected, signal);
-  // A run that was killed or stopped left no word of what it had seen before, nor whether it is what broke it. If it is
-  // not, going back is in vain; the version is then delivered by the try a day later, which sees for itself.
+  // After an interrupted run, it is not known whether this version broke the handshake; assume that it did. If not,
+  // going back does not help, and the next try, a day later, will see that.
   const wasInterrupted = ({ state, version: intended }: Deployment) =>
     !facts.isFresh && state === 'intended' && intended === version.id;
   const wasBroken = (endpoint: string): boolean => {
@@ -179,7 +179,7 @@ async function watchEndpoints(
     return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
   };
   for (const verdict of seen) {
-    // A paused one that serves the version now has been mended.
+    // A paused endpoint that now serves the version has been repaired.
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
@@ -192,7 +192,7 @@ async function watchEndpoints(
   return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
 }
 
-/** A handshake that worked before this delivery fails after it: what it has touched gets the version before back. */
+/** This delivery broke a handshake: puts the previous version back on its targets. */
 async function goBack(
   delivery: Delivery,
   previous: Version,
@@ -211,7 +211,7 @@ async function goBack(
   }
 }
 
-/** The deployments to store, and why each target that is pending is. */
+/** The deployments to store, and the errors of the pending targets. */
 async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
   const { run, results } = delivery;
   const { engine, holding } = run;
@@ -249,7 +249,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   return { errors, deployments };
 }
 
-/** Why a target waits, from the run that made it wait. */
+/** Why a paused target is pending, as stored by an earlier run. */
 function stillWaits(waiting: Deployment | undefined): CertfleetError {
   const { code = '', message = 'a target went back to the previous version', retryAt } = waiting ?? {};
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
@@ -257,7 +257,7 @@ function stillWaits(waiting: Deployment | undefined): CertfleetError {
   return new CertfleetError(known, message, hint, {});
 }
 
-/** A target that waits becomes an alarm once, when it has waited longer than `deployTimeout`. */
+/** Reports a pending target, with an alarm once it has been pending for longer than `deployTimeout`. */
 function reportPending(
   run: Run,
   { code, message }: CertfleetError,
@@ -270,7 +270,7 @@ function reportPending(
   report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
 }
 
-/** Removes what only older versions needed, at every target. */
+/** Removes from every target what only older versions needed. */
 async function retire(run: Run): Promise<void> {
   const { engine, job, holding, signal } = run;
   const { previous } = holding.lineage;
@@ -283,7 +283,7 @@ async function retire(run: Run): Promise<void> {
       if (deployer.retire) await orAborted(deployer.retire(old, deadline.signal), deadline.signal);
     } catch (error) {
       signal.throwIfAborted();
-      // Tidying up after a success: the next renewal tries again.
+      // The deployment itself succeeded, so this is only a warning. The next renewal tries again.
       const message = `${target}: could not remove older versions: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
     } finally {

@@ -8,14 +8,16 @@ import { ask } from '../ask.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 import { retryAtOf, waitFor } from '../wait.ts';
 
-/** How long a CA may take to sign. Let's Encrypt needs seconds; private CAs with a person in between are not served here. */
+/**
+ * How long a CA may take to sign. Let's Encrypt needs seconds. Private CAs where a person approves are not supported.
+ */
 const finalizeBudgetMs = 5 * 60_000;
-/** How often finalize is sent, each time after looking whether the last one had its effect. */
+/** How often to send finalize, each time after the order has shown that the last one had no effect. */
 const repeats = 3;
 
 export type Chain = ReturnType<Pki['readChain']> & { readonly chainPem: string };
 
-/** Steps 9 and 10 up to the chain: never a second finalize for an order that has taken one. */
+/** Steps 9 and 10: finalizes the order, and downloads and checks the chain. Never finalizes an order twice. */
 export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Promise<Chain> {
   const { engine, account, holding, job, signal } = run;
   announce(run, 'finalize', 'asking for the certificate');
@@ -25,14 +27,14 @@ export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Pro
   for (let attempt = 1; csr && isOpen(order); attempt += 1) {
     const current = order;
     try {
-      // Every authorization is valid, so that the order is ready whatever it was when it was read: asking saves a
-      // request, and a CA that has not caught up answers orderNotReady (RFC 8555 §7.4) without harm.
+      // All authorizations are valid, so the order must be ready by now; not fetching it first saves a request.
+      // Otherwise the CA answers orderNotReady (RFC 8555 §7.4), which is harmless.
       order = await holding.effect(signal, () => ask(run, () => account.finalize(current, csr, signal)));
     } catch (error) {
-      // Whether it was taken, now or before, only the order says.
+      // Only the order shows whether the CA accepted it, now or earlier.
       const early = problemType(error) === 'orderNotReady';
       const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
-      // A time the CA named holds: the next run looks at the order first.
+      // Obey a Retry-After: the next run checks the order first.
       const holds = isFailure(error) && error.retryAt !== undefined;
       if (!doubtful || holds || attempt >= repeats) throw error;
       order = await untilLeft(run, await look(), { what: 'the order', leaves: 'pending' });
@@ -55,7 +57,7 @@ async function untilLeft(
   if (first.status !== leaves) return first;
   const waited = await waitFor<Order>(
     engine.clock,
-    // Signing takes milliseconds at a test CA and seconds at a public one: quick looks first, then every 3 s.
+    // A test CA signs within milliseconds, a public one within seconds: look quickly at first, then every 3 s.
     {
       budgetMs: finalizeBudgetMs,
       firstMs: 10,
@@ -79,13 +81,15 @@ function invalidOrder(run: OrderRun, { status, error }: Order): CertfleetError {
   return fail('acme/invalid-order', params, error === undefined ? {} : { problem: error });
 }
 
-/** What the CA said, what it said of each name, and what helps against it. */
+/** The CA's message, its messages about each name, and advice. */
 function detailOf(problem: Problem, caaIdentities: readonly string[]): string {
   const parts = problem.subproblems.map(({ identifier, detail }) => `${identifier?.value ?? ''}: ${detail}`);
   return [problem.detail, ...parts, adviceFor(problem.type, caaIdentities)].join('; ');
 }
 
-/** The chain, read and compared with what was asked for. A wrong one ends its order: asking again brings the same. */
+/**
+ * Reads the chain and compares it with the request. A wrong one ends the order, because another try returns the same.
+ */
 async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promise<Chain> {
   const { engine, issuer, job, holding, signal } = run;
   const refuse = async (reason: string, options?: ErrorOptions) => {

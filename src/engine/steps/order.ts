@@ -9,10 +9,10 @@ import { ask, isLost } from '../ask.ts';
 import { endHold } from '../ledger/ca-hold.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 
-/** How long a limit holds a renewal while an open order keeps it from being sent with `replaces`, which is exempt. */
+/** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
 const openOrderHoldMs = 3_600_000;
 
-/** The order that an earlier run placed, where it is still alive: at most one is open for this lineage. */
+/** The order of an earlier run, if it is still alive. A lineage has at most one. */
 export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
   const { account, holding, signal } = run;
   const url = holding.work.order?.url;
@@ -25,9 +25,8 @@ export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
 }
 
 /**
- * Whether a kept order is no more: the CA has forgotten it (Boulder says 404 and `malformed`, Pebble 404), or it is
- * another account's by now. Any other refusal (a page to be read first, a firewall's) says nothing about the order,
- * which may hold the certificate already.
+ * Whether the error means that a kept order no longer exists (Boulder answers 404 and `malformed`, Pebble 404), or
+ * belongs to another account. After any other refusal (new terms of service, a firewall), the order may still exist.
  */
 const isGone = (error: unknown): boolean => {
   if (!isFailure(error, 'acme/problem')) return false;
@@ -39,7 +38,7 @@ const isGone = (error: unknown): boolean => {
 const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
   expires !== undefined && Date.parse(expires) <= engine.clock.now().getTime() && status !== 'valid';
 
-/** A profile that the CA does not list must not be asked for (draft-ietf-acme-profiles); one that lists none may have it. */
+/** Fails if the CA lists its profiles, but not this one (draft-ietf-acme-profiles). */
 export function checkProfile({ issuer, profile }: CertificateSpec, listed: Directory['profiles']): void {
   const profiles = Object.keys(listed);
   if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
@@ -47,7 +46,7 @@ export function checkProfile({ issuer, profile }: CertificateSpec, listed: Direc
   throw fail('config/unknown-profile', { issuer, profile, nearest, profiles: profiles.join(', ') });
 }
 
-/** Steps 5b and 5c: newOrder, and its URL into the journal. The intent stands there since the lease was taken. */
+/** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
 export async function placeOrder(run: OrderRun): Promise<Order> {
   const { engine, job, issuer, holding, learned, signal } = run;
   const pace = engine.memory.paces(issuer.directoryUrl);
@@ -66,15 +65,15 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   }
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
   await holding.apply(ordered({ ...asked, url: order.url }), signal);
-  // A courtesy to the next run, which would find out as well: no reason to fail.
+  // If this fails, the next run finds out by itself.
   if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl).catch(() => undefined);
   pace.works();
   return order;
 }
 
 /**
- * Fails where another certificate of this run has found that the CA takes no orders, and where the document has no room
- * for the challenges of one.
+ * Fails if another certificate of this run has found that the CA accepts no orders, or if the document has no room for
+ * the challenges of one.
  */
 export function checkMayOrder(run: OrderRun): void {
   const { engine, holding, issuer, job } = run;
@@ -88,7 +87,7 @@ export function checkMayOrder(run: OrderRun): void {
 const down = (run: OrderRun, cause?: unknown): CertfleetError =>
   fail('acme/down', { issuer: run.issuer.name, certificate: nameOf(run) }, cause === undefined ? {} : { cause });
 
-/** The ARI id of the certificate before, where this CA issued it (RFC 9773 §5). */
+/** The ARI id of the certificate to replace, if this CA issued it (RFC 9773 §5). */
 function whatItReplaces({ holding, directory, issuer }: OrderRun): string | undefined {
   const { current, failure } = holding.lineage;
   if (!directory.hasRenewalInfo || current?.directory !== issuer.directoryUrl) return undefined;
@@ -98,15 +97,15 @@ function whatItReplaces({ holding, directory, issuer }: OrderRun): string | unde
 }
 
 /**
- * newOrder, sent again without `replaces` where the CA refuses that, and once more after a lost answer: Boulder returns
- * the order that it has opened; another CA may open a second one, which expires unused.
+ * Sends newOrder, and repeats it without `replaces` if the CA refuses that, and after a lost answer. Boulder then
+ * returns the order that it has already opened; another CA may open a second one, which expires unused.
  */
 async function orderOnce(run: OrderRun, replaces: string | undefined): Promise<Order> {
   try {
     return await sendNewOrder(run, replaces);
   } catch (error) {
     if (replaces === undefined || !refusesReplaces(error)) throw error;
-    // Never a reason not to renew (RFC 9773 §5): the same order without it.
+    // `replaces` must never prevent a renewal (RFC 9773 §5): try without it.
     return await sendNewOrder(run, undefined).catch((second: unknown) => {
       if (!isAlreadyReplaced(error) || !isFailure(second, 'acme/rate-limited')) throw second;
       return sendBehindOpenOrder(run, replaces, second);
@@ -129,8 +128,9 @@ function sendNewOrder(run: OrderRun, replaces: string | undefined): Promise<Orde
 }
 
 /**
- * A crash lost the URL of an open order for the predecessor, and without `replaces` a limit refuses: Boulder accepts
- * `replaces` again once that order is dead. It does not say when, so the next try comes within the hour.
+ * An open order, whose URL was lost in a crash, already replaces the predecessor, and a rate limit refuses an order
+ * without `replaces`. Boulder accepts `replaces` again once that order is dead. It does not say when, so the next try
+ * comes within an hour.
  */
 async function sendBehindOpenOrder(run: OrderRun, replaces: string, limit: CertfleetError): Promise<Order> {
   try {
@@ -147,12 +147,12 @@ async function sendBehindOpenOrder(run: OrderRun, replaces: string, limit: Certf
 const isAlreadyReplaced = (error: unknown): boolean => problemType(error) === 'alreadyReplaced';
 
 /**
- * Let's Encrypt names it alreadyReplaced; for a predecessor of another account, another CA or an unknown serial the
- * answers differ by CA, so any refusal of an order with `replaces` is tried once without.
+ * Whether to try without `replaces`. Let's Encrypt answers alreadyReplaced, but for a predecessor of another account or
+ * CA, or with an unknown serial, answers differ by CA, so any refusal counts.
  */
 const refusesReplaces = (error: unknown): boolean =>
   (isFailure(error, 'acme/problem') && !aboutOtherThings.includes(problemType(error) ?? '')) ||
-  // Pebble answers 500 where it cannot find a predecessor; a CA that is really down says so to the next one too.
+  // Pebble answers 500 if it cannot find the predecessor. A CA that is really down will refuse the next try, too.
   (isFailure(error, 'acme/busy') && error.retryAt === undefined);
 
 const aboutOtherThings: readonly string[] = ['rejectedIdentifier', 'accountDoesNotExist'];

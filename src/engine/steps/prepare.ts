@@ -3,7 +3,7 @@ import { preflightBeforeOrder, saying } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 
-/** Step 3: what the CA will look at, looked at first. A probe file is an effect; it was journalled with the lease. */
+/** Step 3: checks what the CA will check. A probe file is an effect, and was journalled with the lease. */
 export async function prepare(run: OrderRun): Promise<void> {
   const { engine, job, holding, account, directory, solver, signal } = run;
   const { spec, preflight } = job.wanted;
@@ -18,7 +18,7 @@ export async function prepare(run: OrderRun): Promise<void> {
   };
   const findings = await preflightBeforeOrder(engine, subject, probe, signal);
   await solver.unprobe?.(spec.name, signal);
-  // A first issue has nothing to lose by waiting: a mistyped server or key is said before it costs an order.
+  // A first issue can wait, so a mistyped server or key is reported before it costs an order.
   const unusable = holding.work.first && findings.find((finding) => finding.unusable)?.unusable;
   if (unusable && !job.insists) throw unusable;
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {

@@ -7,12 +7,12 @@ import { report } from '../engine.ts';
 import { endOfCaHold } from '../ledger/ca-hold.ts';
 import { nameOf, type Run } from '../run.ts';
 
-/** Without an answer in this time there is none: a renewal time by the lifetime is always at hand. */
+/** How long to wait for the CA's window. Without it, the lifetime decides. */
 const askMs = 15_000;
 
 /**
- * When the current version is to be renewed: by the CA's window where it has one (RFC 9773), else by its lifetime.
- * Never fails: a CA that does not answer is asked again when it says, in six hours at the latest.
+ * When to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never fails.
+ * If the CA does not answer, it is asked again after its Retry-After, or within six hours.
  */
 export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   const { engine, job, holding, signal } = run;
@@ -23,7 +23,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   const now = clock.now();
   const { facts } = current;
   const { ariId } = facts;
-  // After the end of its validity the CA MUST NOT be polled (RFC 9773 §4.3.3), and another CA's certificate cannot be.
+  // An expired certificate MUST NOT be asked about (RFC 9773 §4.3.3), nor can another CA's.
   if (
     ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
@@ -32,7 +32,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     return before ?? renewalByLifetime(facts);
   const hold = holdForWindow(run, now);
   if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
-  // One that hangs would be found out anew by each certificate.
+  // A CA that hangs would delay every certificate.
   if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(facts, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
@@ -62,8 +62,8 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
 }
 
 /**
- * Until when a busy CA is not asked, RFC 3339. A limit is about orders: the window, which may have been moved to now
- * because of a revocation, is asked for all the same.
+ * Until when a busy CA is not asked for the window, RFC 3339. A rate limit is about orders, so it does not count: the
+ * window may have moved to now because of a revocation.
  */
 function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undefined {
   const { lineage } = holding;
@@ -71,7 +71,9 @@ function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undef
   return own ?? endOfCaHold(caHold, lineage, now);
 }
 
-/** A window that the CA explains is no routine: an incident or a revocation, which a person should read about. */
+/**
+ * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
+ */
 function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
   const { issuer } = run.job.wanted.spec;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;

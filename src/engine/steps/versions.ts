@@ -5,7 +5,7 @@ import type { VersionRef } from '../../ports/deployer.ts';
 import { type KeyDocument, keyOf, readKey, type VersionDocument } from '../bundles.ts';
 import { type Engine, report } from '../engine.ts';
 
-/** Step 4: the private key of a version, stored before the CA hears of it; the same one however often it is asked for. */
+/** Step 4: the private key of a version, made and stored on first use, before the CA sees it. */
 export async function obtainKey(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<Secret> {
   const stored = await readKey(engine, version, signal);
   if (stored) return stored;
@@ -20,7 +20,7 @@ export async function obtainKey(engine: Engine, version: VersionRef, signal: Abo
   }
 }
 
-/** Step 10. A version is written once; finding it there is an earlier process's success. */
+/** Step 10: stores a version. If it exists, an earlier process has already stored it. */
 export async function storeVersion(
   engine: Engine,
   version: VersionRef,
@@ -35,7 +35,7 @@ export async function storeVersion(
   }
 }
 
-/** Takes retired versions and their keys out of the store; answers those that could not be. */
+/** Deletes retired versions and their keys from the store. Resolves with the ids that could not be deleted. */
 export async function removeRetired(
   engine: Engine,
   { name, retired = [] }: Lineage,
@@ -44,7 +44,7 @@ export async function removeRetired(
   const left: string[] = [];
   for (const id of retired) {
     try {
-      // The key first: it is what must not lie around.
+      // Delete the key first, because it is the secret part.
       for (const kind of ['key', 'version'] as const) {
         const key = keyOf(kind, { lineage: name, id });
         const entry = await engine.store.get(key, signal);
@@ -52,7 +52,7 @@ export async function removeRetired(
       }
     } catch (error) {
       signal.throwIfAborted();
-      // The certificate is there and delivered: the next renewal tries again.
+      // The new certificate is delivered, so this is only a warning. The next renewal tries again.
       const message = `could not remove version ${id} from the store: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', certificate: name, message });
       left.push(id);

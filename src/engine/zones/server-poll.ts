@@ -5,30 +5,27 @@ import type { Dns } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { ZoneServer } from './zone.ts';
 
-/** How long one look waits for a server at first; doubled while it stays silent, so that a slow one gets its time. */
+/** How long to wait for a server at first. Doubles while the server is silent, to give a slow one more time. */
 const firstPatienceMs = 500;
 const mostPatienceMs = 2_000;
 
-/**
- * Within one look a silent server is asked anew this often, so that it is heard soon after it comes back, and not
- * only when the look is over.
- */
+/** How often to ask a silent server again within one look, so that its recovery is noticed quickly. */
 const askAgainMs = 100;
 
 /**
- * After this long, a silent address is no longer held against a server that answers rightly over the other family:
- * many machines have a route for IPv6 that leads nowhere, and no error says so.
+ * After this time, a server's silent address is ignored if the server answers correctly over the other family. On many
+ * machines, IPv6 packets vanish without an error.
  */
 const familyGraceMs = 3_000;
 
-/** What the operating system says where it has no way to an address family: then no server of it can be asked from here. */
+/** System errors that mean that this machine has no route to an address family. */
 const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'];
 
 /**
- * Looks whether every authoritative server has a value, all at once and directly. What it remembers between looks is
- * only who was silent.
+ * Checks whether every authoritative server has a value, by asking all of them directly at once. Between checks, it
+ * remembers only which servers were silent.
  *
- * @returns for each address that does not have it yet, which and why; empty when all have it
+ * @returns each address that does not have it yet, and why; empty once all have it
  */
 export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly clock: Clock }) {
   const silences = new Map<string, { readonly since: number; readonly patienceMs: number }>();
@@ -46,7 +43,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     const excused = ({ server, view }: (typeof views)[number]): boolean => {
       const others = inOtherFamily(server).filter((one) => one.view.state === 'has');
       if (view.state === 'no-route') {
-        // Only where it is so for the whole family: one address without a route is that server's fault.
+        // Excused only if the whole family has no route; one address alone is that server's fault.
         const family = views.filter((one) => familyOf(one.server) === familyOf(server));
         return others.length > 0 && family.every((one) => one.view.state === 'no-route');
       }
@@ -81,9 +78,9 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     }
   }
 
-  /** Asks until something is heard, each time with a question of its own: the first answer counts. */
+  /** Sends the question repeatedly until an answer arrives; the first one counts. */
   async function hear(server: ZoneServer, value: DnsValue, signal: AbortSignal): Promise<View> {
-    // One controller for each question: twenty listeners on one signal would make node warn of a leak.
+    // One controller for each question, because Node warns of a leak if one signal has many listeners.
     const asking: AbortController[] = [];
     const stop = () => {
       for (const one of asking) one.abort(signal.reason);

@@ -1,11 +1,11 @@
 import { createSingleFlight } from '../../core/single-flight.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** A cached finding is kept for its TTL, within these: an order takes seconds, and a day-long NS record may be wrong. */
+/** Limits for the TTL of a cached result: an order takes seconds, and a day-long NS record may be wrong. */
 const shortestMs = 30_000;
 const longestMs = 3_600_000;
 
-/** Keeps what was found for its TTL, and lets those who ask for the same at the same time share one search. */
+/** Caches results for their TTL. Callers that ask for the same at the same time share one search. */
 export function createMemory(clock: Clock) {
   const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
   const share = createSingleFlight<unknown>();

@@ -5,26 +5,26 @@ import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/
 import { createMemory } from './zone-memory.ts';
 
 /**
- * Where zones begin and who serves them. Names are found through the resolvers; what matters (a CNAME, a wildcard, a
- * TXT value) is asked of the zone's own servers, so that no resolver remembers that `_acme-challenge` was not there.
+ * Finds zones and their servers. Uses the resolvers to find names, but asks the zone's own servers for CNAMEs,
+ * wildcards and TXT values, so that no resolver caches that `_acme-challenge` does not exist.
  */
 export interface Zones {
-  /** The zone a name is in, by its SOA record, and the primary server's name. Fails with `dns/zone-not-found`. */
+  /** The zone of a name, by its SOA record, and the name of its primary server. Fails with `dns/zone-not-found`. */
   findZone(name: string, signal: AbortSignal): Promise<Zone>;
   /** Every address of every authoritative server. Fails with `dns/no-nameserver`. */
   nameservers(zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]>;
   /**
-   * Where the TXT value of a challenge name belongs: the name after its CNAME records, and that name's zone (RFC 8555
-   * §8.4 leaves following to the CA's resolver; all follow). A CNAME that comes from a wildcard is not followed: the
-   * name does not exist yet, and what is written there replaces it. Fails with `dns/cname-loop`.
+   * Where the TXT value of a challenge must be written: the target of the name's CNAME records, and that target's zone
+   * (all CAs' resolvers follow CNAMEs). A CNAME from a wildcard is not followed, because a record written at the name
+   * itself takes precedence over it. Fails with `dns/cname-loop`.
    */
   resolveChain(name: string, signal: AbortSignal): Promise<{ readonly zone: string; readonly name: string }>;
   /**
-   * Asks the zone's own servers until one speaks for the name, and says which zone that was (one below it where a
-   * part is delegated). Fails with `dns/no-nameserver` when none does.
+   * Asks the zone's own servers until one gives an authoritative answer, and returns the zone of that answer, which may
+   * be a delegated one below. Fails with `dns/no-nameserver` if none does.
    */
   ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken>;
-  /** Asks the resolvers until one knows. Fails with `dns/lookup-failed`. */
+  /** Asks the resolvers until one answers. Fails with `dns/lookup-failed`. */
   resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer>;
 }
 
@@ -34,7 +34,7 @@ export interface Zone {
 }
 
 export interface ZoneServer extends DnsServer {
-  /** Its name; its address where only that is known. */
+  /** Its name, or its address if only that is known. */
   readonly name: string;
 }
 
@@ -54,33 +54,36 @@ export interface ZoneOverride {
   readonly nameservers: readonly string[];
 }
 
-/** A label that nobody has: what is answered below it comes from a wildcard. No randomness needed: authorities are asked, no cache. */
+/**
+ * A label that does not exist anywhere, so that any answer comes from a wildcard. It need not be random: no cache is
+ * asked.
+ */
 export const noSuchLabel = 'certfleet-no-such-name';
 
-/** How many CNAMEs are followed. Unbound, Let's Encrypt's resolver, follows 11. */
+/** How many CNAMEs to follow. Unbound, which Let's Encrypt uses, follows 11. */
 export const chainLimit = 10;
 
-/** What one silent server may cost where another can answer as well. */
+/** How long to wait for a server if there is another one to ask. */
 const serverMs = 1_500;
 
 export interface ZonesOptions {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly resolvers: readonly DnsServer[];
-  /** Of the authoritative servers: 53 everywhere but in tests. */
+  /** The port of the authoritative servers; only tests use another than 53. */
   readonly port?: number;
 }
 
 export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions): Zones {
   const remember = createMemory(clock);
-  // Servers that were silent go to the end of the queue for the rest of this run.
+  // For the rest of this run, ask servers that were silent last.
   const silent = new Set<string>();
 
   async function resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     let last: unknown;
     const queue = inOrder(resolvers, silent);
     for (const [at, resolver] of queue.entries()) {
-      // The last one may take all the time there is.
+      // The last one may take all the remaining time.
       const limit = at < queue.length - 1 ? clock.deadline(serverMs, signal) : undefined;
       try {
         const answer = await dns.query(resolver, { ...question, recursive: true }, limit?.signal ?? signal);
@@ -104,7 +107,7 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
         const answer = await resolve({ name: at, type: 'SOA' }, signal);
         const soa = soaFor(at, answer);
         if (soa?.name) return { value: { zone: soa.name, primary: soa.value }, ttl: soa.ttl };
-        // The root speaks for it: there is no such top-level domain.
+        // The SOA is the root's: the top-level domain does not exist.
         if (soa) break;
       }
       throw fail('dns/zone-not-found', { name });
@@ -133,7 +136,7 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
       return { value: servers, ttl: Math.min(...records.map((record) => record.ttl)) };
     });
 
-  /** A server whose address cannot be looked up in one family is asked in the other; glue helps where it came along. */
+  /** A name server's addresses of one family. If the lookup fails, the glue records that came with the answer. */
   async function addressesOf(name: string, type: 'A' | 'AAAA', glue: readonly DnsRecord[], signal: AbortSignal) {
     const pick = (records: readonly DnsRecord[]) => records.filter((r) => r.type === type).map((r) => r.value);
     try {
@@ -147,7 +150,7 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
   return assemble({ dns, clock, silent, resolve, findZone, nameservers });
 }
 
-/** The same, where the operator says which zone it is and whom to ask: no walk for names in that zone. */
+/** Zones in which the operator has named one zone and its servers, so that they are not searched for. */
 export function overrideZone(
   zones: Zones,
   override: ZoneOverride,
@@ -175,11 +178,11 @@ interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly silent: Set<string>;
-  /** The operator's word: nothing below this zone is another one, whatever its servers say. */
+  /** The zone that the operator named. Nothing below it is another zone, whatever its servers say. */
   readonly pinned?: string;
 }
 
-/** What follows from knowing zones and their servers. */
+/** Builds the remaining functions on top of zones and servers. */
 function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }: Parts): Zones {
   async function ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
     let reason = '';
@@ -198,7 +201,7 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
     throw fail('dns/no-nameserver', { zone, reason });
   }
 
-  /** The answer, or in words why there is none. */
+  /** The answer, or the reason for its absence in words. */
   async function askServer(server: ZoneServer, question: Question, signal: AbortSignal): Promise<DnsAnswer | string> {
     const limit = clock.deadline(serverMs, signal);
     try {
@@ -218,7 +221,7 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
     let at = name;
     while (seen.size < chainLimit && !seen.has(at)) {
       seen.add(at);
-      // From the parent: asking the resolvers for the name itself would make them remember that it is not there.
+      // Search from the parent: otherwise the resolvers would cache that the name itself does not exist.
       const above = await findZone(parentName(at) || at, signal);
       const { zone, answer } = await ask(above.zone, { name: at, type: 'CNAME' }, signal);
       const target = cnameOf(at, answer);
@@ -228,13 +231,13 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
     throw fail('dns/cname-loop', { name, limit: chainLimit });
   }
 
-  /** Whether a CNAME is a wildcard's: then a name beside it that nobody has shows the same. */
+  /** Whether a CNAME comes from a wildcard: then a sibling that does not exist has the same one. */
   async function isSynthesized(zone: string, name: string, target: string, signal: AbortSignal): Promise<boolean> {
     if (name === zone) return false;
     const beside = `${noSuchLabel}.${parentName(name)}`;
     const { answer } = await ask(zone, { name: beside, type: 'CNAME' }, signal);
     if (cnameOf(beside, answer) !== target) return false;
-    // Written out with the wildcard's own target: then the name exists, and nothing is below it.
+    // An explicit CNAME may have the wildcard's target. Then the name exists, and the wildcard does not apply below it.
     const below = `${noSuchLabel}.${name}`;
     return cnameOf(below, (await ask(zone, { name: below, type: 'CNAME' }, signal)).answer) === target;
   }
@@ -248,8 +251,8 @@ const cnameOf = (name: string, answer: DnsAnswer): string | undefined =>
   answer.answers.find((record) => record.type === 'CNAME' && record.name === name)?.value;
 
 /**
- * The SOA that an answer shows for a name: its own, or the zone's beside «no such name» and «nothing of that type»
- * (RFC 2308 §2). Behind a CNAME it is the target's and says nothing.
+ * The SOA record in an answer about a name: its own, or the zone's in a negative answer (RFC 2308 §2). After a CNAME,
+ * it is about the target, so it does not count.
  */
 function soaFor(name: string, answer: DnsAnswer): DnsRecord | undefined {
   const own = answer.answers.find((record) => record.type === 'SOA' && record.name === name);
@@ -258,7 +261,7 @@ function soaFor(name: string, answer: DnsAnswer): DnsRecord | undefined {
   return answer.authorities.find((record) => record.type === 'SOA' && isWithin(name, record.name));
 }
 
-/** The delegated zone that a server points to instead of an answer (RFC 1034 §4.3.2, step 3b); always a longer name. */
+/** The delegated zone that a server refers to instead of answering (RFC 1034 §4.3.2, step 3b); always below `zone`. */
 function referral(zone: string, name: string, answer: DnsAnswer): string | undefined {
   if (answer.authoritative || answer.rcode !== 'NOERROR' || answer.answers.length > 0) return undefined;
   return answer.authorities.find(
@@ -266,7 +269,7 @@ function referral(zone: string, name: string, answer: DnsAnswer): string | undef
   )?.name;
 }
 
-/** A server of both zones answers from the lower one; the SOA in «no» answers tells. */
+/** The zone of an answer: a server of both zones answers from the lower one, as the SOA in a negative answer shows. */
 function deepest(zone: string, name: string, answer: DnsAnswer): string {
   const soa = soaFor(name, answer);
   return soa && isBelow(soa.name, zone) ? soa.name : zone;
