@@ -38,7 +38,7 @@ export interface Fleet {
    * `solver/not-removed`.
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
-  /** True the first time that it is called in this store: for advice that is given once. */
+  /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /** Cleans up after dead processes: challenges, tokens, probes, child processes. */
   sweep(signal: AbortSignal): Promise<SweepReport>;

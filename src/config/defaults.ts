@@ -6,9 +6,9 @@ import type { Environment } from './options.ts';
 export interface DefaultPaths {
   readonly configuration: string;
   readonly store: string;
-  /** Files, and folders of files, that cron works from. */
+  /** The files and folders that cron reads. */
   readonly crontabs: readonly string[];
-  /** Folders of systemd's units, and the folder of the timers that are enabled. */
+  /** The folders of systemd units, and the folder of enabled timers. */
   readonly units: readonly string[];
   readonly timers: string;
 }

@@ -101,27 +101,27 @@ export function intended(
 export const targetsDropped = ({ spec: { spec: before } }: Lineage, { spec }: StoredSpec): readonly string[] =>
   before.deploy.filter((target) => !spec.deploy.includes(target));
 
-/** How one target or endpoint came out of a run. */
+/** The result of a run for one target or endpoint. */
 export interface DeliveryResult {
   readonly error?: CertfleetError;
-  /** For a command: what it has to remember, as in {@link Deployment}. */
+  /** For a command, as in {@link Deployment}. */
   readonly waitsFor?: readonly string[];
   readonly took?: Readonly<Record<string, string>>;
 }
 
-/** What to remember of a target after a run that tried it. */
+/** The deployment to store for a target that a run tried. */
 export function deploymentAfter(
   { error, waitsFor, took }: DeliveryResult,
   facts: {
     readonly old: Deployment | undefined;
     /** The version's id. */
     readonly version: string;
-    /** As text; undefined for an endpoint. */
+    /** The target's settings, as text; undefined for an endpoint. */
     readonly settings: string | undefined;
     readonly now: Date;
-    /** How long a target may be without the version before it is an alarm. */
+    /** How long a target may lack the version before an alarm is raised. */
     readonly deployTimeoutMs: number;
-    /** The version broke a handshake, and the one before was put back. */
+    /** The version broke a handshake, and the previous one was put back. */
     readonly wentBack: boolean;
   },
 ): Deployment {

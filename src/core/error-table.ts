@@ -389,10 +389,10 @@ export const errorTable = {
     hint: 'To find out why, run it by hand with the CERTBOT_* variables set.',
   },
   'solver/too-much-left': {
-    message: '{count} challenges of earlier tries for {certificate} could not be removed, or are still to be looked at',
+    message: '{count} challenges of earlier tries for {certificate} could not be removed, or must still be checked',
     blame: 'provider',
     retry: 'later',
-    hint: 'Run `certfleet sweep`: it removes them or says why it cannot. There is no room to remember those of another order.',
+    hint: 'Run `certfleet sweep`, which removes them or says why it cannot. Until then there is no room to journal another order.',
   },
   'solver/not-removed': {
     message: '{certificate}: {what} could not be removed: {reason}',

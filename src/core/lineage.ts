@@ -134,8 +134,8 @@ export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =
   lineage?.work?.step === 'close' ? undefined : lineage?.work;
 
 /**
- * A first try by flags came to no order, and something of it is still in the world: the document is kept for the sweep
- * alone, which deletes it in the end.
+ * Whether a first `issue` failed before its order and left something that could not be removed. The document is kept only
+ * for the sweep, which deletes it once all is removed.
  */
 export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
   current === undefined && work?.first === true && work.step === 'close';
@@ -178,7 +178,7 @@ export interface Tombstone {
   readonly closedAt: string;
   /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
-  /** Its removal failed, and another process may present it still: the two looks come after the removal. */
+  /** Its removal failed, and another process may still present it: two checks follow after the removal. */
   readonly late?: true;
 }
 

@@ -11,11 +11,11 @@ export interface Presented {
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
-  /** No challenge, but preflight's probe; its identifier is the lineage's name. */
+  /** The preflight's probe instead of a challenge; its identifier is the lineage's name. */
   readonly probe?: true;
 }
 
-/** In words, for messages. */
+/** What was presented, in words. */
 export const nameOfPresented = ({ type, identifier, probe }: Presented): string =>
   probe ? 'the probe' : `the ${type} challenge of ${identifier}`;
 
@@ -68,7 +68,7 @@ export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
   return [...latest.values()];
 }
 
-/** A failed removal does not end the wait for a late effect. */
+/** A tombstone whose removal failed (again): it must still be checked for a late effect. */
 export const leftAgain = (before: Tombstone, stone: Tombstone): Tombstone =>
   stone.looked === -1 && (before.looked !== -1 || before.late) ? { ...stone, late: true } : stone;
 
@@ -76,8 +76,8 @@ export const leftAgain = (before: Tombstone, stone: Tombstone): Tombstone =>
 const mostStonesBytes = 144 * 1024;
 
 /**
- * Whether the document has room for the challenges of one more order, even if none of them can be removed, nor
- * anything that is journalled or kept as a tombstone.
+ * Whether the document has room for the challenges of another order, even if none of these, and nothing that is already
+ * journalled, can be removed.
  */
 export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
   const { tombstones = [], spec } = lineage;

@@ -187,7 +187,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
   },
 });
 
-/** Whether no newOrder can have been sent: a crash leaves the intent of one, a stop before it does not. */
+/** Whether newOrder cannot have been sent for this lineage yet. A crash leaves its intent, a stop before it does not. */
 const isFirst = (lineage: Lineage | undefined): boolean =>
   lineage === undefined || (lineage.work?.first === true && lineage.work.order === undefined);
 

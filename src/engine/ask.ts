@@ -34,7 +34,7 @@ export async function ask<T>(
     readonly budgetMs?: number;
     readonly repeats?: number;
     readonly repeatAfter?: (error: unknown) => boolean;
-    /** It may be answered from memory, which tells nothing of the CA's speed. */
+    /** It may be answered from memory, which says nothing about the CA's speed. */
     readonly isKnown?: boolean;
   } = {},
 ): Promise<T> {

@@ -4,7 +4,7 @@ import { orAborted } from '../core/on-abort.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { nameOf, type Run } from './run.ts';
 
-/** Stages and activates a version at one target, within its deadline; answers why not. */
+/** Stages and activates a version on one target, within its deadline. Resolves with the error, if any. */
 export async function carry(
   run: Run,
   bundle: VersionBundle,
@@ -12,7 +12,7 @@ export async function carry(
 ): Promise<CertfleetError | undefined> {
   const { engine, holding, signal } = run;
   const { deployDeadlineMs } = engine.limits;
-  /** The same target under another name, or with other settings, is another one. */
+  /** A target with other settings counts as another target. */
   const key = `${target} ${settingsOf(run.job.wanted, target) ?? ''}`;
   const tooLate = () => {
     const seconds = Math.round(deployDeadlineMs / 1000);
@@ -23,13 +23,13 @@ export async function carry(
     const deadline = engine.clock.deadline(deployDeadlineMs, signal);
     const steps = async () => {
       if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
-      // A deployer's checkpoints add nothing here: every target is found again by `look`, and each call is repeatable.
+      // Checkpoints need not be stored: after a crash, `look` finds out what the target has, and calls are repeatable.
       const note = async () => undefined;
       const staged = await holding.effect(deadline.signal, () => deployer.stage(bundle, note, deadline.signal));
       await holding.effect(deadline.signal, () => deployer.activate(bundle, staged, note, deadline.signal));
     };
     try {
-      // A target that hangs may not heed the signal: it keeps neither the lease nor the lane.
+      // A target that hangs may ignore the signal; it must not keep the lease or the lane.
       await orAborted(steps(), deadline.signal);
       return undefined;
     } catch (error) {
