@@ -136,7 +136,7 @@ export interface Beginning {
 /**
  * Step 2: the lease, the spec, and the intents of the probe and the order, in one write. The journal of an earlier run
  * stays; its order and key stay if the request is the same. `step` is this run's own: how far an earlier one came, its
- * order and its journal say. The probe's intent stays until the work is closed: `ours`, this run may have made it;
+ * order and its journal say. The probe's intent stays until the order's URL is written or the work ends: `ours`, this run may have made it;
  * `left`, an earlier one may have.
  */
 export const begun = (facts: Beginning, claim: Claim): Transition => ({

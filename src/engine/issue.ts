@@ -97,7 +97,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   visit.sight = firstSight(engine, sight.name);
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
-  announceStart(engine, job, found);
+  reportStarted(engine, job, found);
   const outcome = await work({ engine, job, holding: taken.holding, caHold, signal }, visit);
   return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
     ? 'again'
@@ -146,7 +146,7 @@ async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome 
   }
 }
 
-function announceStart(engine: Engine, { wanted }: Job, found: Lineage | undefined): void {
+function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefined): void {
   const { spec } = wanted;
   const certificate = spec.name;
   const names = spec.identifiers.map(identifierKey);
