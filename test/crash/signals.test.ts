@@ -65,8 +65,8 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     lane.proxy.forget();
     const ran = await lane.run(state, { command: 'issue', argv: issueOf(state), stopAt: point, how });
     const said = `${how} at ${point}\n${ran.stdout}\n${ran.stderr}`;
-    // The number of polls differs from run to run; and during the closing write it is too late to stop.
-    if (ran.status === 0 && (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/lineage/.test(point))) {
+    // The number of polls differs from run to run; and from the closing write on it is too late to stop.
+    if (ran.status === 0 && (/#([2-9]|\d\d+)@/.test(point) || /^deploy\/\w+\/store\/(lineage|meta)/.test(point))) {
       const done = await readLineage(state);
       expect([done?.last?.result, done?.work], said).toEqual(['issued', undefined]);
       expect(await leftovers(lane, state), said).toEqual([]);
