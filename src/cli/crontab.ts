@@ -20,8 +20,8 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
 }
 
 const cronHint =
-  'To renew automatically, add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all ' +
-  'certificates, so skip this if you have one:';
+  'To renew all certificates automatically, add this line to root’s crontab (`crontab -e`), unless `certfleet renew` ' +
+  'already runs regularly:';
 
 /**
  * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The

@@ -29,7 +29,12 @@ export function explanationOf(code: ErrorCode): readonly string[] {
   return [
     code === 'usage/invalid' ? 'The command line is invalid; the message says where.' : `“${message}”`,
     hint.startsWith('{') ? 'What to do depends on the case; the error itself says it.' : hint,
-    `Exit code ${exitCodeOfError(code)} · ${blameWords[blame]} · ${retryWords[retry]}`,
+    [
+      `Exit code ${exitCodeOfError(code)}`,
+      blameWords[blame],
+      // These are about the command, not about a certificate that `renew` could try again.
+      ...(/^(usage|output)\//.test(code) ? [] : [retryWords[retry]]),
+    ].join(' · '),
   ];
 }
 

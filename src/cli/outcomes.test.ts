@@ -53,7 +53,7 @@ const wordy = {
   ...failed,
   error: fail('dns/refused', { provider: 'rfc2136', name: 'bad.example.com', reason: 'words '.repeat(20) }),
 };
-const waits = { ...unchanged('old'), message: `it failed: ${'reasons '.repeat(20)}`, failing: true } as Outcome;
+const waits = { ...unchanged('old'), message: `failed earlier: ${'reasons '.repeat(20)}`, failing: true } as Outcome;
 
 it.each([
   ['issue -d abc.example.com', ends(issued, pending, wordy)],
@@ -124,7 +124,7 @@ it.each<Row>([
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),
     warns: [
-      'add this line to root’s crontab (`crontab -e`). One `certfleet renew` line serves all certificates, so skip this if you have one:',
+      'add this line to root’s crontab (`crontab -e`), unless `certfleet renew` already runs regularly:',
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },

@@ -129,7 +129,9 @@ function placeLines(
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
   return (delivered.get(certificate) ?? []).map((target) => {
     const folder = folderOf(target, certificate, settings);
-    return folder === undefined ? `Deployed to ${target}.` : `Files: ${folder} (fullchain.pem, privkey.pem)`;
+    if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
+    const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');
+    return isEndpoint ? `Served at ${target}.` : `Deployed to ${target}.`;
   });
 }
 

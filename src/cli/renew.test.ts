@@ -40,9 +40,9 @@ it.each<Row>([
     argv: 'renew',
     fleet: { renew: () => [...['a', 'b', 'c', 'd', 'e', 'f'].map(unchanged), waiting('x'), waiting('y')] },
     stdout:
-      'x: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
+      'x: failed earlier: no DNS zone; valid until 2027-02-22 (90 days)\n' +
       '  Next: `certfleet renew` tries again after 2026-11-24 16:00 UTC.\n' +
-      'y: it failed: no DNS zone; valid until 2027-02-22 (90 days)\n' +
+      'y: failed earlier: no DNS zone; valid until 2027-02-22 (90 days)\n' +
       '  Next: `certfleet renew` tries again after 2026-11-24 16:00 UTC.\n' +
       '6 certificates are not due; `certfleet status` shows when each will be renewed.\n' +
       '6 unchanged, 2 waiting after a failure\n',

@@ -93,7 +93,7 @@ describe('status', () => {
       says: [
         /^abc +undeclared +2027-02-22 +89 days +never /m,
         /^abc~staging +test +2027-02-22 +89 days +never /m,
-        '\nabc is no longer declared, so it is not renewed; it expires on 2027-02-22.\n  Declare it again, or name the configuration that declares it with --config.\n',
+        '\nabc is no longer declared, so it is not renewed; it expires on 2027-02-22.\n  Declare it again, name the configuration that declares it with --config, or run `certfleet delete abc`.\n',
       ],
       never: ['Next:'],
     },

@@ -16,7 +16,9 @@ export const status: Run = async (session) => {
   } catch (error) {
     if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
     session.print(`There are no certificates: ${error.message}.`);
-    session.note(`Next: ${error.hint}`);
+    session.note(
+      'Next: `certfleet issue` creates the store. If there should be one, check the path (`store` in certfleet.yaml).',
+    );
     return 0;
   }
   const all = await fleet.status(certificateNames(session.invocation.args), session.signal);
@@ -94,11 +96,15 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   }
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
   for (const { target, state: where, message } of lineage.deployments)
-    if (where !== 'current' && message) remarks.push(`${name}: ${target} does not have it yet: ${harmless(message)}`);
+    if (where !== 'current' && message) {
+      // Most messages name the target themselves.
+      const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
+      remarks.push(`${name}: ${pending}${harmless(message)}`);
+    }
   if (state === 'undeclared')
     remarks.push(
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
-      '  Declare it again, or name the configuration that declares it with --config.',
+      `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${harmless(explanationUrl)}`);
   return remarks;

@@ -16,7 +16,7 @@ export const unchanged = (certificate: string): Outcome => ({
 export const waiting = (certificate: string): Outcome => ({
   ...unchanged(certificate),
   result: 'unchanged',
-  message: 'it failed: no DNS zone',
+  message: 'failed earlier: no DNS zone',
   failing: true,
 });
 

@@ -433,7 +433,7 @@ export const errorTable = {
     hint: 'Start the server, or correct the endpoint; `certfleet renew` checks it again.',
   },
   'deploy/still-old': {
-    message: '{endpoint} does not serve the current certificate of {certificate} yet: {served}',
+    message: '{endpoint} does not serve the current certificate of {certificate} yet (served at {served})',
     blame: 'config',
     retry: 'later',
     hint: 'Check that a target of this certificate is the server behind this endpoint; `certfleet renew` activates it and checks again.',

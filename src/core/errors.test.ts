@@ -49,6 +49,7 @@ describe('the error table', () => {
       'connection refused',
     );
     expect(reasonOf('x')).toBe('x');
+    expect(reasonOf(new DOMException('The operation timed out', 'TimeoutError'))).toBe('timed out');
   });
 
   it.each([

@@ -75,6 +75,7 @@ export function reasonOf(error: unknown): string {
   if (error instanceof CertfleetError) return error.message;
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
+    if (error.name === 'TimeoutError') return 'timed out';
     const words = typeof code === 'string' ? systemReasons[code] : undefined;
     return words ?? withoutCall(error.message);
   }

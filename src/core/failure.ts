@@ -52,7 +52,7 @@ export function waitOf(
   return {
     until,
     why: hold === undefined ? 'back-off' : 'hold',
-    reason: failure ? `it failed: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
+    reason: failure ? `failed earlier: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
     isFailing: failure !== undefined,
   };
 }

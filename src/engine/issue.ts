@@ -160,9 +160,9 @@ function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefin
 }
 
 /**
- * Removes what an earlier run may have left, challenges and probe, with the solver of its spec, before anything is
- * presented anew: its hooks may still run, its order may be dead, and some of its challenges may be valid by now and
- * not come again. A run that only delivers does it at its end.
+ * Removes what an earlier run may have left (challenges, probe), with the solver of its spec, before this run presents
+ * anything. Its hooks may still be running, and its challenges may not come up again. A run that only delivers does this
+ * at its end.
  */
 async function removePast(run: Run): Promise<void> {
   const { engine, job, holding, signal } = run;
@@ -176,7 +176,7 @@ async function removePast(run: Run): Promise<void> {
   await holding.apply(pastRemoved({ wanted, left, now: engine.clock.now() }), signal);
 }
 
-/** Step 0 and steps 3 to 11, from wherever an earlier run came; only step 11 if the version is stored already. */
+/** Step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored. */
 async function obtain(run: Run): Promise<VersionBundle> {
   const { engine, job, holding, signal } = run;
   const { spec, issuer } = job.wanted;
@@ -247,7 +247,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
     learned.isPrepared = true;
     checkMayOrder(run);
   }
-  // From the first order on `renew` goes on with it, whatever becomes of it, and has only what is kept.
+  // After the first order, `renew` takes over, and has only the stored credentials.
   if (holding.work.first) await job.keepCredentials?.(signal);
   const keyPem = await obtainKey(engine, version, signal);
   const order = kept ?? (await placeOrder(run));

@@ -236,7 +236,14 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   }
   if (errors.length === 0) {
     const targets = [...results.keys()];
-    const message = `deployed to ${targets.join(', ')}`;
+    const { deploy, endpoints } = run.job.wanted.spec;
+    const parts = [
+      ['deployed to', targets.filter((target) => deploy.includes(target))],
+      ['served at', targets.filter((target) => endpoints.includes(target))],
+    ] as const;
+    const message = parts
+      .flatMap(([words, names]) => (names.length > 0 ? `${words} ${names.join(', ')}` : []))
+      .join('; ');
     report(engine, {
       level: 'info',
       event: 'certificate.deployed',

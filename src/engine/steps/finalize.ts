@@ -20,7 +20,7 @@ export type Chain = ReturnType<Pki['readChain']> & { readonly chainPem: string }
 /** Steps 9 and 10: finalizes the order, and downloads and checks the chain. Never finalizes an order twice. */
 export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Promise<Chain> {
   const { engine, account, holding, job, signal } = run;
-  announce(run, 'finalize', 'asking for the certificate');
+  announce(run, 'finalize', 'getting the certificate');
   const look = () => ask(run, () => account.order(ready.url, signal));
   let order = ready;
   const csr = isOpen(order) ? await engine.pki.csr(keyPem, job.wanted.spec.identifiers) : undefined;
