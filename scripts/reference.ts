@@ -68,7 +68,10 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
   const all = rows(options, '');
   return all.length === 0
     ? 'It has no options.'
-    : table(['option', 'meaning', 'required', 'default', 'values', ...(adapter === undefined ? [] : ['variable'])], all);
+    : table(
+        ['option', 'meaning', 'required', 'default', 'values', ...(adapter === undefined ? [] : ['variable'])],
+        all,
+      );
 }
 
 interface Definition {
