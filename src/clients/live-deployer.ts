@@ -18,7 +18,7 @@ interface LiveDeployerOptions extends Omit<LiveFolderOptions, 'target' | 'markNa
   readonly type: string;
   /** The deployer's name in the configuration. */
   readonly name: string;
-  /** Without it, the files alone are the target. */
+  /** How to make the program read the files; left out if writing the files is all. */
   readonly reload?: Reload;
   /** See the port: it acts on what other targets have. */
   readonly runsAfter?: true;

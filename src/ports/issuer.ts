@@ -15,7 +15,7 @@ export interface Issuer {
   /** The configured name. */
   readonly name: string;
   readonly directoryUrl: string;
-  /** Fetched once. Errors also: `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
+  /** Fetched only once. Also fails with `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
   directory(signal: AbortSignal): Promise<Directory>;
   /** newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. */
   openAccount(request: AccountRequest, signal: AbortSignal): Promise<AccountInfo>;

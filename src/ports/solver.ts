@@ -22,8 +22,8 @@ export interface Solver {
   readonly readyBudgetMs?: number;
   /**
    * Puts something in place that can be requested by the public path before an order (HTTP-01 only). The engine
-   * journals it first, and `unprobe` needs no receipt. The probe stays until every lineage of this process that asked
-   * for it has called `unprobe`, which may be called repeatedly, and for a dead process without a `probe` before.
+   * journals it first, and `unprobe` needs no receipt. The probe stays until `unprobe` was called for every lineage of
+   * this process that asked for it. `unprobe` may be called repeatedly, and by a process that did not call `probe`.
    */
   probe?(lineage: string, signal: AbortSignal): Promise<Probe>;
   unprobe?(lineage: string, signal: AbortSignal): Promise<void>;

@@ -102,8 +102,8 @@ function openFileStore(root: string, world: World): Store {
       return { won: next?.after === nonce, numbers };
     }
     if (!base || (numbers.includes(base.number) && (await isStill(place, base)))) return { won: true, numbers };
-    // The base is gone and nothing is above it. In a creation, the base was a marker that `tidy` or `bury` removed, which
-    // is fine unless another creation began below meanwhile.
+    // The base is gone, and there is no later revision. For a new document, the base was a deletion marker, which `tidy`
+    // and `bury` may remove. Then this write has won, unless another process has begun to create the document.
     return { won: create && !numbers.some((other) => other < number), numbers };
   }
 

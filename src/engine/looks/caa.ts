@@ -9,8 +9,8 @@ type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;
 
 /**
  * Whether the CAA records of a name allow this CA, this account and this challenge type to get a certificate (RFC 8659,
- * RFC 8657). As for the CA, the records of the name count, or those of the closest parent that has any. After a failed
- * lookup it cannot tell, because the CA's resolvers may see more.
+ * RFC 8657). As for the CA, the records of the name count, or those of the closest parent that has any. If a lookup
+ * fails, the answer is `cannot-tell`, because the CA's resolvers may see more.
  *
  * A no is proof only from authoritative servers, because a resolver may have an old answer in its cache.
  */

@@ -182,7 +182,7 @@ interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly pinned?: string;
 }
 
-/** Builds the remaining functions on top of zones and servers. */
+/** Builds `ask` and `resolveChain` from the functions that find zones and servers. */
 function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }: Parts): Zones {
   async function ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
     let reason = '';

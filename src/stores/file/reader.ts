@@ -96,7 +96,7 @@ export function createReader(root: string, files: Files) {
   function toEntry(kind: Kind, place: Place, numbers: readonly number[], document: StoredDocument | string) {
     const number = numbers.at(-1) ?? 0;
     if (typeof document === 'string') {
-      // The true name was in the file; only the file's name is left.
+      // The document cannot be read, and so neither its name: use the name of the file.
       const key = { kind, name: place.stem };
       const error = corrupt(key, pathOf(place, number), document, numbers);
       return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
