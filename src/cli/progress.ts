@@ -131,7 +131,8 @@ interface EventLines {
   /** Writes an event as a line; a repeated warning only once. */
   write(event: Event): void;
   /**
-   * Holds back a preflight finding until its certificate continues, or fails with the same words; true for a finding.
+   * Holds back a preflight finding until the certificate continues, and drops it if the certificate fails with the same
+   * message. Returns whether the event was a finding.
    */
   settle(event: Event): boolean;
   /** Writes the findings that are still held back. */
