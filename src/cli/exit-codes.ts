@@ -10,7 +10,7 @@ export const exitMeanings = {
   5: 'DNS or the solver failed, so the challenge could not be answered',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process is working on the certificate',
-  8: 'done, but the output could not be written (a full disk)',
+  9: 'done, but the output could not be written (a full disk)',
   130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',
   143: 'stopped by SIGTERM; unfinished work was cleaned up or journalled',
 } as const;

@@ -550,6 +550,6 @@ export const exitCodes = {
   store: 7,
   network: 4,
   process: 5,
-  output: 8,
+  output: 9,
   bug: 1,
 } as const;

@@ -74,12 +74,12 @@ describe('the built command line', () => {
   });
 
   it.each([['status'], ['config schema'], ['providers'], ['explain dns/refused'], ['--help'], ['--version']])(
-    'says so, and exits with 8, where the output of %s cannot be written',
+    'says so, and exits with 9, where the output of %s cannot be written',
     async (argv) => {
       const env = { ...bareEnvironment(), CERTFLEET_ROOT: await temporaryFolder('full') };
       const command = `"${process.execPath}" "${cli}" ${argv} > /dev/full`;
       await expect(execute('sh', ['-c', command], { env })).rejects.toMatchObject({
-        code: 8,
+        code: 9,
         stderr: expect.stringMatching(
           /^certfleet: the output could not be written: .*no space left.*\n.*\n.*explain output\/lost\n$/m,
         ),
