@@ -95,23 +95,22 @@ const group = (program: Commander, name: string, output: Parameters<typeof confi
 };
 
 function addFlag(command: Commander, flag: Flag): void {
-  const collect = (value: string, before: readonly string[] = []): readonly string[] => {
+  const read = (value: string, before: readonly string[] = []): FlagValue => {
+    // An empty shell variable: as a path it would mean the current folder.
     if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
-    return flag.list
-      ? [
-          ...before,
-          ...value
-            .split(',')
-            .map((part) => part.trim())
-            .filter((part) => part !== ''),
-        ]
-      : [...before, value];
+    if (flag.list)
+      return [
+        ...before,
+        ...value
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      ];
+    return flag.repeat ? [...before, value] : value;
   };
   const make = (flags: string) => {
     const option = new Option(flags, flag.description);
-    return flag.list || flag.repeat
-      ? option.argParser(collect as (value: string, previous: unknown) => unknown)
-      : option;
+    return option.required ? option.argParser(read as (value: string, previous: unknown) => unknown) : option;
   };
   command.addOption(make(flag.flags));
   const value = /<.*>$/.exec(flag.flags)?.[0] ?? '';
