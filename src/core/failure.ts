@@ -1,6 +1,7 @@
 import { backoffMs } from './backoff.ts';
 import type { CertfleetError } from './errors.ts';
 import type { Failure, Lineage } from './lineage.ts';
+import { problemType } from './problem.ts';
 import { endOfHold, longestRetryAfterMs } from './retry-after.ts';
 import { sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -116,7 +117,9 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
   const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
-  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, error.retry);
+  // A name that the CA's policy excludes stays excluded.
+  const retry = problemType(error) === 'rejectedIdentifier' ? 'never' : error.retry;
+  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
   const validations = validationsAfter(before, error, now);

@@ -231,6 +231,10 @@ async function openCa(run: Run): Promise<OrderRun> {
   if (Math.abs(clockSkewMs) > longestSkewMs)
     throw fail('acme/clock-skew', { url: settings.directory, minutes: Math.round(Math.abs(clockSkewMs) / 60_000) });
   if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
+  if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
+    const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
+    report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
+  }
   const account = await openAccount({ engine, issuer, settings, signal });
   return { ...run, issuer, account, directory, solver };
 }

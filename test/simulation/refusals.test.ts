@@ -47,6 +47,17 @@ describe('a paused account', () => {
   });
 });
 
+it('a name that the CA excludes is tried again after a day, not after a minute', async () => {
+  const world = await createSimulatedWorld();
+  const problem = acmeProblem('rejectedIdentifier', 'forbidden by policy');
+  world.ca.failNext('newOrder', { problem, status: 400, times: 2 });
+  expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'failed' });
+  world.pass(23 * hourMs);
+  expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
+  world.pass(2 * hourMs);
+  expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'failed' });
+});
+
 describe('what helps', () => {
   it.each([
     ['a CAA record', 'caa', '`0 issue "simulated.test"`'],

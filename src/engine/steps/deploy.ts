@@ -186,6 +186,10 @@ async function watchEndpoints(
       : previous
         ? undefined
         : 'There is no previous version to put back';
+    if (verdict.state === 'cannot-tell') {
+      const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
+      report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+    }
     const error = endpointError(job.wanted, verdict, stays);
     results.set(verdict.endpoint, error ? { error } : {});
   }
