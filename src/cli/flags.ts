@@ -1,4 +1,4 @@
-import { formatHostPort, parseHostPort } from '../config/addresses.ts';
+import { formatHostPort, inBrackets, parseHostPort } from '../config/addresses.ts';
 import { challengesOf } from '../config/dns01.ts';
 import { checkIdentifiers, lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
 import { directoryOf, issuerNameOf, knownIssuers } from '../config/issuers.ts';
@@ -194,13 +194,18 @@ async function deployersFromFlags(
   registry: Registry,
 ): Promise<Record<string, AdapterSettings>> {
   const deployers: Record<string, AdapterSettings> = {};
+  const add = (target: string, deployer: AdapterSettings): void => {
+    if (Object.hasOwn(deployers, target))
+      throw fail('usage/invalid', { what: `--deploy ${target} is given twice: leave out one of them` });
+    deployers[target] = deployer;
+  };
   for (const text of given(session.invocation.flags, 'deploy') ?? []) {
     const [word, rest] = cutAt(text, ':');
-    if (Object.hasOwn(settings.deployers, text)) deployers[text] = settings.deployers[text]!;
+    if (Object.hasOwn(settings.deployers, text)) add(text, settings.deployers[text]!);
     else if (word === 'files' && rest !== undefined && rest !== '') {
       const files = { type: 'files', path: keptPath('--deploy files:', rest, session) };
       await checkAdapter(`--deploy ${text}`, 'deployer', files, session, registry);
-      deployers[`files:${files.path}`] = files;
+      add(`files:${files.path}`, files);
     } else {
       const guess = didYouMean(text, ['files:FOLDER', ...Object.keys(settings.deployers)]);
       throw fail('usage/invalid', {
@@ -232,7 +237,11 @@ function resolverAddress(text: string): string {
 
 function hostPort(flag: string, text: string, port: number): string {
   const parsed = parseHostPort(text, port);
-  if (!parsed)
-    throw fail('usage/invalid', { what: `${flag} ${text}: write an address and a port, like 192.0.2.1:${port}` });
-  return formatHostPort(parsed);
+  if (parsed) return formatHostPort(parsed);
+  const written = inBrackets(text);
+  const fix =
+    written === undefined
+      ? `write an address and a port, like 192.0.2.1:${port}`
+      : `put the IPv6 address in brackets, like ${written}`;
+  throw fail('usage/invalid', { what: `${flag} ${text}: ${fix}` });
 }

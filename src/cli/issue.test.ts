@@ -232,6 +232,12 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],
       ['-d example.com --deploy edge', 'write files:FOLDER'],
+      [
+        '-d example.com --deploy files:/a --deploy files:/b,files:/a/',
+        '--deploy files:/a is given twice: leave out one of them',
+      ],
+      ['-d example.com --endpoint ::1:443', '--endpoint ::1:443: put the IPv6 address in brackets, like [::1]:443'],
+      ['-d example.com --resolver 2001:db8::1:53', 'put the IPv6 address in brackets, like [2001:db8::1]:53'],
       ['-d example.com --email ops', 'not an e-mail address'],
       ['-d example.com --http01-port 0', 'from 1 to 65535'],
       [

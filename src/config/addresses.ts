@@ -11,6 +11,7 @@ export interface HostPort {
  * other text.
  */
 export function parseHostPort(text: string, fallback?: number): HostPort | undefined {
+  if (inBrackets(text) !== undefined) return undefined;
   const bare = canonicalAddress(text);
   if (bare !== undefined) return fallback === undefined ? undefined : { host: bare, port: fallback };
   const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text);
@@ -20,6 +21,12 @@ export function parseHostPort(text: string, fallback?: number): HostPort | undef
   const port = portText === undefined ? fallback : Number(portText);
   if (host === undefined || port === undefined || port < 1 || port > 65_535) return undefined;
   return { host, port };
+}
+
+/** `[::1]:443` for `::1:443`, which could be a whole IPv6 address as well; undefined for any other text. */
+export function inBrackets(text: string): string | undefined {
+  const [, address, port] = /^(.*:.*):(\d{1,5})$/.exec(text) ?? [];
+  return address !== undefined && canonicalAddress(address) !== undefined ? `[${address}]:${port}` : undefined;
 }
 
 export const formatHostPort = ({ host, port }: HostPort): string =>

@@ -248,6 +248,14 @@ describe('problems', () => {
       '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',
     ],
     [
+      edited('abc.example.com:443', '::1:443'),
+      '10: certificates[0].endpoints[0]: put the IPv6 address in brackets, like [::1]:443',
+    ],
+    [
+      edited('deploy: [edge], e', 'deploy: [edge, edge], e'),
+      '10: the certificate "abc" names the deployer "edge" twice',
+    ],
+    [
       edited('email: ops@example.com', 'email: ops'),
       '3: issuers.letsencrypt.email: must be an e-mail address like ops@example.com, or a list of them',
     ],

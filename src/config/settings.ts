@@ -203,6 +203,8 @@ async function certificateOf(
   for (const [index, name] of certificate.deploy.entries()) {
     if (!deployers.includes(name))
       problems.push(unknownReference([...path, 'deploy', index], where, 'deployer', name, deployers));
+    else if (certificate.deploy.indexOf(name) < index)
+      problems.push({ path: [...path, 'deploy', index], message: `${where} names the deployer "${name}" twice` });
   }
   let identifiers: readonly Identifier[] = [];
   const before = problems.length;
@@ -224,7 +226,7 @@ async function certificateOf(
     identifiers,
     issuer: issuer ?? '',
     solver: solver ?? '',
-    deploy: [...new Set(certificate.deploy)],
+    deploy: certificate.deploy,
     endpoints: certificate.endpoints,
     ...(certificate.profile === undefined ? {} : { profile: certificate.profile }),
   };
