@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Deployment, Lineage } from './lineage.ts';
+import type { Lineage } from './lineage.ts';
 import { planLineage } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
@@ -56,6 +56,8 @@ describe('planLineage', () => {
     });
     expect(planLineage(spec, failed, now, { ...rules, obeyBackoff: false }).action).toBe('renew');
     expect(planLineage(spec, failed, new Date('2026-03-01T00:10:00Z'), rules).action).toBe('renew');
+    const mended = { ...failed, credentials: 'old' };
+    expect(planLineage(spec, mended, now, { ...rules, credentials: 'new' }).action).toBe('renew');
     const held: Lineage = { ...failed, failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' } };
     expect(planLineage(spec, held, now, { obeyBackoff: false, force: true })).toMatchObject({
       action: 'none',
@@ -97,29 +99,6 @@ describe('planLineage', () => {
     expect(planLineage(spec, taken, new Date('2026-03-01T12:00:00Z'), rules).action).toBe('deploy');
   });
 
-  it('delivers again where a deployer’s settings have changed, also what waits for its time', () => {
-    const moved: StoredSpec = { ...spec, deployers: { edge: { type: 'files', path: '/etc/b' } } };
-    const current = { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' } as const;
-    const settings = '{"path":"/etc/a","type":"files"}';
-    const waiting = {
-      ...current,
-      state: 'pending',
-      code: 'deploy/handshake-failed',
-      retryAt: '2026-03-01T12:00:00.000Z',
-    } as const;
-    const actionOf = (edge: Deployment, wanted = moved) =>
-      planLineage(wanted, { ...lineage, deployments: { edge } }, now, rules).action;
-    expect(actionOf({ ...current, settings })).toBe('deploy');
-    expect(actionOf({ ...waiting, settings })).toBe('deploy');
-    // The order in which they are written means nothing.
-    const same: StoredSpec = { ...spec, deployers: { edge: { type: 'files', path: '/etc/a' } } };
-    expect(actionOf({ ...current, settings }, same)).toBe('none');
-    expect(actionOf({ ...waiting, settings }, same)).toBe('none');
-    // Of an earlier certfleet, which did not keep them.
-    expect(actionOf(current)).toBe('none');
-    expect(actionOf(waiting)).toBe('none');
-  });
-
   it('delivers again to every target when asked to, and orders nothing, whatever else is due', () => {
     const again = { ...rules, redeploy: true };
     const delivered = { action: 'deploy', reason: 'delivering it again to edge, www.example.com:443' };
@@ -145,57 +124,13 @@ describe('planLineage', () => {
       });
   });
 
-  it('forgets the back-off when the spec or the credentials change', () => {
-    const failed: Lineage = {
-      ...lineage,
-      failure,
-      credentials: 'old',
-      renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' },
-    };
-    const changed: StoredSpec = { ...spec, solver: { type: 'http01-responder' } };
-    expect(planLineage(changed, failed, now, rules).action).toBe('renew');
-    expect(planLineage(spec, failed, now, { ...rules, credentials: 'new' }).action).toBe('renew');
-    expect(planLineage(spec, failed, now, { ...rules, credentials: 'old' }).action).toBe('none');
-  });
-
-  it('keeps the CA’s Retry-After whatever else changes, until another order is wanted', () => {
-    const held: Lineage = {
-      ...lineage,
-      failure: { ...failure, holdUntil: '2026-03-01T03:00:00.000Z' },
-      renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' },
-    };
-    const byHand = { obeyBackoff: false, force: true };
-    const otherSolver: StoredSpec = { ...spec, solver: { type: 'http01-responder' } };
-    expect(planLineage(otherSolver, held, now, byHand)).toMatchObject({
-      action: 'none',
-      wait: { until: '2026-03-01T03:00:00.000Z', why: 'hold' },
-    });
-    expect(planLineage(spec, held, new Date('2026-03-01T03:00:00Z'), byHand).action).toBe('renew');
-    const otherNames: StoredSpec = {
-      ...spec,
-      spec: { ...spec.spec, identifiers: [{ type: 'dns', value: 'other.example.com' }] },
-    };
-    // A busy CA is busy for any names; a limit counts names.
-    expect(planLineage(otherNames, held, now, byHand).action).toBe('none');
-    const limited = { ...held, failure: { ...failure, ...held.failure, code: 'acme/rate-limited' } };
-    expect(planLineage(otherNames, limited, now, byHand).action).toBe('renew');
-    const otherCa: StoredSpec = { ...spec, issuer: { ...spec.issuer, directory: 'https://other.test/dir' } };
-    expect(planLineage(otherCa, held, now, byHand).action).toBe('renew');
-  });
-
   it('believes no time of a pass whose clock was ahead', () => {
     const later = '2028-11-25T00:00:00.000Z';
     const due = { at: '2026-02-28T00:00:00Z', source: 'lifetime' } as const;
     const failed: Lineage = { ...lineage, renewal: due, failure: { ...failure, at: later, retryAt: later } };
     expect(planLineage(spec, failed, now, rules).action).toBe('renew');
-    const held: Lineage = { ...failed, failure: { ...failure, holdUntil: later } };
-    expect(planLineage(spec, held, new Date(failure.retryAt), rules).action).toBe('renew');
-    const ofTomorrow = { ...failure, at: '2026-03-02T00:00:00Z', holdUntil: '2026-03-02T01:00:00Z' };
-    expect(planLineage(spec, { ...failed, failure: ofTomorrow }, now, rules).action).toBe('renew');
     const asked: Lineage = { ...lineage, renewal: { at: later, source: 'lifetime', checkAfter: later } };
     expect(planLineage(spec, asked, now, rules).action).toBe('ask');
-    const broken = { edge: { version: 'v1', state: 'pending', since: later, retryAt: later } } as const;
-    expect(planLineage(spec, { ...lineage, deployments: broken }, now, rules).action).toBe('deploy');
   });
 
   it('resumes interrupted work', () => {

@@ -160,6 +160,7 @@ describe('begun', () => {
       { step: 'lease', order: { url } },
     ],
     ['takes the probe of before for one that was left', renewal.begun(), {}, { probe: 'left' }],
+    ['keeps it, whatever is wanted', renewal.begun(), { wanted: otherNames, aim: 'delivery' }, { probe: 'left' }],
     ['keeps the journal, whatever is wanted', renewal.challenged(), { wanted: otherNames }, { challenges }],
   ])('%s', (_what, before, changed, expected) => {
     const after = work.after(before, work.begun({ ...facts, ...changed }, claim));
@@ -215,7 +216,8 @@ describe('towards a certificate', () => {
 
   it('a lost account takes its order along, and leaves the version', () => {
     const after = workOf(through(renewal.challenged(), 'accountLost'));
-    expect(after).toMatchObject({ step: 'lease', order: {}, version: 'v2', challenges: [] });
+    expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [] });
+    expect(after.order).toEqual({});
   });
 
   it('a wrong certificate ends its order, and the version stays for the next one', () => {
@@ -262,6 +264,7 @@ describe('the end of a run', () => {
     expect(after).toMatchObject({ failure: { count: 1 }, last: { result: 'failed' } });
     if (!expected) return expect(after?.work).toBeUndefined();
     expect(after?.work).toMatchObject(expected);
+    expect(after?.work?.order).toEqual(expected.order);
     for (const gone of ['lease', 'probe', 'thumbprint', 'takenOver'] as const)
       expect(after?.work?.[gone]).toBeUndefined();
     return expect(after?.work?.challenges).toEqual([]);

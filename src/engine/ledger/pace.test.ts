@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createPace } from './pace.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { createPace, createPaces } from './pace.ts';
 
 /** A pace, and the answers of a CA to as many requests at once as it allows, or to some. */
 function bench() {
@@ -34,6 +35,67 @@ describe('how many certificates a CA is given at once', () => {
     expect(during(50, 100, pace.strained)).toBe(16);
     expect([during(50, 100, pace.strained), during(50, 1, pace.strained), during(50, 1, pace.strained)]).toEqual([
       8, 4, 4,
+    ]);
+  });
+
+  it('takes a rise of some ms for no sign, nor what was asked before the number changed', () => {
+    const { pace, during, round } = bench();
+    round(5);
+    expect(round(110), 'three times slower, but only 100 ms').toBe(128);
+    during(1_000, 1, pace.strained);
+    expect(pace.limit()).toBe(64);
+    for (let i = 0; i < 500; i += 1) pace.answered(0);
+    for (let i = 0; i < 500; i += 1) pace.strained(0);
+    expect(pace.limit()).toBe(64);
+  });
+
+  it('tells that it has grown, and no more once that is of no use', () => {
+    const { pace, during, round } = bench();
+    let told = 0;
+    const forget = pace.onGrowth(() => {
+      told += 1;
+    });
+    round(50);
+    during(50, 1, pace.strained);
+    expect(told).toBe(1);
+    forget();
+    round(50);
+    expect(told).toBe(1);
+  });
+});
+
+describe('a CA that was down', () => {
+  it('is given one, and all as soon as it takes an order', () => {
+    const { pace } = bench();
+    let told = 0;
+    pace.onGrowth(() => {
+      told += 1;
+    });
+    pace.probe();
+    expect([pace.state(), pace.limit()]).toEqual(['probing', 1]);
+    pace.works();
+    expect([pace.state(), pace.limit(), told]).toEqual(['works', 32, 1]);
+  });
+
+  it('stays down for this run, and what is known is not asked for again', () => {
+    const { pace } = bench();
+    expect(pace.state()).toBe('unknown');
+    pace.probe();
+    pace.failed();
+    pace.probe();
+    expect(pace.state()).toBe('down');
+    const { pace: other } = bench();
+    other.works();
+    other.probe();
+    expect([other.state(), other.limit()]).toEqual(['works', 32]);
+  });
+
+  it('says nothing of another CA', () => {
+    const paces = createPaces(fakeClock());
+    paces('https://a.test/').failed();
+    expect(['https://a.test/', 'https://b.test/'].map((directory) => paces(directory).state())).toEqual([
+      'down',
+      'unknown',
     ]);
   });
 });
