@@ -290,6 +290,8 @@ describe('the end of a run', () => {
         through(first.begun(), 'failed'),
         through(first.ordered(), work.failed({ error: refused, asked: true, left: [], now }), 'begun', before),
         through(first.begun(), 'begun', before),
+        // The first process may have sent newOrder before it died.
+        through(first.begun(), work.begun({ ...facts, wanted: otherNames }, claim), before),
         through(renewal.begun(), before),
       ])
         expect(after?.failure?.count).toBeGreaterThan(0);
@@ -336,6 +338,21 @@ describe('tombstones', () => {
       { token: 'ta', looked: -1, late: true },
       { token: 'tb', looked: 0 },
     ]);
+  });
+
+  it('stand for what a sweep took over from a process that may live', () => {
+    const leased = work.leased({ ...claim, isDoubtful: true });
+    expect(through(renewal.challenged(), leased, 'swept')?.tombstones).toMatchObject([
+      { token: 'ta', looked: 0 },
+      { token: 'tb', looked: 0 },
+    ]);
+  });
+
+  it('wait for what may come late, also where a sweep could not remove it', () => {
+    const doubted: Tombstone = { ...left, looked: 0 };
+    const taken = through({ ...idle, tombstones: [doubted] }, 'leased');
+    const swept = work.swept({ looked: new Map([[doubted, left]]), left: [], now });
+    expect(work.after(taken, swept)?.tombstones).toEqual([{ ...left, late: true }]);
   });
 
   it('are kept by a sweep that did not look at them', () => {
