@@ -30,6 +30,9 @@ async function createWorld() {
   const known: string[] = [];
   /** Runs at the end of an activation. */
   const hooks = { activated: async (_target: string): Promise<void> => {} };
+  /** What the endpoint serves: the last version that `edge` got while its reload worked. */
+  let served: VersionBundle | undefined;
+  const reload = { works: true };
   /** The numbers of the versions that break the handshake. */
   const breaks = new Set<number>();
   const numberOf = (version: { id: string } | undefined): number => (version ? known.indexOf(version.id) + 1 : 0);
@@ -44,12 +47,13 @@ async function createWorld() {
     async activate(version) {
       if (!known.includes(version.id)) known.push(version.id);
       has.set(target, version);
+      if (target === 'edge' && reload.works) served = version;
       delivered.push(`${target}: ${numberOf(version)}`);
       await hooks.activated(target);
     },
   });
   async function handshake() {
-    const edge = has.get('edge');
+    const edge = served;
     if (edge === undefined) throw fail('network/failed', { method: 'TLS', url: '', reason: 'connection refused' });
     if (breaks.has(numberOf(edge))) {
       const cause = Object.assign(new Error('handshake failure'), { phase: 'exchange' });
@@ -113,6 +117,7 @@ async function createWorld() {
     breaks,
     delivered,
     hooks,
+    reload,
     process,
     /** The number of the version that a target has. */
     version: (target: string) => numberOf(has.get(target)),
@@ -201,6 +206,68 @@ it('delivers again to all targets without an order, even if a renewal is due', a
     undefined,
     ['current', 'current', 'current'],
   ]);
+});
+
+it('delivers to targets that carry the certificate at the same time', async () => {
+  const world = await createWorld();
+  let active = 0;
+  let all = () => {};
+  const together = new Promise<void>((resolve) => {
+    all = resolve;
+  });
+  world.hooks.activated = async () => {
+    active += 1;
+    if (active === 3) all();
+    await together;
+  };
+  expect(await renew(world.process(1), specOf('edge', 'other', 'third'))).toMatchObject({ result: 'issued' });
+});
+
+describe('an endpoint that still serves the old version', () => {
+  /** The second version is on `edge`, whose reload does nothing. */
+  async function stuck() {
+    const world = await createWorld();
+    await renew(world.process(1), specOf('edge'));
+    world.reload.works = false;
+    world.pass(70 * dayMs);
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+      result: 'pending',
+      error: { code: 'deploy/still-old' },
+    });
+    expect(world.delivered).toEqual(['edge: 1', 'edge: 2']);
+    return world;
+  }
+
+  it('is delivered to again at the next pass, then after 1, 10, 60 minutes', async () => {
+    const world = await stuck();
+    const minutes: number[] = [];
+    for (let minute = 1; minute <= 140; minute += 1) {
+      const before = world.delivered.length;
+      world.pass(60_000);
+      expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+      if (world.delivered.length > before) minutes.push(minute);
+    }
+    expect(minutes).toEqual([1, 2, 12, 72, 132]);
+  });
+
+  it.each([
+    ['renew, when its time has come', true, 60_000],
+    ['issue, at once', false, 0],
+  ])('serves the new one after a single delivery once its reload is mended: %s', async (_by, obeyBackoff, ms) => {
+    const world = await stuck();
+    await renew(world.process(1), specOf('edge'));
+    await renew(world.process(1), specOf('edge'));
+    const before = world.delivered.length;
+    expect(before, 'twice, not at every pass').toBe(3);
+    world.reload.works = true;
+    world.pass(ms);
+    const job = { wanted: specOf('edge'), origin: 'configuration', force: false, obeyBackoff } as const;
+    expect(await issue(world.process(1), job, signal)).toMatchObject({ result: 'deployed' });
+    const states = Object.values((await world.readLineage())?.deployments ?? {}).map(({ state }) => state);
+    expect([world.delivered.length, states]).toEqual([before + 1, ['current', 'current']]);
+    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'unchanged' });
+    expect(world.delivered.length).toBe(before + 1);
+  });
 });
 
 describe('a version that breaks the handshake', () => {
