@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { Engine, Looks } from '../../src/engine/engine.ts';
+import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -17,7 +19,81 @@ async function left({ store }: World): Promise<readonly string[]> {
   return found;
 }
 
+/** The same process with something wrong: its clock, its terms, its CA, what the CA would find. */
+type Mistake = (engine: Engine) => Engine;
+const withDirectory =
+  (change: object): Mistake =>
+  (engine) => {
+    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer);
+    const directory = async () => ({ ...(await issuer.directory(signal)), ...change });
+    return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
+  };
+const withSolver =
+  (change: Partial<Solver>): Mistake =>
+  (engine) => ({
+    ...engine,
+    connect: { ...engine.connect, solver: async (spec) => ({ ...(await engine.connect.solver(spec)), ...change }) },
+  });
+const withLooks =
+  (change: Partial<Looks>): Mistake =>
+  (engine) => ({
+    ...engine,
+    connect: { ...engine.connect, looks: (settings) => ({ ...engine.connect.looks(settings), ...change }) },
+  });
+const noFolder = () =>
+  Promise.reject(fail('solver/webroot-unwritable', { folder: '/var/www', reason: 'no such folder' }));
+
 describe('a first issue by flags', () => {
+  it.each<[string, string, Mistake]>([
+    ['a wrong clock', 'acme/clock-skew', withDirectory({ clockSkewMs: 86_400_000 })],
+    [
+      'a CA that wants external account binding',
+      'acme/external-account-required',
+      withDirectory({ externalAccountRequired: true }),
+    ],
+    ['a folder that is not there', 'solver/webroot-unwritable', withSolver({ probe: noFolder, unprobe: noFolder })],
+    ['a zone that is not there', 'dns/zone-not-found', withSolver({ preflight: noZone })],
+    [
+      'CAA that forbids it',
+      'preflight/no',
+      withLooks({ caa: async () => ({ verdict: 'no', finding: 'CAA names another CA' }) }),
+    ],
+  ])('with %s leaves nothing that is tried again', async (_what, code, mistake) => {
+    const world = await createSimulatedWorld();
+    const outcome = await issue(mistake(world.replica(1)), byFlags, signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code } });
+    expect(outcome.next, 'no retry is promised').toBeUndefined();
+    expect(await left(world)).toEqual(code === 'solver/webroot-unwritable' ? ['lineage/abc'] : []);
+    expect(world.ca.requests.map(({ kind }) => kind)).not.toContain('newOrder');
+    expect(await issue(world.replica(2), byFlags, signal)).toMatchObject({ result: 'issued' });
+    expect((await left(world)).filter((key) => key.startsWith('key/'))).toHaveLength(1);
+  });
+
+  it('keeps only what its journal owes, until the sweep has removed it', async () => {
+    const world = await createSimulatedWorld();
+    const probes = new Set<string>();
+    let isBroken = true;
+    const solver: Solver = {
+      ...world.solver,
+      probe: (lineage) => {
+        probes.add(lineage);
+        return noFolder();
+      },
+      unprobe: async (lineage) => {
+        if (isBroken) throw new Error('the folder cannot be read');
+        probes.delete(lineage);
+      },
+    };
+    expect(await issue(world.replica(1, { solver }), byFlags, signal)).toMatchObject({ result: 'failed' });
+    expect([[...probes], await left(world)]).toEqual([['abc'], ['lineage/abc']]);
+
+    for (let turn = 0; turn < 2; turn += 1)
+      expect((await sweep(world.replica(2, { solver }), signal)).failed).toMatchObject([{ what: 'abc: the probe' }]);
+    isBroken = false;
+    expect((await sweep(world.replica(2, { solver }), signal)).failed).toEqual([]);
+    expect([[...probes], await left(world)]).toEqual([[], []]);
+  });
+
   it('is remembered from its first order on, whatever fails next', async () => {
     const world = await createSimulatedWorld({
       settings: { validate: async () => acmeProblem('dns', 'no such value') },

@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
+import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
+const directory = 'https://ca.test/directory';
+const stone: Tombstone = {
+  ...{ type: 'dns-01', identifier: 'example.com', token: 't', thumbprint: 'x', looked: -1 },
+  closedAt: '2026-11-24T12:00:00.000Z',
+};
 
 it('reports the results of its certificates even if the store cannot be tidied', async () => {
   const world = await createSimulatedWorld();
@@ -33,6 +43,69 @@ it('starts more certificates as soon as their CA is known to accept them, before
   };
   const outcomes = await reconcile(world.replica(1, { solver }), jobs, AbortSignal.timeout(4_000));
   expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
+});
+
+describe('forty certificates that a frozen process holds', () => {
+  async function withFrozen() {
+    const clock = fakeClock();
+    const world = await createSimulatedWorld({ clock });
+    await passing(clock, issue(world.replica(1), job(simulatedSpec('other')), signal));
+    const other = await world.readLineage('other');
+    if (!other) throw new Error('not issued');
+    const frozen = Array.from({ length: 40 }, (_, i) => `frozen${i}`);
+    const lease = { id: 'frozen', holder: world.replica(77).processes.self(), beat: 3 };
+    const held = {
+      ...{ step: 'challenges', version: 'v2', directory, startedAt: '', lease, thumbprint: 'x' },
+      ...{ challenges: [{ type: 'dns-01', identifier: 'example.com', token: 'late' }] },
+    };
+    for (const name of frozen) {
+      const document = encodeDocument({ ...other, name, spec: simulatedSpec(name), work: held });
+      await world.store.put({ kind: 'lineage', name }, document, { ifRevision: null, signal });
+    }
+    const events: string[] = [];
+    const engine: Engine = {
+      ...world.replica(2),
+      reporter: { report: ({ event, certificate }) => void events.push(`${event} ${certificate ?? ''}`) },
+    };
+    return { clock, world, frozen, engine, events };
+  }
+
+  it('hold up no other certificate, though they are more than the lanes', async () => {
+    const { clock, world, frozen, engine, events } = await withFrozen();
+    world.pass(70 * dayMs);
+    const stop = new AbortController();
+    const jobs = [...frozen, 'other'].map((name) => job(simulatedSpec(name)));
+    const all = reconcileAll(engine, { jobs, jobOf: () => undefined }, stop.signal);
+    all.catch(() => undefined);
+    await clock.advance(300);
+    expect(events.filter((event) => event.startsWith('certificate.started'))).toEqual(['certificate.started other']);
+    while (!events.includes('certificate.issued other')) await clock.advance(10);
+    stop.abort(new Error('enough'));
+    await expect(passing(clock, all)).rejects.toThrow('enough');
+  });
+
+  it('hold up no sweep of another certificate', async () => {
+    const { clock, world, engine } = await withFrozen();
+    await world.editLineage((lineage) => ({ ...lineage, tombstones: [stone] }), 'other');
+    const stop = new AbortController();
+    const all = sweep(engine, stop.signal);
+    all.catch(() => undefined);
+    await clock.advance(300);
+    expect((await world.readLineage('other'))?.tombstones).toBeUndefined();
+    stop.abort(new Error('enough'));
+    await expect(passing(clock, all)).rejects.toThrow('enough');
+  });
+
+  it('are taken over after one lease, all at once', async () => {
+    const { clock, world, frozen, engine } = await withFrozen();
+    const beganMs = clock.monotonicMs();
+    await passing(clock, sweep(engine, signal));
+    expect(clock.monotonicMs() - beganMs).toBeLessThan(1.2 * engine.limits.leaseTtlMs);
+    for (const name of frozen) {
+      const { work, tombstones } = (await world.readLineage(name)) ?? {};
+      expect([work?.lease, work?.challenges, tombstones?.length]).toEqual([undefined, [], 1]);
+    }
+  });
 });
 
 describe('a certificate made by flags that is due', () => {
