@@ -4,8 +4,11 @@ import { encodeDocument } from '../../src/core/lineage.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
 import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -35,6 +38,49 @@ it('a busy CA that names a time after the certificate expires holds its renewal 
 describe('a CA that takes no orders', () => {
   const newOrders = (world: World) => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
   const jobs = Array.from({ length: 12 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
+
+  /** A CA whose newOrder ends like this. */
+  const withNewOrder = (engine: Engine, newOrder: () => Promise<never>): Engine => {
+    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer);
+    const as: Issuer['as'] = (account) => ({ ...issuer.as(account), newOrder });
+    return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, as }) } };
+  };
+
+  it.each<[string, number, (clock: Clock) => Promise<never>]>([
+    ['answers 500', 1, () => Promise.reject(fail('acme/busy', { issuer: 'sim', status: 500, what: 'the new order' }))],
+    [
+      'does not answer within 30 s',
+      2,
+      async (clock) => {
+        await clock.sleep(30_000, new AbortController().signal);
+        throw fail('acme/unreachable', { issuer: 'sim', what: 'the new order', reason: 'timed out' });
+      },
+    ],
+  ])('is asked only for the orders that are under way together: it %s', async (_how, requests, newOrder) => {
+    const clock = fakeClock();
+    const world = await createSimulatedWorld({ clock });
+    const many = Array.from({ length: 100 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
+    let asked = 0;
+    const engine = withNewOrder(world.replica(1), () => {
+      asked += 1;
+      return newOrder(clock);
+    });
+    const outcomes = await passing(clock, reconcile(engine, many, signal));
+    const tried = outcomes.filter(({ result }) => result === 'failed');
+    expect(tried.length).toBeLessThanOrEqual(32);
+    expect(asked).toBeLessThanOrEqual(requests * tried.length);
+    const others = outcomes.filter(({ result }) => result !== 'failed');
+    expect(others).toHaveLength(many.length - tried.length);
+    for (const { certificate, result, message } of others) {
+      expect([result, message]).toEqual(['unchanged', 'its CA accepts no orders at the moment']);
+      expect(await world.readLineage(certificate)).toBeUndefined();
+    }
+    expect(await holdOf(engine, directory, signal)).toMatchObject({ isDown: true });
+
+    // By hand, each says why it fails.
+    const byHand = job(simulatedSpec('hand'), { obeyBackoff: false });
+    expect(await issue(engine, byHand, signal)).toMatchObject({ result: 'failed', error: { code: 'acme/down' } });
+  });
 
   it('gets only one certificate in the next run', async () => {
     const world = await createSimulatedWorld();
