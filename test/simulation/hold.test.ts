@@ -72,7 +72,7 @@ describe('a CA that takes no orders', () => {
     const others = outcomes.filter(({ result }) => result !== 'failed');
     expect(others).toHaveLength(many.length - tried.length);
     for (const { certificate, result, message } of others) {
-      expect([result, message]).toEqual(['unchanged', 'its CA accepts no orders at the moment']);
+      expect([result, message]).toEqual(['unchanged', expect.stringContaining('CA')]);
       expect(await world.readLineage(certificate)).toBeUndefined();
     }
     expect(await holdOf(engine, directory, signal)).toMatchObject({ isDown: true });
