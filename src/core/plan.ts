@@ -58,9 +58,10 @@ export function planLineage(
   // From here on, there is a current certificate that is not due.
   const renewal = lineage?.renewal;
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
-  const undeployed = targetsToTry(wanted, lineage, now, options.obeyBackoff);
-  if (undeployed.length > 0) return { ...deliveryTo(undeployed), ...(wakeAt ? { wakeAt } : {}) };
-  const [paused] = targetsToDeploy(wanted, lineage).map((target) => lineage?.deployments[target]);
+  const lacking = targetsToDeploy(wanted, lineage);
+  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff);
+  if (toTry.length > 0) return { ...deliveryTo(toTry), ...(wakeAt ? { wakeAt } : {}) };
+  const [paused] = lacking.map((target) => lineage?.deployments[target]);
   if (paused) {
     const {
       code = 'deploy/handshake-failed',
