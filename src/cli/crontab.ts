@@ -38,7 +38,8 @@ function cronLine({ context, invocation }: Session, name: string, store: string 
     config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', config, context.env))}`,
     store === undefined ? '' : ` --store ${quoted(store)}`,
   ];
-  return `${minute} * * * * ${called} renew --quiet${more.join('')}`;
+  // cron ends the command at a bare % and gives it what follows as input.
+  return `${minute} * * * * ${called} renew --quiet${more.join('')}`.replaceAll('%', '\\%');
 }
 
 const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`);
@@ -55,7 +56,7 @@ async function isScheduled(files: Files, paths: DefaultPaths, store: string | un
     text
       .split('\n')
       .filter((line) => !/^\s*#/.test(line) && /\bcertfleet\b.*\srenew\b/.test(line))
-      .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.includes(store)));
+      .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
   for (const path of paths.crontabs) for (const { text } of await filesAt(files, path)) if (renews(text)) return true;
   const timers = (await unlessUnreadable(files.list(paths.timers))) ?? [];
   for (const path of paths.units)

@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
+import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Deleted } from '../fleet.ts';
 import type { Run } from './context.ts';
@@ -7,7 +8,7 @@ import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
 import { folderOf } from './places.ts';
-import { dateText, harmless, spanText } from './text.ts';
+import { dateText, harmless } from './text.ts';
 
 /** `certfleet delete NAME`. */
 export const deleteCertificate: Run = async (session) => {

@@ -114,6 +114,19 @@ it.each<Row>([
     warns: [/ \d{1,2} \* \* \* \* \/usr\/local\/bin\/certfleet renew --quiet --store '\/my store' /],
   },
   {
+    what: 'gives cron a % as it wants it',
+    argv: `${abc} --store /100%`,
+    ...ends(issued),
+    warns: [" --store '/100\\%' "],
+  },
+  {
+    what: 'finds a % as cron has it',
+    argv: `${abc} --store /100%`,
+    files: { '/etc/cron.d/certfleet': "5 * * * * root certfleet renew --store '/100\\%'" },
+    ...ends(issued),
+    never: ['crontab'],
+  },
+  {
     what: 'gives cron whole paths: it works in another folder',
     argv: `${abc} --store my-store`,
     ...ends(issued),

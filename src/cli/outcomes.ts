@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
@@ -7,7 +8,7 @@ import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
-import { dateText, fromNow, harmless, spanText, styleOf } from './text.ts';
+import { dateText, fromNow, harmless, styleOf } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` summarizes certificates that are not due, if there are many. */

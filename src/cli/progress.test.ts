@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
+import { spanText } from '../core/span.ts';
 import { failureText } from './failure.ts';
 import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
 import { formatTable } from './table.ts';
-import { dateText, fromNow, harmless, spanText, styleOf, wrap } from './text.ts';
+import { dateText, fromNow, harmless, styleOf, wrap } from './text.ts';
 
 const style = styleOf({ isTerminal: false, env: {} });
 const event = (
@@ -181,6 +182,7 @@ describe('text', () => {
   it('counts one as one', () => {
     expect(spanText(60_000)).toBe('1 minute');
     expect(spanText(59_999)).toBe('less than a minute');
+    expect(spanText(525_600 * 60_000)).toBe('365 days');
   });
 
   it('colours only where it may', () => {

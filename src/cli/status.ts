@@ -1,10 +1,11 @@
 import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
+import { spanText } from '../core/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
-import { dateText, fromNow, harmless, spanText } from './text.ts';
+import { dateText, fromNow, harmless } from './text.ts';
 
 /**
  * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in.

@@ -1,3 +1,4 @@
+import { spanText } from '../core/span.ts';
 import type { CliContext } from './context.ts';
 
 /** Colours for a terminal, or none (without a terminal, with NO_COLOR or TERM=dumb). */
@@ -49,14 +50,6 @@ const wide =
 export function dateText(iso: string, now: Date): string {
   const near = Math.abs(Date.parse(iso) - now.getTime()) < 10 * day;
   return near ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : iso.slice(0, 10);
-}
-
-/** `90 days`, `36 hours`, `12 minutes`, `less than a minute`, rounded down. */
-export function spanText(ms: number): string {
-  const count = (value: number, unit: string) => `${value} ${unit}${value === 1 ? '' : 's'}`;
-  if (ms >= 2 * day) return count(Math.floor(ms / day), 'day');
-  if (ms >= 2 * 3_600_000) return count(Math.floor(ms / 3_600_000), 'hour');
-  return ms < 60_000 ? 'less than a minute' : count(Math.floor(ms / 60_000), 'minute');
 }
 
 /** `in 30 days`, `5 hours ago`. */
