@@ -40,7 +40,7 @@ export interface Fleet {
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
-  /** Cleans up after dead processes: challenges, tokens, probes, child processes. */
+  /** Cleans up after dead processes: challenges, tokens, probes, solvers’ hooks. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
    * Closes ports, connections and child processes. First waits, for at most 30 s, while this process still answers

@@ -194,7 +194,8 @@ export const commands: readonly Command[] = [
     name: 'sweep',
     summary: 'clean up after killed processes',
     description:
-      'Removes TXT records, token files and child processes of runs that were killed. `renew` does this, too.',
+      'Removes TXT records and token files of runs that were killed, and ends solver hooks that still run. The command of ' +
+      'a deployer is not ended. `renew` does this, too.',
     flags: [],
     load: async () => (await import('./sweep.ts')).sweep,
   },
