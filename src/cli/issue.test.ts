@@ -275,7 +275,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       url: 'https://127.0.0.1:9/dir',
       reason: 'connection refused',
     }),
-    fail('acme/clock-skew', { url: 'https://ca/dir', minutes: 95 }),
+    fail('acme/clock-skew', { url: 'https://ca/dir', span: '95 minutes' }),
   ])('$code has its own exit code, its hint and its link', async (error) => {
     const outcome: Outcome = { certificate: 'example.com', result: 'failed', message: error.message, error };
     const done = await issue('-d example.com', { fleet: { issue: () => [outcome] } });

@@ -200,7 +200,7 @@ export const errorTable = {
     hint: 'Check the issuer’s directory URL.',
   },
   'acme/clock-skew': {
-    message: 'this machine’s clock differs from the CA’s ({url}) by {minutes} minutes',
+    message: 'this machine’s clock differs from the CA’s ({url}) by {span}',
     blame: 'config',
     retry: 'later',
     hint: 'Set this machine’s clock (NTP). Certificates and renewal times depend on it.',

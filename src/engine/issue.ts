@@ -7,6 +7,7 @@ import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { sameSpec } from '../core/same-spec.ts';
+import { spanText } from '../core/span.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AccountIssuer } from '../ports/issuer.ts';
@@ -229,7 +230,7 @@ async function openCa(run: Run): Promise<OrderRun> {
   ]);
   const { clockSkewMs = 0 } = directory;
   if (Math.abs(clockSkewMs) > longestSkewMs)
-    throw fail('acme/clock-skew', { url: settings.directory, minutes: Math.round(Math.abs(clockSkewMs) / 60_000) });
+    throw fail('acme/clock-skew', { url: settings.directory, span: spanText(Math.abs(clockSkewMs)) });
   if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
   if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
     const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
