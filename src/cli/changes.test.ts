@@ -144,6 +144,7 @@ describe('flags for a certificate that is stored', () => {
       before: overDns,
       wanted: { solver: { options: { server: 'ns1', keyName: 'a', secret: 'file:/tsig' } } },
       says: ['option secret of rfc2136: env:MINE → file:/tsig'],
+      given: { files: { '/tsig': 'c2VjcmV0' } },
     },
     {
       argv: `${name} --issuer ${other}`,
@@ -229,10 +230,12 @@ describe('flags for a certificate that is stored', () => {
       config,
     ],
     ['-d *.example.com', 'only be validated over DNS-01', stored, {}],
+    ['--dns-option secret=file:/nope', '/nope cannot be read: no such file', overDns, {}],
   ] as const)('are refused together with what is kept: %s', async (argv, words, before, given) => {
     const done = await again(`${name} ${argv}`, given, before);
     expect(done).toMatchObject({ code: 2, calls: [] });
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(words);
+    expect(changes(done)).toEqual([]);
   });
 
   it('point at the nearest name where there is none of that name', async () => {

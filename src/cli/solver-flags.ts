@@ -2,7 +2,7 @@ import { challengesOf, dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, type Registry, typesOf } from '../config/registry.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
@@ -49,7 +49,7 @@ export async function solverFromFlags(
 
 /**
  * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged
- * provider may be in the store, so they are not checked.
+ * provider may be in the store, so only a file that --dns-option names must be readable.
  */
 export async function proveCredentials(
   solver: NamedSolver,
@@ -58,12 +58,18 @@ export async function proveCredentials(
   kept: StoredSpec | undefined,
 ): Promise<void> {
   const provider = providerOf(solver);
-  if (provider === undefined || (kept && providerOf({ settings: kept.solver }) === provider)) return;
+  if (provider === undefined) return;
+  const isKept = kept !== undefined && providerOf({ settings: kept.solver }) === provider;
+  if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
   const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) return;
   const { files } = await session.world();
   const { options } = dns01Settings(solver.settings);
-  await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
+  try {
+    await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
+  } catch (error) {
+    if (!isKept || isFailure(error, 'config/secret-unreadable')) throw error;
+  }
 }
 
 const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undefined =>
