@@ -9,6 +9,8 @@ const words: Readonly<Record<string, string>> = {
   certificates: '`certfleet status`',
   list: '`certfleet status`',
   plugins: '`certfleet providers`',
+  reconfigure: '`certfleet issue NAME` with the flags that change',
+  install: '`certfleet renew --redeploy`',
   '--remove': '`certfleet delete NAME`',
   '--issue': '`certfleet issue -d NAME`',
   '--renew': '`certfleet renew`',
@@ -36,11 +38,31 @@ const words: Readonly<Record<string, string>> = {
   '--renew-hook': 'a deployer of type `command`',
   '--post-hook': 'a deployer of type `command`',
   '--reloadcmd': 'a deployer of type `command`',
+  '--preferred-challenges': '`--http` or `--dns`',
   '--force-renewal': '`--force`',
   '--force-renew': '`--force`',
   '--config-dir': '`--store`',
   '--path': '`--store`',
 };
 
-/** What to write instead of another client's command or flag; undefined for an unknown word. */
-export const wordHere = (typed: string): string | undefined => (Object.hasOwn(words, typed) ? words[typed] : undefined);
+const onlyP256 = 'every key is ECDSA P-256 in this version';
+const asksRarely = 'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA';
+
+/** Words without a counterpart. */
+const without: Readonly<Record<string, string>> = {
+  revoke: 'this version cannot revoke a certificate',
+  register: 'not needed: `certfleet issue` opens the account',
+  '--non-interactive': asksRarely,
+  '-n': asksRarely,
+  '--key-type': onlyP256,
+  '--rsa-key-size': onlyP256,
+  '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
+  '--expand': 'not needed: `certfleet issue NAME -d NAMES` takes the new list of names',
+  '--eab-kid': 'this version does not support external account binding (EAB)',
+};
+
+/** What to do instead of another client's command or flag, as a clause; undefined for an unknown word. */
+export function wordHere(typed: string): string | undefined {
+  if (Object.hasOwn(words, typed)) return `use ${words[typed]} instead`;
+  return Object.hasOwn(without, typed) ? without[typed] : undefined;
+}

@@ -57,12 +57,27 @@ describe('a command line that cannot be parsed', () => {
     ['issue -d a.test --accept-tos', "unknown option '--accept-tos'; use `--agree-tos` instead"],
     ['issue -d a.test --deploy-hook x', "unknown option '--deploy-hook'; use a deployer of type `command` instead"],
     ['renew --force-renewal', "unknown option '--force-renewal'; use `--force` instead"],
+    ['issue a.test -n', "unknown option '-n'; not needed: certfleet asks only on a terminal, and"],
+    [
+      'renew --non-interactive',
+      "unknown option '--non-interactive'; not needed: certfleet asks only on a terminal, and",
+    ],
+    ['issue -d a.test --key-type rsa', "unknown option '--key-type'; every key is ECDSA P-256 in this version"],
+    ['issue -d a.test --rsa-key-size 1', "unknown option '--rsa-key-size'; every key is ECDSA P-256 in this version"],
+    ['issue -d a.test --expand', "unknown option '--expand'; not needed: `certfleet issue NAME -d NAMES` takes"],
+    ['issue -d a.test --eab-kid k', "unknown option '--eab-kid'; this version does not support external account"],
+    ['issue --preferred-challenges dns', "unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],
+    ['renew --days 30', "unknown option '--days'; not needed: the CA or the lifetime decides when"],
+    ['revoke a', "unknown command 'revoke'; this version cannot revoke a certificate"],
+    ['register', "unknown command 'register'; not needed: `certfleet issue` opens the account"],
+    ['reconfigure', "unknown command 'reconfigure'; use `certfleet issue NAME` with the flags that change instead"],
+    ['install', "unknown command 'install'; use `certfleet renew --redeploy` instead"],
     ['-d a.test', "unknown option '-d'; it is an option of `certfleet issue`"],
     ['renew --dry-run', "unknown option '--dry-run'; it is an option of `certfleet issue`"],
   ])('with words of other clients: %s', async (argv, words) => {
     const done = await commandLine().run(...argv.split(' '));
     expect(done).toMatchObject({ code: 2, stdout: '' });
-    expect(done.stderr).toContain(`certfleet: ${words}\n`);
+    expect(done.stderr.replaceAll(/\n +/g, ' ')).toContain(`certfleet: ${words}`);
   });
 
   it('is an event with its time with --json', async () => {

@@ -69,7 +69,7 @@ function wordsOf({ message }: CommanderError): string {
   const [, what, typed = ''] = /^(unknown (?:command|option)) '([^'=]+)/.exec(sentence) ?? [];
   if (what === undefined) return sentence;
   const here = wordHere(typed);
-  if (here !== undefined) return `${what} '${typed}'; use ${here} instead`;
+  if (here !== undefined) return `${what} '${typed}'; ${here}`;
   const owner = commands.find(({ flags }) =>
     flags.some((flag) => [...flag.flags.split(/[ ,]+/), ...(flag.aliases ?? [])].includes(typed)),
   );
