@@ -209,7 +209,7 @@ export const commands: readonly Command[] = [
   {
     name: 'explain',
     summary: 'explain an error code',
-    arguments: { text: '<code>', description: 'the code shown below an error' },
+    arguments: { text: '[code]', description: 'the code shown below an error (default: list all codes)' },
     flags: [],
     examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether certfleet tries again' }],
     load: async () => (await import('./explain.ts')).explain,

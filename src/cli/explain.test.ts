@@ -33,7 +33,12 @@ Exit code 5 · for you to fix · \`certfleet renew\` tries again, with growing p
     code: 2,
     warns: ['there is no error code "usage/whatever-this-is"; available: usage/invalid'],
   },
-  { what: 'no code', argv: 'explain', code: 2, warns: ["missing required argument 'code'"] },
+  {
+    what: 'all codes by area, without one',
+    argv: 'explain',
+    says: [/^usage \(exit code 2\)\n {2}usage\/invalid\n/, /\n\ndns \(exit code 5\)\n( {2}dns\/[a-z-]+\n)+\n/],
+    warns: ['`certfleet explain CODE` explains one.'],
+  },
   {
     what: 'what every object has',
     argv: 'explain constructor',

@@ -1,19 +1,42 @@
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { exitCodeOfError, fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Run } from './context.ts';
+import type { Run, Session } from './context.ts';
 import { wrap } from './text.ts';
 
-/** `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is made from the same text. */
+/**
+ * `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is made from the same text. Without a
+ * code, lists all.
+ */
 export const explain: Run = async (session) => {
-  const code = session.invocation.args[0]!; // the parser requires it
+  const code = session.invocation.args[0];
+  if (code === undefined) return list(session);
   if (!isErrorCode(code)) throw fail('usage/invalid', { what: `there is no error code "${code}"${suggestion(code)}` });
-  const { message, hint, blame, retry } = errorTable[code];
-  session.printJson({ object: 'error', code, message, hint, exitCode: exitCodeOfError(code), blame, retry });
+  session.printJson(objectOf(code));
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   session.printWhole([code, ...explanationOf(code)].map((paragraph) => wrap(paragraph, width)).join('\n\n'));
   return 0;
 };
+
+function list(session: Session): number {
+  const areas = new Map<string, ErrorCode[]>();
+  for (const code of Object.keys(errorTable) as ErrorCode[]) {
+    session.printJson(objectOf(code));
+    const area = code.slice(0, code.indexOf('/'));
+    areas.set(area, [...(areas.get(area) ?? []), code]);
+  }
+  const texts = [...areas].map(([area, codes]) =>
+    [`${area} (exit code ${exitCodeOfError(codes[0]!)})`, ...codes.map((code) => `  ${code}`)].join('\n'),
+  );
+  session.printWhole(texts.join('\n\n'));
+  session.note('\n`certfleet explain CODE` explains one.');
+  return 0;
+}
+
+function objectOf(code: ErrorCode) {
+  const { message, hint, blame, retry } = errorTable[code];
+  return { object: 'error', code, message, hint, exitCode: exitCodeOfError(code), blame, retry };
+}
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
 
