@@ -174,6 +174,7 @@ describe('text', () => {
     ['2027-02-22T09:30:00Z', '2027-02-22', 'in 89 days'],
     ['2026-11-26T09:30:00Z', '2026-11-26 09:30 UTC', 'in 47 hours'],
     ['2026-11-24T08:30:00Z', '2026-11-24 08:30 UTC', '90 minutes ago'],
+    ['2026-11-24T10:00:30Z', '2026-11-24 10:00 UTC', 'in less than a minute'],
   ])('words %s', (iso, date, relative) => {
     expect(dateText(iso, now)).toBe(date);
     expect(fromNow(iso, now)).toBe(relative);
