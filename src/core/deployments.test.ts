@@ -85,6 +85,12 @@ describe('targetsToDeploy and targetsToTry', () => {
     expect(targetsToTry(wanted, lineage, now, false), 'by hand').toEqual(toDeploy);
   });
 
+  it('include a command as soon as one of the targets that it waits for may change', () => {
+    const more = { ...wanted, spec: { ...wanted.spec, deploy: ['edge', 'more', 'reload'], endpoints: [] } };
+    const lineage = lineageWith({ edge: paused, more: pending, reload: { ...pending, waitsFor: ['edge', 'more'] } });
+    expect(targetsToTry(more, lineage, now, true)).toEqual(['more', 'reload']);
+  });
+
   it('are all that are wanted and new, none that is wanted no longer, and none without a certificate', () => {
     const lineage = lineageWith({ gone: pending });
     const more = { ...wanted, spec: { ...wanted.spec, deploy: ['edge', 'new', 'reload'] } };
