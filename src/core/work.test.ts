@@ -5,7 +5,8 @@ import { fail } from './errors.ts';
 import { isOnlyOwing, type Lineage, type Tombstone, type Work } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage } from './test-lineages.ts';
-import { Model, type Program, play, specsOf } from './test-run.ts';
+import { Model, specsOf } from './test-model.ts';
+import { type Program, play } from './test-run.ts';
 import { tombstoneOf } from './tombstones.ts';
 import * as work from './work.ts';
 

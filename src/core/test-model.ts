@@ -1,0 +1,206 @@
+import { identifierSet } from './identifier.ts';
+import { encodeDocument, isOnlyOwing, type Lineage, unfinishedWork, type Work } from './lineage.ts';
+import type { StoredSpec } from './spec.ts';
+import { testSpec } from './test-lineages.ts';
+import { owedBy, owesCleanup, type Presented } from './tombstones.ts';
+import { after, dueStones, type Transition } from './work.ts';
+
+// A small model of the outside world beside one lineage's document, for work.test.ts. No product code imports this.
+
+/** A challenge's answer in the world, or a probe (without a token), and the solver that put it there. */
+export interface Value extends Pick<Presented, 'type' | 'identifier' | 'token' | 'thumbprint'> {
+  readonly by: string;
+}
+export const valueKey = ({ type, identifier, token, by }: Omit<Value, 'thumbprint'>) =>
+  [type, identifier, token, by].join(' ');
+
+export interface Order {
+  readonly url: string;
+  readonly request: string;
+  readonly account: number;
+  status: 'pending' | 'ready' | 'valid' | 'invalid';
+  /** Identifiers whose authorization is valid. */
+  readonly done: Set<string>;
+  /** The version whose key it was finalized with. */
+  finalizedWith?: string;
+  /** The version that the document keeps its URL for; undefined: the URL never got there, or the order is done with. */
+  keptFor?: string | undefined;
+  isRefused?: boolean;
+}
+
+export class Model {
+  now = new Date('2026-11-24T12:00:00Z');
+  lineage: Lineage | undefined;
+  readonly wanted: readonly StoredSpec[];
+  readonly trace: string[] = [];
+  readonly values = new Map<string, Value>();
+  readonly keys = new Set<string>();
+  /** Stored versions and the order each came from. */
+  readonly versions = new Map<string, string>();
+  readonly orders: Order[] = [];
+  readonly frozen = new Map<number, Value[]>();
+  /** newOrder may have been sent for this document. */
+  isAsked = false;
+  /** A process of this document died or froze on the way. */
+  isDoubtful = false;
+  /** Nothing can be removed: the DNS provider does not answer. */
+  isStuck = false;
+  largest = 0;
+  account = 1;
+  #count = 0;
+  readonly origin: Lineage['origin'];
+  readonly #reusesOrders: boolean;
+
+  constructor(options: {
+    readonly wanted: readonly StoredSpec[];
+    readonly origin: Lineage['origin'];
+    /** Boulder answers newOrder with the open order for the same names; other CAs open a second one. */
+    readonly reusesOrders: boolean;
+  }) {
+    this.wanted = options.wanted;
+    this.origin = options.origin;
+    this.#reusesOrders = options.reusesOrders;
+  }
+
+  get work(): Work {
+    return this.lineage?.work as Work;
+  }
+
+  next(prefix: string): string {
+    this.#count += 1;
+    return `${prefix}-${this.#count}`;
+  }
+
+  apply(transition: Transition): void {
+    this.trace.push(`→ ${transition.name}`);
+    this.lineage = after(this.lineage, transition);
+    if (!this.lineage) {
+      this.expect(!this.isAsked, 'a lineage that has ordered is kept');
+      this.isDoubtful = false;
+    }
+    this.check();
+  }
+
+  expect(holds: boolean, what: string): void {
+    if (holds) return;
+    const document = JSON.stringify(this.lineage, undefined, 1);
+    throw new Error(`${what}, but it is not so\n${this.trace.join('\n')}\n${document}`);
+  }
+
+  check(): void {
+    const { lineage } = this;
+    for (const value of [...this.values.values(), ...[...this.frozen.values()].flat()])
+      this.expect(isJournalled(lineage, value), `the document knows of ${valueKey(value)}`);
+    for (const order of this.orders) {
+      if (order.keptFor === undefined || order.status === 'invalid') continue;
+      const { order: own, version, parked } = unfinishedWork(lineage) ?? {};
+      const isOwn = own?.url === order.url && version === order.keptFor;
+      const isParked = parked?.order?.url === order.url && parked.version === order.keptFor;
+      this.expect(isOwn || isParked, `the document keeps ${order.url} for ${order.keptFor}`);
+      if (order.finalizedWith !== undefined)
+        this.expect(order.finalizedWith === order.keptFor, `${order.url} is kept with the key that finalized it`);
+    }
+    const { work } = lineage ?? {};
+    if (lineage && work && !work.lease)
+      this.expect(work.step !== 'close' || isOnlyOwing(lineage), 'work without a lease can be resumed, or swept');
+    const stones = (lineage?.tombstones ?? []).map(({ type, identifier, token, by }) =>
+      valueKey({ type, identifier, token, by: by?.name ?? '' }),
+    );
+    this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');
+    for (const id of [lineage?.current?.id, lineage?.previous?.id])
+      if (id !== undefined) this.expect(this.keys.has(id), `the key of ${id} is stored`);
+    this.largest = Math.max(this.largest, lineage ? encodeDocument(lineage).length : 0);
+  }
+
+  // --- The CA ---
+
+  newOrder(wanted: StoredSpec): Order {
+    const request = requestOf(wanted);
+    const open = this.orders.filter((one) => one.request === request && one.status !== 'invalid');
+    this.expect(!open.some(({ keptFor }) => keptFor !== undefined), 'no second order while the first one lives');
+    const again = open.find(({ status, account }) => status !== 'valid' && account === this.account);
+    if (again && this.#reusesOrders) return again;
+    const order: Order = {
+      url: this.next('order'),
+      request,
+      account: this.account,
+      status: 'pending',
+      done: new Set(),
+    };
+    this.orders.push(order);
+    return order;
+  }
+
+  finalize(order: Order, version: string): void {
+    this.expect(this.keys.has(version), `the key of ${version} is stored before the CA hears of it`);
+    order.status = 'valid';
+    order.finalizedWith = version;
+    const twice = this.orders.filter(({ finalizedWith, isRefused }) => finalizedWith === version && !isRefused);
+    this.expect(twice.length === 1, `${version} is bought once`);
+  }
+
+  expire(): void {
+    for (const order of this.orders) if (order.status !== 'valid') order.status = 'invalid';
+  }
+
+  loseAccount(): void {
+    this.account += 1;
+    for (const order of this.orders) order.status = 'invalid';
+  }
+
+  // --- The world ---
+
+  present(value: Value): void {
+    this.values.set(valueKey(value), value);
+  }
+
+  /** Whether it worked. */
+  remove(presented: Presented, by: string): boolean {
+    if (this.isStuck) return false;
+    // Another solver than the one that presented finds nothing, and calls that a success.
+    const key = valueKey({ ...presented, by });
+    const { thumbprint } = this.values.get(key) ?? presented;
+    if (thumbprint === presented.thumbprint) this.values.delete(key);
+    return true;
+  }
+
+  leavesNothing(): boolean {
+    const { lineage } = this;
+    return !lineage || (isOnlyOwing(lineage) && lineage.tombstones !== undefined && !lineage.failure);
+  }
+
+  hasLeft(): boolean {
+    const { lineage } = this;
+    if (!lineage) return false;
+    const isBare = lineage.work?.lease !== undefined && unfinishedWork(lineage) === undefined;
+    return owesCleanup(lineage.work) || dueStones(lineage, this.now).length > 0 || isBare;
+  }
+}
+
+export const requestOf = ({ spec, issuer }: StoredSpec) => `${issuer.directory} ${identifierSet(spec.identifiers)}`;
+
+function isJournalled(lineage: Lineage | undefined, { type, identifier, token, by }: Value): boolean {
+  if (!lineage) return false;
+  const isIt = (one: Presented) => one.type === type && one.identifier === identifier && one.token === token;
+  const { spec } = lineage.spec;
+  return (
+    (spec.solver === by && owedBy(lineage).some(isIt)) ||
+    (lineage.tombstones ?? []).some((stone) => isIt(stone) && (stone.by?.name ?? spec.solver) === by)
+  );
+}
+
+/** Four specs of one name: as it is, with another solver, with other names, with another target. */
+export function specsOf(names: readonly string[], others: readonly string[]): readonly StoredSpec[] {
+  const of = (values: readonly string[], solver: 'web' | 'dns', deploy: readonly string[]): StoredSpec => ({
+    ...testSpec,
+    spec: { ...testSpec.spec, identifiers: values.map((value) => ({ type: 'dns', value })), solver, deploy },
+    solver: { type: solver },
+    deployers: Object.fromEntries(deploy.map((target) => [target, { type: 'files' }])),
+  });
+  return [
+    of(names, 'web', ['edge']),
+    of(names, 'dns', ['edge']),
+    of(others, 'web', ['edge']),
+    of(names, 'web', ['edge', 'other']),
+  ];
+}

@@ -1,0 +1,291 @@
+import type { ErrorCode } from './error-table.ts';
+import { CertfleetError } from './errors.ts';
+import type { Json } from './json.ts';
+import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from './lineage.ts';
+import { sameRequest } from './same-spec.ts';
+import type { StoredSpec } from './spec.ts';
+import { testLineage } from './test-lineages.ts';
+import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
+import { hasRoomForOrder, owedBy, specOfPresenter, tombstoneOf } from './tombstones.ts';
+import {
+  accountLost,
+  begun,
+  certificateRefused,
+  challengeKey,
+  challengesIntended,
+  closed,
+  dueStones,
+  failed,
+  leased,
+  madeCurrent,
+  ordered,
+  orderGivenUp,
+  overruled,
+  pastRemoved,
+  presentFailed,
+  receiptsKept,
+  released,
+  stopped,
+  swept,
+  type Transition,
+} from './work.ts';
+
+// What the engine does with work.ts (issue.ts and sweep.ts, step by step), on a model of the outside world. For
+// work.test.ts; no product code imports this.
+
+/** A point on the path, and what may happen there. The first choice continues the path. */
+export interface Point {
+  readonly at: string;
+  readonly choices: readonly string[];
+}
+export type Path<T = void> = Generator<Point, T, string>;
+
+const stop = new Error('stopped');
+
+/** Throws a choice that is an error code. */
+function* reach(at: string, ...choices: readonly string[]): Path<string> {
+  const choice = yield { at, choices: ['on', ...choices] };
+  if (choice === 'stop') throw stop;
+  if (choice.includes('/')) throw failure(choice);
+  return choice;
+}
+
+const failure = (code: string) => new CertfleetError(code as ErrorCode, code, '', {});
+
+export interface Process {
+  readonly pid: number;
+  /** What it is about to present. If it freezes now, this may still appear at any time. */
+  inFlight: Value[];
+}
+
+/** A process takes the lease, whoever holds it. */
+function* take(model: Model, process: Process, begin: (claim: Parameters<typeof leased>[0]) => Transition): Path {
+  const pid = model.lineage?.work?.lease?.holder.pid;
+  // What was read from the store is another object than what was written.
+  model.lineage = model.lineage && JSON.parse(JSON.stringify(model.lineage));
+  const holder = { bootId: 'b', pidNamespace: 'n', pid: process.pid, startTime: '1' };
+  const lease = { id: `lease-${process.pid}`, holder, beat: 0 };
+  model.apply(begin({ lease, isDoubtful: pid !== undefined && model.frozen.has(pid), now: model.now }));
+  yield* reach('the lease');
+}
+
+/** engine/issue.ts */
+export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 'certificate' | 'delivery'): Path {
+  const before = unfinishedWork(model.lineage);
+  const same = model.lineage && before && sameRequest(model.lineage.spec, wanted) ? before : undefined;
+  if (!same) for (const order of model.orders) order.keptFor = undefined; // given up, by the user's own word
+  const facts = { wanted, origin: model.origin, aim, newId: model.next('version') };
+  yield* take(model, process, (claim) => begun(facts, claim));
+  if (same && model.work.step !== 'deploy') {
+    model.expect(model.work.version === same.version, 'what was interrupted is resumed with its key');
+    model.expect(model.work.order?.url === same.order?.url, 'what was interrupted is resumed with its order');
+  }
+  const run = { asked: false, isPrepared: false };
+  try {
+    yield* removePast(model, wanted);
+    if (model.work.step !== 'deploy') yield* obtain(model, process, run, wanted);
+    yield* deliver(model, wanted);
+  } catch (error) {
+    const left = yield* clean(model, model.lineage?.spec ?? wanted);
+    yield* reach('the end');
+    const { now } = model;
+    if (error === stop) {
+      model.apply(stopped({ asked: run.asked, left, now }));
+    } else if (error instanceof CertfleetError) {
+      model.apply(failed({ error, asked: run.asked, left, now }));
+      if (model.origin === 'command-line' && !model.isAsked && !model.isDoubtful)
+        model.expect(model.leavesNothing(), 'a first try that came to no order leaves what it owes, or no document');
+    } else throw error;
+  }
+}
+
+function* removePast(model: Model, wanted: StoredSpec): Path {
+  const { spec } = model.lineage as Lineage;
+  const { step, challenges, probe } = model.work;
+  const isSame = JSON.stringify(spec) === JSON.stringify(wanted);
+  if (isSame && (step === 'deploy' || (challenges.length === 0 && probe !== 'left'))) return;
+  const left = yield* clean(model, spec);
+  yield* reach('past removed', 'stop');
+  model.apply(pastRemoved({ wanted, left, now: model.now }));
+}
+
+function* obtain(
+  model: Model,
+  process: Process,
+  run: { asked: boolean; isPrepared: boolean },
+  wanted: StoredSpec,
+): Path {
+  if (model.versions.has(model.work.version)) return makeCurrent(model, wanted);
+  yield* reach('the directory', 'acme/unreachable', 'acme/clock-skew', 'stop');
+  try {
+    yield* makeVersion(model, process, run, wanted);
+  } catch (error) {
+    if (!(error instanceof CertfleetError) || error.code !== 'acme/account-deactivated') throw error;
+    model.loseAccount();
+    const left = yield* clean(model, wanted);
+    yield* reach('the account', 'acme/unreachable');
+    model.apply(accountLost({ left, now: model.now }));
+    yield* makeVersion(model, process, run, wanted);
+  }
+}
+
+function* makeVersion(
+  model: Model,
+  process: Process,
+  run: { asked: boolean; isPrepared: boolean },
+  wanted: StoredSpec,
+): Path {
+  const { version } = model.work;
+  yield* reach('the kept order', 'acme/unreachable', 'stop');
+  const kept = model.orders.find(({ url, status }) => url === model.work.order?.url && status !== 'invalid');
+  if (kept) model.expect(kept.request === requestOf(wanted), 'the kept order is for what is wanted');
+  if (!kept && !run.isPrepared) yield* prepare(model, wanted);
+  run.isPrepared = true;
+  if (!kept && !hasRoomForOrder(model.lineage as Lineage, wanted, model.now)) throw failure('solver/too-much-left');
+  yield* reach('the key', 'store/unusable');
+  model.keys.add(version);
+  const order = kept ?? (yield* placeOrder(model, run, wanted));
+  yield* validate(model, process, order, wanted);
+  if (order.status !== 'valid') {
+    const lost = yield* reach('finalize', 'lost', 'acme/unreachable', 'stop');
+    model.finalize(order, version);
+    if (lost === 'lost') throw failure('acme/unreachable');
+  }
+  const answer = yield* reach('the certificate', 'wrong', 'acme/unreachable', 'stop');
+  model.expect(order.finalizedWith === version, `the certificate of ${order.url} is for the key of ${version}`);
+  if (answer === 'wrong' || order.isRefused) {
+    Object.assign(order, { isRefused: true, keptFor: undefined });
+    model.apply(certificateRefused());
+    throw failure('acme/wrong-certificate');
+  }
+  yield* reach('the version', 'store/unusable');
+  model.versions.set(version, order.url);
+  yield* reach('current', 'store/unusable', 'stop');
+  makeCurrent(model, wanted);
+}
+
+function makeCurrent(model: Model, wanted: StoredSpec): void {
+  const { version: id } = model.work;
+  for (const order of model.orders) if (order.finalizedWith === id) order.keptFor = undefined;
+  const { facts } = testLineage.current;
+  const { identifiers } = wanted.spec;
+  const { directory } = wanted.issuer;
+  const version = { id, facts: { ...facts, identifiers, serial: id }, directory, accountUrl: 'a' };
+  const before = model.lineage?.current;
+  model.apply(madeCurrent({ wanted, version, now: model.now }));
+  model.expect(model.lineage?.previous === before, 'the version before can be put back');
+  model.isAsked = true;
+}
+
+function* prepare(model: Model, { spec }: StoredSpec): Path {
+  yield* reach('probe', 'solver/webroot-unwritable', 'stop');
+  const probe = { type: 'http-01', identifier: spec.name, token: '', thumbprint: '', by: spec.solver } as const;
+  model.present(probe);
+  yield* reach('unprobe', 'solver/webroot-unwritable', 'stop');
+  model.values.delete(valueKey(probe));
+  const verdict = yield* reach('preflight', 'preflight/no', 'overruled');
+  if (verdict === 'overruled') model.apply(overruled(model.now));
+}
+
+function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec): Path<Order> {
+  if (model.work.order?.url !== undefined) model.apply(orderGivenUp());
+  run.asked = true;
+  model.isAsked = true;
+  const answer = yield* reach('newOrder', 'lost', 'acme/rate-limited', 'acme/account-deactivated', 'stop');
+  const order = model.newOrder(wanted);
+  if (answer === 'lost') throw failure('acme/unreachable');
+  yield* reach('the order', 'stop');
+  order.keptFor = model.work.version;
+  model.apply(ordered({ url: order.url }));
+  return order;
+}
+
+function* validate(model: Model, process: Process, order: Order, wanted: StoredSpec): Path {
+  if (order.status !== 'pending') return;
+  const { solver: by } = wanted.spec;
+  yield* reach('the authorizations', 'acme/unreachable', 'acme/account-deactivated', 'stop');
+  const all = wanted.spec.identifiers.map(({ value }) => value);
+  const names = all.filter((value) => !order.done.has(value));
+  const type = by === 'dns' ? 'dns-01' : 'http-01';
+  // An authorization keeps its token.
+  const challenges = names.map((identifier) => {
+    const token = `${order.url}-${all.indexOf(identifier)}`.padEnd(43, '.');
+    return { type, identifier, token } as const;
+  });
+  const thumbprint = `print-${model.account}`.padEnd(43, '.');
+  model.apply(challengesIntended({ thumbprint, challenges }));
+  process.inFlight = challenges.map((challenge) => ({ ...challenge, thumbprint, by }));
+  const receipts = new Map<string, Json>();
+  const refused = new Set<string>();
+  let error: unknown;
+  for (const challenge of challenges) {
+    const key = challengeKey(challenge);
+    const choice = yield* reach(`present ${challenge.identifier}`, 'refused', 'lost', 'no answer');
+    process.inFlight = process.inFlight.filter(({ identifier }) => identifier !== challenge.identifier);
+    if (choice === 'on' || choice === 'lost') model.present({ ...challenge, thumbprint, by });
+    if (choice === 'on') receipts.set(key, { zone: 'example.com', value: challenge.token });
+    else error = failure(choice === 'refused' ? 'dns/refused' : 'dns/unreachable');
+    if (choice === 'refused') refused.add(key);
+  }
+  const kept = yield* reach('the receipts', 'store does not answer');
+  if (error) {
+    if (kept === 'on') model.apply(presentFailed(receipts, refused));
+    throw error;
+  }
+  model.apply(receiptsKept(receipts));
+  const verdict = yield* reach('validate', 'one is valid', 'invalid', 'acme/timeout', 'stop');
+  if (verdict === 'invalid') {
+    order.status = 'invalid';
+    throw failure('acme/invalid-authorization');
+  }
+  for (const name of verdict === 'on' ? names : names.slice(0, 1)) order.done.add(name);
+  if (verdict === 'one is valid') throw failure('acme/timeout');
+  order.status = 'ready';
+}
+
+function* deliver(model: Model, wanted: StoredSpec): Path {
+  const deployments: Record<string, Deployment> = { ...model.lineage?.deployments };
+  const { current } = model.lineage as Lineage;
+  const version = current?.id ?? '';
+  const since = model.now.toISOString();
+  for (const target of wanted.spec.deploy) {
+    const choice = yield* reach(`deliver to ${target}`, 'fails', 'store/unusable', 'stop');
+    deployments[target] = { version, state: choice === 'on' ? 'current' : 'pending', since };
+  }
+  const left = yield* clean(model, wanted);
+  const { retired: all = [] } = model.lineage as Lineage;
+  const retired = (yield* reach('close', 'retired stay', 'store/unusable', 'stop')) === 'on' ? [] : all;
+  for (const id of all) if (!retired.includes(id)) model.keys.delete(id);
+  const last = { at: since, result: 'issued', version, message: 'done' } as const;
+  model.apply(closed({ deployments, renewal: testLineage.renewal, retired, left, last, now: model.now }));
+}
+
+/** steps/clean-up.ts: what is journalled is removed; what could not be comes back. */
+function* clean(model: Model, spec: StoredSpec): Path<readonly Tombstone[]> {
+  const left: Tombstone[] = [];
+  for (const presented of owedBy(model.lineage as Lineage)) {
+    const choice = yield* reach(`remove ${presented.identifier}`, 'stays');
+    const isGone = choice === 'on' && model.remove(presented, spec.spec.solver);
+    if (!isGone) left.push(tombstoneOf(spec, presented, model.now, -1));
+  }
+  return left;
+}
+
+/** engine/sweep.ts */
+export function* sweep(model: Model, process: Process): Path {
+  if (!model.lineage || !model.hasLeft()) return;
+  yield* take(model, process, leased);
+  const { lineage } = model;
+  const due = dueStones(lineage, model.now);
+  const left = yield* clean(model, lineage.spec);
+  const looked = new Map<Tombstone, Tombstone | undefined>();
+  for (const stone of due) {
+    const choice = yield* reach(`remove ${stone.identifier} of old`, 'stays');
+    const spec = specOfPresenter(lineage.spec, stone.by);
+    const isGone = choice === 'on' && model.remove(stone, spec.spec.solver);
+    looked.set(stone, isGone ? undefined : tombstoneOf(spec, stone, model.now, -1));
+  }
+  const end = yield* reach('swept', 'is stopped');
+  model.apply(end === 'on' ? swept({ looked, left, now: model.now }) : released());
+  if (model.lineage && isOnlyOwing(model.lineage)) model.expect(model.leavesNothing(), 'what owes nothing is gone');
+}
