@@ -18,9 +18,10 @@ export async function prepare(run: OrderRun): Promise<void> {
   };
   const findings = await preflightBeforeOrder(engine, subject, probe, signal);
   await solver.unprobe?.(spec.name, signal);
-  // A first issue can wait, so a mistyped server or key is reported before it costs an order.
-  const unusable = holding.work.first && findings.find((finding) => finding.unusable)?.unusable;
-  if (unusable && !job.insists) throw unusable;
+  // A first issue can wait, so a mistyped server or key is reported before it costs an order. It shows for every name;
+  // for some of a hundred it is a name server that was slow.
+  const unusable = findings.flatMap((finding) => finding.unusable ?? []);
+  if (holding.work.first && !job.insists && unusable.length === spec.identifiers.length) throw unusable[0];
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
     const { verdict, identifier } = finding;
     const news = { level: 'warn', event: 'preflight.finding', message: saying(finding) } as const;
