@@ -96,7 +96,7 @@ describe("CONTRIBUTING's template", () => {
     );
     expect([...before.keys()].filter((path) => !after.has(path))).toEqual([]);
     expect(after.get('docs/reference/dns-providers.md')).toContain('Example DNS');
-  });
+  }, 600_000); // the whole unit project, perhaps on a busy machine
 
   it.each([
     [['dns', 'Example DNS'], 'src/dns/exampledns.ts exists already'],
