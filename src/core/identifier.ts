@@ -21,3 +21,7 @@ export const baseName = (identifier: Identifier): string =>
 /** A set of identifiers as text, whatever their sequence: an ACME order is for a set (RFC 8555 §7.1.3). */
 export const identifierSet = (identifiers: readonly Identifier[]): string =>
   identifiers.map(identifierKey).sort().join(' ');
+
+/** Whether two lists are the same set; a list compared with its own copy, as most are, needs no sorting. */
+export const sameIdentifiers = (a: readonly Identifier[], b: readonly Identifier[]): boolean =>
+  a.length === b.length && (a.every(({ value }, i) => value === b[i]?.value) || identifierSet(a) === identifierSet(b));

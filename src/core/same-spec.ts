@@ -1,4 +1,4 @@
-import { identifierSet } from './identifier.ts';
+import { sameIdentifiers } from './identifier.ts';
 import type { Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 
@@ -18,18 +18,14 @@ export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) 
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   a.issuer.directory === b.issuer.directory &&
   a.spec.profile === b.spec.profile &&
-  identifierSet(a.spec.identifiers) === identifierSet(b.spec.identifiers);
+  sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
 
 /** Whether the current certificate has the names, CA and profile of the spec. */
-export function hasWanted({ current }: Lineage, { spec, issuer }: StoredSpec): boolean {
-  if (!current) return false;
-  const has = identifierSet(current.facts.identifiers);
-  return (
-    has === identifierSet(spec.identifiers) &&
-    current.directory === issuer.directory &&
-    current.profile === spec.profile
-  );
-}
+export const hasWanted = ({ current }: Lineage, { spec, issuer }: StoredSpec): boolean =>
+  current !== undefined &&
+  current.directory === issuer.directory &&
+  current.profile === spec.profile &&
+  sameIdentifiers(current.facts.identifiers, spec.identifiers);
 
 /**
  * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a

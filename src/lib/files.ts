@@ -240,21 +240,20 @@ async function createFolder(path: string, mode: number, entries: readonly Folder
 export function createFiles(): Files {
   let stretchBegan = 0;
   // Reading thousands of documents is fastest without a pause; an occasional pause serves sockets and timers.
-  const breathe = async (): Promise<void> => {
+  const needsPause = (): boolean => {
     const now = performance.now();
-    if (stretchBegan === 0) {
-      stretchBegan = now;
-      setImmediate(() => {
-        stretchBegan = 0;
-      });
-    } else if (now - stretchBegan > maxStretchMs) {
-      await new Promise((done) => setImmediate(done));
-    }
+    if (stretchBegan !== 0) return now - stretchBegan > maxStretchMs;
+    stretchBegan = now;
+    setImmediate(() => {
+      stretchBegan = 0;
+    });
+    return false;
   };
+  const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
   return {
     async read(path) {
-      await breathe();
+      if (needsPause()) await pause();
       return unless(['ENOENT'], undefined, () => fs.readFileSync(path));
     },
     async stat(path) {
@@ -273,7 +272,7 @@ export function createFiles(): Files {
       );
     },
     async list(folder) {
-      await breathe();
+      if (needsPause()) await pause();
       return unless(['ENOENT'], undefined, () => fs.readdirSync(folder));
     },
     async readLink(path) {

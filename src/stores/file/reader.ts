@@ -9,7 +9,7 @@ import { createGuard, refused } from './unusable.ts';
 /** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
 export const maxRereads = 10;
 
-/** How many documents `scan` reads at a time. */
+/** A page of `scan` has at least as many documents, but for the last. */
 const pageSize = 256;
 
 /** A revision that was read: what a write is built on. */
@@ -105,20 +105,23 @@ export function createReader(root: string, files: Files) {
     return { key: { kind, name: document.name }, revision: `${number}-${document.nonce}`, bytes: document.bytes };
   }
 
+  async function entriesOf(kind: Kind, folder: string): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
+      const entry = await entryOf(kind, folder, stem, numbers);
+      if (entry) entries.push(entry);
+    }
+    return entries;
+  }
+
   async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
     let page: Entry[] = [];
     for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
       if (!isShard(shard)) continue;
-      const folder = join(root, kind, shard);
-      const groups = groupByStem(await guarded(signal, async () => (await files.list(folder)) ?? []));
-      for (const [stem, numbers] of groups) {
-        const entry = await guarded(signal, () => entryOf(kind, folder, stem, numbers));
-        if (entry) page.push(entry);
-        if (page.length >= pageSize) {
-          yield page;
-          page = [];
-        }
-      }
+      page.push(...(await guarded(signal, () => entriesOf(kind, join(root, kind, shard)))));
+      if (page.length < pageSize) continue;
+      yield page;
+      page = [];
     }
     if (page.length > 0) yield page;
   }
