@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../test/support/command-line.ts';
+import { fail } from '../core/errors.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
@@ -236,6 +237,15 @@ describe('flags for a certificate that is stored', () => {
     expect(done).toMatchObject({ code: 2, calls: [] });
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(words);
     expect(changes(done)).toEqual([]);
+  });
+
+  it('are not stored if a check refuses them, and the output says so', async () => {
+    const error = fail('acme/directory-unreachable', { url: other, reason: 'no such host' });
+    const refused = { certificate: name, result: 'failed', message: error.message, error } as const;
+    const fleet = { stored: { [name]: stored }, issue: () => [refused] };
+    const done = await again(`${name} --issuer ${other}`, { fleet });
+    expect(done.code).toBe(4);
+    expect(done.stderr).toContain('Next: fix the problem and run it again; its stored settings stay as they were.');
   });
 
   it('point at the nearest name where there is none of that name', async () => {

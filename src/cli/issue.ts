@@ -43,6 +43,7 @@ export const issue: Run = async (session) => {
     command: 'issue',
     staging,
     dryRun,
+    changes: change?.kept !== undefined,
     targets: adHoc?.spec.deploy,
   });
 };

@@ -15,6 +15,8 @@ export interface OutcomeContext {
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
+  /** `issue` changes settings of a stored certificate. */
+  readonly changes?: boolean;
   /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
   readonly targets?: readonly string[] | undefined;
 }
@@ -91,6 +93,9 @@ export async function tellOutcomes(
 
 function nextAfterFailure({ next }: Outcome, now: Date, told: OutcomeContext): string {
   if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
+  // A check has refused the change before the certificate was touched.
+  if (next === undefined && told.changes)
+    return 'Next: fix the problem and run it again; its stored settings stay as they were.';
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
   if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
   return `Next: \`certfleet renew\` tries again after ${dateText(next, now)}.`;

@@ -1,22 +1,22 @@
-import { longestSkewMs } from '../core/clock-skew.ts';
 import { targetsDropped } from '../core/deployments.ts';
-import { asFailure, fail, isFailure } from '../core/errors.ts';
+import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import type { Lineage, Version } from '../core/lineage.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { sameSpec } from '../core/same-spec.ts';
-import { spanText } from '../core/span.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AccountIssuer } from '../ports/issuer.ts';
-import { ask } from './ask.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
-import { aimOf, answers, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
+import { aimOf, answers, changesSettings, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
 import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
+import { askDirectory, checkProfile } from './looks/ca.ts';
+import { checkChange } from './looks/change.ts';
 import { announce, nameOf, type OrderRun, type Run } from './run.ts';
 import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
@@ -24,7 +24,7 @@ import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { finalize } from './steps/finalize.ts';
-import { checkMayOrder, checkProfile, keptOrder, placeOrder } from './steps/order.ts';
+import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
@@ -34,6 +34,8 @@ import { together } from './wait.ts';
 export interface Visit {
   readonly job: Job;
   sight: Sight;
+  /** Settings that `issue` changes have been checked. */
+  isChecked?: true;
   /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
   lost?: Lineage;
 }
@@ -76,6 +78,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
   let found: Lineage | undefined;
   let plan: Plan | undefined;
+  let unchecked: StoredSpec | undefined;
   const taken = await takeLease(
     engine,
     sight,
@@ -87,6 +90,10 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
       job = today;
       plan = planFor(engine, job, { lineage, caHold, now: claim.now });
       const aim = aimOf(job, lineage, plan);
+      if (aim && lineage && !visit.isChecked && changesSettings(job, lineage)) {
+        unchecked = lineage.spec;
+        return undefined;
+      }
       return aim && begun({ ...job, aim, newId: newId(engine, claim.now) }, claim);
     },
     signal,
@@ -96,6 +103,11 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (lost) await undo(engine, lost);
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
+  if (unchecked) {
+    await checkChange(engine, job, unchecked, signal);
+    visit.isChecked = true;
+    return 'again';
+  }
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
   reportStarted(engine, job, found);
@@ -226,11 +238,8 @@ async function openCa(run: Run): Promise<OrderRun> {
   const issuer = engine.connect.issuer(spec.issuer, settings);
   const [solver, directory] = await together([
     engine.connect.solver(job.wanted),
-    ask({ engine, issuer, signal }, () => issuer.directory(signal), { isKnown: true }),
+    askDirectory({ engine, issuer, signal }),
   ]);
-  const { clockSkewMs = 0 } = directory;
-  if (Math.abs(clockSkewMs) > longestSkewMs)
-    throw fail('acme/clock-skew', { url: settings.directory, span: spanText(Math.abs(clockSkewMs)) });
   if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
   if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
     const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;

@@ -43,6 +43,10 @@ export function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'cert
   return isNew ? 'delivery' : undefined;
 }
 
+/** Whether the job changes stored settings of a certificate by flags. */
+export const changesSettings = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
+  origin === 'command-line' && !sameSpec(lineage.spec, wanted);
+
 const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
   lineage.origin === origin && sameSpec(lineage.spec, wanted);
 

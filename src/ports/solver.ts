@@ -30,7 +30,8 @@ export interface Solver {
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
    * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the
-   * order; other errors of the area `dns/` mean "cannot tell".
+   * order; other errors of the areas `dns/` and `solver/` mean "cannot tell". They stop a first issue, and a change of
+   * settings, if they come for every name.
    */
   preflight?(identifier: Identifier, signal: AbortSignal): Promise<void>;
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */

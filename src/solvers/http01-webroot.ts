@@ -73,10 +73,14 @@ export default defineSolver({
       return bytes && new TextDecoder().decode(bytes);
     };
 
-    const write = async (root: string, file: string, content: string): Promise<void> => {
+    const checkRoot = async (root: string): Promise<void> => {
       // `/.` follows a symlink to a folder.
       const kind = (await files.stat(`${root}/.`))?.kind;
       if (kind !== 'folder') throw unwritable(root, 'no such folder');
+    };
+
+    const write = async (root: string, file: string, content: string): Promise<void> => {
+      await checkRoot(root);
       for (let tries = 1; ; tries++) {
         try {
           for (const path of await files.makeFolders(inChallenges(root), folderMode)) made.add(path);
@@ -138,6 +142,11 @@ export default defineSolver({
     return {
       type: 'http01-webroot',
       answers: ['http-01'],
+
+      async preflight(_identifier, signal) {
+        signal.throwIfAborted();
+        for (const root of roots) await guard(root, () => checkRoot(root));
+      },
 
       // Each process has its own probe file, named by pid and start time, so that another process's `unprobe` does not
       // remove it. The lineages of this process share it, and the last one removes it.

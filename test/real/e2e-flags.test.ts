@@ -141,6 +141,14 @@ describe('flags of a second issue', () => {
     expect(stderrOf(refused)).toContain(`issuer: ${host(ca.directoryUrl)} → ${host(other.directoryUrl)}`);
     expect(stderrOf(refused)).toContain('requires you to agree to its terms of service');
     expect(newOrders()).toEqual([1, 0]);
+    const { issuer } = (await readLineage(store, name)).spec;
+    for (const [url, file] of [
+      ['https://127.0.0.1:1/directory', other.caFile],
+      [other.directoryUrl, join(folder, 'missing.pem')],
+    ] as const)
+      expect((await run('issue', name, '--issuer', url, '--ca-file', file, '--agree-tos')).status).not.toBe(0);
+    expect((await readLineage(store, name)).spec.issuer, 'still the first CA, with its file and terms').toEqual(issuer);
+    expect(issuer).toMatchObject({ directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true });
 
     succeeded(await run('issue', name, ...more, '--agree-tos'));
     expect(newOrders()).toEqual([1, 1]);
@@ -186,6 +194,13 @@ describe('flags of a second issue', () => {
     const env = { CERTFLEET_RFC2136_SECRET: Buffer.alloc(32, 7).toString('base64') };
     succeeded(await first());
     const more = ['--dns', 'update', '--force', '--config', config, '--store', store];
+    const unchecked = await stored();
+    const refused = await certfleet(['issue', name, ...more], { env });
+    // No server answers there, so nothing of it is stored.
+    expect(refused.status, stderrOf(refused)).toBe(5);
+    expect(stderrOf(refused)).toContain('its stored settings stay as they were');
+    expect(await stored()).toEqual(unchecked);
+    more.push('--ignore-preflight');
     const failed = await certfleet(['issue', name, ...more], { env });
     expect(failed.status, stderrOf(failed)).toBe(5);
     expect(stderrOf(failed)).toContain('solver: webroot → update');
@@ -196,13 +211,31 @@ describe('flags of a second issue', () => {
     expect(changed.status, stderrOf(changed)).toBe(2);
     expect(stderrOf(changed)).toContain('option keyName of update: acme → other');
     expect(stderrOf(changed)).toContain('CERTFLEET_RFC2136_SECRET');
-    const again = await certfleet(['issue', name, '--dns-option', 'keyName=other', '--store', store], { env });
+    const again = await certfleet(
+      ['issue', name, '--dns-option', 'keyName=other', '--ignore-preflight', '--store', store],
+      { env },
+    );
     succeeded(again);
     expect(again.stdout).toMatch(/its new settings are stored/);
     expect((await readLineage(store, name)).spec.solver).toMatchObject({ options: { server, keyName: 'other' }, dns });
     // Now it is stored, and stays when something else changes without it.
     succeeded(await run('issue', name, '--email', 'none'));
     expect((await documents(store, 'credential')).get(name)).toContain(env.CERTFLEET_RFC2136_SECRET);
+  });
+
+  it('a webroot or a CA file that does not exist is refused, and nothing is stored', async () => {
+    succeeded(await first());
+    const before = await readLineage(store, name);
+    for (const [flags, status, code] of [
+      [['--http', `webroot:${join(folder, 'mistyped')}`], 5, 'solver/webroot-unwritable'],
+      [['--ca-file', join(folder, 'missing.pem')], 2, 'config/ca-file-unusable'],
+    ] as const) {
+      const refused = await run('issue', name, ...flags);
+      expect(refused.status, stderrOf(refused)).toBe(status);
+      expect(stderrOf(refused)).toContain(code);
+    }
+    expect(await readLineage(store, name)).toEqual(before);
+    expect(newOrders()).toEqual([1, 0]);
   });
 
   it('an unknown name is not a new certificate', async () => {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Kind } from '../../src/ports/store.ts';
@@ -187,9 +187,18 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     const issue = (http: string, ...more: readonly string[]) =>
       certfleet(['issue', '-d', name, '--http', http, ...fromPebble(), ...common, ...more, '--store', store]);
     succeeded(await issue(`webroot:${webroot}`));
-    const current = (await readLineage(store, name)).current?.id;
-    const failed = await issue(`webroot:${webroot}/nowhere`, '--force');
+    const before = await readLineage(store, name);
+    const mistyped = await issue(`webroot:${webroot}/nowhere`, '--force');
+    expect(mistyped.status, mistyped.stderr).toBe(5);
+    expect(await readLineage(store, name), 'the mistyped folder is not stored').toEqual(before);
+
+    const elsewhere = join(webroot, 'elsewhere');
+    await mkdir(elsewhere);
+    succeeded(await issue(`webroot:${elsewhere}`));
+    await rm(elsewhere, { recursive: true });
+    const failed = await issue(`webroot:${elsewhere}`, '--force');
     expect(failed.status, failed.stderr).toBe(5);
-    expect(await readLineage(store, name)).toMatchObject({ current: { id: current }, failure: { count: 1 } });
+    const { current } = before;
+    expect(await readLineage(store, name)).toMatchObject({ current: { id: current?.id }, failure: { count: 1 } });
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine, Looks } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
-import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
@@ -122,5 +123,77 @@ describe('a first issue by flags', () => {
     const outcome = await issue(world.replica(1), { ...byFlags, keepCredentials }, signal);
     expect(outcome).toMatchObject({ error: { code: 'store/unusable' } });
     expect(await left(world)).toEqual([]);
+  });
+});
+
+describe('changed settings of a certificate by flags', () => {
+  const agreed = simulatedSpec();
+  const other: StoredSpec = { ...agreed, issuer: { ...agreed.issuer, directory: 'https://other.test/directory' } };
+  const elsewhere: StoredSpec = { ...agreed, solver: { type: 'sim', folders: '/mistyped' } };
+  const folder = fail('solver/webroot-unwritable', { folder: '/mistyped', reason: 'no such folder' });
+  const noFolderThere = withSolver({ preflight: () => Promise.reject(folder) });
+  const noServer = withSolver({
+    preflight: () => Promise.reject(fail('dns/unreachable', { provider: 'sim', reason: 'connection refused' })),
+  });
+  const unreachable = fail('acme/directory-unreachable', {
+    url: 'https://other.test/directory',
+    reason: 'no such host',
+  });
+  const noCa: Mistake = (engine) => {
+    const issuer = engine.connect.issuer('sim', agreed.issuer);
+    const directory = () => Promise.reject(unreachable);
+    return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
+  };
+  const notAgreed = { ...other, issuer: { ...other.issuer, agreeToTerms: false } };
+  const atOther =
+    (change: object): Mistake =>
+    (engine) => {
+      const issuer = { ...engine.connect.issuer('sim', agreed.issuer), directoryUrl: other.issuer.directory };
+      const directory = async () => ({ ...(await issuer.directory(signal)), ...change });
+      return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
+    };
+
+  it.each<[string, string, StoredSpec, Mistake]>([
+    ['a CA that does not answer', 'acme/directory-unreachable', other, noCa],
+    [
+      'a CA whose terms are not agreed to',
+      'config/terms-not-agreed',
+      notAgreed,
+      atOther({ termsOfService: 'https://other.test/terms' }),
+    ],
+    [
+      'a profile that the CA lacks',
+      'config/unknown-profile',
+      { ...agreed, spec: { ...agreed.spec, profile: 'short' } },
+      withDirectory({ profiles: { classic: '' } }),
+    ],
+    ['a folder that is not there', 'solver/webroot-unwritable', elsewhere, noFolderThere],
+    ['a DNS server that does not answer', 'dns/unreachable', elsewhere, noServer],
+    ['a zone that is not there', 'dns/zone-not-found', elsewhere, withSolver({ preflight: noZone })],
+  ])('are not stored with %s', async (_what, code, wanted, mistake) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), byFlags, signal);
+    const before = await world.readLineage();
+    const outcome = await issue(mistake(world.replica(2)), { ...byFlags, wanted }, signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code } });
+    expect(outcome.next).toBeUndefined();
+    expect(await world.readLineage(), 'nothing is written').toEqual(before);
+    world.pass(61 * dayMs);
+    expect(await issue(world.replica(3), { ...byFlags, isStored: true }, signal)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('are stored if a person ignores the preflight, and if the checks pass', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), byFlags, signal);
+    for (const [wanted, rules, mistake] of [
+      [elsewhere, { insists: true }, noServer],
+      [agreed, {}, (engine: Engine) => engine],
+    ] as const) {
+      expect(await issue(mistake(world.replica(2)), { ...byFlags, ...rules, wanted }, signal)).toMatchObject({
+        result: 'unchanged',
+        message: expect.stringContaining('new settings are stored'),
+      });
+      expect((await world.readLineage())?.spec).toEqual(wanted);
+    }
   });
 });

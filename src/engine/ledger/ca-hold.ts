@@ -4,6 +4,7 @@ import { endOfHold, longestRetryAfterMs } from '../../core/retry-after.ts';
 import { isFromTheFuture, isToCome } from '../../core/stored-time.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
+import { ignoreConflict } from './conflict.ts';
 
 /** What earlier runs learned about a CA that concerns all certificates. */
 export interface CaHold {
@@ -83,9 +84,4 @@ async function write({ store }: Pick<Engine, 'store'>, directory: string, hold: 
   const entry = await store.get(keyOf(directory), signal);
   const options = { ifRevision: entry?.revision ?? null, signal };
   await store.put(keyOf(directory), encodeDocument(hold), options).catch(ignoreConflict);
-}
-
-/** A conflict means that another process has just learned the same. */
-function ignoreConflict(error: unknown): void {
-  if (!isFailure(error, 'store/conflict')) throw error;
 }

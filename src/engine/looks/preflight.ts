@@ -81,7 +81,7 @@ async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: De
     if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
     if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
-    const unusable = isFailure(error, 'dns/') ? { unusable: error } : {};
+    const unusable = isFailure(error, 'dns/', 'solver/') ? { unusable: error } : {};
     return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '', ...unusable };
   }
 }
@@ -113,6 +113,13 @@ async function lookAtCaa(
 }
 
 const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
+
+/** Why the solver cannot be used, if that shows for every name; for some of a hundred, a name server was slow. */
+export function whyUnusable(findings: readonly Finding[]): CertfleetError | undefined {
+  const names = new Set(findings.map(({ identifier }) => identifier));
+  const unusable = findings.flatMap((finding) => finding.unusable ?? []);
+  return unusable.length === names.size ? unusable[0] : undefined;
+}
 
 /** After so many failed validations in an hour, "cannot tell" stops the order, too. */
 const failuresBeforeStop = 3;

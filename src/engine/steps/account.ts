@@ -1,25 +1,13 @@
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
 import { problemType } from '../../core/problem.ts';
 import { canonical } from '../../core/same-spec.ts';
 import { Secret } from '../../core/secret.ts';
 import type { IssuerSettings } from '../../core/spec.ts';
-import type { AccountIssuer, Directory, Issuer } from '../../ports/issuer.ts';
+import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { type Engine, report } from '../engine.ts';
-
-interface AccountDocument {
-  readonly directory: string;
-  readonly keyPem: string;
-  /** Undefined until the CA has answered newAccount. */
-  readonly url?: string;
-  /** The addresses that the CA knows. */
-  readonly contacts?: readonly string[];
-  /** The deactivated accounts that this one replaced. */
-  readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
-}
-
-const keyOf = ({ issuer }: Customer) => ({ kind: 'account', name: issuer.directoryUrl }) as const;
+import { type AccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { checkMayRegister, checkTerms } from '../looks/ca.ts';
 
 /** What is needed to use an account at a CA. */
 export interface Customer {
@@ -58,14 +46,13 @@ function remember({ engine, issuer }: Customer, opening: Promise<AccountIssuer>)
 
 async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   const { engine, issuer, settings, signal } = customer;
-  const key = keyOf(customer);
   for (;;) {
-    const entry = await engine.store.get(key, signal);
-    if (!entry) {
+    const found = await readAccount(engine, issuer.directoryUrl, signal);
+    if (!found) {
       await createKey(customer);
       continue;
     }
-    const document = parse(customer, entry.bytes);
+    const { document } = found;
     const keyPem = new Secret(document.keyPem);
     if (document.url !== undefined && !hasNewContacts(document, settings))
       return issuer.as({ keyPem, url: document.url });
@@ -80,8 +67,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
       report(engine, { level: 'warn', event: 'log', message });
       return issuer.as({ keyPem, url: document.url });
     }
-    const known: AccountDocument = { ...document, url, contacts: settings.email };
-    await engine.store.put(key, encodeDocument(known), { ifRevision: entry.revision, signal }).catch(ignoreConflict);
+    await writeAccount(engine, { ...document, url, contacts: settings.email }, found.revision, signal);
     return issuer.as({ keyPem, url });
   }
 }
@@ -90,28 +76,10 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
 async function createKey(customer: Customer): Promise<void> {
   const { engine, issuer, settings, signal } = customer;
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
-  checkTerms(issuer, settings, directory);
-  if (directory.externalAccountRequired) throw fail('acme/external-account-required', { issuer: issuer.name });
+  checkMayRegister(issuer, settings, directory);
   const keyPem = await engine.pki.newKey();
-  const created: AccountDocument = { directory: issuer.directoryUrl, keyPem: keyPem.reveal() };
-  await engine.store.put(keyOf(customer), encodeDocument(created), { ifRevision: null, signal }).catch(ignoreConflict);
+  await writeAccount(engine, { directory: issuer.directoryUrl, keyPem: keyPem.reveal() }, null, signal);
 }
-
-/** A conflict means that another process has just written the same. */
-function ignoreConflict(error: unknown): void {
-  if (!isFailure(error, 'store/conflict')) throw error;
-}
-
-async function readDocument(customer: Customer): Promise<AccountDocument | undefined> {
-  const entry = await customer.engine.store.get(keyOf(customer), customer.signal);
-  return entry && parse(customer, entry.bytes);
-}
-
-const parse = ({ engine, issuer }: Customer, bytes: Uint8Array): AccountDocument =>
-  decodeDocument<AccountDocument>(bytes, { key: `account/${issuer.directoryUrl}`, file: engine.store.location }, [
-    'directory',
-    'keyPem',
-  ]);
 
 /** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
 const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSettings): boolean =>
@@ -135,7 +103,7 @@ export async function accountInsteadOf(
   mayOpen: boolean,
 ): Promise<AccountIssuer | undefined> {
   const { engine, issuer, settings, signal } = customer;
-  const document = await readDocument(customer);
+  const document = (await readAccount(engine, issuer.directoryUrl, signal))?.document;
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
     if (!(await isDeactivated(issuer, document, signal))) return undefined;
@@ -187,14 +155,10 @@ async function changeDocument(
   refused: string,
   change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<void> {
-  const { engine, signal } = customer;
-  const key = keyOf(customer);
-  const entry = await engine.store.get(key, signal);
-  if (!entry) return;
-  const document = parse(customer, entry.bytes);
-  if (document.url !== refused) return;
-  const changed = encodeDocument(await change(document));
-  await engine.store.put(key, changed, { ifRevision: entry.revision, signal }).catch(ignoreConflict);
+  const { engine, issuer, signal } = customer;
+  const found = await readAccount(engine, issuer.directoryUrl, signal);
+  if (found?.document.url !== refused) return;
+  await writeAccount(engine, await change(found.document), found.revision, signal);
 }
 
 /**
@@ -214,9 +178,3 @@ async function register(customer: Customer, keyPem: Secret): Promise<string> {
 }
 
 export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';
-
-/** Fails with `config/terms-not-agreed` if the CA has terms of service and the user has not agreed to them. */
-export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
-  if (directory.termsOfService !== undefined && !settings.agreeToTerms)
-    throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
-}

@@ -1,10 +1,8 @@
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
-import { didYouMean } from '../../core/nearest.ts';
 import { problemType } from '../../core/problem.ts';
-import type { CertificateSpec } from '../../core/spec.ts';
 import { hasRoomForOrder } from '../../core/tombstones.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
-import type { Directory, Order } from '../../ports/issuer.ts';
+import type { Order } from '../../ports/issuer.ts';
 import { ask, isLost } from '../ask.ts';
 import { endHold } from '../ledger/ca-hold.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
@@ -37,14 +35,6 @@ const isGone = (error: unknown): boolean => {
 
 const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
   expires !== undefined && Date.parse(expires) <= engine.clock.now().getTime() && status !== 'valid';
-
-/** Fails if the CA lists its profiles, but not this one (draft-ietf-acme-profiles). */
-export function checkProfile({ issuer, profile }: CertificateSpec, listed: Directory['profiles']): void {
-  const profiles = Object.keys(listed);
-  if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
-  const nearest = didYouMean(profile, profiles);
-  throw fail('config/unknown-profile', { issuer, profile, nearest, profiles: profiles.join(', ') });
-}
 
 /** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
 export async function placeOrder(run: OrderRun): Promise<Order> {

@@ -1,5 +1,5 @@
 import { report } from '../engine.ts';
-import { preflightBeforeOrder, saying } from '../looks/preflight.ts';
+import { preflightBeforeOrder, saying, whyUnusable } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 
@@ -18,10 +18,9 @@ export async function prepare(run: OrderRun): Promise<void> {
   };
   const findings = await preflightBeforeOrder(engine, subject, probe, signal);
   await solver.unprobe?.(spec.name, signal);
-  // A first issue can wait, so a mistyped server or key is reported before it costs an order. It shows for every name;
-  // for some of a hundred it is a name server that was slow.
-  const unusable = findings.flatMap((finding) => finding.unusable ?? []);
-  if (holding.work.first && !job.insists && unusable.length === spec.identifiers.length) throw unusable[0];
+  // A first issue can wait, so a mistyped server or key is reported before it costs an order.
+  const unusable = whyUnusable(findings);
+  if (holding.work.first && !job.insists && unusable) throw unusable;
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
     const { verdict, identifier } = finding;
     const news = { level: 'warn', event: 'preflight.finding', message: saying(finding) } as const;

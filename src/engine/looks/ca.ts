@@ -1,0 +1,37 @@
+import { longestSkewMs } from '../../core/clock-skew.ts';
+import { fail } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest.ts';
+import { spanText } from '../../core/span.ts';
+import type { CertificateSpec, IssuerSettings } from '../../core/spec.ts';
+import type { Directory, Issuer } from '../../ports/issuer.ts';
+import { type Asker, ask } from '../ask.ts';
+
+/** The CA's directory. Fails with `acme/clock-skew` if this machine's clock differs from the CA's. */
+export async function askDirectory(asker: Asker & { readonly issuer: Issuer }): Promise<Directory> {
+  const { issuer, signal } = asker;
+  const directory = await ask(asker, () => issuer.directory(signal), { isKnown: true });
+  const { clockSkewMs = 0 } = directory;
+  if (Math.abs(clockSkewMs) > longestSkewMs)
+    throw fail('acme/clock-skew', { url: issuer.directoryUrl, span: spanText(Math.abs(clockSkewMs)) });
+  return directory;
+}
+
+/** Fails if the CA lists its profiles, but not this one (draft-ietf-acme-profiles). */
+export function checkProfile({ issuer, profile }: CertificateSpec, listed: Directory['profiles']): void {
+  const profiles = Object.keys(listed);
+  if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
+  const nearest = didYouMean(profile, profiles);
+  throw fail('config/unknown-profile', { issuer, profile, nearest, profiles: profiles.join(', ') });
+}
+
+/** Fails with `config/terms-not-agreed` if the CA has terms of service and the user has not agreed to them. */
+export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
+  if (directory.termsOfService !== undefined && !settings.agreeToTerms)
+    throw fail('config/terms-not-agreed', { issuer: issuer.name, url: directory.termsOfService });
+}
+
+/** Fails if the CA would refuse a new account. */
+export function checkMayRegister(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
+  checkTerms(issuer, settings, directory);
+  if (directory.externalAccountRequired) throw fail('acme/external-account-required', { issuer: issuer.name });
+}

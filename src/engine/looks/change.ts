@@ -1,0 +1,57 @@
+import { canonical } from '../../core/same-spec.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import type { Directory } from '../../ports/issuer.ts';
+import type { Engine } from '../engine.ts';
+import type { Job } from '../job.ts';
+import { readAccount } from '../ledger/account.ts';
+import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
+import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
+
+/**
+ * Checks changed settings of a certificate before they are stored, as far as that is possible without an order: what
+ * changed of the CA and of the solver. A new certificate is refused for the same reasons.
+ */
+export async function checkChange(engine: Engine, job: Job, before: StoredSpec, signal: AbortSignal): Promise<void> {
+  const { wanted } = job;
+  const ofCa = ({ spec, issuer }: StoredSpec) => canonical([issuer, spec.profile]);
+  const ofSolver = ({ spec, issuer, solver, preflight }: StoredSpec) =>
+    canonical([spec.identifiers, solver, preflight, issuer.directory]);
+  const directory = ofCa(before) === ofCa(wanted) ? undefined : await checkCa(engine, wanted, signal);
+  if (ofSolver(before) !== ofSolver(wanted)) await checkSolver(engine, job, directory, signal);
+}
+
+/** Whether the CA answers, and has the profile and an account, or would open one. */
+async function checkCa(
+  engine: Engine,
+  { spec, issuer: settings }: StoredSpec,
+  signal: AbortSignal,
+): Promise<Directory> {
+  const issuer = engine.connect.issuer(spec.issuer, settings);
+  const directory = await askDirectory({ engine, issuer, signal });
+  checkProfile(spec, directory.profiles);
+  const account = await readAccount(engine, issuer.directoryUrl, signal);
+  if (account?.document.url === undefined) checkMayRegister(issuer, settings, directory);
+  return directory;
+}
+
+async function checkSolver(
+  engine: Engine,
+  { wanted, insists = false }: Job,
+  directory: Directory | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const subject = {
+    identifiers: wanted.spec.identifiers,
+    solver: await engine.connect.solver(wanted),
+    settings: wanted.preflight,
+    caaIdentities: directory?.caaIdentities ?? [],
+    accountUrl: undefined,
+  };
+  // Without a probe, which is an effect and needs the lease.
+  const findings = await preflightBeforeOrder(engine, subject, undefined, signal);
+  const unusable = whyUnusable(findings);
+  if (unusable && !insists) throw unusable;
+  const history = { renewalAt: undefined, overruledAt: undefined, validations: {} };
+  const { error } = verdictOn(findings, { ...history, now: engine.clock.now() });
+  if (error && (!insists || error.code !== 'preflight/no')) throw error;
+}
