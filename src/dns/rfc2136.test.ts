@@ -3,6 +3,7 @@ import { Reader } from '../clients/dns-wire.ts';
 import { signMessage } from '../clients/tsig.ts';
 import { fail } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
+import { neverArrived } from '../core/unsent.ts';
 import type { World } from '../ports/world.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import rfc2136 from './rfc2136.ts';
@@ -133,6 +134,28 @@ describe('the server', () => {
       { address: '2001:db8::1', port: 5353 },
       { address: '192.0.2.1', port: 5353 },
     ]);
+  });
+
+  const failing = (code: string | undefined) =>
+    fail(
+      'dns/lookup-failed',
+      { server: '', question: 'a message', reason: code ?? 'timed out' },
+      { cause: code === undefined ? undefined : Object.assign(new Error(code), { code }) },
+    );
+
+  it.each([
+    ['refuses the connection', ['ECONNREFUSED'], true],
+    ['has no route', ['ENETUNREACH', 'EHOSTUNREACH'], true],
+    ['is silent', [undefined], false],
+    ['cuts the connection', ['ECONNRESET'], false],
+    ['is silent at one address', [undefined, 'ECONNREFUSED'], false],
+    ['is silent at another address', ['ECONNREFUSED', undefined], false],
+  ])('that %s: the error says whether it may have the update', async (_what, codes, proves) => {
+    const errors = codes.values();
+    const provider = connect(async () => Promise.reject(failing(errors.next().value)), {}, codes.map(String));
+    const error: unknown = await provider.append(value, signal).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'dns/unreachable' });
+    expect(neverArrived(error)).toBe(proves);
   });
 
   it.each(['ns1.example.com', 'ns1.example.com:53', '192.0.2.53:53', '2001:db8::53', '[2001:db8::53]:53'])(

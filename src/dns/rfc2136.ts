@@ -1,6 +1,7 @@
 import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire.ts';
 import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { neverArrived } from '../core/unsent.ts';
 import { defineDnsProvider, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -90,7 +91,8 @@ The clocks of both machines must agree within five minutes. Answers are verified
         } catch (error) {
           // Try the server's next address if this one cannot be reached.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
-          last = error;
+          // If one of them may have the update, that error counts.
+          if (last === undefined || neverArrived(last)) last = error;
         }
       }
       throw fail(

@@ -80,16 +80,21 @@ export function createDns(clock: Clock): Dns {
         reply.readUInt16BE(0) === bytes.readUInt16BE(0) &&
         (reply[2]! & 0x80) !== 0 &&
         (reply[2]! & 0x78) === (bytes[2]! & 0x78);
+      let mayHaveArrived = false;
       try {
         return await within(timeoutMs, signal, async (limited) => {
           if (transport === 'tcp') return overTcp(server, bytes, fits, limited);
-          const reply = await overUdp(server, bytes, fits, limited, (again) => clock.sleep(tryMs, again));
+          const reply = await overUdp(server, bytes, fits, limited, async (again) => {
+            await clock.sleep(tryMs, again);
+            mayHaveArrived = true;
+          });
+          mayHaveArrived = true;
           return isTruncated(reply) ? overTcp(server, bytes, fits, limited) : reply;
         });
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const params = { server: printServerAddress(server), question: 'a message', reason: reasonOf(error) };
-        throw fail('dns/lookup-failed', params, { cause: error });
+        throw fail('dns/lookup-failed', params, mayHaveArrived ? {} : { cause: error });
       }
     },
 

@@ -6,7 +6,8 @@
  * - Removing an absent value succeeds. `remove` removes exactly this value, never others at the name, and works
  *   without `made`.
  * - Errors: `dns/refused` (credentials, permissions) and `dns/clock-skew`, which mean that nothing was written;
- *   `dns/unreachable`, `dns/bad-answer`; a limit has `retryAt`.
+ *   `dns/unreachable`, `dns/bad-answer`; a limit has `retryAt`. `dns/unreachable` whose innermost cause is a refused
+ *   connection or the like (`core/unsent.ts`) means the same, so a provider that may have written omits such a cause.
  */
 export interface DnsValue {
   /** The zone, as found by SOA: `example.com`. */

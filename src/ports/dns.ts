@@ -35,7 +35,10 @@ export interface Dns {
     question: { readonly name: string; readonly type: DnsType; readonly recursive?: boolean },
     signal: AbortSignal,
   ): Promise<DnsAnswer>;
-  /** Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if asked for or truncated. */
+  /**
+   * Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if asked for or truncated. An
+   * error has the operating system's as its `cause` only if the message had not been sent before (`core/unsent.ts`).
+   */
   exchange(
     server: DnsServer,
     message: Uint8Array,

@@ -5,6 +5,7 @@ import packet from 'dns-packet';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
+import { neverArrived } from '../../src/core/unsent.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createDns } from '../../src/lib/dns.ts';
 import { bindPrograms, startBind } from '../support/bind.ts';
@@ -249,6 +250,31 @@ describe('exchange', () => {
     });
     await dns.exchange(server, message, { ...options, transport: 'udp' });
     expect(count).toBe(2);
+  });
+
+  it.each(['udp', 'tcp'] as const)(
+    'proves that a message which is refused over %s did not arrive',
+    async (transport) => {
+      const nobody = { address: '127.0.0.1', port: await freePort({ udp: true }) };
+      const error = await dns.exchange(nobody, message, { ...options, transport }).catch((caught: unknown) => caught);
+      expect(isFailure(error, 'dns/lookup-failed')).toBe(true);
+      expect(neverArrived(error)).toBe(true);
+    },
+  );
+
+  it('proves nothing if the message was sent before the refusal: the answer is cut, or the server goes away', async () => {
+    const { server: cut } = await nameServer((query, send) => {
+      const reply = Buffer.from(query);
+      reply[2]! |= 0x82; // an answer that is truncated, and nothing listens on TCP
+      send(reply);
+    });
+    const { server: gone } = await nameServer(() => undo.pop()?.());
+    for (const server of [cut, gone]) {
+      const asking = dns.exchange(server, message, { ...options, transport: 'udp' });
+      const error = await asking.catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ message: expect.stringContaining('connection refused') });
+      expect(neverArrived(error)).toBe(false);
+    }
   });
 
   it('fails in time if the connection is cut or silent, or the answer is for another request', async () => {

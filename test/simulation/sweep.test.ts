@@ -107,6 +107,18 @@ describe('a sweep', () => {
     });
   });
 
+  it.each([
+    ['nothing after a refused connection', 'ECONNREFUSED', 0],
+    ['what may have been written when the server was silent', undefined, 1],
+  ])('owes %s', async (_what, code, owed) => {
+    const world = await createWorld();
+    const cause = code === undefined ? undefined : Object.assign(new Error(code), { code });
+    const down = () => Promise.reject(fail('dns/unreachable', { provider: 'sim', reason: '' }, { cause }));
+    const solver: Solver = { ...world.solver, present: down, cleanup: down };
+    expect(await issue(world.replica(1, { solver }), job(spec), signal)).toMatchObject({ result: 'failed' });
+    expect((await sweep(world.replica(2, { solver }), signal)).failed).toHaveLength(owed);
+  });
+
   it('that has lost its lease removes nothing more', async () => {
     const world = await createWorld();
     await issue(world.replica(1), job(spec), signal);

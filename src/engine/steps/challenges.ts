@@ -3,6 +3,7 @@ import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
 import { type Presented, presentedIn } from '../../core/tombstones.ts';
+import { neverArrived } from '../../core/unsent.ts';
 import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
 import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
@@ -84,7 +85,8 @@ async function presentAll(run: OrderRun): Promise<void> {
         try {
           receipts.set(key, await holding.effect(signal, present));
         } catch (error) {
-          if (isFailure(error, ...beforeWriting)) refused.add(key);
+          const isUnsent = isFailure(error, 'dns/unreachable') && neverArrived(error);
+          if (isUnsent || isFailure(error, ...beforeWriting)) refused.add(key);
           throw error;
         }
       }),
