@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from './error-table.ts';
 import { CertfleetError } from './errors.ts';
-import { failureAfter, failureThatCounts, forgiven, heldUntil, laterOf, type Wait, waitOf } from './failure.ts';
+import {
+  failureAfter,
+  failureThatCounts,
+  forgiven,
+  heldUntil,
+  laterOf,
+  type Means,
+  type Wait,
+  waitOf,
+} from './failure.ts';
 import type { Failure, Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
@@ -84,30 +93,32 @@ describe('waitOf', () => {
 });
 
 describe('failureThatCounts and forgiven', () => {
-  it.each<[string, StoredSpec, Lineage | undefined, string | undefined, boolean]>([
-    ['counts', wanted, having(failure), undefined, true],
-    ['counts for the same credentials', wanted, having(failure, { credentials: 'old' }), 'old', true],
-    ['counts where the credentials are not known', wanted, having(failure, { credentials: 'old' }), undefined, true],
-    ['counts where no credentials were stored', wanted, having(failure), 'new', true],
-    ['is over with other credentials', wanted, having(failure, { credentials: 'old' }), 'new', false],
-    ['is over with another spec', otherSolver, having(failure), undefined, false],
-    ['is none that was forgiven before', wanted, having({ ...failure, count: 0 }), undefined, false],
-    ['is none that a clock that was ahead wrote', wanted, having(ahead), undefined, false],
-  ])('a failure %s', (_what, spec, lineage, credentials, counts) => {
-    expect(failureThatCounts(spec, lineage, credentials, now)).toBe(counts ? failure : undefined);
+  const closed = having({ ...failure, account: 'old' });
+  it.each<[string, StoredSpec, Lineage | undefined, Means, boolean]>([
+    ['counts', wanted, having(failure), {}, true],
+    ['counts for the same credentials', wanted, having(failure, { credentials: 'old' }), { credentials: 'old' }, true],
+    ['counts where the credentials are not known', wanted, having(failure, { credentials: 'old' }), {}, true],
+    ['counts where no credentials were stored', wanted, having(failure), { credentials: 'new' }, true],
+    ['is over with other credentials', wanted, having(failure, { credentials: 'old' }), { credentials: 'new' }, false],
+    ['counts for another account, if it was not about that', wanted, having(failure), { account: 'new' }, true],
+    ['counts for the same deactivated account', wanted, closed, { account: 'old' }, true],
+    ['is over with another account than the deactivated one', wanted, closed, { account: 'new' }, false],
+    ['is over with another spec', otherSolver, having(failure), {}, false],
+    ['is none that was forgiven before', wanted, having({ ...failure, count: 0 }), {}, false],
+    ['is none that a clock that was ahead wrote', wanted, having(ahead), {}, false],
+  ])('a failure %s', (_what, spec, lineage, means, counts) => {
     const before = lineage?.failure as Failure;
-    expect(forgiven(spec, lineage, credentials, now)).toEqual(
-      counts ? failure : { ...before, count: 0, retryAt: before.at },
-    );
+    expect(failureThatCounts(spec, lineage, means, now)).toBe(counts ? before : undefined);
+    expect(forgiven(spec, lineage, means, now)).toEqual(counts ? before : { ...before, count: 0, retryAt: before.at });
   });
 
   it('nothing is forgiven where nothing failed', () => {
-    expect(forgiven(wanted, having(undefined), undefined, now)).toBeUndefined();
-    expect(forgiven(wanted, undefined, undefined, now)).toBeUndefined();
+    expect(forgiven(wanted, having(undefined), {}, now)).toBeUndefined();
+    expect(forgiven(wanted, undefined, {}, now)).toBeUndefined();
   });
 
   it('keeps what the CA said', () =>
-    expect(forgiven(otherSolver, having(held), undefined, now)).toMatchObject({ holdUntil: held.holdUntil }));
+    expect(forgiven(otherSolver, having(held), {}, now)).toMatchObject({ holdUntil: held.holdUntil }));
 });
 
 describe('heldUntil', () => {

@@ -22,16 +22,22 @@ export interface Wait {
   readonly isFailing: boolean;
 }
 
+/** What a run works with. A change since the last run clears the back-off. */
+export interface Means {
+  /** Hash over the current secrets. */
+  readonly credentials?: string;
+  /** URL of the account at the CA, if it is known. */
+  readonly account?: string;
+}
+
 /** What a certificate waits for: our own back-off or the CA's hold, whichever ends later. */
 export function waitOf(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  facts: {
+  facts: Means & {
     readonly now: Date;
     /** False for `issue` and `--force`, which obey only the CA. */
     readonly obeyBackoff: boolean;
-    /** Hash over the current secrets; a change since the last run clears the back-off. */
-    readonly credentials?: string;
     /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
     readonly caHold?: string;
     /** Whether another certificate of this run has found that the CA is down. */
@@ -46,7 +52,7 @@ export function waitOf(
       reason: 'its CA accepts no orders at the moment',
       isFailing: false,
     };
-  const failure = failureThatCounts(wanted, lineage, facts.credentials, now);
+  const failure = failureThatCounts(wanted, lineage, facts, now);
   const hold = laterOf(heldUntil(wanted, lineage, now), facts.caHold);
   const until = laterOf(hold, facts.obeyBackoff ? failure?.retryAt : undefined);
   if (until === undefined || Date.parse(until) <= now.getTime()) return undefined;
@@ -59,13 +65,13 @@ export function waitOf(
 }
 
 /**
- * The last failure, if it still counts: not after a change of spec or credentials, and not if a clock that was ahead
- * wrote it.
+ * The last failure, if it still counts: not after a change of spec or credentials, not if it was about an account that
+ * another one has replaced, and not if a clock that was ahead wrote it.
  */
 export function failureThatCounts(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  credentials: string | undefined,
+  { credentials, account }: Means,
   now: Date,
 ): Failure | undefined {
   const failure = lineage?.failure;
@@ -73,6 +79,7 @@ export function failureThatCounts(
     return undefined;
   if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
     return undefined;
+  if (account !== undefined && failure.account !== undefined && account !== failure.account) return undefined;
   return failure;
 }
 
@@ -93,15 +100,15 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
   return isSame ? hold : undefined;
 }
 
-/** After a change of spec or credentials, counts failures anew. The CA's hold and the failed validations stay. */
+/** After a change that ends a failure, counts failures anew. The CA's hold and the failed validations stay. */
 export function forgiven(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  credentials: string | undefined,
+  means: Means,
   now: Date,
 ): Failure | undefined {
   const failure = lineage?.failure;
-  if (!failure || failureThatCounts(wanted, lineage, credentials, now)) return failure;
+  if (!failure || failureThatCounts(wanted, lineage, means, now)) return failure;
   return { ...failure, count: 0, retryAt: failure.at };
 }
 
@@ -123,6 +130,7 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
   const validations = validationsAfter(before, error, now);
+  const { account } = (error.problem ?? {}) as { readonly account?: string };
   return {
     count,
     at: now.toISOString(),
@@ -133,6 +141,7 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     ...(hold ? { holdUntil: hold.toISOString() } : {}),
     ...(Object.keys(validations).length > 0 ? { validations } : {}),
     ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
+    ...(error.code === 'acme/account-deactivated' && account !== undefined ? { account } : {}),
   };
 }
 

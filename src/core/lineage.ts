@@ -72,6 +72,8 @@ export interface Failure {
   readonly validations?: Readonly<Record<string, readonly string[]>>;
   /** When a proven no of the preflight was last overridden (once a day past the renewal time). */
   readonly overruledAt?: string;
+  /** The URL of the account that was deactivated. With another account, the failure no longer counts. */
+  readonly account?: string;
 }
 
 export interface Deployment {

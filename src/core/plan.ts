@@ -1,5 +1,5 @@
 import { targetsToDeploy, targetsToTry } from './deployments.ts';
-import { type Wait, waitOf } from './failure.ts';
+import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
 import { hasWanted } from './same-spec.ts';
@@ -30,10 +30,9 @@ export function planLineage(
   wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
   now: Date,
-  options: {
+  options: Means & {
     readonly obeyBackoff: boolean;
     readonly force: boolean;
-    readonly credentials?: string;
     /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
     readonly caHold?: string;
     /** Deliver the current version to every target again, and order nothing. */

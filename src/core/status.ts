@@ -79,7 +79,7 @@ export function describeLineage(
 ): LineageStatus {
   const spec = wanted?.spec ?? lineage?.spec;
   const facts = lineage?.current?.facts;
-  const failure = spec && failureThatCounts(spec, lineage, undefined, now);
+  const failure = spec && failureThatCounts(spec, lineage, {}, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
   const renewal = isRenewed(state) ? lineage?.renewal : undefined;
   const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
@@ -130,7 +130,7 @@ function stateOf(
   // What servers show comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
-  if (failureThatCounts(wanted, lineage, undefined, now)) return 'failing';
+  if (failureThatCounts(wanted, lineage, {}, now)) return 'failing';
   if (unfinishedWork(lineage)) return 'interrupted';
   if (!lineage?.current) return 'missing';
   if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';

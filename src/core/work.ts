@@ -1,6 +1,6 @@
 import { intended } from './deployments.ts';
 import { type CertfleetError, fail } from './errors.ts';
-import { failureAfter, forgiven } from './failure.ts';
+import { failureAfter, forgiven, type Means } from './failure.ts';
 import type { Json } from './json.ts';
 import {
   type Deployment,
@@ -122,11 +122,9 @@ export interface Claim {
   readonly now: Date;
 }
 
-export interface Beginning {
+export interface Beginning extends Means {
   readonly wanted: StoredSpec;
   readonly origin: Lineage['origin'];
-  /** Hash over the secrets of this run. */
-  readonly credentials?: string;
   /** `certificate`: order one, or resume an order; `delivery`: only deliver the current version. */
   readonly aim: 'certificate' | 'delivery';
   /** For a new version: `20261124-173001-k3f9ab`. */
@@ -171,7 +169,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
     const { failure: _before, ...rest } = lineage ?? { schema: 1, name: wanted.spec.name };
-    const failure = forgiven(wanted, lineage, facts.credentials, claim.now);
+    const failure = forgiven(wanted, lineage, facts, claim.now);
     const targets = [...wanted.spec.deploy, ...wanted.spec.endpoints];
     return {
       ...rest,

@@ -14,6 +14,7 @@ import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { aimOf, answers, changesSettings, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
 import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
+import { readAccount } from './ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
 import { askDirectory, checkProfile } from './looks/ca.ts';
 import { checkChange } from './looks/change.ts';
@@ -32,7 +33,7 @@ import { together } from './wait.ts';
 
 /** One job over several tries, because another process may be working on the certificate at first. */
 export interface Visit {
-  readonly job: Job;
+  job: Job;
   sight: Sight;
   /** Settings that `issue` changes have been checked. */
   isChecked?: true;
@@ -79,6 +80,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   let found: Lineage | undefined;
   let plan: Plan | undefined;
   let unchecked: StoredSpec | undefined;
+  let asksAccount = false;
   const taken = await takeLease(
     engine,
     sight,
@@ -88,6 +90,9 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
       plan = { action: 'none', reason: 'it is no longer there' };
       if (!today) return undefined;
       job = today;
+      // Only such a failure needs to know the account, so no other certificate reads it here.
+      asksAccount = lineage?.failure?.account !== undefined && job.account === undefined;
+      if (asksAccount) return undefined;
       plan = planFor(engine, job, { lineage, caHold, now: claim.now });
       const aim = aimOf(job, lineage, plan);
       if (aim && lineage && !visit.isChecked && changesSettings(job, lineage)) {
@@ -103,6 +108,11 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (lost) await undo(engine, lost);
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
+  if (asksAccount) {
+    const account = await readAccount(engine, job.wanted.issuer.directory, signal);
+    visit.job = { ...visit.job, account: account?.document.url ?? '' };
+    return 'again';
+  }
   if (unchecked) {
     await checkChange(engine, job, unchecked, signal);
     visit.isChecked = true;

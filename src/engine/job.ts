@@ -1,3 +1,4 @@
+import type { Means } from '../core/failure.ts';
 import type { Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
@@ -5,7 +6,7 @@ import { sameResult, sameSpec } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 
 /** What a pass should do for one certificate. */
-export interface Job {
+export interface Job extends Means {
   readonly wanted: StoredSpec;
   readonly origin: Lineage['origin'];
   /**
@@ -22,8 +23,6 @@ export interface Job {
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */
   readonly newAccount?: boolean;
-  /** Hash over the secrets of the adapters. */
-  readonly credentials?: string;
   /** Stores the secrets from flags and environment for later runs. */
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import type { Job } from '../../src/engine/job.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -133,6 +134,21 @@ describe('the account at a CA', () => {
       const all = specs.map((spec) => issue(context, { ...job(spec), newAccount: true }, signal));
       expect((await Promise.all(all)).map(({ result }) => result)).toEqual(Array(4).fill('issued'));
       expect(world.ca.state.accounts.size).toBe(2);
+    });
+
+    it('holds back other certificates only until it has a successor', async () => {
+      const world = await createSimulatedWorld();
+      const [one, two] = [job(specOf('one')), job(specOf('two'))];
+      for (const each of [one, two]) await issue(world.replica(1), each, signal);
+      for (const account of world.ca.state.accounts.values()) account.status = 'deactivated';
+      world.pass(61 * dayMs);
+      const renew = (which: Job) => issue(world.replica(2), which, signal);
+      for (const each of [one, two])
+        expect(await renew(each)).toMatchObject({ error: { code: 'acme/account-deactivated' } });
+      world.pass(60_000);
+      expect(await renew(two)).toMatchObject({ result: 'unchanged', failing: true });
+      expect(await renew({ ...one, newAccount: true, obeyBackoff: false })).toMatchObject({ result: 'renewed' });
+      expect(await renew(two)).toMatchObject({ result: 'renewed' });
     });
 
     it('is distinguished from a refusal for another reason', async () => {

@@ -1,4 +1,4 @@
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { canonical } from '../../core/same-spec.ts';
 import { Secret } from '../../core/secret.ts';
@@ -107,8 +107,7 @@ export async function accountInsteadOf(
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
     if (!(await isDeactivated(issuer, document, signal))) return undefined;
-    if (!mayOpen && !settings.newAccount)
-      throw fail('acme/account-deactivated', { account: refused.accountUrl, issuer: issuer.name });
+    if (!mayOpen && !settings.newAccount) throw deactivated(refused.accountUrl, issuer);
   }
   return openInstead(customer, refused, async ({ directory, keyPem, url = '', replaced = [] }) => {
     const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;
@@ -117,6 +116,9 @@ export async function accountInsteadOf(
     return { directory, keyPem: fresh.reveal(), replaced: [...replaced, { keyPem, url }] };
   });
 }
+
+const deactivated = (account: string, issuer: Issuer): CertfleetError =>
+  fail('acme/account-deactivated', { account, issuer: issuer.name }, { problem: { account } });
 
 /**
  * A CA refuses every request from a deactivated account as `unauthorized`, but other requests, too. Only looking up the
