@@ -28,8 +28,8 @@ export interface Fleet {
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** Makes one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
-  /** The stored settings of a certificate, with which `renew` works. Fails with `store/corrupt`. */
-  stored(name: string, signal: AbortSignal): Promise<StoredSpec | undefined>;
+  /** The stored settings of a certificate, and where they come from. Fails with `store/corrupt`. */
+  stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin'> | undefined>;
   /** The status of the named certificates, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
@@ -94,7 +94,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   return {
     issue: (request, signal) => issueNamed(fleet, request, signal),
     renew: (request, signal) => renewAll(fleet, request, signal),
-    stored: async (name, signal) => (await readOne(fleet, name, signal))?.spec,
+    stored: (name, signal) => readOne(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),

@@ -248,6 +248,30 @@ describe('flags for a certificate that is stored', () => {
     expect(done.stderr).toContain('Next: fix the problem and run it again; its stored settings stay as they were.');
   });
 
+  describe('that a configuration declared', () => {
+    const fleet = { stored: { [name]: stored }, origin: 'configuration' } as const;
+
+    it.each([`${name} --deploy none`, `--name ${name} --endpoint none`])(
+      'are refused if they only name it: %s',
+      async (argv) => {
+        const done = await again(argv, { fleet });
+        expect(done).toMatchObject({ code: 2, calls: [] });
+        const words = done.stderr.replaceAll(/\s+/g, ' ');
+        expect(words).toContain(`"${name}" is in the store, but a configuration that was not read declared it`);
+        expect(words).toContain(`or give its names to change it by flags from now on: certfleet issue -d ${name}`);
+      },
+    );
+
+    it('take it over with its names, and the output says so', async () => {
+      const done = await again(`-d ${name} --endpoint none`, { fleet });
+      expect(adHocOf(done).spec).toEqual({ ...stored.spec, endpoints: [] });
+      expect(changes(done)).toEqual([
+        `${name}: settings from: a configuration → flags`,
+        `${name}: endpoints: www.example.com:443 → none`,
+      ]);
+    });
+  });
+
   it('point at the nearest name where there is none of that name', async () => {
     const done = await issue('ww.example.com --profile x', { fleet: { status: [{ ...valid, name }] } });
     expect(done.code).toBe(2);

@@ -1,6 +1,7 @@
 import { fail, isFailure } from '../core/errors.ts';
+import { identifierKey } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Settings, StoredSpec } from '../core/spec.ts';
+import type { CertificateSpec, Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { textOf } from './flag-values.ts';
 import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
@@ -27,7 +28,7 @@ export const issue: Run = async (session) => {
   });
   if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
   await reportStart(session, 'issue');
-  if (change?.kept && !staging) await reportChanges(session, change.kept, change.wanted);
+  if (change?.kept && !staging) await reportChanges(session, { ...change, kept: change.kept });
   const outcomes = await fleet.issue(
     {
       names: args,
@@ -48,12 +49,15 @@ export const issue: Run = async (session) => {
   });
 };
 
+interface Changing {
+  readonly wanted: StoredSpec;
+  readonly kept: StoredSpec | undefined;
+  /** A configuration declared it before. */
+  readonly isAdopted: boolean;
+}
+
 /** A certificate's settings by flags, and those stored before. Settings without a flag stay. */
-async function changeByFlags(
-  session: Session,
-  settings: Settings,
-  described: string,
-): Promise<{ readonly wanted: StoredSpec; readonly kept: StoredSpec | undefined }> {
+async function changeByFlags(session: Session, settings: Settings, described: string): Promise<Changing> {
   const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
   const [named, another] = certificateNames(session.invocation.args);
   if (another !== undefined)
@@ -70,15 +74,26 @@ async function changeByFlags(
     if (!isFailure(error, 'store/absent')) throw error;
     return undefined;
   });
-  const kept = await fleet?.stored(name, session.signal);
+  const found = await fleet?.stored(name, session.signal);
+  const kept = found?.spec;
+  const isAdopted = found?.origin === 'configuration';
+  if (isAdopted && !subject.identifiers) throw notOfFlags(found.spec.spec);
   if (!kept && (named !== undefined || !subject.identifiers)) {
     const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
     throw fail('usage/invalid', {
       what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; to get a new one, give its names with -d (-d ${typed})`,
     });
   }
-  return { wanted: await specFromFlags(session, settings, subject, kept), kept };
+  return { wanted: await specFromFlags(session, settings, subject, kept), kept, isAdopted };
 }
+
+/** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
+const notOfFlags = ({ name, identifiers }: CertificateSpec) =>
+  fail('lineage/not-renewed', {
+    name,
+    why: 'a configuration that was not read declared it',
+    advice: `Name that configuration with --config and change it there, or give its names to change it by flags from now on: certfleet issue -d ${identifiers.map(identifierKey).join(',')}`,
+  });
 
 /** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
 async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
@@ -92,11 +107,16 @@ async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredS
   throw fail('usage/not-confirmed', { what: `the new issuer of ${name}` });
 }
 
-async function reportChanges(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
+async function reportChanges(
+  session: Session,
+  { kept, wanted, isAdopted }: Changing & { readonly kept: StoredSpec },
+): Promise<void> {
   const { changesOf } = await import('./changes.ts');
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const time = (await session.now()).toISOString();
-  for (const { setting, from, to } of await changesOf(kept, wanted, registry))
+  const adopted = { setting: 'settings from', from: 'a configuration', to: 'flags' };
+  const changes = await changesOf(kept, wanted, registry);
+  for (const { setting, from, to } of isAdopted ? [adopted, ...changes] : changes)
     session.reporter.report({
       v: 1,
       time,

@@ -23,6 +23,8 @@ export interface FakeAnswers {
   readonly renew?: (request: RenewRequest, at: FleetCall) => Promise<readonly Outcome[]> | readonly Outcome[];
   /** What is stored of certificates, by name. */
   readonly stored?: Readonly<Record<string, StoredSpec>>;
+  /** Where these settings come from; by default from flags. */
+  readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
   readonly sweep?: SweepReport;
   readonly delete?: Deleted;
@@ -104,7 +106,10 @@ export function commandLine(given: CommandLine = {}) {
         calls.push(request);
         return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
       },
-      stored: async (name) => given.fleet?.stored?.[name],
+      stored: async (name) => {
+        const spec = given.fleet?.stored?.[name];
+        return spec && { spec, origin: given.fleet?.origin ?? 'command-line' };
+      },
       status: async (names) => {
         calls.push('status');
         return (given.fleet?.status ?? []).filter(({ name }) => names.length === 0 || names.includes(name));
