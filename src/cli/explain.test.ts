@@ -16,6 +16,18 @@ Exit code 5 · for you to fix · \`certfleet renew\` tries again, with growing p
     stderr: '',
   },
   {
+    what: 'what the preflight checks, what each no means, and what to do',
+    argv: 'explain preflight/no',
+    says: [
+      /CAA.*allow only other CAs.*Add/,
+      /NXDOMAIN|does not exist.*Add an A or AAAA record/,
+      /public address.*wrong answer.*lead to the solver/,
+      /`dns\/zone-not-found`.*`preflight\/hides-wildcard`/,
+      /--ignore-preflight.*--resolver/,
+      /certfleet renew.*once a day/,
+    ],
+  },
+  {
     what: 'no line is longer than the screen',
     argv: 'explain dns/cname-loop',
     columns: 60,

@@ -1,3 +1,4 @@
+import { errorDetails } from '../core/error-details.ts';
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { exitCodeOfError, fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -46,12 +47,14 @@ function suggestion(code: string): string {
   return didYouMean(code, known) || (area.length > 0 ? `; available: ${area.join(', ')}` : '');
 }
 
-/** Three paragraphs about a code: the message, what to do, and what certfleet does. */
+/** Paragraphs about a code: the message, what to do, and what certfleet does. */
 export function explanationOf(code: ErrorCode): readonly string[] {
   const { message, hint, blame, retry } = errorTable[code];
   return [
     code === 'usage/invalid' ? 'The command line is invalid; the message says where.' : `“${message}”`,
-    hint.startsWith('{') ? 'What to do depends on the case; the error itself says it.' : hint,
+    ...(errorDetails[code] ?? [
+      hint.startsWith('{') ? 'What to do depends on the case; the error itself says it.' : hint,
+    ]),
     [
       `Exit code ${exitCodeOfError(code)}`,
       blameWords[blame],
