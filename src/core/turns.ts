@@ -10,17 +10,26 @@ export interface Turns {
   take(signal?: AbortSignal): Promise<() => void>;
   /** Takes a place, does the work, and gives the place back. */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Lets waiting callers in after `max` has grown. */
+  admit(): void;
 }
 
-export function createTurns(max: number): Turns {
+export function createTurns(max: number | (() => number)): Turns {
   const queue = new Set<() => void>();
-  let free = max;
+  let taken = 0;
 
+  const isFree = (): boolean => taken < (typeof max === 'number' ? max : max());
+  const admit = (): void => {
+    for (const begin of queue) {
+      if (!isFree()) return;
+      // Taken for the caller before it runs, so that a newcomer cannot take the place first.
+      taken += 1;
+      begin();
+    }
+  };
   const giveBack = (): void => {
-    const [next] = queue;
-    // Hand the place to the next caller directly, so that a newcomer cannot take it first.
-    if (next) next();
-    else free += 1;
+    taken -= 1;
+    admit();
   };
 
   const queued = (signal?: AbortSignal): Promise<void> =>
@@ -40,7 +49,7 @@ export function createTurns(max: number): Turns {
 
   const take: Turns['take'] = async (signal) => {
     signal?.throwIfAborted();
-    if (free > 0) free -= 1;
+    if (queue.size === 0 && isFree()) taken += 1;
     else await queued(signal);
     return giveBack;
   };
@@ -50,6 +59,7 @@ export function createTurns(max: number): Turns {
       return queue.size;
     },
     take,
+    admit,
     async run(work, signal) {
       const done = await take(signal);
       try {

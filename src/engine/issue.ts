@@ -6,10 +6,11 @@ import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { sameSpec } from '../core/same-spec.ts';
+import type { Secret } from '../core/secret.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
-import type { VersionBundle } from '../ports/deployer.ts';
-import type { AccountIssuer } from '../ports/issuer.ts';
+import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
+import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { aimOf, answers, changesSettings, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
@@ -24,7 +25,7 @@ import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
-import { finalize } from './steps/finalize.ts';
+import { type Chain, finalize } from './steps/finalize.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
@@ -269,14 +270,9 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   if (!kept) {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
-    checkMayOrder(run);
   }
-  // After the first order, `renew` takes over, and has only the stored credentials.
-  if (holding.work.first) await job.keepCredentials?.(signal);
-  const keyPem = await obtainKey(engine, version, signal);
-  const order = kept ?? (await placeOrder(run));
-  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
-  const chain = await finalize(run, order, keyPem);
+  const pace = engine.memory.paces(issuer.directoryUrl);
+  const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;
   const current = {
     facts,
@@ -292,6 +288,22 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   report(engine, { level: 'info', event: 'certificate.issued', certificate: spec.name, message: words, data });
   await makeCurrent(run, { id: version.id, ...current });
   return bundleOf(version, keyPem, chain);
+}
+
+/** Steps 4 to 10: one order in flight at the CA. */
+async function obtainChain(
+  run: OrderRun,
+  version: VersionRef,
+  kept: Order | undefined,
+): Promise<{ readonly keyPem: Secret; readonly chain: Chain }> {
+  const { engine, job, holding, signal } = run;
+  if (!kept) checkMayOrder(run);
+  // After the first order, `renew` takes over, and has only the stored credentials.
+  if (holding.work.first) await job.keepCredentials?.(signal);
+  const keyPem = await obtainKey(engine, version, signal);
+  const order = kept ?? (await placeOrder(run));
+  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
+  return { keyPem, chain: await finalize(run, order, keyPem) };
 }
 
 /** Step 11: makes a version the current one, and journals every target's intent in the same write. */

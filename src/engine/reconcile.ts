@@ -102,8 +102,8 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer;
-  const { limit, onGrowth } = engine.memory.paces(directory);
-  return { group: directory, limit, onGrowth };
+  const { lanes, onGrowth } = engine.memory.paces(directory);
+  return { group: directory, limit: lanes, onGrowth };
 };
 
 /** The outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */

@@ -64,6 +64,27 @@ describe('how many certificates a CA is given at once', () => {
   });
 });
 
+it('lets as many orders run as its limit allows, more once that has grown, and twice as many certificates', async () => {
+  const { pace, round } = bench();
+  const ends: (() => void)[] = [];
+  const all = Array.from({ length: 100 }, () =>
+    pace.inTurn(() => new Promise<void>((end) => void ends.push(end)), new AbortController().signal),
+  );
+  const turn = () => new Promise((done) => setImmediate(done));
+  await turn();
+  expect([ends.length, pace.lanes()], 'before the first order is accepted').toEqual([32, 32]);
+  pace.works();
+  expect(pace.lanes()).toBe(64);
+  round(50);
+  await turn();
+  expect([ends.length, pace.lanes()]).toEqual([64, 128]);
+  for (const [index, ended] of all.entries()) {
+    ends[index]?.();
+    await ended;
+  }
+  expect(ends).toHaveLength(100);
+});
+
 describe('a CA that was down', () => {
   it('is given one, and all as soon as it takes an order', () => {
     const { pace } = bench();

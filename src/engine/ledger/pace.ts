@@ -1,6 +1,7 @@
+import { createTurns } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** How many certificates to send to a CA at once: at the start, at least, at most. */
+/** How many orders a CA gets at once: at the start, at least, at most. */
 const start = 32;
 const least = 4;
 const most = 256;
@@ -9,13 +10,20 @@ const most = 256;
 const slower = { factor: 3, byMs: 100 };
 
 /**
- * Finds out how many certificates to work on at once at one CA, because most of the time is spent waiting for it. The
- * number doubles after each round of good answers, and halves if the CA is busy, limits us, or becomes slower.
+ * Finds out how many orders to have in flight at one CA, because most of the time is spent waiting for it. The number
+ * doubles after each round of good answers, and halves if the CA is busy, limits us, or becomes slower.
  */
 export interface Pace {
-  /** How many certificates may be in work now. */
+  /** How many orders may be in flight now. */
   limit(): number;
-  /** Calls `run` whenever the limit may have grown, until the returned function is called. */
+  /**
+   * How many certificates may be in work now. Once the CA has accepted an order, as many as it has orders are prepared or
+   * delivered meanwhile.
+   */
+  lanes(): number;
+  /** Runs `work`, from newOrder to the certificate, once the limit allows one more order. */
+  inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Calls `run` whenever these numbers may have grown, until the returned function is called. */
   onGrowth(run: () => void): () => void;
   /** The CA answered a request that was sent at this time of the monotonic clock. */
   answered(askedMs: number): void;
@@ -50,8 +58,11 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   /** The mean of the fastest round. */
   let bestMs = Number.POSITIVE_INFINITY;
   const listeners = new Set<() => void>();
+  const mayBegin = () => (state === 'probing' ? 1 : limit);
+  const turns = createTurns(mayBegin);
 
   const grown = () => {
+    turns.admit();
     for (const run of listeners) run();
   };
   const begin = (next: number) => {
@@ -65,7 +76,9 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   const isOfBefore = (askedMs: number) => askedMs < round.sinceMs;
 
   return {
-    limit: () => (state === 'probing' ? 1 : limit),
+    limit: mayBegin,
+    lanes: () => (state === 'works' ? 2 * limit : mayBegin()),
+    inTurn: (work, signal) => turns.run(work, signal),
     onGrowth(run) {
       listeners.add(run);
       return () => void listeners.delete(run);
@@ -86,9 +99,9 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
       state = 'down';
     },
     works() {
-      const wasProbing = state === 'probing';
+      if (state === 'works') return;
       state = 'works';
-      if (wasProbing) grown();
+      grown();
     },
     probe() {
       if (state === 'unknown') state = 'probing';
