@@ -97,7 +97,7 @@ function setOwner(descriptor: number, attributes: FileAttributes, before: fs.Sta
  * Before ext4 hands out a new inode it examines every inode freed in the last minute. Creating and removing five files
  * per certificate took a tenth of the time of a hundred certificates, and more of a thousand.
  */
-async function openSpare(spare: string, path: string): Promise<number | undefined> {
+async function openSpare(spare: string, path: string): Promise<Opened | undefined> {
   try {
     await rename(spare, path);
   } catch (error) {
@@ -106,7 +106,8 @@ async function openSpare(spare: string, path: string): Promise<number | undefine
   }
   try {
     const descriptor = fs.openSync(path, 'r+');
-    if (fs.fstatSync(descriptor).nlink === 1) return descriptor;
+    const had = fs.fstatSync(descriptor);
+    if (had.nlink === 1) return { descriptor, had };
     fs.closeSync(descriptor);
   } catch {
     // It belongs to another user by now; it would be removed anyway.
@@ -115,28 +116,29 @@ async function openSpare(spare: string, path: string): Promise<number | undefine
   return undefined;
 }
 
-interface Written {
-  /** The file whose owner to keep. */
-  readonly before?: fs.Stats | undefined;
-  /** The file had another content and mode. */
-  readonly again?: boolean;
+interface Opened {
+  readonly descriptor: number;
+  /** What the file was before, if it is written over. */
+  readonly had?: fs.Stats;
 }
 
 /** Writes an open file, sets owner and mode, fsyncs and closes it. */
 async function write(
-  descriptor: number,
+  { descriptor, had }: Opened,
   content: string | Uint8Array,
   attributes: FileAttributes,
-  { before, again = false }: Written = {},
+  before?: fs.Stats,
 ): Promise<void> {
   try {
-    fs.writeFileSync(descriptor, content);
-    if (again) fs.ftruncateSync(descriptor, Buffer.byteLength(content));
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    fs.writeFileSync(descriptor, bytes);
+    if (had && had.size > bytes.length) fs.ftruncateSync(descriptor, bytes.length);
     if (before || attributes.uid !== undefined || attributes.gid !== undefined) {
       setOwner(descriptor, attributes, before);
     }
     // After chown, which clears set-id bits; by descriptor, so that the umask does not apply.
-    if (attributes.mode !== 0o600 || ownerIsMasked || again) fs.fchmodSync(descriptor, attributes.mode);
+    const isSet = had ? (had.mode & 0o7777) === attributes.mode : attributes.mode === 0o600 && !ownerIsMasked;
+    if (!isSet) fs.fchmodSync(descriptor, attributes.mode);
     if (attributes.losable !== 'all') await sync(descriptor);
   } finally {
     fs.closeSync(descriptor);
@@ -152,9 +154,9 @@ async function draft(
 ): Promise<string> {
   const path = temporaryIn(folder);
   const again = spare === undefined ? undefined : await openSpare(spare, path);
-  const descriptor = again ?? (await openNew(path));
+  const opened = again ?? { descriptor: await openNew(path) };
   try {
-    await write(descriptor, content, attributes, { before, again: again !== undefined });
+    await write(opened, content, attributes, before);
   } catch (error) {
     await removeQuietly(path);
     throw error;
@@ -200,7 +202,8 @@ async function makeFolder(path: string, mode: number): Promise<boolean> {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
   const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    if (fs.fstatSync(descriptor).uid === process.geteuid?.()) fs.fchmodSync(descriptor, mode);
+    const made = fs.fstatSync(descriptor);
+    if (made.uid === process.geteuid?.() && (made.mode & 0o7777) !== mode) fs.fchmodSync(descriptor, mode);
   } finally {
     fs.closeSync(descriptor);
   }
@@ -229,7 +232,9 @@ async function createFolder(path: string, mode: number, entries: readonly Folder
   if (!(await makeFolder(path, mode))) return false;
   // All at once, so that the file system flushes them together.
   const written = await Promise.allSettled(
-    entries.map(async ({ name, content, attributes }) => write(await openNew(join(path, name)), content, attributes)),
+    entries.map(async ({ name, content, attributes }) =>
+      write({ descriptor: await openNew(join(path, name)) }, content, attributes),
+    ),
   );
   for (const one of written) if (one.status === 'rejected') throw one.reason;
   await Promise.all([syncFolder(path), syncFolder(dirname(path))]);
