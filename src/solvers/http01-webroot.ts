@@ -222,6 +222,8 @@ export default defineSolver({
         const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) return;
         const lineages = answered.get(token);
+        // A write of this process that failed has removed its own temporary file.
+        const isOwn = lineages !== undefined;
         lineages?.delete(lineage);
         if (lineages && lineages.size > 0) return;
         answered.delete(token);
@@ -231,7 +233,7 @@ export default defineSolver({
             signal.throwIfAborted();
             const path = inChallenges(root, token);
             if (isOf(challenge, await contentOf(path))) await files.remove(path);
-            await removeTemporaries(root, keyAuthorization);
+            if (!isOwn) await removeTemporaries(root, keyAuthorization);
             await removeFolders(root, strings(receipt, 'made'));
           });
         }
