@@ -1,5 +1,7 @@
-import type { CertfleetError } from '../core/errors.ts';
+import { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { shortList } from '../core/short-list.ts';
 import { about, harmless, type Style, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
@@ -16,6 +18,41 @@ export function failureText(error: CertfleetError, style: Style, width: number, 
   ]
     .filter((line) => line !== '')
     .join('\n');
+}
+
+/** An outcome with an error. */
+export type Failed = Extract<Outcome, { readonly error: CertfleetError }>;
+
+/**
+ * Groups failures that read the same but for the certificate's name: a CA that is down would print a block for each of
+ * forty certificates.
+ */
+export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed[])[] {
+  const groups = new Map<string, Failed[]>();
+  for (const failure of failures) {
+    const { code, message, hint, retryAt } = withoutName(failure);
+    const hasNext = failure.next !== undefined;
+    const key = JSON.stringify([failure.result, hasNext, code, message, hint, retryAt]);
+    groups.set(key, [...(groups.get(key) ?? []), failure]);
+  }
+  return [...groups.values()];
+}
+
+/** The failures of one group, for a person. */
+export function groupText(group: readonly Failed[], style: Style, width: number): string {
+  const [first, another] = group;
+  if (!first) return '';
+  const names = group.map(({ certificate }) => certificate);
+  return failureText(another ? withoutName(first) : first.error, style, width, shortList(names));
+}
+
+/** The error with `NAME` for the certificate's name, and without it in front. */
+function withoutName({ certificate, error }: Failed): CertfleetError {
+  // Not within a longer name: `example.com` is not meant by `www.example.com`.
+  const name = new RegExp(`(?<![\\w.-])${certificate.replaceAll('.', '\\.')}(?![\\w-]|\\.\\w)`, 'g');
+  const message = error.message.replace(name, 'NAME').replace(/^NAME: /, '');
+  const { code, retryAt } = error;
+  return new CertfleetError(code, message, error.hint.replace(name, 'NAME'), retryAt ? { retryAt } : {});
 }
 
 /** For `--json`. */

@@ -6,7 +6,7 @@ import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { failureData, failureText, stackOf } from './failure.ts';
+import { failureData, groupsOf, groupText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
 import { dateText, fromNow, harmless, styleOf } from './text.ts';
 
@@ -61,14 +61,17 @@ export async function tellOutcomes(
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
   const settings = await session.settings();
   const renewAt = session.quiet || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
+  const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
   for (const outcome of outcomes) {
-    if (outcome.result === 'failed') {
-      session.complain(failureText(outcome.error, style, width, outcome.certificate));
-      session.complain(`  ${nextAfterFailure(outcome, now, told)}`);
-    } else if (outcome.result === 'pending') {
-      session.print(`${style.warn(outcome.certificate)}: ${untilText(outcome.notAfter, now)}; a deployment is pending`);
-      session.complain(failureText(outcome.error, style, width, outcome.certificate));
-      session.note('  Next: `certfleet renew` tries again.');
+    if ('error' in outcome) {
+      const group = groups.get(outcome);
+      if (!group) continue; // printed with the first of its group
+      for (const one of group)
+        if (one.result === 'pending')
+          session.print(`${style.warn(one.certificate)}: ${untilText(one.notAfter, now)}; a deployment is pending`);
+      session.complain(groupText(group, style, width));
+      if (outcome.result === 'pending') session.note('  Next: `certfleet renew` tries again.');
+      else session.complain(`  ${nextAfterFailure(group, now, told)}`);
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
       for (const line of placeLines(outcome, told, settings, session.delivered)) session.print(`  ${line}`);
@@ -91,14 +94,16 @@ export async function tellOutcomes(
   return code;
 }
 
-function nextAfterFailure({ next }: Outcome, now: Date, told: OutcomeContext): string {
+function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeContext): string {
+  const times = group.flatMap((one) => one.next ?? []).sort();
+  const [next, another] = new Set(times.map((time) => dateText(time, now)));
   if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
   // A check has refused the change before the certificate was touched.
   if (next === undefined && told.changes)
     return 'Next: fix the problem and run it again; its stored settings stay as they were.';
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
   if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
-  return `Next: \`certfleet renew\` tries again after ${dateText(next, now)}.`;
+  return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
 
 /** Whether a certificate failed earlier, and it is too early to try again. */

@@ -1,6 +1,21 @@
 import { it } from 'vitest';
 import { behaves, type Row } from '../../test/support/command-line.ts';
+import { asFailure, type CertfleetError, fail } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { unchanged, valid, waiting } from './test-statuses.ts';
+
+const failedWith = (error: CertfleetError, certificate: string): Outcome => ({
+  ...{ certificate, result: 'failed', message: error.message },
+  error: asFailure(error, certificate),
+});
+const down = (certificate: string, minute: number): Outcome => ({
+  ...failedWith(fail('acme/down', { issuer: 'le', certificate }), certificate),
+  next: new Date(Date.parse('2026-11-24T16:00:00Z') + minute * 60_000).toISOString(),
+});
+const pendingAt = (certificate: string): Outcome => {
+  const error = fail('deploy/target-failed', { target: 'edge', certificate, reason: 'gone' });
+  return { certificate, result: 'pending', notAfter: '2027-02-22T10:00:00Z', message: error.message, error };
+};
 
 it.each<Row>([
   {
@@ -54,6 +69,45 @@ it.each<Row>([
     stdout:
       '10 certificates failed earlier and wait for their next try; `certfleet status` shows why and when.\n' +
       '10 waiting after a failure\n',
+  },
+  {
+    what: 'groups failures that are equal but for the name',
+    argv: 'renew',
+    code: 4,
+    fleet: {
+      renew: () => [
+        ...Array.from({ length: 40 }, (_, i) => down(`c${i}`, i)),
+        failedWith(fail('deploy/target-failed', { target: 'edge', certificate: 'other', reason: 'gone' }), 'other'),
+        failedWith(fail('preflight/no', { finding: 'a.test does not exist', advice: 'Add a.test.' }), 'a.test'),
+        failedWith(fail('preflight/no', { finding: 'b.test does not exist', advice: 'Add b.test.' }), 'b.test'),
+      ],
+    },
+    stdout: '43 failed\n',
+    stderr: [
+      'c0, c1, c2 and 37 more: le accepts no orders at the moment, so NAME was not ordered',
+      '  An order for another certificate failed in this run; see its error. The next run tries one',
+      '  certificate first.',
+      '  More: certfleet explain acme/down',
+      '  Next: `certfleet renew` tries the first of them again after 2026-11-24 16:00 UTC.',
+      'other: deploying other to edge failed: gone',
+      '  The target keeps what it had. `certfleet renew` tries it again.',
+      '  More: certfleet explain deploy/target-failed',
+      '  Next: fix the problem and run it again; `certfleet renew` does not retry it.',
+      'a.test, b.test: NAME does not exist; the CA was not asked',
+      '  Add NAME. If the CA can see what this machine cannot, run `certfleet issue NAME',
+      '  --ignore-preflight`.',
+      '  More: certfleet explain preflight/no',
+      '  Next: fix the problem and run it again; `certfleet renew` does not retry it.',
+      '',
+    ].join('\n'),
+  },
+  {
+    what: 'says of pending ones where each stands, and why once',
+    argv: 'renew',
+    code: 6,
+    fleet: { renew: () => [pendingAt('a'), pendingAt('b')] },
+    says: ['a: valid until 2027-02-22 (90 days); a deployment is pending\nb: valid until'],
+    warns: [/^a, b: deploying NAME to edge failed: gone .* Next: `certfleet renew` tries again. $/],
   },
   {
     what: 'says when it looks again where no renewal is planned',

@@ -7,6 +7,7 @@ import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { sameSpec } from '../core/same-spec.ts';
 import type { Secret } from '../core/secret.ts';
+import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
@@ -173,8 +174,7 @@ async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome 
 function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefined): void {
   const { spec } = wanted;
   const certificate = spec.name;
-  const names = spec.identifiers.map(identifierKey);
-  const shown = names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  const shown = shortList(spec.identifiers.map(identifierKey));
   report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {

@@ -1,0 +1,3 @@
+/** `a, b, c and 37 more`; up to five are all named. */
+export const shortList = (names: readonly string[]): string =>
+  names.length > 5 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
