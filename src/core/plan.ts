@@ -43,9 +43,9 @@ export function planLineage(
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   if (options.redeploy) return planRedeploy(wanted, lineage);
-  const wait = waitOf(wanted, lineage, { now, ...options });
   const due = whyDue(wanted, lineage, now, options.force);
-  if (due && wait) {
+  const wait = due && waitOf(wanted, lineage, { now, ...options });
+  if (wait) {
     // Deliver the current version even while renewal is on hold.
     const delivers = options.obeyBackoff || lineage?.work?.step === 'deploy';
     const lacking = delivers ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
