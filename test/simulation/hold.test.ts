@@ -68,6 +68,11 @@ describe('a CA that takes no orders', () => {
     const outcomes = await passing(clock, reconcile(engine, many, signal));
     const tried = outcomes.filter(({ result }) => result === 'failed');
     expect(tried.length).toBeLessThanOrEqual(32);
+    const codes = tried.map((outcome) => ('error' in outcome ? outcome.error.code : ''));
+    expect(
+      codes.filter((code) => code !== 'acme/down'),
+      'the others fail because the CA is down',
+    ).toHaveLength(1);
     expect(asked).toBeLessThanOrEqual(requests * tried.length);
     const others = outcomes.filter(({ result }) => result !== 'failed');
     expect(others).toHaveLength(many.length - tried.length);

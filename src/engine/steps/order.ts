@@ -49,8 +49,11 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   try {
     order = await orderOnce(run, replaces);
   } catch (error) {
-    if (pace.state() === 'down' && isLost(error)) throw down(run, error);
-    if (isLost(error)) pace.failed();
+    // If the CA is down, the failure says nothing about this order, so its next try keeps `replaces`.
+    if (isLost(error)) {
+      failIfDown(run, error);
+      pace.failed();
+    }
     throw error;
   }
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
@@ -66,16 +69,19 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
  * the challenges of one.
  */
 export function checkMayOrder(run: OrderRun): void {
-  const { engine, holding, issuer, job } = run;
-  if (engine.memory.paces(issuer.directoryUrl).state() === 'down') throw down(run);
+  const { engine, holding, job } = run;
+  failIfDown(run);
   const { lineage } = holding;
   if (hasRoomForOrder(lineage, job.wanted, engine.clock.now())) return;
   const count = lineage.tombstones?.length ?? 0;
   throw fail('solver/too-much-left', { certificate: nameOf(run), count });
 }
 
-const down = (run: OrderRun, cause?: unknown): CertfleetError =>
-  fail('acme/down', { issuer: run.issuer.name, certificate: nameOf(run) }, cause === undefined ? {} : { cause });
+function failIfDown(run: OrderRun, cause?: unknown): void {
+  const { engine, issuer } = run;
+  if (engine.memory.paces(issuer.directoryUrl).state() !== 'down') return;
+  throw fail('acme/down', { issuer: issuer.name, certificate: nameOf(run) }, { cause });
+}
 
 /** The ARI id of the certificate to replace, if this CA issued it (RFC 9773 §5). */
 function whatItReplaces({ holding, directory, issuer }: OrderRun): string | undefined {
