@@ -74,13 +74,7 @@ export function createReader(root: string, files: Files) {
     );
   }
 
-  async function entryOf(
-    kind: Kind,
-    folder: string,
-    stem: string,
-    listed: readonly number[],
-  ): Promise<Entry | undefined> {
-    const place = { folder, stem };
+  async function entryOf(kind: Kind, place: Place, listed: readonly number[]): Promise<Entry | undefined> {
     let numbers = listed;
     for (let tries = 0; tries < maxRereads; tries += 1) {
       const number = numbers.at(-1);
@@ -88,7 +82,7 @@ export function createReader(root: string, files: Files) {
       const document = await readFile(pathOf(place, number), number);
       if (document !== undefined) return toEntry(kind, place, numbers, document);
       // Replaced since the listing. A scan may miss what changes meanwhile, but not what exists all the time.
-      numbers = numbersOf(stem, (await files.list(folder)) ?? []);
+      numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
     }
     return toEntry(kind, place, numbers, 'it is listed but cannot be read');
   }
@@ -108,7 +102,13 @@ export function createReader(root: string, files: Files) {
   async function entriesOf(kind: Kind, folder: string): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
-      const entry = await entryOf(kind, folder, stem, numbers);
+      const place = { folder, stem };
+      const number = numbers.at(-1) ?? 0;
+      // Of thousands of documents, nearly all are whole: two asynchronous calls less for each save a tenth of a scan.
+      const file = await files.read(pathOf(place, number));
+      const document = file && decodeStored(file);
+      const isWhole = typeof document === 'object' && document.number === number;
+      const entry = isWhole ? toEntry(kind, place, numbers, document) : await entryOf(kind, place, numbers);
       if (entry) entries.push(entry);
     }
     return entries;
