@@ -9,9 +9,6 @@ import { createGuard, refused } from './unusable.ts';
 /** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
 export const maxRereads = 10;
 
-/** A page of `scan` has at least as many documents, but for the last. */
-const pageSize = 256;
-
 /** A revision that was read: what a write is built on. */
 export interface Current {
   readonly number: number;
@@ -114,16 +111,13 @@ export function createReader(root: string, files: Files) {
     return entries;
   }
 
+  /** A page is one shard. */
   async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
-    let page: Entry[] = [];
     for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
       if (!isShard(shard)) continue;
-      page.push(...(await guarded(signal, () => entriesOf(kind, join(root, kind, shard)))));
-      if (page.length < pageSize) continue;
-      yield page;
-      page = [];
+      const page = await guarded(signal, () => entriesOf(kind, join(root, kind, shard)));
+      if (page.length > 0) yield page;
     }
-    if (page.length > 0) yield page;
   }
 
   return { readFile, read, current, scan };
