@@ -1,3 +1,5 @@
+import { canonicalAddress } from './identifiers.ts';
+
 // Networks that no public CA can reach (RFC 6890's registries). An answer from one proves nothing about what a CA sees.
 const closedIpv4: readonly (readonly [number, number])[] = [
   [0x00_00_00_00, 8],
@@ -10,13 +12,69 @@ const closedIpv4: readonly (readonly [number, number])[] = [
   [0xc6_12_00_00, 15],
   [0xe0_00_00_00, 3],
 ];
-/** `::`, `::1`, unique local, link local, multicast; in the text form of RFC 5952. */
-const closedIpv6 = /^(::1?$|f[cd]|fe[89ab]|ff)/;
 
-/** Whether a CA on the internet can reach a (valid) IP address. */
+/**
+ * Whether a CA on the internet can reach an IP address. An IPv6 address that stands for an IPv4 address (mapped,
+ * translated, tunnelled) counts as that one, because that is where the packets go.
+ */
 export function isPublicAddress(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-  if (mapped.includes(':')) return !closedIpv6.test(mapped.toLowerCase());
-  const value = mapped.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  return !closedIpv4.some(([net, bits]) => Math.floor(value / 2 ** (32 - bits)) === Math.floor(net / 2 ** (32 - bits)));
+  const canonical = canonicalAddress(address.replace(/%.*$/, ''));
+  if (canonical === undefined) return false;
+  if (!canonical.includes(':')) return isPublicIpv4(valueOf(canonical));
+  const groups = groupsOf(canonical);
+  const inner = ipv4Within(groups);
+  return inner === undefined ? !isClosedIpv6(groups) : isPublicIpv4(inner);
+}
+
+const valueOf = (ipv4: string): number => ipv4.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
+
+const isPublicIpv4 = (value: number): boolean =>
+  !closedIpv4.some(([net, bits]) => Math.floor(value / 2 ** (32 - bits)) === Math.floor(net / 2 ** (32 - bits)));
+
+/** The eight groups of a canonical IPv6 address (RFC 5952), as numbers. */
+function groupsOf(canonical: string): readonly number[] {
+  const [before = [], after = []] = canonical
+    .split('::')
+    .map((half) => (half === '' ? [] : half.split(':').map((group) => Number.parseInt(group, 16))));
+  return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+/** The IPv4 address that an IPv6 address stands for; undefined if it stands for none. */
+function ipv4Within(groups: readonly number[]): number | undefined {
+  const [first, second] = groups;
+  const at = (index: number): number => groups[index]! * 0x1_0000 + groups[index + 1]!;
+  const begins = (...prefix: readonly number[]): boolean => prefix.every((group, index) => groups[index] === group);
+  // RFC 4291 §2.5.5: mapped, and the deprecated compatible form, which includes `::` and `::1`.
+  if (begins(0, 0, 0, 0, 0, 0xffff) || begins(0, 0, 0, 0, 0, 0)) return at(6);
+  // RFC 2765 §2.1 (translated), RFC 6052 §2.1 (NAT64).
+  if (begins(0, 0, 0, 0, 0xffff, 0) || begins(0x64, 0xff9b, 0, 0, 0, 0)) return at(6);
+  // RFC 3056 §2 (6to4).
+  if (first === 0x2002) return at(1);
+  // RFC 4380 §4 (Teredo): the client's address, with every bit inverted.
+  if (first === 0x2001 && second === 0) return 0xffff_ffff - at(6);
+  return undefined;
+}
+
+/** Unique local, link local, site local, multicast, and the translation prefix of a local network (RFC 8215). */
+const isClosedIpv6 = ([first = 0, second, third]: readonly number[]): boolean =>
+  first >> 9 === 0xfc >> 1 || first >= 0xfe80 || (first === 0x64 && second === 0xff9b && third === 1);
+
+/** As many addresses of one name as are asked or checked. Real names have fewer; a hostile one may have thousands. */
+export const mostAddresses = 16;
+
+/**
+ * At most {@link mostAddresses} of a name's addresses, of both families in turn. If there are more, the first ones in
+ * sorted order are taken, so that it is the same ones each time, and `left` says how many are not.
+ */
+export function fewAddresses(
+  ipv4: readonly string[],
+  ipv6: readonly string[],
+): { readonly ipv4: readonly string[]; readonly ipv6: readonly string[]; readonly left: number } {
+  const left = ipv4.length + ipv6.length - mostAddresses;
+  if (left <= 0) return { ipv4, ipv6, left: 0 };
+  const half = mostAddresses / 2;
+  const first = (all: readonly string[], other: readonly string[]) =>
+    all.toSorted().slice(0, mostAddresses - Math.min(other.length, half));
+  const four = first(ipv4, ipv6);
+  return { ipv4: four, ipv6: ipv6.toSorted().slice(0, mostAddresses - four.length), left };
 }
