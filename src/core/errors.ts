@@ -1,4 +1,5 @@
 import { type Blame, type ErrorCode, errorTable, exitCodes, type Retry } from './error-table.ts';
+import { remoteLines } from './remote-text.ts';
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
@@ -53,8 +54,9 @@ export class CertfleetError extends Error {
 export const exitCodeOfError = (code: ErrorCode) =>
   exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
 
+/** Many parameters are texts of a CA, a server, a program or a library, so all are cut and made harmless here. */
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
-  template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+  template.replace(/\{(\w+)\}/g, (whole, name: string) => remoteLines(String(params[name] ?? whole)));
 
 /** Makes an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
@@ -77,10 +79,10 @@ export function reasonOf(error: unknown): string {
     const code = (error as { code?: unknown }).code;
     if (error.name === 'TimeoutError') return 'timed out';
     const words = typeof code === 'string' ? systemReasons[code] : undefined;
-    return words ?? withoutCall(error.message);
+    return words ?? remoteLines(withoutCall(error.message));
   }
   try {
-    return String(error);
+    return remoteLines(String(error));
   } catch {
     // An object without a usable toString; this function must not throw.
     return 'an unknown value was thrown';

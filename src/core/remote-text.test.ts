@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cut, harmless, longestRemoteText, remoteLines, remoteText } from './remote-text.ts';
+
+describe('texts from elsewhere', () => {
+  test.each([
+    ['two\r\nlines\tand a tab', 'two lines and a tab'],
+    ['\x1b[31mred\x1b[0m', '\ufffd[31mred\ufffd[0m'],
+    ['a\u202eb\u200bc\ufeffd\u2066e\u061cf', 'a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf'],
+    ['C1 \u009b and DEL \x7f', 'C1 \ufffd and DEL \ufffd'],
+    ['half \ud83d of a letter', 'half \ufffd of a letter'],
+    ['简体中文 \u{1f600} é', '简体中文 \u{1f600} é'],
+  ])('%j', (text, clean) => expect(remoteText(text)).toBe(clean));
+
+  test('the output of a program keeps its lines', () =>
+    expect(remoteLines('one\r\n\ttwo\x07')).toBe('one\n\ttwo\ufffd'));
+
+  test('whatever the text, it is short and has no dangerous character', () => {
+    const letter = fc.oneof(
+      fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+      fc.constantFrom('\n', '\x1b', '\u202e', '\ud800', '\u{e0041}', 'a'),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: letter, maxLength: 300 }), fc.integer({ min: 1, max: 100 }), (text, most) => {
+        for (const clean of [remoteText(text, most), remoteLines(text, most)]) {
+          expect(clean.length).toBeLessThanOrEqual(most);
+          expect(harmless(clean)).toBe(clean);
+        }
+        expect(remoteText(text, most)).not.toMatch(/[\n\t]/);
+      }),
+    );
+    expect(remoteText('x'.repeat(1_000_000)).length).toBe(longestRemoteText);
+  });
+
+  test('is cut between characters', () => expect(cut('ab\u{1f600}c', 4)).toBe('ab…'));
+});
