@@ -25,9 +25,8 @@ describe('isPublicAddress', () => {
     'not an address',
     '',
   ])('%s is not reached by a CA', (address) => expect(isPublicAddress(address)).toBe(false));
-  it.each(['1.1.1.1', '172.32.0.1', '2606:4700::1111', '64.112.117.122', '2001:4860:4860::8888'])(
-    '%s is',
-    (address) => expect(isPublicAddress(address)).toBe(true),
+  it.each(['1.1.1.1', '172.32.0.1', '2606:4700::1111', '64.112.117.122', '2001:4860:4860::8888'])('%s is', (address) =>
+    expect(isPublicAddress(address)).toBe(true),
   );
 
   // The hexadecimal form of 127.0.0.1, 10.0.0.5, 192.168.0.1 and of 1.1.1.1, in the forms that a packet ends at them.

@@ -20,13 +20,13 @@ const closedIpv4: readonly (readonly [number, number])[] = [
 export function isPublicAddress(address: string): boolean {
   const canonical = canonicalAddress(address.replace(/%.*$/, ''));
   if (canonical === undefined) return false;
-  if (!canonical.includes(':')) return isPublicIpv4(valueOf(canonical));
+  if (!canonical.includes(':')) return isPublicIpv4(numberOf(canonical));
   const groups = groupsOf(canonical);
   const inner = ipv4Within(groups);
   return inner === undefined ? !isClosedIpv6(groups) : isPublicIpv4(inner);
 }
 
-const valueOf = (ipv4: string): number => ipv4.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
+const numberOf = (ipv4: string): number => ipv4.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
 
 const isPublicIpv4 = (value: number): boolean =>
   !closedIpv4.some(([net, bits]) => Math.floor(value / 2 ** (32 - bits)) === Math.floor(net / 2 ** (32 - bits)));

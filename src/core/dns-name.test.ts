@@ -51,6 +51,7 @@ describe('names', () => {
     `${'a.'.repeat(130)}a`,
     'a\0b',
     'a\nb',
+    'a\\046b.example',
   ])('%j does not fit on the wire', (text) => {
     expect(isDnsName(text)).toBe(false);
   });

@@ -18,10 +18,12 @@ export const isWithin = (name: string, zone: string): boolean =>
 
 /**
  * Whether a name fits in a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all. Underscores
- * and asterisks are allowed, because this is not only about host names.
+ * and asterisks are allowed, because this is not only about host names; backslashes are not, because the names in
+ * answers have them where an octet was not printable.
  */
 export const isDnsName = (name: string): boolean =>
-  name === '' || (name.length <= 253 && name.split('.').every((label) => /^[\x21-\x2d\x2f-\x7e]{1,63}$/.test(label)));
+  name === '' ||
+  (name.length <= 253 && name.split('.').every((label) => /^[\x21-\x2d\x2f-\x5b\x5d-\x7e]{1,63}$/.test(label)));
 
 export interface ServerAddress {
   /** An IP address without brackets. */

@@ -12,7 +12,13 @@ const spaces = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
  * where it enters the program.
  */
 export const remoteText = (text: string, most: number = longestRemoteText): string =>
-  cut(cut(text, 4 * most).replace(spaces, ' ').replace(dangerous, '\ufffd').trim(), most);
+  cut(
+    cut(text, 4 * most)
+      .replace(spaces, ' ')
+      .replace(dangerous, '\ufffd')
+      .trim(),
+    most,
+  );
 
 /** Like {@link remoteText}, but line breaks and tabs stay: for the output of a program. */
 export const remoteLines = (text: string, most: number = longestRemoteText): string =>

@@ -1,14 +1,6 @@
 import packet from 'dns-packet';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  answersQuestion,
-  decodeAnswer,
-  encodeQuestion,
-  formatError,
-  isTruncated,
-  type Question,
-} from './dns-message.ts';
+import { answersQuestion, encodeQuestion, formatError, isTruncated, type Question } from './dns-message.ts';
 
 const question: Question = { name: '_acme-challenge.example.com', type: 'TXT', recursive: false, edns: true };
 
@@ -69,96 +61,7 @@ describe('an answer belongs to a question', () => {
   });
 });
 
-describe('an answer', () => {
-  it('has records as the port says', () => {
-    const name = 'Www.Example.COM';
-    const bytes = answerTo(7, {
-      answers: [
-        { type: 'A', name, ttl: 5, data: '192.0.2.1' },
-        { type: 'AAAA', name, ttl: 5, data: '2001:db8::1' },
-        { type: 'CNAME', name, ttl: 5, data: 'Lb.Example.NET' },
-        { type: 'NS', name, ttl: 5, data: 'NS1.example.com' },
-        { type: 'TXT', name, ttl: 5, data: [Buffer.from('one '), Buffer.from('two')] },
-        { type: 'SOA', name, ttl: 5, data: { mname: 'NS1.example.com', rname: 'hostmaster.example.com', serial: 1 } },
-        { type: 'CAA', name, ttl: 5, data: { flags: 128, tag: 'issue', value: 'ca.example; accounturi=x' } },
-      ],
-      additionals: [
-        {
-          type: 'OPT',
-          name: '.',
-          udpPayloadSize: 1232,
-          extendedRcode: 0,
-          ednsVersion: 0,
-          flags: 0,
-          flag_do: false,
-          options: [],
-        },
-      ],
-    });
-    const answer = decodeAnswer(bytes);
-    expect(answer).toMatchObject({ rcode: 'NOERROR', authoritative: true, authorities: [], additionals: [] });
-    expect(answer.answers.every((record) => record.name === 'www.example.com' && record.ttl === 5)).toBe(true);
-    expect(answer.answers.map(({ type, value }) => [type, value])).toEqual([
-      ['A', '192.0.2.1'],
-      ['AAAA', '2001:db8::1'],
-      ['CNAME', 'lb.example.net'],
-      ['NS', 'ns1.example.com'],
-      ['TXT', 'one two'],
-      ['SOA', 'ns1.example.com'],
-      ['CAA', '128 issue ca.example; accounturi=x'],
-    ]);
-  });
-
-  it.each([
-    [0, 'NOERROR'],
-    [2, 'SERVFAIL'],
-    [3, 'NXDOMAIN'],
-    [5, 'REFUSED'],
-    [11, 'RCODE11'],
-  ])('with code %i is %s', (code, rcode) => {
-    expect(decodeAnswer(answerTo(7, { flags: code })).rcode).toBe(rcode);
-  });
-
-  it('says when it is cut', () => {
-    expect(isTruncated(answerTo(7, { flags: packet.TRUNCATED_RESPONSE }))).toBe(true);
-    expect(isTruncated(answerTo(7))).toBe(false);
-  });
-
-  it('of any bytes is an Error or well-formed, and ends', () => {
-    const true_ = answerTo(7, { answers: [{ type: 'TXT', name: 'a.example.com', data: 'x'.repeat(200) }] });
-    const anything = fc.oneof(
-      fc.uint8Array({ maxLength: 700 }),
-      fc
-        .tuple(fc.nat(true_.length), fc.uint8Array({ minLength: 1, maxLength: 60 }))
-        .map(([where, piece]) =>
-          Buffer.concat([true_.subarray(0, where), piece, true_.subarray(where + piece.length)]),
-        ),
-      // Counts that promise more than there is.
-      fc.tuple(fc.nat(0xffff), fc.nat(0xffff)).map(([answers, authorities]) => {
-        const lying = Buffer.from(true_);
-        lying.writeUInt16BE(answers, 6);
-        lying.writeUInt16BE(authorities, 8);
-        return lying;
-      }),
-    );
-    fc.assert(
-      fc.property(anything, (input) => {
-        const bytes = Buffer.from(input);
-        answersQuestion(bytes, 7, question);
-        let answer: ReturnType<typeof decodeAnswer>;
-        try {
-          answer = decodeAnswer(bytes);
-        } catch (error) {
-          expect(error).toBeInstanceOf(Error);
-          return;
-        }
-        for (const record of [...answer.answers, ...answer.authorities, ...answer.additionals]) {
-          expect(typeof record.name).toBe('string');
-          expect(typeof record.value).toBe('string');
-          expect(Number.isFinite(record.ttl)).toBe(true);
-        }
-      }),
-      { numRuns: 3000 },
-    );
-  });
+it('says when an answer is cut', () => {
+  expect(isTruncated(answerTo(7, { flags: packet.TRUNCATED_RESPONSE }))).toBe(true);
+  expect(isTruncated(answerTo(7))).toBe(false);
 });

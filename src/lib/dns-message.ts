@@ -1,9 +1,7 @@
-import { isIP } from 'node:net';
-import packet, { type Answer, type DecodedPacket } from 'dns-packet';
-import { canonicalName } from '../core/dns-name.ts';
-import type { DnsAnswer, DnsRecord, DnsType } from '../ports/dns.ts';
+import packet from 'dns-packet';
+import type { DnsType } from '../ports/dns.ts';
 
-/** Encodes questions and decodes answers (RFC 1035 §4), with `dns-packet`. */
+/** Encodes questions (RFC 1035 §4), with `dns-packet`, and tells which answers belong to them. */
 
 /** The size that is never fragmented (DNS flag day 2020). */
 const udpPayloadSize = 1232;
@@ -66,53 +64,3 @@ const lowerCase = (bytes: Buffer): Buffer =>
 export const formatError = (bytes: Buffer): boolean => [1, 4].includes(bytes[3]! & 0x0f);
 
 export const isTruncated = (bytes: Buffer): boolean => (bytes[2]! & 0x02) !== 0;
-
-/** Reads an answer. Throws a plain Error if it is not one. */
-export function decodeAnswer(bytes: Buffer): DnsAnswer {
-  const decoded = packet.decode(bytes) as DecodedPacket & { readonly rcode: string };
-  return {
-    rcode: rcodeNames[bytes[3]! & 0x0f] ?? `RCODE${bytes[3]! & 0x0f}`,
-    authoritative: decoded.flag_aa,
-    answers: readRecords(decoded.answers),
-    authorities: readRecords(decoded.authorities),
-    additionals: readRecords(decoded.additionals),
-  };
-}
-
-const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
-
-const readRecords = (records: readonly Answer[] = []): readonly DnsRecord[] =>
-  records.filter((record) => record.type !== 'OPT').map(readRecord);
-
-function readRecord(record: Answer): DnsRecord {
-  const { name, type, ttl } = record as { readonly name: string; readonly type: string; readonly ttl?: number };
-  const value = readValue(type, (record as { readonly data?: unknown }).data);
-  if (typeof name !== 'string' || typeof type !== 'string' || typeof value !== 'string')
-    throw new Error('a record in it cannot be read');
-  return { name: canonicalName(name), type, ttl: ttl ?? 0, value };
-}
-
-function readValue(type: string, data: unknown): string {
-  switch (type) {
-    case 'A':
-    case 'AAAA':
-      if (isIP(String(data)) === 0) throw new Error('an address in it cannot be read');
-      return String(data);
-    case 'CNAME':
-    case 'NS':
-      return canonicalName(data as string);
-    case 'SOA':
-      return canonicalName((data as { readonly mname: string }).mname);
-    case 'TXT': {
-      const strings = (Array.isArray(data) ? data : [data]) as readonly (string | Uint8Array)[];
-      return strings.map((part) => (typeof part === 'string' ? part : Buffer.from(part).toString('utf8'))).join('');
-    }
-    case 'CAA': {
-      const { flags, tag, value } = data as { readonly flags?: number; readonly tag: string; readonly value: string };
-      return `${flags ?? 0} ${tag} ${value}`;
-    }
-    default:
-      // Other types come along unasked (RRSIG, MX).
-      return '';
-  }
-}

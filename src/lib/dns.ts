@@ -4,23 +4,39 @@ import { getServers } from 'node:dns';
 import net from 'node:net';
 import { isDnsName, parseServerAddress, printServerAddress } from '../core/dns-name.ts';
 import { fail, reasonOf } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsServer } from '../ports/dns.ts';
-import { answersQuestion, decodeAnswer, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
+import { decodeAnswer } from './dns-answer.ts';
+import { answersQuestion, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
 
 /** As the port promises. Two seconds are longer than any round trip; then the datagram is sent again. */
 const tryMs = 2_000;
 const tries = 3;
 
+/** As many sockets are open at once in this process; a server far away still answers 3,000 questions a second. */
+const mostSockets = 256;
+
+/**
+ * After so many datagrams that do not fit, the exchange ends, and the next try has another port and id. Somebody guesses
+ * ids, or wants to keep this process busy.
+ */
+const mostStrays = 100;
+
 /**
  * DNS over UDP and TCP. Every question has its own socket, so source port and id are random. The socket is connected,
  * so the kernel drops packets from elsewhere and reports at once if nothing listens.
  *
+ * Has at most 256 sockets at once; further questions wait, within their callers' deadlines.
+ *
  * Fails only with `dns/lookup-failed`. If the operating system refused (no route, no IPv6), its error is the `cause`.
  */
 export function createDns(clock: Clock): Dns {
-  /** Runs one exchange with a time limit. */
+  const sockets = createTurns(mostSockets);
+
+  /** Runs one exchange with a time limit, once there is a place for its socket. */
   async function within<T>(ms: number, signal: AbortSignal, begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const giveBack = await sockets.take(signal);
     const deadline = clock.deadline(ms, signal);
     try {
       return await begin(deadline.signal);
@@ -29,6 +45,7 @@ export function createDns(clock: Clock): Dns {
       throw deadline.expired ? new SilenceError() : error;
     } finally {
       deadline.done();
+      giveBack();
     }
   }
 
@@ -138,6 +155,7 @@ function overUdp(
     if (family === 0) return reject(new Error(`"${server.address}" is not an IP address`));
     const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4' });
     const ended = new AbortController();
+    let strays = 0;
     const settle = (act: () => void) => {
       if (ended.signal.aborted) return;
       // With a reason, because node's default reason is an exception with a stack (65 µs).
@@ -151,6 +169,8 @@ function overUdp(
     socket.on('error', (error) => settle(() => reject(error)));
     socket.on('message', (reply) => {
       if (fits(reply)) settle(() => resolve(reply));
+      else if (++strays === mostStrays)
+        settle(() => reject(new Error(`${mostStrays} datagrams came that do not answer the question`)));
     });
     const send = () => {
       if (ended.signal.aborted) return;
@@ -172,7 +192,10 @@ function overTcp(
   return new Promise((resolve, reject) => {
     if (net.isIP(server.address) === 0) return reject(new Error(`"${server.address}" is not an IP address`));
     const socket = net.connect({ host: server.address, port: server.port });
-    let received = Buffer.alloc(0);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    // Two octets of length, and what they announce: at most 65,537.
+    let wanted = 2;
     const settle = (act: () => void) => {
       signal.removeEventListener('abort', onAbort);
       socket.destroy();
@@ -184,12 +207,14 @@ function overTcp(
     length.writeUInt16BE(message.length);
     socket.once('connect', () => socket.write(Buffer.concat([length, message])));
     socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      // At most 65,537 bytes, since the length has two octets.
-      if (received.length < 2) return;
-      const end = 2 + received.readUInt16BE(0);
-      if (received.length < end) return;
-      const reply = received.subarray(2, end);
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size < wanted) return;
+      const received = Buffer.concat(chunks.splice(0));
+      chunks.push(received);
+      wanted = 2 + received.readUInt16BE(0);
+      if (size < wanted) return;
+      const reply = received.subarray(2, wanted);
       settle(() => (fits(reply) ? resolve(reply) : reject(new Error('the answer belongs to another question'))));
     });
     socket.once('end', () => settle(() => reject(new Error('the connection was closed before the answer'))));

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
 import fc from 'fast-check';
@@ -202,6 +203,82 @@ describe('query', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('gives up on a server that floods it with datagrams that do not fit', async () => {
+    const { server, queries } = await nameServer((query, send) => {
+      const stray = Buffer.from(answer(query));
+      stray.writeUInt16BE(stray.readUInt16BE(0) ^ 1, 0);
+      for (let times = 0; times < 2_000; times++) send(stray);
+    });
+    await expect(dns.query(server, www, signal)).rejects.toMatchObject({
+      code: 'dns/lookup-failed',
+      message: expect.stringContaining('100 datagrams came that do not answer the question'),
+    });
+    // Another port and id each time, so that guesses begin anew.
+    expect(new Set(queries.map(({ from }) => from.port)).size).toBe(3);
+  });
+
+  it.each<[what: string, send: (socket: Socket) => void]>([
+    ['sends an octet now and then', (socket) => void setInterval(() => socket.write('x'), 20).unref()],
+    ['announces more than it sends', (socket) => socket.write(Buffer.from([0xff, 0xff, 1, 2, 3]))],
+  ])('does not wait for a server that %s over TCP', async (_what, send) => {
+    const { server } = await nameServer((query, reply) =>
+      reply(answer(query, { flags: packet.TRUNCATED_RESPONSE, answers: [] })),
+    );
+    const tcp = createServer((socket) => {
+      socket.on('error', () => {});
+      send(socket);
+      undo.push(() => socket.destroy());
+    });
+    tcp.listen(server.port, server.address);
+    await once(tcp, 'listening');
+    undo.push(() => tcp.close());
+    const began = performance.now();
+    await expect(dns.query(server, www, signal)).rejects.toMatchObject({ code: 'dns/lookup-failed' });
+    expect(performance.now() - began).toBeLessThan(8_000);
+  });
+
+  it('reads the beginning of a TCP stream that never ends', async () => {
+    const { server } = await nameServer((query, reply) =>
+      reply(answer(query, { flags: packet.TRUNCATED_RESPONSE, answers: [] })),
+    );
+    let sent = 0;
+    const tcp = createServer((socket) => {
+      const block = Buffer.alloc(65_536, 0xff);
+      const more = () => {
+        while (!socket.destroyed && sent < 64 * 1024 * 1024) {
+          sent += block.length;
+          if (!socket.write(block)) return;
+        }
+      };
+      socket.on('error', () => {});
+      socket.on('drain', more);
+      more();
+      undo.push(() => socket.destroy());
+    });
+    tcp.listen(server.port, server.address);
+    await once(tcp, 'listening');
+    undo.push(() => tcp.close());
+    await expect(dns.query(server, www, signal)).rejects.toMatchObject({ code: 'dns/lookup-failed' });
+    // Three tries, and what fits into the kernel's buffers.
+    expect(sent).toBeLessThan(32 * 1024 * 1024);
+  });
+
+  it('has at most 256 sockets at once', async () => {
+    const { server, queries } = await nameServer(() => {});
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    const stopping = new AbortController();
+    const asking = Array.from({ length: 1_000 }, () => dns.query(server, www, stopping.signal).catch(() => 'stopped'));
+    await expect.poll(() => queries.length, { timeout: 5_000 }).toBe(256);
+    expect(descriptors() - before).toBeLessThanOrEqual(256 + 10);
+    stopping.abort(new Error('enough'));
+    expect(new Set(await Promise.all(asking))).toEqual(new Set(['stopped']));
+    // The places are free again.
+    const { server: other } = await nameServer((query, send) => send(answer(query)));
+    expect(await values(dns.query(other, www, signal))).toEqual(['192.0.2.1']);
+    expect(queries).toHaveLength(256);
   });
 
   it.each(['a..b', `${'a'.repeat(64)}.test`, 'ü.test', `${'a.'.repeat(130)}test`])(
