@@ -167,7 +167,8 @@ function connect(context: ConnectContext): ComposedConnections {
     const key = canonical(settings.resolvers);
     const known = zones.get(key);
     if (known) return known;
-    const made = createZones({ dns: world.dns, clock: world.clock, resolvers: resolversOf(world, settings) });
+    const { dns, clock, log } = world;
+    const made = createZones({ dns, clock, log, resolvers: resolversOf(world, settings) });
     zones.set(key, made);
     return made;
   }

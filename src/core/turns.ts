@@ -71,11 +71,13 @@ export function createTurns(max: number | (() => number)): Turns {
   };
 }
 
-/** Runs one call at a time for each key. Keys without callers take no memory. */
-export function createTurnsByKey(): <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
+/** Runs `max` calls at a time for each key. Keys without callers take no memory. */
+export function createTurnsByKey(
+  max = 1,
+): <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
   const keys = new Map<string, { readonly turns: Turns; callers: number }>();
   return async (key, work, signal) => {
-    const entry = keys.get(key) ?? { turns: createTurns(1), callers: 0 };
+    const entry = keys.get(key) ?? { turns: createTurns(max), callers: 0 };
     keys.set(key, entry);
     entry.callers += 1;
     try {

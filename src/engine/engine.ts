@@ -85,8 +85,11 @@ export interface Looks {
 
 export interface AddressFinding {
   readonly verdict: 'found' | 'nxdomain-from-authority' | 'no-address-from-authority' | 'cannot-tell';
+  /** At most 16 of both families together. */
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
+  /** How many more addresses there are, if any. */
+  readonly left?: number;
   readonly finding: string;
 }
 

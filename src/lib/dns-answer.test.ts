@@ -16,7 +16,15 @@ const answerTo = (id: number, more: Partial<packet.Packet> = {}): Buffer =>
   });
 
 /** A record as bytes, with the name `a`. */
-function record(type: number, data: Uint8Array, { name = Buffer.from([1, 0x61, 0]), count = 1, classOf = 1 } = {}) {
+function record(
+  type: number,
+  data: Uint8Array,
+  {
+    name = Buffer.from([1, 0x61, 0]),
+    count = 1,
+    classOf = 1,
+  }: { name?: Buffer; count?: number; classOf?: number } = {},
+) {
   const fixed = Buffer.alloc(10);
   fixed.writeUInt16BE(type, 0);
   fixed.writeUInt16BE(classOf, 2);

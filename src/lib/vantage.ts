@@ -2,6 +2,7 @@ import http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import { fail, reasonOf } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { abortable } from './abortable.ts';
@@ -12,6 +13,9 @@ const timeoutMs = 10_000;
 
 /** As the port promises; a key authorization has less than 200 bytes. */
 const maxBytes = 64 * 1024;
+
+/** As many connections are open at once, even if a hundred names have sixteen addresses each. */
+const mostConnections = 128;
 
 /** The cause of a vantage's `network/failed`: how far the connection got. */
 interface ConnectionFailure extends Error {
@@ -24,14 +28,15 @@ interface ConnectionFailure extends Error {
 /** This machine as a vantage. */
 export function createVantage(options: { readonly clock: Clock; readonly name?: string }): Vantage {
   const { clock } = options;
+  const connections = createTurns(mostConnections);
 
-  /** Runs one exchange with a time limit, and words its errors. */
+  /** Runs one exchange with a time limit, once there is a place for its connection, and words its errors. */
   async function look<T>(
     what: { readonly method: string; readonly url: string },
     signal: AbortSignal,
     begin: (progress: Progress, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    signal.throwIfAborted();
+    const giveBack = await connections.take(signal);
     const deadline = clock.deadline(timeoutMs, signal);
     const progress: Progress = { connected: false };
     try {
@@ -47,6 +52,7 @@ export function createVantage(options: { readonly clock: Clock; readonly name?: 
       throw fail('network/failed', { ...what, reason }, { cause: failure });
     } finally {
       deadline.done();
+      giveBack();
     }
   }
 

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { fail, reasonOf } from '../core/errors.ts';
+import { orAborted } from '../core/on-abort.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { World } from '../ports/world.ts';
@@ -13,6 +14,9 @@ import { systemRandom } from './random.ts';
 import { createStreams } from './streams.ts';
 import { userAgent } from './user-agent.ts';
 import { createVantage } from './vantage.ts';
+
+/** The system's resolver can take minutes over a name server that is silent, and cannot be stopped. */
+const lookupMs = 10_000;
 
 /** The real world. Opens nothing before it is used. */
 export function createWorld(context: {
@@ -31,11 +35,14 @@ export function createWorld(context: {
     vantage: loggedVantage(createVantage({ clock }), { log: context.log, clock }),
     log: context.log,
     async lookup(host, signal) {
-      signal.throwIfAborted();
+      const deadline = clock.deadline(lookupMs, signal);
       try {
-        return (await lookup(host, { all: true })).map((found) => found.address);
+        return (await orAborted(lookup(host, { all: true }), deadline.signal)).map((found) => found.address);
       } catch (cause) {
+        signal.throwIfAborted();
         throw fail('network/failed', { method: 'lookup', url: host, reason: reasonOf(cause) }, { cause });
+      } finally {
+        deadline.done();
       }
     },
     http(options = {}) {

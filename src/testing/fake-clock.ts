@@ -1,3 +1,4 @@
+import { onAbort } from '../core/on-abort.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 
 /** A clock that moves only when the test says so. Monotonic and wall-clock time move together. */
@@ -95,7 +96,7 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
         controller.abort(parent?.reason);
       };
       if (parent?.aborted) abort();
-      else parent?.addEventListener('abort', abort, { once: true });
+      const forget = parent ? onAbort(parent, abort) : () => {};
       return {
         signal: controller.signal,
         get expired() {
@@ -103,7 +104,7 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
         },
         done() {
           timers.delete(timer);
-          parent?.removeEventListener('abort', abort);
+          forget();
         },
       };
     },

@@ -1,3 +1,4 @@
+import { fewAddresses } from '../../core/address.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { DnsAnswer, DnsType } from '../../ports/dns.ts';
 import type { AddressFinding } from '../engine.ts';
@@ -87,7 +88,7 @@ function addressesIn(name: string, answers: readonly DnsAnswer[]) {
         .filter((record) => record.type === type && record.name === end)
         .map((record) => record.value);
     });
-  return { ipv4: [...new Set(pick('A'))], ipv6: [...new Set(pick('AAAA'))] };
+  return fewAddresses([...new Set(pick('A'))], [...new Set(pick('AAAA'))]);
 }
 
 /** The last of the aliases in the answers, or the name itself without any. */

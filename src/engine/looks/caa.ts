@@ -1,5 +1,6 @@
 import { parentName } from '../../core/dns-name.ts';
 import { fail, reasonOf } from '../../core/errors.ts';
+import { cut } from '../../core/remote-text.ts';
 import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from '../engine.ts';
 import { chainLimit, type Zones } from '../zones/zone.ts';
@@ -105,7 +106,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   if (unknown)
     return {
       verdict: 'no',
-      finding: `a critical CAA record of ${name} has the unknown tag "${unknown.tag}"`,
+      finding: `a critical CAA record of ${name} has the unknown tag "${cut(unknown.tag, mostShown)}"`,
     };
 
   const wild = properties.filter((property) => property.tag === 'issuewild');
@@ -117,7 +118,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
 
   const opinions = relevant.map((property) => weigh(property.value, question));
   if (opinions.includes('allows')) return { verdict: 'pass', finding: `the CAA records of ${name} allow it` };
-  const shown = relevant.map((property) => `${property.tag} "${property.value}"`).join(', ');
+  const shown = show(relevant);
   if (question.caaIdentities.length === 0)
     return {
       verdict: 'cannot-tell',
@@ -134,6 +135,16 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
       ? `without ${question.challengeType}`
       : `not ${question.caaIdentities.join(' or ')}`;
   return { verdict: 'no', finding: `the CAA records of ${name} allow ${shown}, ${reason}` };
+}
+
+/** A value is a name with an account's URL, and a few records are enough to recognise. */
+const mostShown = 200;
+const mostRecords = 5;
+
+function show(properties: readonly Property[]): string {
+  const words = properties.slice(0, mostRecords).map(({ tag, value }) => `${tag} "${cut(value, mostShown)}"`);
+  const more = properties.length - words.length;
+  return more > 0 ? `${words.join(', ')} and ${more} more` : words.join(', ');
 }
 
 type Opinion = 'allows' | 'other-ca' | 'wrong-account' | 'wrong-method' | 'depends';

@@ -1,3 +1,4 @@
+import { fewAddresses } from '../../core/address.ts';
 import {
   type AddressVerdict,
   type EndpointVerdict,
@@ -7,6 +8,7 @@ import {
 } from '../../core/endpoint.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import { identifierKey } from '../../core/identifier.ts';
+import { remoteText } from '../../core/remote-text.ts';
 import type { CertificateFacts, Pki } from '../../ports/pki.ts';
 import type { Vantage } from '../../ports/vantage.ts';
 
@@ -29,23 +31,30 @@ export interface EndpointLook {
 }
 
 /**
- * Finds out what an endpoint really serves, on every address of its name. Whatever the endpoint does is a verdict; it
+ * Finds out what an endpoint really serves, on every address of its name, but at most 16. Whatever the endpoint does is a verdict; it
  * rejects only on abort, or if the endpoint cannot be parsed, which the configuration has checked.
  */
 export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): Promise<EndpointVerdict> {
   const { host, port } = parseEndpoint(look.endpoint);
-  let addresses: readonly string[];
+  let few: ReturnType<typeof fewAddresses>;
   try {
-    addresses = await look.resolve(host, signal);
+    const found = [...new Set(await look.resolve(host, signal))];
+    few = fewAddresses(
+      found.filter((address) => !address.includes(':')),
+      found.filter((address) => address.includes(':')),
+    );
   } catch (error) {
     signal.throwIfAborted();
     return { endpoint: look.endpoint, state: 'unreachable', words: reasonOf(error), addresses: [] };
   }
   const serverName = isAddress(host) ? (look.serverName ?? '') : host;
   const verdicts = await Promise.all(
-    addresses.map((address) => lookAtAddress(look, { address, port, serverName }, signal)),
+    [...few.ipv4, ...few.ipv6].map((address) => lookAtAddress(look, { address, port, serverName }, signal)),
   );
-  return judgeEndpoint(look.endpoint, verdicts);
+  const verdict = judgeEndpoint(look.endpoint, verdicts);
+  return few.left === 0
+    ? verdict
+    : { ...verdict, words: `${verdict.words}; ${few.left} more addresses were not checked` };
 }
 
 async function lookAtAddress(
@@ -64,12 +73,15 @@ async function lookAtAddress(
   try {
     const { facts } = look.pki.readChain(pemOf(certificateDer));
     const state = judgeFingerprint(facts.fingerprint, look.expectFingerprint, look.previousFingerprint);
-    return { address, state, words: describeCertificate(facts) };
+    return { address, state, words: remoteText(describeCertificate(facts), mostWords) };
   } catch (error) {
     // A certificate that certfleet cannot read is not ours.
     return { address, state: 'other', words: `a certificate that cannot be read (${reasonOf(error)})` };
   }
 }
+
+/** Any server may have made the certificate; a real one's names, serial and issuer are shorter. */
+const mostWords = 1_000;
 
 // Error codes about this machine's routes, not about the endpoint.
 const noRouteHere: readonly unknown[] = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];

@@ -5,6 +5,9 @@ import { createMemory } from '../zones/zone-memory.ts';
 import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
 
+/** An answer with more records than this is asked for again rather than kept: real ones have a few. */
+const mostRecords = 64;
+
 /**
  * The DNS checks of the preflight, with a given set of resolvers. Answers are cached for half a minute: a name is
  * checked before the order and again before the validation, and many certificates may share a domain's CAA.
@@ -14,10 +17,11 @@ export function createLooks(zones: Zones, clock: Clock, asTheCa: boolean): Looks
   const kept: Zones = {
     ...zones,
     resolve: (question, signal) =>
-      remember(`${question.type} ${question.name}`, signal, async () => ({
-        value: await zones.resolve(question, signal),
-        ttl: 0,
-      })),
+      remember(`${question.type} ${question.name}`, signal, async () => {
+        const value = await zones.resolve(question, signal);
+        const { answers, authorities, additionals } = value;
+        return { value, ttl: 0, isLarge: answers.length + authorities.length + additionals.length > mostRecords };
+      }),
   };
   return {
     asTheCa,

@@ -1,6 +1,7 @@
 import { isPublicAddress } from '../../core/address.ts';
 import { reasonOf } from '../../core/errors.ts';
 import type { Identifier } from '../../core/identifier.ts';
+import { remoteText } from '../../core/remote-text.ts';
 import type { PreflightSettings } from '../../core/spec.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Probe } from '../../ports/solver.ts';
@@ -15,6 +16,8 @@ const servedMs = 6_000;
 const gatewayStatuses: readonly number[] = [502, 503, 504];
 /** As many redirects as Let's Encrypt follows. */
 const redirectLimit = 10;
+/** A name has at most 253 characters; a header may have thousands. */
+const mostOrigin = 270;
 
 /**
  * Requests the probe by the public path. A load balancer answers 502, 503 or 504 until its health check has seen the
@@ -55,6 +58,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
   };
   try {
     let addresses: readonly string[] = [identifier.value];
+    let left = 0;
     if (identifier.type === 'dns') {
       const found = await looks.addresses(identifier.value, deadline.signal);
       if (found.verdict === 'nxdomain-from-authority' || found.verdict === 'no-address-from-authority')
@@ -66,10 +70,16 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
         };
       if (found.verdict === 'cannot-tell') return { ...finding, verdict: 'cannot-tell', finding: found.finding };
       addresses = [...found.ipv4, ...found.ipv6];
+      left = found.left ?? 0;
     }
     const answers = await Promise.all(addresses.map((address) => lookAtAddress(look, address, looks.asTheCa)));
     const worst = answers.find((a) => a.verdict === 'no') ?? answers.find((a) => a.verdict === 'cannot-tell');
-    return { ...finding, ...(worst ?? { verdict: 'pass', finding: 'every address gives the right answer' }) };
+    if (worst) return { ...finding, ...worst };
+    if (left > 0) {
+      const of = `${identifier.value} has ${addresses.length + left} addresses`;
+      return { ...finding, verdict: 'cannot-tell', finding: `${of}, and only ${addresses.length} were checked` };
+    }
+    return { ...finding, verdict: 'pass', finding: 'every address gives the right answer' };
   } catch (error) {
     return { ...finding, verdict: 'cannot-tell', finding: reasonOf(error) };
   }
@@ -93,7 +103,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
         const next = new URL(answer.location, url);
         // The CA would follow it to another host, or to https, but this check knows no addresses and ports for those.
         if (next.protocol !== 'http:' || next.hostname !== new URL(url).hostname)
-          return { verdict: 'cannot-tell', finding: `${address} redirects to ${next.origin}` };
+          return { verdict: 'cannot-tell', finding: `${address} redirects to ${remoteText(next.origin, mostOrigin)}` };
         url = next.href;
         continue;
       }

@@ -61,9 +61,22 @@ export function createDns01(options: Dns01Options): Solver {
    */
   async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
     if ((harmless.get(target.name) ?? 0) > clock.monotonicMs()) return;
-    const hidden = await findHiddenWildcard(zones, target, signal);
+    const hidden = await searchWildcard(target, signal);
     if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
     harmless.set(target.name, clock.monotonicMs() + harmlessMs);
+  }
+
+  async function searchWildcard(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
+    const limit = clock.deadline(wildcardMs, signal);
+    try {
+      return await findHiddenWildcard(zones, target, limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = `the search for a wildcard took longer than ${wildcardMs / 1000} s`;
+      throw limit.expired ? fail('dns/no-nameserver', { zone: target.zone, reason }) : error;
+    } finally {
+      limit.done();
+    }
   }
 
   return {
@@ -125,6 +138,9 @@ export function createDns01(options: Dns01Options): Solver {
     },
   };
 }
+
+/** A name may have a hundred labels, and a wildcard at each; a real zone answers the few questions in a second. */
+const wildcardMs = 60_000;
 
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const harmlessMs = 60_000;

@@ -1,16 +1,20 @@
 import { printServerAddress } from '../../core/dns-name.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
+import { createTurnsByKey } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
-import type { ZoneServer } from './zone.ts';
+import { mostAtOnce, type ZoneServer } from './zone.ts';
 
 /** How long to wait for a server at first. Doubles while the server is silent, to give a slow one more time. */
 const firstPatienceMs = 500;
 const mostPatienceMs = 2_000;
 
-/** How often to ask a silent server again within one look, so that its recovery is noticed quickly. */
-const askAgainMs = 100;
+/**
+ * How many times to ask a silent server within one look, so that its recovery is noticed quickly: every 100 ms at
+ * first. All questions stay open, so it must not be many.
+ */
+const asksPerLook = 5;
 
 /**
  * After this time, a server's silent address is ignored if the server answers correctly over the other family. On many
@@ -22,13 +26,14 @@ const familyGraceMs = 3_000;
 const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'];
 
 /**
- * Checks whether every authoritative server has a value, by asking all of them directly at once. Between checks, it
+ * Checks whether every authoritative server has a value, by asking all of them directly, 32 of a zone at a time. Between checks, it
  * remembers only which servers were silent.
  *
  * @returns each address that does not have it yet, and why; empty once all have it
  */
 export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly clock: Clock }) {
   const silences = new Map<string, { readonly since: number; readonly patienceMs: number }>();
+  const inZone = createTurnsByKey(mostAtOnce);
 
   return async function poll(
     servers: readonly ZoneServer[],
@@ -36,7 +41,10 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const views = await Promise.all(
-      servers.map(async (server) => ({ server, view: await look(server, value, signal) })),
+      servers.map(async (server) => {
+        const view = await inZone(value.zone, () => look(server, value, signal), signal);
+        return { server, view };
+      }),
     );
     signal.throwIfAborted();
     const inOtherFamily = (server: ZoneServer) => views.filter((one) => familyOf(one.server) !== familyOf(server));
@@ -60,9 +68,10 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     const key = keyOf(server);
     const silence = silences.get(key);
     const asked = clock.monotonicMs();
-    const limit = clock.deadline(silence?.patienceMs ?? firstPatienceMs, signal);
+    const patienceMs = silence?.patienceMs ?? firstPatienceMs;
+    const limit = clock.deadline(patienceMs, signal);
     try {
-      const view = await hear(server, value, limit.signal);
+      const view = await hear(server, value, patienceMs / asksPerLook, limit.signal);
       silences.delete(key);
       return view;
     } catch (error) {
@@ -70,7 +79,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
       if (!limit.expired) throw error;
       silences.set(key, {
         since: silence?.since ?? asked,
-        patienceMs: Math.min((silence?.patienceMs ?? firstPatienceMs) * 2, mostPatienceMs),
+        patienceMs: Math.min(patienceMs * 2, mostPatienceMs),
       });
       return { state: 'silent', words: 'does not answer' };
     } finally {
@@ -79,7 +88,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
   }
 
   /** Sends the question repeatedly until an answer arrives; the first one counts. */
-  async function hear(server: ZoneServer, value: DnsValue, signal: AbortSignal): Promise<View> {
+  async function hear(server: ZoneServer, value: DnsValue, againMs: number, signal: AbortSignal): Promise<View> {
     // One controller for each question, because Node warns of a leak if one signal has many listeners.
     const asking: AbortController[] = [];
     const stop = () => {
@@ -93,7 +102,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
           asking.push(one);
           if (signal.aborted) one.abort(signal.reason);
           askOnce(server, value, one.signal).then(resolve, reject);
-          clock.sleep(askAgainMs, one.signal).then(ask, () => {});
+          clock.sleep(againMs, one.signal).then(ask, () => {});
         };
         ask();
       });

@@ -5,7 +5,10 @@ import type { Clock } from '../../ports/clock.ts';
 const shortestMs = 30_000;
 const longestMs = 3_600_000;
 
-/** Caches results for their TTL. Callers that ask for the same at the same time share one search. */
+/** More than a pass over thousands of certificates needs at once. The names in answers may be new ones each time. */
+const mostKept = 4_096;
+
+/** Caches results for their TTL, the oldest ones only as long as there is room. Callers that ask for the same at the same time share one search. */
 export function createMemory(clock: Clock) {
   const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
   const share = createSingleFlight<unknown>();
@@ -13,15 +16,20 @@ export function createMemory(clock: Clock) {
   return async function remember<T>(
     key: string,
     signal: AbortSignal,
-    find: () => Promise<{ readonly value: T; readonly ttl: number }>,
+    find: () => Promise<{ readonly value: T; readonly ttl: number; readonly isLarge?: boolean }>,
   ): Promise<T> {
     signal.throwIfAborted();
     const known = kept.get(key);
     if (known && known.until > clock.monotonicMs()) return known.value as T;
     const search = async () => {
-      const { value, ttl } = await find();
+      const { value, ttl, isLarge } = await find();
+      if (isLarge) return value;
       const keepMs = Math.min(Math.max(ttl * 1000, shortestMs), longestMs);
+      // Deleted first, because a map lists its keys in the order in which they were added.
+      kept.delete(key);
       kept.set(key, { value, until: clock.monotonicMs() + keepMs });
+      const [oldest] = kept.keys();
+      if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
       return value;
     };
     return (await share(key, search, signal)) as T;

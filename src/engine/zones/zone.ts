@@ -1,7 +1,9 @@
+import { fewAddresses } from '../../core/address.ts';
 import { isWithin, parentName, parseServerAddress } from '../../core/dns-name.ts';
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/dns.ts';
+import type { Log } from '../../ports/log.ts';
 import { createMemory } from './zone-memory.ts';
 
 /**
@@ -11,7 +13,10 @@ import { createMemory } from './zone-memory.ts';
 export interface Zones {
   /** The zone of a name, by its SOA record, and the name of its primary server. Fails with `dns/zone-not-found`. */
   findZone(name: string, signal: AbortSignal): Promise<Zone>;
-  /** Every address of every authoritative server. Fails with `dns/no-nameserver`. */
+  /**
+   * Every address of every authoritative server, but at most 16 servers and 16 addresses of each. Fails with
+   * `dns/no-nameserver`.
+   */
   nameservers(zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]>;
   /**
    * Where the TXT value of a challenge must be written: the target of the name's CNAME records, and that target's zone
@@ -66,18 +71,36 @@ export const chainLimit = 10;
 /** How long to wait for a server if there is another one to ask. */
 const serverMs = 1_500;
 
+/**
+ * The root and the large top-level domains have 13 name servers, as many as fitted into 512 octets. With more, the
+ * first ones by name are asked, so that it is the same ones each time.
+ */
+const mostServers = 16;
+/** How many servers of one zone are asked at a time. Fewer than the sockets of a process, so that others have some. */
+export const mostAtOnce = 32;
+
+/**
+ * How long a search may take, whatever the servers do: a zone with 16 silent servers, a chain of zones in which each
+ * server answers late. Real ones take less than a second.
+ */
+const searchMs = 30_000;
+const chainMs = 60_000;
+
 export interface ZonesOptions {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly resolvers: readonly DnsServer[];
+  /** Learns which zones have too many servers. */
+  readonly log?: Pick<Log, 'warn'>;
   /** The port of the authoritative servers; only tests use another than 53. */
   readonly port?: number;
 }
 
-export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions): Zones {
+export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOptions): Zones {
   const remember = createMemory(clock);
   // For the rest of this run, ask servers that were silent last.
   const silent = new Set<string>();
+  const within = createTimeLimit(clock);
 
   async function resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     let last: unknown;
@@ -92,7 +115,7 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
       } catch (error) {
         signal.throwIfAborted();
         if (!limit?.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
-        silent.add(keyOf(resolver));
+        note(silent, resolver);
         last = limit?.expired ? lookupFailed(resolver.address, question, 'no answer in time') : error;
       } finally {
         limit?.done();
@@ -102,43 +125,63 @@ export function createZones({ dns, clock, resolvers, port = 53 }: ZonesOptions):
   }
 
   const findZone = (name: string, signal: AbortSignal): Promise<Zone> =>
-    remember(`zone ${name}`, signal, async () => {
-      for (let at: string | undefined = name; at; at = parentName(at)) {
-        const answer = await resolve({ name: at, type: 'SOA' }, signal);
-        const soa = soaFor(at, answer);
-        if (soa?.name) return { value: { zone: soa.name, primary: soa.value }, ttl: soa.ttl };
-        // The SOA is the root's: the top-level domain does not exist.
-        if (soa) break;
-      }
-      throw fail('dns/zone-not-found', { name });
-    });
+    remember(`zone ${name}`, signal, () =>
+      within(searchMs, signal, lateFor({ name, type: 'SOA' }), async (limited) => {
+        for (let at: string | undefined = name; at; at = parentName(at)) {
+          const answer = await resolve({ name: at, type: 'SOA' }, limited);
+          const soa = soaFor(at, answer);
+          if (soa?.name) return { value: { zone: soa.name, primary: soa.value }, ttl: soa.ttl };
+          // The SOA is the root's: the top-level domain does not exist.
+          if (soa) break;
+        }
+        throw fail('dns/zone-not-found', { name });
+      }),
+    );
 
   const nameservers = (zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]> =>
-    remember(`servers ${zone}`, signal, async () => {
-      const answer = await resolve({ name: zone, type: 'NS' }, signal);
-      const records = answer.answers.filter((record) => record.type === 'NS' && record.name === zone);
-      const found = await Promise.all(
-        records.flatMap((record) =>
-          (['A', 'AAAA'] as const).map(async (type) => {
-            const addresses = await addressesOf(record.value, type, answer.additionals, signal);
-            return addresses.map((address) => ({ name: record.value, address, port }));
+    remember(`servers ${zone}`, signal, () =>
+      within(searchMs, signal, lateFor({ name: zone, type: 'NS' }), async (limited) => {
+        const answer = await resolve({ name: zone, type: 'NS' }, limited);
+        const records = answer.answers.filter((record) => record.type === 'NS' && record.name === zone);
+        const names = fewNames(zone, [...new Set(records.map((record) => record.value))]);
+        const found = await Promise.all(
+          names.map(async (name) => {
+            const [ipv4, ipv6] = await Promise.all(
+              (['A', 'AAAA'] as const).map((type) => addressesOf(name, type, answer.additionals, limited)),
+            );
+            const few = fewAddresses(ipv4 ?? [], ipv6 ?? []);
+            if (few.left > 0)
+              log?.warn(`the name server ${name} of ${zone} has ${few.left} more addresses than are asked`);
+            return [...few.ipv4, ...few.ipv6].map((address) => ({ name, address, port }));
           }),
-        ),
-      );
-      const servers = found
-        .flat()
-        .filter((server, at, all) => all.findIndex((s) => s.address === server.address) === at);
-      if (servers.length === 0) {
-        const names = records.map((record) => record.value).join(', ');
-        const reason = names === '' ? 'it has no NS record' : `no address of ${names} was found`;
-        throw fail('dns/no-nameserver', { zone, reason });
-      }
-      return { value: servers, ttl: Math.min(...records.map((record) => record.ttl)) };
-    });
+        );
+        const servers = found
+          .flat()
+          .filter((server, at, all) => all.findIndex((s) => s.address === server.address) === at);
+        if (servers.length === 0) {
+          const shown = names.slice(0, 3).join(', ');
+          const more = names.length > 3 ? ` and of ${names.length - 3} more` : '';
+          const reason = shown === '' ? 'it has no NS record' : `no address of ${shown}${more} was found`;
+          throw fail('dns/no-nameserver', { zone, reason });
+        }
+        return { value: servers, ttl: Math.min(...records.map((record) => record.ttl)) };
+      }),
+    );
+
+  /** The names of the servers that are asked. */
+  function fewNames(zone: string, names: readonly string[]): readonly string[] {
+    if (names.length <= mostServers) return names;
+    log?.warn(
+      `${zone} has ${names.length} name servers; only the first ${mostServers} by name are asked, so a challenge can fail at the others`,
+    );
+    return names.toSorted().slice(0, mostServers);
+  }
 
   /** A name server's addresses of one family. If the lookup fails, the glue records that came with the answer. */
   async function addressesOf(name: string, type: 'A' | 'AAAA', glue: readonly DnsRecord[], signal: AbortSignal) {
-    const pick = (records: readonly DnsRecord[]) => records.filter((r) => r.type === type).map((r) => r.value);
+    const pick = (records: readonly DnsRecord[]) => [
+      ...new Set(records.filter((r) => r.type === type).map((r) => r.value)),
+    ];
     try {
       return pick((await resolve({ name, type }, signal)).answers);
     } catch (error) {
@@ -184,7 +227,12 @@ interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
 
 /** Builds `ask` and `resolveChain` from the functions that find zones and servers. */
 function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }: Parts): Zones {
-  async function ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
+  const within = createTimeLimit(clock);
+
+  const ask: Zones['ask'] = (zone, question, signal) =>
+    within(searchMs, signal, lateFor(question), (limited) => askServers(zone, question, limited));
+
+  async function askServers(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
     let reason = '';
     for (const server of inOrder(await nameservers(zone, signal), silent)) {
       const answer = await askServer(server, question, signal);
@@ -193,7 +241,7 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
         continue;
       }
       const referred = zone === pinned ? undefined : referral(zone, question.name, answer);
-      if (referred !== undefined) return ask(referred, question, signal);
+      if (referred !== undefined) return askServers(referred, question, signal);
       if (answer.authoritative && speaks(answer))
         return { zone: zone === pinned ? zone : deepest(zone, question.name, answer), answer };
       reason = `${server.name} ${answer.authoritative ? `answers ${answer.rcode}` : 'is not authoritative'}`;
@@ -209,14 +257,17 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
     } catch (error) {
       signal.throwIfAborted();
       if (!limit.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
-      silent.add(keyOf(server));
+      note(silent, server);
       return limit.expired ? `${server.name} does not answer` : reasonOf(error);
     } finally {
       limit.done();
     }
   }
 
-  async function resolveChain(name: string, signal: AbortSignal) {
+  const resolveChain: Zones['resolveChain'] = (name, signal) =>
+    within(chainMs, signal, lateFor({ name, type: 'CNAME' }), (limited) => followChain(name, limited));
+
+  async function followChain(name: string, signal: AbortSignal) {
     const seen = new Set<string>();
     let at = name;
     while (seen.size < chainLimit && !seen.has(at)) {
@@ -283,6 +334,35 @@ const inOrder = <T extends DnsServer>(servers: readonly T[], last: ReadonlySet<s
   ...servers.filter((server) => !last.has(keyOf(server))),
   ...servers.filter((server) => last.has(keyOf(server))),
 ];
+
+/** Remembers a silent server; forgets all of them rather than keep what a hostile zone invents. */
+function note(silent: Set<string>, server: DnsServer): void {
+  if (silent.size >= 1_024) silent.clear();
+  silent.add(keyOf(server));
+}
+
+/** Runs a search with a time limit of its own, which ends it with the error that `late` makes. */
+const createTimeLimit =
+  (clock: Clock) =>
+  async <T>(
+    ms: number,
+    signal: AbortSignal,
+    late: (ms: number) => CertfleetError,
+    search: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const limit = clock.deadline(ms, signal);
+    try {
+      return await search(limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw limit.expired ? late(ms) : error;
+    } finally {
+      limit.done();
+    }
+  };
+
+const lateFor = (question: Question) => (ms: number) =>
+  lookupFailed('of its zone', question, `all servers together took longer than ${ms / 1000} s`);
 
 const lookupFailed = (server: string, { name, type }: Question, reason: string) =>
   fail('dns/lookup-failed', { server, question: `${type} ${name}`, reason });
