@@ -76,10 +76,10 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
           reject(signal.reason);
         };
         const timer = add(ms, () => {
-          signal.removeEventListener('abort', abort);
+          forget();
           resolve();
         });
-        signal.addEventListener('abort', abort, { once: true });
+        const forget = onAbort(signal, abort);
         if (options.auto) wakeUntil(timer.at);
       });
     },

@@ -45,7 +45,7 @@ export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): P
     );
   } catch (error) {
     signal.throwIfAborted();
-    return { endpoint: look.endpoint, state: 'unreachable', words: reasonOf(error), addresses: [] };
+    return { endpoint: look.endpoint, state: 'unreachable', words: wordsOf(error), addresses: [] };
   }
   const serverName = isAddress(host) ? (look.serverName ?? '') : host;
   const verdicts = await Promise.all(
@@ -76,12 +76,14 @@ async function lookAtAddress(
     return { address, state, words: remoteText(describeCertificate(facts), mostWords) };
   } catch (error) {
     // A certificate that certfleet cannot read is not ours.
-    return { address, state: 'other', words: `a certificate that cannot be read (${reasonOf(error)})` };
+    return { address, state: 'other', words: `a certificate that cannot be read (${wordsOf(error)})` };
   }
 }
 
 /** Any server may have made the certificate; a real one's names, serial and issuer are shorter. */
 const mostWords = 1_000;
+
+const wordsOf = (error: unknown): string => remoteText(reasonOf(error), mostWords);
 
 // Error codes about this machine's routes, not about the endpoint.
 const noRouteHere: readonly unknown[] = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
@@ -89,7 +91,7 @@ const noRouteHere: readonly unknown[] = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOS
 function failureOf(error: unknown): Pick<AddressVerdict, 'state' | 'words'> {
   // The cause is a ConnectionFailure of lib/vantage.ts; without one, the endpoint counts as unreachable.
   const cause = (isFailure(error) ? error.cause : undefined) as { phase?: unknown; code?: unknown } | undefined;
-  const words = cause instanceof Error ? cause.message : reasonOf(error);
+  const words = wordsOf(cause instanceof Error ? cause.message : error);
   if (cause?.phase === 'exchange') return { state: 'handshake-failed', words };
   return { state: noRouteHere.includes(cause?.code) ? 'cannot-tell' : 'unreachable', words };
 }

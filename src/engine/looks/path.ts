@@ -120,7 +120,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
   } catch (error) {
     return {
       verdict: 'cannot-tell',
-      finding: `${address} did not answer on port ${settings.http01Port}: ${reasonOf(error)}`,
+      finding: `${address} did not answer on port ${settings.http01Port}: ${remoteText(reasonOf(error))}`,
     };
   } finally {
     limit.done();

@@ -76,6 +76,10 @@ const serverMs = 1_500;
  * first ones by name are asked, so that it is the same ones each time.
  */
 const mostServers = 16;
+/** How many servers of a zone are asked until one answers, and how many delegations are followed below a zone. */
+const mostAsked = 16;
+const mostReferrals = 4;
+
 /** How many servers of one zone are asked at a time. Fewer than the sockets of a process, so that others have some. */
 export const mostAtOnce = 32;
 
@@ -150,13 +154,13 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
               (['A', 'AAAA'] as const).map((type) => addressesOf(name, type, answer.additionals, limited)),
             );
             const few = fewAddresses(ipv4 ?? [], ipv6 ?? []);
-            if (few.left > 0)
-              log?.warn(`the name server ${name} of ${zone} has ${few.left} more addresses than are asked`);
-            return [...few.ipv4, ...few.ipv6].map((address) => ({ name, address, port }));
+            return { left: few.left, servers: [...few.ipv4, ...few.ipv6].map((address) => ({ name, address, port })) };
           }),
         );
+        const left = found.reduce((sum, one) => sum + one.left, 0);
+        if (left > 0) log?.warn(`the name servers of ${zone} have ${left} more addresses; only 16 of each are asked`);
         const servers = found
-          .flat()
+          .flatMap((one) => one.servers)
           .filter((server, at, all) => all.findIndex((s) => s.address === server.address) === at);
         if (servers.length === 0) {
           const shown = names.slice(0, 3).join(', ');
@@ -232,16 +236,22 @@ function assemble({ dns, clock, silent, resolve, findZone, nameservers, pinned }
   const ask: Zones['ask'] = (zone, question, signal) =>
     within(searchMs, signal, lateFor(question), (limited) => askServers(zone, question, limited));
 
-  async function askServers(zone: string, question: Question, signal: AbortSignal): Promise<Spoken> {
+  async function askServers(zone: string, question: Question, signal: AbortSignal, referrals = 0): Promise<Spoken> {
     let reason = '';
-    for (const server of inOrder(await nameservers(zone, signal), silent)) {
+    const servers = inOrder(await nameservers(zone, signal), silent);
+    for (const server of servers.slice(0, mostAsked)) {
       const answer = await askServer(server, question, signal);
       if (typeof answer === 'string') {
         reason = answer;
         continue;
       }
       const referred = zone === pinned ? undefined : referral(zone, question.name, answer);
-      if (referred !== undefined) return askServers(referred, question, signal);
+      if (referred !== undefined && referrals === mostReferrals)
+        throw fail('dns/no-nameserver', {
+          zone,
+          reason: `it is the last of ${referrals} delegations, and refers further`,
+        });
+      if (referred !== undefined) return askServers(referred, question, signal, referrals + 1);
       if (answer.authoritative && speaks(answer))
         return { zone: zone === pinned ? zone : deepest(zone, question.name, answer), answer };
       reason = `${server.name} ${answer.authoritative ? `answers ${answer.rcode}` : 'is not authoritative'}`;
