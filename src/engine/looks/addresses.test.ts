@@ -119,6 +119,19 @@ describe('the addresses of a name', () => {
     expect(finding).toContain('dead.example.test (an alias of nowhere.example.test)');
   });
 
+  it('are 16 of both families together, where it has thousands, and says how many more there are', async () => {
+    const many: Records = Array.from({ length: 1_000 }, (_, at) => [
+      ['www.example.test', 'A', `198.51.${100 + (at >> 8)}.${at & 255}`] as const,
+      ['www.example.test', 'AAAA', `2001:db8::${(at + 1).toString(16)}`] as const,
+    ]).flat();
+    const found = await lookUpAddresses('www.example.test', { zones: zonesOf(many) }, signal);
+    expect(found).toMatchObject({ verdict: 'found', left: 1_984 });
+    expect([found.ipv4.length, found.ipv6.length]).toEqual([8, 8]);
+    // The same ones, in whatever order a resolver returns them.
+    const again = await lookUpAddresses('www.example.test', { zones: zonesOf(many.toReversed()) }, signal);
+    expect(again).toEqual(found);
+  });
+
   it('rejects when it is stopped', async () => {
     const stop = new AbortController();
     const looking = lookUpAddresses('www.example.test', { zones: zonesOf(all) }, stop.signal);

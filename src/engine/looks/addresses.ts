@@ -2,7 +2,8 @@ import { fewAddresses } from '../../core/address.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { DnsAnswer, DnsType } from '../../ports/dns.ts';
 import type { AddressFinding } from '../engine.ts';
-import { chainLimit, type Zones } from '../zones/zone.ts';
+import { chainLimit } from '../zones/limits.ts';
+import type { Zones } from '../zones/zone.ts';
 
 /**
  * Looks up a name's addresses as the CA will. "No such name" is proof only from an authoritative server, because a

@@ -105,6 +105,20 @@ describe('the CAA records of a name', () => {
     expect(await check(name, zonesOf(tree).zones)).toMatchObject({ verdict });
   });
 
+  it('shows a few records, and of each the beginning', async () => {
+    const long: Records = Array.from({ length: 100 }, (_, at) => [
+      'www.example.test',
+      'CAA',
+      `0 issue other${at}.example; x=${'y'.repeat(5_000)}`,
+    ]);
+    const { verdict, finding } = await check('www.example.test', zonesOf(long).zones);
+    expect(verdict).toBe('no');
+    expect(finding).toMatch(
+      /^the CAA records of www\.example\.test allow issue "other0\.example; x=y+…", .* and 95 more, not ca\.example$/,
+    );
+    expect(finding.length).toBeLessThan(1_200);
+  });
+
   it('say whose they are and what they allow', async () => {
     expect((await check('a.example.test', zonesOf(tree).zones)).finding).toBe(
       'the CAA records of example.test allow issue "other.example", not ca.example',

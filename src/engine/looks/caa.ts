@@ -3,7 +3,8 @@ import { fail, reasonOf } from '../../core/errors.ts';
 import { cut } from '../../core/remote-text.ts';
 import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from '../engine.ts';
-import { chainLimit, type Zones } from '../zones/zone.ts';
+import { chainLimit } from '../zones/limits.ts';
+import type { Zones } from '../zones/zone.ts';
 
 /** What the check needs: the resolvers, and the zone's own servers to confirm a no. */
 type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;

@@ -1,6 +1,7 @@
 import { isWithin, parentName } from '../../core/dns-name.ts';
 import type { DnsAnswer } from '../../ports/dns.ts';
-import { noSuchLabel, type Zones } from '../zones/zone.ts';
+import { noSuchLabel } from '../zones/authorities.ts';
+import type { Zones } from '../zones/zone.ts';
 
 /**
  * Finds the wildcard record that a record at a name would hide, and the parent name that would vanish because of it;

@@ -9,6 +9,7 @@ import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-p
 import type { Log } from '../../ports/log.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
+import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import { createServerPoll } from '../zones/server-poll.ts';
 import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
 
@@ -36,6 +37,7 @@ export function createDns01(options: Dns01Options): Solver {
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
   const turn = createProviderTurns(traits);
+  const within = createTimeLimit(clock);
   // Names whose records hide nothing, and until when that result is valid.
   const harmless = new Map<string, number>();
   // When a value was first checked, for the time limit.
@@ -61,22 +63,17 @@ export function createDns01(options: Dns01Options): Solver {
    */
   async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
     if ((harmless.get(target.name) ?? 0) > clock.monotonicMs()) return;
-    const hidden = await searchWildcard(target, signal);
+    const hidden = await within(
+      chainMs,
+      signal,
+      (ms) => {
+        const reason = `the search for a wildcard took longer than ${ms / 1000} s`;
+        return fail('dns/no-nameserver', { zone: target.zone, reason });
+      },
+      (limited) => findHiddenWildcard(zones, target, limited),
+    );
     if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
     harmless.set(target.name, clock.monotonicMs() + harmlessMs);
-  }
-
-  async function searchWildcard(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
-    const limit = clock.deadline(wildcardMs, signal);
-    try {
-      return await findHiddenWildcard(zones, target, limit.signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = `the search for a wildcard took longer than ${wildcardMs / 1000} s`;
-      throw limit.expired ? fail('dns/no-nameserver', { zone: target.zone, reason }) : error;
-    } finally {
-      limit.done();
-    }
   }
 
   return {
@@ -138,9 +135,6 @@ export function createDns01(options: Dns01Options): Solver {
     },
   };
 }
-
-/** A name may have a hundred labels, and a wildcard at each; a real zone answers the few questions in a second. */
-const wildcardMs = 60_000;
 
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const harmlessMs = 60_000;

@@ -4,7 +4,8 @@ import { createTurnsByKey } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
-import { mostAtOnce, type ZoneServer } from './zone.ts';
+import { mostAtOnce } from './limits.ts';
+import type { ZoneServer } from './zone.ts';
 
 /** How long to wait for a server at first. Doubles while the server is silent, to give a slow one more time. */
 const firstPatienceMs = 500;
