@@ -8,7 +8,7 @@ export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } 
     'HTTP-01, the addresses: an authoritative name server says that the name does not exist, or has no address. Add an A or AAAA record.',
     'HTTP-01, the public path: a public address of the name gave a wrong answer on port 80, such as 404 or the page of another server. Make http://NAME/.well-known/acme-challenge/ lead to the solver at every address, IPv6 too, or remove the addresses that cannot. For a webroot, name the folder that the web server really serves for this name.',
     'DNS-01 has codes of its own: `dns/zone-not-found` and `preflight/hides-wildcard`.',
-    'A timeout or a refused connection proves nothing and does not stop the order; neither does a wrong answer of a private address, unless you named resolvers.',
+    'A timeout or a refused connection proves nothing and does not stop the order; neither does a wrong answer of a private address, unless you named resolvers. At most 16 addresses of a name are checked.',
     'If the check is wrong because the CA sees what this machine cannot (a router that answers its own public address, split DNS), run `certfleet issue NAME --ignore-preflight`, or name resolvers that see what the CA sees with --resolver. Past the renewal time, `certfleet renew` asks the CA once a day all the same, so a wrong check does not let a certificate expire.',
   ],
 };
