@@ -180,6 +180,19 @@ describe('ready', () => {
     expect(await look()).toEqual({ ready: true });
   });
 
+  it('names a few of many servers that are missing, and counts the others', async () => {
+    const servers = Object.fromEntries(
+      Array.from({ length: 13 }, (_, at) => [`ns${at}.example.com`, [`192.0.2.${at + 1}`]]),
+    );
+    const { solver, dns } = setUp({ 'example.com': { servers } });
+    const c = challenge();
+    const receipt = await solver.present(c, never, signal);
+    for (let at = 1; at <= 13; at++) dns.server(`192.0.2.${at}`).state = 'servfail';
+    const { reason = '' } = (await solver.ready(c, receipt, signal)) as { readonly reason?: string };
+    expect(reason).toMatch(/^ns0\.example\.com \(192\.0\.2\.1\) answers SERVFAIL; .*; and 5 more$/);
+    expect(reason.split('; ')).toHaveLength(9);
+  });
+
   it('hears a silent server within the look in which it comes back', async () => {
     const { dns, clock, begin } = await start();
     const look = await begin();

@@ -112,7 +112,7 @@ export function createDns01(options: Dns01Options): Solver {
           firstLooks.delete(key);
           return { ready: true };
         }
-        reason = missing.join('; ');
+        reason = missingText(missing);
       } catch (error) {
         // A lookup of the servers failed: try again, as if a server were silent.
         if (!isFailure(error, 'dns/lookup-failed', 'dns/no-nameserver')) throw error;
@@ -135,6 +135,13 @@ export function createDns01(options: Dns01Options): Solver {
     },
   };
 }
+
+/** A zone may have 256 addresses that are all silent; a few show what is wrong. */
+function missingText(missing: readonly string[]): string {
+  const more = missing.length - mostShown;
+  return more > 0 ? `${missing.slice(0, mostShown).join('; ')}; and ${more} more` : missing.join('; ');
+}
+const mostShown = 8;
 
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const harmlessMs = 60_000;
