@@ -81,8 +81,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
   let found: Lineage | undefined;
   let plan: Plan | undefined;
-  let unchecked: StoredSpec | undefined;
-  let asksAccount = false;
+  /** What to find out before the lease is taken. */
+  let askFirst: (() => Promise<void>) | undefined;
   const taken = await takeLease(
     engine,
     sight,
@@ -92,13 +92,14 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
       plan = { action: 'none', reason: 'it is no longer there' };
       if (!today) return undefined;
       job = today;
-      // Only such a failure needs to know the account, so no other certificate reads it here.
-      asksAccount = lineage?.failure?.account !== undefined && job.account === undefined;
-      if (asksAccount) return undefined;
+      if (lineage?.failure?.account !== undefined && job.account === undefined) {
+        askFirst = () => learnAccount(engine, visit, signal);
+        return undefined;
+      }
       plan = planFor(engine, job, { lineage, caHold, now: claim.now });
       const aim = aimOf(job, lineage, plan);
       if (aim && lineage && !visit.isChecked && changesSettings(job, lineage)) {
-        unchecked = lineage.spec;
+        askFirst = () => checkFirst(engine, visit, { job: today, before: lineage.spec }, signal);
         return undefined;
       }
       return aim && begun({ ...job, aim, newId: newId(engine, claim.now) }, claim);
@@ -110,14 +111,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (lost) await undo(engine, lost);
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
-  if (asksAccount) {
-    const account = await readAccount(engine, job.wanted.issuer.directory, signal);
-    visit.job = { ...visit.job, account: account?.document.url ?? '' };
-    return 'again';
-  }
-  if (unchecked) {
-    await checkChange(engine, job, unchecked, signal);
-    visit.isChecked = true;
+  if (askFirst) {
+    await askFirst();
     return 'again';
   }
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
@@ -127,6 +122,23 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
     ? 'again'
     : withNewSettings(job, found, outcome);
+}
+
+/** A failure for a deactivated account ends when the account changes. Only such a certificate reads it here. */
+async function learnAccount(engine: Engine, visit: Visit, signal: AbortSignal): Promise<void> {
+  const account = await readAccount(engine, visit.job.wanted.issuer.directory, signal);
+  visit.job = { ...visit.job, account: account?.document.url ?? '' };
+}
+
+/** Checks settings that `issue` changes before they are stored. */
+async function checkFirst(
+  engine: Engine,
+  visit: Visit,
+  { job, before }: { readonly job: Job; readonly before: StoredSpec },
+  signal: AbortSignal,
+): Promise<void> {
+  await checkChange(engine, job, before, signal);
+  visit.isChecked = true;
 }
 
 function planFor(
