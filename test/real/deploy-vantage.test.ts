@@ -39,6 +39,28 @@ afterEach(async () => {
 });
 const local = { port: 0, host: '127.0.0.1' } as const;
 
+test('has at most 128 connections at once, whatever it is asked for', async () => {
+  const server = createServer();
+  const port = await listen(server, local);
+  let most = 0;
+  server.on('connection', () => {
+    most = Math.max(most, opened[0]?.sockets.size ?? 0);
+  });
+  const stopping = new AbortController();
+  const vantage = createVantage({ clock });
+  const at = { address: '127.0.0.1', port };
+  const asking = Array.from({ length: 300 }, (_, index) =>
+    (index % 2 === 0
+      ? vantage.get('http://a.test/', at, stopping.signal)
+      : vantage.handshake({ ...at, serverName: 'a.test' }, stopping.signal)
+    ).catch(() => 'stopped'),
+  );
+  await until(() => most >= 128, { what: 'all places are taken' });
+  stopping.abort(new Error('enough'));
+  expect(new Set(await Promise.all(asking))).toEqual(new Set(['stopped']));
+  expect(most).toBe(128);
+});
+
 describe('streams', () => {
   const options = { effect: 'show info', timeoutMs: 5_000, signal };
 

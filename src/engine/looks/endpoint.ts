@@ -51,11 +51,12 @@ export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): P
   const verdicts = await Promise.all(
     [...few.ipv4, ...few.ipv6].map((address) => lookAtAddress(look, { address, port, serverName }, signal)),
   );
-  const verdict = judgeEndpoint(look.endpoint, verdicts);
-  return few.left === 0
-    ? verdict
-    : { ...verdict, words: `${verdict.words}; ${few.left} more addresses were not checked` };
+  return mention(few.left, judgeEndpoint(look.endpoint, verdicts));
 }
+
+/** The verdict, with the number of addresses that were left out in its words. */
+export const mention = (left: number, verdict: EndpointVerdict): EndpointVerdict =>
+  left === 0 ? verdict : { ...verdict, words: `${verdict.words}; ${left} more addresses were not checked` };
 
 async function lookAtAddress(
   look: EndpointLook,

@@ -1,9 +1,9 @@
-import type { EndpointVerdict } from '../../core/endpoint.ts';
+import { type EndpointVerdict, parseEndpoint } from '../../core/endpoint.ts';
 import { type CertfleetError, fail } from '../../core/errors.ts';
 import type { StoredSpec } from '../../core/spec.ts';
 import type { Engine } from '../engine.ts';
 import { waitFor } from '../wait.ts';
-import { lookAtEndpoint } from './endpoint.ts';
+import { lookAtEndpoint, mention } from './endpoint.ts';
 
 /** How long to watch an endpoint within a run. A reload takes milliseconds; after that, the endpoint is pending. */
 const watchBudgetMs = 5_000;
@@ -25,10 +25,13 @@ export async function lookAtAll(
   const { spec, preflight } = wanted;
   const looks = engine.connect.looks(preflight);
   const serverName = spec.identifiers.find(({ type }) => type === 'dns')?.value.replace(/^\*\./, 'any.');
+  const left = new Map<string, number>();
   const resolve = async (host: string, s: AbortSignal): Promise<readonly string[]> => {
     if (!looks.asTheCa) return engine.lookup(host, s);
     const found = await looks.addresses(host, s);
-    return found.verdict === 'found' ? [...found.ipv4, ...found.ipv6] : engine.lookup(host, s);
+    if (found.verdict !== 'found') return engine.lookup(host, s);
+    left.set(host, found.left ?? 0);
+    return [...found.ipv4, ...found.ipv6];
   };
   const look = {
     expectFingerprint: current,
@@ -38,7 +41,12 @@ export async function lookAtAll(
     pki: engine.pki,
     resolve,
   };
-  return Promise.all(spec.endpoints.map((endpoint) => lookAtEndpoint({ ...look, endpoint }, signal)));
+  return Promise.all(
+    spec.endpoints.map(async (endpoint) => {
+      const verdict = await lookAtEndpoint({ ...look, endpoint }, signal);
+      return mention(left.get(parseEndpoint(endpoint).host) ?? 0, verdict);
+    }),
+  );
 }
 
 /**
