@@ -12,6 +12,7 @@ import { type Connections, createEngine, type Engine, type Looks } from './engin
 import { createLooks } from './engine/looks/looks.ts';
 import { createZones, type Zones } from './engine/zones/zone.ts';
 import { registry } from './generated/registry.ts';
+import { keepFromHooks } from './lib/hook-environment.ts';
 import { userAgent } from './lib/user-agent.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsServer } from './ports/dns.ts';
@@ -77,9 +78,16 @@ async function openStore(settings: AdapterSettings, { world, env }: ComposeConte
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
   const definition = await entry.load();
-  const { options } = await resolveOptions(definition, settings, { env, files: world.files, name: 'store' });
+  const { options } = await resolveOptions(definition, settings, {
+    ...secretsFrom(env),
+    files: world.files,
+    name: 'store',
+  });
   return definition.connect({ options, name: 'store', world });
 }
+
+/** Where adapters find their secrets; hooks do not get these variables. */
+const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepFromHooks });
 
 const unknownType = (kind: string, name: string) =>
   fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
@@ -151,7 +159,7 @@ function connect(context: ConnectContext): ComposedConnections {
       if (!entry) throw unknownType('deployer', settings?.type ?? target);
       const definition = await entry.load();
       const resolved = await resolveOptions(definition, settings, {
-        env: own,
+        ...secretsFrom(own),
         files: world.files,
         name: target,
         warn: (message) => world.log.warn(message),
@@ -231,7 +239,9 @@ const credentialKey = (lineage: string) => ({ kind: 'credential', name: lineage 
 
 async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
   const entry = await store.get(credentialKey(lineage), new AbortController().signal);
-  return entry ? keptIn(entry.bytes) : {};
+  const kept = entry ? keptIn(entry.bytes) : {};
+  for (const name of Object.keys(kept)) keepFromHooks(name);
+  return kept;
 }
 
 const keptIn = (bytes: Uint8Array): Environment =>
@@ -279,7 +289,7 @@ async function connectSolver(
 ): Promise<{ solver: Solver; credentials: string }> {
   const { world, env, store, storeId } = context;
   const name = spec.spec.solver;
-  const shared = { env, files: world.files, warn: (message: string) => world.log.warn(message) };
+  const shared = { ...secretsFrom(env), files: world.files, warn: (message: string) => world.log.warn(message) };
   if (spec.solver.type === dns01Type) {
     const { createDns01 } = await import('./engine/solvers/dns01.ts');
     const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isOwnVariable } from './core/hook-variables.ts';
 import type { Secret as SecretType } from './core/secret.ts';
 import { Secret } from './core/secret.ts';
 import type { Deployer } from './ports/deployer.ts';
@@ -35,6 +36,23 @@ export const duration = (title: string) =>
 
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
 export const wholePath = () => z.string().startsWith('/', { error: 'write an absolute path' });
+
+/** An option of every adapter that starts programs: what they get besides the variables that every hook gets. */
+export const passEnvironment = () =>
+  z
+    .array(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'write names of environment variables, without values' })
+        .refine((name) => !isOwnVariable(name), {
+          error: 'a variable CERTFLEET_… is for certfleet alone; leave it out',
+        }),
+    )
+    .default([])
+    .meta({
+      title: 'Names of more variables of certfleet’s own environment to pass on',
+      examples: [['DOCKER_HOST', 'KUBECONFIG']],
+    });
 
 /** What every adapter gets. */
 export interface AdapterContext<Options> {

@@ -97,6 +97,40 @@ describe('loadSettings', () => {
     expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: write an absolute path`)]);
   });
 
+  const dnsWith = (secret: string) =>
+    `solvers: { dns: { type: dns01, provider: rfc2136, options: { server: a, keyName: b, secret: "${secret}" } }`;
+
+  it.each([
+    [
+      `${dnsWith('env:TSIG')} }\ndeployers: { edge: { type: command, run: x, passEnvironment: [KUBECONFIG, TSIG] } }`,
+      '2: deployers.edge.passEnvironment[1]: TSIG is the secret of solvers.dns.options.secret, which no hook may get; ' +
+        'give the hook a variable or file of its own',
+    ],
+    [
+      `${dnsWith('env:TSIG')}, hook: { type: command, present: x, passEnvironment: [TSIG] } }`,
+      expect.stringContaining('1: solvers.hook.passEnvironment[0]: TSIG is the secret of solvers.dns.options.secret'),
+    ],
+    [
+      `${dnsWith('env:LC_TSIG')} }`,
+      '1: solvers.dns.options.secret: every hook gets the variable LC_TSIG; put the secret into one with another name',
+    ],
+    [
+      'deployers: { web: { type: nginx, path: /certs, passEnvironment: [CERTFLEET_RFC2136_SECRET] } }',
+      '1: deployers.web.passEnvironment[0]: a variable CERTFLEET_… is for certfleet alone; leave it out',
+    ],
+    [
+      'deployers: { web: { type: nginx, path: /certs, passEnvironment: ["A=1"] } }',
+      '1: deployers.web.passEnvironment[0]: write names of environment variables, without values',
+    ],
+  ])('keeps secrets from hooks: %s', async (text, problem) => {
+    expect(await problemsIn(text)).toEqual([problem]);
+  });
+
+  it('lets a hook have variables that hold no secret of certfleet', async () => {
+    const text = `${dnsWith('env:TSIG')} }\ndeployers: { edge: { type: command, run: x, passEnvironment: [DOCKER_HOST] } }`;
+    expect(await problemsIn(text)).toEqual([]);
+  });
+
   it('uses the only issuer and solver if none is named', async () => {
     const text = `issuers: { le: { directory: letsencrypt } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: a, identifiers: [a.example.com] }]`;
     expect((await load(text)).certificates[0]).toMatchObject({ issuer: 'le', solver: 'web' });

@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { CertfleetError } from '../core/errors.ts';
 import { duration, secret, z } from '../define.ts';
 import type { Files } from '../ports/files.ts';
-import { captureFromEnvironment, checkOptions, optionsFromEnvironment, resolveOptions } from './options.ts';
+import {
+  captureFromEnvironment,
+  checkOptions,
+  optionsFromEnvironment,
+  resolveOptions,
+  secretVariables,
+} from './options.ts';
 
 const definition = {
   id: 'example-dns',
@@ -58,6 +64,19 @@ describe('resolveOptions', () => {
       expect(credentials).toBe(createHash('sha256').update('["token","tell-nobody"]').digest('hex'));
       expect(inspect(options) + JSON.stringify(options)).not.toContain('tell-nobody');
     }
+  });
+
+  it('tells which variables hold secrets, so that no hook gets them', async () => {
+    const named: string[] = [];
+    const onSecretVariable = (name: string) => void named.push(name);
+    const env = { MINE: 'm', CERTFLEET_EXAMPLE_DNS_SPARE: 'env:SPARE', SPARE: 's' };
+    const settings = { type: 'example-dns', server: 'env:NOT_A_SECRET', token: 'env:MINE' };
+    await resolveOptions(definition, settings, { env, files: files({}), onSecretVariable });
+    expect(named).toEqual(['MINE', 'SPARE']);
+    expect(secretVariables(definition, settings, env)).toEqual([
+      { option: 'token', variable: 'MINE' },
+      { option: 'spare', variable: 'SPARE' },
+    ]);
   });
 
   it('reads options that are left out from the environment, and converts them', async () => {

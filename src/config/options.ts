@@ -23,6 +23,8 @@ export interface ResolveContext {
   readonly envPrefix?: string;
   /** The configured name (`edge`), for messages; by default the adapter's id. */
   readonly name?: string;
+  /** Called with each variable that `env:NAME` names, so that no hook gets it. */
+  readonly onSecretVariable?: (name: string) => void;
   /** Called if other users can read a secret file. */
   readonly warn?: (message: string) => void;
 }
@@ -117,6 +119,18 @@ export function checkOptions(
   return withoutEchoes([...problems, ...problemsOf(parsed.error, definition.options, input, base)]);
 }
 
+/** The variables that an adapter's secrets name with `env:NAME`, by option. */
+export function secretVariables(
+  definition: WithOptions,
+  settings: AdapterSettings,
+  env: Environment,
+): readonly { readonly option: string; readonly variable: string }[] {
+  return optionFields(definition.options).flatMap(({ name: option, secret }) => {
+    const given = secret ? (settings[option] ?? env[environmentName(definition.id, option)]) : undefined;
+    return typeof given === 'string' && given.startsWith('env:') ? [{ option, variable: given.slice(4) }] : [];
+  });
+}
+
 /**
  * Returns the secrets that come from the environment, by variable. They must be stored, because cron does not have
  * them. To resolve options later, pass `{ ...kept, ...env }`.
@@ -195,6 +209,7 @@ async function openSecret(given: unknown, place: SecretPlace): Promise<string> {
   // A variable may refer to a file: CERTFLEET_RFC2136_SECRET=file:/run/secrets/tsig.
   if (given.startsWith('env:')) {
     const variable = given.slice(4);
+    place.onSecretVariable?.(variable);
     const value = nonEmpty(place.env[variable]);
     if (value === undefined)
       throw fail('config/credential-missing', { what: place.what, credential: `the environment variable ${variable}` });

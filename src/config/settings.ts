@@ -1,5 +1,6 @@
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import { CertfleetError, fail } from '../core/errors.ts';
+import { isForEveryHook } from '../core/hook-variables.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from '../core/spec.ts';
@@ -8,8 +9,8 @@ import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options } from './dns01.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf, knownIssuers } from './issuers.ts';
-import { checkOptions, type Environment } from './options.ts';
-import { type Problem, problemsOf } from './problems.ts';
+import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
+import { type Problem, pathText, problemsOf } from './problems.ts';
 import { type AdapterKind, adapterEntry, dns01Type, kindTitles, type Registry, typesOf } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
 
@@ -35,7 +36,7 @@ export async function settingsOf(
   const parsed = configuration.safeParse(value);
   if (!parsed.success) return { settings: undefined, problems: problemsOf(parsed.error, configuration, value) };
   const problems: Problem[] = [];
-  const settings = await build(parsed.data, { env, registry, problems });
+  const settings = await build(parsed.data, { env, registry, problems, hookVariables: [], secretVariables: [] });
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
 
@@ -53,6 +54,9 @@ interface Building {
   readonly env: Environment;
   readonly registry: Registry;
   readonly problems: Problem[];
+  /** The variables that hooks shall get, and those that hold secrets: no variable may be both. */
+  readonly hookVariables: { readonly path: Path; readonly name: string }[];
+  readonly secretVariables: { readonly path: Path; readonly name: string }[];
 }
 
 async function build(parsed: Configuration, building: Building): Promise<Settings> {
@@ -68,6 +72,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
     await checkAdapter('deployer', deployer, ['deployers', name], building);
+  checkHookVariables(building);
   const certificates: CertificateSpec[] = [];
   const seen = new Set<string>();
   for (const [index, certificate] of parsed.certificates.entries()) {
@@ -144,10 +149,37 @@ async function checkAdapter(
     problems.push({ path: [...path, 'type'], message: unknownType(registry, kind, settings.type) });
     return;
   }
-  problems.push(...checkOptions(await entry.load(), settings, env, path));
+  const definition = await entry.load();
+  problems.push(...checkOptions(definition, settings, env, path));
+  collectVariables(definition, settings, path, building);
 }
 
-async function checkDns01(settings: AdapterSettings, path: Path, { env, registry, problems }: Building): Promise<void> {
+function collectVariables(definition: WithOptions, settings: AdapterSettings, path: Path, building: Building): void {
+  for (const { option, variable } of secretVariables(definition, settings, building.env))
+    building.secretVariables.push({ path: [...path, option], name: variable });
+  const passed = settings['passEnvironment'];
+  if (!Array.isArray(passed)) return;
+  for (const [index, name] of passed.entries())
+    building.hookVariables.push({ path: [...path, 'passEnvironment', index], name: String(name) });
+}
+
+/** Refuses to pass a variable on to a hook that `env:NAME` names as a secret. */
+function checkHookVariables({ hookVariables, secretVariables, problems }: Building): void {
+  for (const { path, name } of hookVariables) {
+    const secret = secretVariables.find((one) => one.name === name);
+    if (secret === undefined) continue;
+    const message = `${pathText(path)}: ${name} is the secret of ${pathText(secret.path)}, which no hook may get; give the hook a variable or file of its own`;
+    problems.push({ path, message });
+  }
+  for (const { path, name } of secretVariables) {
+    if (!isForEveryHook(name)) continue;
+    const message = `${pathText(path)}: every hook gets the variable ${name}; put the secret into one with another name`;
+    problems.push({ path, message });
+  }
+}
+
+async function checkDns01(settings: AdapterSettings, path: Path, building: Building): Promise<void> {
+  const { env, registry, problems } = building;
   const { type: _type, ...rest } = settings;
   const parsed = dns01Options.safeParse(rest);
   if (!parsed.success) {
@@ -157,10 +189,12 @@ async function checkDns01(settings: AdapterSettings, path: Path, { env, registry
   const { provider, options } = parsed.data;
   const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
-  else
-    problems.push(
-      ...checkOptions(await entry.load(), { ...options, type: provider } as AdapterSettings, env, [...path, 'options']),
-    );
+  else {
+    const definition = await entry.load();
+    const given = { ...options, type: provider } as AdapterSettings;
+    problems.push(...checkOptions(definition, given, env, [...path, 'options']));
+    collectVariables(definition, given, [...path, 'options'], building);
+  }
 }
 
 /** `there is no solver "htp01": …`, with the nearest one or all of them. */

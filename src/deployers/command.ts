@@ -3,7 +3,8 @@ import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
-import { defineDeployer, duration, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';
+import { hookEnvironment } from '../lib/hook-environment.ts';
 
 export default defineDeployer({
   id: 'command',
@@ -15,6 +16,7 @@ export default defineDeployer({
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
       .meta({ title: 'Shell command, or program and arguments', examples: ['systemctl reload postfix'] }),
     env: z.record(z.string(), z.string()).default({}).meta({ title: 'More environment variables for it' }),
+    passEnvironment: passEnvironment(),
     // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not block the pass.
     timeout: duration('How long it may take').prefault('2m'),
     path: wholePath().optional().meta({
@@ -22,8 +24,9 @@ export default defineDeployer({
     }),
   }),
   notes: `The environment contains \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
-\`RENEWED_DOMAINS\` (the names, separated by spaces), as for certbot's deploy hooks, and certfleet's own environment
-without \`CERTFLEET_*\`. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
+\`RENEWED_DOMAINS\` (the names, separated by spaces), as for certbot's deploy hooks. Of certfleet's own environment it
+contains the [listed variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of
+\`passEnvironment\`. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
 with the previous version if a deployment goes back. If it fails, \`live/<name>\` points to the previous version again;
 what the command did elsewhere is not undone.`,
   connect({ options, name, world, folder: besideStore }) {
@@ -46,7 +49,7 @@ what the command did elsewhere is not undone.`,
           const result = await world.processes.run({
             command,
             env: {
-              ...inherited(),
+              ...hookEnvironment(options.passEnvironment),
               ...options.env,
               RENEWED_LINEAGE: join(root, 'live', version.lineage),
               RENEWED_DOMAINS: version.facts.identifiers.map(identifierKey).join(' '),
@@ -61,10 +64,3 @@ what the command did elsewhere is not undone.`,
     });
   },
 });
-
-// PATH is that of cron and systemd if it is not set. The hook must not get credentials of certfleet's adapters.
-function inherited(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('CERTFLEET_'));
-  const env = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
-  return { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env };
-}

@@ -1,7 +1,8 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
-import { defineDeployer, wholePath, z } from '../define.ts';
+import { defineDeployer, passEnvironment, wholePath, z } from '../define.ts';
+import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 
 const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
@@ -21,13 +22,16 @@ export default defineDeployer({
     }),
     test: command('Program and arguments that test the configuration').default(['nginx', '-t']),
     reload: command('Program and arguments that reload it').default(['nginx', '-s', 'reload']),
+    passEnvironment: passEnvironment(),
   }),
   notes: `In the server block: \`ssl_certificate <path>/live/<name>/fullchain.pem\` and \`ssl_certificate_key
 <path>/live/<name>/privkey.pem\`. The files are swapped in one step, the configuration is tested, nginx is reloaded. If
 the test fails, the previous files are restored before the error is reported. nginx does not start while a file that it
 names is missing: add the server block after the first delivery, or begin with a self-signed certificate in another
 folder. If nginx is not running at the first delivery, the files stay, so that it can start, and \`renew\` reports the
-target as pending until a reload succeeds. certfleet must be allowed to signal nginx (root, or \`reload: [sudo, …]\`).`,
+target as pending until a reload succeeds. certfleet must be allowed to signal nginx (root, or \`reload: [sudo, …]\`). Of
+certfleet's own environment, the commands get the [listed
+variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of \`passEnvironment\`.`,
   connect({ options, name, world }) {
     const target = targetName('nginx', name);
 
@@ -38,8 +42,9 @@ target as pending until a reload succeeds. certfleet must be allowed to signal n
       signal: AbortSignal,
     ): Promise<string | undefined> {
       // Debian keeps nginx in /usr/sbin, which the PATH of users and of cron lacks.
-      const path = `${process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`;
-      const result = await world.processes.run({ command, env: { PATH: path }, signal, timeoutMs });
+      const own = hookEnvironment(options.passEnvironment);
+      const env = { ...own, PATH: `${own['PATH']}:/usr/local/sbin:/usr/sbin:/sbin` };
+      const result = await world.processes.run({ command, env, signal, timeoutMs });
       if (result.status === 0) return undefined;
       return `\`${command.join(' ')}\` ended with ${result.status}: ${lastWords(result, version.keyPem)}`;
     }

@@ -30,6 +30,7 @@ export const registry: Registry = {
         {"name":"cleanup","title":"Removes it again","secret":false,"required":false},
         {"name":"challenge","title":"The challenge that the hooks answer","secret":false,"required":false},
         {"name":"env","title":"More environment variables for the hooks","secret":false,"required":false},
+        {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
         {"name":"timeout","title":"How long a hook may run","secret":false,"required":false},
         {"name":"maxConcurrent","title":"How many hooks may run at once","secret":false,"required":false},
       ],
@@ -64,6 +65,7 @@ export const registry: Registry = {
       options: [
         {"name":"run","title":"Shell command, or program and arguments","secret":false,"required":true},
         {"name":"env","title":"More environment variables for it","secret":false,"required":false},
+        {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
         {"name":"timeout","title":"How long it may take","secret":false,"required":false},
         {"name":"path","title":"Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
       ],
@@ -103,6 +105,7 @@ export const registry: Registry = {
         {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"test","title":"Program and arguments that test the configuration","secret":false,"required":false},
         {"name":"reload","title":"Program and arguments that reload it","secret":false,"required":false},
+        {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/nginx.ts')).default,
     },

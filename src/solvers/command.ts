@@ -4,7 +4,8 @@ import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { baseName } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
 import { createTurns } from '../core/turns.ts';
-import { defineSolver, duration, z } from '../define.ts';
+import { defineSolver, duration, passEnvironment, z } from '../define.ts';
+import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
@@ -36,7 +37,8 @@ export default defineSolver({
     '`*.`), `CERTBOT_VALIDATION`, `CERTBOT_TOKEN` (HTTP-01), `CERTBOT_ALL_DOMAINS`, `CERTBOT_REMAINING_CHALLENGES`, and',
     'for `cleanup` `CERTBOT_AUTH_OUTPUT`, what `present` printed (at most 4 KiB). certfleet adds',
     '`CERTFLEET_CERTIFICATE`, `CERTFLEET_IDENTIFIER` (as ordered), `CERTFLEET_CHALLENGE`, and for DNS-01',
-    '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment, hooks get only PATH, HOME and LANG.',
+    '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment, hooks get the [listed',
+    'variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of `passEnvironment`.',
     '',
     'After a crash, a hook may run again for the same challenge, and `cleanup` may run with nothing to remove: both must',
     'then exit with 0. `maxConcurrent` applies to each certfleet process.',
@@ -46,6 +48,7 @@ export default defineSolver({
     cleanup: hook('Removes it again').optional(),
     challenge: z.enum(['http-01', 'dns-01']).default('dns-01').meta({ title: 'The challenge that the hooks answer' }),
     env: z.record(z.string(), z.string()).optional().meta({ title: 'More environment variables for the hooks' }),
+    passEnvironment: passEnvironment(),
     timeout: duration('How long a hook may run').prefault('5m'),
     maxConcurrent: z.int().min(1).default(1).meta({ title: 'How many hooks may run at once' }),
   }),
@@ -64,7 +67,7 @@ export default defineSolver({
       const result = await world.processes
         .run({
           command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),
-          env: { ...inherited(), ...options.env, ...variables(challenge), ...more },
+          env: { ...hookEnvironment(options.passEnvironment), ...options.env, ...variables(challenge), ...more },
           timeoutMs: options.timeout,
           signal,
           ...(onStart && { onStart }),
@@ -147,13 +150,6 @@ export default defineSolver({
 /** The value of the TXT record (RFC 8555 §8.4). */
 const dns01Value = (keyAuthorization: string): string =>
   toBase64url(createHash('sha256').update(keyAuthorization).digest());
-
-/** Under cron there is almost no environment, but a hook needs to find its programs. */
-const inherited = (): Record<string, string> => ({
-  PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  HOME: process.env.HOME ?? '/',
-  LANG: process.env.LANG ?? 'C.UTF-8',
-});
 
 /** A hook without its arguments, where people put passwords. */
 function shortName(command: string | readonly string[]): string {

@@ -1,7 +1,12 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { compose } from '../../src/compose.ts';
+import { defaultSettings } from '../../src/config/defaults.ts';
+import { isForEveryHook } from '../../src/core/hook-variables.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
 import command from '../../src/deployers/command.ts';
+import { createWorld } from '../../src/lib/world.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
@@ -17,6 +22,7 @@ beforeAll(async () => {
 });
 
 const signal = new AbortController().signal;
+const reporter = { report() {} };
 const note = async () => {};
 const make = () => versions.make('www', ['www.example.test', 'example.test']);
 const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
@@ -50,23 +56,51 @@ deployerContract(test, async () => {
   };
 });
 
-test('the command gets certbot’s variables, its own, and none of certfleet’s', async () => {
+test('the command gets certbot’s variables, its own, the listed ones, and no others of certfleet’s environment', async () => {
   const path = await temporaryFolder('command');
   process.env['CERTFLEET_TEST_SECRET'] = 'hush';
+  process.env['TSIG_SECRET_OF_SOMEBODY'] = 'hush';
+  process.env['KUBECONFIG'] = '/etc/kube';
   const program = ['/bin/sh', '-c', 'env > "$0"', join(path, 'env')];
-  await deploy(open({ path, run: program, env: { COLOUR: 'blue' } }), await make());
-  delete process.env['CERTFLEET_TEST_SECRET'];
+  await deploy(open({ path, run: program, env: { COLOUR: 'blue' }, passEnvironment: ['KUBECONFIG'] }), await make());
+  for (const name of ['CERTFLEET_TEST_SECRET', 'TSIG_SECRET_OF_SOMEBODY', 'KUBECONFIG']) delete process.env[name];
   const lines = (await readFile(join(path, 'env'), 'utf8')).split('\n');
   expect(lines).toContain(`RENEWED_LINEAGE=${path}/live/www`);
   expect(lines).toContain('RENEWED_DOMAINS=www.example.test example.test');
   expect(lines).toContain('COLOUR=blue');
-  expect(lines.filter((line) => line.startsWith('CERTFLEET_'))).toEqual([]);
+  const others = ['RENEWED_LINEAGE', 'RENEWED_DOMAINS', 'COLOUR', 'KUBECONFIG', 'PWD', 'OLDPWD', 'SHLVL', '_'];
+  const names = lines.filter((line) => line !== '').map((line) => line.slice(0, line.indexOf('=')));
+  expect(names.filter((name) => !isForEveryHook(name) && !others.includes(name))).toEqual([]);
+  expect(names).toEqual(expect.arrayContaining(['PATH', 'HOME', 'LANG', 'KUBECONFIG']));
   expect((await readdir(join(path, 'live/www'))).sort()).toEqual([
     'cert.pem',
     'chain.pem',
     'fullchain.pem',
     'privkey.pem',
   ]);
+});
+
+test('a secret that the settings of the certificate read from a variable does not reach the command', async () => {
+  const path = await temporaryFolder('command');
+  process.env['TSIG_OF_THIS_TEST'] = Buffer.from('hush hush hush hush hush hush').toString('base64');
+  const env = process.env;
+  const world = createWorld({ env, log: { debug() {}, info() {}, warn() {} } });
+  const composed = await compose({ ...defaultSettings({}), store: { type: 'file', path } }, { world, env, reporter });
+  const rfc2136 = { server: '127.0.0.1:1', keyName: 'key', secret: 'env:TSIG_OF_THIS_TEST' };
+  const spec: StoredSpec = {
+    spec: { name: 'www', identifiers: [], issuer: 'ca', solver: 'dns', deploy: ['hook'], endpoints: [] },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+    solver: { type: 'dns01', provider: 'rfc2136', options: rfc2136 },
+    deployers: { hook: { type: 'command', run: `env > ${path}/env`, passEnvironment: ['TSIG_OF_THIS_TEST'] } },
+    preflight: { resolvers: ['127.0.0.1:1'], http01Port: 80 },
+  };
+  await composed.engine.connect.solver(spec);
+  await deploy(await composed.engine.connect.deployer(spec, 'hook'), await make());
+  delete process.env['TSIG_OF_THIS_TEST'];
+  await composed.close();
+  const seen = await readFile(join(path, 'env'), 'utf8');
+  expect(seen).toContain('RENEWED_LINEAGE=');
+  expect(seen).not.toContain('TSIG_OF_THIS_TEST');
 });
 
 test('without a path its files are beside its store, and without such a folder it fails', async () => {

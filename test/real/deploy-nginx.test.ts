@@ -183,6 +183,24 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
   });
 
+  test('its commands get the listed variables, nginx’s folders in PATH, and no secret', async () => {
+    const bench = await start();
+    const [checked, reloaded] = [join(bench.path, '../checked'), join(bench.path, '../reloaded')];
+    process.env['DOCKER_HOST'] = 'tcp://docker.test:1';
+    process.env['TSIG_SECRET_OF_SOMEBODY'] = 'hush';
+    const writeTo = (file: string) => ['/bin/sh', '-c', 'env > "$0"', file];
+    const options = { test: writeTo(checked), reload: writeTo(reloaded), passEnvironment: ['DOCKER_HOST'] };
+    await deploy(bench.connect(options), await make());
+    for (const name of ['DOCKER_HOST', 'TSIG_SECRET_OF_SOMEBODY']) delete process.env[name];
+    for (const file of [checked, reloaded]) {
+      const text = await readFile(file, 'utf8');
+      expect(text).toMatch(/^DOCKER_HOST=tcp:\/\/docker.test:1$/m);
+      expect(text).toMatch(/^PATH=.*:\/usr\/sbin:\/sbin$/m);
+      expect(text).toMatch(/^HOME=/m);
+      expect(text).not.toContain('hush');
+    }
+  });
+
   test('a missing nginx is reported', async () => {
     const bench = await start();
     await expect(deploy(bench.connect({ test: ['/nowhere/nginx', '-t'] }), await make())).rejects.toMatchObject({

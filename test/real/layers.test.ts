@@ -85,6 +85,8 @@ const timeAndChance: readonly (readonly [string, string])[] = [
   ["fetch('http://127.0.0.1')", globals],
 ];
 
+const ownEnvironment = ['process.env', "process.env['TOKEN']", '({ ...process.env })'];
+
 let counter = 0;
 const plant = (base: string, line: string, rule: string | undefined): Plant => [
   // The rule names the file `src/define` itself; other folders get a new file.
@@ -107,6 +109,9 @@ const refused: readonly Plant[] = [
   ),
   ...['src/core', 'src/engine', 'src/engine/steps', 'src/engine/solvers', 'src/acme'].flatMap((room) =>
     timeAndChance.map(([expression, rule]) => plant(`${room}/planted`, says(expression), rule)),
+  ),
+  ...['src/solvers', 'src/deployers', 'src/dns', 'src/stores', 'src/clients', 'src/config', 'src/engine'].flatMap(
+    (room) => ownEnvironment.map((expression) => plant(`${room}/planted`, says(expression), plugin)),
   ),
   // What depends on `import type`.
   ...['acme/client.ts', 'x509/pki.ts'].flatMap((room) => [

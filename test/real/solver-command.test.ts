@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
+import { isForEveryHook } from '../../src/core/hook-variables.ts';
 import type { Json } from '../../src/core/json.ts';
 import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
@@ -72,14 +73,17 @@ async function environmentOf(bench: Bench, file: string): Promise<Record<string,
   );
 }
 
-test('the environment contains only certbot’s variables, ours, and the configured ones', async () => {
+test('the environment contains only certbot’s variables, ours, the listed and the configured ones', async () => {
   const bench = await makeBench();
   process.env.TSIG_SECRET_OF_SOMEBODY = 'hush';
+  process.env.CERTFLEET_TEST_SECRET = 'hush';
+  process.env.DOCKER_HOST = 'tcp://docker.test:1';
   try {
     const solver = connect(bench, {
       present: `env -0 > '${bench.folder}/present'; printf '  record 17\n'`,
       cleanup: `env -0 > '${bench.folder}/cleanup'`,
       env: { ZONE: 'example.test' },
+      passEnvironment: ['DOCKER_HOST'],
     });
     const names = ['*.example.test', 'example.test', 'www.example.test'].map(
       (value) => ({ type: 'dns', value }) as const,
@@ -94,6 +98,7 @@ test('the environment contains only certbot’s variables, ours, and the configu
     const receipt = await solver.present(challenge, ignore, signal());
     await solver.cleanup(challenge, receipt, signal());
     const own = {
+      DOCKER_HOST: 'tcp://docker.test:1',
       ZONE: 'example.test',
       CERTBOT_DOMAIN: 'example.test',
       CERTBOT_VALIDATION: digestOf(challenge),
@@ -106,16 +111,18 @@ test('the environment contains only certbot’s variables, ours, and the configu
     };
     // PWD, SHLVL, OLDPWD and _ are the shell's own.
     const given = async (file: string) => {
-      const { PATH, HOME, LANG, PWD, OLDPWD, SHLVL, _, ...rest } = await environmentOf(bench, file);
-      expect(PATH).toBe(process.env.PATH);
-      expect(HOME).toBe(process.env.HOME);
-      expect(LANG).toBeTruthy();
-      return rest;
+      const { PWD, OLDPWD, SHLVL, _, ...rest } = await environmentOf(bench, file);
+      expect(rest['PATH']).toBe(process.env.PATH);
+      expect(rest['HOME']).toBe(process.env.HOME);
+      expect(rest['LANG']).toBeTruthy();
+      return Object.fromEntries(Object.entries(rest).filter(([name]) => !isForEveryHook(name)));
     };
     expect(await given('present')).toEqual(own);
     expect(await given('cleanup')).toEqual({ ...own, CERTBOT_AUTH_OUTPUT: 'record 17' });
   } finally {
     delete process.env.TSIG_SECRET_OF_SOMEBODY;
+    delete process.env.CERTFLEET_TEST_SECRET;
+    delete process.env.DOCKER_HOST;
   }
 });
 

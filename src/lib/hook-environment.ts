@@ -1,0 +1,30 @@
+import { isForEveryHook, isOwnVariable } from '../core/hook-variables.ts';
+
+// The environment is the process's own, and so are the names of the secrets in it.
+const secretVariables = new Set<string>();
+
+/** Remembers that a secret was read from this variable, so that no hook gets it. */
+export const keepFromHooks = (name: string): void => void secretVariables.add(name);
+
+/** Under cron there is almost no environment, but a hook needs to find its programs. */
+const defaults = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/',
+  LANG: 'C.UTF-8',
+};
+
+/**
+ * The part of certfleet's own environment that a program started by an adapter gets: the listed variables and those of
+ * `passEnvironment`, but never one that may contain a secret of certfleet.
+ */
+export function hookEnvironment(
+  passEnvironment: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const passed: Record<string, string> = { ...defaults };
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || isOwnVariable(name) || secretVariables.has(name)) continue;
+    if (isForEveryHook(name) || passEnvironment.includes(name)) passed[name] = value;
+  }
+  return passed;
+}
