@@ -99,7 +99,7 @@ function tellMade(path: string, { world, reporter }: ComposeContext): void {
   reporter.report({ v: 1, time, level: 'info', event: 'store.made', message, data: { path } });
 }
 
-/** The store's random id. Responders answer it, so that two of them know whether they share a store. */
+/** The store's random id, which distinguishes what two stores leave in one folder. It is not a secret. */
 async function identify(store: Store, world: World, signal: AbortSignal): Promise<{ id: string; isNew: boolean }> {
   const key = { kind: 'meta', name: 'store' } as const;
   for (;;) {

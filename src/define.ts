@@ -71,7 +71,7 @@ export interface DeployerContext<Options> extends AdapterContext<Options> {
 /** A solver may also store tokens, where other processes see them. */
 export interface SolverContext<Options> extends AdapterContext<Options> {
   readonly store: Store;
-  /** The store's random id, which `_health` answers. */
+  /** The store's random id. It is not a secret. */
   readonly storeId: string;
 }
 

@@ -51,6 +51,8 @@ export interface PortHolder {
   readonly isCertfleet: boolean;
   /** Stopped by SIGSTOP or a debugger, so it answers nothing. */
   readonly isStopped: boolean;
+  /** Its effective uid, if it is neither root nor this process's own. */
+  readonly otherUser?: number;
 }
 
 /** Whether a command line is certfleet's, as a person or a supervisor runs it. */
@@ -68,7 +70,9 @@ export async function findPortHolder(port: number): Promise<PortHolder | undefin
   // The parent before its workers: nginx's master opened the port, and a person would stop the master.
   const pid = pids.sort((a, b) => Number(a) - Number(b)).find((one) => holds(one, links));
   if (pid === undefined) return undefined;
+  const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
   return {
+    ...(uid === 0 || uid === process.geteuid?.() ? {} : { otherUser: uid }),
     name: read(`/proc/${pid}/comm`).trim() || 'a process',
     pid: Number(pid),
     isCertfleet: read(`/proc/${pid}/cmdline`)

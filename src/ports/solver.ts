@@ -67,7 +67,9 @@ export type Readiness =
   | { readonly ready: false; readonly reason: string; readonly retryAfterMs?: number };
 
 export interface Probe {
-  /** The path below the host, `/.well-known/acme-challenge/_health`. */
+  /** The path below the host; it has the form of a challenge's. */
   readonly path: string;
+  /** What messages call it, if it has a part that is different each time: `/.well-known/acme-challenge/_health`. */
+  readonly shownPath?: string;
   readonly body: string;
 }

@@ -3,9 +3,11 @@ import { orAborted } from '../core/on-abort.ts';
 import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from './listen-address.ts';
-import { challengePath, healthPath, type Listening, type Responder } from './server.ts';
+import { challengePath, healthPath, isHealthAnswer, type Listening, portPath, type Responder } from './server.ts';
+import { isProof, newChallenge, type StoreProof } from './store-proof.ts';
 
 /** Which process answers on the port: this one, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };
@@ -27,10 +29,12 @@ export interface PortClaim {
 export interface PortClaimOptions {
   readonly responder: Responder;
   readonly at: ListenAddress;
-  readonly storeId: string;
+  /** Makes the store's secret if there is none, so it is called before the port is bound. */
+  readonly proof: () => Promise<StoreProof>;
   /** Whether any challenge still needs an answer. */
   readonly wanted: () => boolean;
   readonly clock: Clock;
+  readonly random: Random;
   readonly vantage: Vantage;
   readonly log: Log;
 }
@@ -46,11 +50,10 @@ const maxTries = 3;
 export const patienceMs = 60_000;
 // Each check reads all of /proc.
 const lookAgainMs = 500;
-// A store's id is 12 random bytes, base64url (compose.ts).
-const isStoreId = (text: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(text);
 
 /** Shares one port between the processes of one store. */
-export function createPortClaim({ responder, at, storeId, wanted, clock, vantage, log }: PortClaimOptions): PortClaim {
+export function createPortClaim(options: PortClaimOptions): PortClaim {
+  const { responder, at, wanted, clock, vantage, log } = options;
   const ended = new AbortController();
   const where = formatListenAddress(at);
   let listening: Listening | undefined;
@@ -102,31 +105,39 @@ export function createPortClaim({ responder, at, storeId, wanted, clock, vantage
     }
   };
 
-  /** Finds a responder of this store, or one of another store. */
-  const findResponder = async (): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
+  /**
+   * Finds a responder that proves to read this store, or one that says that it is certfleet's. Any user may listen on a
+   * port from 1024 on, and say so.
+   */
+  const findResponder = async (proof: StoreProof): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
     let isForeign = false;
     for (const address of localAddresses(at.host)) {
-      const answer = await get(address, healthPath, ended.signal);
-      if ('failed' in answer || answer.status !== 200) continue;
-      if (answer.body === storeId) return { twin: address, isForeign: false };
-      isForeign ||= isStoreId(answer.body);
+      const challenge = newChallenge(options.random);
+      const answer = await get(address, `${portPath}${challenge}`, ended.signal);
+      if ('failed' in answer) continue;
+      const expected = proof.atPort(challenge, { address, port: at.port });
+      if (answer.status === 200 && isProof(answer.body, expected)) return { twin: address, isForeign: false };
+      const health = await get(address, healthPath, ended.signal);
+      isForeign ||= !('failed' in health) && health.status === 200 && isHealthAnswer(health.body);
     }
     return { isForeign };
   };
 
   const isTaken = (holder: PortHolder | undefined, isForeign: boolean): CertfleetError => {
-    const pid = holder === undefined ? '' : ` (pid ${holder.pid})`;
+    const owner = holder?.otherUser === undefined ? '' : ` of uid ${holder.otherUser}`;
+    const pid = holder === undefined ? '' : ` (pid ${holder.pid}${owner})`;
     const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}` });
-    if (isForeign) return held('a certfleet process of another store');
+    if (isForeign) return held('a certfleet process of another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
     if (holder?.isCertfleet) return held('a certfleet process that does not answer');
     return fail('solver/port-taken', { address: where, holder: `${holder?.name ?? 'another program'}${pid}` });
   };
 
   const tryOnce = async (): Promise<Holder> => {
+    const proof = listening ? undefined : await orAborted(options.proof(), ended.signal);
     for (let tries = 1; ; tries++) {
-      if (await bind()) return { kind: 'self' };
-      const { twin, isForeign } = await findResponder();
+      if (proof === undefined || (await bind())) return { kind: 'self' };
+      const { twin, isForeign } = await findResponder(proof);
       if (twin !== undefined) {
         waitForPort();
         return { kind: 'other', address: twin };

@@ -10,11 +10,21 @@ import { isToken } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { Log } from '../ports/log.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { challengeForm, type StoreProof } from './store-proof.ts';
 
 /** RFC 8555 §8.3. */
 export const challengePath = '/.well-known/acme-challenge/';
-/** Answers the store's id. No CA uses this as a token, since tokens have 128 bits of entropy (§8.3). */
+/**
+ * For health checks; followed by `-` and a challenge, it answers the proof of the public path. No CA uses such a token,
+ * since tokens are random (§8.3).
+ */
 export const healthPath = `${challengePath}_health`;
+/** Followed by a challenge: answers the proof for the address and port of this connection. */
+export const portPath = `${challengePath}_port-`;
+/** Versions before the proof take any 16 letters for the id of another store, and wait until its process is done. */
+const healthAnswer = 'certfleet-health';
+/** Whether this is what a responder of any store or version answers to a health check. */
+export const isHealthAnswer = (body: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(body);
 
 export interface ResponderOptions {
   /**
@@ -22,7 +32,8 @@ export interface ResponderOptions {
    * by itself, because the connection is held until then.
    */
   readonly lookup: (token: string) => string | undefined | Promise<string | undefined>;
-  readonly storeId: string;
+  /** Answers challenges; a rejection is answered with 503. */
+  readonly proof: () => Promise<StoreProof>;
   readonly log?: Log;
 }
 
@@ -63,8 +74,8 @@ interface Connection {
   lastUse: number;
 }
 
-/** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only two paths below `/.well-known/acme-challenge/`. */
-export function createResponder({ lookup, storeId, log }: ResponderOptions): Responder {
+/** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and its health below `/.well-known/acme-challenge/`. */
+export function createResponder({ lookup, proof, log }: ResponderOptions): Responder {
   const answerFound = (request: IncomingMessage, found: string | undefined): Answer => {
     if (found === undefined) return notFound;
     log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'an unknown address'}`);
@@ -76,7 +87,19 @@ export function createResponder({ lookup, storeId, log }: ResponderOptions): Res
     // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
     if (hasBody(request)) return bodyRefused;
     const name = nameIn(request.url ?? '');
-    if (name === '_health') return { status: 200, body: storeId };
+    if (name === '_health') return { status: 200, body: healthAnswer };
+    const [, about, challenge = ''] = /^_(health|port)-(.+)$/.exec(name) ?? [];
+    if (about !== undefined && challengeForm.test(challenge)) {
+      const { localAddress: address, localPort: port } = request.socket;
+      if (address === undefined || port === undefined) return notFound; // the connection is gone
+      return proof().then(
+        (found) => ({
+          status: 200,
+          body: about === 'port' ? found.atPort(challenge, { address, port }) : found.byPath(challenge),
+        }),
+        () => storeSilent,
+      );
+    }
     if (!isToken(name)) return notFound;
     const found = lookup(name);
     if (!(found instanceof Promise)) return answerFound(request, found);

@@ -6,6 +6,7 @@ import { createGuests } from '../responder/guests.ts';
 import { type ListenAddress, parseListenAddress } from '../responder/listen-address.ts';
 import { createPortClaim, type Holder, isPortError, patienceMs } from '../responder/port-claim.ts';
 import { createResponder, healthPath } from '../responder/server.ts';
+import { newChallenge, readStoreProof, type StoreProof } from '../responder/store-proof.ts';
 import { createTokenDocuments } from '../responder/token-documents.ts';
 
 interface Known {
@@ -37,7 +38,9 @@ export default defineSolver({
     'a minute.',
     '',
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
-    'both families. The server answers only below `/.well-known/acme-challenge/`; `_health` there returns the store’s id.',
+    'both families. Any user of the machine may take a port from 1024 on while no order needs it, and get certificates for',
+    'your names if the CA’s requests lead there: if you do not trust all users, choose a port below 1024. The server',
+    'answers only below `/.well-known/acme-challenge/`; `_health` there is for health checks.',
   ].join('\n'),
   options: z.object({
     listen: z
@@ -56,19 +59,29 @@ export default defineSolver({
       .meta({ title: 'Write each token into the store, so that responders on other nodes answer too' }),
   }),
 
-  connect({ options, world, store, storeId }): Solver {
+  connect({ options, world, store }): Solver {
     const at = parseListenAddress(options.listen) as ListenAddress; // refined above
     const tokens = new Map<string, Known>();
     const documents = createTokenDocuments(store, world.clock);
     // Look in the store even if this process shares nothing, because another process may rely on our port.
     const guests = createGuests(documents.find, world.clock);
     const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
+    let reading: Promise<StoreProof> | undefined;
+    /** Read once; a failure is forgotten. */
+    const proof = (): Promise<StoreProof> => {
+      reading ??= readStoreProof(store, world.random, new AbortController().signal).catch((error: unknown) => {
+        reading = undefined;
+        throw error;
+      });
+      return reading;
+    };
     const claim = createPortClaim({
-      responder: createResponder({ lookup, storeId, log: world.log }),
+      responder: createResponder({ lookup, proof, log: world.log }),
       at,
-      storeId,
+      proof,
       wanted: () => tokens.size > 0,
       clock: world.clock,
+      random: world.random,
       vantage: world.vantage,
       log: world.log,
     });
@@ -99,7 +112,9 @@ export default defineSolver({
       // There is no unprobe, because the socket closes with the process.
       async probe(_lineage, signal) {
         await claim.holdPatiently(signal);
-        return { path: healthPath, body: storeId };
+        const challenge = newChallenge(world.random);
+        const body = (await proof()).byPath(challenge);
+        return { path: `${healthPath}-${challenge}`, body, shownPath: healthPath };
       },
 
       async present(challenge, _note, signal) {

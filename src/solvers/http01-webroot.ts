@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import { isToken } from '../core/encoding.ts';
+import { isToken, toBase64url } from '../core/encoding.ts';
 import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { createTurns } from '../core/turns.ts';
@@ -54,9 +54,10 @@ export default defineSolver({
     const machine = ({ bootId, pidNamespace }: ProcessIdentity): string => digest(`${bootId}\n${pidNamespace}`);
     const self = processes.self();
     const probeName = `${probePrefix}${machine(self)}-${self.pid}-${self.startTime}-${++instances}`;
-    /** Lineages that need the probe file now, and whether it exists; it is written and removed one at a time. */
+    /** Lineages that need the probe file now; it is written and removed one at a time. */
     const probing = new Set<string>();
-    let isThere = false;
+    /** Its content while it exists: random, so that only the right folder serves it. */
+    let probeBody: string | undefined;
     const turns = createTurns(1);
     /**
      * Tokens that this process answers now, with their lineages: the CA may give two lineages of one account the same
@@ -153,18 +154,20 @@ export default defineSolver({
       async probe(lineage, signal) {
         signal.throwIfAborted();
         probing.add(lineage);
-        await turns.run(async () => {
-          if (isThere) return;
+        const body = await turns.run(async () => {
+          if (probeBody !== undefined) return probeBody;
+          const made = toBase64url(world.random.bytes(32));
           for (const root of roots) {
             await guard(root, async () => {
               signal.throwIfAborted();
               await removeDeadProbes(root);
-              await write(root, probeName, storeId);
+              await write(root, probeName, made);
             });
           }
-          isThere = true;
+          probeBody = made;
+          return made;
         });
-        return { path: `/${challengeFolders[1]}/${probeName}`, body: storeId };
+        return { path: `/${challengeFolders[1]}/${probeName}`, body };
       },
 
       async unprobe(lineage, signal) {
@@ -172,7 +175,7 @@ export default defineSolver({
         probing.delete(lineage);
         await turns.run(async () => {
           if (probing.size > 0) return;
-          isThere = false;
+          probeBody = undefined;
           for (const root of roots) {
             await guard(root, async () => {
               signal.throwIfAborted();

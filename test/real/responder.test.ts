@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createResponder, type Listening, type ResponderOptions } from '../../src/responder/server.ts';
+import type { StoreProof } from '../../src/responder/store-proof.ts';
 
 // Sends raw bytes to the challenge server; most of them no HTTP client would send.
 
@@ -15,10 +16,16 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
+/** Shows what it was asked. */
+const proof = async (): Promise<StoreProof> => ({
+  atPort: (challenge, { address, port }) => `at ${address} ${port} ${challenge}`,
+  byPath: (challenge) => `by path ${challenge}`,
+});
+
 async function start(options: Partial<ResponderOptions> = {}, host = '127.0.0.1'): Promise<Listening> {
   const responder = createResponder({
     lookup: (name) => (name === token ? keyAuthorization : undefined),
-    storeId: 'store-one',
+    proof,
     ...options,
   });
   const listening = await responder.listen({ host, port: 0 });
@@ -79,10 +86,31 @@ describe('what it answers', () => {
     expect(answer).toMatch(new RegExp(`\r\ncontent-length: ${keyAuthorization.length}\r\n`, 'i'));
   });
 
-  test('_health: the id of the store', async () => {
+  test('_health: always the same text, which says nothing about the store', async () => {
     const answer = await send(await start(), get('/.well-known/acme-challenge/_health'));
-    expect([statusOf(answer), bodyOf(answer)]).toEqual([200, 'store-one']);
+    expect([statusOf(answer), bodyOf(answer)]).toEqual([200, 'certfleet-health']);
     expect(answer).toMatch(/\r\ncontent-type: text\/plain/i);
+  });
+
+  test('a challenge: the proof for its purpose and for the address and port of the connection', async () => {
+    const server = await start();
+    const challenge = `${'Ab-_'.repeat(10)}xyz`;
+    const asked = async (name: string) => {
+      const answer = await send(server, get(`/.well-known/acme-challenge/${name}`));
+      return [statusOf(answer), bodyOf(answer)];
+    };
+    expect(await asked(`_health-${challenge}`)).toEqual([200, `by path ${challenge}`]);
+    expect(await asked(`_port-${challenge}`)).toEqual([200, `at 127.0.0.1 ${server.port} ${challenge}`]);
+    for (const name of [`_port-${challenge}x`, `_port-${challenge.slice(1)}`, '_port-', '_port', `_other-${challenge}`])
+      expect((await asked(name))[0]).toBe(404);
+    for (const name of [`_health-${challenge.slice(1)}.`, `_port-${challenge.slice(1)}%0a`])
+      expect((await asked(name))[0]).toBe(404);
+  });
+
+  test('no proof while the store does not answer: 503', async () => {
+    const server = await start({ proof: () => Promise.reject(new Error('gone')) });
+    const asked = get(`/.well-known/acme-challenge/_port-${'A'.repeat(43)}`);
+    expect(statusOf(await send(server, asked))).toBe(503);
   });
 
   test.each([
@@ -121,7 +149,7 @@ describe('what it answers', () => {
     const one = `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
     const answer = await send(await start(), one.repeat(49) + get('/.well-known/acme-challenge/_health'));
     expect(countOf(answer)).toBe(50);
-    expect(bodyOf(answer.slice(answer.lastIndexOf('HTTP/1.1')))).toBe('store-one');
+    expect(bodyOf(answer.slice(answer.lastIndexOf('HTTP/1.1')))).toBe('certfleet-health');
   });
 });
 
@@ -282,7 +310,7 @@ describe('slow clients', () => {
       closed = true;
     });
     await new Promise((resolve) => idle.once('close', resolve));
-    const next = await createResponder({ lookup, storeId: 'next' }).listen({ host: '127.0.0.1', port: server.port });
+    const next = await createResponder({ lookup, proof }).listen({ host: '127.0.0.1', port: server.port });
     undo.push(() => next.close());
     expect(closed).toBe(false);
     release(keyAuthorization);
@@ -307,7 +335,7 @@ describe('addresses', () => {
 
   test('a taken port is the system’s error', async () => {
     const { port } = await start();
-    const responder = createResponder({ lookup: () => undefined, storeId: 'x' });
+    const responder = createResponder({ lookup: () => undefined, proof });
     await expect(responder.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });

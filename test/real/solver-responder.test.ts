@@ -3,25 +3,27 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isFailure } from '../../src/core/errors.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { healthPath } from '../../src/responder/server.ts';
 import http01Responder from '../../src/solvers/http01-responder.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
-import { atEnd, freePort, portAccepts, startService, until } from '../support/service.ts';
-import { stopAllAfterwards } from '../support/vitest.ts';
+import { atEnd, freePort, portAccepts, type Service, startService, until } from '../support/service.ts';
+import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
 
 stopAllAfterwards();
 
-const connect = (bench: Bench, port: number, options: object = {}, id = storeId): Solver =>
+const connect = (bench: Bench, port: number, options: object = {}, store = bench.store): Solver =>
   bench.keep(
     http01Responder.connect({
       name: 'web',
       options: http01Responder.options.parse({ listen: `127.0.0.1:${port}`, ...options }),
       world: bench.world,
-      store: bench.store,
-      storeId: id,
+      store,
+      storeId,
     }),
   );
 
@@ -93,15 +95,108 @@ async function occupy(port: number, text: string): Promise<() => Promise<void>> 
   return stop;
 }
 
-test('the probe is the health path of its own server', async () => {
+test('the probe asks any responder of the store for a proof, each time another one', async () => {
   const bench = await makeBench();
-  const port = await freePort();
-  const probe = await connect(bench, port).probe?.('a', signal());
-  expect(probe).toEqual({ path: healthPath, body: storeId });
-  expect(await ask(port, healthPath)).toBe(storeId);
+  const [port, other] = [await freePort(), await freePort()];
+  const solver = connect(bench, port);
+  const [probe, next] = [await solver.probe?.('a', signal()), await solver.probe?.('b', signal())];
+  expect(probe?.path).toMatch(new RegExp(`^${healthPath}-[A-Za-z0-9_-]{43}$`));
+  expect(next?.path).not.toBe(probe?.path);
+  // A load balancer may lead to another node, and another port.
+  await connect(bench, other).probe?.('a', signal());
+  await connect(bench, await freePort(), {}, createMemoryStore()).probe?.('a', signal());
+  for (const at of [port, other]) {
+    expect(await ask(at, probe?.path ?? '')).toBe(probe?.body);
+    expect(await ask(at, healthPath)).not.toContain(storeId);
+  }
   await bench.stop();
   expect(await portAccepts(port)).toBe(false);
 });
+
+test('the secret of the proof is made once, by the first process that needs it', async () => {
+  const bench = await makeBench();
+  const key = { kind: 'meta', name: 'responder' } as const;
+  const solvers = await Promise.all([1, 2, 3, 4].map(async () => connect(bench, await freePort())));
+  for (const solver of solvers) await solver.cleanup(makeChallenge(), undefined, signal());
+  expect(await bench.store.get(key, signal())).toBeUndefined();
+  const probes = await Promise.all(solvers.map((solver) => solver.probe?.('a', signal())));
+  const made = await bench.store.get(key, signal());
+  const { secret } = JSON.parse(new TextDecoder().decode(made?.bytes)) as { secret: string };
+  expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
+  expect(JSON.stringify(probes) + bench.logged.join('\n')).not.toContain(secret);
+});
+
+test('a damaged secret is reported, not replaced', async () => {
+  const bench = await makeBench();
+  const bytes = new TextEncoder().encode('{"schema":1,"secret":""}');
+  await bench.store.put({ kind: 'meta', name: 'responder' }, bytes, { ifRevision: null, signal: signal() });
+  const solver = connect(bench, await freePort());
+  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'store/corrupt' });
+});
+
+/**
+ * Another user's process that knows everything except the store's secret: it answers with the store's id, and asks a
+ * real responder for everything else.
+ */
+async function impostor(port: number, real: number): Promise<Service> {
+  const script = `const http = require('node:http');
+  if (process.getuid() === 0) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
+  http.createServer((q, s) => {
+    if (q.url.endsWith('_health')) return s.end('${storeId}');
+    http.get({ host: '127.0.0.1', port: ${real}, path: q.url }, (a) => {
+      s.writeHead(a.statusCode, a.headers);
+      a.pipe(s);
+    }).on('error', () => s.destroy());
+  }).listen(${port}, '127.0.0.1')`;
+  return startService({
+    ...{ name: 'impostor', program: process.execPath, args: ['-e', script] },
+    ready: () => portAccepts(port),
+  });
+}
+
+test('a process of another user is not taken for a responder of the store, though it asks one', async () => {
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot) noteSkipped('not tested: an impostor of another user (that needs root); it is one of this user');
+  const bench = await makeBench();
+  const [port, real] = [await freePort(), await freePort()];
+  await connect(bench, real).probe?.('a', signal());
+  const { pid } = await impostor(port, real);
+  const solver = connect({ ...bench, world: { ...bench.world, clock: hasty(bench).clock } }, port);
+  const owner = isRoot ? ' of uid 65534' : '';
+  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({
+    code: 'solver/port-held',
+    message: expect.stringContaining(`a certfleet process of another store or version (pid ${pid}${owner})`),
+  });
+  const challenge = makeChallenge();
+  const receipt = await solver.present(challenge, ignore, signal());
+  // It would give the right answer, but that is not known before the CA asks.
+  expect(await seen(port, challenge)).toBe(challenge.keyAuthorization);
+  expect(await solver.ready(challenge, receipt, signal())).toMatchObject({ ready: false });
+});
+
+test('the answer to another question is no proof', async () => {
+  const bench = await makeBench();
+  const [port, real] = [await freePort(), await freePort()];
+  await connect(bench, real).probe?.('a', signal());
+  // It has asked a real responder before, at its own port and by the public path.
+  const old = async (path: string) => (await ask(real, `/.well-known/acme-challenge/${path}-${'A'.repeat(43)}`)) ?? '';
+  for (const answer of [await old('_port'), await old('_health'), '']) {
+    const stop = await occupy(port, answer);
+    await expect(connect(bench, port).probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+    await stop();
+  }
+});
+
+test.each(['0.0.0.0', '[::]', '[::ffff:127.0.0.1]', '[0:0:0:0:0:0:0:1]'])(
+  'finds the other responder on %s',
+  async (host) => {
+    const bench = await makeBench();
+    const port = await freePort();
+    const options = { listen: `${host}:${port}`, shared: false };
+    await connect(bench, port, options).probe?.('a', signal());
+    expect(await connect(bench, port, options).present(makeChallenge(), ignore, signal())).toEqual({ published: true });
+  },
+);
 
 test('without sharing, a process that has the port writes no document', async () => {
   const bench = await makeBench();
@@ -192,8 +287,16 @@ test('the other process is killed: ready notices and listens itself', async () =
   const bench = await makeBench();
   const port = await freePort();
   const challenge = makeChallenge();
-  const script = `require('node:http').createServer((q, s) =>
-    s.end(q.url === '${healthPath}' ? '${storeId}' : '${challenge.keyAuthorization}')).listen(${port}, '127.0.0.1')`;
+  // Decision 0021 fixes what is proved, since versions of certfleet must agree on it.
+  const secret = Buffer.alloc(32, 7).toString('base64url');
+  const document = new TextEncoder().encode(JSON.stringify({ schema: 1, secret }));
+  await bench.store.put({ kind: 'meta', name: 'responder' }, document, { ifRevision: null, signal: signal() });
+  const script = `const hmac = (t) => require('node:crypto').createHmac('sha256', Buffer.alloc(32, 7)).update(t);
+  require('node:http').createServer((q, s) => {
+    const [, asked] = q.url.split('/_port-');
+    const text = 'certfleet-responder\\nport 127.0.0.1 ${port}\\n' + asked;
+    s.end(asked ? hmac(text).digest('base64url') : '${challenge.keyAuthorization}');
+  }).listen(${port}, '127.0.0.1')`;
   const twin = await startService({
     name: 'twin',
     program: process.execPath,
@@ -222,20 +325,32 @@ test('a port in use: the error names the port and the process', async () => {
   expect(await solver.present(makeChallenge(), ignore, signal())).toEqual({ published: true });
 });
 
-const anotherStore = 'another-store-id';
-
 test('waits for a responder of another store, which releases the port when its orders are done', async () => {
   const bench = await makeBench();
   const port = await freePort();
-  const other = connect(bench, port, {}, anotherStore);
+  const other = connect(bench, port, {}, createMemoryStore());
   await other.probe?.('a', signal());
   const solver = connect(bench, port);
   const probing = solver.probe?.('a', signal());
-  const waiting = `a certfleet process of another store (pid ${process.pid}) is using the port`;
+  const waiting = `a certfleet process of another store or version (pid ${process.pid}) is using the port`;
   await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
   await other.close?.();
-  expect(await probing).toMatchObject({ body: storeId });
+  expect(await probing).toMatchObject({ path: expect.stringMatching(healthPath) });
 });
+
+/** A clock whose first pause takes all of the budget. */
+function hasty({ world: { clock } }: Bench) {
+  let slept = 0;
+  const changed: Clock = {
+    ...clock,
+    monotonicMs: () => clock.monotonicMs() + slept,
+    sleep: async (ms, s) => {
+      slept += 60_000;
+      await clock.sleep(Math.min(ms, 1), s);
+    },
+  };
+  return { clock: changed, slept: () => slept };
+}
 
 test('names a stopped certfleet process, and waits for it once per run', async () => {
   const bench = await makeBench();
@@ -247,26 +362,16 @@ test('names a stopped certfleet process, and waits for it once per run', async (
     ready: () => portAccepts(port),
   });
   holder.signal('SIGSTOP');
-  // The first pause takes all of the budget.
-  let slept = 0;
-  const { clock } = bench.world;
-  const hasty = {
-    ...clock,
-    monotonicMs: () => clock.monotonicMs() + slept,
-    sleep: async (ms: number, s: AbortSignal) => {
-      slept += 60_000;
-      await clock.sleep(Math.min(ms, 1), s);
-    },
-  };
-  const solver = connect({ ...bench, world: { ...bench.world, clock: hasty } }, port);
+  const { clock, slept } = hasty(bench);
+  const solver = connect({ ...bench, world: { ...bench.world, clock } }, port);
   const held = {
     code: 'solver/port-held',
     message: expect.stringContaining(`a stopped certfleet process (pid ${holder.pid})`),
   };
   await expect(solver.probe?.('a', signal())).rejects.toMatchObject(held);
-  expect(slept).toBe(60_000);
+  expect(slept()).toBe(60_000);
   await expect(solver.probe?.('b', signal())).rejects.toMatchObject(held);
-  expect(slept).toBe(60_000);
+  expect(slept()).toBe(60_000);
   // An existing order is kept until the port is free.
   const challenge = makeChallenge();
   const receipt = await solver.present(challenge, ignore, signal());

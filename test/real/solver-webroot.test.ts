@@ -256,19 +256,21 @@ test('the temporary file of a killed process is removed too', async () => {
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual(kept);
 });
 
-test('the probe file contains the store’s id, is shared by the lineages of a process, and goes with its folders', async () => {
+test('the probe file contains a random text, is shared by the lineages of a process, and goes with its folders', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
   const probe = await solver.probe!('a', signal());
   expect(await solver.probe!('b', signal())).toEqual(probe);
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
-  expect(probe.body).toBe(storeId);
+  expect(probe.body).toMatch(/^[A-Za-z0-9_-]{43}$/);
   // A lineage may call unprobe twice (it failed before the order), or for a dead process.
   for (const lineage of ['a', 'a', 'left']) await solver.unprobe!(lineage, signal());
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
   await solver.unprobe!('b', signal());
   expect(everythingBelow(bench.folder)).toEqual([]);
-  expect(read(join(bench.folder, (await solver.probe!('a', signal())).path))).toBe(probe.body);
+  const next = await solver.probe!('a', signal());
+  expect(read(join(bench.folder, next.path))).toBe(next.body);
+  expect(next.body).not.toBe(probe.body);
 });
 
 test('a token file that two lineages share stays until the second is done', async () => {

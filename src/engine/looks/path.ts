@@ -112,7 +112,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       const wrong = answer.status === 200 ? 'a different body' : `status ${answer.status}`;
       return {
         verdict: proof,
-        finding: `http://${host}${expected.path} at ${address} returns ${wrong}`,
+        finding: `http://${host}${expected.shownPath ?? expected.path} at ${address} returns ${wrong}`,
         ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
       };
     }

@@ -1,0 +1,72 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isIPv6, SocketAddress } from 'node:net';
+import { toBase64url } from '../core/encoding.ts';
+import { fail, isFailure } from '../core/errors.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import { Secret } from '../core/secret.ts';
+import type { Random } from '../ports/random.ts';
+import type { Store } from '../ports/store.ts';
+
+/**
+ * What only a reader of the store can answer to a challenge (decision 0021): HMAC-SHA-256 over its purpose and the
+ * challenge, with a secret of the store as the key.
+ */
+export interface StoreProof {
+  /** For a responder that was reached at this address and port; another one's answer is of no use to a relay. */
+  atPort(challenge: string, at: { readonly address: string; readonly port: number }): string;
+  /** For a responder that was reached by the public path, which may lead to any node, through any balancer. */
+  byPath(challenge: string): string;
+}
+
+/** As long as the output of the hash (RFC 2104 §3). */
+const secretBytes = 32;
+
+/** Whether a text has the form of a challenge, which is also that of a token. */
+export const challengeForm = /^[A-Za-z0-9_-]{43}$/;
+
+/** A new challenge, for one question. */
+export const newChallenge = (random: Random): string => toBase64url(random.bytes(32));
+
+/** Compares in constant time. */
+export function isProof(answer: string, expected: string): boolean {
+  const [given, wanted] = [Buffer.from(answer), Buffer.from(expected)];
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+/** Reads the store's secret, or makes it if this store has none yet. Fails with `store/…`. */
+export async function readStoreProof(store: Store, random: Random, signal: AbortSignal): Promise<StoreProof> {
+  const secret = await secretOf(store, random, signal);
+  const answer = (purpose: string, challenge: string) =>
+    createHmac('sha256', Buffer.from(secret.reveal(), 'base64url'))
+      .update(`certfleet-responder\n${purpose}\n${challenge}`)
+      .digest('base64url');
+  return {
+    atPort: (challenge, { address, port }) => answer(`port ${plain(address)} ${port}`, challenge),
+    byPath: (challenge) => answer('path', challenge),
+  };
+}
+
+async function secretOf(store: Store, random: Random, signal: AbortSignal): Promise<Secret> {
+  const key = { kind: 'meta', name: 'responder' } as const;
+  for (;;) {
+    const entry = await store.get(key, signal);
+    if (entry) {
+      const where = { key: `${key.kind}/${key.name}`, file: store.location };
+      const { secret } = decodeDocument<{ readonly secret: unknown }>(entry.bytes, where, ['secret']);
+      if (typeof secret !== 'string' || Buffer.from(secret, 'base64url').length !== secretBytes)
+        throw fail('store/corrupt', { ...where, reason: `its secret does not have ${secretBytes} bytes` });
+      return new Secret(secret);
+    }
+    const secret = toBase64url(random.bytes(secretBytes));
+    try {
+      await store.put(key, encodeDocument({ schema: 1, secret }), { ifRevision: null, signal });
+      return new Secret(secret);
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error; // another process was first
+    }
+  }
+}
+
+/** One spelling for each address: a server on `::` sees 127.0.0.1 as `::ffff:127.0.0.1`. */
+const plain = (address: string): string =>
+  isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address.replace(/^::ffff:(?=\d+\.)/, '') : address;
