@@ -192,6 +192,7 @@ function connect(context: ConnectContext): ComposedConnections {
         http: world.http({
           connections: connectionsToCa,
           ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+          ...(settings.onlyThisCa ? { onlyThisCa: true } : {}),
         }),
         clock: world.clock,
         random: world.random,

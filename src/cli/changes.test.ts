@@ -36,6 +36,7 @@ const stored: StoredSpec = {
   deployers: { 'files:/c': { type: 'files', path: '/c' } },
   preflight: { resolvers: ['9.9.9.9:53'], http01Port: 80 },
 };
+const pinned: StoredSpec = { ...stored, issuer: { ...stored.issuer, caFile: '/ca.pem', onlyThisCa: true } };
 const overDns: StoredSpec = {
   ...stored,
   spec: { ...stored.spec, solver: 'rfc2136' },
@@ -162,6 +163,24 @@ describe('flags for a certificate that is stored', () => {
       given: config,
     },
     { argv: `${name} --issuer letsencrypt`, wanted: {}, says: [] },
+    {
+      argv: `${name} --ca-file /ca.pem --only-this-ca`,
+      wanted: { issuer: { caFile: '/ca.pem', onlyThisCa: true } },
+      says: ['CA file: none → /ca.pem', 'roots: the public ones too → only the CA file'],
+    },
+    { argv: `${name} --agree-tos`, before: pinned, wanted: {}, says: [] },
+    {
+      argv: `${name} --only-this-ca`,
+      before: { ...stored, issuer: { ...stored.issuer, caFile: '/ca.pem' } },
+      wanted: { issuer: { onlyThisCa: true } },
+      says: ['roots: the public ones too → only the CA file'],
+    },
+    {
+      argv: `${name} --ca-file /ca.pem`,
+      before: pinned,
+      wanted: { issuer: { onlyThisCa: undefined } },
+      says: ['roots: only the CA file → the public ones too'],
+    },
   ];
   it.each(cases)('issue $argv', async ({ argv, wanted, says, before = stored, given }) => {
     const done = await again(argv, given, before);

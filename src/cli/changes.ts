@@ -41,6 +41,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['e-mail', issuer.email],
     ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.caFile],
+    ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
     ['profile', spec.profile],
     ['solver', spec.solver],
     ['targets', spec.deploy],

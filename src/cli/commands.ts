@@ -86,7 +86,11 @@ export const commands: readonly Command[] = [
         list: true,
       },
       { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree to them' },
-      { flags: '--ca-file <file>', description: 'PEM file with the root certificates of a private CA’s HTTPS server' },
+      {
+        flags: '--ca-file <file>',
+        description: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',
+      },
+      { flags: '--only-this-ca', description: 'trust only the root certificates in --ca-file, not the public ones' },
       {
         flags: '--profile <name>',
         description: 'certificate profile of the CA, for example shortlived; `none` for the CA’s default',

@@ -23,6 +23,7 @@ const describing = [
   'issuer',
   'email',
   'caFile',
+  'onlyThisCa',
   'profile',
   'deploy',
   'endpoint',
@@ -140,16 +141,22 @@ function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec 
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   const agreeToTerms =
     flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
-  const caFile = textOf(flags['caFile']);
-  return {
-    name: chosen.name,
-    settings: {
-      ...base,
-      email,
-      agreeToTerms,
-      ...(caFile === undefined ? {} : { caFile: keptPath('--ca-file ', caFile, session) }),
-    },
-  };
+  return { name: chosen.name, settings: { ...withRoots(base, session), email, agreeToTerms } };
+}
+
+/** With the roots of --ca-file, and only those if --only-this-ca comes with it. */
+function withRoots(base: IssuerSettings, session: Session): IssuerSettings {
+  const { flags } = session.invocation;
+  const isOnly = flags['onlyThisCa'] === true;
+  const given = textOf(flags['caFile']);
+  const { onlyThisCa, ...before } = base;
+  const caFile = given === undefined ? base.caFile : keptPath('--ca-file ', given, session);
+  if (caFile === undefined) {
+    if (isOnly) throw fail('usage/invalid', { what: '--only-this-ca needs --ca-file FILE, the roots to trust' });
+    return base;
+  }
+  const stays = given === undefined && onlyThisCa === true;
+  return { ...before, caFile, ...(isOnly || stays ? { onlyThisCa: true } : {}) };
 }
 
 const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>

@@ -123,6 +123,14 @@ describe('flags', () => {
   it('take a directory URL, named by its host', async () => {
     const spec = adHocOf(await issue('-d a.test --issuer https://127.0.0.1:14000/dir --ca-file /ca.pem'));
     expect(spec).toMatchObject({ spec: { issuer: '127.0.0.1:14000/dir' }, issuer: { caFile: '/ca.pem', test: false } });
+    expect(spec.issuer).not.toHaveProperty('onlyThisCa');
+    const own = 'https://127.0.0.1:14000/dir';
+    const pinned = adHocOf(await issue(`-d a.test --issuer ${own} --ca-file /ca.pem --only-this-ca`));
+    expect(pinned.issuer).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
+    expect(await issue(`-d a.test --issuer ${own} --only-this-ca`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--only-this-ca needs --ca-file FILE, the roots to trust'),
+    });
   });
 });
 

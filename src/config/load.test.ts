@@ -97,6 +97,16 @@ describe('loadSettings', () => {
     expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: write an absolute path`)]);
   });
 
+  it('trusts only the roots of a CA file if it says so', async () => {
+    const own = (more: string) => `issuers: { own: { directory: "https://ca.test/d"${more} } }`;
+    const { issuers } = await load(own(', caFile: /ca.pem, onlyThisCa: true'));
+    expect(issuers['own']).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
+    expect((await load(own(', caFile: /ca.pem, onlyThisCa: false'))).issuers['own']).not.toHaveProperty('onlyThisCa');
+    expect(await problemsIn(own(', onlyThisCa: true'))).toEqual([
+      '1: issuers.own: onlyThisCa needs caFile, the PEM file with the only root certificates to trust',
+    ]);
+  });
+
   const dnsWith = (secret: string) =>
     `solvers: { dns: { type: dns01, provider: rfc2136, options: { server: a, keyName: b, secret: "${secret}" } }`;
 

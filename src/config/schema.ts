@@ -31,9 +31,13 @@ const issuer = z.strictObject({
   caFile: wholePath()
     .optional()
     .meta({
-      title: 'PEM file with the root certificates of a private CA’s HTTPS server',
+      title: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',
       examples: ['/etc/ssl/private-ca.pem'],
     }),
+  onlyThisCa: z
+    .boolean()
+    .optional()
+    .meta({ title: 'Trust only the root certificates in `caFile` for the CA’s HTTPS server, not the public ones' }),
   test: z
     .boolean()
     .optional()

@@ -117,6 +117,11 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
       path: [...path, 'directory'],
       message: `${found.known.title} requires external account binding (EAB), which this version does not support`,
     });
+  if (issuer.onlyThisCa && issuer.caFile === undefined)
+    problems.push({
+      path: [...path, 'onlyThisCa'],
+      message: `${pathText(path)}: onlyThisCa needs caFile, the PEM file with the only root certificates to trust`,
+    });
   const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
   if (issuer.testDirectory !== undefined && !testing)
     problems.push({
@@ -129,6 +134,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
     email: issuer.email,
     agreeToTerms: issuer.agreeToTerms,
     ...(issuer.caFile === undefined ? {} : { caFile: issuer.caFile }),
+    ...(issuer.onlyThisCa ? { onlyThisCa: true } : {}),
     test: issuer.test ?? found?.known?.test ?? false,
     ...(testDirectory === undefined ? {} : { testDirectory }),
     ...(issuer.newAccount ? { newAccount: true } : {}),

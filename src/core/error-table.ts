@@ -60,7 +60,7 @@ export const errorTable = {
     message: 'the CA file {file} cannot be used: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Give a PEM file with the root certificates of the private CA, with --ca-file FILE or `caFile` on the issuer.',
+    hint: 'Give a PEM file with the root certificates of the private CA, with --ca-file FILE or `caFile` on the issuer. They are trusted besides the public ones; with --only-this-ca or `onlyThisCa`, alone.',
   },
   'config/unknown-reference': {
     message: '{where} names the {kind} "{name}", which is not declared{nearest}',

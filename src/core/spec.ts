@@ -20,8 +20,10 @@ export interface IssuerSettings {
   readonly directory: string;
   readonly email: readonly string[];
   readonly agreeToTerms: boolean;
-  /** PEM file with the roots of a private CA's own HTTPS. */
+  /** PEM file with more roots to trust for the CA's own HTTPS. */
   readonly caFile?: string;
+  /** Trust no roots but those of `caFile`. */
+  readonly onlyThisCa?: boolean;
   /** An untrusted CA (staging, Pebble, a private one): names need not be under a public suffix. */
   readonly test: boolean;
   /** The CA's directory for --staging and --dry-run, if it has one. */

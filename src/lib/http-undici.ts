@@ -6,7 +6,7 @@ import { joined, TooLarge } from './http-answer.ts';
 interface ProxyOptions {
   readonly connections: number;
   readonly connectTimeoutMs: number;
-  readonly secureContext: SecureContext | undefined;
+  readonly trust: { readonly server: SecureContext | undefined; readonly proxy: SecureContext | undefined };
 }
 
 /**
@@ -14,7 +14,7 @@ interface ProxyOptions {
  * CONNECT tunnel; plain http is sent to the proxy itself, since most proxies allow CONNECT only to port 443.
  */
 export function connectProxy(proxy: string, options: ProxyOptions) {
-  const trust = options.secureContext === undefined ? {} : { secureContext: options.secureContext };
+  const trusting = (context: SecureContext | undefined) => (context === undefined ? {} : { secureContext: context });
   const agent = new EnvHttpProxyAgent({
     httpProxy: proxy,
     httpsProxy: proxy,
@@ -26,8 +26,8 @@ export function connectProxy(proxy: string, options: ProxyOptions) {
     bodyTimeout: 0,
     connectTimeout: options.connectTimeoutMs,
     // An https proxy may have a certificate of the same private root as the CA.
-    requestTls: trust,
-    proxyTls: trust,
+    requestTls: trusting(options.trust.server),
+    proxyTls: trusting(options.trust.proxy),
   });
   return {
     async request(

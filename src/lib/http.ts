@@ -1,5 +1,3 @@
-import { X509Certificate } from 'node:crypto';
-import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
@@ -8,6 +6,7 @@ import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { HttpOptions } from '../ports/world.ts';
 import { abortable } from './abortable.ts';
+import { trustAlso, trustOnly } from './ca-file.ts';
 import { systemClock } from './clock.ts';
 import { joined, TooLarge } from './http-answer.ts';
 import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
@@ -51,16 +50,22 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     scheduling: 'lifo',
     autoSelectFamilyAttemptTimeout: addressMs,
   } as const;
-  let secureContext: tls.SecureContext | undefined;
+  const trusted: { server?: tls.SecureContext; proxy?: tls.SecureContext } = {};
   let plainAgent: http.Agent | undefined;
   let tlsAgent: https.Agent | undefined;
   let proxied: Promise<typeof import('./http-undici.ts')> | undefined;
   const closers = new Map<string, ReturnType<typeof import('./http-undici.ts').connectProxy>>();
 
-  const trust = (): tls.SecureContext | undefined => {
+  const trustServer = (): tls.SecureContext | undefined => {
     if (options.caFile === undefined) return undefined;
-    secureContext ??= trustAlso(options.caFile);
-    return secureContext;
+    trusted.server ??= options.onlyThisCa ? trustOnly(options.caFile) : trustAlso(options.caFile);
+    return trusted.server;
+  };
+  /** `onlyThisCa` is about the CA, which the proxy is not. */
+  const trustProxy = (): tls.SecureContext | undefined => {
+    if (options.caFile === undefined || !options.onlyThisCa) return trustServer();
+    trusted.proxy ??= trustAlso(options.caFile);
+    return trusted.proxy;
   };
 
   const exchange = (request: HttpRequest, url: URL): Promise<HttpResponse> => {
@@ -75,7 +80,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     };
     if (url.username) call.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     if (isTls) {
-      const context = trust();
+      const context = trustServer();
       if (context) call.secureContext = context;
       if (to) {
         const name = bareHost(url);
@@ -112,7 +117,8 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     const { connectProxy } = await proxied;
     let client = closers.get(proxy);
     if (!client) {
-      client = connectProxy(proxy, { connections, connectTimeoutMs: defaultTimeoutMs, secureContext: trust() });
+      const trust = { server: trustServer(), proxy: trustProxy() };
+      client = connectProxy(proxy, { connections, connectTimeoutMs: defaultTimeoutMs, trust });
       closers.set(proxy, client);
     }
     const headers = headersOf(request, url, options.userAgent);
@@ -269,33 +275,3 @@ const wrongDates: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'is not valid yet',
   CERT_HAS_EXPIRED: 'has expired',
 };
-
-/**
- * The default roots and NODE_EXTRA_CA_CERTS, plus those of a PEM file.
- *
- * The documented way, `ca: [...tls.rootCertificates, pem]`, parses 140 roots again (14 ms) and ignores
- * NODE_EXTRA_CA_CERTS and a distribution's own store. `tls.createSecureContext` itself calls `addCACert`, which is not
- * documented; if a future Node lacks it, the documented way is used.
- */
-function trustAlso(file: string): tls.SecureContext {
-  let pem: string;
-  try {
-    pem = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw fail('config/ca-file-unusable', { file, reason: reasonOf(error) }, { cause: error });
-  }
-  const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (!roots) throw fail('config/ca-file-unusable', { file, reason: 'it contains no PEM certificate' });
-  try {
-    // node would silently skip blocks that are not certificates.
-    for (const root of roots) new X509Certificate(root);
-    const context = tls.createSecureContext();
-    const store = context.context as { addCACert?: (pem: string) => void };
-    if (typeof store.addCACert !== 'function')
-      return tls.createSecureContext({ ca: [...tls.rootCertificates, ...roots] });
-    for (const root of roots) store.addCACert(root);
-    return context;
-  } catch (error) {
-    throw fail('config/ca-file-unusable', { file, reason: 'a certificate in it is damaged' }, { cause: error });
-  }
-}

@@ -31,6 +31,8 @@ export interface World {
 export interface HttpOptions {
   /** A PEM file with roots to trust besides the system's. */
   readonly caFile?: string;
+  /** Trust no other roots than those of `caFile`. A proxy may also have a certificate of the system's roots. */
+  readonly onlyThisCa?: boolean;
   /** How many connections to one origin (default 16). */
   readonly connections?: number;
 }
