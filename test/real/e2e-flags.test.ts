@@ -1,6 +1,8 @@
+import { createPublicKey } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import {
   buildCertfleet,
@@ -236,6 +238,27 @@ describe('flags of a second issue', () => {
     }
     expect(await readLineage(store, name)).toEqual(before);
     expect(newOrders()).toEqual([1, 0]);
+  });
+
+  it('--ca-file adds a root, and with --only-this-ca it is the only one', async () => {
+    succeeded(await first());
+    const party = testParty('another');
+    const root = { subject: party.name, issuer: party, publicKey: createPublicKey(party.key), isCa: true };
+    const another = join(folder, 'another.pem');
+    await writeFile(another, testCertificate(root));
+    // The CA's root is one of this machine's, as those of public CAs are.
+    const env = { NODE_EXTRA_CA_CERTS: ca.caFile };
+    const issue = (...flags: readonly string[]) =>
+      certfleet(['issue', name, '--ignore-preflight', '--store', store, ...flags], { env });
+    succeeded(await issue('--ca-file', another));
+    const before = await readLineage(store, name);
+    expect(before.spec.issuer).toMatchObject({ caFile: another });
+    const refused = await issue('--only-this-ca');
+    expect(refused.status, stderrOf(refused)).toBe(4);
+    expect(stderrOf(refused)).toContain('acme/directory-unreachable');
+    expect(await readLineage(store, name)).toEqual(before);
+    succeeded(await issue('--only-this-ca', '--ca-file', ca.caFile));
+    expect((await readLineage(store, name)).spec.issuer).toMatchObject({ caFile: ca.caFile, onlyThisCa: true });
   });
 
   it('an unknown name is not a new certificate', async () => {
