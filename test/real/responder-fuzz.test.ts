@@ -4,14 +4,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isToken } from '../../src/core/encoding.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { createResponder } from '../../src/responder/server.ts';
+import { readStoreProof } from '../../src/responder/store-proof.ts';
 import { createTokenDocuments } from '../../src/responder/token-documents.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
 import { atEnd, until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 // Everything that a challenge request can be: methods, targets, headers, sizes, pieces, half requests, and many
-// connections at once. The responder goes on, answers nothing but a token, and prints nothing of it.
+// connections at once. The responder goes on, answers nothing but tokens and proofs, and prints nothing of it.
 
 stopAllAfterwards();
 
@@ -20,6 +23,7 @@ const numRuns = process.env['CERTFLEET_LONG'] ? 5_000 : 150;
 const token = 'LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0';
 const keyAuthorization = `${token}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
 const folder = '/.well-known/acme-challenge/';
+const proof = () => readStoreProof(createMemoryStore(), systemRandom, new AbortController().signal);
 
 const methods = fc.oneof(
   { weight: 5, arbitrary: fc.constant('GET') },
@@ -29,6 +33,7 @@ const methods = fc.oneof(
 const targets = fc.oneof(
   { weight: 3, arbitrary: fc.constant(folder + token) },
   fc.constantFrom(`${folder}_health`, `${folder}${token}?x`, `http://a.test${folder}${token}`, folder, '*', '/', ''),
+  fc.constantFrom(`${folder}_port-${token}`, `${folder}_health-${token}`, `${folder}_port-${token}\0`),
   fc.constantFrom(
     `${folder}../../../../etc/passwd`,
     `${folder}%2e%2e%2f`,
@@ -123,7 +128,7 @@ test('whatever clients send, many at once', async () => {
   };
   const documents = createTokenDocuments(store as never, systemClock);
   const lookup = (name: string) => documents.find(name);
-  const server = await createResponder({ lookup, storeId: 'store-one', log }).listen({ host: '127.0.0.1', port: 0 });
+  const server = await createResponder({ lookup, proof, log }).listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
 
   const isHealthy = async () => {
@@ -167,7 +172,7 @@ test('eight hundred clients at once, for tokens that do not exist, on a store th
       asked += 1;
     });
   const documents = createTokenDocuments({ get: hangs } as never, systemClock);
-  const responder = createResponder({ lookup: (name) => documents.find(name), storeId: 'store-one' });
+  const responder = createResponder({ lookup: (name) => documents.find(name), proof });
   const server = await responder.listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
   let refused = 0;
