@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
-import type { FileAttributes, Files, FolderEntry } from '../ports/files.ts';
+import type { FileAttributes, Files, FilesWithin, FolderEntry } from '../ports/files.ts';
 
 /**
  * certbot's folders, as servers and scripts know them:
@@ -62,26 +62,29 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   const refuse = (certificate: string, reason: string) => fail('deploy/target-failed', { target, certificate, reason });
 
   /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
-  async function readLive(lineage: string): Promise<{ readonly id?: string; readonly foreign?: string }> {
+  async function readLive(
+    inside: FilesWithin,
+    lineage: string,
+  ): Promise<{ readonly id?: string; readonly foreign?: string }> {
     // The name becomes part of a path, and the schema of names allows `..`.
     if (lineage.startsWith('.')) throw refuse(lineage, 'a name that begins with a dot cannot be a folder here');
     const path = live(lineage);
-    const stat = await files.stat(path);
+    const stat = await inside.stat(path);
     if (!stat) return {};
     if (stat.kind !== 'symlink') return { foreign: `${path} is a ${stat.kind} that certfleet did not make` };
-    const link = (await files.readLink(path)) ?? '';
+    const link = (await inside.readLink(path)) ?? '';
     const prefix = `../archive/${lineage}/`;
     const id = link.startsWith(prefix) ? link.slice(prefix.length) : '';
-    if (id === '' || id.includes('/')) return { foreign: `${path} is a link to ${link} that certfleet did not make` };
+    if (!isName(id)) return { foreign: `${path} is a link to ${link} that certfleet did not make` };
     return { id };
   }
 
-  async function readMark(lineage: string): Promise<Mark> {
-    const bytes = await files.read(markFile(lineage));
+  async function readMark(inside: FilesWithin, lineage: string): Promise<Mark> {
+    const bytes = await inside.read(markFile(lineage));
     if (!bytes) return {};
     try {
       const mark = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
-      const known = (['done', 'trying', 'before'] as const).filter((field) => typeof mark[field] === 'string');
+      const known = (['done', 'trying', 'before'] as const).filter((field) => isName(mark[field]));
       return Object.fromEntries(known.map((field) => [field, mark[field]]));
     } catch {
       // Without the mark, the program is reloaded once more.
@@ -90,77 +93,92 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   }
 
   // Read once: user and group numbers do not change while a program runs.
-  let ownership: Promise<Omit<FileAttributes, 'mode'>> | undefined;
-  const contents = async (version: VersionBundle) => {
-    ownership ??= findOwnership(options);
-    return contentsOf(version, options, await ownership);
+  let found: ReturnType<typeof findOwnership> | undefined;
+  const ownership = () => {
+    found ??= findOwnership(options);
+    return found;
   };
+  const contents = async (version: VersionBundle) => contentsOf(version, options, await ownership());
+
+  async function within<T>(lineage: string, work: (inside: FilesWithin) => Promise<T>): Promise<T> {
+    const { uid } = await ownership();
+    return files.within(
+      root,
+      {
+        owners: uid === undefined ? [] : [uid],
+        refuse: (reason) => fail('deploy/unsafe-folder', { target, certificate: lineage, reason }),
+      },
+      work,
+    );
+  }
 
   return {
-    async look(version) {
-      const { id, foreign } = await readLive(version.lineage);
-      if (foreign) return { state: 'absent', detail: foreign };
-      if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
-      for (const file of await contents(version)) {
-        const difference = await compare(files, join(archive(version.lineage), id, file.name), file);
-        if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
-      }
-      return { state: 'current', detail: live(version.lineage) };
-    },
+    look: (version) =>
+      within(version.lineage, async (inside) => {
+        const { id, foreign } = await readLive(inside, version.lineage);
+        if (foreign) return { state: 'absent', detail: foreign };
+        if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
+        for (const file of await contents(version)) {
+          const difference = await compare(inside, join(archive(version.lineage), id, file.name), file);
+          if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
+        }
+        return { state: 'current', detail: live(version.lineage) };
+      }),
 
-    async stage(version) {
-      // Its folder would be the archive itself.
-      if (version.id === '') throw refuse(version.lineage, 'this version has no id');
-      const { foreign } = await readLive(version.lineage);
-      if (foreign)
-        throw refuse(
-          version.lineage,
-          `${foreign}; it was left alone. Give this deployer another path, or move it away (and archive/${version.lineage}) once no server reads it`,
-        );
-      const folder = join(archive(version.lineage), version.id);
-      await files.makeFolders(join(root, 'live'), 0o755);
-      const wanted = await contents(version);
-      if (await files.createFolder(folder, 0o755, wanted)) return;
-      for (const file of wanted) {
-        const path = join(folder, file.name);
-        // Staged earlier and perhaps in use: leave files that are already right.
-        if (await compare(files, path, file))
-          await files.replace(path, file.content, { ...file.attributes, losable: 'name' });
-      }
-      await files.syncFolder(folder);
-    },
+    stage: (version) =>
+      within(version.lineage, async (inside) => {
+        // Its folder would be the archive itself.
+        if (version.id === '') throw refuse(version.lineage, 'this version has no id');
+        const { foreign } = await readLive(inside, version.lineage);
+        if (foreign)
+          throw refuse(
+            version.lineage,
+            `${foreign}; it was left alone. Give this deployer another path, or move it away (and archive/${version.lineage}) once no server reads it`,
+          );
+        const folder = join(archive(version.lineage), version.id);
+        await inside.makeFolders(join(root, 'live'), 0o755);
+        const wanted = await contents(version);
+        if (await inside.createFolder(folder, 0o755, wanted)) return;
+        for (const file of wanted) {
+          const path = join(folder, file.name);
+          // Staged earlier and perhaps in use: leave files that are already right.
+          if (await compare(inside, path, file))
+            await inside.replace(path, file.content, { ...file.attributes, losable: 'name' });
+        }
+        await inside.syncFolder(folder);
+      }),
 
-    async inUse(lineage) {
-      return (await readLive(lineage)).id;
-    },
+    inUse: (lineage) => within(lineage, async (inside) => (await readLive(inside, lineage)).id),
 
-    async use(lineage, id) {
-      const { id: now, foreign } = await readLive(lineage);
-      if (foreign) throw refuse(lineage, `${foreign}; it was left alone`);
-      if (now === id) return;
-      if (id === undefined) await files.remove(live(lineage));
-      else await files.replaceLink(live(lineage), `../archive/${lineage}/${id}`);
-    },
+    use: (lineage, id) =>
+      within(lineage, async (inside) => {
+        const { id: now, foreign } = await readLive(inside, lineage);
+        if (foreign) throw refuse(lineage, `${foreign}; it was left alone`);
+        if (now === id) return;
+        if (id === undefined) await inside.remove(live(lineage));
+        else await inside.replaceLink(live(lineage), `../archive/${lineage}/${id}`);
+      }),
 
-    async retire(old) {
-      const { id: current } = await readLive(old.lineage);
-      const { done, before } = await readMark(old.lineage);
-      for (const name of (await files.list(archive(old.lineage))) ?? []) {
-        if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
-        const folder = join(archive(old.lineage), name);
-        // certbot keeps files here too, and so may people: remove only what certfleet could have written.
-        const inside = (await files.stat(folder))?.kind === 'folder' ? await files.list(folder) : undefined;
-        if (inside?.every((file) => ours.test(file))) await files.removeTree(folder);
-      }
-    },
+    retire: (old) =>
+      within(old.lineage, async (inside) => {
+        const { id: current } = await readLive(inside, old.lineage);
+        const { done, before } = await readMark(inside, old.lineage);
+        for (const name of (await inside.list(archive(old.lineage))) ?? []) {
+          if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
+          // certbot keeps files here too, and so may people: remove only what certfleet could have written.
+          await inside.removeFolder(join(archive(old.lineage), name), (file) => ours.test(file));
+        }
+      }),
 
-    mark: readMark,
+    mark: (lineage) => within(lineage, (inside) => readMark(inside, lineage)),
 
-    async setMark(lineage, mark) {
-      await files.replace(markFile(lineage), `${JSON.stringify(mark)}\n`, { mode: 0o600 });
-    },
+    setMark: (lineage, mark) =>
+      within(lineage, (inside) => inside.replace(markFile(lineage), `${JSON.stringify(mark)}\n`, { mode: 0o600 })),
   };
 }
+
+/** Whether a version's id that was read from the disk is the name of a folder. */
+const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][^/]*$/.test(id);
 
 // Including the temporary files of lib/files.ts, which a kill may leave.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
@@ -195,14 +213,17 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .join('');
 
 /** How the file differs from the wanted one; undefined if it does not. */
-async function compare(files: Files, path: string, wanted: FolderEntry): Promise<string | undefined> {
-  const stat = await files.stat(path);
-  const content = stat?.kind === 'file' ? await files.read(path) : undefined;
+async function compare(inside: FilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
+  const stat = await inside.stat(path);
+  const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
   if (!stat || !content) return 'is missing';
   if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'belongs to another version';
   const { mode, uid, gid } = wanted.attributes;
   if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
-  if (uid !== undefined && stat.uid !== uid) return `belongs to user ${stat.uid} instead of ${uid}`;
+  const owner = uid ?? inside.uid;
+  // Without a wanted owner, root's files are as good as ours.
+  if (stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
+    return `belongs to user ${stat.uid} instead of ${owner}`;
   if (gid !== undefined && stat.gid !== gid) return `belongs to group ${stat.gid} instead of ${gid}`;
   return undefined;
 }

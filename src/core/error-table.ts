@@ -414,6 +414,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'The target keeps what it had. `certfleet renew` tries it again.',
   },
+  'deploy/unsafe-folder': {
+    message: 'deploying {certificate} to {target} was refused: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Private keys go only into folders of root or of the user that runs certfleet, and through no links of others. Mend the folder; `certfleet renew` tries it again.',
+  },
   'deploy/config-test-failed': {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
     blame: 'config',

@@ -34,7 +34,8 @@ export default defineDeployer({
 symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always match. Two versions are
 kept. Nothing is reloaded: for a server that reads its files only at start, use \`nginx\`, \`haproxy\` or \`command\`
 instead, or list a \`command\` after this one. A \`live/<name>\` that certfleet did not make, such as certbot's in
-\`/etc/letsencrypt\`, is refused and left alone: use another \`path\`. Setting \`owner\` needs root.`,
+\`/etc/letsencrypt\`, is refused and left alone: use another \`path\`. Setting \`owner\` needs root. The folder must belong to
+root or to the user that runs certfleet, and links in it are not followed.`,
   connect: ({ options, name, world }) =>
     createLiveDeployer({
       type: 'files',

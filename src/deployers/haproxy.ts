@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createHaproxyAdmin, isAdminWord } from '../clients/haproxy.ts';
 import { bundlePem } from '../clients/live-folder.ts';
 import { onTarget, targetName, withoutKey } from '../clients/target.ts';
 import { parseEndpoint } from '../core/endpoint.ts';
+import { fail } from '../core/errors.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { FilesWithin } from '../ports/files.ts';
 
 const path = (title: string, example: string) =>
   wholePath()
@@ -36,7 +38,8 @@ export default defineDeployer({
 certfleet first sends a certificate over the admin socket: every connection uses it from then on, without a reload and
 without a failed handshake. Then it writes \`<certificates>/<name>.pem\` (0600), so that a restart serves the same. The
 private key goes over the socket, so use a UNIX socket or loopback. Chain and key must fit into \`tune.bufsize\` (16 kB by
-default). Files whose names begin with a dot are certfleet's drafts; HAProxy ignores them.`,
+default). Files whose names begin with a dot are certfleet's drafts; HAProxy ignores them. The folder, and the folder of
+\`crtList\`, must belong to root or to the user that runs certfleet.`,
   connect({ options, name, world }): Deployer {
     const { files } = world;
     const target = targetName('haproxy', name);
@@ -45,6 +48,10 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
     const folder = options.certificates;
     const fileOf = (lineage: string): string => join(folder, `${lineage}.pem`);
     const draftOf = (lineage: string, id: string): string => join(folder, `.draft-${lineage}~${id}.pem`);
+    const within = <T>(path: string, certificate: string, work: (inside: FilesWithin) => Promise<T>): Promise<T> => {
+      const refuse = (reason: string) => fail('deploy/unsafe-folder', { target, certificate, reason });
+      return files.within(path, { owners: [], refuse }, work);
+    };
     const pemOf = (version: VersionBundle): string => bundlePem(version.fullchainPem, version.keyPem.reveal());
 
     /** The list that the certificate belongs to; undefined if a bind line names its file alone. */
@@ -69,13 +76,16 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       return { listed: names.some((entry) => entry === file || entry === basename(file)), text };
     }
 
-    async function writeToDisk(file: string, pem: string | Uint8Array): Promise<void> {
-      await files.replace(file, pem, { mode: 0o600 });
+    async function writeToDisk(lineage: string, pem: string | Uint8Array): Promise<void> {
+      const file = fileOf(lineage);
+      await within(folder, lineage, (inside) => inside.replace(file, pem, { mode: 0o600 }));
+      const { crtList } = options;
       const { listed, text } = await onDiskList(file);
-      if (listed || options.crtList === undefined) return;
+      if (listed || crtList === undefined) return;
       // After the PEM, because HAProxy does not start with a list that names a missing file. Append, do not replace:
-      // other processes may append at the same time, and the list may be a symlink or another user's file.
-      await files.append(options.crtList, `${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`);
+      // other processes may append at the same time, and the list may be a symlink of root or another user's file.
+      const line = `${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`;
+      await within(dirname(crtList), lineage, (inside) => inside.append(crtList, line));
     }
 
     return {
@@ -86,13 +96,19 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
         onTarget(target, version.lineage, signal, async () => {
           const file = fileOf(version.lineage);
           const serves = await admin.certificate(file, signal);
-          const content = await files.read(file);
+          const { content, isOurs } = await within(folder, version.lineage, async (inside) => {
+            const stat = await inside.stat(file);
+            return {
+              content: await inside.read(file),
+              isOurs: stat?.mode === 0o600 && (stat.uid === inside.uid || stat.uid === 0),
+            };
+          });
           if (!serves?.used && !content) return { state: 'absent', detail: `HAProxy has no ${file}` };
           if (!serves?.used) return { state: 'stale', detail: `${file} is on disk, but HAProxy does not use it` };
           if (serves.sha1 !== sha1Of(version.certPem))
             return { state: 'stale', detail: `HAProxy has another certificate as ${file}` };
           const wanted = Buffer.from(pemOf(version));
-          if (!content || !wanted.equals(Buffer.from(content)) || (await files.stat(file))?.mode !== 0o600)
+          if (!content || !wanted.equals(Buffer.from(content)) || !isOurs)
             return { state: 'stale', detail: `HAProxy uses it, but ${file} on disk differs` };
           if (!(await onDiskList(file)).listed)
             return { state: 'stale', detail: `HAProxy uses it, but ${options.crtList} does not name ${file}` };
@@ -107,7 +123,9 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
           await findList(lineage, signal);
           await removeDrafts(lineage);
           // Test that the folder is writable and has room before changing HAProxy.
-          await files.replace(draftOf(lineage, id), pemOf(version), { mode: 0o600 });
+          await within(folder, lineage, (inside) =>
+            inside.replace(draftOf(lineage, id), pemOf(version), { mode: 0o600 }),
+          );
           return null;
         }),
 
@@ -115,7 +133,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
         onTarget(target, version.lineage, signal, async () => {
           const file = fileOf(version.lineage);
           const list = await findList(version.lineage, signal);
-          const before = await files.read(file);
+          const before = await within(folder, version.lineage, (inside) => inside.read(file));
           try {
             await admin.install(file, pemOf(version), list, signal);
           } catch (error) {
@@ -124,7 +142,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
           }
           // HAProxy uses it now, so the disk must follow even after an abort. `look` finds a kill in between.
           try {
-            await writeToDisk(file, pemOf(version));
+            await writeToDisk(version.lineage, pemOf(version));
           } catch (error) {
             const calm = new AbortController().signal;
             if (before) await admin.install(file, Buffer.from(before).toString('utf8'), list, calm).catch(() => {});
@@ -139,8 +157,10 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
 
     /** Drafts contain a private key, so remove also those that a killed process left. */
     async function removeDrafts(lineage: string): Promise<void> {
-      for (const entry of (await files.list(folder)) ?? [])
-        if (entry.startsWith(`.draft-${lineage}~`)) await files.remove(join(folder, entry));
+      await within(folder, lineage, async (inside) => {
+        for (const entry of (await inside.list(folder)) ?? [])
+          if (entry.startsWith(`.draft-${lineage}~`)) await inside.remove(join(folder, entry));
+      });
     }
   },
 });

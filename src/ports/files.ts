@@ -5,7 +5,7 @@
 export interface FileAttributes {
   /** Permission bits, for instance 0o600; the umask does not change them. */
   readonly mode: number;
-  /** Numeric owner and group; unchanged if undefined. */
+  /** Numeric owner and group; those of a new file if undefined. */
   readonly uid?: number;
   readonly gid?: number;
   /**
@@ -53,32 +53,18 @@ export interface Files {
   stat(path: string): Promise<FileStat | undefined>;
   /** The names in a folder, or undefined if there is no such folder. */
   list(folder: string): Promise<readonly string[] | undefined>;
-  readLink(path: string): Promise<string | undefined>;
   /**
    * Writes a file so that readers, also after a crash, see the old content or the new, never a part: temporary file
-   * beside it, fsync, rename, fsync of the folder. Parent folders must exist.
+   * beside it, fsync, rename, fsync of the folder. Parent folders must exist. The file is a new one, which inherits no
+   * owner and no mode from the one before.
    */
   replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
-  /**
-   * Appends whole lines to a file, durably and in one write, so that concurrent appends lose nothing. Keeps owner and
-   * mode, follows a symlink, and creates a missing file.
-   */
-  append(path: string, lines: string): Promise<void>;
-  /** Points a symlink to a target in one step (symlink beside it, rename). */
-  replaceLink(path: string, target: string): Promise<void>;
   /** Creates a folder and its missing parents with this mode, unless it exists. Returns the folders created. */
   makeFolders(path: string, mode: number): Promise<readonly string[]>;
-  /**
-   * Creates a folder with files in it, durably; returns false if it exists. A crash may leave part of it, so use it for
-   * folders that are not read yet. Missing parents get the same mode.
-   */
-  createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean>;
   /** Removes a file or symlink, if there is one. */
   remove(path: string): Promise<void>;
   /** Removes a folder if it is empty; returns false if it is not, or does not exist. */
   removeFolderIfEmpty(path: string): Promise<boolean>;
-  /** Removes a folder with its contents, if there is one. */
-  removeTree(path: string): Promise<void>;
   /**
    * The first step of a put of the file store, which has to look between the steps. Writes and fsyncs a temporary file
    * in a folder and returns its path. `spare` is a file in that folder that is no longer needed: it is renamed and
@@ -91,4 +77,44 @@ export interface Files {
   syncFolder(folder: string): Promise<void>;
   /** Space on the file system of this path, which must exist. */
   space(path: string): Promise<FileSpace>;
+  /**
+   * Works in a folder that other users may be able to change. Every folder below it is opened without following links
+   * and stays open until `work` ends, so that nothing is read, written or removed anywhere else. Paths are absolute.
+   */
+  within<T>(folder: string, guard: FolderGuard, work: (inside: FilesWithin) => Promise<T>): Promise<T>;
+}
+
+export interface FolderGuard {
+  /**
+   * The folder must belong to root or this user, and each folder below it to one of them or to one of these users.
+   * `any`: to anyone, as the folder of a web server may; then a link below it is followed if it leads to a folder of
+   * the same owner, who could write there without us.
+   */
+  readonly owners: readonly number[] | 'any';
+  /** Makes the error for a link or an owner that is not allowed; the reason names path, owner and remedy. */
+  refuse(reason: string): Error;
+}
+
+/** The file system in one folder, which need not exist yet. */
+export interface FilesWithin
+  extends Pick<Files, 'stat' | 'list' | 'replace' | 'makeFolders' | 'remove' | 'removeFolderIfEmpty' | 'syncFolder'> {
+  /** The user that new files belong to. */
+  readonly uid: number;
+  /** The content of a file; undefined if there is nothing, or anything but a regular file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  readLink(path: string): Promise<string | undefined>;
+  /**
+   * Appends whole lines to a file, durably and in one write, so that concurrent appends lose nothing. Keeps owner and
+   * mode, follows a symlink of root or this user, and creates a missing file.
+   */
+  append(path: string, lines: string): Promise<void>;
+  /** Points a symlink to a target in one step (symlink beside it, rename). */
+  replaceLink(path: string, target: string): Promise<void>;
+  /**
+   * Creates a folder with files in it, durably; returns false if it exists. A crash may leave part of it, so use it for
+   * folders that are not read yet. Missing parents get the same mode.
+   */
+  createFolder(path: string, mode: number, entries: readonly FolderEntry[]): Promise<boolean>;
+  /** Removes a folder with its files; returns false if it contains anything else, or is not root's or this user's. */
+  removeFolder(path: string, isOurs: (name: string) => boolean): Promise<boolean>;
 }

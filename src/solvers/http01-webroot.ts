@@ -6,6 +6,7 @@ import type { Json } from '../core/json.ts';
 import { createTurns } from '../core/turns.ts';
 import { defineSolver, wholePath, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
+import type { FilesWithin } from '../ports/files.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
@@ -36,6 +37,9 @@ export default defineSolver({
     'the two folders if certfleet created them and they are empty. Name the folder that the web server serves on port 80.',
     'If you name several, such as mounts of several nodes, all must be writable.',
     '',
+    'The folder may belong to the web server. A symbolic link in it, such as `.well-known/acme-challenge`, is followed only',
+    'if it leads to a folder of the same owner.',
+    '',
     'A crash may leave an empty `.well-known/acme-challenge`, if it is not recorded who created it.',
   ].join('\n'),
   options: z.object({
@@ -65,27 +69,32 @@ export default defineSolver({
      */
     const answered = new Map<string, Set<string>>();
 
+    /** Works in a webroot, which may belong to the web server: links in it lead to folders of the same owner only. */
+    const within = <T>(root: string, work: (inside: FilesWithin) => Promise<T>): Promise<T> =>
+      files.within(root, { owners: 'any', refuse: (reason) => new LeadsElsewhere(reason) }, work);
+
     /** The content of a small regular file; undefined if nothing has that name; null for anything else. */
-    const contentOf = async (path: string): Promise<string | null | undefined> => {
-      const stat = await files.stat(path);
+    const contentOf = async (inside: FilesWithin, path: string): Promise<string | null | undefined> => {
+      const stat = await inside.stat(path);
       if (!stat) return undefined;
       if (stat.kind !== 'file' || stat.size > maxFileBytes) return null;
-      const bytes = await files.read(path);
+      const bytes = await inside.read(path);
       return bytes && new TextDecoder().decode(bytes);
     };
 
-    const checkRoot = async (root: string): Promise<void> => {
-      // `/.` follows a symlink to a folder.
-      const kind = (await files.stat(`${root}/.`))?.kind;
+    const checkRoot = async (inside: FilesWithin, root: string): Promise<void> => {
+      const kind = (await inside.stat(root))?.kind;
       if (kind !== 'folder') throw unwritable(root, 'no such folder');
     };
 
     const write = async (root: string, file: string, content: string): Promise<void> => {
-      await checkRoot(root);
       for (let tries = 1; ; tries++) {
         try {
-          for (const path of await files.makeFolders(inChallenges(root), folderMode)) made.add(path);
-          return await files.replace(inChallenges(root, file), content, { mode: fileMode, losable: 'all' });
+          return await within(root, async (inside) => {
+            await checkRoot(inside, root);
+            for (const path of await inside.makeFolders(inChallenges(root), folderMode)) made.add(path);
+            await inside.replace(inChallenges(root, file), content, { mode: fileMode, losable: 'all' });
+          });
         } catch (error) {
           if (tries === maxTries || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
         }
@@ -93,52 +102,57 @@ export default defineSolver({
     };
 
     /** After the last challenge, removes the challenge folders in `root` that certfleet created and that are empty. */
-    const removeFolders = async (root: string, madeBefore: readonly string[]): Promise<void> => {
+    const removeFolders = async (inside: FilesWithin, root: string, madeBefore: readonly string[]): Promise<void> => {
       for (const path of madeBefore) made.add(path);
       if (answered.size > 0 || probing.size > 0) return;
       for (const relative of challengeFolders.toReversed()) {
         const path = join(root, relative);
-        if (made.has(path) && (await files.removeFolderIfEmpty(path))) made.delete(path);
+        if (made.has(path) && (await inside.removeFolderIfEmpty(path))) made.delete(path);
       }
     };
 
     /** The names in the challenge folder; none if it, or the root, is missing or not a folder. */
-    const list = async (root: string): Promise<readonly string[]> => {
-      const path = inChallenges(root);
-      const kind = (await files.stat(`${path}/.`))?.kind;
-      return kind === 'folder' ? ((await files.list(path)) ?? []) : [];
-    };
+    const list = async (inside: FilesWithin, root: string): Promise<readonly string[]> =>
+      (await inside.list(inChallenges(root))) ?? [];
 
     /** Removes temporary files of an interrupted `replace`: complete ones at once, partial ones once they are old. */
-    const removeTemporaries = async (root: string, content: string): Promise<void> => {
-      for (const file of await list(root)) {
+    const removeTemporaries = async (inside: FilesWithin, root: string, content: string): Promise<void> => {
+      for (const file of await list(inside, root)) {
         if (!isTemporaryName(file)) continue;
         const path = inChallenges(root, file);
-        const found = await contentOf(path);
+        const found = await contentOf(inside, path);
         if (typeof found !== 'string' || !content.startsWith(found)) continue;
-        if (found === content || (await isOlder(path, probeLifetimeMs))) await files.remove(path);
+        if (found === content || (await isOlder(inside, path))) await inside.remove(path);
       }
     };
 
-    const isOlder = async (path: string, ageMs: number): Promise<boolean> => {
-      const stat = await files.stat(path);
-      return stat !== undefined && clock.now().getTime() - stat.modifiedMs > ageMs;
+    const isOlder = async (inside: FilesWithin, path: string): Promise<boolean> => {
+      const stat = await inside.stat(path);
+      return stat !== undefined && clock.now().getTime() - stat.modifiedMs > probeLifetimeMs;
     };
 
     /** Removes probe files of processes that are gone. */
-    const removeDeadProbes = async (root: string): Promise<void> => {
-      for (const file of await list(root)) {
+    const removeDeadProbes = async (inside: FilesWithin, root: string): Promise<void> => {
+      for (const file of await list(inside, root)) {
         if (!file.startsWith(probePrefix) || file === probeName) continue;
         const path = inChallenges(root, file);
         const [where, pid, startTime] = file.slice(probePrefix.length).split('-');
         if (where === machine(self)) {
           if (processes.look({ ...self, pid: Number(pid), startTime: startTime ?? '' }) === 'alive') continue;
-        } else if (!(await isOlder(path, probeLifetimeMs))) {
+        } else if (!(await isOlder(inside, path))) {
           continue;
         }
-        await files.remove(path);
+        await inside.remove(path);
       }
     };
+
+    /** Removes files of ours. If a link now leads elsewhere, there is none that can be reached. */
+    const tidy = (root: string, work: (inside: FilesWithin) => Promise<void>): Promise<void> =>
+      guard(root, () =>
+        within(root, work).catch((error: unknown) => {
+          if (!(error instanceof LeadsElsewhere)) throw error;
+        }),
+      );
 
     return {
       type: 'http01-webroot',
@@ -146,7 +160,15 @@ export default defineSolver({
 
       async preflight(_identifier, signal) {
         signal.throwIfAborted();
-        for (const root of roots) await guard(root, () => checkRoot(root));
+        for (const root of roots) {
+          // Reading also finds a link that would be refused.
+          await guard(root, () =>
+            within(root, async (inside) => {
+              await checkRoot(inside, root);
+              await inside.list(inChallenges(root));
+            }),
+          );
+        }
       },
 
       // Each process has its own probe file, named by pid and start time, so that another process's `unprobe` does not
@@ -160,7 +182,7 @@ export default defineSolver({
           for (const root of roots) {
             await guard(root, async () => {
               signal.throwIfAborted();
-              await removeDeadProbes(root);
+              await within(root, (inside) => removeDeadProbes(inside, root));
               await write(root, probeName, made);
             });
           }
@@ -177,11 +199,11 @@ export default defineSolver({
           if (probing.size > 0) return;
           probeBody = undefined;
           for (const root of roots) {
-            await guard(root, async () => {
-              signal.throwIfAborted();
-              await files.remove(inChallenges(root, probeName));
-              await removeDeadProbes(root);
-              await removeFolders(root, []);
+            signal.throwIfAborted();
+            await tidy(root, async (inside) => {
+              await inside.remove(inChallenges(root, probeName));
+              await removeDeadProbes(inside, root);
+              await removeFolders(inside, root, []);
             });
           }
         });
@@ -195,7 +217,7 @@ export default defineSolver({
         for (const root of roots) {
           await guard(root, async () => {
             signal.throwIfAborted();
-            const found = await contentOf(inChallenges(root, token));
+            const found = await within(root, (inside) => contentOf(inside, inChallenges(root, token)));
             if (found === keyAuthorization) return;
             if (found !== undefined && !isOf(challenge, found)) {
               throw unwritable(root, `the file ${challengeFolders[1]}/${token} exists and is not certfleet’s`);
@@ -212,7 +234,9 @@ export default defineSolver({
       async ready({ token, keyAuthorization }, _receipt, signal) {
         signal.throwIfAborted();
         for (const root of roots) {
-          const content = await guard(root, () => contentOf(inChallenges(root, token)));
+          const content = await guard(root, () =>
+            within(root, (inside) => contentOf(inside, inChallenges(root, token))),
+          );
           if (content !== keyAuthorization) {
             return { ready: false, reason: `${inChallenges(root, token)} does not contain the answer` };
           }
@@ -232,12 +256,12 @@ export default defineSolver({
         answered.delete(token);
         // The folders of the current configuration, and those that the file was written to, if these have changed.
         for (const root of new Set([...roots, ...strings(receipt, 'roots').filter(isAbsolute)])) {
-          await guard(root, async () => {
-            signal.throwIfAborted();
+          signal.throwIfAborted();
+          await tidy(root, async (inside) => {
             const path = inChallenges(root, token);
-            if (isOf(challenge, await contentOf(path))) await files.remove(path);
-            if (!isOwn) await removeTemporaries(root, keyAuthorization);
-            await removeFolders(root, strings(receipt, 'made'));
+            if (isOf(challenge, await contentOf(inside, path))) await inside.remove(path);
+            if (!isOwn) await removeTemporaries(inside, root, keyAuthorization);
+            await removeFolders(inside, root, strings(receipt, 'made'));
           });
         }
       },
@@ -261,12 +285,15 @@ const strings = (receipt: Json | undefined, field: string): readonly string[] =>
 const unwritable = (root: string, reason: string, cause?: unknown): CertfleetError =>
   fail('solver/webroot-unwritable', { folder: root, reason }, { cause });
 
+/** A link that may not be followed; the message says which. */
+class LeadsElsewhere extends Error {}
+
 /** Adds the folder's name to system errors, which everything in the `Files` port throws. */
 async function guard<T>(root: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const isSystem = error instanceof Error && 'syscall' in error;
-    throw isSystem ? unwritable(root, reasonOf(error), error) : error;
+    const isKnown = error instanceof Error && ('syscall' in error || error instanceof LeadsElsewhere);
+    throw isKnown ? unwritable(root, reasonOf(error), error) : error;
   }
 }

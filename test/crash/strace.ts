@@ -47,8 +47,10 @@ const systemFiles = /^\/(dev|proc|sys)\//;
  */
 export function readStrace(text: string, record: string, ports: readonly number[]): readonly Entry[] {
   const entries: Entry[] = [];
+  const openFolders = trackFolders();
   let began = false;
-  for (const line of text.split('\n')) {
+  for (const traced of text.split('\n')) {
+    const line = openFolders(traced);
     // `<... link resumed>` is the end of a call whose beginning was read already.
     const [, call, args] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? [];
     if (call === undefined || args === undefined || failed(line)) continue;
@@ -64,6 +66,26 @@ export function readStrace(text: string, record: string, ports: readonly number[
     else entries.push({ change });
   }
   return entries;
+}
+
+/** Follows the folders that are opened as places, and names them in the paths that lead through their descriptors. */
+function trackFolders(): (line: string) => string {
+  const paths = new Map<string, string>();
+  const opening = new Map<string, string>();
+  return (traced) => {
+    const line = traced.replace(/"\/proc\/self\/fd\/(\d+)/g, (whole, fd) =>
+      paths.has(fd) ? `"${paths.get(fd)}` : whole,
+    );
+    const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const path = /^openat\([^"]*"([^"]*)", [^)]*O_PATH/.exec(rest)?.[1];
+    if (path !== undefined) opening.set(pid, path);
+    // `openat(…) = 21`, or `<... openat resumed>) = 21` after calls of other threads.
+    const fd = /^(?:openat\(|<\.\.\. openat resumed>).* = (\d+)$/.exec(rest)?.[1];
+    const opened = opening.get(pid);
+    if (fd !== undefined && opened !== undefined) paths.set(fd, opened);
+    if (!rest.endsWith('<unfinished ...>')) opening.delete(pid);
+    return line;
+  };
 }
 
 /** A failed call changed nothing, except a connection "in progress". */
@@ -142,7 +164,7 @@ function explains(effect: string, change: Change, folders: Readonly<Record<strin
       return name === target && change.call.startsWith('unlink');
     case 'rmdir':
       return name === target && /^(rmdir|unlinkat)/.test(change.call);
-    case 'remove-tree':
+    case 'remove-folder':
       return `${name}/`.startsWith(`${target}/`) && /^(rmdir|unlink)/.test(change.call);
     default:
       return false;

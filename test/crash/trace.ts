@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
-import type { Files } from '../../src/ports/files.ts';
+import type { Files, FilesWithin } from '../../src/ports/files.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { World } from '../../src/ports/world.ts';
 
@@ -54,17 +54,27 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
 
   const name = (path: string) => nameOf(path, options.folders);
   const { files, processes, dns, streams, vantage } = real;
-  const tracedFiles: Files = {
-    ...files,
+  /** What both interfaces have. */
+  type Common = Pick<Files & FilesWithin, 'replace' | 'makeFolders' | 'remove' | 'removeFolderIfEmpty'>;
+  const traced = (files: Common): Common => ({
     replace: (path, content, attributes) =>
       effect('replace', name(path), () => files.replace(path, content, attributes)),
+    makeFolders: (path, mode) => effect('mkdir', name(path), () => files.makeFolders(path, mode)),
+    remove: (path) => effect('remove', name(path), () => files.remove(path)),
+    removeFolderIfEmpty: (path) => effect('rmdir', name(path), () => files.removeFolderIfEmpty(path)),
+  });
+  const tracedWithin = (files: FilesWithin): FilesWithin => ({
+    ...files,
+    ...traced(files),
     append: (path, lines) => effect('append', name(path), () => files.append(path, lines)),
     replaceLink: (path, target) => effect('rename', name(path), () => files.replaceLink(path, target)),
     createFolder: (path, mode, entries) => effect('create', name(path), () => files.createFolder(path, mode, entries)),
-    makeFolders: (path, mode) => effect('mkdir', name(path), () => files.makeFolders(path, mode)),
-    remove: (path) => effect('remove', name(path), () => files.remove(path)),
-    removeTree: (path) => effect('remove-tree', name(path), () => files.removeTree(path)),
-    removeFolderIfEmpty: (path) => effect('rmdir', name(path), () => files.removeFolderIfEmpty(path)),
+    removeFolder: (path, isOurs) => effect('remove-folder', name(path), () => files.removeFolder(path, isOurs)),
+  });
+  const tracedFiles: Files = {
+    ...files,
+    ...traced(files),
+    within: (folder, guard, work) => files.within(folder, guard, (inside) => work(tracedWithin(inside))),
     // A put of the file store is one draft and one link; the link makes it visible.
     draft: (folder, content, attributes, spare) =>
       effect('draft', name(folder), () => files.draft(folder, content, attributes, spare)),

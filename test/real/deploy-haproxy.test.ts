@@ -1,4 +1,16 @@
-import { chmod, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +27,7 @@ import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/de
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
-import { describeWith } from '../support/vitest.ts';
+import { describeWith, noteSkipped } from '../support/vitest.ts';
 
 process.umask(0o022);
 const signal = new AbortController().signal;
@@ -268,6 +280,57 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect((await stat(real)).mode & 0o777).toBe(0o640);
     await edge.server.restart();
     expect(await edge.served()).toBe(version.facts.fingerprint);
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+  if (!isRoot) noteSkipped('not tested: HAProxy’s files of other users (needs root)');
+  const stranger = 65_534;
+
+  test.skipIf(!isRoot)('a NAME.pem of another user is stale, and is replaced by a new file of ours', async () => {
+    const edge = await start();
+    const [old, young] = [await make(), await make()];
+    const file = join(edge.certificates, 'www.pem');
+    await deploy(edge.connect(), old);
+    await chown(file, stranger, stranger);
+    expect(await edge.connect().look(old, signal)).toMatchObject({ state: 'stale' });
+    await deploy(edge.connect(), young);
+    const { uid, gid, mode } = await stat(file);
+    expect([uid, gid, mode & 0o7777]).toEqual([0, 0, 0o600]);
+    expect((await edge.connect().look(young, signal)).state).toBe('current');
+  });
+
+  test.skipIf(!isRoot)('a NAME.pem that is a link is replaced, and its target stays as it is', async () => {
+    const edge = await start();
+    const precious = join(dirname(edge.certificates), 'precious');
+    await writeFile(precious, 'root’s', { mode: 0o644 });
+    await symlink(precious, join(edge.certificates, 'www.pem'));
+    await deploy(edge.connect(), await make());
+    expect(await readFile(precious, 'utf8')).toBe('root’s');
+    expect((await stat(precious)).mode & 0o777).toBe(0o644);
+  });
+
+  test.skipIf(!isRoot)('a folder of another user gets nothing', async () => {
+    const edge = await start();
+    const version = await make();
+    await chown(edge.certificates, stranger, stranger);
+    await expect(deploy(edge.connect(), version)).rejects.toMatchObject({
+      code: 'deploy/unsafe-folder',
+      message: expect.stringContaining(`${edge.certificates} belongs to user 65534`),
+    });
+    await expect(edge.connect().look(version, signal)).rejects.toMatchObject({ code: 'deploy/unsafe-folder' });
+    expect(await readdir(edge.certificates)).toEqual([]);
+  });
+
+  test.skipIf(!isRoot)('a crt-list that is a link of another user is not followed', async () => {
+    const edge = await start({ crtList: true });
+    const crtList = edge.crtList ?? '';
+    const precious = join(dirname(crtList), 'precious');
+    await writeFile(precious, 'root’s\n');
+    await rm(crtList);
+    await symlink(precious, crtList);
+    await lchown(crtList, stranger, stranger);
+    await expect(deploy(edge.connect(), await make())).rejects.toMatchObject({ code: 'deploy/target-failed' });
+    expect(await readFile(precious, 'utf8')).toBe('root’s\n');
   });
 
   test('a crt-list keeps a line that another process adds at the same time', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import nginx from '../../src/deployers/nginx.ts';
@@ -157,7 +157,9 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     await bench.connect().stage(young, note, signal);
     const mark = join(bench.path, 'archive/www/.nginx-web.json');
     await writeFile(mark, JSON.stringify({ done: old.id, trying: young.id, before: old.id }));
-    await bench.made.world.files.replaceLink(join(bench.path, 'live/www'), `../archive/www/${young.id}`);
+    const link = join(bench.path, 'live/www');
+    await rm(link);
+    await symlink(`../archive/www/${young.id}`, link);
     expect((await bench.connect().look(young, signal)).detail).toContain('not been reloaded');
     expect((await bench.connect().look(old, signal)).state).toBe('stale');
     await bench.server.configure(bench.servers, 'no_such_directive on;');

@@ -4,14 +4,14 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createProcesses } from '../../src/lib/processes.ts';
 import { createStreams } from '../../src/lib/streams.ts';
-import type { Files } from '../../src/ports/files.ts';
+import type { Files, FilesWithin } from '../../src/ports/files.ts';
 import type { World } from '../../src/ports/world.ts';
 
 export interface DeployWorld {
   readonly world: World;
   readonly lines: readonly string[];
   /** Called before each change of the file system; if it throws, the change fails. */
-  interfere: (call: keyof Files, path: string) => void;
+  interfere: (call: keyof FilesWithin, path: string) => void;
 }
 
 /** The parts of the real world that deployers use, with a hook for every change of the file system. */
@@ -20,7 +20,7 @@ export function createDeployWorld(): DeployWorld {
   const note = (message: string) => void lines.push(message);
   const real = createFiles();
   const made: { interfere: DeployWorld['interfere'] } = { interfere: () => {} };
-  const files: Files = {
+  const interfered = (real: FilesWithin): FilesWithin => ({
     ...real,
     async replace(path, content, attributes) {
       made.interfere('replace', path);
@@ -43,6 +43,10 @@ export function createDeployWorld(): DeployWorld {
       made.interfere('replaceLink', path);
       return real.replaceLink(path, target);
     },
+  });
+  const files: Files = {
+    ...real,
+    within: (folder, guard, work) => real.within(folder, guard, (inside) => work(interfered(inside))),
   };
   const world = {
     clock: systemClock,

@@ -1,5 +1,5 @@
 import { basename, dirname, normalize } from 'node:path';
-import type { FileAttributes, FileStat, Files } from '../../src/ports/files.ts';
+import type { FileAttributes, FileStat, Files, FilesWithin } from '../../src/ports/files.ts';
 
 interface Node {
   kind: 'file' | 'folder' | 'symlink';
@@ -11,7 +11,7 @@ interface Node {
 }
 
 /** The port `Files` in memory, for whole runs of the program without a disk. Symbolic links are not followed. */
-export interface MemoryFiles extends Files {
+export interface MemoryFiles extends Files, FilesWithin {
   /** Every file below a folder with its text. */
   contents(folder: string): Readonly<Record<string, string>>;
 }
@@ -83,8 +83,11 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       if (!nodes.has(at) || below(at).length > 0) return false;
       return nodes.delete(at);
     },
-    async removeTree(path) {
-      for (const one of [...below(clean(path)), clean(path)]) remove(one);
+    async removeFolder(path, isOurs) {
+      const inside = below(clean(path));
+      if (!inside.every((one) => nodes.get(one)?.kind === 'file' && isOurs(basename(one)))) return false;
+      for (const one of [...inside, clean(path)]) remove(one);
+      return true;
     },
     async draft(folder, content, attributes, spare) {
       if (spare !== undefined) remove(clean(spare));
@@ -101,6 +104,8 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       nodes.set(clean(path), node);
       return true;
     },
+    uid: 0,
+    within: (_folder, _guard, work) => work(files),
     syncFolder: async () => undefined,
     space: async () => ({ free: 2 ** 40, total: 2 ** 40 }),
   };

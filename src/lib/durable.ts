@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { FileAttributes, FolderEntry } from '../ports/files.ts';
+
+// How files and folders come into being: new names, owner, mode, fsync. Calls that change a folder (creation, unlink,
+// mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and fsync run
+// on the thread pool, so that many orders can write at once.
+
+const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
+
+/** Whether a file name belongs to a temporary file of this program, which is never content. */
+export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
+
+const run = randomBytes(4).toString('hex');
+let counter = 0;
+
+// The pid is for people; the random part distinguishes containers that share a folder and have equal pids.
+const temporaryIn = (folder: string): string => join(folder, `.certfleet-${process.pid}-${run}-${++counter}.tmp`);
+
+// Read once: process.umask() sets it to 0 for a moment, and a thread may create a file just then.
+const ownerIsMasked = (process.umask() & 0o600) !== 0;
+
+/** The user that new files belong to. */
+export const effectiveUid = process.geteuid?.() ?? 0;
+
+const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+/** Runs a call and returns `otherwise` for the given system errors. */
+export function unless<T, O>(codes: readonly string[], otherwise: O, call: () => T): T | O {
+  try {
+    return call();
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? '')) return otherwise;
+    throw error;
+  }
+}
+
+// Callbacks cost half of fs.promises, and a certificate takes forty of these calls.
+const settle = (done: () => void, failed: (error: Error) => void) => (error: Error | null) =>
+  error ? failed(error) : done();
+const sync = (descriptor: number): Promise<void> =>
+  new Promise((done, failed) => fs.fsync(descriptor, settle(done, failed)));
+const unlink = (path: string): Promise<void> => new Promise((done, failed) => fs.unlink(path, settle(done, failed)));
+const mkdir = (path: string, mode: number): Promise<void> =>
+  new Promise((done, failed) => fs.mkdir(path, { mode }, settle(done, failed)));
+const openNew = (path: string): Promise<number> =>
+  new Promise((done, failed) => fs.open(path, 'wx', 0o600, (error, fd) => (error ? failed(error) : done(fd))));
+const symlink = (target: string, path: string): Promise<void> =>
+  new Promise((done, failed) => fs.symlink(target, path, settle(done, failed)));
+const rename = (from: string, to: string): Promise<void> =>
+  new Promise((done, failed) => fs.rename(from, to, settle(done, failed)));
+
+/** Returns false if the name exists. */
+const unlessThere = (made: Promise<void>): Promise<boolean> =>
+  made.then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    },
+  );
+
+export async function syncFolder(folder: string): Promise<void> {
+  const descriptor = fs.openSync(folder, 'r');
+  try {
+    await sync(descriptor);
+  } catch (error) {
+    // Some network and FUSE file systems cannot fsync a folder, and offer nothing better.
+    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOTSUP') throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+// A temporary file may stay: its name identifies it, and the first error is the one to report.
+const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => undefined);
+
+function setOwner(descriptor: number, { uid, gid }: FileAttributes): void {
+  const fresh = fs.fstatSync(descriptor);
+  const wanted = [uid ?? fresh.uid, gid ?? fresh.gid] as const;
+  if (wanted[0] !== fresh.uid || wanted[1] !== fresh.gid) fs.fchownSync(descriptor, ...wanted);
+}
+
+/**
+ * Opens a file that is no longer needed, under a temporary name. Returns undefined if it is gone, belongs to another
+ * user, or has another name: it may be part of a backup made of hard links, which writing would damage.
+ *
+ * Before ext4 hands out a new inode it examines every inode freed in the last minute. Creating and removing five files
+ * per certificate took a tenth of the time of a hundred certificates, and more of a thousand.
+ */
+async function openSpare(spare: string, path: string): Promise<Opened | undefined> {
+  try {
+    await rename(spare, path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const descriptor = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    const had = fs.fstatSync(descriptor);
+    if (had.isFile() && had.nlink === 1 && had.uid === effectiveUid) return { descriptor, had };
+    fs.closeSync(descriptor);
+  } catch {
+    // It belongs to another user by now; it would be removed anyway.
+  }
+  await unlink(path);
+  return undefined;
+}
+
+interface Opened {
+  readonly descriptor: number;
+  /** What the file was before, if it is written over. */
+  readonly had?: fs.Stats;
+}
+
+/** Sets owner and mode of an open file, writes, fsyncs and closes it. */
+async function write(
+  { descriptor, had }: Opened,
+  content: string | Uint8Array,
+  attributes: FileAttributes,
+): Promise<void> {
+  try {
+    // Before the content, so that a secret is never in a file of the wrong owner or mode.
+    if (attributes.uid !== undefined || attributes.gid !== undefined) setOwner(descriptor, attributes);
+    // After chown, which clears set-id bits; by descriptor, so that the umask does not apply.
+    const isSet = had ? (had.mode & 0o7777) === attributes.mode : attributes.mode === 0o600 && !ownerIsMasked;
+    if (!isSet) fs.fchmodSync(descriptor, attributes.mode);
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    fs.writeFileSync(descriptor, bytes);
+    if (had && had.size > bytes.length) fs.ftruncateSync(descriptor, bytes.length);
+    if (attributes.losable !== 'all') await sync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Writes and fsyncs a temporary file. */
+export async function draft(
+  folder: string,
+  content: string | Uint8Array,
+  attributes: FileAttributes,
+  spare?: string,
+): Promise<string> {
+  const path = temporaryIn(folder);
+  const again = spare === undefined ? undefined : await openSpare(spare, path);
+  const opened = again ?? { descriptor: await openNew(path) };
+  try {
+    await write(opened, content, attributes);
+  } catch (error) {
+    await removeQuietly(path);
+    throw error;
+  }
+  return path;
+}
+
+/** Gives a temporary file or link its name. */
+function name(temporary: string, path: string): Promise<void> {
+  try {
+    fs.renameSync(temporary, path);
+    return Promise.resolve();
+  } catch (error) {
+    return removeQuietly(temporary).then(() => Promise.reject(error));
+  }
+}
+
+/** The file is always a new one: it inherits neither owner nor mode from the one before, which others may have made. */
+export async function replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void> {
+  await name(await draft(dirname(path), content, attributes), path);
+  if (attributes.losable === undefined) await syncFolder(dirname(path));
+}
+
+export async function append(path: string, lines: string, links: 'followed' | 'refused'): Promise<void> {
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | (links === 'followed' ? 0 : O_NOFOLLOW);
+  const descriptor = fs.openSync(path, flags, 0o644);
+  try {
+    if (!fs.fstatSync(descriptor).isFile()) {
+      throw Object.assign(new Error(`EINVAL: not a file, open ${path}`), { code: 'EINVAL', syscall: 'open', path });
+    }
+    const bytes = Buffer.from(lines);
+    const written = fs.writeSync(descriptor, bytes);
+    if (written < bytes.length) {
+      // The disk is full, and part of a line would be worse than none.
+      fs.ftruncateSync(descriptor, fs.fstatSync(descriptor).size - written);
+      throw Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC', path });
+    }
+    await sync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+export async function replaceLink(path: string, target: string): Promise<void> {
+  if (!(await unlessThere(symlink(target, path)))) {
+    const temporary = temporaryIn(dirname(path));
+    await symlink(target, temporary);
+    await name(temporary, path);
+  }
+  await syncFolder(dirname(path));
+}
+
+export async function remove(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
+  });
+}
+
+/** Returns false if it is not empty, or does not exist. */
+export const removeFolderIfEmpty = (path: string): Promise<boolean> =>
+  new Promise((done, failed) =>
+    fs.rmdir(path, (error) => {
+      // POSIX allows EEXIST for ENOTEMPTY.
+      if (error && !['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) failed(error);
+      else done(!error);
+    }),
+  );
+
+/**
+ * Returns false if the name exists. Sets the mode again, because the umask was applied to it: by descriptor, and only
+ * in this user's own folders, since another owner (a web server) may have replaced the new folder by a symlink.
+ */
+export async function makeFolder(path: string, mode: number): Promise<boolean> {
+  if (!(await unlessThere(mkdir(path, mode)))) return false;
+  const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    const made = fs.fstatSync(descriptor);
+    if (made.uid === effectiveUid && (made.mode & 0o7777) !== mode) fs.fchmodSync(descriptor, mode);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  return true;
+}
+
+/** Writes files into a new folder, all at once, so that the file system flushes them together. */
+export async function fillFolder(folder: string, entries: readonly FolderEntry[]): Promise<void> {
+  const written = await Promise.allSettled(
+    entries.map(async ({ name, content, attributes }) =>
+      write({ descriptor: await openNew(join(folder, name)) }, content, attributes),
+    ),
+  );
+  for (const one of written) if (one.status === 'rejected') throw one.reason;
+}
