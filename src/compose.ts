@@ -202,6 +202,10 @@ function connect(context: ConnectContext): ComposedConnections {
       issuers.set(key, issuer);
       return issuer;
     },
+    async roots({ caFile }) {
+      const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
+      return new TextDecoder().decode(bytes);
+    },
     solver: async (spec) => (await solverOf(spec)).solver,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
     looks(settings) {

@@ -1,3 +1,5 @@
+import { mostIdentifiers } from '../core/identifiers.ts';
+import { remoteText } from '../core/remote-text.ts';
 import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/retry-after.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
@@ -44,7 +46,7 @@ export const isFields = (value: unknown): value is Fields =>
 
 /** The media type without parameters, lower case. */
 export const mediaType = (answer: Pick<Answer, 'headers'>): string =>
-  (answer.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+  remoteText((answer.headers['content-type'] ?? '').split(';')[0]!, 100).toLowerCase();
 
 const isJson = (type: string): boolean => type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
 
@@ -62,8 +64,15 @@ export function readObject(answer: Answer): Fields {
   return value;
 }
 
+/** URLs of CAs have less than 200 characters; several are stored with each certificate. */
+const longestUrl = 2_000;
+
 /** Reads a URL of a CA: https, or also http if the CA itself uses http (a test CA on this machine). */
 export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'>): string {
+  if (typeof value === 'string' && value.length > longestUrl)
+    throw new MalformedAnswer(`${what} has ${value.length} characters; at most ${longestUrl} are allowed`);
+  // The parser would skip line breaks and spaces, but the text itself is used below.
+  if (typeof value === 'string' && !/^[\x21-\x7e]*$/.test(value)) throw new MalformedAnswer(`${what} is not a URL`);
   const url = typeof value === 'string' && URL.canParse(value, answer.url) ? new URL(value, answer.url) : undefined;
   if (!url) throw new MalformedAnswer(`${what} is not a URL`);
   const allowsHttp = new URL(answer.url).protocol === 'http:';
@@ -73,9 +82,16 @@ export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'
   return URL.canParse(value as string) ? (value as string) : url.href;
 }
 
-export function readUrls(value: unknown, what: string, answer: Pick<Answer, 'url'>): readonly string[] {
+/** Reads a list of a CA. No list is longer than the identifiers that certfleet orders at once. */
+export function readList(value: unknown, what: string): readonly unknown[] {
   if (!Array.isArray(value)) throw new MalformedAnswer(`${what} are not a list`);
-  return value.map((entry) => readUrl(entry, `one of ${what}`, answer));
+  if (value.length > mostIdentifiers)
+    throw new MalformedAnswer(`there are ${value.length} of ${what}; at most ${mostIdentifiers} are allowed`);
+  return value;
+}
+
+export function readUrls(value: unknown, what: string, answer: Pick<Answer, 'url'>): readonly string[] {
+  return readList(value, what).map((entry) => readUrl(entry, `one of ${what}`, answer));
 }
 
 /** The Location header: the URL of what was created. */
@@ -86,21 +102,25 @@ export function readLocation(answer: Answer, what: string): string {
 }
 
 export function readOneOf<const T extends string>(value: unknown, allowed: readonly T[], what: string): T {
-  if (!allowed.includes(value as T)) throw new MalformedAnswer(`${what} is ${JSON.stringify(value)?.slice(0, 60)}`);
+  if (!allowed.includes(value as T)) throw new MalformedAnswer(`${what} is ${remoteText(JSON.stringify(value) ?? 'missing', 60)}`);
   return value as T;
 }
 
-export const readText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+/** Reads a text of a CA; see {@link remoteText}. */
+export const readText = (value: unknown, most = 200): string | undefined =>
+  typeof value === 'string' ? remoteText(value, most) : undefined;
 
 /** A link for people: only URLs that are safe to open in a browser. */
 export function readWebPage(value: unknown): string | undefined {
-  const text = readText(value);
-  return text !== undefined && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) ? text : undefined;
+  return typeof value === 'string' && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(value) ? value : undefined;
 }
+
+/** Links after this many characters of the header are ignored: searching it takes the square of its length. */
+const longestLinks = 4_000;
 
 /** The target of a relation in a Link header (RFC 8288), which may contain several links joined by commas. */
 export function readLink(header: string | undefined, relation: string): string | undefined {
-  for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
+  for (const [, target, parameters] of (header ?? '').slice(0, longestLinks).matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(parameters ?? '');
     const names = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/);
     if (names.includes(relation)) return target;

@@ -5,6 +5,7 @@ import {
   type Fields,
   isFields,
   MalformedAnswer,
+  readList,
   readObject,
   readOneOf,
   readText,
@@ -21,7 +22,7 @@ export function readAuthorization(answer: Answer): Authorization {
   const fields = readObject(answer);
   const statuses = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const;
   const identifier = readIdentifier(fields['identifier']);
-  if (!Array.isArray(fields['challenges'])) throw new MalformedAnswer('the authorization has no challenges');
+  const challenges = readList(fields['challenges'], 'the authorization’s challenges');
   return {
     url: answer.url,
     status: readOneOf(fields['status'], statuses, 'the status of the authorization'),
@@ -29,7 +30,7 @@ export function readAuthorization(answer: Answer): Authorization {
       fields['wildcard'] === true && identifier.type === 'dns' && !identifier.value.startsWith('*.')
         ? { type: 'dns', value: `*.${identifier.value}` }
         : identifier,
-    challenges: fields['challenges'].filter(isFields).map((challenge) => readChallenge(challenge, answer)),
+    challenges: challenges.filter(isFields).map((challenge) => readChallenge(challenge, answer)),
     retryAfterMs: answer.retryAfterMs,
   };
 }
@@ -44,7 +45,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
     // Listed so that people see what the CA offers; other types may have no token, or other states.
     return {
       type,
-      url: readText(url) ?? '',
+      url: readText(url, 2_000) ?? '',
       status: challengeStatuses.find((known) => known === status) ?? 'pending',
       token: isToken(token) ? token : undefined,
       error,

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { remoteText } from '../core/remote-text.ts';
 import { createSingleFlight } from '../core/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
@@ -17,6 +18,24 @@ export interface Resources {
 /** Directories have about 1 KiB; a web page at a wrong URL is not read to its end. */
 const directoryBytes = 64 * 1024;
 
+// Far more than any CA has; hints list them all.
+const mostCaaIdentities = 20;
+const mostProfiles = 50;
+
+const readCaaIdentities = (value: unknown): readonly string[] =>
+  Array.isArray(value)
+    ? value.filter((name) => typeof name === 'string' && /^[\w.-]{1,255}$/.test(name)).slice(0, mostCaaIdentities)
+    : [];
+
+/** Profiles by name, with their descriptions (draft-ietf-acme-profiles). */
+const readProfiles = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(isFields(value) ? value : {})
+      .filter(([name]) => name.length <= 100 && name === remoteText(name))
+      .slice(0, mostProfiles)
+      .map(([name, text]) => [name, readText(text, 300) ?? '']),
+  );
+
 export function readDirectory(answer: Answer): Resources {
   const fields = readObject(answer);
   const optional = (name: string) => (fields[name] === undefined ? undefined : readUrl(fields[name], name, answer));
@@ -32,15 +51,11 @@ export function readDirectory(answer: Answer): Resources {
     newOrder: required('newOrder'),
     renewalInfo,
     facts: {
-      termsOfService: readText(meta['termsOfService']),
+      termsOfService: readText(meta['termsOfService'], 2_000),
       externalAccountRequired: meta['externalAccountRequired'] === true,
-      caaIdentities: Array.isArray(meta['caaIdentities'])
-        ? meta['caaIdentities'].filter((v) => typeof v === 'string')
-        : [],
+      caaIdentities: readCaaIdentities(meta['caaIdentities']),
       hasRenewalInfo: renewalInfo !== undefined,
-      profiles: isFields(meta['profiles'])
-        ? Object.fromEntries(Object.entries(meta['profiles']).map(([name, text]) => [name, readText(text) ?? '']))
-        : {},
+      profiles: readProfiles(meta['profiles']),
       clockSkewMs: answer.sentAt && answer.receivedAt.getTime() - answer.sentAt.getTime(),
     },
   };

@@ -6,7 +6,7 @@ import { isFields, MalformedAnswer } from './answer.ts';
 export function readIdentifier(value: unknown): Identifier {
   if (isFields(value) && typeof value['value'] === 'string') {
     const text = value['value'];
-    if (value['type'] === 'dns') return { type: 'dns', value: text.toLowerCase() };
+    if (value['type'] === 'dns' && /^[\w*.-]{1,255}$/.test(text)) return { type: 'dns', value: text.toLowerCase() };
     const address = value['type'] === 'ip' ? canonicalAddress(text) : undefined;
     if (address !== undefined) return { type: 'ip', value: address };
   }

@@ -14,8 +14,13 @@ import { orderPayload, readOrder } from './order.ts';
 import { readRenewalInfo } from './renewal-info.ts';
 import { createRequests, type Requests, type SignedAsk } from './requests.ts';
 
-/** Chains have 3 to 6 KiB; the limit leaves room for post-quantum signatures. */
-const chainBytes = 1024 * 1024;
+/**
+ * Chains have 3 to 6 KiB. The limit leaves room for post-quantum signatures, and the chain is stored with the facts of its leaf
+ * in a document of at most 256 KiB.
+ */
+const chainBytes = 128 * 1024;
+/** Chains have two to four certificates; clients refuse more than ten. */
+const mostCertificates = 10;
 const chainType = 'application/pem-certificate-chain';
 
 export interface IssuerOptions {
@@ -114,7 +119,11 @@ function speakAs(
       return requests.parse(about, () => {
         const type = mediaType(answer);
         if (type !== chainType) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not ${chainType}`);
-        return new TextDecoder().decode(answer.body);
+        const chain = new TextDecoder().decode(answer.body);
+        const count = chain.split('-----BEGIN CERTIFICATE-----').length - 1;
+        if (count > mostCertificates)
+          throw new MalformedAnswer(`it has ${count} certificates; at most ${mostCertificates} are allowed`);
+        return chain;
       });
     },
   };

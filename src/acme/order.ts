@@ -1,5 +1,5 @@
 import type { Order, OrderRequest } from '../ports/issuer.ts';
-import { type Answer, MalformedAnswer, readObject, readOneOf, readText, readUrl, readUrls } from './answer.ts';
+import { type Answer, MalformedAnswer, readList, readObject, readOneOf, readText, readUrl, readUrls } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 
@@ -10,13 +10,12 @@ export function readOrder(answer: Answer, url: string): Order {
   const fields = readObject(answer);
   const statuses = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const;
   const status = readOneOf(fields['status'], statuses, 'the status of the order');
-  if (!Array.isArray(fields['identifiers'])) throw new MalformedAnswer('the order has no identifiers');
   const certificate = fields['certificate'];
   if (status === 'valid' && certificate === undefined) throw new MalformedAnswer('a valid order has no certificate');
   return {
     url,
     status,
-    identifiers: fields['identifiers'].map(readIdentifier),
+    identifiers: readList(fields['identifiers'], 'the order’s identifiers').map(readIdentifier),
     authorizationUrls: readUrls(fields['authorizations'], 'the order’s authorizations', answer),
     finalizeUrl: readUrl(fields['finalize'], 'the order’s finalize', answer),
     certificateUrl: certificate === undefined ? undefined : readUrl(certificate, 'the order’s certificate', answer),

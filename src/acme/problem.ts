@@ -1,45 +1,50 @@
 import { shortType } from '../core/problem.ts';
+import { longestRemoteText, remoteText } from '../core/remote-text.ts';
 import type { Problem } from '../ports/issuer.ts';
-import { type Answer, type Fields, isFields, mediaType, readObject } from './answer.ts';
+import { type Answer, type Fields, isFields, mediaType, readObject, readText, readWebPage } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
 
 type Subproblem = Problem['subproblems'][number];
 
-// A CA's text is shown on terminals and stored in documents of at most 256 KiB.
-const longestText = 4_000;
 const mostSubproblems = 100;
-
-const clean = (value: unknown): string =>
-  typeof value === 'string' ? value.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, longestText) : '';
+const longestType = 200;
+/** The share of one subproblem, if there are many: enough for a sentence. */
+const shortestShare = 100;
 
 /**
- * Reads a problem document (RFC 7807, RFC 8555 §6.7) and removes control characters from its texts. Returns undefined
- * if the value is not one. Invalid parts are omitted, because refusing an error message would hide it.
+ * Reads a problem document (RFC 7807, RFC 8555 §6.7). Its texts are cut, and those of all its subproblems share the
+ * same room. Returns undefined if the value is not one. Invalid parts are omitted, because refusing an error message
+ * would hide it.
  */
 export function readProblem(value: unknown): Problem | undefined {
   if (!isFields(value)) return undefined;
   if (typeof value['type'] !== 'string' && typeof value['detail'] !== 'string') return undefined;
   const listed = Array.isArray(value['subproblems']) ? value['subproblems'].slice(0, mostSubproblems) : [];
-  return { ...readBare(value), subproblems: listed.flatMap(readSubproblem) };
+  const share = Math.max(shortestShare, Math.floor(longestRemoteText / Math.max(1, listed.length)));
+  return {
+    ...readBare(value, longestRemoteText),
+    subproblems: listed.flatMap((one) => readSubproblem(one, share)),
+  };
 }
 
-function readBare(value: Fields): Problem {
+function readBare(value: Fields, most: number): Problem {
   const problem: Problem = {
     // RFC 7807 §4.2: the default type.
-    type: clean(value['type']) || 'about:blank',
-    detail: clean(value['detail']) || clean(value['title']),
+    type: readText(value['type'], longestType) || 'about:blank',
+    detail: readText(value['detail'], most) || readText(value['title'], most) || '',
     status: typeof value['status'] === 'number' ? value['status'] : undefined,
     subproblems: [],
   };
-  return typeof value['instance'] === 'string' ? { ...problem, instance: clean(value['instance']) } : problem;
+  const instance = readWebPage(value['instance']);
+  return instance === undefined ? problem : { ...problem, instance };
 }
 
-function readSubproblem(value: unknown): readonly Subproblem[] {
+function readSubproblem(value: unknown, most: number): readonly Subproblem[] {
   if (!isFields(value)) return [];
   try {
-    return [{ ...readBare(value), identifier: readIdentifier(value['identifier']) }];
+    return [{ ...readBare(value, most), identifier: readIdentifier(value['identifier']) }];
   } catch {
-    return [readBare(value)];
+    return [readBare(value, most)];
   }
 }
 
@@ -60,5 +65,5 @@ export function describeProblem(problem: Problem): string {
     return `${about}${detail || shortType(type)}`;
   });
   const more = parts.length === 0 ? '' : ` [${parts.join('; ')}]`;
-  return `${problem.detail || 'no reason given'} (${shortType(problem.type)})${more}`;
+  return remoteText(`${problem.detail || 'no reason given'} (${shortType(problem.type)})${more}`);
 }

@@ -2,9 +2,8 @@
 export const longestRemoteText = 4_000;
 
 // Control characters, invisible format characters (bidirectional ones too), lone surrogates, line separators.
-const dangerous = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const dangerousButLines = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const spaces = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
+const dangerous = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const controls = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /**
  * A text of a CA, a server, a program or a library, fit to be shown and stored: on one line, at most `most` characters,
@@ -12,13 +11,7 @@ const spaces = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
  * where it enters the program.
  */
 export const remoteText = (text: string, most: number = longestRemoteText): string =>
-  cut(
-    cut(text, 4 * most)
-      .replace(spaces, ' ')
-      .replace(dangerous, '\ufffd')
-      .trim(),
-    most,
-  );
+  cut(harmless(cut(text, 4 * most).replace(controls, ' ')).trim(), most);
 
 /** Like {@link remoteText}, but line breaks and tabs stay: for the output of a program. */
 export const remoteLines = (text: string, most: number = longestRemoteText): string =>
@@ -26,7 +19,7 @@ export const remoteLines = (text: string, most: number = longestRemoteText): str
 
 /** Line breaks and tabs stay, every other character that {@link remoteText} removes is replaced; never shorter. */
 export const harmless = (text: string): string =>
-  /^[\t\n\x20-\x7e]*$/.test(text) ? text : text.replace(dangerousButLines, '\ufffd');
+  /^[\t\n\x20-\x7e]*$/.test(text) ? text : text.replace(dangerous, '\ufffd');
 
 /** The beginning of a text, of at most `most` characters, with an ellipsis if something is missing. */
 export const cut = (text: string, most: number): string =>

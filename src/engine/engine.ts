@@ -68,6 +68,8 @@ export const createEngine = (ports: EnginePorts): Engine => ({
 /** Turns settings into running objects, each made only once (compose.ts). */
 export interface Connections {
   issuer(name: string, settings: IssuerSettings): Issuer;
+  /** The certificates of the issuer's `caFile`, PEM; empty if it has none. */
+  roots(settings: IssuerSettings): Promise<string>;
   solver(spec: StoredSpec): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
   looks(settings: PreflightSettings): Looks;

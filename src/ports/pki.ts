@@ -16,4 +16,10 @@ export interface Pki {
   readChain(chainPem: string): { readonly certificates: readonly string[]; readonly facts: CertificateFacts };
   /** Why this leaf cannot be used with this key and these identifiers at `now`; undefined if it can. */
   mismatch(certPem: string, keyPem: Secret, identifiers: readonly Identifier[], now: Date): string | undefined;
+  /**
+   * Why clients would refuse this chain of {@link readChain} at `now`; undefined if each certificate is signed by the
+   * next one and all are valid. The last may be signed by a root that is not in the chain. A leaf alone must be signed
+   * by one of the PEM certificates in `roots`.
+   */
+  brokenChain(certificates: readonly string[], roots: string, now: Date): string | undefined;
 }

@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { toBase64url } from '../core/encoding.ts';
 import type { Identifier } from '../core/identifier.ts';
+import { remoteText } from '../core/remote-text.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
 import { addressText } from './address.ts';
 import { elementOf, elementsOf, hex, oids, tags } from './der.ts';
@@ -40,9 +41,18 @@ export function factsOf(certificate: Certificate): CertificateFacts {
   return facts;
 }
 
+/** The facts are stored. RFC 5280 allows serials of 20 octets; key identifiers are hashes. */
+const mostOctets = 64;
+
+const bounded = (what: string, octets: Uint8Array | undefined): void => {
+  if (octets && octets.length > mostOctets) throw new Error(`its ${what} has ${octets.length} octets`);
+};
+
 function readFacts({ der, x509 }: Certificate): CertificateFacts {
   const { serial, spki, extensions } = readTbs(der);
   const keyIdentifier = readKeyIdentifier(extensions.get(oids.authorityKeyIdentifier));
+  bounded('serial number', serial);
+  bounded('authority key identifier', keyIdentifier);
   const facts: CertificateFacts = {
     identifiers: readAlternativeNames(extensions.get(oids.subjectAltName)),
     notBefore: new Date(x509.validFrom).toISOString(),
@@ -50,11 +60,15 @@ function readFacts({ der, x509 }: Certificate): CertificateFacts {
     serial: hex(serial),
     fingerprint: sha256(der),
     spkiFingerprint: sha256(spki),
-    issuerName: (x509.issuer ?? '').replace(/\s*\n\s*/g, ', '),
+    issuerName: nameText(x509.issuer),
   };
   // RFC 9773 §4.1
   return keyIdentifier ? { ...facts, ariId: `${toBase64url(keyIdentifier)}.${toBase64url(serial)}` } : facts;
 }
+
+/** A distinguished name on one line, for people. */
+export const nameText = (name: string | undefined): string =>
+  remoteText((name ?? '').replace(/\s*\n\s*/g, ', '), 300) || 'a nameless certificate';
 
 /** SHA-256 in lower-case hex. */
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -97,12 +111,13 @@ function readKeyIdentifier(extension: Uint8Array | undefined): Uint8Array | unde
   return elementsOf(elementOf(extension, tags.sequence).content).find(({ tag }) => tag === tags.context(0))?.content;
 }
 
-/** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]; other kinds of names are not identifiers. */
+/** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]; other kinds of names are not identifiers. Each only once. */
 function readAlternativeNames(extension: Uint8Array | undefined): readonly Identifier[] {
   if (!extension) return [];
-  return elementsOf(elementOf(extension, tags.sequence).content).flatMap(({ tag, content }): Identifier[] => {
+  const names = elementsOf(elementOf(extension, tags.sequence).content).flatMap(({ tag, content }): Identifier[] => {
     if (tag === tags.context(2)) return [{ type: 'dns', value: Buffer.from(content).toString('latin1').toLowerCase() }];
     const address = tag === tags.context(7) ? addressText(content) : undefined;
     return address === undefined ? [] : [{ type: 'ip', value: address }];
   });
+  return [...new Map(names.map((name) => [`${name.type} ${name.value}`, name])).values()];
 }

@@ -1,9 +1,10 @@
-import { type Certificate, parseCertificate } from './certificate.ts';
+import type { KeyObject } from 'node:crypto';
+import { type Certificate, nameText, parseCertificate } from './certificate.ts';
 import { splitPem } from './pem.ts';
 
 /**
  * Reads a PEM chain and orders it: the leaf, then each one's issuer (RFC 8555 §9.1). Certificates that issued none of
- * the others keep their order at the end; repeated ones are dropped. Throws a plain Error if there is no certificate,
+ * the others keep their order at the end, where {@link brokenLink} finds them; repeated ones are dropped. Throws a plain Error if there is no certificate,
  * or one that cannot be read.
  */
 export function orderedChain(chainPem: string): readonly [Certificate, ...Certificate[]] {
@@ -28,4 +29,56 @@ export function orderedChain(chainPem: string): readonly [Certificate, ...Certif
 function withoutRepeats(certificates: readonly Certificate[]): Certificate[] {
   const seen = new Set<string>();
   return certificates.filter(({ x509 }) => !seen.has(x509.fingerprint256) && seen.add(x509.fingerprint256));
+}
+
+/**
+ * Why a client would refuse an ordered chain at `now`; undefined if each certificate is signed by the next one. The
+ * last may be signed by a root that is not in the chain, so its own signature is not checked. A leaf alone must be
+ * signed by one of `roots`.
+ *
+ * @param slackMs how far this machine's clock may be behind
+ */
+export function brokenLink(
+  chain: readonly Certificate[],
+  { roots, now, slackMs }: { readonly roots: readonly Certificate[]; readonly now: Date; readonly slackMs: number },
+): string | undefined {
+  const [leaf, ...issuers] = chain;
+  if (leaf && issuers.length === 0) {
+    if (roots.some((root) => isSignedBy(leaf, root))) return undefined;
+    const issuer = nameText(leaf.x509.issuer);
+    return `it comes alone, without the certificate of ${issuer} that signed it; if that is the root of a CA of your own, add it to the \`caFile\` of the issuer`;
+  }
+  for (const [index, issuer] of issuers.entries()) {
+    const name = nameText(issuer.x509.subject);
+    const signed = chain[index]!;
+    if (!isSignedBy(signed, issuer)) {
+      const before = index === 0 ? 'the certificate itself' : nameText(signed.x509.subject);
+      return `${name}, which follows ${before} in its chain, did not sign it`;
+    }
+    const { validFrom, validTo } = issuer.x509;
+    if (Date.parse(validFrom) > now.getTime() + slackMs)
+      return `${name} in its chain is not valid before ${new Date(validFrom).toISOString()}`;
+    if (Date.parse(validTo) <= now.getTime()) return `${name} in its chain expired at ${new Date(validTo).toISOString()}`;
+  }
+  return undefined;
+}
+
+// A verification takes 0.1 ms and the key 0.1 ms more, and certificates of one CA share their issuers.
+const proven = new WeakMap<Certificate, Certificate>();
+const keys = new WeakMap<Certificate, KeyObject>();
+
+function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  if (proven.get(certificate) === issuer) return true;
+  // A root of version 1 does not say that it is a CA; clients accept it if they trust it.
+  const mayIssue = issuer.x509.ca || issuer.x509.checkIssued(issuer.x509);
+  if (!mayIssue || !certificate.x509.checkIssued(issuer.x509)) return false;
+  try {
+    const key = keys.get(issuer) ?? issuer.x509.publicKey;
+    keys.set(issuer, key);
+    if (!certificate.x509.verify(key)) return false;
+  } catch {
+    return false; // a kind of key that OpenSSL does not know
+  }
+  proven.set(certificate, issuer);
+  return true;
 }

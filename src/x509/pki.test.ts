@@ -2,8 +2,10 @@ import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { longestSkewMs } from '../core/clock-skew.ts';
 import type { Identifier } from '../core/identifier.ts';
+import { remoteText } from '../core/remote-text.ts';
 import type { Secret } from '../core/secret.ts';
 import { openKey } from './key.ts';
+import { toPem } from './pem.ts';
 import { pki } from './pki.ts';
 import { type TestParty, testCertificate, testParty } from './test-certificates.ts';
 
@@ -151,5 +153,78 @@ describe('mismatch', () => {
 
   test('not a certificate', () => {
     expect(pki.mismatch('hello', key, names, now)).toBe('it contains no certificate');
+  });
+});
+
+describe('brokenChain', () => {
+  const caPem = (subject: TestParty, issuer: TestParty, over: object = {}) =>
+    testCertificate({ subject: subject.name, issuer, publicKey: createPublicKey(subject.key), isCa: true, ...over });
+  const damaged = (pem: string): string => {
+    const der = Buffer.from(pem.replace(/-----.*-----|\n/g, ''), 'base64');
+    der[der.length - 3]! ^= 1;
+    return toPem(der);
+  };
+  const broken = (pem: string, roots = '') => pki.brokenChain(pki.readChain(pem).certificates, roots, now);
+
+  test('none', () => {
+    expect(broken(leafPem + intermediatePem)).toBeUndefined();
+    expect(broken(leafPem + intermediatePem + rootPem)).toBeUndefined();
+    expect(broken(leafPem + rootPem + intermediatePem)).toBeUndefined();
+  });
+
+  test('a leaf alone is signed by a root that the operator trusts', () => {
+    const byRoot = leaf({ issuer: root });
+    expect(broken(byRoot, intermediatePem + rootPem)).toBeUndefined();
+    expect(broken(byRoot, intermediatePem)).toMatch(/^it comes alone, .* CN=Test Root .*`caFile`/);
+    expect(broken(leafPem)).toMatch(/^it comes alone, .* CN=Test Intermediate /);
+    expect(broken(damaged(byRoot), rootPem)).toMatch(/^it comes alone/);
+    expect(broken(byRoot, 'not a certificate')).toMatch(/^it comes alone/);
+  });
+
+  const namesake = testParty('Test Intermediate');
+  const stranger = testParty('Stranger');
+  test.each([
+    ['a damaged leaf', () => damaged(leafPem) + intermediatePem, /Test Intermediate.* did not sign it/],
+    ['a damaged intermediate', () => leafPem + damaged(intermediatePem) + rootPem, /CN=Test Root, .* CN=Test Intermediate in/],
+    ['another key of the same name', () => leafPem + caPem(namesake, root), /Test Intermediate, .* did not sign it/],
+    ['an unrelated certificate behind it', () => leafPem + caPem(stranger, stranger), /CN=Stranger, .* did not sign it/],
+    [
+      'an unrelated certificate at the end',
+      () => leafPem + intermediatePem + caPem(stranger, stranger),
+      /Stranger, which follows CN=Test Intermediate in its chain, did not sign it/,
+    ],
+    [
+      'an issuer that is no CA',
+      () => leafPem + caPem(intermediate, root, { isCa: false }),
+      /Test Intermediate, .* did not sign it/,
+    ],
+    [
+      'an expired issuer',
+      () => leafPem + caPem(intermediate, root, { notAfter: '2026-11-24T11:59:59Z' }),
+      /CN=Test Intermediate in its chain expired at 2026-11-24T11:59:59.000Z/,
+    ],
+    [
+      'an issuer of tomorrow',
+      () => leafPem + caPem(intermediate, root, { notBefore: '2026-11-25T12:00:00Z' }),
+      /CN=Test Intermediate in its chain is not valid before 2026-11-25/,
+    ],
+  ])('%s', (_what, pem, words) => expect(broken(pem())).toMatch(words));
+});
+
+describe('what is stored of a certificate is small', () => {
+  test('a serial number of 65 octets', () => {
+    expect(() => pki.readChain(leaf({ serial: new Uint8Array(65).fill(1) }))).toThrow('its serial number has 65 octets');
+  });
+
+  test('an issuer with a long and dirty name', () => {
+    const odd = testParty(`Odd\u202e\u001b[31m ${'x'.repeat(5_000)}`);
+    const { facts } = pki.readChain(leaf({ issuer: odd }));
+    expect(facts.issuerName.length).toBe(300);
+    expect(facts.issuerName).toBe(remoteText(facts.issuerName));
+  });
+
+  test('the same name a hundred times', () => {
+    const { facts } = pki.readChain(leaf({ identifiers: Array.from({ length: 100 }, () => names[0]!) }));
+    expect(facts.identifiers).toEqual([names[0]]);
   });
 });

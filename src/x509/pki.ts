@@ -1,11 +1,11 @@
 import { longestSkewMs } from '../core/clock-skew.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
-import { factsOf, sha256 } from './certificate.ts';
-import { orderedChain } from './chain.ts';
+import { factsOf, parseCertificate, sha256 } from './certificate.ts';
+import { brokenLink, orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
 import { makeKey, openKey } from './key.ts';
-import { toPem } from './pem.ts';
+import { splitPem, toPem } from './pem.ts';
 
 /** On a slow clock, a certificate issued now is not valid yet. One minute more: the skew was measured earlier in the run. */
 const slowClockMs = longestSkewMs + 60_000;
@@ -37,6 +37,15 @@ export const pki: Pki = {
     }
     if (!isOurs) return 'it is for another key';
     return wrongNames(facts.identifiers, identifiers) ?? wrongTime(facts, now);
+  },
+
+  brokenChain(certificates, rootsPem, now) {
+    const read = (pem: string) => splitPem(pem).map(parseCertificate);
+    try {
+      return brokenLink(certificates.flatMap(read), { roots: read(rootsPem), now, slackMs: slowClockMs });
+    } catch (error) {
+      return (error as Error).message;
+    }
   },
 };
 

@@ -102,6 +102,7 @@ async function createWorld() {
           return deployerOf(path === undefined ? target : `${target} in ${path}`);
         },
         credentialsOf: async () => '',
+        roots: async () => '',
         looks: () => ({
           asTheCa: false,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

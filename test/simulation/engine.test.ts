@@ -163,6 +163,7 @@ async function createWorld(seed: number) {
         solver: async () => solver,
         deployer: async () => deployer,
         credentialsOf: async () => '',
+        roots: async () => '',
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

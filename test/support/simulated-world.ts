@@ -103,6 +103,7 @@ export async function createSimulatedWorld(
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,
         credentialsOf: async () => '',
+        roots: async () => '',
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

@@ -88,7 +88,7 @@ function detailOf(problem: Problem, caaIdentities: readonly string[]): string {
 }
 
 /**
- * Reads the chain and compares it with the request. A wrong one ends the order, because another try returns the same.
+ * Reads the chain, compares it with the request and verifies it. A wrong one ends the order, because another try returns the same.
  */
 async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promise<Chain> {
   const { engine, issuer, job, holding, signal } = run;
@@ -105,5 +105,10 @@ async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promi
   const leaf = chain.certificates[0] ?? '';
   const mismatch = engine.pki.mismatch(leaf, keyPem, job.wanted.spec.identifiers, engine.clock.now());
   if (mismatch !== undefined) throw await refuse(mismatch);
-  return { ...chain, chainPem };
+  const { certificates } = chain;
+  // Only a private CA without an intermediate sends a leaf alone; its root is then in the issuer's `caFile`.
+  const roots = certificates.length > 1 ? '' : await engine.connect.roots(job.wanted.issuer);
+  const broken = engine.pki.brokenChain(certificates, roots, engine.clock.now());
+  if (broken !== undefined) throw await refuse(broken);
+  return { ...chain, chainPem: certificates.join('') };
 }
