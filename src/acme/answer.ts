@@ -102,7 +102,8 @@ export function readLocation(answer: Answer, what: string): string {
 }
 
 export function readOneOf<const T extends string>(value: unknown, allowed: readonly T[], what: string): T {
-  if (!allowed.includes(value as T)) throw new MalformedAnswer(`${what} is ${remoteText(JSON.stringify(value) ?? 'missing', 60)}`);
+  if (!allowed.includes(value as T))
+    throw new MalformedAnswer(`${what} is ${remoteText(JSON.stringify(value) ?? 'missing', 60)}`);
   return value as T;
 }
 
@@ -120,7 +121,9 @@ const longestLinks = 4_000;
 
 /** The target of a relation in a Link header (RFC 8288), which may contain several links joined by commas. */
 export function readLink(header: string | undefined, relation: string): string | undefined {
-  for (const [, target, parameters] of (header ?? '').slice(0, longestLinks).matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
+  for (const [, target, parameters] of (header ?? '')
+    .slice(0, longestLinks)
+    .matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(parameters ?? '');
     const names = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/);
     if (names.includes(relation)) return target;

@@ -1,5 +1,14 @@
 import type { Order, OrderRequest } from '../ports/issuer.ts';
-import { type Answer, MalformedAnswer, readList, readObject, readOneOf, readText, readUrl, readUrls } from './answer.ts';
+import {
+  type Answer,
+  MalformedAnswer,
+  readList,
+  readObject,
+  readOneOf,
+  readText,
+  readUrl,
+  readUrls,
+} from './answer.ts';
 import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 

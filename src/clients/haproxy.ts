@@ -1,4 +1,5 @@
 import { isFailure, reasonOf } from '../core/errors.ts';
+import { remoteText } from '../core/remote-text.ts';
 import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
@@ -194,6 +195,6 @@ const linesOf = (answer: string): readonly string[] =>
 
 /** Quotes HAProxy's answer, but not the page of advice that it gives on a wrong command. */
 const refusal = (command: string, answer: string): Error => {
-  const words = linesOf(answer).slice(0, 3).join(' / ').slice(0, 300);
+  const words = remoteText(linesOf(answer).slice(0, 3).join(' / '), 300);
   return new Error(`HAProxy answered "${words || 'nothing'}" to \`${command}\``);
 };

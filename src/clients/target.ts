@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { remoteText } from '../core/remote-text.ts';
 import type { Secret } from '../core/secret.ts';
 
 /** How messages name a deployer: `the deployer "web" (nginx)`. */
@@ -48,5 +49,5 @@ export function lastWords(output: { readonly stdout: string; readonly stderr: st
   const text = withoutKey(`${output.stdout}\n${output.stderr}`, keyPem);
   const lines = text.split('\n').map((line) => line.trim());
   const words = lines.filter((line) => line !== '' && line !== '***').slice(-5);
-  return words.length > 0 ? words.join(' / ') : 'it printed nothing';
+  return words.length > 0 ? remoteText(words.join(' / ')) : 'it printed nothing';
 }

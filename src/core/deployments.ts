@@ -1,5 +1,6 @@
 import type { CertfleetError } from './errors.ts';
 import type { Deployment, Lineage } from './lineage.ts';
+import { cut } from './remote-text.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { isToCome } from './stored-time.ts';
@@ -10,6 +11,9 @@ const minuteMs = 60_000;
 export const breakAgainMs = 24 * 60 * minuteMs;
 
 const longestPauseMs = 60 * minuteMs;
+
+/** How much of a target's message to store; a certificate may have many targets. */
+const longestStored = 1_000;
 
 /**
  * When `renew` tries a pending target again; undefined: at the next pass. The pause is a tenth of the time that it has
@@ -131,7 +135,13 @@ export function deploymentAfter(
   const hasIt = !error && !waitsFor;
   const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
   if (waitsFor && !error)
-    return { ...shared, state: 'pending', since, waitsFor, message: `waiting for ${waitsFor.join(', ')}` };
+    return {
+      ...shared,
+      state: 'pending',
+      since,
+      waitsFor,
+      message: cut(`waiting for ${waitsFor.join(', ')}`, longestStored),
+    };
   if (!error) return { ...shared, state: 'current', since };
   const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);
   const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
@@ -141,7 +151,7 @@ export function deploymentAfter(
     ...shared,
     state: 'pending',
     since,
-    message: error.message,
+    message: cut(error.message, longestStored),
     code: error.code,
     tries,
     ...(retryAt === undefined ? {} : { retryAt }),

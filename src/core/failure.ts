@@ -2,6 +2,7 @@ import { backoffMs } from './backoff.ts';
 import type { CertfleetError } from './errors.ts';
 import type { Failure, Lineage } from './lineage.ts';
 import { problemType } from './problem.ts';
+import { cut } from './remote-text.ts';
 import { endOfHold, longestRetryAfterMs } from './retry-after.ts';
 import { sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -113,6 +114,10 @@ export function forgiven(
 }
 
 const hourMs = 3_600_000;
+/** How many failed validations of a name to remember; three are enough to stop an order. */
+const mostValidations = 10;
+/** How much of a message to store. */
+export const longestStored = 4_000;
 
 /**
  * What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour.
@@ -135,8 +140,8 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     count,
     at: now.toISOString(),
     code: error.code,
-    message: error.message,
-    hint: error.hint,
+    message: cut(error.message, longestStored),
+    hint: cut(error.hint, longestStored),
     retryAt: new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString(),
     ...(hold ? { holdUntil: hold.toISOString() } : {}),
     ...(Object.keys(validations).length > 0 ? { validations } : {}),
@@ -153,11 +158,14 @@ function validationsAfter(
   const recent = Object.entries(before?.validations ?? {})
     .map(([name, times]) => [name, times.filter((time) => happenedWithin(hourMs, time, now))] as const)
     .filter(([, times]) => times.length > 0);
-  const validations: Record<string, readonly string[]> = Object.fromEntries(recent);
-  if (error.code !== 'acme/invalid-authorization') return validations;
-  const failed = (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value;
-  if (failed !== undefined) validations[failed] = [...(validations[failed] ?? []), now.toISOString()];
-  return validations;
+  const validations = new Map(recent);
+  const failed =
+    error.code === 'acme/invalid-authorization'
+      ? (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value
+      : undefined;
+  if (failed !== undefined)
+    validations.set(failed, [...(validations.get(failed) ?? []), now.toISOString()].slice(-mostValidations));
+  return Object.fromEntries(validations);
 }
 
 /** The later of two times, or the only one. */

@@ -1,6 +1,6 @@
 import { intended } from './deployments.ts';
 import { type CertfleetError, fail } from './errors.ts';
-import { failureAfter, forgiven, type Means } from './failure.ts';
+import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
 import {
   type Deployment,
@@ -15,6 +15,7 @@ import {
   type Version,
   type Work,
 } from './lineage.ts';
+import { cut } from './remote-text.ts';
 import { renewalByLifetime } from './renewal.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -405,8 +406,8 @@ export const failed = (facts: {
         result: 'failed',
         ...lastVersion(lineage),
         code: error.code,
-        message: error.message,
-        hint: error.hint,
+        message: cut(error.message, longestStored),
+        hint: cut(error.hint, longestStored),
       },
     };
   });

@@ -1,11 +1,13 @@
+import { harmless } from '../core/remote-text.ts';
+
 /** The body exceeds the limit. Becomes the port's error where method and URL are known. */
 export class TooLarge extends Error {}
 
-/** Headers as the port has them: repeated headers are joined. */
+/** Headers as the port has them: repeated headers are joined, and characters that could control a terminal replaced. */
 export function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const lines: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) lines[name] = typeof value === 'string' ? value : value.join(', ');
+    if (value !== undefined) lines[name] = harmless(typeof value === 'string' ? value : value.join(', '));
   }
   return lines;
 }

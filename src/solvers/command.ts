@@ -3,6 +3,7 @@ import { isToken, toBase64url } from '../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { baseName } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
+import { remoteLines } from '../core/remote-text.ts';
 import { createTurns } from '../core/turns.ts';
 import { defineSolver, duration, passEnvironment, z } from '../define.ts';
 import { hookEnvironment } from '../lib/hook-environment.ts';
@@ -170,7 +171,7 @@ function withoutArguments(error: unknown, command: string | readonly string[], t
 
 function lastWords(output: string, keyAuthorization: string): string {
   const lines = output.replaceAll(keyAuthorization, '***').split('\n').slice(-maxErrorLines);
-  return lines.join('\n').slice(-maxErrorCharacters) || 'it printed nothing';
+  return remoteLines(lines.join('\n').slice(-maxErrorCharacters)) || 'it printed nothing';
 }
 
 function cut(output: string, identifiers: number, log: { warn(message: string): void }): string {

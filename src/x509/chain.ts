@@ -58,7 +58,8 @@ export function brokenLink(
     const { validFrom, validTo } = issuer.x509;
     if (Date.parse(validFrom) > now.getTime() + slackMs)
       return `${name} in its chain is not valid before ${new Date(validFrom).toISOString()}`;
-    if (Date.parse(validTo) <= now.getTime()) return `${name} in its chain expired at ${new Date(validTo).toISOString()}`;
+    if (Date.parse(validTo) <= now.getTime())
+      return `${name} in its chain expired at ${new Date(validTo).toISOString()}`;
   }
   return undefined;
 }

@@ -185,9 +185,17 @@ describe('brokenChain', () => {
   const stranger = testParty('Stranger');
   test.each([
     ['a damaged leaf', () => damaged(leafPem) + intermediatePem, /Test Intermediate.* did not sign it/],
-    ['a damaged intermediate', () => leafPem + damaged(intermediatePem) + rootPem, /CN=Test Root, .* CN=Test Intermediate in/],
+    [
+      'a damaged intermediate',
+      () => leafPem + damaged(intermediatePem) + rootPem,
+      /CN=Test Root, .* CN=Test Intermediate in/,
+    ],
     ['another key of the same name', () => leafPem + caPem(namesake, root), /Test Intermediate, .* did not sign it/],
-    ['an unrelated certificate behind it', () => leafPem + caPem(stranger, stranger), /CN=Stranger, .* did not sign it/],
+    [
+      'an unrelated certificate behind it',
+      () => leafPem + caPem(stranger, stranger),
+      /CN=Stranger, .* did not sign it/,
+    ],
     [
       'an unrelated certificate at the end',
       () => leafPem + intermediatePem + caPem(stranger, stranger),
@@ -213,7 +221,9 @@ describe('brokenChain', () => {
 
 describe('what is stored of a certificate is small', () => {
   test('a serial number of 65 octets', () => {
-    expect(() => pki.readChain(leaf({ serial: new Uint8Array(65).fill(1) }))).toThrow('its serial number has 65 octets');
+    expect(() => pki.readChain(leaf({ serial: new Uint8Array(65).fill(1) }))).toThrow(
+      'its serial number has 65 octets',
+    );
   });
 
   test('an issuer with a long and dirty name', () => {

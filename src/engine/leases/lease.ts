@@ -1,5 +1,6 @@
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { decodeLineage, encodeDocument, type Lease, type Lineage, type Work } from '../../core/lineage.ts';
+import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage.ts';
+import { storable } from '../../core/storable.ts';
 import { after, beaten, type Claim, released, type Transition } from '../../core/work.ts';
 import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
@@ -51,13 +52,14 @@ export class Holding {
    */
   apply(transition: Transition, signal: AbortSignal): Promise<void> {
     return this.#enqueue(async () => {
-      const next = after(this.#lineage, transition);
+      const changed = after(this.#lineage, transition);
+      const next = changed && storable(changed);
       const { store, clock } = this.#engine;
       const { name } = this.#lineage;
       const key = { kind: 'lineage', name } as const;
       const startMs = clock.monotonicMs();
       try {
-        if (next) this.#revision = await store.put(key, encodeDocument(next), { ifRevision: this.#revision, signal });
+        if (next) this.#revision = await store.put(key, next.bytes, { ifRevision: this.#revision, signal });
         else await store.delete(key, { ifRevision: this.#revision, signal });
       } catch (error) {
         if (!isFailure(error, 'store/conflict')) throw error;
@@ -65,7 +67,7 @@ export class Holding {
         this.#lost.abort(lost);
         throw lost;
       }
-      if (next) this.#lineage = next;
+      if (next) this.#lineage = next.lineage;
       this.#confirmedMs = startMs;
     });
   }
@@ -204,15 +206,16 @@ export async function takeLease(
       return { finished: lineage };
     const isDoubtful = lease !== undefined && processes.look(lease.holder) !== 'dead';
     const transition = begin(lineage, { lease: newLease(engine), isDoubtful, now: clock.now() });
-    const next = transition && after(lineage, transition);
-    if (!next) return undefined;
+    const begun = transition && after(lineage, transition);
+    if (!begun) return undefined;
+    const next = storable(begun);
     const atMs = clock.monotonicMs();
     try {
-      const revision = await store.put({ kind: 'lineage', name }, encodeDocument(next), {
+      const revision = await store.put({ kind: 'lineage', name }, next.bytes, {
         ifRevision: entry?.revision ?? null,
         signal,
       });
-      return { holding: new Holding(engine, { lineage: next, revision, atMs }) };
+      return { holding: new Holding(engine, { lineage: next.lineage, revision, atMs }) };
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
       // Another process was slightly faster, so its result may be the answer.

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
+import { baseName, type Identifier } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
@@ -32,6 +33,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   const authorizations = await together(
     order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal))),
   );
+  for (const { identifier } of authorizations) checkOrdered(run, identifier);
   const failed = authorizations.find(({ status }) => status !== 'pending' && status !== 'valid');
   if (failed) throw invalidAuthorization(run, failed);
   const pending = authorizations.filter(({ status }) => status === 'pending');
@@ -57,6 +59,14 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   );
   const invalid = done.find(({ status }) => status !== 'valid');
   if (invalid) throw invalidAuthorization(run, invalid);
+}
+
+/** A CA gets nothing answered, and nothing changed in a zone, for a name that was not ordered from it. */
+function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
+  // Not every CA says that an authorization is for a wildcard.
+  if (job.wanted.spec.identifiers.some((one) => baseName(one) === baseName(identifier))) return;
+  const reason = `it is for ${identifier.value}, which was not ordered`;
+  throw fail('acme/malformed-answer', { issuer: issuer.name, what: 'the request for an authorization', reason });
 }
 
 /** Errors of `present` that prove that nothing was written. */

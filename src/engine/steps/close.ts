@@ -1,6 +1,8 @@
 import { CertfleetError, fail } from '../../core/errors.ts';
+import { longestStored } from '../../core/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../core/lineage.ts';
 import { type Outcome, outcomeOfLast } from '../../core/outcome.ts';
+import { cut } from '../../core/remote-text.ts';
 import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
 import { nameOf, type Run } from '../run.ts';
@@ -33,8 +35,12 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
     // Judged by the document, because this process may have taken over a first issue that was already current.
     result: error ? 'pending' : !isIssue ? quiet : previous ? 'renewed' : 'issued',
     version: current.id,
-    message: error ? error.message : isIssue ? `valid until ${current.facts.notAfter}` : words[quiet],
-    ...(error ? { code: error.code, hint: error.hint } : {}),
+    message: error
+      ? cut(error.message, longestStored)
+      : isIssue
+        ? `valid until ${current.facts.notAfter}`
+        : words[quiet],
+    ...(error ? { code: error.code, hint: cut(error.hint, longestStored) } : {}),
   };
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   return outcomeOfLast(holding.lineage, error);
