@@ -8,7 +8,7 @@ import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
 import { folderOf } from './places.ts';
-import { dateText, harmless } from './text.ts';
+import { dateText } from './text.ts';
 
 /** `certfleet delete NAME`. */
 export const deleteCertificate: Run = async (session) => {
@@ -33,7 +33,7 @@ export const deleteCertificate: Run = async (session) => {
     data: { exitCode: 0, keptBy, left, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
   });
   if (session.quiet) return 0;
-  session.print([message, ...remarksOf(deleted, settings, now).map((line) => `  ${harmless(line)}`)].join('\n'));
+  session.print([message, ...remarksOf(deleted, settings, now).map((line) => `  ${line}`)].join('\n'));
   return 0;
 };
 

@@ -2,7 +2,7 @@ import { CertfleetError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';
-import { about, harmless, type Style, wrap } from './text.ts';
+import { about, type Style, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
@@ -11,8 +11,8 @@ const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 export function failureText(error: CertfleetError, style: Style, width: number, name: string): string {
   const room = Math.max(40, width - 4);
   return [
-    style.bad(wrap(harmless(about(name, error.message)), room, '  ')),
-    error.hint === '' ? '' : `  ${wrap(harmless(error.hint), room, '  ')}`,
+    style.bad(wrap(about(name, error.message), room, '  ')),
+    error.hint === '' ? '' : `  ${wrap(error.hint, room, '  ')}`,
     ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
     style.faint(`  More: certfleet explain ${error.code}`),
   ]

@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context.ts';
 import { failureData, failureText, stackOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
+import { guarded } from './guard.ts';
 import { parseArguments } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
@@ -128,16 +129,13 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
     session.note('Stopped. Unfinished work was cleaned up or journalled; the next run continues it.');
     return reportStopped(session, signal.reason.signalName);
   }
-  const failure = asFailure(error);
+  const failure = guarded(asFailure(error));
   // Events need the world's clock; open it only if someone will read them.
   if (session.json || session.verbose || session.invocation.flags['logFile'] !== undefined)
     await session.now().catch(() => undefined);
   session.debug(stackOf(error));
   reportEnd(session, failure.message, failure.exitCode, failureData(failure));
-  if (!session.json) {
-    const style = styleOf(context);
-    context.stderr.write(`${failureText(failure, style, context.stderr.columns ?? 100, 'certfleet')}\n`);
-  }
+  session.complain(failureText(failure, styleOf(context), context.stderr.columns ?? 100, 'certfleet'));
   return failure.exitCode;
 }
 

@@ -8,7 +8,7 @@ import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { failureData, groupsOf, groupText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
-import { dateText, fromNow, harmless, styleOf } from './text.ts';
+import { dateText, fromNow, styleOf } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` summarizes certificates that are not due, if there are many. */
@@ -115,7 +115,7 @@ function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (t
   const name = good(outcome.certificate);
   if (outcome.result === 'unchanged' || outcome.result === 'deployed') {
     const valid = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
-    return `${name}: ${harmless(withoutName(outcome))}${valid}`;
+    return `${name}: ${withoutName(outcome)}${valid}`;
   }
   const until = untilText(outcome.notAfter, now);
   if (told.dryRun) return `${name}: the dry run succeeded (test certificate ${until}); nothing was deployed`;

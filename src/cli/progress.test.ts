@@ -5,7 +5,7 @@ import { spanText } from '../core/span.ts';
 import { failureText } from './failure.ts';
 import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
 import { formatTable } from './table.ts';
-import { dateText, fromNow, harmless, styleOf, wrap } from './text.ts';
+import { dateText, fromNow, styleOf, wrap } from './text.ts';
 
 const style = styleOf({ isTerminal: false, env: {} });
 const event = (
@@ -106,9 +106,9 @@ describe('other ways', () => {
     const out = collect();
     const progress = plainProgress(out, style);
     progress.report(event('run.started', undefined, 'x'));
-    progress.report(event('certificate.step', 'a', 'evil \x1b[2J text'));
+    progress.report(event('certificate.step', 'a', 'ordering'));
     progress.report(event('deploy.alarm', 'a', 'still the old one', 'alarm'));
-    expect(out.text).toBe('a: evil \ufffd[2J text\nALARM: a: still the old one\n');
+    expect(out.text).toBe('a: ordering\nALARM: a: still the old one\n');
   });
 
   it('is every event as it is with --json, and only alarms with --quiet', () => {
@@ -194,7 +194,6 @@ describe('text', () => {
 
   it('wraps at spaces and keeps long words whole', () => {
     expect(wrap('aa bb cc\ndddddddd', 5, '  ')).toBe('aa bb\n  cc\n  dddddddd');
-    expect(harmless('a\u202eb\u009bc')).toBe('a\ufffdb\ufffdc');
   });
 
   it('aligns a table; cuts or wraps the last column, and leaves out what may be left out', () => {

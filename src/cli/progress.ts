@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { about, dateText, fill, harmless, type Style } from './text.ts';
+import { about, dateText, fill, type Style } from './text.ts';
 
 /** A reporter whose `stop` restores the terminal. */
 export interface Progress extends Reporter {
@@ -25,7 +25,7 @@ export const verboseProgress = (stderr: Output, style: Style): Progress => ({
 
 /** An event as a line of the log file. */
 export function logLine({ time, level, certificate, message }: Event): string {
-  const text = harmless(message).replaceAll('\n', '\n  ');
+  const text = message.replaceAll('\n', '\n  ');
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
@@ -173,7 +173,7 @@ function eventLines(stderr: Output, style: Style): EventLines {
 
 /** The message with its full timestamps, which are for programs, shortened for people. */
 const messageOf = ({ message, time }: Event): string =>
-  harmless(message).replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, new Date(time)));
+  message.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, new Date(time)));
 
 function eventLine(event: Event, style: Style): string {
   const message = messageOf(event).replaceAll('\n', '\n  ');

@@ -7,6 +7,7 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Invocation, LogFile, Session } from './context.ts';
 import { expandHome, wholePathOf } from './flag-values.ts';
+import { guarded, guardedFleet } from './guard.ts';
 import {
   jsonProgress,
   liveProgress,
@@ -41,7 +42,8 @@ export function openSession(
   const progress = progressOf(context, { json, quiet, verbose });
   const delivered = new Map<string, readonly string[]>();
   const reporter: Reporter = {
-    report: (event) => {
+    report: (raw) => {
+      const event = guarded(raw);
       if (event.event === 'certificate.deployed' && event.certificate !== undefined)
         delivered.set(event.certificate, listIn(event.data?.['targets']));
       log?.write(logLine(event));
@@ -99,7 +101,8 @@ export function openSession(
     fleet: ({ makeStore }) => {
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
-        return open(await session.settings(), { world: await session.world(), reporter, env: context.env, makeStore });
+        const world = await session.world();
+        return guardedFleet(await open(await session.settings(), { world, reporter, env: context.env, makeStore }));
       })().catch((error: unknown) => {
         // A later call may be allowed to create the store.
         fleet = undefined;

@@ -7,7 +7,7 @@ import type { Run } from './context.ts';
 import { certificateNames } from './names.ts';
 import { folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
-import { dateText, fromNow, harmless, wrap } from './text.ts';
+import { dateText, fromNow, wrap } from './text.ts';
 
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
@@ -68,10 +68,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
   ];
   return rows
     .filter((row): row is readonly [string, string] => row[1] !== undefined && row[1] !== '')
-    .map(
-      ([title, value]) =>
-        title.padEnd(titles) + wrap(harmless(value), Math.max(20, width - titles), ' '.repeat(titles)),
-    )
+    .map(([title, value]) => title.padEnd(titles) + wrap(value, Math.max(20, width - titles), ' '.repeat(titles)))
     .join('\n');
 }
 

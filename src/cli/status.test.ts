@@ -157,7 +157,7 @@ describe('status', () => {
   it('prints an object a line with --json', async () => {
     expect(jsonLines(await commandLine(statuses(valid, failing)).run('status', '--json'))).toEqual([
       { v: 1, object: 'certificate', ...valid },
-      { v: 1, object: 'certificate', ...failing },
+      { v: 1, object: 'certificate', ...failing, failure: { ...failing.failure, message: 'no DNS zone\ufffd[31m' } },
     ]);
   });
 });

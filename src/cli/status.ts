@@ -5,7 +5,7 @@ import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
-import { dateText, fromNow, harmless } from './text.ts';
+import { dateText, fromNow } from './text.ts';
 
 /**
  * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in.
@@ -87,8 +87,8 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   const remarks: string[] = [];
   if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
-    remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${harmless(failure.message)}`);
-    if (failure.hint) remarks.push(`  ${harmless(failure.hint)}`);
+    remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${failure.message}`);
+    if (failure.hint) remarks.push(`  ${failure.hint}`);
     if (heldUntil) remarks.push(`  The ${heldText(heldUntil, now)}`);
     else if (state !== 'corrupt' && !isLeftAlone(lineage))
       remarks.push(
@@ -100,14 +100,14 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     if (where !== 'current' && message) {
       // Most messages name the target themselves.
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
-      remarks.push(`${name}: ${pending}${harmless(message)}`);
+      remarks.push(`${name}: ${pending}${message}`);
     }
   if (state === 'undeclared')
     remarks.push(
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
-  if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${harmless(explanationUrl)}`);
+  if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${explanationUrl}`);
   return remarks;
 }
 

@@ -19,10 +19,6 @@ export function styleOf({ isTerminal, env }: Pick<CliContext, 'isTerminal' | 'en
     : { good: plain, bad: plain, warn: plain, faint: plain };
 }
 
-/** Foreign text (from a CA or a server) without characters that could control a terminal. */
-export const harmless = (text: string): string =>
-  text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
-
 const day = 86_400_000;
 
 /**
