@@ -9,6 +9,8 @@ import { reconcile } from '../../src/engine/reconcile.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
+import type { Http } from '../../src/ports/http.ts';
+import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
@@ -32,7 +34,13 @@ const { signal } = new AbortController();
  * test says so. Sleeps are real unless the test brings a clock, and the wall clock can be moved.
  */
 export async function createSimulatedWorld(
-  options: { readonly settings?: SimulatedCaOptions['settings']; readonly clock?: Clock } = {},
+  options: {
+    readonly settings?: SimulatedCaOptions['settings'];
+    readonly clock?: Clock;
+    /** Stands between the client and the CA. */
+    readonly between?: (honest: Http) => Http;
+    readonly reporter?: Reporter;
+  } = {},
 ) {
   let aheadMs = 0;
   const given = options.clock ?? systemClock;
@@ -49,7 +57,8 @@ export async function createSimulatedWorld(
       ...options.settings,
     },
   });
-  const http = httpTo(ca);
+  const direct = httpTo(ca);
+  const http = options.between?.(direct) ?? direct;
   const solver: Solver = {
     type: 'sim',
     answers: ['dns-01'],
@@ -96,7 +105,7 @@ export async function createSimulatedWorld(
       },
       vantage: { name: 'here', get: nowhere, handshake: nowhere },
       pki,
-      reporter: { report() {} },
+      reporter: options.reporter ?? { report() {} },
       lookup: async () => [],
       connect: {
         issuer: () => issuer,

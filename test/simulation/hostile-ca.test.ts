@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { maxDocumentBytes } from '../../src/core/document-limits.ts';
+import { CertfleetError } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { HttpRequest } from '../../src/ports/http.ts';
+import type { Solver } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
+import { pki } from '../../src/x509/pki.ts';
+import { type Lie, lie, lyingHttp } from '../support/hostile-ca.ts';
+import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+/**
+ * The engine and its ACME client against a CA that may send anything. Whatever it sends: no crash and no bug, an end
+ * within bounded time, every refusal remembered so that the next run sends no other order, small documents, nothing in
+ * any text that controls a terminal, no answer for a name that was not ordered, and no broken chain delivered.
+ */
+const runs = process.env.CERTFLEET_LONG ? 2_000 : 120;
+const { signal } = new AbortController();
+const names = ['example.com', '*.example.com'];
+const dangerous = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+/** Longer than any wait of a run: ten minutes for a solver, five each for validation and finalize, and a few pauses. */
+const longestMs = 40 * 60_000;
+const mostRequests = 3_000;
+
+/** Lets time pass only while nothing is asked, so that signatures, which take real time, cost none. */
+async function inTime<T>(clock: FakeClock, seen: { readonly busy: number }, running: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  running.then(end, end);
+  const limit = clock.monotonicMs() + longestMs;
+  while (!isOver) {
+    if (seen.busy > 0) await new Promise((resolve) => setImmediate(resolve));
+    else await clock.advance(200);
+    if (clock.monotonicMs() > limit) throw new Error('it does not end');
+  }
+  return running;
+}
+
+/** Every text in a value; errors by what people see of them. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (value instanceof CertfleetError) return [value.message, value.hint];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, one]) => [key, ...textsIn(one)]);
+}
+
+async function play(lies: readonly Lie[]) {
+  const clock = fakeClock();
+  const seen = { requests: [] as HttpRequest[], busy: 0 };
+  const events: Event[] = [];
+  const world = await createSimulatedWorld({
+    clock,
+    between: (honest) => lyingHttp(honest, lies, seen),
+    reporter: { report: (event) => void events.push(event) },
+  });
+  const store: Store = {
+    ...world.store,
+    put: (key, bytes, options) => {
+      expect(bytes.length).toBeLessThanOrEqual(maxDocumentBytes);
+      return world.store.put(key, bytes, options);
+    },
+  };
+  const presented: string[] = [];
+  const solver: Solver = {
+    ...world.solver,
+    present: (challenge, note, within) => {
+      presented.push(challenge.identifier.value);
+      expect(challenge.token).toMatch(/^[\w-]{1,256}$/);
+      return world.solver.present(challenge, note, within);
+    },
+  };
+  let pid = 0;
+  const run = async (): Promise<Outcome> => {
+    const before = seen.requests.length;
+    pid += 1;
+    const outcome = await inTime(
+      clock,
+      seen,
+      issue(world.replica(pid, { store, solver }), job(simulatedSpec('abc', names)), signal),
+    );
+    expect(seen.requests.length - before).toBeLessThan(mostRequests);
+    return outcome;
+  };
+  const ordered = () => seen.requests.filter(({ url }) => new URL(url).pathname === '/new-order').length;
+  return { clock, world, events, presented, run, ordered };
+}
+
+async function check(lies: readonly Lie[]): Promise<Outcome> {
+  const { clock, world, events, presented, run, ordered } = await play(lies);
+  let first: Outcome | undefined;
+  for (let day = 0; day < 2; day += 1) {
+    const outcome = await run();
+    first ??= outcome;
+    const lineage = await world.readLineage();
+    for (const text of textsIn([outcome, events, lineage])) {
+      expect(text).not.toMatch(dangerous);
+      expect(text.length).toBeLessThan(20_000);
+    }
+    if (outcome.result === 'failed') {
+      expect(outcome.error.code).not.toBe('bug/unexpected');
+      expect(lineage?.failure).toMatchObject({ code: outcome.error.code });
+      expect(Date.parse(lineage!.failure!.retryAt)).toBeGreaterThan(clock.now().getTime());
+      expect(lineage?.work?.lease).toBeUndefined();
+      // Nobody waits: the next run sends nothing.
+      const before = ordered();
+      expect(await run()).toMatchObject({ result: 'unchanged' });
+      expect(ordered()).toBe(before);
+      expect(world.txt).toEqual(new Set());
+    } else expect(['issued', 'renewed', 'unchanged', 'deployed']).toContain(outcome.result);
+    await clock.advance(9 * 24 * 3_600_000);
+  }
+  for (const name of presented) expect(names).toContain(name);
+  for (const id of new Set(world.delivered)) {
+    const entry = await world.store.get({ kind: 'version', name: `abc~${id}` }, signal);
+    const { chainPem } = JSON.parse(new TextDecoder().decode(entry!.bytes)) as { chainPem: string };
+    const { certificates } = pki.readChain(chainPem);
+    expect(pki.brokenChain(certificates, '', clock.now())).toBeUndefined();
+    expect(certificates.join('')).toBe(chainPem);
+  }
+  return first!;
+}
+
+describe('a CA that may send anything', () => {
+  it('gets its refusals remembered, and does no harm', async () => {
+    const results = new Map<string, number>();
+    const shown = fc.array(lie, { minLength: 1, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(shown, async (lies) => {
+        const outcome = await check(lies);
+        const key = outcome.result === 'failed' ? outcome.error.code : outcome.result;
+        results.set(key, (results.get(key) ?? 0) + 1);
+      }),
+      { numRuns: runs },
+    );
+    if (process.env.CERTFLEET_LONG) process.stdout.write(`${JSON.stringify([...results])}\n`);
+    // The lies are not all refused at the door.
+    expect(results.size).toBeGreaterThan(5);
+  }, 3_600_000);
+});

@@ -1,0 +1,298 @@
+import fc from 'fast-check';
+import { fail } from '../../src/core/errors.ts';
+import type { Http, HttpRequest, HttpResponse } from '../../src/ports/http.ts';
+
+// What a hostile CA can send: one honest answer of the simulated CA, changed. For test/simulation/hostile-ca.test.ts.
+
+/** Changes an answer; `lost`: the connection is cut instead. */
+export type Change = (honest: HttpResponse) => HttpResponse | 'lost';
+
+/** Which answers are changed, and how. */
+export interface Lie {
+  /** The beginning of the request's path. */
+  readonly path: string;
+  /** How many such answers are honest before. */
+  readonly skip: number;
+  readonly times: number;
+  readonly change: Change;
+  /** For the report of a counterexample. */
+  readonly what: string;
+}
+
+const paths = [
+  ...['/directory', '/new-nonce', '/new-account', '/new-order', '/order/', '/authorization/', '/challenge/'],
+  ...['/finalize/', '/certificate/', '/renewal-info/', '/'],
+];
+
+const letters = fc.constantFrom(
+  'x',
+  '\x1b[2J',
+  '\u202e',
+  '\u200b',
+  '\ud800',
+  '\u0000',
+  '\n',
+  '汉',
+  '"',
+  '\u009b',
+  '{certificate}',
+);
+export const hostileText: fc.Arbitrary<string> = fc
+  .tuple(letters, fc.constantFrom(1, 3, 100, 2_500, 60_000))
+  .map(([letter, count]) => letter.repeat(count));
+
+const urls = fc.constantFrom(
+  ...[
+    'http://169.254.169.254/',
+    'file:///etc/passwd',
+    '/order/../../x',
+    'https://ca.test/\n\x1b[2J',
+    'javascript:1',
+    '',
+  ],
+  ...[
+    `https://ca.test/${'y'.repeat(100_000)}`,
+    'https://elsewhere.test/new-order',
+    'https://ca.test:0/',
+    '//ca.test/a',
+  ],
+);
+const hugeList = fc.constantFrom(101, 5_000).map((length) => Array.from({ length }, (_, n) => `https://ca.test/${n}`));
+const identifier = fc.constantFrom(
+  { type: 'dns', value: 'victim.test' },
+  { type: 'dns', value: '../../etc' },
+  { type: 'dns', value: '\u202emoc.elpmaxe' },
+  { type: 'ip', value: '127.0.0.1' },
+  { type: 'dns', value: `${'a.'.repeat(500)}test` },
+  { type: 'dns', value: '__proto__' },
+);
+const types = [
+  'rateLimited',
+  'unauthorized',
+  'badNonce',
+  'compound',
+  'userActionRequired',
+  'accountDoesNotExist',
+  'caa',
+];
+export const hostileProblem = fc.record({
+  type: fc.oneof(
+    fc.constantFrom(...types).map((type) => `urn:ietf:params:acme:error:${type}`),
+    hostileText,
+  ),
+  detail: hostileText,
+  title: hostileText,
+  instance: fc.oneof(urls, hostileText),
+  status: fc.constantFrom<unknown>(400, 200, -1, 'x'),
+  identifier,
+  subproblems: fc
+    .tuple(fc.constantFrom(0, 1, 100, 1_000), hostileText, identifier)
+    .map(([length, detail, about]) =>
+      Array.from({ length }, () => ({ type: detail.slice(0, 100), detail: detail.slice(0, 2_500), identifier: about })),
+    ),
+});
+
+const value: fc.Arbitrary<unknown> = fc.oneof(
+  ...[hostileText, urls, hugeList, identifier, hostileProblem, fc.jsonValue()],
+  fc.constantFrom<unknown>(
+    null,
+    -1,
+    1e308,
+    true,
+    [],
+    {},
+    [null],
+    'invalid',
+    'pending',
+    'processing',
+    'valid',
+    'deactivated',
+  ),
+  fc.constantFrom('../../x', 'a b', '', 'A'.repeat(5_000), 'token'),
+  fc.constantFrom('9999-12-31T23:59:59Z', '0000-01-01T00:00:00Z', '2026-11-24T12:00:00+99:99', '1970-01-01T00:00:00Z'),
+);
+
+/** Every place of a JSON value. */
+function placesOf(json: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
+  if (typeof json !== 'object' || json === null) return [path];
+  return [path, ...Object.entries(json).flatMap(([key, one]) => placesOf(one, [...path, key]))];
+}
+
+function replaced(json: unknown, [key, ...rest]: readonly (string | number)[], by: unknown): unknown {
+  if (key === undefined) return by;
+  const copy = (Array.isArray(json) ? [...json] : { ...(json as object) }) as Record<string, unknown>;
+  if (rest.length === 0 && by === undefined) delete copy[key];
+  else copy[key] = replaced(copy[key], rest, by);
+  return copy;
+}
+
+const text = (body: Uint8Array): string => new TextDecoder().decode(body);
+const json = (body: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(body));
+
+const inBody =
+  (where: number, by: unknown): Change =>
+  (honest) => {
+    try {
+      const read = JSON.parse(text(honest.body)) as unknown;
+      const places = placesOf(read);
+      return { ...honest, body: json(replaced(read, places[where % places.length]!, by)) };
+    } catch {
+      return { ...honest, body: json(by ?? null) };
+    }
+  };
+
+const header = fc.oneof(
+  fc.tuple(
+    fc.constant('retry-after'),
+    fc.constantFrom(
+      '-1',
+      '0',
+      '1e99',
+      '99999999999999999999',
+      '3',
+      '60',
+      '86400',
+      'Fri, 31 Dec 9999 23:59:59 GMT',
+      'soon',
+    ),
+  ),
+  fc.tuple(fc.constantFrom('location', 'link'), fc.oneof(urls, hostileText)),
+  fc.tuple(
+    fc.constant('link'),
+    fc.constantFrom('<'.repeat(16_000), `<${'x'.repeat(8_000)}>;rel="up"`, '<a>;rel="index"'.repeat(900)),
+  ),
+  fc.tuple(fc.constant('replay-nonce'), fc.constantFrom('', 'a b', 'n'.repeat(10_000), '\x1b[2J')),
+  fc.tuple(fc.constant('date'), fc.constantFrom('Thu, 01 Jan 1970 00:00:00 GMT', 'Fri, 31 Dec 9999 23:59:59 GMT', 'x')),
+  fc.tuple(fc.constant('age'), fc.constantFrom('999999999', '-1', 'x')),
+  fc.tuple(
+    fc.constant('content-type'),
+    fc.oneof(hostileText, fc.constantFrom('text/html', 'application/problem+json')),
+  ),
+);
+
+const withHeader =
+  (name: string, content: string): Change =>
+  (honest) => ({
+    ...honest,
+    headers: { ...honest.headers, [name]: content },
+  });
+const withoutHeader =
+  (name: string): Change =>
+  (honest) => {
+    const { [name]: _gone, ...headers } = honest.headers;
+    return { ...honest, headers };
+  };
+
+const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+const chains: Readonly<Record<string, (certificates: readonly string[]) => string>> = {
+  'the leaf alone': ([leaf = '']) => leaf,
+  'no leaf': ([, ...rest]) => rest.join(''),
+  'a thousand issuers': (all) => all.join('') + (all[1] ?? '').repeat(1_000),
+  'two leaves': (all) => `${all[0]}${all.join('')}`,
+  'a damaged signature': ([leaf = '', ...rest]) =>
+    leaf.replace(/(\w{6})(=*\n-----END)/, (_, end: string, more: string) => [...end].reverse().join('') + more) +
+    rest.join(''),
+  'a private key behind it': (all) => `${all.join('')}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`,
+  'a megabyte of comments': (all) => `${'# x\n'.repeat(250_000)}${all.join('')}`,
+  'dirty comments': (all) => `\x1b[2J\u202e\n${all.join('\u0000\n')}`,
+  'no certificate': () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+};
+
+const change: fc.Arbitrary<readonly [what: string, Change]> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.nat({ max: 60 }), fc.option(value, { nil: undefined, freq: 8 }))
+      .map(([n, by]) => [`place ${n}`, inBody(n, by)] as const),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(hostileProblem, fc.constantFrom(400, 403, 404, 409, 429, 500, 503)).map(
+      ([problem, status]) =>
+        [
+          `problem ${status}`,
+          (honest: HttpResponse) => ({
+            status,
+            headers: { ...honest.headers, 'content-type': 'application/problem+json' },
+            body: json(problem),
+          }),
+        ] as const,
+    ),
+  },
+  { weight: 3, arbitrary: header.map(([name, content]) => [`header ${name}`, withHeader(name, content)] as const) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('location', 'replay-nonce', 'content-type', 'date')
+      .map((name) => [`no ${name}`, withoutHeader(name)] as const),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(...Object.keys(chains)).map(
+      (name) =>
+        [
+          name,
+          (honest: HttpResponse) => ({
+            ...honest,
+            body: new TextEncoder().encode(chains[name]!(text(honest.body).match(blocks) ?? [])),
+          }),
+        ] as const,
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .oneof(hostileText, fc.constantFrom('', '<html>', '[]', '[['.repeat(50_000), 'x'.repeat(2_000_000)))
+      .map(
+        (body) => ['body', (honest: HttpResponse) => ({ ...honest, body: new TextEncoder().encode(body) })] as const,
+      ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(100, 204, 301, 404, 429, 500, 503, 999)
+      .map((status) => [`status ${status}`, (honest: HttpResponse) => ({ ...honest, status })] as const),
+  },
+  { weight: 1, arbitrary: fc.constant(['lost', () => 'lost' as const] as const) },
+);
+
+export const lie: fc.Arbitrary<Lie> = fc
+  .record({
+    path: fc.constantFrom(...paths),
+    skip: fc.constantFrom(0, 0, 0, 1, 2, 5),
+    times: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
+    change,
+  })
+  .map(({ change: [what, run], ...rest }) => ({ ...rest, what, change: run }));
+
+/** The simulated CA behind these lies; `busy` counts requests in flight. */
+export function lyingHttp(honest: Http, lies: readonly Lie[], seen: { requests: HttpRequest[]; busy: number }): Http {
+  const counts = lies.map(() => 0);
+  return {
+    async request(request) {
+      seen.requests.push(request);
+      seen.busy += 1;
+      try {
+        const { pathname, hostname } = new URL(request.url);
+        const failed = () => fail('network/failed', { method: request.method, url: '', reason: 'cut' });
+        if (hostname !== 'ca.test') throw failed();
+        let answer = await honest.request(request);
+        for (const [n, one] of lies.entries()) {
+          if (!pathname.startsWith(one.path)) continue;
+          const count = counts[n]!++;
+          if (count < one.skip || count >= one.skip + one.times) continue;
+          const changed = one.change(answer);
+          if (changed === 'lost') throw failed();
+          answer = changed;
+        }
+        request.signal.throwIfAborted();
+        if (answer.body.length > (request.maxBytes ?? 1024 * 1024))
+          throw fail('network/too-large', { method: request.method, url: '', limit: request.maxBytes ?? 0 });
+        return answer;
+      } finally {
+        seen.busy -= 1;
+      }
+    },
+    close: async () => undefined,
+  };
+}
