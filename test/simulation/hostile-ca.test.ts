@@ -9,7 +9,7 @@ import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
-import { type Lie, lie, lyingHttp } from '../support/hostile-ca.ts';
+import { chains, field, type Lie, lie, lyingHttp, refused, served } from '../support/hostile-ca.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 /**
@@ -124,6 +124,60 @@ async function check(lies: readonly Lie[]): Promise<Outcome> {
   }
   return first!;
 }
+
+const letters = '\x1b]0;\u202e'.repeat(700);
+const subproblems = Array.from({ length: 100 }, () => ({ type: 'x', detail: `\u202e\x1b[2J${'x'.repeat(2_500)}` }));
+const harmlessChains = ['two leaves', 'a private key behind it', 'dirty comments', 'a megabyte of comments'];
+
+describe('what a hostile CA has tried', () => {
+  const urls = Array.from({ length: 5_000 }, (_, n) => `https://ca.test/authorization/${n}`);
+  const [victim, local] = [{ type: 'dns', value: 'victim.test' }, 'http://169.254.169.254/'];
+  it.each<readonly [what: string, lie: Lie, code: string]>([
+    ['a big problem document', refused('/new-order', 403, { type: 'compound', subproblems }), 'acme/problem'],
+    [
+      'a big problem document to finalize',
+      refused('/finalize/', 403, { detail: letters, subproblems }),
+      'acme/problem',
+    ],
+    ['a name that was not ordered', field('/authorization/', ['identifier'], victim), 'acme/malformed-answer'],
+    ['five thousand authorizations', field('/new-order', ['authorizations'], urls), 'acme/malformed-answer'],
+    [
+      'a URL with a line break',
+      field('/new-order', ['finalize'], 'https://ca.test/\n\x1b[2J'),
+      'acme/malformed-answer',
+    ],
+    [
+      'a URL of 100,000 characters',
+      field('/new-order', ['finalize'], urls[0] + 'x'.repeat(1e5)),
+      'acme/malformed-answer',
+    ],
+    ['a URL inside', field('/new-order', ['finalize'], local), 'acme/malformed-answer'],
+    ['terms of service that move the cursor', field('/directory', ['meta', 'termsOfService'], letters), 'issued'],
+    ['a profile that moves the cursor', field('/directory', ['meta', 'profiles'], { [letters]: letters }), 'issued'],
+    ['a thousand issuers', served('a thousand issuers'), 'acme/malformed-answer'],
+    ...Object.keys(chains)
+      .filter((name) => name !== 'a thousand issuers' && !harmlessChains.includes(name))
+      .map((name) => [name, served(name), 'acme/wrong-certificate'] as const),
+  ])('%s', async (_what, one, code) => {
+    const outcome = await check([one]);
+    expect(outcome.result === 'failed' ? outcome.error.code : outcome.result).toBe(code);
+  });
+
+  it.each(['the leaf alone', 'an unrelated certificate behind it', 'a damaged signature'])(
+    'keeps the version before in use: %s',
+    async (name) => {
+      const { clock, world, run } = await play([{ ...served(name), skip: 1 }]);
+      expect(await run()).toMatchObject({ result: 'issued' });
+      const before = await world.readLineage();
+      await clock.advance(89 * 24 * 3_600_000);
+      expect(await run()).toMatchObject({ result: 'failed', error: { code: 'acme/wrong-certificate' } });
+      const after = await world.readLineage();
+      expect(after?.current).toEqual(before?.current);
+      expect(after?.deployments).toEqual(before?.deployments);
+      expect(world.delivered).toEqual([before?.current?.id]);
+    },
+  );
+});
 
 describe('a CA that may send anything', () => {
   it('gets its refusals remembered, and does no harm', async () => {

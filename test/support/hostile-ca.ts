@@ -1,6 +1,8 @@
+import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { fail } from '../../src/core/errors.ts';
 import type { Http, HttpRequest, HttpResponse } from '../../src/ports/http.ts';
+import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 
 // What a hostile CA can send: one honest answer of the simulated CA, changed. For test/simulation/hostile-ca.test.ts.
 
@@ -18,11 +20,6 @@ export interface Lie {
   /** For the report of a counterexample. */
   readonly what: string;
 }
-
-const paths = [
-  ...['/directory', '/new-nonce', '/new-account', '/new-order', '/order/', '/authorization/', '/challenge/'],
-  ...['/finalize/', '/certificate/', '/renewal-info/', '/'],
-];
 
 const letters = fc.constantFrom(
   'x',
@@ -92,25 +89,57 @@ export const hostileProblem = fc.record({
     ),
 });
 
-const value: fc.Arbitrary<unknown> = fc.oneof(
-  ...[hostileText, urls, hugeList, identifier, hostileProblem, fc.jsonValue()],
-  fc.constantFrom<unknown>(
-    null,
-    -1,
-    1e308,
-    true,
-    [],
-    {},
-    [null],
-    'invalid',
-    'pending',
-    'processing',
-    'valid',
-    'deactivated',
-  ),
-  fc.constantFrom('../../x', 'a b', '', 'A'.repeat(5_000), 'token'),
-  fc.constantFrom('9999-12-31T23:59:59Z', '0000-01-01T00:00:00Z', '2026-11-24T12:00:00+99:99', '1970-01-01T00:00:00Z'),
+const statuses = fc.constantFrom(
+  'invalid',
+  'pending',
+  'ready',
+  'processing',
+  'valid',
+  'deactivated',
+  'revoked',
+  'x',
+  7,
 );
+const times = fc.constantFrom(
+  ...['9999-12-31T23:59:59Z', '0000-01-01T00:00:00Z', '2026-11-24T12:00:00+99:99', '1970-01-01T00:00:00Z', 'soon'],
+);
+const any: fc.Arbitrary<unknown> = fc.oneof(
+  ...[hostileText, hugeList, fc.jsonValue()],
+  fc.constantFrom<unknown>(null, -1, 1e308, true, [], {}, [null]),
+);
+const urlFields = [
+  'url',
+  'finalize',
+  'certificate',
+  'authorizations',
+  'newNonce',
+  'newAccount',
+  'newOrder',
+  'renewalInfo',
+];
+/** A wrong value for each kind of field. */
+const wrong = fc.record({
+  token: fc.constantFrom('../../x', 'a b', '', 'A'.repeat(5_000), '\x1b[2J', 'token'),
+  url: fc.oneof(urls, urls, hugeList),
+  identifier,
+  error: hostileProblem,
+  status: statuses,
+  time: times,
+  text: hostileText,
+  any,
+});
+type Wrong = typeof wrong extends fc.Arbitrary<infer T> ? T : never;
+
+/** What belongs in the field that a path leads to, at least by its kind. */
+function wrongFor(path: readonly (string | number)[], all: Wrong): unknown {
+  const name = path.findLast((key) => !/^\d+$/.test(String(key)));
+  if (urlFields.includes(String(name))) return all.url;
+  if (name === 'token' || name === 'error' || name === 'status') return all[name];
+  if (name === 'identifier' || name === 'identifiers') return path.at(-1) === name ? [all.identifier] : all.identifier;
+  if (name === 'value') return all.identifier.value;
+  if (['start', 'end', 'expires', 'validated'].includes(String(name))) return all.time;
+  return all.text;
+}
 
 /** Every place of a JSON value. */
 function placesOf(json: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
@@ -129,15 +158,18 @@ function replaced(json: unknown, [key, ...rest]: readonly (string | number)[], b
 const text = (body: Uint8Array): string => new TextDecoder().decode(body);
 const json = (body: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(body));
 
+/** Replaces or removes one place of the body: by something of its kind, or by anything. */
 const inBody =
-  (where: number, by: unknown): Change =>
+  (where: number, how: 'kind' | 'any' | 'gone', all: Wrong): Change =>
   (honest) => {
     try {
       const read = JSON.parse(text(honest.body)) as unknown;
-      const places = placesOf(read);
-      return { ...honest, body: json(replaced(read, places[where % places.length]!, by)) };
+      const places = placesOf(read).slice(1);
+      const path = places[where % places.length] ?? [];
+      const by = how === 'gone' ? undefined : how === 'any' ? all.any : wrongFor(path, all);
+      return { ...honest, body: json(replaced(read, path, by)) };
     } catch {
-      return { ...honest, body: json(by ?? null) };
+      return { ...honest, body: json(all.any) };
     }
   };
 
@@ -183,8 +215,17 @@ const withoutHeader =
     return { ...honest, headers };
   };
 
+const stranger = testParty('Stranger');
+const unrelated = testCertificate({
+  subject: 'Stranger',
+  issuer: stranger,
+  publicKey: createPublicKey(stranger.key),
+  isCa: true,
+});
+
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
-const chains: Readonly<Record<string, (certificates: readonly string[]) => string>> = {
+/** What can be served instead of the chain, from its certificates. */
+export const chains: Readonly<Record<string, (certificates: readonly string[]) => string>> = {
   'the leaf alone': ([leaf = '']) => leaf,
   'no leaf': ([, ...rest]) => rest.join(''),
   'a thousand issuers': (all) => all.join('') + (all[1] ?? '').repeat(1_000),
@@ -195,75 +236,106 @@ const chains: Readonly<Record<string, (certificates: readonly string[]) => strin
   'a private key behind it': (all) => `${all.join('')}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`,
   'a megabyte of comments': (all) => `${'# x\n'.repeat(250_000)}${all.join('')}`,
   'dirty comments': (all) => `\x1b[2J\u202e\n${all.join('\u0000\n')}`,
+  'an unrelated certificate behind it': ([leaf = '']) => leaf + unrelated,
+  'an unrelated certificate at the end': (all) => all.join('') + unrelated,
   'no certificate': () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
 };
 
-const change: fc.Arbitrary<readonly [what: string, Change]> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc
-      .tuple(fc.nat({ max: 60 }), fc.option(value, { nil: undefined, freq: 8 }))
-      .map(([n, by]) => [`place ${n}`, inBody(n, by)] as const),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.tuple(hostileProblem, fc.constantFrom(400, 403, 404, 409, 429, 500, 503)).map(
-      ([problem, status]) =>
-        [
-          `problem ${status}`,
-          (honest: HttpResponse) => ({
-            status,
-            headers: { ...honest.headers, 'content-type': 'application/problem+json' },
-            body: json(problem),
-          }),
-        ] as const,
-    ),
-  },
-  { weight: 3, arbitrary: header.map(([name, content]) => [`header ${name}`, withHeader(name, content)] as const) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .constantFrom('location', 'replay-nonce', 'content-type', 'date')
-      .map((name) => [`no ${name}`, withoutHeader(name)] as const),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom(...Object.keys(chains)).map(
-      (name) =>
-        [
-          name,
-          (honest: HttpResponse) => ({
-            ...honest,
-            body: new TextEncoder().encode(chains[name]!(text(honest.body).match(blocks) ?? [])),
-          }),
-        ] as const,
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: fc
-      .oneof(hostileText, fc.constantFrom('', '<html>', '[]', '[['.repeat(50_000), 'x'.repeat(2_000_000)))
-      .map(
-        (body) => ['body', (honest: HttpResponse) => ({ ...honest, body: new TextEncoder().encode(body) })] as const,
-      ),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .constantFrom(100, 204, 301, 404, 429, 500, 503, 999)
-      .map((status) => [`status ${status}`, (honest: HttpResponse) => ({ ...honest, status })] as const),
-  },
-  { weight: 1, arbitrary: fc.constant(['lost', () => 'lost' as const] as const) },
+type Named = readonly [what: string, change: Change];
+
+const places: fc.Arbitrary<Named> = fc
+  .tuple(fc.nat({ max: 60 }), fc.constantFrom('kind', 'kind', 'kind', 'any', 'gone'), wrong)
+  .map(([n, how, all]) => [`place ${n}: ${how}`, inBody(n, how, all)]);
+const problems: fc.Arbitrary<Named> = fc
+  .tuple(hostileProblem, fc.constantFrom(400, 403, 404, 409, 429, 500, 503))
+  .map(([problem, status]) => [
+    `problem ${status}`,
+    ({ headers }) => ({
+      status,
+      headers: { ...headers, 'content-type': 'application/problem+json' },
+      body: json(problem),
+    }),
+  ]);
+const headers: fc.Arbitrary<Named> = fc.oneof(
+  header.map(([name, content]): Named => [`header ${name}`, withHeader(name, content)]),
+  fc
+    .constantFrom('location', 'replay-nonce', 'content-type', 'date')
+    .map((name): Named => [`no ${name}`, withoutHeader(name)]),
 );
+const bytes = (body: string): Change => {
+  const encoded = new TextEncoder().encode(body);
+  return (honest) => ({ ...honest, body: encoded });
+};
+const bodies: fc.Arbitrary<Named> = fc
+  .oneof(hostileText, fc.constantFrom('', '<html>', '[]', '[['.repeat(50_000), 'x'.repeat(2_000_000)))
+  .map((body) => ['body', bytes(body)]);
+const broken: fc.Arbitrary<Named> = fc.oneof(
+  fc
+    .constantFrom(100, 204, 301, 404, 429, 500, 503, 999)
+    .map((status): Named => [`status ${status}`, (honest) => ({ ...honest, status })]),
+  fc.constant<Named>(['lost', () => 'lost']),
+);
+const chainOf =
+  (name: string): Change =>
+  (honest) =>
+    bytes(chains[name]!(text(honest.body).match(blocks) ?? []))(honest);
+const certificates: fc.Arbitrary<Named> = fc.constantFrom(...Object.keys(chains)).map((name) => [name, chainOf(name)]);
+
+/** Lies that are written down, for {@link chains}, a problem document, or one field of an answer. */
+export const served = (name: string): Lie => ({ ...always('/certificate/', name), change: chainOf(name) });
+export const refused = (path: string, status: number, problem: object): Lie => ({
+  ...always(path, 'problem'),
+  change: ({ headers }) => ({
+    status,
+    headers: { ...headers, 'content-type': 'application/problem+json' },
+    body: json(problem),
+  }),
+});
+export const field = (path: string, place: readonly string[], by: unknown): Lie => ({
+  ...always(path, place.join('.')),
+  change: (honest) => ({ ...honest, body: json(replaced(JSON.parse(text(honest.body)), place, by)) }),
+});
+const always = (path: string, what: string) => ({ path, what, skip: 0, times: Number.POSITIVE_INFINITY });
+
+const weighted = (main: fc.Arbitrary<Named>, weight: number) =>
+  fc.oneof(
+    { arbitrary: main, weight },
+    { arbitrary: problems, weight: 2 },
+    { arbitrary: headers, weight: 2 },
+    { arbitrary: bodies, weight: 1 },
+    { arbitrary: broken, weight: 1 },
+  );
+const changes = weighted(places, 6);
+const changesOf: Readonly<Record<string, readonly [weight: number, change: fc.Arbitrary<Named>]>> = {
+  '/directory': [2, changes],
+  '/new-nonce': [1, headers],
+  '/new-account': [1, changes],
+  '/new-order': [3, changes],
+  '/order/': [1, changes],
+  '/authorization/': [4, weighted(places, 12)],
+  '/challenge/': [1, changes],
+  '/finalize/': [2, changes],
+  '/certificate/': [3, weighted(certificates, 12)],
+  '/renewal-info/': [1, changes],
+  '/': [1, changes],
+};
 
 export const lie: fc.Arbitrary<Lie> = fc
-  .record({
-    path: fc.constantFrom(...paths),
-    skip: fc.constantFrom(0, 0, 0, 1, 2, 5),
-    times: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
-    change,
-  })
-  .map(({ change: [what, run], ...rest }) => ({ ...rest, what, change: run }));
+  .oneof(
+    ...Object.entries(changesOf).map(([path, [weight, change]]) => ({
+      weight,
+      arbitrary: fc.tuple(fc.constant(path), change),
+    })),
+  )
+  .chain(([path, [what, change]]) =>
+    fc.record({
+      path: fc.constant(path),
+      what: fc.constant(what),
+      change: fc.constant(change),
+      skip: fc.constantFrom(0, 0, 0, 1, 2, 5),
+      times: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
+    }),
+  );
 
 /** The simulated CA behind these lies; `busy` counts requests in flight. */
 export function lyingHttp(honest: Http, lies: readonly Lie[], seen: { requests: HttpRequest[]; busy: number }): Http {
