@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { fail } from '../../src/core/errors.ts';
 import type { Http, HttpRequest, HttpResponse } from '../../src/ports/http.ts';
+import { toPem } from '../../src/x509/pem.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 
 // What a hostile CA can send: one honest answer of the simulated CA, changed. For test/simulation/hostile-ca.test.ts.
@@ -215,6 +216,12 @@ const withoutHeader =
     return { ...honest, headers };
   };
 
+function damaged(pem: string): string {
+  const der = Buffer.from(pem.replaceAll(/-----.*-----|\n/g, ''), 'base64');
+  der[der.length - 3]! ^= 1;
+  return toPem(der);
+}
+
 const stranger = testParty('Stranger');
 const unrelated = testCertificate({
   subject: 'Stranger',
@@ -230,9 +237,7 @@ export const chains: Readonly<Record<string, (certificates: readonly string[]) =
   'no leaf': ([, ...rest]) => rest.join(''),
   'a thousand issuers': (all) => all.join('') + (all[1] ?? '').repeat(1_000),
   'two leaves': (all) => `${all[0]}${all.join('')}`,
-  'a damaged signature': ([leaf = '', ...rest]) =>
-    leaf.replace(/(\w{6})(=*\n-----END)/, (_, end: string, more: string) => [...end].reverse().join('') + more) +
-    rest.join(''),
+  'a damaged signature': ([leaf = '', ...rest]) => damaged(leaf) + rest.join(''),
   'a private key behind it': (all) => `${all.join('')}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`,
   'a megabyte of comments': (all) => `${'# x\n'.repeat(250_000)}${all.join('')}`,
   'dirty comments': (all) => `\x1b[2J\u202e\n${all.join('\u0000\n')}`,
