@@ -342,8 +342,15 @@ export const lie: fc.Arbitrary<Lie> = fc
     }),
   );
 
-/** The simulated CA behind these lies; `busy` counts requests in flight. */
-export function lyingHttp(honest: Http, lies: readonly Lie[], seen: { requests: HttpRequest[]; busy: number }): Http {
+/** What the client did; `busy` counts requests in flight, and `isOver` ends the lies. */
+export interface Seen {
+  readonly requests: HttpRequest[];
+  busy: number;
+  isOver: boolean;
+}
+
+/** The simulated CA behind these lies. */
+export function lyingHttp(honest: Http, lies: readonly Lie[], seen: Seen): Http {
   const counts = lies.map(() => 0);
   return {
     async request(request) {
@@ -355,7 +362,7 @@ export function lyingHttp(honest: Http, lies: readonly Lie[], seen: { requests: 
         if (hostname !== 'ca.test') throw failed();
         let answer = await honest.request(request);
         for (const [n, one] of lies.entries()) {
-          if (!pathname.startsWith(one.path)) continue;
+          if (seen.isOver || !pathname.startsWith(one.path)) continue;
           const count = counts[n]!++;
           if (count < one.skip || count >= one.skip + one.times) continue;
           const changed = one.change(answer);

@@ -153,6 +153,7 @@ export async function createSimulatedWorld(
     txt,
     store,
     solver,
+    deployer,
     delivered,
     dead,
     clock,
