@@ -32,6 +32,8 @@ const issuer = z.strictObject({
     .optional()
     .meta({
       title: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',
+      description:
+        'If the CA signs certificates with its root and sends no intermediate, the file must contain that root, too.',
       examples: ['/etc/ssl/private-ca.pem'],
     }),
   onlyThisCa: z
