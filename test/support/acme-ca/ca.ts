@@ -39,6 +39,7 @@ export interface SimulatedCa {
   readonly state: State;
   /** The root of the issued certificates, PEM; each CA has its own. */
   readonly rootPem: string;
+  readonly intermediatePem: string;
   readonly requests: readonly CaRecord[];
   /** How many requests of this kind were answered with 2xx. */
   accepted(kind: AcmeKind): number;
@@ -72,6 +73,7 @@ const defaults = (): Settings => ({
   unknownChallenges: true,
   limitSeconds: undefined,
   renewalInfo: true,
+  leafAlone: false,
   windowMs: undefined,
   processingPolls: 0,
   blocked: [],
@@ -174,6 +176,7 @@ export async function createSimulatedCa(options: SimulatedCaOptions = {}): Promi
     settings,
     state,
     rootPem: authority.rootPem,
+    intermediatePem: authority.intermediatePem,
     requests,
     accepted: (kind) => requests.filter((r) => r.kind === kind && r.status >= 200 && r.status < 300).length,
     handle,

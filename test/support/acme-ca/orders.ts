@@ -183,7 +183,7 @@ export function createOrders(world: {
       id: newId(),
       accountId: account.id,
       orderId: order.id,
-      chainPem: issued.pem + authority.intermediatePem,
+      chainPem: settings.leafAlone ? issued.pem : issued.pem + authority.intermediatePem,
       serial: issued.serial,
       ariId: issued.ariId,
       identifiers: order.identifiers,

@@ -47,6 +47,8 @@ export interface Settings {
    */
   limitSeconds: number | undefined;
   renewalInfo: boolean;
+  /** Whether certificates come without the intermediate, like those of a CA whose root signs directly. */
+  leafAlone: boolean;
   /** The window of every certificate, in ms from its notBefore, instead of Boulder's. */
   windowMs: readonly [start: number, end: number] | undefined;
   /** How many polls find an order `processing` after finalize; 0: finalize answers `valid`. */
