@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fail } from '../../core/errors.ts';
+import { remoteText } from '../../core/remote-text.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Vantage } from '../../ports/vantage.ts';
 import { type EndpointLook, lookAtEndpoint } from './endpoint.ts';
@@ -108,6 +109,16 @@ describe('lookAtEndpoint', () => {
     const second = look({ '::1': 'new' }, { endpoint: '[::1]:443' });
     await second.answer;
     expect(second.asked).toEqual([{ address: '::1', port: 443, serverName: '' }]);
+  });
+
+  test('what a server shows is said shortly, and controls no terminal', async () => {
+    const names = ['\x1b]0;a', `\u202e${'b'.repeat(5_000)}`].map((value) => ({ type: 'dns', value }) as const);
+    const dirty = { readChain: () => ({ certificates: [], facts: { ...factsOf('else'), identifiers: names } }) };
+    const { words } = await look({ '192.0.2.1': 'else' }, { pki: dirty }).answer;
+    expect(words).toBe(remoteText(words));
+    expect(words.length).toBeLessThan(500);
+    const failed = await look({ '192.0.2.1': broken('exchange', 'X', '\x1b[2J\u202e') }).answer;
+    expect(failed.words).toBe(remoteText(failed.words));
   });
 
   test('an abort is no verdict', async () => {
