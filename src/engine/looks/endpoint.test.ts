@@ -116,7 +116,7 @@ describe('lookAtEndpoint', () => {
     const dirty = { readChain: () => ({ certificates: [], facts: { ...factsOf('else'), identifiers: names } }) };
     const { words } = await look({ '192.0.2.1': 'else' }, { pki: dirty }).answer;
     expect(words).toBe(remoteText(words));
-    expect(words.length).toBeLessThan(500);
+    expect(words.length).toBeLessThan(1_100);
     const failed = await look({ '192.0.2.1': broken('exchange', 'X', '\x1b[2J\u202e') }).answer;
     expect(failed.words).toBe(remoteText(failed.words));
   });
