@@ -1,0 +1,165 @@
+import fs from 'node:fs';
+import { basename, dirname, isAbsolute } from 'node:path';
+import type { FolderGuard } from '../ports/files.ts';
+import { codeOf, effectiveUid } from './durable.ts';
+
+// Other users may be able to change the folders that certificates and challenge files go to. A path in such a folder is
+// walked one folder at a time, without following links, and each folder stays open until the work is done. Node has no
+// openat, but on Linux `/proc/self/fd/<descriptor>/<name>` means the same: no rename can lead it elsewhere.
+
+const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+/** Opens a folder as a place only, so that it need not be readable. Node does not name this flag of Linux. */
+const O_PATH = 0o10000000;
+
+export interface Folder {
+  /** A path that leads to it. */
+  readonly at: string;
+  readonly uid: number;
+  readonly descriptor?: number;
+}
+
+/** The folders that are open for one piece of work. */
+export interface OpenFolders {
+  /** Opens a folder, the root or one below it. Throws if the path leads through a link or a folder that is not allowed. */
+  folderAt(path: string): Folder;
+  /** All of them, by path. */
+  entries(): readonly (readonly [string, Folder])[];
+  close(): void;
+}
+
+export const isTrusted = (uid: number): boolean => uid === 0 || uid === effectiveUid;
+
+export const systemError = (code: string, words: string, path: string): Error =>
+  Object.assign(new Error(`${code}: ${words}, open ${path}`), { code, syscall: 'open', path });
+
+/** Whether `/proc/self/fd` leads into an open folder. Some chroots lack it, and only Linux has it. */
+function hasDescriptorPaths(): boolean {
+  if (process.platform !== 'linux') return false;
+  const descriptor = fs.openSync('/', O_PATH | O_DIRECTORY);
+  try {
+    const [here, there] = [fs.fstatSync(descriptor), fs.statSync(`/proc/self/fd/${descriptor}/.`)];
+    return here.ino === there.ino && here.dev === there.dev;
+  } catch {
+    return false;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+export interface Folders {
+  enter(path: string, links: 'followed' | 'refused'): Folder;
+  leave(folder: Folder): void;
+  open(root: string, guard: FolderGuard): OpenFolders;
+}
+
+export function createFolders(): Folders {
+  let found: boolean | undefined;
+  const byDescriptor = (): boolean => {
+    found ??= hasDescriptorPaths();
+    return found;
+  };
+
+  /** Opens a folder. Without `/proc` it is only looked at, which leaves a moment for somebody to replace it. */
+  function enter(path: string, links: 'followed' | 'refused'): Folder {
+    if (byDescriptor()) {
+      const descriptor = fs.openSync(path, O_PATH | O_DIRECTORY | (links === 'followed' ? 0 : O_NOFOLLOW));
+      return { at: `/proc/self/fd/${descriptor}`, uid: fs.fstatSync(descriptor).uid, descriptor };
+    }
+    const stats = links === 'followed' ? fs.statSync(path) : fs.lstatSync(path);
+    if (!stats.isDirectory()) throw systemError('ENOTDIR', 'not a folder', path);
+    return { at: path, uid: stats.uid };
+  }
+  const leave = ({ descriptor }: Folder): void => {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  };
+
+  /**
+   * Folders that pieces of work on one root share, until the last of them ends: the root and what is directly in it.
+   * Opening a folder and looking into it costs more than most calls.
+   */
+  const shared = new Map<string, { users: number; readonly open: Map<string, Folder> }>();
+
+  function open(root: string, { owners, refuse }: FolderGuard): OpenFolders {
+    const key = `${root}\n${owners}`;
+    const common = shared.get(key) ?? { users: 0, open: new Map<string, Folder>() };
+    common.users += 1;
+    shared.set(key, common);
+    const own = new Map<string, Folder>();
+
+    // The web server may remove its folders at any time, so they are opened each time.
+    const openOnes = (path: string): Map<string, Folder> =>
+      owners !== 'any' && (path === root || dirname(path) === root) ? common.open : own;
+
+    function folderAt(path: string): Folder {
+      const known = own.get(path) ?? common.open.get(path);
+      if (known) return known;
+      if (path !== root && !isBelow(root, path)) throw new Error(`${path} is not in ${root}`);
+      const parent = path === root ? undefined : folderAt(dirname(path));
+      const at = parent ? `${parent.at}/${basename(path)}` : path;
+      let folder: Folder;
+      try {
+        folder = enter(at, 'refused');
+      } catch (error) {
+        const link = codeOf(error) === 'ENOENT' ? undefined : fs.lstatSync(at, { throwIfNoEntry: false });
+        if (!link?.isSymbolicLink()) throw error;
+        folder = parent ? followBelow(path, at, parent, link) : followRoot(link);
+      }
+      if (owners !== 'any' && !isTrusted(folder.uid) && (!parent || !owners.includes(folder.uid))) {
+        leave(folder);
+        throw refuse(
+          `${path} belongs to user ${folder.uid}, who could replace what is written there: ${
+            effectiveUid === 0 ? `give it to root (chown root ${path})` : `give it to root or to user ${effectiveUid}`
+          }, or run certfleet as its owner`,
+        );
+      }
+      openOnes(path).set(path, folder);
+      return folder;
+    }
+
+    const refuseLink = (path: string, link: fs.Stats, remedy: string): Error =>
+      refuse(`${path} is a symbolic link of user ${link.uid}, which could lead files elsewhere: ${remedy}`);
+
+    function followRoot(link: fs.Stats): Folder {
+      const folder = enter(root, 'followed');
+      if (isTrusted(link.uid) || (owners === 'any' && link.uid === folder.uid)) return folder;
+      leave(folder);
+      throw refuseLink(root, link, 'name the folder that it leads to');
+    }
+
+    /** Follows a link in a web server's folder, if its owner can write to the folder that it leads to without us. */
+    function followBelow(path: string, at: string, parent: Folder, link: fs.Stats): Folder {
+      if (owners !== 'any') throw refuseLink(path, link, 'make it a folder');
+      const target = fs.readlinkSync(at);
+      const after = fs.lstatSync(at);
+      const folder = enter(isAbsolute(target) ? target : `${parent.at}/${target}`, 'followed');
+      const { uid } = folderAt(root);
+      const isSame = after.ino === link.ino && after.ctimeMs === link.ctimeMs;
+      const isAllowed =
+        (folder.uid === uid && (isTrusted(link.uid) || link.uid === uid)) ||
+        (folder.uid === effectiveUid && effectiveUid !== 0 && isTrusted(link.uid));
+      if (isSame && isAllowed) return folder;
+      leave(folder);
+      throw refuseLink(
+        path,
+        link,
+        `it must lead to a folder of user ${uid}, who owns ${root}, but ${target} belongs to user ${folder.uid}; make it a folder`,
+      );
+    }
+
+    function close(): void {
+      for (const folder of own.values()) leave(folder);
+      common.users -= 1;
+      if (common.users > 0) return;
+      for (const folder of common.open.values()) leave(folder);
+      shared.delete(key);
+    }
+
+    const entries = (): (readonly [string, Folder])[] => [...own, ...common.open];
+    return { folderAt, entries, close };
+  }
+
+  return { enter, leave, open };
+}
+
+const isBelow = (root: string, path: string): boolean =>
+  path.startsWith(root === '/' ? root : `${root}/`) && path !== root && !`${path}/`.includes('/../');
