@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { maxDocumentBytes } from '../../src/core/document-limits.ts';
 import { CertfleetError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
+import { encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -185,6 +186,27 @@ describe('what a hostile CA has tried', () => {
       expect(world.delivered).toEqual([before?.current?.id]);
     },
   );
+});
+
+it('a refusal is remembered in a document that is full', async () => {
+  const { clock, world, run, ordered } = await play([]);
+  expect(await run()).toMatchObject({ result: 'issued' });
+  await clock.advance(89 * 24 * 3_600_000);
+  const sizeOf = (lineage: Lineage) => encodeDocument(lineage).length;
+  await world.editLineage((lineage) => {
+    const stone = { type: 'dns-01', identifier: 'example.com', thumbprint: 'x', looked: 0 } as const;
+    const closedAt = clock.now().toISOString();
+    const tombstones = Array.from({ length: 3_000 }, (_, n): Tombstone => ({ ...stone, token: `t${n}`, closedAt }));
+    // Room for the lease, and for nothing else.
+    while (sizeOf({ ...lineage, tombstones }) > maxDocumentBytes - 500) tombstones.pop();
+    return { ...lineage, tombstones };
+  });
+  const before = ordered();
+  expect(await run()).toMatchObject({ result: 'failed', error: { code: 'solver/too-much-left' } });
+  const lineage = await world.readLineage();
+  expect(lineage?.failure).toMatchObject({ code: 'solver/too-much-left', count: 1, message: '' });
+  expect(await run()).toMatchObject({ result: 'unchanged', failing: true });
+  expect(ordered()).toBe(before);
 });
 
 describe('a CA that may send anything', () => {
