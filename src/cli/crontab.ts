@@ -72,7 +72,7 @@ async function filesAt(
 ): Promise<readonly { readonly name: string; readonly text: string }[]> {
   const names = await unlessUnreadable(files.list(path));
   const paths = names ? names.map((name) => join(path, name)) : [path];
-  const found = await Promise.all(paths.map((one) => unlessUnreadable(files.read(one))));
+  const found = await Promise.all(paths.map((one) => unlessUnreadable(files.read(one, { named: true }))));
   return found.flatMap((bytes, index) =>
     bytes ? [{ name: basename(paths[index]!), text: new TextDecoder().decode(bytes) }] : [],
   );

@@ -233,7 +233,7 @@ async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttri
   const find = async (name: string | undefined, file: string, what: string): Promise<number | undefined> => {
     if (name === undefined) return undefined;
     if (/^\d+$/.test(name)) return Number.parseInt(name, 10);
-    const lines = Buffer.from((await options.files.read(file)) ?? '')
+    const lines = Buffer.from((await options.files.read(file, { named: true, maxBytes: 16 * 1024 * 1024 })) ?? '')
       .toString('utf8')
       .split('\n');
     const fields = lines.map((line) => line.split(':')).find((line) => line[0] === name);

@@ -1,7 +1,7 @@
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Settings } from '../core/spec.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
-import type { Files } from '../ports/files.ts';
+import type { Files, Foreign } from '../ports/files.ts';
 import { defaultPaths, defaultSettings } from './defaults.ts';
 import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
@@ -59,6 +59,16 @@ export async function checkConfiguration(request: LoadRequest): Promise<CheckedC
   return { file, text, settings: undefined, problems: placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
 }
 
+/** 10,000 certificates need 2 MiB. */
+const maxFileBytes = 16 * 1024 * 1024;
+
+/**
+ * As ssh and cron do, by the file's own owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
+ * another user cannot make a file that belongs to root.
+ */
+const untrusted = ({ path, reason, command, change }: Foreign): Error =>
+  fail('config/untrusted', { file: path, reason, command: `${command} ${change} ${path}` });
+
 async function read({
   file,
   text,
@@ -68,9 +78,10 @@ async function read({
   if (text !== undefined) return { file, text };
   const path = file ?? defaultPaths(env).configuration;
   try {
-    const bytes = await files.read(path);
+    const bytes = await files.read(path, { named: true, maxBytes: maxFileBytes, trusted: untrusted });
     if (bytes) return { file: path, text: new TextDecoder().decode(bytes) };
   } catch (cause) {
+    if (isFailure(cause)) throw cause;
     throw fail('config/unreadable', { file: path, reason: reasonOf(cause) }, { cause });
   }
   if (file !== undefined) throw fail('config/unreadable', { file, reason: 'no such file or folder' });

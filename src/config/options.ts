@@ -223,7 +223,7 @@ async function openSecret(given: unknown, place: SecretPlace): Promise<string> {
 
 async function readSecret(file: string, { files, warn, what, option }: SecretPlace): Promise<string> {
   try {
-    const bytes = await files.read(file);
+    const bytes = await files.read(file, { named: true });
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });
     const stat = await files.stat(file);
     if (warn && stat?.kind === 'file' && (stat.mode & 0o007) !== 0)

@@ -38,6 +38,13 @@ export const errorTable = {
     retry: 'never',
     hint: 'Name another file with --config, or start from the output of `certfleet config example`.',
   },
+  'config/untrusted': {
+    message:
+      'the configuration {file} is refused, because it names commands that certfleet runs as this user: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Check what is in it, then `{command}`.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',
@@ -466,6 +473,13 @@ export const errorTable = {
   },
   'store/unusable': {
     message: 'the store {path} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'store/untrusted': {
+    message:
+      'the store {path} is refused, because write access to it means running commands as the user that runs certfleet: {reason}',
     blame: 'config',
     retry: 'later',
     hint: '{advice}',

@@ -70,7 +70,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
     /** Whether the crt-list on disk, which a restart reads, names the file. */
     async function onDiskList(file: string): Promise<{ readonly listed: boolean; readonly text: string }> {
       if (options.crtList === undefined) return { listed: true, text: '' };
-      const text = Buffer.from((await files.read(options.crtList)) ?? '').toString('utf8');
+      const text = Buffer.from((await files.read(options.crtList, listOptions)) ?? '').toString('utf8');
       const names = text.split('\n').map((line) => line.trim().split(/\s/)[0] ?? '');
       // An entry may also be relative to crt-base.
       return { listed: names.some((entry) => entry === file || entry === basename(file)), text };
@@ -164,6 +164,9 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
     }
   },
 });
+
+/** The list may be a symlink. 100,000 lines of 160 bytes fit. */
+const listOptions = { named: true, maxBytes: 16 * 1024 * 1024 } as const;
 
 const sha1Of = (certPem: string): string => {
   const base64 = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(certPem)?.[1] ?? '';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import fs from 'node:fs';
 import tls from 'node:tls';
 import { fail, reasonOf } from '../core/errors.ts';
+import { readRegular } from './read-file.ts';
 
 /**
  * The default roots, those of NODE_EXTRA_CA_CERTS, and those of a PEM file.
@@ -23,10 +23,14 @@ export function trustAlso(file: string): tls.SecureContext {
 /** Only the roots of a PEM file: not the public ones, nor those of NODE_EXTRA_CA_CERTS. */
 export const trustOnly = (file: string): tls.SecureContext => tls.createSecureContext({ ca: [...rootsIn(file)] });
 
+/** All of Mozilla's roots take 220 kB. */
+const maxBytes = 16 * 1024 * 1024;
+const textOf = (file: string): string => readRegular(file, { named: true, maxBytes }).toString('utf8');
+
 function rootsIn(file: string): readonly string[] {
   let pem: string;
   try {
-    pem = fs.readFileSync(file, 'utf8');
+    pem = textOf(file);
   } catch (error) {
     throw fail('config/ca-file-unusable', { file, reason: reasonOf(error) }, { cause: error });
   }
@@ -43,7 +47,7 @@ function extraRoots(): readonly string[] {
   const file = process.env['NODE_EXTRA_CA_CERTS'];
   if (!file) return [];
   try {
-    return blocksIn(fs.readFileSync(file, 'utf8')).filter(isCertificate);
+    return blocksIn(textOf(file)).filter(isCertificate);
   } catch {
     return [];
   }

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FileStat, Files } from '../ports/files.ts';
-import { draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
+import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
+import { foreignOn } from './foreign.ts';
+import { readNamed, readRegular } from './read-file.ts';
 import { createWithin } from './within.ts';
 
 export { isTemporaryName } from './durable.ts';
@@ -49,9 +51,17 @@ export function createFiles(): Files {
   const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
   const files: Omit<Files, 'within'> = {
-    async read(path) {
+    async read(path, options) {
       if (needsPause()) await pause();
-      return unless(['ENOENT'], undefined, () => fs.readFileSync(path));
+      try {
+        return options?.named ? await readNamed(path, options) : readRegular(path, options);
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    async foreign(path, below) {
+      return foreignOn(path, below);
     },
     async stat(path) {
       const stats = statOf(path);

@@ -29,7 +29,7 @@ export interface OpenFolders {
 
 export const isTrusted = (uid: number): boolean => uid === 0 || uid === effectiveUid;
 
-export const systemError = (code: string, words: string, path: string): Error =>
+const systemError = (code: string, words: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${words}, open ${path}`), { code, syscall: 'open', path });
 
 /** Whether `/proc/self/fd` leads into an open folder. Some chroots lack it, and only Linux has it. */

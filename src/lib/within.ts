@@ -14,38 +14,17 @@ import {
   syncFolder,
   unless,
 } from './durable.ts';
-import { createFolders, isTrusted, systemError } from './open-folders.ts';
-
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+import { createFolders, isTrusted } from './open-folders.ts';
+import { readRegular } from './read-file.ts';
 
 /** How much work goes on at once; each piece has few folders open. */
 const maxAtOnce = 64;
 
-/** A chain with its key, a mark and a challenge file are much smaller. */
-const maxReadBytes = 1024 * 1024;
-
 const notThere = ['ENOENT', 'ENOTDIR'];
 
-/** The content of a regular file; undefined for a link and anything else. Cannot block, as opening a FIFO would. */
-function readRegular(path: string): Uint8Array | undefined {
-  const descriptor = unless([...notThere, 'ELOOP', 'ENXIO'], undefined, () =>
-    fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
-  );
-  if (descriptor === undefined) return undefined;
-  try {
-    const stats = fs.fstatSync(descriptor);
-    if (!stats.isFile()) return undefined;
-    if (stats.size > maxReadBytes) throw systemError('EFBIG', 'file too large', path);
-    const bytes = Buffer.allocUnsafe(stats.size);
-    let read = 0;
-    for (let more = 1; more > 0 && read < bytes.length; read += more) {
-      more = fs.readSync(descriptor, bytes, read, bytes.length - read, null);
-    }
-    return bytes.subarray(0, read);
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}
+/** The content of a regular file; undefined for a link and anything else. */
+const readFile = (path: string): Uint8Array | undefined =>
+  unless([...notThere, 'ELOOP', 'ENXIO', 'EFTYPE', 'EISDIR'], undefined, () => readRegular(path));
 
 /** The file system in a folder that other users may be able to change; see open-folders.ts. */
 export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['within'] {
@@ -105,7 +84,7 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
         read: (path) =>
           step(async () => {
             const at = placeIfThere(path);
-            return at === undefined ? undefined : readRegular(at);
+            return at === undefined ? undefined : readFile(at);
           }),
         list: (path) => step(async () => unless(notThere, undefined, () => fs.readdirSync(folderAt(path).at))),
         readLink: (path) =>

@@ -35,6 +35,29 @@ export interface FileStat {
   readonly changedMs: number;
 }
 
+/** How to read a file; by default, one that another user may have put there. */
+export interface ReadOptions {
+  /**
+   * The operator named this path: a symlink is followed, and it may be a pipe (`/dev/stdin`), unless another user could
+   * replace it.
+   */
+  readonly named?: true;
+  /** A larger file is refused; 1 MiB by default. */
+  readonly maxBytes?: number;
+  /** Refuses a regular file that users other than root and the effective user could write: makes the error. */
+  readonly trusted?: (foreign: Foreign) => Error;
+}
+
+/** A file, folder or link that users other than root and the effective user can change. */
+export interface Foreign {
+  readonly path: string;
+  /** `/srv belongs to user 65534` */
+  readonly reason: string;
+  /** The command that ends it, without the path: `chown` and `root`, or `chmod` and `go-w`. */
+  readonly command: 'chown' | 'chmod';
+  readonly change: string;
+}
+
 /** Space on a file system, in bytes. */
 export interface FileSpace {
   /** Free for this user. */
@@ -47,8 +70,13 @@ export interface FileSpace {
  * them with `reasonOf`.
  */
 export interface Files {
-  /** The content, or undefined if there is no such file. */
-  read(path: string): Promise<Uint8Array | undefined>;
+  /** The content of a regular file, or undefined if there is no such file. Waits for nothing that another user made. */
+  read(path: string, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  /**
+   * What users other than root and the effective user can change on the way to a path, from `/` (or below a folder that
+   * was found to be safe) to the path itself. A sticky folder is safe on the way, but not at the end.
+   */
+  foreign(path: string, below?: string): Promise<Foreign | undefined>;
   /** undefined if there is nothing. Does not follow a symlink. */
   stat(path: string): Promise<FileStat | undefined>;
   /** The names in a folder, or undefined if there is no such folder. */

@@ -11,7 +11,7 @@ interface Node {
 }
 
 /** The port `Files` in memory, for whole runs of the program without a disk. Symbolic links are not followed. */
-export interface MemoryFiles extends Files, FilesWithin {
+export interface MemoryFiles extends Files, Omit<FilesWithin, 'read'> {
   /** Every file below a folder with its text. */
   contents(folder: string): Readonly<Record<string, string>>;
 }
@@ -49,6 +49,7 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       const { kind, mode, links, modifiedMs, content } = node;
       return { kind, mode, links, modifiedMs, changedMs: modifiedMs, size: content.length, uid: 0, gid: 0 };
     },
+    foreign: async () => undefined,
     async list(folder) {
       const at = clean(folder);
       if (nodes.get(at)?.kind !== 'folder') return undefined;

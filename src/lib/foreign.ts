@@ -1,0 +1,113 @@
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Foreign } from '../ports/files.ts';
+
+/** The uid under which a user namespace shows every user that it does not know. */
+const unknownUid = 65_534;
+/** As in Linux. */
+const maxLinks = 40;
+
+const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid?.();
+
+/**
+ * Whether users other than root and the effective user could change an open file or a folder. Takes its own path only
+ * for the words.
+ */
+export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
+  const { uid, mode } = stats;
+  if (!process.geteuid) return undefined;
+  if (!isTrusted(uid)) {
+    const user = process.geteuid() === 0 ? 'root' : `${process.geteuid()}`;
+    const change = stats.isSymbolicLink() ? `-h ${user}` : user;
+    return { path, reason: `${path} belongs to user ${uid}`, command: 'chown', change };
+  }
+  // The mode of a link means nothing. Nobody but root can make a device, and nothing that is written to it stays.
+  if ((mode & 0o022) === 0 || stats.isSymbolicLink() || stats.isCharacterDevice()) return undefined;
+  const writers = (mode & 0o002) === 0 ? 'its group' : 'every user';
+  const owner = uid === 0 ? 'root' : `user ${uid}`;
+  const reason = `${path}, which belongs to ${owner}, can be changed by ${writers}`;
+  return { path, reason, command: 'chmod', change: 'go-w' };
+}
+
+/** In a sticky folder, only the owners of the folder and of the entry can replace the entry. */
+const isSticky = (stats: fs.Stats): boolean => stats.isDirectory() && (stats.mode & 0o1000) !== 0;
+
+/**
+ * In a user namespace, the machine's root has the uid of a user that the namespace does not know, and `/` is often
+ * its folder. An attacker that the namespace does not know looks the same, but no user inside does.
+ */
+function isOutside({ uid }: fs.Stats): boolean {
+  if (uid !== unknownUid) return false;
+  try {
+    const ranges = fs.readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+    return ranges.every((range) => {
+      const [first = 0, , count = 0] = range.trim().split(/\s+/).map(Number);
+      return uid < first || uid >= first + count;
+    });
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The first place on the way to a path that users other than root and the effective user could change, so that the path
+ * would lead elsewhere; undefined if there is none, or if the path ends before. Walks as the kernel does: from `/`, link
+ * by link. Each folder is trusted before what is in it is looked at, so nobody can change what was seen.
+ *
+ * @param below a folder that was found to be safe: only what is below it is looked at
+ */
+export function foreignOn(path: string, below?: string): Foreign | undefined {
+  const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;
+  const start = below !== undefined && whole.startsWith(`${below}/`) ? below : '/';
+  const todo = whole.slice(start.length).split('/').filter(Boolean);
+  let at = start;
+  if (start === '/') {
+    const found = foreignParent('/', fs.lstatSync('/'));
+    if (found) return found;
+  }
+  for (let links = 0; ; ) {
+    const part = todo.shift();
+    if (part === undefined) return undefined;
+    if (part === '.') continue;
+    if (part === '..') {
+      at = dirname(at);
+      continue;
+    }
+    const next = join(at, part);
+    const stats = statOf(next);
+    if (!stats) return undefined;
+    if (stats.isSymbolicLink()) {
+      // What it names may be anywhere.
+      if (start !== '/') return foreignOn(path);
+      const found = foreignIn(next, stats);
+      if (found) return found;
+      links += 1;
+      if (links > maxLinks)
+        throw Object.assign(new Error(`ELOOP: too many links, open ${path}`), { code: 'ELOOP', path });
+      const target = fs.readlinkSync(next);
+      todo.unshift(...target.split('/').filter(Boolean));
+      if (target.startsWith('/')) at = '/';
+      continue;
+    }
+    const found = todo.length > 0 ? foreignParent(next, stats) : foreignIn(next, stats);
+    if (found) return found;
+    at = next;
+  }
+}
+
+function foreignParent(path: string, stats: fs.Stats): Foreign | undefined {
+  const found = foreignIn(path, stats);
+  if (found?.command === 'chmod' && isSticky(stats)) return undefined;
+  if (found?.command === 'chown' && (stats.mode & 0o022) === 0 && isOutside(stats)) return undefined;
+  return found;
+}
+
+function statOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    // The path leads through a file; opening it will say so.
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

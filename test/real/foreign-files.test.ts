@@ -1,0 +1,205 @@
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createFiles } from '../../src/lib/files.ts';
+import { createHttp } from '../../src/lib/http.ts';
+import { type LogFile, openLogFile } from '../../src/lib/log-file.ts';
+import { buildCertfleet, type Certfleet, stderrOf, succeeded } from '../support/e2e.ts';
+import { ownFolder, signal } from '../support/file-store-bench.ts';
+import { atEnd, until } from '../support/service.ts';
+import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
+
+// A pipe, a link or a huge file that another user put where certfleet expects a file of its own. Opening a pipe waits
+// for its other end: in a synchronous call, that stops the whole process with its signal handlers.
+
+stopAllAfterwards();
+const real = createFiles();
+const { base, newPath } = ownFolder();
+const stranger = 65_534;
+const isRoot = process.geteuid?.() === 0;
+if (!isRoot) noteSkipped('not tested: pipes that belong to another user (needs root)');
+
+function pipeAt(path: string, uid?: number): string {
+  execFileSync('mkfifo', ['-m', '600', path]);
+  if (uid !== undefined) chownSync(path, uid, uid);
+  return path;
+}
+const write = (path: string, text: string): string => {
+  writeFileSync(path, text);
+  return path;
+};
+const linkTo = (target: string): string => {
+  const path = newPath('link');
+  symlinkSync(target, path);
+  return path;
+};
+/** Writes into a pipe as another process does. */
+function feed(path: string, text: string): void {
+  const child = spawn('/bin/sh', ['-c', `sleep 0.2; printf %s "$1" > "$2"`, 'sh', text, path], { stdio: 'ignore' });
+  atEnd(() => void child.kill('SIGKILL'));
+}
+
+describe('reading', () => {
+  it.each<readonly [string, () => string, RegExp]>([
+    ['a pipe', () => pipeAt(newPath('pipe')), /^it is a pipe of (root|user \d+); remove it/],
+    ['a pipe behind a link', () => linkTo(pipeAt(newPath('pipe'))), /^it is a symbolic link of/],
+    ['a link to a file', () => linkTo(write(newPath('file'), 'x')), /^it is a symbolic link of/],
+    ['a link to nothing', () => linkTo('/nowhere'), /^it is a symbolic link of/],
+    ['a device', () => linkTo('/dev/zero'), /^it is a symbolic link of/],
+    ['a folder', () => base, /it is a folder/],
+    ['a file of more than 1 MiB', () => write(newPath('big'), 'x'.repeat(1024 * 1024 + 1)), /^it is larger than 1 MiB/],
+  ])('refuses %s', async (_what, make, reason) => {
+    await expect(real.read(make())).rejects.toThrow(reason);
+  });
+
+  it('refuses a socket', async () => {
+    const path = newPath('socket');
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(path, done));
+    try {
+      for (const options of [undefined, { named: true } as const])
+        await expect(real.read(path, options)).rejects.toThrow(/^it is not a regular file of/);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('reads regular files, also empty ones and those whose size is not known', async () => {
+    expect(`${await real.read(write(newPath('file'), 'abc'))}`).toBe('abc');
+    expect(`${await real.read(write(newPath('file'), ''))}`).toBe('');
+    expect(await real.read(newPath('none'))).toBeUndefined();
+    expect(`${await real.read('/proc/self/stat')}`).toContain(`${process.pid}`);
+    await expect(real.read('/proc/self/stat', { maxBytes: 5 })).rejects.toThrow('it is larger than 5 bytes');
+  });
+});
+
+describe('reading what the operator named', () => {
+  const named = (path: string, maxBytes?: number) =>
+    real.read(path, { named: true, ...(maxBytes === undefined ? {} : { maxBytes }) });
+
+  it('follows links, as those of a mounted secret', async () => {
+    const folder = newPath('secret');
+    mkdirSync(join(folder, '..2026'), { recursive: true });
+    write(join(folder, '..2026/key'), 'abc');
+    symlinkSync('..2026', join(folder, '..data'));
+    symlinkSync('..data/key', join(folder, 'key'));
+    expect(`${await named(join(folder, 'key'))}`).toBe('abc');
+    expect(`${await named('/dev/null')}`).toBe('');
+    expect(await named(linkTo('/nowhere'))).toBeUndefined();
+    await expect(named('/dev/zero')).rejects.toThrow('it is larger than 1 MiB');
+  });
+
+  it('reads a pipe to its end, however late it is written', async () => {
+    const path = pipeAt(newPath('pipe'));
+    feed(path, 'from the pipe');
+    expect(`${await named(path)}`).toBe('from the pipe');
+    feed(path, 'x'.repeat(1_000));
+    await expect(named(path, 999)).rejects.toThrow('it is larger than 999 bytes');
+  });
+
+  it.skipIf(!isRoot)('refuses a pipe that another user made, or could have made', async () => {
+    await expect(named(pipeAt(newPath('pipe'), stranger))).rejects.toThrow(`it is a pipe of user ${stranger}`);
+    const folder = newPath('open');
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    await expect(named(pipeAt(join(folder, 'pipe')))).rejects.toThrow('it is a pipe of root');
+    const link = linkTo(pipeAt(newPath('pipe')));
+    lchownSync(link, stranger, stranger);
+    await expect(named(link)).rejects.toThrow('it is a pipe of root');
+  });
+
+  it('refuses a pipe as caFile', async () => {
+    const http = createHttp({ caFile: pipeAt(newPath('pipe')), env: {}, userAgent: 'test' });
+    const asked = async () => http.request({ method: 'GET', url: 'https://127.0.0.1:1/', signal });
+    await expect(asked()).rejects.toMatchObject({
+      code: 'config/ca-file-unusable',
+      message: expect.stringMatching(/it is a pipe of/),
+    });
+  });
+});
+
+describe('the log file', () => {
+  it('logs to a pipe of the operator that is read', async () => {
+    const path = pipeAt(newPath('pipe'));
+    expect(() => openLogFile(path)).toThrow('it is a pipe that no program reads');
+    const read = promisify(execFile)('cat', [path]);
+    const log = await opened(() => openLogFile(path));
+    log.write('one');
+    // More than a pipe holds: the write waits.
+    log.write('x'.repeat(100_000));
+    log.close();
+    expect((await read).stdout.length).toBe(4 + 100_001);
+    openLogFile('/dev/null').close();
+  });
+
+  it.skipIf(!isRoot)('logs to no pipe of another user', async () => {
+    const path = pipeAt(newPath('pipe'), stranger);
+    const reader = spawn('cat', [path], { stdio: 'ignore' });
+    try {
+      await expect(opened(() => openLogFile(path))).rejects.toThrow(
+        `it is not a regular file, and ${path} belongs to user ${stranger}`,
+      );
+    } finally {
+      reader.kill('SIGKILL');
+    }
+  });
+});
+
+/** Tries until the pipe has a reader. */
+const opened = (open: () => LogFile): Promise<LogFile> =>
+  until(
+    () => {
+      try {
+        return open();
+      } catch (error) {
+        if ((error as Error).message.includes('no program reads')) return undefined;
+        throw error;
+      }
+    },
+    { what: 'the pipe has a reader' },
+  );
+
+describe('the command line', () => {
+  let certfleet: Certfleet;
+  beforeAll(async () => {
+    certfleet = await buildCertfleet();
+  });
+  const check = (config: string, inside?: readonly string[]) =>
+    certfleet(['config', 'check', '--config', config], inside ? { inside } : {});
+
+  it('reads a configuration and a secret from a pipe', async () => {
+    const bash = ['/bin/bash', '-c'];
+    const config = write(newPath('config'), 'certificates: []\n');
+    for (const [path, shell] of [
+      ['/dev/stdin', `cat ${config} | "$@"`],
+      ['/dev/stdin', `"$@" < ${config}`],
+      ['/dev/fd/9', `"$@" 9< <(cat ${config})`],
+    ] as const) {
+      const ran = await check(path, [...bash, shell, 'bash']);
+      succeeded(ran);
+      expect(ran.stdout).toContain('is valid: 0 certificates');
+    }
+    const secret = pipeAt(newPath('pipe'));
+    feed(secret, 'c2VjcmV0');
+    const named = `solvers: { dns: { type: dns01, provider: rfc2136, options: { server: '127.0.0.1:53', keyName: k, secret: 'file:${secret}' } } }\n`;
+    const ran = await check(write(newPath('config'), named));
+    expect(ran.stdout).toContain('is valid');
+  });
+
+  it('ends at a signal while it waits for the pipe', async () => {
+    const pipe = pipeAt(newPath('pipe'));
+    const ran = await check(pipe, ['timeout', '-s', 'TERM', '2']);
+    expect(ran.status).toBe(124);
+  });
+
+  it.skipIf(!isRoot)('refuses a pipe of another user as configuration', async () => {
+    const ran = await check(pipeAt(newPath('pipe'), stranger));
+    expect(ran.status).toBe(2);
+    expect(stderrOf(ran)).toContain(
+      `cannot be read: it is a pipe of user ${stranger}; remove it, or put a regular file`,
+    );
+  });
+});
