@@ -8,6 +8,7 @@ import type { World } from '../ports/world.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
 import { numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
 import { type Current, createReader, maxRereads } from './file/reader.ts';
+import { createTrust } from './file/trust.ts';
 import { createGuard } from './file/unusable.ts';
 import { bury, checkFolder, fileMode, folderMode, isUsedOnce, tidyFolders } from './file/upkeep.ts';
 
@@ -24,7 +25,7 @@ export default defineStore({
     }),
   }),
   notes:
-    'Several processes may share the folder, also from several containers. The file system must support hard links and fsync, as local file systems and NFS do. To back the store up, copy the folder.',
+    'Several processes may share the folder, also from several containers. The file system must support hard links and fsync, as local file systems and NFS do. To back the store up, copy the folder. Who can write it can run commands as the user that runs certfleet, so it and the folders above it must belong to that user or root, and no group or others may write them; a sticky folder above it, as `/tmp`, is allowed.',
   connect: ({ options, world }) => openFileStore(resolve(options.path), world),
 });
 
@@ -52,8 +53,9 @@ export default defineStore({
  */
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
-  const guarded = createGuard(root);
-  const { readFile, read, current, scan } = createReader(root, files);
+  const trust = createTrust(root, files);
+  const guarded = createGuard(root, () => trust.folder(root));
+  const { readFile, read, current, scan } = createReader(root, files, trust, guarded);
   /** The deletion markers that this process made and removes at its end. */
   const markers: (readonly [Place, number])[] = [];
 
@@ -160,6 +162,12 @@ function openFileStore(root: string, world: World): Store {
     return document?.nonce === nonce && document?.state === 'live' ? { number: Number(digits), document } : undefined;
   }
 
+  async function trustedPlace(key: Key): Promise<Place> {
+    const place = placeOf(root, key);
+    await trust.folder(place.folder);
+    return place;
+  }
+
   const newNonce = (): string => toBase64url(random.bytes(6));
 
   return {
@@ -168,7 +176,7 @@ function openFileStore(root: string, world: World): Store {
     get: (key, signal) =>
       guarded(signal, async () => {
         checkDocument(key);
-        const found = await current(key, placeOf(root, key));
+        const found = await current(key, await trustedPlace(key));
         if (found?.document.state !== 'live') return undefined;
         const { number, document } = found;
         return { key, revision: `${number}-${document.nonce}`, bytes: document.bytes };
@@ -176,7 +184,7 @@ function openFileStore(root: string, world: World): Store {
     put: (key, bytes, { ifRevision, signal }) =>
       guarded(signal, async () => {
         checkDocument(key, bytes);
-        const place = placeOf(root, key);
+        const place = await trustedPlace(key);
         const create = ifRevision === null;
         const base = create ? await current(key, place) : await named(key, place, ifRevision);
         if (create ? base?.document.state === 'live' : !base) throw conflict(key);
@@ -196,7 +204,7 @@ function openFileStore(root: string, world: World): Store {
     delete: (key, { ifRevision, signal }) =>
       guarded(signal, async () => {
         checkDocument(key);
-        const place = placeOf(root, key);
+        const place = await trustedPlace(key);
         const found = await current(key, place);
         if (found?.document.state !== 'live') return;
         if (ifRevision !== `${found.number}-${found.document.nonce}`) throw conflict(key);
@@ -215,8 +223,8 @@ function openFileStore(root: string, world: World): Store {
     scan,
     // An empty folder may be the mount point of a missing volume, but every store contains its own id.
     exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
-    check: (signal) => guarded(signal, () => checkFolder(root, world)),
-    tidy: (signal) => guarded(signal, () => tidyFolders(root, world, signal)),
+    check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),
+    tidy: (signal) => guarded(signal, () => tidyFolders(root, world, trust, signal)),
     async close() {
       for (const [place, number] of markers.splice(0)) await bury(place, number, world);
     },

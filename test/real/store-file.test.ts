@@ -292,7 +292,11 @@ describe('tidy', () => {
         return target[name];
       },
     });
-    await open(root, { files }).tidy(signal);
+    const recent = open(root, { files });
+    // The first call of a process also looks at who can write the store.
+    await recent.tidy(signal);
+    calls = 0;
+    await recent.tidy(signal);
     expect(calls).toBe(1);
   });
 });

@@ -4,7 +4,8 @@ import type { Files } from '../../ports/files.ts';
 import type { Entry, Key, Kind } from '../../ports/store.ts';
 import { decodeStored, type StoredDocument } from './document.ts';
 import { groupByStem, isShard, numbersOf, type Place, pathOf } from './layout.ts';
-import { createGuard, refused } from './unusable.ts';
+import type { Trust } from './trust.ts';
+import { type createGuard, refused } from './unusable.ts';
 
 /** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
 export const maxRereads = 10;
@@ -16,9 +17,7 @@ export interface Current {
 }
 
 /** What looks into the folders of a file store, and changes nothing. */
-export function createReader(root: string, files: Files) {
-  const guarded = createGuard(root);
-
+export function createReader(root: string, files: Files, trust: Trust, guarded: ReturnType<typeof createGuard>) {
   const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
     const number = Number(path.slice(path.lastIndexOf('@') + 1));
     // Only reported, never used: an older lineage has forgotten its order and would buy a second certificate.
@@ -30,7 +29,7 @@ export function createReader(root: string, files: Files) {
 
   /** The document of one number, or why it cannot be trusted; undefined if the file is gone. */
   async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
-    const file = await files.read(path);
+    const file = await files.read(path, trust.file);
     if (!file) return undefined;
     const document = decodeStored(file);
     if (typeof document !== 'string' && document.number === number) return document;
@@ -98,11 +97,12 @@ export function createReader(root: string, files: Files) {
 
   async function entriesOf(kind: Kind, folder: string): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
+    await trust.folder(folder);
     for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
       const place = { folder, stem };
       const number = numbers.at(-1) ?? 0;
       // Of thousands of documents, nearly all are whole: two asynchronous calls less for each save a tenth of a scan.
-      const file = await files.read(pathOf(place, number));
+      const file = await files.read(pathOf(place, number), trust.file);
       const document = file && decodeStored(file);
       const isWhole = typeof document === 'object' && document.number === number;
       const entry = isWhole ? toEntry(kind, place, numbers, document) : await entryOf(kind, place, numbers);

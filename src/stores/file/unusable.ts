@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import type { Foreign } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {
   EACCES:
@@ -40,12 +41,24 @@ function unusable(root: string, error: unknown): unknown {
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
   fail('store/unusable', { path, reason, advice }, { cause });
 
-/** Wraps the calls of a store: stops them before they begin if the signal is aborted, and words system errors. */
+/** Where others could write in the store, they may have written anywhere in it: the remedy is for all of it. */
+export function untrusted(root: string, { path, reason, command, change }: Foreign): CertfleetError {
+  const isInside = (path === root && !change.startsWith('-h')) || path.startsWith(`${root}/`);
+  const remedy = isInside ? `${command} -R ${change} ${root}` : `${command} ${change} ${path}`;
+  const first = command === 'chown' ? 'Run certfleet as that user. Or check' : 'Check';
+  return fail('store/untrusted', { path: root, reason, advice: `${first} what is in the store, then \`${remedy}\`.` });
+}
+
+/**
+ * Wraps the calls of a store: stops them before they begin if the signal is aborted, does nothing in a place that is
+ * not trusted, and words system errors.
+ */
 export const createGuard =
-  (root: string) =>
+  (root: string, trust: () => Promise<void>) =>
   async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
     try {
+      await trust();
       return await call();
     } catch (error) {
       throw unusable(root, error);

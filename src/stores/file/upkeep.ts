@@ -6,6 +6,7 @@ import type { Kind } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored } from './document.ts';
 import { groupByStem, isHashed, isShard, numbersOf, type Place, pathOf } from './layout.ts';
+import type { Trust } from './trust.ts';
 import { refused } from './unusable.ts';
 
 /** The folder contains secrets, so only its owner may enter. */
@@ -47,8 +48,10 @@ const temporaryMs = hourMs;
 const tidyEveryMs = hourMs;
 
 /** Tests that the folder can be a store, and creates it if it does not exist. */
-export async function checkFolder(root: string, { files, random }: World): Promise<void> {
+export async function checkFolder(root: string, { files, random }: World, trust: Trust): Promise<void> {
   await files.makeFolders(root, folderMode);
+  // Now it is there; another process may have made it.
+  await trust.folder(root);
   const { free, total } = await files.space(root);
   // Some FUSE file systems report a size of zero because they do not know it; then the write below decides.
   if (total > 0 && free < minFreeMiB * 1024 * 1024) {
@@ -92,7 +95,12 @@ export async function bury(place: Place, number: number, { files }: World): Prom
 const longestMarker = 300;
 
 /** Removes old deletion markers, empty folders and files that crashes left. At most once an hour; other calls cost one read. */
-export async function tidyFolders(root: string, { files, clock }: World, signal: AbortSignal): Promise<void> {
+export async function tidyFolders(
+  root: string,
+  { files, clock }: World,
+  trust: Trust,
+  signal: AbortSignal,
+): Promise<void> {
   // A temporary file may have been a revision for a year, and been renamed a moment ago to be written over.
   const olderThan = (stat: FileStat | undefined, ms: number): boolean =>
     stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
@@ -110,12 +118,13 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
     const stat = await files.stat(path);
     if (!stat || !olderThan(stat, markerMs[kind])) return false;
     if (stat.size > longestMarker && !isHashed(place)) return false;
-    const file = await files.read(path);
+    const file = await files.read(path, trust.file);
     const document = file && decodeStored(file);
     return typeof document === 'object' && document.state === 'deleted';
   };
 
   const tidyFolder = async (folder: string, kind: Kind): Promise<void> => {
+    await trust.folder(folder);
     const names = (await files.list(folder)) ?? [];
     await tidyTemporaries(folder, names);
     for (const [stem, numbers] of groupByStem(names)) {
@@ -130,7 +139,7 @@ export async function tidyFolders(root: string, { files, clock }: World, signal:
   };
 
   const marker = join(root, '.tidied');
-  const last = await files.read(marker);
+  const last = await files.read(marker, trust.file);
   const age = last ? clock.now().getTime() - Date.parse(Buffer.from(last).toString()) : Number.NaN;
   // Ignore a marker from the future: the clock was set back.
   if (age >= 0 && age < tidyEveryMs) return;
