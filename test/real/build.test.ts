@@ -18,7 +18,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certfleet-build-'));
   dist = join(folder, 'dist');
   await run('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist], { cwd: repositoryRoot });
-  for (const file of ['package.json', 'README.md', 'README.zh-CN.md', 'LICENSE', 'CHANGELOG.md', 'docs']) {
+  for (const file of [
+    'package.json',
+    'README.md',
+    'README.zh-CN.md',
+    'LICENSE',
+    'CHANGELOG.md',
+    'SECURITY.md',
+    'docs',
+  ]) {
     await cp(join(repositoryRoot, file), join(folder, file), { recursive: true }).catch(() => {});
   }
   for (const file of ['.env', 'src/core/x.ts', 'src/core/x.test.ts', 'test/support/ca.pem', 'scripts/build.ts']) {
@@ -113,6 +121,7 @@ export default defineDnsProvider({
       expect.arrayContaining([
         'package.json',
         'LICENSE',
+        'SECURITY.md',
         'dist/cli.js',
         'dist/types/index.d.ts',
         'docs/reference/errors.md',
