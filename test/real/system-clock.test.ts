@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { systemClock } from './clock.ts';
-import { systemRandom } from './random.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 
-// The timers are vitest's, so that nothing here takes time.
+// The timers are vitest's, so that nothing here takes time. Not among the unit tests, which share a process: what another
+// file left running would count the forty days in its own small steps.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => void vi.useRealTimers());
 
