@@ -1,15 +1,29 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createLiveFolder } from '../../src/clients/live-folder.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import { type LogFile, openLogFile } from '../../src/lib/log-file.ts';
+import type { FilesWithin } from '../../src/ports/files.ts';
 import { buildCertfleet, type Certfleet, stderrOf, succeeded } from '../support/e2e.ts';
 import { ownFolder, signal } from '../support/file-store-bench.ts';
-import { atEnd, until } from '../support/service.ts';
+import { atEnd, temporaryFolder, until } from '../support/service.ts';
+import { createVersionMaker } from '../support/versions.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
 // A pipe, a link or a huge file that another user put where certfleet expects a file of its own. Opening a pipe waits
@@ -161,6 +175,56 @@ const opened = (open: () => LogFile): Promise<LogFile> =>
     },
     { what: 'the pipe has a reader' },
   );
+
+describe('an output folder with pipes in it', () => {
+  const refuse = (reason: string) => new Error(reason);
+  const within = <T>(folder: string, work: (inside: FilesWithin) => Promise<T>) =>
+    real.within(folder, { owners: [], refuse }, work);
+
+  it('is read and appended to without waiting', async () => {
+    const folder = newPath('output');
+    mkdirSync(folder);
+    const path = pipeAt(join(folder, 'crt-list.txt'));
+    expect(await within(folder, (inside) => inside.read(path))).toBeUndefined();
+    const append = () => within(folder, (inside) => inside.append(path, 'line\n'));
+    await expect(append()).rejects.toThrow(/ENXIO/);
+    const reader = spawn('cat', [path], { stdio: 'ignore' });
+    try {
+      const refused = async () => {
+        const error = await append().catch((caught: Error) => caught.message);
+        return /ENXIO/.test(`${error}`) ? undefined : `${error}`;
+      };
+      expect(await until(refused, { what: 'the pipe has a reader' })).toContain('not a file');
+    } finally {
+      reader.kill('SIGKILL');
+    }
+  });
+
+  it('stops no delivery', async () => {
+    const root = await temporaryFolder('live');
+    const version = await (await createVersionMaker()).make('www', ['www.example.test']);
+    const folder = createLiveFolder({ files: real, root, target: 'the deployer "web" (nginx)' });
+    await folder.stage(version);
+    await folder.use('www', version.id);
+    pipeAt(join(root, 'archive/www/.mark.json'));
+    expect(await folder.mark('www')).toEqual({});
+    const key = join(root, 'archive/www', version.id, 'privkey.pem');
+    rmSync(key);
+    pipeAt(key);
+    expect(await folder.look(version)).toMatchObject({ state: 'stale', detail: expect.stringContaining('is missing') });
+    await folder.stage(version);
+    expect((await folder.look(version)).state).toBe('current');
+  });
+});
+
+it('writes over no pipe in place of a spare revision', async () => {
+  const folder = newPath('shard');
+  mkdirSync(folder);
+  const draft = await real.draft(folder, 'content', { mode: 0o600 }, pipeAt(join(folder, 'a@1')));
+  expect(readdirSync(folder)).toEqual([basename(draft)]);
+  expect(statSync(draft).isFile()).toBe(true);
+  expect(readFileSync(draft, 'utf8')).toBe('content');
+});
 
 describe('the command line', () => {
   let certfleet: Certfleet;
