@@ -54,9 +54,10 @@ function readOpen(path: string, descriptor: number, size: number, maxBytes: numb
   if (size > maxBytes) throw tooLarge(path, maxBytes);
   if (size > 0) {
     const whole = Buffer.allocUnsafe(size);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < size; length += got)
+    let length = fs.readSync(descriptor, whole);
+    for (let got = length; got !== 0 && length < size; length += got) {
       got = fs.readSync(descriptor, whole, length, size - length, null);
+    }
     return length === size ? whole : whole.subarray(0, length);
   }
   const parts: Buffer[] = [];
