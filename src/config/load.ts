@@ -63,7 +63,8 @@ export async function checkConfiguration(request: LoadRequest): Promise<CheckedC
 const maxFileBytes = 16 * 1024 * 1024;
 
 /**
- * As ssh and cron do, by the file's own owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
+ * As ssh does: a file that the operator names is trusted as named (one that is mounted into a container has the owner it
+ * has outside), the default one by its owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
  * another user cannot make a file that belongs to root.
  */
 const untrusted = ({ path, reason, command, change }: Foreign): Error =>
@@ -78,7 +79,11 @@ async function read({
   if (text !== undefined) return { file, text };
   const path = file ?? defaultPaths(env).configuration;
   try {
-    const bytes = await files.read(path, { named: true, maxBytes: maxFileBytes, trusted: untrusted });
+    const bytes = await files.read(path, {
+      named: true,
+      maxBytes: maxFileBytes,
+      ...(file === undefined ? { trusted: untrusted } : {}),
+    });
     if (bytes) return { file: path, text: new TextDecoder().decode(bytes) };
   } catch (cause) {
     if (isFailure(cause)) throw cause;

@@ -43,7 +43,7 @@ export const errorTable = {
       'the configuration {file} is refused, because it names commands that certfleet runs as this user: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: 'Check what is in it, then `{command}`.',
+    hint: 'Check what is in it, then `{command}`, or name it with --config if it is meant to be so.',
   },
   'config/invalid': {
     message: '{file}: {problem}',

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   lchownSync,
   mkdirSync,
@@ -327,25 +328,30 @@ describe.skipIf(!isRoot)('the command line', () => {
     expect(existsSync(proof)).toBe(true);
   });
 
-  it('refuses a configuration that another user can write', async () => {
-    const { config } = await planted();
+  it('refuses the default configuration if another user can write it, and takes one that is named', async () => {
+    const { root, config } = await planted();
+    const place = join(dirname(root), 'etc/certfleet/certfleet.yaml');
+    mkdirSync(dirname(place), { recursive: true });
+    copyFileSync(config, place);
+    const env = { CERTFLEET_ROOT: dirname(root) };
     for (const [change, reason, remedy] of [
-      [() => chmodSync(config, 0o666), 'can be changed by every user', `chmod go-w ${config}`],
+      [() => chmodSync(place, 0o666), 'can be changed by every user', `chmod go-w ${place}`],
       [
         () => {
-          chmodSync(config, 0o644);
-          chownSync(config, stranger, 0);
+          chmodSync(place, 0o644);
+          chownSync(place, stranger, 0);
         },
         'belongs to user 65534',
-        `chown root ${config}`,
+        `chown root ${place}`,
       ],
     ] as const) {
       change();
       for (const command of [['status'], ['config', 'check']]) {
-        const ran = await certfleet([...command, '--config', config]);
+        const ran = await certfleet(command, { env });
         expect(ran.status, command.join(' ')).toBe(2);
         expect(stderrOf(ran)).toContain(reason);
         expect(stderrOf(ran)).toContain(`\`${remedy}\``);
+        expect((await certfleet([...command, '--config', place])).status, `${command.join(' ')}, named`).toBe(0);
       }
     }
   });
