@@ -18,7 +18,7 @@ import { stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
 
-const numRuns = process.env['CERTFLEET_LONG'] ? 5_000 : 150;
+const numRuns = process.env['CERTFLEET_LONG'] ? 1_500 : 150;
 
 const token = 'LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0';
 const keyAuthorization = `${token}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
