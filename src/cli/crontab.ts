@@ -1,5 +1,6 @@
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { Files } from '../ports/files.ts';
 import type { Session } from './context.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
@@ -20,8 +21,8 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
 }
 
 const cronHint =
-  'To renew all certificates automatically, add this line to root’s crontab (`crontab -e`), unless `certfleet renew` ' +
-  'already runs regularly:';
+  'To renew all certificates automatically, add this line to the crontab of the user that runs certfleet (`crontab -e`), ' +
+  'unless `certfleet renew` already runs regularly:';
 
 /**
  * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
@@ -35,14 +36,12 @@ function cronLine({ context, invocation }: Session, name: string, store: string 
   const config = textOf(invocation.flags['config']);
   const more = [
     // cron runs in the home folder, where a relative path would mean another place.
-    config === undefined ? '' : ` --config ${quoted(wholePathOf('--config ', config, context.env))}`,
-    store === undefined ? '' : ` --store ${quoted(store)}`,
+    config === undefined ? '' : ` --config ${shellWord(wholePathOf('--config ', config, context.env))}`,
+    store === undefined ? '' : ` --store ${shellWord(store)}`,
   ];
   // cron ends the command at a bare % and gives it what follows as input.
   return `${minute} * * * * ${called} renew --quiet${more.join('')}`.replaceAll('%', '\\%');
 }
-
-const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`);
 
 /** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
 export function cronPath(node: string): string {

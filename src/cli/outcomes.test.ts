@@ -137,7 +137,7 @@ it.each<Row>([
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),
     warns: [
-      'add this line to root’s crontab (`crontab -e`), unless `certfleet renew` already runs regularly:',
+      'add this line to the crontab of the user that runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:',
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },

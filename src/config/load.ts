@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { Settings } from '../core/spec.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files, Foreign } from '../ports/files.ts';
@@ -68,7 +69,7 @@ const maxFileBytes = 16 * 1024 * 1024;
  * another user cannot make a file that belongs to root.
  */
 const untrusted = ({ path, reason, command, change }: Foreign): Error =>
-  fail('config/untrusted', { file: path, reason, command: `${command} ${change} ${path}` });
+  fail('config/untrusted', { file: path, reason, command: `${command} ${change} ${shellWord(path)}` });
 
 async function read({
   file,

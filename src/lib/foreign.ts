@@ -21,14 +21,20 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   if (!isTrusted(uid)) {
     const user = process.geteuid() === 0 ? 'root' : `${process.geteuid()}`;
     const change = stats.isSymbolicLink() ? `-h ${user}` : user;
-    return { path, reason: `${path} belongs to user ${uid}`, command: 'chown', change };
+    return {
+      path,
+      reason: `${path} belongs to user ${uid}`,
+      command: 'chown',
+      change,
+      needsRoot: process.geteuid() !== 0,
+    };
   }
   // The mode of a link means nothing. Nobody but root can make a device, and nothing that is written to it stays.
   if ((mode & 0o022) === 0 || stats.isSymbolicLink() || stats.isCharacterDevice()) return undefined;
   const writers = (mode & 0o002) === 0 ? 'its group' : 'every user';
   const owner = uid === 0 ? 'root' : `user ${uid}`;
   const reason = `${path}, which belongs to ${owner}, can be changed by ${writers}`;
-  return { path, reason, command: 'chmod', change: 'go-w' };
+  return { path, reason, command: 'chmod', change: 'go-w', needsRoot: uid === 0 && process.geteuid() !== 0 };
 }
 
 /** In a sticky folder, only the owners of the folder and of the entry can replace the entry. */
@@ -85,7 +91,7 @@ export function foreignOn(path: string, below?: string): Foreign | undefined {
       if (found) return found;
       links += 1;
       if (links > maxLinks)
-        throw Object.assign(new Error(`ELOOP: too many links, open ${path}`), { code: 'ELOOP', path });
+        throw Object.assign(new Error(`ELOOP: too many links, open ${path}`), { code: 'ELOOP', syscall: 'open', path });
       const target = fs.readlinkSync(next);
       todo.unshift(...target.split('/').filter(Boolean));
       if (target.startsWith('/')) at = '/';

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
+import { shellWord } from '../core/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
 import { codeOf, effectiveUid } from './durable.ts';
 
@@ -108,7 +109,9 @@ export function createFolders(): Folders {
         leave(folder);
         throw refuse(
           `${path} belongs to user ${folder.uid}, who could replace what is written there: ${
-            effectiveUid === 0 ? `give it to root (chown root ${path})` : `give it to root or to user ${effectiveUid}`
+            effectiveUid === 0
+              ? `give it to root (chown root ${shellWord(path)})`
+              : `give it to root or to user ${effectiveUid}`
           }, or run certfleet as its owner`,
         );
       }

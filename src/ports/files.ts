@@ -56,6 +56,8 @@ export interface Foreign {
   /** The command that ends it, without the path: `chown` and `root`, or `chmod` and `go-w`. */
   readonly command: 'chown' | 'chmod';
   readonly change: string;
+  /** Only root can run it. */
+  readonly needsRoot: boolean;
 }
 
 /** Space on a file system, in bytes. */

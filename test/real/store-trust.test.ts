@@ -108,6 +108,16 @@ describe.skipIf(!isRoot)('a store that another user can write', () => {
       remedy: 'chown root PARENT',
     },
     {
+      what: 'its path has spaces, which the remedy quotes',
+      change: ({ parent, root }) => {
+        renameSync(root, join(parent, 'a store'));
+        chmodSync(join(parent, 'a store'), 0o777);
+        return join(parent, 'a store');
+      },
+      reason: 'PARENT/a store, which belongs to root, can be changed by every user',
+      remedy: "chmod -R go-w 'PARENT/a store'",
+    },
+    {
       what: 'all can rename it',
       change: ({ parent }) => chmodSync(parent, 0o777),
       reason: 'PARENT, which belongs to root, can be changed by every user',
@@ -326,6 +336,14 @@ describe.skipIf(!isRoot)('the command line', () => {
     chmodSync(root, 0o700);
     await certfleet(['sweep', '--config', config]);
     expect(existsSync(proof)).toBe(true);
+  });
+
+  it('refuses links that form a loop, as an error of the user', async () => {
+    const loop = newPath('loop');
+    symlinkSync(loop, loop);
+    const ran = await certfleet(['status', '--store', loop]);
+    expect(ran.status).toBe(7);
+    expect(stderrOf(ran)).toContain('Symbolic links form a loop');
   });
 
   it('refuses the default configuration if another user can write it, and takes one that is named', async () => {

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import type { Foreign } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {
@@ -42,11 +43,16 @@ export const refused = (path: string, reason: string, advice: string, cause?: un
   fail('store/unusable', { path, reason, advice }, { cause });
 
 /** Where others could write in the store, they may have written anywhere in it: the remedy is for all of it. */
-export function untrusted(root: string, { path, reason, command, change }: Foreign): CertfleetError {
+export function untrusted(root: string, { path, reason, command, change, needsRoot }: Foreign): CertfleetError {
   const isInside = (path === root && !change.startsWith('-h')) || path.startsWith(`${root}/`);
-  const remedy = isInside ? `${command} -R ${change} ${root}` : `${command} ${change} ${path}`;
+  const remedy = isInside ? `${command} -R ${change} ${shellWord(root)}` : `${command} ${change} ${shellWord(path)}`;
+  const then = needsRoot ? 'then, as root,' : 'then';
   const first = command === 'chown' ? 'Run certfleet as that user. Or check' : 'Check';
-  return fail('store/untrusted', { path: root, reason, advice: `${first} what is in the store, then \`${remedy}\`.` });
+  return fail('store/untrusted', {
+    path: root,
+    reason,
+    advice: `${first} what is in the store, ${then} \`${remedy}\`.`,
+  });
 }
 
 /**
