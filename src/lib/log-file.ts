@@ -1,6 +1,8 @@
 import fs from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
 import { foreignOn } from './foreign.ts';
+import { isTrusted } from './open-folders.ts';
 
 /** A file that lines are appended to. */
 export interface LogFile {
@@ -8,7 +10,9 @@ export interface LogFile {
   close(): void;
 }
 
-const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants;
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+/** As in Linux. */
+const maxLinks = 40;
 
 /**
  * Opens the file, or creates it with mode 0600. Writes each line at once, so that a kill loses none.
@@ -34,23 +38,55 @@ export function openLogFile(path: string): LogFile {
 
 /**
  * The operator may name a pipe (`>(…)`) or a terminal, and then a line waits until it is read. Another user could put a
- * pipe that is not read there, which would stop the whole process.
+ * pipe that is not read there, which would stop the whole process; a link, to make root append to any file; or a file,
+ * to read and change what is logged.
  */
 function openToAppend(path: string): number {
-  const file = open(path, O_NONBLOCK);
-  if (fs.fstatSync(file).isFile()) return file;
+  const at = followLinks(path);
+  const file = open(at, O_NONBLOCK);
   try {
-    const foreign = foreignOn(path);
-    if (foreign) throw new Error(`it is not a regular file, and ${foreign.reason}; name another file, or remove it`);
-    return open(path);
-  } finally {
+    const stats = fs.fstatSync(file);
+    if (!stats.isFile()) {
+      const foreign = foreignOn(path);
+      if (foreign) throw new Error(`it is not a regular file, and ${foreign.reason}; name another file, or remove it`);
+      const waiting = open(at);
+      fs.closeSync(file);
+      return waiting;
+    }
+    if (isTrusted(stats.uid)) return file;
+    throw new Error(
+      `it belongs to user ${stats.uid}, who could read and change the log; name another file, or remove it`,
+    );
+  } catch (error) {
     fs.closeSync(file);
+    throw error;
   }
 }
 
-function open(path: string, more = 0): number {
+/** Where the links of root and of this user lead. Throws at another user's. */
+function followLinks(path: string): string {
+  let at = path;
+  for (let links = 0; links < maxLinks; links++) {
+    at = join(fs.realpathSync.native(dirname(at)), basename(at));
+    const link = fs.lstatSync(at, { throwIfNoEntry: false });
+    // Nobody can make a link in /proc, and what those in /proc/self/fd say is often not a path.
+    if (!link?.isSymbolicLink() || isInProc(at)) return at;
+    if (!isTrusted(link.uid))
+      throw new Error(
+        `${at === path ? 'it' : at} is a symbolic link of user ${link.uid}, which could lead the log into any file; name another file, or remove it`,
+      );
+    at = resolve(dirname(at), fs.readlinkSync(at));
+  }
+  return at;
+}
+
+const isInProc = (path: string): boolean => path.startsWith('/proc/');
+
+/** Opens without following a link, which somebody could have made since {@link followLinks}. */
+function open(at: string, more = 0): number {
+  const flags = O_WRONLY | O_APPEND | O_CREAT | (isInProc(at) ? 0 : O_NOFOLLOW) | more;
   try {
-    return fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | more, 0o600);
+    return fs.openSync(at, flags, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
     throw new Error('it is a pipe that no program reads', { cause: error });

@@ -2,8 +2,10 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   lchownSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -160,7 +162,58 @@ describe('the log file', () => {
       reader.kill('SIGKILL');
     }
   });
+
+  it('is made with mode 0600, also where a link of the operator leads', () => {
+    const path = newPath('log');
+    for (const name of [path, linkTo(path), linkTo(basename(path)), linkTo(linkTo(path))]) {
+      const log = openLogFile(name);
+      log.write('line');
+      log.close();
+    }
+    expect(readFileSync(path, 'utf8')).toBe('line\n'.repeat(4));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const descriptor = openSync(newPath('log'), 'w');
+    openLogFile(`/dev/fd/${descriptor}`).close();
+    closeSync(descriptor);
+    const loop = newPath('loop');
+    symlinkSync(loop, loop);
+    expect(() => openLogFile(loop)).toThrow('too many symbolic links');
+  });
+
+  it.skipIf(!isRoot).each<readonly [string, (victim: string) => readonly [string, string]]>([
+    ['a link of another user', (victim) => [foreignLink(victim), 'it is a symbolic link of user']],
+    ['a link of another user to nothing', () => [foreignLink(newPath('none')), 'it is a symbolic link of user']],
+    [
+      'a link to a link of another user',
+      (victim) => {
+        const link = foreignLink(victim);
+        return [linkTo(link), `${link} is a symbolic link of user`];
+      },
+    ],
+    ['a file of another user', () => [foreignFile(), 'it belongs to user']],
+    ['a link to a file of another user', () => [linkTo(foreignFile()), 'it belongs to user']],
+  ])('is not %s', (_what, make) => {
+    const victim = write(newPath('victim'), 'as it was');
+    const [path, reason] = make(victim);
+    const before = readdirSync(base);
+    expect(() => openLogFile(path)).toThrow(
+      new RegExp(`--log-file ${path}: ${reason} ${stranger}, .*; name another file, or remove it`),
+    );
+    expect(readFileSync(victim, 'utf8')).toBe('as it was');
+    expect(readdirSync(base)).toEqual(before);
+  });
 });
+
+function foreignLink(target: string): string {
+  const link = linkTo(target);
+  lchownSync(link, stranger, stranger);
+  return link;
+}
+function foreignFile(): string {
+  const path = write(newPath('file'), '');
+  chownSync(path, stranger, stranger);
+  return path;
+}
 
 /** Tries until the pipe has a reader. */
 const opened = (open: () => LogFile): Promise<LogFile> =>
