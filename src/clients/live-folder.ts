@@ -71,7 +71,10 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     const path = live(lineage);
     const stat = await inside.stat(path);
     if (!stat) return {};
-    if (stat.kind !== 'symlink') return { foreign: `${path} is a ${stat.kind} that certfleet did not make` };
+    if (stat.kind !== 'symlink') {
+      const kind = stat.kind === 'other' ? 'pipe, socket or device' : stat.kind;
+      return { foreign: `${path} is a ${kind} that certfleet did not make` };
+    }
     const link = (await inside.readLink(path)) ?? '';
     const prefix = `../archive/${lineage}/`;
     const id = link.startsWith(prefix) ? link.slice(prefix.length) : '';

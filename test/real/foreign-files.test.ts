@@ -267,6 +267,12 @@ describe('an output folder with pipes in it', () => {
     expect(await folder.look(version)).toMatchObject({ state: 'stale', detail: expect.stringContaining('is missing') });
     await folder.stage(version);
     expect((await folder.look(version)).state).toBe('current');
+    const live = join(root, 'live/www');
+    rmSync(live);
+    pipeAt(live);
+    const reason = `${live} is a pipe, socket or device that certfleet did not make`;
+    expect(await folder.look(version)).toEqual({ state: 'absent', detail: reason });
+    await expect(folder.use('www', version.id)).rejects.toThrow(reason);
   });
 });
 
