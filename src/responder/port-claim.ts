@@ -126,7 +126,9 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
   const isTaken = (holder: PortHolder | undefined, isForeign: boolean): CertfleetError => {
     const owner = holder?.otherUser === undefined ? '' : ` of uid ${holder.otherUser}`;
     const pid = holder === undefined ? '' : ` (pid ${holder.pid}${owner})`;
-    const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}` });
+    // Any user may answer as certfleet does, and name a program so. The owner of a process that is not seen is not known.
+    const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
+    const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
     if (isForeign) return held('a certfleet process of another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
     if (holder?.isCertfleet) return held('a certfleet process that does not answer');

@@ -162,10 +162,12 @@ test('a process of another user is not taken for a responder of the store, thoug
   await connect(bench, real).probe?.('a', signal());
   const { pid } = await impostor(port, real);
   const solver = connect({ ...bench, world: { ...bench.world, clock: hasty(bench).clock } }, port);
-  const owner = isRoot ? ' of uid 65534' : '';
+  const owner = isRoot ? ' of uid 65534), or another program that only claims to be one,' : ')';
   await expect(solver.probe?.('a', signal())).rejects.toMatchObject({
     code: 'solver/port-held',
-    message: expect.stringContaining(`a certfleet process of another store or version (pid ${pid}${owner})`),
+    message: expect.stringContaining(
+      `a certfleet process of another store or version (pid ${pid}${owner} is using the port`,
+    ),
   });
   const challenge = makeChallenge();
   const receipt = await solver.present(challenge, ignore, signal());
