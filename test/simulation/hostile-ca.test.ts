@@ -222,6 +222,6 @@ describe('a CA that may send anything', () => {
       { numRuns: runs },
     );
     // The lies are not all refused at the door.
-    expect(results.size).toBeGreaterThan(5);
+    expect(results.size).toBeGreaterThan(2);
   }, 3_600_000);
 });
