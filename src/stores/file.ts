@@ -75,12 +75,15 @@ function openFileStore(root: string, world: World): Store {
     }
   }
 
-  /** The predecessor of `base`, if it is the lowest one and the writer of `base` has checked it. */
-  async function spareOf(place: Place, base: Current | undefined): Promise<string | undefined> {
-    if (!base || base.number < 2) return undefined;
-    if ((await files.stat(pathOf(place, base.number)))?.links !== 1) return undefined;
-    if (base.number > 2 && (await files.stat(pathOf(place, base.number - 2)))) return undefined;
-    return pathOf(place, base.number - 1);
+  /**
+   * Whether the writer of `base` has made sure that it was in time and has ended, and nothing is left below its
+   * predecessor; then that can be written over.
+   */
+  async function standing(place: Place, base: Current | undefined): Promise<{ isSettled: boolean; spare?: string }> {
+    if (!base || (await files.stat(pathOf(place, base.number)))?.links !== 1) return { isSettled: false };
+    if (base.number < 2) return { isSettled: true };
+    if (base.number > 2 && (await files.stat(pathOf(place, base.number - 2)))) return { isSettled: false };
+    return { isSettled: true, spare: pathOf(place, base.number - 1) };
   }
 
   /** Whether the base is still there, by its nonce: a late writer's file may have its number for a moment. */
@@ -123,10 +126,11 @@ function openFileStore(root: string, world: World): Store {
   async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
     const { number, state, nonce } = document;
     const path = pathOf(place, number);
+    const { isSettled, spare: below } = await standing(place, base);
     // Where numbers may begin anew, the file below a stale base can be the new document.
-    const spare = isUsedOnce(key.kind) ? undefined : await spareOf(place, base);
+    const spare = isUsedOnce(key.kind) ? undefined : below;
     // An update whose caller named the base and where what lies below is known: no listing is needed.
-    const isPlain = state === 'live' && !create && (number === 2 || spare !== undefined);
+    const isPlain = state === 'live' && !create && isSettled && (number === 2 || spare !== undefined);
     const temporary = await draft(place, document, spare);
     try {
       // `bury` relies on this check, and on the temporary file, which stays until the end.
