@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileAttributes, FolderEntry } from '../ports/files.ts';
+import { effectiveUid } from './owners.ts';
 
 // How files and folders come into being: new names, owner, mode, fsync. Calls that change a folder (creation, unlink,
 // mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and fsync run
@@ -20,9 +21,6 @@ const temporaryIn = (folder: string): string => join(folder, `.certfleet-${proce
 
 // Read once: process.umask() sets it to 0 for a moment, and a thread may create a file just then.
 const ownerIsMasked = (process.umask() & 0o600) !== 0;
-
-/** The user that new files belong to. */
-export const effectiveUid = process.geteuid?.() ?? 0;
 
 const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
@@ -101,7 +99,7 @@ async function openSpare(spare: string, path: string): Promise<Opened | undefine
   try {
     const descriptor = fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     const had = fs.fstatSync(descriptor);
-    if (had.isFile() && had.nlink === 1 && had.uid === effectiveUid) return { descriptor, had };
+    if (had.isFile() && had.nlink === 1 && had.uid === effectiveUid()) return { descriptor, had };
     fs.closeSync(descriptor);
   } catch {
     // It belongs to another user by now; it would be removed anyway.
@@ -226,7 +224,7 @@ export async function makeFolder(path: string, mode: number): Promise<boolean> {
   const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     const made = fs.fstatSync(descriptor);
-    if (made.uid === effectiveUid && (made.mode & 0o7777) !== mode) fs.fchmodSync(descriptor, mode);
+    if (made.uid === effectiveUid() && (made.mode & 0o7777) !== mode) fs.fchmodSync(descriptor, mode);
   } finally {
     fs.closeSync(descriptor);
   }

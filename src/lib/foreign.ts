@@ -1,13 +1,12 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Foreign } from '../ports/files.ts';
+import { effectiveUid, isTrusted } from './owners.ts';
 
 /** The uid under which a user namespace shows every user that it does not know. */
 const unknownUid = 65_534;
 /** As in Linux. */
 const maxLinks = 40;
-
-const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid?.();
 
 /**
  * Whether users other than root and the effective user could change an open file or a folder. Takes its own path only
@@ -19,14 +18,14 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   if (uid === 0 && (mode & 0o022) === 0) return undefined;
   if (!process.geteuid) return undefined;
   if (!isTrusted(uid)) {
-    const user = process.geteuid() === 0 ? 'root' : `${process.geteuid()}`;
+    const user = effectiveUid() === 0 ? 'root' : `${effectiveUid()}`;
     const change = stats.isSymbolicLink() ? `-h ${user}` : user;
     return {
       path,
       reason: `${path} belongs to user ${uid}`,
       command: 'chown',
       change,
-      needsRoot: process.geteuid() !== 0,
+      needsRoot: effectiveUid() !== 0,
     };
   }
   // The mode of a link means nothing. Nobody but root can make a device, and nothing that is written to it stays.
@@ -34,7 +33,7 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   const writers = (mode & 0o002) === 0 ? 'its group' : 'every user';
   const owner = uid === 0 ? 'root' : `user ${uid}`;
   const reason = `${path}, which belongs to ${owner}, can be changed by ${writers}`;
-  return { path, reason, command: 'chmod', change: 'go-w', needsRoot: uid === 0 && process.geteuid() !== 0 };
+  return { path, reason, command: 'chmod', change: 'go-w', needsRoot: uid === 0 && effectiveUid() !== 0 };
 }
 
 /** In a sticky folder, only the owners of the folder and of the entry can replace the entry. */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
 import { foreignOn } from './foreign.ts';
-import { isTrusted } from './open-folders.ts';
+import { isTrusted } from './owners.ts';
 
 /** A file that lines are appended to. */
 export interface LogFile {

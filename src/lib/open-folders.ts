@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
 import { shellWord } from '../core/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
-import { codeOf, effectiveUid } from './durable.ts';
+import { codeOf } from './durable.ts';
+import { effectiveUid, isTrusted } from './owners.ts';
 
 // Other users may be able to change the folders that certificates and challenge files go to. A path in such a folder is
 // walked one folder at a time, without following links, and each folder stays open until the work is done. Node has no
@@ -27,8 +28,6 @@ export interface OpenFolders {
   entries(): readonly (readonly [string, Folder])[];
   close(): void;
 }
-
-export const isTrusted = (uid: number): boolean => uid === 0 || uid === effectiveUid;
 
 const systemError = (code: string, words: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${words}, open ${path}`), { code, syscall: 'open', path });
@@ -109,9 +108,9 @@ export function createFolders(): Folders {
         leave(folder);
         throw refuse(
           `${path} belongs to user ${folder.uid}, who could replace what is written there: ${
-            effectiveUid === 0
+            effectiveUid() === 0
               ? `give it to root (chown root ${shellWord(path)})`
-              : `give it to root or to user ${effectiveUid}`
+              : `give it to root or to user ${effectiveUid()}`
           }, or run certfleet as its owner`,
         );
       }
@@ -139,7 +138,7 @@ export function createFolders(): Folders {
       const isSame = after.ino === link.ino && after.ctimeMs === link.ctimeMs;
       const isAllowed =
         (folder.uid === uid && (isTrusted(link.uid) || link.uid === uid)) ||
-        (folder.uid === effectiveUid && effectiveUid !== 0 && isTrusted(link.uid));
+        (folder.uid === effectiveUid() && effectiveUid() !== 0 && isTrusted(link.uid));
       if (isSame && isAllowed) return folder;
       leave(folder);
       throw refuseLink(

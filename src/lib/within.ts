@@ -4,7 +4,6 @@ import { createTurns } from '../core/turns.ts';
 import type { Files, FilesWithin } from '../ports/files.ts';
 import {
   append,
-  effectiveUid,
   fillFolder,
   makeFolder,
   remove,
@@ -14,7 +13,8 @@ import {
   syncFolder,
   unless,
 } from './durable.ts';
-import { createFolders, isTrusted } from './open-folders.ts';
+import { createFolders } from './open-folders.ts';
+import { effectiveUid, isTrusted } from './owners.ts';
 import { readRegular } from './read-file.ts';
 
 /** How much work goes on at once; each piece has few folders open. */
@@ -75,7 +75,7 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
       }
 
       const inside: FilesWithin = {
-        uid: effectiveUid,
+        uid: effectiveUid(),
         stat: (path) =>
           step(async () => {
             const at = path === root ? unless(notThere, undefined, () => `${folderAt(root).at}/.`) : placeIfThere(path);
