@@ -1,19 +1,10 @@
-import packet from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeAnswer } from './dns-answer.ts';
 import { answersQuestion } from './dns-message.ts';
+import { answerTo, askedName } from './test-answers.ts';
 
-const question = { name: '_acme-challenge.example.com', type: 'TXT', recursive: false, edns: true } as const;
-
-const answerTo = (id: number, more: Partial<packet.Packet> = {}): Buffer =>
-  packet.encode({
-    type: 'response',
-    id,
-    flags: packet.AUTHORITATIVE_ANSWER,
-    questions: [{ type: 'TXT', name: question.name }],
-    ...more,
-  });
+const question = { name: askedName, type: 'TXT', recursive: false, edns: true } as const;
 
 /** A record as bytes, with the name `a`. */
 function record(

@@ -1,17 +1,9 @@
 import packet from 'dns-packet';
 import { describe, expect, it } from 'vitest';
 import { answersQuestion, encodeQuestion, formatError, isTruncated, type Question } from './dns-message.ts';
+import { answerTo, askedName } from './test-answers.ts';
 
-const question: Question = { name: '_acme-challenge.example.com', type: 'TXT', recursive: false, edns: true };
-
-const answerTo = (id: number, more: Partial<packet.Packet> = {}): Buffer =>
-  packet.encode({
-    type: 'response',
-    id,
-    flags: packet.AUTHORITATIVE_ANSWER,
-    questions: [{ type: 'TXT', name: question.name }],
-    ...more,
-  });
+const question: Question = { name: askedName, type: 'TXT', recursive: false, edns: true };
 
 describe('a question', () => {
   it('is what dns-packet reads: one question, EDNS with 1232 bytes', () => {
