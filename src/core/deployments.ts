@@ -13,7 +13,7 @@ export const breakAgainMs = 24 * 60 * minuteMs;
 const longestPauseMs = 60 * minuteMs;
 
 /** How much of a target's message to store; a certificate may have many targets. */
-const longestStored = 1_000;
+const longestOfTarget = 1_000;
 
 /**
  * When `renew` tries a pending target again; undefined: at the next pass. The pause is a tenth of the time that it has
@@ -140,7 +140,7 @@ export function deploymentAfter(
       state: 'pending',
       since,
       waitsFor,
-      message: cut(`waiting for ${waitsFor.join(', ')}`, longestStored),
+      message: cut(`waiting for ${waitsFor.join(', ')}`, longestOfTarget),
     };
   if (!error) return { ...shared, state: 'current', since };
   const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);
@@ -151,7 +151,7 @@ export function deploymentAfter(
     ...shared,
     state: 'pending',
     since,
-    message: cut(error.message, longestStored),
+    message: cut(error.message, longestOfTarget),
     code: error.code,
     tries,
     ...(retryAt === undefined ? {} : { retryAt }),
