@@ -7,7 +7,7 @@ export const exitMeanings = {
   2: 'wrong usage or configuration (identifiers, flags, certfleet.yaml, credentials)',
   3: 'the preflight proved that the CA would refuse, so the CA was not asked',
   4: 'the CA refused, failed or could not be reached',
-  5: 'DNS or the solver failed, so the challenge could not be answered',
+  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process is working on the certificate',
   9: 'done, but the output could not be written (a full disk)',

@@ -414,6 +414,63 @@ export const errorTable = {
     hint: 'The CA was not asked.',
   },
 
+  // ── the load balancer: exit 5 ────────────────────────────────────────────────────────────────────────────────
+  // `{action}` is the API's own name of the call; `{reason}` ends with its request id, if it gave one.
+  'balancer/refused': {
+    message: '{balancer} refused {action}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was changed. {advice}',
+  },
+  'balancer/unreachable': {
+    message: '{balancer} could not be reached for {action}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the region, the `endpoint` if there is one, the network and the proxy settings.',
+  },
+  'balancer/failed': {
+    message: '{balancer} failed to answer {action}: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'The service is disturbed, or something in between answers in its place. certfleet tries again later.',
+  },
+  'balancer/limited': {
+    message: '{balancer} accepts no more calls at the moment ({action}): {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'There is nothing to do: certfleet tries again. If it happens often, find out what else calls this API with the same account.',
+  },
+  'balancer/busy': {
+    message: '{balancer} was still applying another change after {seconds} s, so {action} was not done: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'certfleet tries again. If it stays so, look at the state of the load balancer in its console.',
+  },
+  'balancer/not-found': {
+    message: '{balancer}: {what} does not exist: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check the region, the id of the load balancer and the port of its listener, and that the credentials belong to the account that owns it.',
+  },
+  'balancer/quota': {
+    message: '{balancer} has no room for {what}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Remove what is no longer needed, or ask the provider for a higher quota; certfleet tries again.',
+  },
+  'balancer/unsafe-rule': {
+    message: '{balancer}: a rule for {host} would take other traffic of that host away: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was changed. {advice}',
+  },
+  'balancer/redirects': {
+    message: '{balancer}: the listener on port {port} only redirects, so no rule on it can answer the CA: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was changed. {advice}',
+  },
+
   // ── deployment: exit 6 ───────────────────────────────────────────────────────────────────────────────────────
   'deploy/target-failed': {
     message: 'deploying {certificate} to {target} failed: {reason}',
@@ -566,6 +623,7 @@ export const exitCodes = {
   acme: 4,
   dns: 5,
   solver: 5,
+  balancer: 5,
   deploy: 6,
   store: 7,
   network: 4,
