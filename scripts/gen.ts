@@ -12,10 +12,13 @@ import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } fro
 import { referencePages } from './reference.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const folders = { dns: 'dns', solver: 'solvers', deployer: 'deployers', store: 'stores' } as const satisfies Record<
-  AdapterKind,
-  string
->;
+const folders = {
+  dns: 'dns',
+  solver: 'solvers',
+  balancer: 'balancers',
+  deployer: 'deployers',
+  store: 'stores',
+} as const satisfies Record<AdapterKind, string>;
 
 interface Found {
   readonly file: string;
@@ -69,7 +72,7 @@ function registryText(all: Readonly<Record<AdapterKind, readonly Found[]>>): str
     });
     return `  ${kind}: {${entries.map((entry) => `\n${entry}`).join('')}${entries.length > 0 ? '\n  ' : ''}},`;
   });
-  return `// Made by \`npm run gen\` from src/{dns,solvers,deployers,stores}/*.ts. Do not edit.
+  return `// Made by \`npm run gen\` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
 import type { Registry } from '../config/registry.ts';
 
 export const registry: Registry = {

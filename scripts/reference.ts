@@ -21,6 +21,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
     ['configuration.md', configurationPage()],
     ['dns-providers.md', await adapterPage(registry, 'dns', 'DNS providers', dnsIntroduction)],
     ['solvers.md', await adapterPage(registry, 'solver', 'Solvers', solverIntroduction())],
+    ['balancers.md', await adapterPage(registry, 'balancer', 'Load balancers', balancerIntroduction)],
     ['deployers.md', await adapterPage(registry, 'deployer', 'Deployers', deployerIntroduction)],
     [
       'stores.md',
@@ -142,6 +143,9 @@ authoritative server returns the record.
 
 ${optionTable(dns01Options)}`;
 
+const balancerIntroduction = `A load balancer whose forward rules certfleet changes: a [solver](solvers.md) of type \`http01-forward-rule\` names it in
+\`balancer\`, and so does a [deployer](deployers.md) that gives it a certificate.`;
+
 const deployerIntroduction = `A deployer brings certificates to a target. On the command line: \`--deploy files:FOLDER\`, or the name of a declared
 deployer.`;
 
@@ -182,6 +186,7 @@ ${table(
 const adapterLinks: Readonly<Record<string, string>> = {
   store: ' `type` is one of [stores](stores.md); its options follow in the same group.',
   solvers: ' `type` is one of [solvers](solvers.md); its options follow in the same group.',
+  balancers: ' `type` is one of [load balancers](balancers.md); its options follow in the same group.',
   deployers: ' `type` is one of [deployers](deployers.md); its options follow in the same group.',
 };
 

@@ -165,7 +165,12 @@ function connect(context: ConnectContext): ComposedConnections {
         warn: (message) => world.log.warn(message),
       });
       return {
-        deployer: definition.connect({ options: resolved.options, name: target, world, folder: store.deployed }),
+        deployer: definition.connect({
+          options: resolved.options,
+          name: target,
+          world,
+          folder: store.deployed,
+        }),
         credentials: resolved.credentials,
       };
     });

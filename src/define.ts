@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isOwnVariable } from './core/hook-variables.ts';
 import type { Secret as SecretType } from './core/secret.ts';
 import { Secret } from './core/secret.ts';
+import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
 import type { Solver } from './ports/solver.ts';
@@ -62,10 +63,19 @@ export interface AdapterContext<Options> {
   readonly world: World;
 }
 
+export interface NamedBalancer {
+  /** The options of the balancer, resolved by its own definition. */
+  readonly options: unknown;
+  /** For the mark of what is uploaded (`core/own-mark.ts`): 12 hex digits, from the store's id. */
+  readonly owner: string;
+}
+
 /** A deployer may keep its own files beside the store's documents. */
 export interface DeployerContext<Options> extends AdapterContext<Options> {
   /** A folder in the store, so that deployers of two stores never share files; undefined if the store has no folder. */
   readonly folder?: string | undefined;
+  /** The balancer that the deployer names, if its definition says that it needs one. */
+  readonly balancer?: NamedBalancer | undefined;
 }
 
 /** A solver may also store tokens, where other processes see them. */
@@ -101,7 +111,13 @@ export interface SolverDefinition<Shape extends z.ZodObject = z.ZodObject> exten
 }
 
 export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+  /** It gives certificates to a declared balancer of this type, which the option `balancer` names. */
+  readonly balancer?: string;
   connect(context: DeployerContext<z.infer<Shape>>): Deployer;
+}
+
+export interface BalancerDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+  connect(context: AdapterContext<z.infer<Shape>>): Balancer;
 }
 
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
@@ -111,4 +127,5 @@ export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extend
 export const defineDnsProvider = <Shape extends z.ZodObject>(definition: DnsProviderDefinition<Shape>) => definition;
 export const defineSolver = <Shape extends z.ZodObject>(definition: SolverDefinition<Shape>) => definition;
 export const defineDeployer = <Shape extends z.ZodObject>(definition: DeployerDefinition<Shape>) => definition;
+export const defineBalancer = <Shape extends z.ZodObject>(definition: BalancerDefinition<Shape>) => definition;
 export const defineStore = <Shape extends z.ZodObject>(definition: StoreDefinition<Shape>) => definition;

@@ -18,6 +18,7 @@ import { fill, wrap } from './text.ts';
 const titles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS providers (--dns ID)',
   solver: 'Solvers (`type` of a solver in the configuration)',
+  balancer: 'Load balancers (`type` of a balancer in the configuration)',
   deployer: 'Deployers (`type` of a deployer in the configuration)',
   store: 'Stores (`type` of the store in the configuration)',
 };

@@ -53,7 +53,7 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
       onTarget(target, version.lineage, signal, () =>
         reload ? activate(folder, reload, version, signal) : folder.use(version.lineage, version.id),
       ),
-    retire: (old, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
+    retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
   };
 }
 

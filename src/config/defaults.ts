@@ -40,6 +40,7 @@ export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
   storeIsDeclared: false,
   issuers: {},
+  balancers: {},
   solvers: {},
   deployers: {},
   certificates: [],

@@ -13,6 +13,7 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
   const properties = schema.properties!;
   properties['store'] = { ...properties['store'], ...(await choice(registry, 'store')) };
   properties['solvers'] = { ...properties['solvers'], additionalProperties: await choice(registry, 'solver') };
+  properties['balancers'] = { ...properties['balancers'], additionalProperties: await choice(registry, 'balancer') };
   properties['deployers'] = { ...properties['deployers'], additionalProperties: await choice(registry, 'deployer') };
   return {
     $id: 'https://certfleet.dev/certfleet.schema.json',

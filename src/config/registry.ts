@@ -1,4 +1,10 @@
-import type { DeployerDefinition, DnsProviderDefinition, SolverDefinition, StoreDefinition } from '../define.ts';
+import type {
+  BalancerDefinition,
+  DeployerDefinition,
+  DnsProviderDefinition,
+  SolverDefinition,
+  StoreDefinition,
+} from '../define.ts';
 
 /** An adapter's metadata, known without loading it; `npm run gen` generates it from the definition. */
 export interface AdapterInfo {
@@ -25,6 +31,7 @@ export interface AdapterEntry<Definition> extends AdapterInfo {
 export interface Registry {
   readonly dns: Readonly<Record<string, AdapterEntry<DnsProviderDefinition>>>;
   readonly solver: Readonly<Record<string, AdapterEntry<SolverDefinition>>>;
+  readonly balancer: Readonly<Record<string, AdapterEntry<BalancerDefinition>>>;
   readonly deployer: Readonly<Record<string, AdapterEntry<DeployerDefinition>>>;
   readonly store: Readonly<Record<string, AdapterEntry<StoreDefinition>>>;
 }
@@ -35,6 +42,7 @@ export type AdapterKind = keyof Registry;
 export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS provider',
   solver: 'solver',
+  balancer: 'balancer',
   deployer: 'deployer',
   store: 'store',
 };

@@ -100,6 +100,10 @@ export const configuration = z.strictObject({
     .record(z.string().min(1), adapter('How to answer a challenge'))
     .default({})
     .meta({ title: 'Ways to answer challenges, by names of your choice' }),
+  balancers: z
+    .record(z.string().min(1), adapter('A load balancer'))
+    .default({})
+    .meta({ title: 'Load balancers that solvers and deployers change, by names of your choice' }),
   deployers: z
     .record(z.string().min(1), adapter('Where to deploy a certificate'))
     .default({})

@@ -63,11 +63,14 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
   const defaults = defaultSettings(building.env);
   const store = (parsed.store ?? defaults.store) as AdapterSettings;
   const solvers = parsed.solvers as Record<string, AdapterSettings>;
+  const balancers = parsed.balancers as Record<string, AdapterSettings>;
   const deployers = parsed.deployers as Record<string, AdapterSettings>;
   const issuers = Object.fromEntries(
     Object.entries(parsed.issuers).map(([name, issuer]) => [name, issuerOf(issuer, ['issuers', name], building)]),
   );
   await checkAdapter('store', store, ['store'], building);
+  for (const [name, balancer] of Object.entries(balancers))
+    await checkAdapter('balancer', balancer, ['balancers', name], building);
   for (const [name, solver] of Object.entries(solvers))
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
@@ -89,6 +92,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     store,
     storeIsDeclared: parsed.store !== undefined,
     issuers,
+    balancers,
     solvers,
     deployers,
     certificates,

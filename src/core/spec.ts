@@ -44,6 +44,7 @@ export interface Settings {
   /** The configuration declares `store`, and --store does not override it, so `renew` may create it. */
   readonly storeIsDeclared?: boolean;
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
+  readonly balancers: Readonly<Record<string, AdapterSettings>>;
   readonly solvers: Readonly<Record<string, AdapterSettings>>;
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
   readonly certificates: readonly CertificateSpec[];

@@ -152,7 +152,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
           await removeDrafts(version.lineage);
         }),
 
-      retire: (old, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
+      retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
     };
 
     /** Drafts contain a private key, so remove also those that a killed process left. */

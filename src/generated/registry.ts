@@ -1,4 +1,4 @@
-// Made by `npm run gen` from src/{dns,solvers,deployers,stores}/*.ts. Do not edit.
+// Made by `npm run gen` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
 import type { Registry } from '../config/registry.ts';
 
 export const registry: Registry = {
@@ -56,6 +56,7 @@ export const registry: Registry = {
       load: async () => (await import('../solvers/http01-webroot.ts')).default,
     },
   },
+  balancer: {},
   deployer: {
     "command": {
       id: "command",

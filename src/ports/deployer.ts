@@ -1,5 +1,6 @@
 import type { Json } from '../core/json.ts';
 import type { Secret } from '../core/secret.ts';
+import type { OwnedObject } from './balancer.ts';
 import type { CertificateFacts } from './pki.ts';
 import type { Note } from './solver.ts';
 
@@ -25,14 +26,29 @@ export interface Deployer {
    * it were tried, if one of them has taken a version since it last succeeded.
    */
   readonly runsAfter?: true;
+  /**
+   * What deployments of other targets and rules of a balancer share with this one: the engine holds the lock of this
+   * name around `stage`, `activate` and `retire`, across processes. As {@link Balancer.resource}.
+   */
+  readonly resource?: string;
   /** Whether the target has this version. `absent` if it has none at all. */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
-  /** Brings the version to the target without using it. */
+  /**
+   * Brings the version to the target without using it. The engine journals the receipt (the id of an upload) before
+   * `activate`, and `note` does so at once. It finds what an earlier call has brought, so nothing is there twice.
+   */
   stage(version: VersionBundle, note: Note, signal: AbortSignal): Promise<Json>;
   /** Makes it the version in use. */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
-  /** Removes what only older versions need. Called once the new version is in use. */
-  retire?(old: VersionRef, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes what only older versions need. Called once the new version is in use, with the version before it and the
+   * receipt that `stage` returned for that one, if it is known.
+   */
+  retire?(old: VersionRef, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
+  /** Everything of any owner at the target that carries certfleet's mark, for `sweep --lost`. */
+  owned?(signal: AbortSignal): Promise<readonly OwnedObject[]>;
+  /** Removes one of these, if it is still there and nothing refers to it. */
+  removeOwned?(object: OwnedObject, signal: AbortSignal): Promise<void>;
 }
 
 export interface Look {

@@ -112,15 +112,15 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     const [first, second, third] = [await bench.version(), await bench.version(), await bench.version()];
     await deploy(deployer, first);
     await deploy(deployer, second);
-    await deployer.retire?.(first, never());
+    await deployer.retire?.(first, undefined, never());
     await deploy(deployer, third);
-    await deployer.retire?.(second, never());
+    await deployer.retire?.(second, undefined, never());
     await assertInUse(bench, third);
     assert.equal((await deployer.look(third, never())).state, 'current');
     await deploy(deployer, second);
     await assertInUse(bench, second);
     assert.equal((await deployer.look(second, never())).state, 'current');
-    await deployer.retire?.(first, never());
+    await deployer.retire?.(first, undefined, never());
     await assertInUse(bench, second);
   });
 

@@ -148,7 +148,7 @@ describe('certbot’s layout', () => {
     await writeFile(join(path, 'archive/www/notes/read.me'), 'mine');
     await writeFile(join(path, 'archive/www/cert1.pem'), 'certbot’s');
     for (const version of [a, b, c]) await deploy(deployer, version);
-    await deployer.retire?.(b, signal);
+    await deployer.retire?.(b, undefined, signal);
     expect((await readdir(join(path, 'archive/www'))).sort()).toEqual([b.id, c.id, 'cert1.pem', 'notes'].sort());
   });
 

@@ -182,7 +182,7 @@ describe.skipIf(!isRoot)('a deployer', () => {
         expect(error?.message).toContain(` ${join(folder, named.replace('ID', version.id))} `);
         expect(picture(precious)).toEqual(before);
         expect(picture(base).filter((line) => line.includes(version.keyPem.reveal()))).toEqual([]);
-        await deployer.retire?.({ lineage: 'www', id: 'x' }, signal()).catch(() => {});
+        await deployer.retire?.({ lineage: 'www', id: 'x' }, undefined, signal()).catch(() => {});
         expect(picture(precious)).toEqual(before);
       }
       expect(descriptors()).toBe(open);
@@ -278,7 +278,7 @@ describe.skipIf(!isRoot)('a deployer', () => {
     mkdirSync(join(folder, 'archive/www/gone'));
     linkOf(join(folder, 'archive/www/gone/cert.pem'), join(precious, 'cert.pem'));
     const before = picture(precious);
-    await open(folder).retire?.(old, signal());
+    await open(folder).retire?.(old, undefined, signal());
     expect(readdirSync(join(folder, 'archive/www')).sort()).toEqual(
       [old.id, young.id, 'deep', 'link', 'theirs'].sort(),
     );

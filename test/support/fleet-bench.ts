@@ -206,6 +206,7 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
           test: true,
         },
       },
+      balancers: {},
       solvers: { solve: await solverSettings(bench, folder, options.solver ?? 'webroot') },
       deployers: { files: { type: 'files', path: live } },
       certificates: Object.entries(certificates).map(

@@ -141,6 +141,7 @@ export async function oldWorld(old: OldStore) {
         {
           store: { type: 'file', path: storePath },
           issuers: {},
+          balancers: {},
           solvers: {},
           deployers: {},
           certificates: [],

@@ -291,7 +291,7 @@ async function retire(run: Run): Promise<void> {
     const deadline = engine.clock.deadline(engine.limits.deployDeadlineMs, signal);
     try {
       const deployer = await engine.connect.deployer(job.wanted, target);
-      if (deployer.retire) await orAborted(deployer.retire(old, deadline.signal), deadline.signal);
+      if (deployer.retire) await orAborted(deployer.retire(old, undefined, deadline.signal), deadline.signal);
     } catch (error) {
       signal.throwIfAborted();
       // The deployment itself succeeded, so this is only a warning. The next renewal tries again.
