@@ -287,6 +287,10 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
   'preflight.finding': 'The result of a check before the order. `data`: `verdict`, `identifier`.',
   'renewal.scheduled': 'The renewal time was set. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
+  'renewal.early':
+    '`renew --next-run` renews a certificate before its renewal time. Level `warn` if that is outside the CA’s window, so that the CA’s rate limits count it; then `data`: `start`, `end` of the window.',
+  'schedule.too-slow':
+    'The interval of `renew --next-run` is too long for a certificate. `data`: `intervalMs`, `lifetimeMs`, `longestMs` (an interval that would do).',
   'sweep.cleaned': 'Something that a dead process left was removed.',
   'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
@@ -359,5 +363,6 @@ ${table(
 )}
 
 When certificates of one run end differently, the code is the first of these that occurred: ${exitPrecedence.join(', ')}.
-What stops everything comes first, then what a person must fix, then what may heal by itself.
+What stops everything comes first, then what a person must fix, then what may heal by itself. 8 comes last, because nothing
+is wrong yet; its message is printed beside the others.
 `;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isOwnVariable } from './core/hook-variables.ts';
 import type { Secret as SecretType } from './core/secret.ts';
 import { Secret } from './core/secret.ts';
+import { durationMs, durationPattern } from './core/span.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
@@ -20,19 +21,14 @@ export const secret = (title: string) =>
     .custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is required' })
     .meta({ title, secret: true });
 
-const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 
 /** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter gets milliseconds. */
 export const duration = (title: string) =>
   z
     .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
-    .regex(/^\d+(ms|s|m|h|d)$/, { error: 'a duration is a whole number and ms, s, m, h or d, for example 30s' })
-    .transform((text) => {
-      const unit = text.replace(/^\d+/, '') as keyof typeof durationUnits;
-      return Number.parseInt(text, 10) * durationUnits[unit];
-    })
+    .regex(durationPattern, { error: 'a duration is a whole number and ms, s, m, h or d, for example 30s' })
+    .transform(durationMs)
     .meta({ title, format: 'duration' });
 
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */

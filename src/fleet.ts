@@ -67,6 +67,8 @@ export interface RenewRequest {
   readonly force: boolean;
   /** Deliver the current version to every target again, and order nothing. */
   readonly redeploy?: boolean;
+  /** How long after this run the next one comes: what cannot wait for it is renewed now. */
+  readonly nextRunMs?: number | undefined;
 }
 
 export interface DeleteRequest {
@@ -180,13 +182,13 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
 
 async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const { engine } = fleet.composed;
-  const { names, force, redeploy = false } = request;
+  const { names, force, redeploy = false, nextRunMs } = request;
   const obeyBackoff = !force && !redeploy;
   // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.
   const jobOf = ({ wanted, origin, isStored }: Wanted): Job =>
     isStored
-      ? { wanted, origin, isStored, force, redeploy, obeyBackoff }
-      : { wanted, origin, force, redeploy, obeyBackoff };
+      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs }
+      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs };
   const ofFlags = (stored: Lineage): Job | undefined => {
     if (names.length > 0) return undefined;
     const one = madeOfFlags(stored);

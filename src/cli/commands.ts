@@ -153,8 +153,16 @@ export const commands: readonly Command[] = [
       { flags: '--name <name>', description: 'only this certificate', list: true },
       { flags: '--force', description: 'renew even if not due' },
       { flags: '--redeploy', description: 'deliver the current certificates to every target again, and order nothing' },
+      {
+        flags: '--next-run <interval>',
+        description:
+          'this runs only once in an interval, such as 31d, 1d or 12h: renew now what falls due before the next run, or would expire before the one after it; exit with 8 if the interval is too long for a certificate',
+      },
     ],
-    examples: [{ line: 'certfleet renew --quiet', why: 'once an hour, from cron' }],
+    examples: [
+      { line: 'certfleet renew --quiet', why: 'once an hour, from cron' },
+      { line: 'certfleet renew --quiet --next-run 31d', why: 'once a month, from a job scheduler' },
+    ],
     load: async () => (await import('./renew.ts')).renew,
   },
   {

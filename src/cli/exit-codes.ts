@@ -10,6 +10,7 @@ export const exitMeanings = {
   5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process is working on the certificate',
+  8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',
   9: 'done, but the output could not be written (a full disk)',
   130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',
   143: 'stopped by SIGTERM; unfinished work was cleaned up or journalled',
@@ -19,10 +20,10 @@ export type ExitCode = keyof typeof exitMeanings;
 
 /**
  * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store),
- * then what a person must fix, then what may pass by itself. A pending deployment comes last, because it has a
- * certificate.
+ * then what a person must fix, then what may pass by itself. A pending deployment comes after them, because it has a
+ * certificate, and a schedule that is too slow comes last, because nothing is wrong yet.
  */
-export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 0];
+export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
 
 /** The exit code of a run, from its worst outcome. A pending deployment is 6, whatever its error's own code is. */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {

@@ -6,7 +6,7 @@ import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { failureData, groupsOf, groupText, stackOf } from './failure.ts';
+import { type Failed, failureData, groupsOf, groupText, stackOf } from './failure.ts';
 import { folderOf } from './places.ts';
 import { dateText, fromNow, styleOf } from './text.ts';
 
@@ -17,6 +17,10 @@ export interface OutcomeContext {
   readonly dryRun?: boolean;
   /** `issue` changes settings of a stored certificate. */
   readonly changes?: boolean;
+  /** `renew` renews what falls due before the next run. */
+  readonly renewsEarly?: boolean;
+  /** Certificates for which the interval of `renew --next-run` is too long. */
+  readonly tooSlow?: readonly Failed[];
   /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
   readonly targets?: readonly string[] | undefined;
 }
@@ -40,7 +44,8 @@ export async function tellOutcomes(
   told: OutcomeContext,
 ): Promise<number> {
   const now = await session.now();
-  const code = exitCodeOf(outcomes);
+  const { tooSlow = [] } = told;
+  const code = exitCodeOf([...outcomes, ...tooSlow]);
   for (const outcome of outcomes)
     if ('error' in outcome) session.debug(`${outcome.certificate}: ${outcome.error.code}\n${stackOf(outcome.error)}`);
   session.reporter.report({
@@ -79,6 +84,7 @@ export async function tellOutcomes(
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
+  for (const group of groupsOf(tooSlow)) session.complain(groupText(group, style, width));
   if (session.quiet) return code;
   if (isMuch(idle))
     session.print(`${idle.length} certificates are not due; \`certfleet status\` shows when each will be renewed.`);
@@ -159,8 +165,12 @@ async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise
 
 function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
-  const renews = (iso: string) =>
-    `Next: \`certfleet renew\` renews it around ${dateText(iso, now)} (${fromNow(iso, now)}).`;
+  const renews = (iso: string) => {
+    const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
+    return told.renewsEarly
+      ? `Next: it is due ${when}; the last run before that renews it.`
+      : `Next: \`certfleet renew\` renews it ${when}.`;
+  };
   if (outcome.result === 'unchanged') {
     if (renewAt !== undefined) return renews(renewAt);
     if (isWaiting(outcome))

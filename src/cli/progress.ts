@@ -67,7 +67,7 @@ const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certific
 /** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
 const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
 /** Events that are printed at the end of the run, together with their hints. */
-const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending']);
+const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending', 'schedule.too-slow']);
 const moving: ReadonlySet<string> = new Set([
   'certificate.started',
   'certificate.step',

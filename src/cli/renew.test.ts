@@ -2,6 +2,7 @@ import { it } from 'vitest';
 import { behaves, type Row } from '../../test/support/command-line.ts';
 import { asFailure, type CertfleetError, fail } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { LineageStatus } from '../fleet.ts';
 import { unchanged, valid, waiting } from './test-statuses.ts';
 
 const failedWith = (error: CertfleetError, certificate: string): Outcome => ({
@@ -17,6 +18,14 @@ const pendingAt = (certificate: string): Outcome => {
   return { certificate, result: 'pending', notAfter: '2027-02-22T10:00:00Z', message: error.message, error };
 };
 
+/** Of a CA that writes the last second of the validity. */
+const lives = (name: string, days: number): LineageStatus => ({
+  ...valid,
+  name,
+  notBefore: '2026-11-24T09:00:00Z',
+  notAfter: new Date(Date.parse('2026-11-24T09:00:00Z') + days * 86_400_000 - 1_000).toISOString(),
+});
+
 it.each<Row>([
   {
     what: 'passes names and force on',
@@ -30,6 +39,73 @@ it.each<Row>([
     code: 2,
     warns: ['--redeploy orders nothing, and --force orders'],
     calls: [],
+  },
+  {
+    what: 'passes --next-run on, and says when the certificate is due',
+    argv: 'renew --next-run 31d',
+    fleet: { renew: () => [unchanged('abc')], status: [valid] },
+    calls: [{ names: [], force: false, nextRunMs: 31 * 86_400_000 }, 'status', 'status'],
+    says: ['Next: it is due around 2027-01-23 (in 59 days); the last run before that renews it.'],
+  },
+  ...['31', '1w', '0d', '30s', '367d', 'monthly'].map((text) => ({
+    what: `refuses --next-run ${text}`,
+    argv: `renew --next-run ${text}`,
+    code: 2,
+    warns: [`--next-run ${text}: write how long after this run the next one comes, from 1m to 366d`],
+    calls: [],
+  })),
+  {
+    what: 'refuses --redeploy with --next-run',
+    argv: 'renew --redeploy --next-run 1d',
+    code: 2,
+    warns: ['--redeploy orders nothing, and --next-run orders'],
+  },
+  {
+    what: 'ends with 8 if the interval is too long for certificates, with --quiet too',
+    argv: 'renew --quiet --next-run 31d',
+    code: 8,
+    fleet: {
+      renew: () => [unchanged('web'), unchanged('abc'), unchanged('api'), unchanged('old')],
+      status: [
+        lives('web', 45),
+        valid,
+        lives('api', 45),
+        { ...lives('old', 6), notBefore: '2026-11-24T09:00:00Z', notAfter: '2026-11-30T09:00:00Z' },
+        lives('not in this run', 6),
+      ],
+    },
+    stdout: '',
+    stderr: [
+      'web, api: a run every 31 days cannot keep NAME valid: it lives 45 days, which is not more than',
+      '  twice the interval',
+      '  Run `renew` at least every 22 days (with `--next-run 22d`), or better once an hour without',
+      '  --next-run.',
+      '  More: certfleet explain schedule/too-slow',
+      'old: a run every 31 days cannot keep old valid: it lives 6 days, which is not more than twice',
+      '  the interval',
+      '  Run `renew` at least every 3 days (with `--next-run 3d`), or better once an hour without',
+      '  --next-run.',
+      '  More: certfleet explain schedule/too-slow',
+      '',
+    ].join('\n'),
+  },
+  {
+    what: 'says so to programs',
+    argv: 'renew --json --next-run 31d',
+    code: 8,
+    fleet: { renew: () => [unchanged('a')], status: [lives('a', 45)] },
+    says: [
+      '"level":"error","event":"schedule.too-slow","certificate":"a"',
+      '"intervalMs":2678400000,"lifetimeMs":3888000000,"longestMs":1900800000',
+      '"data":{"exitCode":8,',
+    ],
+  },
+  {
+    what: 'ends with the code of a failure, which is worse, and says both',
+    argv: 'renew --next-run 31d',
+    code: 6,
+    fleet: { renew: () => [pendingAt('a')], status: [lives('a', 45)] },
+    warns: ['deploying a to edge failed', 'cannot keep a valid'],
   },
   {
     what: 'knows names in any spelling',

@@ -521,6 +521,14 @@ export const errorTable = {
     hint: '{why}. Check that a TLS server listens there and accepts the certificate; `certfleet renew` checks it again.',
   },
 
+  // ── the schedule of `renew`: exit 8 ──────────────────────────────────────────────────────────────────────────
+  'schedule/too-slow': {
+    message:
+      'a run every {interval} cannot keep {certificate} valid: it lives {lifetime}, which is not more than twice the interval',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Run `renew` at least every {longest} (with `--next-run {flag}`), or better once an hour without --next-run.',
+  },
   // ── the store: exit 7 ────────────────────────────────────────────────────────────────────────────────────────
   'store/conflict': {
     message: 'the document {key} was changed by another process',
@@ -625,6 +633,7 @@ export const exitCodes = {
   solver: 5,
   balancer: 5,
   deploy: 6,
+  schedule: 8,
   store: 7,
   network: 4,
   process: 5,

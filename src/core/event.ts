@@ -33,6 +33,8 @@ export type EventName =
   | 'certificate.failed'
   | 'preflight.finding'
   | 'renewal.scheduled'
+  | 'renewal.early'
+  | 'schedule.too-slow'
   | 'sweep.cleaned'
   | 'sweep.failed'
   | 'deploy.alarm'

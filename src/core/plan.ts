@@ -3,6 +3,7 @@ import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
 import { hasWanted } from './same-spec.ts';
+import { type Early, whyEarly } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
 import { isToCome } from './stored-time.ts';
 
@@ -18,6 +19,8 @@ export interface Plan {
   readonly pending?: { readonly code: string; readonly message: string };
   /** Why it waits although it is due. */
   readonly wait?: Wait;
+  /** It is renewed before its time, because the next run comes too late. */
+  readonly early?: Early;
 }
 
 /**
@@ -39,11 +42,13 @@ export function planLineage(
     readonly redeploy?: boolean;
     /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
+    /** How long after this run the next one comes: what cannot wait for it is renewed now. */
+    readonly nextRunMs?: number | undefined;
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   if (options.redeploy) return planRedeploy(wanted, lineage);
-  const due = whyDue(wanted, lineage, now, options.force);
+  const due = whyDue(wanted, lineage, now, options);
   const wait = due && waitOf(wanted, lineage, { now, ...options });
   if (wait) {
     // Deliver the current version even while renewal is on hold.
@@ -90,7 +95,12 @@ const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'>
   reason: `${targets.join(', ')} ${targets.length === 1 ? 'does' : 'do'} not have it yet`,
 });
 
-function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, force: boolean): Plan | undefined {
+function whyDue(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  now: Date,
+  { force, nextRunMs }: { readonly force: boolean; readonly nextRunMs?: number | undefined },
+): Plan | undefined {
   if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
   if (!lineage?.current) {
     if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
@@ -105,7 +115,8 @@ function whyDue(wanted: StoredSpec, lineage: Lineage | undefined, now: Date, for
       action: 'renew',
       reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
     };
-  return undefined;
+  const early = nextRunMs === undefined ? undefined : whyEarly(lineage, now, nextRunMs);
+  return early && { action: 'renew', reason: early.reason, early };
 }
 
 const earlierOf = (a: string | undefined, b: string | undefined) =>

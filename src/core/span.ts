@@ -1,4 +1,12 @@
-const day = 86_400_000;
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const day = unitsMs.d;
+
+/** A duration as written in the configuration and in flags. */
+export const durationPattern = /^\d+(ms|s|m|h|d)$/;
+
+/** The milliseconds of a text that matches {@link durationPattern}. */
+export const durationMs = (text: string): number =>
+  Number.parseInt(text, 10) * unitsMs[text.replace(/^\d+/, '') as keyof typeof unitsMs];
 
 /** `90 days`, `36 hours`, `12 minutes`, `less than a minute`, rounded down. */
 export function spanText(ms: number): string {

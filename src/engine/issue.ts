@@ -6,6 +6,7 @@ import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
 import { sameSpec } from '../core/same-spec.ts';
+import type { Early } from '../core/schedule.ts';
 import type { Secret } from '../core/secret.ts';
 import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
@@ -117,7 +118,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   }
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
-  reportStarted(engine, job, found);
+  reportStarted(engine, job, found, plan?.early);
   const outcome = await work({ engine, job, holding: taken.holding, caHold, signal }, visit);
   return outcome === 'again' || isHalfDone(job, { found, now: taken.holding.lineage, outcome, at: engine.clock.now() })
     ? 'again'
@@ -183,11 +184,17 @@ async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome 
   }
 }
 
-function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefined): void {
+function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefined, early: Early | undefined): void {
   const { spec } = wanted;
   const certificate = spec.name;
   const shown = shortList(spec.identifiers.map(identifierKey));
   report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
+  if (early) {
+    const { reason, outside } = early;
+    const message = `renewing it early: ${reason}`;
+    const level = outside ? 'warn' : 'info';
+    report(engine, { level, event: 'renewal.early', certificate, message, ...(outside ? { data: outside } : {}) });
+  }
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {
     const message = `${target} is no longer a target; the version that it has stays there and is not renewed`;

@@ -3,6 +3,7 @@ import type { Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
+import { whyEarly } from '../core/schedule.ts';
 import type { StoredSpec } from '../core/spec.ts';
 
 /** What a pass should do for one certificate. */
@@ -19,6 +20,8 @@ export interface Job extends Means {
   readonly obeyBackoff: boolean;
   /** Deliver to every target again. */
   readonly redeploy?: boolean;
+  /** How long after this run the next one comes. */
+  readonly nextRunMs?: number | undefined;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */
@@ -50,18 +53,23 @@ const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
   lineage.origin === origin && sameSpec(lineage.spec, wanted);
 
 /**
- * Whether another process's result answers this job: it must have worked on the same settings and, with `force`, have
- * tried to get a new certificate.
+ * Whether another process's result answers this job: it must have worked on the same settings and, with `force` or a
+ * late next run, have tried to get a new certificate.
  */
-export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy }: Job): boolean {
+export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy, nextRunMs }: Job): boolean {
   if (redeploy) return false; // the other process may not have delivered to every target
   if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
-  return !force || last?.result === 'issued' || last?.result === 'renewed' || last?.result === 'failed';
+  return (
+    (!force && nextRunMs === undefined) ||
+    last?.result === 'issued' ||
+    last?.result === 'renewed' ||
+    last?.result === 'failed'
+  );
 }
 
 /** Whether a successful turn has not yet done what the job asks for. */
 export function isHalfDone(
-  { force }: Job,
+  { force, nextRunMs }: Job,
   turn: {
     readonly found: Lineage | undefined;
     readonly now: Lineage;
@@ -73,7 +81,9 @@ export function isHalfDone(
   if (outcome.result === 'failed') return false;
   // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
   const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
-  if (outcome.result === 'unchanged' && isDue) return true;
+  // It may also have turned out to be before the next run.
+  const isEarly = nextRunMs !== undefined && whyEarly(now, at, nextRunMs) !== undefined;
+  if (outcome.result === 'unchanged' && (isDue || isEarly)) return true;
   // This turn only finished an interrupted deployment, but `force` asks for a new certificate.
   return force && now.current?.id === found?.current?.id;
 }
