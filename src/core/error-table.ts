@@ -63,6 +63,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Check the path, and that this user may read the file.',
   },
+  'config/no-metadata': {
+    message: '{what} needs {fact}, and the metadata server of this machine did not give it: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
   'config/ca-file-unusable': {
     message: 'the CA file {file} cannot be used: {reason}',
     blame: 'config',

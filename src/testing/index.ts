@@ -4,6 +4,15 @@
  */
 export { deployerContract } from './deployer-contract.ts';
 export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
+export {
+  createFakeApi,
+  type FakeAnswer,
+  type FakeApi,
+  type FakeApiOptions,
+  type FakeRequest,
+  type Fault,
+  type FaultScope,
+} from './fake-api.ts';
 export { fakeClock } from './fake-clock.ts';
 export { solverContract } from './solver-contract.ts';
 export { storeContract } from './store-contract.ts';

@@ -1,0 +1,259 @@
+import { fail } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
+
+/** A request as a fake sees it. */
+export interface FakeRequest {
+  readonly method: string;
+  readonly url: URL;
+  /** Values of `:name` in the route. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly text: string;
+  /** The body as JSON; throws if it is none, which the fake answers with a 400. */
+  json(): unknown;
+  /** The body as a form. */
+  form(): URLSearchParams;
+}
+
+/** A body that is no text is sent as JSON. */
+export interface FakeAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+type Handler = (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>;
+
+/** What goes wrong with a call. */
+export type Fault =
+  /** Answers this instead of doing anything. */
+  | (FakeAnswer & { readonly kind: 'status' })
+  /** A page of a proxy, with status 502 unless given. */
+  | { readonly kind: 'html'; readonly status?: number }
+  /** 429; without `retryAfter` it has no Retry-After. */
+  | { readonly kind: 'limited'; readonly retryAfter?: number | string }
+  /** The call is done, and its answer is lost. */
+  | { readonly kind: 'lost' }
+  /** The connection is refused, so nothing is done. */
+  | { readonly kind: 'unreachable' }
+  /** The call is done after a while. */
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Nothing is done, and there is no answer until the client stops. */
+  | { readonly kind: 'hang' }
+  /** Repeats everything that it got, in a 400: errors and log lines must not show the secrets in it. */
+  | { readonly kind: 'echo'; readonly status?: number };
+
+export interface FaultScope {
+  /** How many calls it hits, 1 by default. */
+  readonly times?: number;
+  /** Which calls it hits: any, unless given. */
+  readonly on?: (request: FakeRequest) => boolean;
+}
+
+export interface FakeCall {
+  readonly method: string;
+  readonly path: string;
+  /** The route's own name for it, if `nameOf` is given, else method and path. */
+  readonly name: string;
+  /** The status, or what happened instead. */
+  readonly result: number | 'lost' | 'unreachable' | 'aborted';
+  readonly atMs: number;
+}
+
+export interface FakeApiOptions {
+  readonly clock: Clock;
+  /** By method and path, where `:name` is any segment and a last `*` anything: `GET /v1/domains/:domain`. */
+  readonly routes: Readonly<Record<string, Handler>>;
+  /** Only requests to this origin are answered: `https://api.example.com`. */
+  readonly origin: string;
+  /** Checks signature or token before anything else; an answer is a refusal. */
+  readonly authorize?: (request: FakeRequest) => FakeAnswer | undefined;
+  /** The name of a call in the log, for APIs whose actions share one path. */
+  readonly nameOf?: (request: FakeRequest) => string;
+}
+
+/** The base of a strict, stateful fake of an HTTP API. It is in this process: a client reaches it through `http`. */
+export interface FakeApi {
+  readonly http: Http;
+  /** Answers one request; what `http` does, for a real server in front of the fake. Rejects where no answer comes. */
+  handle(request: Omit<HttpRequest, 'signal'> & { readonly signal?: AbortSignal }): Promise<HttpResponse>;
+  /** Makes the next calls go wrong. Faults that hit the same call apply in the order in which they were added. */
+  fault(fault: Fault, scope?: FaultScope): void;
+  readonly calls: readonly FakeCall[];
+  /** How many calls of a name came, or of all. */
+  count(name?: string): number;
+  /** How many calls were being answered at the same time, at most. */
+  readonly mostAtOnce: number;
+  /** Requests that no route takes. A test checks that there are none: a lenient fake proves nothing. */
+  readonly unknown: readonly string[];
+}
+
+interface Scripted {
+  readonly fault: Fault;
+  readonly on: (request: FakeRequest) => boolean;
+  left: number;
+}
+
+export function createFakeApi(options: FakeApiOptions): FakeApi {
+  const { clock, origin, authorize, nameOf } = options;
+  const routes = Object.entries(options.routes).map(([key, handler]) => ({ ...compiled(key), handler }));
+  const scripted: Scripted[] = [];
+  const calls: FakeCall[] = [];
+  const unknown: string[] = [];
+  let atOnce = 0;
+  let mostAtOnce = 0;
+
+  const respond = async (request: FakeRequest): Promise<FakeAnswer> => {
+    const refused = authorize?.(request);
+    if (refused) return refused;
+    for (const { method, pattern, names, handler } of routes) {
+      const found = method === request.method ? pattern.exec(request.url.pathname) : null;
+      if (!found) continue;
+      const params = Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1] ?? '')]));
+      try {
+        return await handler({ ...request, params });
+      } catch (error) {
+        if (error instanceof BadBody) return { status: 400, body: { error: 'the body is not JSON' } };
+        throw error;
+      }
+    }
+    unknown.push(`${request.method} ${request.url.pathname}`);
+    return { status: 404, body: { error: 'no such route' } };
+  };
+
+  const faultOf = (request: FakeRequest): Fault | undefined => {
+    const found = scripted.find((one) => one.left > 0 && one.on(request));
+    if (found) found.left -= 1;
+    return found?.fault;
+  };
+
+  const handle: FakeApi['handle'] = async (sent) => {
+    sent.signal?.throwIfAborted();
+    const request = toFakeRequest(sent);
+    const log = (result: FakeCall['result']) => {
+      const { method, url } = request;
+      const name = nameOf?.(request) ?? `${method} ${url.pathname}`;
+      calls.push({ method, path: url.pathname, name, result, atMs: clock.monotonicMs() });
+    };
+    const refuse = (code: string): Error => {
+      const about = { method: sent.method, url: `${request.url.origin}${request.url.pathname}` };
+      const cause = Object.assign(new Error(code), { code });
+      const reason = code === 'ECONNREFUSED' ? 'connection refused' : 'the connection was closed';
+      return fail('network/failed', { ...about, reason }, { cause });
+    };
+    if (request.url.origin !== origin) throw refuse('ECONNREFUSED');
+    atOnce += 1;
+    mostAtOnce = Math.max(mostAtOnce, atOnce);
+    try {
+      // One turn of the event loop, so that calls overlap as they do over a network.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      sent.signal?.throwIfAborted();
+      const fault = faultOf(request);
+      if (fault?.kind === 'unreachable') {
+        log('unreachable');
+        throw refuse('ECONNREFUSED');
+      }
+      if (fault?.kind === 'hang') await forever(sent.signal);
+      if (fault?.kind === 'delay') await clock.sleep(fault.ms, sent.signal ?? new AbortController().signal);
+      const answer = faultAnswer(fault, request) ?? (await respond(request));
+      if (fault?.kind === 'lost') {
+        log('lost');
+        throw refuse('ECONNRESET');
+      }
+      log(answer.status);
+      return toResponse(answer, clock.now());
+    } catch (error) {
+      if (sent.signal?.aborted) log('aborted');
+      throw error;
+    } finally {
+      atOnce -= 1;
+    }
+  };
+
+  return {
+    http: { request: handle, close: async () => {} },
+    handle,
+    fault(fault, { times = 1, on = () => true } = {}) {
+      scripted.push({ fault, on, left: times });
+    },
+    calls,
+    count: (name) => (name === undefined ? calls.length : calls.filter((call) => call.name === name).length),
+    get mostAtOnce() {
+      return mostAtOnce;
+    },
+    unknown,
+  };
+}
+
+function faultAnswer(fault: Fault | undefined, request: FakeRequest): FakeAnswer | undefined {
+  if (fault?.kind === 'status') return fault;
+  if (fault?.kind === 'html') {
+    const headers = { 'content-type': 'text/html' };
+    return { status: fault.status ?? 502, headers, body: '<html><body><h1>Bad Gateway</h1></body></html>' };
+  }
+  if (fault?.kind === 'limited') {
+    const headers = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
+    return { status: 429, headers, body: { error: 'too many requests' } };
+  }
+  if (fault?.kind === 'echo') {
+    const { url, headers, text } = request;
+    const said = `${url.href} ${JSON.stringify(headers)} ${text}`;
+    return { status: fault.status ?? 400, body: { code: 'Echo', Code: 'Echo', message: said, Message: said } };
+  }
+  return undefined;
+}
+
+class BadBody extends Error {}
+
+function toFakeRequest({ method, url, headers = {}, body = '' }: Omit<HttpRequest, 'signal'>): FakeRequest {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  const text = new TextDecoder().decode(bytes);
+  const parsed = new URL(url);
+  return {
+    method,
+    url: parsed,
+    params: {},
+    headers: {
+      host: parsed.host,
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    },
+    body: bytes,
+    text,
+    json() {
+      try {
+        return JSON.parse(text);
+      } catch {
+        throw new BadBody();
+      }
+    },
+    form: () => new URLSearchParams(text),
+  };
+}
+
+function toResponse({ status, headers = {}, body }: FakeAnswer, now: Date): HttpResponse {
+  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+  const type = typeof body === 'string' || body === undefined ? {} : { 'content-type': 'application/json' };
+  return { status, headers: { date: now.toUTCString(), ...type, ...headers }, body: new TextEncoder().encode(text) };
+}
+
+/** `GET /v1/domains/:domain` as a pattern. */
+function compiled(key: string): { method: string; pattern: RegExp; names: readonly string[] } {
+  const [method = '', path = ''] = key.split(' ');
+  const names: string[] = [];
+  const pattern = path
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:(\w+)/g, (_whole, name: string) => {
+      names.push(name);
+      return '([^/]+)';
+    })
+    .replace(/\*$/, '.*');
+  return { method, pattern: new RegExp(`^${pattern}$`), names };
+}
+
+const forever = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    if (signal) onAbort(signal, () => reject(signal.reason));
+  });
