@@ -5,15 +5,19 @@ import {
   hasCurrent,
   hasOtherSettings,
   intended,
+  knowsSent,
   nextReloadAt,
   nextTryAt,
   settingsOf,
+  supersededAt,
   targetsDropped,
   targetsToDeploy,
   targetsToTry,
+  withoutSent,
+  withSent,
 } from './deployments.ts';
 import { fail } from './errors.ts';
-import type { Deployment, Lineage } from './lineage.ts';
+import type { Deployment, Lineage, Sent } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
 
@@ -160,6 +164,41 @@ describe('intended', () => {
     expect(Object.keys(intended(lineageWith({ gone: current }), wanted, 'v2', now))).toEqual([
       ...['edge', 'reload', endpoint],
     ]);
+  });
+});
+
+describe('what a target was sent', () => {
+  const sentOf = (version: string): Sent => ({ version, receipt: { id: `cert-${version}` } });
+  const [v0, v1, v2] = [sentOf('v0'), sentOf('v1'), sentOf('v2')];
+  it.each<[string, readonly Sent[], Sent, readonly Sent[]]>([
+    ['the first', [], v1, [v1]],
+    ['another version', [v0], v1, [v0, v1]],
+    ['the same again', [v0, v1], v1, [v0, v1]],
+    ['the version before, to go back', [v0, v1], v0, [v1, v0]],
+    ['the same version elsewhere', [v0, { ...v1, receipt: 'draft' }], v1, [v0, v1]],
+    ['another version in place', [v0], { ...v0, version: 'v1' }, [{ ...v0, version: 'v1' }]],
+  ])('is known after %s', (_what, sent, next, expected) => {
+    const before = sent.length > 0 ? { ...current, sent } : current;
+    expect(withSent(before, next, now)).toEqual({ ...current, sent: expected });
+    const lineage = lineageWith({ edge: before });
+    expect(knowsSent(lineage, { target: 'edge', ...next })).toBe(sent.some((one) => one === next));
+  });
+
+  it('of the current version and the one before stays; what is older goes', () => {
+    const deployments = { edge: { ...current, sent: [v0, v1, v2] } };
+    const lineage = { deployments, current: { ...testLineage.current, id: 'v2' }, previous: testLineage.current };
+    expect(supersededAt(lineage, 'edge')).toEqual([v0]);
+    expect(supersededAt(lineage, 'reload')).toEqual([]);
+    expect(withoutSent(deployments.edge, [v0])).toEqual({ ...current, sent: [v1, v2] });
+    expect(withoutSent({ ...current, sent: [v0] }, [v0])).toEqual(current);
+  });
+
+  it('stays known whatever becomes of a delivery', () => {
+    const old = { ...current, sent: [v1] };
+    expect(intended(lineageWith({ edge: old }), wanted, 'v2', now)['edge']?.sent).toEqual([v1]);
+    const facts = { old, version: 'v2', settings, now, deployTimeoutMs: 0, wentBack: false };
+    for (const result of [{}, { error: fail('deploy/too-slow', { target: 'edge', certificate: 'abc', seconds: 60 }) }])
+      expect(deploymentAfter(result, facts).sent).toEqual([v1]);
   });
 });
 

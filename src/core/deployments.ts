@@ -1,5 +1,6 @@
 import type { CertfleetError } from './errors.ts';
-import type { Deployment, Lineage } from './lineage.ts';
+import type { Json } from './json.ts';
+import type { Deployment, Lineage, Sent } from './lineage.ts';
 import { cut } from './remote-text.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -95,10 +96,46 @@ export function intended(
     [...spec.deploy, ...spec.endpoints].map((target) => {
       const before = deployments[target];
       if (before?.version === version && before.state !== 'intended') return [target, before];
-      const took = before?.took;
-      return [target, { version, state: 'intended', since: now.toISOString(), ...(took ? { took } : {}) }];
+      const { took, sent } = before ?? {};
+      const intent = { version, state: 'intended', since: now.toISOString() } as const;
+      return [target, { ...intent, ...(took ? { took } : {}), ...(sent ? { sent } : {}) }];
     }),
   );
+}
+
+/** What a deployer has sent to a target, with a receipt to find it by. */
+export interface Sending extends Sent {
+  readonly target: string;
+}
+
+/** Whether a receipt is already in the document. */
+export const knowsSent = ({ deployments }: Lineage, { target, version, receipt }: Sending): boolean =>
+  deployments[target]?.sent?.some((one) => one.version === version && sameReceipt(one, { receipt })) ?? false;
+
+/**
+ * A deployment with a receipt. It takes the place of an earlier one for the version, and of an equal one: that upload
+ * now has this version (a certificate that was imported again in place).
+ */
+export function withSent(before: Deployment | undefined, { version, receipt }: Sent, now: Date): Deployment {
+  const intent: Deployment = before ?? { version, state: 'intended', since: now.toISOString() };
+  const others = (intent.sent ?? []).filter((one) => one.version !== version && !sameReceipt(one, { receipt }));
+  return { ...intent, sent: [...others, { version, receipt }] };
+}
+
+const sameReceipt = (a: { readonly receipt: Json }, b: { readonly receipt: Json }): boolean =>
+  canonical(a.receipt) === canonical(b.receipt);
+
+/** What a target was sent of versions that it no longer needs. The one before the current version stays. */
+export const supersededAt = (
+  { current, previous, deployments }: Pick<Lineage, 'current' | 'previous' | 'deployments'>,
+  target: string,
+): readonly Sent[] =>
+  (deployments[target]?.sent ?? []).filter(({ version }) => version !== current?.id && version !== previous?.id);
+
+/** A deployment after some of what the target was sent has been removed there. */
+export function withoutSent({ sent = [], ...deployment }: Deployment, gone: readonly Sent[]): Deployment {
+  const left = sent.filter(({ version }) => !gone.some((one) => one.version === version));
+  return left.length > 0 ? { ...deployment, sent: left } : deployment;
 }
 
 /** Targets of the lineage's last spec that are no longer wanted. */
@@ -131,7 +168,13 @@ export function deploymentAfter(
 ): Deployment {
   const { old, version, settings, now, wentBack } = facts;
   const isSame = old?.version === version;
-  const shared = { version, ...(settings === undefined ? {} : { settings }), ...(took ? { took } : {}) };
+  const sent = old?.sent;
+  const shared = {
+    version,
+    ...(settings === undefined ? {} : { settings }),
+    ...(took ? { took } : {}),
+    ...(sent ? { sent } : {}),
+  };
   const hasIt = !error && !waitsFor;
   const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
   if (waitsFor && !error)

@@ -96,6 +96,14 @@ export interface Deployment {
   readonly took?: Readonly<Record<string, string>>;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean;
+  /** What the target was sent, the latest last: of this version, and of older ones until they are removed there. */
+  readonly sent?: readonly Sent[];
+}
+
+/** A version that a deployer has staged, and its receipt: the id of an upload. No two have the same receipt. */
+export interface Sent {
+  readonly version: string;
+  readonly receipt: Json;
 }
 
 export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';

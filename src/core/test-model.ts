@@ -38,6 +38,8 @@ export class Model {
   /** Stored versions and the order each came from. */
   readonly versions = new Map<string, string>();
   readonly orders: Order[] = [];
+  /** Uploads at the targets with a receipt in the document, as `target version`. */
+  readonly uploads = new Set<string>();
   readonly frozen = new Map<number, Value[]>();
   /** newOrder may have been sent for this document. */
   isAsked = false;
@@ -99,6 +101,14 @@ export class Model {
       this.expect(isOwn || isParked, `the document keeps ${order.url} for ${order.keptFor}`);
       if (order.finalizedWith !== undefined)
         this.expect(order.finalizedWith === order.keptFor, `${order.url} is kept with the key that finalized it`);
+    }
+    for (const upload of this.uploads) {
+      const [target = '', version] = upload.split(' ');
+      const sent = lineage?.deployments[target]?.sent ?? [];
+      this.expect(
+        sent.some((one) => one.version === version),
+        `the document knows of the upload ${upload}`,
+      );
     }
     const { work } = lineage ?? {};
     if (lineage && work && !work.lease)

@@ -1,3 +1,4 @@
+import { supersededAt, withoutSent } from './deployments.ts';
 import type { ErrorCode } from './error-table.ts';
 import { CertfleetError } from './errors.ts';
 import type { Json } from './json.ts';
@@ -25,6 +26,7 @@ import {
   presentFailed,
   receiptsKept,
   released,
+  sent,
   stopped,
   swept,
   type Transition,
@@ -75,6 +77,9 @@ export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 
   const same = model.lineage && before && sameRequest(model.lineage.spec, wanted) ? before : undefined;
   if (!same) for (const order of model.orders) order.keptFor = undefined; // given up, by the user's own word
   const facts = { wanted, origin: model.origin, aim, newId: model.next('version') };
+  // What was sent to a target stays there when it is dropped.
+  for (const upload of model.uploads)
+    if (!wanted.spec.deploy.some((target) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
   yield* take(model, process, (claim) => begun(facts, claim));
   if (same && model.work.step !== 'deploy') {
     model.expect(model.work.version === same.version, 'what was interrupted is resumed with its key');
@@ -248,14 +253,26 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
   const { current } = model.lineage as Lineage;
   const version = current?.id ?? '';
   const since = model.now.toISOString();
+  const gone: string[] = [];
   for (const target of wanted.spec.deploy) {
+    yield* reach(`send to ${target}`, 'store/unusable', 'stop');
+    model.apply(sent({ target, version, receipt: `${target} ${version}`, now: model.now }));
+    model.uploads.add(`${target} ${version}`);
     const choice = yield* reach(`deliver to ${target}`, 'fails', 'store/unusable', 'stop');
-    deployments[target] = { version, state: choice === 'on' ? 'current' : 'pending', since };
+    const state = choice === 'on' ? 'current' : 'pending';
+    deployments[target] = { ...model.lineage?.deployments[target], version, state, since };
+  }
+  for (const target of wanted.spec.deploy) {
+    const old = supersededAt({ ...(model.lineage as Lineage), deployments }, target);
+    if ((yield* reach(`retire at ${target}`, 'stays', 'stop')) === 'stays') continue;
+    deployments[target] = withoutSent(deployments[target] as Deployment, old);
+    gone.push(...old.map((one) => `${target} ${one.version}`));
   }
   const left = yield* clean(model, wanted);
   const { retired: all = [] } = model.lineage as Lineage;
   const retired = (yield* reach('close', 'retired stay', 'store/unusable', 'stop')) === 'on' ? [] : all;
   for (const id of all) if (!retired.includes(id)) model.keys.delete(id);
+  for (const upload of gone) model.uploads.delete(upload);
   const last = { at: since, result: 'issued', version, message: 'done' } as const;
   model.apply(closed({ deployments, renewal: testLineage.renewal, retired, left, last, now: model.now }));
 }

@@ -1,3 +1,4 @@
+import { supersededAt } from './deployments.ts';
 import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import type { Model } from './test-model.ts';
@@ -103,4 +104,6 @@ export function play(model: Model, program: Program): void {
   model.expect(model.versions.has(current?.id ?? ''), 'the current version is stored');
   model.expect(lineage?.work === undefined && lineage?.tombstones === undefined, 'nothing is left to do');
   model.expect(model.values.size === 0, 'nothing is left in the world');
+  for (const target of wanted.spec.deploy)
+    model.expect(lineage !== undefined && supersededAt(lineage, target).length === 0, 'old uploads are gone');
 }

@@ -47,6 +47,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   accountLost: work.accountLost({ left: [], now }),
   certificateRefused: work.certificateRefused(),
   madeCurrent: work.madeCurrent({ wanted, version, now }),
+  sent: work.sent({ target: 'edge', version: 'v2', receipt: 'upload', now }),
   closed: work.closed({ deployments: undefined, renewal: undefined, retired: [], left: [], last, now }),
   failed: work.failed({ error: busy, asked: true, left: [], now }),
   stopped: work.stopped({ asked: true, left: [], now }),
@@ -109,6 +110,7 @@ describe('the table of what may follow what', () => {
     accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
     madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
+    sent: { current: 'current' },
     closed: { current: 'idle' },
     failed: left,
     stopped: left,
@@ -234,6 +236,35 @@ describe('towards a certificate', () => {
     expect(after?.deployments).toEqual({ edge: { version: 'v3', state: 'intended', since: now.toISOString() } });
     expect(workOf(after)).toMatchObject({ step: 'deploy', version: 'v3' });
     expect(workOf(after).order).toBeUndefined();
+  });
+});
+
+describe('what a target was sent', () => {
+  const sentV1: Lineage = {
+    ...idle,
+    deployments: { edge: { ...idle.deployments['edge']!, sent: [{ version: 'v1', receipt: 'first' }] } },
+  };
+  it('stands beside what it was sent before, from step 12 until the next version', () => {
+    const current = from(sentV1).current();
+    expect(current.deployments['edge']).toMatchObject({ state: 'intended', sent: [{ version: 'v1' }] });
+    for (const after of [
+      through(current, 'sent'),
+      through(current, 'sent', 'failed'),
+      through(current, 'sent', 'begun'),
+    ])
+      expect(after?.deployments['edge']?.sent).toEqual([
+        { version: 'v1', receipt: 'first' },
+        { version: 'v2', receipt: 'upload' },
+      ]);
+  });
+
+  it('is an intent for a target that was added', () => {
+    const added = work.sent({ target: 'other', version: 'v1', receipt: { id: 1 }, now });
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    expect(through(idle, delivery, added)?.deployments['other']).toEqual({
+      ...{ version: 'v1', state: 'intended', since: now.toISOString() },
+      sent: [{ version: 'v1', receipt: { id: 1 } }],
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { intended } from './deployments.ts';
+import { intended, type Sending, withSent } from './deployments.ts';
 import { type CertfleetError, fail } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
@@ -74,6 +74,7 @@ const mayFollow = {
   accountLost: inFlight,
   certificateRefused: inFlight,
   madeCurrent: inFlight,
+  sent: ['current'],
   // The end of a run.
   closed: ['current'],
   failed: [...inFlight, 'current'],
@@ -335,6 +336,16 @@ export const madeCurrent = (facts: {
       work: { ...work, version: version.id, step: 'deploy' },
     };
   });
+
+/** Step 12: what a deployer has sent to a target, before the target uses it. Only deployers with receipts need this. */
+export const sent = ({ target, version, receipt, now }: Sending & { readonly now: Date }): Transition =>
+  whileHeld('sent', (lineage) => ({
+    ...lineage,
+    deployments: {
+      ...lineage.deployments,
+      [target]: withSent(lineage.deployments[target], { version, receipt }, now),
+    },
+  }));
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 

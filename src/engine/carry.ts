@@ -1,14 +1,23 @@
-import { settingsOf } from '../core/deployments.ts';
+import { knowsSent, type Sending, settingsOf } from '../core/deployments.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
+import { sent } from '../core/work.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { Note } from '../ports/solver.ts';
+import type { Engine } from './engine.ts';
 import { nameOf, type Run } from './run.ts';
+
+/** A target and what carries certificates to it. */
+export interface Destination {
+  readonly target: string;
+  readonly deployer: Deployer;
+}
 
 /** Stages and activates a version on one target, within its deadline. Resolves with the error, if any. */
 export async function carry(
   run: Run,
   bundle: VersionBundle,
-  { target, deployer, again }: { readonly target: string; readonly deployer: Deployer; readonly again: boolean },
+  { target, deployer, again }: Destination & { readonly again: boolean },
 ): Promise<CertfleetError | undefined> {
   const { engine, holding, signal } = run;
   const { deployDeadlineMs } = engine.limits;
@@ -21,11 +30,14 @@ export async function carry(
   const work = async (): Promise<CertfleetError | undefined> => {
     if (engine.memory.hung.has(key)) return tooLate();
     const deadline = engine.clock.deadline(deployDeadlineMs, signal);
+    const note = (receipt: Parameters<Note>[0]) => {
+      deadline.signal.throwIfAborted(); // an abandoned call must not write into a document that is closed
+      return keepReceipt(run, { target, version: bundle.id, receipt });
+    };
     const steps = async () => {
       if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
-      // Checkpoints need not be stored: after a crash, `look` finds out what the target has, and calls are repeatable.
-      const note = async () => undefined;
       const staged = await holding.effect(deadline.signal, () => deployer.stage(bundle, note, deadline.signal));
+      await note(staged);
       await holding.effect(deadline.signal, () => deployer.activate(bundle, staged, note, deadline.signal));
     };
     try {
@@ -41,13 +53,32 @@ export async function carry(
     }
   };
   try {
-    return await (deployer.concurrent ? work() : engine.memory.targetTurns(key, work, signal));
+    return await inTurn(engine, { deployer, key }, work, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (isFailure(error, 'store/lease-lost')) throw error;
     return targetError(run, target, error);
   }
 }
+
+/**
+ * Journals what a deployer has sent, before the target uses it: after a crash it can be found there, and removed once
+ * it is superseded. Without a receipt nothing is written, because `look` finds out what the target has.
+ */
+async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): Promise<void> {
+  if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
+  await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
+}
+
+/** Changes a target while no other certificate does: those of one resource and one target take turns. */
+export const inTurn = <T>(
+  { memory }: Engine,
+  { deployer, key }: { readonly deployer: Deployer; readonly key: string },
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> => {
+  if (deployer.resource === undefined && deployer.concurrent) return work();
+  return memory.targetTurns(deployer.resource ?? key, work, signal);
+};
 
 export const targetError = (run: Run, target: string, error: unknown): CertfleetError =>
   isFailure(error, 'deploy/')

@@ -41,8 +41,11 @@ export interface Deployer {
   /** Makes it the version in use. */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
   /**
-   * Removes what only older versions need. Called once the new version is in use, with the version before it and the
-   * receipt that `stage` returned for that one, if it is known.
+   * Removes what only older versions need. Called once every target has the new version; a sweep repeats what failed.
+   *
+   * - Without a receipt, `old` is the version before the new one: it stays, because the engine may go back to it.
+   * - With a receipt, which `stage` returned for it, `old` is an older one, and what the receipt names goes. It MUST
+   *   stay if anything refers to it, and MUST be no error if it is not there.
    */
   retire?(old: VersionRef, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /** Everything of any owner at the target that carries certfleet's mark, for `sweep --lost`. */

@@ -9,14 +9,14 @@ import {
 } from '../../core/deployments.ts';
 import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
-import { CertfleetError, fail, reasonOf } from '../../core/errors.ts';
+import { CertfleetError, fail } from '../../core/errors.ts';
 import type { Deployment, Version } from '../../core/lineage.ts';
-import { orAborted } from '../../core/on-abort.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
 import { carry, targetError } from '../carry.ts';
 import { report } from '../engine.ts';
 import { endpointError, lookAtAll, type Watched, watch } from '../looks/endpoints.ts';
+import { retire } from '../retire.ts';
 import { nameOf, type Run } from '../run.ts';
 import { together } from '../wait.ts';
 
@@ -255,7 +255,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       message,
       data: { targets },
     });
-    await retire(run);
+    return { errors, deployments: await retire(run, run.job.wanted, deployments) };
   }
   return { errors, deployments };
 }
@@ -279,26 +279,4 @@ function reportPending(
   if (!isAlarm) return;
   const alarm = `${target} has been without the new certificate since ${since}: ${message}`;
   report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
-}
-
-/** Removes from every target what only older versions needed. */
-async function retire(run: Run): Promise<void> {
-  const { engine, job, holding, signal } = run;
-  const { previous } = holding.lineage;
-  if (!previous) return;
-  const old = { lineage: nameOf(run), id: previous.id };
-  for (const target of job.wanted.spec.deploy) {
-    const deadline = engine.clock.deadline(engine.limits.deployDeadlineMs, signal);
-    try {
-      const deployer = await engine.connect.deployer(job.wanted, target);
-      if (deployer.retire) await orAborted(deployer.retire(old, undefined, deadline.signal), deadline.signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      // The deployment itself succeeded, so this is only a warning. The next renewal tries again.
-      const message = `${target}: could not remove older versions: ${reasonOf(error)}`;
-      report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
-    } finally {
-      deadline.done();
-    }
-  }
 }

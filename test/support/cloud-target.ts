@@ -1,0 +1,64 @@
+import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
+import type { Note } from '../../src/ports/solver.ts';
+
+export interface CloudTargetOptions {
+  readonly resource?: string;
+  readonly scope?: Deployer['scope'];
+  /** An upload takes the place of the one before it, under the same id. */
+  readonly inPlace?: boolean;
+  /** Calls `note` as soon as the upload is there. */
+  readonly notes?: boolean;
+}
+
+/** A cloud in memory: certificates are uploaded under an id, and one of them is bound to the listener. */
+export function createCloudTarget(options: CloudTargetOptions = {}) {
+  /** The version of each upload, by its id. */
+  const uploads = new Map<string, string>();
+  const calls: string[] = [];
+  /** Runs in each call after its effect; it may throw, or never return. */
+  const hooks = { after: async (_call: string): Promise<void> => {} };
+  let bound: string | undefined;
+  let lastId = 0;
+  const done = async (call: string) => {
+    calls.push(call);
+    await hooks.after(call.split(' ')[0] ?? '');
+  };
+  const upload = (version: string): string => {
+    const [same] = [...uploads].find(([, known]) => known === version) ?? [];
+    const id = same ?? (options.inPlace ? 'cert-1' : `cert-${++lastId}`);
+    uploads.set(id, version);
+    return id;
+  };
+  const deployer: Deployer = {
+    type: 'sim-cloud',
+    scope: options.scope ?? 'fleet',
+    ...(options.resource === undefined ? {} : { resource: options.resource }),
+    look: async ({ id }) => ({
+      state: bound === undefined ? 'absent' : uploads.get(bound) === id ? 'current' : 'stale',
+      detail: '',
+    }),
+    async stage({ id: version }: VersionBundle, note: Note) {
+      const id = upload(version);
+      if (options.notes) await note({ id });
+      await done(`stage ${id}`);
+      return { id };
+    },
+    async activate(_version, staged) {
+      bound = (staged as { id: string }).id;
+      await done(`activate ${bound}`);
+    },
+    async retire(_old, receipt) {
+      const id = (receipt as { id: string } | undefined)?.id;
+      if (id !== undefined && id !== bound) uploads.delete(id);
+      await done(`retire ${id}`);
+    },
+  };
+  return {
+    deployer,
+    hooks,
+    calls,
+    /** The versions that are uploaded, and the one that is in use. */
+    versions: () => [...uploads.values()],
+    bound: () => (bound === undefined ? undefined : uploads.get(bound)),
+  };
+}
