@@ -62,7 +62,7 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
         isEmpty(field.defaultValue) ? '' : code(field.defaultValue),
         valuesText(field),
         // Only options have a variable, not their parts.
-        ...(adapter === undefined ? [] : [prefix === '' ? code(environmentName(adapter, field.name)) : '']),
+        ...(adapter === undefined ? [] : [prefix === '' ? variables(adapter, field) : '']),
       ],
       ...(definitionOf(field.schema).shape ? rows(innermost(field.schema) as z.ZodObject, `${field.name}.`) : []),
     ]);
@@ -74,6 +74,9 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
         all,
       );
 }
+
+const variables = (adapter: string, { name, aliases }: OptionField): string =>
+  [environmentName(adapter, name), ...aliases].map(code).join(', ');
 
 interface Definition {
   readonly type: string;
@@ -121,6 +124,29 @@ async function adapterPage(
   return `${parts.join('\n').trimEnd()}\n`;
 }
 
+const optionSection = `## Options of adapters
+
+Each solver, DNS provider, load balancer, deployer and store has options of its own, which are listed on its page. An option
+that is left out is read from the first environment variable in the last column that is set; if none is, the default applies.
+The variables after the first are those of other clients; a secret is read from them only if no secret of the adapter is given
+in another way.
+
+Every option may also be written as \`env:NAME\` (the value is in that variable) or \`file:/path\` (it is in that file). Keep
+secrets in a file with mode 0600.
+
+If an adapter has the option \`credentials\`, it names a file (mode 0600) with options that are not given here:
+
+| form | example |
+| --- | --- |
+| certbot’s INI | \`dns_example_api_token = …\` |
+| \`KEY=VALUE\` | \`EXAMPLE_TOKEN=…\`, also with \`export\`, quotes and comments |
+| profiles (AWS, Alibaba Cloud) | \`[default]\`, then \`aws_access_key_id = …\`; the option \`profile\` chooses one |
+| JSON | one object: \`{ "apiToken": "…" }\` |
+
+Its keys are the names of the options in any spelling (\`apiToken\`, \`api_token\`), or those of the variables. Errors name the
+file and the key, never a value.
+`;
+
 const dnsIntroduction = `A DNS provider changes TXT values in a zone. On the command line: \`--dns ID\`; in the configuration, a solver names it:
 
 \`\`\`yaml
@@ -128,8 +154,8 @@ solvers:
   dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
 \`\`\`
 
-An option that is left out is read from the environment variable in the last column; if that is not set either, the default
-applies. Keep secrets in a file with mode 0600.`;
+An option that is left out is read from the environment variables in the last column; if none is set, the default applies.
+Keep secrets in a file with mode 0600. See [Options of adapters](configuration.md#options-of-adapters).`;
 
 const solverIntroduction =
   (): string => `A solver makes a challenge answerable. On the command line, \`--http standalone\` is \`http01-responder\`,
@@ -169,6 +195,7 @@ ${exampleText.trimEnd()}
 \`\`\`
 
 ${sections.join('\n')}
+${optionSection}
 ## Short names of CAs
 
 ${table(

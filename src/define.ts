@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isApiEndpoint } from './core/api-endpoint.ts';
 import { isOwnVariable } from './core/hook-variables.ts';
 import type { Secret as SecretType } from './core/secret.ts';
 import { Secret } from './core/secret.ts';
@@ -12,14 +13,54 @@ import type { World } from './ports/world.ts';
 
 export { Secret, z };
 
+interface Named {
+  /**
+   * Other names of the option: the environment variables of lego, acme.sh and certbot, read if it is given in no other
+   * way. They are also keys in a file of {@link credentialsFile}. Any option can have them, in its `.meta({ aliases })`.
+   */
+  readonly aliases?: readonly string[];
+}
+
 /**
  * A secret option: `file:/path` (0600), `env:NAME` or the value itself. If it is left out, the environment variable
  * `CERTFLEET_<ADAPTER>_<OPTION>` is used. The adapter gets a {@link Secret}.
  */
-export const secret = (title: string) =>
+export const secret = (title: string, named: Named = {}) =>
   z
     .custom<SecretType>((value) => value instanceof Secret, { error: 'a secret is required' })
-    .meta({ title, secret: true });
+    .meta({ title, secret: true, ...named });
+
+/**
+ * The option `credentials` of an adapter: a file (0600) from which every option that is not given is read. It may be
+ * certbot's INI, `KEY=VALUE`, the profiles of AWS or Alibaba Cloud, or JSON.
+ *
+ * @param prefixes of the keys, as certbot has them: `dns_dnspod_`
+ */
+export const credentialsFile = (prefixes: readonly string[] = [], named: Named = {}) =>
+  wholePath()
+    .optional()
+    .meta({
+      title: 'A file with the options that are not given here',
+      description: 'In the form of certbot’s INI, `KEY=VALUE`, profiles or JSON, with mode 0600.',
+      credentials: prefixes,
+      ...named,
+    });
+
+/** The option `profile` beside {@link credentialsFile}. */
+export const profile = (named: Named = {}) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'Which profile of the file with credentials', ...named });
+
+/** The option `endpoint`: where the API is, if not at the vendor's address. */
+export const endpoint = (title = 'The API’s address, if it is not the vendor’s own') =>
+  z
+    .string()
+    .refine(isApiEndpoint, { error: 'write an https:// URL; http:// is allowed for loopback addresses only' })
+    .optional()
+    .meta({ title, examples: ['https://api.example.com'] });
 
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 

@@ -103,6 +103,8 @@ interface Described extends Omit<AdapterInfo, 'options'> {
     readonly default?: unknown;
     /** The environment variable that is read if the option is not given. */
     readonly environment?: string;
+    /** Variables of other clients that are read after it. */
+    readonly aliases?: readonly string[];
   })[];
 }
 
@@ -114,12 +116,13 @@ async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Defin
     apiDocs,
     notes,
     options: optionFields(options).map((field) => {
-      const { name, title, description, secret, required, examples, defaultValue } = field;
+      const { name, title, description, secret, required, examples, defaultValue, aliases } = field;
       const values = valuesOf(field);
       return {
         ...{ name, title, description, secret, required, examples },
         ...(values.length > 0 ? { values } : {}),
         ...(defaultValue === undefined ? {} : { default: defaultValue }),
+        ...(aliases.length === 0 ? {} : { aliases }),
         ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(info.id, name) }),
       };
     }),
@@ -140,7 +143,9 @@ function adapterText(kind: AdapterKind, adapter: Described, width: number): stri
     [
       [option.title, option.description].filter((text) => text !== '').join('. '),
       ...remarksOf(option),
-      ...(option.environment === undefined ? [] : [`Environment: ${option.environment}`]),
+      ...(option.environment === undefined
+        ? []
+        : [`Environment: ${[option.environment, ...(option.aliases ?? [])].join(', ')}`]),
     ].join('\n'),
   ]);
   return [

@@ -9,6 +9,10 @@ export interface OptionField extends OptionInfo {
   readonly description: string;
   readonly examples: readonly unknown[];
   readonly defaultValue: unknown;
+  /** Other names of it, in the environment and in files with credentials: those of lego, acme.sh and certbot. */
+  readonly aliases: readonly string[];
+  /** It names a file with credentials; the prefixes of the keys in it. */
+  readonly credentials: readonly string[] | undefined;
 }
 
 type Definition = {
@@ -51,6 +55,8 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       examples: Array.isArray(meta['examples']) ? meta['examples'] : [],
       // The schema's default is in milliseconds, but a person writes `2m`.
       defaultValue: meta['format'] === 'duration' && typeof fallback === 'number' ? durationText(fallback) : fallback,
+      aliases: texts(meta['aliases']),
+      credentials: Array.isArray(meta['credentials']) ? texts(meta['credentials']) : undefined,
     };
   });
 
@@ -59,6 +65,8 @@ const durationText = (ms: number): string =>
   ms > 0 && ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const texts = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 const isTaken = (kind: string): kind is 'string' | 'number' | 'boolean' | 'array' =>
   kind === 'string' || kind === 'number' || kind === 'boolean' || kind === 'array';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../core/json.ts';
 import { dns01Options } from './dns01.ts';
+import { optionFields } from './fields.ts';
 import type { WithOptions } from './options.ts';
 import { type AdapterKind, dns01Type, type Registry } from './registry.ts';
 import { configuration } from './schema.ts';
@@ -19,14 +20,22 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
     $id: 'https://certfleet.dev/certfleet.schema.json',
     title: 'certfleet.yaml',
     ...schema,
+    $defs: { reference },
   } as unknown as JsonObject;
 }
+
+/** What any option of an adapter may be instead of its value. */
+const reference: Schema = {
+  type: 'string',
+  pattern: '^(file:/|env:[A-Za-z_])',
+  description: 'file:/path, with the value in the file, or env:NAME, with the value in an environment variable',
+};
 
 async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   const branches: Schema[] = [];
   for (const entry of Object.values(registry[kind])) {
     const definition: WithOptions = await entry.load();
-    branches.push(typed(entry.id, entry.title, convert(definition.options)));
+    branches.push(typed(entry.id, entry.title, convertOptions(definition.options)));
   }
   if (kind === 'solver') branches.push(...(await dns01Branches(registry)));
   return {
@@ -43,7 +52,7 @@ async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
   for (const entry of Object.values(registry.dns)) {
     const branch = typed(dns01Type, `DNS-01 through ${entry.title}`, convert(dns01Options));
     const provider = { ...branch.properties!['provider'], const: entry.id };
-    const options = { ...convert((await entry.load()).options), additionalProperties: false };
+    const options = { ...convertOptions((await entry.load()).options), additionalProperties: false };
     branches.push({ ...branch, properties: { ...branch.properties!, provider, options } });
   }
   return branches;
@@ -57,7 +66,34 @@ const typed = (id: string, title: string, options: Schema): Schema => ({
   additionalProperties: false,
 });
 
-/** What a person writes: secrets are text, and may be left out because the environment may have them. */
+/**
+ * An adapter's options as a person writes them: each may be a reference, and secrets may be left out, because the
+ * environment may have them. A file with credentials may have all.
+ */
+function convertOptions(options: z.ZodObject): Schema {
+  const { required, ...converted } = convert(options);
+  const fields = optionFields(options);
+  const properties: Record<string, Schema> = {};
+  for (const { name, secret } of fields) {
+    const schema = converted.properties![name]!;
+    properties[name] = secret || takesAnyText(schema) ? schema : orReference(schema);
+  }
+  const mustBe = fields.some((field) => field.credentials !== undefined)
+    ? []
+    : (required ?? []).filter((name) => !fields.some((field) => field.name === name && field.secret));
+  return { ...converted, properties, ...(mustBe.length > 0 ? { required: mustBe } : {}) };
+}
+
+function orReference({ title, description, examples, default: fallback, ...rest }: Schema): Schema {
+  const about = { title, description, examples, default: fallback };
+  const kinds = Object.keys(rest).join() === 'anyOf' ? (rest['anyOf'] as Schema[]) : [rest];
+  const said = Object.fromEntries(Object.entries(about).filter(([, value]) => value !== undefined));
+  return { ...said, anyOf: [...kinds, { $ref: '#/$defs/reference' }] };
+}
+
+const takesAnyText = ({ type, pattern, enum: values, const: only, maxLength, format }: Schema): boolean =>
+  type === 'string' && [pattern, values, only, maxLength, format].every((limit) => limit === undefined);
+
 function convert(schema: z.ZodType): Schema {
   const { $schema: _draft, ...converted } = z.toJSONSchema(schema, {
     io: 'input',
@@ -65,18 +101,14 @@ function convert(schema: z.ZodType): Schema {
     override: ({ jsonSchema }) => {
       // JSON Schema's own format of this name is ISO 8601; the pattern beside it is ours.
       if (jsonSchema.format === 'duration') delete jsonSchema.format;
-      // `secret` is certfleet's own keyword, which editors do not know.
-      if ((jsonSchema as Schema)['secret'] !== true) return;
-      delete (jsonSchema as Schema)['secret'];
+      // Editors do not know certfleet's own keywords.
+      const own = jsonSchema as Schema;
+      const isSecret = own['secret'] === true;
+      for (const keyword of ['secret', 'aliases', 'credentials']) delete own[keyword];
+      if (!isSecret) return;
       jsonSchema.type = 'string';
       jsonSchema.description = 'file:/path (mode 0600), env:NAME, or the value itself';
     },
   }) as Schema;
-  const secrets = Object.entries(converted.properties ?? {})
-    .filter(([, property]) => property['description'] === 'file:/path (mode 0600), env:NAME, or the value itself')
-    .map(([name]) => name);
-  if (!converted.required) return converted;
-  const required = converted.required.filter((name) => !secrets.includes(name));
-  const { required: _required, ...rest } = converted;
-  return required.length > 0 ? { ...rest, required } : rest;
+  return converted;
 }

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CertfleetError } from '../core/errors.ts';
-import { duration, secret, z } from '../define.ts';
+import { credentialsFile, duration, profile, secret, z } from '../define.ts';
 import type { Files } from '../ports/files.ts';
 import {
   captureFromEnvironment,
@@ -69,8 +69,8 @@ describe('resolveOptions', () => {
   it('tells which variables hold secrets, so that no hook gets them', async () => {
     const named: string[] = [];
     const onSecretVariable = (name: string) => void named.push(name);
-    const env = { MINE: 'm', CERTFLEET_EXAMPLE_DNS_SPARE: 'env:SPARE', SPARE: 's' };
-    const settings = { type: 'example-dns', server: 'env:NOT_A_SECRET', token: 'env:MINE' };
+    const env = { MINE: 'm', CERTFLEET_EXAMPLE_DNS_SPARE: 'env:SPARE', SPARE: 's', NO_SECRET: 'ns1' };
+    const settings = { type: 'example-dns', server: 'env:NO_SECRET', token: 'env:MINE' };
     await resolveOptions(definition, settings, { env, files: files({}), onSecretVariable });
     expect(named).toEqual(['MINE', 'SPARE']);
     expect(secretVariables(definition, settings, env)).toEqual([
@@ -190,5 +190,190 @@ describe('checkOptions', () => {
 
   it('allows missing secrets, and missing options that the environment has', () => {
     expect(checkOptions(definition, { type: 'example-dns' }, { CERTFLEET_EXAMPLE_DNS_SERVER: 's' }, [])).toEqual([]);
+  });
+});
+
+describe('references of any option', () => {
+  it('reads env:NAME and file:/path, and converts them', async () => {
+    const settings = {
+      server: 'file:/server',
+      token: 't',
+      port: 'env:PORT',
+      zones: 'env:ZONES',
+      timeout: 'file:/timeout',
+    };
+    const env = { PORT: '5353', ZONES: 'a.com,b.com' };
+    const { options } = await resolve(settings, env, { '/server': 'ns1\n', '/timeout': '2m' });
+    expect(options).toMatchObject({ server: 'ns1', port: 5353, zones: ['a.com', 'b.com'], timeout: 120_000 });
+    expect(captureFromEnvironment(definition, env, { type: 'example-dns', ...settings })).toEqual(env);
+  });
+
+  it('refuses a file that another user can write, because an option may name a program', async () => {
+    const refused: Pick<Files, 'read' | 'stat'> = {
+      ...files({}),
+      read: async (path, options) => {
+        if (options?.trusted)
+          throw options.trusted({
+            path,
+            reason: `${path} belongs to user 65534`,
+            command: 'chown',
+            change: 'root',
+            needsRoot: true,
+          });
+        return new TextEncoder().encode('x');
+      },
+    };
+    const settings = { type: 'example-dns', server: 'file:/server', token: 'file:/token' };
+    await expect(resolveOptions(definition, settings, { env: {}, files: refused })).rejects.toMatchObject({
+      code: 'config/secret-unreadable',
+      message: 'the secret file /server cannot be read: /server belongs to user 65534',
+    });
+  });
+
+  it('checks what is known before files are read', () => {
+    const check = (settings: object, env = {}) =>
+      checkOptions(definition, { type: 'example-dns', server: 's', ...settings } as never, env, []).map(
+        (one) => one.message,
+      );
+    expect(check({ port: 'file:/port', timeout: 'env:TIMEOUT' })).toEqual([]);
+    expect(check({ port: 'env:PORT' }, { PORT: 'many' })).toEqual([expect.stringContaining('port must be a number')]);
+    expect(check({ port: 'file:port' })).toEqual(['port: write an absolute path: file:/path']);
+  });
+});
+
+describe('aliases and files with credentials', () => {
+  const cloud = {
+    id: 'cloud',
+    options: z.object({
+      region: z.string().meta({ title: 'The region', aliases: ['CLOUD_REGION'] }),
+      keyId: secret('The id', { aliases: ['CLOUD_KEY_ID'] }).optional(),
+      key: secret('The key', { aliases: ['CLOUD_KEY', 'Cloud_Key'] }).optional(),
+      sessionToken: secret('The token', { aliases: ['CLOUD_TOKEN'] }).optional(),
+      hook: z.array(z.string()).default([]),
+      credentials: credentialsFile(['dns_cloud_'], { aliases: ['CLOUD_FILE'] }),
+      profile: profile({ aliases: ['CLOUD_PROFILE'] }),
+    }),
+  };
+  const contents = {
+    '/c.ini': 'dns_cloud_key_id = file-id\ndns_cloud_key = file-key\ndns_cloud_hook = rm',
+    '/profiles': '[default]\nkey = default-key\n[two]\nkey = two-key\nregion = eu',
+    '/key': 'key-in-file',
+    '/none': 'other = x',
+    '/broken': 'tell-nobody',
+  };
+  const open = async (settings: object, env: Record<string, string> = {}) => {
+    const named: string[] = [];
+    const { options, credentials } = await resolveOptions(cloud, { type: 'cloud', ...settings } as never, {
+      env,
+      files: files(contents),
+      name: 'edge',
+      onSecretVariable: (name) => void named.push(name),
+    });
+    const { region, keyId, key, sessionToken, hook } = options;
+    return { region, hook, keys: [keyId, key, sessionToken].map((one) => one?.reveal() ?? ''), named, credentials };
+  };
+
+  const cases: readonly (readonly [string, object, Record<string, string>, readonly string[]])[] = [
+    ['aliases', {}, { CLOUD_KEY_ID: 'i', Cloud_Key: 'k', CLOUD_TOKEN: 't' }, ['i', 'k', 't']],
+    [
+      'own variables before aliases',
+      {},
+      { CERTFLEET_CLOUD_KEY: 'own', CLOUD_KEY: 'k', CLOUD_TOKEN: 't' },
+      ['', 'own', ''],
+    ],
+    ['no left-over token beside given keys', { keyId: 'i', key: 'k' }, { CLOUD_TOKEN: 't' }, ['i', 'k', '']],
+    ['a file that a variable of lego names', {}, { CLOUD_KEY_FILE: '/key' }, ['', 'key-in-file', '']],
+    [
+      'a file before variables',
+      { credentials: '/c.ini' },
+      { CERTFLEET_CLOUD_KEY: 'v', CLOUD_TOKEN: 't' },
+      ['file-id', 'file-key', ''],
+    ],
+    ['settings before the file', { credentials: '/c.ini', key: 'mine' }, {}, ['file-id', 'mine', '']],
+    [
+      'own variables before the file that a variable names',
+      {},
+      { CERTFLEET_CLOUD_CREDENTIALS: '/c.ini', CERTFLEET_CLOUD_KEY: 'v' },
+      ['file-id', 'v', ''],
+    ],
+    ['aliases before the file that an alias names', {}, { CLOUD_FILE: '/c.ini', CLOUD_KEY: 'k' }, ['', 'k', '']],
+    ['the file that an alias names', {}, { CLOUD_FILE: '/c.ini' }, ['file-id', 'file-key', '']],
+    ['a profile', { credentials: '/profiles', profile: 'two' }, {}, ['', 'two-key', '']],
+    ['the default profile', { credentials: '/profiles' }, {}, ['', 'default-key', '']],
+    ['a profile of the environment', { credentials: '/profiles' }, { CLOUD_PROFILE: 'two' }, ['', 'two-key', '']],
+    ['a path in a variable', { credentials: 'env:WHERE' }, { WHERE: '/c.ini' }, ['file-id', 'file-key', '']],
+  ];
+  it.each(cases)('%s', async (_name, settings, env, keys) => {
+    const found = await open({ region: 'r', ...settings }, env);
+    expect(found.keys).toEqual(keys);
+    // No file may choose a program to run.
+    expect(found.hook).toEqual([]);
+  });
+
+  it('reads other options from the file and from aliases too', async () => {
+    expect((await open({ credentials: '/profiles', profile: 'two' })).region).toBe('eu');
+    expect((await open({}, { CLOUD_REGION: 'cn' })).region).toBe('cn');
+    expect(optionsFromEnvironment(cloud, { CLOUD_REGION: 'cn', CLOUD_KEY: 'k', CLOUD_FILE: '/c.ini' })).toEqual({
+      type: 'cloud',
+      region: 'cn',
+      credentials: '/c.ini',
+    });
+  });
+
+  it('keeps the secrets of aliases for cron, and from hooks', async () => {
+    const env = { CLOUD_KEY: 'k', CLOUD_TOKEN: 't', CLOUD_REGION: 'cn' };
+    const settings = { type: 'cloud', keyId: 'file:/key' };
+    expect((await open({}, env)).named).toEqual(['CLOUD_KEY', 'CLOUD_TOKEN']);
+    expect(captureFromEnvironment(cloud, env)).toEqual({ CLOUD_KEY: 'k', CLOUD_TOKEN: 't' });
+    expect(captureFromEnvironment(cloud, env, settings)).toEqual({});
+    expect(captureFromEnvironment(cloud, env, { type: 'cloud', credentials: '/c.ini' })).toEqual({});
+    expect(secretVariables(cloud, { type: 'cloud' }, env)).toEqual([
+      { option: 'key', variable: 'CLOUD_KEY' },
+      { option: 'sessionToken', variable: 'CLOUD_TOKEN' },
+    ]);
+    expect(secretVariables(cloud, settings, env)).toEqual([]);
+  });
+
+  it('changes the credentials hash with the file', async () => {
+    const one = await open({ region: 'r', credentials: '/profiles' });
+    const two = await open({ region: 'r', credentials: '/profiles', profile: 'two' });
+    expect(one.credentials).not.toBe(two.credentials);
+  });
+
+  it.each([
+    [
+      { credentials: '/none' },
+      'config/secret-unreadable',
+      'none of the keys dns_cloud_key_id, dns_cloud_key, dns_cloud',
+    ],
+    [{ credentials: '/broken' }, 'config/secret-unreadable', 'the secret file /broken cannot be read: line 1 is not'],
+    [{ credentials: '/absent' }, 'config/secret-unreadable', 'no such file'],
+    [
+      { credentials: '/profiles', profile: 'x' },
+      'config/secret-unreadable',
+      'it has no profile "x"; it has default, two',
+    ],
+    [{ credentials: 'c.ini' }, 'config/credential-missing', 'the option "region" (CERTFLEET_CLOUD_REGION)'],
+    [{ region: 'r', credentials: 'c.ini' }, 'config/invalid', 'credentials: write an absolute path'],
+    [{ credentials: '/c.ini' }, 'config/credential-missing', 'the option "region" (not in /c.ini either)'],
+  ])('%j: %s', async (settings, code, words) => {
+    const error = await open(settings).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CertfleetError);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(words) });
+    expect(inspect(error)).not.toContain('tell-nobody');
+  });
+
+  it('checks nothing that the file may have', () => {
+    expect(checkOptions(cloud, { type: 'cloud', credentials: '/c.ini' }, {}, [])).toEqual([]);
+    expect(checkOptions(cloud, { type: 'cloud', credentials: 'c.ini' }, {}, [])).toHaveLength(1);
+    expect(checkOptions(cloud, { type: 'cloud' }, {}, [])).toEqual([expect.objectContaining({ missing: true })]);
+  });
+
+  it('warns of a file that every user can read', async () => {
+    const warnings: string[] = [];
+    const settings = { type: 'cloud', region: 'r', credentials: '/c.ini' };
+    const warn = (message: string) => void warnings.push(message);
+    await resolveOptions(cloud, settings, { env: {}, files: files(contents, 0o644), warn });
+    expect(warnings).toEqual(['the secret file /c.ini of cloud can be read by every user: chmod 600 /c.ini']);
   });
 });

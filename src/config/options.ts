@@ -3,10 +3,11 @@ import type { z } from 'zod';
 import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
-import type { Files } from '../ports/files.ts';
-import { type OptionField, optionFields } from './fields.ts';
+import type { Files, Foreign } from '../ports/files.ts';
+import { CredentialsProblem, optionsIn, parseCredentials } from './credentials-file.ts';
+import type { OptionField } from './fields.ts';
+import { type GivenOptions, givenOptions, variableOf } from './given.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
-import { environmentName } from './registry.ts';
 
 /** The part of an adapter's definition that its options need. */
 export interface WithOptions<Shape extends z.ZodObject = z.ZodObject> {
@@ -39,8 +40,8 @@ export interface ResolvedOptions<Options> {
 }
 
 /**
- * Makes an adapter's options from its settings: adds missing options from the environment, reads secrets from `file:…`
- * and `env:…`, and parses everything with the adapter's own schema.
+ * Makes an adapter's options from its settings: adds missing options from a file with credentials and the environment,
+ * reads `file:…` and `env:…`, and parses everything with the adapter's own schema.
  *
  * Fails with `config/credential-missing`, `config/secret-unreadable`, `config/invalid`.
  */
@@ -51,23 +52,33 @@ export async function resolveOptions<Shape extends z.ZodObject>(
 ): Promise<ResolvedOptions<z.infer<Shape>>> {
   const name = context.name ?? definition.id;
   const what = name === definition.id ? name : `${name} (${definition.id})`;
-  const fields = optionFields(definition.options);
+  const { envPrefix, env } = context;
+  const options = givenOptions(definition, { settings, env, envPrefix });
+  const { fields } = options;
+  const known = fields.map((field) => field.name);
+  const unknown = Object.keys(settings).find((key) => key !== 'type' && !known.includes(key));
+  const file = await openCredentials(options, { ...context, what });
+  const found = options.find(file?.values);
   const input: Record<string, unknown> = {};
   const hash = createHash('sha256');
   const missing: string[] = [];
   for (const field of fields) {
-    const variable = variableOf(definition, field.name, context.envPrefix);
-    const given = settings[field.name] ?? nonEmpty(context.env[variable]);
+    const given = found.get(field.name);
     if (given === undefined) {
-      if (field.required) missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${variable})`);
-    } else if (field.secret) {
-      const value = await openSecret(given, { what, option: field.name, ...context });
+      if (!field.required) continue;
+      const where = file === undefined ? variableOf(definition, field.name, envPrefix) : `not in ${file.path} either`;
+      missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${where})`);
+      continue;
+    }
+    const place = { ...context, what, option: field.name, secret: field.secret };
+    if (field.secret && given.from === 'alias' && given.variable !== undefined)
+      context.onSecretVariable?.(given.variable);
+    const value = given.from === 'file' ? given.value : await openValue(given.value, place);
+    if (field.secret) {
       hash.update(JSON.stringify([field.name, value]));
-      input[field.name] = new Secret(value);
-    } else input[field.name] = fromText(field, given);
+      input[field.name] = new Secret(value as string);
+    } else input[field.name] = fromText(field, value);
   }
-  const known = fields.map((field) => field.name);
-  const unknown = Object.keys(settings).find((key) => key !== 'type' && !known.includes(key));
   if (unknown !== undefined)
     throw fail('config/invalid', { file: what, problem: unknownKey(unknown, [], known).message });
   if (missing.length > 0)
@@ -83,9 +94,40 @@ export async function resolveOptions<Shape extends z.ZodObject>(
   return { options: parsed.data as z.infer<Shape>, credentials: hash.digest('hex') };
 }
 
+/** The file that the option `credentials` names, with the adapter's options in it; undefined if none is named. */
+async function openCredentials(
+  { fields, credentials, find }: GivenOptions,
+  context: ResolveContext & { readonly what: string },
+): Promise<{ readonly path: string; readonly values: ReadonlyMap<string, string> } | undefined> {
+  if (credentials === undefined) return undefined;
+  const { field, given } = credentials;
+  const place = { ...context, option: field.name, secret: false };
+  const path = await openValue(given.value, place);
+  // The schema says what is wrong with it.
+  if (typeof path !== 'string' || !path.startsWith('/')) return undefined;
+  const chosen = find().get('profile')?.value;
+  const profile = chosen === undefined ? undefined : String(await openValue(chosen, { ...place, option: 'profile' }));
+  const text = await readText(path, { ...place, secret: true });
+  const prefixes = field.credentials ?? [];
+  // Lists and commands are not in such files, and who can write one must not choose what is run.
+  const isText = ({ takes, secret }: OptionField) => secret || (takes !== 'array' && takes !== 'other');
+  const others = fields.filter((one) => one !== field && one.name !== 'profile' && isText(one));
+  try {
+    const values = optionsIn(parseCredentials(text, profile), others, prefixes);
+    if (values.size > 0) return { path, values };
+    const keys = others.filter((one) => one.secret).map((one) => `${prefixes[0] ?? ''}${snakeCase(one.name)}`);
+    throw new CredentialsProblem(`it has none of the keys ${keys.join(', ')}`);
+  } catch (error) {
+    // Without the cause, which may contain a part of the file.
+    if (error instanceof CredentialsProblem)
+      throw fail('config/secret-unreadable', { file: path, reason: error.message });
+    throw error;
+  }
+}
+
 /**
- * Checks an adapter's options as written, without reading secrets. A missing secret is not a problem here, because the
- * environment may have it when it is used.
+ * Checks an adapter's options as written, without reading secrets and files. A missing secret is not a problem here,
+ * because the environment may have it when it is used.
  */
 export function checkOptions(
   definition: WithOptions,
@@ -93,68 +135,84 @@ export function checkOptions(
   env: Environment,
   base: readonly PropertyKey[],
 ): readonly Problem[] {
-  const fields = optionFields(definition.options);
+  const options = givenOptions(definition, { settings, env });
+  const { fields } = options;
   const known = fields.map((field) => field.name);
   const problems: Problem[] = Object.keys(settings)
     .filter((key) => key !== 'type' && !known.includes(key))
     .map((key) => unknownKey(key, base, known));
+  const found = options.find();
   const input: Record<string, unknown> = {};
+  /** Options whose value is not known before a file is read. */
+  const unread = new Set<string>();
   for (const field of fields) {
-    const given = settings[field.name] ?? nonEmpty(env[environmentName(definition.id, field.name)]);
+    const path = [...base, field.name];
+    const given = found.get(field.name)?.value;
+    const reference = typeof given === 'string' && /^(file|env):/.test(given) ? given : undefined;
+    if (reference?.startsWith('file:') && !reference.startsWith('file:/'))
+      problems.push({ path, message: `${pathText(path)}: write an absolute path: file:/path` });
     if (field.secret) {
       if (given !== undefined && typeof given !== 'string')
-        problems.push({
-          path: [...base, field.name],
-          message: `${field.name} must be text: put it in quotes, or use file:/path`,
-        });
-      if (typeof given === 'string' && /^file:(?!\/)/.test(given)) {
-        const path = [...base, field.name];
-        problems.push({ path, message: `${pathText(path)}: write an absolute path: file:/path` });
-      }
+        problems.push({ path, message: `${field.name} must be text: put it in quotes, or use file:/path` });
       if (given !== undefined || field.required) input[field.name] = new Secret('');
-    } else if (given !== undefined) input[field.name] = fromText(field, given);
+    } else if (given === undefined) {
+      if (options.credentials !== undefined) unread.add(field.name);
+    } else {
+      const value = reference?.startsWith('env:')
+        ? env[reference.slice(4)]
+        : reference === undefined
+          ? given
+          : undefined;
+      if (value === undefined || (reference !== undefined && /^file:/.test(String(value)))) unread.add(field.name);
+      else input[field.name] = fromText(field, value);
+    }
   }
   const parsed = definition.options.safeParse(input);
   if (parsed.success) return problems;
-  return withoutEchoes([...problems, ...problemsOf(parsed.error, definition.options, input, base)]);
+  const issues = problemsOf(parsed.error, definition.options, input, base).filter(({ path }) => {
+    const [option] = path.slice(base.length);
+    // A rule about several options cannot be checked before all are known.
+    return option === undefined ? unread.size === 0 : !unread.has(String(option));
+  });
+  return withoutEchoes([...problems, ...issues]);
 }
 
-/** The variables that an adapter's secrets name with `env:NAME`, by option. */
+/** The variables that an adapter's secrets name with `env:NAME`, and those of other clients, by option. */
 export function secretVariables(
   definition: WithOptions,
   settings: AdapterSettings,
   env: Environment,
 ): readonly { readonly option: string; readonly variable: string }[] {
-  return optionFields(definition.options).flatMap(({ name: option, secret }) => {
-    const given = secret ? (settings[option] ?? env[environmentName(definition.id, option)]) : undefined;
-    return typeof given === 'string' && given.startsWith('env:') ? [{ option, variable: given.slice(4) }] : [];
+  const { fields, find } = givenOptions(definition, { settings, env });
+  const found = find();
+  return fields.flatMap(({ name: option, secret }) => {
+    const given = secret ? found.get(option) : undefined;
+    if (given?.from === 'alias' && given.variable !== undefined) return [{ option, variable: given.variable }];
+    const value = given?.value;
+    return typeof value === 'string' && value.startsWith('env:') ? [{ option, variable: value.slice(4) }] : [];
   });
 }
 
 /**
- * Returns the secrets that come from the environment, by variable. They must be stored, because cron does not have
- * them. To resolve options later, pass `{ ...kept, ...env }`.
+ * Returns the secrets that come from the environment, by variable, and whatever else `env:NAME` names. They must be
+ * stored, because cron does not have them. To resolve options later, pass `{ ...kept, ...env }`.
  *
  * @param settings the configured settings; only `env:NAME` references in them count
  */
 export function captureFromEnvironment(
   definition: WithOptions,
   env: Environment,
-  settings?: AdapterSettings,
+  settings: AdapterSettings = { type: definition.id },
 ): Readonly<Record<string, string>> {
   const captured: Record<string, string> = {};
-  for (const field of optionFields(definition.options)) {
-    if (!field.secret) continue;
-    const given = settings?.[field.name];
-    const variable =
-      typeof given === 'string' && given.startsWith('env:')
-        ? given.slice(4)
-        : environmentName(definition.id, field.name);
-    const value =
-      given === undefined || (typeof given === 'string' && given.startsWith('env:'))
-        ? nonEmpty(env[variable])
-        : undefined;
-    if (value !== undefined) captured[variable] = value;
+  const { fields, find } = givenOptions(definition, { settings, env });
+  const found = find();
+  for (const field of fields) {
+    const given = found.get(field.name);
+    const isNamed = given?.from === 'settings' && typeof given.value === 'string' && given.value.startsWith('env:');
+    const variable = isNamed ? String(given.value).slice(4) : field.secret ? given?.variable : undefined;
+    const value = variable === undefined ? undefined : env[variable];
+    if (variable !== undefined && value !== undefined && value !== '') captured[variable] = value;
   }
   return captured;
 }
@@ -164,17 +222,15 @@ export function captureFromEnvironment(
  */
 export function optionsFromEnvironment(definition: WithOptions, env: Environment): AdapterSettings {
   const found: Record<string, string> = {};
-  for (const field of optionFields(definition.options)) {
-    const value = field.secret ? undefined : nonEmpty(env[environmentName(definition.id, field.name)]);
-    if (value !== undefined) found[field.name] = value;
+  const options = givenOptions(definition, { settings: { type: definition.id }, env });
+  for (const [name, { value }] of options.find()) {
+    const isSecret = options.fields.some((field) => field.name === name && field.secret);
+    if (!isSecret && typeof value === 'string') found[name] = value;
   }
   return { type: definition.id, ...found };
 }
 
-const variableOf = (definition: WithOptions, option: string, prefix: string | undefined): string =>
-  prefix === undefined
-    ? environmentName(definition.id, option)
-    : environmentName(prefix.replace(/^CERTFLEET_/, ''), option);
+const snakeCase = (name: string): string => name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
 const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
@@ -194,39 +250,44 @@ function fromText(field: OptionField, value: unknown): unknown {
   return value;
 }
 
-interface SecretPlace extends ResolveContext {
+interface Place extends ResolveContext {
   readonly what: string;
   readonly option: string;
+  readonly secret: boolean;
 }
 
-/** Reads `file:…` or `env:…`, or returns the text itself. */
-async function openSecret(given: unknown, place: SecretPlace): Promise<string> {
-  if (typeof given !== 'string')
+/** Reads `file:…` or `env:…`, or returns the value itself. That of a secret is text, and not empty. */
+async function openValue(given: unknown, place: Place): Promise<unknown> {
+  if (typeof given !== 'string') {
+    if (!place.secret) return given;
     throw fail('config/invalid', {
       file: place.what,
       problem: `${place.option} must be text: put it in quotes, or use file:/path`,
     });
+  }
   // A variable may refer to a file: CERTFLEET_RFC2136_SECRET=file:/run/secrets/tsig.
   if (given.startsWith('env:')) {
     const variable = given.slice(4);
-    place.onSecretVariable?.(variable);
+    if (place.secret) place.onSecretVariable?.(variable);
     const value = nonEmpty(place.env[variable]);
     if (value === undefined)
       throw fail('config/credential-missing', { what: place.what, credential: `the environment variable ${variable}` });
-    return value.startsWith('file:') ? readSecret(value.slice(5), place) : value;
+    return value.startsWith('file:') ? readText(value.slice(5), place) : value;
   }
-  if (given.startsWith('file:')) return readSecret(given.slice(5), place);
-  if (given.trim() === '')
+  if (given.startsWith('file:')) return readText(given.slice(5), place);
+  if (place.secret && given.trim() === '')
     throw fail('config/credential-missing', { what: place.what, credential: `a value for "${place.option}"` });
   return given;
 }
 
-async function readSecret(file: string, { files, warn, what, option }: SecretPlace): Promise<string> {
+async function readText(file: string, { files, warn, what, option, secret }: Place): Promise<string> {
   try {
-    const bytes = await files.read(file, { named: true });
+    // A secret is known to who can write its file. Any other option may name a program to run.
+    const trusted = ({ reason }: Foreign) => fail('config/secret-unreadable', { file, reason });
+    const bytes = await files.read(file, { named: true, ...(secret ? {} : { trusted }) });
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });
     const stat = await files.stat(file);
-    if (warn && stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
+    if (secret && warn && stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
       warn(`the secret file ${file} of ${what} can be read by every user: chmod 600 ${file}`);
     const value = new TextDecoder().decode(bytes).trim();
     if (value === '')

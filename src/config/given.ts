@@ -1,0 +1,98 @@
+import type { AdapterSettings } from '../core/spec.ts';
+import { type OptionField, optionFields } from './fields.ts';
+import type { Environment, WithOptions } from './options.ts';
+import { environmentName } from './registry.ts';
+
+/** A value of an option, not yet read if it is `file:…` or `env:…`, and where it was found. */
+export interface Given {
+  readonly value: unknown;
+  /** `alias`: a variable of another client. `file`: a file with credentials, whose values are never references. */
+  readonly from: 'settings' | 'variable' | 'alias' | 'file';
+  /** The variable that holds it; undefined in other places. */
+  readonly variable?: string;
+}
+
+export interface Places {
+  readonly settings: AdapterSettings;
+  readonly env: Environment;
+  readonly envPrefix?: string | undefined;
+}
+
+/** All options of an adapter that are given somewhere. */
+export interface GivenOptions {
+  readonly fields: readonly OptionField[];
+  /** The option that names a file with credentials, if it is given. */
+  readonly credentials: { readonly field: OptionField; readonly given: Given } | undefined;
+  /** By option. Call it with the file's values once they are read; without them, what only the file has is missing. */
+  find(inFile?: ReadonlyMap<string, string>): ReadonlyMap<string, Given>;
+}
+
+/**
+ * Finds an adapter's options: first in the settings, then in certfleet's own variables, then in variables of other
+ * clients. A file with credentials comes directly after the place that names it.
+ *
+ * Secrets of other clients are taken only if no secret is given otherwise: a left-over AWS_SESSION_TOKEN does not belong
+ * to the keys in the settings.
+ */
+export function givenOptions(definition: WithOptions, places: Places): GivenOptions {
+  const fields = optionFields(definition.options);
+  const inSettings = ({ name }: OptionField): Given | undefined =>
+    places.settings[name] === undefined ? undefined : { value: places.settings[name], from: 'settings' };
+  const inVariable = ({ name }: OptionField): Given | undefined => {
+    const variable = variableOf(definition, name, places.envPrefix);
+    const value = nonEmpty(places.env[variable]);
+    return value === undefined ? undefined : { value, from: 'variable', variable };
+  };
+  const inAlias = ({ aliases }: OptionField): Given | undefined => {
+    for (const variable of aliases) {
+      const value = nonEmpty(places.env[variable]);
+      if (value !== undefined) return { value, from: 'alias', variable };
+      // lego reads a file that a variable with this ending names.
+      const file = nonEmpty(places.env[`${variable}_FILE`]);
+      if (file?.startsWith('/')) return { value: `file:${file}`, from: 'alias' };
+    }
+    return undefined;
+  };
+  const named = fields.find((field) => field.credentials !== undefined);
+  const namedBy = named && (inSettings(named) ?? inVariable(named) ?? inAlias(named));
+  return {
+    fields,
+    credentials: named && namedBy ? { field: named, given: namedBy } : undefined,
+    find(inFile) {
+      const file = ({ name }: OptionField): Given | undefined => {
+        const value = inFile?.get(name);
+        return value === undefined ? undefined : { value, from: 'file' };
+      };
+      const found = new Map<string, Given>();
+      let hasSecrets = false;
+      const look = (place: (field: OptionField) => Given | undefined, isOfOthers: boolean) => {
+        const before = hasSecrets;
+        for (const field of fields) {
+          if (found.has(field.name) || (field.secret && isOfOthers && before)) continue;
+          const given = place(field);
+          if (given === undefined) continue;
+          found.set(field.name, given);
+          hasSecrets ||= field.secret;
+        }
+      };
+      const lookInFile = (after: Given['from']) => {
+        if (namedBy?.from !== after) return;
+        look(file, after === 'alias');
+        hasSecrets = true;
+      };
+      look(inSettings, false);
+      lookInFile('settings');
+      look(inVariable, false);
+      lookInFile('variable');
+      look(inAlias, true);
+      lookInFile('alias');
+      return found;
+    },
+  };
+}
+
+/** The variable of an option that is not configured. */
+export const variableOf = (definition: WithOptions, option: string, prefix: string | undefined): string =>
+  environmentName(prefix === undefined ? definition.id : prefix.replace(/^CERTFLEET_/, ''), option);
+
+const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { isApiEndpoint } from './api-endpoint.ts';
+
+it.each([
+  ['https://slb.cn-hangzhou.aliyuncs.com', true],
+  ['https://10.0.0.1:8443/api/v1', true],
+  ['http://127.0.0.1:8081', true],
+  ['http://127.9.9.9/', true],
+  ['http://[::1]:8081', true],
+  ['http://localhost:8081', false],
+  ['http://127.0.0.1.evil.test', false],
+  ['http://10.0.0.1', false],
+  ['http://api.example.com', false],
+  ['https://user:secret@api.example.com', false],
+  ['https://api.example.com/?a=b', false],
+  ['https://api.example.com/#a', false],
+  ['ftp://api.example.com', false],
+  ['api.example.com', false],
+  ['', false],
+])('%s: %s', (text, expected) => {
+  expect(isApiEndpoint(text)).toBe(expected);
+});

@@ -1,0 +1,13 @@
+/** Loopback addresses, not names: a name may be resolved to anything. */
+const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/;
+
+/**
+ * Whether an API's keys may be sent to a URL: https, or http to this machine. User information, query and fragment are
+ * refused, because the calls would lose them.
+ */
+export function isApiEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '' || /[?#\s]/.test(text)) return false;
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.test(url.hostname));
+}
