@@ -6,6 +6,7 @@ import type { AlibabaClbOptions } from './alibaba-clb/options.ts';
 import { type CallRecord, createApiServer, type Fault } from './alibaba-clb/server.ts';
 import { type Snapshot, takeSnapshot } from './alibaba-clb/snapshot.ts';
 import { fillCloud } from './alibaba-clb/start.ts';
+import { atEnd } from './service.ts';
 
 export type { AlibabaClbOptions, PolicyStatement } from './alibaba-clb/options.ts';
 export type { CallRecord, Fault } from './alibaba-clb/server.ts';
@@ -33,6 +34,8 @@ export interface AlibabaClb {
   setClockOffset(ms: number): void;
   /** Starts or stops a backend machine, as the API sees it. */
   setServerStopped(server: string, stopped: boolean): void;
+  /** Ends the changes that are under way now. */
+  endChanges(): void;
   /** Resolves when no change is under way. */
   settled(): Promise<void>;
   stop(): Promise<void>;
@@ -59,6 +62,17 @@ export async function startAlibabaClb(options: AlibabaClbOptions): Promise<Aliba
     api.server.once('error', reject);
     api.server.listen(options.apiPort ?? 0, '127.0.0.1', opened);
   });
+  const stop = async (): Promise<void> => {
+    changes.stop();
+    await Promise.all([
+      plane.stop(),
+      new Promise<void>((closed) => {
+        api.server.close(() => closed());
+        api.server.closeAllConnections();
+      }),
+    ]);
+  };
+  const forget = atEnd(stop);
   return {
     endpoint: `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`,
     port: (listenerPort, loadBalancer = options.loadBalancers[0]!.id) => plane.port(loadBalancer, listenerPort),
@@ -83,16 +97,11 @@ export async function startAlibabaClb(options: AlibabaClbOptions): Promise<Aliba
       if (server === undefined) throw new Error(`There is no server ${id}.`);
       server.stopped = stopped;
     },
+    endChanges: changes.end,
     settled: changes.settled,
     async stop() {
-      changes.stop();
-      await Promise.all([
-        plane.stop(),
-        new Promise<void>((closed) => {
-          api.server.close(() => closed());
-          api.server.closeAllConnections();
-        }),
-      ]);
+      forget();
+      await stop();
     },
   };
 }

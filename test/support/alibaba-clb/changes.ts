@@ -8,7 +8,9 @@ export interface Changes {
   change(balancer: LoadBalancer, part: ChangedPart, mutate: () => void): void;
   /** Resolves when no change is under way. */
   settled(): Promise<void>;
-  /** How long the next changes take. */
+  /** Ends the changes that are under way now. */
+  end(): void;
+  /** How long the next changes take; without end, {@link Changes.end} ends them. */
   changeMs: number;
   stop(): void;
 }
@@ -27,7 +29,7 @@ export function createChanges(
   options: { readonly changeMs: number; readonly busyCodes: readonly string[] | undefined },
   apply: (balancer: LoadBalancer) => void,
 ): Changes {
-  const underWay = new Map<LoadBalancer, NodeJS.Timeout>();
+  const underWay = new Map<LoadBalancer, { readonly end: () => void; readonly timer: NodeJS.Timeout | undefined }>();
   let waiting: (() => void)[] = [];
   const changes: Changes = {
     changeMs: options.changeMs,
@@ -43,11 +45,16 @@ export function createChanges(
         for (const resolve of waiting) resolve();
         waiting = [];
       };
-      underWay.set(balancer, setTimeout(end, changes.changeMs));
+      const timer = changes.changeMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, changes.changeMs);
+      underWay.set(balancer, { end, timer });
+    },
+    end() {
+      changes.stop();
+      for (const { end } of [...underWay.values()]) end();
     },
     settled: () => (underWay.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     stop() {
-      for (const timer of underWay.values()) clearTimeout(timer);
+      for (const { timer } of underWay.values()) clearTimeout(timer);
     },
   };
   return changes;

@@ -166,7 +166,10 @@ export interface AlibabaClbOptions {
   readonly apiPort?: number;
   readonly behaviour?: Partial<Behaviour>;
   readonly quotas?: Partial<Quotas>;
-  /** How long a change takes; meanwhile every other change of that balancer is refused. */
+  /**
+   * How long a change takes; meanwhile every other change of that balancer is refused. `Infinity`: until the test calls
+   * `endChanges`.
+   */
   readonly changeMs?: number;
   /** The codes of those refusals, drawn at random; the documented ones if absent. */
   readonly busyCodes?: readonly string[];

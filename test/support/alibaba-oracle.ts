@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+
+// Alibaba's own client, which knows nothing of ours. It is required, because its default export of a CommonJS module
+// comes differently to an import under node and under vitest.
+const { default: Client, $OpenApiUtil } = createRequire(import.meta.url)(
+  '@alicloud/openapi-core',
+) as typeof import('@alicloud/openapi-core');
+
+export interface OracleKey {
+  readonly id: string;
+  readonly secret: string;
+  readonly token?: string;
+}
+
+export interface Refusal {
+  readonly code: string;
+  readonly status: number;
+  readonly message: string;
+  readonly requestId: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+type Value = string | number | boolean;
+
+export interface Oracle {
+  /** The body of the answer; throws what the client throws. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers are as many shapes as there are actions
+  call(action: string, parameters?: Readonly<Record<string, Value>>): Promise<any>;
+  /** The refusal; fails if the call succeeds. */
+  refused(action: string, parameters?: Readonly<Record<string, Value>>): Promise<Refusal>;
+}
+
+/** A client of the API at `endpoint`; it adds RegionId unless that is given. */
+export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hangzhou'): Oracle {
+  const client = new Client(
+    new $OpenApiUtil.Config({
+      accessKeyId: key.id,
+      accessKeySecret: key.secret,
+      ...(key.token === undefined ? {} : { securityToken: key.token }),
+      endpoint: endpoint.replace('http://', ''),
+      protocol: 'HTTP',
+    }),
+  );
+  async function call(action: string, parameters: Readonly<Record<string, Value>> = {}) {
+    const query = Object.fromEntries(
+      Object.entries({ RegionId: region, ...parameters }).map(([name, value]) => [name, String(value)]),
+    );
+    const answer = await client.callApi(
+      new $OpenApiUtil.Params({
+        action,
+        version: '2014-05-15',
+        protocol: 'HTTP',
+        pathname: '/',
+        method: 'POST',
+        authType: 'AK',
+        style: 'RPC',
+        reqBodyType: 'formData',
+        bodyType: 'json',
+      }),
+      new $OpenApiUtil.OpenApiRequest({ query }),
+      { autoretry: false } as never,
+    );
+    return answer['body'];
+  }
+  return {
+    call,
+    async refused(action, parameters) {
+      const answer = await call(action, parameters).catch((error: unknown) => error);
+      if (!(answer instanceof Error)) throw new Error(`${action} succeeded: ${JSON.stringify(answer)}`);
+      const { code, statusCode, message, requestId, data } = answer as unknown as Refusal & {
+        statusCode: number;
+      };
+      return { code, status: statusCode, message, requestId, data };
+    },
+  };
+}
