@@ -40,7 +40,10 @@ export interface Fleet {
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
-  /** Cleans up after dead processes: challenges, tokens, probes, solvers’ hooks. */
+  /**
+   * Cleans up after dead processes: challenges, tokens, probes, solvers’ hooks, superseded uploads. Finishes their
+   * deployments, as far as all nodes share the target or the process died on this machine.
+   */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
    * Closes ports, connections and child processes. First waits, for at most 30 s, while this process still answers
@@ -84,6 +87,8 @@ export interface Deleted extends Forgotten {
 
 export interface SweepReport {
   readonly cleaned: readonly string[];
+  /** Interrupted deployments that were finished. */
+  readonly delivered: readonly string[];
   readonly failed: readonly NotSwept[];
   /** Tombstones that will be checked later. */
   readonly waiting: number;

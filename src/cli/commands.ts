@@ -207,7 +207,8 @@ export const commands: readonly Command[] = [
     summary: 'clean up after killed processes',
     description:
       'Removes TXT records and token files of runs that were killed, and ends solver hooks that still run. The command of ' +
-      'a deployer is not ended. `renew` does this, too.',
+      'a deployer is not ended. Finishes their deliveries to targets that all nodes share, or that are on this machine. ' +
+      '`renew` does this, too.',
     flags: [],
     load: async () => (await import('./sweep.ts')).sweep,
   },

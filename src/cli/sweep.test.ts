@@ -2,6 +2,7 @@ import { it } from 'vitest';
 import { behaves, type Row } from '../../test/support/command-line.ts';
 
 const refused = { what: 'a', reason: 'refused', code: 'dns/refused' } as const;
+const undelivered = { what: 'b', reason: 'edge is full', code: 'deploy/target-failed' } as const;
 const corrupt = { what: 'b', reason: 'no JSON text', code: 'store/corrupt' } as const;
 
 it.each<Row>([
@@ -18,6 +19,14 @@ it.each<Row>([
     code: 5,
     says: ['removed: TXT _acme-challenge.a.test\nSweep: 1 removed, 1 could not be removed.\n2 removed earlier'],
     warns: ['could not remove b: timed out'],
+  },
+  {
+    what: 'says what was delivered and what was not',
+    argv: 'sweep',
+    fleet: { sweep: { delivered: ['a to edge'], failed: [{ ...undelivered, verb: 'deliver' }] } },
+    code: 6,
+    says: ['delivered: a to edge\nSweep: 1 delivered, 1 could not be delivered.\n'],
+    warns: ['could not deliver b: edge is full'],
   },
   {
     what: 'exits 5 where a solver failed',

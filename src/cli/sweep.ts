@@ -10,24 +10,29 @@ const ofSolvers = 5;
 export const sweep: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
-  const { cleaned, failed, waiting } = await fleet.sweep(session.signal);
+  const { cleaned, delivered, failed, waiting } = await fleet.sweep(session.signal);
   const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
   const code = exitPrecedence.find((one) => codes.has(one)) ?? 0;
-  const message =
-    cleaned.length + failed.length === 0
-      ? 'nothing to clean up'
-      : `${cleaned.length} removed, ${failed.length} could not be removed`;
+  const undelivered = failed.filter(({ verb }) => verb === 'deliver');
+  const removals = [cleaned, failed.filter(({ verb }) => verb === undefined)].map(({ length }) => length);
+  const parts = [
+    ...(removals.some((count) => count > 0) ? [`${removals[0]} removed, ${removals[1]} could not be removed`] : []),
+    ...(delivered.length > 0 ? [`${delivered.length} delivered`] : []),
+    ...(undelivered.length > 0 ? [`${undelivered.length} could not be delivered`] : []),
+  ];
+  const message = parts.length > 0 ? parts.join(', ') : 'nothing to clean up';
   session.reporter.report({
     v: 1,
     time: (await session.now()).toISOString(),
     level: code === 0 ? 'info' : 'error',
     event: 'run.finished',
     message,
-    data: { exitCode: code, cleaned, failed: failed.map((one) => ({ ...one })), waiting },
+    data: { exitCode: code, cleaned, delivered, failed: failed.map((one) => ({ ...one })), waiting },
   });
   if (session.quiet && failed.length === 0) return code;
   for (const what of cleaned) session.print(`removed: ${what}`);
-  for (const { what, reason } of failed) session.complain(`could not remove ${what}: ${reason}`);
+  for (const what of delivered) session.print(`delivered: ${what}`);
+  for (const { what, reason, verb = 'remove' } of failed) session.complain(`could not ${verb} ${what}: ${reason}`);
   session.print(`Sweep: ${message}.`);
   if (failed.length > 0)
     session.note('Next: fix the problem and run `certfleet sweep` again; `certfleet renew` also tries again.');

@@ -1,6 +1,6 @@
 import type { CertfleetError } from './errors.ts';
 import type { Json } from './json.ts';
-import type { Deployment, Lineage, Sent } from './lineage.ts';
+import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
 import { cut } from './remote-text.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -131,6 +131,18 @@ export const supersededAt = (
   target: string,
 ): readonly Sent[] =>
   (deployments[target]?.sent ?? []).filter(({ version }) => version !== current?.id && version !== previous?.id);
+
+/** What a target was sent and does not use, as far as the document knows. */
+export const unusedAt = ({ deployments }: Pick<Lineage, 'deployments'>, target: string): readonly Sent[] => {
+  const { state, version: used, sent = [] } = deployments[target] ?? {};
+  return sent.filter(({ version }) => state !== 'current' || version !== used);
+};
+
+/** Whether every target has the current version, and some still have superseded ones. */
+export const hasSuperseded = (lineage: Lineage): boolean =>
+  unfinishedWork(lineage) === undefined &&
+  lineage.spec.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+  Object.keys(lineage.deployments).some((target) => supersededAt(lineage, target).length > 0);
 
 /** A deployment after some of what the target was sent has been removed there. */
 export function withoutSent({ sent = [], ...deployment }: Deployment, gone: readonly Sent[]): Deployment {

@@ -502,6 +502,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Find out why the target hangs, or allow it more time with `deployDeadline` in the configuration.',
   },
+  'deploy/other-node': {
+    message: '{target} does not have {certificate} yet: the delivery to it was interrupted on another node',
+    blame: 'config',
+    retry: 'later',
+    hint: 'A sweep delivers only to targets that all nodes share. `certfleet renew` on that node delivers to the others.',
+  },
   'deploy/no-answer': {
     message: 'nothing answers at {endpoint}: {reason}',
     blame: 'config',

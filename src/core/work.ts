@@ -473,6 +473,8 @@ export const swept = (facts: {
   readonly looked: ReadonlyMap<Tombstone, Tombstone | undefined>;
   /** Journalled challenges that could not be removed, as tombstones. */
   readonly left: readonly Tombstone[];
+  /** After superseded versions have been removed from the targets. */
+  readonly deployments?: Readonly<Record<string, Deployment>>;
   readonly now: Date;
 }): Transition =>
   whileHeld('swept', (lineage) => {
@@ -487,6 +489,7 @@ export const swept = (facts: {
     const isKept = unfinishedWork(lineage) || isOnlyOwing(lineage);
     return {
       ...rest,
+      ...(facts.deployments ? { deployments: facts.deployments } : {}),
       ...(stones.length > 0 ? { tombstones: stones } : {}),
       ...(isKept ? { work: sweptWork(work) } : {}),
     };

@@ -1,3 +1,4 @@
+import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { nameOfPresented } from '../core/tombstones.ts';
@@ -5,6 +6,7 @@ import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { retireSent } from './retire.ts';
 import { readLineage, removeOwed } from './sweep.ts';
 
 /** A lineage that was deleted from the store, and what is left of it elsewhere. */
@@ -101,12 +103,17 @@ interface NotRemoved {
 }
 
 /**
- * Removes the challenges, the probe, and the values of all tombstones, even those to be checked later: there is no
- * later.
+ * Removes the challenges, the probe, the values of all tombstones, even those to be checked later, because there is no
+ * later, and what targets were sent and do not use.
  */
 async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal): Promise<readonly NotRemoved[]> {
   const { left, leftStones } = await removeOwed(engine, holding, holding.lineage.tombstones ?? [], signal);
-  return [...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error }));
+  const { lineage } = holding;
+  const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
+  return [
+    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error })),
+    ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
+  ];
 }
 
 /** Deletes every version ever begun, including those of an earlier lineage with this name. */

@@ -20,6 +20,8 @@ export interface Job extends Means {
   readonly obeyBackoff: boolean;
   /** Deliver to every target again. */
   readonly redeploy?: boolean;
+  /** Deliver to these targets only: a sweep leaves those of another node alone. */
+  readonly only?: readonly string[];
   /** How long after this run the next one comes. */
   readonly nextRunMs?: number | undefined;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */

@@ -85,7 +85,7 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
     if (hasWritten) await engine.store.tidy(signal);
   } catch (error) {
     signal.throwIfAborted();
-    reportFailed(engine, { cleaned: [], failed: [{ what: 'the store', reason: reasonOf(error) }] });
+    reportFailed(engine, { failed: [{ what: 'the store', reason: reasonOf(error) }] });
   }
 }
 
@@ -182,7 +182,7 @@ const reporting =
     return undefined;
   };
 
-function reportFailed(engine: Engine, { failed }: Done): void {
+function reportFailed(engine: Engine, { failed }: Pick<Done, 'failed'>): void {
   for (const { what, reason } of failed)
     report(engine, { level: 'warn', event: 'sweep.failed', message: `${what}: ${reason}` });
 }

@@ -1,27 +1,27 @@
+import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
 import type { ErrorCode } from '../core/error-table.ts';
 import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import {
-  isDue,
-  nameOfPresented,
-  owedBy,
-  owesCleanup,
-  type Presented,
-  presentedIn,
-  specOfPresenter,
-} from '../core/tombstones.ts';
+import { isDue, nameOfPresented, owedBy, owesCleanup, presentedIn, specOfPresenter } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
 import { type Engine, report } from './engine.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
-import { cleanUp, type Unremoved } from './steps/clean-up.ts';
+import { retireSent } from './retire.ts';
+import type { Run } from './run.ts';
+import { cleanJournalled, cleanUp, type Unremoved } from './steps/clean-up.ts';
+import { closeDone } from './steps/close.ts';
+import { deploy } from './steps/deploy.ts';
+import { removeRetired } from './steps/versions.ts';
 import { together } from './wait.ts';
 
 export interface Swept {
   readonly cleaned: readonly string[];
+  /** Interrupted deployments that were finished: `abc to edge`. */
+  readonly delivered: readonly string[];
   readonly failed: readonly NotSwept[];
   /** Tombstones that will be checked later. */
   readonly waiting: number;
@@ -32,18 +32,21 @@ export interface NotSwept {
   readonly reason: string;
   /** The error's code; undefined if the solver or its provider ran out of time. */
   readonly code?: ErrorCode;
+  /** What could not be done, if not to remove it. */
+  readonly verb?: 'deliver';
 }
 
 export type Done = Omit<Swept, 'waiting'>;
 
-const nothing: Done = { cleaned: [], failed: [] };
+const nothing: Done = { cleaned: [], delivered: [], failed: [] };
 
 /** How many lineages are swept at once. */
 const atOnce = 16;
 
 /**
- * Removes what dead processes left in the outside world: journalled challenges without a living holder, tombstones that
- * are due, and expired token documents. It does not issue certificates; the next run resumes that work.
+ * Finishes what dead processes left in the outside world: removes journalled challenges without a living holder,
+ * tombstones that are due, superseded uploads and expired token documents, and delivers what an interrupted deployment
+ * did not. It does not issue certificates; the next run resumes that work.
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
   const unreadable: NotSwept[] = [];
@@ -62,6 +65,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   const now = engine.clock.now();
   return {
     cleaned: done.flatMap(({ cleaned }) => cleaned),
+    delivered: done.flatMap(({ delivered }) => delivered),
     failed: [...unreadable, ...done.flatMap(({ failed }) => failed)],
     waiting: lineages.flatMap(({ tombstones = [] }) => tombstones).filter((stone) => !isDue(stone, now)).length,
   };
@@ -88,11 +92,19 @@ const notSwept = (what: string, error: unknown): NotSwept => ({
   code: asFailure(error).code,
 });
 
-/** Whether a lineage needs a sweep; `doubtful` means only if its holder is frozen or gone. */
-export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage): 'nothing' | 'left' | 'doubtful' {
+/**
+ * Whether a lineage needs a sweep; `doubtful` means only if its holder is frozen or gone.
+ *
+ * @param canDeliver whether this process may deliver to one of the targets that lack the version
+ */
+export function whatIsLeft(
+  { clock, processes }: Engine,
+  lineage: Lineage,
+  canDeliver = true,
+): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
-  const owes = owesCleanup(work);
-  const hasDue = dueStones(lineage, clock.now()).length > 0;
+  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work);
+  const hasDue = dueStones(lineage, clock.now()).length > 0 || hasSuperseded(lineage);
   if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
   // A lease without work is never resumed, so the sweep releases it.
   const isBare = unfinishedWork(lineage) === undefined;
@@ -101,35 +113,75 @@ export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage): 'not
 }
 
 /**
+ * The targets of an interrupted deployment that a sweep delivers to: those that all nodes share, and all if the process
+ * died on this machine. The document does not say where a process ran that gave its lease back.
+ */
+async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readonly string[]> {
+  const { work, spec } = lineage;
+  if (work?.step !== 'deploy') return [];
+  const isOfThisNode = work.lease !== undefined && engine.processes.look(work.lease.holder) === 'dead';
+  const due = targetsToTry(spec, lineage, engine.clock.now(), true);
+  const lacking = due.filter((target) => spec.spec.deploy.includes(target));
+  const scopes = await Promise.all(
+    lacking.map((target) =>
+      engine.connect.deployer(spec, target).then(
+        ({ scope }) => scope,
+        () => 'node', // `renew` reports why it cannot be used
+      ),
+    ),
+  );
+  return lacking.filter((_target, index) => isOfThisNode || scopes[index] === 'fleet');
+}
+
+/**
  * Sweeps one lineage, in several tries if its holder may be alive. If the document changes, the holder is alive and the
  * sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
   const sight = { ...firstSight(engine, name), isReported: true };
+  const before: Done[] = [];
+  const all = (last: Done): Done => merged([...before, last]);
   return async (signal) => {
     try {
-      const seen = sight.revision;
-      const taken = await takeLease(
-        engine,
-        sight,
-        // Another process may have swept it already.
-        (lineage, claim) => (lineage && whatIsLeft(engine, lineage) !== 'nothing' ? leased(claim) : undefined),
-        signal,
-      );
-      if (isBusy(taken)) return seen === '' || seen === sight.revision ? taken : nothing;
-      if (!taken || 'finished' in taken) return nothing;
-      return await clearHeld(engine, taken.holding, signal);
+      for (;;) {
+        const seen = sight.revision;
+        const found = await engine.store.get({ kind: 'lineage', name }, signal);
+        const targets = found ? await targetsToFinish(engine, readLineage(engine, found)) : [];
+        const isLeft = (lineage: Lineage) => whatIsLeft(engine, lineage, targets.length > 0) !== 'nothing';
+        const taken = await takeLease(
+          engine,
+          sight,
+          // Another process may have swept it already.
+          (lineage, claim) => (lineage && isLeft(lineage) ? leased(claim) : undefined),
+          signal,
+        );
+        if (isBusy(taken)) return seen === '' || seen === sight.revision ? taken : all(nothing);
+        if (!taken || 'finished' in taken) return all(nothing);
+        const { holding } = taken;
+        const finishes = holding.work.step === 'deploy' && targets.length > 0;
+        const done = await whileHeld(engine, holding, () =>
+          finishes ? finish(engine, holding, targets, signal) : clear(engine, holding, signal),
+        );
+        if (!finishes) return all(done);
+        before.push(done); // tombstones may be due
+      }
     } catch (error) {
       signal.throwIfAborted();
-      return { cleaned: [], failed: [notSwept(name, error)] };
+      return all({ ...nothing, failed: [notSwept(name, error)] });
     }
   };
 }
 
-async function clearHeld(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
+const merged = (all: readonly Done[]): Done => ({
+  cleaned: all.flatMap(({ cleaned }) => cleaned),
+  delivered: all.flatMap(({ delivered }) => delivered),
+  failed: all.flatMap(({ failed }) => failed),
+});
+
+async function whileHeld(engine: Engine, holding: Holding, work: () => Promise<Done>): Promise<Done> {
   const stop = holding.keepAlive();
   try {
-    return await clear(engine, holding, signal);
+    return await work();
   } catch (error) {
     await giveBack(engine, holding);
     throw error;
@@ -138,23 +190,64 @@ async function clearHeld(engine: Engine, holding: Holding, signal: AbortSignal):
   }
 }
 
+/** Steps 12 to 14 of a deployment that a dead process left, without asking the CA for anything. */
+async function finish(
+  engine: Engine,
+  holding: Holding,
+  targets: readonly string[],
+  signal: AbortSignal,
+): Promise<Done> {
+  const { name, origin, spec: wanted } = holding.lineage;
+  const run: Run = {
+    engine,
+    holding,
+    job: { wanted, origin, isStored: true, force: false, obeyBackoff: true, only: targets },
+    caHold: undefined,
+    signal: AbortSignal.any([signal, holding.lost]),
+    learned: { asked: false, isPrepared: false, overruled: false },
+  };
+  const [deployed, left] = await together([deploy(run, undefined), cleanJournalled(run, wanted)]);
+  const { errors = [], deployments = {} } = deployed ?? {};
+  const { retired: all = [] } = holding.lineage;
+  const retired = errors.length === 0 ? await removeRetired(engine, holding.lineage, run.signal) : all;
+  await closeDone(run, { deployed, left, renewal: undefined, retired });
+  const has = targets.filter((target) => deployments[target]?.state === 'current');
+  return {
+    ...nothing,
+    delivered: has.length > 0 ? [`${name} to ${has.join(', ')}`] : [],
+    failed: errors
+      .filter(({ code }) => code !== 'deploy/other-node')
+      .map((error) => ({ ...notSwept(name, error), verb: 'deliver' })),
+  };
+}
+
 /** Removes what one lineage left, and releases it in one write. */
 async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
   const { lineage, work } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
   const { left, leftStones } = await removeOwed(engine, holding, due, signal);
+  const retired = hasSuperseded(lineage)
+    ? await retireSent({ engine, holding, signal }, lineage.spec, lineage)
+    : undefined;
   const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
-  await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), now }), signal);
+  const deployments = retired ? { deployments: retired.deployments } : {};
+  await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now }), signal);
 
   const gone = presentedIn(work).filter(({ token }) => !left.some(({ stone }) => stone.token === token));
-  const what = (presented: Presented) => `${lineage.name}: ${nameOfPresented(presented)}`;
-  const failed = [...left, ...leftStones].map(({ presented, error }) => ({
-    what: what(presented),
+  const of = (what: string) => `${lineage.name}: ${what}`;
+  const kept = retired?.left ?? [];
+  const failed = [
+    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error })),
+    ...kept.map(({ target, error }) => ({ what: `superseded versions at ${target}`, error })),
+  ].map(({ what, error }) => ({
+    what: of(what),
     reason: `${reasonOf(error)}; the next sweep tries again`,
     ...(isFailure(error) ? { code: error.code } : {}),
   }));
-  return reported(engine, { cleaned: gone.map(what), failed });
+  const cleaned = gone.map((presented) => of(nameOfPresented(presented)));
+  if (retired && kept.length === 0) cleaned.push(of('superseded versions'));
+  return reported(engine, { ...nothing, cleaned, failed });
 }
 
 /** Removes everything journalled and these tombstones' values, all at once. Resolves with what could not be removed. */
@@ -212,7 +305,7 @@ export async function sweepTokens(engine: Engine, signal: AbortSignal): Promise<
       }
     }
   }
-  return reported(engine, { cleaned, failed });
+  return reported(engine, { ...nothing, cleaned, failed });
 }
 
 function expiryOf(bytes: Uint8Array): number | undefined {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { forget } from '../../src/engine/forget.ts';
+import * as sweeping from '../../src/engine/sweep.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { type CloudTargetOptions, createCloudTarget } from '../support/cloud-target.ts';
@@ -143,5 +147,129 @@ describe('a process that is killed', () => {
     expect(world.cloud.versions()).toEqual([previous?.id, current?.id]);
     expect((await world.sent())?.map(({ version }) => version)).toEqual([previous?.id, current?.id]);
     expect(world.cloud.bound()).toBe(current?.id);
+  });
+});
+
+describe('a sweep after a process that was killed in its delivery', () => {
+  const sweep = (world: Awaited<ReturnType<typeof createWorld>>, pid: number) =>
+    passing(world.clock, sweeping.sweep(world.replica(pid), signal));
+  /** As seen from another machine, once the lease has run out. */
+  const elsewhere = (world: Awaited<ReturnType<typeof createWorld>>) =>
+    world.editLineage(({ work, ...lineage }) => {
+      const { lease: _gone, ...left } = work!;
+      return { ...lineage, work: left };
+    });
+
+  it.each([
+    ['stage', 'here'],
+    ['activate', 'here'],
+    ['stage', 'elsewhere'],
+  ])('in %s, %s, finishes it, orders nothing and leaves nothing', async (call, where) => {
+    const world = await createWorld();
+    await world.issue(1);
+    world.pass(80 * dayMs);
+    await world.killedAt(2, call);
+    if (where === 'elsewhere') await elsewhere(world);
+    const asked = world.ca.requests.length;
+    expect(await sweep(world, 3)).toMatchObject({ delivered: ['abc to target'], failed: [] });
+    const { work, current, previous, last, deployments } = (await world.readLineage()) ?? {};
+    expect([work, last?.result, deployments?.['target']?.state]).toEqual([undefined, 'renewed', 'current']);
+    expect([world.cloud.bound(), world.cloud.versions()]).toEqual([current?.id, [previous?.id, current?.id]]);
+    expect([world.ca.requests.length, world.txt.size], 'requests to the CA, and challenges').toEqual([asked, 0]);
+    const nothing = { cleaned: [], delivered: [], failed: [] };
+    world.writes.count = 0;
+    expect([await sweep(world, 3), world.writes.count]).toMatchObject([nothing, 0]);
+    expect(await world.issue(4)).toMatchObject({ result: 'unchanged' });
+  });
+
+  it('leaves a target of another node to `renew` there, and says so', async () => {
+    const world = await createWorld({ scope: 'node' });
+    await world.issue(1);
+    world.pass(80 * dayMs);
+    await world.killedAt(2, 'stage');
+    await elsewhere(world);
+    await sweep(world, 3); // removes the challenges
+    world.writes.count = 0;
+    expect(await sweep(world, 3)).toMatchObject({ cleaned: [], delivered: [], failed: [] });
+    expect([world.writes.count, (await world.readLineage())?.work?.step]).toEqual([0, 'deploy']);
+    expect(await world.issue(4)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('delivers to the targets that all nodes share, and leaves the others', async () => {
+    const world = await createWorld();
+    const node = createCloudTarget({ scope: 'node' });
+    const both = { ...spec, spec: { ...spec.spec, deploy: ['target', 'node'] } };
+    const wanted = { ...both, deployers: { ...spec.deployers, node: { type: 'sim', path: '/srv' } } };
+    const engine = (pid: number): Engine => {
+      const replica = world.replica(pid);
+      const deployer = async (_spec: StoredSpec, target: string) =>
+        target === 'node' ? node.deployer : world.cloud.deployer;
+      return { ...replica, connect: { ...replica.connect, deployer } };
+    };
+    const issue = (pid: number) => passing(world.clock, issuing.issue(engine(pid), job(wanted), signal));
+    await issue(1);
+    world.pass(80 * dayMs);
+    const stop = new AbortController();
+    for (const { hooks } of [node, world.cloud]) hooks.after = async () => stop.abort(new Error('SIGTERM'));
+    const stopped = passing(world.clock, issuing.issue(engine(2), job(wanted), stop.signal));
+    await expect(stopped).rejects.toThrow('SIGTERM');
+    for (const { hooks } of [node, world.cloud]) hooks.after = async () => {};
+    const old = node.bound();
+
+    const swept = await passing(world.clock, sweeping.sweep(engine(3), signal));
+    expect(swept).toMatchObject({ delivered: ['abc to target'], failed: [] });
+    const after = await world.readLineage();
+    expect([world.cloud.bound(), node.bound()]).toEqual([after?.current?.id, old]);
+    expect(after).toMatchObject({ last: { result: 'pending', code: 'deploy/other-node' } });
+    expect(after?.deployments).toMatchObject({ target: { state: 'current' }, node: { state: 'intended' } });
+    expect(await issue(4)).toMatchObject({ result: 'deployed' });
+    expect(node.bound()).toBe(after?.current?.id);
+  });
+
+  it('says what it could not deliver, and `renew` tries again', async () => {
+    const world = await createWorld();
+    await world.issue(1);
+    world.pass(80 * dayMs);
+    await world.killedAt(2, 'stage');
+    world.cloud.hooks.after = async (call) => {
+      if (call === 'activate') throw new Error('the listener is gone');
+    };
+    const { failed } = await sweep(world, 3);
+    expect(failed).toMatchObject([{ what: 'abc', verb: 'deliver', code: 'deploy/target-failed' }]);
+    expect(await world.sent()).toHaveLength(2);
+    world.cloud.hooks.after = async () => {};
+    expect(await world.issue(4)).toMatchObject({ result: 'deployed' });
+  });
+});
+
+describe('what a target was sent and does not use', () => {
+  it('is removed by a sweep where the delivery could not', async () => {
+    const world = await createWorld();
+    for (let turn = 0; turn < 3; turn += 1) {
+      if (turn === 2)
+        world.cloud.hooks.after = async (call) => {
+          if (call === 'retire') throw new Error('throttled');
+        };
+      await world.issue(1);
+      world.pass(80 * dayMs);
+    }
+    const sweep = () => passing(world.clock, sweeping.sweep(world.replica(2), signal));
+    expect((await sweep()).failed).toMatchObject([{ what: 'abc: superseded versions at target' }]);
+    world.cloud.hooks.after = async () => {};
+    expect(await sweep()).toMatchObject({ cleaned: ['abc: superseded versions'], failed: [] });
+    expect([await world.sent(), world.cloud.versions()]).toMatchObject([{ length: 2 }, { length: 2 }]);
+    world.writes.count = 0;
+    expect([(await sweep()).cleaned, world.writes.count]).toEqual([[], 0]);
+  });
+
+  it('is removed with its certificate', async () => {
+    const world = await createWorld();
+    for (let turn = 0; turn < 2; turn += 1) {
+      await world.issue(1);
+      world.pass(80 * dayMs);
+    }
+    const { current } = (await world.readLineage()) ?? {};
+    expect(await forget(world.replica(1), 'abc', { force: true }, signal)).toMatchObject({ left: [] });
+    expect(world.cloud.versions()).toEqual([current?.id]);
   });
 });

@@ -26,7 +26,7 @@ export interface FakeAnswers {
   /** Where these settings come from; by default from flags. */
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
-  readonly sweep?: SweepReport;
+  readonly sweep?: Partial<SweepReport>;
   readonly delete?: Deleted;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
@@ -116,7 +116,7 @@ export function commandLine(given: CommandLine = {}) {
       },
       sweep: async () => {
         calls.push('sweep');
-        return given.fleet?.sweep ?? { cleaned: [], failed: [], waiting: 0 };
+        return { cleaned: [], delivered: [], failed: [], waiting: 0, ...given.fleet?.sweep };
       },
       once: async (what) => given.fleet?.said?.includes(what) !== true,
       delete: async (request) => {

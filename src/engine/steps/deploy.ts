@@ -15,6 +15,7 @@ import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
 import { carry, targetError } from '../carry.ts';
 import { report } from '../engine.ts';
+import type { Job } from '../job.ts';
 import { endpointError, lookAtAll, type Watched, watch } from '../looks/endpoints.ts';
 import { retire } from '../retire.ts';
 import { nameOf, type Run } from '../run.ts';
@@ -52,7 +53,9 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   if (!version || lacking.length === 0) return undefined;
   const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
   const now = engine.clock.now();
-  const toTry = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
+  const isLeft = leftTo(job, lacking);
+  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
+  const toTry = due.filter((target) => !isLeft(target));
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
 
@@ -65,10 +68,11 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
     state !== 'current' &&
     state !== 'cannot-tell';
   const again = job.redeploy || before.some(isStuck);
-  const targets = await withCommands(
+  const all = await withCommands(
     run,
     wanted.spec.deploy.filter((target) => again || toTry.includes(target)),
   );
+  const targets = all.filter((target) => !isLeft(target));
   const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
@@ -76,6 +80,14 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const wentBack = broken.length > 0 && previous !== undefined;
   if (wentBack) await goBack(delivery, previous, targets, broken);
   return await conclude(delivery, paused, wentBack);
+}
+
+/**
+ * Which targets are left to another process. As long as one of them lacks the version, so is what the endpoints serve.
+ */
+function leftTo({ only, wanted }: Job, lacking: readonly string[]): (target: string) => boolean {
+  const isOthers = only && wanted.spec.deploy.some((target) => lacking.includes(target) && !only.includes(target));
+  return (target) => isOthers === true && !only.includes(target);
 }
 
 /** The targets to try, and the commands listed after them, which must run if one of these takes the version. */
@@ -220,7 +232,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   const { run, results } = delivery;
   const { engine, holding } = run;
   const waiting = paused.filter((target) => !results.has(target));
-  const errors = waiting.map((target) => stillWaits(holding.lineage.deployments[target]));
+  const errors = waiting.flatMap((target) => stillWaits(run, target) ?? []);
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
   for (const [target, result] of results) {
     const old = holding.lineage.deployments[target];
@@ -260,9 +272,14 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   return { errors, deployments };
 }
 
-/** Why a paused target is pending, as stored by an earlier run. */
-function stillWaits(waiting: Deployment | undefined): CertfleetError {
-  const { code = '', message = 'a target went back to the previous version', retryAt } = waiting ?? {};
+/** Why a target that was not tried is pending, as stored by an earlier run. */
+function stillWaits({ job, holding }: Run, target: string): CertfleetError | undefined {
+  const deployment = holding.lineage.deployments[target];
+  const { code = '', message = 'a target went back to the previous version', retryAt } = deployment ?? {};
+  if (deployment?.state === 'intended')
+    return job.wanted.spec.deploy.includes(target)
+      ? fail('deploy/other-node', { target, certificate: job.wanted.spec.name })
+      : undefined; // an endpoint follows its targets
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
   const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
   return new CertfleetError(known, message, hint, {});
