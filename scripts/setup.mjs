@@ -36,6 +36,9 @@ const servers = {
   'bind9-dnsutils': 'nsupdate',
   openssl: 'openssl',
   strace: 'strace',
+  // compose.yaml is read by its own program, and a test of the image has a network of its own.
+  'docker-compose': 'docker-compose',
+  iproute2: 'ip',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
 };

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { FileStat, Files } from '../ports/files.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
 import { foreignOn } from './foreign.ts';
+import { effectiveUid } from './owners.ts';
 import { readNamed, readRegular } from './read-file.ts';
 import { createWithin } from './within.ts';
 
@@ -60,6 +61,7 @@ export function createFiles(): Files {
         throw error;
       }
     },
+    user: effectiveUid,
     async foreign(path, below) {
       return foreignOn(path, below);
     },

@@ -72,6 +72,8 @@ export interface FileSpace {
  * them with `reasonOf`.
  */
 export interface Files {
+  /** The user as whom this process opens files; 0 where the system has no users. */
+  user(): number;
   /** The content of a regular file, or undefined if there is no such file. Waits for nothing that another user made. */
   read(path: string, options?: ReadOptions): Promise<Uint8Array | undefined>;
   /**

@@ -54,7 +54,7 @@ export default defineStore({
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
-  const guarded = createGuard(root, () => trust.folder(root));
+  const guarded = createGuard(root, files, () => trust.folder(root));
   const { readFile, read, current, scan } = createReader(root, files, trust, guarded);
   /** The deletion markers that this process made and removes at its end. */
   const markers: (readonly [Place, number])[] = [];

@@ -26,6 +26,7 @@ beforeAll(async () => {
     'CHANGELOG.md',
     'SECURITY.md',
     'docs',
+    'examples',
   ]) {
     await cp(join(repositoryRoot, file), join(folder, file), { recursive: true }).catch(() => {});
   }
@@ -130,7 +131,7 @@ export default defineDnsProvider({
     const other = packed.filter(
       (path) =>
         !path.startsWith('dist/') &&
-        !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|json))$/.test(path),
+        !/^(package\.json|LICENSE|[A-Z]+(\.zh-CN)?\.md|docs\/[\w./-]+\.(md|png|json)|examples\/[\w./-]+)$/.test(path),
     );
     expect(other).toEqual([]);
     // Including what the README links to.

@@ -275,7 +275,9 @@ describe('a store that only its user can write', () => {
       process.seteuid?.(0);
     }
     const error = await failureOf(open(root).get(key('a'), signal));
-    expect(error.hint).toMatch(/^Run certfleet as that user\. Or check what is in the store, then `chown -R root /);
+    expect(error.hint).toMatch(
+      /^Run certfleet as that user \(`docker run --user`\)\. Or check what is in the store, then `chown -R root /,
+    );
   });
 });
 

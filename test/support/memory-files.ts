@@ -36,6 +36,7 @@ export function memoryFiles(now: () => Date): MemoryFiles {
   make('/', { kind: 'folder', mode: 0o755 });
 
   const files: MemoryFiles = {
+    user: () => 0,
     contents: (folder) =>
       Object.fromEntries(
         below(folder)

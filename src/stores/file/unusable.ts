@@ -1,6 +1,6 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import type { Foreign } from '../../ports/files.ts';
+import type { Files, Foreign } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {
   EACCES:
@@ -24,7 +24,7 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
 const noHardLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK'];
 
 /** Turns a system error into `store/unusable`; returns other errors unchanged. */
-function unusable(root: string, error: unknown): unknown {
+async function unusable(root: string, files: Files, error: unknown): Promise<unknown> {
   if (isFailure(error) || !isSystemError(error)) return error;
   const code = error.code ?? '';
   if (error.syscall === 'link' && noHardLinks.includes(code)) {
@@ -36,7 +36,28 @@ function unusable(root: string, error: unknown): unknown {
     );
   }
   const where = error.path && error.path !== root ? ` (${error.path})` : '';
-  return refused(root, `${reasonOf(error)}${where}`, advices[code] ?? 'Fix the error above.', error);
+  const advice = (await adviceForOwner(root, files, error)) ?? advices[code] ?? 'Fix the error above.';
+  return refused(root, `${reasonOf(error)}${where}`, advice, error);
+}
+
+/** What to do if the folder belongs to another user, which is usual for the volume of a container. */
+async function adviceForOwner(
+  root: string,
+  files: Files,
+  { code, path = root }: NodeJS.ErrnoException,
+): Promise<string | undefined> {
+  const user = files.user();
+  if (user === 0 || (code !== 'EACCES' && code !== 'EPERM')) return undefined;
+  const ownerOf = async (place: string) => (await files.stat(place).catch(() => undefined))?.uid;
+  const owner = [await ownerOf(root), await ownerOf(path)].find((uid) => uid !== undefined && uid !== user);
+  if (owner === undefined) return undefined;
+  const name = owner === 0 ? 'root' : `user ${owner}`;
+  const change = `chown -R ${user}`;
+  return (
+    `The folder belongs to ${name}, and certfleet runs as user ${user}: as root, run \`${change} ${shellWord(root)}\`, or run ` +
+    `certfleet as ${name}. With docker, change the mounted folder on the host (\`sudo ${change} FOLDER\`), or give ` +
+    `\`docker run\` the flag \`--user ${owner}\`.`
+  );
 }
 
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
@@ -47,7 +68,7 @@ export function untrusted(root: string, { path, reason, command, change, needsRo
   const isInside = (path === root && !change.startsWith('-h')) || path.startsWith(`${root}/`);
   const remedy = isInside ? `${command} -R ${change} ${shellWord(root)}` : `${command} ${change} ${shellWord(path)}`;
   const then = needsRoot ? 'then, as root,' : 'then';
-  const first = command === 'chown' ? 'Run certfleet as that user. Or check' : 'Check';
+  const first = command === 'chown' ? 'Run certfleet as that user (`docker run --user`). Or check' : 'Check';
   return fail('store/untrusted', {
     path: root,
     reason,
@@ -60,13 +81,13 @@ export function untrusted(root: string, { path, reason, command, change, needsRo
  * not trusted, and words system errors.
  */
 export const createGuard =
-  (root: string, trust: () => Promise<void>) =>
+  (root: string, files: Files, trust: () => Promise<void>) =>
   async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
     try {
       await trust();
       return await call();
     } catch (error) {
-      throw unusable(root, error);
+      throw await unusable(root, files, error);
     }
   };
