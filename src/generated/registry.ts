@@ -56,7 +56,26 @@ export const registry: Registry = {
       load: async () => (await import('../solvers/http01-webroot.ts')).default,
     },
   },
-  balancer: {},
+  balancer: {
+    "alibaba-clb": {
+      id: "alibaba-clb",
+      title: "Alibaba Cloud CLB (Classic Load Balancer, formerly SLB)",
+      since: "0.1.0",
+      homepage: "https://www.alibabacloud.com/product/server-load-balancer",
+      options: [
+        {"name":"region","title":"Region of the load balancer","secret":false,"required":true},
+        {"name":"loadBalancer","title":"Id of the load balancer","secret":false,"required":true},
+        {"name":"listenerPort","title":"Port of the HTTP listener that the CA’s requests reach","secret":false,"required":false},
+        {"name":"backend","title":"The server that the responder runs on, and its port","secret":false,"required":false},
+        {"name":"accessKeyId","title":"AccessKey ID","secret":true,"required":false},
+        {"name":"accessKeySecret","title":"AccessKey secret","secret":true,"required":false},
+        {"name":"securityToken","title":"Security token, for temporary keys (STS)","secret":true,"required":false},
+        {"name":"ruleQuota","title":"How many rules a listener may have: raise it together with the quota of your account","secret":false,"required":false},
+        {"name":"endpoint","title":"Endpoint of the API, if not the region’s","secret":false,"required":false},
+      ],
+      load: async () => (await import('../balancers/alibaba-clb.ts')).default,
+    },
+  },
   deployer: {
     "command": {
       id: "command",

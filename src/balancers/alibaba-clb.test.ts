@@ -1,0 +1,342 @@
+import { describe, expect, it } from 'vitest';
+import { CertfleetError } from '../core/errors.ts';
+import type { Json } from '../core/json.ts';
+import { nameWithMark } from '../core/own-mark.ts';
+import type { WantedRules } from '../ports/balancer.ts';
+import definition from './alibaba-clb.ts';
+import { keys, type TestClb, testClb } from './test-clb.ts';
+
+const signal = new AbortController().signal;
+const owner = 'aaaaaaaaaaaa';
+const path = '/.well-known/acme-challenge/';
+const node = { server: 'i-node1', port: 30_080, kind: 'ecs' };
+const named = (id: number, of = owner) =>
+  nameWithMark({ owner: of, expires: new Date('2026-11-25T12:00:00Z'), id: String(id).padStart(12, '0') });
+
+const connect = (clb: TestClb, more: object = {}) =>
+  definition.connect({
+    name: 'slb',
+    world: clb.world,
+    options: definition.options.parse({
+      region: 'cn-test',
+      loadBalancer: 'lb-1',
+      backend: { serverId: 'i-node1' },
+      endpoint: 'http://127.0.0.1:1',
+      ...keys,
+      ...more,
+    }),
+  });
+
+/** One rule for every host, or one for each of these. */
+const wanting = (hosts: readonly (string | undefined)[] = [undefined], backends = [node]): WantedRules => ({
+  owner,
+  group: { name: named(1), backends, lineage: 'www' },
+  rules: hosts.map((host, at) => ({
+    name: named(100 + at),
+    lineage: 'www',
+    path,
+    ...(host === undefined ? {} : { host }),
+  })),
+});
+const nothing: WantedRules = { owner, rules: [] };
+const failure = async (promise: Promise<unknown>): Promise<CertfleetError> => {
+  const error = await promise.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(CertfleetError);
+  return error as CertfleetError;
+};
+
+describe('alibaba-clb', () => {
+  it('makes a group and a rule with its own health check, and removes both, in 9 calls', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    const receipt = await balancer.apply(wanting(), undefined, signal);
+    expect(clb.actions()).toEqual([
+      'DescribeLoadBalancerAttribute',
+      'DescribeRules',
+      'DescribeVServerGroups',
+      'CreateVServerGroup',
+      'CreateRules',
+      'SetRule',
+    ]);
+    expect(clb.groups[0]).toMatchObject({
+      VServerGroupName: named(1),
+      servers: [{ ServerId: 'i-node1', Port: '30080', Weight: '100', Type: 'ecs' }],
+    });
+    expect(clb.groups[0]!.Tags.Tag).toEqual([
+      { TagKey: 'certfleet-owner', TagValue: owner },
+      { TagKey: 'certfleet-expires', TagValue: '2026-11-25T12:00:00.000Z' },
+      { TagKey: 'certfleet-lineage', TagValue: 'www' },
+      { TagKey: 'certfleet-listener', TagValue: '80' },
+    ]);
+    expect(clb.rules['80']).toMatchObject([
+      {
+        RuleName: named(100),
+        Url: path,
+        ListenerSync: 'off',
+        HealthCheck: 'on',
+        HealthCheckURI: `${path}health`,
+        HealthCheckConnectPort: '30080',
+      },
+    ]);
+    expect(clb.rules['80']![0]).not.toHaveProperty('Domain');
+    await balancer.apply(nothing, receipt, signal);
+    expect(clb.actions()).toEqual(['DescribeRules', 'DescribeVServerGroups', 'DeleteRules', 'DeleteVServerGroup']);
+    expect([clb.rules['80'], clb.groups]).toEqual([[], []]);
+  });
+
+  it('repeats nothing that is as wanted, and keeps the time of the last change', async () => {
+    const clb = testClb();
+    const first = await connect(clb).apply(wanting(), undefined, signal);
+    clb.actions();
+    const again = await connect(clb).apply(wanting(), first, signal);
+    expect(again).toEqual(first);
+    expect(clb.actions()).toEqual([
+      'DescribeLoadBalancerAttribute',
+      'DescribeRules',
+      'DescribeVServerGroups',
+      'DescribeVServerGroupAttribute',
+    ]);
+  });
+
+  it('makes a changed wish so: servers join and leave, rules come and go, ten at once', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    const hosts = Array.from({ length: 12 }, (_, at) => `www${at}.example.test`);
+    await balancer.apply(wanting(hosts), undefined, signal);
+    expect(clb.actions().filter((action) => action === 'CreateRules')).toHaveLength(2);
+    const other = { server: 'eni-2', port: 30_080, kind: 'eni', address: '192.0.2.9' };
+    await balancer.apply(wanting(hosts.slice(0, 1), [other]), undefined, signal);
+    expect(clb.rules['80']!.map((rule) => rule.Domain)).toEqual(['www0.example.test']);
+    expect(clb.groups.map(({ servers }) => servers)).toEqual([
+      [{ ServerId: 'eni-2', Port: '30080', Weight: '100', Type: 'eni', ServerIp: '192.0.2.9' }],
+    ]);
+    expect(clb.actions()).toEqual([
+      'DescribeRules',
+      'DescribeVServerGroups',
+      'DeleteRules',
+      'DeleteRules',
+      'DescribeVServerGroupAttribute',
+      'AddVServerGroupBackendServers',
+      'RemoveVServerGroupBackendServers',
+    ]);
+  });
+
+  it('leaves what belongs to others, also what another installation or another listener made', async () => {
+    const clb = testClb();
+    const foreign = { VServerGroupId: 'rsp-web', VServerGroupName: 'web', Tags: { Tag: [] }, servers: [] };
+    clb.groups.push(foreign);
+    clb.rules['80']!.push({ RuleId: 'rule-web', RuleName: 'web', Domain: 'a.example', VServerGroupId: 'rsp-web' });
+    const others = connect(clb);
+    await others.apply(
+      { ...wanting(['b.example']), owner: 'bbbbbbbbbbbb', group: undefined!, rules: [] },
+      undefined,
+      signal,
+    );
+    await connect(clb, { listenerPort: 443 }).apply(
+      {
+        ...wanting(),
+        group: { ...wanting().group!, name: named(2) },
+        rules: [{ ...wanting().rules[0]!, name: named(200) }],
+      },
+      undefined,
+      signal,
+    );
+    const theirs = {
+      VServerGroupId: 'rsp-b',
+      VServerGroupName: named(7, 'bbbbbbbbbbbb'),
+      Tags: { Tag: [] },
+      servers: [],
+    };
+    clb.groups.push(theirs);
+    const before = JSON.stringify([clb.groups, clb.rules]);
+    const balancer = connect(clb);
+    await balancer.apply(wanting(), undefined, signal);
+    await balancer.apply(nothing, undefined, signal);
+    expect(JSON.stringify([clb.groups, clb.rules])).toBe(before);
+    expect((await balancer.owned(signal)).map(({ kind, name }) => [kind, name])).toEqual([
+      ['rule', named(200)],
+      ['group', named(2)],
+      ['group', named(7, 'bbbbbbbbbbbb')],
+    ]);
+  });
+
+  it.each(['CreateVServerGroup', 'CreateRules', 'SetRule', 'DeleteRules', 'DeleteVServerGroup'])(
+    'looks before it repeats %s after a lost answer',
+    async (action) => {
+      const clb = testClb();
+      const balancer = connect(clb);
+      clb.api.fault({ kind: 'lost' }, { on: ({ headers }) => headers['x-acs-action'] === action });
+      const receipt = await balancer.apply(wanting(), undefined, signal);
+      expect([clb.groups.length, clb.rules['80']!.length]).toEqual([1, 1]);
+      expect(receipt).toMatchObject({ group: { id: clb.groups[0]!.VServerGroupId } });
+      await balancer.apply(nothing, receipt, signal);
+      expect([clb.groups.length, clb.rules['80']!.length]).toEqual([0, 0]);
+    },
+  );
+
+  it('waits while the balancer is busy, and while a deleted rule still counts', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    clb.refuse('CreateRules', 409, 'BackendServer.configuring');
+    clb.refuse('SetRule', 400, 'OperationBusy');
+    await balancer.apply(wanting(), undefined, signal);
+    clb.refuse('DeleteVServerGroup', 400, 'RspoolVipExist');
+    await balancer.apply(nothing, undefined, signal);
+    expect(clb.groups).toEqual([]);
+  });
+
+  it('removes one of two groups of the same name, which a list that lags can leave', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    await balancer.apply(wanting(), undefined, signal);
+    clb.groups.unshift({ ...clb.groups[0]!, VServerGroupId: 'rsp-twin' });
+    await balancer.apply(wanting(), undefined, signal);
+    expect(clb.groups.map(({ VServerGroupId }) => VServerGroupId)).not.toContain('rsp-twin');
+  });
+
+  it('uses the HTTPS listener that a redirect leads to, and cleans up when the redirect is gone', async () => {
+    const clb = testClb();
+    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'on', ForwardPort: 443 };
+    await connect(clb).apply(wanting(), undefined, signal);
+    expect([clb.rules['80']!.length, clb.rules['443']!.length]).toEqual([0, 1]);
+    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'off' };
+    await connect(clb).apply(nothing, undefined, signal);
+    expect([clb.rules['443'], clb.groups]).toEqual([[], []]);
+  });
+
+  it('removes the group after the listener was deleted', async () => {
+    const clb = testClb();
+    await connect(clb).apply(wanting(), undefined, signal);
+    clb.listeners.shift();
+    clb.rules['80'] = [];
+    await connect(clb).apply(nothing, undefined, signal);
+    expect(clb.groups).toEqual([]);
+  });
+
+  it('says how many rules there is room for', async () => {
+    const clb = testClb();
+    clb.rules['80']!.push({
+      RuleId: 'rule-1',
+      RuleName: 'web',
+      Domain: '*.a.example',
+      Url: '/x',
+      VServerGroupId: 'rsp-1',
+    });
+    expect(await connect(clb, { ruleQuota: 50 }).inspect(signal)).toEqual({
+      rules: [{ name: 'web', host: '*.a.example', path: '/x', action: 'forwards to rsp-1' }],
+      rulesLeft: 49,
+    });
+  });
+
+  describe('state', () => {
+    const row = (status: string, more: object = {}) => ({
+      ServerId: 'i-node1',
+      Port: 30_080,
+      ServerIp: '192.0.2.1',
+      ServerHealthStatus: status,
+      ...more,
+    });
+    const two = [node, { server: 'i-node2', port: 30_080, kind: 'ecs' }];
+    it.each([
+      ['normal', [row('normal'), row('abnormal', { ServerId: 'i-node2' })], 0, true],
+      ['another port', [row('normal', { Port: 80 })], 0, /not checked i-node1:30080 yet/],
+      ['not checked yet', [row('unavailable')], 0, /not checked i-node1:30080 yet/],
+      ['never checked', [row('unavailable')], 31_000, true],
+      ['not listed for long', [], 31_000, true],
+      ['good for one rule of two', [row('normal'), row('unavailable')], 0, /not checked/],
+      [
+        'abnormal',
+        [row('abnormal')],
+        31_000,
+        /health check of i-node1:30080 is abnormal: is the port open.*100\.64\.0\.0\/10/,
+      ],
+    ] as const)('%s', async (_name, health, ageMs, expected) => {
+      const clb = testClb();
+      clb.health = [...health];
+      const at = new Date(clb.world.clock.now().getTime() - ageMs).toISOString();
+      const state = await connect(clb).state(wanting([undefined], two), { group: null, rules: [], at } as Json, signal);
+      expect(state.ready).toBe(expected === true);
+      if (!state.ready) expect(state.reason).toMatch(expected as RegExp);
+    });
+
+    it('is ready where no listener is checked', async () => {
+      const clb = testClb();
+      clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
+      expect(await connect(clb).state(wanting(), null, signal)).toEqual({ ready: true });
+    });
+  });
+
+  describe('errors name what is wrong, with the request id, before anything is changed', () => {
+    it.each([
+      [
+        'an unknown load balancer',
+        { loadBalancer: 'lb-2' },
+        'balancer/not-found',
+        /lb-2 in cn-test does not exist: .*R-no/,
+      ],
+      ['another region', { region: 'cn-else' }, 'balancer/not-found', /lb-1 in cn-else/],
+      [
+        'a missing listener',
+        { listenerPort: 81 },
+        'balancer/not-found',
+        /port 81 of lb-1 in cn-test.*80 \(http\), 443 \(https\)/,
+      ],
+    ] as const)('%s', async (_name, options, code, text) => {
+      const clb = testClb();
+      const error = await failure(connect(clb, options).inspect(signal));
+      expect(error).toMatchObject({ code, message: expect.stringMatching(text) });
+    });
+
+    it('a redirect that leads nowhere', async () => {
+      const clb = testClb();
+      clb.listeners.splice(0, 2, {
+        ListenerPort: 80,
+        ListenerProtocol: 'http',
+        ListenerForward: 'on',
+        ForwardPort: 443,
+      });
+      const error = await failure(connect(clb).inspect(signal));
+      expect(error).toMatchObject({ code: 'balancer/redirects', message: expect.stringContaining('port 443 of lb-1') });
+    });
+
+    it('no permission', async () => {
+      const clb = testClb();
+      clb.refuse('CreateVServerGroup', 403, 'Forbidden.RAM', 'User not authorized.');
+      const error = await failure(connect(clb).apply(wanting(), undefined, signal));
+      expect(error).toMatchObject({ code: 'balancer/refused', message: expect.stringContaining('R-no') });
+      expect(error.hint).toContain('slb:CreateVServerGroup');
+      expect([clb.groups, clb.rules['80']]).toEqual([[], []]);
+    });
+
+    it('a rule of someone else for the same host and path, and no room', async () => {
+      const clb = testClb();
+      clb.rules['80']!.push({ RuleId: 'rule-1', RuleName: 'acme', Url: path, VServerGroupId: 'rsp-1' });
+      expect(await failure(connect(clb).apply(wanting(), undefined, signal))).toMatchObject({
+        code: 'balancer/refused',
+        message: expect.stringContaining('acme'),
+      });
+      expect(
+        await failure(connect(clb, { ruleQuota: 1 }).apply(wanting(['a.example']), undefined, signal)),
+      ).toMatchObject({
+        code: 'balancer/quota',
+      });
+      expect(clb.groups).toEqual([]);
+    });
+  });
+
+  it('takes the server from the configuration, and refuses half a description', async () => {
+    const backend = { type: 'eni', serverId: 'eni-1', serverIp: '192.0.2.5' };
+    expect(await connect(testClb(), { backend }).backend!(signal)).toEqual({
+      server: 'eni-1',
+      port: 30_080,
+      kind: 'eni',
+      address: '192.0.2.5',
+    });
+    expect(definition.options.safeParse({ region: 'a', loadBalancer: 'b', backend: { type: 'eni' } }).success).toBe(
+      false,
+    );
+    expect(
+      definition.options.safeParse({ region: 'a', loadBalancer: 'b', endpoint: 'http://198.51.100.1' }).success,
+    ).toBe(false);
+  });
+});

@@ -1,0 +1,291 @@
+import { type Clb, type ClbListener, connectClb, listIn } from '../clients/alibaba-clb.ts';
+import {
+  about,
+  converge,
+  deleteGroup,
+  deleteRule,
+  isAt,
+  type Receipt,
+  readGroups,
+  readRules,
+  serverIn,
+  shown,
+} from '../clients/alibaba-clb-rules.ts';
+import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
+import { fail } from '../core/errors.ts';
+import type { Json } from '../core/json.ts';
+import { markIn } from '../core/own-mark.ts';
+import { defineBalancer, secret, z } from '../define.ts';
+import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
+import type { Readiness } from '../ports/solver.ts';
+
+const port = (title: string) => z.number().int().min(1).max(65_535).meta({ title });
+
+const backend = z
+  .strictObject({
+    serverId: z.string().min(1).optional().meta({ title: 'Id of the ECS instance, ENI or ECI' }),
+    type: z.enum(['ecs', 'eni', 'eci']).default('ecs').meta({ title: 'Kind of the server' }),
+    serverIp: z.string().min(1).optional().meta({ title: 'Private address, for an ENI or ECI' }),
+    port: port('Port of the responder, as the load balancer reaches it').default(30_080),
+  })
+  .refine(({ type, serverId, serverIp }) => type === 'ecs' || (serverId !== undefined && serverIp !== undefined), {
+    error: 'eni and eci need serverId and serverIp',
+  });
+
+export default defineBalancer({
+  id: 'alibaba-clb',
+  title: 'Alibaba Cloud CLB (Classic Load Balancer, formerly SLB)',
+  homepage: 'https://www.alibabacloud.com/product/server-load-balancer',
+  apiDocs:
+    'https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-overview',
+  since: '0.1.0',
+  options: z.strictObject({
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]+$/, { error: 'write the id of a region, like cn-hangzhou' })
+      .meta({ title: 'Region of the load balancer', examples: ['cn-hangzhou'] }),
+    loadBalancer: z
+      .string()
+      .min(1)
+      .meta({ title: 'Id of the load balancer', examples: ['lb-bp1example'] }),
+    listenerPort: port('Port of the HTTP listener that the CA’s requests reach').default(80),
+    backend: backend.prefault({}).meta({
+      title: 'The server that the responder runs on, and its port',
+      description:
+        'Without `serverId`, the ECS instance that certfleet runs on, as its metadata server says. An ENI or ECI needs `type` and `serverIp` too.',
+      examples: [{ serverId: 'i-bp1example', port: 30_080 }],
+    }),
+    accessKeyId: secret('AccessKey ID').optional(),
+    accessKeySecret: secret('AccessKey secret').optional(),
+    securityToken: secret('Security token, for temporary keys (STS)').optional(),
+    ruleQuota: z
+      .number()
+      .int()
+      .min(1)
+      .default(40)
+      .meta({ title: 'How many rules a listener may have: raise it together with the quota of your account' }),
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .refine((text) => text.startsWith('https:') || /^http:\/\/(127\.|localhost\b|\[::1\])/.test(text), {
+        error: 'must be an https:// URL; http:// is for loopback addresses only',
+      })
+      .optional()
+      .meta({
+        title: 'Endpoint of the API, if not the region’s',
+        examples: ['https://slb-vpc.cn-hangzhou.aliyuncs.com'],
+      }),
+  }),
+  notes: `certfleet adds a forwarding rule to the HTTP listener and a virtual server group with the server that answers, waits
+until its health check is good, and removes both after the validation. Without keys it uses the RAM role of the ECS
+instance. The RAM user or role needs this policy:
+
+\`\`\`json
+{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "slb:DescribeLoadBalancerAttribute", "slb:DescribeLoadBalancerHTTPListenerAttribute", "slb:DescribeRules",
+        "slb:DescribeVServerGroups", "slb:DescribeVServerGroupAttribute", "slb:DescribeHealthStatus",
+        "slb:CreateVServerGroup", "slb:AddVServerGroupBackendServers", "slb:RemoveVServerGroupBackendServers",
+        "slb:CreateRules", "slb:SetRule", "slb:DeleteRules", "slb:DeleteVServerGroup", "slb:TagResources"
+      ],
+      "Resource": "acs:slb:*:*:*"
+    }
+  ]
+}
+\`\`\`
+
+The security group of the server must allow the port of the responder from 100.64.0.0/10, where the health checks and the
+requests of the load balancer come from. A listener has room for 40 rules. If the listener redirects to HTTPS, the rule
+goes on the HTTPS listener, since CAs follow redirects.`,
+  connect({ options, name, world }): Balancer {
+    const title = `the balancer "${name}" (alibaba-clb)`;
+    const { loadBalancer, listenerPort, region } = options;
+    const clb = connectClb({ options, title, name, world });
+    const { clock } = world;
+    const at = `${loadBalancer} in ${region}`;
+    let found: { readonly listener: ClbListener; readonly untilMs: number } | undefined;
+    let own: Backend | undefined;
+
+    /** The listener that a rule has to be on: the CA follows a redirect to HTTPS. */
+    async function listenerOf(signal: AbortSignal, mayRemember = true): Promise<ClbListener> {
+      if (mayRemember && found && clock.monotonicMs() < found.untilMs) return found.listener;
+      found = undefined;
+      const all = await clb.listeners(signal);
+      const { named, target } = chosen(all);
+      if (!named) throw missingListener(all);
+      if (!target)
+        throw fail('balancer/redirects', {
+          balancer: title,
+          port: listenerPort,
+          reason: `it redirects to the port ${named.forwardsTo} of ${at}, which has no HTTPS listener`,
+          advice: `Create an HTTPS listener on the port ${named.forwardsTo}, switch the redirect off, or use DNS-01.`,
+        });
+      found = { listener: target, untilMs: clock.monotonicMs() + rememberMs };
+      return target;
+    }
+
+    /** Undefined if the load balancer has it no more: its rules went with it. */
+    async function listenerIfThere(signal: AbortSignal): Promise<ClbListener | undefined> {
+      try {
+        return await listenerOf(signal);
+      } catch (error) {
+        if (chosen(await clb.listeners(signal)).target) throw error;
+        return undefined;
+      }
+    }
+
+    function chosen(all: readonly ClbListener[]) {
+      const named = all.find((one) => one.port === listenerPort && isHttp(one));
+      const forwardsTo = named?.forwardsTo;
+      const target =
+        forwardsTo === undefined ? named : all.find((one) => one.port === forwardsTo && one.protocol === 'https');
+      return { named, target };
+    }
+
+    function missingListener(all: readonly ClbListener[]) {
+      const others = all.map((one) => `${one.port} (${one.protocol})`).join(', ');
+      return fail('balancer/not-found', {
+        balancer: title,
+        what: `an HTTP listener on the port ${listenerPort} of ${at}`,
+        reason: others === '' ? 'the load balancer has no listener at all' : `its listeners are ${others}`,
+      });
+    }
+
+    const backendOf = async (signal: AbortSignal): Promise<Backend> => {
+      own ??= await describeOwn(clb, options.backend, signal);
+      return own;
+    };
+    const place = { clb, title, loadBalancer, ruleQuota: options.ruleQuota, listenerKey: String(listenerPort) };
+
+    return {
+      type: 'alibaba-clb',
+      resource: `alibaba-clb ${loadBalancer}`,
+      listener: place.listenerKey,
+      mode: 'forward',
+      matching: 'host-first',
+      backend: backendOf,
+
+      async inspect(signal) {
+        const listener = await listenerOf(signal, false);
+        const rules = await readRules(clb, loadBalancer, listener, signal);
+        return { rules: rules.map(shown), rulesLeft: Math.max(0, options.ruleQuota - rules.length) };
+      },
+
+      async apply(wanted, known, signal) {
+        const listener = await (wanted.rules.length === 0 ? listenerIfThere(signal) : listenerOf(signal));
+        const made = await clb.untilKnown(() => converge({ ...place, listener }, wanted, signal), signal);
+        const before = receiptIn(known);
+        const at = made.changed || !before ? clock.now().toISOString() : before.at;
+        return { ...made.receipt, at } satisfies Receipt as unknown as Json;
+      },
+
+      async state(wanted, receipt, signal) {
+        if (wanted.rules.length === 0) return { ready: true };
+        const listener = await listenerOf(signal);
+        const servers = await readHealth(clb, loadBalancer, listener, signal);
+        const mine = own ?? (options.backend.serverId === undefined ? undefined : await backendOf(signal));
+        const sinceMs = clock.now().getTime() - Date.parse(receiptIn(receipt)?.at ?? '');
+        return healthOf(wanted, { servers, mine, isOld: !(sinceMs >= 0 && sinceMs < undecidedMs) });
+      },
+
+      async owned(signal) {
+        const listener = await listenerIfThere(signal);
+        const rules = listener ? await readRules(clb, loadBalancer, listener, signal) : [];
+        const groups = await readGroups(clb, loadBalancer, signal);
+        const all = [
+          ...[...rules, ...groups.flatMap(({ users }) => users)].map(({ name, id }) => ({ kind: 'rule', name, id })),
+          ...groups.map(({ name, id }) => ({ kind: 'group', name, id })),
+        ].filter((object) => markIn(object.name) !== undefined);
+        return all.filter(({ kind, id }, at) => all.findIndex((one) => one.kind === kind && one.id === id) === at);
+      },
+
+      removeOwned: (object, signal) =>
+        object.kind === 'rule'
+          ? clb.untilKnown(() => deleteRule(clb, object.id, signal), signal)
+          : clb.untilKnown(() => deleteGroup(clb, object.id, signal), signal),
+
+      close: () => clb.close(),
+    };
+  },
+});
+
+const receiptIn = (known: Json | undefined): Receipt | undefined => {
+  const receipt = known as Partial<Receipt> | null | undefined;
+  return typeof receipt?.at === 'string' ? (receipt as Receipt) : undefined;
+};
+
+/** How long a process relies on which listener redirects where. */
+const rememberMs = 5 * 60_000;
+/**
+ * How long `unavailable` may mean that the check has not run yet. After that the public answer decides: it is not
+ * documented whether servers that only a rule uses are listed with their own check.
+ */
+const undecidedMs = 30_000;
+const retryAfterMs = 2_000;
+
+const isHttp = ({ protocol }: ClbListener): boolean => protocol === 'http' || protocol === 'https';
+
+async function describeOwn(
+  clb: Clb,
+  { serverId, serverIp, type, port }: z.infer<typeof backend>,
+  signal: AbortSignal,
+): Promise<Backend> {
+  const server = serverId ?? (await clb.instance.instanceId(signal));
+  return { server, port, kind: type, ...(serverIp === undefined ? {} : { address: serverIp }) };
+}
+
+// ── whether it works ─────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Health extends Backend {
+  readonly health: string;
+}
+
+/** An empty list if no listener of the port is checked at all. */
+async function readHealth(
+  clb: Clb,
+  loadBalancer: string,
+  listener: ClbListener,
+  signal: AbortSignal,
+): Promise<readonly Health[] | 'unchecked'> {
+  const parse = (answer: Fields) =>
+    listIn(answer, 'BackendServers', 'BackendServer').map((fields) => ({
+      ...serverIn(fields),
+      health: readString(fields, 'ServerHealthStatus'),
+    }));
+  try {
+    return await clb.read('DescribeHealthStatus', about(loadBalancer, listener), parse, signal);
+  } catch (error) {
+    if (isRefusal(error, 'CheckedListenerNotFound')) return 'unchecked';
+    throw error;
+  }
+}
+
+/** Whether the responder of this process is healthy; in a process that has none, whether any is. */
+function healthOf(
+  { group }: WantedRules,
+  { servers, mine, isOld }: { servers: readonly Health[] | 'unchecked'; mine: Backend | undefined; isOld: boolean },
+): Readiness {
+  if (servers === 'unchecked' || group === undefined) return { ready: true };
+  const isMine = group.backends.some((backend) => mine !== undefined && isSameServer(backend, mine));
+  const awaited = isMine ? group.backends.filter((backend) => isSameServer(backend, mine!)) : group.backends;
+  // One server may be listed for several rules.
+  const listed = servers.filter((there) => awaited.some((backend) => isAt(backend, there)));
+  const bad = listed.filter(({ health }) => health === 'abnormal');
+  const good = listed.filter(({ health }) => health === 'normal');
+  if (good.length > 0 && (!isMine || good.length === listed.length)) return { ready: true };
+  const name = ({ server, port }: Backend) => `${server}:${port}`;
+  if (bad.length > 0) {
+    const reason = `the health check of ${name(bad[0]!)} is abnormal: is the port open for the load balancer (100.64.0.0/10), and does the responder listen there?`;
+    return { ready: false, reason, retryAfterMs };
+  }
+  if (isOld) return { ready: true };
+  const first = listed[0] ?? awaited[0];
+  const reason = `the load balancer has not checked ${first ? name(first) : 'any server'} yet`;
+  return { ready: false, reason, retryAfterMs };
+}
+
+const isSameServer = (a: Backend, b: Backend): boolean =>
+  a.server === b.server && a.port === b.port && (a.address ?? '') === (b.address ?? '');

@@ -1,0 +1,179 @@
+import { Secret } from '../core/secret.ts';
+import type { World } from '../ports/world.ts';
+import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+
+// A few calls of the CLB API in memory, without signatures and limits, for the unit tests of the balancer. The strict
+// fake is in test/support.
+
+export interface TestRule {
+  RuleId: string;
+  RuleName: string;
+  Domain?: string;
+  Url?: string;
+  VServerGroupId: string;
+  [setting: string]: unknown;
+}
+
+export interface TestGroup {
+  VServerGroupId: string;
+  VServerGroupName: string;
+  Tags: { Tag: { TagKey: string; TagValue: string }[] };
+  servers: Record<string, string>[];
+}
+
+export interface TestClb {
+  readonly api: FakeApi;
+  readonly world: World;
+  readonly listeners: Record<string, unknown>[];
+  /** By port. */
+  readonly rules: Record<string, TestRule[]>;
+  readonly groups: TestGroup[];
+  /** What DescribeHealthStatus says. */
+  health: Record<string, unknown>[];
+  /** Parameters of each call, with its action. */
+  readonly sent: Record<string, string>[];
+  /** The next call of an action is answered so, and not done. */
+  refuse(action: string, status: number, code: string, message?: string): void;
+  /** Calls since the last count, by action. */
+  actions(): string[];
+}
+
+export const keys = { accessKeyId: new Secret('LTAI-unit-test'), accessKeySecret: new Secret('unit-test-secret') };
+
+export function testClb(): TestClb {
+  const clock = fakeClock(undefined, { auto: true });
+  const rules: Record<string, TestRule[]> = { 80: [], 443: [] };
+  const groups: TestGroup[] = [];
+  const sent: Record<string, string>[] = [];
+  const refusals: { action: string; answer: FakeAnswer }[] = [];
+  const listeners: Record<string, unknown>[] = [
+    { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'off' },
+    { ListenerPort: 443, ListenerProtocol: 'https' },
+  ];
+  let last = 0;
+  let counted = 0;
+  const made = { health: [] as Record<string, unknown>[] };
+  const all = () => Object.values(rules).flat();
+
+  const actions: Record<string, (p: Record<string, string>) => object | FakeAnswer> = {
+    DescribeLoadBalancerAttribute: (p) =>
+      p['LoadBalancerId'] === 'lb-1' && p['RegionId'] === 'cn-test'
+        ? { LoadBalancerStatus: 'active', ListenerPortsAndProtocol: { ListenerPortAndProtocol: listeners } }
+        : refusal(404, 'InvalidLoadBalancerId.NotFound', 'The specified LoadBalancerId does not exist.'),
+    DescribeRules: (p) => ({ Rules: { Rule: rules[p['ListenerPort'] ?? ''] ?? [] } }),
+    DescribeVServerGroups: () => ({
+      VServerGroups: {
+        VServerGroup: groups.map(({ servers: _, ...group }) => ({
+          ...group,
+          AssociatedObjects: { Rules: { Rule: all().filter((rule) => rule.VServerGroupId === group.VServerGroupId) } },
+        })),
+      },
+    }),
+    DescribeVServerGroupAttribute: (p) => {
+      const group = groups.find(({ VServerGroupId: id }) => id === p['VServerGroupId']);
+      return group ? { BackendServers: { BackendServer: group.servers } } : unknownGroup;
+    },
+    DescribeHealthStatus: () => ({ BackendServers: { BackendServer: made.health } }),
+    CreateVServerGroup: (p) => {
+      const group = {
+        VServerGroupId: `rsp-${++last}`,
+        VServerGroupName: p['VServerGroupName'] ?? '',
+        Tags: {
+          Tag: [1, 2, 3, 4].map((n) => ({ TagKey: p[`Tag.${n}.Key`] ?? '', TagValue: p[`Tag.${n}.Value`] ?? '' })),
+        },
+        servers: JSON.parse(p['BackendServers'] ?? '[]'),
+      };
+      groups.push(group);
+      return { VServerGroupId: group.VServerGroupId };
+    },
+    AddVServerGroupBackendServers: (p) => {
+      groups
+        .find((one) => one.VServerGroupId === p['VServerGroupId'])!
+        .servers.push(...JSON.parse(p['BackendServers']!));
+      return {};
+    },
+    RemoveVServerGroupBackendServers: (p) => {
+      const group = groups.find((one) => one.VServerGroupId === p['VServerGroupId'])!;
+      const gone: Record<string, string>[] = JSON.parse(p['BackendServers']!);
+      group.servers = group.servers.filter(
+        (s) => !gone.some((g) => g['ServerId'] === s['ServerId'] && g['Port'] === s['Port']),
+      );
+      return {};
+    },
+    DeleteVServerGroup: (p) => {
+      const at = groups.findIndex((one) => one.VServerGroupId === p['VServerGroupId']);
+      if (at < 0) return unknownGroup;
+      if (all().some((rule) => rule.VServerGroupId === p['VServerGroupId'])) return refusal(400, 'RspoolRuleExist');
+      groups.splice(at, 1);
+      return {};
+    },
+    CreateRules: (p) => {
+      const list: TestRule[] = JSON.parse(p['RuleList'] ?? '[]');
+      if (list.some((rule) => !groups.some((one) => one.VServerGroupId === rule.VServerGroupId))) return unknownGroup;
+      const added = list.map((rule) => ({ ...rule, RuleId: `rule-${++last}`, ListenerSync: 'on' }));
+      rules[p['ListenerPort'] ?? '']?.push(...added);
+      return { Rules: { Rule: added.map(({ RuleId, RuleName }) => ({ RuleId, RuleName })) } };
+    },
+    SetRule: (p) => {
+      const rule = all().find(({ RuleId }) => RuleId === p['RuleId']);
+      if (!rule) return refusal(404, 'InvalidRuleId.NotFound');
+      Object.assign(rule, p);
+      return {};
+    },
+    DeleteRules: (p) => {
+      const ids: string[] = JSON.parse(p['RuleIds'] ?? '[]');
+      if (ids.some((id) => !all().some(({ RuleId }) => RuleId === id))) return refusal(404, 'InvalidRuleId.NotFound');
+      for (const [port, list] of Object.entries(rules))
+        rules[port] = list.filter(({ RuleId }) => !ids.includes(RuleId));
+      return {};
+    },
+  };
+
+  const api = createFakeApi({
+    clock,
+    origin: 'http://127.0.0.1:1',
+    nameOf: ({ headers }: FakeRequest) => headers['x-acs-action'] ?? '',
+    routes: {
+      'POST /': ({ url, headers }) => {
+        const action = headers['x-acs-action'] ?? '';
+        const { RegionId, ...params } = Object.fromEntries(url.searchParams);
+        sent.push({ action, ...params });
+        const at = refusals.findIndex((one) => one.action === action);
+        if (at >= 0) return refusals.splice(at, 1)[0]!.answer;
+        const answer =
+          actions[action]?.({ ...params, RegionId: RegionId ?? '' }) ?? refusal(404, 'InvalidAction.NotFound');
+        if ('status' in answer && typeof answer.status === 'number') return answer as FakeAnswer;
+        return { status: 200, body: { RequestId: 'R-ok', ...answer } };
+      },
+    },
+  });
+  const world = {
+    clock,
+    random: { bytes: (length: number) => new Uint8Array(length).fill(++last % 256), number: () => 0 },
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    http: () => api.http,
+  } as unknown as World;
+
+  return Object.assign(made, {
+    api,
+    world,
+    listeners,
+    rules,
+    groups,
+    sent,
+    refuse: (action: string, status: number, code: string, message?: string) =>
+      void refusals.push({ action, answer: refusal(status, code, message) }),
+    actions: () => {
+      const since = sent.slice(counted).map(({ action }) => action ?? '');
+      counted = sent.length;
+      return since;
+    },
+  });
+}
+
+const refusal = (status: number, Code: string, Message = 'No.'): FakeAnswer => ({
+  status,
+  body: { RequestId: 'R-no', Code, Message },
+});
+const unknownGroup = refusal(404, 'InvalidParameter', 'The specified VServerGroupId does not exist.');
