@@ -84,6 +84,8 @@ async function buildJavaScript(folder: string): Promise<void> {
     minifyWhitespace: true,
     minifySyntax: true,
     plugins: [englishOnly],
+    // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
+    external: ['*.node', 'cpu-features'],
     // CommonJS libraries call require for node's own modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",

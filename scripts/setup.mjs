@@ -39,6 +39,7 @@ const servers = {
   // compose.yaml is read by its own program, and a test of the image has a network of its own.
   'docker-compose': 'docker-compose',
   iproute2: 'ip',
+  'openssh-server': 'sshd',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
 };

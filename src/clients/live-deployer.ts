@@ -1,3 +1,4 @@
+import { reasonOf } from '../core/errors.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
@@ -10,6 +11,8 @@ export interface Reload {
   check?(version: VersionBundle, signal: AbortSignal): Promise<void>;
   /** Makes the program read the files. If this fails, the program may have read them or not. */
   run(version: VersionBundle, signal: AbortSignal): Promise<void>;
+  /** Makes the program read the previous files again after `run` has failed; left out if it is not needed. */
+  back?(version: VersionBundle): Promise<void>;
   /** Keep a first version although `run` failed: the program may need the files to start. */
   readonly keepFirst?: boolean;
 }
@@ -18,6 +21,8 @@ interface LiveDeployerOptions extends Omit<LiveFolderOptions, 'target' | 'markNa
   readonly type: string;
   /** The deployer's name in the configuration. */
   readonly name: string;
+  /** For messages, if it is one of several nodes of the deployer. */
+  readonly target?: string;
   /** How to make the program read the files; left out if writing the files is all. */
   readonly reload?: Reload;
   /** See the port: it acts on what other targets have. */
@@ -29,7 +34,7 @@ export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g
 
 /** A deployer that writes certbot's folders, and reloads the program that reads them. */
 export function createLiveDeployer({ type, name, reload, runsAfter, ...options }: LiveDeployerOptions): Deployer {
-  const target = targetName(type, name);
+  const target = options.target ?? targetName(type, name);
   const folder = createLiveFolder({ ...options, target, markName: `${type}-${safeName(name)}` });
   return {
     type,
@@ -87,6 +92,11 @@ async function activate(
   } catch (error) {
     if (before === undefined && reload.keepFirst) await folder.setMark(lineage, { trying: id, before: id });
     else await goBack();
+    if (before === undefined || !reload.back) throw error;
+    await reload.back(version).catch((second: unknown) => {
+      throw new Error(`${reasonOf(error)}; and with the previous version again: ${reasonOf(second)}`, { cause: error });
+    });
+    await folder.setMark(lineage, { done: before });
     throw error;
   }
   await folder.setMark(lineage, { done: id });

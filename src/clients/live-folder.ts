@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
-import type { FileAttributes, Files, FilesWithin, FolderEntry } from '../ports/files.ts';
+import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } from '../ports/files.ts';
 
 /**
  * certbot's folders, as servers and scripts know them:
@@ -38,8 +38,18 @@ interface Mark {
   readonly before?: string;
 }
 
+/** As much of the file system as a live folder needs: this machine's, or a node's over SFTP. */
+export interface LiveFiles extends Pick<Files, 'read'> {
+  within<T>(folder: string, guard: FolderGuard, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T>;
+}
+
+export interface LiveFilesWithin extends Omit<FilesWithin, 'append' | 'uid'> {
+  /** The user that new files belong to; undefined if it is not known. */
+  readonly uid: number | undefined;
+}
+
 export interface LiveFolderOptions {
-  readonly files: Files;
+  readonly files: LiveFiles;
   readonly root: string;
   /** For messages: `the deployer "web" (nginx)`. */
   readonly target: string;
@@ -63,7 +73,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 
   /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
   async function readLive(
-    inside: FilesWithin,
+    inside: LiveFilesWithin,
     lineage: string,
   ): Promise<{ readonly id?: string; readonly foreign?: string }> {
     // The name becomes part of a path, and the schema of names allows `..`.
@@ -82,7 +92,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     return { id };
   }
 
-  async function readMark(inside: FilesWithin, lineage: string): Promise<Mark> {
+  async function readMark(inside: LiveFilesWithin, lineage: string): Promise<Mark> {
     const bytes = await inside.read(markFile(lineage));
     if (!bytes) return {};
     try {
@@ -103,7 +113,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   };
   const contents = async (version: VersionBundle) => contentsOf(version, options, await ownership());
 
-  async function within<T>(lineage: string, work: (inside: FilesWithin) => Promise<T>): Promise<T> {
+  async function within<T>(lineage: string, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T> {
     const { uid } = await ownership();
     return files.within(
       root,
@@ -216,7 +226,7 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .join('');
 
 /** How the file differs from the wanted one; undefined if it does not. */
-async function compare(inside: FilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
+async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
   const stat = await inside.stat(path);
   const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
   if (!stat || !content) return 'is missing';
@@ -225,7 +235,7 @@ async function compare(inside: FilesWithin, path: string, wanted: FolderEntry): 
   if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
   const owner = uid ?? inside.uid;
   // Without a wanted owner, root's files are as good as ours.
-  if (stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
+  if (owner !== undefined && stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
     return `belongs to user ${stat.uid} instead of ${owner}`;
   if (gid !== undefined && stat.gid !== gid) return `belongs to group ${stat.gid} instead of ${gid}`;
   return undefined;

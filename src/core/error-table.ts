@@ -484,6 +484,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'The target keeps what it had. `certfleet renew` tries it again.',
   },
+  'deploy/nodes-missing': {
+    message: '{missing} of {total} nodes of {target} lack {certificate}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nodes that are not named have it. `certfleet renew` tries only these again.',
+  },
   'deploy/unsafe-folder': {
     message: 'deploying {certificate} to {target} was refused: {reason}',
     blame: 'config',

@@ -1,0 +1,386 @@
+import { join } from 'node:path';
+import { findKnownHost, type HostTrust } from '../clients/known-hosts.ts';
+import { createLiveDeployer, type Reload } from '../clients/live-deployer.ts';
+import type { SshConnection, SshKey, SshResult } from '../clients/ssh.ts';
+import { lastWords, targetName } from '../clients/target.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { identifierKey } from '../core/identifier.ts';
+import { onAbort } from '../core/on-abort.ts';
+import { shellWord } from '../core/shell-word.ts';
+import { createTurns } from '../core/turns.ts';
+import { defineDeployer, duration, secret, wholePath, z } from '../define.ts';
+import { userFolder } from '../lib/user-folder.ts';
+import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
+
+/** `deploy@node2:2222`, `10.0.0.1`, `[2001:db8::1]:22` */
+const nodeSyntax = /^(?:([^\s@:[\]]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^\s@:[\]/-][^\s@:[\]/]*))(?::(\d{1,5}))?$/;
+
+/** After an abort, for putting the previous files back and running the command with them. */
+const backMs = 30_000;
+
+export default defineDeployer({
+  id: 'ssh',
+  title: 'Several nodes over SSH',
+  homepage: 'https://www.openssh.com',
+  since: '0.1.0',
+  options: z.strictObject({
+    nodes: z
+      .array(
+        z.string().refine(isNode, {
+          error: 'write a node as host, user@host or user@host:port, with an IPv6 address in brackets',
+        }),
+      )
+      .min(1)
+      .refine((nodes) => new Set(nodes).size === nodes.length, { error: 'a node is named twice' })
+      .meta({ title: 'The nodes', examples: [['10.0.0.1', 'deploy@node2.example.com:2222']] }),
+    user: z.string().min(1).default('root').meta({ title: 'User to log in as, where the node names none' }),
+    privateKey: secret('Private key to log in with, usually `file:/path`').optional(),
+    passphrase: secret('Passphrase of the private key, if it is encrypted').optional(),
+    password: secret('Password to log in with, if there is no key').optional(),
+    knownHosts: wholePath()
+      .optional()
+      .meta({
+        title: 'File with the nodes’ host keys; by default ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts',
+        examples: ['/etc/certfleet/known_hosts'],
+      }),
+    hostKeys: z
+      .array(
+        z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, {
+          error: 'write fingerprints as `ssh-keygen -lf` prints them: SHA256:…',
+        }),
+      )
+      .min(1)
+      .optional()
+      .meta({
+        title: 'Fingerprints of the nodes’ host keys, instead of `knownHosts`',
+        examples: [['SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU']],
+      }),
+    path: wholePath().meta({
+      title: 'Root folder on each node; `live/` and `archive/` are created in it',
+      examples: ['/etc/certs'],
+    }),
+    owner: z.string().min(1).optional().meta({ title: 'Owner of the files: a user name of the node, or a number' }),
+    group: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({
+        title: 'Group of the files: a name of the node, or a number',
+        examples: ['ssl-cert'],
+      }),
+    mode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, { error: 'a mode is three octal digits, for instance "0640"' })
+      .default('0600')
+      .meta({ title: 'Mode of the private key; certificates are 0644', examples: ['0640'] }),
+    haproxyBundle: z
+      .boolean()
+      .default(false)
+      .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
+    command: z
+      .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
+      .optional()
+      .meta({
+        title: 'Shell command, or program and arguments, to run on each node once the files are there',
+        examples: ['nginx -t && nginx -s reload'],
+      }),
+    // As for the command deployer.
+    timeout: duration('How long one node may take, its command included').prefault('2m'),
+    concurrency: z.number().int().min(1).default(16).meta({ title: 'How many nodes at once' }),
+  }),
+  notes: `The certificate reaches each node as the \`files\` deployer writes it: \`<path>/live/<name>/fullchain.pem\` and
+\`privkey.pem\`, over SFTP, swapped in one step so that key and chain always match. Then \`command\` runs, in the user's
+login shell, with certbot's \`RENEWED_LINEAGE\` and \`RENEWED_DOMAINS\` in its environment. If it fails, that node goes
+back to the previous files, and the command runs again with them. The command must be repeatable.
+
+All nodes are worked on side by side, and each has its own state. If one is down, the others get the certificate; the
+error names those that lack it, and \`certfleet renew\` tries only these again. A node that has the version is left alone
+unless every node has it (\`renew --redeploy\`).
+
+Needed on each node: OpenSSH's server with SFTP, the public key in the user's \`authorized_keys\`, and for that user the
+right to write \`path\`, which must belong to root or to that user. \`owner\` and \`group\` need root. Nothing is sent to a
+node whose host key is not known: \`ssh-keyscan\` adds it to \`knownHosts\`, after you have compared it with
+\`ssh-keygen -lf\` on the node. Hashed names, \`[host]:port\` and \`@revoked\` are understood; \`@cert-authority\` is not.
+The private key of the certificate is never part of a command line.`,
+  connect({ options, name, world }): Deployer {
+    const target = targetName('ssh', name);
+    if (!options.privateKey && !options.password)
+      throw fail('config/credential-missing', { what: target, credential: 'a "privateKey" or a "password"' });
+    const nodes = options.nodes.map((text) => parseNode(text, options.user));
+    const turns = createTurns(options.concurrency);
+
+    /** ssh2 is loaded only when it is needed, and a key is read once: opening an encrypted one is slow on purpose. */
+    let loaded: Promise<Tools> | undefined;
+    async function load(): Promise<Tools> {
+      const [{ connectSsh, readSshKey }, { createSshFiles }] = await Promise.all([
+        import('../clients/ssh.ts'),
+        import('../clients/ssh-files.ts'),
+      ]);
+      const { privateKey, passphrase } = options;
+      return { connectSsh, createSshFiles, key: privateKey && readSshKey(privateKey, passphrase) };
+    }
+
+    async function trustOf(node: Node): Promise<HostTrust> {
+      if (options.hostKeys) return { fingerprints: options.hostKeys };
+      const files = options.knownHosts
+        ? [options.knownHosts]
+        : [join(userFolder(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'];
+      const texts = await Promise.all(
+        files.map(async (file) => {
+          const bytes = await world.files.read(file, { named: true, maxBytes: 16 * 1024 * 1024, trusted: untrusted });
+          if (!bytes && options.knownHosts) throw new Error(`there is no file ${file}, which \`knownHosts\` names`);
+          return { file, text: Buffer.from(bytes ?? '').toString('utf8') };
+        }),
+      );
+      const port = node.port === 22 ? '' : `-p ${node.port} `;
+      const scan = `ssh-keyscan ${port}${shellWord(node.host)} >> ${shellWord(files[0] as string)}`;
+      return { known: findKnownHost(texts, node), files: files.join(' or '), scan };
+    }
+
+    /** One node as a deployer of its own, on one connection. */
+    function deployerOn(
+      node: Node,
+      connection: SshConnection,
+      { createSshFiles }: Tools,
+      again: AbortSignal,
+    ): Deployer {
+      const { command } = options;
+      const run = async (version: VersionBundle, signal: AbortSignal): Promise<SshResult> => {
+        try {
+          return await connection.run(commandLine(command ?? '', options.path, version), signal);
+        } catch (error) {
+          if (!isTimeout(signal)) throw error;
+          throw new Error(`the command took longer than ${seconds(options.timeout)} and was ended`, { cause: error });
+        }
+      };
+      const reload: Reload = {
+        missing: 'the command has not succeeded with it yet',
+        async run(version, signal) {
+          const result = await run(version, signal);
+          if (result.status !== 0)
+            throw new Error(`the command ended with ${result.status}: ${lastWords(result, version.keyPem)}`);
+        },
+        async back(version) {
+          const { status } = await run(version, again);
+          // Its output may contain the previous key, which is not known here.
+          if (status !== 0) throw new Error(`it ended with ${status}`);
+        },
+      };
+      return createLiveDeployer({
+        type: 'ssh',
+        name,
+        target: `${node.text} of ${target}`,
+        files: createSshFiles(connection, world.random),
+        root: options.path,
+        keyMode: Number.parseInt(options.mode, 8),
+        haproxyBundle: options.haproxyBundle,
+        ...(options.owner === undefined ? {} : { owner: options.owner }),
+        ...(options.group === undefined ? {} : { group: options.group }),
+        ...(command === undefined ? {} : { reload }),
+      });
+    }
+
+    /** Connects to a node, works on it, and closes the connection. */
+    async function onNode<T>(node: Node, parent: AbortSignal, graceMs: number, work: Work<T>): Promise<T> {
+      const deadline = world.clock.deadline(options.timeout, parent);
+      const { signal } = deadline;
+      const ended = new AbortController();
+      let connection: SshConnection | undefined;
+      let isCut = false;
+      const cut = async () => {
+        // What has begun may be undone before the connection is closed.
+        if (graceMs > 0) await world.clock.sleep(graceMs, ended.signal);
+        isCut = true;
+        connection?.close();
+      };
+      const forget = onAbort(signal, () => void cut().catch(() => {}));
+      try {
+        loaded ??= load();
+        const tools = await loaded;
+        connection = await tools.connectSsh(node, {
+          login: { privateKey: tools.key, password: options.password },
+          trust: await trustOf(node),
+          clock: world.clock,
+          signal,
+        });
+        return await work(deployerOn(node, connection, tools, ended.signal), signal);
+      } catch (error) {
+        parent.throwIfAborted();
+        if (deadline.expired && (isCut || error === signal.reason))
+          throw new Error(`it took longer than ${seconds(options.timeout)}`, { cause: error });
+        throw error;
+      } finally {
+        forget();
+        ended.abort();
+        connection?.close();
+        deadline.done();
+      }
+    }
+
+    /** Works on nodes side by side. One that fails does not hinder the others. */
+    async function onAll<T>(some: readonly Node[], signal: AbortSignal, graceMs: number, work: Work<T>) {
+      signal.throwIfAborted();
+      const one = (node: Node): Promise<Result<T>> =>
+        turns
+          .run(() => onNode(node, signal, graceMs, work), signal)
+          .then(
+            (value) => ({ node, value }),
+            (error: unknown) => ({ node, error }),
+          );
+      const results = await Promise.all(some.map(one));
+      signal.throwIfAborted();
+      return results;
+    }
+
+    function missing(version: VersionRef, errors: ReadonlyMap<string, string>): CertfleetError {
+      return fail('deploy/nodes-missing', {
+        target,
+        certificate: version.lineage,
+        missing: errors.size,
+        total: nodes.length,
+        reason: [...grouped(errors)].map(([reason, names]) => `${names.join(', ')} (${reason})`).join('; '),
+      });
+    }
+    /** Throws if a node failed: the error of the only node itself, else one that names them all. */
+    function complain(version: VersionRef, results: readonly Result<unknown>[], before: Failures = {}) {
+      const errors = new Map(Object.entries(before));
+      for (const { node, error } of results) if (error !== undefined) errors.set(node.text, wordsOf(error));
+      if (errors.size === 0) return;
+      const only = results[0]?.error;
+      if (nodes.length === 1 && isFailure(only, 'deploy/')) throw only;
+      throw missing(version, errors);
+    }
+
+    /** Where to activate a version that was staged, and why some nodes could not take it. */
+    const staged = new Map<string, Staged>();
+    const keyOf = ({ lineage, id }: VersionRef): string => `${lineage}/${id}`;
+
+    async function stageAll(version: VersionBundle, signal: AbortSignal): Promise<Staged> {
+      const results = await onAll(nodes, signal, 0, async (deployer, signal) => {
+        const { state } = await deployer.look(version, signal);
+        if (state !== 'current') await deployer.stage(version, async () => {}, signal);
+        return state;
+      });
+      if (results.every(({ error }) => error !== undefined)) complain(version, results);
+      const lost = results.filter(({ error }) => error !== undefined);
+      const failed = Object.fromEntries(lost.map(({ node, error }) => [node.text, wordsOf(error)]));
+      const lacking = results.filter(({ value }) => value !== undefined && value !== 'current');
+      // If every node has it, a person asked for it, or clients do not see it: run the command again everywhere.
+      const all = lacking.length === 0 && lost.length === 0;
+      return { to: (all ? results : lacking).map(({ node }) => node), failed };
+    }
+
+    return {
+      type: 'ssh',
+      scope: 'fleet',
+      ...(options.command === undefined ? { concurrent: true } : {}),
+
+      async look(version, signal): Promise<Look> {
+        const results = await onAll(nodes, signal, 0, (deployer, signal) => deployer.look(version, signal));
+        const lacking = results.filter(({ value }) => value?.state !== 'current');
+        if (lacking.length === 0) return { state: 'current', detail: nodes.map(({ text }) => text).join(', ') };
+        const state = results.every(({ value }) => value?.state === 'absent') ? 'absent' : 'stale';
+        const reasons = new Map(lacking.map(({ node, value, error }) => [node.text, value?.detail ?? wordsOf(error)]));
+        const detail = [...grouped(reasons)].map(([reason, names]) => `${names.join(', ')}: ${reason}`).join('; ');
+        return { state, detail };
+      },
+
+      async stage(version, _note, signal) {
+        staged.set(keyOf(version), await stageAll(version, signal));
+        // No receipt, and so no durable write: after a crash, the nodes themselves say what they have.
+        return null;
+      },
+
+      async activate(version, _staged, note, signal) {
+        const { to, failed } = staged.get(keyOf(version)) ?? (await stageAll(version, signal));
+        staged.delete(keyOf(version));
+        const results = await onAll(to, signal, backMs, (deployer, signal) =>
+          deployer.activate(version, null, note, signal),
+        );
+        complain(version, results, failed);
+      },
+
+      async retire(old, _receipt, signal) {
+        const results = await onAll(nodes, signal, 0, async (deployer, signal) =>
+          deployer.retire?.(old, undefined, signal),
+        );
+        complain(old, results);
+      },
+    };
+  },
+});
+
+interface Node {
+  /** As in the configuration. */
+  readonly text: string;
+  readonly user: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Tools {
+  readonly connectSsh: typeof import('../clients/ssh.ts').connectSsh;
+  readonly createSshFiles: typeof import('../clients/ssh-files.ts').createSshFiles;
+  readonly key: SshKey | undefined;
+}
+
+interface Staged {
+  readonly to: readonly Node[];
+  readonly failed: Failures;
+}
+
+type Work<T> = (deployer: Deployer, signal: AbortSignal) => Promise<T>;
+type Result<T> = { readonly node: Node; readonly value?: T; readonly error?: unknown };
+type Failures = Readonly<Record<string, string>>;
+
+function isNode(text: string): boolean {
+  const match = nodeSyntax.exec(text);
+  const port = Number(match?.[4] ?? 22);
+  return match !== null && port > 0 && port < 65_536;
+}
+
+function parseNode(text: string, user: string): Node {
+  const [, own, ipv6, host, port] = nodeSyntax.exec(text) ?? [];
+  return { text, user: own ?? user, host: ipv6 ?? host ?? '', port: Number(port ?? 22) };
+}
+
+/**
+ * The variables are set by env(1), because servers refuse most variables that a client sends; `exec` leaves no shell
+ * behind. Any login shell reads this.
+ */
+function commandLine(command: string | readonly string[], path: string, version: VersionBundle): string {
+  const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+  const variables = [
+    `RENEWED_LINEAGE=${shellWord(join(path, 'live', version.lineage))}`,
+    `RENEWED_DOMAINS=${shellWord(version.facts.identifiers.map(identifierKey).join(' '))}`,
+  ];
+  return `exec env ${[...variables, ...words.map(shellWord)].join(' ')} </dev/null`;
+}
+
+/** What happened on one node; the message around it names the target and the certificate. */
+function wordsOf(error: unknown): string {
+  if (!isFailure(error, 'deploy/target-failed') || error.cause === undefined) return reasonOf(error);
+  const { path } = error.cause as { readonly path?: unknown };
+  return typeof path === 'string' ? `${reasonOf(error.cause)} (${path})` : reasonOf(error.cause);
+}
+
+/** Names with the same reason together. */
+function grouped(reasons: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const [name, reason] of reasons) groups.set(reason, [...(groups.get(reason) ?? []), name]);
+  return groups;
+}
+
+const isTimeout = (signal: AbortSignal): boolean => signal.aborted && signal.reason?.name === 'TimeoutError';
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+const untrusted = ({
+  path,
+  reason,
+  command,
+  change,
+}: {
+  path: string;
+  reason: string;
+  command: string;
+  change: string;
+}) => new Error(`host keys in ${path} cannot be trusted, because ${reason}: ${command} ${change} ${shellWord(path)}`);
