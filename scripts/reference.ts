@@ -5,6 +5,7 @@ import { exitMeanings, exitPrecedence } from '../src/cli/exit-codes.ts';
 import { explanationOf } from '../src/cli/explain.ts';
 import { dns01Options } from '../src/config/dns01.ts';
 import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
+import { forwardRuleOptions } from '../src/config/forward-rule.ts';
 import { knownIssuers } from '../src/config/issuers.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
@@ -167,7 +168,14 @@ solver. Without them, the only declared solver is used, else \`standalone\`.
 Adds the TXT record through a [DNS provider](dns-providers.md): finds the zone by SOA, follows CNAMEs, and waits until every
 authoritative server returns the record.
 
-${optionTable(dns01Options)}`;
+${optionTable(dns01Options)}
+
+## http01-forward-rule
+
+Adds a rule to a [load balancer](balancers.md) that sends the challenges of the names to this node, waits until it works, and
+removes it when the order is done; see [Behind a load balancer](../guides/behind-a-load-balancer.md).
+
+${optionTable(forwardRuleOptions)}`;
 
 const balancerIntroduction = `A load balancer whose forward rules certfleet changes: a [solver](solvers.md) of type \`http01-forward-rule\` names it in
 \`balancer\`, and so does a [deployer](deployers.md) that gives it a certificate.`;

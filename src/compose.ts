@@ -1,26 +1,33 @@
 import { createHash } from 'node:crypto';
 import { createIssuer } from './acme/issuer.ts';
+import { parseHostPort } from './config/addresses.ts';
 import { dns01Settings } from './config/dns01.ts';
+import { balancerIn, forwardRuleSettings, withoutBalancer } from './config/forward-rule.ts';
 import { captureFromEnvironment, type Environment, resolveOptions, type WithOptions } from './config/options.ts';
-import { type AdapterEntry, adapterEntry, dns01Type } from './config/registry.ts';
+import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from './config/registry.ts';
 import { parseServerAddress } from './core/dns-name.ts';
 import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
 import { canonical } from './core/same-spec.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
-import { type Connections, createEngine, type Engine, type Looks } from './engine/engine.ts';
+import type { NamedBalancer, SolverContext, z } from './define.ts';
+import { type Connections, createEngine, type Engine, type EnginePorts, type Looks } from './engine/engine.ts';
+import { createLocks, type Locks } from './engine/leases/lock.ts';
 import { createLooks } from './engine/looks/looks.ts';
 import { createZones, type Zones } from './engine/zones/zone.ts';
 import { registry } from './generated/registry.ts';
 import { keepFromHooks } from './lib/hook-environment.ts';
 import { userAgent } from './lib/user-agent.ts';
+import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsServer } from './ports/dns.ts';
 import type { Issuer } from './ports/issuer.ts';
 import type { Reporter } from './ports/reporter.ts';
+import type { Responder } from './ports/responder.ts';
 import type { Solver } from './ports/solver.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
+import { createResponder } from './responder/responder.ts';
 import { pki } from './x509/pki.ts';
 
 export interface ComposeContext {
@@ -50,7 +57,10 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   }
   const { id: storeId, isNew } = await identify(store, world, signal);
   if (isNew) tellMade(store.location, context);
-  const connections = connect({ ...context, store, storeId });
+  const limits = limitsOf(settings);
+  const { clock, random, processes } = world;
+  const locks = createLocks({ store, clock, random, processes, limits });
+  const connections = connect({ ...context, store, storeId, locks });
   return {
     engine: createEngine({
       store,
@@ -62,17 +72,19 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
       reporter: context.reporter,
       connect: connections,
       lookup: (host, s) => world.lookup(host, s),
-      limits: {
-        leaseTtlMs: settings.leaseTtlMs,
-        shutdownBudgetMs: settings.shutdownBudgetMs,
-        deployTimeoutMs: settings.deployTimeoutMs,
-        deployDeadlineMs: settings.deployDeadlineMs,
-      },
+      limits,
     }),
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     close: connections.close,
   };
 }
+
+const limitsOf = (settings: Settings): EnginePorts['limits'] => ({
+  leaseTtlMs: settings.leaseTtlMs,
+  shutdownBudgetMs: settings.shutdownBudgetMs,
+  deployTimeoutMs: settings.deployTimeoutMs,
+  deployDeadlineMs: settings.deployDeadlineMs,
+});
 
 async function openStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
   const entry = adapterEntry(registry, 'store', settings.type);
@@ -121,6 +133,7 @@ const connectionsToCa = 64;
 interface ConnectContext extends ComposeContext {
   readonly store: Store;
   readonly storeId: string;
+  readonly locks: Locks;
 }
 
 interface ComposedConnections extends Connections {
@@ -128,13 +141,14 @@ interface ComposedConnections extends Connections {
 }
 
 function connect(context: ConnectContext): ComposedConnections {
-  const { world, store, env } = context;
+  const { world, store, storeId, env } = context;
   const issuers = new Map<string, Issuer>();
   const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
   const keptOf = new Map<string, Promise<Environment>>();
   const zones = new Map<string, Zones>();
   const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
+  const responders = new Map<string, Responder>();
 
   // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
   // credentials, stored when it was issued by flags.
@@ -150,7 +164,7 @@ function connect(context: ConnectContext): ComposedConnections {
 
   const solverOf = (spec: StoredSpec) =>
     shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
-      connectSolver({ ...context, env: own }, spec, zonesOf),
+      connectSolver({ ...context, env: own, zonesOf, responder }, spec),
     );
   const deployerOf = (spec: StoredSpec, target: string) =>
     shared(deployers, [target, spec.deployers[target] ?? null], spec, async (own) => {
@@ -158,22 +172,36 @@ function connect(context: ConnectContext): ComposedConnections {
       const entry = settings && adapterEntry(registry, 'deployer', settings.type);
       if (!entry) throw unknownType('deployer', settings?.type ?? target);
       const definition = await entry.load();
-      const resolved = await resolveOptions(definition, settings, {
-        ...secretsFrom(own),
-        files: world.files,
-        name: target,
-        warn: (message) => world.log.warn(message),
-      });
+      const asked = { ...context, env: own };
+      const named = definition.balancer === undefined ? undefined : await balancerOf(asked, settings);
+      const resolved = await optionsOf(asked, definition, named ? withoutBalancer(settings) : settings, target);
       return {
         deployer: definition.connect({
           options: resolved.options,
           name: target,
           world,
           folder: store.deployed,
+          balancer: named && ({ options: named.options, owner: ownerOf(storeId) } satisfies NamedBalancer),
         }),
-        credentials: resolved.credentials,
+        credentials: resolved.credentials + (named?.credentials ?? ''),
       };
     });
+
+  function responder({
+    listen,
+    fallback,
+  }: {
+    readonly listen: string;
+    readonly fallback?: string | undefined;
+  }): Responder {
+    const key = canonical([listen, fallback ?? null]);
+    const known = responders.get(key);
+    if (known) return known;
+    const to = fallback === undefined ? undefined : parseHostPort(fallback);
+    const made = createResponder({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
+    responders.set(key, made);
+    return made;
+  }
 
   // Certificates with the same resolvers share what was found about zones and servers.
   function zonesOf(settings: PreflightSettings): Zones {
@@ -229,6 +257,7 @@ function connect(context: ConnectContext): ComposedConnections {
       await Promise.allSettled(
         made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
+      await Promise.allSettled([...responders.values()].map((one) => one.close(signal)));
       await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();
     },
@@ -284,7 +313,11 @@ async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<
   if (spec.solver.type === dns01Type) {
     const { provider, options } = dns01Settings(spec.solver);
     await capture(adapterEntry(registry, 'dns', provider), options);
-  } else await capture(adapterEntry(registry, 'solver', spec.solver.type), spec.solver);
+  } else if (spec.solver.type !== forwardRuleType)
+    await capture(adapterEntry(registry, 'solver', spec.solver.type), spec.solver);
+  const named = [spec.solver, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
+  for (const { settings } of named.flatMap((one) => balancerIn(one) ?? []))
+    await capture(adapterEntry(registry, 'balancer', settings.type), settings);
   for (const target of spec.spec.deploy) {
     const settings = spec.deployers[target];
     if (settings) await capture(adapterEntry(registry, 'deployer', settings.type), settings);
@@ -292,21 +325,68 @@ async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<
   return captured;
 }
 
-async function connectSolver(
-  context: ConnectContext,
-  spec: StoredSpec,
-  zonesOf: (settings: PreflightSettings) => Zones,
-): Promise<{ solver: Solver; credentials: string }> {
-  const { world, env, store, storeId } = context;
+/** The mark of a store's objects at a balancer (`core/own-mark.ts`). */
+const ownerOf = (storeId: string): string =>
+  createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
+
+/** An adapter's options, with secrets read. */
+const optionsOf = <Shape extends z.ZodObject>(
+  { world, env }: ConnectContext,
+  definition: WithOptions<Shape>,
+  settings: AdapterSettings,
+  name: string,
+) =>
+  resolveOptions(definition, settings, {
+    ...secretsFrom(env),
+    files: world.files,
+    name,
+    warn: (message) => world.log.warn(message),
+  });
+
+/** The balancer that a stored solver or deployer names, with its options. */
+async function balancerOf(context: ConnectContext, settings: AdapterSettings) {
+  const named = balancerIn(settings);
+  const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
+  if (!entry) throw unknownType('balancer', named?.settings.type ?? String(settings['balancer'] ?? 'of the solver'));
+  const definition = await entry.load();
+  const { name } = named;
+  const { options, credentials } = await optionsOf(context, definition, named.settings, name);
+  const connect = (): Balancer => definition.connect({ options, name, world: context.world });
+  return { name, options, credentials, connect };
+}
+
+interface SolverParts extends ConnectContext {
+  readonly zonesOf: (settings: PreflightSettings) => Zones;
+  readonly responder: SolverContext<unknown>['responder'];
+}
+
+async function connectSolver(context: SolverParts, spec: StoredSpec): Promise<{ solver: Solver; credentials: string }> {
+  const { world, store, storeId, zonesOf, responder } = context;
   const name = spec.spec.solver;
-  const shared = { ...secretsFrom(env), files: world.files, warn: (message: string) => world.log.warn(message) };
+  if (spec.solver.type === forwardRuleType) {
+    const { createForwardRule } = await import('./engine/solvers/http01-forward-rule.ts');
+    const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(spec.solver);
+    const named = await balancerOf(context, spec.solver);
+    const solver = createForwardRule({
+      balancer: named.connect(),
+      name: named.name,
+      responder: responder({ listen, fallback }),
+      locks: context.locks,
+      owner: ownerOf(storeId),
+      clock: world.clock,
+      random: world.random,
+      keep,
+      timeoutMs,
+    });
+    return { solver, credentials: named.credentials };
+  }
   if (spec.solver.type === dns01Type) {
     const { createDns01 } = await import('./engine/solvers/dns01.ts');
     const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);
     const entry = adapterEntry(registry, 'dns', provider);
     if (!entry) throw unknownType('DNS provider', provider);
     const definition = await entry.load();
-    const resolved = await resolveOptions(definition, options, { ...shared, name });
+    const resolved = await optionsOf(context, definition, options, name);
     const solver = createDns01({
       provider: definition.connect({ options: resolved.options, name, world }),
       traits: definition.traits,
@@ -323,9 +403,9 @@ async function connectSolver(
   const entry = adapterEntry(registry, 'solver', spec.solver.type);
   if (!entry) throw unknownType('solver', spec.solver.type);
   const definition = await entry.load();
-  const resolved = await resolveOptions(definition, spec.solver, { ...shared, name });
+  const resolved = await optionsOf(context, definition, spec.solver, name);
   return {
-    solver: definition.connect({ options: resolved.options, name, world, store, storeId }),
+    solver: definition.connect({ options: resolved.options, name, world, store, storeId, responder }),
     credentials: resolved.credentials,
   };
 }

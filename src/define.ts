@@ -7,6 +7,7 @@ import { durationMs, durationPattern } from './core/span.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
+import type { Responder } from './ports/responder.ts';
 import type { Solver } from './ports/solver.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
@@ -120,6 +121,8 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
   readonly store: Store;
   /** The store's random id. It is not a secret. */
   readonly storeId: string;
+  /** The responder of a listen address. All solvers of a process that name it share one. */
+  responder(options: { readonly listen: string; readonly fallback?: string | undefined }): Responder;
 }
 
 interface AdapterDefinition<Shape extends z.ZodObject> {

@@ -7,6 +7,7 @@ import {
   type AdapterKind,
   dns01Type,
   environmentName,
+  forwardRuleType,
   kindTitles,
 } from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
@@ -41,6 +42,21 @@ const dns01: AdapterEntry<Definition> = {
   }),
 };
 
+/** The engine's solver for load balancers. */
+const forwardRule: AdapterEntry<Definition> = {
+  id: forwardRuleType,
+  title: 'HTTP-01 through a forward rule of one of the load balancers',
+  since: '0.1.0',
+  options: [],
+  load: async () => ({
+    id: forwardRuleType,
+    options: (await import('../config/forward-rule.ts')).forwardRuleOptions,
+    notes:
+      'Adds a rule to the balancer that sends the challenges of the names to this node, waits until it works, and ' +
+      'removes it when the order is done. `certfleet providers` lists the load balancers.',
+  }),
+};
+
 /** `certfleet providers [id]`. Lists from the registry; loads only the adapters that it shows with their options. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
@@ -48,7 +64,7 @@ export const providers: Run = async (session) => {
   const isWanted = (id: string) => wanted === undefined || id === wanted;
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const adapters = (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
-    [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01] : [])]
+    [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01, forwardRule] : [])]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((entry) => ({ kind, entry })),
   );

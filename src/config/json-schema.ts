@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { JsonObject } from '../core/json.ts';
 import { dns01Options } from './dns01.ts';
 import { optionFields } from './fields.ts';
+import { forwardRuleOptions } from './forward-rule.ts';
 import type { WithOptions } from './options.ts';
-import { type AdapterKind, dns01Type, type Registry } from './registry.ts';
+import { type AdapterKind, dns01Type, forwardRuleType, type Registry } from './registry.ts';
 import { configuration } from './schema.ts';
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; required?: string[] };
@@ -35,9 +36,14 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   const branches: Schema[] = [];
   for (const entry of Object.values(registry[kind])) {
     const definition: WithOptions = await entry.load();
-    branches.push(typed(entry.id, entry.title, convertOptions(definition.options)));
+    const options = convertOptions(definition.options);
+    branches.push(typed(entry.id, entry.title, 'balancer' in definition ? withBalancerName(options) : options));
   }
-  if (kind === 'solver') branches.push(...(await dns01Branches(registry)));
+  if (kind === 'solver')
+    branches.push(
+      ...(await dns01Branches(registry)),
+      typed(forwardRuleType, 'HTTP-01 through a forward rule of a load balancer', convert(forwardRuleOptions)),
+    );
   return {
     type: 'object',
     properties: { type: { enum: [...new Set(branches.map((b) => b.properties!['type']!['const']))] } },
@@ -45,6 +51,13 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
     oneOf: branches,
   };
 }
+
+/** The options of a deployer that names a balancer. */
+const withBalancerName = (options: Schema): Schema => ({
+  ...options,
+  properties: { balancer: { type: 'string', title: 'One of `balancers`' }, ...options.properties },
+  required: ['balancer', ...(options.required ?? [])],
+});
 
 /** One branch for each provider, so that an editor knows its options. */
 async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {

@@ -369,7 +369,7 @@ describe('configurationJsonSchema', () => {
       schema.properties[key]?.additionalProperties.oneOf.map((branch) => branch.properties.type.const);
     // `dns01` once for each DNS provider, whose options differ.
     const dns01 = Object.keys(registry.dns).map(() => 'dns01');
-    expect(types('solvers')).toEqual([...Object.keys(registry.solver), ...dns01]);
+    expect(types('solvers')).toEqual([...Object.keys(registry.solver), ...dns01, 'http01-forward-rule']);
     expect(types('deployers')).toEqual(Object.keys(registry.deployer));
     expect(JSON.stringify(schema)).not.toContain('"secret":true');
     // JSON Schema's own `duration` is ISO 8601 and would refuse `8s`.

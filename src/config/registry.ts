@@ -1,3 +1,4 @@
+import { forwardRuleType } from '../core/tombstones.ts';
 import type {
   BalancerDefinition,
   DeployerDefinition,
@@ -50,9 +51,14 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
 /** The solver that is not an adapter file: it works with any DNS provider. */
 export const dns01Type = 'dns01';
 
+/** The other one: it works with any balancer. */
+export { forwardRuleType };
+
 /** The values that `type:` of a kind may have. */
 export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>
-  kind === 'solver' ? [...Object.keys(registry.solver), dns01Type].sort() : Object.keys(registry[kind]);
+  kind === 'solver'
+    ? [...Object.keys(registry.solver), dns01Type, forwardRuleType].sort()
+    : Object.keys(registry[kind]);
 
 /** The entry of an adapter, or undefined; never an inherited property (`constructor`). */
 export const adapterEntry = <K extends AdapterKind>(

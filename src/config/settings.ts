@@ -7,11 +7,20 @@ import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from 
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options } from './dns01.ts';
+import { forwardRuleOptions, withBalancer } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf, knownIssuers } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
 import { type Problem, pathText, problemsOf } from './problems.ts';
-import { type AdapterKind, adapterEntry, dns01Type, kindTitles, type Registry, typesOf } from './registry.ts';
+import {
+  type AdapterKind,
+  adapterEntry,
+  dns01Type,
+  forwardRuleType,
+  kindTitles,
+  type Registry,
+  typesOf,
+} from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
 
 /** The settings in the text of certfleet.yaml, or all its problems. */
@@ -75,6 +84,12 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
     await checkAdapter('deployer', deployer, ['deployers', name], building);
+  for (const [name, solver] of Object.entries(solvers))
+    if (solver.type === forwardRuleType) checkBalancerOf(solver, { path: ['solvers', name], balancers }, building);
+  for (const [name, deployer] of Object.entries(deployers)) {
+    const needed = (await adapterEntry(building.registry, 'deployer', deployer.type)?.load())?.balancer;
+    if (needed !== undefined) checkBalancerOf(deployer, { path: ['deployers', name], balancers, needed }, building);
+  }
   checkHookVariables(building);
   const certificates: CertificateSpec[] = [];
   const seen = new Set<string>();
@@ -93,8 +108,8 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     storeIsDeclared: parsed.store !== undefined,
     issuers,
     balancers,
-    solvers,
-    deployers,
+    solvers: mapOf(solvers, (solver) => withBalancer(solver, balancers)),
+    deployers: mapOf(deployers, (deployer) => withBalancer(deployer, balancers)),
     certificates,
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
@@ -154,14 +169,18 @@ async function checkAdapter(
 ): Promise<void> {
   const { env, registry, problems } = building;
   if (kind === 'solver' && settings.type === dns01Type) return checkDns01(settings, path, building);
+  if (kind === 'solver' && settings.type === forwardRuleType) return checkForwardRule(settings, path, building);
   const entry = adapterEntry(registry, kind, settings.type);
   if (!entry) {
     problems.push({ path: [...path, 'type'], message: unknownType(registry, kind, settings.type) });
     return;
   }
   const definition = await entry.load();
-  problems.push(...checkOptions(definition, settings, env, path));
-  collectVariables(definition, settings, path, building);
+  // The name of a balancer is no option of the adapter itself.
+  const { balancer: _named, ...own } = settings;
+  const checked = 'balancer' in definition ? (own as AdapterSettings) : settings;
+  problems.push(...checkOptions(definition, checked, env, path));
+  collectVariables(definition, checked, path, building);
 }
 
 function collectVariables(definition: WithOptions, settings: AdapterSettings, path: Path, building: Building): void {
@@ -187,6 +206,47 @@ function checkHookVariables({ hookVariables, secretVariables, problems }: Buildi
     problems.push({ path, message });
   }
 }
+
+function checkForwardRule(settings: AdapterSettings, path: Path, { problems }: Building): void {
+  const { type: _type, ...rest } = settings;
+  const parsed = forwardRuleOptions.safeParse(rest);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, forwardRuleOptions, rest, path));
+}
+
+/** The balancer that a solver or deployer names must be declared, and of the type that the deployer needs. */
+function checkBalancerOf(
+  settings: AdapterSettings,
+  {
+    path,
+    balancers,
+    needed,
+  }: {
+    readonly path: Path;
+    readonly balancers: Readonly<Record<string, AdapterSettings>>;
+    readonly needed?: string;
+  },
+  { problems }: Building,
+): void {
+  const { balancer } = settings;
+  const where = pathText(path);
+  if (typeof balancer !== 'string') {
+    // The options of the solver say so themselves.
+    const message = `${where}: name the load balancer in balancer, one of those under balancers`;
+    if (needed !== undefined) problems.push({ path, message });
+    return;
+  }
+  const found = Object.hasOwn(balancers, balancer) ? balancers[balancer] : undefined;
+  const at = [...path, 'balancer'];
+  if (!found) problems.push(unknownReference(at, where, 'balancer', balancer, Object.keys(balancers)));
+  else if (needed !== undefined && found.type !== needed) {
+    const message = `${where}: ${settings.type} needs a balancer of type ${needed}, but ${balancer} is of type ${found.type}`;
+    problems.push({ path: at, message });
+  }
+}
+
+/** The same record with other values. */
+const mapOf = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 
 async function checkDns01(settings: AdapterSettings, path: Path, building: Building): Promise<void> {
   const { env, registry, problems } = building;

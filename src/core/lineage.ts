@@ -126,8 +126,11 @@ export interface Work {
     readonly profile?: string;
     readonly doubtful?: true;
   };
-  /** A probe of the solver may exist: this process's own, or one left by an earlier process. */
-  readonly probe?: 'ours' | 'left';
+  /**
+   * What the solver prepared may exist: `ours`, a probe that this process removes after the preflight; `stays`, a forward
+   * rule that is removed with the challenges; `left`, either of an earlier process.
+   */
+  readonly probe?: 'ours' | 'stays' | 'left';
   /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
   readonly thumbprint?: string;
   readonly challenges: readonly JournalledChallenge[];
@@ -181,7 +184,7 @@ export interface Tombstone {
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
-  /** Not a challenge, but the probe of the preflight, which could not be removed. */
+  /** Not a challenge, but the probe or forward rule of the preflight, which could not be removed. */
   readonly probe?: true;
   /** The solver that presented it; undefined means the one of the lineage's spec. */
   readonly by?: Presenter;

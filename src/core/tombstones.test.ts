@@ -42,7 +42,9 @@ describe('what the work owes', () => {
   });
 
   it('has a name for people', () => {
-    expect([presented, probe].map(nameOfPresented)).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
+    const names = (type: string) => [presented, probe].map((one) => nameOfPresented(one, { type }));
+    expect(names('http01-webroot')).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
+    expect(names('http01-forward-rule')[1]).toBe('the forward rule');
   });
 });
 

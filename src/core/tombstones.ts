@@ -11,13 +11,20 @@ export interface Presented {
   readonly token: string;
   readonly thumbprint: string;
   readonly receipt?: Json;
-  /** The preflight's probe instead of a challenge; its identifier is the lineage's name. */
+  /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
   readonly probe?: true;
 }
 
-/** What was presented, in words. */
-export const nameOfPresented = ({ type, identifier, probe }: Presented): string =>
-  probe ? 'the probe' : `the ${type} challenge of ${identifier}`;
+/** The solver whose preparation stays until the order is done. */
+export const forwardRuleType = 'http01-forward-rule';
+
+/** What was presented by this solver, in words. */
+export const nameOfPresented = ({ type, identifier, probe }: Presented, solver: { readonly type: string }): string =>
+  probe
+    ? solver.type === forwardRuleType
+      ? 'the forward rule'
+      : 'the probe'
+    : `the ${type} challenge of ${identifier}`;
 
 export const presentedIn = (work: Work): readonly Presented[] =>
   work.challenges.map((challenge) => ({ ...challenge, thumbprint: work.thumbprint ?? '' }));

@@ -265,18 +265,33 @@ export const overruled = (now: Date): Transition =>
 export const orderGivenUp = (): Transition =>
   withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true } }));
 
-/** Step 5c: the CA's URL for the order. Preflight's probe has been taken back before. */
-export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
-  withWork('ordered', ({ first: _ordered, probe: _gone, ...work }) => ({ ...work, step: 'order', order }));
+/** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
+export const ordered = (
+  order: NonNullable<Work['order']> & { readonly url: string },
+  { stays = false }: Preparation = {},
+): Transition =>
+  withWork('ordered', ({ first: _ordered, probe: _gone, ...work }) => ({
+    ...work,
+    step: 'order',
+    order,
+    ...(stays ? { probe: 'stays' } : {}),
+  }));
+
+/** Whether what the solver prepared stays until the challenges are removed. */
+export interface Preparation {
+  readonly stays?: boolean | undefined;
+}
 
 /** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
   readonly challenges: readonly JournalledChallenge[];
+  readonly stays?: boolean | undefined;
 }): Transition =>
   withWork('challengesIntended', ({ probe: _none, ...work }) => ({
     ...work,
     step: 'challenges',
+    ...(facts.stays ? { probe: 'stays' } : {}),
     thumbprint: facts.thumbprint,
     challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
   }));
@@ -323,7 +338,7 @@ export const madeCurrent = (facts: {
 }): Transition =>
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
-    const { order: _done, probe: _none, ...work } = lineage.work;
+    const { order: _done, probe, ...work } = lineage.work;
     const { current, previous, retired = [] } = lineage;
     const isNew = current?.id !== version.id;
     return {
@@ -333,7 +348,7 @@ export const madeCurrent = (facts: {
       current: version,
       renewal: renewalByLifetime(version.facts),
       deployments: intended(lineage, wanted, version.id, now),
-      work: { ...work, version: version.id, step: 'deploy' },
+      work: { ...work, version: version.id, step: 'deploy', ...(probe === 'stays' ? { probe } : {}) },
     };
   });
 

@@ -111,7 +111,10 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
   const { lineage } = holding;
   const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
   return [
-    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error })),
+    ...[...left, ...leftStones].map(({ presented, error }) => ({
+      what: nameOfPresented(presented, lineage.spec.solver),
+      error,
+    })),
     ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
   ];
 }

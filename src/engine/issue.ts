@@ -29,7 +29,7 @@ import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { type Chain, finalize } from './steps/finalize.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
-import { prepare } from './steps/prepare.ts';
+import { makeReady, prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
@@ -247,6 +247,7 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
     // has replaced a deactivated one.
     const { engine, job, holding, signal } = run;
     const left = await cleanJournalled(run, job.wanted);
+    if (ready.solver.stays) ready.learned.isPrepared = false;
     await holding.apply(accountLost({ left, now: engine.clock.now() }), signal);
     return makeVersion({ ...ready, account });
   }
@@ -289,7 +290,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   if (!kept) {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
-  }
+  } else if (run.solver.stays) await makeReady(run);
   const pace = engine.memory.paces(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;

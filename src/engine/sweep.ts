@@ -4,7 +4,15 @@ import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/err
 import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { isDue, nameOfPresented, owedBy, owesCleanup, presentedIn, specOfPresenter } from '../core/tombstones.ts';
+import {
+  forwardRuleType,
+  isDue,
+  nameOfPresented,
+  owedBy,
+  owesCleanup,
+  type Presented,
+  specOfPresenter,
+} from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
 import { type Engine, report } from './engine.ts';
@@ -223,7 +231,7 @@ async function finish(
 
 /** Removes what one lineage left, and releases it in one write. */
 async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
-  const { lineage, work } = holding;
+  const { lineage } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
   const { left, leftStones } = await removeOwed(engine, holding, due, signal);
@@ -234,18 +242,22 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const deployments = retired ? { deployments: retired.deployments } : {};
   await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now }), signal);
 
-  const gone = presentedIn(work).filter(({ token }) => !left.some(({ stone }) => stone.token === token));
+  const { solver } = lineage.spec;
+  // A probe is nothing that a person has to know of.
+  const isShown = ({ probe }: Presented) => !probe || solver.type === forwardRuleType;
+  const gone = owedBy(lineage).filter((one) => isShown(one) && !left.some(({ stone }) => stone.token === one.token));
+  const nameOf = (presented: Presented) => nameOfPresented(presented, solver);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];
   const failed = [
-    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOfPresented(presented), error })),
+    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOf(presented), error })),
     ...kept.map(({ target, error }) => ({ what: `superseded versions at ${target}`, error })),
   ].map(({ what, error }) => ({
     what: of(what),
     reason: `${reasonOf(error)}; the next sweep tries again`,
     ...(isFailure(error) ? { code: error.code } : {}),
   }));
-  const cleaned = gone.map((presented) => of(nameOfPresented(presented)));
+  const cleaned = gone.map((presented) => of(nameOf(presented)));
   if (retired && kept.length === 0) cleaned.push(of('superseded versions'));
   return reported(engine, { ...nothing, cleaned, failed });
 }

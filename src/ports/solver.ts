@@ -20,13 +20,24 @@ export interface Solver {
   readonly answers: readonly ChallengeType[];
   /** How long `ready` may return false before the engine gives up, in ms; 10 minutes by default. */
   readonly readyBudgetMs?: number;
+  /** How long a removal may take before it is left to a later sweep, in ms; 30 s by default. */
+  readonly cleanupBudgetMs?: number;
   /**
-   * Puts something in place that can be requested by the public path before an order (HTTP-01 only). The engine
-   * journals it first, and `unprobe` needs no receipt. The probe stays until `unprobe` was called for every lineage of
-   * this process that asked for it. `unprobe` may be called repeatedly, and by a process that did not call `probe`.
+   * How long a wrong answer by the public path proves nothing after `ready`, in ms (0 by default): a cloud's rule takes
+   * effect everywhere only after a while.
    */
-  probe?(lineage: string, signal: AbortSignal): Promise<Probe>;
-  unprobe?(lineage: string, signal: AbortSignal): Promise<void>;
+  readonly settleMs?: number;
+  /** What `prepare` makes stays until the challenges are removed, so a run that resumes an order prepares again. */
+  readonly stays?: true;
+  /**
+   * Makes the public path of these names lead to the solver, before the order (HTTP-01 only): a probe file, a forward
+   * rule. The engine journals the intent first. What it makes is removed by `withdraw`: right after the preflight, or,
+   * if it `stays`, when the challenges are removed. The rule that several lineages share stays until the last of them
+   * withdraws.
+   */
+  prepare?(lineage: string, identifiers: readonly Identifier[], signal: AbortSignal): Promise<Prepared>;
+  /** Repeatable; also for a process that did not call `prepare`. */
+  withdraw?(lineage: string, signal: AbortSignal): Promise<void>;
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
    * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the
@@ -65,6 +76,13 @@ export type Note = (receipt: Json) => Promise<void>;
 export type Readiness =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string; readonly retryAfterMs?: number };
+
+export interface Prepared {
+  /** What to request by the public path. */
+  readonly probe?: Probe;
+  /** Whether it is in place; returns at once. `readyBudgetMs` holds here too. */
+  ready?(signal: AbortSignal): Promise<Readiness>;
+}
 
 export interface Probe {
   /** The path below the host; it has the form of a challenge's. */

@@ -1,12 +1,12 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { formatListenAddress, type ListenAddress, localAddresses } from '../core/listen-address.ts';
 import { orAborted } from '../core/on-abort.ts';
 import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { Vantage } from '../ports/vantage.ts';
-import { formatListenAddress, type ListenAddress, localAddresses } from './listen-address.ts';
-import { challengePath, healthPath, isHealthAnswer, type Listening, portPath, type Responder } from './server.ts';
+import { type ChallengeServer, challengePath, healthPath, isHealthAnswer, type Listening, portPath } from './server.ts';
 import { isProof, newChallenge, type StoreProof } from './store-proof.ts';
 
 /** Which process answers on the port: this one, or another one of the same store at this address. */
@@ -27,7 +27,7 @@ export interface PortClaim {
 }
 
 export interface PortClaimOptions {
-  readonly responder: Responder;
+  readonly responder: ChallengeServer;
   readonly at: ListenAddress;
   /** Makes the store's secret if there is none, so it is called before the port is bound. */
   readonly proof: () => Promise<StoreProof>;

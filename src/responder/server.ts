@@ -8,8 +8,8 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { isToken } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
+import type { ListenAddress } from '../core/listen-address.ts';
 import type { Log } from '../ports/log.ts';
-import type { ListenAddress } from './listen-address.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';
 
 /** RFC 8555 §8.3. */
@@ -19,6 +19,8 @@ export const challengePath = '/.well-known/acme-challenge/';
  * since tokens are random (§8.3).
  */
 export const healthPath = `${challengePath}_health`;
+/** The same for health checks of balancers that allow no underscore in a path (Alibaba Cloud CLB). */
+const plainHealth = 'health';
 /** Followed by a challenge: answers the proof for the address and port of this connection. */
 export const portPath = `${challengePath}_port-`;
 /** Versions before the proof take any 16 letters for the id of another store, and wait until its process is done. */
@@ -26,15 +28,23 @@ const healthAnswer = 'certfleet-health';
 /** Whether this is what a responder of any store or version answers to a health check. */
 export const isHealthAnswer = (body: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(body);
 
-export interface ResponderOptions {
+export interface ChallengeServerOptions {
   /**
    * Returns the key authorization of a token, or undefined if it is unknown. A rejection is answered with 503. MUST end
    * by itself, because the connection is held until then.
    */
   readonly lookup: (token: string) => string | undefined | Promise<string | undefined>;
+  /** Asked for a path below the challenge path whose token is unknown, on behalf of another ACME client. */
+  readonly fallback?: ((host: string, path: string) => Promise<FallbackAnswer | undefined>) | undefined;
   /** Answers challenges; a rejection is answered with 503. */
   readonly proof: () => Promise<StoreProof>;
   readonly log?: Log;
+}
+
+export interface FallbackAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly location?: string | undefined;
 }
 
 export interface Listening {
@@ -44,7 +54,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export interface Responder {
+export interface ChallengeServer {
   /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…), which the caller words. */
   listen(at: ListenAddress): Promise<Listening>;
 }
@@ -75,11 +85,23 @@ interface Connection {
 }
 
 /** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and its health below `/.well-known/acme-challenge/`. */
-export function createResponder({ lookup, proof, log }: ResponderOptions): Responder {
-  const answerFound = (request: IncomingMessage, found: string | undefined): Answer => {
-    if (found === undefined) return notFound;
+export function createChallengeServer({ lookup, fallback, proof, log }: ChallengeServerOptions): ChallengeServer {
+  const answerFound = (request: IncomingMessage, found: string | undefined): Answer | Promise<Answer> => {
+    if (found === undefined) return answerOfOthers(request);
     log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'an unknown address'}`);
     return { status: 200, body: found, type: 'application/octet-stream' };
+  };
+
+  const answerOfOthers = (request: IncomingMessage): Answer | Promise<Answer> => {
+    const { host } = request.headers;
+    if (!fallback || host === undefined) return notFound;
+    return fallback(host, `${challengePath}${nameIn(request.url ?? '')}`).then(
+      (found) => (found ? { ...found, type: 'application/octet-stream' } : notFound),
+      (error) => {
+        log?.warn(`the responder could not ask its fallback: ${reasonOf(error)}`);
+        return fallbackSilent;
+      },
+    );
   };
 
   const respond = (request: IncomingMessage): Answer | Promise<Answer> => {
@@ -87,7 +109,7 @@ export function createResponder({ lookup, proof, log }: ResponderOptions): Respo
     // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
     if (hasBody(request)) return bodyRefused;
     const name = nameIn(request.url ?? '');
-    if (name === '_health') return { status: 200, body: healthAnswer };
+    if (name === '_health' || name === plainHealth) return { status: 200, body: healthAnswer };
     const [, about, challenge = ''] = /^_(health|port)-(.+)$/.exec(name) ?? [];
     if (about !== undefined && challengeForm.test(challenge)) {
       const { localAddress: address, localPort: port } = request.socket;
@@ -218,15 +240,17 @@ interface Answer {
   readonly body: string;
   readonly type?: string;
   readonly allow?: string;
+  readonly location?: string | undefined;
 }
 
 const notFound: Answer = { status: 404, body: 'not found' };
 const wrongMethod: Answer = { status: 405, body: 'only GET and HEAD', allow: 'GET, HEAD' };
 const bodyRefused: Answer = { status: 400, body: 'no body is accepted' };
+const fallbackSilent: Answer = { status: 502, body: 'the fallback does not answer' };
 const storeSilent: Answer = { status: 503, body: 'the store does not answer' };
 
 function write(request: IncomingMessage, response: ServerResponse, answer: Answer, closing: boolean): void {
-  const { status, body, type, allow } = answer;
+  const { status, body, type, allow, location } = answer;
   // Close after a refusal, because the next bytes may be a body and not a request.
   if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
   const headers: OutgoingHttpHeaders = {
@@ -236,6 +260,7 @@ function write(request: IncomingMessage, response: ServerResponse, answer: Answe
     'cache-control': 'no-store',
   };
   if (allow !== undefined) headers.allow = allow;
+  if (location !== undefined) headers.location = location;
   response.writeHead(status, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
 }

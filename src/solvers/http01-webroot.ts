@@ -171,9 +171,9 @@ export default defineSolver({
         }
       },
 
-      // Each process has its own probe file, named by pid and start time, so that another process's `unprobe` does not
+      // Each process has its own probe file, named by pid and start time, so that another process's `withdraw` does not
       // remove it. The lineages of this process share it, and the last one removes it.
-      async probe(lineage, signal) {
+      async prepare(lineage, _identifiers, signal) {
         signal.throwIfAborted();
         probing.add(lineage);
         const body = await turns.run(async () => {
@@ -189,10 +189,10 @@ export default defineSolver({
           probeBody = made;
           return made;
         });
-        return { path: `/${challengeFolders[1]}/${probeName}`, body };
+        return { probe: { path: `/${challengeFolders[1]}/${probeName}`, body } };
       },
 
-      async unprobe(lineage, signal) {
+      async withdraw(lineage, signal) {
         signal.throwIfAborted();
         probing.delete(lineage);
         await turns.run(async () => {

@@ -128,7 +128,7 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     await assert.rejects(async () => solver.ready(challenge, receipt, stopped), is);
     await assert.rejects(async () => solver.cleanup(challenge, receipt, stopped), is);
     assert.equal(await bench.seen(challenge), bench.expected(challenge));
-    if (solver.probe) await assert.rejects(async () => solver.probe?.('a', stopped), is);
+    if (solver.prepare) await assert.rejects(async () => solver.prepare?.('a', [], stopped), is);
     await solver.cleanup(challenge, receipt, never());
   });
 
@@ -141,16 +141,17 @@ export function solverContract(test: TestFunction, make: () => Promise<SolverBen
     }
   });
 
-  check('a probe is answered as promised, and unprobe needs no receipt', async (bench) => {
+  check('a probe is answered as promised, and withdraw needs no receipt', async (bench) => {
     const solver = bench.connect();
-    if (!solver.probe) return;
-    const probe = await solver.probe('a', never());
+    if (!solver.prepare) return;
+    const { probe } = await solver.prepare('a', [], never());
+    if (!probe) return;
     assert.match(probe.path, /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]+$/);
     assert.notEqual(probe.body, '');
-    await solver.unprobe?.('a', never());
+    await solver.withdraw?.('a', never());
     const other = bench.connect();
-    await other.unprobe?.('a', never());
-    await other.unprobe?.('a', never());
+    await other.withdraw?.('a', never());
+    await other.withdraw?.('a', never());
   });
 
   check('no key authorization in errors and logs', async (bench) => {

@@ -22,6 +22,7 @@ import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import type { Files } from '../../src/ports/files.ts';
 import http01Webroot from '../../src/solvers/http01-webroot.ts';
 import { createDeployWorld } from '../support/deploy-world.ts';
+import { respondersOf } from '../support/responders.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { createVersionMaker, type VersionMaker } from '../support/versions.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -314,6 +315,7 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
         world: files ? { ...bench.world, files } : bench.world,
         store: bench.store,
         storeId,
+        responder: respondersOf(bench.world, bench.store),
       }),
     );
   };
@@ -398,9 +400,9 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
         };
         await expect(solver.preflight?.(challenge.identifier, signal())).rejects.toMatchObject(refusal);
         await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject(refusal);
-        await expect(solver.probe?.('web', signal())).rejects.toMatchObject(refusal);
+        await expect(solver.prepare?.('web', [], signal())).rejects.toMatchObject(refusal);
         await solver.cleanup(challenge, undefined, signal());
-        await solver.unprobe?.('web', signal());
+        await solver.withdraw?.('web', signal());
       }
       expect(picture(base)).toEqual(before);
       expect(descriptors()).toBe(open);

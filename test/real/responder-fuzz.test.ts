@@ -6,7 +6,7 @@ import { isToken } from '../../src/core/encoding.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { Log } from '../../src/ports/log.ts';
-import { createResponder } from '../../src/responder/server.ts';
+import { createChallengeServer } from '../../src/responder/server.ts';
 import { readStoreProof } from '../../src/responder/store-proof.ts';
 import { createTokenDocuments } from '../../src/responder/token-documents.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
@@ -128,7 +128,7 @@ test('whatever clients send, many at once', async () => {
   };
   const documents = createTokenDocuments(store as never, systemClock);
   const lookup = (name: string) => documents.find(name);
-  const server = await createResponder({ lookup, proof, log }).listen({ host: '127.0.0.1', port: 0 });
+  const server = await createChallengeServer({ lookup, proof, log }).listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
 
   const isHealthy = async () => {
@@ -172,7 +172,7 @@ test('eight hundred clients at once, for tokens that do not exist, on a store th
       asked += 1;
     });
   const documents = createTokenDocuments({ get: hangs } as never, systemClock);
-  const responder = createResponder({ lookup: (name) => documents.find(name), proof });
+  const responder = createChallengeServer({ lookup: (name) => documents.find(name), proof });
   const server = await responder.listen({ host: '127.0.0.1', port: 0 });
   atEnd(() => server.close());
   let refused = 0;

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createResponder, type Listening, type ResponderOptions } from '../../src/responder/server.ts';
+import { type ChallengeServerOptions, createChallengeServer, type Listening } from '../../src/responder/server.ts';
 import type { StoreProof } from '../../src/responder/store-proof.ts';
 
 // Sends raw bytes to the challenge server; most of them no HTTP client would send.
@@ -22,8 +22,8 @@ const proof = async (): Promise<StoreProof> => ({
   byPath: (challenge) => `by path ${challenge}`,
 });
 
-async function start(options: Partial<ResponderOptions> = {}, host = '127.0.0.1'): Promise<Listening> {
-  const responder = createResponder({
+async function start(options: Partial<ChallengeServerOptions> = {}, host = '127.0.0.1'): Promise<Listening> {
+  const responder = createChallengeServer({
     lookup: (name) => (name === token ? keyAuthorization : undefined),
     proof,
     ...options,
@@ -310,7 +310,7 @@ describe('slow clients', () => {
       closed = true;
     });
     await new Promise((resolve) => idle.once('close', resolve));
-    const next = await createResponder({ lookup, proof }).listen({ host: '127.0.0.1', port: server.port });
+    const next = await createChallengeServer({ lookup, proof }).listen({ host: '127.0.0.1', port: server.port });
     undo.push(() => next.close());
     expect(closed).toBe(false);
     release(keyAuthorization);
@@ -335,7 +335,7 @@ describe('addresses', () => {
 
   test('a taken port is the system’s error', async () => {
     const { port } = await start();
-    const responder = createResponder({ lookup: () => undefined, proof });
+    const responder = createChallengeServer({ lookup: () => undefined, proof });
     await expect(responder.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });

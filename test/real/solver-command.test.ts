@@ -10,6 +10,7 @@ import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import command from '../../src/solvers/command.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { respondersOf } from '../support/responders.ts';
 import { until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
@@ -24,6 +25,7 @@ const connect = (bench: Bench, options: Record<string, unknown>): Solver =>
       world: bench.world,
       store: bench.store,
       storeId,
+      responder: respondersOf(bench.world, bench.store),
     }),
   );
 

@@ -10,6 +10,7 @@ import { healthPath } from '../../src/responder/server.ts';
 import http01Responder from '../../src/solvers/http01-responder.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { respondersOf } from '../support/responders.ts';
 import { atEnd, freePort, portAccepts, type Service, startService, until } from '../support/service.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
@@ -24,6 +25,7 @@ const connect = (bench: Bench, port: number, options: object = {}, store = bench
       world: bench.world,
       store,
       storeId,
+      responder: respondersOf(bench.world, store),
     }),
   );
 
@@ -95,16 +97,18 @@ async function occupy(port: number, text: string): Promise<() => Promise<void>> 
   return stop;
 }
 
+const probeOf = async (solver: Solver) => (await solver.prepare?.('a', [], signal()))?.probe;
+
 test('the probe asks any responder of the store for a proof, each time another one', async () => {
   const bench = await makeBench();
   const [port, other] = [await freePort(), await freePort()];
   const solver = connect(bench, port);
-  const [probe, next] = [await solver.probe?.('a', signal()), await solver.probe?.('b', signal())];
+  const [probe, next] = [await probeOf(solver), await probeOf(solver)];
   expect(probe?.path).toMatch(new RegExp(`^${healthPath}-[A-Za-z0-9_-]{43}$`));
   expect(next?.path).not.toBe(probe?.path);
   // A load balancer may lead to another node, and another port.
-  await connect(bench, other).probe?.('a', signal());
-  await connect(bench, await freePort(), {}, createMemoryStore()).probe?.('a', signal());
+  await connect(bench, other).prepare?.('a', [], signal());
+  await connect(bench, await freePort(), {}, createMemoryStore()).prepare?.('a', [], signal());
   for (const at of [port, other]) {
     expect(await ask(at, probe?.path ?? '')).toBe(probe?.body);
     expect(await ask(at, healthPath)).not.toContain(storeId);
@@ -119,7 +123,7 @@ test('the secret of the proof is made once, by the first process that needs it',
   const solvers = await Promise.all([1, 2, 3, 4].map(async () => connect(bench, await freePort())));
   for (const solver of solvers) await solver.cleanup(makeChallenge(), undefined, signal());
   expect(await bench.store.get(key, signal())).toBeUndefined();
-  const probes = await Promise.all(solvers.map((solver) => solver.probe?.('a', signal())));
+  const probes = await Promise.all(solvers.map((solver) => solver.prepare?.('a', [], signal())));
   const made = await bench.store.get(key, signal());
   const { secret } = JSON.parse(new TextDecoder().decode(made?.bytes)) as { secret: string };
   expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
@@ -131,7 +135,7 @@ test('a damaged secret is reported, not replaced', async () => {
   const bytes = new TextEncoder().encode('{"schema":1,"secret":""}');
   await bench.store.put({ kind: 'meta', name: 'responder' }, bytes, { ifRevision: null, signal: signal() });
   const solver = connect(bench, await freePort());
-  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'store/corrupt' });
+  await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({ code: 'store/corrupt' });
 });
 
 /**
@@ -159,11 +163,11 @@ test('a process of another user is not taken for a responder of the store, thoug
   if (!isRoot) noteSkipped('not tested: an impostor of another user (that needs root); it is one of this user');
   const bench = await makeBench();
   const [port, real] = [await freePort(), await freePort()];
-  await connect(bench, real).probe?.('a', signal());
+  await connect(bench, real).prepare?.('a', [], signal());
   const { pid } = await impostor(port, real);
   const solver = connect({ ...bench, world: { ...bench.world, clock: hasty(bench).clock } }, port);
   const owner = isRoot ? ' of uid 65534), or another program that only claims to be one,' : ')';
-  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({
+  await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({
     code: 'solver/port-held',
     message: expect.stringContaining(
       `a certfleet process of another store or version (pid ${pid}${owner} is using the port`,
@@ -179,12 +183,14 @@ test('a process of another user is not taken for a responder of the store, thoug
 test('the answer to another question is no proof', async () => {
   const bench = await makeBench();
   const [port, real] = [await freePort(), await freePort()];
-  await connect(bench, real).probe?.('a', signal());
+  await connect(bench, real).prepare?.('a', [], signal());
   // It has asked a real responder before, at its own port and by the public path.
   const old = async (path: string) => (await ask(real, `/.well-known/acme-challenge/${path}-${'A'.repeat(43)}`)) ?? '';
   for (const answer of [await old('_port'), await old('_health'), '']) {
     const stop = await occupy(port, answer);
-    await expect(connect(bench, port).probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+    await expect(connect(bench, port).prepare?.('a', [], signal())).rejects.toMatchObject({
+      code: 'solver/port-taken',
+    });
     await stop();
   }
 });
@@ -195,7 +201,7 @@ test.each(['0.0.0.0', '[::]', '[::ffff:127.0.0.1]', '[0:0:0:0:0:0:0:1]'])(
     const bench = await makeBench();
     const port = await freePort();
     const options = { listen: `${host}:${port}`, shared: false };
-    await connect(bench, port, options).probe?.('a', signal());
+    await connect(bench, port, options).prepare?.('a', [], signal());
     expect(await connect(bench, port, options).present(makeChallenge(), ignore, signal())).toEqual({ published: true });
   },
 );
@@ -216,7 +222,7 @@ test('any process answers challenges of another one', async () => {
   const bench = await makeBench();
   const [one, two] = [await freePort(), await freePort()];
   const challenge = makeChallenge();
-  await connect(bench, two).probe?.('a', signal());
+  await connect(bench, two).prepare?.('a', [], signal());
   const solver = connect(bench, one);
   const receipt = await solver.present(challenge, ignore, signal());
   expect(await seen(two, challenge)).toBe(challenge.keyAuthorization);
@@ -249,7 +255,7 @@ async function hostAndGuest() {
   const bench = await makeBench();
   const port = await freePort();
   const host = connect(bench, port, { shared: false });
-  await host.probe?.('a', signal());
+  await host.prepare?.('a', [], signal());
   const guest = connect(bench, port, { shared: false });
   const challenge = makeChallenge();
   const receipt = await guest.present(challenge, ignore, signal());
@@ -331,9 +337,9 @@ test('waits for a responder of another store, which releases the port when its o
   const bench = await makeBench();
   const port = await freePort();
   const other = connect(bench, port, {}, createMemoryStore());
-  await other.probe?.('a', signal());
+  await other.prepare?.('a', [], signal());
   const solver = connect(bench, port);
-  const probing = solver.probe?.('a', signal());
+  const probing = solver.prepare?.('a', [], signal());
   const waiting = `a certfleet process of another store or version (pid ${process.pid}) is using the port`;
   await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
   await other.close?.();
@@ -370,9 +376,9 @@ test('names a stopped certfleet process, and waits for it once per run', async (
     code: 'solver/port-held',
     message: expect.stringContaining(`a stopped certfleet process (pid ${holder.pid})`),
   };
-  await expect(solver.probe?.('a', signal())).rejects.toMatchObject(held);
+  await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject(held);
   expect(slept()).toBe(60_000);
-  await expect(solver.probe?.('b', signal())).rejects.toMatchObject(held);
+  await expect(solver.prepare?.('b', [], signal())).rejects.toMatchObject(held);
   expect(slept()).toBe(60_000);
   // An existing order is kept until the port is free.
   const challenge = makeChallenge();
@@ -385,7 +391,7 @@ test('names a stopped certfleet process, and waits for it once per run', async (
 test('an address that this machine does not have', async () => {
   const bench = await makeBench();
   const solver = connect(bench, 1, { listen: '192.0.2.1:8080' });
-  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
+  await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
 });
 
 test('a stopped holder does not block it, and an abort is obeyed meanwhile', async () => {
@@ -401,10 +407,10 @@ test('a stopped holder does not block it, and an abort is obeyed meanwhile', asy
   const solver = connect(bench, port);
   const controller = new AbortController();
   const reason = new Error('stop');
-  const probing = solver.probe?.('a', controller.signal);
+  const probing = solver.prepare?.('a', [], controller.signal);
   controller.abort(reason);
   await expect(probing).rejects.toBe(reason);
-  await expect(solver.probe?.('a', signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
+  await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({ code: 'solver/port-taken' });
 });
 
 test('two lineages with one token: the answer stays until the second one is done', async () => {

@@ -12,9 +12,10 @@ import fs, {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
+import type { Probe, Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import http01Webroot from '../../src/solvers/http01-webroot.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { respondersOf } from '../support/responders.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
 
@@ -30,6 +31,7 @@ const connect = (bench: Bench, folders: string | readonly string[] = bench.folde
       world: bench.world,
       store: bench.store,
       storeId,
+      responder: respondersOf(bench.world, bench.store),
     }),
   );
 
@@ -261,16 +263,16 @@ test('the temporary file of a killed process is removed too', async () => {
 test('the probe file contains a random text, is shared by the lineages of a process, and goes with its folders', async () => {
   const bench = await makeBench();
   const solver = connect(bench);
-  const probe = await solver.probe!('a', signal());
-  expect(await solver.probe!('b', signal())).toEqual(probe);
+  const { probe } = (await solver.prepare!('a', [], signal())) as { probe: Probe };
+  expect(await solver.prepare!('b', [], signal())).toEqual({ probe });
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
   expect(probe.body).toMatch(/^[A-Za-z0-9_-]{43}$/);
-  // A lineage may call unprobe twice (it failed before the order), or for a dead process.
-  for (const lineage of ['a', 'a', 'left']) await solver.unprobe!(lineage, signal());
+  // A lineage may call withdraw twice (it failed before the order), or for a dead process.
+  for (const lineage of ['a', 'a', 'left']) await solver.withdraw!(lineage, signal());
   expect(read(join(bench.folder, probe.path))).toBe(probe.body);
-  await solver.unprobe!('b', signal());
+  await solver.withdraw!('b', signal());
   expect(everythingBelow(bench.folder)).toEqual([]);
-  const next = await solver.probe!('a', signal());
+  const { probe: next } = (await solver.prepare!('a', [], signal())) as { probe: Probe };
   expect(read(join(bench.folder, next.path))).toBe(next.body);
   expect(next.body).not.toBe(probe.body);
 });
@@ -290,9 +292,9 @@ test('a token file that two lineages share stays until the second is done', asyn
   expect(everythingBelow(bench.folder)).toEqual([]);
 });
 
-test('unprobe removes probe files of dead processes and leaves those of living ones', async () => {
+test('withdraw removes probe files of dead processes and leaves those of living ones', async () => {
   const bench = await makeBench();
-  const living = await connect(bench).probe!('living', signal());
+  const { probe: living } = (await connect(bench).prepare!('living', [], signal())) as { probe: Probe };
   const solver = connect(bench);
   // The living one's name with a pid that cannot exist (pid_max is at most 2^22).
   const parts = living.path.split('/').pop()!.split('-');
@@ -308,7 +310,7 @@ test('unprobe removes probe files of dead processes and leaves those of living o
   put(nameOf({ 3: '00000000' }), 3_600);
   const elsewhere = put(nameOf({ 3: '00000001' }), 1);
   const otherStore = put(nameOf({ 2: '00000000' }), 3_600);
-  await solver.unprobe!('a', signal());
+  await solver.withdraw!('a', signal());
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual([parts.join('-'), elsewhere, otherStore].sort());
 });
 

@@ -52,7 +52,7 @@ describe('a first issue by flags', () => {
       'acme/external-account-required',
       withDirectory({ externalAccountRequired: true }),
     ],
-    ['a folder that is not there', 'solver/webroot-unwritable', withSolver({ probe: noFolder, unprobe: noFolder })],
+    ['a folder that is not there', 'solver/webroot-unwritable', withSolver({ prepare: noFolder, withdraw: noFolder })],
     ['a zone that is not there', 'dns/zone-not-found', withSolver({ preflight: noZone })],
     [
       'CAA that forbids it',
@@ -76,11 +76,11 @@ describe('a first issue by flags', () => {
     let isBroken = true;
     const solver: Solver = {
       ...world.solver,
-      probe: (lineage) => {
+      prepare: (lineage) => {
         probes.add(lineage);
         return noFolder();
       },
-      unprobe: async (lineage) => {
+      withdraw: async (lineage) => {
         if (isBroken) throw new Error('the folder cannot be read');
         probes.delete(lineage);
       },

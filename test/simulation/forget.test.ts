@@ -92,8 +92,8 @@ describe('forgetting a lineage', () => {
     let probes = 1;
     const solver: Solver = {
       ...world.solver,
-      probe: async () => undefined as never,
-      unprobe: async () => void probes--,
+      prepare: async () => ({}),
+      withdraw: async () => void probes--,
     };
     expect(await forget(world.replica(2, { solver }), 'abc', byForce, signal)).toEqual({
       certificate: 'abc',
@@ -151,10 +151,10 @@ describe('forgetting a lineage', () => {
     const cleanup = async () => {
       throw fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
     };
-    const unprobe = async () => {
+    const withdraw = async () => {
       throw new Error('no such folder');
     };
-    const broken = { ...world.solver, cleanup, unprobe };
+    const broken = { ...world.solver, cleanup, withdraw };
     const before = await world.readLineage();
     await expect(forget(world.replica(2, { solver: broken }), 'abc', { force: false }, signal)).rejects.toMatchObject({
       code: 'solver/not-removed',

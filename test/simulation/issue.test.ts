@@ -213,11 +213,11 @@ describe('a delivery', () => {
     } as const;
     await world.editLineage((lineage) => ({ ...lineage, renewal: { at, source: 'lifetime' }, failure, work }));
     let removed = 0;
-    const unprobe = async () => {
+    const withdraw = async () => {
       removed += 1;
     };
     const outcome = await issue(
-      world.replica(2, { solver: { ...world.solver, unprobe } }),
+      world.replica(2, { solver: { ...world.solver, withdraw } }),
       job(simulatedSpec()),
       signal,
     );

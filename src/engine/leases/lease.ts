@@ -3,47 +3,45 @@ import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/l
 import { storable } from '../../core/storable.ts';
 import { after, beaten, type Claim, released, type Transition } from '../../core/work.ts';
 import type { Entry } from '../../ports/store.ts';
-import { type Engine, report } from '../engine.ts';
+import { type Engine, type EnginePorts, report } from '../engine.ts';
+import { Held, type Holdable } from './held.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any wait for DNS. */
 const patienceMs = 15 * 60_000;
 
-/**
- * The right to work on one lineage, together with its document ("Leases" in docs/architecture.md).
- *
- * Every write is a compare-and-set on the revision that this process wrote last, so it fails once another process has
- * taken the lease. Every effect on the outside world is preceded and followed by `check`, which costs nothing if the
- * last write is recent, and otherwise (after a SIGSTOP, say) proves the lease by a write.
- */
+/** The right to work on one lineage, together with its document. */
 export class Holding {
-  readonly #engine: Engine;
-  readonly #lost = new AbortController();
-  #lineage: Lineage;
-  #revision: string;
-  #confirmedMs: number;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #held: Held<Lineage>;
 
   constructor(engine: Engine, taken: { readonly lineage: Lineage; readonly revision: string; readonly atMs: number }) {
-    this.#engine = engine;
-    this.#lineage = taken.lineage;
-    this.#revision = taken.revision;
-    this.#confirmedMs = taken.atMs;
+    const { lineage, revision, atMs } = taken;
+    const { name } = lineage;
+    const what: Holdable<Lineage> = {
+      key: { kind: 'lineage', name },
+      encode: (changed) => {
+        const { lineage: document, bytes } = storable(changed);
+        return { document, bytes };
+      },
+      beaten: (document) => after(document, beaten()) ?? document,
+      lost: (cause) => fail('store/lease-lost', { certificate: name }, { cause }),
+    };
+    this.#held = new Held(engine, what, { document: lineage, revision, atMs });
   }
 
   get lineage(): Lineage {
-    return this.#lineage;
+    return this.#held.document;
   }
 
   /** The work in progress. There is always one while the lease is held. */
   get work(): Work {
-    const work = this.#lineage.work;
-    if (!work) throw fail('bug/unexpected', { reason: `the work of ${this.#lineage.name} is closed` });
+    const { work } = this.lineage;
+    if (!work) throw fail('bug/unexpected', { reason: `the work of ${this.lineage.name} is closed` });
     return work;
   }
 
   /** Aborts with `store/lease-lost` if another process has taken over. */
   get lost(): AbortSignal {
-    return this.#lost.signal;
+    return this.#held.lost;
   }
 
   /**
@@ -51,72 +49,20 @@ export class Holding {
    * another process has written to it.
    */
   apply(transition: Transition, signal: AbortSignal): Promise<void> {
-    return this.#enqueue(async () => {
-      const changed = after(this.#lineage, transition);
-      const next = changed && storable(changed);
-      const { store, clock } = this.#engine;
-      const { name } = this.#lineage;
-      const key = { kind: 'lineage', name } as const;
-      const startMs = clock.monotonicMs();
-      try {
-        if (next) this.#revision = await store.put(key, next.bytes, { ifRevision: this.#revision, signal });
-        else await store.delete(key, { ifRevision: this.#revision, signal });
-      } catch (error) {
-        if (!isFailure(error, 'store/conflict')) throw error;
-        const lost = fail('store/lease-lost', { certificate: name }, { cause: error });
-        this.#lost.abort(lost);
-        throw lost;
-      }
-      if (next) this.#lineage = next.lineage;
-      this.#confirmedMs = startMs;
-    });
+    return this.#held.write((lineage) => after(lineage, transition), signal);
   }
 
-  /** Proves that this process still holds the lease. Writes only if the last write is older than half of `leaseTtl`. */
-  async check(signal: AbortSignal): Promise<void> {
-    if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
-    const ageMs = this.#engine.clock.monotonicMs() - this.#confirmedMs;
-    if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);
+  /** As {@link Held.check}, {@link Held.effect} and {@link Held.keepAlive}. */
+  check(signal: AbortSignal): Promise<void> {
+    return this.#held.check(signal);
   }
 
-  /** Runs one effect on the outside world, and proves the lease before and after it. */
-  async effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-    await this.check(signal);
-    // An abandoned effect (a target past its deadline) may end long after the lease was released.
-    signal.throwIfAborted();
-    const result = await run();
-    await this.check(signal);
-    return result;
+  effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+    return this.#held.effect(signal, run);
   }
 
-  /**
-   * Gives signs of life until the returned function is called, so that a long wait does not look like a dead process.
-   */
   keepAlive(): () => void {
-    const { clock, limits } = this.#engine;
-    const stop = new AbortController();
-    const restMs = () => limits.leaseTtlMs / 3 - (clock.monotonicMs() - this.#confirmedMs);
-    const beats = async () => {
-      while (!this.#lost.signal.aborted) {
-        // After a failed write, try again sooner, before the lease runs out.
-        await clock.sleep(Math.max(restMs(), limits.leaseTtlMs / 12), stop.signal);
-        // `lost` reports a lost lease, and the next write a failing store; an error here must not end the process.
-        if (restMs() <= 0) await this.#beat(stop.signal).catch(() => undefined);
-      }
-    };
-    beats().catch(() => undefined); // stopped
-    // Node's default reason would be an exception with a stack, which takes 65 µs.
-    return () => stop.abort('the work has ended');
-  }
-
-  #beat(signal: AbortSignal): Promise<void> {
-    return this.apply(beaten(), signal);
-  }
-
-  #enqueue<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(run);
-    this.#queue = result.catch(() => undefined);
-    return result;
+    return this.#held.keepAlive();
   }
 }
 
@@ -224,7 +170,7 @@ export async function takeLease(
   }
 }
 
-const newLease = ({ random, processes }: Engine): Lease => ({
+export const newLease = ({ random, processes }: Pick<EnginePorts, 'random' | 'processes'>): Lease => ({
   id: Buffer.from(random.bytes(9)).toString('base64url'),
   holder: processes.self(),
   beat: 0,
@@ -251,7 +197,12 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
  * Whether another process's lease may be taken: at once if its holder is provably dead, else after the document has not
  * changed for `leaseTtl` on this process's own monotonic clock.
  */
-function mayTake(engine: Engine, sight: Sight, lease: Lease, entry: Entry): boolean {
+export function mayTake(
+  engine: Pick<EnginePorts, 'processes' | 'clock' | 'limits'>,
+  sight: Pick<Sight, 'revision' | 'movedMs'>,
+  lease: Lease,
+  entry: Entry,
+): boolean {
   if (engine.processes.look(lease.holder) === 'dead') return true;
   const nowMs = engine.clock.monotonicMs();
   if (sight.revision !== entry.revision) {

@@ -21,17 +21,20 @@ const mostOrigin = 270;
 
 /**
  * Requests the probe by the public path. A load balancer answers 502, 503 or 504 until its health check has seen the
- * responder, which has just started, so these prove nothing before {@link servedMs} have passed.
+ * responder, which has just started, so these prove nothing before {@link servedMs} have passed. A wrong answer of any
+ * kind proves nothing for `settleMs`, because a rule that has just been added may not be in effect everywhere.
  */
-export async function lookUntilServed(look: PathLook): Promise<Finding> {
+export async function lookUntilServed(look: PathLook, settleMs = 0): Promise<Finding> {
   const { clock } = look.engine;
   const { signal } = look.deadline;
   let found: PathFinding | undefined;
-  await waitFor<true>(clock, { budgetMs: servedMs, firstMs: 50, mostMs: 500, signal }, async () => {
+  const budgetMs = Math.max(servedMs, settleMs);
+  await waitFor<true>(clock, { budgetMs, firstMs: 50, mostMs: 500, signal }, async () => {
     found = await lookAtPath(look);
-    return found.noBackend ? { reason: found.finding } : { done: true };
+    const isYoung = found.noBackend || (settleMs > 0 && found.isWrong);
+    return isYoung ? { reason: found.finding } : { done: true };
   }).catch(() => undefined); // out of time: the last result counts
-  const { noBackend: _told, ...finding } = found ?? (await lookAtPath(look));
+  const { noBackend: _told, isWrong: _wrong, ...finding } = found ?? (await lookAtPath(look));
   return finding;
 }
 
@@ -46,6 +49,8 @@ export interface PathLook {
 
 interface PathFinding extends Finding {
   readonly noBackend?: boolean;
+  /** Some address answered, and not what is expected. */
+  readonly isWrong?: boolean;
 }
 
 /** Requests the path once from every address of the name. */
@@ -74,7 +79,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
     }
     const answers = await Promise.all(addresses.map((address) => lookAtAddress(look, address, looks.asTheCa)));
     const worst = answers.find((a) => a.verdict === 'no') ?? answers.find((a) => a.verdict === 'cannot-tell');
-    if (worst) return { ...finding, ...worst };
+    if (worst) return { ...finding, ...worst, isWrong: answers.some(({ isWrong }) => isWrong) };
     if (left > 0) {
       const of = `${identifier.value} has ${addresses.length + left} addresses`;
       return { ...finding, verdict: 'cannot-tell', finding: `${of}, and only ${addresses.length} were checked` };
@@ -85,7 +90,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
   }
 }
 
-type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend'>;
+type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend' | 'isWrong'>;
 
 async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean): Promise<Answer> {
   const { engine, settings, expected, deadline } = look;
@@ -113,6 +118,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       return {
         verdict: proof,
         finding: `http://${host}${expected.shownPath ?? expected.path} at ${address} returns ${wrong}`,
+        isWrong: true,
         ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
       };
     }

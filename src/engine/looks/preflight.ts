@@ -27,14 +27,19 @@ export async function preflightBeforeOrder(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const looks = engine.connect.looks(subject.settings);
+  const { settleMs = 0 } = subject.solver;
   const deadline = engine.clock.deadline(budgetMs, signal);
+  const pathDeadline = engine.clock.deadline(budgetMs + settleMs, signal);
   try {
     const found = await Promise.all(
       subject.identifiers.flatMap((identifier) => [
         lookAtSolver(subject.solver, identifier, deadline),
         lookAtCaa(looks, subject, identifier, deadline),
         probe
-          ? lookUntilServed({ engine, settings: subject.settings, identifier, expected: probe, deadline })
+          ? lookUntilServed(
+              { engine, settings: subject.settings, identifier, expected: probe, deadline: pathDeadline },
+              settleMs,
+            )
           : pass(identifier),
       ]),
     );
@@ -42,6 +47,7 @@ export async function preflightBeforeOrder(
     return found;
   } finally {
     deadline.done();
+    pathDeadline.done();
   }
 }
 

@@ -45,7 +45,8 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     'challenges',
     `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${solver.type}`,
   );
-  await holding.apply(challengesIntended({ thumbprint: account.thumbprint, challenges: chosen }), signal);
+  const intended = { thumbprint: account.thumbprint, challenges: chosen, stays: solver.stays };
+  await holding.apply(challengesIntended(intended), signal);
   await presentAll(run);
   await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 
@@ -191,7 +192,8 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   if ('timedOut' in waited) throw notReady(run, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
   if (type !== 'http-01' || learned.overruled) return;
   let last: Finding | undefined;
-  await waitFor<true>(engine.clock, { budgetMs: answerBudgetMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
+  const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
+  await waitFor<true>(engine.clock, { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
     last = await preflightAnswer(engine, job.wanted.preflight, subject, signal);
     return last.verdict === 'no' ? { reason: `${identifier}: ${last.finding}` } : { done: true };
   });

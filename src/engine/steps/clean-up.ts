@@ -25,49 +25,51 @@ export async function cleanUp(
   engine: Engine,
   spec: StoredSpec,
   owed: readonly Presented[],
-  { holding, signal, budgetMs = cleanupBudgetMs }: { holding?: Holding; signal?: AbortSignal; budgetMs?: number } = {},
+  { holding, signal, budgetMs }: { holding?: Holding; signal?: AbortSignal; budgetMs?: number } = {},
 ): Promise<readonly Unremoved[]> {
   if (owed.length === 0) return [];
   const over = AbortSignal.any([signal, holding?.lost].filter((one) => one !== undefined));
-  const deadline = engine.clock.deadline(budgetMs, over);
   const leave = (presented: Presented, error: unknown): Unremoved => ({
     presented,
     stone: tombstoneOf(spec, presented, engine.clock.now(), -1),
     error,
   });
-  const remove = async (solver: Solver, presented: Presented): Promise<Unremoved | undefined> => {
+  const remove = async (solver: Solver, presented: Presented, within: AbortSignal): Promise<Unremoved | undefined> => {
     const clean = async () => {
-      if (presented.probe) return solver.unprobe?.(presented.identifier, deadline.signal);
-      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, deadline.signal);
+      if (presented.probe) return solver.withdraw?.(presented.identifier, within);
+      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, within);
     };
     try {
-      await (holding ? holding.effect(deadline.signal, clean) : clean());
+      await (holding ? holding.effect(within, clean) : clean());
       return undefined;
     } catch (error) {
-      const what = `could not remove ${nameOfPresented(presented)}: ${reasonOf(error)}`;
+      const what = `could not remove ${nameOfPresented(presented, spec.solver)}: ${reasonOf(error)}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
     }
   };
   try {
     const solver = await engine.connect.solver(spec);
-    const left = await Promise.all(owed.map((presented) => remove(solver, presented)));
-    over.throwIfAborted();
-    return left.filter((one) => one !== undefined);
+    const deadline = engine.clock.deadline(budgetMs ?? solver.cleanupBudgetMs ?? cleanupBudgetMs, over);
+    try {
+      const left = await Promise.all(owed.map((presented) => remove(solver, presented, deadline.signal)));
+      over.throwIfAborted();
+      return left.filter((one) => one !== undefined);
+    } finally {
+      deadline.done();
+    }
   } catch (error) {
     over.throwIfAborted();
     // The solver itself cannot be set up (its secret file is gone): leave everything to a later sweep.
     reportLeft(engine, spec, `could not remove its challenges: ${reasonOf(error)}`);
     return owed.map((presented) => leave(presented, error));
-  } finally {
-    deadline.done();
   }
 }
 
 const reportLeft = (engine: Engine, { spec }: StoredSpec, message: string): void =>
   report(engine, { level: 'warn', event: 'sweep.failed', certificate: spec.name, message });
 
-/** Removes the journalled challenges and the probe. Resolves with tombstones for what could not be removed. */
+/** Removes the journalled challenges and what the solver prepared. Resolves with tombstones for what could not be removed. */
 export async function cleanJournalled(
   { engine, holding }: { readonly engine: Engine; readonly holding: Holding },
   spec: StoredSpec,

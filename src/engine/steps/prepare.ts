@@ -1,14 +1,25 @@
+import { fail } from '../../core/errors.ts';
+import { identifierKey } from '../../core/identifier.ts';
+import { shortList } from '../../core/short-list.ts';
+import type { Prepared } from '../../ports/solver.ts';
 import { report } from '../engine.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
+import { waitFor } from '../wait.ts';
 
-/** Step 3: checks what the CA will check. A probe file is an effect, and was journalled with the lease. */
+/** How long what was prepared may take to be in place. A load balancer's health checks need some of it. */
+const readyBudgetMs = 10 * 60_000;
+
+/**
+ * Step 3: makes the public path lead here, and checks what the CA will check. A probe file or a forward rule is an
+ * effect, and was journalled with the lease.
+ */
 export async function prepare(run: OrderRun): Promise<void> {
   const { engine, job, holding, account, directory, solver, signal } = run;
   const { spec, preflight } = job.wanted;
   announce(run, 'lease', 'checking what the CA will check');
-  const probe = await solver.probe?.(spec.name, signal);
+  const prepared = await makeReady(run);
   const subject = {
     identifiers: spec.identifiers,
     solver,
@@ -16,8 +27,8 @@ export async function prepare(run: OrderRun): Promise<void> {
     caaIdentities: directory.caaIdentities,
     accountUrl: account.accountUrl,
   };
-  const findings = await preflightBeforeOrder(engine, subject, probe, signal);
-  await solver.unprobe?.(spec.name, signal);
+  const findings = await preflightBeforeOrder(engine, subject, prepared.probe, signal);
+  if (!solver.stays) await solver.withdraw?.(spec.name, signal);
   // A first issue can wait, so a mistyped server or key is reported before it costs an order.
   const unusable = whyUnusable(findings);
   if (holding.work.first && !job.insists && unusable) throw unusable;
@@ -27,4 +38,34 @@ export async function prepare(run: OrderRun): Promise<void> {
     report(engine, { ...news, certificate: nameOf(run), data: { verdict, identifier } });
   }
   await weigh(run, findings);
+}
+
+/** Prepares, and waits until it is in place. A run that resumes an order does only this, if the solver's rule `stays`. */
+export async function makeReady(run: OrderRun): Promise<Prepared> {
+  const { engine, job, holding, solver, signal } = run;
+  const { name, identifiers } = job.wanted.spec;
+  if (!solver.prepare) return {};
+  const { prepare } = solver;
+  const prepared = await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal));
+  const { ready } = prepared;
+  if (!ready) return prepared;
+  const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
+  let told: string | undefined;
+  const waited = await waitFor<true>(engine.clock, { budgetMs, firstMs: 50, mostMs: 2_000, signal }, async () => {
+    await holding.check(signal);
+    const now = await ready(signal);
+    if (now.ready) return { done: true };
+    const message = `waiting for ${solver.type}: ${now.reason}`;
+    if (told !== message) report(engine, { level: 'info', event: 'log', certificate: name, message });
+    told = message;
+    return { reason: now.reason, retryAfterMs: now.retryAfterMs };
+  });
+  if (!('timedOut' in waited)) return prepared;
+  const identifier = shortList(identifiers.map(identifierKey));
+  throw fail('solver/not-ready', {
+    solver: solver.type,
+    identifier,
+    seconds: budgetMs / 1000,
+    reason: waited.timedOut,
+  });
 }

@@ -1,0 +1,139 @@
+import { fail, isFailure } from '../../core/errors.ts';
+import { encodeDocument } from '../../core/lineage.ts';
+import { decodeLock, type LockDocument } from '../../core/lock.ts';
+import { createTurnsByKey } from '../../core/turns.ts';
+import type { EnginePorts } from '../engine.ts';
+import { Held, type Holdable } from './held.ts';
+import { mayTake, newLease } from './lease.ts';
+
+/** How long to wait for another process. Its changes at a slow cloud take a minute or two. */
+const patienceMs = 10 * 60_000;
+
+type LockPorts = Pick<EnginePorts, 'store' | 'clock' | 'random' | 'processes' | 'limits'>;
+
+export interface Locks {
+  /**
+   * Runs `work` while this process alone may change the resource. A caller of this process waits for its turn, another
+   * process until the lease is free: at once if its holder is dead, else after `leaseTtl`. When `work` ends, the lease
+   * is released. Fails with `store/busy` after ten minutes.
+   *
+   * @param begin what to write together with the lease; it may be called again
+   */
+  with<T>(
+    resource: string,
+    begin: (document: LockDocument) => LockDocument | Promise<LockDocument>,
+    work: (held: HeldLock) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
+  /** The document as it is now. */
+  read(resource: string, signal: AbortSignal): Promise<LockDocument>;
+}
+
+/** A lock that this process holds. */
+export interface HeldLock {
+  readonly document: LockDocument;
+  /** Aborts if another process has taken over. */
+  readonly lost: AbortSignal;
+  /** Runs one effect, and proves the lease before and after it. */
+  effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T>;
+  /** What to write when the lease is released; undefined deletes the document. */
+  leave(change: (document: LockDocument) => LockDocument | undefined): void;
+}
+
+/** Locks on what certificates share, each kept in a document of its own (`lock/<resource>`). */
+export function createLocks(ports: LockPorts): Locks {
+  const { store, clock, limits } = ports;
+  const turns = createTurnsByKey();
+  const keyOf = (resource: string) => ({ kind: 'lock', name: resource }) as const;
+  const free: LockDocument = { schema: 1 };
+
+  async function read(resource: string, signal: AbortSignal): Promise<LockDocument> {
+    const entry = await store.get(keyOf(resource), signal);
+    return entry ? decodeLock(entry.bytes, resource, store.location) : free;
+  }
+
+  async function take(
+    resource: string,
+    begin: (document: LockDocument) => LockDocument | Promise<LockDocument>,
+    signal: AbortSignal,
+  ): Promise<Held<LockDocument>> {
+    const sinceMs = clock.monotonicMs();
+    const sight = { revision: '', movedMs: sinceMs };
+    for (;;) {
+      const entry = await store.get(keyOf(resource), signal);
+      const found = entry ? decodeLock(entry.bytes, resource, store.location) : free;
+      if (entry && found.lease && !mayTake(ports, sight, found.lease, entry)) {
+        if (clock.monotonicMs() - sinceMs > patienceMs) throw busy(resource, found.lease.holder.pid);
+        await clock.sleep(Math.min(limits.leaseTtlMs / 10, 250), signal);
+        continue;
+      }
+      const document = { ...(await begin(found)), lease: newLease(ports) };
+      const atMs = clock.monotonicMs();
+      try {
+        const ifRevision = entry?.revision ?? null;
+        const revision = await store.put(keyOf(resource), encodeDocument(document), { ifRevision, signal });
+        return new Held(ports, holdable(resource), { document, revision, atMs });
+      } catch (error) {
+        if (!isFailure(error, 'store/conflict')) throw error;
+      }
+    }
+  }
+
+  const busy = (resource: string, pid: number) =>
+    fail('store/busy', { holder: `process ${pid}`, certificate: resource, seconds: patienceMs / 1000 });
+
+  const holdable = (resource: string): Holdable<LockDocument> => ({
+    key: keyOf(resource),
+    encode: (document) => ({ document, bytes: encodeDocument(document) }),
+    beaten: (document) =>
+      document.lease ? { ...document, lease: { ...document.lease, beat: document.lease.beat + 1 } } : document,
+    lost: (cause) => fail('store/lease-lost', { certificate: resource }, { cause }),
+  });
+
+  /** With a time budget of its own, because the caller's signal may have aborted. */
+  async function release(
+    held: Held<LockDocument>,
+    change: (document: LockDocument) => LockDocument | undefined,
+  ): Promise<void> {
+    const deadline = clock.deadline(limits.shutdownBudgetMs);
+    try {
+      await held.write((document) => {
+        const { lease: _given, ...rest } = document;
+        return change(rest);
+      }, deadline.signal);
+    } finally {
+      deadline.done();
+    }
+  }
+
+  const isUnused = ({ listeners }: LockDocument): boolean => Object.keys(listeners ?? {}).length === 0;
+
+  return {
+    read,
+    with: (resource, begin, work, signal) =>
+      turns(
+        resource,
+        async () => {
+          const held = await take(resource, begin, signal);
+          const stop = held.keepAlive();
+          let change = (document: LockDocument) => (isUnused(document) ? undefined : document);
+          try {
+            return await work({
+              get document() {
+                return held.document;
+              },
+              lost: held.lost,
+              effect: (s, run) => held.effect(s, run),
+              leave: (last) => {
+                change = last;
+              },
+            });
+          } finally {
+            stop();
+            if (!held.lost.aborted) await release(held, change);
+          }
+        },
+        signal,
+      ),
+  };
+}

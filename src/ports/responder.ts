@@ -1,0 +1,25 @@
+import type { Json } from '../core/json.ts';
+import type { Probe, Readiness, SolverChallenge } from './solver.ts';
+
+/**
+ * The HTTP server for HTTP-01 challenges at one address. All solvers of a process that name the address share it, and so
+ * do all processes of the store: any of them answers for all.
+ */
+export interface Responder {
+  /** As configured: `0.0.0.0:30080`. */
+  readonly address: string;
+  /** How long it may take until this process, or another one of the store, answers on the port, in ms. */
+  readonly patienceMs: number;
+  /** Listens, and returns a path whose answer proves that a responder of this store was reached. */
+  probe(signal: AbortSignal): Promise<Probe>;
+  /**
+   * Answers a challenge from now on; repeatable. With `shared`, responders on other nodes answer it too. Resolves with
+   * a receipt for `withdraw`.
+   */
+  answer(challenge: SolverChallenge, options: { readonly shared: boolean }, signal: AbortSignal): Promise<Json>;
+  ready(challenge: SolverChallenge, signal: AbortSignal): Promise<Readiness>;
+  /** Ends the answer; works without a receipt. */
+  withdraw(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
+  /** Frees the port. With a signal, it first waits for other processes that rely on it. */
+  close(signal?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,156 @@
+import { isToken } from '../core/encoding.ts';
+import { fail, isFailure } from '../core/errors.ts';
+import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
+import type { Responder } from '../ports/responder.ts';
+import type { Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+import { createFallback } from './fallback.ts';
+import { createGuests } from './guests.ts';
+import { createPortClaim, type Holder, isPortError, patienceMs } from './port-claim.ts';
+import { createChallengeServer, healthPath } from './server.ts';
+import { newChallenge, readStoreProof, type StoreProof } from './store-proof.ts';
+import { createTokenDocuments } from './token-documents.ts';
+
+interface Known {
+  readonly keyAuthorization: string;
+  /** The CA may give two lineages of one account the same pending authorization, and so the same token. */
+  readonly lineages: Set<string>;
+  /** Whether this process wrote the token's document. */
+  published: boolean;
+}
+
+// When to check again for the port or the token; the engine may wait longer.
+const retryAfterMs = 200;
+// How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
+// queue. A limit is needed because a process that was killed leaves its token.
+const stayMs = 30_000;
+// By then a person wonders why the program does not exit.
+const quietMs = 500;
+
+export interface ResponderOptions {
+  /** As in {@link parseListenAddress}, by which it has been checked. */
+  readonly listen: string;
+  /** Where to ask for tokens of other ACME clients. */
+  readonly fallback?: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** The responder of one listen address of this process. */
+export function createResponder(
+  options: ResponderOptions,
+  { world, store }: { readonly world: World; readonly store: Store },
+): Responder {
+  const at = parseListenAddress(options.listen) as ListenAddress; // refined above
+  const tokens = new Map<string, Known>();
+  const documents = createTokenDocuments(store, world.clock);
+  // Look in the store even if this process shares nothing, because another process may rely on our port.
+  const guests = createGuests(documents.find, world.clock);
+  const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
+  let reading: Promise<StoreProof> | undefined;
+  /** Read once; a failure is forgotten. */
+  const proof = (): Promise<StoreProof> => {
+    reading ??= readStoreProof(store, world.random, new AbortController().signal).catch((error: unknown) => {
+      reading = undefined;
+      throw error;
+    });
+    return reading;
+  };
+  const claim = createPortClaim({
+    responder: createChallengeServer({
+      lookup,
+      proof,
+      log: world.log,
+      fallback: options.fallback && createFallback(options.fallback, world),
+    }),
+    at,
+    proof,
+    wanted: () => tokens.size > 0,
+    clock: world.clock,
+    random: world.random,
+    vantage: world.vantage,
+    log: world.log,
+  });
+
+  const stayForGuests = async (signal: AbortSignal): Promise<void> => {
+    const deadline = world.clock.deadline(stayMs, signal);
+    // Usually the guests are done at the first check, and no message is needed.
+    const quiet = world.clock.deadline(quietMs, deadline.signal);
+    try {
+      await guests.gone(quiet.signal);
+      if (guests.count === 0 || deadline.signal.aborted) return;
+      world.log.info(
+        `still answering challenges for another certfleet process on ${options.listen}; ` +
+          `exiting within ${stayMs / 1000} s`,
+      );
+      await guests.gone(deadline.signal);
+    } finally {
+      quiet.done();
+      deadline.done();
+    }
+  };
+
+  return {
+    address: options.listen,
+    patienceMs,
+
+    async probe(signal) {
+      await claim.holdPatiently(signal);
+      const challenge = newChallenge(world.random);
+      const body = (await proof()).byPath(challenge);
+      return { path: `${healthPath}-${challenge}`, body, shownPath: healthPath };
+    },
+
+    async answer(challenge, { shared }, signal) {
+      signal.throwIfAborted();
+      const { token, keyAuthorization, lineage } = challenge;
+      if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
+      // If another certfleet process has the port, `ready` says so until it is free.
+      const holder = await claim.hold(signal).catch((error: unknown) => {
+        if (!isFailure(error, 'solver/port-held')) throw error;
+        return undefined;
+      });
+      const known = tokens.get(token);
+      const entry: Known =
+        known?.keyAuthorization === keyAuthorization
+          ? known
+          : { keyAuthorization, lineages: new Set(), published: false };
+      entry.lineages.add(lineage);
+      tokens.set(token, entry);
+      const published = shared || holder?.kind !== 'self';
+      if (published) {
+        entry.published = true;
+        await documents.publish(challenge, signal);
+      }
+      return { published };
+    },
+
+    async ready({ token, keyAuthorization }, signal) {
+      let holder: Holder;
+      try {
+        holder = await claim.hold(signal);
+      } catch (error) {
+        if (!isPortError(error)) throw error;
+        return { ready: false, reason: error.message, retryAfterMs };
+      }
+      const answer = await (holder.kind === 'self' ? lookup(token) : claim.ask(holder.address, token, signal));
+      if (answer === keyAuthorization) return { ready: true };
+      const who = holder.kind === 'self' ? 'this responder' : 'the responder of the other certfleet process';
+      return { ready: false, reason: `${who} does not answer the challenge yet`, retryAfterMs };
+    },
+
+    async withdraw(challenge, receipt, signal) {
+      signal.throwIfAborted();
+      const { token, keyAuthorization, lineage } = challenge;
+      const known = tokens.get(token);
+      const mine = known?.keyAuthorization === keyAuthorization && known.lineages.delete(lineage) ? known : undefined;
+      if (mine?.lineages.size === 0) tokens.delete(token);
+      // A receipt does not prove that there is no document: a later `present` may have died before it left its own.
+      if (mine && !mine.published && (receipt as { published?: unknown } | undefined)?.published === false) return;
+      if (isToken(token)) await documents.withdraw(challenge, signal);
+    },
+
+    async close(signal) {
+      if (signal && guests.count > 0) await stayForGuests(signal);
+      await claim.close();
+    },
+  };
+}
