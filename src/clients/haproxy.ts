@@ -1,8 +1,24 @@
+import { parseEndpoint } from '../core/endpoint.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import { remoteText } from '../core/remote-text.ts';
 import { createTurns } from '../core/turns.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
+
+/** The admin socket of one HAProxy: one command on one connection at a time. */
+export interface HaproxySocket {
+  /** For messages: a path, or `host:port`. */
+  readonly place: string;
+  /**
+   * Sends one command, perhaps with a payload, and returns the answer. `effect` names the call in traces and messages
+   * instead of a command that is long or holds what must not be in them.
+   */
+  ask(
+    command: string,
+    signal: AbortSignal,
+    options?: { readonly payload?: string; readonly effect?: string },
+  ): Promise<string>;
+}
 
 /**
  * Certificates over HAProxy's runtime API (management guide §9.3, tested with 3.0). All its answers are text for
@@ -46,36 +62,53 @@ const pollMs = 25;
 /** How often to start again after another process broke our transaction. */
 const maxRounds = 5;
 
+/** What the option for an admin socket takes. */
+export const socketPattern = /^(\/.+|.+:\d{1,5})$/;
+
+export function createHaproxySocket(options: {
+  readonly streams: Streams;
+  readonly clock: Clock;
+  /** A path, or `host:port`. */
+  readonly socket: string;
+}): HaproxySocket {
+  const { streams, clock, socket: place } = options;
+  const socket = place.startsWith('/') ? { path: place } : parseEndpoint(place);
+  // The admin socket accepts 10 connections at once (its default maxconn).
+  const conversations = createTurns(1);
+
+  return {
+    place,
+    async ask(command, signal, { payload, effect = command } = {}) {
+      const text = payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n`;
+      const begun = clock.monotonicMs();
+      for (;;) {
+        const answer = await conversations
+          .run(() => streams.converse(socket, text, { effect, timeoutMs: commandTimeoutMs, signal }), signal)
+          .catch((cause: unknown) => {
+            if (!isFailure(cause, 'network/failed')) throw cause;
+            const { code } = (cause.cause ?? {}) as { code?: unknown };
+            // If there was no connection, only the socket matters, not the command.
+            const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
+            throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
+          });
+        // While HAProxy commits for another connection, it gives this answer to every command.
+        const locked = /are currently locked!/.test(answer);
+        if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
+        await clock.sleep(pollMs, signal);
+      }
+    },
+  };
+}
+
 export function createHaproxyAdmin(options: {
   readonly streams: Streams;
   readonly clock: Clock;
-  readonly socket: { readonly path: string } | { readonly host: string; readonly port: number };
+  /** A path, or `host:port`. */
+  readonly socket: string;
 }): HaproxyAdmin {
-  const { streams, clock, socket } = options;
-  const place = 'path' in socket ? socket.path : `${socket.host}:${socket.port}`;
-  // The admin socket accepts 10 connections at once (its default maxconn).
-  const conversations = createTurns(1);
+  const { clock } = options;
+  const { ask } = createHaproxySocket(options);
   const changes = createTurns(1);
-
-  async function ask(command: string, signal: AbortSignal, payload?: string): Promise<string> {
-    const text = payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n`;
-    const begun = clock.monotonicMs();
-    for (;;) {
-      const answer = await conversations
-        .run(() => streams.converse(socket, text, { effect: command, timeoutMs: commandTimeoutMs, signal }), signal)
-        .catch((cause: unknown) => {
-          if (!isFailure(cause, 'network/failed')) throw cause;
-          const { code } = (cause.cause ?? {}) as { code?: unknown };
-          // If there was no connection, only the socket matters, not the command.
-          const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
-          throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
-        });
-      // While HAProxy commits for another connection, it gives this answer to every command.
-      const locked = /are currently locked!/.test(answer);
-      if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
-      await clock.sleep(pollMs, signal);
-    }
-  }
 
   /** Runs undo commands even after an abort. Their failure must not hide the first one. */
   const undo = async (command: string): Promise<void> => {
@@ -113,7 +146,7 @@ export function createHaproxyAdmin(options: {
     const command = `set ssl cert ${file}`;
     const begun = clock.monotonicMs();
     for (;;) {
-      const answer = await ask(command, signal, pem);
+      const answer = await ask(command, signal, { payload: pem });
       if (/^Transaction created/m.test(answer)) return;
       // A dead process left this open, with its own content: start again.
       if (/^Transaction updated/m.test(answer)) {
@@ -194,7 +227,7 @@ const linesOf = (answer: string): readonly string[] =>
     .filter((line) => line !== '' && !line.startsWith('#'));
 
 /** Quotes HAProxy's answer, but not the page of advice that it gives on a wrong command. */
-const refusal = (command: string, answer: string): Error => {
+export const refusal = (command: string, answer: string): Error => {
   const words = remoteText(linesOf(answer).slice(0, 3).join(' / '), 300);
   return new Error(`HAProxy answered "${words || 'nothing'}" to \`${command}\``);
 };

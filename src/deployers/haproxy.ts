@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { createHaproxyAdmin, isAdminWord } from '../clients/haproxy.ts';
+import { createHaproxyAdmin, isAdminWord, socketPattern } from '../clients/haproxy.ts';
 import { bundlePem } from '../clients/live-folder.ts';
 import { onTarget, targetName, withoutKey } from '../clients/target.ts';
-import { parseEndpoint } from '../core/endpoint.ts';
 import { fail } from '../core/errors.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
@@ -23,7 +22,7 @@ export default defineDeployer({
   options: z.strictObject({
     socket: z
       .string()
-      .regex(/^(\/.+|.+:\d{1,5})$/, { error: 'a path, or host:port' })
+      .regex(socketPattern, { error: 'a path, or host:port' })
       .meta({ title: 'Admin socket: a path, or host:port', examples: ['/run/haproxy/admin.sock'] }),
     certificates: path('Folder of the PEM files, written as in HAProxy’s configuration', '/etc/haproxy/certs'),
     crtList: path('crt-list file, if the bind line names one', '/etc/haproxy/crt-list.txt').optional(),
@@ -43,8 +42,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
   connect({ options, name, world }): Deployer {
     const { files } = world;
     const target = targetName('haproxy', name);
-    const socket = options.socket.startsWith('/') ? { path: options.socket } : parseEndpoint(options.socket);
-    const admin = createHaproxyAdmin({ streams: world.streams, clock: world.clock, socket });
+    const admin = createHaproxyAdmin({ streams: world.streams, clock: world.clock, socket: options.socket });
     const folder = options.certificates;
     const fileOf = (lineage: string): string => join(folder, `${lineage}.pem`);
     const draftOf = (lineage: string, id: string): string => join(folder, `.draft-${lineage}~${id}.pem`);
