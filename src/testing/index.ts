@@ -2,6 +2,7 @@
  * The contract suites of certfleet's ports, for adapters outside this repository (`certfleet/testing`). Each takes the
  * `test` function of any test runner.
  */
+export { type BalancerBench, balancerContract } from './balancer-contract.ts';
 export { deployerContract } from './deployer-contract.ts';
 export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
 export {
