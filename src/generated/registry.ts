@@ -75,6 +75,17 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../balancers/alibaba-clb.ts')).default,
     },
+    "haproxy": {
+      id: "haproxy",
+      title: "HAProxy",
+      since: "0.1.0",
+      homepage: "https://docs.haproxy.org/3.0/management.html#9.3-add%20map",
+      options: [
+        {"name":"sockets","title":"Admin sockets of all HAProxy processes that get requests for these names: paths, or host:port","secret":false,"required":true},
+        {"name":"map","title":"Map file, written as in HAProxy’s configuration","secret":false,"required":false},
+      ],
+      load: async () => (await import('../balancers/haproxy.ts')).default,
+    },
   },
   deployer: {
     "command": {

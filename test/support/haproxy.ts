@@ -17,6 +17,8 @@ export interface HaproxyOptions {
   readonly challengeCheck?: boolean;
   readonly httpPort?: number;
   readonly httpsPort?: number;
+  /** Lines at the beginning of the HTTP frontend. */
+  readonly frontend?: readonly string[];
   /** Lines for the `global` section. */
   readonly global?: readonly string[];
   /** Continues when this process ends; the caller must end it. */
@@ -126,6 +128,7 @@ function configuration(
     '  timeout server 30s',
     'frontend http',
     `  bind 127.0.0.1:${at.httpPort}`,
+    ...(options.frontend ?? []).map((line) => `  ${line}`),
     ...(challenges.length > 0 ? ['  use_backend challenge if { path_beg /.well-known/acme-challenge/ }'] : []),
     // HAProxy runs `http-request` before `use_backend`, wherever they stand.
     challenges.length > 0 && backends.length === 0
