@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createIssuer } from './acme/issuer.ts';
 import { parseHostPort } from './config/addresses.ts';
 import { dns01Settings } from './config/dns01.ts';
-import { balancerIn, forwardRuleSettings, withoutBalancer } from './config/forward-rule.ts';
+import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from './config/forward-rule.ts';
 import { captureFromEnvironment, type Environment, resolveOptions, type WithOptions } from './config/options.ts';
 import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from './config/registry.ts';
 import { parseServerAddress } from './core/dns-name.ts';
@@ -60,20 +60,23 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
-  const connections = connect({ ...context, store, storeId, locks });
+  const connections = connect({ ...context, store, storeId, locks, balancers: settings.balancers });
   return {
-    engine: createEngine({
-      store,
-      clock: world.clock,
-      random: world.random,
-      processes: world.processes,
-      vantage: world.vantage,
-      pki,
-      reporter: context.reporter,
-      connect: connections,
-      lookup: (host, s) => world.lookup(host, s),
-      limits,
-    }),
+    engine: createEngine(
+      {
+        store,
+        clock: world.clock,
+        random: world.random,
+        processes: world.processes,
+        vantage: world.vantage,
+        pki,
+        reporter: context.reporter,
+        connect: connections,
+        lookup: (host, s) => world.lookup(host, s),
+        limits,
+      },
+      locks,
+    ),
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     close: connections.close,
   };
@@ -134,6 +137,8 @@ interface ConnectContext extends ComposeContext {
   readonly store: Store;
   readonly storeId: string;
   readonly locks: Locks;
+  /** As declared. */
+  readonly balancers: Settings['balancers'];
 }
 
 interface ComposedConnections extends Connections {
@@ -149,6 +154,7 @@ function connect(context: ConnectContext): ComposedConnections {
   const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
   const responders = new Map<string, Responder>();
+  const balancers = new Map<string, Promise<Balancer>>();
 
   // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
   // credentials, stored when it was issued by flags.
@@ -173,7 +179,7 @@ function connect(context: ConnectContext): ComposedConnections {
       if (!entry) throw unknownType('deployer', settings?.type ?? target);
       const definition = await entry.load();
       const asked = { ...context, env: own };
-      const named = definition.balancer === undefined ? undefined : await balancerOf(asked, settings);
+      const named = definition.balancer === undefined ? undefined : await balancerOf(asked, balancerIn(settings));
       const resolved = await optionsOf(asked, definition, named ? withoutBalancer(settings) : settings, target);
       return {
         deployer: definition.connect({
@@ -241,6 +247,17 @@ function connect(context: ConnectContext): ComposedConnections {
     },
     solver: async (spec) => (await solverOf(spec)).solver,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
+    owner: ownerOf(storeId),
+    async balancers(stored) {
+      const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
+      const named = stored.flatMap(({ solver, deployers: all }) =>
+        [solver, ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
+      );
+      const all = new Map([...named, ...declared].map((one) => [canonical(one.settings), one]));
+      return Promise.all(
+        [...all].map(([key, one]) => once(balancers, key, async () => (await balancerOf(context, one)).connect())),
+      );
+    },
     looks(settings) {
       const key = canonical(settings.resolvers);
       const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
@@ -344,10 +361,9 @@ const optionsOf = <Shape extends z.ZodObject>(
   });
 
 /** The balancer that a stored solver or deployer names, with its options. */
-async function balancerOf(context: ConnectContext, settings: AdapterSettings) {
-  const named = balancerIn(settings);
+async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {
   const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
-  if (!entry) throw unknownType('balancer', named?.settings.type ?? String(settings['balancer'] ?? 'of the solver'));
+  if (!entry) throw unknownType('balancer', named?.settings.type ?? 'of these settings');
   const definition = await entry.load();
   const { name } = named;
   const { options, credentials } = await optionsOf(context, definition, named.settings, name);
@@ -366,7 +382,7 @@ async function connectSolver(context: SolverParts, spec: StoredSpec): Promise<{ 
   if (spec.solver.type === forwardRuleType) {
     const { createForwardRule } = await import('./engine/solvers/http01-forward-rule.ts');
     const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(spec.solver);
-    const named = await balancerOf(context, spec.solver);
+    const named = await balancerOf(context, balancerIn(spec.solver));
     const solver = createForwardRule({
       balancer: named.connect(),
       name: named.name,

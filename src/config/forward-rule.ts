@@ -55,10 +55,13 @@ export const withBalancer = (
   return found ? { ...settings, [balancerSettingsKey]: found } : settings;
 };
 
+export interface NamedSettings {
+  readonly name: string;
+  readonly settings: AdapterSettings;
+}
+
 /** The balancer in stored settings; undefined if they name none. */
-export function balancerIn(
-  settings: AdapterSettings,
-): { readonly name: string; readonly settings: AdapterSettings } | undefined {
+export function balancerIn(settings: AdapterSettings): NamedSettings | undefined {
   const { balancer, [balancerSettingsKey]: stored } = settings;
   return typeof balancer === 'string' && stored !== undefined
     ? { name: balancer, settings: stored as AdapterSettings }

@@ -2,6 +2,7 @@ import type { Event, EventName } from '../core/event.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
 import { createTurnsByKey } from '../core/turns.ts';
+import type { Balancer } from '../ports/balancer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
@@ -12,6 +13,7 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
+import { createLocks, type Locks } from './leases/lock.ts';
 import { createPaces, type Paces } from './ledger/pace.ts';
 
 /** Everything that the engine uses. These are ports only, so it also runs on a simulated world. */
@@ -51,11 +53,15 @@ export interface Memory {
 }
 
 export interface Engine extends EnginePorts {
+  /** On what several certificates share. */
+  readonly locks: Locks;
   readonly memory: Memory;
 }
 
-export const createEngine = (ports: EnginePorts): Engine => ({
+/** @param locks shared with the solvers of this process, which take them too */
+export const createEngine = (ports: EnginePorts, locks: Locks = createLocks(ports)): Engine => ({
   ...ports,
+  locks,
   memory: {
     accounts: new Map(),
     orderTurns: createTurnsByKey(),
@@ -72,6 +78,10 @@ export interface Connections {
   roots(settings: IssuerSettings): Promise<string>;
   solver(spec: StoredSpec): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
+  /** The declared balancers, and those of these stored specs; each once. */
+  balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
+  /** The mark of this store's objects (`core/own-mark.ts`). */
+  readonly owner: string;
   looks(settings: PreflightSettings): Looks;
   /** Hash over all secrets of a spec's solver and deployers; a change since the last run clears the back-off. */
   credentialsOf(spec: StoredSpec): Promise<string>;

@@ -89,6 +89,8 @@ async function createWorld() {
       reporter: { report() {} },
       lookup: async () => ['192.0.2.9'],
       connect: {
+        owner: '0123456789ab',
+        balancers: async () => [],
         issuer: () => issuer,
         solver: async () => ({
           type: 'sim',

@@ -159,6 +159,8 @@ async function createWorld(seed: number) {
       reporter: { report() {} },
       lookup: async () => [],
       connect: {
+        owner: '0123456789ab',
+        balancers: async () => [],
         issuer: () => issuer,
         solver: async () => solver,
         deployer: async () => deployer,

@@ -108,6 +108,8 @@ export async function createSimulatedWorld(
       reporter: options.reporter ?? { report() {} },
       lookup: async () => [],
       connect: {
+        owner: '0123456789ab',
+        balancers: async () => [],
         issuer: () => issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,

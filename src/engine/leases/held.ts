@@ -1,7 +1,17 @@
 import type { CertfleetError } from '../../core/errors.ts';
 import { isFailure } from '../../core/errors.ts';
-import type { Key } from '../../ports/store.ts';
-import type { EnginePorts } from '../engine.ts';
+import type { Lease } from '../../core/lineage.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Processes } from '../../ports/processes.ts';
+import type { Random } from '../../ports/random.ts';
+import type { Entry, Key, Store } from '../../ports/store.ts';
+
+/** What a held document needs of the engine. */
+export interface HeldPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly limits: { readonly leaseTtlMs: number };
+}
 
 export interface Holdable<T> {
   readonly key: Key;
@@ -21,7 +31,7 @@ export interface Holdable<T> {
  * last write is recent, and otherwise (after a SIGSTOP, say) proves the lease by a write.
  */
 export class Held<T> {
-  readonly #engine: Pick<EnginePorts, 'store' | 'clock' | 'limits'>;
+  readonly #engine: HeldPorts;
   readonly #what: Holdable<T>;
   readonly #lost = new AbortController();
   #document: T;
@@ -30,7 +40,7 @@ export class Held<T> {
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(
-    engine: Pick<EnginePorts, 'store' | 'clock' | 'limits'>,
+    engine: HeldPorts,
     what: Holdable<T>,
     taken: { readonly document: T; readonly revision: string; readonly atMs: number },
   ) {
@@ -118,4 +128,30 @@ export class Held<T> {
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+export const newLease = ({ random, processes }: { readonly random: Random; readonly processes: Processes }): Lease => ({
+  id: Buffer.from(random.bytes(9)).toString('base64url'),
+  holder: processes.self(),
+  beat: 0,
+});
+
+/**
+ * Whether another process's lease may be taken: at once if its holder is provably dead, else after the document has not
+ * changed for `leaseTtl` on this process's own monotonic clock.
+ */
+export function mayTake(
+  engine: Omit<HeldPorts, 'store'> & { readonly processes: Processes },
+  sight: { revision: string; movedMs: number },
+  lease: Lease,
+  entry: Entry,
+): boolean {
+  if (engine.processes.look(lease.holder) === 'dead') return true;
+  const nowMs = engine.clock.monotonicMs();
+  if (sight.revision !== entry.revision) {
+    sight.revision = entry.revision;
+    sight.movedMs = nowMs;
+    return false;
+  }
+  return nowMs - sight.movedMs > engine.limits.leaseTtlMs;
 }

@@ -2,9 +2,8 @@ import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage.ts';
 import { storable } from '../../core/storable.ts';
 import { after, beaten, type Claim, released, type Transition } from '../../core/work.ts';
-import type { Entry } from '../../ports/store.ts';
-import { type Engine, type EnginePorts, report } from '../engine.ts';
-import { Held, type Holdable } from './held.ts';
+import { type Engine, report } from '../engine.ts';
+import { Held, type Holdable, mayTake, newLease } from './held.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any wait for DNS. */
 const patienceMs = 15 * 60_000;
@@ -170,12 +169,6 @@ export async function takeLease(
   }
 }
 
-export const newLease = ({ random, processes }: Pick<EnginePorts, 'random' | 'processes'>): Lease => ({
-  id: Buffer.from(random.bytes(9)).toString('base64url'),
-  holder: processes.self(),
-  beat: 0,
-});
-
 function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
   const { clock, limits } = engine;
   const { name } = sight;
@@ -191,24 +184,4 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
   }
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
-}
-
-/**
- * Whether another process's lease may be taken: at once if its holder is provably dead, else after the document has not
- * changed for `leaseTtl` on this process's own monotonic clock.
- */
-export function mayTake(
-  engine: Pick<EnginePorts, 'processes' | 'clock' | 'limits'>,
-  sight: Pick<Sight, 'revision' | 'movedMs'>,
-  lease: Lease,
-  entry: Entry,
-): boolean {
-  if (engine.processes.look(lease.holder) === 'dead') return true;
-  const nowMs = engine.clock.monotonicMs();
-  if (sight.revision !== entry.revision) {
-    sight.revision = entry.revision;
-    sight.movedMs = nowMs;
-    return false;
-  }
-  return nowMs - sight.movedMs > engine.limits.leaseTtlMs;
 }

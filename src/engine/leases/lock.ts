@@ -2,14 +2,18 @@ import { fail, isFailure } from '../../core/errors.ts';
 import { encodeDocument } from '../../core/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lock.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
-import type { EnginePorts } from '../engine.ts';
-import { Held, type Holdable } from './held.ts';
-import { mayTake, newLease } from './lease.ts';
+import type { Processes } from '../../ports/processes.ts';
+import type { Random } from '../../ports/random.ts';
+import { Held, type HeldPorts, type Holdable, mayTake, newLease } from './held.ts';
 
 /** How long to wait for another process. Its changes at a slow cloud take a minute or two. */
 const patienceMs = 10 * 60_000;
 
-type LockPorts = Pick<EnginePorts, 'store' | 'clock' | 'random' | 'processes' | 'limits'>;
+interface LockPorts extends HeldPorts {
+  readonly random: Random;
+  readonly processes: Processes;
+  readonly limits: { readonly leaseTtlMs: number; readonly shutdownBudgetMs: number };
+}
 
 export interface Locks {
   /**
