@@ -1,10 +1,16 @@
 import { createRequire } from 'node:module';
 
-// Alibaba's own client, which knows nothing of ours. It is required, because its default export of a CommonJS module
-// comes differently to an import under node and under vitest.
-const { default: Client, $OpenApiUtil } = createRequire(import.meta.url)(
-  '@alicloud/openapi-core',
-) as typeof import('@alicloud/openapi-core');
+// Alibaba's own client, which knows nothing of ours; what is used of it is described here. It is required, because its
+// default export of a CommonJS module comes differently to an import under node and under vitest.
+interface OpenApiCore {
+  default: new (
+    config: object,
+  ) => {
+    callApi(params: object, request: object, runtime: object): Promise<Record<string, unknown>>;
+  };
+  $OpenApiUtil: Record<'Config' | 'Params' | 'OpenApiRequest', new (map: object) => object>;
+}
+const { default: Client, $OpenApiUtil } = createRequire(import.meta.url)('@alicloud/openapi-core') as OpenApiCore;
 
 export interface OracleKey {
   readonly id: string;
@@ -58,7 +64,7 @@ export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hang
         bodyType: 'json',
       }),
       new $OpenApiUtil.OpenApiRequest({ query }),
-      { autoretry: false } as never,
+      { autoretry: false },
     );
     return answer['body'];
   }
