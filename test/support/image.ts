@@ -14,7 +14,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Ran } from './e2e.ts';
-import { atEnd, repositoryRoot, temporaryFolder } from './service.ts';
+import { atEnd, findProgram, repositoryRoot, temporaryFolder } from './service.ts';
 
 /**
  * The image of the Dockerfile without a container engine: the packed npm package in a root file system, with the user,
@@ -215,7 +215,15 @@ export async function makeImage(): Promise<Image> {
     const [uid = '0', gid = uid === '0' ? '0' : ''] = user.split(':');
     // Without a group, docker takes the one of /etc/passwd, else root's.
     const groups = gid === '' ? '0' : gid;
-    const inside = ['chroot', `--userspec=${uid}:${groups}`, '--groups=', folder, ...entrypoint, ...args];
+    // By its path, because PATH may be that of a user.
+    const inside = [
+      findProgram('chroot', 'system') ?? 'chroot',
+      `--userspec=${uid}:${groups}`,
+      '--groups=',
+      folder,
+      ...entrypoint,
+      ...args,
+    ];
     const child = spawn(
       'unshare',
       [
