@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
 import { CertfleetError } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { nameWithMark } from '../core/own-mark.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import definition from './alibaba-clb.ts';
-import { keys, type TestClb, testClb } from './test-clb.ts';
 
 const signal = new AbortController().signal;
 const owner = 'aaaaaaaaaaaa';

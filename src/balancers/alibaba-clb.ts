@@ -15,7 +15,7 @@ import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
 import { fail } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { markIn } from '../core/own-mark.ts';
-import { defineBalancer, secret, z } from '../define.ts';
+import { credentialsFile, defineBalancer, endpoint, profile, secret, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
@@ -55,25 +55,24 @@ export default defineBalancer({
         'Without `serverId`, the ECS instance that certfleet runs on, as its metadata server says. An ENI or ECI needs `type` and `serverIp` too.',
       examples: [{ serverId: 'i-bp1example', port: 30_080 }],
     }),
-    accessKeyId: secret('AccessKey ID').optional(),
-    accessKeySecret: secret('AccessKey secret').optional(),
-    securityToken: secret('Security token, for temporary keys (STS)').optional(),
+    accessKeyId: secret('AccessKey ID', {
+      aliases: ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'Ali_Key'],
+    }).optional(),
+    accessKeySecret: secret('AccessKey secret', {
+      aliases: ['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALICLOUD_SECRET_KEY', 'Ali_Secret'],
+    }).optional(),
+    securityToken: secret('Security token, for temporary keys (STS)', {
+      aliases: ['ALIBABA_CLOUD_SECURITY_TOKEN', 'ALICLOUD_SECURITY_TOKEN'],
+    }).optional(),
+    credentials: credentialsFile(['dns_aliyun_'], { aliases: ['ALIBABA_CLOUD_CREDENTIALS_FILE'] }),
+    profile: profile({ aliases: ['ALIBABA_CLOUD_PROFILE'] }),
     ruleQuota: z
       .number()
       .int()
       .min(1)
       .default(40)
       .meta({ title: 'How many rules a listener may have: raise it together with the quota of your account' }),
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .refine((text) => text.startsWith('https:') || /^http:\/\/(127\.|localhost\b|\[::1\])/.test(text), {
-        error: 'must be an https:// URL; http:// is for loopback addresses only',
-      })
-      .optional()
-      .meta({
-        title: 'Endpoint of the API, if not the region’s',
-        examples: ['https://slb-vpc.cn-hangzhou.aliyuncs.com'],
-      }),
+    endpoint: endpoint(),
   }),
   notes: `certfleet adds a forwarding rule to the HTTP listener and a virtual server group with the server that answers, waits
 until its health check is good, and removes both after the validation. Without keys it uses the RAM role of the ECS

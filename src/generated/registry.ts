@@ -70,8 +70,10 @@ export const registry: Registry = {
         {"name":"accessKeyId","title":"AccessKey ID","secret":true,"required":false},
         {"name":"accessKeySecret","title":"AccessKey secret","secret":true,"required":false},
         {"name":"securityToken","title":"Security token, for temporary keys (STS)","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"profile","title":"Which profile of the file with credentials","secret":false,"required":false},
         {"name":"ruleQuota","title":"How many rules a listener may have: raise it together with the quota of your account","secret":false,"required":false},
-        {"name":"endpoint","title":"Endpoint of the API, if not the region’s","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
       ],
       load: async () => (await import('../balancers/alibaba-clb.ts')).default,
     },
@@ -88,6 +90,19 @@ export const registry: Registry = {
     },
   },
   deployer: {
+    "alibaba-clb": {
+      id: "alibaba-clb",
+      title: "Alibaba Cloud CLB (Classic Load Balancer, formerly SLB)",
+      since: "0.1.0",
+      homepage: "https://www.alibabacloud.com/product/server-load-balancer",
+      options: [
+        {"name":"balancer","title":"One of `balancers`, of type alibaba-clb","secret":false,"required":true},
+        {"name":"listenerPort","title":"Port of the HTTPS listener","secret":false,"required":false},
+        {"name":"mode","title":"Where to put the certificate","secret":false,"required":false},
+        {"name":"names","title":"The names that this listener serves, if not all of the certificate","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/alibaba-clb.ts')).default,
+    },
     "command": {
       id: "command",
       title: "Command (certbot’s deploy hook)",

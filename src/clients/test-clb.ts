@@ -1,9 +1,10 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { Secret } from '../core/secret.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 
-// A few calls of the CLB API in memory, without signatures and limits, for the unit tests of the balancer. The strict
+// A few calls of the CLB API in memory, without signatures and limits, for the unit tests of balancer and deployer. The strict
 // fake is in test/support.
 
 export interface TestRule {
@@ -22,6 +23,15 @@ export interface TestGroup {
   servers: Record<string, string>[];
 }
 
+export interface TestCertificate {
+  ServerCertificateId: string;
+  ServerCertificateName: string;
+  Fingerprint: string;
+  CreateTimeStamp: number;
+  SubjectAlternativeNames?: { SubjectAlternativeName: string[] };
+  Tags?: TestGroup['Tags'];
+}
+
 export interface TestClb {
   readonly api: FakeApi;
   readonly world: World;
@@ -29,6 +39,10 @@ export interface TestClb {
   /** By port. */
   readonly rules: Record<string, TestRule[]>;
   readonly groups: TestGroup[];
+  readonly certificates: TestCertificate[];
+  readonly extensions: { DomainExtensionId: string; Domain: string; ServerCertificateId: string }[];
+  /** Id of the default certificate of the HTTPS listener. */
+  standard: string;
   /** What DescribeHealthStatus says. */
   health: Record<string, unknown>[];
   /** Parameters of each call, with its action. */
@@ -53,7 +67,15 @@ export function testClb(): TestClb {
   ];
   let last = 0;
   let counted = 0;
-  const made = { health: [] as Record<string, unknown>[] };
+  const made = { health: [] as Record<string, unknown>[], standard: 'cert-old' };
+  const certificates: TestCertificate[] = [];
+  const extensions: { DomainExtensionId: string; Domain: string; ServerCertificateId: string }[] = [];
+  const tagsOf = (p: Record<string, string>) => ({
+    Tag: [1, 2, 3, 4].flatMap((n) => {
+      const key = p[`Tag.${n}.Key`];
+      return key === undefined ? [] : [{ TagKey: key, TagValue: p[`Tag.${n}.Value`] ?? '' }];
+    }),
+  });
   const all = () => Object.values(rules).flat();
 
   const actions: Record<string, (p: Record<string, string>) => object | FakeAnswer> = {
@@ -79,9 +101,7 @@ export function testClb(): TestClb {
       const group = {
         VServerGroupId: `rsp-${++last}`,
         VServerGroupName: p['VServerGroupName'] ?? '',
-        Tags: {
-          Tag: [1, 2, 3, 4].map((n) => ({ TagKey: p[`Tag.${n}.Key`] ?? '', TagValue: p[`Tag.${n}.Value`] ?? '' })),
-        },
+        Tags: tagsOf(p),
         servers: JSON.parse(p['BackendServers'] ?? '[]'),
       };
       groups.push(group);
@@ -115,6 +135,61 @@ export function testClb(): TestClb {
       rules[p['ListenerPort'] ?? '']?.push(...added);
       return { Rules: { Rule: added.map(({ RuleId, RuleName }) => ({ RuleId, RuleName })) } };
     },
+    DescribeLoadBalancerHTTPSListenerAttribute: (p) =>
+      p['ListenerPort'] === '443'
+        ? { ServerCertificateId: made.standard }
+        : refusal(404, 'ListenerNotFound', 'You have not created a listener for the specified port.'),
+    DescribeDomainExtensions: () => ({ DomainExtensions: { DomainExtension: extensions } }),
+    DescribeServerCertificates: () => ({ ServerCertificates: { ServerCertificate: certificates } }),
+    UploadServerCertificate: (p) => {
+      const leaf = new X509Certificate(p['ServerCertificate'] ?? '');
+      if (!leaf.checkPrivateKey(createPrivateKey(p['PrivateKey'] ?? '')))
+        return refusal(400, 'CertificateNotMatchPrivateKey');
+      const id = `cert-${++last}`;
+      certificates.push({
+        ServerCertificateId: id,
+        ServerCertificateName: p['ServerCertificateName'] ?? '',
+        Fingerprint: leaf.fingerprint.toLowerCase(),
+        CreateTimeStamp: clock.now().getTime(),
+        SubjectAlternativeNames: {
+          SubjectAlternativeName: [...(leaf.subjectAltName ?? '').matchAll(/DNS:([^,]+)/g)].map(([, n]) => n!),
+        },
+        Tags: tagsOf(p),
+      });
+      return { ServerCertificateId: id };
+    },
+    DeleteServerCertificate: (p) => {
+      const id = p['ServerCertificateId'];
+      const at = certificates.findIndex((one) => one.ServerCertificateId === id);
+      if (at < 0) return refusal(404, 'ServerCertificateId.NotFound');
+      if (made.standard === id || extensions.some((one) => one.ServerCertificateId === id))
+        return refusal(400, 'CertificateAndPrivateKeyIsRefered');
+      certificates.splice(at, 1);
+      return {};
+    },
+    SetLoadBalancerHTTPSListenerAttribute: (p) => {
+      made.standard = p['ServerCertificateId'] ?? '';
+      return {};
+    },
+    CreateDomainExtension: (p) => {
+      if (extensions.some(({ Domain }) => Domain === p['Domain'])) return refusal(400, 'DomainExtensionExist');
+      if (extensions.length >= 3) return refusal(400, 'DomainExtensionQuotaExceeded', 'Too many extensions.');
+      const id = `de-${++last}`;
+      extensions.push({ DomainExtensionId: id, Domain: p['Domain']!, ServerCertificateId: p['ServerCertificateId']! });
+      return { DomainExtensionId: id };
+    },
+    SetDomainExtensionAttribute: (p) => {
+      const extension = extensions.find((one) => one.DomainExtensionId === p['DomainExtensionId']);
+      if (!extension) return refusal(400, 'InvalidParameter.DomainExtensionId');
+      extension.ServerCertificateId = p['ServerCertificateId']!;
+      return {};
+    },
+    DeleteDomainExtension: (p) => {
+      const at = extensions.findIndex((one) => one.DomainExtensionId === p['DomainExtensionId']);
+      if (at < 0) return refusal(400, 'InvalidParameter.DomainExtensionId');
+      extensions.splice(at, 1);
+      return {};
+    },
     SetRule: (p) => {
       const rule = all().find(({ RuleId }) => RuleId === p['RuleId']);
       if (!rule) return refusal(404, 'InvalidRuleId.NotFound');
@@ -135,9 +210,9 @@ export function testClb(): TestClb {
     origin: 'http://127.0.0.1:1',
     nameOf: ({ headers }: FakeRequest) => headers['x-acs-action'] ?? '',
     routes: {
-      'POST /': ({ url, headers }) => {
+      'POST /': ({ url, headers, form }) => {
         const action = headers['x-acs-action'] ?? '';
-        const { RegionId, ...params } = Object.fromEntries(url.searchParams);
+        const { RegionId, ...params } = { ...Object.fromEntries(url.searchParams), ...Object.fromEntries(form()) };
         sent.push({ action, ...params });
         const at = refusals.findIndex((one) => one.action === action);
         if (at >= 0) return refusals.splice(at, 1)[0]!.answer;
@@ -161,6 +236,8 @@ export function testClb(): TestClb {
     listeners,
     rules,
     groups,
+    certificates,
+    extensions,
     sent,
     refuse: (action: string, status: number, code: string, message?: string) =>
       void refusals.push({ action, answer: refusal(status, code, message) }),

@@ -1,0 +1,218 @@
+import { createPublicKey } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
+import { nameWithMark } from '../core/own-mark.ts';
+import { Secret } from '../core/secret.ts';
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import { pki } from '../x509/pki.ts';
+import { testCertificate, testParty } from '../x509/test-certificates.ts';
+import definition from './alibaba-clb.ts';
+
+const signal = new AbortController().signal;
+const owner = 'aaaaaaaaaaaa';
+const ca = testParty('CA');
+let made = 0;
+
+function version(names: readonly string[] = ['www.example.test'], lineage = 'www'): VersionBundle {
+  const party = testParty('leaf');
+  const identifiers = names.map((value) => ({ type: 'dns' as const, value }));
+  made += 1;
+  const pem = testCertificate({
+    subject: 'leaf',
+    issuer: ca,
+    publicKey: createPublicKey(party.key),
+    identifiers,
+    serial: Uint8Array.of(made),
+  });
+  const { certificates, facts } = pki.readChain(pem);
+  const keyPem = new Secret(party.key.export({ type: 'pkcs8', format: 'pem' }).toString());
+  return { lineage, id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
+}
+
+/** The region has one certificate by hand, which is the default one. */
+function bench({ names = ['www.example.test'] as readonly string[] | undefined, options = {} } = {}) {
+  const clb = testClb();
+  clb.certificates.push({
+    ServerCertificateId: 'cert-old',
+    ServerCertificateName: 'by-hand',
+    Fingerprint: '00:01',
+    CreateTimeStamp: 1,
+    ...(names === undefined ? {} : { SubjectAlternativeNames: { SubjectAlternativeName: [...names] } }),
+  });
+  const balancer = { region: 'cn-test', loadBalancer: 'lb-1', endpoint: 'http://127.0.0.1:1', ...keys };
+  const connect = (): Deployer =>
+    definition.connect({
+      name: 'https',
+      world: clb.world,
+      options: definition.options.parse({ balancer: 'slb', ...options }),
+      balancer: { options: balancer, owner },
+    });
+  return { clb, connect, deployer: connect() };
+}
+
+const notes: unknown[] = [];
+const note = async (receipt: unknown) => void notes.push(receipt);
+const deploy = async (deployer: Deployer, one: VersionBundle) => {
+  const staged = await deployer.stage(one, note, signal);
+  await deployer.activate(one, staged, note, signal);
+  return staged;
+};
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as { code: string; message: string },
+  );
+const stateOf = async (deployer: Deployer, one: VersionBundle) => (await deployer.look(one, signal)).state;
+const isAction = (action: string) => ({
+  on: ({ headers }: { headers: Readonly<Record<string, string>> }) => headers['x-acs-action'] === action,
+});
+const served = (clb: TestClb) => [
+  clb.standard,
+  ...clb.extensions.map((one) => `${one.Domain} ${one.ServerCertificateId}`),
+];
+
+describe('alibaba-clb', () => {
+  it('uploads once, replaces the default certificate of the same names, and says what is served', async () => {
+    const { clb, deployer, connect } = bench();
+    const one = version();
+    expect(await stateOf(deployer, one)).toBe('absent');
+    const staged = await deployer.stage(one, note, signal);
+    expect(notes.at(-1)).toEqual(staged);
+    expect(clb.certificates[1]).toMatchObject({
+      ServerCertificateName: nameWithMark({
+        owner,
+        expires: new Date(one.facts.notAfter),
+        id: one.facts.fingerprint.slice(0, 12),
+      }),
+      Tags: { Tag: expect.arrayContaining([{ TagKey: 'certfleet-lineage', TagValue: 'www' }]) },
+    });
+    expect([await stateOf(deployer, one), clb.standard]).toEqual(['absent', 'cert-old']);
+    expect(await connect().stage(one, note, signal)).toEqual(staged);
+    clb.actions();
+    await deployer.activate(one, staged, note, signal);
+    expect(clb.actions()).toEqual([
+      'DescribeLoadBalancerHTTPSListenerAttribute',
+      'DescribeDomainExtensions',
+      'DescribeServerCertificates',
+      'SetLoadBalancerHTTPSListenerAttribute',
+      'DescribeLoadBalancerHTTPSListenerAttribute',
+      'DescribeDomainExtensions',
+    ]);
+    const two = version();
+    expect([await stateOf(deployer, one), await stateOf(deployer, two)]).toEqual(['current', 'stale']);
+    await deploy(deployer, two);
+    expect([await stateOf(deployer, one), await stateOf(deployer, two)]).toEqual(['stale', 'current']);
+  });
+
+  it('gives a domain extension to each name where the default certificate would lose one', async () => {
+    const { clb, deployer } = bench({ names: ['shop.example.test'] });
+    const one = version(['a.example.test', 'b.example.test']);
+    const { certificate } = (await deploy(deployer, one)) as { certificate: string };
+    expect(served(clb)).toEqual(['cert-old', `a.example.test ${certificate}`, `b.example.test ${certificate}`]);
+    expect(await stateOf(deployer, one)).toBe('current');
+    const two = version(['a.example.test', 'b.example.test']);
+    const next = (await deploy(deployer, two)) as { certificate: string };
+    expect(served(clb).slice(1)).toEqual([`a.example.test ${next.certificate}`, `b.example.test ${next.certificate}`]);
+  });
+
+  it('serves only the names that it is told, which the certificate must cover', async () => {
+    const { clb, deployer } = bench({ names: ['shop.test'], options: { names: ['a.example.test'] } });
+    await deploy(deployer, version(['*.example.test', 'example.test']));
+    expect(clb.extensions.map(({ Domain }) => Domain)).toEqual(['a.example.test']);
+    expect((await failure(deployer.stage(version(['b.test']), note, signal))).message).toContain(
+      'does not cover a.example.test',
+    );
+  });
+
+  it.each([
+    ['the default certificate only', { mode: 'default' }, /also for shop\.example\.test/],
+    ['no room for an extension', {}, /DomainExtensionQuotaExceeded.*R-no/],
+  ])('refuses and leaves all as before: %s', async (_name, options, text) => {
+    const { clb, deployer } = bench({ names: ['shop.example.test'], options });
+    const before = ['x', 'y'].map((name) => ({
+      DomainExtensionId: `de-${name}`,
+      Domain: name,
+      ServerCertificateId: 'cert-old',
+    }));
+    clb.extensions.push(...before);
+    const shown = served(clb);
+    const error = await failure(deploy(deployer, version(['a.example.test', 'b.example.test'])));
+    expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringMatching(text) });
+    expect(served(clb)).toEqual(shown);
+  });
+
+  it('puts back what it changed before a failure', async () => {
+    const { clb, deployer } = bench();
+    clb.extensions.push({ DomainExtensionId: 'de-1', Domain: 'www.example.test', ServerCertificateId: 'cert-old' });
+    const one = version(['www.example.test', 'b.example.test']);
+    clb.refuse('SetLoadBalancerHTTPSListenerAttribute', 403, 'Forbidden.RAM', 'User not authorized.');
+    const error = await failure(deploy(deployer, one));
+    expect(error.message).toMatch(/Forbidden.RAM.*R-no.*slb:SetLoadBalancerHTTPSListenerAttribute/);
+    expect(served(clb)).toEqual(['cert-old', 'www.example.test cert-old']);
+  });
+
+  it.each([
+    'UploadServerCertificate',
+    'SetLoadBalancerHTTPSListenerAttribute',
+    'CreateDomainExtension',
+    'SetDomainExtensionAttribute',
+  ])('looks before it repeats %s after a lost answer', async (action) => {
+    const { clb, deployer } = bench();
+    clb.extensions.push({ DomainExtensionId: 'de-1', Domain: '*.b.test', ServerCertificateId: 'cert-old' });
+    clb.extensions.push({ DomainExtensionId: 'de-2', Domain: 'a.test', ServerCertificateId: 'cert-old' });
+    clb.api.fault({ kind: 'lost' }, isAction(action));
+    const one = version(['www.example.test', 'a.test', 'x.b.test']);
+    await deploy(deployer, one);
+    expect(await stateOf(deployer, one)).toBe('current');
+    expect(clb.certificates).toHaveLength(2);
+  });
+
+  it('makes room in the region from uploads that are superseded', async () => {
+    const { clb, deployer } = bench();
+    const [one, two] = [version(), version()];
+    await deploy(deployer, one);
+    await clb.world.clock.sleep(1000, signal);
+    await deploy(deployer, two);
+    await clb.world.clock.sleep(2 * 3_600_000, signal);
+    for (const left of [3, 3]) {
+      clb.refuse('UploadServerCertificate', 400, 'ServerCertificateQuotaExceeded');
+      await deploy(deployer, version());
+      expect(clb.certificates).toHaveLength(left);
+    }
+    // What is left is in use, or was uploaded just now.
+    clb.refuse('UploadServerCertificate', 400, 'ServerCertificateQuotaExceeded');
+    expect((await failure(deploy(deployer, version()))).message).toContain('no room');
+  });
+
+  it('retires what the receipt names, unless something refers to it', async () => {
+    const { clb, deployer } = bench();
+    const first = await deploy(deployer, version());
+    const second = await deploy(deployer, version());
+    const old = { lineage: 'www', id: 'v1' };
+    await deployer.retire!(old, undefined, signal);
+    expect(clb.certificates).toHaveLength(3);
+    await deployer.retire!(old, first, signal);
+    await deployer.retire!(old, first, signal);
+    expect(clb.certificates).toHaveLength(2);
+    expect((await failure(deployer.retire!(old, second, signal))).message).toContain('still refers');
+    const owned = await deployer.owned!(signal);
+    expect(owned.map(({ kind, id }) => [kind, id])).toEqual([['certificate', clb.standard]]);
+    await deployer.removeOwned!(owned[0]!, signal);
+    expect(clb.certificates).toHaveLength(2);
+  });
+
+  it('names a missing listener, and shows no key', async () => {
+    const { deployer } = bench({ options: { listenerPort: 444 } });
+    const error = await failure(deployer.look(version(), signal));
+    expect(error).toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringMatching(/lb-1 in cn-test has no HTTPS listener on the port 444: .*R-no/),
+    });
+    const echo = bench();
+    echo.clb.api.fault({ kind: 'echo' }, isAction('UploadServerCertificate'));
+    const one = version();
+    const echoed = await failure(echo.deployer.stage(one, note, signal));
+    const key = one.keyPem.reveal().split('\n')[1]!;
+    expect(echoed.message).not.toContain(key.slice(30, 60));
+  });
+});

@@ -1,0 +1,324 @@
+import { type ClbOptions, connectClb, listIn, textIn } from '../clients/alibaba-clb.ts';
+import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba-clb-binding.ts';
+import {
+  deleteCertificate,
+  isVersion,
+  readCertificates,
+  type ServerCertificate,
+  superseded,
+  upload,
+  uploadOf,
+} from '../clients/alibaba-clb-certificates.ts';
+import { type Fields, isRefusal, readString, refusalOf } from '../clients/json-api.ts';
+import { onTarget, targetName } from '../clients/target.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Json } from '../core/json.ts';
+import { markIn } from '../core/own-mark.ts';
+import { defineDeployer, z } from '../define.ts';
+import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
+
+export default defineDeployer({
+  id: 'alibaba-clb',
+  title: 'Alibaba Cloud CLB (Classic Load Balancer, formerly SLB)',
+  homepage: 'https://www.alibabacloud.com/product/server-load-balancer',
+  apiDocs:
+    'https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-overview',
+  since: '0.1.0',
+  balancer: 'alibaba-clb',
+  options: z.strictObject({
+    balancer: z
+      .string()
+      .min(1)
+      .meta({ title: 'One of `balancers`, of type alibaba-clb', examples: ['slb'] }),
+    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of the HTTPS listener' }),
+    mode: z.enum(['auto', 'default', 'extensions']).default('auto').meta({
+      title: 'Where to put the certificate',
+      description:
+        '`default`: the default certificate of the listener. `extensions`: a domain extension for each name. `auto`: the first if it loses no name, else the second. A name that has an extension always gets the certificate there.',
+    }),
+    names: z
+      .array(z.string().toLowerCase())
+      .optional()
+      .meta({
+        title: 'The names that this listener serves, if not all of the certificate',
+        examples: [['www.example.com']],
+      }),
+  }),
+  notes: `Uploads the certificate to the region of the load balancer, and puts it on the HTTPS listener. The default
+certificate is replaced only if the new one covers every name that it covered; otherwise each name gets a domain
+extension. A listener has room for 3 extensions (the quota can be raised), and only guaranteed-performance instances have
+them. Some documents say that an extension needs a forwarding rule for the same domain: if the old certificate is still
+served, add one.
+
+The load balancer takes RSA keys with 2048 or 4096 bits and ECDSA keys; certfleet converts them to the form that it
+takes. A region holds 100 certificates: the previous version is kept until the next renewal, or until its place is
+needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM user or role needs
+
+\`\`\`json
+{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "slb:DescribeLoadBalancerHTTPSListenerAttribute", "slb:DescribeDomainExtensions", "slb:DescribeServerCertificates",
+        "slb:UploadServerCertificate", "slb:DeleteServerCertificate", "slb:SetLoadBalancerHTTPSListenerAttribute",
+        "slb:CreateDomainExtension", "slb:SetDomainExtensionAttribute", "slb:DeleteDomainExtension", "slb:TagResources"
+      ],
+      "Resource": "acs:slb:*:*:*"
+    }
+  ]
+}
+\`\`\``,
+  connect({ options, name, world, balancer }): Deployer {
+    if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
+    const clbOptions = balancer.options as ClbOptions;
+    const { owner } = balancer;
+    const { loadBalancer, region } = clbOptions;
+    const target = targetName('alibaba-clb', name);
+    const { clock } = world;
+    const clb = connectClb({
+      options: clbOptions,
+      title: `the balancer "${options.balancer}" (alibaba-clb)`,
+      name,
+      world,
+    });
+    const listener = { LoadBalancerId: loadBalancer, ListenerPort: options.listenerPort };
+    const place = `${loadBalancer}:${options.listenerPort}`;
+
+    const onClb = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
+      onTarget(target, lineage, signal, async () => {
+        try {
+          return await clb.untilKnown(step, signal);
+        } catch (error) {
+          throw withAdvice(error);
+        }
+      });
+
+    async function readBinding(signal: AbortSignal): Promise<Binding> {
+      try {
+        const action = 'DescribeLoadBalancerHTTPSListenerAttribute';
+        const parse = (answer: Fields) => textIn(answer, 'ServerCertificateId');
+        return {
+          default: await clb.read(action, listener, parse, signal),
+          extensions: await clb.read('DescribeDomainExtensions', listener, extensionsIn, signal),
+        };
+      } catch (error) {
+        if (!isRefusal(error, 'ListenerNotFound')) throw error;
+        const { message = '', requestId } = refusalOf(error) ?? {};
+        throw new Error(
+          `${loadBalancer} in ${region} has no HTTPS listener on the port ${options.listenerPort}: ${message} (request ${requestId})`,
+        );
+      }
+    }
+
+    const namesOf = ({ facts }: VersionBundle): readonly string[] => facts.identifiers.map(({ value }) => value);
+
+    function servedNames(version: VersionBundle): readonly string[] {
+      const covers = namesOf(version);
+      const strange = options.names?.find((one) => !coversName(covers, one));
+      if (strange !== undefined) throw new Error(`the certificate does not cover ${strange}, which \`names\` lists`);
+      return options.names ?? covers;
+    }
+
+    function plan(version: VersionBundle, binding: Binding, all: readonly ServerCertificate[], certificate: string) {
+      const standard = all.find(({ id }) => id === binding.default);
+      return planBinding(binding, {
+        certificate,
+        covers: namesOf(version),
+        serves: servedNames(version),
+        mode: options.mode,
+        defaultCovers: binding.default === undefined ? [] : standard?.names,
+        defaultIsOlder: standard !== undefined && isOurs(standard, version.lineage),
+      });
+    }
+
+    const isOurs = ({ name, lineage }: ServerCertificate, of: string): boolean =>
+      markIn(name)?.owner === owner && (lineage === undefined || lineage === of);
+
+    const setDefault = (ServerCertificateId: string, signal: AbortSignal) => {
+      const params = { ...listener, ServerCertificateId };
+      return clb.change({ action: 'SetLoadBalancerHTTPSListenerAttribute', params }, signal);
+    };
+    const setExtension = (DomainExtensionId: string, ServerCertificateId: string, signal: AbortSignal) => {
+      const params = { DomainExtensionId, ServerCertificateId };
+      return clb.change({ action: 'SetDomainExtensionAttribute', params }, signal);
+    };
+    const createExtension = (Domain: string, ServerCertificateId: string, signal: AbortSignal) => {
+      const params = { ...listener, Domain, ServerCertificateId };
+      return clb.change({ action: 'CreateDomainExtension', params, outdated: isThere }, signal);
+    };
+    const perform = (step: Step, certificate: string, signal: AbortSignal): Promise<void> => {
+      if (step.kind === 'default') return setDefault(certificate, signal);
+      if (step.kind === 'set') return setExtension(step.extension.id, certificate, signal);
+      return createExtension(step.domain, certificate, signal);
+    };
+
+    /** Binds as planned, and waits until the API shows it. */
+    async function bind(
+      version: VersionBundle,
+      { binding, certificate }: { readonly binding: Binding; readonly certificate: string },
+      signal: AbortSignal,
+    ): Promise<void> {
+      const all = await readCertificates(clb, signal);
+      if (!all.some(({ id }) => id === certificate))
+        throw new Error(`the uploaded certificate ${certificate} is not in ${region} any more`);
+      const planned = plan(version, binding, all, certificate);
+      if ('refused' in planned) throw new Error(planned.refused);
+      for (const step of planned.steps) await perform(step, certificate, signal);
+      if (planned.steps.length === 0) return;
+      const endMs = clock.monotonicMs() + visibleWithinMs;
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+        const now = plan(version, await readBinding(signal), all, certificate);
+        if (!('refused' in now) && now.steps.length === 0) return;
+        if (clock.monotonicMs() + pauseMs > endMs)
+          throw new Error(`${place} did not take the certificate within ${visibleWithinMs / 1000} s`);
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+
+    /** Puts back what a delivery changed before it failed, so that all names are served as before. */
+    async function restore(before: Binding, certificate: string): Promise<void> {
+      const deadline = clock.deadline(restoreWithinMs);
+      const { signal } = deadline;
+      try {
+        await clb.untilKnown(async () => {
+          const now = await readBinding(signal);
+          if (now.default === certificate && before.default !== undefined && before.default !== certificate)
+            await setDefault(before.default, signal);
+          for (const { id, certificate: there } of now.extensions.filter((one) => one.certificate === certificate)) {
+            const old = before.extensions.find((one) => one.id === id);
+            if (old && old.certificate !== there) await setExtension(id, old.certificate, signal);
+            if (!old) await clb.change({ action: 'DeleteDomainExtension', params: { DomainExtensionId: id } }, signal);
+          }
+        }, signal);
+      } finally {
+        deadline.done();
+      }
+    }
+
+    /** Uploads, and makes room if the region has none. */
+    async function send(version: VersionBundle, all: readonly ServerCertificate[], signal: AbortSignal) {
+      try {
+        return await upload(clb, version, owner, signal);
+      } catch (error) {
+        if (!isFailure(error, 'balancer/quota')) throw error;
+        let room = 0;
+        for (const { id } of superseded(all, { owner, now: clock.now() })) {
+          if (await deleteCertificate(clb, id, signal)) room += 1;
+          if (room === roomToMake) break;
+        }
+        if (room === 0) throw error;
+        return upload(clb, version, owner, signal);
+      }
+    }
+
+    return {
+      type: 'alibaba-clb',
+      scope: 'fleet',
+      resource: `alibaba-clb ${loadBalancer}`,
+
+      look: (version, signal) =>
+        onClb(version.lineage, signal, async (): Promise<Look> => {
+          const binding = await readBinding(signal);
+          const all = await readCertificates(clb, signal);
+          const served = servedNames(version).map((name) => {
+            const id = servedFor(binding, name);
+            return { name, certificate: all.find((one) => one.id === id) };
+          });
+          const other = served.find(({ certificate }) => !certificate || !isVersion(certificate, version));
+          if (!other) return { state: 'current', detail: `${place} serves it` };
+          if (served.some(({ certificate }) => certificate && isOurs(certificate, version.lineage)))
+            return { state: 'stale', detail: `${place} serves ${other.name} with another certificate` };
+          return {
+            state: 'absent',
+            detail: `${place} serves ${other.name} with a certificate that is not certfleet’s`,
+          };
+        }),
+
+      stage: (version, note, signal) =>
+        onClb(version.lineage, signal, async () => {
+          servedNames(version);
+          const all = await readCertificates(clb, signal);
+          const known = uploadOf(all, version, owner);
+          const certificate = known?.id ?? (await send(version, all, signal));
+          const receipt = { certificate };
+          await note(receipt);
+          return receipt;
+        }),
+
+      activate: (version, staged, _note, signal) => {
+        let before: Binding | undefined;
+        return onTarget(target, version.lineage, signal, async () => {
+          const certificate = uploadIn(staged);
+          if (certificate === undefined) throw new Error('it was not uploaded');
+          try {
+            await onClb(version.lineage, signal, async () => {
+              const binding = await readBinding(signal);
+              before ??= binding;
+              await bind(version, { binding, certificate }, signal);
+            });
+          } catch (error) {
+            // After an abort the next delivery finishes what this one began: both certificates are valid.
+            if (signal.aborted || !before) throw error;
+            await restore(before, certificate).catch((cause: unknown) => {
+              const reason = `${reasonOf(error)}; and what was changed could not be put back: ${reasonOf(cause)}`;
+              throw fail('deploy/target-failed', { target, certificate: version.lineage, reason }, { cause });
+            });
+            throw error;
+          }
+        });
+      },
+
+      retire: (old, receipt, signal) => {
+        const certificate = uploadIn(receipt);
+        // Without a receipt it is the version before, which the engine may go back to.
+        if (certificate === undefined) return Promise.resolve();
+        return onClb(old.lineage, signal, async () => {
+          if (!(await deleteCertificate(clb, certificate, signal)))
+            throw new Error(`something still refers to the certificate ${certificate} in ${region}`);
+        });
+      },
+
+      async owned(signal) {
+        const all = await readCertificates(clb, signal);
+        return all
+          .filter((one) => markIn(one.name) !== undefined)
+          .map((one) => ({ kind: 'certificate', name: one.name, id: one.id }));
+      },
+
+      async removeOwned({ id }, signal) {
+        await clb.untilKnown(() => deleteCertificate(clb, id, signal), signal);
+      },
+    };
+  },
+});
+
+const visibleWithinMs = 60_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 5_000;
+const restoreWithinMs = 60_000;
+/** How many superseded uploads go at once when the region has no room. */
+const roomToMake = 5;
+
+const extensionsIn = (answer: Fields) =>
+  listIn(answer, 'DomainExtensions', 'DomainExtension').map((fields) => ({
+    id: readString(fields, 'DomainExtensionId'),
+    domain: readString(fields, 'Domain').toLowerCase(),
+    certificate: textIn(fields, 'ServerCertificateId') ?? '',
+  }));
+
+/** Only a look tells whether an extension of the name is ours, from a call whose answer was lost. */
+const isThere = (error: unknown): boolean => /Exist/.test(refusalOf(error)?.code ?? '');
+
+const uploadIn = (receipt: Json | undefined): string | undefined => {
+  const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
+  return typeof id === 'string' ? id : undefined;
+};
+
+/** A refusal with what to do, which the error of a deployer has no other place for. */
+function withAdvice(error: unknown): unknown {
+  if (!isFailure(error, 'balancer/refused')) return error;
+  const advice = error.hint.replace(/^Nothing was changed\. /, '');
+  return new Error(`${error.message}. ${advice}`, { cause: error });
+}
