@@ -41,6 +41,8 @@ export interface ComposeContext {
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
   readonly engine: Engine;
+  /** A spec for each declared deployer, because one of no certificate may have something, too. */
+  readonly declared: readonly StoredSpec[];
   /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
   close(signal?: AbortSignal): Promise<void>;
@@ -77,6 +79,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
       },
       locks,
     ),
+    declared: declaredDeployers(settings),
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     close: connections.close,
   };
@@ -88,6 +91,13 @@ const limitsOf = (settings: Settings): EnginePorts['limits'] => ({
   deployTimeoutMs: settings.deployTimeoutMs,
   deployDeadlineMs: settings.deployDeadlineMs,
 });
+
+function declaredDeployers({ deployers, preflight }: Settings): readonly StoredSpec[] {
+  const spec = { name: '~declared', identifiers: [], issuer: '', solver: '', endpoints: [] } as const;
+  const issuer = { directory: '', email: [], agreeToTerms: false, test: false } as const;
+  const deploy = Object.keys(deployers);
+  return deploy.length > 0 ? [{ spec: { ...spec, deploy }, issuer, solver: { type: '' }, deployers, preflight }] : [];
+}
 
 async function openStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
   const entry = adapterEntry(registry, 'store', settings.type);
@@ -275,6 +285,7 @@ function connect(context: ConnectContext): ComposedConnections {
         made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
       await Promise.allSettled([...responders.values()].map((one) => one.close(signal)));
+      await Promise.allSettled([...balancers.values()].map(async (one) => (await one).close?.()));
       await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();
     },

@@ -11,16 +11,19 @@ import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
+import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
 import { lineageOf, type NotSwept, readLineage, sweep } from './engine/sweep.ts';
 
-export type { LineageStatus, Outcome };
+export type { LineageStatus, LostObject, LostRemoval, LostReport, Outcome };
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
  * with which it was opened. Each method makes one pass. A failure of one certificate is in its outcome, not thrown.
  */
 export interface Fleet {
+  /** The mark of this store's objects at balancers and clouds. */
+  readonly owner: string;
   /**
    * Issues now, regardless of the back-off: the named certificates (declared, or issued by flags before), or every
    * declared one that is missing or due. `adHoc` is a certificate given by flags; its lineage keeps the whole spec.
@@ -45,6 +48,11 @@ export interface Fleet {
    * deployments, as far as all nodes share the target or the process died on this machine.
    */
   sweep(signal: AbortSignal): Promise<SweepReport>;
+  /**
+   * Lists what carries certfleet's mark at the balancers and targets, and that no journal of this store knows. Removes
+   * of it only what `remove` names.
+   */
+  sweepLost(remove: LostRemoval | undefined, signal: AbortSignal): Promise<LostReport>;
   /**
    * Closes ports, connections and child processes. First waits, for at most 30 s, while this process still answers
    * challenges for other processes of the store; not without a signal, or if it is aborted.
@@ -99,6 +107,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   const composed = await compose(settings, context);
   const fleet = { settings, composed };
   return {
+    owner: composed.engine.connect.owner,
     issue: (request, signal) => issueNamed(fleet, request, signal),
     renew: (request, signal) => renewAll(fleet, request, signal),
     stored: (name, signal) => readOne(fleet, name, signal),
@@ -106,6 +115,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     delete: (request, signal) => deleteOne(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
+    sweepLost: (remove, signal) => sweepLost(composed.engine, composed.declared, remove, signal),
     close: (signal) => composed.close(signal),
   };
 }

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../core/error-table.ts';
+import { exitCodeOfError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 
 /** What each exit code means; docs/reference/exit-codes.md is made from it. */
@@ -33,4 +35,13 @@ export function exitCodeOf(outcomes: readonly Outcome[]): number {
     ),
   );
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;
+}
+
+/** The exit code for something that could not be removed because of an error without a code: the solver's. */
+const ofSolvers = 5;
+
+/** The exit code of a sweep, from the worst of what it could not do. */
+export function exitCodeOfSweep(failed: readonly { readonly code?: ErrorCode }[]): number {
+  const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
+  return exitPrecedence.find((one) => codes.has(one)) ?? 0;
 }

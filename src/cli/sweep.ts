@@ -1,18 +1,17 @@
-import { exitCodeOfError } from '../core/errors.ts';
 import type { Run } from './context.ts';
-import { exitPrecedence } from './exit-codes.ts';
+import { exitCodeOfSweep } from './exit-codes.ts';
+import { removalOf, sweepLost } from './lost.ts';
 import { reportStart } from './outcomes.ts';
-
-/** The exit code for something that could not be removed because of an error without a code: the solver's. */
-const ofSolvers = 5;
 
 /** `certfleet sweep`. Exits with the worst code among the things that it could not remove. */
 export const sweep: Run = async (session) => {
+  const { flags } = session.invocation;
+  const removal = removalOf(flags);
+  if (flags['lost'] === true) return sweepLost(session, removal);
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
   const { cleaned, delivered, failed, waiting } = await fleet.sweep(session.signal);
-  const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
-  const code = exitPrecedence.find((one) => codes.has(one)) ?? 0;
+  const code = exitCodeOfSweep(failed);
   const undelivered = failed.filter(({ verb }) => verb === 'deliver');
   const removals = [cleaned, failed.filter(({ verb }) => verb === undefined)].map(({ length }) => length);
   const parts = [

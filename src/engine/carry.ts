@@ -5,6 +5,7 @@ import { sent } from '../core/work.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { Note } from '../ports/solver.ts';
 import type { Engine } from './engine.ts';
+import type { Holding } from './leases/lease.ts';
 import { nameOf, type Run } from './run.ts';
 
 /** A target and what carries certificates to it. */
@@ -27,7 +28,7 @@ export async function carry(
     const seconds = Math.round(deployDeadlineMs / 1000);
     return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
   };
-  const work = async (): Promise<CertfleetError | undefined> => {
+  const work = async (locked: Holding['effect']): Promise<CertfleetError | undefined> => {
     if (engine.memory.hung.has(key)) return tooLate();
     const deadline = engine.clock.deadline(deployDeadlineMs, signal);
     const note = (receipt: Parameters<Note>[0]) => {
@@ -36,9 +37,11 @@ export async function carry(
     };
     const steps = async () => {
       if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
-      const staged = await holding.effect(deadline.signal, () => deployer.stage(bundle, note, deadline.signal));
+      const effect = <T>(call: () => Promise<T>) =>
+        holding.effect(deadline.signal, () => locked(deadline.signal, call));
+      const staged = await effect(() => deployer.stage(bundle, note, deadline.signal));
       await note(staged);
-      await holding.effect(deadline.signal, () => deployer.activate(bundle, staged, note, deadline.signal));
+      await effect(() => deployer.activate(bundle, staged, note, deadline.signal));
     };
     try {
       // A target that hangs may ignore the signal; it must not keep the lease or the lane.
@@ -69,16 +72,27 @@ async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): 
   await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
 }
 
-/** Changes a target while no other certificate does: those of one resource and one target take turns. */
-export const inTurn = <T>(
-  { memory }: Engine,
+/**
+ * Changes a target while nothing else does: under the lock of its resource, across processes, or in turns with the
+ * other certificates of this process.
+ */
+export function inTurn<T>(
+  { memory, locks }: Engine,
   { deployer, key }: { readonly deployer: Deployer; readonly key: string },
-  work: () => Promise<T>,
+  work: (effect: Holding['effect']) => Promise<T>,
   signal: AbortSignal,
-): Promise<T> => {
-  if (deployer.resource === undefined && deployer.concurrent) return work();
-  return memory.targetTurns(deployer.resource ?? key, work, signal);
-};
+): Promise<T> {
+  const { resource, concurrent } = deployer;
+  const alone: Holding['effect'] = (_signal, run) => run();
+  if (resource !== undefined)
+    return locks.with(
+      resource,
+      (document) => document,
+      (held) => work((s, run) => held.effect(s, run)),
+      signal,
+    );
+  return concurrent ? work(alone) : memory.targetTurns(key, () => work(alone), signal);
+}
 
 export const targetError = (run: Run, target: string, error: unknown): CertfleetError =>
   isFailure(error, 'deploy/')

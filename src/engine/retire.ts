@@ -5,6 +5,7 @@ import { orAborted } from '../core/on-abort.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { inTurn } from './carry.ts';
 import { report } from './engine.ts';
+import type { Holding } from './leases/lease.ts';
 import type { Run } from './run.ts';
 
 type Deployments = Readonly<Record<string, Deployment>>;
@@ -63,13 +64,16 @@ async function retireAt<V extends Pick<Sent, 'version'> & Partial<Sent>>(
   const gone: V[] = [];
   try {
     const deployer = await engine.connect.deployer(wanted, target);
-    const remove = async () => {
+    const remove = async (locked: Holding['effect']) => {
       const deadline = engine.clock.deadline(engine.limits.deployDeadlineMs, signal);
       try {
         for (const one of versions) {
           const old = { lineage: wanted.spec.name, id: one.version };
           const run = async () => deployer.retire?.(old, one.receipt, deadline.signal);
-          await orAborted(holding.effect(deadline.signal, run), deadline.signal);
+          await orAborted(
+            holding.effect(deadline.signal, () => locked(deadline.signal, run)),
+            deadline.signal,
+          );
           gone.push(one);
         }
       } finally {

@@ -41,7 +41,7 @@ export interface NotSwept {
   /** The error's code; undefined if the solver or its provider ran out of time. */
   readonly code?: ErrorCode;
   /** What could not be done, if not to remove it. */
-  readonly verb?: 'deliver';
+  readonly verb?: 'deliver' | 'list';
 }
 
 export type Done = Omit<Swept, 'waiting'>;
@@ -94,7 +94,7 @@ export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage 
   }
 }
 
-const notSwept = (what: string, error: unknown): NotSwept => ({
+export const notSwept = (what: string, error: unknown): NotSwept => ({
   what,
   reason: reasonOf(error),
   code: asFailure(error).code,

@@ -273,3 +273,31 @@ describe('what a target was sent and does not use', () => {
     expect(world.cloud.versions()).toEqual([current?.id]);
   });
 });
+
+describe('targets that share a resource', () => {
+  it('are changed one at a time, across processes too, and the lock is gone afterwards', async () => {
+    const world = await createWorld({ resource: 'sim-cloud lb-1' });
+    let [active, most] = [0, 0];
+    world.cloud.hooks.after = async () => {
+      active += 1;
+      most = Math.max(most, active);
+      await world.clock.sleep(3_000, signal);
+      active -= 1;
+    };
+    const all = ['a', 'b', 'c', 'd'].map((name, index) => {
+      const wanted = simulatedSpec(name, [`${name}.example.com`]);
+      return issuing.issue(world.replica(1 + (index % 2)), job(wanted), signal);
+    });
+    const outcomes = await passing(world.clock, Promise.all(all));
+    expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('issued'));
+    expect([most, world.cloud.calls.length]).toEqual([1, 8]);
+    for await (const page of world.store.scan('lock', signal)) expect(page).toEqual([]);
+  });
+
+  it('are not changed by a process that has lost the lock, and the next one has them', async () => {
+    const world = await createWorld({ resource: 'sim-cloud lb-1' });
+    await world.killedAt(1, 'stage');
+    expect(await world.issue(2)).toMatchObject({ result: 'issued' });
+    expect(world.cloud.versions()).toHaveLength(1);
+  });
+});

@@ -10,6 +10,8 @@ import type {
   Fleet,
   IssueRequest,
   LineageStatus,
+  LostRemoval,
+  LostReport,
   RenewRequest,
   SweepReport,
 } from '../../src/fleet.ts';
@@ -27,6 +29,7 @@ export interface FakeAnswers {
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
   readonly sweep?: Partial<SweepReport>;
+  readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
@@ -37,6 +40,11 @@ export interface FleetCall {
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
   readonly clock: FakeClock;
+}
+
+/** A call of `sweepLost`, with what to remove. */
+interface LostCall {
+  readonly lost: LostRemoval | undefined;
 }
 
 export interface CommandLine {
@@ -56,7 +64,7 @@ export interface Done {
   readonly stdout: string;
   readonly stderr: string;
   /** Requests that reached the fleet; none if the command was refused before. */
-  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | 'status' | 'sweep')[];
+  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | LostCall | 'status' | 'sweep')[];
   readonly settings: Settings | undefined;
   /** Whether the store could have been created. */
   readonly madeStore: boolean;
@@ -117,6 +125,11 @@ export function commandLine(given: CommandLine = {}) {
       sweep: async () => {
         calls.push('sweep');
         return { cleaned: [], delivered: [], failed: [], waiting: 0, ...given.fleet?.sweep };
+      },
+      owner: 'aaaaaaaaaaaa',
+      sweepLost: async (remove) => {
+        calls.push({ lost: remove });
+        return { lost: [], known: 0, removed: [], failed: [], ...given.fleet?.lost };
       },
       once: async (what) => given.fleet?.said?.includes(what) !== true,
       delete: async (request) => {
