@@ -86,6 +86,8 @@ async function buildJavaScript(folder: string): Promise<void> {
     plugins: [englishOnly],
     // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
     external: ['*.node', 'cpu-features'],
+    // ssh2 reads it at start, though it needs no file.
+    define: { __dirname: 'import.meta.dirname' },
     // CommonJS libraries call require for node's own modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",

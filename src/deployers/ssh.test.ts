@@ -42,13 +42,4 @@ describe('the options of the ssh deployer', () => {
     expect(connect({})).toThrow('the deployer "web" (ssh) is missing a "privateKey" or a "password"');
     expect(connect({ password: new Secret('x') })).not.toThrow();
   });
-
-  it('has no turn to wait for if it runs no command', () => {
-    const options = { path: '/etc/certs', nodes: ['a'], password: new Secret('x') };
-    const connect = (more: object) =>
-      ssh.connect({ options: ssh.options.parse({ ...options, ...more }), name: 'web', world: {} as World });
-    expect(connect({}).concurrent).toBe(true);
-    expect(connect({ command: 'true' }).concurrent).toBeUndefined();
-    expect(connect({}).scope).toBe('fleet');
-  });
 });

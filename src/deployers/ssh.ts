@@ -1,20 +1,24 @@
 import { join } from 'node:path';
-import { findKnownHost, type HostTrust } from '../clients/known-hosts.ts';
 import { createLiveDeployer, type Reload } from '../clients/live-deployer.ts';
-import type { SshConnection, SshKey, SshResult } from '../clients/ssh.ts';
+import type { SshResult } from '../clients/ssh.ts';
+import {
+  createSshNodes,
+  isNode,
+  type NodeResult,
+  type OnNode,
+  parseNode,
+  type SshNode,
+  secondsOf,
+} from '../clients/ssh-nodes.ts';
 import { lastWords, targetName } from '../clients/target.ts';
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
-import { onAbort } from '../core/on-abort.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { createTurns } from '../core/turns.ts';
 import { defineDeployer, duration, secret, wholePath, z } from '../define.ts';
-import { userFolder } from '../lib/user-folder.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 
-/** `deploy@node2:2222`, `10.0.0.1`, `[2001:db8::1]:22` */
-const nodeSyntax = /^(?:([^\s@:[\]]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^\s@:[\]/-][^\s@:[\]/]*))(?::(\d{1,5}))?$/;
-
+/** A node that hangs must leave the others most of `deployDeadline` (5 min): no command runs before all have the files. */
+const filesMs = 30_000;
 /** After an abort, for putting the previous files back and running the command with them. */
 const backMs = 30_000;
 
@@ -85,7 +89,7 @@ export default defineDeployer({
         examples: ['nginx -t && nginx -s reload'],
       }),
     // As for the command deployer.
-    timeout: duration('How long one node may take, its command included').prefault('2m'),
+    timeout: duration('How long the command may take on one node').prefault('2m'),
     concurrency: z.number().int().min(1).default(16).meta({ title: 'How many nodes at once' }),
   }),
   notes: `The certificate reaches each node as the \`files\` deployer writes it: \`<path>/live/<name>/fullchain.pem\` and
@@ -107,50 +111,19 @@ The private key of the certificate is never part of a command line.`,
     if (!options.privateKey && !options.password)
       throw fail('config/credential-missing', { what: target, credential: 'a "privateKey" or a "password"' });
     const nodes = options.nodes.map((text) => parseNode(text, options.user));
-    const turns = createTurns(options.concurrency);
-
-    /** ssh2 is loaded only when it is needed, and a key is read once: opening an encrypted one is slow on purpose. */
-    let loaded: Promise<Tools> | undefined;
-    async function load(): Promise<Tools> {
-      const [{ connectSsh, readSshKey }, { createSshFiles }] = await Promise.all([
-        import('../clients/ssh.ts'),
-        import('../clients/ssh-files.ts'),
-      ]);
-      const { privateKey, passphrase } = options;
-      return { connectSsh, createSshFiles, key: privateKey && readSshKey(privateKey, passphrase) };
-    }
-
-    async function trustOf(node: Node): Promise<HostTrust> {
-      if (options.hostKeys) return { fingerprints: options.hostKeys };
-      const files = options.knownHosts
-        ? [options.knownHosts]
-        : [join(userFolder(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts'];
-      const texts = await Promise.all(
-        files.map(async (file) => {
-          const bytes = await world.files.read(file, { named: true, maxBytes: 16 * 1024 * 1024, trusted: untrusted });
-          if (!bytes && options.knownHosts) throw new Error(`there is no file ${file}, which \`knownHosts\` names`);
-          return { file, text: Buffer.from(bytes ?? '').toString('utf8') };
-        }),
-      );
-      const port = node.port === 22 ? '' : `-p ${node.port} `;
-      const scan = `ssh-keyscan ${port}${shellWord(node.host)} >> ${shellWord(files[0] as string)}`;
-      return { known: findKnownHost(texts, node), files: files.join(' or '), scan };
-    }
+    const { each } = createSshNodes(options, world);
+    const onlyFiles = { timeoutMs: Math.min(filesMs, options.timeout), graceMs: 0 };
+    const withCommand = { timeoutMs: options.timeout, graceMs: backMs };
 
     /** One node as a deployer of its own, on one connection. */
-    function deployerOn(
-      node: Node,
-      connection: SshConnection,
-      { createSshFiles }: Tools,
-      again: AbortSignal,
-    ): Deployer {
+    function deployerOn({ node, connection, files, calm }: OnNode): Deployer {
       const { command } = options;
       const run = async (version: VersionBundle, signal: AbortSignal): Promise<SshResult> => {
         try {
           return await connection.run(commandLine(command ?? '', options.path, version), signal);
         } catch (error) {
-          if (!isTimeout(signal)) throw error;
-          throw new Error(`the command took longer than ${seconds(options.timeout)} and was ended`, { cause: error });
+          if (!signal.aborted || signal.reason?.name !== 'TimeoutError') throw error;
+          throw new Error(`the command took longer than ${secondsOf(options.timeout)} and was ended`, { cause: error });
         }
       };
       const reload: Reload = {
@@ -161,7 +134,7 @@ The private key of the certificate is never part of a command line.`,
             throw new Error(`the command ended with ${result.status}: ${lastWords(result, version.keyPem)}`);
         },
         async back(version) {
-          const { status } = await run(version, again);
+          const { status } = await run(version, calm);
           // Its output may contain the previous key, which is not known here.
           if (status !== 0) throw new Error(`it ended with ${status}`);
         },
@@ -170,7 +143,7 @@ The private key of the certificate is never part of a command line.`,
         type: 'ssh',
         name,
         target: `${node.text} of ${target}`,
-        files: createSshFiles(connection, world.random),
+        files,
         root: options.path,
         keyMode: Number.parseInt(options.mode, 8),
         haproxyBundle: options.haproxyBundle,
@@ -180,75 +153,16 @@ The private key of the certificate is never part of a command line.`,
       });
     }
 
-    /** Connects to a node, works on it, and closes the connection. */
-    async function onNode<T>(node: Node, parent: AbortSignal, graceMs: number, work: Work<T>): Promise<T> {
-      const deadline = world.clock.deadline(options.timeout, parent);
-      const { signal } = deadline;
-      const ended = new AbortController();
-      let connection: SshConnection | undefined;
-      let isCut = false;
-      const cut = async () => {
-        // What has begun may be undone before the connection is closed.
-        if (graceMs > 0) await world.clock.sleep(graceMs, ended.signal);
-        isCut = true;
-        connection?.close();
-      };
-      const forget = onAbort(signal, () => void cut().catch(() => {}));
-      try {
-        loaded ??= load();
-        const tools = await loaded;
-        connection = await tools.connectSsh(node, {
-          login: { privateKey: tools.key, password: options.password },
-          trust: await trustOf(node),
-          clock: world.clock,
-          signal,
-        });
-        return await work(deployerOn(node, connection, tools, ended.signal), signal);
-      } catch (error) {
-        parent.throwIfAborted();
-        if (deadline.expired && (isCut || error === signal.reason))
-          throw new Error(`it took longer than ${seconds(options.timeout)}`, { cause: error });
-        throw error;
-      } finally {
-        forget();
-        ended.abort();
-        connection?.close();
-        deadline.done();
-      }
-    }
-
-    /** Works on nodes side by side. One that fails does not hinder the others. */
-    async function onAll<T>(some: readonly Node[], signal: AbortSignal, graceMs: number, work: Work<T>) {
-      signal.throwIfAborted();
-      const one = (node: Node): Promise<Result<T>> =>
-        turns
-          .run(() => onNode(node, signal, graceMs, work), signal)
-          .then(
-            (value) => ({ node, value }),
-            (error: unknown) => ({ node, error }),
-          );
-      const results = await Promise.all(some.map(one));
-      signal.throwIfAborted();
-      return results;
-    }
-
-    function missing(version: VersionRef, errors: ReadonlyMap<string, string>): CertfleetError {
-      return fail('deploy/nodes-missing', {
-        target,
-        certificate: version.lineage,
-        missing: errors.size,
-        total: nodes.length,
-        reason: [...grouped(errors)].map(([reason, names]) => `${names.join(', ')} (${reason})`).join('; '),
-      });
-    }
     /** Throws if a node failed: the error of the only node itself, else one that names them all. */
-    function complain(version: VersionRef, results: readonly Result<unknown>[], before: Failures = {}) {
+    function throwIfMissing(version: VersionRef, results: readonly NodeResult<unknown>[], before: Failures = {}) {
       const errors = new Map(Object.entries(before));
       for (const { node, error } of results) if (error !== undefined) errors.set(node.text, wordsOf(error));
       if (errors.size === 0) return;
       const only = results[0]?.error;
       if (nodes.length === 1 && isFailure(only, 'deploy/')) throw only;
-      throw missing(version, errors);
+      const reason = [...grouped(errors)].map(([reason, names]) => `${names.join(', ')} (${reason})`).join('; ');
+      const [missing, total] = [errors.size, nodes.length];
+      throw fail('deploy/nodes-missing', { target, certificate: version.lineage, missing, total, reason });
     }
 
     /** Where to activate a version that was staged, and why some nodes could not take it. */
@@ -256,12 +170,13 @@ The private key of the certificate is never part of a command line.`,
     const keyOf = ({ lineage, id }: VersionRef): string => `${lineage}/${id}`;
 
     async function stageAll(version: VersionBundle, signal: AbortSignal): Promise<Staged> {
-      const results = await onAll(nodes, signal, 0, async (deployer, signal) => {
+      const results = await each(nodes, onlyFiles, signal, async (on, signal) => {
+        const deployer = deployerOn(on);
         const { state } = await deployer.look(version, signal);
         if (state !== 'current') await deployer.stage(version, async () => {}, signal);
         return state;
       });
-      if (results.every(({ error }) => error !== undefined)) complain(version, results);
+      if (results.every(({ error }) => error !== undefined)) throwIfMissing(version, results);
       const lost = results.filter(({ error }) => error !== undefined);
       const failed = Object.fromEntries(lost.map(({ node, error }) => [node.text, wordsOf(error)]));
       const lacking = results.filter(({ value }) => value !== undefined && value !== 'current');
@@ -273,10 +188,8 @@ The private key of the certificate is never part of a command line.`,
     return {
       type: 'ssh',
       scope: 'fleet',
-      ...(options.command === undefined ? { concurrent: true } : {}),
-
       async look(version, signal): Promise<Look> {
-        const results = await onAll(nodes, signal, 0, (deployer, signal) => deployer.look(version, signal));
+        const results = await each(nodes, onlyFiles, signal, (on, signal) => deployerOn(on).look(version, signal));
         const lacking = results.filter(({ value }) => value?.state !== 'current');
         if (lacking.length === 0) return { state: 'current', detail: nodes.map(({ text }) => text).join(', ') };
         const state = results.every(({ value }) => value?.state === 'absent') ? 'absent' : 'stale';
@@ -294,55 +207,28 @@ The private key of the certificate is never part of a command line.`,
       async activate(version, _staged, note, signal) {
         const { to, failed } = staged.get(keyOf(version)) ?? (await stageAll(version, signal));
         staged.delete(keyOf(version));
-        const results = await onAll(to, signal, backMs, (deployer, signal) =>
-          deployer.activate(version, null, note, signal),
+        const results = await each(to, withCommand, signal, (on, signal) =>
+          deployerOn(on).activate(version, null, note, signal),
         );
-        complain(version, results, failed);
+        throwIfMissing(version, results, failed);
       },
 
       async retire(old, _receipt, signal) {
-        const results = await onAll(nodes, signal, 0, async (deployer, signal) =>
-          deployer.retire?.(old, undefined, signal),
+        const results = await each(nodes, onlyFiles, signal, async (on, signal) =>
+          deployerOn(on).retire?.(old, undefined, signal),
         );
-        complain(old, results);
+        throwIfMissing(old, results);
       },
     };
   },
 });
 
-interface Node {
-  /** As in the configuration. */
-  readonly text: string;
-  readonly user: string;
-  readonly host: string;
-  readonly port: number;
-}
-
-interface Tools {
-  readonly connectSsh: typeof import('../clients/ssh.ts').connectSsh;
-  readonly createSshFiles: typeof import('../clients/ssh-files.ts').createSshFiles;
-  readonly key: SshKey | undefined;
-}
-
 interface Staged {
-  readonly to: readonly Node[];
+  readonly to: readonly SshNode[];
   readonly failed: Failures;
 }
 
-type Work<T> = (deployer: Deployer, signal: AbortSignal) => Promise<T>;
-type Result<T> = { readonly node: Node; readonly value?: T; readonly error?: unknown };
 type Failures = Readonly<Record<string, string>>;
-
-function isNode(text: string): boolean {
-  const match = nodeSyntax.exec(text);
-  const port = Number(match?.[4] ?? 22);
-  return match !== null && port > 0 && port < 65_536;
-}
-
-function parseNode(text: string, user: string): Node {
-  const [, own, ipv6, host, port] = nodeSyntax.exec(text) ?? [];
-  return { text, user: own ?? user, host: ipv6 ?? host ?? '', port: Number(port ?? 22) };
-}
 
 /**
  * The variables are set by env(1), because servers refuse most variables that a client sends; `exec` leaves no shell
@@ -370,17 +256,3 @@ function grouped(reasons: ReadonlyMap<string, string>): ReadonlyMap<string, read
   for (const [name, reason] of reasons) groups.set(reason, [...(groups.get(reason) ?? []), name]);
   return groups;
 }
-
-const isTimeout = (signal: AbortSignal): boolean => signal.aborted && signal.reason?.name === 'TimeoutError';
-const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
-const untrusted = ({
-  path,
-  reason,
-  command,
-  change,
-}: {
-  path: string;
-  reason: string;
-  command: string;
-  change: string;
-}) => new Error(`host keys in ${path} cannot be trusted, because ${reason}: ${command} ${change} ${shellWord(path)}`);

@@ -174,7 +174,7 @@ export const registry: Registry = {
         {"name":"mode","title":"Mode of the private key; certificates are 0644","secret":false,"required":false},
         {"name":"haproxyBundle","title":"Also write haproxy.pem: chain and key in one file, with the key’s mode","secret":false,"required":false},
         {"name":"command","title":"Shell command, or program and arguments, to run on each node once the files are there","secret":false,"required":false},
-        {"name":"timeout","title":"How long one node may take, its command included","secret":false,"required":false},
+        {"name":"timeout","title":"How long the command may take on one node","secret":false,"required":false},
         {"name":"concurrency","title":"How many nodes at once","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/ssh.ts')).default,

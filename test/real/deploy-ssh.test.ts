@@ -9,7 +9,15 @@ import type { World } from '../../src/ports/world.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
-import { makeSshKey, type Sshd, type SshKeyPair, startCuttingProxy, startSshd } from '../support/sshd.ts';
+import {
+  makeSshKey,
+  type SshKeyPair,
+  type SshNode,
+  sshNodePath,
+  startCuttingProxy,
+  startSshd,
+  startSshNode,
+} from '../support/sshd.ts';
 import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
 import { describeWith } from '../support/vitest.ts';
 
@@ -35,38 +43,8 @@ describeWith(['sshd', 'ssh-keygen', 'openssl'], 'the ssh deployer', () => {
       (error: Error) => error.message,
     );
 
-  /** A server that is one node: paths below /proc/self/cwd are in its own folder, so that nodes do not share files. */
-  interface Node {
-    readonly folder: string;
-    readonly port: number;
-    readonly hostKey: SshKeyPair;
-    server: Sshd;
-    /** How often the command ran, and with which certificate. */
-    ran(): Promise<readonly string[]>;
-    start(): Promise<void>;
-  }
-  const nodePath = '/proc/self/cwd/certs';
-  async function startNode(config = ''): Promise<Node> {
-    const folder = await temporaryFolder('node');
-    const subsystem = config.includes('Subsystem') ? '' : `Subsystem sftp internal-sftp -d ${folder}`;
-    const begin = (again: { port?: number; hostKey?: SshKeyPair } = {}) =>
-      startSshd({ client, ...again, config: `${config}\n${subsystem}\nSetEnv NODE=${folder} SHLVL=2` });
-    const server = await begin();
-    const { port, hostKey } = server;
-    const node: Node = {
-      folder,
-      port,
-      hostKey,
-      server,
-      ran: async () =>
-        (await readFile(join(folder, 'ran'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== ''),
-      start: async () => {
-        node.server = await begin({ port, hostKey });
-      },
-    };
-    return node;
-  }
-  const inUse = (node: Node, lineage = 'www') =>
+  const startNode = (config?: string) => startSshNode(client, config);
+  const inUse = (node: SshNode, lineage = 'www') =>
     fingerprintOfFile(join(node.folder, 'certs/live', lineage, 'fullchain.pem')).catch(() => undefined);
 
   // Runs in the node's folder. It fails while there is a file `broken`.
@@ -76,7 +54,7 @@ if [ -e broken ]; then cat "$RENEWED_LINEAGE/privkey.pem" >&2; echo the disk is 
 openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | sed 's/.*=//; s/://g' | tr A-F a-f > used`;
 
   async function connect(
-    nodes: readonly (Node | { readonly port: number })[],
+    nodes: readonly (SshNode | { readonly port: number })[],
     extra: Record<string, unknown> = {},
     world: World = createDeployWorld().world,
   ): Promise<Deployer> {
@@ -84,10 +62,10 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     await writeFile(knownHosts, nodes.map((node) => ('server' in node ? node.server.knownHosts : '')).join(''));
     const options = {
       nodes: nodes.map(({ port }) => `127.0.0.1:${port}`),
-      user: (nodes[0] as Node).server.user,
+      user: (nodes[0] as SshNode).server.user,
       privateKey: new Secret((await readFile(client.file, 'utf8')).trim()),
       knownHosts,
-      path: nodePath,
+      path: sshNodePath,
       command,
       ...extra,
     };
@@ -228,7 +206,7 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     const locked = await makeSshKey({ passphrase: 'open sesame', type: 'rsa' });
     await node.server.stop();
     const both = { file: '', publicKey: `${locked.publicKey}\n${client.publicKey}` };
-    await startSshd({ client: both, port: node.port, hostKey: node.hostKey });
+    await startSshd({ client: both, port: node.port, hostKey: node.server.hostKey });
     const version = await make();
     const path = join(await temporaryFolder('certs'), 'a/b/c');
     const passphrase = (text: string) => new Secret(text);
@@ -352,7 +330,7 @@ echo ${first.id} > again; echo $$ > pid; trap '' TERM; sleep 600 & wait; wait`;
     await deploy(deployer, first);
     const seen = (await readFile(join(node.folder, 'env'), 'utf8')).split('\n');
     expect(seen).toContain('RENEWED_DOMAINS=www.example.test *.example.test');
-    expect(seen).toContain(`RENEWED_LINEAGE=${nodePath}/live/www`);
+    expect(seen).toContain(`RENEWED_LINEAGE=${sshNodePath}/live/www`);
     const lines = await readFile(join(node.folder, 'lines'), 'utf8');
     expect(lines).toContain('it’s $HOME');
     expect(lines).not.toContain('PRIVATE KEY');

@@ -101,6 +101,42 @@ ${/^Subsystem/m.test(options.config ?? '') ? '' : 'Subsystem sftp /usr/lib/opens
   };
 }
 
+/** A server that is one node, with files of its own. */
+export interface SshNode {
+  readonly folder: string;
+  readonly port: number;
+  /** The running server: another one after `start`. */
+  server: Sshd;
+  /** The lines of the file `ran`, which commands may write in the node's folder. */
+  ran(): Promise<readonly string[]>;
+  /** Starts it again, after `server.stop()`. */
+  start(): Promise<void>;
+}
+
+/** Root folder of the files on each node; commands run in `$NODE`, where it leads to the same. */
+export const sshNodePath = '/proc/self/cwd/certs';
+
+/** All nodes are this machine, so each works in its own folder: paths below /proc/self/cwd are its own. */
+export async function startSshNode(client: SshKeyPair, config = ''): Promise<SshNode> {
+  const folder = await temporaryFolder('node');
+  const subsystem = /^Subsystem/m.test(config) ? '' : `Subsystem sftp internal-sftp -d ${folder}`;
+  const begin = (again: Pick<SshdOptions, 'port' | 'hostKey'>) =>
+    startSshd({ client, ...again, config: `${config}\n${subsystem}\nSetEnv NODE=${folder} SHLVL=2` });
+  const server = await begin({});
+  const { port, hostKey } = server;
+  const node: SshNode = {
+    folder,
+    port,
+    server,
+    ran: async () =>
+      (await readFile(join(folder, 'ran'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== ''),
+    start: async () => {
+      node.server = await begin({ port, hostKey });
+    },
+  };
+  return node;
+}
+
 export interface CuttingProxy {
   readonly port: number;
   /** Breaks each connection after this many bytes of the client; undefined lets all pass. */

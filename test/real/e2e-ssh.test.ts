@@ -1,0 +1,100 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { bindPrograms } from '../support/bind.ts';
+import {
+  type Bench,
+  changeCertificate,
+  type Home,
+  onlyCertificate,
+  readLineage,
+  startBench,
+  stderrOf,
+  succeeded,
+} from '../support/e2e.ts';
+import { until } from '../support/service.ts';
+import { makeSshKey, type SshNode, sshNodePath, startSshNode } from '../support/sshd.ts';
+import { fingerprintOfFile } from '../support/versions.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// The built command line delivers to three nodes behind a load balancer, over SSH.
+
+stopAllAfterwards();
+
+describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH by the command line', () => {
+  let bench: Bench;
+  let home: Home;
+  let nodes: readonly [SshNode, SshNode, SshNode];
+
+  // Waits while there is a file `wait`.
+  const command = 'cd "$NODE"; echo "$RENEWED_DOMAINS" >> ran; while [ -e wait ]; do sleep 0.05; done';
+  const current = async () => (await readLineage(home.store, 'abc')).current?.facts.fingerprint;
+  const inUse = (node: SshNode) =>
+    fingerprintOfFile(join(node.folder, 'certs/live/abc/fullchain.pem')).catch(() => undefined);
+  const counts = async () => Promise.all(nodes.map(async (node) => (await node.ran()).length));
+
+  beforeAll(async () => {
+    const client = await makeSshKey();
+    [bench, ...nodes] = await Promise.all([
+      startBench(),
+      startSshNode(client),
+      startSshNode(client),
+      startSshNode(client),
+    ]);
+    const known = join(nodes[0].folder, 'known_hosts');
+    await writeFile(known, nodes.map(({ server }) => server.knownHosts).join(''));
+    const ssh = {
+      type: 'ssh',
+      nodes: nodes.map(({ port }) => `127.0.0.1:${port}`),
+      user: nodes[0].server.user,
+      privateKey: `file:${client.file}`,
+      knownHosts: known,
+      path: sshNodePath,
+      command,
+    };
+    home = await bench.home((configuration) => ({
+      ...changeCertificate('abc', { deploy: ['nodes'], endpoints: [] })(onlyCertificate('abc')(configuration)),
+      deployers: { nodes: ssh },
+    }));
+  });
+
+  it('a node is down: the others get the certificate, and the next renew completes the delivery', async () => {
+    const [, down] = nodes;
+    await down.server.stop();
+    const issued = await home.certfleet(['issue']);
+    expect(issued.status, issued.stderr).toBe(6);
+    expect(stderrOf(issued)).toContain(
+      `1 of 3 nodes of the deployer "nodes" (ssh) lack abc: 127.0.0.1:${down.port} (connection refused)`,
+    );
+    expect(await Promise.all(nodes.map(inUse))).toEqual([await current(), undefined, await current()]);
+    await down.start();
+    succeeded(await home.certfleet(['renew']));
+    expect(await Promise.all(nodes.map(inUse))).toEqual(Array(3).fill(await current()));
+    expect(await counts()).toEqual([1, 1, 1]);
+    expect(await down.ran()).toEqual(['abc.example.test']);
+    succeeded(await home.certfleet(['renew', '--redeploy']));
+    expect(await counts()).toEqual([2, 2, 2]);
+  });
+
+  it('killed while the command runs on one node: the next renew runs it there alone', async () => {
+    const [slow] = nodes;
+    await writeFile(join(slow.folder, 'wait'), '');
+    const before = await counts();
+    const pidFile = join(home.folder, 'pid');
+    const inside = ['/bin/sh', '-c', 'echo $$ > "$0"; exec "$@"', pidFile];
+    const running = home.certfleet(['renew', '--force'], { inside });
+    await until(async () => (await counts()).every((count, at) => count > before[at]!), { what: 'all commands run' });
+    // The two others have ended and are marked once their connections are closed.
+    const isMarked = async (node: SshNode) => {
+      const mark = await readFile(join(node.folder, 'certs/archive/abc/.ssh-nodes.json'), 'utf8');
+      return !mark.includes('trying');
+    };
+    await until(async () => (await isMarked(nodes[1])) && (await isMarked(nodes[2])), { what: 'two nodes are done' });
+    process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
+    expect((await running).status).toBe('SIGKILL');
+    await rm(join(slow.folder, 'wait'));
+    succeeded(await home.certfleet(['renew']));
+    expect(await Promise.all(nodes.map(inUse))).toEqual(Array(3).fill(await current()));
+    expect(await counts()).toEqual([before[0]! + 2, before[1]! + 1, before[2]! + 1]);
+  });
+});
