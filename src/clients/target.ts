@@ -45,8 +45,9 @@ export function withoutKey(text: string, keyPem: Secret): string {
  * The last five lines of a program's output, joined into one, without the private key. Five lines hold any of nginx's
  * own messages.
  */
-export function lastWords(output: { readonly stdout: string; readonly stderr: string }, keyPem: Secret): string {
-  const text = withoutKey(`${output.stdout}\n${output.stderr}`, keyPem);
+export function lastWords(output: { readonly stdout: string; readonly stderr: string }, keyPem?: Secret): string {
+  const whole = `${output.stdout}\n${output.stderr}`;
+  const text = keyPem ? withoutKey(whole, keyPem) : whole;
   const lines = text.split('\n').map((line) => line.trim());
   const words = lines.filter((line) => line !== '' && line !== '***').slice(-5);
   return words.length > 0 ? remoteText(words.join(' / ')) : 'it printed nothing';

@@ -1,14 +1,11 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
+import { runNginx } from '../clients/nginx.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
 import { defineDeployer, passEnvironment, wholePath, z } from '../define.ts';
-import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 
 const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
-
-/** Both commands take milliseconds; a minute is for an overloaded machine. */
-const timeoutMs = 60_000;
 
 export default defineDeployer({
   id: 'nginx',
@@ -41,11 +38,8 @@ variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those o
       version: VersionBundle,
       signal: AbortSignal,
     ): Promise<string | undefined> {
-      // Debian keeps nginx in /usr/sbin, which the PATH of users and of cron lacks.
-      const own = hookEnvironment(options.passEnvironment);
-      const env = { ...own, PATH: `${own['PATH']}:/usr/local/sbin:/usr/sbin:/sbin` };
-      const result = await world.processes.run({ command, env, signal, timeoutMs });
-      if (result.status === 0) return undefined;
+      const result = await runNginx(world.processes, command, { passEnvironment: options.passEnvironment, signal });
+      if (!result) return undefined;
       return `\`${command.join(' ')}\` ended with ${result.status}: ${lastWords(result, version.keyPem)}`;
     }
 
