@@ -3,15 +3,17 @@ import { createHaproxyMap, type HaproxyMap, type MapEntry } from '../clients/hap
 import {
   answerForm,
   createMarkedFile,
+  difference,
   type MarkedText,
   namesIn,
+  ownedIn,
   type Piece,
   piece,
   tokenPath,
   tokenRules,
 } from '../clients/marked-file.ts';
 import { fail, reasonOf } from '../core/errors.ts';
-import { markIn, markOf } from '../core/own-mark.ts';
+import { markIn } from '../core/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 
@@ -163,14 +165,11 @@ with stores of their own should have map files, and lines in the frontend, of th
       async apply(wanted, known, signal) {
         const rules = tokenRules(wanted, balancer);
         const before = await file.read(signal);
-        const mine = before.filter(({ name }) => name?.startsWith(markOf(wanted.owner)));
         const pieces = rules.map(({ name, path, answer }) => piece(name, `${path} ${answer}`));
-        const isSame = (a: Piece) => (b: Piece) => a.name === b.name && a.line === b.line;
         await change(
           before,
           {
-            gone: mine.filter((one) => !pieces.some(isSame(one))),
-            added: pieces.filter((one) => !mine.some(isSame(one))),
+            ...difference(before, wanted.owner, pieces),
             entries: entriesOf(pieces),
             lost: receiptForm.safeParse(known).data ?? [],
           },
@@ -193,10 +192,7 @@ with stores of their own should have map files, and lines in the frontend, of th
         return { ready: true };
       },
 
-      async owned(signal) {
-        const names = new Set(namesIn(await file.read(signal)));
-        return [...names].filter(markIn).map((name) => ({ kind: 'rule', name, id: name }));
-      },
+      owned: async (signal) => ownedIn(await file.read(signal)),
 
       async removeOwned({ name }, signal) {
         const before = await file.read(signal);

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
-import type { WantedRules } from '../ports/balancer.ts';
+import { markIn, markOf } from '../core/own-mark.ts';
+import type { OwnedObject, WantedRules } from '../ports/balancer.ts';
 import type { Files, FilesWithin } from '../ports/files.ts';
 
 /**
@@ -33,6 +34,17 @@ export interface Piece {
 }
 
 export const textOf = (pieces: MarkedText): string => pieces.map(({ text }) => text).join('');
+
+/** What has to go from the file and to come into it, so that the owner has exactly these lines. */
+export function difference(text: MarkedText, owner: string, wanted: MarkedText, lineOf = (one: Piece) => one.line) {
+  const mine = text.filter(({ name }) => name?.startsWith(markOf(owner)));
+  const isIn = (all: MarkedText, a: Piece) => all.some((b) => a.name === b.name && lineOf(a) === lineOf(b));
+  return { gone: mine.filter((one) => !isIn(wanted, one)), added: wanted.filter((one) => !isIn(mine, one)) };
+}
+
+/** The marked lines of every owner. */
+export const ownedIn = (text: MarkedText): readonly OwnedObject[] =>
+  [...new Set(namesIn(text))].filter(markIn).map((name) => ({ kind: 'rule', name, id: name }));
 
 export const namesIn = (pieces: MarkedText): readonly string[] =>
   pieces.flatMap(({ name }) => (name === undefined ? [] : [name]));

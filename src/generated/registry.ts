@@ -88,6 +88,20 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../balancers/haproxy.ts')).default,
     },
+    "nginx": {
+      id: "nginx",
+      title: "nginx",
+      since: "0.1.0",
+      homepage: "https://nginx.org/en/docs/http/ngx_http_core_module.html#location",
+      options: [
+        {"name":"file","title":"File that the server blocks include","secret":false,"required":false},
+        {"name":"address","title":"Where this nginx accepts plain HTTP: certfleet looks there whether it has reloaded","secret":false,"required":false},
+        {"name":"test","title":"Program and arguments that test the configuration","secret":false,"required":false},
+        {"name":"reload","title":"Program and arguments that reload it","secret":false,"required":false},
+        {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
+      ],
+      load: async () => (await import('../balancers/nginx.ts')).default,
+    },
   },
   deployer: {
     "alibaba-clb": {

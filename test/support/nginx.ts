@@ -16,6 +16,8 @@ export interface NginxOptions {
   readonly servers?: readonly NginxServer[];
   readonly httpPort?: number;
   readonly httpsPort?: number;
+  /** How many worker processes; 1 by default. */
+  readonly workers?: number;
   /** Continues when this process ends; the caller must end it. */
   readonly outlives?: boolean;
 }
@@ -32,7 +34,7 @@ export interface Nginx {
   /** Writes the configuration again, without a reload. `extra` goes into the http block as it is. */
   configure(servers: readonly NginxServer[], extra?: string): Promise<void>;
   /**
-   * Waits until the workers from before a reload are gone: nginx starts the new one and ends the old one only after
+   * Waits until the workers from before a reload are gone: nginx starts the new ones and ends the old ones only after
    * 100 ms, so either may answer for a while.
    */
   settled(): Promise<void>;
@@ -52,8 +54,9 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   const common = ['-c', configFile, '-p', folder, '-e', 'stderr'];
   await mkdir(join(folder, 'temp'), { recursive: true });
 
+  const { webroot, workers = 1 } = options;
   const configure: Nginx['configure'] = (servers, extra = '') =>
-    writeFile(configFile, configuration({ folder, httpPort, httpsPort, webroot: options.webroot, servers, extra }));
+    writeFile(configFile, configuration({ folder, httpPort, httpsPort, webroot, workers, servers, extra }));
   await configure(options.servers ?? []);
   const service = await startService({
     name: 'nginx',
@@ -73,8 +76,8 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
     configure,
     settled: async () => {
       const children = `/proc/${service.pid}/task/${service.pid}/children`;
-      const workers = async () => (await readFile(children, 'utf8')).trim().split(' ').length;
-      await until(async () => (await workers()) === 1, { what: 'nginx has one worker again' });
+      const running = async () => (await readFile(children, 'utf8')).trim().split(' ').length;
+      await until(async () => (await running()) === workers, { what: 'nginx has only its new workers' });
     },
     async test() {
       const run = promisify(execFile)(program, ['-t', ...common]);
@@ -92,6 +95,7 @@ function configuration(at: {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly webroot: string | undefined;
+  readonly workers: number;
   readonly servers: readonly NginxServer[];
   readonly extra: string;
 }): string {
@@ -113,7 +117,7 @@ function configuration(at: {
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `${user}
-worker_processes 1;
+worker_processes ${at.workers};
 pid ${at.folder}/nginx.pid;
 error_log stderr notice;
 events { worker_connections 256; }
