@@ -104,16 +104,24 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     }
   }
 
-  /** A process that was suspended for longer than its lease may have changed something late, so it does it all again. */
+  /**
+   * Does it all again if this process was suspended for longer than its lease, because it may have changed something
+   * late; and if the balancer refused the change, because another installation may just have added the same rule.
+   */
   async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
     for (let tries = 1; ; tries++) {
       try {
+        isApplying = false;
         return await changeOnce(asked, signal);
       } catch (error) {
-        if (tries === mostTries || signal.aborted || !isFailure(error, 'store/lease-lost')) throw error;
+        const mayPass = isFailure(error, 'store/lease-lost') || (isApplying && isFailure(error, 'balancer/refused'));
+        if (tries === mostTries || signal.aborted || !mayPass) throw error;
       }
     }
   }
+
+  /** The last try came so far; a refusal to show the listener is final. */
+  let isApplying = false;
 
   async function changeOnce(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
     let plan: RulePlan | undefined;
@@ -137,6 +145,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         const made = plan!; // by begin
         const over = AbortSignal.any([signal, held.lost]);
         const known = stateOf(held.document).receipt;
+        isApplying = true;
         const receipt = await held.effect(over, () => balancer.apply(made.wanted, known, over));
         latest = { plan: made, receipt };
         held.leave((document) => withListener(document, listener, { ...made.after, receipt }));

@@ -1,0 +1,131 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import {
+  type Cluster,
+  type ClusterConfiguration,
+  type ClusterOptions,
+  startCluster,
+} from '../support/alibaba-cluster.ts';
+import { bindPrograms } from '../support/bind.ts';
+import { buildCertfleet, type Certfleet, documents, stderrOf, succeeded } from '../support/e2e.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// The whole circle behind a load balancer: rule and group come, the CA's request reaches the one node that answers, and
+// both go. Alibaba's load balancer is the fake that was written from its documents; the CA is Pebble.
+
+stopAllAfterwards();
+
+describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load balancer', () => {
+  let certfleet: Certfleet;
+  beforeAll(async () => {
+    certfleet = await buildCertfleet();
+  });
+
+  const callsOf = (cluster: Cluster) => cluster.clb.records.length;
+
+  /** A home with a configuration for one of the nodes; the store may be that of another one. */
+  async function home(cluster: Cluster, options: ClusterConfiguration = {}, store?: string) {
+    const folder = await temporaryFolder('forward');
+    const [path, config] = [store ?? join(folder, 'store'), join(folder, 'certfleet.yaml')];
+    await writeFile(config, JSON.stringify(cluster.configuration(path, options)));
+    const run: Certfleet = (args, how) => certfleet([...args, '--config', config], how);
+    return { store: path, run };
+  }
+
+  it('fails without the rule, and succeeds with it; nothing is left', async () => {
+    const cluster = await startCluster();
+    const before = cluster.clb.snapshot();
+    const plain = await home(cluster, { solver: { type: 'http01-responder', balancer: undefined } });
+    const without = await plain.run(['issue', '--ignore-preflight']);
+    expect(without.stderr + without.stdout).toMatch(/abc\.example\.test/);
+    expect(without.status).not.toBe(0);
+
+    const { run, store } = await home(cluster);
+    const issued = await run(['issue']);
+    succeeded(issued);
+    expect(issued.stdout).toMatch(/^abc: issued, valid until /m);
+    expect(cluster.clb.snapshot()).toEqual(before);
+    expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
+    expect(callsOf(cluster)).toBeLessThanOrEqual(16);
+  });
+
+  it.each([
+    ['the host has rules of its own', { rules: [{ name: 'shop', domain: 'abc.example.test', url: '/shop' }] }],
+    ['a wildcard captures the host', { rules: [{ name: 'all', domain: '*.example.test' }] }],
+    ['rules of a host leave the rest to the default group', { clb: { behaviour: { hostWithoutPath: 'default' } } }],
+    ['health checks are slow', { clb: { secondMs: 200 } }],
+    [
+      'every answer to a change may be lost, and each change takes a while',
+      { clb: { loseAnswers: 0.2, changeMs: 150, callsPerSecond: 20, seed: 7 } },
+    ],
+  ] satisfies [string, ClusterOptions][])(
+    'the certificate is issued, and all is as before: %s',
+    async (_what, options) => {
+      const cluster = await startCluster(options);
+      const before = cluster.clb.snapshot();
+      const { run } = await home(cluster);
+      succeeded(await run(['issue']));
+      await cluster.clb.settled();
+      expect(cluster.clb.snapshot()).toEqual(before);
+    },
+  );
+
+  it('fifty names in two processes at once need a handful of rules', async () => {
+    const cluster = await startCluster({ clb: { changeMs: 20 } });
+    const before = cluster.clb.snapshot();
+    const identifiers = (from: number) =>
+      Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`c${from + i}`, [`c${from + i}.example.test`]]));
+    const first = await home(cluster, { identifiers: identifiers(0) });
+    const second = await home(cluster, { node: 1, identifiers: identifiers(25) }, first.store);
+    const both = await Promise.all([first.run(['issue']), second.run(['issue'])]);
+    for (const one of both) succeeded(one);
+    await cluster.clb.settled();
+    expect(cluster.clb.snapshot()).toEqual(before);
+    const made = cluster.clb.records.filter(({ action }) => action === 'CreateRules').length;
+    expect(made).toBeLessThanOrEqual(4);
+    // Alibaba allows 5,000 calls a day.
+    expect(callsOf(cluster) / 50).toBeLessThan(4);
+  });
+
+  it('two installations on one balancer never touch each other’s rules', async () => {
+    const cluster = await startCluster({ clb: { changeMs: 20 } });
+    const before = cluster.clb.snapshot();
+    const homes = [
+      await home(cluster),
+      await home(cluster, { node: 1, identifiers: { other: ['other.example.test'] } }),
+    ];
+    const both = await Promise.all(homes.map(({ run }) => run(['issue'])));
+    for (const one of both) succeeded(one);
+    expect(cluster.clb.snapshot()).toEqual(before);
+  });
+
+  it('a balancer without room is waited for', async () => {
+    const rules = Array.from({ length: 40 }, (_, i) => ({ name: `r${i}`, domain: `r${i}.example.test` }));
+    const cluster = await startCluster({ rules });
+    const { run } = await home(cluster, { solver: { timeout: '3s' } });
+    const full = await run(['issue']);
+    expect(full.status).not.toBe(0);
+    expect(stderrOf(full)).toContain('no room for another rule (40 are there)');
+    expect(cluster.clb.calls()).not.toHaveProperty('CreateRules');
+  });
+
+  it.each([
+    ['a wrong key', { accessKeySecret: 'wrong' }, /balancer "slb".*(SignatureDoesNotMatch|signature)/i],
+    ['an unknown key', { accessKeyId: 'LTAInobody' }, /InvalidAccessKeyId/],
+    ['an unknown balancer', { loadBalancer: 'lb-nowhere' }, /lb-nowhere in cn-hangzhou/],
+    ['a missing listener', { listenerPort: 8080 }, /HTTP listener on the port 8080/],
+    ['another region', { region: 'cn-shanghai' }, /cn-shanghai/],
+  ])('%s is one sentence, and nothing is changed', async (_what, balancer, message) => {
+    const cluster = await startCluster();
+    const before = cluster.clb.snapshot();
+    const { run, store } = await home(cluster, { balancer });
+    const ran = await run(['issue']);
+    expect(ran.status).not.toBe(0);
+    expect(stderrOf(ran)).toMatch(message);
+    expect(ran.stdout + ran.stderr).not.toContain('certfleet-secret');
+    expect(cluster.clb.snapshot()).toEqual(before);
+    expect([...(await documents(store, 'key')).keys()]).toEqual([]);
+  });
+});

@@ -1,0 +1,89 @@
+import { type AlibabaClb, type AlibabaClbOptions, startAlibabaClb } from './alibaba-clb.ts';
+import { type Node, startNodes } from './alibaba-world.ts';
+import { type Bind, startBind } from './bind.ts';
+import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
+import { freePort } from './service.ts';
+
+/** Three nodes behind Alibaba's load balancer, on whose port 80 the CA's requests arrive. */
+export interface Cluster {
+  readonly clb: AlibabaClb;
+  readonly nodes: readonly Node[];
+  readonly bind: Bind;
+  readonly pebble: Pebble;
+  /** The responder's address and port on each node. */
+  readonly responders: readonly string[];
+  readonly responderPort: number;
+  /** `certfleet.yaml` of a process on one of the nodes. */
+  configuration(store: string, options?: ClusterConfiguration): Record<string, unknown>;
+}
+
+export interface ClusterConfiguration {
+  readonly node?: number;
+  readonly identifiers?: Readonly<Record<string, readonly string[]>>;
+  readonly solver?: object;
+  readonly balancer?: object;
+}
+
+export interface ClusterOptions {
+  readonly pebble?: PebbleOptions;
+  /** Changes of the fake: what it leaves open, how slow it is. */
+  readonly clb?: Partial<AlibabaClbOptions>;
+  /** Rules that are there before. */
+  readonly rules?: readonly { readonly name: string; readonly domain?: string; readonly url?: string }[];
+  readonly names?: readonly string[];
+}
+
+export const accessKey = { id: 'LTAIcertfleet', secret: 'certfleet-secret' };
+export const balancerId = 'lb-bp1example';
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const [nodes, responderPort] = await Promise.all([startNodes(3), freePort()]);
+  const servers = nodes.map((_, index) => `i-node${index + 1}`);
+  const web = servers.map((server, index) => ({ server, port: nodes[index]!.port }));
+  const check = { enabled: true, uri: '/up', interval: 1, healthy: 2, unhealthy: 2 };
+  const clb = await startAlibabaClb({
+    keys: [accessKey],
+    servers: Object.fromEntries(servers.map((server, index) => [server, nodes[index]!.address])),
+    loadBalancers: [
+      {
+        id: balancerId,
+        groups: [{ name: 'web', servers: web }],
+        listeners: [{ protocol: 'http', port: 80, group: 'web', check }],
+        rules: (options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
+      },
+    ],
+    secondMs: 20,
+    ...options.clb,
+  });
+  const records = ['@ A 127.0.0.1', '* A 127.0.0.1'];
+  const bind = await startBind({ zones: [{ name: 'example.test', records }] });
+  const pebble = await startPebble({ dnsServer: bind.server, httpPort: clb.port(80), ...options.pebble });
+  const responders = nodes.map(({ address }) => `${address}:${responderPort}`);
+  return {
+    clb,
+    nodes,
+    bind,
+    pebble,
+    responders,
+    responderPort,
+    configuration: (store, { node = 0, identifiers = { abc: ['abc.example.test'] }, solver, balancer } = {}) => ({
+      store: { type: 'file', path: store },
+      issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
+      balancers: {
+        slb: {
+          type: 'alibaba-clb',
+          region: 'cn-hangzhou',
+          loadBalancer: balancerId,
+          backend: { serverId: servers[node], port: responderPort },
+          accessKeyId: accessKey.id,
+          accessKeySecret: accessKey.secret,
+          endpoint: clb.endpoint,
+          ...balancer,
+        },
+      },
+      solvers: { web: { type: 'http01-forward-rule', balancer: 'slb', listen: responders[node], ...solver } },
+      certificates: Object.entries(identifiers).map(([name, names]) => ({ name, identifiers: names })),
+      preflight: { resolvers: [bind.server], http01Port: clb.port(80) },
+    }),
+  };
+}
