@@ -8,27 +8,56 @@ import { textOf, wholePathOf } from './flag-values.ts';
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
 export async function adviseCrontab(session: Session, certificate: string): Promise<void> {
   if (session.json || session.quiet) return;
-  const { context, invocation } = session;
-  const typed = textOf(invocation.flags['store']);
-  const store = typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
+  const { context } = session;
+  const store = storeOf(session);
   const { files } = await session.world();
-  if (await isScheduled(files, defaultPaths(context.env), store)) return;
+  if (await isScheduled('renew', files, defaultPaths(context.env), store)) return;
   const fleet = await session.fleet({ makeStore: false });
   // The certificate is issued, so do not fail for this.
   if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
   session.note(`\n${cronHint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine(session, certificate, store)}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine('renew', session, certificate, store)}`);
 }
+
+/**
+ * Says that a run that is killed leaves its forward rule until the next run: once for each store, and not if this
+ * machine runs `sweep` already.
+ */
+export async function adviseSweep(session: Session, certificate: string): Promise<void> {
+  if (session.json || session.quiet) return;
+  const store = storeOf(session);
+  const { files } = await session.world();
+  if (await isScheduled('sweep', files, defaultPaths(session.context.env), store)) return;
+  const fleet = await session.fleet({ makeStore: false });
+  if (!(await fleet.once('sweep', session.signal).catch(() => false))) return;
+  session.note(`\n${sweepHint}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine('sweep', session, certificate, store)}`);
+}
+
+/** The store that is named on the command line. */
+const storeOf = ({ context, invocation }: Session): string | undefined => {
+  const typed = textOf(invocation.flags['store']);
+  return typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
+};
+
+const sweepHint =
+  'A run that is killed leaves its forward rule in the load balancer until the next run. To remove it within the hour, run ' +
+  '`certfleet sweep` once an hour too, for instance from a crontab:';
 
 const cronHint =
   'To renew all certificates automatically, add this line to the crontab of the user that runs certfleet (`crontab -e`), ' +
   'unless `certfleet renew` already runs regularly:';
 
 /**
- * Runs `renew` once an hour: it costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
+ * Runs a command once an hour: `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
  * minute depends on the name, so that not all machines call the CA at the full hour.
  */
-function cronLine({ context, invocation }: Session, name: string, store: string | undefined): string {
+function cronLine(
+  command: 'renew' | 'sweep',
+  { context, invocation }: Session,
+  name: string,
+  store: string | undefined,
+): string {
   const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
   const { program } = context;
   const called =
@@ -40,7 +69,7 @@ function cronLine({ context, invocation }: Session, name: string, store: string 
     store === undefined ? '' : ` --store ${shellWord(store)}`,
   ];
   // cron ends the command at a bare % and gives it what follows as input.
-  return `${minute} * * * * ${called} renew --quiet${more.join('')}`.replaceAll('%', '\\%');
+  return `${minute} * * * * ${called} ${command} --quiet${more.join('')}`.replaceAll('%', '\\%');
 }
 
 /** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
@@ -49,18 +78,24 @@ export function cronPath(node: string): string {
   return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
-/** Whether a crontab or an enabled systemd timer of this machine runs `certfleet renew` for the store. */
-async function isScheduled(files: Files, paths: DefaultPaths, store: string | undefined): Promise<boolean> {
-  const renews = (text: string): boolean =>
+/** Whether a crontab or an enabled systemd timer of this machine runs a command for the store. */
+async function isScheduled(
+  command: 'renew' | 'sweep',
+  files: Files,
+  paths: DefaultPaths,
+  store: string | undefined,
+): Promise<boolean> {
+  const called = new RegExp(`\\bcertfleet\\b.*\\s${command}\\b`);
+  const runs = (text: string): boolean =>
     text
       .split('\n')
-      .filter((line) => !/^\s*#/.test(line) && /\bcertfleet\b.*\srenew\b/.test(line))
+      .filter((line) => !/^\s*#/.test(line) && called.test(line))
       .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
-  for (const path of paths.crontabs) for (const { text } of await filesAt(files, path)) if (renews(text)) return true;
+  for (const path of paths.crontabs) for (const { text } of await filesAt(files, path)) if (runs(text)) return true;
   const timers = (await unlessUnreadable(files.list(paths.timers))) ?? [];
   for (const path of paths.units)
     for (const { name, text } of timers.length > 0 ? await filesAt(files, path) : [])
-      if (timers.includes(name.replace(/\.service$/, '.timer')) && renews(text)) return true;
+      if (timers.includes(name.replace(/\.service$/, '.timer')) && runs(text)) return true;
   return false;
 }
 

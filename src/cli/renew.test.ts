@@ -18,6 +18,8 @@ const pendingAt = (certificate: string): Outcome => {
   return { certificate, result: 'pending', notAfter: '2027-02-22T10:00:00Z', message: error.message, error };
 };
 
+const sweepLine = '41 * * * * root /usr/local/bin/certfleet sweep --quiet\n';
+
 /** Of a CA that writes the last second of the validity. */
 const lives = (name: string, days: number): LineageStatus => ({
   ...valid,
@@ -107,6 +109,34 @@ it.each<Row>([
     fleet: { renew: () => [pendingAt('a')], status: [lives('a', 45)] },
     warns: ['deploying a to edge failed', 'cannot keep a valid'],
   },
+  ...[
+    { what: 'says once that a killed run leaves its forward rule until the next run', says: true },
+    { what: 'does not say it again', said: ['sweep'] },
+    { what: 'does not say it where `sweep` is scheduled', files: { '/etc/cron.d/certfleet': sweepLine } },
+    { what: 'does not say it where the next run comes soon', nextRun: '1h' },
+    { what: 'does not say it where nothing would be left', status: valid },
+    { what: 'does not say it with --quiet', flags: ' --quiet' },
+  ].map(
+    ({
+      what,
+      says = false,
+      said = [],
+      files = {},
+      nextRun = '31d',
+      flags = '',
+      status = { ...valid, needsSweep: true } as const,
+    }): Row => {
+      const warning = /A run that is killed leaves its forward rule .* \d+ \* \* \* \* certfleet sweep --quiet/;
+      const fleet = { renew: () => [unchanged('abc')], status: [status], said };
+      return {
+        what,
+        argv: `renew --next-run ${nextRun}${flags}`,
+        files,
+        fleet,
+        ...(says ? { warns: [warning] } : { never: [/forward rule/] }),
+      };
+    },
+  ),
   {
     what: 'knows names in any spelling',
     argv: 'renew 中国.test --name *.中国.test',

@@ -1,8 +1,8 @@
 import { fail } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
 import { durationMs, durationPattern } from '../core/span.ts';
-import type { Fleet } from '../fleet.ts';
+import type { LineageStatus } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
+import { adviseSweep } from './crontab.ts';
 import type { Failed } from './failure.ts';
 import { type Flags, listOf, textOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
@@ -28,9 +28,18 @@ export const renew: Run = async (session) => {
     ...(nextRunMs === undefined ? {} : { nextRunMs }),
   };
   const outcomes = await fleet.renew(request, session.signal);
-  const tooSlow = nextRunMs === undefined ? [] : await tooSlowFor(session, fleet, { outcomes, nextRunMs });
-  return tellOutcomes(outcomes, session, { command: 'renew', renewsEarly: nextRunMs !== undefined, tooSlow });
+  if (nextRunMs === undefined) return tellOutcomes(outcomes, session, { command: 'renew' });
+  const inRun = new Set(outcomes.map(({ certificate }) => certificate));
+  const statuses = (await fleet.status([], session.signal)).filter(({ name }) => inRun.has(name));
+  const tooSlow = await reportTooSlow(session, statuses, nextRunMs);
+  const code = await tellOutcomes(outcomes, session, { command: 'renew', renewsEarly: true, tooSlow });
+  const left = nextRunMs > soonMs ? statuses.find(({ needsSweep }) => needsSweep) : undefined;
+  if (left) await adviseSweep(session, left.name);
+  return code;
 };
+
+/** The next run itself cleans up so soon that nothing else is needed. */
+const soonMs = 2 * 3_600_000;
 
 /** A year: a longer interval is a mistake in the unit. */
 const longestMs = 366 * 86_400_000;
@@ -46,17 +55,16 @@ function nextRunMsOf(flags: Flags): number | undefined {
   return ms;
 }
 
-/** Reports each certificate of the run for which the interval is too long. */
-async function tooSlowFor(
+/** Reports each certificate for which the interval is too long. */
+async function reportTooSlow(
   session: Session,
-  fleet: Fleet,
-  { outcomes, nextRunMs }: { readonly outcomes: readonly Outcome[]; readonly nextRunMs: number },
+  statuses: readonly LineageStatus[],
+  nextRunMs: number,
 ): Promise<readonly Failed[]> {
   const { lifetimeMsOf, tooSlow } = await import('../core/schedule.ts');
-  const inRun = new Set(outcomes.map(({ certificate }) => certificate));
   const found: Failed[] = [];
-  for (const { name, notBefore, notAfter } of await fleet.status([], session.signal)) {
-    if (!inRun.has(name) || notBefore === undefined || notAfter === undefined) continue;
+  for (const { name, notBefore, notAfter } of statuses) {
+    if (notBefore === undefined || notAfter === undefined) continue;
     const lifetimeMs = lifetimeMsOf({ notBefore, notAfter });
     const slow = tooSlow(name, nextRunMs, lifetimeMs);
     if (!slow) continue;

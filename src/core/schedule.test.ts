@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Lineage } from './lineage.ts';
 import { planLineage } from './plan.ts';
 import { renewalByLifetime, renewalByWindow } from './renewal.ts';
-import { holds, lifetimeMsOf, longestIntervalMs, tooSlow, whyEarly } from './schedule.ts';
+import { holds, lifetimeMsOf, longestIntervalMs, needsSweep, tooSlow, whyEarly } from './schedule.ts';
+import { describeLineage } from './status.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
 
 const [hour, day] = [3_600_000, 86_400_000];
@@ -67,6 +68,20 @@ describe('an interval holds a lifetime if twice the interval is below it', () =>
     });
     expect(tooSlow('abc', 12 * hour, 20 * hour)?.error.hint).toContain('every 9 hours (with `--next-run 9h`)');
   });
+});
+
+it.each([
+  [{ type: 'http01-forward-rule', balancer: 'slb' }, true],
+  [{ type: 'http01-forward-rule', balancer: 'slb', keep: true }, false],
+  [{ type: 'http01-responder' }, false],
+  [{ type: 'dns01' }, false],
+])('a killed run with %j must be swept soon: %s', (solver, expected) => {
+  expect(needsSweep(solver)).toBe(expected);
+  const described = describeLineage('abc', {
+    wanted: { spec: { ...testSpec, solver }, origin: 'configuration' },
+    ...{ lineage: testLineage, corrupt: undefined, now: new Date(start), isWorking: false },
+  });
+  expect(described.needsSweep).toBe(expected ? true : undefined);
 });
 
 describe('before the next run', () => {

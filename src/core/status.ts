@@ -3,6 +3,7 @@ import type { CertfleetError } from './errors.ts';
 import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
+import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 
 /** Everything that `status` and `show` say about one certificate. */
@@ -52,6 +53,8 @@ export interface LineageStatus {
     readonly retryAt: string;
   };
   readonly work?: { readonly step: string; readonly holder: string };
+  /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
+  readonly needsSweep?: true;
   readonly spec?: CertificateSpec;
 }
 
@@ -109,6 +112,7 @@ export function describeLineage(
     ...(lineage?.work?.lease
       ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
       : {}),
+    ...(spec && needsSweep(spec.solver) ? { needsSweep: true } : {}),
     ...(spec ? { spec: spec.spec } : {}),
   };
 }

@@ -63,7 +63,7 @@ interface Typed {
   readonly where: string;
 }
 
-const certfleetLine = /^(?:[#$] )?(?:[\d*]+ \* \* \* \* )?(?:ExecStart=)?(?:sudo )?(?:\S*\/)?certfleet (.*)$/;
+const certfleetLine = /^(?:[#$] )?(?:(?:[\d*]+ ){5})?(?:ExecStart=)?(?:sudo )?(?:\S*\/)?certfleet (.*)$/;
 
 /** Command lines in blocks (also cron's and systemd's). */
 const inBlocks: readonly Typed[] = blocks
