@@ -121,6 +121,15 @@ describe('who may call', () => {
     const other = { LoadBalancerId: lb, BackendServers: servers({ ...node1, ServerId: 'i-node2' }) };
     expect((await user.refused('CreateVServerGroup', other)).code).toBe('Forbidden.RAM');
     expect(clb.snapshot().groups).toHaveLength(3);
+    // As an answer that a user of CLB once posted: the code is another one and the action is not named.
+    const terse = await startAlibabaClb({
+      ...accountOptions,
+      keys: [{ ...key, policy }],
+      behaviour: { denialCode: 'Forbidden' },
+    });
+    const answer = await createOracle(terse.endpoint, key).refused('UploadServerCertificate');
+    expect(answer).toMatchObject({ code: 'Forbidden', status: 403 });
+    expect(answer.data['AccessDeniedDetail']).not.toHaveProperty('AuthAction');
   });
 
   it('rates: one call too many in a second is refused', async () => {

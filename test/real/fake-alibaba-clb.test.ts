@@ -9,6 +9,7 @@ import {
   servers,
   startAccount,
 } from '../support/alibaba-account.ts';
+import { toXml } from '../support/alibaba-clb/xml.ts';
 import type { AlibabaClb } from '../support/alibaba-clb.ts';
 import type { Oracle } from '../support/alibaba-oracle.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -273,5 +274,46 @@ describe('what it refuses', () => {
     const lenient = await startAccount({ behaviour: { emptyGroups: 'accepted' } });
     const other = await lenient.oracle.call('CreateVServerGroup', { LoadBalancerId: lb });
     await lenient.oracle.call('CreateRules', list(other.VServerGroupId));
+  });
+
+  it('what its switches say: repeated additions and removals, both codes of a group in use, empty fields, XML', async () => {
+    const { oracle, clb } = await startAccount({
+      behaviour: {
+        addAgain: 'ignored',
+        removeAbsent: 'ignored',
+        inUseCode: 'RspoolRuleExist',
+        emptyFields: 'empty',
+        denialCode: 'Forbidden',
+      },
+    });
+    const VServerGroupId = await makeGroup(oracle);
+    const same = { VServerGroupId, BackendServers: servers(node1) };
+    await oracle.call('AddVServerGroupBackendServers', same);
+    await oracle.call('RemoveVServerGroupBackendServers', { ...same, BackendServers: servers({ ...node1, Port: 1 }) });
+    const { BackendServers } = await oracle.call('DescribeVServerGroupAttribute', { VServerGroupId });
+    expect(BackendServers.BackendServer).toHaveLength(1);
+    await makeRule(oracle, VServerGroupId);
+    expect((await oracle.call('DescribeRules', onListener)).Rules.Rule[1]).toMatchObject({ Domain: '', Url: prefix });
+    expect((await oracle.refused('DeleteVServerGroup', { VServerGroupId })).code).toBe('RspoolRuleExist');
+    await oracle
+      .call('DescribeRules', { ...onListener, Format: 'XML' })
+      .catch(() => 'Alibaba’s client reads JSON only');
+    expect(clb.records.at(-1)!.code).toBeUndefined();
+    const declaration = "<?xml version='1.0' encoding='UTF-8'?>";
+    expect(toXml('A', { b: [1, 2], c: { d: '<' } })).toBe(`${declaration}<A><b>1</b><b>2</b><c><d>&lt;</d></c></A>`);
+  });
+
+  it('more than a quota: of tags, of servers, of groups that share a server', async () => {
+    const { oracle } = await startAccount({ quotas: { tagsOfResource: 2, serversOfBalancer: 2, groupsOfServer: 3 } });
+    const group = await makeGroup(oracle); // node1 is in `web`, too
+    const tag = (key: string) =>
+      ({ ResourceType: 'vservergroup', 'ResourceId.1': group, 'Tag.1.Key': key, 'Tag.1.Value': '' }) as const;
+    await oracle.call('TagResources', tag('second'));
+    expect((await oracle.refused('TagResources', tag('third'))).code).toBe('TagCountLimit');
+    const eni = { ServerId: 'eni-node3', Type: 'eni', ServerIp: '192.168.1.3', Port: 1 };
+    const third = { VServerGroupId: group, BackendServers: servers(eni) };
+    expect((await oracle.refused('AddVServerGroupBackendServers', third)).code).toBe('OverQuota');
+    await makeGroup(oracle);
+    await expect(makeGroup(oracle)).rejects.toMatchObject({ code: 'OverQuota' });
   });
 });

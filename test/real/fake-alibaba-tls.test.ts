@@ -1,20 +1,26 @@
+import { execFile } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type AlibabaClbOptions, startAlibabaClb } from '../support/alibaba-clb.ts';
 import { createOracle } from '../support/alibaba-oracle.ts';
 import { startNodes } from '../support/alibaba-world.ts';
+import { temporaryFolder } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 // HTTPS on the fake: which certificates it takes, which it serves, and that it swaps them without a failed handshake.
 
+const run = promisify(execFile);
 const key = { id: 'LTAIroot', secret: 'root-secret' };
 const lb = 'lb-bp1example';
 
 stopAllAfterwards();
 
 describe('HTTPS', () => {
-  async function startHttps(changes: Partial<AlibabaClbOptions> = {}) {
+  async function startHttps(changes: Partial<AlibabaClbOptions> = {}, keyHead = '') {
     const maker = await createVersionMaker();
     /** A certificate in the form that the API takes: the key converted from PKCS#8. */
     const make = async (...names: string[]) => {
@@ -27,7 +33,7 @@ describe('HTTPS', () => {
     const clb = await startAlibabaClb({
       keys: [key],
       servers: { 'i-a': nodes[0]!.address },
-      certificates: [{ name: 'first', ...first }],
+      certificates: [{ name: 'first', ...first, privateKey: keyHead + first.privateKey }],
       loadBalancers: [
         {
           id: lb,
@@ -186,5 +192,44 @@ describe('HTTPS', () => {
         })
       ).code,
     ).toBe('InvalidParameter');
+  });
+
+  it('takes RSA keys of 2048 and 4096 bits and the three curves, and EC keys as its switch says', async () => {
+    const folder = await temporaryFolder('alibaba');
+    const make = async (...kind: string[]) => {
+      const [keyFile, certificateFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+      const names = ['-subj', '/CN=one.example.com', '-addext', 'subjectAltName=DNS:one.example.com', '-days', '2'];
+      await run('openssl', [
+        ...['req', '-x509', '-nodes', ...kind, ...names, '-keyout', keyFile, '-out', certificateFile],
+      ]);
+      const key = createPrivateKey(await readFile(keyFile));
+      const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1';
+      const privateKey = key.export({ type, format: 'pem' }).toString();
+      return { certificate: await readFile(certificateFile, 'utf8'), privateKey };
+    };
+    const curve = (name: string) => ['-newkey', 'ec', '-pkeyopt', `ec_paramgen_curve:${name}`];
+    const { upload } = await startHttps();
+    const code = (version: { certificate: string; privateKey: string }, to = upload) =>
+      to(version).then(
+        () => 'fine',
+        (error: { code: string }) => error.code,
+      );
+    for (const [kind, expected] of [
+      [['-newkey', 'rsa:2048'], 'fine'],
+      [['-newkey', 'rsa:4096'], 'fine'],
+      [['-newkey', 'rsa:3072'], 'KeyFormatError'],
+      [curve('P-384'), 'fine'],
+      [curve('P-521'), 'fine'],
+      [curve('secp256k1'), 'KeyFormatError'],
+    ] as const)
+      expect([kind, await code(await make(...kind))]).toEqual([kind, expected]);
+    const plain = await make(...curve('P-256'));
+    // The parameters of P-256 as `openssl ecparam` prints them.
+    const head = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+    const withParameters = { ...plain, privateKey: head + plain.privateKey };
+    const strict = await startHttps({ behaviour: { ecKeys: 'with-parameters' } }, head);
+    expect([await code(plain), await code(withParameters)]).toEqual(['fine', 'fine']);
+    expect(await code(plain, strict.upload)).toBe('InvalidParameter');
+    expect(await code(withParameters, strict.upload)).toBe('fine');
   });
 });

@@ -47,10 +47,13 @@ export async function startAlibabaClb(options: AlibabaClbOptions): Promise<Aliba
   const plane = await startDataPlane(cloud, {
     secondMs: options.secondMs ?? 1000,
     requestsPerConnection: options.requestsPerConnection ?? 100,
-    bindPort: (balancer, listener) =>
-      options.loadBalancers
-        .find(({ id }) => id === balancer.id)
-        ?.listeners.find(({ port, protocol }) => port === listener.port && protocol === listener.protocol)?.bindPort,
+    bind(balancer, listener) {
+      const given = options.loadBalancers.find(({ id }) => id === balancer.id);
+      const own = given?.listeners.find(
+        ({ port, protocol }) => port === listener.port && protocol === listener.protocol,
+      );
+      return { host: given?.bindAddress ?? '127.0.0.1', port: own?.bindPort ?? 0 };
+    },
   });
   const changes = createChanges(cloud, { changeMs: options.changeMs ?? 0, busyCodes: options.busyCodes }, plane.apply);
   const api = createApiServer(cloud, options, {

@@ -24,8 +24,8 @@ export interface DataPlane {
 export interface DataPlaneOptions {
   readonly secondMs: number;
   readonly requestsPerConnection: number;
-  /** The loopback port that a listener wants, if any. */
-  bindPort(balancer: LoadBalancer, listener: Listener): number | undefined;
+  /** Where a listener wants to be; port 0 is any free one. */
+  bind(balancer: LoadBalancer, listener: Listener): { readonly host: string; readonly port: number };
 }
 
 export async function startDataPlane(cloud: Cloud, options: DataPlaneOptions): Promise<DataPlane> {
@@ -63,7 +63,7 @@ export async function startDataPlane(cloud: Cloud, options: DataPlaneOptions): P
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     await new Promise<void>((opened, reject) => {
       server.once('error', reject);
-      server.listen(options.bindPort(balancer, listener) ?? 0, '127.0.0.1', opened);
+      server.listen(options.bind(balancer, listener), opened);
     });
     servers.set(`${balancer.id}|${listener.port}|${listener.protocol}`, server);
   }

@@ -68,6 +68,8 @@ export interface LoadBalancerOptions {
   readonly name?: string;
   /** Its public address as the API names it. */
   readonly address?: string;
+  /** The loopback address of its data plane. */
+  readonly bindAddress?: string;
   readonly inactive?: boolean;
   readonly servers?: readonly { readonly server: string; readonly weight?: number }[];
   readonly groups?: readonly {

@@ -175,6 +175,8 @@ export function createApiServer(
   const server = createServer({ maxHeaderSize: 256 * 1024 }, (request, response) => {
     handle(request, response).catch(() => request.socket.destroy());
   });
+  // Longer than clients keep an idle connection, so that a call is never lost by chance.
+  server.keepAliveTimeout = 60_000;
   return {
     server,
     records,
