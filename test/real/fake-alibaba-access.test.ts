@@ -121,6 +121,12 @@ describe('who may call', () => {
     const other = { LoadBalancerId: lb, BackendServers: servers({ ...node1, ServerId: 'i-node2' }) };
     expect((await user.refused('CreateVServerGroup', other)).code).toBe('Forbidden.RAM');
     expect(clb.snapshot().groups).toHaveLength(3);
+    const denying = await startAlibabaClb({
+      ...accountOptions,
+      keys: [{ ...key, policy: [...policy, { Effect: 'Deny', Action: 'slb:DescribeRules', Resource: '*' }] }],
+    });
+    const denied = await createOracle(denying.endpoint, key).refused('DescribeRules', onListener);
+    expect(denied.data['AccessDeniedDetail']).toMatchObject({ NoPermissionType: 'ExplicitDeny' });
     // As an answer that a user of CLB once posted: the code is another one and the action is not named.
     const terse = await startAlibabaClb({
       ...accountOptions,
