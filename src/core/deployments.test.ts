@@ -4,6 +4,7 @@ import {
   deploymentAfter,
   hasCurrent,
   hasOtherSettings,
+  hasSuperseded,
   intended,
   knowsSent,
   nextReloadAt,
@@ -189,8 +190,29 @@ describe('what a target was sent', () => {
     const lineage = { deployments, current: { ...testLineage.current, id: 'v2' }, previous: testLineage.current };
     expect(supersededAt(lineage, 'edge')).toEqual([v0]);
     expect(supersededAt(lineage, 'reload')).toEqual([]);
-    expect(withoutSent(deployments.edge, [v0])).toEqual({ ...current, sent: [v1, v2] });
-    expect(withoutSent({ ...current, sent: [v0] }, [v0])).toEqual(current);
+    const tried = [v0];
+    expect(withoutSent(deployments.edge, { tried, gone: [v0], now })).toEqual({ ...current, sent: [v1, v2] });
+    expect(withoutSent({ ...current, sent: [v0] }, { tried, gone: [v0], now })).toEqual(current);
+    const kept = { ...v0, keptAt: now.toISOString() };
+    expect(withoutSent(deployments.edge, { tried, gone: [], now })).toEqual({ ...current, sent: [kept, v1, v2] });
+  });
+
+  it.each<[string, Partial<Deployment>, Date, boolean]>([
+    ['is due', {}, now, true],
+    [
+      'waits a day after a removal that failed',
+      { sent: [{ ...v0, keptAt: now.toISOString() }] },
+      minutesOn(1_439),
+      false,
+    ],
+    ['is due again then', { sent: [{ ...v0, keptAt: now.toISOString() }] }, minutesOn(1_440), true],
+    ['waits for a target that lacks the version', { state: 'pending' }, now, false],
+    ['is nothing', { sent: [v2] }, now, false],
+  ])('and is superseded %s', (_what, change, at, expected) => {
+    const edge: Deployment = { version: 'v2', state: 'current', since: '', sent: [v0], ...change };
+    const others = { reload: { ...current, version: 'v2' }, [endpoint]: { ...current, version: 'v2' } };
+    const lineage = { ...lineageWith({ edge, ...others }), current: { ...testLineage.current, id: 'v2' } };
+    expect(hasSuperseded({ ...lineage, previous: testLineage.current }, at)).toBe(expected);
   });
 
   it('stays known whatever becomes of a delivery', () => {

@@ -11,6 +11,8 @@ const minuteMs = 60_000;
 /** How long `renew` waits before it tries a version again on a target whose handshake it broke. */
 export const breakAgainMs = 24 * 60 * minuteMs;
 
+const dayMs = 24 * 60 * minuteMs;
+
 const longestPauseMs = 60 * minuteMs;
 
 /** How much of a target's message to store; a certificate may have many targets. */
@@ -138,15 +140,28 @@ export const unusedAt = ({ deployments }: Pick<Lineage, 'deployments'>, target: 
   return sent.filter(({ version }) => state !== 'current' || version !== used);
 };
 
-/** Whether every target has the current version, and some still have superseded ones. */
-export const hasSuperseded = (lineage: Lineage): boolean =>
+/**
+ * Whether every target has the current version, and some still have superseded ones. A removal that failed is repeated
+ * after a day, because something may refer to the upload for as long as its owner likes.
+ */
+export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
   unfinishedWork(lineage) === undefined &&
   lineage.spec.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
-  Object.keys(lineage.deployments).some((target) => supersededAt(lineage, target).length > 0);
+  Object.keys(lineage.deployments).some((target) =>
+    supersededAt(lineage, target).some(({ keptAt }) => keptAt === undefined || isPast(keptAt, dayMs, now)),
+  );
 
-/** A deployment after some of what the target was sent has been removed there. */
-export function withoutSent({ sent = [], ...deployment }: Deployment, gone: readonly Sent[]): Deployment {
-  const left = sent.filter(({ version }) => !gone.some((one) => one.version === version));
+const isPast = (at: string, afterMs: number, now: Date): boolean => Date.parse(at) + afterMs <= now.getTime();
+
+/** A deployment after what is `gone` has been removed at the target, and the rest of `tried` could not be. */
+export function withoutSent(
+  { sent = [], ...deployment }: Deployment,
+  facts: { readonly tried: readonly Sent[]; readonly gone: readonly Sent[]; readonly now: Date },
+): Deployment {
+  const isIn = (list: readonly Sent[], { version }: Sent) => list.some((one) => one.version === version);
+  const left = sent
+    .filter((one) => !isIn(facts.gone, one))
+    .map((one) => (isIn(facts.tried, one) ? { ...one, keptAt: facts.now.toISOString() } : one));
   return left.length > 0 ? { ...deployment, sent: left } : deployment;
 }
 

@@ -96,7 +96,7 @@ export interface Deployment {
   readonly took?: Readonly<Record<string, string>>;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean;
-  /** What the target was sent, the latest last: of this version, and of older ones until they are removed there. */
+  /** What the target was sent of this version, and of others until they are removed there. */
   readonly sent?: readonly Sent[];
 }
 
@@ -104,6 +104,8 @@ export interface Deployment {
 export interface Sent {
   readonly version: string;
   readonly receipt: Json;
+  /** When it could not be removed. RFC 3339. */
+  readonly keptAt?: string;
 }
 
 export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';

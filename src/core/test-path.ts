@@ -265,7 +265,7 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
   for (const target of wanted.spec.deploy) {
     const old = supersededAt({ ...(model.lineage as Lineage), deployments }, target);
     if ((yield* reach(`retire at ${target}`, 'stays', 'stop')) === 'stays') continue;
-    deployments[target] = withoutSent(deployments[target] as Deployment, old);
+    deployments[target] = withoutSent(deployments[target] as Deployment, { tried: old, gone: old, now: model.now });
     gone.push(...old.map((one) => `${target} ${one.version}`));
   }
   const left = yield* clean(model, wanted);

@@ -6,7 +6,8 @@ import type { StoredSpec } from '../core/spec.ts';
 import type { Balancer, OwnedObject } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import { type Engine, report } from './engine.ts';
-import { lineageOf, type NotSwept, notSwept } from './sweep.ts';
+import { lineageOf } from './sweep.ts';
+import { type NotSwept, notSwept } from './swept.ts';
 
 /** An object at a balancer or a target that carries certfleet's mark, and that no journal of this store knows. */
 export interface LostObject extends OwnedObject {
@@ -105,17 +106,25 @@ async function removeAt(
   const remove = async (effect: (run: () => Promise<void>) => Promise<void>, own?: LockDocument) => {
     // Again under the lock: until then, another process could journal what it had just made.
     const found = await unknownOf(engine, place, facts.objects, signal, own);
-    for (const one of found) {
-      if (!isToRemove(engine, one, facts.removal)) continue;
-      const what = nameOfLost(one);
+    const tried: LostObject[] = [];
+    for (const one of found.filter((all) => isToRemove(engine, all, facts.removal))) {
       try {
         await effect(() => place.remove(one, signal));
-        facts.removed.push(what);
-        report(engine, { level: 'info', event: 'sweep.cleaned', message: `removed ${what}` });
+        tried.push(one);
       } catch (error) {
         signal.throwIfAborted();
-        facts.failed.push(notSwept(what, error));
+        facts.failed.push(notSwept(nameOfLost(one), error));
       }
+    }
+    const still = tried.length > 0 ? await place.owned(signal) : [];
+    for (const one of tried) {
+      const what = nameOfLost(one);
+      if (still.some(({ kind, id }) => kind === one.kind && id === one.id)) {
+        facts.failed.push({ what, reason: 'something still refers to it' });
+        continue;
+      }
+      facts.removed.push(what);
+      report(engine, { level: 'info', event: 'sweep.cleaned', message: `removed ${what}` });
     }
   };
   if (place.resource === undefined) return remove((run) => run());
@@ -203,9 +212,13 @@ async function isDelivering(engine: Engine, { deployer }: Place, { working }: Jo
   if (!deployer) return false;
   for (const { spec } of working)
     for (const target of spec.spec.deploy)
-      if ((await engine.connect.deployer(spec, target).catch(() => undefined)) === deployer) return true;
+      if (isSame(await engine.connect.deployer(spec, target).catch(() => undefined), deployer)) return true;
   return false;
 }
+
+/** Certificates with credentials of their own have deployers of their own. */
+const isSame = (a: Deployer | undefined, b: Deployer): boolean =>
+  a === b || (b.resource !== undefined && a?.resource === b.resource);
 
 /** Every balancer and target, each once. What cannot be connected is in `failed`. */
 async function placesOf(

@@ -3,12 +3,14 @@ import type { Lineage } from '../core/lineage.ts';
 import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
 import { type Engine, report } from './engine.ts';
+import { sweepTokens } from './expired-tokens.ts';
 import { issue, newVisit } from './issue.ts';
 import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
-import { type Done, lineageOf, sweeperOf, sweepTokens, whatIsLeft } from './sweep.ts';
+import { lineageOf, sweeperOf, whatIsLeft } from './sweep.ts';
+import type { Done } from './swept.ts';
 
 /** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(

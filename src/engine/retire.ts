@@ -50,7 +50,7 @@ export async function retireSent(
     if (all.length === 0) continue;
     const { gone, error } = await retireAt(worker, { wanted, target }, all);
     if (error !== undefined) left.push({ target, error });
-    deployments[target] = withoutSent(deployment, gone);
+    deployments[target] = withoutSent(deployment, { tried: all, gone, now: worker.engine.clock.now() });
   }
   return { deployments, left };
 }

@@ -1,5 +1,4 @@
 import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
-import type { ErrorCode } from '../core/error-table.ts';
 import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
 import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
@@ -15,7 +14,8 @@ import {
 } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
-import { type Engine, report } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { sweepTokens } from './expired-tokens.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
@@ -24,29 +24,8 @@ import { cleanJournalled, cleanUp, type Unremoved } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { removeRetired } from './steps/versions.ts';
+import { type Done, merged, type NotSwept, nothing, notSwept, reported, type Swept } from './swept.ts';
 import { together } from './wait.ts';
-
-export interface Swept {
-  readonly cleaned: readonly string[];
-  /** Interrupted deployments that were finished: `abc to edge`. */
-  readonly delivered: readonly string[];
-  readonly failed: readonly NotSwept[];
-  /** Tombstones that will be checked later. */
-  readonly waiting: number;
-}
-
-export interface NotSwept {
-  readonly what: string;
-  readonly reason: string;
-  /** The error's code; undefined if the solver or its provider ran out of time. */
-  readonly code?: ErrorCode;
-  /** What could not be done, if not to remove it. */
-  readonly verb?: 'deliver' | 'list';
-}
-
-export type Done = Omit<Swept, 'waiting'>;
-
-const nothing: Done = { cleaned: [], delivered: [], failed: [] };
 
 /** How many lineages are swept at once. */
 const atOnce = 16;
@@ -94,12 +73,6 @@ export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage 
   }
 }
 
-export const notSwept = (what: string, error: unknown): NotSwept => ({
-  what,
-  reason: reasonOf(error),
-  code: asFailure(error).code,
-});
-
 /**
  * Whether a lineage needs a sweep; `doubtful` means only if its holder is frozen or gone.
  *
@@ -111,8 +84,9 @@ export function whatIsLeft(
   canDeliver = true,
 ): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
+  const now = clock.now();
   const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work);
-  const hasDue = dueStones(lineage, clock.now()).length > 0 || hasSuperseded(lineage);
+  const hasDue = dueStones(lineage, now).length > 0 || hasSuperseded(lineage, now);
   if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
   // A lease without work is never resumed, so the sweep releases it.
   const isBare = unfinishedWork(lineage) === undefined;
@@ -180,12 +154,6 @@ export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) =
   };
 }
 
-const merged = (all: readonly Done[]): Done => ({
-  cleaned: all.flatMap(({ cleaned }) => cleaned),
-  delivered: all.flatMap(({ delivered }) => delivered),
-  failed: all.flatMap(({ failed }) => failed),
-});
-
 async function whileHeld(engine: Engine, holding: Holding, work: () => Promise<Done>): Promise<Done> {
   const stop = holding.keepAlive();
   try {
@@ -235,7 +203,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
   const { left, leftStones } = await removeOwed(engine, holding, due, signal);
-  const retired = hasSuperseded(lineage)
+  const retired = hasSuperseded(lineage, now)
     ? await retireSent({ engine, holding, signal }, lineage.spec, lineage)
     : undefined;
   const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
@@ -278,12 +246,6 @@ export async function removeOwed(
   return { left, leftStones: leftStones.flat() };
 }
 
-function reported(engine: Engine, done: Done): Done {
-  for (const what of done.cleaned)
-    report(engine, { level: 'info', event: 'sweep.cleaned', message: `removed ${what}` });
-  return done;
-}
-
 /** Groups tombstones by the spec whose solver presented them. */
 function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (readonly [StoredSpec, Tombstone[]])[] {
   const groups = new Map<string, readonly [StoredSpec, Tombstone[]]>();
@@ -294,38 +256,4 @@ function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (rea
     groups.set(key, group);
   }
   return [...groups.values()];
-}
-
-/** Deletes expired token documents, which no lineage refers to. */
-export async function sweepTokens(engine: Engine, signal: AbortSignal): Promise<Done> {
-  const { store, clock } = engine;
-  const cleaned: string[] = [];
-  const failed: NotSwept[] = [];
-  const now = clock.now().getTime();
-  for await (const page of store.scan('token', signal)) {
-    for (const { key, bytes, revision } of page) {
-      const expires = expiryOf(bytes);
-      if (expires === undefined || expires > now) continue;
-      const what = `the expired token ${key.name}`;
-      try {
-        await store.delete(key, { ifRevision: revision, signal });
-        cleaned.push(what);
-      } catch (error) {
-        signal.throwIfAborted();
-        // Another process has removed it, or is using it again.
-        if (!isFailure(error, 'store/conflict')) failed.push(notSwept(what, error));
-      }
-    }
-  }
-  return reported(engine, { ...nothing, cleaned, failed });
-}
-
-function expiryOf(bytes: Uint8Array): number | undefined {
-  try {
-    const { expires } = JSON.parse(new TextDecoder().decode(bytes)) as { expires?: string };
-    const time = Date.parse(expires ?? '');
-    return Number.isNaN(time) ? undefined : time;
-  } catch {
-    return undefined;
-  }
 }

@@ -34,12 +34,12 @@ async function createWorld() {
     { kind: 'rule', name: 'www', id: 'rule-5' },
   ];
   const uploads = [named('certificate', 6), named('certificate', 7)];
-  const hooks = { remove: async (_object: OwnedObject): Promise<void> => {} };
+  const hooks = { inUse: '', remove: async (_object: OwnedObject): Promise<void> => {} };
   const ownedIn = (list: OwnedObject[]) => ({
     owned: async () => [...list],
     removeOwned: async (object: OwnedObject) => {
       await hooks.remove(object);
-      list.splice(ids(list).indexOf(object.id), 1);
+      if (object.id !== hooks.inUse) list.splice(ids(list).indexOf(object.id), 1);
     },
   });
   const balancer = { type: 'sim-balancer', resource, ...ownedIn(objects) } as unknown as Balancer;
@@ -122,9 +122,13 @@ it('says what it could not list or remove, and goes on', async () => {
   world.hooks.remove = async ({ id }) => {
     if (id === 'rule-1') throw refused;
   };
+  world.hooks.inUse = 'certificate-7';
   const { removed, failed } = await world.sweep({ owner: ours, olderThanMs: 0 });
-  expect(failed).toMatchObject([{ what: expect.stringContaining('the rule cf-'), code: 'dns/refused' }]);
-  expect(removed).toHaveLength(3);
+  expect(failed).toMatchObject([
+    { what: expect.stringContaining('the rule cf-'), code: 'dns/refused' },
+    { what: expect.stringContaining('the certificate cf-'), reason: 'something still refers to it' },
+  ]);
+  expect(removed).toHaveLength(2);
   await world.store.put({ kind: 'lineage', name: 'bad' }, new Uint8Array([1]), { ifRevision: null, signal });
   await expect(world.sweep()).rejects.toMatchObject({ code: 'store/corrupt' });
 });

@@ -4,6 +4,7 @@ import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forget } from '../../src/engine/forget.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { type CloudTargetOptions, createCloudTarget } from '../support/cloud-target.ts';
@@ -134,6 +135,51 @@ describe('an upload that is replaced', () => {
   });
 });
 
+it('a version that breaks the handshake goes back to the upload before, and its own stays known', async () => {
+  const world = await createWorld();
+  const endpoint = '192.0.2.9:443';
+  const wanted = { ...spec, spec: { ...spec.spec, endpoints: [endpoint] } };
+  const chains = new Map<string, string>();
+  let broken = '';
+  const { deployer } = world.cloud;
+  const engine = (): Engine => {
+    const replica = world.replica(1);
+    const activate: Deployer['activate'] = async (version, ...rest) => {
+      chains.set(version.id, version.certPem);
+      await deployer.activate(version, ...rest);
+    };
+    const handshake = async () => {
+      const [id = '', pem = ''] = [...chains].find(([version]) => version === world.cloud.bound()) ?? [];
+      if (id === broken || id === '') {
+        const cause = Object.assign(new Error('handshake failure'), { phase: 'exchange' });
+        throw fail('network/failed', { method: 'TLS', url: '', reason: 'alert' }, { cause });
+      }
+      return { certificateDer: new Uint8Array(Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64')) };
+    };
+    return {
+      ...replica,
+      lookup: async () => ['192.0.2.9'],
+      vantage: { ...replica.vantage, handshake },
+      connect: { ...replica.connect, deployer: async () => ({ ...deployer, activate }) },
+    };
+  };
+  const issue = () => passing(world.clock, issuing.issue(engine(), job(wanted), signal));
+  expect(await issue()).toMatchObject({ result: 'issued' });
+  const first = world.cloud.bound();
+  world.pass(80 * dayMs);
+  world.cloud.hooks.after = async (call) => {
+    if (call === 'activate' && world.cloud.bound() !== first) broken = world.cloud.bound() ?? '';
+  };
+  expect(await issue()).toMatchObject({ result: 'pending', error: { code: 'deploy/handshake-failed' } });
+  expect(world.cloud.bound()).toBe(first);
+  expect((await world.sent())?.map(({ version }) => version)).toEqual([first, broken]);
+  world.cloud.hooks.after = async () => {};
+  broken = '';
+  world.pass(2 * dayMs);
+  expect(await issue()).toMatchObject({ result: 'deployed' });
+  expect(world.cloud.versions()).toHaveLength(2);
+});
+
 describe('a process that is killed', () => {
   it.each(['stage', 'activate', 'retire'])('in %s leaves one upload for each version, and no other', async (call) => {
     const world = await createWorld();
@@ -251,11 +297,14 @@ describe('what a target was sent and does not use', () => {
           if (call === 'retire') throw new Error('throttled');
         };
       await world.issue(1);
-      world.pass(80 * dayMs);
+      if (turn < 2) world.pass(80 * dayMs);
     }
     const sweep = () => passing(world.clock, sweeping.sweep(world.replica(2), signal));
+    expect((await sweep()).failed, 'it failed a moment ago').toEqual([]);
+    world.pass(dayMs);
     expect((await sweep()).failed).toMatchObject([{ what: 'abc: superseded versions at target' }]);
     world.cloud.hooks.after = async () => {};
+    world.pass(dayMs);
     expect(await sweep()).toMatchObject({ cleaned: ['abc: superseded versions'], failed: [] });
     expect([await world.sent(), world.cloud.versions()]).toMatchObject([{ length: 2 }, { length: 2 }]);
     world.writes.count = 0;

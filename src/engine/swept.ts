@@ -1,0 +1,44 @@
+import type { ErrorCode } from '../core/error-table.ts';
+import { asFailure, reasonOf } from '../core/errors.ts';
+import { type Engine, report } from './engine.ts';
+
+export interface Swept {
+  readonly cleaned: readonly string[];
+  /** Interrupted deployments that were finished: `abc to edge`. */
+  readonly delivered: readonly string[];
+  readonly failed: readonly NotSwept[];
+  /** Tombstones that will be checked later. */
+  readonly waiting: number;
+}
+
+export interface NotSwept {
+  readonly what: string;
+  readonly reason: string;
+  /** The error's code; undefined if the solver or its provider ran out of time. */
+  readonly code?: ErrorCode;
+  /** What could not be done, if not to remove it. */
+  readonly verb?: 'deliver' | 'list';
+}
+
+export type Done = Omit<Swept, 'waiting'>;
+
+export const nothing: Done = { cleaned: [], delivered: [], failed: [] };
+
+export const notSwept = (what: string, error: unknown): NotSwept => ({
+  what,
+  reason: reasonOf(error),
+  code: asFailure(error).code,
+});
+
+export const merged = (all: readonly Done[]): Done => ({
+  cleaned: all.flatMap(({ cleaned }) => cleaned),
+  delivered: all.flatMap(({ delivered }) => delivered),
+  failed: all.flatMap(({ failed }) => failed),
+});
+
+/** Reports what was removed. */
+export function reported(engine: Engine, done: Done): Done {
+  for (const what of done.cleaned)
+    report(engine, { level: 'info', event: 'sweep.cleaned', message: `removed ${what}` });
+  return done;
+}
