@@ -93,6 +93,56 @@ export const passEnvironment = () =>
       examples: [['DOCKER_HOST', 'KUBECONFIG']],
     });
 
+/** The options that name the keys of an adapter of Alibaba Cloud. Without any, the role of the instance is used. */
+export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
+  accessKeyId: secret('AccessKey ID', {
+    aliases: ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'Ali_Key', 'dns_aliyun_access_key'],
+  }).optional(),
+  accessKeySecret: secret('AccessKey secret', {
+    aliases: ['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALICLOUD_SECRET_KEY', 'Ali_Secret'],
+  }).optional(),
+  securityToken: secret('Security token, if the keys are temporary', {
+    aliases: ['ALIBABA_CLOUD_SECURITY_TOKEN', 'ALICLOUD_SECURITY_TOKEN', 'sts_token'],
+  }).optional(),
+  credentials: credentialsFile(prefixes, { aliases: ['ALIBABA_CLOUD_CREDENTIALS_FILE'] }),
+  profile: profile({ aliases: ['ALIBABA_CLOUD_PROFILE'] }),
+});
+
+/**
+ * The options that name the keys of an adapter of AWS: keys, else a web identity (IRSA), else a container's credentials
+ * (ECS, EKS Pod Identity), else the role of the instance.
+ */
+export const awsKeys = () => ({
+  accessKeyId: secret('Access key id', { aliases: ['AWS_ACCESS_KEY_ID'] }).optional(),
+  secretAccessKey: secret('Secret access key', { aliases: ['AWS_SECRET_ACCESS_KEY'] }).optional(),
+  sessionToken: secret('Session token, if the keys are temporary', { aliases: ['AWS_SESSION_TOKEN'] }).optional(),
+  credentials: credentialsFile([], { aliases: ['AWS_SHARED_CREDENTIALS_FILE'] }),
+  profile: profile({ aliases: ['AWS_PROFILE'] }),
+  ...ofThisProcess({
+    roleArn: ['The role of a web identity (IRSA)', 'AWS_ROLE_ARN'],
+    webIdentityTokenFile: ['The file with its token', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
+    containerCredentialsPath: ['The path of a container’s credentials (ECS)', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'],
+    containerCredentialsUrl: ['The URL of a container’s credentials', 'AWS_CONTAINER_CREDENTIALS_FULL_URI'],
+    containerTokenFile: ['The file with the token for them', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'],
+  }),
+  containerToken: secret('The token for a container’s credentials', {
+    aliases: ['AWS_CONTAINER_AUTHORIZATION_TOKEN'],
+  }).optional(),
+});
+
+/** Options that the platform sets for each process, so that they are never stored with a certificate. */
+const ofThisProcess = <Name extends string>(options: Readonly<Record<Name, readonly [title: string, alias: string]>>) =>
+  Object.fromEntries(
+    Object.entries<readonly [string, string]>(options).map(([name, [title, alias]]) => [
+      name,
+      z
+        .string()
+        .min(1)
+        .optional()
+        .meta({ title, aliases: [alias], ofThisProcess: true }),
+    ]),
+  ) as Readonly<Record<Name, z.ZodOptional<z.ZodString>>>;
+
 /** What every adapter gets. */
 export interface AdapterContext<Options> {
   readonly options: Options;

@@ -51,7 +51,8 @@ export function alibabaInstance({
       return await ask();
     } catch (error) {
       if (!(error instanceof NoMetadata)) throw error;
-      throw fail('config/no-metadata', { what: name, fact, reason: error.message, advice });
+      const source = 'the metadata server of this machine';
+      throw fail('config/no-metadata', { what: name, fact, source, reason: error.message, advice });
     }
   };
   const fact = (what: string, path: string, advice: string, isFact: (text: string) => boolean, signal: AbortSignal) =>

@@ -1,18 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
+import { canonicalQuery } from './query.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** As in RFC 3986: everything but letters, digits and `-_.~`. */
-export const percentEncode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
-/** A query string, sorted by name as the signature needs it. */
-export const canonicalQuery = (query: Readonly<Record<string, string>>): string =>
-  Object.entries(query)
-    .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&');
 
 export interface Acs3Request {
   readonly method: string;

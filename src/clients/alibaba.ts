@@ -6,7 +6,7 @@ import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { AccessKeys, KeySource } from './access-keys.ts';
-import { bodyHash, canonicalQuery, signAcs3 } from './alibaba-signature.ts';
+import { bodyHash, signAcs3 } from './alibaba-signature.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -19,6 +19,7 @@ import {
   type Trouble,
   type Verdict,
 } from './json-api.ts';
+import { canonicalQuery } from './query.ts';
 
 /** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. A secret is sent in the body. */
 export type AlibabaParams = Readonly<

@@ -13,6 +13,8 @@ export interface OptionField extends OptionInfo {
   readonly aliases: readonly string[];
   /** It names a file with credentials; the prefixes of the keys in it. */
   readonly credentials: readonly string[] | undefined;
+  /** The platform gives it to each process anew, so it is not stored with a certificate. */
+  readonly ofThisProcess: boolean;
 }
 
 type Definition = {
@@ -56,6 +58,7 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       // The schema's default is in milliseconds, but a person writes `2m`.
       defaultValue: meta['format'] === 'duration' && typeof fallback === 'number' ? durationText(fallback) : fallback,
       aliases: texts(meta['aliases']),
+      ofThisProcess: meta['ofThisProcess'] === true,
       credentials: Array.isArray(meta['credentials']) ? texts(meta['credentials']) : undefined,
     };
   });

@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CertfleetError } from '../core/errors.ts';
-import { credentialsFile, duration, profile, secret, z } from '../define.ts';
+import { Secret } from '../core/secret.ts';
+import { alibabaKeys, awsKeys, credentialsFile, duration, endpoint, profile, secret, z } from '../define.ts';
 import type { Files } from '../ports/files.ts';
 import {
   captureFromEnvironment,
@@ -11,6 +12,7 @@ import {
   optionsFromEnvironment,
   resolveOptions,
   secretVariables,
+  type WithOptions,
 } from './options.ts';
 
 const definition = {
@@ -375,5 +377,62 @@ describe('aliases and files with credentials', () => {
     const warn = (message: string) => void warnings.push(message);
     await resolveOptions(cloud, settings, { env: {}, files: files(contents, 0o644), warn });
     expect(warnings).toEqual(['the secret file /c.ini of cloud can be read by every user: chmod 600 /c.ini']);
+  });
+});
+
+describe('the keys of clouds', () => {
+  const aws: WithOptions = {
+    id: 'alb',
+    options: z.object({ ...awsKeys(), region: z.string().default('r'), endpoint: endpoint() }),
+  };
+  const alibaba: WithOptions = { id: 'clb', options: z.object({ ...alibabaKeys(), endpoint: endpoint() }) };
+  const revealed = (options: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
+    );
+
+  it.each([
+    [
+      aws,
+      { AWS_ACCESS_KEY_ID: 'i', AWS_SECRET_ACCESS_KEY: 's', AWS_PROFILE: 'p' },
+      { accessKeyId: 'i', secretAccessKey: 's', profile: 'p' },
+    ],
+    [
+      aws,
+      { AWS_SHARED_CREDENTIALS_FILE: '/aws', AWS_PROFILE: 'two' },
+      { accessKeyId: 'i2', secretAccessKey: 's2', sessionToken: 't2', credentials: '/aws', profile: 'two' },
+    ],
+    [
+      aws,
+      { AWS_ROLE_ARN: 'arn', AWS_WEB_IDENTITY_TOKEN_FILE: '/jwt' },
+      { roleArn: 'arn', webIdentityTokenFile: '/jwt' },
+    ],
+    [alibaba, { ALICLOUD_ACCESS_KEY: 'i', ALICLOUD_SECRET_KEY: 's' }, { accessKeyId: 'i', accessKeySecret: 's' }],
+    [alibaba, { Ali_Key: 'i', Ali_Secret: 's' }, { accessKeyId: 'i', accessKeySecret: 's' }],
+    [
+      alibaba,
+      { CERTFLEET_CLB_CREDENTIALS: '/certbot' },
+      { accessKeyId: 'i', accessKeySecret: 's', credentials: '/certbot' },
+    ],
+  ])('%#', async (definition, env, expected) => {
+    const contents = {
+      '/aws':
+        '[default]\naws_access_key_id = i1\naws_secret_access_key = s1\n[two]\naws_access_key_id = i2\naws_secret_access_key = s2\naws_session_token = t2',
+      '/certbot': 'dns_aliyun_access_key = i\ndns_aliyun_access_key_secret = s',
+    };
+    const context = { env, files: files(contents) };
+    const { options } = await resolveOptions(definition, { type: definition.id }, context);
+    const { region: _region, ...found } = revealed(options);
+    expect(found).toEqual(expected);
+  });
+
+  it('stores nothing that the platform gives to each process', () => {
+    const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/1', AWS_ROLE_ARN: 'arn', AWS_PROFILE: 'p' };
+    expect(optionsFromEnvironment(aws, env)).toEqual({ type: 'alb', profile: 'p' });
+  });
+
+  it('sends keys to no endpoint without TLS', () => {
+    const check = (url: string) => checkOptions(alibaba, { type: 'clb', endpoint: url }, {}, []).length;
+    expect([check('https://slb.test'), check('http://127.0.0.1:1'), check('http://slb.test')]).toEqual([0, 0, 1]);
   });
 });

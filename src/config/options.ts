@@ -224,8 +224,8 @@ export function optionsFromEnvironment(definition: WithOptions, env: Environment
   const found: Record<string, string> = {};
   const options = givenOptions(definition, { settings: { type: definition.id }, env });
   for (const [name, { value }] of options.find()) {
-    const isSecret = options.fields.some((field) => field.name === name && field.secret);
-    if (!isSecret && typeof value === 'string') found[name] = value;
+    const isStored = options.fields.some((field) => field.name === name && !field.secret && !field.ofThisProcess);
+    if (isStored && typeof value === 'string') found[name] = value;
   }
   return { type: definition.id, ...found };
 }

@@ -64,7 +64,7 @@ export const errorTable = {
     hint: 'Check the path, and that this user may read the file.',
   },
   'config/no-metadata': {
-    message: '{what} needs {fact}, and the metadata server of this machine did not give it: {reason}',
+    message: '{what} needs {fact}, and {source} did not give it: {reason}',
     blame: 'config',
     retry: 'later',
     hint: '{advice}',

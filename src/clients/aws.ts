@@ -1,0 +1,294 @@
+import type { CertfleetError } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import { spanText } from '../core/span.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http } from '../ports/http.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import type { KeySource } from './access-keys.ts';
+import { signV4 } from './aws-signature.ts';
+import {
+  type ApiAnswer,
+  createJsonApi,
+  type Fields,
+  isFields,
+  isRefusal,
+  judgeByStatus,
+  readFields,
+  type Trouble,
+  UnreadableAnswer,
+  type Verdict,
+} from './json-api.ts';
+import { canonicalQuery } from './query.ts';
+import { parseXml, type XmlElement, xmlAt, xmlText } from './xml.ts';
+
+/** A parameter: lists become `Name.member.1`, and objects `Name.Key`, where the protocol needs it. */
+export type AwsValue =
+  | string
+  | number
+  | boolean
+  | Secret
+  | undefined
+  | readonly AwsValue[]
+  | { readonly [name: string]: AwsValue };
+export type AwsParams = { readonly [name: string]: AwsValue };
+
+/** A failed call, with what its code means. */
+export interface AwsTrouble extends Trouble {
+  readonly means?: 'not-found' | 'quota' | undefined;
+}
+
+export interface AwsCall {
+  readonly signal: AbortSignal;
+  /** It changes something, so it is never repeated after an answer that was lost. */
+  readonly mutates: boolean;
+  /** More codes that mean "wait and repeat" for this call, such as `ResourceInUse` while a rule is being deleted. */
+  readonly busyCodes?: readonly string[];
+  readonly busyBudgetMs?: number;
+}
+
+export interface AwsOptions {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The adapter's name in the configuration, for debug lines. */
+  readonly name: string;
+  /** As in signatures and policies: `elasticloadbalancing`, `acm`. */
+  readonly service: string;
+  readonly region: string;
+  /** {@link awsEndpoint} unless given. */
+  readonly endpoint?: string | undefined;
+  readonly credentials: KeySource;
+  /** Makes the adapter's error. */
+  readonly error: (trouble: AwsTrouble) => CertfleetError;
+  /** Called before each exchange with its action. */
+  readonly onCall?: (action: string) => void;
+  readonly limitBudgetMs?: number;
+  readonly busyBudgetMs?: number;
+}
+
+/** A service with the query protocol, which answers in XML: ELBv2, STS. */
+export interface AwsQuery {
+  /** The element `<action>Result` of the answer. */
+  call(action: string, params: AwsParams, call: AwsCall): Promise<XmlElement>;
+}
+
+/** A service with the JSON protocol: ACM. */
+export interface AwsJson {
+  call(action: string, params: AwsParams, call: AwsCall): Promise<Fields>;
+}
+
+/** The regional endpoint of a service. */
+export const awsEndpoint = (service: string, region: string): string =>
+  `https://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+
+/** @param version of the API: `2015-12-01` */
+export function createAwsQuery(options: AwsOptions & { readonly version: string }): AwsQuery {
+  const send = createSender(options, parseXml);
+  return {
+    call: (action, params, call) => {
+      const { values, secrets } = opened(params);
+      const body = canonicalQuery({ Action: action, Version: options.version, ...flattened(values as Fields) });
+      const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
+      return send({ action, headers, body, secrets, read: ({ body: root }) => resultOf(root, action) }, call);
+    },
+  };
+}
+
+/** @param target of the API, before the action: `CertificateManager` */
+export function createAwsJson(options: AwsOptions & { readonly target: string }): AwsJson {
+  const send = createSender(options, JSON.parse);
+  return {
+    call: (action, params, call) => {
+      const { values, secrets } = opened(params);
+      const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `${options.target}.${action}` };
+      // An action without a result answers with nothing.
+      const read = (answer: ApiAnswer) => readFields(answer.body ?? {}, 'the object');
+      return send({ action, headers, body: JSON.stringify(values), secrets, read }, call);
+    },
+  };
+}
+
+const throttling: readonly string[] = [
+  'PriorRequestNotComplete',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'TooManyRequestsException',
+];
+const busyCodes: readonly string[] = ['OperationInProgress', 'RequestInProgressException'];
+const expiredCodes = ['ExpiredToken', 'ExpiredTokenException'] as const;
+
+interface Sent<T> {
+  readonly action: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly secrets: readonly Secret[];
+  readonly read: (answer: ApiAnswer) => T;
+}
+
+function createSender(options: AwsOptions, parse: (text: string) => unknown) {
+  const { clock, credentials, region, service } = options;
+  const url = new URL(options.endpoint ?? awsEndpoint(service, region));
+  return async <T>({ action, headers, body, read, ...sent }: Sent<T>, call: AwsCall): Promise<T> => {
+    const secrets = [...sent.secrets];
+    const judging = { action, service, busy: [...busyCodes, ...(call.busyCodes ?? [])] };
+    const api = createJsonApi({
+      ...options,
+      parse,
+      error: (trouble) =>
+        options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
+      judge: (answer) => judge(answer, judging),
+      ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
+    });
+    const once = () =>
+      api.call({
+        what: action,
+        build: async (signal) => {
+          const keys = await credentials.keys(signal);
+          secrets.push(keys.id, keys.secret, ...(keys.token === undefined ? [] : [keys.token]));
+          const signed = signV4({ method: 'POST', url, headers, body, region, service, now: clock.now() }, keys);
+          return { method: 'POST', url: url.href, headers: signed, body };
+        },
+        read,
+        readsOnly: !call.mutates,
+        secrets,
+        signal: call.signal,
+      });
+    try {
+      return await once();
+    } catch (error) {
+      // A role's keys can end before the time that was given with them.
+      if (!isRefusal(error, ...expiredCodes) || !credentials.renew()) throw error;
+      return once();
+    }
+  };
+}
+
+interface Said {
+  readonly code: string | undefined;
+  readonly message: string;
+  readonly requestId: string | undefined;
+}
+
+function judge(answer: ApiAnswer, judging: { action: string; service: string; busy: readonly string[] }): Verdict {
+  const { code, message, requestId } = isXml(answer.body) ? saidInXml(answer.body) : saidInJson(answer);
+  const words = {
+    ...(code === undefined ? {} : { code }),
+    ...(requestId === undefined ? {} : { requestId }),
+    // The message of a wrong signature repeats everything that was signed.
+    reason: message.replace(/\s*The Canonical String for this request should have been.*$/is, ''),
+  };
+  if (code === undefined || (answer.status >= 200 && answer.status < 300)) return judgeByStatus(answer, words);
+  if (judging.busy.includes(code)) return { kind: 'busy', ...words };
+  if (throttling.includes(code)) return { kind: 'limited', ...words };
+  const advice = adviceOn(code, message, answer, judging);
+  return judgeByStatus(answer, { ...words, ...(advice === undefined ? {} : { advice }) });
+}
+
+const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isArray(body['children']);
+
+function saidInXml(root: XmlElement): Said {
+  // STS and ELBv2 wrap the error; EC2 and others use another root.
+  const error = xmlAt(root, 'Error') ?? xmlAt(root, 'Errors', 'Error');
+  return {
+    code: error && xmlText(error, 'Code'),
+    message: (error && xmlText(error, 'Message')) ?? '',
+    requestId:
+      xmlText(root, 'RequestId') ?? xmlText(root, 'ResponseMetadata', 'RequestId') ?? xmlText(root, 'RequestID'),
+  };
+}
+
+function saidInJson({ body, headers }: ApiAnswer): Said {
+  const fields = isFields(body) ? body : {};
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  const type = text(fields['__type']) ?? headers['x-amzn-errortype'];
+  return {
+    code: type?.replace(/^.*#/, '').replace(/:.*$/, ''),
+    message: text(fields['message']) ?? text(fields['Message']) ?? '',
+    requestId: headers['x-amzn-requestid'],
+  };
+}
+
+function adviceOn(
+  code: string,
+  message: string,
+  answer: ApiAnswer,
+  { action, service }: { action: string; service: string },
+): string | undefined {
+  if (code.startsWith('AccessDenied') || code === 'UnauthorizedOperation') {
+    const needed = /not authorized to perform: ([\w-]+:\w+)/.exec(message)?.[1] ?? `${service}:${action}`;
+    const resource = /on resource: (arn:[^\s"']+)/.exec(message)?.[1] ?? '*';
+    const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
+    return `The IAM user or role lacks ${needed}. Add to its policy: ${statement}`;
+  }
+  const isOld = /signature (expired|not yet current)|must be within 5 minutes/i.test(message);
+  if (isOld || code === 'RequestExpired' || code === 'RequestTimeTooSkewed') {
+    const ms = answer.clockAheadMs;
+    const skew = ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} AWS’s`;
+    return `Set this machine’s clock (NTP)${skew}. They may differ by at most five minutes.`;
+  }
+  if (code === 'InvalidClientTokenId' || code === 'UnrecognizedClientException' || code === 'InvalidAccessKeyId')
+    return 'Check the access key id: it does not exist, is inactive, or its session token is missing.';
+  if (code === 'SignatureDoesNotMatch' || code === 'InvalidSignatureException')
+    return 'Check the secret access key: it does not belong to this access key id.';
+  if (code.startsWith('ExpiredToken'))
+    return 'The session token is expired. Give all three keys anew, or let a role give them.';
+  return undefined;
+}
+
+function meaningOf({ code = '' }: Trouble): AwsTrouble['means'] {
+  if (/NotFound/.test(code)) return 'not-found';
+  return /^TooMany|Quota|LimitExceeded/.test(code) ? 'quota' : undefined;
+}
+
+function resultOf(root: unknown, action: string): XmlElement {
+  if (!isXml(root) || root.name !== `${action}Response`) throw new UnreadableAnswer(`it is no ${action}Response`);
+  // An action without a result, such as DeleteRule at some endpoints, answers with its metadata alone.
+  return xmlAt(root, `${action}Result`) ?? { name: `${action}Result`, children: [], text: '' };
+}
+
+/** The members of a list in a result. A missing list is an error: it must never be taken for an empty one. */
+export function xmlMembers(element: XmlElement, ...path: readonly string[]): readonly XmlElement[] {
+  const list = xmlAt(element, ...path);
+  if (list?.text !== '' || list.children.some(({ name }) => name !== 'member'))
+    throw new UnreadableAnswer(`${path.join('.')} is missing in its answer`);
+  return list.children;
+}
+
+/** Opens the secrets, wherever they are. */
+function opened(params: AwsParams): { readonly values: unknown; readonly secrets: readonly Secret[] } {
+  const secrets: Secret[] = [];
+  const open = (value: AwsValue): unknown => {
+    if (value instanceof Secret) {
+      secrets.push(value);
+      return value.reveal();
+    }
+    if (Array.isArray(value)) return value.map(open);
+    if (typeof value !== 'object') return value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, open(one as AwsValue)]));
+  };
+  return { values: open(params), secrets };
+}
+
+/** `Actions.member.1.Type=forward` */
+function flattened(fields: Fields, prefix = ''): Readonly<Record<string, string>> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (Array.isArray(value))
+      Object.assign(
+        flat,
+        flattened(Object.fromEntries(value.map((one, at) => [`${name}.member.${at + 1}`, one])), prefix),
+      );
+    else if (isFields(value)) Object.assign(flat, flattened(value, `${prefix}${name}.`));
+    else flat[`${prefix}${name}`] = String(value);
+  }
+  return flat;
+}

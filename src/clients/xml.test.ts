@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest';
+import { parseXml, xmlAt, xmlText } from './xml.ts';
+
+const rules = `<?xml version="1.0" encoding="UTF-8"?>
+<DescribeRulesResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/">
+  <!-- two -->
+  <DescribeRulesResult>
+    <Rules>
+      <member><RuleArn>arn:aws:a&amp;b</RuleArn><Conditions/></member>
+      <member kind='x'><RuleArn> &lt;&#65;&#x42;&gt; </RuleArn></member>
+    </Rules>
+  </DescribeRulesResult>
+  <ns:RequestId>R-1</ns:RequestId>
+</DescribeRulesResponse>
+`;
+
+it('reads elements and text', () => {
+  const root = parseXml(rules);
+  expect(root.name).toBe('DescribeRulesResponse');
+  const members = xmlAt(root, 'DescribeRulesResult', 'Rules')!.children;
+  expect(members.map((one) => xmlText(one, 'RuleArn'))).toEqual(['arn:aws:a&b', '<AB>']);
+  expect(xmlAt(members[0]!, 'Conditions')).toEqual({ name: 'Conditions', children: [], text: '' });
+  expect(xmlText(root, 'RequestId')).toBe('R-1');
+  expect(xmlText(root, 'DescribeRulesResult', 'None', 'At')).toBeUndefined();
+  expect(xmlText(root, 'DescribeRulesResult')).toBeUndefined();
+});
+
+it.each([
+  '',
+  'text',
+  '<a>',
+  '<a></b>',
+  '<a><b></a></b>',
+  '<a/><b/>',
+  '<a/>text',
+  '<a>&nbsp;</a>',
+  '<a>a & b</a>',
+  '<a>&#0;</a>',
+  '<a>&#xD800;</a>',
+  '<a>&constructor;</a>',
+  '<a x=1/>',
+  '<!DOCTYPE a [<!ENTITY b "c">]><a/>',
+  '<a><![CDATA[x]]></a>',
+  '<a><?php x ?></a>',
+  '<a><!-- -- --></a>',
+  '<html><body><br></body></html>',
+  '<a>'.repeat(100) + '</a>'.repeat(100),
+])('refuses %j', (text) => {
+  expect(() => parseXml(text)).toThrow();
+});
+
+it('reads a large answer in no time', () => {
+  const text = `<a>${'<b><c>x &amp; y</c></b>'.repeat(20_000)}</a>`;
+  expect(parseXml(text).children).toHaveLength(20_000);
+  expect(() => parseXml(`<a ${'b '.repeat(50_000)}`)).toThrow();
+});
