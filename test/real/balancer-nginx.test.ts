@@ -157,6 +157,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     await edge.site(`include ${edge.file}; return 301 https://$host$request_uri;`);
     await edge.reload();
     await until(async () => (await edge.get('/')).status === 301, { what: 'it redirects' });
+    await edge.server.settled();
     expect(await edge.connect().state(wanted, null, signal)).toMatchObject({
       ready: false,
       reason: expect.stringMatching(/redirects .* to https:\/\/www.example.test.*put the redirect/),
@@ -164,6 +165,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     await edge.site('');
     await edge.reload();
     await until(async () => (await edge.get('/')).status === 404, { what: 'the include is gone' });
+    await edge.server.settled();
     expect(await edge.connect().state(wanted, null, signal)).toMatchObject({
       ready: false,
       reason: expect.stringMatching(/HTTP 404 .*lacks `include /),
