@@ -42,6 +42,10 @@ const servers = {
   'openssh-server': 'sshd',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
+  // AWS for the tests; without the two modules, which it does not depend on, its server does not start.
+  'python3-moto': '/usr/lib/python3/dist-packages/moto',
+  'python3-flask-cors': '/usr/lib/python3/dist-packages/flask_cors',
+  'python3-docker': '/usr/lib/python3/dist-packages/docker',
 };
 const peers = {
   certbot: 'certbot',

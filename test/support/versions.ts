@@ -13,7 +13,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 export interface VersionMaker {
   /** A new certificate and key under the maker's own CA; ids are `v1`, `v2`… */
-  make(lineage: string, names: readonly string[]): Promise<VersionBundle>;
+  make(lineage: string, names: readonly string[], key?: 'ec' | 'rsa'): Promise<VersionBundle>;
 }
 
 /** Makes versions with openssl and its own CA: real chains, made without certfleet's x509 code. */
@@ -37,12 +37,13 @@ export async function createVersionMaker(): Promise<VersionMaker> {
   const chainPem = await readFile(caCert, 'utf8');
   let count = 0;
   return {
-    async make(lineage, names) {
+    async make(lineage, names, type = 'ec') {
       const id = `v${++count}`;
       const [keyFile, certFile] = [join(folder, `${id}.key`), join(folder, `${id}.pem`)];
       const san = `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`;
       await run('openssl', [
-        ...['req', '-x509', '-CA', caCert, '-CAkey', caKey, ...key, '-keyout', keyFile, '-out', certFile],
+        ...['req', '-x509', '-CA', caCert, '-CAkey', caKey, '-keyout', keyFile, '-out', certFile],
+        ...(type === 'ec' ? key : ['-newkey', 'rsa:2048', '-nodes']),
         ...['-days', '20', '-subj', `/CN=${id}`, '-addext', san, '-addext', 'basicConstraints=critical,CA:FALSE'],
       ]);
       const certPem = await readFile(certFile, 'utf8');
