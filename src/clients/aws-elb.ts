@@ -1,0 +1,268 @@
+import { markIn } from '../core/own-mark.ts';
+import { type AwsParams, type AwsQuery, xmlMembers } from './aws.ts';
+import { challengePath, type ElbRule, nameOfGroup } from './aws-elb-rules.ts';
+import { isRefusal, UnreadableAnswer } from './json-api.ts';
+import { type XmlElement, xmlAt, xmlText } from './xml.ts';
+
+export interface ElbListener {
+  readonly arn: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
+export interface ElbGroup {
+  readonly arn: string;
+  /** The name with its mark. */
+  readonly name: string;
+  readonly targetType: string;
+  readonly vpcId: string;
+  readonly healthPath: string;
+}
+
+export interface ElbTarget {
+  readonly id: string;
+  readonly port: number;
+}
+
+export interface ElbHealth extends ElbTarget {
+  /** `initial`, `healthy`, `unhealthy`, `unused`, `draining`, `unavailable`. */
+  readonly state: string;
+  /** `Elb.InitialHealthChecking`, `Target.Timeout`… */
+  readonly reason: string;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** What certfleet needs of Elastic Load Balancing (2015-12-01), as types. */
+export interface Elb {
+  loadBalancer(of: { readonly arn: string } | { readonly name: string }, signal: AbortSignal): Promise<ElbLoadBalancer>;
+  listeners(loadBalancer: string, signal: AbortSignal): Promise<readonly ElbListener[]>;
+  /** The rules without the default one, the first to win first. */
+  rules(listener: string, signal: AbortSignal): Promise<readonly ElbRule[]>;
+  /** How many rules a load balancer takes; undefined if the account may not ask. */
+  ruleQuota(signal: AbortSignal): Promise<number | undefined>;
+  /** Tags of rules and groups; those that are gone are left out. */
+  tags(arns: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Tags>>;
+  /** The groups with certfleet's mark. */
+  markedGroups(signal: AbortSignal): Promise<readonly ElbGroup[]>;
+  health(group: string, signal: AbortSignal): Promise<readonly ElbHealth[]>;
+  /** The certificates of an HTTPS listener, the default one first. */
+  certificates(listener: string, signal: AbortSignal): Promise<readonly ElbCertificate[]>;
+  /** Changes something. */
+  change(action: string, params: AwsParams, signal: AbortSignal, busyCodes?: readonly string[]): Promise<XmlElement>;
+}
+
+export interface ElbLoadBalancer {
+  readonly arn: string;
+  readonly name: string;
+  readonly vpcId: string;
+  /** `application`, `network`, `gateway`. */
+  readonly type: string;
+}
+
+export interface ElbCertificate {
+  readonly arn: string;
+  readonly isDefault: boolean;
+}
+
+/** DescribeTags takes 20. */
+const tagsAtOnce = 20;
+/** A page of DescribeTargetGroups and of DescribeRules. */
+const pageSize = 400;
+
+export function createElb(aws: AwsQuery): Elb {
+  const read = (action: string, params: AwsParams, signal: AbortSignal) =>
+    aws.call(action, params, { signal, mutates: false });
+
+  async function pages(
+    action: string,
+    params: AwsParams,
+    list: string,
+    signal: AbortSignal,
+  ): Promise<readonly XmlElement[]> {
+    const found: XmlElement[] = [];
+    for (let marker: string | undefined; ; ) {
+      const page = await read(action, { ...params, Marker: marker }, signal);
+      found.push(...xmlMembers(page, list));
+      const next = xmlText(page, 'NextMarker');
+      if (next === undefined || next === marker) return found;
+      marker = next;
+    }
+  }
+
+  return {
+    async loadBalancer(of, signal) {
+      const params = 'arn' in of ? { LoadBalancerArns: [of.arn] } : { Names: [of.name] };
+      const [found] = xmlMembers(await read('DescribeLoadBalancers', params, signal), 'LoadBalancers');
+      if (!found) throw new UnreadableAnswer('the load balancer is missing in its answer');
+      return {
+        arn: text(found, 'LoadBalancerArn'),
+        name: text(found, 'LoadBalancerName'),
+        vpcId: xmlText(found, 'VpcId') ?? '',
+        type: xmlText(found, 'Type') ?? '',
+      };
+    },
+    async listeners(loadBalancer, signal) {
+      const all = await pages('DescribeListeners', { LoadBalancerArn: loadBalancer }, 'Listeners', signal);
+      return all.map((one) => ({
+        arn: text(one, 'ListenerArn'),
+        port: Number(text(one, 'Port')),
+        protocol: text(one, 'Protocol'),
+      }));
+    },
+    async rules(listener, signal) {
+      const all = await pages('DescribeRules', { ListenerArn: listener, PageSize: pageSize }, 'Rules', signal);
+      return all
+        .filter((one) => xmlText(one, 'Priority') !== 'default')
+        .map(readRule)
+        .sort((a, b) => a.priority - b.priority);
+    },
+    async ruleQuota(signal) {
+      const limits = await pages('DescribeAccountLimits', {}, 'Limits', signal);
+      const found = limits.find((one) => xmlText(one, 'Name') === 'rules-per-application-load-balancer');
+      return found === undefined ? undefined : Number(text(found, 'Max'));
+    },
+    async tags(arns, signal) {
+      const found = new Map<string, Tags>();
+      const ask = async (some: readonly string[]): Promise<void> => {
+        try {
+          const answer = await read('DescribeTags', { ResourceArns: some }, signal);
+          for (const one of xmlMembers(answer, 'TagDescriptions'))
+            found.set(text(one, 'ResourceArn'), readTags(xmlMembers(one, 'Tags')));
+        } catch (error) {
+          // Somebody removed one of them meanwhile.
+          if (!isRefusal(error, 'RuleNotFound', 'TargetGroupNotFound')) throw error;
+          if (some.length > 1) for (const one of some) await ask([one]);
+        }
+      };
+      for (let at = 0; at < arns.length; at += tagsAtOnce) await ask(arns.slice(at, at + tagsAtOnce));
+      return found;
+    },
+    async markedGroups(signal) {
+      const all = await pages('DescribeTargetGroups', { PageSize: pageSize }, 'TargetGroups', signal);
+      return all.flatMap((one) => {
+        const name = nameOfGroup(text(one, 'TargetGroupName'));
+        if (name === undefined) return [];
+        return {
+          name,
+          arn: text(one, 'TargetGroupArn'),
+          targetType: xmlText(one, 'TargetType') ?? '',
+          vpcId: xmlText(one, 'VpcId') ?? '',
+          healthPath: xmlText(one, 'HealthCheckPath') ?? '',
+        };
+      });
+    },
+    async health(group, signal) {
+      const answer = await read('DescribeTargetHealth', { TargetGroupArn: group }, signal);
+      return xmlMembers(answer, 'TargetHealthDescriptions').map((one) => {
+        return {
+          id: text(one, 'Target', 'Id'),
+          port: Number(text(one, 'Target', 'Port')),
+          state: text(one, 'TargetHealth', 'State'),
+          reason: xmlText(one, 'TargetHealth', 'Reason') ?? '',
+        };
+      });
+    },
+    async certificates(listener, signal) {
+      const all = await pages('DescribeListenerCertificates', { ListenerArn: listener }, 'Certificates', signal);
+      return all.map((one) => ({ arn: text(one, 'CertificateArn'), isDefault: xmlText(one, 'IsDefault') === 'true' }));
+    },
+    change: (action, params, signal, busyCodes) =>
+      aws.call(action, params, { signal, mutates: true, ...(busyCodes === undefined ? {} : { busyCodes }) }),
+  };
+}
+
+function readRule(element: XmlElement): ElbRule {
+  const conditions = xmlMembers(element, 'Conditions');
+  const actions = xmlMembers(element, 'Actions');
+  const patterns = (field: string, config: string): readonly string[] | undefined => {
+    const found = conditions.filter((one) => xmlText(one, 'Field') === field);
+    const values = found.flatMap((one) => {
+      const own = optionalTexts(one, config, 'Values');
+      return own.length > 0 ? own : optionalTexts(one, 'Values');
+    });
+    return values.length > 0 ? values : undefined; // no condition, or regular expressions
+  };
+  const known = ['host-header', 'path-pattern'];
+  const last = actions.at(-1);
+  const isFixed = last && xmlText(last, 'Type') === 'fixed-response';
+  return {
+    arn: text(element, 'RuleArn'),
+    priority: Number(text(element, 'Priority')),
+    hosts: patterns('host-header', 'HostHeaderConfig'),
+    paths: patterns('path-pattern', 'PathPatternConfig'),
+    hasOtherConditions: conditions.some((one) => !known.includes(text(one, 'Field'))),
+    action: last ? actionText(last) : 'does nothing',
+    groups: actions.flatMap(groupsOf),
+    ...(isFixed ? { answer: xmlText(last, 'FixedResponseConfig', 'MessageBody') ?? '' } : {}),
+  };
+}
+
+function groupsOf(action: XmlElement): readonly string[] {
+  const single = xmlText(action, 'TargetGroupArn');
+  const hasSeveral = xmlAt(action, 'ForwardConfig', 'TargetGroups') !== undefined;
+  const several = hasSeveral ? xmlMembers(action, 'ForwardConfig', 'TargetGroups') : [];
+  const all = several.map((one) => text(one, 'TargetGroupArn'));
+  return [...new Set([...(single === undefined ? [] : [single]), ...all])];
+}
+
+function actionText(action: XmlElement): string {
+  const type = text(action, 'Type');
+  if (type === 'forward') return `forwards to ${groupsOf(action).map(groupOfArn).join(', ')}`;
+  if (type === 'redirect') return 'redirects';
+  return type === 'fixed-response' ? 'answers itself' : type;
+}
+
+/** `arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef` → `web` */
+const groupOfArn = (arn: string): string => arn.split('/')[1] ?? arn;
+
+/** Whether only tags can tell whose a rule is: those with a mark have a challenge path. */
+export const mayBeMarked = (rule: ElbRule): boolean =>
+  rule.paths?.length === 1 && rule.paths[0]!.startsWith(challengePath) && !rule.hasOtherConditions;
+
+// ── tags ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const tagKeys = {
+  name: 'certfleet:name',
+  owner: 'certfleet:owner',
+  expires: 'certfleet:expires',
+  lineage: 'certfleet:lineage',
+  listener: 'certfleet:listener',
+} as const;
+
+/** Tags take no `~`, which only the name of a test lineage has. */
+export const tagText = (lineage: string): string => lineage.replaceAll('~', '@');
+
+/** What every object of certfleet is tagged with. */
+export function ownTags(name: string, lineage: string): Record<string, string> {
+  const mark = markIn(name);
+  return {
+    [tagKeys.name]: name,
+    ...(mark === undefined ? {} : { [tagKeys.owner]: mark.owner, [tagKeys.expires]: mark.expires.toISOString() }),
+    [tagKeys.lineage]: tagText(lineage),
+  };
+}
+
+export const tagList = (tags: Tags): readonly { readonly Key: string; readonly Value: string }[] =>
+  Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+const readTags = (list: readonly XmlElement[]): Tags =>
+  Object.fromEntries(list.map((one) => [text(one, 'Key'), xmlText(one, 'Value') ?? '']));
+
+// ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The ARN in the answer to a change that makes one thing. */
+export function arnIn(answer: XmlElement, list: string, name: string): string {
+  const [made] = xmlMembers(answer, list);
+  if (!made) throw new UnreadableAnswer(`${list} is empty in its answer`);
+  return text(made, name);
+}
+
+function text(element: XmlElement, ...path: readonly string[]): string {
+  const found = xmlText(element, ...path);
+  if (found === undefined) throw new UnreadableAnswer(`${path.join('.')} is missing in its answer`);
+  return found;
+}
+
+const optionalTexts = (element: XmlElement, ...path: readonly string[]): readonly string[] =>
+  (xmlAt(element, ...path)?.children ?? []).map((one) => one.text).filter((one) => one !== '');
