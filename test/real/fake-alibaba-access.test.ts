@@ -13,6 +13,7 @@ import {
   startAccount,
 } from '../support/alibaba-account.ts';
 import { startAlibabaClb } from '../support/alibaba-clb.ts';
+import { startMetadata } from '../support/alibaba-metadata.ts';
 import { createOracle, type OracleKey } from '../support/alibaba-oracle.ts';
 import { atEnd } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -101,6 +102,43 @@ describe('who may call', () => {
     expect(await code({ ...temporary, token: 'token-2' })).toBe('InvalidSecurityToken.MismatchWithAccessKey');
     clb.setClockOffset(3_600_001);
     expect(await code({ ...temporary, token: 'token-1' })).toMatch(/Expired/);
+  });
+
+  it('the role of an instance: its metadata server issues keys, and new ones before they end', async () => {
+    const { clb } = await startAccount();
+    let now = Date.now();
+    const role = { instanceId: 'i-node1', role: 'ecs-refresh', hardened: true, lifetimeMs: 3_600_000, now: () => now };
+    const metadata = await startMetadata(clb, role);
+    const read = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+      const answer = await fetch(`${metadata.endpoint}/latest/${path}`, { method, headers });
+      return answer.ok ? answer.text() : String(answer.status);
+    };
+    const credentials = 'meta-data/ram/security-credentials/';
+    expect(await read('meta-data/instance-id')).toBe('403');
+    expect(await read('api/token', { 'X-aliyun-ecs-metadata-token-ttl-seconds': '21601' }, 'PUT')).toBe('400');
+    const token = await read('api/token', { 'X-aliyun-ecs-metadata-token-ttl-seconds': '21600' }, 'PUT');
+    const own = { 'X-aliyun-ecs-metadata-token': token };
+    expect(await read('meta-data/instance-id', own)).toBe('i-node1');
+    expect(await read('meta-data/region-id', own)).toBe('cn-hangzhou');
+    expect(await read(credentials, own)).toBe('ecs-refresh');
+    expect(await read(`${credentials}other`, own)).toBe('404');
+    const key = async () => JSON.parse(await read(`${credentials}ecs-refresh`, own)) as Record<string, string>;
+    const first = await key();
+    expect(first).toMatchObject({ Code: 'Success', Expiration: expect.stringMatching(/Z$/) });
+    const oracle = (issued: Record<string, string>) =>
+      createOracle(clb.endpoint, {
+        id: issued['AccessKeyId']!,
+        secret: issued['AccessKeySecret']!,
+        token: issued['SecurityToken']!,
+      });
+    await oracle(first).call('DescribeRules', onListener);
+    expect(await key()).toEqual(first);
+    // Alibaba's client signs with this machine's time, so the cloud's clock stays within its 15 minutes.
+    now += 31 * 60_000;
+    const second = await key();
+    expect(second['AccessKeyId']).not.toBe(first['AccessKeyId']);
+    await oracle(first).call('DescribeRules', onListener); // both are valid for a while
+    await oracle(second).call('DescribeRules', onListener);
   });
 
   it('permissions: RAM names the action, and the resource only to those who can decode it', async () => {

@@ -2,13 +2,13 @@ import type { AddressInfo } from 'node:net';
 import { createChanges } from './alibaba-clb/changes.ts';
 import { startDataPlane } from './alibaba-clb/data-plane.ts';
 import { createCloud } from './alibaba-clb/model.ts';
-import type { AlibabaClbOptions } from './alibaba-clb/options.ts';
+import type { AccessKey, AlibabaClbOptions } from './alibaba-clb/options.ts';
 import { type CallRecord, createApiServer, type Fault } from './alibaba-clb/server.ts';
 import { type Snapshot, takeSnapshot } from './alibaba-clb/snapshot.ts';
 import { fillCloud } from './alibaba-clb/start.ts';
 import { atEnd } from './service.ts';
 
-export type { AlibabaClbOptions, PolicyStatement } from './alibaba-clb/options.ts';
+export type { AccessKey, AlibabaClbOptions, PolicyStatement } from './alibaba-clb/options.ts';
 export type { CallRecord, Fault } from './alibaba-clb/server.ts';
 export type { Snapshot } from './alibaba-clb/snapshot.ts';
 
@@ -30,6 +30,8 @@ export interface AlibabaClb {
   inject(fault: Fault): void;
   clearFaults(): void;
   set(changes: Partial<Pick<AlibabaClbOptions, 'callsPerSecond' | 'loseAnswers' | 'changeMs'>>): void;
+  /** A key that the API takes from now on, such as one that STS has issued. */
+  addKey(key: AccessKey): void;
   /** Moves the cloud's clock, by which timestamps and tokens expire. */
   setClockOffset(ms: number): void;
   /** Starts or stops a backend machine, as the API sees it. */
@@ -92,6 +94,7 @@ export async function startAlibabaClb(options: AlibabaClbOptions): Promise<Aliba
       api.set(next);
       changes.changeMs = next.changeMs ?? changes.changeMs;
     },
+    addKey: api.addKey,
     setClockOffset(ms) {
       cloud.clockOffsetMs = ms;
     },

@@ -59,6 +59,7 @@ export interface Fault {
 export interface ApiServer {
   readonly server: Server;
   readonly records: readonly CallRecord[];
+  addKey(key: AccessKey): void;
   inject(fault: Fault): void;
   clearFaults(): void;
   set(changes: Partial<Pick<AlibabaClbOptions, 'callsPerSecond' | 'loseAnswers'>>): void;
@@ -74,7 +75,8 @@ export function createApiServer(
   options: AlibabaClbOptions,
   context: Omit<Call, 'cloud' | 'parameters'>,
 ): ApiServer {
-  const verifier = createVerifier(options.keys);
+  const keys = [...options.keys];
+  const verifier = createVerifier(keys);
   const records: CallRecord[] = [];
   let faults: Planned[] = [];
   let { callsPerSecond = Number.POSITIVE_INFINITY, loseAnswers = 0 } = options;
@@ -180,6 +182,7 @@ export function createApiServer(
   return {
     server,
     records,
+    addKey: (key) => void keys.push(key),
     inject: (fault) => faults.push({ ...fault, left: fault.times ?? 1, skip: fault.after ?? 0 }),
     clearFaults: () => {
       faults = [];
