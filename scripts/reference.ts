@@ -309,7 +309,8 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.finished':
     'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
-  'store.made': 'A new store was made by `issue`, or by `renew` if the configuration declares it. `data.path`.',
+  'store.made':
+    'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'certificate.changed':
     '`issue` changed a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',
   'certificate.started': 'Work on a certificate began.',

@@ -8,6 +8,7 @@ import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from './c
 import { parseServerAddress } from './core/dns-name.ts';
 import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
+import { passingVolume } from './core/passing-volume.ts';
 import { canonical } from './core/same-spec.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from './core/spec.ts';
 import type { NamedBalancer, SolverContext, z } from './define.ts';
@@ -58,7 +59,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     await store.check(signal);
   }
   const { id: storeId, isNew } = await identify(store, world, signal);
-  if (isNew) tellMade(store.location, context);
+  if (isNew) await tellMade(store.location, context);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
@@ -117,11 +118,19 @@ const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepFromHook
 const unknownType = (kind: string, name: string) =>
   fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
 
-/** Says so, so that the user of a mistyped path notices before everything is ordered again. */
-function tellMade(path: string, { world, reporter }: ComposeContext): void {
+/**
+ * Says so, so that the user of a mistyped path notices before everything is ordered again, and so does who forgot to
+ * mount a volume.
+ */
+async function tellMade(path: string, { world, reporter }: ComposeContext): Promise<void> {
   const time = world.clock.now().toISOString();
-  const message = `a new store was made at ${path}`;
-  reporter.report({ v: 1, time, level: 'info', event: 'store.made', message, data: { path } });
+  const mounts = await world.files.read('/proc/self/mountinfo').catch(() => undefined);
+  const volume = mounts && passingVolume(new TextDecoder().decode(mounts), path);
+  const made = `a new store was made at ${path}`;
+  const message = volume
+    ? `${made}, which is in ${volume} and goes with this container; mount a folder there (docker run -v ~/letsencrypt:${path}), or the next run orders every certificate again`
+    : made;
+  reporter.report({ v: 1, time, level: volume ? 'warn' : 'info', event: 'store.made', message, data: { path } });
 }
 
 /** The store's random id, which distinguishes what two stores leave in one folder. It is not a secret. */

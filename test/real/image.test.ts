@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../../src/generated/registry.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
-import { filesBelow, stderrOf, succeeded } from '../support/e2e.ts';
+import { filesBelow, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Image, imageSettings, makeImage, readDockerfile } from '../support/image.ts';
 import { findProgram, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -110,6 +110,12 @@ describe.skipIf(!isRoot)('the entry point of the image', () => {
     return folder;
   }
   const caPort = () => Number(new URL(ca.url).port);
+  /** What the store says of the certificate; a copy for root, who trusts no folder of another user. */
+  async function lineageIn(folder: string) {
+    const copy = join(await temporaryFolder('copy'), 'store');
+    await execute('cp', ['-r', folder, copy]);
+    return readLineage(copy, 'abc.example.test');
+  }
   /** `docker run --rm -p PORT:80 -v ~/letsencrypt:/var/lib/certfleet certfleet …`, with a CA of this machine. */
   const dockerRun = (folder: string, args: readonly string[], user?: string) =>
     image.run(args, {
@@ -171,6 +177,62 @@ describe.skipIf(!isRoot)('the entry point of the image', () => {
     const forced = await dockerRun(folder, ['renew', '--force'], '12345');
     succeeded(forced);
     expect(forced.stdout).toMatch(/^abc\.example\.test: renewed/);
+  });
+
+  it('says so if the store goes with the container: the folder was mounted where certbot has it', async () => {
+    const anonymous = join(await temporaryFolder('docker'), 'volumes', '0a'.repeat(32), '_data');
+    mkdirSync(anonymous, { recursive: true });
+    chownSync(anonymous, 10_001, 10_001);
+    // `docker run --rm -v ~/letsencrypt:/etc/letsencrypt`: the image's own volume gets one without a name.
+    const volumes = { '/etc/letsencrypt': await volume(), '/var/lib/certfleet': anonymous, '/ca.pem': ca.caFile };
+    const ran = await image.run(issue(), { volumes, publish: { [port]: 80 }, reach: [caPort()] });
+    succeeded(ran);
+    expect(stderrOf(ran)).toMatch(
+      /a new store was made at \/var\/lib\/certfleet, which is in an anonymous volume and goes with this container; mount a folder there \(docker run -v ~\/letsencrypt:\/var\/lib\/certfleet\), or the next run orders every certificate again/,
+    );
+  });
+
+  it('finishes what a killed container began, and leaves nothing', async () => {
+    const folder = await volume(10_001);
+    let release = () => {};
+    const released = new Promise<void>((done) => {
+      release = done;
+    });
+    let asked = 0;
+    ca.settings.validate = async () => {
+      asked += 1;
+      await released;
+      return undefined;
+    };
+    try {
+      const configuration = join(await temporaryFolder('killed'), 'certfleet.yaml');
+      writeFileSync(configuration, JSON.stringify({ leaseTtl: '1s' }), { mode: 0o644 });
+      const options = {
+        volumes: {
+          '/var/lib/certfleet': folder,
+          '/ca.pem': ca.caFile,
+          '/etc/certfleet/certfleet.yaml': configuration,
+        },
+        publish: { [port]: 80 },
+        reach: [caPort()],
+      };
+      const killed = await image.start(issue(), options);
+      await until(() => asked === 1, { what: 'the CA validates', deadlineMs: 60_000 });
+      killed.signal('SIGKILL');
+      expect((await killed.ended).status).not.toBe(0);
+      release();
+      await ca.idle();
+      // The process numbers of another container say nothing, so its lease has to run out.
+      const next = await image.run(['renew', '--next-run', '31d'], options);
+      succeeded(next);
+      expect(next.stdout).toMatch(/^abc\.example\.test: issued/);
+      const { work, tombstones = [] } = await lineageIn(folder);
+      expect(work).toBeUndefined();
+      expect(tombstones.length).toBeLessThanOrEqual(1);
+    } finally {
+      release();
+      ca.settings.validate = undefined;
+    }
   });
 
   it.runIf(findProgram('docker-compose', 'system'))('keeps renewing under compose, and stops at once', async () => {
