@@ -178,7 +178,7 @@ interface Said {
 }
 
 function judge(answer: ApiAnswer, judging: { action: string; service: string; busy: readonly string[] }): Verdict {
-  const { code, message, requestId } = isXml(answer.body) ? saidInXml(answer.body) : saidInJson(answer);
+  const { code, message, requestId } = isXml(answer.body) ? saidInXml(answer.body, answer) : saidInJson(answer);
   const words = {
     ...(code === undefined ? {} : { code }),
     ...(requestId === undefined ? {} : { requestId }),
@@ -194,14 +194,17 @@ function judge(answer: ApiAnswer, judging: { action: string; service: string; bu
 
 const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isArray(body['children']);
 
-function saidInXml(root: XmlElement): Said {
+function saidInXml(root: XmlElement, { headers }: ApiAnswer): Said {
   // STS and ELBv2 wrap the error; EC2 and others use another root.
   const error = xmlAt(root, 'Error') ?? xmlAt(root, 'Errors', 'Error');
   return {
     code: error && xmlText(error, 'Code'),
     message: (error && xmlText(error, 'Message')) ?? '',
     requestId:
-      xmlText(root, 'RequestId') ?? xmlText(root, 'ResponseMetadata', 'RequestId') ?? xmlText(root, 'RequestID'),
+      xmlText(root, 'RequestId') ??
+      xmlText(root, 'ResponseMetadata', 'RequestId') ??
+      xmlText(root, 'RequestID') ??
+      headers['x-amzn-requestid'],
   };
 }
 

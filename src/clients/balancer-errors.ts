@@ -23,8 +23,10 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
     const seconds = Math.round(trouble.waitedMs / 1000);
     return fail('balancer/busy', { balancer, action, seconds, reason }, options);
   }
-  if (means === 'not-found') return fail('balancer/not-found', { balancer, what: about ?? action, reason }, options);
-  if (means === 'quota') return fail('balancer/quota', { balancer, what: about ?? action, reason }, options);
+  if (means === 'not-found')
+    return fail('balancer/not-found', { balancer, what: about ?? `what ${action} needs`, reason }, options);
+  if (means === 'quota')
+    return fail('balancer/quota', { balancer, what: about ?? `what ${action} adds`, reason }, options);
   return fail(
     'balancer/refused',
     {

@@ -25,6 +25,10 @@ it('reads elements and text', () => {
   expect(xmlText(root, 'DescribeRulesResult')).toBeUndefined();
 });
 
+it('takes CDATA as it is', () => {
+  expect(parseXml('<a>1 &lt; <![CDATA[2 < 3 & ]]>x</a>').text).toBe('1 < 2 < 3 & x');
+});
+
 it.each([
   '',
   'text',
@@ -40,7 +44,8 @@ it.each([
   '<a>&constructor;</a>',
   '<a x=1/>',
   '<!DOCTYPE a [<!ENTITY b "c">]><a/>',
-  '<a><![CDATA[x]]></a>',
+  '<a><![CDATA[x]></a>',
+  '<a><!ELEMENT b></a>',
   '<a><?php x ?></a>',
   '<a><!-- -- --></a>',
   '<html><body><br></body></html>',

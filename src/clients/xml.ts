@@ -1,5 +1,5 @@
 /**
- * Reads the XML that HTTP APIs answer with: elements, text and character references. A document type, CDATA and
+ * Reads the XML that HTTP APIs answer with: elements, text, character references and CDATA. A document type and
  * processing instructions inside are refused, because no such API sends them; attributes are skipped.
  */
 export interface XmlElement {
@@ -16,6 +16,7 @@ const name = '[A-Za-z_][\\w.:-]*';
 const openTag = new RegExp(`<(${name})(?:\\s+${name}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*\\s*(/?)>`, 'y');
 const closeTag = new RegExp(`</(${name})\\s*>`, 'y');
 const chars = /[^<]+/y;
+const cdata = /<!\[CDATA\[([\s\S]*?)\]\]>/y;
 const comment = /<!--(?:(?!--)[\s\S])*-->/y;
 const prologue = /^\ufeff?\s*(?:<\?xml\s[^<>]*\?>)?\s*/;
 
@@ -45,6 +46,11 @@ export function parseXml(text: string): XmlElement {
         return { name: localName(open[1]!), children, text: children.length > 0 ? '' : said.trim() };
       }
       if (take(comment)) continue;
+      const verbatim = take(cdata);
+      if (verbatim) {
+        said += verbatim[1]!;
+        continue;
+      }
       const part = take(chars);
       if (part) said += unescaped(part[0]);
       else children.push(element(depth + 1));
