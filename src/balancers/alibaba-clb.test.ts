@@ -185,6 +185,19 @@ describe('alibaba-clb', () => {
     expect(clb.groups).toEqual([]);
   });
 
+  it('leaves out other nodes that were stopped, but not all', async () => {
+    const clb = testClb();
+    const others = ['i-gone1', 'i-gone2'].map((server) => ({ ...node, server }));
+    clb.stopped.push('i-gone1', 'i-gone2');
+    await connect(clb).apply(wanting([undefined], [others[0]!, node, others[1]!]), undefined, signal);
+    expect(clb.groups.map(({ servers }) => servers.map((one) => one['ServerId']))).toEqual([['i-node1']]);
+    await connect(clb).apply(wanting([undefined], [...others, node]), undefined, signal);
+    expect((await failure(connect(clb).apply(wanting([undefined], others), undefined, signal))).message).toContain(
+      'ObtainIpFail',
+    );
+    expect(clb.groups[0]!.servers).toHaveLength(1);
+  });
+
   it('removes one of two groups of the same name, which a list that lags can leave', async () => {
     const clb = testClb();
     const balancer = connect(clb);
@@ -254,15 +267,22 @@ describe('alibaba-clb', () => {
       const clb = testClb();
       clb.health = [...health];
       const at = new Date(clb.world.clock.now().getTime() - ageMs).toISOString();
-      const state = await connect(clb).state(wanting([undefined], two), { group: null, rules: [], at } as Json, signal);
+      const wanted = wanting([undefined], two);
+      clb.rules['80']!.push({ RuleId: 'rule-1', RuleName: wanted.rules[0]!.name, Url: path, VServerGroupId: 'rsp-1' });
+      const state = await connect(clb).state(wanted, { group: null, rules: [], at } as Json, signal);
       expect(state.ready).toBe(expected === true);
       if (!state.ready) expect(state.reason).toMatch(expected as RegExp);
     });
 
-    it('is ready where no listener is checked', async () => {
+    it('is decided by the rules alone where no listener is checked', async () => {
       const clb = testClb();
+      const balancer = connect(clb);
+      await balancer.apply(wanting(), undefined, signal);
       clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
-      expect(await connect(clb).state(wanting(), null, signal)).toEqual({ ready: true });
+      expect(await balancer.state(wanting(), null, signal)).toEqual({ ready: true });
+      await balancer.apply(nothing, undefined, signal);
+      clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
+      expect(await balancer.state(wanting(), null, signal)).toMatchObject({ ready: false });
     });
   });
 

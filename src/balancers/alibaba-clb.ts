@@ -6,6 +6,7 @@ import {
   deleteRule,
   isAt,
   type Receipt,
+  type Rule,
   readGroups,
   readRules,
   serverIn,
@@ -90,7 +91,7 @@ instance. The RAM user or role needs this policy:
         "slb:CreateVServerGroup", "slb:AddVServerGroupBackendServers", "slb:RemoveVServerGroupBackendServers",
         "slb:CreateRules", "slb:SetRule", "slb:DeleteRules", "slb:DeleteVServerGroup", "slb:TagResources"
       ],
-      "Resource": "acs:slb:*:*:*"
+      "Resource": ["acs:slb:*:*:*", "acs:ecs:*:*:instance/*"]
     }
   ]
 }
@@ -187,7 +188,10 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         const servers = await readHealth(clb, loadBalancer, listener, signal);
         const mine = own ?? (options.backend.serverId === undefined ? undefined : await backendOf(signal));
         const sinceMs = clock.now().getTime() - Date.parse(receiptIn(receipt)?.at ?? '');
-        return healthOf(wanted, { servers, mine, isOld: !(sinceMs >= 0 && sinceMs < undecidedMs) });
+        const health = healthOf(wanted, { servers, mine });
+        if (health !== 'undecided') return health;
+        if (sinceMs >= 0 && sinceMs < undecidedMs) return unchecked(wanted, mine);
+        return missingRule(wanted, await readRules(clb, loadBalancer, listener, signal)) ?? { ready: true };
       },
 
       async owned(signal) {
@@ -265,25 +269,34 @@ async function readHealth(
 /** Whether the responder of this process is healthy; in a process that has none, whether any is. */
 function healthOf(
   { group }: WantedRules,
-  { servers, mine, isOld }: { servers: readonly Health[] | 'unchecked'; mine: Backend | undefined; isOld: boolean },
-): Readiness {
-  if (servers === 'unchecked' || group === undefined) return { ready: true };
+  { servers, mine }: { readonly servers: readonly Health[] | 'unchecked'; readonly mine: Backend | undefined },
+): Readiness | 'undecided' {
+  if (servers === 'unchecked' || group === undefined) return 'undecided';
   const isMine = group.backends.some((backend) => mine !== undefined && isSameServer(backend, mine));
   const awaited = isMine ? group.backends.filter((backend) => isSameServer(backend, mine!)) : group.backends;
   // One server may be listed for several rules.
   const listed = servers.filter((there) => awaited.some((backend) => isAt(backend, there)));
-  const bad = listed.filter(({ health }) => health === 'abnormal');
   const good = listed.filter(({ health }) => health === 'normal');
   if (good.length > 0 && (!isMine || good.length === listed.length)) return { ready: true };
-  const name = ({ server, port }: Backend) => `${server}:${port}`;
-  if (bad.length > 0) {
-    const reason = `the health check of ${name(bad[0]!)} is abnormal: is the port open for the load balancer (100.64.0.0/10), and does the responder listen there?`;
-    return { ready: false, reason, retryAfterMs };
-  }
-  if (isOld) return { ready: true };
-  const first = listed[0] ?? awaited[0];
-  const reason = `the load balancer has not checked ${first ? name(first) : 'any server'} yet`;
+  const bad = listed.find(({ health }) => health === 'abnormal');
+  if (!bad) return 'undecided';
+  const reason = `the health check of ${nameOf(bad)} is abnormal: is the port open for the load balancer (100.64.0.0/10), and does the responder listen there?`;
   return { ready: false, reason, retryAfterMs };
+}
+
+const nameOf = ({ server, port }: Backend): string => `${server}:${port}`;
+
+function unchecked({ group }: WantedRules, mine: Backend | undefined): Readiness {
+  const first = mine ?? group?.backends[0];
+  const reason = `the load balancer has not checked ${first ? nameOf(first) : 'any server'} yet`;
+  return { ready: false, reason, retryAfterMs };
+}
+
+/** Where no check decides, the rules at least must be there. */
+function missingRule({ rules }: WantedRules, there: readonly Rule[]): Readiness | undefined {
+  const missing = rules.find(({ name }) => !there.some((rule) => rule.name === name));
+  if (!missing) return undefined;
+  return { ready: false, reason: `the rule ${missing.name} is not on the listener`, retryAfterMs };
 }
 
 const isSameServer = (a: Backend, b: Backend): boolean =>

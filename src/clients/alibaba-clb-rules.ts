@@ -241,19 +241,62 @@ function isOfListener({ listenerKey }: Place, { tags, id, users }: Group, rules:
   return tagged === undefined ? users.length === 0 : tagged === listenerKey;
 }
 
-async function createGroup(place: Place, { name, backends, lineage }: WantedGroup, signal: AbortSignal) {
-  const { clb, loadBalancer, listenerKey } = place;
-  const [first = [], ...rest] = inTens(backends, mostServersAtOnce);
+async function createGroup(place: Place, group: WantedGroup, signal: AbortSignal): Promise<string> {
+  const { backends } = group;
+  try {
+    const id = await createGroupOf(place, group, backends.slice(0, mostServersAtOnce), signal);
+    await addServers(place.clb, id, backends.slice(mostServersAtOnce), signal);
+    return id;
+  } catch (error) {
+    if (!isUnusable(error) || backends.length === 1) throw error;
+  }
+  // Another node of the cluster was stopped or released. Begin with one that the balancer takes.
+  let last: unknown;
+  for (const [at, backend] of backends.entries()) {
+    try {
+      const id = await createGroupOf(place, group, [backend], signal);
+      await addServers(place.clb, id, backends.slice(at + 1), signal);
+      return id;
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+function createGroupOf(
+  { clb, loadBalancer, listenerKey }: Place,
+  { name, lineage }: WantedGroup,
+  backends: readonly Backend[],
+  signal: AbortSignal,
+): Promise<string> {
   const params = {
     LoadBalancerId: loadBalancer,
     VServerGroupName: name,
-    BackendServers: serverList(first),
+    BackendServers: serverList(backends),
     Tag: tagsFor(name, { lineage, listener: listenerKey }),
   };
   const parse = (answer: Fields) => readString(answer, 'VServerGroupId');
-  const id = await clb.change({ action: 'CreateVServerGroup', params, parse }, signal);
-  for (const some of rest) await changeServers(clb, 'Add', { group: id, servers: some }, signal);
-  return id;
+  return clb.change({ action: 'CreateVServerGroup', params, parse }, signal);
+}
+
+/** The server does not exist, or does not run. */
+const isUnusable = (error: unknown): boolean => isRefusal(error, 'ObtainIpFail', 'InvalidServerId.NotFound');
+
+/** Adds those servers that the balancer takes; returns how many. A node that was stopped must not stop the others. */
+async function addServers(clb: Clb, group: string, servers: readonly Backend[], signal: AbortSignal): Promise<number> {
+  let added = 0;
+  for (const some of inTens(servers, mostServersAtOnce)) {
+    try {
+      await changeServers(clb, 'Add', { group, servers: some }, signal);
+      added += some.length;
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+      if (some.length > 1) for (const one of some) added += await addServers(clb, group, [one], signal);
+    }
+  }
+  return added;
 }
 
 const serverList = (backends: readonly Backend[]): string =>
@@ -277,9 +320,17 @@ async function matchServers(
   const there = await readServers(clb, group, signal);
   const missing = wanted.filter((backend) => !there.some((server) => isAt(backend, server)));
   const surplus = there.filter((server) => !wanted.some((backend) => isAt(backend, server)));
-  for (const servers of inTens(missing, mostServersAtOnce)) await changeServers(clb, 'Add', { group, servers }, signal);
-  for (const servers of inTens(surplus, mostServersAtOnce))
-    await changeServers(clb, 'Remove', { group, servers }, signal);
+  const added = await addServers(clb, group, missing, signal);
+  if (added === 0 && surplus.length === there.length) {
+    // None of the wanted ones: the API says why.
+    await changeServers(clb, 'Add', { group, servers: missing }, signal);
+  }
+  for (const servers of inTens(surplus, mostServersAtOnce)) {
+    await changeServers(clb, 'Remove', { group, servers }, signal).catch((error: unknown) => {
+      // The balancer sends nothing to a server that is not there, and the group goes as a whole later.
+      if (!isUnusable(error)) throw error;
+    });
+  }
   return missing.length > 0 || surplus.length > 0;
 }
 

@@ -97,6 +97,8 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     version: '2014-05-15',
     ram: 'slb',
     regionId: region,
+    // A server is a resource of its own in policies (help 85924).
+    alsoNeeds: (action) => (/BackendServers$|^CreateVServerGroup$/.test(action) ? ['acs:ecs:*:*:instance/*'] : []),
     credentials: alibabaKeys(options, { instance, clock, name }),
     error,
   });

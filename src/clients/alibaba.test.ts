@@ -110,7 +110,7 @@ describe('createAlibaba', () => {
     expect(actions).toEqual(['CreateRules']);
   });
 
-  it('sends a secret in the body, and never shows it', async () => {
+  it('sends a secret as the vendor’s SDKs do, and never shows it', async () => {
     const { alibaba, fake, seen, lines } = bench();
     const PrivateKey = new Secret('-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAabcdefghijklmnop+/==\n-----END…');
     await alibaba.call('UploadServerCertificate', { PrivateKey, ServerCertificate: 'C' }, change);

@@ -21,7 +21,7 @@ import {
 } from './json-api.ts';
 import { canonicalQuery } from './query.ts';
 
-/** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. A secret is sent in the body. */
+/** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. A secret is shown nowhere. */
 export type AlibabaParams = Readonly<
   Record<
     string,
@@ -60,6 +60,8 @@ export interface AlibabaOptions {
   readonly credentials: KeySource;
   /** Sent as RegionId with each call, and named in policies. */
   readonly regionId?: string;
+  /** Resources besides the service's own that the policy must name for an action. */
+  readonly alsoNeeds?: (action: string) => readonly string[];
   /** Makes the adapter's error. */
   readonly error: (trouble: AlibabaTrouble) => CertfleetError;
   /** Called before each exchange with its action. */
@@ -91,9 +93,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
   const endpoint = new URL(options.endpoint);
 
   /** One signed try. The nonce is new each time, because the API refuses a second request with the same one. */
-  const build = (action: string, params: Readonly<Record<string, string>>, inBody: boolean, keys: AccessKeys) => {
-    const query = inBody ? {} : params;
-    const body = inBody ? canonicalQuery(params) : '';
+  const build = (action: string, params: Readonly<Record<string, string>>, keys: AccessKeys) => {
     const headers: Record<string, string> = {
       host: endpoint.host,
       'x-acs-action': action,
@@ -103,24 +103,24 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
         .toISOString()
         .replace(/\.\d+Z$/, 'Z'),
       'x-acs-signature-nonce': Buffer.from(random.bytes(16)).toString('hex'),
-      'x-acs-content-sha256': bodyHash(body),
-      ...(inBody ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+      'x-acs-content-sha256': bodyHash(''),
       ...(keys.token === undefined ? {} : { 'x-acs-security-token': keys.token.reveal() }),
     };
     const authorization = signAcs3({
       method: 'POST',
       path: '/',
-      query,
+      query: params,
       headers,
       accessKeyId: keys.id.reveal(),
       accessKeySecret: keys.secret.reveal(),
     });
-    const text = canonicalQuery(query);
+    // Also what is secret: the documents give the position `Query` to all parameters of these services, and the SDKs
+    // of the vendor send private keys so. Messages and logs never contain a query.
+    const text = canonicalQuery(params);
     return {
       method: 'POST',
       url: `${endpoint.origin}/${text === '' ? '' : `?${text}`}`,
       headers: { ...headers, accept: 'application/json', authorization },
-      body,
     } satisfies ApiRequest;
   };
 
@@ -142,6 +142,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
             readsOnly: !call.mutates,
             ram: options.ram,
             regionId,
+            more: options.alsoNeeds?.(action) ?? [],
           }),
         ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
       });
@@ -151,7 +152,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
           build: async (signal) => {
             const keys = await credentials.keys(signal);
             secrets.push(keys.id, keys.secret, ...(keys.token === undefined ? [] : [keys.token]));
-            return build(action, values, inParams.length > 0, keys);
+            return build(action, values, keys);
           },
           read: (answer) => readFields(answer.body, 'the object'),
           readsOnly: !call.mutates,
@@ -175,6 +176,8 @@ interface Judging {
   readonly readsOnly: boolean;
   readonly ram: string;
   readonly regionId: string | undefined;
+  /** More resources. */
+  readonly more: readonly string[];
 }
 
 function judge(answer: ApiAnswer, judging: Judging): Verdict {
@@ -214,11 +217,12 @@ function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judgin
 }
 
 /** Names the action and the smallest statement that permits it. */
-function missingPermission(body: Fields, { action, ram, regionId }: Judging): string {
+function missingPermission(body: Fields, { action, ram, regionId, more }: Judging): string {
   const detail = body['AccessDeniedDetail'];
   const said = isFields(detail) ? textOf(detail['AuthAction']) : undefined;
   const needed = said !== undefined && /^[\w-]+:\w+$/.test(said) ? said : `${ram}:${action}`;
-  const resource = needed.startsWith(`${ram}:`) ? `acs:${ram}:${regionId ?? '*'}:*:*` : '*';
+  const own = `acs:${ram}:${regionId ?? '*'}:*:*`;
+  const resource = !needed.startsWith(`${ram}:`) ? '*' : more.length > 0 ? [own, ...more] : own;
   const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
   return `The RAM user or role lacks ${needed}. Add to its policy: ${statement}`;
 }

@@ -39,6 +39,8 @@ export interface TestClb {
   /** By port. */
   readonly rules: Record<string, TestRule[]>;
   readonly groups: TestGroup[];
+  /** Servers that cannot be added. */
+  readonly stopped: string[];
   readonly certificates: TestCertificate[];
   readonly extensions: { DomainExtensionId: string; Domain: string; ServerCertificateId: string }[];
   /** Id of the default certificate of the HTTPS listener. */
@@ -68,6 +70,9 @@ export function testClb(): TestClb {
   let last = 0;
   let counted = 0;
   const made = { health: [] as Record<string, unknown>[], standard: 'cert-old' };
+  const stopped: string[] = [];
+  const isStopped = (list: string | undefined) =>
+    (JSON.parse(list ?? '[]') as { ServerId: string }[]).some(({ ServerId }) => stopped.includes(ServerId));
   const certificates: TestCertificate[] = [];
   const extensions: { DomainExtensionId: string; Domain: string; ServerCertificateId: string }[] = [];
   const tagsOf = (p: Record<string, string>) => ({
@@ -98,6 +103,7 @@ export function testClb(): TestClb {
     },
     DescribeHealthStatus: () => ({ BackendServers: { BackendServer: made.health } }),
     CreateVServerGroup: (p) => {
+      if (isStopped(p['BackendServers'])) return refusal(400, 'ObtainIpFail');
       const group = {
         VServerGroupId: `rsp-${++last}`,
         VServerGroupName: p['VServerGroupName'] ?? '',
@@ -108,6 +114,7 @@ export function testClb(): TestClb {
       return { VServerGroupId: group.VServerGroupId };
     },
     AddVServerGroupBackendServers: (p) => {
+      if (isStopped(p['BackendServers'])) return refusal(400, 'ObtainIpFail');
       groups
         .find((one) => one.VServerGroupId === p['VServerGroupId'])!
         .servers.push(...JSON.parse(p['BackendServers']!));
@@ -138,7 +145,7 @@ export function testClb(): TestClb {
     DescribeLoadBalancerHTTPSListenerAttribute: (p) =>
       p['ListenerPort'] === '443'
         ? { ServerCertificateId: made.standard }
-        : refusal(404, 'ListenerNotFound', 'You have not created a listener for the specified port.'),
+        : refusal(400, 'InvalidParameter', 'The specified resource does not exist.'),
     DescribeDomainExtensions: () => ({ DomainExtensions: { DomainExtension: extensions } }),
     DescribeServerCertificates: () => ({ ServerCertificates: { ServerCertificate: certificates } }),
     UploadServerCertificate: (p) => {
@@ -236,6 +243,7 @@ export function testClb(): TestClb {
     listeners,
     rules,
     groups,
+    stopped,
     certificates,
     extensions,
     sent,

@@ -206,7 +206,9 @@ describe('alibaba-clb', () => {
     const error = await failure(deployer.look(version(), signal));
     expect(error).toMatchObject({
       code: 'deploy/target-failed',
-      message: expect.stringMatching(/lb-1 in cn-test has no HTTPS listener on the port 444: .*R-no/),
+      message: expect.stringMatching(
+        /lb-1 in cn-test has no HTTPS listener on the port 444; its listeners: 80 \(http\), 443 \(https\).*R-no/,
+      ),
     });
     const echo = bench();
     echo.clb.api.fault({ kind: 'echo' }, isAction('UploadServerCertificate'));

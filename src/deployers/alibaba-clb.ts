@@ -1,4 +1,4 @@
-import { type ClbOptions, connectClb, listIn, textIn } from '../clients/alibaba-clb.ts';
+import { type ClbOptions, connectClb, LookAgain, listIn, textIn } from '../clients/alibaba-clb.ts';
 import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba-clb-binding.ts';
 import {
   deleteCertificate,
@@ -104,10 +104,15 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
           extensions: await clb.read('DescribeDomainExtensions', listener, extensionsIn, signal),
         };
       } catch (error) {
-        if (!isRefusal(error, 'ListenerNotFound')) throw error;
-        const { message = '', requestId } = refusalOf(error) ?? {};
+        // The code of this refusal is that of any other wrong parameter.
+        if (!isFailure(error, 'balancer/refused', 'balancer/not-found') || isRefusal(error, 'Forbidden.RAM'))
+          throw error;
+        const all = await clb.listeners(signal);
+        if (all.some(({ port, protocol }) => port === options.listenerPort && protocol === 'https')) throw error;
+        const others = all.map(({ port, protocol }) => `${port} (${protocol})`).join(', ') || 'none';
+        const { requestId } = refusalOf(error) ?? {};
         throw new Error(
-          `${loadBalancer} in ${region} has no HTTPS listener on the port ${options.listenerPort}: ${message} (request ${requestId})`,
+          `${loadBalancer} in ${region} has no HTTPS listener on the port ${options.listenerPort}; its listeners: ${others} (request ${requestId})`,
         );
       }
     }
@@ -129,7 +134,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         serves: servedNames(version),
         mode: options.mode,
         defaultCovers: binding.default === undefined ? [] : standard?.names,
-        defaultIsOlder: standard !== undefined && isOurs(standard, version.lineage),
+        defaultIsOlder: standard?.lineage === version.lineage && markIn(standard.name)?.owner === owner,
       });
     }
 
@@ -144,9 +149,16 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       const params = { DomainExtensionId, ServerCertificateId };
       return clb.change({ action: 'SetDomainExtensionAttribute', params }, signal);
     };
-    const createExtension = (Domain: string, ServerCertificateId: string, signal: AbortSignal) => {
+    const createExtension = async (Domain: string, ServerCertificateId: string, signal: AbortSignal): Promise<void> => {
       const params = { ...listener, Domain, ServerCertificateId };
-      return clb.change({ action: 'CreateDomainExtension', params, outdated: isThere }, signal);
+      try {
+        await clb.change({ action: 'CreateDomainExtension', params }, signal);
+      } catch (error) {
+        // It may be there although the list did not show it: from a call whose answer was lost, or from someone else.
+        if (!isFailure(error, 'balancer/refused')) throw error;
+        const { extensions } = await readBinding(signal);
+        throw extensions.some(({ domain }) => domain === Domain.toLowerCase()) ? new LookAgain(error) : error;
+      }
     };
     const perform = (step: Step, certificate: string, signal: AbortSignal): Promise<void> => {
       if (step.kind === 'default') return setDefault(certificate, signal);
@@ -307,9 +319,6 @@ const extensionsIn = (answer: Fields) =>
     domain: readString(fields, 'Domain').toLowerCase(),
     certificate: textIn(fields, 'ServerCertificateId') ?? '',
   }));
-
-/** Only a look tells whether an extension of the name is ours, from a call whose answer was lost. */
-const isThere = (error: unknown): boolean => /Exist/.test(refusalOf(error)?.code ?? '');
 
 const uploadIn = (receipt: Json | undefined): string | undefined => {
   const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
