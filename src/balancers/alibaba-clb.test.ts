@@ -256,7 +256,9 @@ describe('alibaba-clb', () => {
       ['not checked yet', [row('unavailable')], 0, /not checked i-node1:30080 yet/],
       ['never checked', [row('unavailable')], 31_000, true],
       ['not listed for long', [], 31_000, true],
-      ['good for one rule of two', [row('normal'), row('unavailable')], 0, /not checked/],
+      ['good for one rule, and not checked for another', [row('normal'), row('unavailable')], 0, /not checked/],
+      ['so for a while', [row('normal'), row('unavailable')], 9_000, true],
+      ['good for one rule, and bad for another', [row('normal'), row('abnormal')], 0, /i-node1:30080 is abnormal/],
       [
         'abnormal',
         [row('abnormal')],

@@ -189,8 +189,8 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         const mine = own ?? (options.backend.serverId === undefined ? undefined : await backendOf(signal));
         const sinceMs = clock.now().getTime() - Date.parse(receiptIn(receipt)?.at ?? '');
         const health = healthOf(wanted, { servers, mine });
-        if (health !== 'undecided') return health;
-        if (sinceMs >= 0 && sinceMs < undecidedMs) return unchecked(wanted, mine);
+        if (typeof health === 'object') return health;
+        if (sinceMs >= 0 && sinceMs < undecidedMs[health]) return unchecked(wanted, mine);
         return missingRule(wanted, await readRules(clb, loadBalancer, listener, signal)) ?? { ready: true };
       },
 
@@ -224,9 +224,10 @@ const receiptIn = (known: Json | undefined): Receipt | undefined => {
 const rememberMs = 5 * 60_000;
 /**
  * How long `unavailable` may mean that the check has not run yet. After that the public answer decides: it is not
- * documented whether servers that only a rule uses are listed with their own check.
+ * documented whether servers that only a rule uses are listed with their own check (`unknown`), and a server may also
+ * be in a group of others that checks nothing (`partly`; our own check takes 2 s).
  */
-const undecidedMs = 30_000;
+const undecidedMs = { unknown: 30_000, partly: 8_000, unchecked: 0 } as const;
 const retryAfterMs = 2_000;
 
 const isHttp = ({ protocol }: ClbListener): boolean => protocol === 'http' || protocol === 'https';
@@ -270,8 +271,9 @@ async function readHealth(
 function healthOf(
   { group }: WantedRules,
   { servers, mine }: { readonly servers: readonly Health[] | 'unchecked'; readonly mine: Backend | undefined },
-): Readiness | 'undecided' {
-  if (servers === 'unchecked' || group === undefined) return 'undecided';
+): Readiness | keyof typeof undecidedMs {
+  if (servers === 'unchecked') return 'unchecked';
+  if (group === undefined) return { ready: true };
   const isMine = group.backends.some((backend) => mine !== undefined && isSameServer(backend, mine));
   const awaited = isMine ? group.backends.filter((backend) => isSameServer(backend, mine!)) : group.backends;
   // One server may be listed for several rules.
@@ -279,7 +281,7 @@ function healthOf(
   const good = listed.filter(({ health }) => health === 'normal');
   if (good.length > 0 && (!isMine || good.length === listed.length)) return { ready: true };
   const bad = listed.find(({ health }) => health === 'abnormal');
-  if (!bad) return 'undecided';
+  if (!bad) return good.length > 0 ? 'partly' : 'unknown';
   const reason = `the health check of ${nameOf(bad)} is abnormal: is the port open for the load balancer (100.64.0.0/10), and does the responder listen there?`;
   return { ready: false, reason, retryAfterMs };
 }
