@@ -59,8 +59,9 @@ function startChecker(target: Target, check: HealthCheck, secondMs: number): Che
       clearTimeout(timer);
     },
   };
-  // A timeout below the interval does not count; the interval is taken for it.
-  const timeoutMs = Math.max(check.timeout, check.interval) * secondMs;
+  // A timeout below the interval does not count; the interval is taken for it. However short a second is here, a
+  // backend on a busy machine gets real time to answer.
+  const timeoutMs = Math.max(Math.max(check.timeout, check.interval) * secondMs, 2000);
   async function look(): Promise<void> {
     const passes = await passesOnce(target, check, timeoutMs);
     if (stopped) return;
