@@ -19,7 +19,17 @@ import { cut } from './remote-text.ts';
 import { renewalByLifetime } from './renewal.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
-import { afterLook, isDue, leftAgain, oneForEach, owesCleanup, presentedIn, tombstoneOf } from './tombstones.ts';
+import {
+  afterLook,
+  forwardRuleType,
+  isDue,
+  leftAgain,
+  oneForEach,
+  owedBy,
+  owesCleanup,
+  type Presented,
+  tombstoneOf,
+} from './tombstones.ts';
 
 /**
  * Every change of a lineage's document, as a named pure function. The engine decides when, and passes facts (an order's
@@ -531,7 +541,11 @@ function tombstonesAfter(lineage: Held, left: readonly Tombstone[], now: Date): 
   return stones.length > 0 ? { tombstones: stones } : {};
 }
 
-const closedStones = ({ work, spec }: Held, left: readonly Tombstone[], now: Date): readonly Tombstone[] =>
+const closedStones = ({ name, work, spec }: Held, left: readonly Tombstone[], now: Date): readonly Tombstone[] =>
   work.takenOver
-    ? oneForEach([...presentedIn(work).map((challenge) => tombstoneOf(spec, challenge, now)), ...left])
+    ? oneForEach([...mayComeLate({ name, work }, spec).map((presented) => tombstoneOf(spec, presented, now)), ...left])
     : left;
+
+/** What another process may still add: challenges, and a forward rule; a probe file would do no harm. */
+const mayComeLate = (lineage: Pick<Lineage, 'name' | 'work'>, { solver }: StoredSpec): readonly Presented[] =>
+  owedBy(lineage).filter(({ probe }) => !probe || solver.type === forwardRuleType);

@@ -201,6 +201,8 @@ function bundleRunner(): Promise<string> {
       format: 'esm',
       platform: 'node',
       target: 'node20',
+      // Its optional native parts cannot be bundled.
+      external: ['ssh2'],
       banner: { js: "import{createRequire as __c}from'node:module';const require=__c(import.meta.url);" },
       logLevel: 'error',
     });

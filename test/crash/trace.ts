@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import type { Files, FilesWithin } from '../../src/ports/files.ts';
-import type { Http } from '../../src/ports/http.ts';
+import type { Http, HttpRequest } from '../../src/ports/http.ts';
 import type { World } from '../../src/ports/world.ts';
 
 /**
@@ -105,8 +105,7 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
     http(o) {
       const http = real.http(o);
       const traced: Http = {
-        request: (request) =>
-          effect('request', `${request.method} ${firstSegment(request.url)}`, () => http.request(request)),
+        request: (request) => effect('request', `${request.method} ${whatOf(request)}`, () => http.request(request)),
         close: () => http.close(),
       };
       return traced;
@@ -120,8 +119,12 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
   };
 }
 
-/** URLs of orders and authorizations contain random ids, so use only the first segment of the path. */
-const firstSegment = (url: string): string => new URL(url).pathname.split('/')[1] ?? '';
+/**
+ * URLs of orders and authorizations contain random ids, so use only the first segment of the path. A call of Alibaba's API
+ * has its name in a header.
+ */
+const whatOf = ({ url, headers }: HttpRequest): string =>
+  headers?.['x-acs-action'] ?? new URL(url).pathname.split('/')[1] ?? '';
 
 /** A path without the parts that differ from run to run: temporary roots, hashes, revisions, ids and tokens. */
 export function nameOf(path: string, folders: Readonly<Record<string, string>>): string {

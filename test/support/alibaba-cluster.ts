@@ -5,14 +5,9 @@ import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
 import { freePort } from './service.ts';
 
 /** Three nodes behind Alibaba's load balancer, on whose port 80 the CA's requests arrive. */
-export interface Cluster {
-  readonly clb: AlibabaClb;
-  readonly nodes: readonly Node[];
+export interface Cluster extends CloudBalancer {
   readonly bind: Bind;
   readonly pebble: Pebble;
-  /** The responder's address and port on each node. */
-  readonly responders: readonly string[];
-  readonly responderPort: number;
   /** `certfleet.yaml` of a process on one of the nodes. */
   configuration(store: string, options?: ClusterConfiguration): Record<string, unknown>;
 }
@@ -36,7 +31,16 @@ export interface ClusterOptions {
 export const accessKey = { id: 'LTAIcertfleet', secret: 'certfleet-secret' };
 export const balancerId = 'lb-bp1example';
 
-export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+/** The balancer with its three nodes, without a CA. */
+export interface CloudBalancer {
+  readonly clb: AlibabaClb;
+  readonly nodes: readonly Node[];
+  /** The responder's address and port on each node. */
+  readonly responders: readonly string[];
+  readonly responderPort: number;
+}
+
+export async function startBalancer(options: Pick<ClusterOptions, 'clb' | 'rules'> = {}): Promise<CloudBalancer> {
   const [nodes, responderPort] = await Promise.all([startNodes(3), freePort()]);
   const servers = nodes.map((_, index) => `i-node${index + 1}`);
   const web = servers.map((server, index) => ({ server, port: nodes[index]!.port }));
@@ -52,20 +56,23 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         rules: (options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
       },
     ],
-    secondMs: 20,
+    secondMs: 50,
     ...options.clb,
   });
+  const responders = nodes.map(({ address }) => `${address}:${responderPort}`);
+  return { clb, nodes, responders, responderPort };
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const cloud = await startBalancer(options);
+  const { clb, responderPort, responders } = cloud;
   const records = ['@ A 127.0.0.1', '* A 127.0.0.1'];
   const bind = await startBind({ zones: [{ name: 'example.test', records }] });
   const pebble = await startPebble({ dnsServer: bind.server, httpPort: clb.port(80), ...options.pebble });
-  const responders = nodes.map(({ address }) => `${address}:${responderPort}`);
   return {
-    clb,
-    nodes,
+    ...cloud,
     bind,
     pebble,
-    responders,
-    responderPort,
     configuration: (store, { node = 0, identifiers = { abc: ['abc.example.test'] }, solver, balancer } = {}) => ({
       store: { type: 'file', path: store },
       issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
@@ -74,7 +81,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
           type: 'alibaba-clb',
           region: 'cn-hangzhou',
           loadBalancer: balancerId,
-          backend: { serverId: servers[node], port: responderPort },
+          backend: { serverId: `i-node${node + 1}`, port: responderPort },
           accessKeyId: accessKey.id,
           accessKeySecret: accessKey.secret,
           endpoint: clb.endpoint,

@@ -243,10 +243,8 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     },
 
     async withdraw(lineage, signal) {
-      if (options.keep) return;
-      const { users, rules, group } = stateOf(await locks.read(resource, signal));
-      if (users[lineage] === undefined && rules.length === 0 && group === undefined) return;
-      await wish(lineage, () => undefined, signal);
+      // Even if the journal has nothing: another process may have added a rule after its removal.
+      if (!options.keep) await wish(lineage, () => undefined, signal);
     },
 
     async present(challenge, _note, signal) {
