@@ -69,7 +69,9 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   const live = (lineage: string): string => join(root, 'live', lineage);
   const markFile = (lineage: string): string => join(archive(lineage), `.${options.markName ?? 'mark'}.json`);
 
-  const refuse = (certificate: string, reason: string) => fail('deploy/target-failed', { target, certificate, reason });
+  // The cause is the reason alone, for a message about several nodes.
+  const refuse = (certificate: string, reason: string) =>
+    fail('deploy/target-failed', { target, certificate, reason }, { cause: new Error(reason) });
 
   /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
   async function readLive(
@@ -119,7 +121,8 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       root,
       {
         owners: uid === undefined ? [] : [uid],
-        refuse: (reason) => fail('deploy/unsafe-folder', { target, certificate: lineage, reason }),
+        refuse: (reason) =>
+          fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) }),
       },
       work,
     );

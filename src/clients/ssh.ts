@@ -133,8 +133,7 @@ export async function connectSsh(
         new Promise((resolve, reject) => {
           client.sftp((error, sftp) => {
             if (!error) return resolve(sftp);
-            const hint = 'it offers no SFTP; enable it in its sshd_config with `Subsystem sftp internal-sftp`';
-            reject(new Error(/subsystem/i.test(error.message) ? hint : error.message, { cause: error }));
+            reject(new Error(sftpWords(error.message), { cause: error }));
           });
         }),
       ),
@@ -148,6 +147,14 @@ export async function connectSsh(
       return orLost(resultOf(channel, clock, signal));
     },
   };
+}
+
+function sftpWords(message: string): string {
+  const remedy = '`Subsystem sftp internal-sftp`';
+  if (/subsystem/i.test(message)) return `it offers no SFTP; enable it in its sshd_config with ${remedy}`;
+  if (/packet length/i.test(message))
+    return `its login shell prints something before SFTP begins: remove that from the user's .bashrc, or write ${remedy} into its sshd_config`;
+  return `its SFTP server did not start (${message}); ${remedy} in its sshd_config needs no program`;
 }
 
 /** The types of the known keys first, because the node shows only one key, of the first type that it has. */

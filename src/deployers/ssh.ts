@@ -245,7 +245,7 @@ function commandLine(command: string | readonly string[], path: string, version:
 
 /** What happened on one node; the message around it names the target and the certificate. */
 function wordsOf(error: unknown): string {
-  if (!isFailure(error, 'deploy/target-failed') || error.cause === undefined) return reasonOf(error);
+  if (!isFailure(error, 'deploy/') || error.cause === undefined) return reasonOf(error);
   const { path } = error.cause as { readonly path?: unknown };
   return typeof path === 'string' ? `${reasonOf(error.cause)} (${path})` : reasonOf(error.cause);
 }

@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
@@ -181,13 +181,16 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     const { node } = await prepared({ config: `HostKey ${ecdsa.file}` });
     const version = await make();
     const folder = await temporaryFolder('known');
-    const [empty, second] = [join(folder, 'empty'), join(folder, 'ecdsa')];
+    const [empty, second, open] = [join(folder, 'empty'), join(folder, 'ecdsa'), join(folder, 'open')];
+    await writeFile(open, node.server.knownHosts);
+    await chmod(open, 0o666);
     await writeFile(empty, '# nothing\n');
     await writeFile(second, `[127.0.0.1]:${node.port} ${ecdsa.publicKey}\n`);
     const print = node.server.fingerprint;
     const cases: readonly [Record<string, unknown>, RegExp | undefined][] = [
       [{ knownHosts: empty }, /is not in \S+\/empty; nothing was sent.* ssh-keyscan -p \d+ 127.0.0.1 >> /],
       [{ knownHosts: join(folder, 'none') }, /there is no file \S+\/none, which `knownHosts` names/],
+      [{ knownHosts: open }, /the host keys in \S+\/open cannot be trusted: .* every user; `chmod go-w /],
       [{ knownHosts: second }, undefined],
       [{ hostKeys: [print], knownHosts: undefined }, undefined],
       [{ hostKeys: [`SHA256:${'A'.repeat(43)}`], knownHosts: undefined }, /is not one of `hostKeys`; nothing was sent/],
@@ -316,6 +319,48 @@ echo ${first.id} > again; echo $$ > pid; trap '' TERM; sleep 600 & wait; wait`;
     expect(await inUse(node)).toBe(first.facts.fingerprint);
   });
 
+  test('a private key is only in a file that had mode 0600 when it was made', async () => {
+    const log = join(await temporaryFolder('log'), 'sftp');
+    const node = await startNode(
+      `Subsystem sftp cd "$NODE" && exec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>> ${log}`,
+    );
+    const version = await make();
+    await deploy(await connect([node], { mode: '0640' }), version);
+    const lines = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes('/privkey.pem"'));
+    expect(lines.map((line) => line.replace(/"[^"]*"/, 'it'))).toEqual([
+      expect.stringMatching(/^open it flags \S*EXCL mode 0600/),
+      expect.stringMatching(/^set it mode 0640/),
+      expect.stringMatching(/^fsync it/),
+      expect.stringMatching(/^close it bytes read 0 written \d{3}/),
+    ]);
+    expect((await findKeyFiles(node.folder)).map(({ mode }) => mode)).toEqual([0o640]);
+  });
+
+  test('a full disk: the old version stays, the message says what it may be, and the next try succeeds', async () => {
+    const { node, deployer, first, second } = await prepared();
+    await deploy(deployer, first);
+    // A limit of the server's file size, as a full disk: sftp-server answers "Failure" to both.
+    await node.server.stop();
+    const server = join(node.folder, 'limited');
+    await writeFile(server, '#!/bin/sh\ntrap "" XFSZ\nulimit -f 1\ncd "$NODE" && exec /usr/lib/openssh/sftp-server\n', {
+      mode: 0o755,
+    });
+    const limited = await startSshd({
+      client,
+      port: node.port,
+      hostKey: node.server.hostKey,
+      config: `Subsystem sftp ${server}\nSetEnv NODE=${node.folder} SHLVL=2`,
+    });
+    const message = await messageOf(deploy(deployer, second));
+    expect(message).toMatch(/the node reports only “Failure”: its disk may be full .*\/archive\/www\/v\d+\/\w+\.pem/);
+    expect(await inUse(node)).toBe(first.facts.fingerprint);
+    await limited.stop();
+    await node.start();
+    expect((await deployer.look(first, signal)).state).toBe('current');
+    await deploy(deployer, second);
+    expect(await inUse(node)).toBe(second.facts.fingerprint);
+  });
+
   test('two certificates to one node at once', async () => {
     const { node } = await prepared();
     const [www, mail] = [await make('www'), await make('mail')];
@@ -338,8 +383,12 @@ echo ${first.id} > again; echo $$ > pid; trap '' TERM; sleep 600 & wait; wait`;
 
   test('what a node may lack: SFTP, the right to write, a shell', async () => {
     const version = await make();
-    const path = join(await temporaryFolder('certs'), 'certs');
+    const folder = await temporaryFolder('certs');
+    const [path, greeting] = [join(folder, 'certs'), join(folder, 'greeting')];
+    await writeFile(greeting, '#!/bin/sh\necho Welcome\nexec /usr/lib/openssh/sftp-server\n', { mode: 0o755 });
     const cases: readonly [string, Record<string, unknown>, string | undefined][] = [
+      [`Subsystem sftp ${greeting}`, {}, 'its login shell prints something before SFTP begins'],
+      ['Subsystem sftp /nowhere/sftp-server', {}, 'its SFTP server did not start'],
       ['Subsystem other /bin/true', {}, 'it offers no SFTP; enable it in its sshd_config'],
       ['Subsystem sftp /usr/lib/openssh/sftp-server -R', {}, 'permission denied'],
       ['Subsystem sftp internal-sftp\nForceCommand internal-sftp', { path }, 'the command ended with'],
