@@ -68,9 +68,9 @@ export function balancerIn(settings: AdapterSettings): NamedSettings | undefined
     : undefined;
 }
 
-/** The adapter's own options: without the balancer and its name. */
+/** The adapter's own options: the balancer's name is one of them, but its settings are not. */
 export function withoutBalancer(settings: AdapterSettings): AdapterSettings {
-  const { balancer: _name, [balancerSettingsKey]: _stored, ...own } = settings;
+  const { [balancerSettingsKey]: _stored, ...own } = settings;
   return own as AdapterSettings;
 }
 

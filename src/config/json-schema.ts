@@ -37,7 +37,7 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   for (const entry of Object.values(registry[kind])) {
     const definition: WithOptions = await entry.load();
     const options = convertOptions(definition.options);
-    branches.push(typed(entry.id, entry.title, 'balancer' in definition ? withBalancerName(options) : options));
+    branches.push(typed(entry.id, entry.title, options));
   }
   if (kind === 'solver')
     branches.push(
@@ -51,13 +51,6 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
     oneOf: branches,
   };
 }
-
-/** The options of a deployer that names a balancer. */
-const withBalancerName = (options: Schema): Schema => ({
-  ...options,
-  properties: { balancer: { type: 'string', title: 'One of `balancers`' }, ...options.properties },
-  required: ['balancer', ...(options.required ?? [])],
-});
 
 /** One branch for each provider, so that an editor knows its options. */
 async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {

@@ -176,11 +176,10 @@ async function checkAdapter(
     return;
   }
   const definition = await entry.load();
-  // The name of a balancer is no option of the adapter itself.
-  const { balancer: _named, ...own } = settings;
-  const checked = 'balancer' in definition ? (own as AdapterSettings) : settings;
-  problems.push(...checkOptions(definition, checked, env, path));
-  collectVariables(definition, checked, path, building);
+  // Whether the balancer is named, and declared, is checked with the other references.
+  const isBalancer = (problem: Problem) => 'balancer' in definition && problem.path.at(-1) === 'balancer';
+  problems.push(...checkOptions(definition, settings, env, path).filter((problem) => !isBalancer(problem)));
+  collectVariables(definition, settings, path, building);
 }
 
 function collectVariables(definition: WithOptions, settings: AdapterSettings, path: Path, building: Building): void {
