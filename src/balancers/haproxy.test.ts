@@ -133,7 +133,7 @@ describe('the haproxy balancer', () => {
   });
 
   it('what somebody wrote over is found by the receipt, and an entry that a reload lost is not ready', async () => {
-    const { ready, connect, processes, files, text } = makeBench();
+    const { ready, connect, processes, files, text, down } = makeBench();
     await ready;
     const balancer = connect();
     const one = wanted(rule('a', 'tokenA'));
@@ -143,6 +143,12 @@ describe('the haproxy balancer', () => {
       ready: false,
       reason: 'the HAProxy at /run/b.sock lacks 1 of 1 answers',
     });
+    down.add('/run/b.sock');
+    expect(await balancer.state(one, receipt, signal)).toMatchObject({
+      ready: false,
+      reason: expect.stringContaining('/run/b.sock: connection refused'),
+    });
+    down.clear();
     await files.replace(map, foreignText, { mode: 0o640 });
     expect(await balancer.state(one, receipt, signal)).toMatchObject({
       ready: false,

@@ -12,7 +12,7 @@ import {
   tokenPath,
   tokenRules,
 } from '../clients/marked-file.ts';
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { markIn } from '../core/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
@@ -184,7 +184,13 @@ with stores of their own should have map files, and lines in the frontend, of th
         const listed = new Set(namesIn(pieces));
         for (const { name } of rules)
           if (!listed.has(name)) return { ready: false, reason: `${map} has lost its entry ${name}` };
-        for (const { map: one, entries } of await read(signal)) {
+        const memories = await read(signal).catch((error: unknown) => {
+          // It may just be restarting.
+          if (isFailure(error, 'balancer/refused')) return error.message;
+          throw error;
+        });
+        if (typeof memories === 'string') return { ready: false, reason: memories };
+        for (const { map: one, entries } of memories) {
           const missing = rules.filter(({ path, answer }) => entries.get(path) !== answer).length;
           if (missing === 0) continue;
           return { ready: false, reason: `the HAProxy at ${one.place} lacks ${missing} of ${rules.length} answers` };

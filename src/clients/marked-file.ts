@@ -101,7 +101,10 @@ export function createMarkedFile({ files, path, balancer, missing, isOurs }: Mar
       const { code } = cause as { code?: unknown };
       if (typeof code !== 'string' || code.includes('/')) throw cause;
       if (code === 'ENOENT') throw refuse(action, `there is no ${path}`, missing, cause);
-      const advice = 'Run certfleet as root, or let its user write to the folder of this file.';
+      const advice =
+        code === 'EBUSY'
+          ? 'A single file that is mounted into a container cannot be replaced: mount its folder.'
+          : 'Run certfleet as root, or let its user write to the folder of this file.';
       throw refuse(action, `${path}: ${reasonOf(cause)}`, advice, cause);
     }
   }
