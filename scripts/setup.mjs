@@ -42,6 +42,8 @@ const servers = {
   'openssh-server': 'sshd',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
+  // Another one, which renews behind the same load balancer.
+  uacme: 'uacme',
   // AWS for the tests; without the two modules, which it does not depend on, its server does not start.
   'python3-moto': '/usr/lib/python3/dist-packages/moto',
   'python3-flask-cors': '/usr/lib/python3/dist-packages/flask_cors',
