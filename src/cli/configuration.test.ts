@@ -3,6 +3,9 @@ import { behaves, commandLine, jsonLines, type Row } from '../../test/support/co
 
 const example = (await commandLine().run('config', 'example')).stdout;
 const faulty = { '/c.yaml': 'stoer: {}\nleaseTtl: 5\n' };
+const cloud = `balancers:
+  slb: { type: alibaba-clb, region: "env:REGION", loadBalancer: lb-1, credentials: /root/ali.ini }
+`;
 const check = 'config check --config /c.yaml';
 
 it.each<Row>([
@@ -18,6 +21,23 @@ it.each<Row>([
     files: { '/c.yaml': example },
     code: 2,
     says: [/^\/c\.yaml:\d+: the secret file \/etc\/certfleet\/tsig cannot be read: no such file\. /],
+  },
+  {
+    what: 'names the file with the credentials of a load balancer, and the line that is wrong',
+    argv: check,
+    files: { '/c.yaml': cloud, '/root/ali.ini': 'dns_aliyun_access_key_id = LTAI\ntell-nobody\n' },
+    code: 2,
+    says: [/^\/c\.yaml:2: the secret file \/root\/ali\.ini cannot be read: line 2 is not KEY=VALUE\. /],
+  },
+  {
+    what: 'opens it, and reads the region from the environment',
+    argv: check,
+    env: { REGION: 'cn-hangzhou' },
+    files: {
+      '/c.yaml': cloud,
+      '/root/ali.ini': 'dns_aliyun_access_key_id = LTAI\ndns_aliyun_access_key_secret = s3cret\n',
+    },
+    stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
   },
   {
     what: 'prints every problem with its line',

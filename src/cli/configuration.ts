@@ -1,4 +1,5 @@
 import { dns01Settings } from '../config/dns01.ts';
+import { balancerIn, withoutBalancer } from '../config/forward-rule.ts';
 import { checkConfiguration } from '../config/load.ts';
 import { resolveOptions } from '../config/options.ts';
 import type { Problem } from '../config/problems.ts';
@@ -81,8 +82,10 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
     const path = ['solvers', name];
     await (solver.type === dns01Type ? open('dns', path, dns01Settings(solver).options) : open('solver', path, solver));
   }
+  for (const [name, balancer] of Object.entries(settings.balancers))
+    await open('balancer', ['balancers', name], balancer);
   for (const [name, deployer] of Object.entries(settings.deployers))
-    await open('deployer', ['deployers', name], deployer);
+    await open('deployer', ['deployers', name], balancerIn(deployer) ? withoutBalancer(deployer) : deployer);
   return found;
 }
 
