@@ -11,8 +11,14 @@ describe('keyFor', () => {
   it.each(['P-256', 'P-384', 'P-521'])('writes ECDSA on %s as EC PRIVATE KEY', (namedCurve) => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve });
     const form = keyFor(pkcs8(privateKey)).reveal();
-    expect(form).toMatch(/^-----BEGIN EC PRIVATE KEY-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END EC PRIVATE KEY-----\n$/);
-    expect(createPrivateKey(form).equals(privateKey)).toBe(true);
+    const [, parameters, key = ''] =
+      /^-----BEGIN EC PARAMETERS-----\n(.+)\n-----END EC PARAMETERS-----\n(-----BEGIN EC PRIVATE KEY-----\n([A-Za-z0-9+/=]{1,64}\n)+-----END EC PRIVATE KEY-----\n)$/.exec(
+        form,
+      ) ?? [];
+    expect(createPrivateKey(key).equals(privateKey)).toBe(true);
+    // The same OID is in the public key.
+    const der = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('hex');
+    expect(der).toContain(Buffer.from(parameters ?? '', 'base64').toString('hex'));
   });
 
   it('writes RSA as RSA PRIVATE KEY', () => {

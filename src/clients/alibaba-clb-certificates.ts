@@ -116,6 +116,13 @@ export const pemOf = (pem: string): string =>
     .map((body) => `-----BEGIN CERTIFICATE-----\n${body.match(/.{1,64}/g)!.join('\n')}\n-----END CERTIFICATE-----\n`)
     .join('');
 
+/** The curves that the API takes, as the documents want them before the key: the DER of their OIDs. */
+const curves: Readonly<Record<string, string>> = {
+  prime256v1: 'BggqhkjOPQMBBw==',
+  secp384r1: 'BgUrgQQAIg==',
+  secp521r1: 'BgUrgQQAIw==',
+};
+
 /** The API takes no PKCS#8 key. Throws a plain error for a key that it does not take in any form. */
 export function keyFor(keyPem: Secret): Secret {
   const key = createPrivateKey(keyPem.reveal());
@@ -124,14 +131,15 @@ export function keyFor(keyPem: Secret): Secret {
     throw new Error(
       `Alibaba CLB takes no ${unfit} keys, only RSA with 1024, 2048 or 4096 bits and ECDSA on P-256, P-384 or P-521`,
     );
-  const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1';
-  return new Secret(key.export({ type, format: 'pem' }).toString());
+  if (key.asymmetricKeyType === 'rsa') return new Secret(key.export({ type: 'pkcs1', format: 'pem' }).toString());
+  const parameters = curves[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  const pem = key.export({ type: 'sec1', format: 'pem' }).toString();
+  return new Secret(`-----BEGIN EC PARAMETERS-----\n${parameters}\n-----END EC PARAMETERS-----\n${pem}`);
 }
 
 function unfitFor({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): string | undefined {
   if (type === 'rsa')
     return [1024, 2048, 4096].includes(details.modulusLength ?? 0) ? undefined : `RSA-${details.modulusLength}`;
   if (type !== 'ec') return type ?? 'such';
-  const fits = ['prime256v1', 'secp384r1', 'secp521r1'].includes(details.namedCurve ?? '');
-  return fits ? undefined : (details.namedCurve ?? 'such');
+  return (details.namedCurve ?? '') in curves ? undefined : (details.namedCurve ?? 'such');
 }

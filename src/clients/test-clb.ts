@@ -150,7 +150,11 @@ export function testClb(): TestClb {
     DescribeServerCertificates: () => ({ ServerCertificates: { ServerCertificate: certificates } }),
     UploadServerCertificate: (p) => {
       const leaf = new X509Certificate(p['ServerCertificate'] ?? '');
-      if (!leaf.checkPrivateKey(createPrivateKey(p['PrivateKey'] ?? '')))
+      if (
+        !leaf.checkPrivateKey(
+          createPrivateKey((p['PrivateKey'] ?? '').replace(/^-----BEGIN EC PARA[\s\S]+PARAMETERS-----\n/, '')),
+        )
+      )
         return refusal(400, 'CertificateNotMatchPrivateKey');
       const id = `cert-${++last}`;
       certificates.push({
