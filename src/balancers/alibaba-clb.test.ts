@@ -84,6 +84,33 @@ describe('alibaba-clb', () => {
     expect([clb.rules['80'], clb.groups]).toEqual([[], []]);
   });
 
+  it('reads the rules once for inspect and the apply that follows, so that an order takes 10 calls and its polls', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    await balancer.inspect(signal);
+    const receipt = await balancer.apply(wanting(), undefined, signal);
+    await balancer.inspect(signal);
+    await balancer.apply(nothing, receipt, signal);
+    expect(clb.actions()).toHaveLength(10);
+    // Once, and after a lost answer not at all.
+    await balancer.inspect(signal);
+    clb.api.fault({ kind: 'lost' }, { on: ({ headers }) => headers['x-acs-action'] === 'CreateRules' });
+    await balancer.apply(wanting(), undefined, signal);
+    expect(clb.rules['80']).toHaveLength(1);
+    await balancer.apply(nothing, receipt, signal);
+    expect([clb.rules['80'], clb.groups]).toEqual([[], []]);
+  });
+
+  it('finds the listener again after it changed', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    await balancer.inspect(signal);
+    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'on', ForwardPort: 443 };
+    clb.rules['443']!.push({ RuleId: 'rule-1', RuleName: 'secure', Url: '/x', VServerGroupId: 'rsp-1' });
+    clb.refuse('DescribeRules', 404, 'ListenerNotFound');
+    expect((await balancer.inspect(signal)).rules).toMatchObject([{ name: 'secure' }]);
+  });
+
   it('repeats nothing that is as wanted, and keeps the time of the last change', async () => {
     const clb = testClb();
     const first = await connect(clb).apply(wanting(), undefined, signal);
@@ -219,11 +246,16 @@ describe('alibaba-clb', () => {
 
   it('removes the group after the listener was deleted', async () => {
     const clb = testClb();
-    await connect(clb).apply(wanting(), undefined, signal);
-    clb.listeners.shift();
-    clb.rules['80'] = [];
-    await connect(clb).apply(nothing, undefined, signal);
-    expect(clb.groups).toEqual([]);
+    for (const isSameProcess of [false, true]) {
+      const balancer = connect(clb);
+      await balancer.apply(wanting(), undefined, signal);
+      const [gone] = clb.listeners.splice(0, 1);
+      clb.rules['80'] = [];
+      if (isSameProcess) clb.refuse('DescribeRules', 404, 'ListenerNotFound');
+      await (isSameProcess ? balancer : connect(clb)).apply(nothing, undefined, signal);
+      expect(clb.groups).toEqual([]);
+      clb.listeners.unshift(gone!);
+    }
   });
 
   it('says how many rules there is room for', async () => {

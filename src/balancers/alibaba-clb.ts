@@ -13,7 +13,7 @@ import {
   shown,
 } from '../clients/alibaba-clb-rules.ts';
 import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { markIn } from '../core/own-mark.ts';
 import { credentialsFile, defineBalancer, endpoint, profile, secret, z } from '../define.ts';
@@ -107,11 +107,13 @@ goes on the HTTPS listener, since CAs follow redirects.`,
     const { clock } = world;
     const at = `${loadBalancer} in ${region}`;
     let found: { readonly listener: ClbListener; readonly untilMs: number } | undefined;
+    /** The rules that `inspect` saw last, for the `apply` that follows it. */
+    let seen: { readonly rules: readonly Rule[]; readonly untilMs: number } | undefined;
     let own: Backend | undefined;
 
     /** The listener that a rule has to be on: the CA follows a redirect to HTTPS. */
-    async function listenerOf(signal: AbortSignal, mayRemember = true): Promise<ClbListener> {
-      if (mayRemember && found && clock.monotonicMs() < found.untilMs) return found.listener;
+    async function listenerOf(signal: AbortSignal): Promise<ClbListener> {
+      if (found && clock.monotonicMs() < found.untilMs) return found.listener;
       found = undefined;
       const all = await clb.listeners(signal);
       const { named, target } = chosen(all);
@@ -125,6 +127,19 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         });
       found = { listener: target, untilMs: clock.monotonicMs() + rememberMs };
       return target;
+    }
+
+    /** The listener may be another one than a while ago. */
+    async function rulesNow(signal: AbortSignal): Promise<readonly Rule[]> {
+      const isRemembered = found !== undefined;
+      const listener = await listenerOf(signal);
+      try {
+        return await readRules(clb, loadBalancer, listener, signal);
+      } catch (error) {
+        found = undefined;
+        if (!isRemembered || !isFailure(error, 'balancer/not-found')) throw error;
+        return readRules(clb, loadBalancer, await listenerOf(signal), signal);
+      }
     }
 
     /** Undefined if the load balancer has it no more: its rules went with it. */
@@ -154,6 +169,20 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       });
     }
 
+    async function make(wanted: WantedRules, receipt: Json | undefined, signal: AbortSignal): Promise<Json> {
+      const listener = await (wanted.rules.length === 0 ? listenerIfThere(signal) : listenerOf(signal));
+      let known = seen && clock.monotonicMs() < seen.untilMs ? seen.rules : undefined;
+      seen = undefined;
+      const made = await clb.untilKnown(() => {
+        const rules = known;
+        known = undefined; // a second look must be one
+        return converge({ ...place, listener, rules }, wanted, signal);
+      }, signal);
+      const before = receiptIn(receipt);
+      const at = made.changed || !before ? clock.now().toISOString() : before.at;
+      return { ...made.receipt, at } satisfies Receipt as unknown as Json;
+    }
+
     const backendOf = async (signal: AbortSignal): Promise<Backend> => {
       own ??= await describeOwn(clb, options.backend, signal);
       return own;
@@ -169,17 +198,20 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       backend: backendOf,
 
       async inspect(signal) {
-        const listener = await listenerOf(signal, false);
-        const rules = await readRules(clb, loadBalancer, listener, signal);
+        const rules = await rulesNow(signal);
+        seen = { rules, untilMs: clock.monotonicMs() + seenMs };
         return { rules: rules.map(shown), rulesLeft: Math.max(0, options.ruleQuota - rules.length) };
       },
 
-      async apply(wanted, known, signal) {
-        const listener = await (wanted.rules.length === 0 ? listenerIfThere(signal) : listenerOf(signal));
-        const made = await clb.untilKnown(() => converge({ ...place, listener }, wanted, signal), signal);
-        const before = receiptIn(known);
-        const at = made.changed || !before ? clock.now().toISOString() : before.at;
-        return { ...made.receipt, at } satisfies Receipt as unknown as Json;
+      async apply(wanted, receipt, signal) {
+        const isRemembered = found !== undefined;
+        try {
+          return await make(wanted, receipt, signal);
+        } catch (error) {
+          found = undefined;
+          if (!isRemembered || !isFailure(error, 'balancer/not-found')) throw error;
+          return make(wanted, receipt, signal);
+        }
       },
 
       async state(wanted, receipt, signal) {
@@ -228,6 +260,8 @@ const rememberMs = 5 * 60_000;
  * be in a group of others that checks nothing (`partly`; our own check takes 2 s).
  */
 const undecidedMs = { unknown: 30_000, partly: 8_000, unchecked: 0 } as const;
+/** The caller's lock keeps other processes from changing the owner's rules in between. */
+const seenMs = 5_000;
 const retryAfterMs = 2_000;
 
 const isHttp = ({ protocol }: ClbListener): boolean => protocol === 'http' || protocol === 'https';

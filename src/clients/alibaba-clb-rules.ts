@@ -138,6 +138,8 @@ export interface Place {
   readonly ruleQuota: number;
   /** Undefined if the load balancer has it no more, so that only groups can be left. */
   readonly listener: ClbListener | undefined;
+  /** Its rules, if they were read a moment ago. */
+  readonly rules?: readonly Rule[] | undefined;
   /** The listener as the configuration names it. */
   readonly listenerKey: string;
 }
@@ -156,7 +158,7 @@ export async function converge(
 ): Promise<Converged> {
   const { clb, loadBalancer, listener } = place;
   const isOwn = ({ name }: Pick<Named, 'name'>) => markIn(name)?.owner === owner;
-  const all = listener ? await readRules(clb, loadBalancer, listener, signal) : [];
+  const all = place.rules ?? (listener ? await readRules(clb, loadBalancer, listener, signal) : []);
   const there = all.filter(isOwn);
   checkRoom(place, { rules, others: all.filter((rule) => !isOwn(rule)) });
   const groups = (await readGroups(clb, loadBalancer, signal)).filter(isOwn);
