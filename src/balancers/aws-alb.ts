@@ -113,11 +113,17 @@ needs only the actions for rules and tags:
     },
     {
       "Effect": "Allow",
-      "Action": [
-        "elasticloadbalancing:CreateRule", "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:AddTags"
-      ],
+      "Action": ["elasticloadbalancing:CreateRule", "elasticloadbalancing:CreateTargetGroup"],
       "Resource": "*",
       "Condition": { "StringLike": { "aws:RequestTag/certfleet:name": "cf-*" } }
+    },
+    {
+      "Effect": "Allow",
+      "Action": "elasticloadbalancing:AddTags",
+      "Resource": "*",
+      "Condition": {
+        "StringEquals": { "elasticloadbalancing:CreateAction": ["CreateRule", "CreateTargetGroup"] }
+      }
     },
     {
       "Effect": "Allow",

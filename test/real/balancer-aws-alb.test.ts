@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import aws from '../../src/balancers/aws-alb.ts';
@@ -8,12 +9,16 @@ import type { Json } from '../../src/core/json.ts';
 import { nameWithMark } from '../../src/core/own-mark.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Backend, Balancer, WantedRules } from '../../src/ports/balancer.ts';
+import { balancerContract, type EffectWatch } from '../../src/testing/balancer-contract.ts';
 import { type AwsCloud, startAwsCloud } from '../support/aws-cloud.ts';
+import { policyIn } from '../support/aws-policy.ts';
 import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
 import { ask } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { atEnd, stopAll, until } from '../support/service.ts';
+import { startTraffic } from '../support/steady-traffic.ts';
 import { noteSkipped } from '../support/vitest.ts';
+import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
 const run = promisify(execFile);
 const signal = new AbortController().signal;
@@ -24,10 +29,10 @@ let ids = 0;
 const markedName = (of = owner) =>
   nameWithMark({ owner: of, expires: new Date(Date.now() + 86_400_000), id: (++ids).toString(16).padStart(12, '0') });
 
-/** A server of a node; the responder answers one token, the others nothing of ACME. */
-async function startNode(answers: Readonly<Record<string, string>>): Promise<number> {
+/** Answers a token and health checks on a node. */
+async function startResponder(answers: Readonly<Record<string, string>>): Promise<number> {
   const server = createServer((request, response) => {
-    const found = answers[request.url ?? ''] ?? (request.url?.startsWith(prefix) ? undefined : answers['*']);
+    const found = answers[request.url ?? ''];
     response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'text/plain' });
     response.end(found);
   });
@@ -47,27 +52,29 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
   let responder: number;
   let before: string;
   beforeAll(async () => {
-    const web = await Promise.all(['one', 'two', 'three'].map((name) => startNode({ '*': name, '/': name })));
-    responder = await startNode({ [`${prefix}tok-en_1`]: 'tok-en_1.print', [`${prefix}health`]: 'fine' });
+    const web = await startWebNodes(3);
+    responder = await startResponder({ [`${prefix}tok-en_1`]: 'tok-en_1.print', [`${prefix}health`]: 'fine' });
     cloud = await startAwsCloud({
-      nodes: web.map((port) => `127.0.0.1:${port}`),
+      nodes: web.map(({ address }) => address),
       addresses: { '172.31.0.9': '127.0.0.1', '10.9.0.9': '127.0.0.1' },
     });
     await until(async () => (await get('/', 'www.example.test')).status === 200, { what: 'the nodes are healthy' });
   }, 60_000);
   beforeEach(async () => {
     cloud.interfere = () => undefined;
-    cloud.permitted = undefined;
+    cloud.policy = undefined;
+    await cloud.clear();
     before = await cloud.snapshot();
   });
   afterAll(stopAll);
 
-  const connect = (more: Record<string, unknown> = {}): Balancer =>
-    aws.connect({
-      options: aws.options.parse({ ...cloudOptions(cloud), loadBalancer: 'web', ...more }),
-      name: 'alb',
-      world: createAwsWorld().world,
-    });
+  let lines: readonly string[] = [];
+  const connect = (more: Record<string, unknown> = {}, watch?: EffectWatch): Balancer => {
+    const made = createAwsWorld(watch);
+    lines = made.lines;
+    const options = aws.options.parse({ ...cloudOptions(cloud), loadBalancer: 'web', ...more });
+    return aws.connect({ options, name: 'alb', world: made.world });
+  };
   const get = (path: string, host: string, method = 'GET') =>
     ask(`http://127.0.0.1:${cloud.plane.portOf(80)}${path}`, { headers: { host }, method });
   const backend = (): Backend => ({ server: cloud.instances[0]!, port: responder, kind: 'instance' });
@@ -77,6 +84,13 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
     group: { name: markedName(), backends: [backend()], lineage: 'www~staging' },
     ...more,
   });
+  const answering = (host: string): WantedRules => {
+    const path = `${prefix}to-ken_${'x'.repeat(36)}`;
+    return {
+      owner,
+      rules: [{ name: markedName(), lineage: 'www', host, path, answer: `${'t'.repeat(43)}.${'p'.repeat(43)}` }],
+    };
+  };
   const nothing: WantedRules = { owner, rules: [] };
   const ready = (balancer: Balancer, wanted: WantedRules, receipt: Json) =>
     until(async () => (await balancer.state(wanted, receipt, signal)).ready, {
@@ -89,6 +103,26 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
       (error: unknown) => error,
     );
   const counted = (from: number) => cloud.calls.slice(from).map(({ action }) => action);
+
+  for (const mode of ['forward', 'fixed-response'] as const)
+    balancerContract(
+      (title, body) => test(`${mode}: ${title}`, body, 60_000),
+      async () => ({
+        connect: (watch) => connect({ mode }, watch),
+        connectRefused: () => connect({ mode, secretAccessKey: new Secret('another-secret') }),
+        backends: [backend(), { ...backend(), server: cloud.instances[1]! }],
+        objects: () => cloud.snapshot(),
+        async isInEffect({ host = '', path, answer }) {
+          await cloud.settled();
+          const { status, text } = await get(answer === undefined ? `${path}tok-en_1` : path, host);
+          return status === 200 && text === (answer ?? 'tok-en_1.print');
+        },
+        pass: async (ms) => void (await wait(ms / 20)),
+        secrets: [cloud.keys[0]!.secret, 'another-secret'],
+        logged: () => lines,
+        stop: async () => {},
+      }),
+    );
 
   test('the test cloud takes what boto3 signs, and nothing else', async () => {
     const script = `
@@ -120,7 +154,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     await ready(balancer, wanted, receipt);
     expect((await get(`${prefix}tok-en_1`, 'www.example.test')).text).toBe('tok-en_1.print');
     expect((await get(`${prefix}tok-en_1`, 'other.example.test')).status).toBe(404);
-    expect(['one', 'two', 'three']).toContain((await get('/index', 'www.example.test')).text);
+    expect((await get('/index', 'www.example.test')).text).toBe(webAnswer('www.example.test', '/index'));
     expect((await balancer.inspect(signal)).rules).toEqual([
       {
         name: wanted.rules[0]!.name,
@@ -180,18 +214,11 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
 
   test('a rule answers a token itself', async () => {
     const balancer = connect({ mode: 'fixed-response' });
-    const path = `${prefix}to-ken_${'x'.repeat(36)}`;
-    const rule = {
-      name: markedName(),
-      lineage: 'www',
-      host: 'www.example.test',
-      path,
-      answer: `${'t'.repeat(43)}.${'p'.repeat(43)}`,
-    };
-    const wanted: WantedRules = { owner, rules: [rule] };
+    const wanted = answering('www.example.test');
+    const [{ path, answer } = { path: '', answer: '' }] = wanted.rules;
     const receipt = await balancer.apply(wanted, undefined, signal);
     await ready(balancer, wanted, receipt);
-    await until(async () => (await get(path, 'www.example.test')).text === rule.answer, { what: 'it answers' });
+    await until(async () => (await get(path, 'www.example.test')).text === answer, { what: 'it answers' });
     expect((await get(`${path}y`, 'www.example.test')).status).toBe(404);
     await balancer.apply(nothing, receipt, signal);
     expect(await cloud.snapshot()).toBe(before);
@@ -291,11 +318,9 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
   });
 
   test('a missing permission names its action', async () => {
-    cloud.permitted = new Set(
-      ['LoadBalancers', 'Listeners', 'Rules', 'Tags', 'TargetGroups'].map(
-        (what) => `elasticloadbalancing:Describe${what}`,
-      ),
-    );
+    const reads = ['LoadBalancers', 'Listeners', 'Rules', 'Tags', 'TargetGroups'];
+    const Action = reads.map((what) => `elasticloadbalancing:Describe${what}`);
+    cloud.policy = [{ Effect: 'Allow', Action, Resource: '*' }];
     expect((await connect().inspect(signal)).rulesLeft).toBe(100);
     expect(await failure(connect().apply(wantedFor(['www.example.test']), undefined, signal))).toMatchObject({
       code: 'balancer/refused',
@@ -303,6 +328,61 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     });
     expect(await cloud.snapshot()).toBe(before);
   });
+
+  test.each(['forward', 'fixed-response'] as const)('the documented policy is enough: %s', async (mode) => {
+    cloud.policy = policyIn(aws.notes);
+    const balancer = connect({ mode });
+    const wanted = mode === 'forward' ? wantedFor(['www.example.test']) : answering('www.example.test');
+    const receipt = await balancer.apply(wanted, undefined, signal);
+    await ready(balancer, wanted, receipt);
+    const other = { ...wanted.group!, backends: [{ ...backend(), server: cloud.instances[1]! }] };
+    if (mode === 'forward') await balancer.apply({ ...wanted, group: other }, receipt, signal);
+    expect((await balancer.owned(signal)).length).toBeGreaterThan(0);
+    await balancer.apply(nothing, receipt, signal);
+    expect(await cloud.snapshot()).toBe(before);
+    await cloud.change('CreateRule', {
+      ListenerArn: cloud.listeners.get(80)!,
+      Priority: '7',
+      'Conditions.member.1.Field': 'path-pattern',
+      'Conditions.member.1.PathPatternConfig.Values.member.1': '/x',
+      'Actions.member.1.Type': 'fixed-response',
+      'Actions.member.1.FixedResponseConfig.StatusCode': '200',
+    });
+    const [theirs] = JSON.parse(await cloud.snapshot())[0] as { RuleArn: [string] }[];
+    const id = theirs!.RuleArn[0];
+    expect(await failure(balancer.removeOwned({ kind: 'rule', name: 'theirs', id }, signal))).toMatchObject({
+      message: expect.stringContaining('elasticloadbalancing:DeleteRule'),
+    });
+    await cloud.change('DeleteRule', { RuleArn: id });
+  });
+
+  test('five thousand requests for other hosts and paths see nothing of it', async () => {
+    const traffic = startTraffic({
+      port: cloud.plane.portOf(80),
+      hosts: ['www.example.test', 'other.example.test', 'third.example.test'],
+      path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
+      expected: webAnswer,
+      perSecond: 250,
+      total: 5_000,
+    });
+    const balancer = connect();
+    let cycles = 0;
+    while (!traffic.isOver) {
+      const wanted = wantedFor(['www.example.test', 'other.example.test']);
+      const receipt = await balancer.apply(wanted, undefined, signal);
+      await ready(balancer, wanted, receipt);
+      for (const host of ['www.example.test', 'other.example.test'])
+        expect((await get(`${prefix}tok-en_1`, host)).text).toBe('tok-en_1.print');
+      await balancer.apply(nothing, receipt, signal);
+      cycles += 1;
+    }
+    const result = await traffic.done;
+    expect(result.wrong).toEqual([]);
+    expect(result.perSecond).toBeGreaterThan(200);
+    expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(1_500);
+    expect(cycles).toBeGreaterThan(2);
+    expect(await cloud.snapshot()).toBe(before);
+  }, 90_000);
 
   test('an abort is obeyed', async () => {
     const stopped = new Error('stopped');

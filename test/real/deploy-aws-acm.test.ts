@@ -6,6 +6,7 @@ import acm from '../../src/deployers/aws-acm.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { type AwsCallRecord, type AwsCloud, startAwsCloud } from '../support/aws-cloud.ts';
+import { policyIn } from '../support/aws-policy.ts';
 import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
@@ -36,7 +37,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
   /** Unbinds and deletes everything but the first default certificate. */
   async function reset() {
     cloud.interfere = () => undefined;
-    cloud.permitted = undefined;
+    cloud.policy = undefined;
     const [first, ...rest] = cloud.certificates.arns;
     cloud.rebind(443, [first!]);
     for (const arn of rest) cloud.certificates.call('DeleteCertificate', { CertificateArn: arn });
@@ -228,28 +229,27 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     ['acm:ImportCertificate', 'acm:ImportCertificate'],
     ['elasticloadbalancing:AddListenerCertificates', 'elasticloadbalancing:AddListenerCertificates'],
   ])('a missing permission for %s is named', async (missing, words) => {
-    const all = [
-      'acm:ListCertificates',
-      'acm:ListTagsForCertificate',
-      'acm:GetCertificate',
-      'acm:DescribeCertificate',
-      'acm:ImportCertificate',
-      'acm:AddTagsToCertificate',
-    ];
-    const elb = [
-      'DescribeLoadBalancers',
-      'DescribeListeners',
-      'DescribeListenerCertificates',
-      'AddListenerCertificates',
-    ];
-    cloud.permitted = new Set(
-      [...all, ...elb.map((action) => `elasticloadbalancing:${action}`)].filter((one) => one !== missing),
-    );
+    const without = (action: string | readonly string[]) => [action].flat().filter((one) => one !== missing);
+    cloud.policy = policyIn(acm.notes).map((one) => ({ ...one, Action: without(one.Action) }));
     expect(await failure(deploy(connect(), await make()))).toMatchObject({
       code: 'deploy/target-failed',
       message: expect.stringContaining(words),
     });
-    cloud.permitted = undefined;
+    cloud.policy = undefined;
+  });
+
+  test('the documented policy is enough', async () => {
+    cloud.policy = policyIn(acm.notes);
+    const [first, second] = [await make(), await make('www', undefined, 'rsa')];
+    const arn = await deploy(connect(), first);
+    await deploy(connect(), await make());
+    await deploy(connect(), second);
+    await connect().retire?.({ lineage: 'www', id: first.id }, { arn }, signal);
+    expect(cloud.certificates.arns).toHaveLength(2);
+    const wide = await make('wide', ['localhost', '*.example.test']);
+    cloud.rebind(443, [await deploy(connect(), wide)]);
+    await deploy(connect({ attach: 'default' }), await make('wide', ['localhost', '*.example.test'], 'rsa'));
+    expect((await connect().owned?.(signal))?.length).toBeGreaterThan(0);
   });
 
   test('a listener without HTTPS is named', async () => {

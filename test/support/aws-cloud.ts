@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type AwsCertificates, createAwsCertificates, namesOf, tagsRefused } from './aws-certificates.ts';
 import { type LoadBalancer, startLoadBalancer } from './aws-load-balancer.ts';
+import { allows, type PolicyStatement } from './aws-policy.ts';
 import { type AwsKey, type AwsRefusal, checkSignature } from './aws-signature.ts';
 import { child, escapeXml, listIn, type Moto, motoHeaders, motoRegion, parseXml, startMoto, textIn } from './moto.ts';
 import { atEnd } from './service.ts';
@@ -29,14 +30,18 @@ export interface AwsCloud {
   readonly calls: readonly AwsCallRecord[];
   /** Decides what goes wrong with a call. */
   interfere: (call: AwsCallRecord) => 'lose' | 'throttle' | 'break' | undefined;
-  /** Actions that the keys may use, as in a policy; undefined: all. */
-  permitted: ReadonlySet<string> | undefined;
+  /** The policy of the user whose keys these are; undefined: everything is allowed. */
+  policy: readonly PolicyStatement[] | undefined;
   /** The certificates of a listener, the default one first. */
   bound(listenerPort: number): readonly string[];
   /** Gives a listener other certificates, the default one first. */
   rebind(listenerPort: number, certificates: readonly string[]): void;
   /** Changes the cloud as somebody else does: straight at moto, and in effect at once. */
   change(action: string, params: Readonly<Record<string, string>>): ReturnType<Moto['query']>;
+  /** Resolves once all changes have taken effect, which AWS does not tell. */
+  settled(): Promise<void>;
+  /** Removes all rules and groups but those that were there at first. */
+  clear(): Promise<void>;
   /** Everything of listener rules, groups and tags, to compare. */
   snapshot(): Promise<string>;
   stop(): Promise<void>;
@@ -67,7 +72,7 @@ export interface AwsCloudOptions {
 
 const account = '123456789012';
 /** A change takes effect a little after its answer. */
-const effectMs = 100;
+const effectMs = 50;
 const ok = undefined;
 
 const refuse = (code: string, message: string, status = 400): AwsRefusal => ({ status, code, message });
@@ -156,7 +161,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     bindings.set(arn, [String(imported['CertificateArn'])]);
   }
   const plane = await startLoadBalancer({
-    ...{ moto, loadBalancer: loadBalancer.arn, addresses, speed: options.speed ?? 20 },
+    ...{ moto, loadBalancer: loadBalancer.arn, addresses, speed: options.speed ?? 60 },
     certificate: (listener, name) => {
       const bound = (bindings.get(listener) ?? [])
         .map((arn) => certificates.material(arn))
@@ -414,6 +419,40 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     return { status: 200, body };
   }
 
+  /** The action that a policy does not allow; making something with tags needs a second one. */
+  async function missing(policy: readonly PolicyStatement[], record: AwsCallRecord): Promise<string | undefined> {
+    const { service, action, params, body } = record;
+    const bodyTags = (body['Tags'] ?? []) as { readonly Key: string; readonly Value: string }[];
+    const requested = service === 'acm' ? bodyTags : tagsIn(params);
+    const object = params['RuleArn'] ?? params['TargetGroupArn'];
+    const certificate = body['CertificateArn'] === undefined ? undefined : String(body['CertificateArn']);
+    const keys: Record<string, string> = {};
+    for (const { Key, Value } of requested) keys[`aws:RequestTag/${Key}`] = Value;
+    const tagged =
+      object === undefined
+        ? Object.entries(certificate === undefined ? {} : certificates.tags(certificate))
+        : await tagsAtMoto(object);
+    for (const [key, value] of tagged) keys[`aws:ResourceTag/${key}`] = value;
+    const resource = object ?? certificate ?? params['ListenerArn'] ?? params['LoadBalancerArn'] ?? '*';
+    const needed = [{ action: `${service}:${action}`, resource, keys }];
+    if (requested.length > 0 && service === 'elasticloadbalancing')
+      needed.push({
+        action: 'elasticloadbalancing:AddTags',
+        resource: '*',
+        keys: { ...keys, 'elasticloadbalancing:CreateAction': action },
+      });
+    if (requested.length > 0 && action === 'ImportCertificate')
+      needed.push({ action: 'acm:AddTagsToCertificate', resource: '*', keys });
+    return needed.find((one) => !allows(policy, one))?.action;
+  }
+
+  async function tagsAtMoto(arn: string): Promise<readonly (readonly [string, string])[]> {
+    const found = await elb('DescribeTags', { 'ResourceArns.member.1': arn }).catch(() => ({}));
+    return listIn(listIn(found, 'TagDescriptions')[0], 'Tags').map(
+      (one) => [textIn(one, 'Key'), textIn(one, 'Value')] as const,
+    );
+  }
+
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -448,10 +487,11 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
       return no(
         refuse('SignatureDoesNotMatch', `Credential should be scoped to correct service: '${record.service}'.`, 403),
       );
-    const needed = `${record.service}:${action}`;
-    if (api.permitted && !api.permitted.has(needed)) {
+    const needed = api.policy && (await missing(api.policy, record));
+    if (needed) {
       const message = `User: arn:aws:iam::${account}:user/acme is not authorized to perform: ${needed} because no identity-based policy allows the ${needed} action`;
-      return no(isJson ? refuse('AccessDeniedException', message) : refuse('AccessDenied', message, 403));
+      no(isJson ? refuse('AccessDeniedException', message) : refuse('AccessDenied', message, 403));
+      return;
     }
     const fate = api.interfere(record);
     if (fate === 'throttle') return no(refuse(isJson ? 'ThrottlingException' : 'Throttling', 'Rate exceeded'));
@@ -483,13 +523,23 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     region: motoRegion,
     ...{ keys, loadBalancer, listeners, instances, vpc, moto, certificates, plane, calls },
     interfere: () => undefined,
-    permitted: undefined,
+    policy: undefined,
     rebind: (port, all) => void bindings.set(listeners.get(port) ?? '', [...all]),
     bound: (port) => bindings.get(listeners.get(port) ?? '') ?? [],
     async change(action, params) {
       const result = await elb(action, params);
       await plane.refresh();
       return result;
+    },
+    async settled() {
+      await effects;
+    },
+    async clear() {
+      for (const one of await allRules()) await elb('DeleteRule', { RuleArn: textIn(one, 'RuleArn') });
+      for (const one of await groupsNow()) {
+        const arn = textIn(one, 'TargetGroupArn');
+        if (arn !== webGroup) await elb('DeleteTargetGroup', { TargetGroupArn: arn });
+      }
     },
     async snapshot() {
       const rules = await allRules();
@@ -498,7 +548,10 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
         ...rules.map((one) => textIn(one, 'RuleArn')),
         ...groups.map((one) => textIn(one, 'TargetGroupArn')),
       ];
-      const tags = await Promise.all(all.map((arn) => elb('DescribeTags', { 'ResourceArns.member.1': arn })));
+      const tags = await elb(
+        'DescribeTags',
+        Object.fromEntries(all.map((arn, at) => [`ResourceArns.member.${at + 1}`, arn])),
+      );
       const health = await Promise.all(
         groups.map((one) => elb('DescribeTargetHealth', { TargetGroupArn: textIn(one, 'TargetGroupArn') })),
       );
