@@ -139,12 +139,15 @@ export async function connectSsh(
       ),
     run: async (commandLine, signal) => {
       signal.throwIfAborted();
-      const channel = await orLost(
-        new Promise<ClientChannel>((resolve, reject) => {
-          client.exec(commandLine, (error, channel) => (error ? reject(error) : resolve(channel)));
+      return orLost(
+        new Promise((resolve, reject) => {
+          client.exec(commandLine, (error, channel) => {
+            // At once: the exit status of a quick command may be in the packet that is being read.
+            if (error) reject(error);
+            else resultOf(channel, clock, signal).then(resolve, reject);
+          });
         }),
       );
-      return orLost(resultOf(channel, clock, signal));
     },
   };
 }
@@ -174,6 +177,7 @@ function authentications(username: string, { privateKey, password }: SshLogin) {
 function wordsOf(error: Error & { level?: string }, { user }: SshPlace): string {
   if (error.level === 'client-authentication')
     return `it lets ${user} in neither with the key nor with the password given: add the public key to ${user}'s ~/.ssh/authorized_keys there`;
+  if (/lost before handshake/.test(error.message)) return 'the connection was closed before the login';
   return reasonOf(error);
 }
 

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import ssh from '../../src/deployers/ssh.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import type { World } from '../../src/ports/world.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
@@ -300,8 +302,18 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
 echo ${first.id} > again; echo $$ > pid; trap '' TERM; sleep 600 & wait; wait`;
     const pid = async () => Number(await readFile(join(node.folder, 'pid'), 'utf8').catch(() => '0'));
     const isGone = async () => !(await readdir('/proc')).includes(`${await pid()}`);
-    const slow = await connect([node], { command: hanging, timeout: '3s' });
-    expect(await messageOf(deploy(slow, second))).toContain('the command took longer than 3 s and was ended');
+    // The time of the command is over once it runs.
+    const late = new AbortController();
+    const clock: Clock = {
+      ...systemClock,
+      deadline: (ms, parent) =>
+        ms === 77_000 ? { signal: late.signal, expired: true, done() {} } : systemClock.deadline(ms, parent),
+    };
+    const slow = await connect([node], { command: hanging, timeout: '77s' }, { ...createDeployWorld().world, clock });
+    const tried = messageOf(deploy(slow, second));
+    await until(async () => (await pid()) > 0, { what: 'the command runs', deadlineMs: 60_000 });
+    late.abort(new DOMException('over', 'TimeoutError'));
+    expect(await tried).toContain('the command took longer than 77 s and was ended');
     expect(await inUse(node)).toBe(first.facts.fingerprint);
     await until(isGone, { what: 'the command is gone' });
     await rm(join(node.folder, 'again'));
@@ -311,7 +323,7 @@ echo ${first.id} > again; echo $$ > pid; trap '' TERM; sleep 600 & wait; wait`;
     const patient = await connect([node], { command: hanging });
     const staged = await patient.stage(second, note, signal);
     const activating = patient.activate(second, staged, note, abort.signal);
-    await until(async () => (await pid()) > 0, { what: 'the command runs' });
+    await until(async () => (await pid()) > 0, { what: 'the command runs', deadlineMs: 60_000 });
     const stopped = new Error('stopped');
     abort.abort(stopped);
     await expect(activating).rejects.toBe(stopped);

@@ -83,13 +83,19 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     const pidFile = join(home.folder, 'pid');
     const inside = ['/bin/sh', '-c', 'echo $$ > "$0"; exec "$@"', pidFile];
     const running = home.certfleet(['renew', '--force'], { inside });
-    await until(async () => (await counts()).every((count, at) => count > before[at]!), { what: 'all commands run' });
+    await until(async () => (await counts()).every((count, at) => count > before[at]!), {
+      what: 'all commands run',
+      deadlineMs: 60_000,
+    });
     // The two others have ended and are marked once their connections are closed.
     const isMarked = async (node: SshNode) => {
       const mark = await readFile(join(node.folder, 'certs/archive/abc/.ssh-nodes.json'), 'utf8');
       return !mark.includes('trying');
     };
-    await until(async () => (await isMarked(nodes[1])) && (await isMarked(nodes[2])), { what: 'two nodes are done' });
+    await until(async () => (await isMarked(nodes[1])) && (await isMarked(nodes[2])), {
+      what: 'two nodes are done',
+      deadlineMs: 60_000,
+    });
     process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
     expect((await running).status).toBe('SIGKILL');
     await rm(join(slow.folder, 'wait'));
