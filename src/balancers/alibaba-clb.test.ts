@@ -4,6 +4,7 @@ import { CertfleetError } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { nameWithMark } from '../core/own-mark.ts';
 import type { WantedRules } from '../ports/balancer.ts';
+import type { HttpRequest } from '../ports/http.ts';
 import definition from './alibaba-clb.ts';
 
 const signal = new AbortController().signal;
@@ -376,6 +377,23 @@ describe('alibaba-clb', () => {
       });
       expect(clb.groups).toEqual([]);
     });
+  });
+
+  it('asks the metadata server which instance it runs on, once', async () => {
+    const asked: string[] = [];
+    const http = {
+      async request({ url }: HttpRequest) {
+        asked.push(new URL(url).pathname);
+        const known = url === 'http://100.100.100.200/latest/meta-data/instance-id';
+        return { status: known ? 200 : 404, headers: {}, body: new TextEncoder().encode(known ? 'i-node7' : '') };
+      },
+      async close() {},
+    };
+    const clb = testClb();
+    const balancer = connect({ ...clb, world: { ...clb.world, http: () => http } }, { backend: { port: 8000 } });
+    for (let asks = 0; asks < 2; asks++)
+      expect(await balancer.backend!(signal)).toEqual({ server: 'i-node7', port: 8000, kind: 'ecs' });
+    expect(asked.filter((path) => path.endsWith('instance-id'))).toHaveLength(1);
   });
 
   it('takes the server from the configuration, and refuses half a description', async () => {

@@ -166,19 +166,28 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       return createExtension(step.domain, certificate, signal);
     };
 
+    /** All certificates, once the upload is among them. */
+    async function certificatesWith(id: string, signal: AbortSignal): Promise<readonly ServerCertificate[]> {
+      for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
+        const all = await readCertificates(clb, signal);
+        if (all.some((one) => one.id === id)) return all;
+        if (pauseMs > longestPauseMs) throw new Error(`the uploaded certificate ${id} is not in ${region} (any more)`);
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+
     /** Binds as planned, and waits until the API shows it. */
     async function bind(
       version: VersionBundle,
-      { binding, certificate }: { readonly binding: Binding; readonly certificate: string },
+      { binding, certificate, onChange }: Bind,
       signal: AbortSignal,
     ): Promise<void> {
-      const all = await readCertificates(clb, signal);
-      if (!all.some(({ id }) => id === certificate))
-        throw new Error(`the uploaded certificate ${certificate} is not in ${region} any more`);
+      const all = await certificatesWith(certificate, signal);
       const planned = plan(version, binding, all, certificate);
       if ('refused' in planned) throw new Error(planned.refused);
-      for (const step of planned.steps) await perform(step, certificate, signal);
       if (planned.steps.length === 0) return;
+      onChange();
+      for (const step of planned.steps) await perform(step, certificate, signal);
       const endMs = clock.monotonicMs() + visibleWithinMs;
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
         const now = plan(version, await readBinding(signal), all, certificate);
@@ -261,6 +270,10 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
 
       activate: (version, staged, _note, signal) => {
         let before: Binding | undefined;
+        let isChanged = false;
+        const onChange = () => {
+          isChanged = true;
+        };
         return onTarget(target, version.lineage, signal, async () => {
           const certificate = uploadIn(staged);
           if (certificate === undefined) throw new Error('it was not uploaded');
@@ -268,11 +281,11 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
             await onClb(version.lineage, signal, async () => {
               const binding = await readBinding(signal);
               before ??= binding;
-              await bind(version, { binding, certificate }, signal);
+              await bind(version, { binding, certificate, onChange }, signal);
             });
           } catch (error) {
             // After an abort the next delivery finishes what this one began: both certificates are valid.
-            if (signal.aborted || !before) throw error;
+            if (signal.aborted || !before || !isChanged) throw error;
             await restore(before, certificate).catch((cause: unknown) => {
               const reason = `${reasonOf(error)}; and what was changed could not be put back: ${reasonOf(cause)}`;
               throw fail('deploy/target-failed', { target, certificate: version.lineage, reason }, { cause });
@@ -305,6 +318,13 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
     };
   },
 });
+
+interface Bind {
+  readonly binding: Binding;
+  readonly certificate: string;
+  /** Called before the first change. */
+  readonly onChange: () => void;
+}
 
 const visibleWithinMs = 60_000;
 const firstPauseMs = 1_000;
