@@ -114,6 +114,9 @@ export interface Sending extends Sent {
 export const knowsSent = ({ deployments }: Lineage, { target, version, receipt }: Sending): boolean =>
   deployments[target]?.sent?.some((one) => one.version === version && sameReceipt(one, { receipt })) ?? false;
 
+/** How many uploads a target remembers while nothing can be removed; `sweep --lost` finds older ones by their mark. */
+const mostSent = 16;
+
 /**
  * A deployment with a receipt. It takes the place of an earlier one for the version, and of an equal one: that upload
  * now has this version (a certificate that was imported again in place).
@@ -121,7 +124,7 @@ export const knowsSent = ({ deployments }: Lineage, { target, version, receipt }
 export function withSent(before: Deployment | undefined, { version, receipt }: Sent, now: Date): Deployment {
   const intent: Deployment = before ?? { version, state: 'intended', since: now.toISOString() };
   const others = (intent.sent ?? []).filter((one) => one.version !== version && !sameReceipt(one, { receipt }));
-  return { ...intent, sent: [...others, { version, receipt }] };
+  return { ...intent, sent: [...others, { version, receipt }].slice(-mostSent) };
 }
 
 const sameReceipt = (a: { readonly receipt: Json }, b: { readonly receipt: Json }): boolean =>

@@ -1,6 +1,7 @@
 import { identifierSet } from './identifier.ts';
-import { encodeDocument, isOnlyOwing, type Lineage, unfinishedWork, type Work } from './lineage.ts';
+import { isOnlyOwing, type Lineage, unfinishedWork, type Work } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
+import { storable } from './storable.ts';
 import { testSpec } from './test-lineages.ts';
 import { owedBy, owesCleanup, type Presented } from './tombstones.ts';
 import { after, dueStones, type Transition } from './work.ts';
@@ -119,7 +120,7 @@ export class Model {
     this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');
     for (const id of [lineage?.current?.id, lineage?.previous?.id])
       if (id !== undefined) this.expect(this.keys.has(id), `the key of ${id} is stored`);
-    this.largest = Math.max(this.largest, lineage ? encodeDocument(lineage).length : 0);
+    this.largest = Math.max(this.largest, lineage ? storable(lineage).bytes.length : 0);
   }
 
   // --- The CA ---
