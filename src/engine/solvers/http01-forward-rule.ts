@@ -18,6 +18,8 @@ const cleanupBudgetMs = 3 * 60_000;
 const lookEveryMs = 1_000;
 /** How often a change is begun that was suspended in between. */
 const mostTries = 3;
+/** After so long without being ready, everything is made again. */
+const againMs = 20_000;
 /** A certificate that found no room looks again. */
 const roomEveryMs = 5_000;
 
@@ -186,8 +188,13 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     let outcome = first;
     let triedMs = clock.monotonicMs();
     return async (signal) => {
-      if (outcome === 'done') return look(signal);
-      if ('waiting' in outcome && clock.monotonicMs() - triedMs >= roomEveryMs) {
+      if (outcome === 'done') {
+        const readiness = await look(signal);
+        if (readiness.ready || clock.monotonicMs() - triedMs < againMs) return readiness;
+        // Somebody's reload may have lost the rule.
+        outcome = await wish(lineage, change, signal);
+        triedMs = clock.monotonicMs();
+      } else if ('waiting' in outcome && clock.monotonicMs() - triedMs >= roomEveryMs) {
         outcome = await wish(lineage, change, signal);
         triedMs = clock.monotonicMs();
       }
