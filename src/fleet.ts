@@ -13,7 +13,8 @@ import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
-import { lineageOf, readLineage, sweep } from './engine/sweep.ts';
+import { lineageOf, readLineage } from './engine/stored-lineage.ts';
+import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
 
 export type { LineageStatus, LostObject, LostRemoval, LostReport, Outcome };

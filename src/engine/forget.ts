@@ -7,7 +7,8 @@ import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
-import { readLineage, removeOwed } from './sweep.ts';
+import { readLineage } from './stored-lineage.ts';
+import { removeOwed } from './sweep.ts';
 
 /** A lineage that was deleted from the store, and what is left of it elsewhere. */
 export interface Forgotten {

@@ -21,6 +21,7 @@ import { readAccount } from './ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
 import { askDirectory, checkProfile } from './looks/ca.ts';
 import { checkChange } from './looks/change.ts';
+import { removeSentTooLate } from './lost.ts';
 import { announce, nameOf, type OrderRun, type Run } from './run.ts';
 import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
@@ -110,6 +111,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   if (isBusy(taken)) return taken;
   const { lost } = visit;
   if (lost) await undo(engine, lost);
+  if (lost?.work?.step === 'deploy') await removeSentTooLate(engine, lost.spec, signal);
   delete visit.lost;
   visit.sight = firstSight(engine, sight.name);
   if (askFirst) {

@@ -6,7 +6,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import type { Balancer, OwnedObject } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import { type Engine, report } from './engine.ts';
-import { lineageOf } from './sweep.ts';
+import { lineageOf } from './stored-lineage.ts';
 import { type NotSwept, notSwept } from './swept.ts';
 
 /** An object at a balancer or a target that carries certfleet's mark, and that no journal of this store knows. */
@@ -85,7 +85,35 @@ export async function sweepLost(
   return { lost: lost.filter((one) => !removed.includes(nameOfLost(one))), known, removed, failed };
 }
 
-export const nameOfLost = ({ kind, name, at }: Pick<LostObject, 'kind' | 'name' | 'at'>): string =>
+/**
+ * Removes what this process may have sent to targets after it lost its lease. A failure is only a warning, because
+ * `sweepLost` still finds it.
+ */
+export async function removeSentTooLate(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<void> {
+  const failed: NotSwept[] = [];
+  const removal = { owner: engine.connect.owner, olderThanMs: Number.NEGATIVE_INFINITY };
+  for (const target of spec.spec.deploy) {
+    try {
+      const deployer = await engine.connect.deployer(spec, target);
+      if (!deployer.owned || deployer.resource === undefined) continue;
+      const place = placeOfDeployer(target, deployer);
+      const objects = await place.owned(signal);
+      await removeAt(engine, place, { objects, removal, removed: [], failed }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failed.push(notSwept(`what ${target} was sent too late`, error));
+    }
+  }
+  for (const { what, reason } of failed)
+    report(engine, {
+      level: 'warn',
+      event: 'sweep.failed',
+      certificate: spec.spec.name,
+      message: `${what}: ${reason}`,
+    });
+}
+
+const nameOfLost = ({ kind, name, at }: Pick<LostObject, 'kind' | 'name' | 'at'>): string =>
   `the ${kind} ${name} at ${at}`;
 
 const isToRemove = ({ clock }: Engine, one: LostObject, { owner, olderThanMs }: LostRemoval): boolean =>
@@ -147,7 +175,8 @@ async function unknownOf(
 ): Promise<readonly LostObject[]> {
   const journal = await readJournal(engine, signal);
   const isLocked = own === undefined && place.resource !== undefined && journal.locked.has(place.resource);
-  const isInWork = isLocked || (await isDelivering(engine, place, journal));
+  // What is sent under this lock is journalled under it, so whoever holds it knows that nothing is on its way.
+  const isInWork = own === undefined && (isLocked || (await isDelivering(engine, place, journal)));
   return objects.flatMap((object) => {
     const mark = markIn(object.name);
     if (!mark || journal.names.has(object.name) || journal.names.has(object.id)) return [];

@@ -9,7 +9,8 @@ import type { Job } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
-import { lineageOf, sweeperOf, whatIsLeft } from './sweep.ts';
+import { lineageOf } from './stored-lineage.ts';
+import { sweeperOf, whatIsLeft } from './sweep.ts';
 import type { Done } from './swept.ts';
 
 /** Makes one pass over many certificates. The outcomes are in the order of the jobs. */

@@ -1,6 +1,6 @@
 import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
-import { asFailure, type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
-import { decodeLineage, type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
+import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import {
@@ -13,17 +13,18 @@ import {
   specOfPresenter,
 } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
-import type { Entry } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { removeSentTooLate } from './lost.ts';
 import { retireSent } from './retire.ts';
 import type { Run } from './run.ts';
 import { cleanJournalled, cleanUp, type Unremoved } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { removeRetired } from './steps/versions.ts';
+import { lineageOf, readLineage } from './stored-lineage.ts';
 import { type Done, merged, type NotSwept, nothing, notSwept, reported, type Swept } from './swept.ts';
 import { together } from './wait.ts';
 
@@ -56,21 +57,6 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
     failed: [...unreadable, ...done.flatMap(({ failed }) => failed)],
     waiting: lineages.flatMap(({ tombstones = [] }) => tombstones).filter((stone) => !isDue(stone, now)).length,
   };
-}
-
-/** A lineage of a scan. Fails with `store/corrupt`. */
-export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corrupt }: Entry): Lineage {
-  if (corrupt) throw corrupt;
-  return decodeLineage(bytes, key.name, store.location);
-}
-
-/** Like {@link readLineage}, but returns the error. */
-export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage | CertfleetError {
-  try {
-    return readLineage(engine, entry);
-  } catch (error) {
-    return asFailure(error);
-  }
 }
 
 /**
@@ -182,7 +168,12 @@ async function finish(
     signal: AbortSignal.any([signal, holding.lost]),
     learned: { asked: false, isPrepared: false, overruled: false },
   };
-  const [deployed, left] = await together([deploy(run, undefined), cleanJournalled(run, wanted)]);
+  const [deployed, left] = await together([deploy(run, undefined), cleanJournalled(run, wanted)]).catch(
+    async (error: unknown) => {
+      if (holding.lost.aborted) await removeSentTooLate(engine, wanted, signal);
+      throw error;
+    },
+  );
   const { errors = [], deployments = {} } = deployed ?? {};
   const { retired: all = [] } = holding.lineage;
   const retired = errors.length === 0 ? await removeRetired(engine, holding.lineage, run.signal) : all;

@@ -34,7 +34,8 @@ async function createWorld(options: CloudTargetOptions = {}) {
   const world = await createSimulatedWorld({ clock });
   const cloud = createCloudTarget(options);
   const { store, writes } = counted(world.store);
-  const replica = (pid: number) => world.replica(pid, { deployer: cloud.deployer, store, leaseTtlMs });
+  const replica = (pid: number, own: issuing.ReplicaOptions = {}) =>
+    world.replica(pid, { deployer: cloud.deployer, store, leaseTtlMs, ...own });
   const issue = (pid: number, rules: Parameters<typeof job>[1] = {}) =>
     passing(clock, issuing.issue(replica(pid), job(spec, rules), signal));
   const sent = async () => (await world.readLineage())?.deployments['target']?.sent;
@@ -321,6 +322,36 @@ describe('what a target was sent and does not use', () => {
     expect(await forget(world.replica(1), 'abc', { force: true }, signal)).toMatchObject({ left: [] });
     expect(world.cloud.versions()).toEqual([current?.id]);
   });
+});
+
+it('a process that was frozen before its upload removes the second one, once the other has finished', async () => {
+  const world = await createWorld({ resource: 'sim-cloud lb-1' });
+  let thaw = () => {};
+  const thawed = new Promise<void>((resolve) => {
+    thaw = resolve;
+  });
+  let isFrozen = false;
+  const frozenStore: Store = {
+    ...world.store,
+    put: async (...args) => {
+      if (isFrozen) await thawed;
+      return world.store.put(...args);
+    },
+  };
+  world.cloud.hooks.before = async () => {
+    if (isFrozen) return;
+    isFrozen = true;
+    await thawed;
+  };
+  const parts = { leaseTtlMs: 60_000 };
+  const frozen = issuing.issue(world.replica(1, { ...parts, store: frozenStore }), job(spec), signal);
+  while (!isFrozen) await world.clock.advance(10);
+  const other = passing(world.clock, issuing.issue(world.replica(2, parts), job(spec), signal));
+  expect(await other).toMatchObject({ result: 'issued' });
+  expect(world.cloud.versions()).toHaveLength(1);
+  thaw();
+  expect(await passing(world.clock, frozen)).toMatchObject({ result: 'issued' });
+  expect([world.cloud.versions().length, (await world.sent())?.length]).toEqual([1, 1]);
 });
 
 describe('targets that share a resource', () => {

@@ -1,3 +1,4 @@
+import { nameWithMark } from '../../src/core/own-mark.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import type { Note } from '../../src/ports/solver.ts';
 
@@ -15,20 +16,26 @@ export function createCloudTarget(options: CloudTargetOptions = {}) {
   /** The version of each upload, by its id. */
   const uploads = new Map<string, string>();
   const calls: string[] = [];
-  /** Runs in each call after its effect; it may throw, or never return. */
-  const hooks = { after: async (_call: string): Promise<void> => {} };
+  /** Run in each call before and after its effect; they may throw, or never return. */
+  const hooks = {
+    before: async (_call: string): Promise<void> => {},
+    after: async (_call: string): Promise<void> => {},
+  };
   let bound: string | undefined;
   let lastId = 0;
   const done = async (call: string) => {
     calls.push(call);
     await hooks.after(call.split(' ')[0] ?? '');
   };
-  const upload = (version: string): string => {
+  const upload = async (version: string): Promise<string> => {
     const [same] = [...uploads].find(([, known]) => known === version) ?? [];
+    await hooks.before('stage');
     const id = same ?? (options.inPlace ? 'cert-1' : `cert-${++lastId}`);
     uploads.set(id, version);
     return id;
   };
+  const nameOf = (id: string): string =>
+    nameWithMark({ owner: '0123456789ab', expires: new Date('2030-01-01'), id: id.slice(5).padStart(12, '0') });
   const deployer: Deployer = {
     type: 'sim-cloud',
     scope: options.scope ?? 'fleet',
@@ -38,7 +45,7 @@ export function createCloudTarget(options: CloudTargetOptions = {}) {
       detail: '',
     }),
     async stage({ id: version }: VersionBundle, note: Note) {
-      const id = upload(version);
+      const id = await upload(version);
       if (options.notes) await note({ id });
       await done(`stage ${id}`);
       return { id };
@@ -51,6 +58,10 @@ export function createCloudTarget(options: CloudTargetOptions = {}) {
       const id = (receipt as { id: string } | undefined)?.id;
       if (id !== undefined && id !== bound) uploads.delete(id);
       await done(`retire ${id}`);
+    },
+    owned: async () => [...uploads.keys()].map((id) => ({ kind: 'certificate', id, name: nameOf(id) })),
+    removeOwned: async ({ id }) => {
+      if (id !== bound) uploads.delete(id);
     },
   };
   return {
