@@ -29,7 +29,7 @@ export interface AwsCloud {
   /** Every call that came, in order. */
   readonly calls: readonly AwsCallRecord[];
   /** Decides what goes wrong with a call. */
-  interfere: (call: AwsCallRecord) => 'lose' | 'throttle' | 'break' | undefined;
+  interfere: (call: AwsCallRecord) => 'lose' | 'throttle' | 'break' | 'hang' | undefined;
   /** The policy of the user whose keys these are; undefined: everything is allowed. */
   policy: readonly PolicyStatement[] | undefined;
   /** The certificates of a listener, the default one first. */
@@ -177,6 +177,12 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     (await Promise.all([...listeners.values()].map(rulesOf)))
       .flat()
       .filter((one) => textIn(one, 'IsDefault') !== 'true');
+  /** ARNs of the rules, so that moto, which is slow, is asked for them only after changes of others. */
+  let ruleArns: Set<string> | undefined;
+  const rulesThere = async (): Promise<Set<string>> => {
+    ruleArns ??= new Set((await allRules()).map((one) => textIn(one, 'RuleArn')));
+    return ruleArns;
+  };
   const groupsNow = async () => listIn(await elb('DescribeTargetGroups'), 'TargetGroups');
 
   type Params = Readonly<Record<string, string>>;
@@ -287,7 +293,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
           return refuse('ValidationError', 'The message body is too long');
         if (![...listeners.values()].includes(params['ListenerArn'] ?? ''))
           return refuse('ListenerNotFound', 'One or more listeners not found');
-        if ((await allRules()).length >= ruleQuota)
+        if ((await rulesThere()).size >= ruleQuota)
           return refuse('TooManyRules', 'You have reached the maximum number of rules.');
         return ok;
       },
@@ -295,9 +301,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     DeleteRule: {
       params: /^RuleArn$/,
       check: async (params) =>
-        (await allRules()).some((one) => textIn(one, 'RuleArn') === params['RuleArn'])
-          ? ok
-          : refuse('RuleNotFound', 'One or more rules not found'),
+        (await rulesThere()).has(params['RuleArn'] ?? '') ? ok : refuse('RuleNotFound', 'One or more rules not found'),
     },
     DeleteTargetGroup: { params: /^TargetGroupArn$/ },
     AddListenerCertificates: { params: /^(ListenerArn|Certificates\.member\.\d+\.CertificateArn)$/ },
@@ -411,6 +415,8 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
       return xmlError(refuse(textIn(error, 'Code'), textIn(error, 'Message'), response.status));
     }
     if (!action.startsWith('Describe')) takeEffect();
+    if (action === 'CreateRule') ruleArns?.add(/<RuleArn>([^<]+)/.exec(body)?.[1] ?? '');
+    if (action === 'DeleteRule') ruleArns?.delete(params['RuleArn'] ?? '');
     if (action === 'DescribeAccountLimits')
       return {
         status: 200,
@@ -505,6 +511,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
         answer = { status: 200, body: JSON.stringify(result) };
       } else answer = await handleQuery(record, body.toString('utf8'));
       if (answer.status !== 200) record.result = /<Code>([^<]*)/.exec(answer.body)?.[1] ?? 'refused';
+      if (fate === 'hang') return;
       if (fate === 'lose') {
         record.result = `${record.result}, answer lost`;
         request.socket.destroy();
@@ -528,6 +535,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     bound: (port) => bindings.get(listeners.get(port) ?? '') ?? [],
     async change(action, params) {
       const result = await elb(action, params);
+      ruleArns = undefined;
       await plane.refresh();
       return result;
     },
@@ -535,6 +543,7 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
       await effects;
     },
     async clear() {
+      ruleArns = undefined;
       for (const one of await allRules()) await elb('DeleteRule', { RuleArn: textIn(one, 'RuleArn') });
       for (const one of await groupsNow()) {
         const arn = textIn(one, 'TargetGroupArn');

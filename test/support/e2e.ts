@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly umask?: string;
   /** Typed on a terminal (util-linux's `script`); then all output is in `stdout`. */
   readonly terminal?: { readonly script: string; readonly typed: string };
+  /** It gets a SIGKILL when this resolves. */
+  readonly killWhen?: Promise<unknown>;
   /** A prefix that runs the command elsewhere (in a namespace). */
   readonly inside?: readonly string[];
 }
@@ -65,6 +67,7 @@ function run(argv: readonly string[], args: readonly string[], options: RunOptio
   });
   child.stdin?.end(terminal?.typed);
   const forget = atEnd(() => void child.kill('SIGKILL'));
+  void options.killWhen?.then(() => child.kill('SIGKILL'));
   let [stdout, stderr] = ['', ''];
   child.stdout?.on('data', (data) => (stdout += data));
   child.stderr?.on('data', (data) => (stderr += data));
