@@ -1,3 +1,4 @@
+import { healthCheckPath } from '../core/challenge-path.ts';
 import { fail } from '../core/errors.ts';
 import { markIn } from '../core/own-mark.ts';
 import type { Backend, ListenerRule, WantedGroup, WantedRule, WantedRules } from '../ports/balancer.ts';
@@ -17,8 +18,6 @@ import { type Fields, isRefusal, readString } from './json-api.ts';
 
 // Rules and groups of one listener: what there is, and how it is made as wanted.
 
-/** Answered by the responder; without `_`, which a listener's check must not have. */
-const healthPath = '/.well-known/acme-challenge/health';
 const mostRulesAtOnce = 10;
 const mostServersAtOnce = 20;
 
@@ -398,7 +397,7 @@ const checkPortOf = ({ backends }: WantedGroup): number | undefined => {
 };
 
 const hasCheck = ({ check }: Rule, port: number | undefined): boolean =>
-  check?.path === healthPath && (port === undefined || check.port === undefined || check.port === port);
+  check?.path === healthCheckPath && (port === undefined || check.port === undefined || check.port === port);
 
 /** A new rule has the health check of its listener, which asks the users' own servers for something else. */
 const setRule = (
@@ -416,7 +415,7 @@ const setRule = (
         Scheduler: 'wrr',
         StickySession: 'off',
         HealthCheck: 'on',
-        HealthCheckURI: healthPath,
+        HealthCheckURI: healthCheckPath,
         HealthCheckConnectPort: checkPort,
         HealthCheckHttpCode: 'http_2xx',
         // Two good checks a second apart: the quickest that is allowed.

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ListenerRule } from '../ports/balancer.ts';
-import { challengePath, type PlanContext, planRules, safeForm } from './forward-rules.ts';
+import { challengePath } from './challenge-path.ts';
+import { type PlanContext, planRules, safeForm } from './forward-rules.ts';
 import type { ListenerState, RuleUser } from './lock.ts';
 import { nameWithMark } from './own-mark.ts';
 

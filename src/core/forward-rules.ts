@@ -1,9 +1,7 @@
 import type { Backend, Inspection, ListenerRule, WantedRule, WantedRules } from '../ports/balancer.ts';
+import { challengePath } from './challenge-path.ts';
 import type { ListenerState, RuleUser, StoredGroup, StoredRule } from './lock.ts';
 import { markIn, nameWithMark } from './own-mark.ts';
-
-/** RFC 8555 §8.3; the same as the responder's. */
-export const challengePath = '/.well-known/acme-challenge/';
 
 /** A rule without its name. */
 export type RuleForm = Pick<StoredRule, 'host' | 'path' | 'answer'>;

@@ -1,3 +1,4 @@
+import { challengePath } from '../core/challenge-path.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from '../core/listen-address.ts';
 import { orAborted } from '../core/on-abort.ts';
@@ -6,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { Vantage } from '../ports/vantage.ts';
-import { type ChallengeServer, challengePath, healthPath, isHealthAnswer, type Listening, portPath } from './server.ts';
+import { type ChallengeServer, healthPath, isHealthAnswer, type Listening, portPath } from './server.ts';
 import { isProof, newChallenge, type StoreProof } from './store-proof.ts';
 
 /** Which process answers on the port: this one, or another one of the same store at this address. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { challengePath } from '../core/challenge-path.ts';
 import { isToken } from '../core/encoding.ts';
-import { challengePath, nameIn } from './server.ts';
+import { nameIn } from './server.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,256}$/);
 

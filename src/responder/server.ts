@@ -6,21 +6,18 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { challengePath, healthCheckPath } from '../core/challenge-path.ts';
 import { isToken } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { ListenAddress } from '../core/listen-address.ts';
 import type { Log } from '../ports/log.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';
 
-/** RFC 8555 §8.3. */
-export const challengePath = '/.well-known/acme-challenge/';
 /**
  * For health checks; followed by `-` and a challenge, it answers the proof of the public path. No CA uses such a token,
  * since tokens are random (§8.3).
  */
 export const healthPath = `${challengePath}_health`;
-/** The same for health checks of balancers that allow no underscore in a path (Alibaba Cloud CLB). */
-const plainHealth = 'health';
 /** Followed by a challenge: answers the proof for the address and port of this connection. */
 export const portPath = `${challengePath}_port-`;
 /** Versions before the proof take any 16 letters for the id of another store, and wait until its process is done. */
@@ -109,7 +106,7 @@ export function createChallengeServer({ lookup, fallback, proof, log }: Challeng
     // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
     if (hasBody(request)) return bodyRefused;
     const name = nameIn(request.url ?? '');
-    if (name === '_health' || name === plainHealth) return { status: 200, body: healthAnswer };
+    if (name === '_health' || `${challengePath}${name}` === healthCheckPath) return { status: 200, body: healthAnswer };
     const [, about, challenge = ''] = /^_(health|port)-(.+)$/.exec(name) ?? [];
     if (about !== undefined && challengeForm.test(challenge)) {
       const { localAddress: address, localPort: port } = request.socket;

@@ -1,5 +1,6 @@
+import { challengePath } from '../../core/challenge-path.ts';
 import { fail, isFailure } from '../../core/errors.ts';
-import { challengePath, planRules, type Refusal, type RulePlan, safeForm } from '../../core/forward-rules.ts';
+import { planRules, type Refusal, type RulePlan, safeForm } from '../../core/forward-rules.ts';
 import type { Identifier } from '../../core/identifier.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';

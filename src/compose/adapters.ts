@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { dns01Settings } from '../config/dns01.ts';
+import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
+import { resolveOptions, type WithOptions } from '../config/options.ts';
+import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
+import { parseServerAddress } from '../core/dns-name.ts';
+import { fail } from '../core/errors.ts';
+import type { AdapterSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
+import type { NamedBalancer, SolverContext, z } from '../define.ts';
+import type { Zones } from '../engine/zones/zone.ts';
+import { registry } from '../generated/registry.ts';
+import type { Balancer } from '../ports/balancer.ts';
+import type { Deployer } from '../ports/deployer.ts';
+import type { DnsServer } from '../ports/dns.ts';
+import type { Solver } from '../ports/solver.ts';
+import type { World } from '../ports/world.ts';
+import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
+
+/** The mark of a store's objects at a balancer (`core/own-mark.ts`). */
+export const ownerOf = (storeId: string): string =>
+  createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
+
+/** An adapter's options, with secrets read. */
+const optionsOf = <Shape extends z.ZodObject>(
+  { world, env }: ConnectContext,
+  definition: WithOptions<Shape>,
+  settings: AdapterSettings,
+  name: string,
+) =>
+  resolveOptions(definition, settings, {
+    ...secretsFrom(env),
+    files: world.files,
+    name,
+    warn: (message) => world.log.warn(message),
+  });
+
+/** The balancer that a stored solver or deployer names, with its options. */
+export async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {
+  const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
+  if (!entry) throw unknownType('balancer', named?.settings.type ?? 'of these settings');
+  const definition = await entry.load();
+  const { name } = named;
+  const { options, credentials } = await optionsOf(context, definition, named.settings, name);
+  const connect = (): Balancer => definition.connect({ options, name, world: context.world });
+  return { name, options, credentials, connect };
+}
+
+export async function connectDeployer(
+  context: ConnectContext,
+  target: string,
+  settings: AdapterSettings | undefined,
+): Promise<{ deployer: Deployer; credentials: string }> {
+  const { world, store, storeId } = context;
+  const entry = settings && adapterEntry(registry, 'deployer', settings.type);
+  if (!entry) throw unknownType('deployer', settings?.type ?? target);
+  const definition = await entry.load();
+  const named = definition.balancer === undefined ? undefined : await balancerOf(context, balancerIn(settings));
+  const resolved = await optionsOf(context, definition, named ? withoutBalancer(settings) : settings, target);
+  return {
+    deployer: definition.connect({
+      options: resolved.options,
+      name: target,
+      world,
+      folder: store.deployed,
+      balancer: named && ({ options: named.options, owner: ownerOf(storeId) } satisfies NamedBalancer),
+    }),
+    credentials: resolved.credentials + (named?.credentials ?? ''),
+  };
+}
+
+export interface SolverParts extends ConnectContext {
+  readonly zonesOf: (settings: PreflightSettings) => Zones;
+  readonly responder: SolverContext<unknown>['responder'];
+}
+
+export async function connectSolver(
+  context: SolverParts,
+  spec: StoredSpec,
+): Promise<{ solver: Solver; credentials: string }> {
+  const { world, store, storeId, zonesOf, responder } = context;
+  const name = spec.spec.solver;
+  if (spec.solver.type === forwardRuleType) {
+    const { createForwardRule } = await import('../engine/solvers/http01-forward-rule.ts');
+    const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(spec.solver);
+    const named = await balancerOf(context, balancerIn(spec.solver));
+    const solver = createForwardRule({
+      balancer: named.connect(),
+      name: named.name,
+      responder: responder({ listen, fallback }),
+      locks: context.locks,
+      owner: ownerOf(storeId),
+      clock: world.clock,
+      random: world.random,
+      keep,
+      timeoutMs,
+    });
+    return { solver, credentials: named.credentials };
+  }
+  if (spec.solver.type === dns01Type) {
+    const { createDns01 } = await import('../engine/solvers/dns01.ts');
+    const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);
+    const entry = adapterEntry(registry, 'dns', provider);
+    if (!entry) throw unknownType('DNS provider', provider);
+    const definition = await entry.load();
+    const resolved = await optionsOf(context, definition, options, name);
+    const solver = createDns01({
+      provider: definition.connect({ options: resolved.options, name, world }),
+      traits: definition.traits,
+      zones: zonesOf(spec.preflight),
+      dns: world.dns,
+      clock: world.clock,
+      log: world.log,
+      timeoutMs,
+      sha256: (text) => createHash('sha256').update(text).digest(),
+      ...(dns === undefined ? {} : { override: dns }),
+    });
+    return { solver, credentials: resolved.credentials };
+  }
+  const entry = adapterEntry(registry, 'solver', spec.solver.type);
+  if (!entry) throw unknownType('solver', spec.solver.type);
+  const definition = await entry.load();
+  const resolved = await optionsOf(context, definition, spec.solver, name);
+  return {
+    solver: definition.connect({ options: resolved.options, name, world, store, storeId, responder }),
+    credentials: resolved.credentials,
+  };
+}
+
+/** The resolvers that see what the CA sees: the named ones, or the machine's own. */
+export function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
+  if (settings.resolvers.length === 0) return world.dns.systemResolvers();
+  return settings.resolvers.map((text) => {
+    const server = parseServerAddress(text);
+    if (!server) throw fail('usage/invalid', { what: `"${text}" in preflight.resolvers is not an IP address` });
+    return server;
+  });
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { createIssuer } from '../acme/issuer.ts';
+import { parseHostPort } from '../config/addresses.ts';
+import { balancerIn } from '../config/forward-rule.ts';
+import type { Environment } from '../config/options.ts';
+import { canonical } from '../core/same-spec.ts';
+import type { PreflightSettings, StoredSpec } from '../core/spec.ts';
+import type { Connections, Looks } from '../engine/engine.ts';
+import { createLooks } from '../engine/looks/looks.ts';
+import { createZones, type Zones } from '../engine/zones/zone.ts';
+import { userAgent } from '../lib/user-agent.ts';
+import type { Balancer } from '../ports/balancer.ts';
+import type { Deployer } from '../ports/deployer.ts';
+import type { Issuer } from '../ports/issuer.ts';
+import type { Responder } from '../ports/responder.ts';
+import type { Solver } from '../ports/solver.ts';
+import { createResponder } from '../responder/responder.ts';
+import { balancerOf, connectDeployer, connectSolver, ownerOf, resolversOf } from './adapters.ts';
+import type { ConnectContext } from './context.ts';
+import { keptCredentials } from './credentials.ts';
+
+/** A CA that is 50 ms away answers 20 requests a second per connection, and a certificate takes eight. */
+const connectionsToCa = 64;
+
+export interface ComposedConnections extends Connections {
+  close(signal?: AbortSignal): Promise<void>;
+}
+
+export function connect(context: ConnectContext): ComposedConnections {
+  const { world, store, storeId, env } = context;
+  const issuers = new Map<string, Issuer>();
+  const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
+  const keptOf = new Map<string, Promise<Environment>>();
+  const zones = new Map<string, Zones>();
+  const looks = new Map<string, Looks>();
+  const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
+  const responders = new Map<string, Responder>();
+  const balancers = new Map<string, Promise<Balancer>>();
+
+  // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
+  // credentials, stored when it was issued by flags.
+  async function shared<T>(
+    made: Map<string, Promise<T>>,
+    settings: unknown,
+    spec: StoredSpec,
+    make: (env: Environment) => Promise<T>,
+  ): Promise<T> {
+    const kept = await once(keptOf, spec.spec.name, () => keptCredentials(store, spec.spec.name));
+    return once(made, canonical([settings, kept]), () => make({ ...kept, ...env }));
+  }
+
+  const solverOf = (spec: StoredSpec) =>
+    shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
+      connectSolver({ ...context, env: own, zonesOf, responder }, spec),
+    );
+  const deployerOf = (spec: StoredSpec, target: string) =>
+    shared(deployers, [target, spec.deployers[target] ?? null], spec, (own) =>
+      connectDeployer({ ...context, env: own }, target, spec.deployers[target]),
+    );
+
+  function responder({
+    listen,
+    fallback,
+  }: {
+    readonly listen: string;
+    readonly fallback?: string | undefined;
+  }): Responder {
+    const key = canonical([listen, fallback ?? null]);
+    const known = responders.get(key);
+    if (known) return known;
+    const to = fallback === undefined ? undefined : parseHostPort(fallback);
+    const made = createResponder({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
+    responders.set(key, made);
+    return made;
+  }
+
+  // Certificates with the same resolvers share what was found about zones and servers.
+  function zonesOf(settings: PreflightSettings): Zones {
+    const key = canonical(settings.resolvers);
+    const known = zones.get(key);
+    if (known) return known;
+    const { dns, clock, log } = world;
+    const made = createZones({ dns, clock, log, resolvers: resolversOf(world, settings) });
+    zones.set(key, made);
+    return made;
+  }
+
+  return {
+    issuer(name, settings) {
+      const key = canonical([name, settings]);
+      const known = issuers.get(key);
+      if (known) return known;
+      const issuer = createIssuer({
+        name,
+        directoryUrl: settings.directory,
+        http: world.http({
+          connections: connectionsToCa,
+          ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+          ...(settings.onlyThisCa ? { onlyThisCa: true } : {}),
+        }),
+        clock: world.clock,
+        random: world.random,
+        userAgent,
+        log: world.log,
+      });
+      issuers.set(key, issuer);
+      return issuer;
+    },
+    async roots({ caFile }) {
+      const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
+      return new TextDecoder().decode(bytes);
+    },
+    solver: async (spec) => (await solverOf(spec)).solver,
+    deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
+    owner: ownerOf(storeId),
+    async balancers(stored) {
+      const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
+      const named = stored.flatMap(({ solver, deployers: all }) =>
+        [solver, ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
+      );
+      const all = new Map([...named, ...declared].map((one) => [canonical(one.settings), one]));
+      return Promise.all(
+        [...all].map(([key, one]) => once(balancers, key, async () => (await balancerOf(context, one)).connect())),
+      );
+    },
+    looks(settings) {
+      const key = canonical(settings.resolvers);
+      const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
+      looks.set(key, made);
+      return made;
+    },
+    async credentialsOf(spec) {
+      const hash = createHash('sha256').update((await solverOf(spec)).credentials);
+      for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
+      return hash.digest('hex');
+    },
+    async close(signal) {
+      const made = await Promise.allSettled(solvers.values());
+      await Promise.allSettled(
+        made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
+      );
+      await Promise.allSettled([...responders.values()].map((one) => one.close(signal)));
+      await Promise.allSettled([...balancers.values()].map(async (one) => (await one).close?.()));
+      await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
+      await world.close();
+    },
+  };
+}
+
+/** Makes a value once per key. Forgets failures, so that a later try may succeed. */
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(key);
+  if (known) return known;
+  const making = make();
+  made.set(key, making);
+  making.catch(() => made.delete(key));
+  return making;
+}

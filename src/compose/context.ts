@@ -1,0 +1,30 @@
+import type { Environment } from '../config/options.ts';
+import { fail } from '../core/errors.ts';
+import type { Settings } from '../core/spec.ts';
+import type { Locks } from '../engine/leases/lock.ts';
+import { keepFromHooks } from '../lib/hook-environment.ts';
+import type { Reporter } from '../ports/reporter.ts';
+import type { Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+
+export interface ComposeContext {
+  readonly world: World;
+  readonly reporter: Reporter;
+  readonly env: Environment;
+  /** False for commands that must not create a store; they fail with `store/absent`. */
+  readonly makeStore?: boolean;
+}
+
+export interface ConnectContext extends ComposeContext {
+  readonly store: Store;
+  readonly storeId: string;
+  readonly locks: Locks;
+  /** As declared. */
+  readonly balancers: Settings['balancers'];
+}
+
+/** Where adapters find their secrets; hooks do not get these variables. */
+export const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepFromHooks });
+
+export const unknownType = (kind: string, name: string) =>
+  fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
