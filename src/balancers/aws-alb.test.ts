@@ -64,10 +64,12 @@ function fakeElb({ type = 'application', ports = [80] } = {}) {
         ports.map((port) => tag('ListenerArn', listener) + tag('Port', port) + tag('Protocol', 'HTTP')),
       ),
     DescribeRules: () =>
-      list('Rules', [
-        ...[...rules].map(([rule, { xml, priority }]) => tag('RuleArn', rule) + tag('Priority', priority) + xml),
-        `<RuleArn>${listener}/default</RuleArn><Priority>default</Priority><Conditions/><Actions/>`,
-      ]),
+      ports.length === 0
+        ? refusal('ListenerNotFound')
+        : list('Rules', [
+            ...[...rules].map(([rule, { xml, priority }]) => tag('RuleArn', rule) + tag('Priority', priority) + xml),
+            `<RuleArn>${listener}/default</RuleArn><Priority>default</Priority><Conditions/><Actions/>`,
+          ]),
     DescribeAccountLimits: () => refusal('AccessDenied'),
     DescribeTags: (form) =>
       list(
@@ -260,6 +262,17 @@ describe('aws-alb', () => {
       code: 'balancer/not-found',
       message: expect.stringContaining('the load balancer web in eu-west-1 does not exist: it has none'),
     });
+  });
+
+  it('notices that its listener was deleted while it was connected', async () => {
+    const ports = [80];
+    const { connect, groups, rules } = fakeElb({ ports });
+    const made = connect();
+    const receipt = await made.apply(wanted, undefined, signal);
+    ports.pop();
+    rules.clear();
+    expect(await made.apply(nothing, receipt, signal)).toEqual({ rules: {} });
+    expect(groups.size).toBe(0);
   });
 
   it('leaves the group of another listener alone', async () => {

@@ -43,7 +43,7 @@ export default defineBalancer({
     .strictObject({
       region: z
         .string()
-        .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: 'write the code of a region, like eu-west-1' })
+        .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, { error: 'write the code of a region, like eu-west-1' })
         .meta({ title: 'Region of the load balancer', examples: ['eu-west-1'], aliases: ['AWS_REGION'] }),
       loadBalancer: z
         .string()
@@ -229,6 +229,7 @@ without its dashes, since AWS takes 32 characters.`,
             // A lost answer: what was made is found by its name, so nothing is made twice.
             idle = round.done > 0 ? 0 : idle + 1;
             if (signal.aborted || !isTransient(error) || idle > mostIdleRounds) throw error;
+            at.forget();
             await clock.sleep(roundPauseMs * (1 + random.number()), signal);
           }
         }

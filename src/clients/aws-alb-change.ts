@@ -264,4 +264,4 @@ export async function ifThere(code: string, change: () => Promise<unknown>): Pro
 /** Whether to look again and go on: an answer was lost, or somebody else removed something meanwhile. */
 export const isTransient = (error: unknown): boolean =>
   isFailure(error, 'balancer/unreachable', 'balancer/failed') ||
-  isRefusal(error, 'RuleNotFound', 'TargetGroupNotFound', 'DuplicateTargetGroupName');
+  isRefusal(error, 'ListenerNotFound', 'RuleNotFound', 'TargetGroupNotFound', 'DuplicateTargetGroupName');

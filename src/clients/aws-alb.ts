@@ -25,6 +25,8 @@ export interface AlbPlace {
   readonly label: string;
   /** Fails with `balancer/not-found`. */
   find(signal: AbortSignal): Promise<FoundPlace>;
+  /** Looks it up again when it is needed next: it was deleted, and perhaps made anew. */
+  forget(): void;
   /** How many rules the load balancer takes. */
   ruleQuota(signal: AbortSignal): Promise<number>;
 }
@@ -141,6 +143,9 @@ function createPlace(elb: Elb, options: AlbOptions, title: string): AlbPlace {
     async find(signal) {
       found ??= await lookUp('', () => find(signal), signal);
       return found;
+    },
+    forget() {
+      found = undefined;
     },
     async ruleQuota(signal) {
       quota ??= await askQuota(

@@ -98,6 +98,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
       await make('www~staging', ['www.example.test', 'w.example.test']),
     ];
     const deployer = connect();
+    expect(deployer.resource).toBe(`aws-alb ${cloud.region} web`);
     const arn = await deploy(deployer, old);
     expect(await served()).toBe(old.facts.fingerprint);
     const from = cloud.calls.length;
