@@ -1,48 +1,22 @@
-import { get } from 'node:https';
 import { parseArgs } from 'node:util';
 import { stopAll, until } from '../test/support/service.ts';
+import { demoCloud } from './demo/cloud.ts';
+import { fetchPage } from './demo/page.ts';
 import { type Rig, startRig } from './demo/rig.ts';
-import { aside, certfleet, DoesNotHold, holds, result, sentence, typed } from './demo/show.ts';
+import { certfleet, DoesNotHold, holds, keep, result, sentence, typed } from './demo/show.ts';
 
 // `npm run demo`: certificates from a real CA server (Pebble, Let's Encrypt's own test CA), on this machine only.
 //
-//   npm run demo              runs everything, then stops the servers
-//   npm run demo -- --keep    leaves the servers running until Ctrl-C
+//   npm run demo                              runs everything, then stops the servers
+//   npm run demo -- --balancer alibaba-clb    behind a load balancer of Alibaba Cloud, which is a strict fake here
+//   npm run demo -- --keep                    leaves the servers running until Ctrl-C
 
-const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const { values: flags } = parseArgs({
+  options: { keep: { type: 'boolean', default: false }, balancer: { type: 'string' } },
+});
 
-interface Fetched {
-  readonly body: string;
-  readonly serial: string;
-}
-
-/** Fetches a page through HAProxy. Verifies the chain against Pebble's root, and the name. */
-const fetchFrom = (rig: Rig, host: string): Promise<Fetched> =>
-  new Promise((answer, reject) => {
-    get(
-      {
-        host: '127.0.0.1',
-        port: rig.haproxy.httpsPort,
-        servername: host,
-        headers: { host },
-        ca: rig.root,
-        agent: false,
-        timeout: 5_000,
-      },
-      (response) => {
-        const { serialNumber } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
-        let body = '';
-        response.setEncoding('utf8').on('data', (part) => {
-          body += part;
-        });
-        response.on('end', () => answer({ body, serial: serialNumber }));
-      },
-    )
-      .once('timeout', function (this: import('node:http').ClientRequest) {
-        this.destroy(new Error('no answer in 5 s'));
-      })
-      .once('error', reject);
-  });
+/** Fetches a page through HAProxy. */
+const fetchFrom = (rig: Rig, host: string) => fetchPage(rig.haproxy.httpsPort, host, rig.root);
 
 const challengeValues = async (rig: Rig): Promise<readonly string[]> => {
   const all = await rig.bind.txt('example.test');
@@ -156,17 +130,7 @@ async function demo(): Promise<void> {
   holds(/\babc\b/.test(status.output) && /\bwildcard\b/.test(status.output), 'status does not show both certificates');
 
   sentence(`Everything worked (${((performance.now() - started) / 1000).toFixed(1)} s).`);
-  if (flags.keep) await keep(rig);
-}
-
-async function keep(rig: Rig): Promise<void> {
-  sentence('The servers keep running until you press Ctrl-C. In another terminal:');
-  typed(`cd ${rig.folder} && alias certfleet='node ${process.cwd()}/dist/cli.js --config certfleet.yaml'`);
-  for (const line of ['status', 'show abc', 'issue abc --force', 'renew']) typed(`certfleet ${line}`);
-  aside('The store, the keys, the configuration and the root certificate are in that folder.');
-  await new Promise<void>((stop) => {
-    process.once('SIGINT', stop).once('SIGTERM', stop);
-  });
+  if (flags.keep) await keep(rig.folder, ['status', 'show abc', 'issue abc --force', 'renew']);
 }
 
 function forARealDomain(): void {
@@ -181,8 +145,11 @@ function forARealDomain(): void {
 }
 
 try {
-  await demo();
-  forARealDomain();
+  if (flags.balancer === undefined) {
+    await demo();
+    forARealDomain();
+  } else if (flags.balancer === 'alibaba-clb') await demoCloud(flags.keep);
+  else throw new DoesNotHold(`there is no balancer ${flags.balancer} to show; try --balancer alibaba-clb`);
 } catch (error) {
   if (!(error instanceof DoesNotHold)) throw error;
   console.error(`\nThe demo failed: ${error.message}.`);

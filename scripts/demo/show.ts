@@ -26,7 +26,7 @@ export function holds(condition: unknown, otherwise: string): asserts condition 
   if (!condition) throw new DoesNotHold(otherwise);
 }
 
-export const cli = join(repositoryRoot, 'dist/cli.js');
+const cli = join(repositoryRoot, 'dist/cli.js');
 
 export interface Ended {
   readonly code: number | null;
@@ -37,6 +37,8 @@ export interface Ended {
 
 interface Options {
   readonly cwd: string;
+  /** Called with a function that kills the process. */
+  readonly onStart?: (kill: () => void) => void;
   /** Prints nothing. */
   readonly silent?: boolean;
   /** Called with each line of stdout, which is then not printed, and a function that kills the process. */
@@ -50,6 +52,7 @@ export async function certfleet(args: readonly string[], options: Options): Prom
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  options.onStart?.(() => child.kill('SIGKILL'));
   const lines: string[] = [];
   const show = !options.silent && options.onLine === undefined;
   createInterface(child.stdout).on('line', (line) => {
@@ -66,5 +69,16 @@ export async function certfleet(args: readonly string[], options: Options): Prom
   return new Promise((answer, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => answer({ code, signal, output: lines.join('\n') }));
+  });
+}
+
+/** Leaves the servers running until Ctrl-C, and says what to try. */
+export async function keep(folder: string, lines: readonly string[]): Promise<void> {
+  sentence('The servers keep running until you press Ctrl-C. In another terminal:');
+  typed(`cd ${folder} && alias certfleet='node ${cli} --config certfleet.yaml'`);
+  for (const line of lines) typed(`certfleet ${line}`);
+  aside('The store, the keys, the configuration and the root certificate are in that folder.');
+  await new Promise<void>((stop) => {
+    process.once('SIGINT', stop).once('SIGTERM', stop);
   });
 }

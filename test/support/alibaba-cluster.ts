@@ -1,8 +1,10 @@
+import { createPrivateKey } from 'node:crypto';
 import { type AlibabaClb, type AlibabaClbOptions, startAlibabaClb } from './alibaba-clb.ts';
 import { type Node, startNodes } from './alibaba-world.ts';
 import { type Bind, startBind } from './bind.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
 import { freePort } from './service.ts';
+import { createVersionMaker } from './versions.ts';
 
 /** Three nodes behind Alibaba's load balancer, on whose port 80 the CA's requests arrive. */
 export interface Cluster extends CloudBalancer {
@@ -17,6 +19,8 @@ export interface ClusterConfiguration {
   readonly identifiers?: Readonly<Record<string, readonly string[]>>;
   readonly solver?: object;
   readonly balancer?: object;
+  /** Also delivers to the HTTPS listener, and looks at what it serves. */
+  readonly deliver?: boolean;
 }
 
 export interface ClusterOptions {
@@ -25,7 +29,8 @@ export interface ClusterOptions {
   readonly clb?: Partial<AlibabaClbOptions>;
   /** Rules that are there before. */
   readonly rules?: readonly { readonly name: string; readonly domain?: string; readonly url?: string }[];
-  readonly names?: readonly string[];
+  /** An HTTPS listener on port 443, with a certificate for these names that was uploaded by hand. */
+  readonly https?: readonly string[];
 }
 
 export const accessKey = { id: 'LTAIcertfleet', secret: 'certfleet-secret' };
@@ -40,19 +45,28 @@ export interface CloudBalancer {
   readonly responderPort: number;
 }
 
-export async function startBalancer(options: Pick<ClusterOptions, 'clb' | 'rules'> = {}): Promise<CloudBalancer> {
+export async function startBalancer(
+  options: Pick<ClusterOptions, 'clb' | 'rules' | 'https'> = {},
+): Promise<CloudBalancer> {
   const [nodes, responderPort] = await Promise.all([startNodes(3), freePort()]);
   const servers = nodes.map((_, index) => `i-node${index + 1}`);
   const web = servers.map((server, index) => ({ server, port: nodes[index]!.port }));
   const check = { enabled: true, uri: '/up', interval: 1, healthy: 2, unhealthy: 2 };
+  const byHand = options.https && { name: 'by-hand', ...(await makeCertificate(options.https)) };
   const clb = await startAlibabaClb({
     keys: [accessKey],
+    ...(byHand ? { certificates: [byHand] } : {}),
     servers: Object.fromEntries(servers.map((server, index) => [server, nodes[index]!.address])),
     loadBalancers: [
       {
         id: balancerId,
         groups: [{ name: 'web', servers: web }],
-        listeners: [{ protocol: 'http', port: 80, group: 'web', check }],
+        listeners: [
+          { protocol: 'http', port: 80, group: 'web', check },
+          ...(byHand
+            ? ([{ protocol: 'https', port: 443, group: 'web', check, certificate: byHand.name }] as const)
+            : []),
+        ],
         rules: (options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
       },
     ],
@@ -61,6 +75,13 @@ export async function startBalancer(options: Pick<ClusterOptions, 'clb' | 'rules
   });
   const responders = nodes.map(({ address }) => `${address}:${responderPort}`);
   return { clb, nodes, responders, responderPort };
+}
+
+/** A certificate in the form that the API takes: the key converted from PKCS#8. */
+async function makeCertificate(names: readonly string[]) {
+  const { fullchainPem, keyPem } = await (await createVersionMaker()).make('by-hand', names);
+  const privateKey = createPrivateKey(keyPem.reveal()).export({ type: 'sec1', format: 'pem' }).toString();
+  return { certificate: fullchainPem.trim(), privateKey };
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
@@ -73,7 +94,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ...cloud,
     bind,
     pebble,
-    configuration: (store, { node = 0, identifiers = { abc: ['abc.example.test'] }, solver, balancer } = {}) => ({
+    configuration: (
+      store,
+      { node = 0, identifiers = { abc: ['abc.example.test'] }, solver, balancer, deliver = false } = {},
+    ) => ({
       store: { type: 'file', path: store },
       issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
       balancers: {
@@ -89,7 +113,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         },
       },
       solvers: { web: { type: 'http01-forward-rule', balancer: 'slb', listen: responders[node], ...solver } },
-      certificates: Object.entries(identifiers).map(([name, names]) => ({ name, identifiers: names })),
+      ...(deliver ? { deployers: { 'slb-https': { type: 'alibaba-clb', balancer: 'slb', listenerPort: 443 } } } : {}),
+      certificates: Object.entries(identifiers).map(([name, names]) => ({
+        name,
+        identifiers: names,
+        ...(deliver ? { deploy: ['slb-https'], endpoints: [`${names[0]}:${clb.port(443)}`] } : {}),
+      })),
       preflight: { resolvers: [bind.server], http01Port: clb.port(80) },
     }),
   };
