@@ -36,7 +36,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     await store.check(signal);
   }
   const { id: storeId, isNew } = await identify(store, world, signal);
-  if (isNew) await tellMade(store.location, context);
+  if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });

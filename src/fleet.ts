@@ -11,13 +11,14 @@ import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
+import { type DrawnPath, drawPaths } from './engine/looks/doctor.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
 import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
 
-export type { LineageStatus, LostObject, LostRemoval, LostReport, Outcome };
+export type { DrawnPath, LineageStatus, LostObject, LostRemoval, LostReport, Outcome };
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
@@ -37,6 +38,11 @@ export interface Fleet {
   stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin'> | undefined>;
   /** The status of the named certificates, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
+  /**
+   * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,
+   * rule, server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
+   */
+  doctor(names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]>;
   /**
    * Removes a certificate from the store, with its versions, keys and credentials, after cleaning up its challenges.
    * Does not revoke anything or touch any target. Fails with `lineage/not-found`, `lineage/in-use`, `store/held`,
@@ -114,6 +120,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     renew: (request, signal) => renewAll(fleet, request, signal),
     stored: (name, signal) => readOne(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
+    doctor: (names, signal) => examine(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
@@ -239,6 +246,23 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
   const one = madeOfFlags(lineage);
   if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
   return one;
+}
+
+/** Also a stored one that is renewed no more: its name may still lead somewhere. */
+async function examine(fleet: OpenFleet, names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]> {
+  const byName = new Map(declared(fleet.settings).map((one) => [nameOfWanted(one), one.wanted]));
+  const specs: StoredSpec[] = [];
+  for (const name of new Set(names)) {
+    const spec = byName.get(name) ?? (await readOne(fleet, name, signal))?.spec;
+    if (!spec) {
+      const others = [...byName.keys(), ...(await readAll(fleet, signal)).keys()];
+      throw fail('lineage/not-found', { name, nearest: didYouMean(name, others) });
+    }
+    specs.push(spec);
+  }
+  const drawn: DrawnPath[] = [];
+  for (const spec of specs) drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
+  return drawn;
 }
 
 /** A stored lineage that is renewed without being declared, because it was issued by flags. */

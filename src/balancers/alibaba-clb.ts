@@ -200,7 +200,15 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       async inspect(signal) {
         const rules = await rulesNow(signal);
         seen = { rules, untilMs: clock.monotonicMs() + seenMs };
-        return { rules: rules.map(shown), rulesLeft: Math.max(0, options.ruleQuota - rules.length) };
+        const elsewhere = found && found.listener.port !== listenerPort ? found.listener.port : undefined;
+        const listener = `the port ${listenerPort} redirects to the HTTPS listener ${elsewhere}, so the rules are there`;
+        const address = clb.address();
+        return {
+          rules: rules.map(shown),
+          rulesLeft: Math.max(0, options.ruleQuota - rules.length),
+          ...(elsewhere === undefined ? {} : { listener }),
+          ...(address === undefined ? {} : { addresses: [address] }),
+        };
       },
 
       async apply(wanted, receipt, signal) {

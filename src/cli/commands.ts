@@ -226,6 +226,21 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./sweep.ts')).sweep,
   },
   {
+    name: 'doctor',
+    summary: 'draw the path of the CA’s request for a certificate, and say where it breaks',
+    description:
+      'For each identifier: the addresses, the load balancer’s listener, the rule that wins for the challenge path, the ' +
+      'servers behind it, the responder, and the answer at every address; with DNS-01 the aliases, the zone and its ' +
+      'servers. It changes nothing (it listens on the responder’s port until it ends), and requests nothing from ' +
+      'link-local, metadata or, unless preflight.resolvers is set, private addresses. ✓ is well, ? cannot be told from ' +
+      'here, ✗ is broken. Exits with 0 if nothing is broken, else with the code of what is: 2 settings, 3 the answer by ' +
+      'the public path, 5 DNS, the load balancer or the responder.',
+    arguments: { text: '<name...>', description: 'certificates that are declared or stored' },
+    flags: [],
+    examples: [{ line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' }],
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',
     arguments: { text: '[id]', description: 'show only this one, with all its options' },

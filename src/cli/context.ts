@@ -87,8 +87,11 @@ export interface Session {
   world(): Promise<World>;
   /** The configuration with --store applied. */
   settings(): Promise<Settings>;
-  /** @param makeStore create the store if it does not exist; otherwise fail with `store/absent` */
-  fleet(options: { readonly makeStore: boolean }): Promise<Fleet>;
+  /**
+   * @param makeStore create the store if it does not exist; otherwise fail with `store/absent`
+   * @param inMemory use an empty store that is gone with the process, in place of the configured one
+   */
+  fleet(options: { readonly makeStore: boolean; readonly inMemory?: true }): Promise<Fleet>;
   now(): Promise<Date>;
   /** Prints a result for a person, on stdout, wrapped to the screen; not with --json. */
   print(text: string): void;

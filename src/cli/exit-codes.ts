@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/error-table.ts';
 import { exitCodeOfError } from '../core/errors.ts';
+import type { Hop } from '../core/hop.ts';
 import type { Outcome } from '../core/outcome.ts';
 
 /** What each exit code means; docs/reference/exit-codes.md is made from it. */
@@ -35,6 +36,13 @@ export function exitCodeOf(outcomes: readonly Outcome[]): number {
     ),
   );
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;
+}
+
+/** The exit code of `doctor`, from the worst of what is broken. */
+export function exitCodeOfHops(hops: readonly Pick<Hop, 'state' | 'code'>[]): number {
+  const broken = hops.filter(({ state }) => state === 'broken');
+  const codes = new Set<number>(broken.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
+  return exitPrecedence.find((one) => codes.has(one)) ?? 0;
 }
 
 /** The exit code for something that could not be removed because of an error without a code: the solver's. */

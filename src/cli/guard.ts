@@ -28,6 +28,7 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   issue: async (request, signal) => guarded(await fleet.issue(request, signal)),
   renew: async (request, signal) => guarded(await fleet.renew(request, signal)),
   status: async (names, signal) => guarded(await fleet.status(names, signal)),
+  doctor: async (names, signal) => guarded(await fleet.doctor(names, signal)),
   delete: async (request, signal) => guarded(await fleet.delete(request, signal)),
   sweep: async (signal) => guarded(await fleet.sweep(signal)),
 });

@@ -98,11 +98,13 @@ export function openSession(
       });
       return settings;
     },
-    fleet: ({ makeStore }) => {
+    fleet: ({ makeStore, inMemory }) => {
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
         const world = await session.world();
-        return guardedFleet(await open(await session.settings(), { world, reporter, env: context.env, makeStore }));
+        const read = await session.settings();
+        const used = inMemory ? { ...read, store: { type: 'memory' } } : read;
+        return guardedFleet(await open(used, { world, reporter, env: context.env, makeStore }));
       })().catch((error: unknown) => {
         // A later call may be allowed to create the store.
         fleet = undefined;

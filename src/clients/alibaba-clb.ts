@@ -43,6 +43,8 @@ export interface Clb {
   change<T = void>(change: Change<T>, signal: AbortSignal): Promise<T>;
   /** All listeners. Fails if the load balancer does not exist or is not running. */
   listeners(signal: AbortSignal): Promise<readonly ClbListener[]>;
+  /** The address of the load balancer, as it was when the listeners were last read. */
+  address(): string | undefined;
   /**
    * Runs what reads first and then changes what differs, again while it ends in {@link LookAgain}: after a lost answer
    * only a look tells whether the change was made.
@@ -106,6 +108,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     const answer = await api.call(action, params, { signal, mutates: false, busyCodes });
     return parsed(action, () => parse(answer));
   };
+  let address: string | undefined;
   const parsed = <T>(action: string, parse: () => T): T => {
     try {
       return parse();
@@ -130,15 +133,17 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
       }
     },
     async listeners(signal) {
-      const { status, listeners } = await read(
+      const { status, listeners, ...rest } = await read(
         'DescribeLoadBalancerAttribute',
         { LoadBalancerId: loadBalancer },
         (answer) => ({
           status: answer['LoadBalancerStatus'],
+          address: answer['Address'],
           listeners: listIn(answer, 'ListenerPortsAndProtocol', 'ListenerPortAndProtocol').map(listenerOf),
         }),
         signal,
       );
+      address = typeof rest.address === 'string' ? rest.address : undefined;
       if (typeof status === 'string' && status !== 'active')
         throw fail('balancer/refused', {
           balancer: title,
@@ -148,6 +153,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
         });
       return Promise.all(listeners.map((listener) => withForward(listener, signal)));
     },
+    address: () => address,
     async untilKnown(work, signal) {
       for (let looks = 1; ; looks++) {
         try {

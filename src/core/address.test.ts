@@ -1,6 +1,34 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fewAddresses, isPublicAddress, mostAddresses } from './address.ts';
+import { fewAddresses, isForbiddenAddress, isPublicAddress, mostAddresses } from './address.ts';
+
+describe('isForbiddenAddress', () => {
+  it.each([
+    '169.254.169.254',
+    '169.254.0.1',
+    '100.100.100.200',
+    '168.63.129.16',
+    '192.0.0.192',
+    'fe80::1%eth0',
+    'febf::1',
+    'fd00:ec2::254',
+    'FD00:0EC2:0:0:0:0:0:254',
+    'fd20:ce::254',
+    '::ffff:169.254.169.254',
+    '64:ff9b::a9fe:a9fe',
+    '::ffff:100.100.100.200',
+    '2002:a9fe:a9fe::1',
+    '0.0.0.0',
+    '::',
+    '224.0.0.1',
+    'ff02::1',
+    'not an address',
+  ])('nothing is requested from %s', (address) => expect(isForbiddenAddress(address)).toBe(true));
+  it.each(['127.0.0.1', '::1', '10.0.0.1', '100.64.0.1', '192.168.1.1', 'fd00::2', '1.1.1.1', '2606:4700::1111'])(
+    'something may be from %s',
+    (address) => expect(isForbiddenAddress(address)).toBe(false),
+  );
+});
 
 describe('isPublicAddress', () => {
   it.each([

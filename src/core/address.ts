@@ -59,6 +59,42 @@ function ipv4Within(groups: readonly number[]): number | undefined {
 const isClosedIpv6 = ([first = 0, second, third]: readonly number[]): boolean =>
   first >> 9 === 0xfc >> 1 || first >= 0xfe80 || (first === 0x64 && second === 0xff9b && third === 1);
 
+// Addresses at which a cloud answers its own machines, often with credentials: Alibaba, Azure, Oracle; AWS and Google
+// over IPv6. The others are link-local.
+const metadataAddresses: readonly string[] = [
+  '100.100.100.200',
+  '168.63.129.16',
+  '192.0.0.192',
+  'fd00:ec2::254',
+  'fd20:ce::254',
+];
+
+/**
+ * Whether nothing may be requested from an address, because no CA can reach it and what answers there may give away
+ * credentials or change this machine: link-local, metadata, unspecified, multicast; or not an address at all.
+ */
+export function isForbiddenAddress(address: string): boolean {
+  const canonical = canonicalAddress(address.replace(/%.*$/, ''));
+  if (canonical === undefined || metadataAddresses.includes(canonical)) return true;
+  if (!canonical.includes(':')) return isForbiddenIpv4(numberOf(canonical));
+  const groups = groupsOf(canonical);
+  const [first = 0] = groups;
+  if (first >> 6 === 0xfe80 >> 6 || first >> 8 === 0xff) return true;
+  const inner = ipv4Within(groups);
+  // `::1` has the form of an address that stands for 0.0.0.1.
+  return inner !== undefined && inner !== 1 && isForbiddenIpv4(inner);
+}
+
+function isForbiddenIpv4(value: number): boolean {
+  const [first, second] = [Math.floor(value / 2 ** 24), Math.floor(value / 2 ** 16) % 256];
+  return (
+    first === 0 ||
+    first >= 224 ||
+    (first === 169 && second === 254) ||
+    metadataAddresses.some((one) => !one.includes(':') && numberOf(one) === value)
+  );
+}
+
 /** As many addresses of one name as are asked or checked. Real names have fewer; a hostile one may have thousands. */
 export const mostAddresses = 16;
 

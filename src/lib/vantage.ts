@@ -1,4 +1,5 @@
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 import { fail, reasonOf } from '../core/errors.ts';
@@ -91,6 +92,7 @@ const wordsOf = (error: unknown): string => {
 
 /** A new connection for each request, as the CA makes them. */
 const agent = new http.Agent({ keepAlive: false });
+const tlsAgent = new https.Agent({ keepAlive: false });
 
 const get = (
   url: URL,
@@ -99,13 +101,17 @@ const get = (
   signal: AbortSignal,
 ): ReturnType<Vantage['get']> =>
   abortable(signal, (resolve, reject) => {
-    const request = http.request({
+    const isTls = url.protocol === 'https:';
+    const name = url.hostname.replace(/^\[|\]$/g, '');
+    const request = (isTls ? https : http).request({
       host: at.address,
       port: at.port,
       path: `${url.pathname}${url.search}`,
       // On port 80 the Host header has no port, as in the CA's request.
       headers: { host: url.host, 'user-agent': 'certfleet', accept: '*/*' },
-      agent,
+      ...(isTls
+        ? { agent: tlsAgent, rejectUnauthorized: false, servername: net.isIP(name) === 0 ? name : '' }
+        : { agent }),
     });
     request.once('socket', (socket) => socket.once('connect', () => (progress.connected = true)));
     request.on('error', reject);

@@ -65,6 +65,10 @@ export interface Inspection {
   readonly rules: readonly ListenerRule[];
   /** How many more rules the listener takes. */
   readonly rulesLeft: number;
+  /** What the listener is, if that is not clear from its port: `port 80 redirects to the HTTPS listener 443`. */
+  readonly listener?: string;
+  /** The addresses of the balancer, if it says so. */
+  readonly addresses?: readonly string[];
 }
 
 export interface ListenerRule {

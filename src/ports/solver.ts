@@ -1,4 +1,5 @@
 import type { ChallengeType } from '../core/challenge-type.ts';
+import type { Hop } from '../core/hop.ts';
 import type { Identifier } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
 
@@ -45,6 +46,11 @@ export interface Solver {
    * settings, if they come for every name.
    */
   preflight?(identifier: Identifier, signal: AbortSignal): Promise<void>;
+  /**
+   * What lies between the name and the answer now, for `certfleet doctor`. Changes nothing outside; it may listen on
+   * the responder's port until the process ends. What fails becomes a hop; on abort it rejects with the signal's reason.
+   */
+  describePath?(identifier: Identifier, signal: AbortSignal): Promise<DescribedPath>;
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
@@ -82,6 +88,17 @@ export interface Prepared {
   readonly probe?: Probe;
   /** Whether it is in place; returns at once. `readyBudgetMs` holds here too. */
   ready?(signal: AbortSignal): Promise<Readiness>;
+}
+
+export interface DescribedPath {
+  /** In the sequence in which a request passes them. */
+  readonly hops: readonly Hop[];
+  /** What the public path must answer now; absent if it leads to the solver only during an order. */
+  readonly probe?: Probe;
+  /** Whether the balancer reaches the responder, in its own words; returns at once. */
+  healthy?(signal: AbortSignal): Promise<Readiness>;
+  /** The public addresses of the balancer, which may be private ones in a test or a private cloud. */
+  readonly addresses?: readonly string[];
 }
 
 export interface Probe {

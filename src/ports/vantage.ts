@@ -2,8 +2,8 @@
 export interface Vantage {
   readonly name: string;
   /**
-   * GET over plain HTTP from one address, with the Host header of the URL; at most 64 KiB, without following redirects.
-   * Rejects with `network/failed` if there is no answer.
+   * GET from one address, with the Host header of the URL; at most 64 KiB, without following redirects. Over HTTPS
+   * without verification, as a CA does that follows a redirect. Rejects with `network/failed` if there is no answer.
    */
   get(
     url: string,

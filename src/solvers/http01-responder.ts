@@ -44,6 +44,11 @@ export default defineSolver({
       readyBudgetMs: responder.patienceMs,
       // There is nothing to withdraw, because the socket closes with the process.
       prepare: async (_lineage, _identifiers, signal) => ({ probe: await responder.probe(signal) }),
+      describePath: async (_identifier, signal) => {
+        const probe = await responder.probe(signal);
+        const finding = `a responder of this store answers at ${responder.address}`;
+        return { hops: [{ at: 'responder', state: 'well', finding }], probe };
+      },
       present: (challenge, _note, signal) => responder.answer(challenge, { shared }, signal),
       ready: (challenge, _receipt, signal) => responder.ready(challenge, signal),
       cleanup: (challenge, receipt, signal) => responder.withdraw(challenge, receipt, signal),

@@ -154,21 +154,32 @@ export default defineSolver({
         }),
       );
 
+    const checkRoots = async (): Promise<void> => {
+      for (const root of roots) {
+        // Reading also finds a link that would be refused.
+        await guard(root, () =>
+          within(root, async (inside) => {
+            await checkRoot(inside, root);
+            await inside.list(inChallenges(root));
+          }),
+        );
+      }
+    };
+
     return {
       type: 'http01-webroot',
       answers: ['http-01'],
 
       async preflight(_identifier, signal) {
         signal.throwIfAborted();
-        for (const root of roots) {
-          // Reading also finds a link that would be refused.
-          await guard(root, () =>
-            within(root, async (inside) => {
-              await checkRoot(inside, root);
-              await inside.list(inChallenges(root));
-            }),
-          );
-        }
+        await checkRoots();
+      },
+
+      async describePath(_identifier, signal) {
+        signal.throwIfAborted();
+        await checkRoots();
+        const finding = `during an order it writes a file below ${roots.join(' and ')}`;
+        return { hops: [{ at: 'solver', state: 'well', finding }] };
       },
 
       // Each process has its own probe file, named by pid and start time, so that another process's `withdraw` does not

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
+import https from 'node:https';
 import net, { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -158,6 +159,24 @@ describe('vantage: get', () => {
     });
     const other = await vantage.get('http://www.example.com:8080/', { address: '127.0.0.1', port }, signal);
     expect(other.body).toBe('GET / www.example.com:8080');
+  });
+
+  test('over https, it names the host and takes any certificate, as a CA does that follows a redirect', async () => {
+    const version = await (await createVersionMaker()).make('www', ['other.example.test']);
+    const server = https.createServer(
+      { cert: version.fullchainPem, key: version.keyPem.reveal() },
+      (request, response) => {
+        const { servername } = request.socket as tls.TLSSocket & { servername: string | false };
+        response.end(`${request.url} ${request.headers.host} ${servername}`);
+      },
+    );
+    const at = { address: '127.0.0.1', port: await listen(server, local) };
+    const vantage = createVantage({ clock });
+    expect(await vantage.get('https://www.example.test/x?y', at, signal)).toMatchObject({
+      status: 200,
+      body: '/x?y www.example.test www.example.test',
+    });
+    expect((await vantage.get('https://192.0.2.1/', at, signal)).body).toBe('/ 192.0.2.1 false');
   });
 
   test('an endless body is cut at 64 KiB', async () => {

@@ -7,6 +7,7 @@ import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type {
   Deleted,
   DeleteRequest,
+  DrawnPath,
   Fleet,
   IssueRequest,
   LineageStatus,
@@ -28,6 +29,7 @@ export interface FakeAnswers {
   /** Where these settings come from; by default from flags. */
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
+  readonly doctor?: readonly DrawnPath[];
   readonly sweep?: Partial<SweepReport>;
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
@@ -40,6 +42,10 @@ export interface FleetCall {
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
   readonly clock: FakeClock;
+}
+
+interface DoctorCall {
+  readonly doctor: readonly string[];
 }
 
 /** A call of `sweepLost`, with what to remove. */
@@ -64,7 +70,7 @@ export interface Done {
   readonly stdout: string;
   readonly stderr: string;
   /** Requests that reached the fleet; none if the command was refused before. */
-  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | LostCall | 'status' | 'sweep')[];
+  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | DoctorCall | LostCall | 'status' | 'sweep')[];
   readonly settings: Settings | undefined;
   /** Whether the store could have been created. */
   readonly madeStore: boolean;
@@ -121,6 +127,10 @@ export function commandLine(given: CommandLine = {}) {
       status: async (names) => {
         calls.push('status');
         return (given.fleet?.status ?? []).filter(({ name }) => names.length === 0 || names.includes(name));
+      },
+      doctor: async (names) => {
+        calls.push({ doctor: names });
+        return given.fleet?.doctor ?? [];
       },
       sweep: async () => {
         calls.push('sweep');

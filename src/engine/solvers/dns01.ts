@@ -12,6 +12,7 @@ import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import { createServerPoll } from '../zones/server-poll.ts';
 import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
+import { describeDns01 } from './dns01-path.ts';
 
 export interface Dns01Options {
   readonly provider: DnsProvider;
@@ -88,6 +89,9 @@ export function createDns01(options: Dns01Options): Solver {
       await refuseToHide(target, signal);
       await provider.check?.(target.zone, signal);
     },
+
+    describePath: (identifier, signal) =>
+      describeDns01({ provider, zones, dns, clock, refuseToHide }, `_acme-challenge.${baseName(identifier)}`, signal),
 
     async present(challenge, _note, signal) {
       if (!isToken(challenge.token))

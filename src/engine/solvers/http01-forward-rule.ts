@@ -4,12 +4,13 @@ import { planRules, type Refusal, type RulePlan, safeForm } from '../../core/for
 import type { Identifier } from '../../core/identifier.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
-import type { Backend, Balancer } from '../../ports/balancer.ts';
+import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import type { Locks } from '../leases/lock.ts';
+import { describeForwardRule } from './forward-rule-path.ts';
 
 /** How long a young rule's wrong answer proves nothing. */
 const settleMs = 60_000;
@@ -220,6 +221,9 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     return JSON.stringify([kept.hosts, kept.backend]) === JSON.stringify([user.hosts, user.backend]);
   }
 
+  const inspecting = createSingleFlight<Inspection>();
+  const inspect = (signal: AbortSignal) => inspecting('', () => balancer.inspect(signal), signal);
+
   const pending = new Map<string, (signal: AbortSignal) => Promise<Readiness>>();
 
   return {
@@ -254,6 +258,9 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       // Even if the journal has nothing: another process may have added a rule after its removal.
       if (!options.keep) await wish(lineage, () => undefined, signal);
     },
+
+    describePath: ({ value }, signal) =>
+      describeForwardRule({ balancer, responder, locks, owner, now: clock.now(), newId, inspect }, value, signal),
 
     async present(challenge, _note, signal) {
       if (mode === 'forward') return responder.answer(challenge, { shared: true }, signal);

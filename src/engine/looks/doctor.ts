@@ -1,0 +1,165 @@
+import type { ChallengeType } from '../../core/challenge-type.ts';
+import { isFailure } from '../../core/errors.ts';
+import { failedAt, type Hop } from '../../core/hop.ts';
+import { baseName, type Identifier } from '../../core/identifier.ts';
+import { shortList } from '../../core/short-list.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import { createTurns } from '../../core/turns.ts';
+import type { DescribedPath, Solver } from '../../ports/solver.ts';
+import type { Engine, Looks } from '../engine.ts';
+import { waitFor } from '../wait.ts';
+import { lookAtAnswers } from './doctor-answer.ts';
+
+/** The CA's path for one identifier of a certificate, hop by hop. */
+export interface DrawnPath {
+  readonly certificate: string;
+  readonly identifier: string;
+  readonly challenge: ChallengeType;
+  /** The name of the solver in the configuration. */
+  readonly solver: string;
+  readonly hops: readonly Hop[];
+}
+
+/** How many names are looked at at once. */
+const mostAtOnce = 8;
+/** A cloud that is busy, or a port that another process still has. */
+const describeMs = 30_000;
+/** A balancer's health check needs a few rounds to see a responder that has just started. */
+const healthyMs = 15_000;
+
+/** Draws the path of every identifier of a certificate. Changes nothing; what fails becomes a hop. */
+export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
+  const { name: certificate, identifiers, solver: solverName } = spec.spec;
+  let solver: Solver | undefined;
+  let broken: Hop | undefined;
+  try {
+    solver = await engine.connect.solver(spec);
+  } catch (error) {
+    broken = failedAt('solver', error);
+  }
+  const turns = createTurns(mostAtOnce);
+  return Promise.all(
+    identifiers.map(async (identifier) => {
+      const hops = broken
+        ? [broken]
+        : await turns.run(() => draw(engine, { spec, solver: solver! }, identifier, signal), signal);
+      const challenge = solver?.answers[0] ?? 'http-01';
+      return { certificate, identifier: identifier.value, challenge, solver: solverName, hops };
+    }),
+  );
+}
+
+interface Drawing {
+  readonly spec: StoredSpec;
+  readonly solver: Solver;
+}
+
+async function draw(
+  engine: Engine,
+  { spec, solver }: Drawing,
+  identifier: Identifier,
+  signal: AbortSignal,
+): Promise<readonly Hop[]> {
+  const looks = engine.connect.looks(spec.preflight);
+  const overHttp = solver.answers.includes('http-01');
+  const [name, path] = await Promise.all([
+    overHttp ? lookAtName(looks, identifier, signal) : undefined,
+    describe(engine, solver, identifier, signal),
+  ]);
+  if (!name) return path.hops;
+  const health = await lookAtHealth(engine, path, signal);
+  const { addresses } = name;
+  const answers = await lookAtAnswers(engine, {
+    settings: spec.preflight,
+    identifier,
+    addresses,
+    own: path.addresses ?? [],
+    probe: path.probe,
+    isYoung: health.every(({ state }) => state === 'well'),
+    signal,
+  });
+  return [name.hop, ...path.hops, ...health, ...answers];
+}
+
+async function lookAtName(
+  looks: Looks,
+  identifier: Identifier,
+  signal: AbortSignal,
+): Promise<{ readonly hop: Hop; readonly addresses: readonly string[] }> {
+  const name = baseName(identifier);
+  const at = 'name' as const;
+  if (identifier.type === 'ip')
+    return { hop: { at, state: 'well', finding: `${name} is an address` }, addresses: [name] };
+  const { verdict, ipv4, ipv6, left = 0, finding } = await looks.addresses(name, signal);
+  const addresses = [...ipv4, ...ipv6];
+  if (verdict === 'found') {
+    const more = left > 0 ? `; ${left} more are not looked at` : '';
+    return { hop: { at, state: 'well', finding: `${name} has ${shortList(addresses)}${more}` }, addresses };
+  }
+  if (verdict === 'cannot-tell') {
+    const advice = 'Check the resolvers of this machine, or name others (preflight.resolvers).';
+    return { hop: { at, state: 'cannot-tell', finding, advice }, addresses };
+  }
+  const advice = `Add an A or AAAA record for ${name}.`;
+  return { hop: { at, state: 'broken', code: 'preflight/no', finding, advice }, addresses };
+}
+
+async function describe(
+  engine: Engine,
+  solver: Solver,
+  identifier: Identifier,
+  signal: AbortSignal,
+): Promise<DescribedPath> {
+  if (!solver.describePath)
+    return {
+      hops: [
+        {
+          at: 'solver',
+          state: 'cannot-tell',
+          finding: `${solver.type} cannot be looked at without an order`,
+          advice: 'To try it, run `certfleet issue` with --staging.',
+        },
+      ],
+    };
+  const limit = engine.clock.deadline(describeMs, signal);
+  try {
+    return await solver.describePath(identifier, limit.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!limit.expired || isFailure(error)) return { hops: [failedAt('solver', error)] };
+    const finding = `${solver.type} could not say within ${describeMs / 1000} s what lies between`;
+    return { hops: [{ at: 'solver', state: 'cannot-tell', finding }] };
+  } finally {
+    limit.done();
+  }
+}
+
+async function lookAtHealth(engine: Engine, { healthy }: DescribedPath, signal: AbortSignal): Promise<readonly Hop[]> {
+  if (!healthy) return [];
+  try {
+    const looked = await waitFor(
+      engine.clock,
+      { budgetMs: healthyMs, firstMs: 500, mostMs: 2_000, signal },
+      async () => {
+        const readiness = await healthy(signal);
+        return readiness.ready ? { done: true } : { reason: readiness.reason };
+      },
+    );
+    if (!('timedOut' in looked))
+      return [{ at: 'health', state: 'well', finding: 'the balancer reaches the responder' }];
+    return [
+      {
+        at: 'health',
+        state: 'broken',
+        code: 'solver/not-ready',
+        reason: 'security-group',
+        finding: looked.timedOut,
+        advice:
+          'Open the port of the responder for the load balancer in the security group and the firewall of the node.',
+      },
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [failedAt('health', error)];
+  }
+}

@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { challengePath } from '../../core/challenge-path.ts';
+import { fail } from '../../core/errors.ts';
+import type { ListenerState, LockDocument } from '../../core/lock.ts';
+import { nameWithMark } from '../../core/own-mark.ts';
+import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
+import type { Responder } from '../../ports/responder.ts';
+import type { Locks } from '../leases/lock.ts';
+import { describeForwardRule } from './forward-rule-path.ts';
+
+const owner = 'aaaaaaaaaaaa';
+const expires = new Date('2027-01-01T00:00:00Z');
+const own = nameWithMark({ owner, expires, id: '000000000001' });
+const other = nameWithMark({ owner: 'bbbbbbbbbbbb', expires, id: '000000000002' });
+const host = 'abc.example.test';
+const probe = { path: `${challengePath}health`, body: 'proof' };
+
+const rule = (name: string, at: { readonly host?: string; readonly path?: string } = {}): ListenerRule => ({
+  name,
+  action: `forwards to ${name}`,
+  ...at,
+});
+
+const held: ListenerState = {
+  users: { abc: { since: '2026-11-25T00:00:00Z', hosts: [host], backend: { server: 'i-1', port: 30_080 } } },
+  rules: [{ name: own, lineage: 'abc', path: challengePath }],
+  group: { name: own, lineage: 'abc' },
+  receipt: 'r',
+};
+
+interface Given {
+  readonly rules?: readonly ListenerRule[];
+  readonly inspection?: Partial<Inspection>;
+  readonly balancer?: Partial<Balancer>;
+  readonly state?: ListenerState;
+  readonly responder?: Error;
+}
+
+async function described({ rules = [], inspection, balancer, state, responder }: Given) {
+  const asked: unknown[] = [];
+  const made = {
+    ...{ type: 'test', resource: 'lb', listener: '80', mode: 'forward', matching: 'host-first' },
+    backend: async () => ({ server: 'i-1', port: 30_080 }),
+    state: async (wanted: unknown, receipt: unknown) => {
+      asked.push([wanted, receipt]);
+      return { ready: true };
+    },
+    ...balancer,
+  } as unknown as Balancer;
+  const document: LockDocument = { schema: 1, ...(state ? { listeners: { '80': state } } : {}) };
+  const path = await describeForwardRule(
+    {
+      balancer: made,
+      responder: {
+        address: '0.0.0.0:30080',
+        probe: async () => {
+          if (responder) throw responder;
+          return probe;
+        },
+      } as unknown as Responder,
+      locks: { read: async () => document } as unknown as Locks,
+      owner,
+      now: new Date('2026-11-25T00:00:00Z'),
+      newId: () => '000000000009',
+      inspect: async () => ({ rules, rulesLeft: 40 - rules.length, ...inspection }),
+    },
+    host,
+    new AbortController().signal,
+  );
+  return {
+    ...path,
+    asked,
+    states: path.hops.map(({ at, state: so, reason }) => [at, so, ...(reason ? [reason] : [])]),
+  };
+}
+
+const listener = ['listener', 'well'];
+const responder = ['responder', 'well'];
+
+describe('the path through a forward rule', () => {
+  it.each<[string, Given, readonly (readonly string[])[]]>([
+    ['no rule', {}, [['rule', 'well'], ['group', 'well'], responder]],
+    [
+      'a rule of others has the path',
+      { rules: [rule('theirs', { host, path: challengePath })] },
+      [['rule', 'broken', 'rule-of-others'], responder],
+    ],
+    [
+      'another installation has the path',
+      { rules: [rule(other, { path: challengePath })] },
+      [['rule', 'cannot-tell', 'rule-of-others'], responder],
+    ],
+    ['no room', { inspection: { rulesLeft: 0 } }, [['rule', 'broken', 'no-room'], responder]],
+    [
+      'a left-over',
+      { rules: [rule(own, { path: challengePath })] },
+      [['rule', 'well'], ['group', 'cannot-tell'], responder],
+    ],
+    [
+      'a rule of the host excludes certfleet’s',
+      { rules: [rule(own, { path: challengePath }), rule('shop', { host, path: '/shop' })], state: held },
+      [['rule', 'broken', 'rule-of-others'], ['group', 'well'], responder],
+    ],
+    [
+      'an answer of the balancer itself',
+      { balancer: { mode: 'fixed-response', matching: 'best' } },
+      [['rule', 'well'], responder],
+    ],
+    [
+      'a port that is taken',
+      { responder: fail('solver/port-taken', { address: '0.0.0.0:30080', holder: 'nginx' }) },
+      [
+        ['rule', 'well'],
+        ['group', 'well'],
+        ['responder', 'broken'],
+      ],
+    ],
+    [
+      'a backend that is not known',
+      { balancer: { backend: () => Promise.reject(fail('usage/invalid', { what: 'no instance' })) } },
+      [['rule', 'well'], ['group', 'broken'], responder],
+    ],
+  ])('%s', async (_what, given, expected) => {
+    const { states, probe: now, healthy } = await described(given);
+    expect(states).toEqual([listener, ...expected]);
+    // Only a rule of certfleet's leads to the responder now.
+    expect(now !== undefined).toBe(given.rules?.some(({ name }) => name === own) === true);
+    expect(healthy).toBeUndefined();
+  });
+
+  it('asks the balancer about the health of what is there', async () => {
+    const { states, healthy, asked, hops } = await described({
+      rules: [rule(own, { path: challengePath })],
+      state: held,
+    });
+    expect(states).toEqual([listener, ['rule', 'well'], ['group', 'well'], responder]);
+    expect(hops[2]?.finding).toBe(`${own}: i-1:30080, for 1 certificate`);
+    expect(await healthy?.(new AbortController().signal)).toEqual({ ready: true });
+    expect(asked).toMatchObject([[{ owner, rules: [{ name: own }], group: { name: own } }, 'r']]);
+  });
+});

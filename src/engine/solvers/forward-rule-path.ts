@@ -1,0 +1,191 @@
+import { challengePath } from '../../core/challenge-path.ts';
+import { isFailure } from '../../core/errors.ts';
+import { planRules, type RuleForm, safeForm } from '../../core/forward-rules.ts';
+import { failedAt, type Hop } from '../../core/hop.ts';
+import { markIn } from '../../core/own-mark.ts';
+import { winningRule } from '../../core/winning-rule.ts';
+import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
+import type { Responder } from '../../ports/responder.ts';
+import type { DescribedPath, Probe } from '../../ports/solver.ts';
+import type { Locks } from '../leases/lock.ts';
+
+export interface ForwardRuleParts {
+  readonly balancer: Balancer;
+  readonly responder: Responder;
+  readonly locks: Locks;
+  readonly owner: string;
+  readonly now: Date;
+  readonly newId: () => string;
+  /** Shared by all names that are described at the same time. */
+  inspect(signal: AbortSignal): Promise<Inspection>;
+}
+
+/** From the listener to the responder, as they are now. Between orders there is no rule: it says which one comes. */
+export async function describeForwardRule(
+  parts: ForwardRuleParts,
+  host: string,
+  signal: AbortSignal,
+): Promise<DescribedPath> {
+  const { balancer, owner } = parts;
+  const { mode, matching } = balancer;
+  const answering = await listening(parts, signal);
+  let inspection: Inspection;
+  try {
+    inspection = await parts.inspect(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { hops: [failedAt('listener', error), ...answering.hops] };
+  }
+  const { rules, rulesLeft, addresses } = inspection;
+  const room = rulesLeft > 10_000 ? '' : `, room for ${rulesLeft} more`;
+  const listener: Hop = {
+    at: 'listener',
+    state: 'well',
+    finding: `${balancer.resource}, listener ${balancer.listener}${inspection.listener === undefined ? '' : ` (${inspection.listener})`}: ${counted(rules.length, 'rule')}${room}`,
+  };
+  const found = safeForm(host, { path: challengePath }, { rules, matching, owner });
+  const form: RuleForm = 'form' in found ? found.form : { path: challengePath };
+  const isOwn = (rule: ListenerRule) => markIn(rule.name)?.owner === owner && rule.path?.startsWith(challengePath);
+  const own = mode === 'forward' ? rules.find((rule) => isOwn(rule) && rule.host === form.host) : undefined;
+  const older =
+    own ?? (mode === 'forward' ? rules.find((rule) => isOwn(rule) && (rule.host ?? host) === host) : undefined);
+  const winner = winningRule({ host, path: challengePath }, { rules, matching }, older);
+  const here = { ...(addresses ? { addresses } : {}) };
+  if (older) {
+    const wins = winner === older;
+    const rule = wins ? ownRule(older, host) : losing(older, winner, host);
+    const { probe } = answering;
+    const health = await healthOf(parts, inspection, signal);
+    return {
+      hops: [listener, rule, ...health.hops, ...answering.hops],
+      ...(probe ? { probe } : {}),
+      ...(wins && health.healthy ? { healthy: health.healthy } : {}),
+      ...here,
+    };
+  }
+  const next = comingRule(host, { found, rulesLeft, winner });
+  const group = next.state === 'well' ? await comingGroup(balancer, signal) : [];
+  return { hops: [listener, next, ...group, ...answering.hops], ...here };
+}
+
+const ownRule = (rule: ListenerRule, host: string): Hop => ({
+  at: 'rule',
+  state: 'well',
+  finding: `${rule.name} wins for ${rule.host ?? `every host without rules, so for ${host}`} and ${challengePath}: it ${rule.action}`,
+});
+
+const losing = (own: ListenerRule, winner: ListenerRule | undefined, host: string): Hop => ({
+  at: 'rule',
+  state: 'broken',
+  reason: 'rule-of-others',
+  code: 'balancer/unsafe-rule',
+  finding: winner
+    ? `${winner.name} wins for ${host} and ${challengePath} in place of certfleet's rule ${own.name}: it ${winner.action}`
+    : `certfleet's rule ${own.name} no longer applies to ${host}: other rules of that host exclude it`,
+  advice: `Run \`certfleet issue\` for the certificate, which makes the rule that fits, or remove the other rule of ${host}.`,
+});
+
+/** Which rule an order would add. */
+function comingRule(
+  host: string,
+  {
+    found,
+    rulesLeft,
+    winner,
+  }: {
+    readonly found: ReturnType<typeof safeForm>;
+    readonly rulesLeft: number;
+    readonly winner: ListenerRule | undefined;
+  },
+): Hop {
+  const now = winner
+    ? `${winner.name} takes ${challengePath} of ${host} now (it ${winner.action})`
+    : `no rule takes ${challengePath} of ${host} now, so the listener's default answers`;
+  if ('refused' in found)
+    return {
+      at: 'rule',
+      state: 'broken',
+      reason: 'rule-of-others',
+      code: 'balancer/unsafe-rule',
+      finding: `${now}; certfleet cannot add one: ${found.refused}`,
+      advice: `Let that rule lead to the responder, remove it, or use DNS-01 for ${host}.`,
+    };
+  if ('wait' in found)
+    return {
+      at: 'rule',
+      state: 'cannot-tell',
+      reason: 'rule-of-others',
+      finding: found.wait,
+      advice: 'It goes away with the order of that installation; an order waits for it.',
+    };
+  if (rulesLeft < 1)
+    return {
+      at: 'rule',
+      state: 'broken',
+      reason: 'no-room',
+      code: 'balancer/quota',
+      finding: `${now}; an order adds one, but the listener has no room for it`,
+      advice: 'Remove a rule that is no longer needed, or ask the provider for a higher quota.',
+    };
+  const place = `${found.form.host ?? 'every host without rules of its own'} and ${found.form.path}`;
+  return { at: 'rule', state: 'well', finding: `${now}; during an order certfleet adds one for ${place}` };
+}
+
+async function comingGroup(balancer: Balancer, signal: AbortSignal): Promise<readonly Hop[]> {
+  if (balancer.mode !== 'forward' || !balancer.backend) return [];
+  try {
+    const backend = await balancer.backend(signal);
+    return [{ at: 'group', state: 'well', finding: `during an order certfleet makes one with ${nameOf(backend)}` }];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [failedAt('group', error)];
+  }
+}
+
+/** What the journal says of the group, and how to ask the balancer whether its servers are healthy. */
+async function healthOf(
+  { balancer, locks, owner, now, newId }: ForwardRuleParts,
+  inspection: Inspection,
+  signal: AbortSignal,
+): Promise<{ readonly hops: readonly Hop[]; readonly healthy?: DescribedPath['healthy'] }> {
+  const state = (await locks.read(balancer.resource, signal)).listeners?.[balancer.listener];
+  if (!state || Object.keys(state.users).length === 0)
+    return {
+      hops: [
+        {
+          at: 'group',
+          state: 'cannot-tell',
+          finding: 'no certificate of this store needs the rule any more, so it is a left-over',
+          advice: 'Run `certfleet sweep`, and then `certfleet sweep --lost`.',
+        },
+      ],
+    };
+  const { mode, matching } = balancer;
+  const { wanted } = planRules(state, { owner, mode, matching, inspection, now, newId });
+  const servers = wanted.group?.backends.map(nameOf).join(', ') ?? '';
+  const users = counted(Object.keys(state.users).length, 'certificate');
+  return {
+    hops: [{ at: 'group', state: 'well', finding: `${wanted.group?.name ?? 'none'}: ${servers}, for ${users}` }],
+    healthy: (s) => balancer.state(wanted, state.receipt ?? null, s),
+  };
+}
+
+const nameOf = ({ server, port }: Backend): string => `${server}:${port}`;
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** Listens as during an order, so that health checks and the probe can be answered. */
+async function listening(
+  { responder, balancer }: Pick<ForwardRuleParts, 'responder' | 'balancer'>,
+  signal: AbortSignal,
+): Promise<{ readonly hops: readonly Hop[]; readonly probe?: Probe }> {
+  if (balancer.mode === 'fixed-response')
+    return { hops: [{ at: 'responder', state: 'well', finding: 'none: the balancer answers by itself' }] };
+  try {
+    const probe = await responder.probe(signal);
+    const finding = `a responder of this store answers at ${responder.address}`;
+    return { hops: [{ at: 'responder', state: 'well', finding }], probe };
+  } catch (error) {
+    if (!isFailure(error)) signal.throwIfAborted();
+    return { hops: [failedAt('responder', error)] };
+  }
+}
