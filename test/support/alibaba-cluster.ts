@@ -77,6 +77,17 @@ export async function startBalancer(
   return { clb, nodes, responders, responderPort };
 }
 
+/** The balancer in `certfleet.yaml`, for a process on one of the nodes. */
+export const balancerSettings = ({ clb, responderPort }: CloudBalancer, node = 0) => ({
+  type: 'alibaba-clb',
+  region: 'cn-hangzhou',
+  loadBalancer: balancerId,
+  backend: { serverId: `i-node${node + 1}`, port: responderPort },
+  accessKeyId: accessKey.id,
+  accessKeySecret: accessKey.secret,
+  endpoint: clb.endpoint,
+});
+
 /** A certificate in the form that the API takes: the key converted from PKCS#8. */
 async function makeCertificate(names: readonly string[]) {
   const { fullchainPem, keyPem } = await (await createVersionMaker()).make('by-hand', names);
@@ -86,7 +97,7 @@ async function makeCertificate(names: readonly string[]) {
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const cloud = await startBalancer(options);
-  const { clb, responderPort, responders } = cloud;
+  const { clb, responders } = cloud;
   const records = ['@ A 127.0.0.1', '* A 127.0.0.1'];
   const bind = await startBind({ zones: [{ name: 'example.test', records }] });
   const pebble = await startPebble({ dnsServer: bind.server, httpPort: clb.port(80), ...options.pebble });
@@ -101,16 +112,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       store: { type: 'file', path: store },
       issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
       balancers: {
-        slb: {
-          type: 'alibaba-clb',
-          region: 'cn-hangzhou',
-          loadBalancer: balancerId,
-          backend: { serverId: `i-node${node + 1}`, port: responderPort },
-          accessKeyId: accessKey.id,
-          accessKeySecret: accessKey.secret,
-          endpoint: clb.endpoint,
-          ...balancer,
-        },
+        slb: { ...balancerSettings(cloud, node), ...balancer },
       },
       solvers: { web: { type: 'http01-forward-rule', balancer: 'slb', listen: responders[node], ...solver } },
       ...(deliver ? { deployers: { 'slb-https': { type: 'alibaba-clb', balancer: 'slb', listenerPort: 443 } } } : {}),
