@@ -135,4 +135,9 @@ describe('what the answer of one address says', () => {
     expect(hop.advice !== undefined).toBe(is[0] !== 'well');
     expect(hop.finding).toContain(at?.address ?? (given.kind === 'not-fetched' ? given.address : '203.0.113.7'));
   });
+
+  it.each(['<', '<title', '备', 'x'])('a page of nothing but %s does not take long to read', (part) => {
+    const body = part.repeat(65_536 / part.length);
+    for (const status of [200, 403, 503]) expect(verdictOnAnswer(answer(status, body), context).state).toBe('broken');
+  });
 });

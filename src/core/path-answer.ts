@@ -1,6 +1,6 @@
 import { challengePath } from './challenge-path.ts';
 import type { Hop } from './hop.ts';
-import { remoteText } from './remote-text.ts';
+import { cut, remoteText } from './remote-text.ts';
 
 /** What one address answered to a request of the challenge path, after its redirects. */
 export type PathAnswer = {
@@ -202,11 +202,12 @@ function redirect(answer: PathAnswer & { readonly kind: 'redirect' }, base: Hop,
 
 /** A page that something in between answers with. */
 function pageOf({ status, body, url }: { readonly status: number; readonly body: string; readonly url: string }) {
-  const title = /<title[^>]*>([^<]*)/i.exec(body)?.[1] ?? '';
+  const page = cut(body, mostPage);
+  const title = /<title[^>]*>([^<]*)/i.exec(page)?.[1] ?? '';
   // Many pages have a filing number in their footer, so the words count only where the page is about it.
-  if (isFilingHost(url) || filingWords.test(title) || (status === 403 && filingWords.test(body)))
+  if (isFilingHost(url) || filingWords.test(title) || (status === 403 && filingWords.test(page)))
     return { reason: filing.reason, advice: filing.advice, finding: `answers ${status} with ${filing.what}` } as const;
-  if (blocking.includes(status) && firewallWords.test(body))
+  if (blocking.includes(status) && firewallWords.test(page))
     return {
       reason: 'waf',
       finding: `answers ${status} with the page of a web application firewall`,
@@ -221,6 +222,8 @@ const filing = {
   advice: 'File the name (ICP) at the provider of this address, or use DNS-01, which needs no HTTP.',
 } as const;
 
+/** As much of a page as is read: an answer may be long, and made to be slow to read. */
+const mostPage = 8_192;
 const filingWords = /备案|beian|non-compliance icp filing|icp (licen[cs]e|filing|record)/i;
 const filingHosts = /(^|\.)(beian\..*|batit\.aliyun\.com|webblock\..*|dnspod\.qcloud\.com)$/i;
 const blocking: readonly number[] = [403, 405, 406, 429];
@@ -231,6 +234,11 @@ const isFilingHost = (url: string): boolean => URL.canParse(url) && filingHosts.
 
 /** The beginning of a body, which shows whose answer it is. */
 function beginning(body: string): string {
-  const text = remoteText(body.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' '), 60);
+  const text = remoteText(
+    cut(body, 1_000)
+      .replaceAll(/<[^>]*>/g, ' ')
+      .replaceAll(/\s+/g, ' '),
+    60,
+  );
   return text === '' ? '' : ` ("${text}")`;
 }

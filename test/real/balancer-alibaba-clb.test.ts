@@ -267,6 +267,10 @@ describe('the balancer alibaba-clb', () => {
   it('uses the HTTPS listener behind a redirect', async () => {
     const edge = await start({ redirects: true });
     const balancer = edge.connect();
+    expect(await balancer.inspect(signal)).toMatchObject({
+      listener: 'the port 80 redirects to the HTTPS listener 443, so the rules are there',
+      addresses: ['203.0.113.10'],
+    });
     const wanted = wanting(edge);
     const receipt = await balancer.apply(wanted, undefined, signal);
     await untilReady(balancer, wanted, receipt);

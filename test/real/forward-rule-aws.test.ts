@@ -131,6 +131,32 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     expect(await objects(cloud)).toBe(before);
   }, 120_000);
 
+  it('doctor draws the path before an order, and through a rule that stays', async () => {
+    const cluster = await start();
+    const { cloud } = cluster;
+    const { run } = await home(cluster, { solver: { keep: true } });
+    const drawn = async (by: Home['run']) => {
+      const before = await cloud.snapshot();
+      const { events, status, stderr } = await by(['doctor', 'abc', '--json']);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(await cloud.snapshot()).toBe(before);
+      const [{ hops }] = events as unknown as [{ hops: { at: string; state: string; finding: string }[] }];
+      expect(hops.filter(({ state }) => state !== 'well')).toEqual([]);
+      return { places: hops.map(({ at }) => at).join(' '), rule: hops[2]?.finding };
+    };
+    expect(await drawn(run)).toEqual({
+      places: 'name listener rule group responder answer',
+      rule: expect.stringContaining('adds one for abc.example.test and /.well-known/acme-challenge/'),
+    });
+    const fixed = await home(cluster, { balancer: { mode: 'fixed-response' } });
+    expect((await drawn(fixed.run)).places).toBe('name listener rule responder answer');
+    succeeded(await run(['issue']));
+    expect(await drawn(run)).toEqual({
+      places: 'name listener rule group responder health answer',
+      rule: expect.stringMatching(/^cf-\S+ wins for abc\.example\.test and/),
+    });
+  }, 120_000);
+
   it.each([
     ['the listener redirects everything to HTTPS', { defaultAction: 'redirect' }, {}],
     ['rules answer the tokens themselves', {}, { balancer: { mode: 'fixed-response' } }],

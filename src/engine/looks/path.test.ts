@@ -45,6 +45,19 @@ describe('the look by the public path', () => {
     expect(await look(addresses, wrong, true)).toMatchObject({ verdict: 'no' });
   });
 
+  it.each(['169.254.169.254', '100.100.100.200', '::ffff:169.254.169.254'])(
+    'requests nothing from %s',
+    async (address) => {
+      const requested = () => expect.unreachable();
+      const addresses = address.includes(':') ? { ipv6: [address] } : { ipv4: [address] };
+      const found = await look(addresses, requested, true);
+      expect(found).toMatchObject({
+        verdict: 'cannot-tell',
+        finding: expect.stringContaining('nothing was requested'),
+      });
+    },
+  );
+
   it('cannot tell if there are more addresses than were checked, and says so', async () => {
     const ipv4 = ['198.51.100.1', '198.51.100.2'];
     expect(await look({ ipv4 }, right)).toMatchObject({ verdict: 'pass' });

@@ -1,4 +1,4 @@
-import { isPublicAddress } from '../../core/address.ts';
+import { isForbiddenAddress, isPublicAddress } from '../../core/address.ts';
 import { reasonOf } from '../../core/errors.ts';
 import type { Identifier } from '../../core/identifier.ts';
 import { remoteText } from '../../core/remote-text.ts';
@@ -98,6 +98,10 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
   // A wrong answer is proof only if the CA would get the same: from a public address, or if the operator named
   // resolvers that see what the CA sees.
   const proof = asTheCa || isPublicAddress(address) ? 'no' : 'cannot-tell';
+  if (isForbiddenAddress(address)) {
+    const finding = `${address} is link-local or a metadata address, so nothing was requested from it`;
+    return { verdict: 'cannot-tell', finding };
+  }
   const limit = engine.clock.deadline(getMs, deadline.signal);
   const base = `http://${host.includes(':') ? `[${host}]` : host}`;
   try {
