@@ -139,7 +139,6 @@ export function connect(context: ConnectContext): ComposedConnections {
       await Promise.allSettled(
         made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
       );
-      await Promise.allSettled([...responders.values()].map((one) => one.close(signal)));
       await Promise.allSettled([...balancers.values()].map(async (one) => (await one).close?.()));
       await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();

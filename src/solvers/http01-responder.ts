@@ -52,6 +52,8 @@ export default defineSolver({
       present: (challenge, _note, signal) => responder.answer(challenge, { shared }, signal),
       ready: (challenge, _receipt, signal) => responder.ready(challenge, signal),
       cleanup: (challenge, receipt, signal) => responder.withdraw(challenge, receipt, signal),
+      // All solvers of a process end at the same time.
+      close: (signal) => responder.close(signal),
     };
   },
 });

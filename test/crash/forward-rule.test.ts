@@ -55,7 +55,9 @@ describeWith(['pebble', ...bindPrograms], 'a load balancer', () => {
     const names = await recordedNames(record);
     expect(names).toContain('lease/request/POST CreateRules#1');
     expect(names.some((name) => name.includes('DeleteVServerGroup'))).toBe(true);
-    points = names.flatMap((name) => [`${name}@before`, `${name}@after`]);
+    // The drafts and spare files of the store are between two of its writes, and kill.test.ts has them.
+    const own = names.filter((name) => !/\/(mkdir|draft|remove)\/store\//.test(name));
+    points = own.flatMap((name) => [`${name}@before`, `${name}@after`]);
   });
 
   it('killed: the next run on another node issues and leaves nothing', { timeout: pointsTimeout }, async () => {
@@ -179,7 +181,7 @@ async function killed(lane: Lane, point: string): Promise<State | undefined> {
 
 /** How often something is asked again, and which folders there are, differs from run to run. */
 function notReached(point: string, said: string): void {
-  expect(point, `was not reached\n${said}`).toMatch(/#([2-9]|\d\d+)@|\/(mkdir|draft)\/store\/|\/remove\/store\/.*TMP/);
+  expect(point, `was not reached\n${said}`).toMatch(/#([2-9]|\d\d+)@|\/store\/TMP/);
   process.stderr.write(`${point}: not reached this time\n`);
 }
 

@@ -343,7 +343,7 @@ test('waits for a responder of another store, which releases the port when its o
   const waiting = `a certfleet process of another store or version (pid ${process.pid}) is using the port`;
   await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
   await other.close?.();
-  expect(await probing).toMatchObject({ path: expect.stringMatching(healthPath) });
+  expect(await probing).toMatchObject({ probe: { path: expect.stringMatching(healthPath) } });
 });
 
 /** A clock whose first pause takes all of the budget. */

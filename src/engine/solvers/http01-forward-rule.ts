@@ -290,8 +290,8 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       await wish(lineage, (before) => withoutAnswer(before, token), signal);
     },
 
-    async close() {
-      await balancer.close?.();
+    async close(signal) {
+      await Promise.all([responder.close(signal), balancer.close?.()]);
     },
   };
 
