@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { balancerSettings, startBalancer } from '../support/alibaba-cluster.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { type Rig, recordedNames, type SolverName, startRig } from './rig.ts';
+import { type Rig, recordedNames, type SolverName, type State, startRig } from './rig.ts';
 
 /**
  * How often a certificate writes durably: at most 11 times, and once more for a token that another process may have to
@@ -9,9 +10,28 @@ import { type Rig, recordedNames, type SolverName, startRig } from './rig.ts';
  */
 const most = 11;
 
+stopAllAfterwards();
+
+/** Not counted: writes that happen once per CA or store, and the test that the store works. */
+const isWrite = (effect: string): boolean => /^[^/]+\/put\/store\/(?!account|meta|TMP)/.test(effect);
+const isLockWrite = (effect: string): boolean => isWrite(effect) && effect.includes('/store/lock');
+/** Of Alibaba's API. */
+const isCloudChange = (effect: string): boolean => /\/request\/POST (?!Describe|List)[A-Z]\w+#/.test(effect);
+
+/** The effects of each of three versions. */
+async function effectsOf(rig: Rig, state: State): Promise<readonly (readonly string[])[]> {
+  const all: (readonly string[])[] = [];
+  for (let version = 1; version <= 3; version++) {
+    const record = join(state.folder, `effects${version}`);
+    const ran = await rig.run(state, { command: 'issue', force: true, record });
+    expect(ran.status, ran.stderr).toBe(0);
+    all.push(await recordedNames(record));
+  }
+  return all;
+}
+
 describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certificate', () => {
   let rig: Rig;
-  stopAllAfterwards();
   beforeAll(async () => {
     rig = await startRig();
   });
@@ -32,19 +52,47 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certif
           certificates: config.certificates.map((c) => (names ? { ...c, identifiers: names } : c)),
         }),
       });
-      const counts: number[] = [];
-      for (let version = 1; version <= 3; version++) {
-        const record = join(state.folder, `effects${version}`);
-        const ran = await rig.run(state, { command: 'issue', force: true, record });
-        expect(ran.status, ran.stderr).toBe(0);
-        // Not counted: writes that happen once per CA or store, and the test that the store works.
-        const writes = (await recordedNames(record)).filter((name) =>
-          /^[^/]+\/put\/store\/(?!account|meta|TMP)/.test(name),
-        );
-        counts.push(writes.length);
-      }
+      const counts = (await effectsOf(rig, state)).map((effects) => effects.filter(isWrite).length);
       console.log(`${solver}, ${names?.length ?? 1} name(s): ${counts.join(', ')} durable writes`);
       expect(Math.max(...counts)).toBeLessThanOrEqual(most);
       expect(Math.min(...counts)).toBeGreaterThanOrEqual(7);
     });
+});
+
+/**
+ * Behind a load balancer: one more for each change at the cloud and for each change of a lock, and no more. What has to be
+ * known after a crash is written before the cloud is asked, several changes at once.
+ */
+describeWith(['pebble', 'named', 'nsupdate', 'dig', 'openssl'], 'durable writes behind a load balancer', () => {
+  it.each([
+    ['the rule alone', []],
+    ['and the delivery to the HTTPS listener', ['slb-https']],
+  ])('%s', async (what, deploy) => {
+    const cloud = await startBalancer({ https: ['abc.example.test'] });
+    const { clb, responders, responderPort } = cloud;
+    const rig = await startRig({ httpPort: responderPort, pebble: { httpPort: clb.port(80) } });
+    const state = await rig.state('responder', undefined, {
+      change: (config) => ({
+        ...config,
+        balancers: { slb: balancerSettings(cloud) },
+        solvers: { solve: { type: 'http01-forward-rule', balancer: 'slb', listen: responders[0] } },
+        deployers: { ...config.deployers, 'slb-https': { type: 'alibaba-clb', balancer: 'slb', listenerPort: 443 } },
+        certificates: config.certificates.map((one) => ({ ...one, deploy: [...one.deploy, ...deploy] })),
+      }),
+    });
+    const counts = (await effectsOf(rig, state)).map((effects) => ({
+      writes: effects.filter(isWrite).length,
+      locks: effects.filter(isLockWrite).length,
+      changes: effects.filter(isCloudChange).length,
+    }));
+    const line = counts.map(({ writes, locks, changes }) => `${writes} (${locks} of locks, ${changes} changes)`);
+    console.log(`load balancer, ${what}: ${line.join(', ')} durable writes`);
+    for (const { writes, locks, changes } of counts) {
+      expect(writes).toBeLessThanOrEqual(most + changes + locks);
+      expect(locks).toBeGreaterThanOrEqual(2);
+      expect(locks).toBeLessThanOrEqual(changes);
+      // Group, rule and its health check come; rule and group go.
+      expect(changes).toBeGreaterThanOrEqual(5);
+    }
+  });
 });
