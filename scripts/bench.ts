@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../test/support/service.ts';
+import { apiCalls } from './bench/api-calls.ts';
 import { distance } from './bench/distance.ts';
 import { dns } from './bench/dns.ts';
 import { hundred } from './bench/hundred.ts';
@@ -13,10 +14,18 @@ import { start } from './bench/start.ts';
 // absolute numbers beside it are this machine's alone.
 //
 //   npm run bench                             every row
-//   npm run bench -- one dns                  some: start, one, hundred, distance, dns, renew
+//   npm run bench -- one dns                  some: start, one, hundred, distance, dns, renew, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
-const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = { start, one, hundred, distance, dns, renew };
+const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
+  start,
+  one,
+  hundred,
+  distance,
+  dns,
+  renew,
+  calls: apiCalls,
+};
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,

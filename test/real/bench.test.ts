@@ -11,7 +11,7 @@ const bench = (...args: readonly string[]) =>
 // A printed row: its ratio, its title, and below it the measurements.
 const row = (what: string) => new RegExp(String.raw`^ +\d+\.\d\d  ${what}.*\n +certfleet \d.*; .*\d`, 'm');
 
-describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named'], '`npm run bench`', () => {
+describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`npm run bench`', () => {
   it('measures every row, once and with few certificates', async () => {
     const { stdout } = await bench('--rounds', '1', '--scale', '0.02');
     for (const what of [
@@ -23,6 +23,8 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named'], '`npm run ben
       'apex and wildcard over RFC 2136, 1 times',
       'renew, nothing due, 20 lineages',
       'renew, nothing due, 200 lineages',
+      '2 orders at once: calls',
+      '50 orders one after another: calls',
     ])
       expect(stdout).toMatch(row(what));
     expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
