@@ -1,8 +1,10 @@
 import { challengePath } from '../../core/challenge-path.ts';
+import { isToken } from '../../core/encoding.ts';
 import { fail, isFailure } from '../../core/errors.ts';
 import { planRules, type Refusal, type RulePlan, safeForm } from '../../core/forward-rules.ts';
 import type { Identifier } from '../../core/identifier.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
+import { onAbort } from '../../core/on-abort.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -152,6 +154,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         isApplying = true;
         const receipt = await held.effect(over, () => balancer.apply(made.wanted, known, over));
         latest = { plan: made, receipt };
+        looked = undefined;
         held.leave((document) => withListener(document, listener, { ...made.after, receipt }));
         return made;
       },
@@ -163,15 +166,17 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
   let looked: { readonly atMs: number; readonly readiness: Readiness } | undefined;
 
   /** The balancer's own words on what is there, asked at most once a second for all orders together. */
-  function look(signal: AbortSignal): Promise<Readiness> {
-    const nowMs = clock.monotonicMs();
-    if (looked && nowMs - looked.atMs < lookEveryMs) return Promise.resolve(looked.readiness);
-    return looking('', async () => {
+  async function look(signal: AbortSignal): Promise<Readiness> {
+    signal.throwIfAborted();
+    if (looked && clock.monotonicMs() - looked.atMs < lookEveryMs) return looked.readiness;
+    const ask = async (): Promise<Readiness> => {
       if (!latest) return { ready: false, reason: 'the rule is not there yet' };
       const readiness = await balancer.state(latest.plan.wanted, latest.receipt ?? null, signal);
       looked = { atMs: clock.monotonicMs(), readiness };
       return readiness;
-    });
+    };
+    // With the signal, so that an order that gives up does not fail the others.
+    return looking('', ask, signal);
   }
 
   const notReady = (reason: string, retryAfterMs = lookEveryMs): Readiness => ({ ready: false, reason, retryAfterMs });
@@ -207,7 +212,6 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
   }
 
   async function join(lineage: string, change: Wish['change'], signal: AbortSignal) {
-    looked = undefined;
     const outcome = await wish(lineage, change, signal);
     if (outcome !== 'done' && 'refused' in outcome) throw refusal(outcome.refused);
     return joining(lineage, change, outcome);
@@ -265,6 +269,8 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     async present(challenge, _note, signal) {
       if (mode === 'forward') return responder.answer(challenge, { shared: true }, signal);
       const { token, keyAuthorization, lineage, identifier, allIdentifiers } = challenge;
+      // The rule's path ends with it.
+      if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const answer = { host: identifier.value, token, keyAuthorization };
       const now = clock.now().toISOString();
       const add = (before: RuleUser | undefined): RuleUser => ({
@@ -316,10 +322,14 @@ function withoutAnswer(user: RuleUser | undefined, token: string): RuleUser | un
 /** A signal that aborts once all of these have. */
 function whileAnyWaits(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; done(): void } {
   const all = new AbortController();
-  const over = new AbortController();
   const look = () => {
     if (signals.every(({ aborted }) => aborted)) all.abort(signals[0]?.reason);
   };
-  for (const signal of signals) signal.addEventListener('abort', look, { signal: over.signal });
-  return { signal: all.signal, done: () => over.abort('it has ended') };
+  const forget = signals.map((signal) => onAbort(signal, look));
+  return {
+    signal: all.signal,
+    done() {
+      for (const one of forget) one();
+    },
+  };
 }

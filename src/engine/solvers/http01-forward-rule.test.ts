@@ -1,0 +1,495 @@
+import { setMaxListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { challengePath } from '../../core/challenge-path.ts';
+import { fail } from '../../core/errors.ts';
+import { decodeLock, type LockDocument } from '../../core/lock.ts';
+import { markOf } from '../../core/own-mark.ts';
+import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
+import type { ProcessIdentity } from '../../ports/processes.ts';
+import type { Responder } from '../../ports/responder.ts';
+import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
+import { solverContract } from '../../testing/solver-contract.ts';
+import { createLocks } from '../leases/lock.ts';
+import { createForwardRule, type ForwardRuleOptions } from './http01-forward-rule.ts';
+
+const { signal } = new AbortController();
+// Shared by all tests of this file at once.
+setMaxListeners(0, signal);
+const owner = '0123456789ab';
+const resource = 'alibaba-clb lb-1';
+const mark = markOf(owner);
+const isOurs = ({ name }: ListenerRule) => name.startsWith(mark);
+
+/** What all processes see: a balancer's listener, and the store. */
+function world({
+  mode = 'forward' as Balancer['mode'],
+  matching = 'host-first' as Balancer['matching'],
+  room = 40,
+} = {}) {
+  const store = createMemoryStore();
+  const cloud = {
+    rules: [] as readonly (ListenerRule & { readonly answer?: string })[],
+    group: undefined as WantedRules['group'],
+    room,
+    calls: [] as string[],
+    /** Runs before a change of the balancer is made. */
+    beforeApply: async (): Promise<void> => {},
+    state: async (_signal: AbortSignal): Promise<Readiness> => ({ ready: true }),
+  };
+  const apply = (wanted: WantedRules) => {
+    const own = wanted.rules.map(({ name, host, path, answer }) => ({
+      ...{ name, path, action: 'forwards' },
+      ...(host === undefined ? {} : { host }),
+      ...(answer === undefined ? {} : { answer }),
+    }));
+    cloud.rules = [...cloud.rules.filter((rule) => !isOurs(rule)), ...own];
+    cloud.group = wanted.group;
+  };
+
+  /** One process on a node. */
+  function process(
+    pid: number,
+    {
+      clock = fakeClock(),
+      dead = [] as readonly number[],
+      ...more
+    }: Partial<ForwardRuleOptions> & {
+      readonly clock?: FakeClock;
+      readonly dead?: readonly number[];
+    } = {},
+  ) {
+    let count = 0;
+    const who = (of: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid: of, startTime: '1' });
+    const look = ({ pid: of }: ProcessIdentity) => (dead.includes(of) ? 'dead' : 'alive');
+    const random = { bytes: (n: number) => new Uint8Array(n).fill(16 * pid + ++count), number: () => 0.5 };
+    const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
+    const locks = createLocks({ store, clock, random, processes: { self: () => who(pid), look }, limits } as never);
+    const balancer: Balancer = {
+      ...{ type: 'memory', resource, listener: '80', mode, matching },
+      backend: async () => ({ server: `i-node${pid}`, port: 30_080 }),
+      async inspect(s) {
+        s.throwIfAborted();
+        cloud.calls.push('inspect');
+        return { rules: cloud.rules, rulesLeft: cloud.room - cloud.rules.length };
+      },
+      async apply(wanted, _known, s) {
+        s.throwIfAborted();
+        cloud.calls.push('apply');
+        await cloud.beforeApply();
+        apply(wanted);
+        return { id: 'rsp-1' };
+      },
+      state(_wanted, _receipt, s) {
+        cloud.calls.push('state');
+        return cloud.state(s);
+      },
+      owned: async () => [],
+      removeOwned: async () => {},
+    };
+    const responder = {
+      address: '0.0.0.0:30080',
+      patienceMs: 0,
+      probe: async () => ({ path: `${challengePath}_health-x`, body: 'proof' }),
+      answer: async () => ({ published: true }),
+      ready: async () => ({ ready: true }),
+      withdraw: async () => {},
+      close: async () => {},
+    } satisfies Responder;
+    const solver = createForwardRule({
+      ...{ balancer, name: 'slb', responder, locks, owner, clock, keep: false, timeoutMs: 600_000 },
+      random: random as never,
+      ...more,
+    });
+    return { clock, solver };
+  }
+
+  const document = async (): Promise<LockDocument | undefined> => {
+    const entry = await store.get({ kind: 'lock', name: resource }, signal);
+    return entry && decodeLock(entry.bytes, resource, 'memory');
+  };
+  return { cloud, process, document, ours: () => cloud.rules.filter(isOurs) };
+}
+
+const dns = (...hosts: string[]) => hosts.map((value) => ({ type: 'dns', value }) as const);
+const backends = (group: WantedRules['group']) => (group?.backends ?? []).map(({ server }: Backend) => server);
+const prepare = (solver: Solver, lineage: string, s = signal) =>
+  solver.prepare!(lineage, dns(`${lineage}.example.test`), s);
+const withdraw = (solver: Solver, lineage: string) => solver.withdraw!(lineage, signal);
+
+let counter = 0;
+function challenge(lineage = 'a', host = 'a.example.test'): SolverChallenge {
+  const token = `token-${++counter}`;
+  const [identifier] = dns(host);
+  return {
+    ...{ type: 'http-01', identifier: identifier!, token, keyAuthorization: `${token}.thumbprint`, lineage },
+    ...{ allIdentifiers: [identifier!], remaining: 0 },
+  };
+}
+
+/** A promise that is resolved from outside. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+solverContract(it, async () => {
+  const { cloud, process } = world({ mode: 'fixed-response', matching: 'best' });
+  let pid = 0;
+  return {
+    connect: () => process(++pid).solver,
+    challenge: () => challenge(`l${counter}`, `l${counter}.example.test`),
+    seen: async ({ token, identifier }) =>
+      cloud.rules.find(({ path, host }) => path === `${challengePath}${token}` && host === identifier.value)?.answer,
+    expected: ({ keyAuthorization }) => keyAuthorization,
+    async plant({ identifier, token }) {
+      const foreign = {
+        name: 'foreign',
+        host: identifier.value,
+        path: `${challengePath}${token}x`,
+        action: 'forwards',
+      };
+      cloud.rules = [...cloud.rules, foreign];
+      return async () => cloud.rules.includes(foreign);
+    },
+    refused() {
+      cloud.beforeApply = async () => {
+        throw fail('balancer/refused', { balancer: 'slb', what: 'the rule', reason: 'no', advice: '' } as never);
+      };
+      return process(++pid).solver;
+    },
+    logged: () => [],
+    stop: async () => {},
+  };
+});
+
+describe('sharing', () => {
+  it('certificates of several processes share one rule and group; the last one that leaves removes them', async () => {
+    const { cloud, process, document, ours } = world();
+    const [one, two] = [process(1), process(2)];
+    await prepare(one.solver, 'a');
+    expect(ours()).toMatchObject([{ path: challengePath }]);
+    const [first] = ours();
+    await prepare(two.solver, 'b');
+    expect(ours()).toEqual([first]);
+    expect(backends(cloud.group)).toEqual(['i-node1', 'i-node2']);
+    await withdraw(one.solver, 'a');
+    expect(ours()).toEqual([first]);
+    expect(backends(cloud.group)).toEqual(['i-node2']);
+    await withdraw(two.solver, 'b');
+    expect(ours()).toEqual([]);
+    expect(cloud.group).toBeUndefined();
+    expect(await document()).toBeUndefined();
+  });
+
+  it('the journal knows every rule before the balancer is asked, and as long as it may be there', async () => {
+    const { cloud, process, document } = world();
+    const journalled: unknown[] = [];
+    cloud.beforeApply = async () => {
+      const { rules = [], group } = (await document())?.listeners?.['80'] ?? {};
+      journalled.push([rules.length, group !== undefined]);
+    };
+    const { solver } = process(1);
+    await prepare(solver, 'a');
+    await withdraw(solver, 'a');
+    expect(journalled).toEqual([
+      [1, true],
+      [1, true],
+    ]);
+  });
+
+  it('wishes that arrive during a change share the next one', async () => {
+    const { cloud, process, document } = world();
+    const { solver } = process(1);
+    const lineages = Array.from({ length: 50 }, (_, i) => `n${i}`);
+    await Promise.all(lineages.map((lineage) => prepare(solver, lineage)));
+    expect(cloud.calls.filter((call) => call === 'apply').length).toBeLessThanOrEqual(2);
+    expect(Object.keys((await document())?.listeners?.['80']?.users ?? {})).toHaveLength(50);
+    cloud.calls.length = 0;
+    await Promise.all(lineages.map((lineage) => withdraw(solver, lineage)));
+    expect(cloud.calls.filter((call) => call === 'apply').length).toBeLessThanOrEqual(2);
+    expect(cloud.rules).toEqual([]);
+  });
+
+  it('many orders ask for the balancer’s state once a second', async () => {
+    const { cloud, process } = world();
+    const { solver, clock } = process(1);
+    const prepared = await Promise.all(['a', 'b', 'c'].map((lineage) => prepare(solver, lineage)));
+    const ask = () => Promise.all(prepared.map(({ ready }) => ready!(signal)));
+    expect(await ask()).toEqual([{ ready: true }, { ready: true }, { ready: true }]);
+    await ask();
+    expect(cloud.calls.filter((call) => call === 'state')).toHaveLength(1);
+    await clock.advance(1_000);
+    await ask();
+    expect(cloud.calls.filter((call) => call === 'state')).toHaveLength(2);
+  });
+});
+
+describe('a certificate that gets no rule', () => {
+  const twin = { name: 'by-hand', path: challengePath, action: 'forwards to rsp-web' };
+
+  it('for good, because another rule is in the way, leaves nothing, and the others get theirs', async () => {
+    const { cloud, process, document, ours } = world();
+    const shop = { name: 'shop', host: 'b.example.test', path: '/shop', action: 'forwards to rsp-shop' };
+    cloud.rules = [twin, shop];
+    const { solver } = process(1);
+    const [refused, made] = await Promise.allSettled([prepare(solver, 'a'), prepare(solver, 'b')]);
+    expect(refused).toMatchObject({
+      reason: {
+        code: 'balancer/unsafe-rule',
+        message: expect.stringContaining('by-hand'),
+        hint: expect.stringContaining('0.0.0.0:30080'),
+      },
+    });
+    expect(made.status).toBe('fulfilled');
+    expect(ours()).toMatchObject([{ host: 'b.example.test', path: challengePath }]);
+    expect(Object.keys((await document())?.listeners?.['80']?.users ?? {})).toEqual(['b']);
+    await withdraw(solver, 'b');
+    expect(cloud.rules).toEqual([twin, shop]);
+    expect(await document()).toBeUndefined();
+  });
+
+  it('alone leaves no document either', async () => {
+    const { cloud, process, document } = world();
+    cloud.rules = [twin];
+    await expect(prepare(process(1).solver, 'a')).rejects.toMatchObject({ code: 'balancer/unsafe-rule' });
+    expect(cloud.rules).toEqual([twin]);
+    expect(await document()).toBeUndefined();
+  });
+
+  it('for now, because the listener is full, waits for room, and looks again every five seconds', async () => {
+    const { cloud, process, ours } = world({ room: 1 });
+    cloud.rules = [{ name: 'other', host: 'other.test', action: 'forwards to rsp-web' }];
+    const { solver, clock } = process(1);
+    const { ready } = await prepare(solver, 'a');
+    const full = { ready: false, reason: 'the listener has no room for another rule (1 are there)' };
+    expect(await ready!(signal)).toMatchObject(full);
+    cloud.rules = [];
+    const calls = cloud.calls.length;
+    expect(await ready!(signal)).toMatchObject(full);
+    expect(cloud.calls).toHaveLength(calls);
+    await clock.advance(5_000);
+    expect(await ready!(signal)).toEqual({ ready: true });
+    expect(ours()).toHaveLength(1);
+  });
+
+  it('for now, because another installation uses the same path, waits', async () => {
+    const { cloud, process, ours } = world();
+    const theirs = { ...twin, name: `${markOf('ba9876543210')}zzzzz-aaaaaaaaaaaa` };
+    cloud.rules = [theirs];
+    const { solver, clock } = process(1);
+    const { ready } = await prepare(solver, 'a');
+    expect(await ready!(signal)).toMatchObject({
+      ready: false,
+      reason: expect.stringContaining('another installation'),
+    });
+    cloud.rules = [];
+    await clock.advance(5_000);
+    expect(await ready!(signal)).toEqual({ ready: true });
+    expect(ours()).toHaveLength(1);
+  });
+});
+
+describe('aborts', () => {
+  const reason = new Error('stop');
+
+  it('one of two callers: the other one gets its rule', async () => {
+    const { cloud, process, document, ours } = world();
+    const { solver, clock } = process(1);
+    const { open, opened } = gate();
+    cloud.beforeApply = () => opened;
+    const running = prepare(solver, 'a');
+    await clock.advance(0);
+    const stop = new AbortController();
+    const both = [prepare(solver, 'b', stop.signal), prepare(solver, 'c')];
+    const outcomes = Promise.allSettled(both);
+    await clock.advance(0);
+    stop.abort(reason);
+    open();
+    await running;
+    expect(await outcomes).toMatchObject([{ reason }, { status: 'fulfilled' }]);
+    expect(Object.keys((await document())?.listeners?.['80']?.users ?? {})).toEqual(['a', 'c']);
+    expect(ours()).toHaveLength(1);
+  });
+
+  it('one that asks for the state: the others ask again', async () => {
+    const { cloud, process } = world();
+    const { solver } = process(1);
+    const [first, second] = await Promise.all(['a', 'b'].map((lineage) => prepare(solver, lineage)));
+    const { open, opened } = gate();
+    const stop = new AbortController();
+    cloud.state = async (s) => {
+      await opened;
+      s.throwIfAborted();
+      return { ready: true };
+    };
+    const both = Promise.allSettled([first!.ready!(stop.signal), second!.ready!(signal)]);
+    stop.abort(reason);
+    open();
+    expect(await both).toMatchObject([{ reason }, { value: { ready: true } }]);
+  });
+
+  it('all callers: the change ends, and what it began is in the journal', async () => {
+    const { cloud, process, document } = world();
+    const { solver } = process(1);
+    const stop = new AbortController();
+    cloud.beforeApply = async () => {
+      stop.abort(reason);
+      throw reason;
+    };
+    await expect(prepare(solver, 'a', stop.signal)).rejects.toBe(reason);
+    expect((await document())?.listeners?.['80']?.rules).toHaveLength(1);
+    expect((await document())?.lease).toBeUndefined();
+    cloud.beforeApply = async () => {};
+    await withdraw(solver, 'a');
+    expect(await document()).toBeUndefined();
+  });
+});
+
+describe('a process that was stopped in a change', () => {
+  it('does it again if another process has had the lock meanwhile', async () => {
+    const { cloud, process, document, ours } = world();
+    const stopped = process(1);
+    const { open, opened } = gate();
+    cloud.beforeApply = () => opened;
+    const preparing = prepare(stopped.solver, 'a');
+    await stopped.clock.advance(0);
+    cloud.beforeApply = async () => {};
+
+    const next = process(2);
+    const joining = prepare(next.solver, 'b');
+    await next.clock.advance(61_000);
+    await joining;
+    await withdraw(next.solver, 'b');
+    await withdraw(next.solver, 'a');
+    expect(await document()).toBeUndefined();
+
+    // It goes on long after its lease, and its late change comes.
+    const going = stopped.clock.advance(61_000);
+    open();
+    await going;
+    await preparing;
+    expect(ours()).toHaveLength(1);
+    expect(Object.keys((await document())?.listeners?.['80']?.users ?? {})).toEqual(['a']);
+    await withdraw(stopped.solver, 'a');
+    expect(ours()).toEqual([]);
+    expect(await document()).toBeUndefined();
+  });
+
+  it('and killed: the next process that works for the same certificate removes everything', async () => {
+    const { cloud, process, document, ours } = world();
+    const dead = process(1);
+    cloud.beforeApply = () => new Promise(() => {});
+    void prepare(dead.solver, 'a');
+    await dead.clock.advance(0);
+    cloud.beforeApply = async () => {};
+    const next = process(2, { dead: [1] });
+    await withdraw(next.solver, 'a');
+    expect(next.clock.monotonicMs()).toBe(0);
+    expect(ours()).toEqual([]);
+    expect(await document()).toBeUndefined();
+  });
+});
+
+describe('a change that the balancer refuses', () => {
+  const refusal = () =>
+    fail('balancer/refused', { balancer: 'slb', what: 'the rule', reason: 'no', advice: '' } as never);
+
+  it('is tried again, because another installation may have added the same rule', async () => {
+    const { cloud, process, ours } = world();
+    let tries = 0;
+    cloud.beforeApply = async () => {
+      if (++tries < 3) throw refusal();
+    };
+    await prepare(process(1).solver, 'a');
+    expect(ours()).toHaveLength(1);
+  });
+
+  it('three times fails, and the clean-up removes what may be there', async () => {
+    const { cloud, process, document } = world();
+    cloud.beforeApply = async () => {
+      throw refusal();
+    };
+    const { solver } = process(1);
+    await expect(prepare(solver, 'a')).rejects.toMatchObject({ code: 'balancer/refused' });
+    expect(cloud.calls.filter((call) => call === 'apply')).toHaveLength(3);
+    cloud.beforeApply = async () => {};
+    await withdraw(solver, 'a');
+    expect(await document()).toBeUndefined();
+  });
+});
+
+it('makes a rule again that has been lost for 20 seconds', async () => {
+  const { cloud, process, ours } = world();
+  const { solver, clock } = process(1);
+  const { ready } = await prepare(solver, 'a');
+  cloud.rules = [];
+  cloud.state = async () => (ours().length > 0 ? { ready: true } : { ready: false, reason: 'the rule is not there' });
+  expect(await ready!(signal)).toMatchObject({ ready: false });
+  await clock.advance(20_000);
+  expect(await ready!(signal)).toEqual({ ready: true });
+  expect(ours()).toHaveLength(1);
+});
+
+describe('keep', () => {
+  it('leaves the rule, and later orders make no call', async () => {
+    const { cloud, process, ours } = world();
+    const { solver } = process(1, { keep: true });
+    expect(await prepare(solver, 'a')).toMatchObject({ probe: { body: 'proof' }, ready: expect.any(Function) });
+    await withdraw(solver, 'a');
+    expect(ours()).toHaveLength(1);
+    cloud.calls.length = 0;
+    const later = process(1, { keep: true }).solver;
+    expect(await prepare(later, 'a')).toEqual({ probe: expect.anything() });
+    await withdraw(later, 'a');
+    expect(cloud.calls).toEqual([]);
+    await later.prepare!('a', dns('a.example.test', 'b.example.test'), signal);
+    expect(cloud.calls).toContain('apply');
+  });
+
+  it('no more: the next order takes the rule away', async () => {
+    const { process, document, ours } = world();
+    await prepare(process(1, { keep: true }).solver, 'a');
+    const { solver } = process(1);
+    await prepare(solver, 'a');
+    await withdraw(solver, 'a');
+    expect(ours()).toEqual([]);
+    expect(await document()).toBeUndefined();
+  });
+});
+
+describe('a balancer that answers itself', () => {
+  const start = () => world({ mode: 'fixed-response', matching: 'best' });
+
+  it('gets one rule for each token, and loses it with the challenge', async () => {
+    const { cloud, process, document, ours } = start();
+    const { solver } = process(1);
+    const [one, two] = [challenge('a'), challenge('a', 'b.example.test')];
+    expect(await solver.prepare!('a', dns('a.example.test', 'b.example.test'), signal)).toEqual({});
+    expect(cloud.calls).toEqual(['inspect']);
+    await Promise.all([one, two].map((each) => solver.present(each, async () => {}, signal)));
+    expect(ours()).toMatchObject(
+      [one, two].map(({ token, keyAuthorization, identifier }) => ({
+        host: identifier.value,
+        path: `${challengePath}${token}`,
+        answer: keyAuthorization,
+      })),
+    );
+    expect(cloud.group).toBeUndefined();
+    await solver.cleanup(one, undefined, signal);
+    expect(ours()).toHaveLength(1);
+    await process(2).solver.cleanup(two, undefined, signal);
+    expect(ours()).toEqual([]);
+    expect(await document()).toBeUndefined();
+  });
+
+  it('is not asked to clean up what was never there', async () => {
+    const { cloud, process } = start();
+    await process(1).solver.cleanup(challenge(), undefined, signal);
+    expect(cloud.calls).toEqual([]);
+  });
+});
