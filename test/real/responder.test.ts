@@ -2,7 +2,12 @@ import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ChallengeServerOptions, createChallengeServer, type Listening } from '../../src/responder/server.ts';
+import {
+  type ChallengeServerOptions,
+  createChallengeServer,
+  type FallbackAnswer,
+  type Listening,
+} from '../../src/responder/server.ts';
 import type { StoreProof } from '../../src/responder/store-proof.ts';
 
 // Sends raw bytes to the challenge server; most of them no HTTP client would send.
@@ -150,6 +155,73 @@ describe('what it answers', () => {
     const answer = await send(await start(), one.repeat(49) + get('/.well-known/acme-challenge/_health'));
     expect(countOf(answer)).toBe(50);
     expect(bodyOf(answer.slice(answer.lastIndexOf('HTTP/1.1')))).toBe('certfleet-health');
+  });
+});
+
+describe('tokens of other ACME clients', () => {
+  const other = '/.well-known/acme-challenge/other';
+
+  /** A fallback that shows what it was asked. */
+  async function withFallback(answer: () => Promise<FallbackAnswer | undefined>) {
+    const asked: string[] = [];
+    const fallback = (host: string, at: string) => {
+      asked.push(host + at);
+      return answer();
+    };
+    return { asked, listening: await start({ fallback }) };
+  }
+
+  test.each<[string, FallbackAnswer | undefined, number, string]>([
+    ['its answer', { status: 200, body: 'theirs' }, 200, 'theirs'],
+    ['its refusal', { status: 404, body: 'no such challenge' }, 404, 'no such challenge'],
+    ['its redirect', { status: 302, body: '', location: 'https://a.example/x' }, 302, ''],
+    ['no body with a status that has none', { status: 204, body: 'a body' }, 204, ''],
+    ['404 where it is not asked', undefined, 404, 'not found'],
+  ])('are passed on to the fallback: %s', async (_what, answer, status, body) => {
+    const { asked, listening } = await withFallback(async () => answer);
+    const got = await send(listening, get(`${other}?x=1`));
+    expect([statusOf(got), bodyOf(got)]).toEqual([status, body]);
+    if (answer?.location) expect(got).toMatch(/\r\nlocation: https:\/\/a\.example\/x\r\n/i);
+    expect(asked).toEqual([`a.example${other}`]);
+  });
+
+  test('HEAD gets the length and no body', async () => {
+    const { listening } = await withFallback(async () => ({ status: 200, body: 'theirs' }));
+    const got = await send(listening, get(other).replace('GET', 'HEAD'));
+    expect(statusOf(got)).toBe(200);
+    expect(got).toMatch(/\r\ncontent-length: 6\r\n/i);
+    expect(bodyOf(got)).toBe('');
+  });
+
+  test('502 if the fallback does not answer, and the next request is as good', async () => {
+    let fails = true;
+    const { listening } = await withFallback(() =>
+      fails ? Promise.reject(new Error('connection refused')) : Promise.resolve({ status: 200, body: 'theirs' }),
+    );
+    const first = await send(listening, get(other));
+    expect(statusOf(first)).toBe(502);
+    expect(bodyOf(first)).not.toContain('refused');
+    fails = false;
+    expect(statusOf(await send(listening, get(other)))).toBe(200);
+  });
+
+  test.each([
+    ['a token of this store', get(path), 200],
+    ['a health check', get('/.well-known/acme-challenge/health'), 200],
+    ['another path', get('/'), 404],
+    ['what is no token', get('/.well-known/acme-challenge/a.b'), 404],
+    ['another method', get(other).replace('GET', 'POST'), 405],
+    ['a body', get(other, 'Content-Length: 1\r\n'), 400],
+    ['no host', `GET ${other} HTTP/1.0\r\n\r\n`, 404],
+  ])('the fallback is not asked for %s', async (_what, bytes, status) => {
+    const { asked, listening } = await withFallback(async () => ({ status: 200, body: 'theirs' }));
+    expect(statusOf(await send(listening, bytes))).toBe(status);
+    expect(asked).toEqual([]);
+  });
+
+  test('without a fallback they do not exist', async () => {
+    const got = await send(await start(), get(other));
+    expect([statusOf(got), bodyOf(got)]).toEqual([404, 'not found']);
   });
 });
 
