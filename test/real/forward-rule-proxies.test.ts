@@ -9,8 +9,9 @@ import { buildCertfleet, type Certfleet, documents, succeeded } from '../support
 import { startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
 import { startPebble } from '../support/pebble.ts';
-import { bareEnvironment, findProgram, freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
+import { freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
 import { getOnce, startTraffic } from '../support/steady-traffic.ts';
+import { uacme, uacmePrograms } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
@@ -67,7 +68,7 @@ async function behindNginx(backends: readonly string[]): Promise<Front> {
   return { port, file, balancer };
 }
 
-describeWith(['pebble', 'haproxy', 'nginx', 'uacme', 'unshare', ...bindPrograms], 'three nodes behind a proxy', () => {
+describeWith(['pebble', 'haproxy', 'nginx', ...uacmePrograms, ...bindPrograms], 'three nodes behind a proxy', () => {
   let certfleet: Certfleet;
   beforeAll(async () => {
     certfleet = await buildCertfleet();
@@ -128,7 +129,7 @@ describeWith(['pebble', 'haproxy', 'nginx', 'uacme', 'unshare', ...bindPrograms]
       for (let times = 0; !traffic.isOver; times++) {
         const [ours, theirs] = await Promise.all([
           run('renew', '--force'),
-          uacme(folder, challenges, pebble, times === 0 ? 'new' : 'again'),
+          uacme({ folder, challenges }, pebble, times === 0 ? 'new' : 'again'),
         ]);
         succeeded(ours);
         for (const name of names) expect(ours.stdout).toMatch(new RegExp(`^${name}: renewed, valid until `, 'm'));
@@ -146,22 +147,3 @@ describeWith(['pebble', 'haproxy', 'nginx', 'uacme', 'unshare', ...bindPrograms]
     120_000,
   );
 });
-
-/** Debian's uacme gets or renews a certificate, with its own webroot hook. It trusts only the system's roots. */
-async function uacme(
-  folder: string,
-  challenges: string,
-  { directoryUrl, caFile }: { readonly directoryUrl: string; readonly caFile: string },
-  which: 'new' | 'again',
-): Promise<string> {
-  const script =
-    'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt; if [ "$2" = new ]; then uacme $3 new; fi; ' +
-    'uacme $3 -f -h /usr/share/uacme/uacme.sh issue other.example.test';
-  const options = `-y -c ${join(folder, 'uacme')} -a ${directoryUrl}`;
-  await promisify(execFile)(
-    findProgram('unshare')!,
-    ['--mount', '--map-root-user', 'sh', '-ec', script, 'sh', caFile, which, options],
-    { env: { ...bareEnvironment(), UACME_CHALLENGE_PATH: challenges } },
-  );
-  return readFile(join(folder, 'uacme/other.example.test/cert.pem'), 'utf8');
-}

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { type Agent, createServer, type IncomingMessage, request, type Server } from 'node:http';
+import { join } from 'node:path';
 import { atEnd, freePort } from './service.ts';
 
 /** A web server of the cluster, which says its name. */
@@ -13,8 +15,12 @@ export interface Node {
   readonly connections: number;
   /** What it answers to health checks; 200 at first. */
   health: number;
+  /** Where another ACME client puts its challenges; none at first. */
+  challengeFolder: string | undefined;
   server: Server;
 }
+
+const challengeUrl = /^\/\.well-known\/acme-challenge\/([\w-]+)$/;
 
 /** Nodes `a`, `b`, `c` on 127.0.0.11 and so on, all on one port, as in a cluster. */
 export async function startNodes(count: number): Promise<Node[]> {
@@ -38,6 +44,14 @@ export async function startNode(name: string, address: string, port: number): Pr
     }
     sockets.add(asked.socket);
     requests.push({ url, headers });
+    const [, token] = challengeUrl.exec(url) ?? [];
+    if (node.challengeFolder !== undefined && token !== undefined) {
+      readFile(join(node.challengeFolder, token)).then(
+        (found) => answer.end(found),
+        () => answer.writeHead(404).end('no such challenge'),
+      );
+      return;
+    }
     const chunks: Buffer[] = [];
     asked.on('data', (chunk: Buffer) => chunks.push(chunk));
     asked.on('end', () => {
@@ -54,6 +68,7 @@ export async function startNode(name: string, address: string, port: number): Pr
     requests,
     checks,
     health: 200,
+    challengeFolder: undefined,
     server,
     get connections() {
       return sockets.size;

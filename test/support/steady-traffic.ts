@@ -8,7 +8,7 @@ export interface TrafficOptions {
   /** The path of the nth request; the paths must be those of the web, not of challenges. */
   readonly path: (nth: number) => string;
   /** The body that the request must get. */
-  readonly expected: (host: string, path: string) => string;
+  readonly expected: (host: string, path: string) => string | RegExp;
   /** How many requests a second to begin, and how many in all. */
   readonly perSecond: number;
   readonly total: number;
@@ -52,7 +52,9 @@ export function startTraffic(options: TrafficOptions): Traffic {
         response.setEncoding('utf8');
         response.on('data', (chunk) => (body += chunk));
         response.on('end', () => {
-          if (response.statusCode !== 200 || body !== expected(host, path))
+          const right = expected(host, path);
+          const isRight = typeof right === 'string' ? body === right : right.test(body);
+          if (response.statusCode !== 200 || !isRight)
             wrong.push(`${host}${path}: ${response.statusCode} ${body.slice(0, 80)}`);
           answered();
         });

@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { bareEnvironment, findProgram } from './service.ts';
+
+export const uacmePrograms = ['uacme', 'unshare'] as const;
+
+/** Debian's uacme gets or renews other.example.test, with its own webroot hook. It trusts only the system's roots. */
+export async function uacme(
+  { folder, challenges }: { readonly folder: string; readonly challenges: string },
+  { directoryUrl, caFile }: { readonly directoryUrl: string; readonly caFile: string },
+  which: 'new' | 'again',
+): Promise<string> {
+  const script =
+    'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt; if [ "$2" = new ]; then uacme $3 new; fi; ' +
+    'uacme $3 -f -h /usr/share/uacme/uacme.sh issue other.example.test';
+  const options = `-y -c ${join(folder, 'uacme')} -a ${directoryUrl}`;
+  await promisify(execFile)(
+    findProgram('unshare')!,
+    ['--mount', '--map-root-user', 'sh', '-ec', script, 'sh', caFile, which, options],
+    { env: { ...bareEnvironment(), UACME_CHALLENGE_PATH: challenges } },
+  );
+  return readFile(join(folder, 'uacme/other.example.test/cert.pem'), 'utf8');
+}
