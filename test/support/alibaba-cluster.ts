@@ -31,6 +31,10 @@ export interface ClusterOptions {
   readonly rules?: readonly { readonly name: string; readonly domain?: string; readonly url?: string }[];
   /** An HTTPS listener on port 443, with a certificate for these names that was uploaded by hand. */
   readonly https?: readonly string[];
+  /** Port 80 redirects to that listener, whose port is then the loopback port too, because the CA follows. */
+  readonly redirect?: boolean;
+  /** Zone-file lines of example.test; by default every name has the address of the balancer. */
+  readonly records?: readonly string[];
 }
 
 export const accessKey = { id: 'LTAIcertfleet', secret: 'certfleet-secret' };
@@ -43,16 +47,20 @@ export interface CloudBalancer {
   /** The responder's address and port on each node. */
   readonly responders: readonly string[];
   readonly responderPort: number;
+  /** The port of the HTTPS listener, if there is one. */
+  readonly httpsPort: number;
 }
 
 export async function startBalancer(
-  options: Pick<ClusterOptions, 'clb' | 'rules' | 'https'> = {},
+  options: Pick<ClusterOptions, 'clb' | 'rules' | 'https' | 'redirect'> = {},
 ): Promise<CloudBalancer> {
   const [nodes, responderPort] = await Promise.all([startNodes(3), freePort()]);
   const servers = nodes.map((_, index) => `i-node${index + 1}`);
   const web = servers.map((server, index) => ({ server, port: nodes[index]!.port }));
   const check = { enabled: true, uri: '/up', interval: 1, healthy: 2, unhealthy: 2 };
   const byHand = options.https && { name: 'by-hand', ...(await makeCertificate(options.https)) };
+  const httpsPort = options.redirect ? await freePort() : 443;
+  const onHttps = { port: httpsPort, ...(options.redirect ? { bindPort: httpsPort } : {}) };
   const clb = await startAlibabaClb({
     keys: [accessKey],
     ...(byHand ? { certificates: [byHand] } : {}),
@@ -62,9 +70,9 @@ export async function startBalancer(
         id: balancerId,
         groups: [{ name: 'web', servers: web }],
         listeners: [
-          { protocol: 'http', port: 80, group: 'web', check },
+          { protocol: 'http', port: 80, group: 'web', check, ...(options.redirect ? { forwardPort: httpsPort } : {}) },
           ...(byHand
-            ? ([{ protocol: 'https', port: 443, group: 'web', check, certificate: byHand.name }] as const)
+            ? ([{ protocol: 'https', group: 'web', check, certificate: byHand.name, ...onHttps }] as const)
             : []),
         ],
         rules: (options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
@@ -74,7 +82,7 @@ export async function startBalancer(
     ...options.clb,
   });
   const responders = nodes.map(({ address }) => `${address}:${responderPort}`);
-  return { clb, nodes, responders, responderPort };
+  return { clb, nodes, responders, responderPort, httpsPort };
 }
 
 /** The balancer in `certfleet.yaml`, for a process on one of the nodes. */
@@ -98,7 +106,7 @@ async function makeCertificate(names: readonly string[]) {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const cloud = await startBalancer(options);
   const { clb, responders } = cloud;
-  const records = ['@ A 127.0.0.1', '* A 127.0.0.1'];
+  const { records = ['@ A 127.0.0.1', '* A 127.0.0.1'] } = options;
   const bind = await startBind({ zones: [{ name: 'example.test', records }] });
   const pebble = await startPebble({ dnsServer: bind.server, httpPort: clb.port(80), ...options.pebble });
   return {
