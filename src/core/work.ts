@@ -349,6 +349,8 @@ export const madeCurrent = (facts: {
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
     const { order: _done, probe, ...work } = lineage.work;
+    // Also a rule that an order made again which then had nothing left to validate.
+    const stays = probe !== undefined && (probe === 'stays' || wanted.solver.type === forwardRuleType);
     const { current, previous, retired = [] } = lineage;
     const isNew = current?.id !== version.id;
     return {
@@ -358,7 +360,7 @@ export const madeCurrent = (facts: {
       current: version,
       renewal: renewalByLifetime(version.facts),
       deployments: intended(lineage, wanted, version.id, now),
-      work: { ...work, version: version.id, step: 'deploy', ...(probe === 'stays' ? { probe } : {}) },
+      work: { ...work, version: version.id, step: 'deploy', ...(stays ? { probe } : {}) },
     };
   });
 

@@ -292,7 +292,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   if (!kept) {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
-  } else if (run.solver.stays) await makeReady(run);
+  } else if (run.solver.stays && kept.status === 'pending') await makeReady(run);
   const pace = engine.memory.paces(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;
