@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bareEnvironment, findProgram } from './service.ts';
@@ -12,6 +12,10 @@ export async function uacme(
   { directoryUrl, caFile }: { readonly directoryUrl: string; readonly caFile: string },
   which: 'new' | 'again',
 ): Promise<string> {
+  // It keeps the old certificate under a name of the current second, and fails if there is one.
+  const certificates = join(folder, 'uacme/other.example.test');
+  for (const name of await readdir(certificates).catch(() => []))
+    if (/^cert-\d+\.pem$/.test(name)) await rm(join(certificates, name));
   const script =
     'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt; if [ "$2" = new ]; then uacme $3 new; fi; ' +
     'uacme $3 -f -h /usr/share/uacme/uacme.sh issue other.example.test';
@@ -21,5 +25,5 @@ export async function uacme(
     ['--mount', '--map-root-user', 'sh', '-ec', script, 'sh', caFile, which, options],
     { env: { ...bareEnvironment(), UACME_CHALLENGE_PATH: challenges } },
   );
-  return readFile(join(folder, 'uacme/other.example.test/cert.pem'), 'utf8');
+  return readFile(join(certificates, 'cert.pem'), 'utf8');
 }
