@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import {
+  accessKey,
   type Cluster,
   type ClusterConfiguration,
   type ClusterOptions,
@@ -111,21 +112,31 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(cluster.clb.calls()).not.toHaveProperty('CreateRules');
   });
 
-  it.each([
-    ['a wrong key', { accessKeySecret: 'wrong' }, /balancer "slb".*(SignatureDoesNotMatch|signature)/i],
-    ['an unknown key', { accessKeyId: 'LTAInobody' }, /InvalidAccessKeyId/],
-    ['an unknown balancer', { loadBalancer: 'lb-nowhere' }, /lb-nowhere in cn-hangzhou/],
-    ['a missing listener', { listenerPort: 8080 }, /HTTP listener on the port 8080/],
-    ['another region', { region: 'cn-shanghai' }, /cn-shanghai/],
-  ])('%s is one sentence, and nothing is changed', async (_what, balancer, message) => {
-    const cluster = await startCluster();
+  const limited = { id: 'LTAIlimited', secret: 'limited-secret' };
+  const readOnly = { ...limited, policy: [{ Effect: 'Allow', Action: 'slb:Describe*', Resource: '*' }] } as const;
+  const request = String.raw`\(request [0-9A-F-]{36}\)`;
+  it.each<[string, object, string, ClusterOptions?]>([
+    ['a wrong key', { accessKeySecret: 'wrong' }, `balancer "slb".*SignatureDoesNotMatch.*${request}`],
+    ['an unknown key', { accessKeyId: 'LTAInobody' }, `InvalidAccessKeyId.*${request}`],
+    [
+      'a key that may not change anything',
+      { accessKeyId: limited.id, accessKeySecret: limited.secret },
+      `Forbidden\\.RAM.*${request}.*lacks slb:CreateVServerGroup.*"Action":"slb:CreateVServerGroup"`,
+      { clb: { keys: [accessKey, readOnly] } },
+    ],
+    ['an unknown balancer', { loadBalancer: 'lb-nowhere' }, `lb-nowhere in cn-hangzhou.*${request}`],
+    ['a missing listener', { listenerPort: 8080 }, 'HTTP listener on the port 8080'],
+    ['a redirect that leads nowhere', {}, 'redirects to the port \\d+ .*has no HTTPS listener', { redirect: true }],
+    ['another region', { region: 'cn-shanghai' }, `cn-shanghai.*${request}`],
+  ])('%s is one sentence, and nothing is changed', async (_what, balancer, message, options) => {
+    const cluster = await startCluster(options);
     const before = cluster.clb.snapshot();
     const { run, store } = await home(cluster, { balancer });
     const ran = await run(['issue']);
     expect(ran.status).not.toBe(0);
-    expect(stderrOf(ran)).toMatch(message);
-    expect(ran.stdout + ran.stderr).not.toContain('certfleet-secret');
+    expect(stderrOf(ran)).toMatch(new RegExp(message));
+    expect(ran.stdout + ran.stderr).not.toMatch(/certfleet-secret|limited-secret/);
     expect(cluster.clb.snapshot()).toEqual(before);
-    expect([...(await documents(store, 'key')).keys()]).toEqual([]);
+    for (const kind of ['key', 'lock'] as const) expect([...(await documents(store, kind)).keys()]).toEqual([]);
   });
 });
