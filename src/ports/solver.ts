@@ -88,6 +88,8 @@ export interface Prepared {
   readonly probe?: Probe;
   /** Whether it is in place; returns at once. `readyBudgetMs` holds here too. */
   ready?(signal: AbortSignal): Promise<Readiness>;
+  /** Nothing was made, because it is there from before. Makes it anew; called if the probe is not answered. */
+  again?(signal: AbortSignal): Promise<Prepared>;
 }
 
 export interface DescribedPath {

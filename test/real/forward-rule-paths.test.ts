@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { accessKey, type Cluster, type ClusterConfiguration, startCluster } from '../support/alibaba-cluster.ts';
 import { startMetadata } from '../support/alibaba-metadata.ts';
+import { createOracle } from '../support/alibaba-oracle.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { startChallengeServer } from '../support/pebble.ts';
@@ -71,6 +72,12 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     succeeded(await run(['sweep']));
     expect(cluster.clb.snapshot()).toEqual(kept);
     expect((await documents(store, 'lock')).size).toBe(1);
+
+    // Someone deletes the rule in the console.
+    const RuleIds = JSON.stringify([kept.rules[0]!['id']]);
+    await createOracle(cluster.clb.endpoint, accessKey).call('DeleteRules', { RuleIds });
+    succeeded(await run(['renew', '--force']));
+    expect(cluster.clb.snapshot().rules).toMatchObject([{ name: kept.rules[0]!['name'] }]);
   });
 
   it('without keys and server, the instance’s metadata server gives both', async () => {

@@ -48,7 +48,7 @@ async function checkSolver(
     accountUrl: undefined,
   };
   // Without a probe, which is an effect and needs the lease.
-  const findings = await preflightBeforeOrder(engine, subject, undefined, signal);
+  const findings = await preflightBeforeOrder(engine, subject, {}, signal);
   const unusable = whyUnusable(findings);
   if (unusable && !insists) throw unusable;
   const history = { renewalAt: undefined, overruledAt: undefined, validations: {} };

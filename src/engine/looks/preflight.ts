@@ -3,7 +3,7 @@ import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts'
 import type { PreflightSettings } from '../../core/spec.ts';
 import { happenedWithin } from '../../core/stored-time.ts';
 import type { Deadline } from '../../ports/clock.ts';
-import type { ChallengeType, Probe, Solver, SolverChallenge } from '../../ports/solver.ts';
+import type { ChallengeType, Prepared, Solver, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtPath, lookUntilServed } from './path.ts';
@@ -23,11 +23,12 @@ export interface PreflightSubject {
 export async function preflightBeforeOrder(
   engine: Engine,
   subject: PreflightSubject,
-  probe: Probe | undefined,
+  { probe, again }: Prepared,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const looks = engine.connect.looks(subject.settings);
-  const { settleMs = 0 } = subject.solver;
+  // What is old has settled.
+  const settleMs = again ? 0 : (subject.solver.settleMs ?? 0);
   const deadline = engine.clock.deadline(budgetMs, signal);
   const pathDeadline = engine.clock.deadline(budgetMs + settleMs, signal);
   try {

@@ -444,9 +444,15 @@ describe('keep', () => {
     expect(ours()).toHaveLength(1);
     cloud.calls.length = 0;
     const later = process(1, { keep: true }).solver;
-    expect(await prepare(later, 'a')).toEqual({ probe: expect.anything() });
+    const { again, ready } = await prepare(later, 'a');
+    expect(ready).toBeUndefined();
     await withdraw(later, 'a');
     expect(cloud.calls).toEqual([]);
+    // If the rule turns out to be gone, it is made again.
+    cloud.rules = [];
+    expect(await (await again!(signal)).ready!(signal)).toEqual({ ready: true });
+    expect(ours()).toHaveLength(1);
+    cloud.calls.length = 0;
     await later.prepare!('a', dns('a.example.test', 'b.example.test'), signal);
     expect(cloud.calls).toContain('apply');
   });

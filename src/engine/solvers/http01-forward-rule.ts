@@ -253,9 +253,13 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         ...(backend ? { backend } : {}),
         ...(options.keep ? { keep: true } : {}),
       };
-      if (options.keep && (await isKept(lineage, user, signal))) return { probe };
-      const ready = await join(lineage, (before) => ({ ...user, since: before?.since ?? now }), signal);
-      return { probe, ready };
+      const make = async (within: AbortSignal) => {
+        const change: Wish['change'] = (before) => ({ ...user, since: before?.since ?? now });
+        return { probe, ready: await join(lineage, change, within) };
+      };
+      // Someone may have deleted the rule that was kept, and only the balancer knows.
+      if (options.keep && (await isKept(lineage, user, signal))) return { probe, again: make };
+      return make(signal);
     },
 
     async withdraw(lineage, signal) {

@@ -27,7 +27,12 @@ export async function prepare(run: OrderRun): Promise<void> {
     caaIdentities: directory.caaIdentities,
     accountUrl: account.accountUrl,
   };
-  const findings = await preflightBeforeOrder(engine, subject, prepared.probe, signal);
+  let findings = await preflightBeforeOrder(engine, subject, prepared, signal);
+  const { again } = prepared;
+  if (again && findings.some(({ verdict }) => verdict !== 'pass')) {
+    const anew = await untilReady(run, await holding.effect(signal, () => again(signal)));
+    findings = await preflightBeforeOrder(engine, subject, anew, signal);
+  }
   if (!solver.stays) await solver.withdraw?.(spec.name, signal);
   // A first issue can wait, so a mistyped server or key is reported before it costs an order.
   const unusable = whyUnusable(findings);
@@ -42,11 +47,16 @@ export async function prepare(run: OrderRun): Promise<void> {
 
 /** Prepares, and waits until it is in place. A run that resumes an order does only this, if the solver's rule `stays`. */
 export async function makeReady(run: OrderRun): Promise<Prepared> {
-  const { engine, job, holding, solver, signal } = run;
+  const { job, holding, solver, signal } = run;
   const { name, identifiers } = job.wanted.spec;
   if (!solver.prepare) return {};
   const { prepare } = solver;
-  const prepared = await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal));
+  return untilReady(run, await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal)));
+}
+
+async function untilReady(run: OrderRun, prepared: Prepared): Promise<Prepared> {
+  const { engine, job, holding, solver, signal } = run;
+  const { name, identifiers } = job.wanted.spec;
   const { ready } = prepared;
   if (!ready) return prepared;
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
