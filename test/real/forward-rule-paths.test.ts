@@ -7,7 +7,8 @@ import { createOracle } from '../support/alibaba-oracle.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { startChallengeServer } from '../support/pebble.ts';
-import { temporaryFolder } from '../support/service.ts';
+import { temporaryFolder, until } from '../support/service.ts';
+import { shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What stands between a node and the balancer in real clusters, and how little certfleet has to be told.
@@ -95,19 +96,23 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     expect(cluster.clb.snapshot()).toEqual(before);
   });
 
-  it('one command names the solver of a configuration without certificates; renew and sweep need none', async () => {
-    const cluster = await startCluster();
+  it('flags name solver and deployer of a configuration without certificates; renew and sweep need none', async () => {
+    const cluster = await startCluster({ https: ['abc.example.test'] });
+    const served = async () => (await shakeHands(cluster.clb.port(443), 'abc.example.test')).fingerprint;
+    const current = async () => (await readLineage(store, 'abc.example.test')).current?.facts.fingerprint;
     const before = cluster.clb.snapshot();
     const balancer = { accessKeyId: undefined, accessKeySecret: undefined };
-    const { run, store } = await home(cluster, { balancer }, { certificates: [] });
+    const { run, store } = await home(cluster, { balancer, deliver: true }, { certificates: [] });
     const env = {
       ALIBABA_CLOUD_ACCESS_KEY_ID: accessKey.id,
       ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKey.secret,
     };
-    const issued = await run(['issue', '-d', 'abc.example.test', '--http', 'web'], { env });
+    const issued = await run(['issue', '-d', 'abc.example.test', '--http', 'web', '--deploy', 'slb-https'], { env });
     succeeded(issued);
     expect(issued.stdout).toMatch(/^abc\.example\.test: issued, valid until /m);
-    expect(cluster.clb.snapshot()).toEqual(before);
+    const { rules, groups } = before;
+    expect(cluster.clb.snapshot()).toMatchObject({ rules, groups });
+    expect(await served()).toBe(await current());
     const stored = JSON.stringify(await readLineage(store, 'abc.example.test'));
     expect(stored).not.toContain(accessKey.secret);
 
@@ -115,8 +120,18 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     const renewed = await certfleet(['renew', '--force', '--store', store]);
     succeeded(renewed);
     expect(renewed.stdout).toMatch(/^abc\.example\.test: renewed, valid until /m);
-    expect(cluster.clb.snapshot()).toEqual(before);
+    expect(cluster.clb.snapshot()).toMatchObject({ rules, groups });
+    expect(await served()).toBe(await current());
+
+    const from = cluster.clb.records.length;
+    const killWhen = until(() => cluster.clb.records.slice(from).some(({ action }) => action === 'CreateRules'), {
+      what: 'a rule is made',
+      everyMs: 2,
+    });
+    expect((await certfleet(['renew', '--force', '--store', store], { killWhen })).status).toBe('SIGKILL');
+    expect(cluster.clb.snapshot().rules).toHaveLength(1);
     succeeded(await certfleet(['sweep', '--store', store]));
+    expect(cluster.clb.snapshot()).toMatchObject({ rules, groups });
     expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
   });
 });
