@@ -1,0 +1,187 @@
+import { isFailure } from '../../core/errors.ts';
+import { planRules, type Refusal, type RulePlan } from '../../core/forward-rules.ts';
+import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
+import { onAbort } from '../../core/on-abort.ts';
+import { createSingleFlight } from '../../core/single-flight.ts';
+import type { Balancer } from '../../ports/balancer.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Readiness } from '../../ports/solver.ts';
+import type { Locks } from '../leases/lock.ts';
+
+/** Between two looks at the balancer's state, for all orders together. */
+export const lookEveryMs = 1_000;
+/** How often a change is begun that was suspended in between. */
+const mostTries = 3;
+
+export interface RuleKeeperOptions {
+  readonly balancer: Balancer;
+  readonly locks: Locks;
+  /** The mark of this store's objects (`core/own-mark.ts`). */
+  readonly owner: string;
+  readonly clock: Clock;
+  /** Twelve hex digits, new each time. */
+  readonly newId: () => string;
+}
+
+/** What became of one certificate's wish. */
+export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: string } | 'done';
+
+/** A change of one certificate's entry; undefined removes it. */
+export type UserChange = (before: RuleUser | undefined) => RuleUser | undefined;
+
+/** A change, and the caller that waits for it. */
+interface Wish {
+  readonly lineage: string;
+  readonly change: UserChange;
+  readonly signal: AbortSignal;
+  readonly done: (outcome: WishOutcome) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export interface RuleKeeper {
+  /** Changes one certificate's entry, and what the balancer has with it. */
+  wish(lineage: string, change: UserChange, signal: AbortSignal): Promise<WishOutcome>;
+  /** The balancer's own words on what is there, asked at most once a second for all orders together. */
+  look(signal: AbortSignal): Promise<Readiness>;
+  /** What the journal has. */
+  read(signal: AbortSignal): Promise<ListenerState>;
+}
+
+/**
+ * Keeps the rules of one listener as the certificates that need them wish. The lock document of the balancer is the
+ * journal of its objects (decision 0022). All wishes that arrive during a change share the next one.
+ */
+export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
+  const { balancer, locks, owner, clock, newId } = options;
+  const { resource, listener, mode, matching } = balancer;
+  let wishes: Wish[] = [];
+  let working = false;
+  let latest: { readonly plan: RulePlan; readonly receipt: ListenerState['receipt'] } | undefined;
+
+  const stateOf = (document: LockDocument): ListenerState => document.listeners?.[listener] ?? { users: {}, rules: [] };
+
+  /** Changes one certificate's entry, and what the balancer has with it. */
+  const wish = (lineage: string, change: UserChange, signal: AbortSignal): Promise<WishOutcome> =>
+    new Promise((resolve, reject) => {
+      wishes.push({ lineage, change, signal, done: resolve, failed: reject });
+      if (!working) void work();
+    });
+
+  async function work(): Promise<void> {
+    working = true;
+    while (wishes.length > 0) {
+      const batch = wishes;
+      wishes = [];
+      await grant(batch);
+    }
+    working = false;
+  }
+
+  /** Makes all wishes of a batch true under the lock. A wish whose caller has gone is left out. */
+  async function grant(batch: readonly Wish[]): Promise<void> {
+    const asked = batch.filter(({ signal, failed }) => {
+      if (signal.aborted) failed(signal.reason);
+      return !signal.aborted;
+    });
+    if (asked.length === 0) return;
+    const some = whileAnyWaits(asked.map(({ signal }) => signal));
+    try {
+      const plan = await change(asked, some.signal);
+      for (const { lineage, done } of asked) {
+        const refused = plan.refused.get(lineage);
+        const waiting = plan.waiting.get(lineage);
+        done(refused !== undefined ? { refused } : waiting !== undefined ? { waiting } : 'done');
+      }
+    } catch (error) {
+      for (const { signal, failed } of asked) failed(signal.aborted ? signal.reason : error);
+    } finally {
+      some.done();
+    }
+  }
+
+  /**
+   * Does it all again if this process was suspended for longer than its lease, because it may have changed something
+   * late; and if the balancer refused the change, because another installation may just have added the same rule.
+   */
+  async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
+    for (let tries = 1; ; tries++) {
+      try {
+        isApplying = false;
+        return await changeOnce(asked, signal);
+      } catch (error) {
+        const mayPass = isFailure(error, 'store/lease-lost') || (isApplying && isFailure(error, 'balancer/refused'));
+        if (tries === mostTries || signal.aborted || !mayPass) throw error;
+      }
+    }
+  }
+
+  /** The last try came so far; a refusal to show the listener is final. */
+  let isApplying = false;
+
+  async function changeOnce(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
+    let plan: RulePlan | undefined;
+    const begin = async (document: LockDocument): Promise<LockDocument> => {
+      const before = stateOf(document);
+      const users: Record<string, RuleUser> = { ...before.users };
+      for (const { lineage, change: toUser } of asked) {
+        const user = toUser(users[lineage]);
+        if (user) users[lineage] = user;
+        else delete users[lineage];
+      }
+      const inspection = await balancer.inspect(signal);
+      plan = planRules({ ...before, users }, { owner, mode, matching, inspection, now: clock.now(), newId });
+      // An empty state is stored too: the lease is in the document.
+      return withListener(document, listener, plan.during) ?? { schema: 1 };
+    };
+    return locks.with(
+      resource,
+      begin,
+      async (held) => {
+        const made = plan!; // by begin
+        const over = AbortSignal.any([signal, held.lost]);
+        const known = stateOf(held.document).receipt;
+        isApplying = true;
+        const receipt = await held.effect(over, () => balancer.apply(made.wanted, known, over));
+        latest = { plan: made, receipt };
+        looked = undefined;
+        held.leave((document) => withListener(document, listener, { ...made.after, receipt }));
+        return made;
+      },
+      signal,
+    );
+  }
+
+  const looking = createSingleFlight<Readiness>();
+  let looked: { readonly atMs: number; readonly readiness: Readiness } | undefined;
+
+  /** The balancer's own words on what is there, asked at most once a second for all orders together. */
+  async function look(signal: AbortSignal): Promise<Readiness> {
+    signal.throwIfAborted();
+    if (looked && clock.monotonicMs() - looked.atMs < lookEveryMs) return looked.readiness;
+    const ask = async (): Promise<Readiness> => {
+      if (!latest) return { ready: false, reason: 'the rule is not there yet' };
+      const readiness = await balancer.state(latest.plan.wanted, latest.receipt ?? null, signal);
+      looked = { atMs: clock.monotonicMs(), readiness };
+      return readiness;
+    };
+    // With the signal, so that an order that gives up does not fail the others.
+    return looking('', ask, signal);
+  }
+
+  return { wish, look, read: async (signal) => stateOf(await locks.read(resource, signal)) };
+}
+
+/** A signal that aborts once all of these have. */
+function whileAnyWaits(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; done(): void } {
+  const all = new AbortController();
+  const look = () => {
+    if (signals.every(({ aborted }) => aborted)) all.abort(signals[0]?.reason);
+  };
+  const forget = signals.map((signal) => onAbort(signal, look));
+  return {
+    signal: all.signal,
+    done() {
+      for (const one of forget) one();
+    },
+  };
+}
