@@ -183,7 +183,7 @@ export const commands: readonly Command[] = [
     name: 'delete',
     summary: 'remove a certificate, its keys and its settings from the store',
     description:
-      'First removes what earlier runs left behind (TXT records, token files), then deletes the certificate. Refuses if a ' +
+      'First removes what earlier runs left behind (TXT records, token files, forward rules), then deletes the certificate. Refuses if a ' +
       'target still has the certificate, or another process is working on it. Deployed files stay, and nothing is revoked.',
     arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
     flags: [
@@ -206,7 +206,7 @@ export const commands: readonly Command[] = [
     name: 'sweep',
     summary: 'clean up after killed processes',
     description:
-      'Removes TXT records and token files of runs that were killed, and ends solver hooks that still run. The command of ' +
+      'Removes TXT records, token files and forward rules of runs that were killed, and ends solver hooks that still run. The command of ' +
       'a deployer is not ended. Finishes their deliveries to targets that all nodes share, or that are on this machine. ' +
       '`renew` does this, too. With --lost, it lists what carries certfleet’s mark at load balancers and their ' +
       'certificate services, and that no journal of this store knows, for instance because its store was lost.',

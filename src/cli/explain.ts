@@ -66,7 +66,7 @@ export function explanationOf(code: ErrorCode): readonly string[] {
 
 const blameWords = {
   config: 'for you to fix',
-  provider: 'a problem on the DNS provider’s side',
+  provider: 'a problem on the provider’s side',
   ca: 'a problem on the CA’s side',
   network: 'a problem in the network',
   bug: 'a bug in certfleet',

@@ -40,9 +40,12 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   const { lost, known, removed, failed } = await fleet.sweepLost(remove, session.signal);
   const now = await session.now();
   const code = exitCodeOfSweep(failed);
+  const isLeft = (one: LostObject) => one.isOurs || Date.parse(one.expires) <= now.getTime();
+  const left = lost.filter(isLeft);
   const counts = [
     ...(removal ? [`${removed.length} removed`] : []),
-    `${lost.length} ${lost.length === 1 ? 'is' : 'are'} lost`,
+    `${left.length} ${left.length === 1 ? 'is' : 'are'} lost`,
+    ...(left.length < lost.length ? [`${lost.length - left.length} may belong to other installations`] : []),
     `${known} ${known === 1 ? 'is' : 'are'} known to this store`,
   ];
   const message = counts.join(', ');
@@ -72,8 +75,8 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
     );
   }
   session.print(`Sweep: ${message}.`);
-  if (lost.length > 0 && !removal) {
-    const example = lost.find((one) => one.isOurs) ?? lost[0];
+  if (left.length > 0 && !removal) {
+    const example = left.find((one) => one.isOurs) ?? left[0];
     const age = example?.isOurs ? '' : ' --older-than 1d';
     session.note(`Next: \`certfleet sweep --lost --owner ${example?.owner}${age}\` removes what that owner lost.`);
   }

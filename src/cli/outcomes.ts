@@ -167,9 +167,7 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
   const renews = (iso: string) => {
     const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
-    return told.renewsEarly
-      ? `Next: it is due ${when}; the last run before that renews it.`
-      : `Next: \`certfleet renew\` renews it ${when}.`;
+    return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
   };
   if (outcome.result === 'unchanged') {
     if (renewAt !== undefined) return renews(renewAt);

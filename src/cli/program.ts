@@ -143,5 +143,6 @@ Start here:
   certfleet status
 
 Exit codes: 0 done or nothing due, 1 bug, 2 usage or configuration,
-3 preflight refused, 4 CA, 5 DNS or solver, 6 deployment pending, 7 store,
-9 output not written, 130 and 143 stopped by a signal.`;
+3 preflight refused, 4 CA, 5 DNS, load balancer or solver,
+6 deployment pending, 7 store, 8 schedule too slow, 9 output not written,
+130 and 143 stopped by a signal.`;

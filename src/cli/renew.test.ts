@@ -47,7 +47,7 @@ it.each<Row>([
     argv: 'renew --next-run 31d',
     fleet: { renew: () => [unchanged('abc')], status: [valid] },
     calls: [{ names: [], force: false, nextRunMs: 31 * 86_400_000 }, 'status', 'status'],
-    says: ['Next: it is due around 2027-01-23 (in 59 days); the last run before that renews it.'],
+    says: ['Next: it is due around 2027-01-23 (in 59 days).'],
   },
   ...['31', '1w', '0d', '30s', '367d', 'monthly'].map((text) => ({
     what: `refuses --next-run ${text}`,

@@ -209,9 +209,10 @@ function meaningIn(
   if (code.startsWith('InvalidLoadBalancerId')) return { means: 'not-found', about: `the load balancer ${here}` };
   if (/^(Checked)?ListenerNotFound$/.test(code)) return { means: 'not-found', about: `that listener of ${here}` };
   if (code === 'InvalidServerId.NotFound' || code === 'ObtainIpFail')
-    return { means: 'not-found', about: `a server for ${here}` };
+    return { means: 'not-found', about: `a running server as \`backend\` of ${here} names it` };
   if (code === 'TooManyRules') return { means: 'quota', about: `more rules on a listener of ${here}` };
-  if (code === 'OverQuota') return { means: 'quota', about: here };
+  if (code === 'OverQuota')
+    return { means: 'quota', about: `another group, certificate or domain extension at ${here}` };
   return means === undefined ? {} : { about: `something that ${what} needs at ${here}` };
 }
 

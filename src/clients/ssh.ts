@@ -48,6 +48,7 @@ export function readSshKey(privateKey: Secret, passphrase: Secret | undefined): 
   if (!(key instanceof Error) && key.isPrivateKey()) return key;
   const reason = key instanceof Error ? key.message : 'it is a public key';
   const isEncrypted = /no passphrase given/.test(reason);
+  if (/^[~/][^\n]*$/.test(privateKey.reveal())) throw new Error('the private key is a path: write file:/path');
   throw new Error(
     isEncrypted
       ? 'the private key is encrypted: give its `passphrase`'

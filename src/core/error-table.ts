@@ -55,7 +55,7 @@ export const errorTable = {
     message: '{what} is missing {credential}',
     blame: 'config',
     retry: 'later',
-    hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration. On the command line, use --dns-option KEY=VALUE, or KEY=file:/path for a secret.',
+    hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration. For a DNS provider on the command line, use --dns-option KEY=VALUE, or KEY=file:/path for a secret.',
   },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',

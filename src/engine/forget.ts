@@ -67,7 +67,7 @@ export async function forget(
 function refuse({ processes }: Engine, lineage: Lineage, force: boolean): void {
   const lease = lineage.work?.lease;
   if (lease && processes.look(lease.holder) !== 'dead')
-    throw fail('store/held', { holder: `process ${lease.holder.pid}`, certificate: lineage.name });
+    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: lineage.name });
   const targets = keepersOf(lineage);
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
 }

@@ -37,8 +37,13 @@ export interface Solver {
    * withdraws.
    */
   prepare?(lineage: string, identifiers: readonly Identifier[], signal: AbortSignal): Promise<Prepared>;
-  /** Repeatable; also for a process that did not call `prepare`. */
-  withdraw?(lineage: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Repeatable; also for a process that did not call `prepare`.
+   *
+   * @param late look in the outside world even if the journal has nothing: a process that was suspended may have made
+   * it after its removal
+   */
+  withdraw?(lineage: string, signal: AbortSignal, late?: boolean): Promise<void>;
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
    * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the

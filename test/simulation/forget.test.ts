@@ -137,7 +137,7 @@ describe('forgetting a lineage', () => {
     const world = await createWorld();
     await withLease(world, 7);
     const before = await world.readLineage();
-    const held = { code: 'store/held', message: expect.stringContaining('process 7') };
+    const held = { code: 'store/held', message: expect.stringContaining('pid 7') };
     await expect(forget(world.replica(2), 'abc', byForce, signal)).rejects.toMatchObject(held);
     expect(await world.readLineage()).toEqual(before);
     world.dead.add(7);

@@ -180,7 +180,7 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
   sight.isReported = true;
   if (clock.monotonicMs() - sight.sinceMs > patienceMs) {
     const seconds = patienceMs / 1000;
-    throw fail('store/busy', { holder: `process ${holder.pid}`, certificate: name, seconds });
+    throw fail('store/busy', { holder: `pid ${holder.pid}`, certificate: name, seconds });
   }
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };

@@ -84,7 +84,7 @@ export function createLocks(ports: LockPorts): Locks {
   }
 
   const busy = (resource: string, pid: number) =>
-    fail('store/busy', { holder: `process ${pid}`, certificate: resource, seconds: patienceMs / 1000 });
+    fail('store/busy', { holder: `pid ${pid}`, certificate: resource, seconds: patienceMs / 1000 });
 
   const holdable = (resource: string): Holdable<LockDocument> => ({
     key: keyOf(resource),

@@ -133,9 +133,12 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       return make(signal);
     },
 
-    async withdraw(lineage, signal) {
-      // Even if the journal has nothing: another process may have added a rule after its removal.
-      if (!options.keep) await keeper.wish(lineage, () => undefined, signal);
+    async withdraw(lineage, signal, late = false) {
+      if (options.keep) return;
+      const { users, rules, group } = await keeper.read(signal);
+      // Nothing was begun: the balancer refused to show its rules.
+      const hasNothing = users[lineage] === undefined && rules.length === 0 && group === undefined;
+      if (late || !hasNothing) await keeper.wish(lineage, () => undefined, signal);
     },
 
     describePath: ({ value }, signal) =>

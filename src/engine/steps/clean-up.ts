@@ -1,4 +1,4 @@
-import { reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import type { StoredSpec } from '../../core/spec.ts';
 import { nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
@@ -36,14 +36,15 @@ export async function cleanUp(
   });
   const remove = async (solver: Solver, presented: Presented, within: AbortSignal): Promise<Unremoved | undefined> => {
     const clean = async () => {
-      if (presented.probe) return solver.withdraw?.(presented.identifier, within);
+      if (presented.probe) return solver.withdraw?.(presented.identifier, within, isLate(presented));
       return solver.cleanup(solverChallenge(spec, presented), presented.receipt, within);
     };
     try {
       await (holding ? holding.effect(within, clean) : clean());
       return undefined;
     } catch (error) {
-      const what = `could not remove ${nameOfPresented(presented, spec.solver)}: ${reasonOf(error)}`;
+      const hint = isFailure(error, 'balancer/') ? `. ${error.hint}` : '';
+      const what = `could not remove ${nameOfPresented(presented, spec.solver)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
     }
@@ -65,6 +66,9 @@ export async function cleanUp(
     return owed.map((presented) => leave(presented, error));
   }
 }
+
+/** A check of a tombstone, not a removal that failed. */
+const isLate = (presented: Presented): boolean => 'looked' in presented && presented.looked !== -1;
 
 const reportLeft = (engine: Engine, { spec }: StoredSpec, message: string): void =>
   report(engine, { level: 'warn', event: 'sweep.failed', certificate: spec.name, message });
