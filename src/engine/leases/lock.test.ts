@@ -228,7 +228,7 @@ describe('a lock', () => {
     await clock.advance(9 * 60_000);
     expect(first.held.lost.aborted).toBe(false);
     await clock.advance(2 * 60_000);
-    expect(await failed).toMatchObject({ code: 'store/busy', message: expect.stringContaining('process 1') });
+    expect(await failed).toMatchObject({ code: 'store/busy', message: expect.stringContaining('pid 1') });
     first.end();
     await first.done;
   });

@@ -125,7 +125,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         ...(options.keep ? { keep: true } : {}),
       };
       const make = async (within: AbortSignal) => {
-        const change: Wish['change'] = (before) => ({ ...user, since: before?.since ?? now });
+        const change: UserChange = (before) => ({ ...user, since: before?.since ?? now });
         return { probe, ready: await join(lineage, change, within) };
       };
       // Someone may have deleted the rule that was kept, and only the balancer knows.
