@@ -151,6 +151,9 @@ async function renewElsewhere(rig: CloudRig, before: string, old: string): Promi
   holds(renewed.code === 0, `certfleet renew ended with ${renewed.code}`);
   holds((await showPage(rig)) !== old, 'the old certificate is still served');
   holds(rulesAndGroups(rig) === before, 'the balancer is not as it was before');
+  sentence('Each node knows what comes next.');
+  const status = await certfleet(['status'], { cwd: rig.homes[2]! });
+  holds(/^abc +valid /m.test(status.output), 'the certificate is not valid and delivered');
 }
 
 export async function demoCloud(stays: boolean): Promise<void> {

@@ -55,6 +55,20 @@ export const withBalancer = (
   return found ? { ...settings, [balancerSettingsKey]: found } : settings;
 };
 
+/**
+ * The same for a deployer, without the node that answers: it has no part in a delivery, and on each node of a cluster it
+ * is another one.
+ */
+export function withBalancerOfDelivery(
+  settings: AdapterSettings,
+  balancers: Readonly<Record<string, AdapterSettings>>,
+): AdapterSettings {
+  const found = balancerIn(withBalancer(settings, balancers));
+  if (!found) return settings;
+  const { backend: _node, ...rest } = found.settings;
+  return { ...settings, [balancerSettingsKey]: rest };
+}
+
 export interface NamedSettings {
   readonly name: string;
   readonly settings: AdapterSettings;

@@ -7,7 +7,7 @@ import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from 
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options } from './dns01.ts';
-import { forwardRuleOptions, withBalancer } from './forward-rule.ts';
+import { forwardRuleOptions, withBalancer, withBalancerOfDelivery } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf, knownIssuers } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
@@ -109,7 +109,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     issuers,
     balancers,
     solvers: mapOf(solvers, (solver) => withBalancer(solver, balancers)),
-    deployers: mapOf(deployers, (deployer) => withBalancer(deployer, balancers)),
+    deployers: mapOf(deployers, (deployer) => withBalancerOfDelivery(deployer, balancers)),
     certificates,
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
