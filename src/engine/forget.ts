@@ -1,7 +1,7 @@
 import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
-import { nameOfPresented } from '../core/tombstones.ts';
+import { forwardRuleType, nameOfPresented } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
@@ -117,7 +117,25 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
       error,
     })),
     ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
+    ...(await removeKeptRule(engine, lineage, signal)),
   ];
+}
+
+/** Removes the forward rule that a solver keeps between orders. */
+async function removeKeptRule(
+  engine: Engine,
+  { name, spec }: Lineage,
+  signal: AbortSignal,
+): Promise<readonly NotRemoved[]> {
+  if (spec.solver.type !== forwardRuleType || spec.solver['keep'] !== true) return [];
+  try {
+    const solver = await engine.connect.solver(spec);
+    await solver.forget?.(name, signal);
+    return [];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [{ what: 'the forward rule', error }];
+  }
 }
 
 /** Deletes every version ever begun, including those of an earlier lineage with this name. */

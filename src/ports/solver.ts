@@ -44,6 +44,8 @@ export interface Solver {
    * it after its removal
    */
   withdraw?(lineage: string, signal: AbortSignal, late?: boolean): Promise<void>;
+  /** Removes what `withdraw` was told to leave in place: the certificate is being deleted. */
+  forget?(lineage: string, signal: AbortSignal): Promise<void>;
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
    * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the

@@ -79,6 +79,12 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     await createOracle(cluster.clb.endpoint, accessKey).call('DeleteRules', { RuleIds });
     succeeded(await run(['renew', '--force']));
     expect(cluster.clb.snapshot().rules).toMatchObject([{ name: kept.rules[0]!['name'] }]);
+
+    // The rule goes with its last certificate.
+    succeeded(await run(['delete', 'abc']));
+    const { rules, groups } = cluster.clb.snapshot();
+    expect([rules, groups.map((one) => one['name'])]).toEqual([[], ['web']]);
+    expect((await documents(store, 'lock')).size).toBe(0);
   });
 
   it('without keys and server, the instance’s metadata server gives both', async () => {

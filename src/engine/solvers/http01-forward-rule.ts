@@ -141,6 +141,11 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       if (late || !hasNothing) await keeper.wish(lineage, () => undefined, signal);
     },
 
+    async forget(lineage, signal) {
+      const { users } = await keeper.read(signal);
+      if (users[lineage]) await keeper.wish(lineage, () => undefined, signal);
+    },
+
     describePath: ({ value }, signal) =>
       describeForwardRule({ balancer, responder, locks, owner, now: clock.now(), newId, inspect }, value, signal),
 
