@@ -9,8 +9,8 @@ import { temporaryFolder, until } from '../support/service.ts';
 import { shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// A process that is killed while it delivers to Alibaba's load balancer. `test/crash/forward-rule.test.ts` kills it at
-// every effect of the order.
+// Deliveries to Alibaba’s load balancer that go wrong on the way. `test/crash/cloud-delivery.test.ts` kills the first one at
+// every effect.
 
 stopAllAfterwards();
 
@@ -72,4 +72,26 @@ describeWith(['pebble', 'openssl', ...bindPrograms], 'a delivery to Alibaba’s 
       expect([...(await documents(store, 'lock')).keys()], said).toEqual([]);
     }
   }, 120_000);
+
+  it('with a fifth of the answers lost, slow changes and throttling uploads each version once', async () => {
+    const clb = { loseAnswers: 0.2, changeMs: 100, callsPerSecond: 20, seed: 11 };
+    const cluster = await startCluster({ https: ['abc.example.test'], clb });
+    const before = cluster.clb.snapshot();
+    const folder = await temporaryFolder('lossy');
+    const [store, config] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
+    const identifiers = { abc: ['abc.example.test'], two: ['two.example.test'] };
+    await writeFile(config, JSON.stringify(cluster.configuration(store, { identifiers, deliver: true })));
+    for (const args of [['issue'], ['renew', '--force']]) succeeded(await certfleet([...args, '--config', config]));
+    await cluster.clb.settled();
+    const after = cluster.clb.snapshot();
+    expect(after).toMatchObject({ rules: before.rules, groups: before.groups });
+    // By hand, and two versions of each; one name shares the default certificate, the other has an extension.
+    expect([after.certificates.length, after.extensions.length]).toEqual([5, 1]);
+    for (const name of Object.keys(identifiers)) {
+      const { current } = await readLineage(store, name);
+      const { fingerprint } = await shakeHands(cluster.clb.port(443), `${name}.example.test`);
+      expect(fingerprint).toBe(current?.facts.fingerprint);
+    }
+    expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
+  }, 90_000);
 });
