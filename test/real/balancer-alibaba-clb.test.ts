@@ -161,6 +161,7 @@ describe('the balancer alibaba-clb', () => {
     expect(await balancer.inspect(signal)).toEqual({
       rules: [{ name: 'shop', host: 'shop.example.test', action: expect.stringMatching(/^forwards to rsp-/) }],
       rulesLeft: 39,
+      addresses: ['203.0.113.10'],
     });
     const wanted = wanting(edge, [undefined, 'shop.example.test']);
     const receipt = await balancer.apply(wanted, undefined, signal);
@@ -239,7 +240,7 @@ describe('the balancer alibaba-clb', () => {
   }, 90_000);
 
   it.each([1, 2, 3, 4])(
-    'loses 20 %% of the answers, is busy and throttled: no duplicate, nothing left (seed %i)',
+    'a fifth of the answers is lost, it is busy and throttled: no duplicate, nothing left (seed %i)',
     async (seed) => {
       const edge = await start({ seed, loseAnswers: 0.2, changeMs: 4, callsPerSecond: 60 });
       const { clb } = edge;
