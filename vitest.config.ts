@@ -27,7 +27,8 @@ export default defineConfig({
           // Real servers on two cores: generous limits, which only guard against a hang.
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // They mostly wait: for health checks, time limits and other processes.
+          maxWorkers: 3,
           // After the unit tests, so that measurements of time are not disturbed.
           sequence: { groupOrder: 1 },
         },

@@ -16,7 +16,7 @@ import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
 import { ask } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { atEnd, stopAll, until } from '../support/service.ts';
-import { startTraffic } from '../support/steady-traffic.ts';
+import { adapterRequests, startTraffic } from '../support/steady-traffic.ts';
 import { noteSkipped } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
@@ -356,14 +356,14 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     await cloud.change('DeleteRule', { RuleArn: id });
   });
 
-  test('five thousand requests for other hosts and paths see nothing of it', async () => {
+  test('requests for other hosts and paths see nothing of it', async () => {
     const traffic = startTraffic({
       port: cloud.plane.portOf(80),
       hosts: ['www.example.test', 'other.example.test', 'third.example.test'],
       path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
       expected: webAnswer,
       perSecond: 250,
-      total: 5_000,
+      total: adapterRequests,
     });
     const balancer = connect();
     let cycles = 0;
@@ -379,8 +379,8 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
     expect(result.perSecond).toBeGreaterThan(200);
-    expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(1_500);
-    expect(cycles).toBeGreaterThan(2);
+    expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(0.3 * adapterRequests);
+    expect(cycles).toBeGreaterThan(0);
     expect(await cloud.snapshot()).toBe(before);
   }, 90_000);
 

@@ -10,7 +10,7 @@ import { balancerContract, type EffectWatch } from '../../src/testing/balancer-c
 import { createDeployWorld } from '../support/deploy-world.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { getOnce, startTraffic } from '../support/steady-traffic.ts';
+import { adapterRequests, getOnce, startTraffic } from '../support/steady-traffic.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
@@ -108,7 +108,7 @@ describeWith(['haproxy'], 'the haproxy balancer', () => {
       path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
       expected: webAnswer,
       perSecond: 250,
-      total: 5_000,
+      total: adapterRequests,
     });
     let cycles = 0;
     while (!traffic.isOver) {
@@ -129,9 +129,9 @@ describeWith(['haproxy'], 'the haproxy balancer', () => {
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
     expect(result.perSecond).toBeGreaterThan(200);
-    expect(result.kept).toBeGreaterThan(1_500);
-    expect(result.fresh).toBeGreaterThan(1_500);
-    expect(cycles).toBeGreaterThan(10);
+    expect(result.kept).toBeGreaterThan(0.3 * adapterRequests);
+    expect(result.fresh).toBeGreaterThan(0.3 * adapterRequests);
+    expect(cycles).toBeGreaterThan(1);
     expect(await readFile(edge.map, 'utf8')).toBe(foreignText);
   }, 90_000);
 

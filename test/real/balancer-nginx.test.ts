@@ -12,7 +12,7 @@ import { balancerContract, type EffectWatch } from '../../src/testing/balancer-c
 import { createDeployWorld } from '../support/deploy-world.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
-import { getOnce, startTraffic } from '../support/steady-traffic.ts';
+import { adapterRequests, getOnce, startTraffic } from '../support/steady-traffic.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
@@ -120,7 +120,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
       path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
       expected: webAnswer,
       perSecond: 250,
-      total: 5_000,
+      total: adapterRequests,
     });
     let cycles = 0;
     while (!traffic.isOver) {
@@ -140,9 +140,9 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
     expect(result.perSecond).toBeGreaterThan(200);
-    expect(result.kept).toBeGreaterThan(1_500);
-    expect(result.fresh).toBeGreaterThan(1_500);
-    expect(cycles).toBeGreaterThan(5);
+    expect(result.kept).toBeGreaterThan(0.3 * adapterRequests);
+    expect(result.fresh).toBeGreaterThan(0.3 * adapterRequests);
+    expect(cycles).toBeGreaterThan(1);
     expect(await readFile(edge.file, 'utf8')).toBe(foreignText);
     expect((await stat(edge.file)).mode & 0o7777).toBe(0o640);
   }, 90_000);

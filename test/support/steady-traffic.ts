@@ -1,6 +1,12 @@
 import http from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 
+/**
+ * How many requests a test of an adapter alone sends: 5,000 in `npm run test:long`. The tests of the whole circle always
+ * send so many.
+ */
+export const adapterRequests = process.env.CERTFLEET_LONG ? 5_000 : 1_250;
+
 export interface TrafficOptions {
   /** Of the load balancer on 127.0.0.1. */
   readonly port: number;
