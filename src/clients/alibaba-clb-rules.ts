@@ -355,7 +355,7 @@ async function readServers(clb: Clb, VServerGroupId: string, signal: AbortSignal
   try {
     return await clb.read('DescribeVServerGroupAttribute', { VServerGroupId }, parse, signal);
   } catch (error) {
-    throw isUnknownGroup(error) ? new LookAgain(error) : error;
+    throw isUnknownGroup(error) ? new LookAgain(error, 'the group') : error;
   }
 }
 

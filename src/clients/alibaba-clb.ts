@@ -66,9 +66,12 @@ export interface Change<T> {
 /** It is not known whether a change was made, or the state was not as read. */
 export class LookAgain {
   readonly error: unknown;
+  /** Which change it was; another one means that there was progress in between. */
+  readonly change: string;
 
-  constructor(error: unknown) {
+  constructor(error: unknown, change: string) {
     this.error = error;
+    this.change = change;
   }
 }
 
@@ -79,6 +82,7 @@ export const groupInUse = ['RspoolVipExist', 'RspoolRuleExist'] as const;
 /** The documents use this code with status 404 for a group that does not exist. */
 const unknownGroup = 'InvalidParameter';
 
+/** For one change, of which a rule and a group need a dozen. */
 const mostLooks = 8;
 const firstPauseMs = 1_000;
 const longestPauseMs = 10_000;
@@ -128,7 +132,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         if (isFailure(cause, 'balancer/unreachable', 'balancer/failed') || outdated?.(cause))
-          throw new LookAgain(cause);
+          throw new LookAgain(cause, `${action} ${JSON.stringify(params)}`);
         throw cause;
       }
     },
@@ -155,11 +159,14 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     },
     address: () => address,
     async untilKnown(work, signal) {
+      let last: string | undefined;
       for (let looks = 1; ; looks++) {
         try {
           return await work();
         } catch (error) {
           if (!(error instanceof LookAgain)) throw error;
+          if (error.change !== last) looks = 1;
+          last = error.change;
           if (looks === mostLooks) throw error.error;
           // A change whose answer was lost may still be under way.
           await clock.sleep(Math.min(firstPauseMs * 2 ** (looks - 1), longestPauseMs), signal);

@@ -157,7 +157,9 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         // It may be there although the list did not show it: from a call whose answer was lost, or from someone else.
         if (!isFailure(error, 'balancer/refused')) throw error;
         const { extensions } = await readBinding(signal);
-        throw extensions.some(({ domain }) => domain === Domain.toLowerCase()) ? new LookAgain(error) : error;
+        throw extensions.some(({ domain }) => domain === Domain.toLowerCase())
+          ? new LookAgain(error, `the extension of ${Domain}`)
+          : error;
       }
     };
     const perform = (step: Step, certificate: string, signal: AbortSignal): Promise<void> => {
