@@ -13,7 +13,6 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/simulation/**/*.test.ts'],
           pool: 'threads',
-          maxWorkers: 2,
           isolate: false,
           // A guard against a hang: a machine that is busy must not fail a test that only computes.
           testTimeout: 60_000,
