@@ -172,8 +172,17 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
   /** The store's random id. It is not a secret. */
   readonly storeId: string;
   /** The responder of a listen address. All solvers of a process that name it share one. */
-  responder(options: { readonly listen: string; readonly fallback?: string | undefined }): Responder;
+  responder(
+    options: { readonly listen: string; readonly fallback?: string | undefined },
+    create: CreateResponder,
+  ): Responder;
 }
+
+/** `createResponder` of `src/responder/`, which only solvers that need a port load. */
+export type CreateResponder = (
+  options: { readonly listen: string; readonly fallback?: { readonly host: string; readonly port: number } },
+  parts: { readonly world: World; readonly store: Store },
+) => Responder;
 
 interface AdapterDefinition<Shape extends z.ZodObject> {
   /** The `type` in the configuration, and the name of the file. */

@@ -11,7 +11,7 @@ import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
-import { type DrawnPath, drawPaths } from './engine/looks/doctor.ts';
+import type { DrawnPath } from './engine/looks/doctor.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
 import { lineageOf, readLineage } from './engine/stored-lineage.ts';
@@ -260,6 +260,7 @@ async function examine(fleet: OpenFleet, names: readonly string[], signal: Abort
     }
     specs.push(spec);
   }
+  const { drawPaths } = await import('./engine/looks/doctor.ts');
   const drawn: DrawnPath[] = [];
   for (const spec of specs) drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
   return drawn;

@@ -1,3 +1,4 @@
+import { healthCheckPath } from '../core/challenge-path.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { markOf } from '../core/own-mark.ts';
@@ -110,7 +111,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     const vpc = await vpcOf(signal);
     const type = typeOf(group.backends);
     return (one) =>
-      one.name === group.name && one.targetType === type && one.vpcId === vpc && one.healthPath === healthPath;
+      one.name === group.name && one.targetType === type && one.vpcId === vpc && one.healthPath === healthCheckPath;
   }
 
   const vpcOf = async (signal: AbortSignal): Promise<string> => vpcId ?? (await at.find(signal)).vpcId;
@@ -135,7 +136,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
       VpcId: await vpcOf(signal),
       TargetType: typeOf(group.backends),
       HealthCheckProtocol: 'HTTP',
-      HealthCheckPath: healthPath,
+      HealthCheckPath: healthCheckPath,
       // The shortest that AWS takes: healthy after about ten seconds.
       HealthCheckIntervalSeconds: 5,
       HealthCheckTimeoutSeconds: 2,
@@ -232,7 +233,6 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
   return reconcile;
 }
 
-export const healthPath = '/.well-known/acme-challenge/health';
 export const outsideVpc = 'ip-outside-vpc';
 
 export const patternsOf = ({ host, path, answer }: WantedRule) => ({

@@ -24,9 +24,6 @@ export interface RulePatterns {
   readonly path: string;
 }
 
-/** Rules with a mark have one of these paths, so only their tags need to be read. */
-export const challengePath = '/.well-known/acme-challenge/';
-
 /** Whether a request that matches the patterns may also match the rule: then the lower number wins. */
 export const mayMatchSame = (rule: ElbRule, { host, path }: RulePatterns): boolean =>
   (rule.hosts === undefined || host === undefined || rule.hosts.some((one) => overlap(lower(one), lower(host)))) &&

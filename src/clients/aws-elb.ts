@@ -1,6 +1,7 @@
+import { challengePath } from '../core/challenge-path.ts';
 import { markIn } from '../core/own-mark.ts';
 import { type AwsParams, type AwsQuery, xmlMembers } from './aws.ts';
-import { challengePath, type ElbRule, nameOfGroup } from './aws-elb-rules.ts';
+import { type ElbRule, nameOfGroup } from './aws-elb-rules.ts';
 import { isRefusal, UnreadableAnswer } from './json-api.ts';
 import { type XmlElement, xmlAt, xmlText } from './xml.ts';
 

@@ -80,13 +80,16 @@ export async function connectSolver(
   const { world, store, storeId, zonesOf, responder } = context;
   const name = spec.spec.solver;
   if (spec.solver.type === forwardRuleType) {
-    const { createForwardRule } = await import('../engine/solvers/http01-forward-rule.ts');
+    const [{ createForwardRule }, { createResponder }] = await Promise.all([
+      import('../engine/solvers/http01-forward-rule.ts'),
+      import('../responder/responder.ts'),
+    ]);
     const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(spec.solver);
     const named = await balancerOf(context, balancerIn(spec.solver));
     const solver = createForwardRule({
       balancer: named.connect(),
       name: named.name,
-      responder: responder({ listen, fallback }),
+      responder: responder({ listen, fallback }, createResponder),
       locks: context.locks,
       owner: ownerOf(storeId),
       clock: world.clock,

@@ -5,6 +5,7 @@ import { balancerIn } from '../config/forward-rule.ts';
 import type { Environment } from '../config/options.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { PreflightSettings, StoredSpec } from '../core/spec.ts';
+import type { SolverContext } from '../define.ts';
 import type { Connections, Looks } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
@@ -14,7 +15,6 @@ import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
-import { createResponder } from '../responder/responder.ts';
 import { balancerOf, connectDeployer, connectSolver, ownerOf, resolversOf } from './adapters.ts';
 import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
@@ -58,21 +58,15 @@ export function connect(context: ConnectContext): ComposedConnections {
       connectDeployer({ ...context, env: own }, target, spec.deployers[target]),
     );
 
-  function responder({
-    listen,
-    fallback,
-  }: {
-    readonly listen: string;
-    readonly fallback?: string | undefined;
-  }): Responder {
+  const responder: SolverContext<unknown>['responder'] = ({ listen, fallback }, create) => {
     const key = canonical([listen, fallback ?? null]);
     const known = responders.get(key);
     if (known) return known;
     const to = fallback === undefined ? undefined : parseHostPort(fallback);
-    const made = createResponder({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
+    const made = create({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
     responders.set(key, made);
     return made;
-  }
+  };
 
   // Certificates with the same resolvers share what was found about zones and servers.
   function zonesOf(settings: PreflightSettings): Zones {

@@ -1,6 +1,7 @@
 import { parseListenAddress } from '../core/listen-address.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Solver } from '../ports/solver.ts';
+import { createResponder } from '../responder/responder.ts';
 
 /** Answers HTTP-01 challenges from this process, and from every other process that shares the store. */
 export default defineSolver({
@@ -37,7 +38,7 @@ export default defineSolver({
   }),
 
   connect({ options: { listen, shared }, responder: responderAt }): Solver {
-    const responder = responderAt({ listen });
+    const responder = responderAt({ listen }, createResponder);
     return {
       type: 'http01-responder',
       answers: ['http-01'],
