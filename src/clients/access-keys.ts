@@ -1,6 +1,7 @@
 import type { Secret } from '../core/secret.ts';
 import { createSingleFlight } from '../core/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type ApiCall, type ApiRequest, isRefusal, type JsonApi } from './json-api.ts';
 
 /** The keys that sign a call. */
 export interface AccessKeys {
@@ -56,4 +57,40 @@ export function refreshedKeys(fetchKeys: (signal: AbortSignal) => Promise<Tempor
       return had;
     },
   };
+}
+
+/** A call of an API whose requests are signed with keys that may change between two tries. */
+export interface KeyedCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
+  readonly credentials: KeySource;
+  /** The service's codes for keys that have expired. */
+  readonly expiredCodes: readonly string[];
+  /** What must not be shown, besides the keys. */
+  readonly secrets: readonly Secret[];
+  /** Builds and signs one try. */
+  build(keys: AccessKeys): ApiRequest;
+}
+
+/** Sends a signed call, and once more with new keys if the service says that they have expired. */
+export async function callWithKeys<T>(
+  api: JsonApi,
+  { credentials, expiredCodes, secrets: others, build, ...call }: KeyedCall<T>,
+): Promise<T> {
+  const secrets = [...others];
+  const once = () =>
+    api.call({
+      ...call,
+      secrets,
+      build: async (signal) => {
+        const keys = await credentials.keys(signal);
+        secrets.push(keys.id, keys.secret, ...(keys.token === undefined ? [] : [keys.token]));
+        return build(keys);
+      },
+    });
+  try {
+    return await once();
+  } catch (error) {
+    // Temporary keys can end before the time that was given with them.
+    if (!isRefusal(error, ...expiredCodes) || !credentials.renew()) throw error;
+    return once();
+  }
 }

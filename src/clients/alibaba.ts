@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import type { AccessKeys, KeySource } from './access-keys.ts';
+import { type AccessKeys, callWithKeys, type KeySource } from './access-keys.ts';
 import { bodyHash, signAcs3 } from './alibaba-signature.ts';
 import {
   type ApiAnswer,
@@ -13,7 +13,6 @@ import {
   createJsonApi,
   type Fields,
   isFields,
-  isRefusal,
   judgeByStatus,
   readFields,
   type Trouble,
@@ -126,11 +125,10 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
 
   return {
     async call(action, params, call) {
-      const { values, secrets: inParams } = flattened({
+      const { values, secrets } = flattened({
         ...(regionId === undefined ? {} : { RegionId: regionId }),
         ...params,
       });
-      const secrets: Secret[] = [...inParams];
       const api = createJsonApi({
         ...options,
         error: (trouble) =>
@@ -146,26 +144,16 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
           }),
         ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
       });
-      const once = () =>
-        api.call({
-          what: action,
-          build: async (signal) => {
-            const keys = await credentials.keys(signal);
-            secrets.push(keys.id, keys.secret, ...(keys.token === undefined ? [] : [keys.token]));
-            return build(action, values, keys);
-          },
-          read: (answer) => readFields(answer.body, 'the object'),
-          readsOnly: !call.mutates,
-          secrets,
-          signal: call.signal,
-        });
-      try {
-        return await once();
-      } catch (error) {
-        // A role's keys can end before the time that the metadata server gave.
-        if (!isRefusal(error, ...expiredCodes) || !credentials.renew()) throw error;
-        return once();
-      }
+      return callWithKeys(api, {
+        credentials,
+        expiredCodes,
+        secrets,
+        what: action,
+        build: (keys) => build(action, values, keys),
+        read: (answer) => readFields(answer.body, 'the object'),
+        readsOnly: !call.mutates,
+        signal: call.signal,
+      });
     },
   };
 }

@@ -5,14 +5,13 @@ import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import type { KeySource } from './access-keys.ts';
+import { callWithKeys, type KeySource } from './access-keys.ts';
 import { signV4 } from './aws-signature.ts';
 import {
   type ApiAnswer,
   createJsonApi,
   type Fields,
   isFields,
-  isRefusal,
   judgeByStatus,
   readFields,
   type Trouble,
@@ -136,8 +135,7 @@ interface Sent<T> {
 function createSender(options: AwsOptions, parse: (text: string) => unknown) {
   const { clock, credentials, region, service } = options;
   const url = new URL(options.endpoint ?? awsEndpoint(service, region));
-  return async <T>({ action, headers, body, read, ...sent }: Sent<T>, call: AwsCall): Promise<T> => {
-    const secrets = [...sent.secrets];
+  return async <T>({ action, headers, body, read, secrets }: Sent<T>, call: AwsCall): Promise<T> => {
     const judging = { action, service, busy: [...busyCodes, ...(call.busyCodes ?? [])] };
     const api = createJsonApi({
       ...options,
@@ -147,27 +145,19 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       judge: (answer) => judge(answer, judging),
       ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
     });
-    const once = () =>
-      api.call({
-        what: action,
-        build: async (signal) => {
-          const keys = await credentials.keys(signal);
-          secrets.push(keys.id, keys.secret, ...(keys.token === undefined ? [] : [keys.token]));
-          const signed = signV4({ method: 'POST', url, headers, body, region, service, now: clock.now() }, keys);
-          return { method: 'POST', url: url.href, headers: signed, body };
-        },
-        read,
-        readsOnly: !call.mutates,
-        secrets,
-        signal: call.signal,
-      });
-    try {
-      return await once();
-    } catch (error) {
-      // A role's keys can end before the time that was given with them.
-      if (!isRefusal(error, ...expiredCodes) || !credentials.renew()) throw error;
-      return once();
-    }
+    return callWithKeys(api, {
+      credentials,
+      expiredCodes,
+      secrets,
+      what: action,
+      build: (keys) => {
+        const signed = signV4({ method: 'POST', url, headers, body, region, service, now: clock.now() }, keys);
+        return { method: 'POST', url: url.href, headers: signed, body };
+      },
+      read,
+      readsOnly: !call.mutates,
+      signal: call.signal,
+    });
   };
 }
 
