@@ -93,6 +93,19 @@ export const passEnvironment = () =>
       examples: [['DOCKER_HOST', 'KUBECONFIG']],
     });
 
+/** Options of every deployer that writes files in certbot's layout. */
+export const keyFiles = () => ({
+  mode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, { error: 'a mode is three octal digits, for instance "0640"' })
+    .default('0600')
+    .meta({ title: 'Mode of the private key; certificates are 0644', examples: ['0640'] }),
+  haproxyBundle: z
+    .boolean()
+    .default(false)
+    .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
+});
+
 /** The options that name the keys of an adapter of Alibaba Cloud. Without any, the role of the instance is used. */
 export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
   accessKeyId: secret('AccessKey ID', {

@@ -16,7 +16,7 @@ import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { markIn } from '../core/own-mark.ts';
-import { credentialsFile, defineBalancer, endpoint, profile, secret, z } from '../define.ts';
+import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
@@ -56,17 +56,7 @@ export default defineBalancer({
         'Without `serverId`, the ECS instance that certfleet runs on, as its metadata server says. An ENI or ECI needs `type` and `serverIp` too.',
       examples: [{ serverId: 'i-bp1example', port: 30_080 }],
     }),
-    accessKeyId: secret('AccessKey ID', {
-      aliases: ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'Ali_Key'],
-    }).optional(),
-    accessKeySecret: secret('AccessKey secret', {
-      aliases: ['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALICLOUD_SECRET_KEY', 'Ali_Secret'],
-    }).optional(),
-    securityToken: secret('Security token, for temporary keys (STS)', {
-      aliases: ['ALIBABA_CLOUD_SECURITY_TOKEN', 'ALICLOUD_SECURITY_TOKEN'],
-    }).optional(),
-    credentials: credentialsFile(['dns_aliyun_'], { aliases: ['ALIBABA_CLOUD_CREDENTIALS_FILE'] }),
-    profile: profile({ aliases: ['ALIBABA_CLOUD_PROFILE'] }),
+    ...alibabaKeys(),
     ruleQuota: z
       .number()
       .int()

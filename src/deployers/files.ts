@@ -1,5 +1,5 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
-import { defineDeployer, wholePath, z } from '../define.ts';
+import { defineDeployer, keyFiles, wholePath, z } from '../define.ts';
 
 export default defineDeployer({
   id: 'files',
@@ -20,15 +20,7 @@ export default defineDeployer({
       .min(1)
       .optional()
       .meta({ title: 'Group of the files: a name or number', examples: ['ssl-cert'] }),
-    mode: z
-      .string()
-      .regex(/^0?[0-7]{3}$/, { error: 'a mode is three octal digits, for instance "0640"' })
-      .default('0600')
-      .meta({ title: 'Mode of the private key; certificates are 0644', examples: ['0640'] }),
-    haproxyBundle: z
-      .boolean()
-      .default(false)
-      .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
+    ...keyFiles(),
   }),
   notes: `Point servers to \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is a
 symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key and chain always match. Two versions are

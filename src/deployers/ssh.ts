@@ -14,7 +14,7 @@ import { lastWords, targetName } from '../clients/target.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { defineDeployer, duration, secret, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, keyFiles, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 
 /** A node that hangs must leave the others most of `deployDeadline` (5 min): no command runs before all have the files. */
@@ -72,15 +72,7 @@ export default defineDeployer({
         title: 'Group of the files: a name of the node, or a number',
         examples: ['ssl-cert'],
       }),
-    mode: z
-      .string()
-      .regex(/^0?[0-7]{3}$/, { error: 'a mode is three octal digits, for instance "0640"' })
-      .default('0600')
-      .meta({ title: 'Mode of the private key; certificates are 0644', examples: ['0640'] }),
-    haproxyBundle: z
-      .boolean()
-      .default(false)
-      .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
+    ...keyFiles(),
     command: z
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
       .optional()

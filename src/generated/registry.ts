@@ -69,7 +69,7 @@ export const registry: Registry = {
         {"name":"backend","title":"The server that the responder runs on, and its port","secret":false,"required":false},
         {"name":"accessKeyId","title":"AccessKey ID","secret":true,"required":false},
         {"name":"accessKeySecret","title":"AccessKey secret","secret":true,"required":false},
-        {"name":"securityToken","title":"Security token, for temporary keys (STS)","secret":true,"required":false},
+        {"name":"securityToken","title":"Security token, if the keys are temporary","secret":true,"required":false},
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
         {"name":"profile","title":"Which profile of the file with credentials","secret":false,"required":false},
         {"name":"ruleQuota","title":"How many rules a listener may have: raise it together with the quota of your account","secret":false,"required":false},
