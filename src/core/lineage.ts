@@ -129,10 +129,10 @@ export interface Work {
     readonly doubtful?: true;
   };
   /**
-   * What the solver prepared may exist: `ours`, a probe that this process removes after the preflight; `stays`, a forward
-   * rule that is removed with the challenges; `left`, either of an earlier process.
+   * What the solver prepared may exist, a probe or a forward rule: `ours`, made by this process; `left`, by an earlier one.
+   * A probe is removed after the preflight, and a rule with the challenges.
    */
-  readonly probe?: 'ours' | 'stays' | 'left';
+  readonly probe?: 'ours' | 'left';
   /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
   readonly thumbprint?: string;
   readonly challenges: readonly JournalledChallenge[];

@@ -15,8 +15,11 @@ export interface Presented {
   readonly probe?: true;
 }
 
-/** The solver whose preparation stays until the order is done. */
+/** The solver whose preparation, a rule, stays until the challenges are removed. */
 export const forwardRuleType = 'http01-forward-rule';
+
+/** Whether what the solver of a spec prepared is a forward rule. */
+export const ruleStays = ({ solver }: Pick<StoredSpec, 'solver'>): boolean => solver.type === forwardRuleType;
 
 /** What was presented by this solver, in words. */
 export const nameOfPresented = ({ type, identifier, probe }: Presented, solver: { readonly type: string }): string =>

@@ -21,13 +21,13 @@ import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import {
   afterLook,
-  forwardRuleType,
   isDue,
   leftAgain,
   oneForEach,
   owedBy,
   owesCleanup,
   type Presented,
+  ruleStays,
   tombstoneOf,
 } from './tombstones.ts';
 
@@ -276,32 +276,26 @@ export const orderGivenUp = (): Transition =>
   withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true } }));
 
 /** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
-export const ordered = (
-  order: NonNullable<Work['order']> & { readonly url: string },
-  { stays = false }: Preparation = {},
-): Transition =>
-  withWork('ordered', ({ first: _ordered, probe: _gone, ...work }) => ({
-    ...work,
+export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
+  withWork('ordered', ({ first: _ordered, ...work }, lineage) => ({
+    ...withoutProbe(work, lineage.spec),
     step: 'order',
     order,
-    ...(stays ? { probe: 'stays' } : {}),
   }));
 
-/** Whether what the solver prepared stays until the challenges are removed. */
-export interface Preparation {
-  readonly stays?: boolean | undefined;
+/** After the preflight: a probe is gone, and a forward rule stays until the challenges are removed. */
+function withoutProbe({ probe, ...work }: Work, spec: StoredSpec): Work {
+  return probe !== undefined && ruleStays(spec) ? { ...work, probe } : work;
 }
 
 /** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
   readonly challenges: readonly JournalledChallenge[];
-  readonly stays?: boolean | undefined;
 }): Transition =>
-  withWork('challengesIntended', ({ probe: _none, ...work }) => ({
-    ...work,
+  withWork('challengesIntended', (work, lineage) => ({
+    ...withoutProbe(work, lineage.spec),
     step: 'challenges',
-    ...(facts.stays ? { probe: 'stays' } : {}),
     thumbprint: facts.thumbprint,
     challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
   }));
@@ -348,9 +342,7 @@ export const madeCurrent = (facts: {
 }): Transition =>
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
-    const { order: _done, probe, ...work } = lineage.work;
-    // Also a rule that an order made again which then had nothing left to validate.
-    const stays = probe !== undefined && (probe === 'stays' || wanted.solver.type === forwardRuleType);
+    const { order: _done, ...work } = withoutProbe(lineage.work, wanted);
     const { current, previous, retired = [] } = lineage;
     const isNew = current?.id !== version.id;
     return {
@@ -360,7 +352,7 @@ export const madeCurrent = (facts: {
       current: version,
       renewal: renewalByLifetime(version.facts),
       deployments: intended(lineage, wanted, version.id, now),
-      work: { ...work, version: version.id, step: 'deploy', ...(stays ? { probe } : {}) },
+      work: { ...work, version: version.id, step: 'deploy' },
     };
   });
 
@@ -549,5 +541,5 @@ const closedStones = ({ name, work, spec }: Held, left: readonly Tombstone[], no
     : left;
 
 /** What another process may still add: challenges, and a forward rule; a probe file would do no harm. */
-const mayComeLate = (lineage: Pick<Lineage, 'name' | 'work'>, { solver }: StoredSpec): readonly Presented[] =>
-  owedBy(lineage).filter(({ probe }) => !probe || solver.type === forwardRuleType);
+const mayComeLate = (lineage: Pick<Lineage, 'name' | 'work'>, spec: StoredSpec): readonly Presented[] =>
+  owedBy(lineage).filter(({ probe }) => !probe || ruleStays(spec));

@@ -1,7 +1,7 @@
 import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
-import { forwardRuleType, nameOfPresented } from '../core/tombstones.ts';
+import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
@@ -127,7 +127,7 @@ async function removeKeptRule(
   { name, spec }: Lineage,
   signal: AbortSignal,
 ): Promise<readonly NotRemoved[]> {
-  if (spec.solver.type !== forwardRuleType || spec.solver['keep'] !== true) return [];
+  if (!ruleStays(spec) || spec.solver['keep'] !== true) return [];
   try {
     const solver = await engine.connect.solver(spec);
     await solver.forget?.(name, signal);

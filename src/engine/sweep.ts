@@ -4,12 +4,12 @@ import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts
 import { canonical } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import {
-  forwardRuleType,
   isDue,
   nameOfPresented,
   owedBy,
   owesCleanup,
   type Presented,
+  ruleStays,
   specOfPresenter,
 } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
@@ -203,7 +203,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
 
   const { solver } = lineage.spec;
   // A probe is nothing that a person has to know of.
-  const isShown = ({ probe }: Presented) => !probe || solver.type === forwardRuleType;
+  const isShown = ({ probe }: Presented) => !probe || ruleStays(lineage.spec);
   const gone = owedBy(lineage).filter((one) => isShown(one) && !left.some(({ stone }) => stone.token === one.token));
   const nameOf = (presented: Presented) => nameOfPresented(presented, solver);
   const of = (what: string) => `${lineage.name}: ${what}`;

@@ -45,8 +45,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     'challenges',
     `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${solver.type}`,
   );
-  const intended = { thumbprint: account.thumbprint, challenges: chosen, stays: solver.stays };
-  await holding.apply(challengesIntended(intended), signal);
+  await holding.apply(challengesIntended({ thumbprint: account.thumbprint, challenges: chosen }), signal);
   await presentAll(run);
   await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 

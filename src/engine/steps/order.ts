@@ -57,7 +57,7 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     throw error;
   }
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
-  await holding.apply(ordered({ ...asked, url: order.url }, run.solver), signal);
+  await holding.apply(ordered({ ...asked, url: order.url }), signal);
   // If this fails, the next run finds out by itself.
   if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl).catch(() => undefined);
   pace.works();
