@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { Snapshot } from '../support/alibaba-clb.ts';
-import { accessKey, balancerId, type CloudBalancer, startBalancer } from '../support/alibaba-cluster.ts';
+import { balancerSettings, type CloudBalancer, startBalancer } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import {
@@ -156,15 +156,7 @@ const onNode = ({ rig, cloud }: Lane, node: number, shares?: State): Promise<Sta
     change: (config: RigConfig): RigConfig => ({
       ...config,
       balancers: {
-        slb: {
-          type: 'alibaba-clb',
-          region: 'cn-hangzhou',
-          loadBalancer: balancerId,
-          backend: { serverId: `i-node${node + 1}`, port: cloud.responderPort },
-          accessKeyId: accessKey.id,
-          accessKeySecret: accessKey.secret,
-          endpoint: cloud.clb.endpoint,
-        },
+        slb: balancerSettings(cloud, node),
       },
       solvers: { solve: { type: 'http01-forward-rule', balancer: 'slb', listen: cloud.responders[node] } },
     }),

@@ -10,7 +10,7 @@ import { prefix, root } from '../support/alibaba-account.ts';
 import { type AlibabaClb, type AlibabaClbOptions, startAlibabaClb } from '../support/alibaba-clb.ts';
 import { connectBalancer, keysOf, policyIn, speed } from '../support/alibaba-edge.ts';
 import { get, type Node, startNode, startNodes } from '../support/alibaba-world.ts';
-import { freePort } from '../support/service.ts';
+import { freePort, until } from '../support/service.ts';
 import { adapterRequests, startTraffic } from '../support/steady-traffic.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
@@ -288,12 +288,13 @@ describe('the balancer alibaba-clb', () => {
     const balancer = edge.connect();
     const wanted = wanting(edge);
     const receipt = await balancer.apply(wanted, undefined, signal);
-    let reason = '';
-    for (let polls = 0; polls < 200 && !reason.includes('abnormal'); polls++) {
-      const state = await balancer.state(wanted, receipt, signal);
-      reason = state.ready ? 'ready' : state.reason;
-      await wait(10);
-    }
+    const reason = await until(
+      async () => {
+        const state = await balancer.state(wanted, receipt, signal);
+        return !state.ready && state.reason.includes('abnormal') && state.reason;
+      },
+      { what: 'the server is called abnormal' },
+    );
     expect(reason).toContain(`the health check of i-a:${edge.responders[0]!.port} is abnormal`);
     edge.responders[0]!.health = 200;
     await untilReady(balancer, wanted, receipt);

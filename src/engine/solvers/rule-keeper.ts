@@ -105,9 +105,13 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
    */
   async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
     for (let tries = 1; ; tries++) {
+      /** A refusal to show the listener is final. */
+      let isApplying = false;
+      const applying = () => {
+        isApplying = true;
+      };
       try {
-        isApplying = false;
-        return await changeOnce(asked, signal);
+        return await changeOnce(asked, applying, signal);
       } catch (error) {
         const mayPass = isFailure(error, 'store/lease-lost') || (isApplying && isFailure(error, 'balancer/refused'));
         if (tries === mostTries || signal.aborted || !mayPass) throw error;
@@ -115,10 +119,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
     }
   }
 
-  /** The last try came so far; a refusal to show the listener is final. */
-  let isApplying = false;
-
-  async function changeOnce(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
+  async function changeOnce(asked: readonly Wish[], applying: () => void, signal: AbortSignal): Promise<RulePlan> {
     let plan: RulePlan | undefined;
     const begin = async (document: LockDocument): Promise<LockDocument> => {
       const before = stateOf(document);
@@ -140,7 +141,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
         const made = plan!; // by begin
         const over = AbortSignal.any([signal, held.lost]);
         const known = stateOf(held.document).receipt;
-        isApplying = true;
+        applying();
         const receipt = await held.effect(over, () => balancer.apply(made.wanted, known, over));
         latest = { plan: made, receipt };
         looked = undefined;
