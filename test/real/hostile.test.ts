@@ -95,12 +95,12 @@ describeWith(bindPrograms, 'a hostile CA', () => {
         });
         const finalize = bench.ca.requests.findLast((request) => request.kind === 'finalize');
         const { csr } = (finalize?.payload ?? {}) as { csr: string };
-        const authority = await createAuthority(new Date());
+        const authority = createAuthority(new Date());
         const theirs = PublicKeyInfo.fromBER(
           generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' }),
         );
-        const { pem } = await authority.issue({
-          publicKey: otherKey ? theirs : (await readCsr(Buffer.from(csr, 'base64url'))).publicKey,
+        const { pem } = authority.issue({
+          publicKey: otherKey ? theirs : readCsr(Buffer.from(csr, 'base64url')).publicKey,
           identifiers: (names?.(name) ?? [name]).map((value) => ({ type: 'dns', value })),
           profile: { description: '', validityMs: 90 * dayMs },
           notBefore: new Date(Date.now() + startsInMs),

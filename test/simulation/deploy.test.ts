@@ -4,13 +4,15 @@ import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import type { Job } from '../../src/engine/job.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { passing } from '../support/passing-time.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
-import { issue } from '../support/simulated-world.ts';
+import * as issuing from '../support/simulated-world.ts';
 
 // Deliveries in a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -18,11 +20,12 @@ const { signal } = new AbortController();
 const dayMs = 24 * 3_600_000;
 const endpoint = '192.0.2.9:443';
 
-async function createWorld() {
-  let aheadMs = 0;
-  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+type World = ReturnType<typeof createWorld>;
+
+function createWorld() {
+  const clock = fakeClock();
   const store = createMemoryStore();
-  const ca = await createSimulatedCa({ clock, settings: { validate: async () => undefined } });
+  const ca = createSimulatedCa({ clock, settings: { validate: async () => undefined } });
   /** The version that each target has. */
   const has = new Map<string, VersionBundle>();
   /** Each activation: the target and the version’s number, in the order of issue. */
@@ -111,8 +114,8 @@ async function createWorld() {
           caa: async () => ({ verdict: 'pass', finding: '' }),
         }),
       },
-      // Nothing here takes time, so an endpoint that is not right at once never will be.
-      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 50, deployDeadlineMs: 10_000 },
+      // A reload takes no time here, so an endpoint that is not right at once is late.
+      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 0, deployDeadlineMs: 10_000 },
     });
 
   return {
@@ -121,11 +124,12 @@ async function createWorld() {
     delivered,
     hooks,
     reload,
+    clock,
     process,
     /** The number of the version that a target has. */
     version: (target: string) => numberOf(has.get(target)),
     pass(ms: number) {
-      aheadMs += ms;
+      clock.set(new Date(clock.now().getTime() + ms));
     },
     async readLineage(): Promise<Lineage | undefined> {
       const entry = await store.get({ kind: 'lineage', name: 'abc' }, signal);
@@ -157,34 +161,37 @@ const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => 
   deployers: { ...wanted.deployers, [target]: { type: 'sim', path } },
 });
 
+/** One run, while the time of its world passes. */
+const issue = (world: World, job: Job) => passing(world.clock, issuing.issue(world.process(1), job, signal));
+
+const renewal = (wanted: StoredSpec) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true }) as const;
 /** One pass of `renew`. */
-const renew = (context: Engine, wanted: StoredSpec, caller: AbortSignal = signal) =>
-  issue(context, { wanted, origin: 'configuration', force: false, obeyBackoff: true }, caller);
+const renew = (world: World, wanted: StoredSpec) => issue(world, renewal(wanted));
 
 it('delivers only to a target whose settings have changed', async () => {
-  const world = await createWorld();
+  const world = createWorld();
   const both = specOf('edge', 'other');
-  await renew(world.process(1), both);
+  await renew(world, both);
   world.delivered.length = 0;
   const there = moved(both, 'other', '/elsewhere');
-  expect(await renew(world.process(1), there)).toMatchObject({ result: 'deployed' });
+  expect(await renew(world, there)).toMatchObject({ result: 'deployed' });
   expect(world.delivered).toEqual(['other in /elsewhere: 1']);
-  expect(await renew(world.process(1), there)).toMatchObject({ result: 'unchanged' });
+  expect(await renew(world, there)).toMatchObject({ result: 'unchanged' });
 });
 
 it('says for each target on a separate line why it lacks the version, and what to do', async () => {
-  const world = await createWorld();
+  const world = createWorld();
   world.hooks.activated = async (target) => {
     throw new Error(`${target} is full`);
   };
   const only = { ...specOf('edge', 'other'), spec: { ...specOf('edge', 'other').spec, endpoints: [] } };
-  const outcome = await renew(world.process(1), only);
+  const outcome = await renew(world, only);
   const targets = 'deploying abc to edge failed: edge is full\ndeploying abc to other failed: other is full';
   expect(outcome).toMatchObject({ result: 'pending', message: `2 targets do not have it yet:\n${targets}` });
   expect(outcome).toMatchObject({ error: { hint: expect.stringMatching(/^The target keeps what it had/) } });
 
   world.breaks.add(1);
-  const mixed = await renew(world.process(1), specOf('edge', 'third'));
+  const mixed = await renew(world, specOf('edge', 'third'));
   expect(mixed).toMatchObject({
     result: 'pending',
     message: expect.stringMatching(
@@ -195,13 +202,13 @@ it('says for each target on a separate line why it lacks the version, and what t
 });
 
 it('delivers again to all targets without an order, even if a renewal is due', async () => {
-  const world = await createWorld();
+  const world = createWorld();
   const both = specOf('edge', 'other');
-  await renew(world.process(1), both);
+  await renew(world, both);
   world.delivered.length = 0;
   world.pass(70 * dayMs);
   const rules = { origin: 'configuration', force: false, obeyBackoff: false, redeploy: true } as const;
-  const outcome = await issue(world.process(1), { wanted: both, ...rules }, signal);
+  const outcome = await issue(world, { wanted: both, ...rules });
   expect(outcome).toMatchObject({ result: 'deployed' });
   expect(world.delivered.toSorted()).toEqual(['edge: 1', 'other: 1']);
   const after = await world.readLineage();
@@ -212,7 +219,7 @@ it('delivers again to all targets without an order, even if a renewal is due', a
 });
 
 it('delivers to targets that carry the certificate at the same time', async () => {
-  const world = await createWorld();
+  const world = createWorld();
   let active = 0;
   let all = () => {};
   const together = new Promise<void>((resolve) => {
@@ -223,17 +230,17 @@ it('delivers to targets that carry the certificate at the same time', async () =
     if (active === 3) all();
     await together;
   };
-  expect(await renew(world.process(1), specOf('edge', 'other', 'third'))).toMatchObject({ result: 'issued' });
+  expect(await renew(world, specOf('edge', 'other', 'third'))).toMatchObject({ result: 'issued' });
 });
 
 describe('an endpoint that still serves the old version', () => {
   /** The second version is on `edge`, whose reload does nothing. */
   async function stuck() {
-    const world = await createWorld();
-    await renew(world.process(1), specOf('edge'));
+    const world = createWorld();
+    await renew(world, specOf('edge'));
     world.reload.works = false;
     world.pass(70 * dayMs);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+    expect(await renew(world, specOf('edge'))).toMatchObject({
       result: 'pending',
       error: { code: 'deploy/still-old' },
     });
@@ -247,7 +254,7 @@ describe('an endpoint that still serves the old version', () => {
     for (let minute = 1; minute <= 140; minute += 1) {
       const before = world.delivered.length;
       world.pass(60_000);
-      expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+      expect(await renew(world, specOf('edge'))).toMatchObject({ result: 'pending' });
       if (world.delivered.length > before) minutes.push(minute);
     }
     expect(minutes).toEqual([1, 2, 12, 72, 132]);
@@ -258,26 +265,26 @@ describe('an endpoint that still serves the old version', () => {
     ['issue, at once', false, 0],
   ])('serves the new one after a single delivery once its reload is mended: %s', async (_by, obeyBackoff, ms) => {
     const world = await stuck();
-    await renew(world.process(1), specOf('edge'));
-    await renew(world.process(1), specOf('edge'));
+    await renew(world, specOf('edge'));
+    await renew(world, specOf('edge'));
     const before = world.delivered.length;
     expect(before, 'twice, not at every pass').toBe(3);
     world.reload.works = true;
     world.pass(ms);
     const job = { wanted: specOf('edge'), origin: 'configuration', force: false, obeyBackoff } as const;
-    expect(await issue(world.process(1), job, signal)).toMatchObject({ result: 'deployed' });
+    expect(await issue(world, job)).toMatchObject({ result: 'deployed' });
     const states = Object.values((await world.readLineage())?.deployments ?? {}).map(({ state }) => state);
     expect([world.delivered.length, states]).toEqual([before + 1, ['current', 'current']]);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'unchanged' });
+    expect(await renew(world, specOf('edge'))).toMatchObject({ result: 'unchanged' });
     expect(world.delivered.length).toBe(before + 1);
   });
 });
 
 describe('a version that breaks the handshake', () => {
   it('stays if it is the first one, because there is none to put back, and the message does not claim otherwise', async () => {
-    const world = await createWorld();
+    const world = createWorld();
     world.breaks.add(1);
-    const outcome = await renew(world.process(1), specOf('edge'));
+    const outcome = await renew(world, specOf('edge'));
     expect(outcome).toMatchObject({
       result: 'pending',
       message: `${endpoint} does not complete a TLS handshake: 192.0.2.9: handshake failure`,
@@ -290,37 +297,37 @@ describe('a version that breaks the handshake', () => {
   });
 
   it('is taken back, and tried again only after a day', async () => {
-    const world = await createWorld();
-    await renew(world.process(1), specOf('edge'));
+    const world = createWorld();
+    await renew(world, specOf('edge'));
     world.breaks.add(2);
     world.pass(70 * dayMs);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+    expect(await renew(world, specOf('edge'))).toMatchObject({
       result: 'pending',
       message: expect.stringContaining(`${endpoint} no longer completes a TLS handshake`),
       error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The previous version was put back') },
     });
     expect(world.version('edge')).toBe(1);
     world.pass(dayMs / 2);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({ result: 'pending' });
+    expect(await renew(world, specOf('edge'))).toMatchObject({ result: 'pending' });
     expect(world.delivered).toEqual(['edge: 1', 'edge: 2', 'edge: 1']);
     world.breaks.clear();
     world.pass(dayMs);
-    await renew(world.process(1), specOf('edge'));
+    await renew(world, specOf('edge'));
     expect(world.version('edge')).toBe(2);
   });
 
   it('is not delivered there again within a day because another target is added', async () => {
-    const world = await createWorld();
-    await renew(world.process(1), specOf('edge'));
+    const world = createWorld();
+    await renew(world, specOf('edge'));
     world.breaks.add(2);
     world.pass(70 * dayMs);
-    await renew(world.process(1), specOf('edge'));
+    await renew(world, specOf('edge'));
     const waiting = (await world.readLineage())?.deployments;
     world.delivered.length = 0;
 
     world.pass(3_600_000);
     const both = specOf('edge', 'other');
-    expect(await renew(world.process(1), both)).toMatchObject({
+    expect(await renew(world, both)).toMatchObject({
       result: 'pending',
       error: { code: 'deploy/handshake-failed' },
     });
@@ -330,18 +337,18 @@ describe('a version that breaks the handshake', () => {
     expect(other).toMatchObject({ state: 'current' });
 
     // A person may ask for it; only what was tried goes back.
-    await issue(world.process(1), { wanted: both, origin: 'configuration', force: false, obeyBackoff: false }, signal);
+    await issue(world, { wanted: both, origin: 'configuration', force: false, obeyBackoff: false });
     expect(world.delivered).toEqual(['other: 2', 'edge: 2', 'edge: 1']);
   });
 
   it('is taken back only on the added target that broke it', async () => {
-    const world = await createWorld();
-    await renew(world.process(1), specOf('other'));
+    const world = createWorld();
+    await renew(world, specOf('other'));
     world.pass(70 * dayMs);
-    await renew(world.process(1), specOf('other'));
+    await renew(world, specOf('other'));
     world.breaks.add(2);
     world.delivered.length = 0;
-    await renew(world.process(1), specOf('other', 'edge'));
+    await renew(world, specOf('other', 'edge'));
     expect(world.delivered).toEqual(['edge: 2', 'edge: 1']);
     expect(world.version('other')).toBe(2);
   });
@@ -349,8 +356,8 @@ describe('a version that breaks the handshake', () => {
   it.each(['killed', 'stopped'])(
     'is taken back by the next run where its own was %s before the verdict',
     async (how) => {
-      const world = await createWorld();
-      await renew(world.process(1), specOf('edge'));
+      const world = createWorld();
+      await renew(world, specOf('edge'));
       world.breaks.add(2);
       world.pass(70 * dayMs);
       const stop = new AbortController();
@@ -361,26 +368,26 @@ describe('a version that breaks the handshake', () => {
           stop.abort(new Error('SIGTERM'));
         };
       });
-      const dying = renew(world.process(2), specOf('edge'), stop.signal);
+      const dying = issuing.issue(world.process(2), renewal(specOf('edge')), stop.signal);
       dying.catch(() => undefined);
-      await activated;
+      await passing(world.clock, activated);
       world.dead.add(2);
-      if (how === 'stopped') await expect(dying).rejects.toThrow('SIGTERM');
+      if (how === 'stopped') await expect(passing(world.clock, dying)).rejects.toThrow('SIGTERM');
       expect(world.version('edge')).toBe(2);
 
       world.hooks.activated = async () => {};
-      expect(await renew(world.process(3), specOf('edge'))).toMatchObject({ result: 'pending' });
+      expect(await renew(world, specOf('edge'))).toMatchObject({ result: 'pending' });
       expect(world.version('edge')).toBe(1);
       expect((await world.readLineage())?.deployments['edge']?.retryAt).toBeDefined();
     },
   );
 
   it('is delivered anyway if the handshake was broken before, and within a day if a kill hid that', async () => {
-    const world = await createWorld();
-    await renew(world.process(1), specOf('edge'));
+    const world = createWorld();
+    await renew(world, specOf('edge'));
     world.breaks.add(1).add(2);
     world.pass(70 * dayMs);
-    expect(await renew(world.process(1), specOf('edge'))).toMatchObject({
+    expect(await renew(world, specOf('edge'))).toMatchObject({
       result: 'pending',
       error: { code: 'deploy/no-handshake', hint: expect.stringMatching(/^It did not before this deployment either/) },
     });
@@ -394,14 +401,14 @@ describe('a version that breaks the handshake', () => {
         await new Promise(() => {});
       };
     });
-    void renew(world.process(2), specOf('edge'));
-    await activated;
+    void issuing.issue(world.process(2), renewal(specOf('edge')), signal);
+    await passing(world.clock, activated);
     world.dead.add(2);
     world.hooks.activated = async () => {};
-    await renew(world.process(3), specOf('edge'));
+    await renew(world, specOf('edge'));
     expect(world.version('edge')).toBe(2);
     world.pass(dayMs);
-    await renew(world.process(3), specOf('edge'));
+    await renew(world, specOf('edge'));
     expect(world.version('edge')).toBe(3);
   });
 });

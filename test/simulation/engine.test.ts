@@ -52,7 +52,7 @@ async function createWorld(seed: number) {
   const txt = new Set([foreign]);
   const target = { version: '', broken: false };
   const dead = new Set<number>();
-  const ca = await createSimulatedCa({
+  const ca = createSimulatedCa({
     clock,
     random: chance,
     settings: {

@@ -33,7 +33,7 @@ export interface AcmeCaOptions extends SimulatedCaOptions {
 }
 
 export async function startAcmeCa(options: AcmeCaOptions = {}): Promise<AcmeCa> {
-  const ca = await createSimulatedCa(options);
+  const ca = createSimulatedCa(options);
   const secure = options.https ?? true;
   const https = await localHttps();
   const scheme = secure ? 'https' : 'http';

@@ -43,7 +43,7 @@ export async function oldWorld(old: OldStore) {
   for (const [id, document] of Object.entries(old.documents))
     if (id.startsWith('version/')) certificates.set(id.replace(/.*~/, ''), (document as { chainPem: string }).chainPem);
 
-  const ca = await createSimulatedCa({
+  const ca = createSimulatedCa({
     clock,
     settings: {
       unknownChallenges: false,

@@ -1,8 +1,8 @@
 import type { FakeClock } from '../../src/testing/fake-clock.ts';
 
 /**
- * Lets 10 ms of a fake clock pass for each turn of the event loop while something runs. For whole runs of the engine,
- * whose signatures take real time and whose waits must not.
+ * Lets 10 ms of a fake clock pass for each turn of the event loop while something runs. How much time passes must not
+ * depend on the machine, so nothing that runs may wait for real work, such as a signature on another thread.
  */
 export async function passing<T>(clock: FakeClock, running: Promise<T>): Promise<T> {
   let isOver = false;

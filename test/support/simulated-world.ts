@@ -47,7 +47,7 @@ export async function createSimulatedWorld(
   const clock: Clock = { ...given, now: () => new Date(given.now().getTime() + aheadMs) };
   const store = createMemoryStore();
   const txt = new Set<string>();
-  const ca = await createSimulatedCa({
+  const ca = createSimulatedCa({
     clock,
     settings: {
       validate: async (_identifier, _challenge, keyAuthorization) =>

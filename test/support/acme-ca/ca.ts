@@ -1,6 +1,6 @@
 import type { AcmeKind } from '../acme-kind.ts';
 import { createAuthority } from './issuance.ts';
-import { readSigned } from './jws.ts';
+import { readSigned, type Signed } from './jws.ts';
 import { createOrders } from './orders.ts';
 import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import { createRoutes, newNonce } from './routes.ts';
@@ -81,29 +81,29 @@ const defaults = (): Settings => ({
   retryAfter: {},
 });
 
-export async function createSimulatedCa(options: SimulatedCaOptions = {}): Promise<SimulatedCa> {
+export function createSimulatedCa(options: SimulatedCaOptions = {}): SimulatedCa {
   const now = () => options.clock?.now() ?? new Date();
   const random = options.random ?? Math.random;
   const settings: Settings = { ...defaults(), ...options.settings };
   const state = emptyState();
-  const authority = await createAuthority(now());
+  const authority = createAuthority(now());
   const orders = createOrders({ state, settings, authority, now });
   const routes = createRoutes({ state, settings, orders, now });
   const requests: CaRecord[] = [];
   const failures: { kind: AcmeKind | 'any'; failure: Failure; left: number }[] = [];
 
-  const answer = async (request: CaRequest, record: CaRecord): Promise<CaResponse> => {
+  const answer = (request: CaRequest, record: CaRecord): CaResponse => {
     const pathname = request.path.split('?')[0] ?? '';
     const route = routeOf(pathname);
     if (!route) throw refuse(404, 'malformed', 'no such path');
     if (!route.methods.includes(request.method)) throw refuse(405, 'malformed', `no ${request.method} here`);
     // Like Pebble 2.10 and Boulder (RFC 8555 §6.1: a client MUST send one).
     if (!request.headers['user-agent']) throw refuse(400, 'malformed', 'no User-Agent');
-    let signed: Awaited<ReturnType<typeof readSigned>> | undefined;
+    let signed: Signed | undefined;
     if (request.method === 'POST') {
       const badNonce = random() * 100 < settings.badNoncePercent;
       const accountId = (url: string) => url.split(`${request.base}/account/`)[1];
-      signed = await readSigned(request, state, { badNonce, accountId });
+      signed = readSigned(request, state, { badNonce, accountId });
       (record as { payload: unknown }).payload = signed.payload;
     }
     return route.handle({ request, id: pathname.slice(route.prefix.length), signed });
@@ -142,7 +142,7 @@ export async function createSimulatedCa(options: SimulatedCaOptions = {}): Promi
     let response: CaResponse | undefined;
     if (!failure || failure.after) {
       try {
-        response = await answer(request, record);
+        response = answer(request, record);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         response = refusalAnswer(error);

@@ -1,7 +1,17 @@
-import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  verify,
+} from 'node:crypto';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 import type { Identifier, Profile } from './state.ts';
+
+// Nothing here waits: a simulation on a fake clock must not depend on how long a signature takes.
 
 /** The CA's keys: a root, an intermediate, and what it signs. */
 export interface Authority {
@@ -12,17 +22,15 @@ export interface Authority {
     readonly identifiers: readonly Identifier[];
     readonly profile: Profile;
     readonly notBefore: Date;
-  }): Promise<{
+  }): {
     readonly pem: string;
     readonly serial: string;
     readonly ariId: string;
     readonly notBefore: Date;
     readonly notAfter: Date;
-  }>;
+  };
 }
 
-type KeyPair = webcrypto.CryptoKeyPair;
-const p256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const oid = {
   commonName: '2.5.4.3',
   subjectAltName: '2.5.29.17',
@@ -30,51 +38,52 @@ const oid = {
   keyUsage: '2.5.29.15',
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
+  ecdsaWithSha256: '1.2.840.10045.4.3.2',
   authorityKeyIdentifier: '2.5.29.35',
   subjectKeyIdentifier: '2.5.29.14',
 };
 const dayMs = 86_400_000;
 
-export async function createAuthority(now: Date): Promise<Authority> {
-  const rootKeys = await newKeys();
-  const intermediateKeys = await newKeys();
+export function createAuthority(now: Date): Authority {
+  const rootKeys = newKeys();
+  const intermediateKeys = newKeys();
   // Long before and after any time that a test sets.
   const validity = {
     notBefore: new Date(now.getTime() - 3650 * dayMs),
     notAfter: new Date(now.getTime() + 7300 * dayMs),
   };
-  const root = await certificate({
+  const root = certificate({
     ...validity,
     subject: 'Simulated Root',
     issuer: 'Simulated Root',
-    publicKey: await publicKeyOf(rootKeys),
+    publicKey: publicKeyOf(rootKeys),
     signer: rootKeys,
     serial: newSerial(),
-    extensions: [...caExtensions(), subjectKeyIdentifier(await keyIdOf(rootKeys))],
+    extensions: [...caExtensions(), subjectKeyIdentifier(keyIdOf(rootKeys))],
   });
-  const intermediate = await certificate({
+  const intermediate = certificate({
     ...validity,
     subject: 'Simulated Intermediate',
     issuer: 'Simulated Root',
-    publicKey: await publicKeyOf(intermediateKeys),
+    publicKey: publicKeyOf(intermediateKeys),
     signer: rootKeys,
     serial: newSerial(),
     extensions: [
       ...caExtensions(),
-      subjectKeyIdentifier(await keyIdOf(intermediateKeys)),
-      authorityKeyIdentifier(await keyIdOf(rootKeys)),
+      subjectKeyIdentifier(keyIdOf(intermediateKeys)),
+      authorityKeyIdentifier(keyIdOf(rootKeys)),
     ],
   });
-  const keyId = await keyIdOf(intermediateKeys);
+  const keyId = keyIdOf(intermediateKeys);
   return {
     rootPem: root,
     intermediatePem: intermediate,
-    async issue({ publicKey, identifiers, profile, notBefore }) {
+    issue({ publicKey, identifiers, profile, notBefore }) {
       const serial = newSerial();
       const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;
       // RFC 5280 §4.1.2.5: notAfter is the last second that still belongs to the validity.
       const notAfter = new Date(notBefore.getTime() + profile.validityMs - 1000);
-      const leaf = await certificate({
+      const leaf = certificate({
         notBefore,
         notAfter,
         subject: name,
@@ -117,10 +126,21 @@ export interface ReadRequest {
   readonly identifiers: readonly Identifier[];
 }
 
+/** The hashes of ECDSA (RFC 5758 §3.2) and of RSA (RFC 4055 §5). */
+const hashes: Readonly<Record<string, string>> = {
+  [oid.ecdsaWithSha256]: 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.113549.1.1.11': 'sha256',
+};
+
 /** Reads a certification request and verifies its signature (RFC 2986). Throws a plain Error if it is invalid. */
-export async function readCsr(der: Uint8Array): Promise<ReadRequest> {
+export function readCsr(der: Uint8Array): ReadRequest {
   const csr = pkijs.CertificationRequest.fromBER(bufferOf(der));
-  if (!(await csr.verify())) throw new Error('the signature of the CSR does not fit its key');
+  const spkiDer = Buffer.from(csr.subjectPublicKeyInfo.toSchema().toBER());
+  const key = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
+  const signature = csr.signatureValue.valueBlock.valueHexView;
+  if (!verify(hashes[csr.signatureAlgorithm.algorithmId], csr.tbsView, key, signature))
+    throw new Error('the signature of the CSR does not fit its key');
   const requested = csr.attributes?.find((a) => a.type === '1.2.840.113549.1.9.14');
   const schema = requested?.values[0];
   const extensions = schema ? new pkijs.Extensions({ schema }).extensions : [];
@@ -132,22 +152,21 @@ export async function readCsr(der: Uint8Array): Promise<ReadRequest> {
     if (name.type === 7) return { type: 'ip', value: addressOf(name.value.valueBlock.valueHexView) };
     throw new Error(`the CSR asks for a name of type ${name.type}`);
   });
-  const spki = sha256(new Uint8Array(csr.subjectPublicKeyInfo.toSchema().toBER()));
-  return { publicKey: csr.subjectPublicKeyInfo, spki, identifiers };
+  return { publicKey: csr.subjectPublicKeyInfo, spki: sha256(spkiDer), identifiers };
 }
 
 // ── the pieces ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function certificate(fields: {
+function certificate(fields: {
   readonly subject: string | undefined;
   readonly issuer: string;
   readonly publicKey: pkijs.PublicKeyInfo;
-  readonly signer: KeyPair;
+  readonly signer: KeyObject;
   readonly serial: Uint8Array;
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly extensions: pkijs.Extension[];
-}): Promise<string> {
+}): string {
   const cert = new pkijs.Certificate();
   cert.version = 2;
   cert.serialNumber = new asn1js.Integer({ valueHex: bufferOf(fields.serial) });
@@ -157,7 +176,10 @@ async function certificate(fields: {
   cert.notAfter.value = fields.notAfter;
   cert.subjectPublicKeyInfo = fields.publicKey;
   cert.extensions = fields.extensions;
-  await cert.sign(fields.signer.privateKey as never, 'SHA-256');
+  cert.signature = new pkijs.AlgorithmIdentifier({ algorithmId: oid.ecdsaWithSha256 });
+  cert.signatureAlgorithm = cert.signature;
+  cert.tbsView = new Uint8Array(cert.encodeTBS().toBER());
+  cert.signatureValue = new asn1js.BitString({ valueHex: bufferOf(sign('sha256', cert.tbsView, fields.signer)) });
   const base64 = Buffer.from(cert.toSchema().toBER()).toString('base64');
   return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 }
@@ -205,14 +227,12 @@ function newSerial(): Uint8Array {
   return (random[0] ?? 0) < 0x80 ? random : Buffer.concat([Buffer.from([0]), random]);
 }
 
-const newKeys = async () =>
-  (await webcrypto.subtle.generateKey(p256, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+const newKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
-async function publicKeyOf(keys: KeyPair): Promise<pkijs.PublicKeyInfo> {
-  return pkijs.PublicKeyInfo.fromBER(await webcrypto.subtle.exportKey('spki', keys.publicKey));
-}
+const publicKeyOf = (key: KeyObject): pkijs.PublicKeyInfo =>
+  pkijs.PublicKeyInfo.fromBER(createPublicKey(key).export({ format: 'der', type: 'spki' }));
 
-const keyIdOf = async (keys: KeyPair) => sha1((await publicKeyOf(keys)).subjectPublicKey.valueBlock.valueHexView);
+const keyIdOf = (key: KeyObject) => sha1(publicKeyOf(key).subjectPublicKey.valueBlock.valueHexView);
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest();
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
 

@@ -1,6 +1,5 @@
 import { createHash, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
-import type { Authority } from './issuance.ts';
-import { readCsr } from './issuance.ts';
+import { type Authority, type ReadRequest, readCsr } from './issuance.ts';
 import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import type { Account, Authorization, Certificate, Challenge, Identifier, Order, Settings, State } from './state.ts';
 import { askForReal } from './validation.ts';
@@ -11,7 +10,7 @@ export interface Orders {
   /** Updates an order's status from its authorizations and the clock. */
   refresh(order: Order): Order;
   acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge): void;
-  finalize(account: Account, order: Order, csr: string): Promise<Order>;
+  finalize(account: Account, order: Order, csr: string): Order;
   /** The non-invalid order that replaces this certificate. */
   replacementOf(certificate: Certificate): Order | undefined;
 }
@@ -160,20 +159,17 @@ export function createOrders(world: {
     state.validations.add(validation);
   }
 
-  async function finalize(account: Account, order: Order, csrText: string): Promise<Order> {
+  function finalize(account: Account, order: Order, csrText: string): Order {
     if (refresh(order).status !== 'ready') throw refuse(403, 'orderNotReady', `the order is ${order.status}`);
     const profile = settings.profiles[order.profile];
     if (!profile) throw refuse(400, 'invalidProfile', `the profile ${order.profile} has been withdrawn`);
-    const csr = await readCsr(Buffer.from(csrText, 'base64url')).catch((error: Error) => {
-      throw refuse(400, 'badCSR', error.message);
-    });
+    const csr = csrOf(csrText);
     if (setOf(csr.identifiers) !== setOf(order.identifiers))
       throw refuse(403, 'unauthorized', 'the names of the CSR are not those of the order');
     if (csr.spki.equals(spkiOf(account))) throw refuse(400, 'badPublicKey', 'the key of the CSR is the account key');
     // Whole seconds, as certificates have; an hour back, as Let's Encrypt does for slow clocks.
     const notBefore = new Date(Math.floor((now().getTime() - hourMs) / 1000) * 1000);
-    order.status = 'processing'; // a second finalize meanwhile is refused
-    const issued = await authority.issue({
+    const issued = authority.issue({
       publicKey: csr.publicKey,
       identifiers: order.identifiers,
       profile,
@@ -194,7 +190,7 @@ export function createOrders(world: {
     state.certificates.set(certificate.id, certificate);
     order.certificateId = certificate.id;
     order.pollsLeft = settings.processingPolls;
-    if (order.pollsLeft === 0) order.status = 'valid';
+    order.status = order.pollsLeft === 0 ? 'valid' : 'processing';
     return order;
   }
 
@@ -217,6 +213,14 @@ function checkIdentifiers(identifiers: readonly Identifier[], blocked: readonly 
       identifier,
     })),
   );
+}
+
+function csrOf(text: string): ReadRequest {
+  try {
+    return readCsr(Buffer.from(text, 'base64url'));
+  } catch (error) {
+    throw refuse(400, 'badCSR', (error as Error).message);
+  }
 }
 
 const setOf = (identifiers: readonly Identifier[]): string =>

@@ -28,7 +28,7 @@ export interface Route {
   readonly kind: AcmeKind;
   readonly prefix: string;
   readonly methods: readonly string[];
-  handle(call: Call): Promise<CaResponse> | CaResponse;
+  handle(call: Call): CaResponse;
 }
 
 interface World {
@@ -185,11 +185,11 @@ export function createRoutes(world: World): readonly Route[] {
     });
   };
 
-  const finalize = async (call: Call): Promise<CaResponse> => {
+  const finalize = (call: Call): CaResponse => {
     const row = own(state.orders.get(call.id), call);
     const { csr } = (call.signed?.payload ?? {}) as { csr?: string };
     if (typeof csr !== 'string') throw refuse(400, 'badCSR', 'no CSR');
-    return orderAnswer(200, await orders.finalize(callerOf(call), row, csr), call.request.base);
+    return orderAnswer(200, orders.finalize(callerOf(call), row, csr), call.request.base);
   };
 
   const certificate = (call: Call): CaResponse => ({
