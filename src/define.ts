@@ -213,9 +213,12 @@ interface AdapterDefinition<Shape extends z.ZodObject> {
   readonly notes?: string;
 }
 
-export interface DnsProviderDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+export interface DnsProviderDefinition<
+  Shape extends z.ZodObject = z.ZodObject,
+  Provider extends DnsProvider = DnsProvider,
+> extends AdapterDefinition<Shape> {
   readonly traits: DnsProviderTraits;
-  connect(context: AdapterContext<z.infer<Shape>>): DnsProvider;
+  connect(context: AdapterContext<z.infer<Shape>>): Provider;
 }
 
 export interface SolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
@@ -236,7 +239,9 @@ export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extend
   connect(context: AdapterContext<z.infer<Shape>>): Store;
 }
 
-export const defineDnsProvider = <Shape extends z.ZodObject>(definition: DnsProviderDefinition<Shape>) => definition;
+export const defineDnsProvider = <Shape extends z.ZodObject, Provider extends DnsProvider>(
+  definition: DnsProviderDefinition<Shape, Provider>,
+) => definition;
 export const defineSolver = <Shape extends z.ZodObject>(definition: SolverDefinition<Shape>) => definition;
 export const defineDeployer = <Shape extends z.ZodObject>(definition: DeployerDefinition<Shape>) => definition;
 export const defineBalancer = <Shape extends z.ZodObject>(definition: BalancerDefinition<Shape>) => definition;

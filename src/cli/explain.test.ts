@@ -66,7 +66,7 @@ it('is an object with --json', async () => {
       object: 'error',
       code: 'dns/refused',
       message: '{provider} refused to change {name}: {reason}',
-      hint: 'Check the credentials and their permissions.',
+      hint: 'Nothing was changed. {advice}',
       exitCode: 5,
       blame: 'config',
       retry: 'later',

@@ -51,7 +51,12 @@ const declared =
 
 const wordy = {
   ...failed,
-  error: fail('dns/refused', { provider: 'rfc2136', name: 'bad.example.com', reason: 'words '.repeat(20) }),
+  error: fail('dns/refused', {
+    provider: 'rfc2136',
+    name: 'bad.example.com',
+    reason: 'words '.repeat(20),
+    advice: 'Check it.',
+  }),
 };
 const waits = { ...unchanged('old'), message: `failed earlier: ${'reasons '.repeat(20)}`, failing: true } as Outcome;
 

@@ -58,7 +58,7 @@ it('prints objects with --json', async () => {
       v: 1,
       object: 'adapter',
       kind: 'solver',
-      options: expect.arrayContaining([expect.objectContaining({ name: 'timeout', default: '2m' })]),
+      options: expect.arrayContaining([expect.objectContaining({ name: 'provider', required: true })]),
     }),
   ]);
 });

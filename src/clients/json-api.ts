@@ -46,6 +46,8 @@ export interface Trouble {
   readonly kind: 'unreachable' | 'refused' | 'limited' | 'busy' | 'failed';
   /** The call: `CreateRules`, `the request for the zone`. */
   readonly what: string;
+  /** What it is about, if the call says so: a record's name. */
+  readonly about?: string | undefined;
   readonly reason: string;
   readonly code: string | undefined;
   readonly status: number | undefined;
@@ -111,6 +113,8 @@ export interface JsonApiOptions {
 export interface ApiCall<T> {
   /** For messages and `onCall`; see {@link Trouble}. */
   readonly what: string;
+  /** See {@link Trouble}. */
+  readonly about?: string;
   /** Builds and signs one try. Secrets in it are named in `secrets`. */
   build(signal: AbortSignal): ApiRequest | Promise<ApiRequest>;
   /** Reads the answer; may throw {@link UnreadableAnswer}. */
@@ -173,6 +177,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         return options.error({
           kind,
           what,
+          about: call.about,
           reason,
           code: words.code && remoteText(words.code, 100),
           requestId: words.requestId && remoteText(words.requestId, 100),

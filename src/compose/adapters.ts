@@ -108,7 +108,9 @@ export async function connectSolver(
     const resolved = await optionsOf(context, definition, options, name);
     const solver = createDns01({
       provider: definition.connect({ options: resolved.options, name, world }),
+      type: provider,
       traits: definition.traits,
+      locks: context.locks,
       zones: zonesOf(spec.preflight),
       dns: world.dns,
       clock: world.clock,

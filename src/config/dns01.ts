@@ -28,7 +28,9 @@ export const dns01Options = z.strictObject({
     })
     .optional()
     .meta({ title: 'Do not search for the zone and its servers (split horizon)' }),
-  timeout: duration('How long to wait until every authoritative server returns the record').prefault('2m'),
+  timeout: duration(
+    'How long to wait until every authoritative server returns the record; by default as long as the provider needs',
+  ).optional(),
 });
 
 export interface Dns01Settings {
@@ -36,7 +38,8 @@ export interface Dns01Settings {
   /** The provider's options, with the provider as their `type`. */
   readonly options: AdapterSettings;
   readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
-  readonly timeoutMs: number;
+  /** undefined: as long as the provider needs. */
+  readonly timeoutMs: number | undefined;
 }
 
 /** Reads the settings of a `dns01` solver, which were checked when they were loaded. */

@@ -351,7 +351,25 @@ export const errorTable = {
     message: '{provider} refused to change {name}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check the credentials and their permissions.',
+    hint: 'Nothing was changed. {advice}',
+  },
+  'dns/limited': {
+    message: '{provider} takes no more requests for now: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was changed. `certfleet renew` tries again when the limit allows it.',
+  },
+  'dns/failed': {
+    message: '{provider} failed to change {name}: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'The fault is on the provider’s side. `certfleet renew` tries again; if it lasts, look at the provider’s status page.',
+  },
+  'dns/conflict': {
+    message: '{provider} did not change {name}, because another program changes it at the same time: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was changed. `certfleet renew` tries again.',
   },
   'dns/clock-skew': {
     message: '{provider} refused to change {name}: {reason}',

@@ -12,7 +12,7 @@ import rfc2136 from './rfc2136.ts';
 
 const signal = new AbortController().signal;
 const secret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
-const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc' };
+const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc', ttl: 60 };
 const options = {
   server: '192.0.2.53',
   keyName: 'acme',

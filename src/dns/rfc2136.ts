@@ -7,6 +7,8 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
 
+const advice = 'Check keyName, secret and algorithm, and what the server’s policy allows for this key.';
+
 /** For one update with its retransmissions: three tries of 2 s over UDP and one over TCP. */
 const timeoutMs = 8_000;
 
@@ -155,13 +157,19 @@ function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: Pick<DnsV
       provider,
       name,
       reason: explain(verdict, now),
+      advice,
     });
   if (rcode === 0) {
     if (verdict.state === 'verified') return;
     throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so anyone could have sent it' });
   }
   // An unsigned refusal may be reported, since nothing follows from it.
-  throw fail('dns/refused', { provider, name, reason: refusals[rcode] ?? `the server answered RCODE ${rcode}` });
+  throw fail('dns/refused', {
+    provider,
+    name,
+    reason: refusals[rcode] ?? `the server answered RCODE ${rcode}`,
+    advice,
+  });
 }
 
 function explain(verdict: TsigVerdict & { readonly state: 'rejected' }, now: Date): string {

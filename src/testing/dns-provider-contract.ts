@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { CertfleetError } from '../core/errors.ts';
-import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
+import { createTurnsByKey } from '../core/turns.ts';
+import { createZoneWriter, type ZoneWriter } from '../engine/solvers/zone-writer.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DnsProvider, DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';
 import type { TestFunction } from './solver-contract.ts';
 
 /** A DNS provider with the real server, or with a strict fake of its API, new for each test. */
 export interface DnsProviderBench {
+  /** As in the provider's definition. */
+  readonly traits: DnsProviderTraits;
   /** A zone that the provider may change. */
   readonly zone: string;
   /** A delegated zone below it; undefined if the provider cannot have one. */
@@ -21,18 +26,46 @@ export interface DnsProviderBench {
   plant(value: DnsValue): Promise<void>;
   /** Right and wrong credentials, which must not appear in any error or log line. */
   readonly secrets: readonly string[];
+  readonly clock: Clock;
   /** Every line that was logged. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
+/** A provider as the engine uses it, under its locks. */
+interface Engine extends ZoneWriter {
+  close(): Promise<void>;
+}
+
+type Bench = Omit<DnsProviderBench, 'connect' | 'connectRefused' | 'connectUnreachable'> &
+  Readonly<Record<'connect' | 'connectRefused' | 'connectUnreachable', () => Engine>>;
+
+/** All objects of one bench share the locks, as those of all processes do. */
+function asTheEngine(bench: DnsProviderBench): Bench {
+  const turns = createTurnsByKey();
+  const wrapped = (connect: () => DnsProvider) => (): Engine => {
+    const provider = connect();
+    const writer = createZoneWriter({
+      ...{ provider, traits: bench.traits, clock: bench.clock },
+      lock: (resource, signal, change) => turns(resource, () => change(signal), signal),
+    });
+    return { ...writer, close: async () => provider.close?.() };
+  };
+  return {
+    ...bench,
+    connect: wrapped(() => bench.connect()),
+    connectRefused: wrapped(() => bench.connectRefused()),
+    connectUnreachable: wrapped(() => bench.connectUnreachable()),
+  };
+}
+
 /** The contract of the port {@link DnsProvider}. Every provider runs it. */
 export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsProviderBench>): void {
-  const check = (name: string, run: (bench: DnsProviderBench) => Promise<void>) =>
+  const check = (name: string, run: (bench: Bench) => Promise<void>) =>
     test(`DNS provider contract: ${name}`, async () => {
       const bench = await make();
       try {
-        await run(bench);
+        await run(asTheEngine(bench));
         const log = bench.logged().join('\n');
         for (const secret of bench.secrets) assert.ok(!log.includes(secret), 'a secret is in the log');
       } finally {
@@ -43,22 +76,22 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
   check('a value is there after append and gone after remove', async (bench) => {
     const provider = bench.connect();
     const value = challengeIn(bench.zone, 'www');
-    const made = await provider.append(value, never());
+    const made = await provider.add(value, never());
     assert.deepEqual(await valuesAt(bench, value), [value.value]);
     await provider.remove(value, made, never());
     assert.deepEqual(await valuesAt(bench, value), []);
-    await provider.close?.();
+    await provider.close();
   });
 
   check('append returns a short text or undefined', async (bench) => {
-    const made = await bench.connect().append(challengeIn(bench.zone, 'www'), never());
+    const made = await bench.connect().add(challengeIn(bench.zone, 'www'), never());
     assert.ok(made === undefined || (typeof made === 'string' && made.length <= 200));
   });
 
   check('appending twice leaves one value, also from another process', async (bench) => {
     const value = challengeIn(bench.zone, 'www');
-    await bench.connect().append(value, never());
-    await bench.connect().append(value, never());
+    await bench.connect().add(value, never());
+    await bench.connect().add(value, never());
     assert.deepEqual(await valuesAt(bench, value), [value.value]);
   });
 
@@ -66,7 +99,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const provider = bench.connect();
     const apex = challengeIn(bench.zone, '');
     const wildcard = { ...apex, value: otherDigest };
-    const [made] = await Promise.all([provider.append(apex, never()), provider.append(wildcard, never())]);
+    const [made] = await Promise.all([provider.add(apex, never()), provider.add(wildcard, never())]);
     assert.deepEqual(await valuesAt(bench, apex), [apex.value, wildcard.value].sort());
     await provider.remove(apex, made, never());
     assert.deepEqual(await valuesAt(bench, apex), [wildcard.value]);
@@ -75,7 +108,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
   check('values at many names at once', async (bench) => {
     const provider = bench.connect();
     const values = Array.from({ length: 8 }, (_, at) => challengeIn(bench.zone, `n${at}`));
-    await Promise.all(values.map((value) => provider.append(value, never())));
+    await Promise.all(values.map((value) => provider.add(value, never())));
     for (const value of values) assert.deepEqual(await valuesAt(bench, value), [value.value]);
     await Promise.all(values.map((value) => provider.remove(value, undefined, never())));
     for (const value of values) assert.deepEqual(await valuesAt(bench, value), []);
@@ -83,7 +116,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
 
   check('remove works without the result of append, in another process', async (bench) => {
     const value = challengeIn(bench.zone, 'www');
-    await bench.connect().append(value, never());
+    await bench.connect().add(value, never());
     await bench.connect().remove(value, undefined, never());
     assert.deepEqual(await valuesAt(bench, value), []);
   });
@@ -92,7 +125,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const provider = bench.connect();
     const value = challengeIn(bench.zone, 'www');
     await provider.remove(value, undefined, never());
-    const made = await provider.append(value, never());
+    const made = await provider.add(value, never());
     await provider.remove({ ...value, value: otherDigest }, undefined, never());
     assert.deepEqual(await valuesAt(bench, value), [value.value]);
     await provider.remove(value, made, never());
@@ -107,7 +140,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const beside = { ...foreign, name: `www.${bench.zone}` };
     await bench.plant(foreign);
     await bench.plant(beside);
-    const made = await provider.append(value, never());
+    const made = await provider.add(value, never());
     assert.deepEqual(await valuesAt(bench, value), [value.value, foreign.value].sort());
     await provider.remove(value, made, never());
     assert.deepEqual(await valuesAt(bench, value), [foreign.value]);
@@ -118,7 +151,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const provider = bench.connect();
     const values = [challengeIn(bench.zone, ''), challengeIn(bench.zone, 'a.b.c')];
     if (bench.subZone !== undefined) values.push(challengeIn(bench.subZone, ''), challengeIn(bench.subZone, 'www'));
-    for (const value of values) await provider.append(value, never());
+    for (const value of values) await provider.add(value, never());
     for (const value of values) assert.deepEqual(await valuesAt(bench, value), [value.value], value.name);
     for (const value of values) await provider.remove(value, undefined, never());
     for (const value of values) assert.deepEqual(await valuesAt(bench, value), [], value.name);
@@ -127,7 +160,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
   check('refused credentials blame the configuration, and change nothing', async (bench) => {
     const provider = bench.connectRefused();
     const value = challengeIn(bench.zone, 'www');
-    for (const call of [provider.append(value, never()), provider.remove(value, undefined, never())]) {
+    for (const call of [provider.add(value, never()), provider.remove(value, undefined, never())]) {
       const error = await failure(call, bench);
       assert.equal(error.code, 'dns/refused');
       assert.equal(error.blame, 'config');
@@ -136,7 +169,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
   });
 
   check('a server that does not answer is dns/unreachable', async (bench) => {
-    const error = await failure(bench.connectUnreachable().append(challengeIn(bench.zone, 'www'), never()), bench);
+    const error = await failure(bench.connectUnreachable().add(challengeIn(bench.zone, 'www'), never()), bench);
     assert.equal(error.code, 'dns/unreachable');
     assert.equal(error.retry, 'later');
   });
@@ -146,9 +179,9 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const value = challengeIn(bench.zone, 'www');
     const reason = new Error('stopped');
     const stopped = AbortSignal.abort(reason);
-    await assert.rejects(provider.append(value, stopped), (error) => error === reason);
+    await assert.rejects(provider.add(value, stopped), (error) => error === reason);
     assert.deepEqual(await valuesAt(bench, value), []);
-    await provider.append(value, never());
+    await provider.add(value, never());
     await assert.rejects(provider.remove(value, undefined, stopped), (error) => error === reason);
     assert.deepEqual(await valuesAt(bench, value), [value.value]);
   });
@@ -158,7 +191,7 @@ export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsP
     const value = challengeIn(bench.zone, 'www');
     const stopping = new AbortController();
     const reason = new Error('stopped');
-    const call = provider.append(value, stopping.signal);
+    const call = provider.add(value, stopping.signal);
     stopping.abort(reason);
     // If it was too late to stop, the call has succeeded.
     await call.catch((error: unknown) => assert.equal(error, reason));
@@ -175,9 +208,10 @@ const challengeIn = (zone: string, host: string): DnsValue => ({
   zone,
   name: `_acme-challenge.${host === '' ? '' : `${host}.`}${zone}`,
   value: digest,
+  ttl: 60,
 });
 
-const valuesAt = async (bench: DnsProviderBench, { zone, name }: DnsValue): Promise<readonly string[]> =>
+const valuesAt = async (bench: Bench, { zone, name }: DnsValue): Promise<readonly string[]> =>
   (await bench.values(zone))
     .filter((one) => one.name === name)
     .map((one) => one.value)
@@ -186,7 +220,7 @@ const valuesAt = async (bench: DnsProviderBench, { zone, name }: DnsValue): Prom
 const never = (): AbortSignal => new AbortController().signal;
 
 /** The error of a call that must fail, checked to be a CertfleetError without secrets, also in its causes. */
-async function failure(call: Promise<unknown>, bench: DnsProviderBench): Promise<CertfleetError> {
+async function failure(call: Promise<unknown>, bench: Bench): Promise<CertfleetError> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,

@@ -2,7 +2,7 @@ import { isDnsName, isWithin, parentName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
-import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
+import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';
 
 /** One authoritative server address of a {@link FakeDns}. Tests may change its state at any time. */
 export interface FakeServer extends DnsServer {
@@ -24,8 +24,8 @@ export interface FakeDns extends Dns {
   readonly resolver: DnsServer;
   server(address: string): FakeServer;
   values(zone: string): readonly { readonly name: string; readonly value: string }[];
-  add(value: DnsValue): void;
-  remove(value: DnsValue): void;
+  add(value: Omit<DnsValue, 'ttl'>): void;
+  remove(value: Omit<DnsValue, 'ttl'>): void;
   /** Every question so far: `address type name`. */
   readonly questions: readonly string[];
 }
@@ -145,7 +145,7 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
 }
 
 /** A provider that changes a {@link FakeDns}. */
-export function memoryDnsProvider(dns: FakeDns): DnsProvider {
+export function memoryDnsProvider(dns: FakeDns): ValuesProvider {
   return {
     kind: 'values',
     async append(value, signal) {

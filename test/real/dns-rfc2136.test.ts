@@ -7,7 +7,7 @@ import { Secret } from '../../src/core/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createWorld } from '../../src/lib/world.ts';
-import type { DnsProvider } from '../../src/ports/dns-provider.ts';
+import type { ValuesProvider } from '../../src/ports/dns-provider.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type DnsProviderBench, dnsProviderContract } from '../../src/testing/dns-provider-contract.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
@@ -18,7 +18,7 @@ stopAllAfterwards();
 
 const signal = new AbortController().signal;
 const algorithms = ['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'] as const;
-const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc' };
+const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc', ttl: 60 };
 
 describeWith(bindPrograms, 'rfc2136 on BIND', () => {
   let bind: Bind;
@@ -54,7 +54,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
   const connect = (
     more: Partial<Parameters<typeof rfc2136.connect>[0]['options']> = {},
     inWorld = world,
-  ): DnsProvider =>
+  ): ValuesProvider =>
     rfc2136.connect({
       name: 'dns',
       world: inWorld,
@@ -81,6 +81,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
         lines.length = 0;
         const nobody = await freePort({ udp: true });
         return {
+          ...{ traits: rfc2136.traits, clock: systemClock },
           zone: 'example.test',
           subZone: 'sub.example.test',
           connect: () => connect({ transport }),
@@ -116,7 +117,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
 
   it('says why the server refuses', async () => {
     const stranger = bind.keys.find((one) => one.name === 'stranger')!;
-    const refusal = (provider: DnsProvider, of = value) =>
+    const refusal = (provider: ValuesProvider, of = value) =>
       provider.append(of, signal).then(
         () => 'accepted',
         (error: Error) => error.message,

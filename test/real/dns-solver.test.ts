@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
+import { testLocks } from '../../src/engine/leases/test-locks.ts';
 import { createDns01 } from '../../src/engine/solvers/dns01.ts';
 import { waitFor } from '../../src/engine/wait.ts';
 import { createZones, type ZoneOverride } from '../../src/engine/zones/zone.ts';
@@ -34,7 +35,7 @@ function connect(bind: Bind, more: { readonly override?: ZoneOverride; readonly 
   };
   return createDns01({
     provider: rfc2136.connect({ name: 'dns', world, options }),
-    traits: rfc2136.traits,
+    ...{ type: 'rfc2136', traits: rfc2136.traits, locks: testLocks(clock) },
     zones: createZones({ dns, clock, resolvers: [{ address: bind.address, port: bind.port }], port: bind.port }),
     ...{ dns, clock, log: world.log, sha256 },
     ...(more.override ? { override: more.override } : {}),

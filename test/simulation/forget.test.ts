@@ -149,7 +149,12 @@ describe('forgetting a lineage', () => {
     await owe(world);
     await world.editLineage((lineage) => ({ ...lineage, deployments: {} }));
     const cleanup = async () => {
-      throw fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
+      throw fail('dns/refused', {
+        provider: 'sim',
+        name: 'example.com',
+        reason: 'the key was revoked',
+        advice: 'Check it.',
+      });
     };
     const withdraw = async () => {
       throw new Error('no such folder');

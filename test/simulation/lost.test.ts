@@ -118,7 +118,7 @@ it.each(['the lock', 'a certificate'])('touches nothing while a process works on
 
 it('says what it could not list or remove, and goes on', async () => {
   const world = await createWorld();
-  const refused = fail('dns/refused', { provider: 'sim', name: 'x', reason: 'no permission' });
+  const refused = fail('dns/refused', { provider: 'sim', name: 'x', reason: 'no permission', advice: 'Check it.' });
   world.hooks.remove = async ({ id }) => {
     if (id === 'rule-1') throw refused;
   };

@@ -16,7 +16,8 @@ const pause = (ms: number) => clock.sleep(ms, signal);
 const issue = (...args: Parameters<typeof issuing.issue>) => passing(clock, issuing.issue(...args));
 const sweep = (...args: Parameters<typeof sweeping.sweep>) => passing(clock, sweeping.sweep(...args));
 
-const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked' });
+const refused = () =>
+  fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'the key was revoked', advice: 'Check it.' });
 const spec = simulatedSpec();
 
 /** A sweep that a signal stops during its clean-up; its process dies with its lease, or releases it. */

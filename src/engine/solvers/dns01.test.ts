@@ -8,6 +8,7 @@ import { dnsProviderContract } from '../../testing/dns-provider-contract.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { type FakeZone, fakeDns, memoryDnsProvider } from '../../testing/fake-dns.ts';
 import { solverContract } from '../../testing/solver-contract.ts';
+import { testLocks } from '../leases/test-locks.ts';
 import { createZones } from '../zones/zone.ts';
 import { createDns01, type Dns01Options } from './dns01.ts';
 
@@ -38,7 +39,8 @@ function setUp(zones = twoServers, more: Partial<Dns01Options> = {}) {
   const log = (line: string) => void lines.push(line);
   const connect = (provider: DnsProvider = memoryDnsProvider(dns)) =>
     createDns01({
-      ...{ provider, traits, dns, clock, sha256, log: { debug: log, info: log, warn: log } },
+      ...{ provider, type: 'memory', traits, locks: testLocks(clock), dns, clock, sha256 },
+      log: { debug: log, info: log, warn: log },
       zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
       ...more,
     });
@@ -72,7 +74,7 @@ solverContract(it, async () => {
     },
     refused: () => {
       const refuse = async (): Promise<never> => {
-        throw fail('dns/refused', { provider: 'memory', name: 'the name', reason: 'no' });
+        throw fail('dns/refused', { provider: 'memory', name: 'the name', reason: 'no', advice: 'Check it.' });
       };
       return connect({ kind: 'values', append: refuse, remove: refuse });
     },
@@ -82,17 +84,19 @@ solverContract(it, async () => {
 });
 
 dnsProviderContract(it, async () => {
-  const { dns } = setUp();
+  const { dns, clock } = setUp();
   const failing = (error: () => Error): DnsProvider => ({
     kind: 'values',
     append: () => Promise.reject(error()),
     remove: () => Promise.reject(error()),
   });
   return {
+    ...{ traits, clock },
     zone: 'example.com',
     subZone: 'sub.example.com',
     connect: () => memoryDnsProvider(dns),
-    connectRefused: () => failing(() => fail('dns/refused', { provider: 'memory', name: 'x', reason: 'no' })),
+    connectRefused: () =>
+      failing(() => fail('dns/refused', { provider: 'memory', name: 'x', reason: 'no', advice: 'Check it.' })),
     connectUnreachable: () => failing(() => fail('dns/unreachable', { provider: 'memory', reason: 'nobody' })),
     values: async (zone) => dns.values(zone),
     plant: async (value) => dns.add(value),

@@ -2,29 +2,33 @@ import { isToken, toBase64url } from '../../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
-import { createTurns, createTurnsByKey } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
+import type { Locks } from '../leases/lock.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import { createServerPoll } from '../zones/server-poll.ts';
 import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
 import { describeDns01 } from './dns01-path.ts';
+import { createZoneWriter } from './zone-writer.ts';
 
 export interface Dns01Options {
   readonly provider: DnsProvider;
+  /** The provider's type, in the names of the locks that all processes share. */
+  readonly type: string;
   readonly traits: DnsProviderTraits;
+  readonly locks: Locks;
   readonly zones: Zones;
   readonly dns: Dns;
   readonly clock: Clock;
   readonly log: Log;
   /** The zone and its servers, if the operator names them; then they are not searched for. */
   readonly override?: ZoneOverride;
-  /** How long the servers may take, from the first check on. Default: 2 minutes. */
-  readonly timeoutMs?: number;
+  /** How long the servers may take, from the first check on. Default: what the provider needs, else 2 minutes. */
+  readonly timeoutMs?: number | undefined;
   /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (text: string) => Uint8Array;
 }
@@ -34,10 +38,23 @@ export interface Dns01Options {
  * every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
-  const { provider, traits, dns, clock, log, timeoutMs = 120_000 } = options;
+  const { provider, traits, dns, clock, log, timeoutMs = traits.visibleMs ?? 120_000 } = options;
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
-  const turn = createProviderTurns(traits);
+  const writer = createZoneWriter({
+    ...{ provider, traits, clock },
+    lock: (resource, signal, change) =>
+      options.locks.with(
+        `dns ${options.type} ${resource}`,
+        (document) => document,
+        (held) => {
+          const over = AbortSignal.any([signal, held.lost]);
+          return held.effect(over, () => change(over));
+        },
+        signal,
+      ),
+  });
+  const ttl = Math.max(traits.minTtl, wantedTtl);
   const within = createTimeLimit(clock);
   // Names whose records hide nothing, and until when that result is valid.
   const harmless = new Map<string, number>();
@@ -49,13 +66,13 @@ export function createDns01(options: Dns01Options): Solver {
     challenge: SolverChallenge,
     receipt: Json | undefined,
     signal: AbortSignal,
-  ): Promise<Receipt> {
+  ): Promise<Written> {
     // RFC 8555 §8.4
     const value = toBase64url(options.sha256(challenge.keyAuthorization));
     const known = readReceipt(receipt);
     // A receipt with another value is not for this challenge.
-    if (known?.value === value) return known;
-    return { ...(await zones.resolveChain(challengeName(challenge), signal)), value };
+    if (known?.value === value) return { ...known, ttl };
+    return { ...(await zones.resolveChain(challengeName(challenge), signal)), value, ttl };
   }
 
   /**
@@ -82,6 +99,7 @@ export function createDns01(options: Dns01Options): Solver {
     answers: ['dns-01'],
     // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
     readyBudgetMs: timeoutMs + 60_000,
+    ...(traits.cleanupBudgetMs === undefined ? {} : { cleanupBudgetMs: traits.cleanupBudgetMs }),
 
     async preflight(identifier, signal) {
       const name = `_acme-challenge.${baseName(identifier)}`;
@@ -98,7 +116,7 @@ export function createDns01(options: Dns01Options): Solver {
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const receipt = await recordOf(challenge, undefined, signal);
       await refuseToHide(receipt, signal);
-      const made = await turn(receipt, signal, () => provider.append(receipt, signal));
+      const made = await writer.add(receipt, signal);
       log.debug(`added a TXT value at ${receipt.name} in the zone ${receipt.zone}`);
       const { zone, name, value } = receipt;
       return made === undefined ? { zone, name, value } : { zone, name, value, made };
@@ -130,7 +148,12 @@ export function createDns01(options: Dns01Options): Solver {
     async cleanup(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
       firstLooks.delete(`${value.name} ${value.value}`);
-      await turn(value, signal, () => provider.remove(value, value.made, signal));
+      await writer.remove(value, value.made, signal);
+      if (value.made === undefined && traits.listLagMs !== undefined) {
+        // The provider may not have seen in its own list what was just added.
+        await clock.sleep(traits.listLagMs, signal);
+        await writer.remove(value, undefined, signal);
+      }
       log.debug(`removed a TXT value at ${value.name} in the zone ${value.zone}`);
     },
 
@@ -150,9 +173,14 @@ const mostShown = 8;
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const harmlessMs = 60_000;
 
-interface Receipt extends DnsValue {
+/** In seconds. Short, since the value is gone after a minute; most providers' `minTtl` is longer. */
+const wantedTtl = 60;
+
+interface Receipt extends Omit<DnsValue, 'ttl'> {
   readonly made?: string;
 }
+
+type Written = DnsValue & Receipt;
 
 function readReceipt(receipt: Json | undefined): Receipt | undefined {
   if (typeof receipt !== 'object' || receipt === null || Array.isArray(receipt)) return undefined;
@@ -162,18 +190,3 @@ function readReceipt(receipt: Json | undefined): Receipt | undefined {
 }
 
 const challengeName = (challenge: SolverChallenge): string => `_acme-challenge.${baseName(challenge.identifier)}`;
-
-/**
- * Limits calls to the provider: at most `maxConcurrent` at once, and one at a time for changes that conflict
- * (`traits.writes`). This is within one process. If two processes use a provider that writes whole names or zones, a
- * value can get lost, which the check of the servers notices.
- */
-function createProviderTurns({ writes, maxConcurrent }: DnsProviderTraits) {
-  const slots = createTurns(maxConcurrent);
-  const byKey = createTurnsByKey();
-  return <T>({ zone, name }: DnsValue, signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
-    const inSlot = () => slots.run(call, signal);
-    if (writes === 'value') return inSlot();
-    return byKey(writes === 'zone' ? zone : `${zone} ${name}`, inSlot, signal);
-  };
-}

@@ -1,7 +1,7 @@
+import { createBatches } from '../../core/batches.ts';
 import { isFailure } from '../../core/errors.ts';
 import { planRules, type Refusal, type RulePlan } from '../../core/forward-rules.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
-import { onAbort } from '../../core/on-abort.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -29,13 +29,9 @@ export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: st
 /** A change of one certificate's entry; undefined removes it. */
 export type UserChange = (before: RuleUser | undefined) => RuleUser | undefined;
 
-/** A change, and the caller that waits for it. */
 interface Wish {
   readonly lineage: string;
   readonly change: UserChange;
-  readonly signal: AbortSignal;
-  readonly done: (outcome: WishOutcome) => void;
-  readonly failed: (error: unknown) => void;
 }
 
 export interface RuleKeeper {
@@ -54,50 +50,18 @@ export interface RuleKeeper {
 export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   const { balancer, locks, owner, clock, newId } = options;
   const { resource, listener, mode, matching } = balancer;
-  let wishes: Wish[] = [];
-  let working = false;
   let latest: { readonly plan: RulePlan; readonly receipt: ListenerState['receipt'] } | undefined;
 
   const stateOf = (document: LockDocument): ListenerState => document.listeners?.[listener] ?? { users: {}, rules: [] };
 
-  /** Changes one certificate's entry, and what the balancer has with it. */
-  const wish = (lineage: string, change: UserChange, signal: AbortSignal): Promise<WishOutcome> =>
-    new Promise((resolve, reject) => {
-      wishes.push({ lineage, change, signal, done: resolve, failed: reject });
-      if (!working) void work();
+  const batched = createBatches<Wish, WishOutcome>(async (asked, signal) => {
+    const plan = await change(asked, signal);
+    return asked.map(({ lineage }) => {
+      const refused = plan.refused.get(lineage);
+      const waiting = plan.waiting.get(lineage);
+      return refused !== undefined ? { refused } : waiting !== undefined ? { waiting } : 'done';
     });
-
-  async function work(): Promise<void> {
-    working = true;
-    while (wishes.length > 0) {
-      const batch = wishes;
-      wishes = [];
-      await grant(batch);
-    }
-    working = false;
-  }
-
-  /** Makes all wishes of a batch true under the lock. A wish whose caller has gone is left out. */
-  async function grant(batch: readonly Wish[]): Promise<void> {
-    const asked = batch.filter(({ signal, failed }) => {
-      if (signal.aborted) failed(signal.reason);
-      return !signal.aborted;
-    });
-    if (asked.length === 0) return;
-    const some = whileAnyWaits(asked.map(({ signal }) => signal));
-    try {
-      const plan = await change(asked, some.signal);
-      for (const { lineage, done } of asked) {
-        const refused = plan.refused.get(lineage);
-        const waiting = plan.waiting.get(lineage);
-        done(refused !== undefined ? { refused } : waiting !== undefined ? { waiting } : 'done');
-      }
-    } catch (error) {
-      for (const { signal, failed } of asked) failed(signal.aborted ? signal.reason : error);
-    } finally {
-      some.done();
-    }
-  }
+  });
 
   /**
    * Does it all again if this process was suspended for longer than its lease, because it may have changed something
@@ -169,20 +133,9 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
     return looking('', ask, signal);
   }
 
-  return { wish, look, read: async (signal) => stateOf(await locks.read(resource, signal)) };
-}
-
-/** A signal that aborts once all of these have. */
-function whileAnyWaits(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; done(): void } {
-  const all = new AbortController();
-  const look = () => {
-    if (signals.every(({ aborted }) => aborted)) all.abort(signals[0]?.reason);
-  };
-  const forget = signals.map((signal) => onAbort(signal, look));
   return {
-    signal: all.signal,
-    done() {
-      for (const one of forget) one();
-    },
+    wish: (lineage, change, signal) => batched({ lineage, change }, signal),
+    look,
+    read: async (signal) => stateOf(await locks.read(resource, signal)),
   };
 }

@@ -3,7 +3,6 @@ import { isFailure, reasonOf } from '../../core/errors.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
-import type { DnsValue } from '../../ports/dns-provider.ts';
 import { mostAtOnce } from './limits.ts';
 import type { ZoneServer } from './zone.ts';
 
@@ -26,6 +25,13 @@ const familyGraceMs = 3_000;
 /** System errors that mean that this machine has no route to an address family. */
 const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'];
 
+/** A TXT value, and the zone whose servers must have it. */
+export interface ServedValue {
+  readonly zone: string;
+  readonly name: string;
+  readonly value: string;
+}
+
 /**
  * Checks whether every authoritative server has a value, by asking all of them directly, 32 of a zone at a time. Between checks, it
  * remembers only which servers were silent.
@@ -38,7 +44,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
 
   return async function poll(
     servers: readonly ZoneServer[],
-    value: DnsValue,
+    value: ServedValue,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const views = await Promise.all(
@@ -65,7 +71,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
       .map(({ server, view }) => `${labelOf(server)} ${view.words}`);
   };
 
-  async function look(server: ZoneServer, value: DnsValue, signal: AbortSignal): Promise<View> {
+  async function look(server: ZoneServer, value: ServedValue, signal: AbortSignal): Promise<View> {
     const key = keyOf(server);
     const silence = silences.get(key);
     const asked = clock.monotonicMs();
@@ -89,7 +95,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
   }
 
   /** Sends the question repeatedly until an answer arrives; the first one counts. */
-  async function hear(server: ZoneServer, value: DnsValue, againMs: number, signal: AbortSignal): Promise<View> {
+  async function hear(server: ZoneServer, value: ServedValue, againMs: number, signal: AbortSignal): Promise<View> {
     // One controller for each question, because Node warns of a leak if one signal has many listeners.
     const asking: AbortController[] = [];
     const stop = () => {
@@ -113,7 +119,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     }
   }
 
-  async function askOnce(server: ZoneServer, { name, value }: DnsValue, signal: AbortSignal): Promise<View> {
+  async function askOnce(server: ZoneServer, { name, value }: ServedValue, signal: AbortSignal): Promise<View> {
     try {
       const answer = await dns.query(server, { name, type: 'TXT', recursive: false }, signal);
       if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN')

@@ -1,0 +1,43 @@
+import { type CertfleetError, fail } from '../core/errors.ts';
+import type { World } from '../ports/world.ts';
+import { createJsonApi, type JsonApi, type JsonApiOptions, type Trouble } from './json-api.ts';
+
+export interface DnsApiOptions
+  extends Pick<JsonApiOptions, 'judge' | 'parse' | 'limitBudgetMs' | 'busyBudgetMs' | 'http'> {
+  readonly world: World;
+  /** The provider's title, for messages: `Cloudflare`. */
+  readonly provider: string;
+  /** What to do if a call is refused, where the verdict has no advice of its own: it names the option. */
+  readonly advice: string;
+}
+
+/** How a DNS provider's API is called: `createJsonApi` with the errors of the port. `about` of a call is the record. */
+export const createDnsApi = ({ world, provider, advice, ...options }: DnsApiOptions): JsonApi =>
+  createJsonApi({
+    ...options,
+    clock: world.clock,
+    random: world.random,
+    log: world.log,
+    name: provider,
+    error: (trouble) => dnsError(provider, { ...trouble, advice: trouble.advice ?? advice }),
+  });
+
+/** The errors of a DNS provider's API, for `createJsonApi`. */
+export function dnsError(provider: string, trouble: Trouble): CertfleetError {
+  const { kind, what, about, cause } = trouble;
+  const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';
+  const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;
+  const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
+  const options = { cause, ...(trouble.retryAt === undefined ? {} : { retryAt: trouble.retryAt }) };
+  const name = about ?? what;
+  switch (kind) {
+    case 'unreachable':
+      return fail('dns/unreachable', { provider, reason }, options);
+    case 'refused':
+      return fail('dns/refused', { provider, name, reason, advice: trouble.advice ?? '' }, options);
+    case 'limited':
+      return fail('dns/limited', { provider, reason }, options);
+    default:
+      return fail('dns/failed', { provider, name, reason }, options);
+  }
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { Store } from '../../ports/store.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { createLocks, type Locks } from './lock.ts';
+
+/** Locks for tests, of a process that never dies; those with the same store belong to the same installation. */
+export const testLocks = (clock: Clock, store: Store = createMemoryStore(), pid = 1): Locks =>
+  createLocks({
+    ...{ store, clock },
+    random: { bytes: (n) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random },
+    processes: {
+      self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
+      look: () => 'alive',
+      run: () => Promise.reject(new Error('no programs here')),
+      end: async () => undefined,
+    },
+    limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 },
+  });

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../core/errors.ts';
+import { createTurnsByKey } from '../../core/turns.ts';
+import type { DnsProviderTraits, DnsValue, SetChange, SetsProvider, TxtSet } from '../../ports/dns-provider.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { createZoneWriter } from './zone-writer.ts';
+
+const { signal } = new AbortController();
+const zone = 'example.com';
+const at = (host: string, value: string): DnsValue => ({ zone, name: `_acme-challenge.${host}`, value, ttl: 60 });
+const inSets: DnsProviderTraits = { writes: 'zone', minTtl: 0, maxConcurrent: 4 };
+
+/** A zone whose API replaces whole sets. `hooks.write` runs before a write, which it may refuse. */
+function setsApi() {
+  const sets = new Map<string, TxtSet>();
+  const writes: (readonly SetChange[])[] = [];
+  const hooks = { write: async (_changes: readonly SetChange[]): Promise<void> => {} };
+  const provider: SetsProvider = {
+    kind: 'sets',
+    async read(_zone, names) {
+      await Promise.resolve();
+      return new Map([...sets].filter(([name]) => names.includes(name)));
+    },
+    async write(_zone, changes) {
+      await hooks.write(changes);
+      writes.push(changes);
+      for (const { name, after, ttl } of changes)
+        if (after.length > 0) sets.set(name, { values: after, ttl });
+        else sets.delete(name);
+    },
+  };
+  const turns = createTurnsByKey();
+  const clock = fakeClock();
+  const process = (traits = inSets, of = provider) =>
+    createZoneWriter({ provider: of, traits, clock, lock: (key, s, change) => turns(key, () => change(s), s) });
+  return { sets, writes, hooks, provider, process, clock };
+}
+
+describe('a provider of whole sets', () => {
+  it('gets all changes of a zone that are asked for at the same time in one write', async () => {
+    const { sets, writes, process } = setsApi();
+    const { add, remove } = process();
+    const values = Array.from({ length: 20 }, (_, n) => at(`n${n}.${zone}`, 'v'));
+    await Promise.all(values.map((value) => add(value, signal)));
+    expect(sets.size).toBe(20);
+    await Promise.all(values.map((value) => remove(value, undefined, signal)));
+    expect(sets.size).toBe(0);
+    expect(writes.map((changes) => changes.length)).toEqual([20, 20]);
+  });
+
+  it('keeps the values of others, and their TTL, and one write serves apex and wildcard', async () => {
+    const { sets, writes, process } = setsApi();
+    const { add, remove } = process();
+    sets.set(`_acme-challenge.${zone}`, { values: ['theirs'], ttl: 300 });
+    await add(at(`other.${zone}`, 'x'), signal);
+    await Promise.all([add(at(zone, 'apex'), signal), add(at(zone, 'wildcard'), signal)]);
+    await Promise.all([remove(at(zone, 'apex'), undefined, signal), remove(at(zone, 'absent'), undefined, signal)]);
+    expect(sets.get(`_acme-challenge.${zone}`)).toEqual({ values: ['theirs', 'wildcard'], ttl: 300 });
+    expect(writes).toHaveLength(3);
+  });
+
+  it('is not written to if nothing changes', async () => {
+    const { sets, writes, process } = setsApi();
+    const { add, remove } = process();
+    sets.set(`_acme-challenge.${zone}`, { values: ['there'] });
+    await add(at(zone, 'there'), signal);
+    await remove(at(zone, 'absent'), undefined, signal);
+    expect(writes).toEqual([]);
+  });
+
+  it('loses no value of two processes at one name', async () => {
+    const { sets, process } = setsApi();
+    const both = [process(), process()];
+    const values = Array.from({ length: 40 }, (_, n) => at(zone, `v${n}`));
+    await Promise.all(values.map((value, n) => both[n % 2]!.add(value, signal)));
+    expect(sets.get(`_acme-challenge.${zone}`)?.values.toSorted()).toEqual(values.map(({ value }) => value).toSorted());
+  });
+
+  it('reads again if a set is no longer as it was read', async () => {
+    const { sets, hooks, process } = setsApi();
+    const name = `_acme-challenge.${zone}`;
+    let conflicts = 2;
+    hooks.write = async () => {
+      if (conflicts-- <= 0) return;
+      sets.set(name, { values: [...(sets.get(name)?.values ?? []), `theirs${conflicts}`] });
+      throw fail('dns/conflict', { provider: 'api', name, reason: 'the set has changed' });
+    };
+    await process().add(at(zone, 'ours'), signal);
+    expect(sets.get(name)?.values).toEqual(['theirs1', 'theirs0', 'ours']);
+    conflicts = 100;
+    await expect(process().add(at(zone, 'more'), signal)).rejects.toMatchObject({ code: 'dns/conflict' });
+  });
+
+  it('does each name alone if the service refuses one of them', async () => {
+    const { sets, hooks, process } = setsApi();
+    hooks.write = async (changes) => {
+      if (changes.some(({ name }) => name.includes('forbidden')))
+        throw fail('dns/refused', { provider: 'api', name: 'forbidden', reason: 'no right', advice: 'Grant it.' });
+    };
+    const { add } = process();
+    const names = ['a', 'b', 'forbidden', 'c'].map((host) => at(`${host}.${zone}`, 'v'));
+    const results = await Promise.allSettled(names.map((value) => add(value, signal)));
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(sets.size).toBe(3);
+  });
+
+  it('without `read` gets what to add and what to remove, the last word on a value', async () => {
+    const { writes, provider, process } = setsApi();
+    const { add, remove } = process({ ...inSets, writes: 'value' }, { kind: 'sets', write: provider.write });
+    await Promise.all([
+      add(at(zone, 'a'), signal),
+      add(at(zone, 'b'), signal),
+      remove(at(zone, 'a'), undefined, signal),
+    ]);
+    expect(writes[0]).toMatchObject([{ name: `_acme-challenge.${zone}`, add: ['b'], remove: ['a'] }]);
+  });
+});
+
+it('makes at most so many changes a minute as the service allows', async () => {
+  const clock = fakeClock();
+  const times: number[] = [];
+  const append = async () => {
+    times.push(clock.monotonicMs());
+    return undefined;
+  };
+  const { add } = createZoneWriter({
+    provider: { kind: 'values', append, remove: async () => {} },
+    traits: { writes: 'value', minTtl: 0, maxConcurrent: 8, perMinute: 3 },
+    clock,
+    lock: (_key, s, change) => change(s),
+  });
+  const all = Promise.all(Array.from({ length: 7 }, (_, n) => add(at(zone, `v${n}`), signal)));
+  for (let seconds = 0; seconds < 130; seconds += 1) await clock.advance(1_000);
+  await all;
+  const began = times[0]!;
+  expect(times.map((ms) => Math.round((ms - began) / 1_000))).toEqual([0, 0, 0, 60, 60, 60, 120]);
+});
