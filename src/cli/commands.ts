@@ -243,8 +243,16 @@ export const commands: readonly Command[] = [
   {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',
-    arguments: { text: '[id]', description: 'show only this one, with all its options' },
+    description:
+      'With an id, it shows one of them: its options, the environment variables and keys of a file with credentials that ' +
+      'give them, where to get a key and what that must be allowed to do, and an example for certfleet.yaml. Any other ' +
+      'word is searched for, also among the names that other clients use.',
+    arguments: { text: '[word]', description: 'the id of one, or a word to search for' },
     flags: [],
+    examples: [
+      { line: 'certfleet providers rfc2136', why: 'what a DNS provider needs' },
+      { line: 'certfleet providers alibaba', why: 'everything for one vendor' },
+    ],
     load: async () => (await import('./providers.ts')).providers,
   },
   {

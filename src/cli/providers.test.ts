@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+import { settingsOf } from '../config/settings.ts';
+import { registry } from '../generated/registry.ts';
 
 it.each<Row>([
   {
@@ -39,10 +41,19 @@ it.each<Row>([
     says: [/^letsencrypt: Let's Encrypt \(CA\)\n\n {2}Directory +https:\S+\n {2}With --staging +https:/],
   },
   { what: 'says which CA needs EAB', argv: 'providers zerossl', says: ['It requires external account binding'] },
+  {
+    what: 'finds everything of a vendor',
+    argv: 'providers alibaba',
+    says: [/Load balancers.*\n( {2}.*\n)* {2}alibaba-clb +/, /Deployers.*\n( {2}.*\n)* {2}alibaba-clb +/],
+    never: ['rfc2136', 'letsencrypt'],
+  },
+  { what: 'shows the only one found', argv: 'providers Dynamic-Update', says: [/^rfc2136: RFC 2136/] },
+  { what: 'knows how other clients call it', argv: 'providers dns_rfc2136', says: [/^rfc2136: RFC 2136/] },
+  { what: 'finds a CA by its title', argv: 'providers zero', says: [/^zerossl: ZeroSSL/] },
   { what: 'guesses at a mistyped id', argv: 'providers rfc2163', code: 2, warns: ['did you mean "rfc2136"?'] },
   {
     what: 'lists the ids where it cannot guess',
-    argv: 'providers nothing',
+    argv: 'providers xyzzy',
     code: 2,
     warns: [/; available: (\w+, )*rfc2136, command, dns01,/],
   },
@@ -61,6 +72,23 @@ it('prints objects with --json', async () => {
       options: expect.arrayContaining([expect.objectContaining({ name: 'provider', required: true })]),
     }),
   ]);
+});
+
+it('shows where each option of a file with credentials may come from', async () => {
+  const { stdout } = await commandLine().run('providers', 'aws-alb');
+  expect(stdout).toMatch(
+    /accessKeyId.*\n.*secret.*\n +Environment: CERTFLEET_AWS_ALB_ACCESS_KEY_ID, AWS_ACCESS_KEY_ID\n/,
+  );
+  expect(stdout).toMatch(/^ +In a file of credentials: access_key_id$/m);
+});
+
+it.each(Object.keys(registry.dns))('prints an example of %s that certfleet.yaml may contain', async (id) => {
+  const [page] = jsonLines(await commandLine().run('providers', id, '--json')) as { readonly example: string }[];
+  const issuers = 'issuers: { letsencrypt: { directory: letsencrypt, email: ops@example.com, agreeToTerms: true } }';
+  const { settings, problems } = await settingsOf(`${page?.example}\n${issuers}\n`, {}, registry);
+  expect(problems).toEqual([]);
+  const solvers = settings?.solvers ?? {};
+  expect(solvers['dns']).toMatchObject({ type: 'dns01', provider: id });
 });
 
 it.each([['haproxy'], ['command'], ['http01-responder'], ['dns01'], []])(

@@ -1,20 +1,12 @@
-import { innermost, type OptionField, optionFields } from '../config/fields.ts';
+import { optionFields } from '../config/fields.ts';
 import { type KnownIssuer, knownIssuers } from '../config/issuers.ts';
-import type { WithOptions } from '../config/options.ts';
-import {
-  type AdapterEntry,
-  type AdapterInfo,
-  type AdapterKind,
-  dns01Type,
-  environmentName,
-  forwardRuleType,
-  kindTitles,
-} from '../config/registry.ts';
+import { type AdapterEntry, type AdapterKind, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Run } from './context.ts';
+import { adapterText, type Definition, describe } from './adapter-page.ts';
+import type { Run, Session } from './context.ts';
 import { formatTable } from './table.ts';
-import { fill, wrap } from './text.ts';
+import { fill } from './text.ts';
 
 const titles: Readonly<Record<AdapterKind, string>> = {
   dns: 'DNS providers (--dns ID)',
@@ -23,8 +15,6 @@ const titles: Readonly<Record<AdapterKind, string>> = {
   deployer: 'Deployers (`type` of a deployer in the configuration)',
   store: 'Stores (`type` of the store in the configuration)',
 };
-
-type Definition = WithOptions & { readonly apiDocs?: string; readonly notes?: string };
 
 /** The engine's own solver, which is not in the registry. */
 const dns01: AdapterEntry<Definition> = {
@@ -57,162 +47,111 @@ const forwardRule: AdapterEntry<Definition> = {
   }),
 };
 
-/** `certfleet providers [id]`. Lists from the registry; loads only the adapters that it shows with their options. */
+/** `certfleet providers [word]`. Lists from the registry; loads adapters only to show or to search them. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const wanted = session.invocation.args[0];
-  const isWanted = (id: string) => wanted === undefined || id === wanted;
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  const adapters = (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
-    [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01, forwardRule] : [])]
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((entry) => ({ kind, entry })),
-  );
-  const found = adapters.filter(({ entry }) => isWanted(entry.id));
-  const issuers = Object.entries(knownIssuers).filter(([name]) => isWanted(name));
-  if (wanted !== undefined && found.length + issuers.length === 0) {
+  const all: Found = {
+    adapters: (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
+      [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01, forwardRule] : [])]
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .map((entry) => ({ kind, entry })),
+    ),
+    issuers: Object.entries(knownIssuers),
+  };
+  const exact: Found = {
+    adapters: all.adapters.filter(({ entry }) => entry.id === wanted),
+    issuers: all.issuers.filter(([name]) => name === wanted),
+  };
+  const found = wanted === undefined ? all : countOf(exact) > 0 ? exact : await search(wanted, all);
+  if (wanted !== undefined && countOf(found) === 0) {
     const usable = Object.keys(knownIssuers).filter((name) => !knownIssuers[name]!.needsAccountBinding);
-    const known = [...new Set([...adapters.map(({ entry }) => entry.id), ...usable])];
+    const known = [...new Set([...all.adapters.map(({ entry }) => entry.id), ...usable])];
     throw fail('usage/invalid', {
       what: `there is no adapter or CA "${wanted}"${didYouMean(wanted, known) || `; available: ${known.join(', ')}`}`,
     });
   }
-  if (session.json || wanted !== undefined) {
-    for (const { kind, entry } of found) {
-      const described = await describe(kind, entry);
-      session.printJson({ object: 'adapter', kind, ...described });
-      session.printWhole(adapterText(kind, described, width));
-    }
-    for (const [name, issuer] of issuers) {
-      session.printJson({ object: 'issuer', name, ...issuer });
-      session.printWhole(issuerText(name, issuer));
-    }
-    return 0;
-  }
-  const list = (title: string, rows: readonly (readonly [string, string])[]) =>
-    session.printWhole(
-      `${fill(title, session.context.stdout.columns)}${formatTable(
-        ['', '', ''],
-        rows.map((row) => ['', ...row]),
-        width,
-      )}\n`,
-    );
-  for (const kind of Object.keys(titles) as AdapterKind[])
-    list(
-      titles[kind],
-      found.filter((adapter) => adapter.kind === kind).map(({ entry }) => [entry.id, entry.title]),
-    );
-  list(
-    'CAs (--issuer NAME, or any ACME directory URL)',
-    issuers.filter(([, issuer]) => !issuer.needsAccountBinding).map(([name, issuer]) => [name, issuer.title]),
+  const isPage = wanted !== undefined && (countOf(exact) > 0 || countOf(found) === 1);
+  if (session.json || isPage) return showEach(found, session);
+  list(found, session);
+  session.print(
+    '`certfleet providers ID` shows one of them with all its options; `certfleet providers WORD` searches.',
   );
-  session.print('`certfleet providers ID` shows one of them with all its options.');
   return 0;
 };
 
-interface Described extends Omit<AdapterInfo, 'options'> {
-  readonly apiDocs?: string | undefined;
-  readonly notes?: string | undefined;
-  readonly options: readonly (Pick<OptionField, 'name' | 'title' | 'secret' | 'required' | 'examples'> & {
-    readonly description: string;
-    readonly values?: readonly string[];
-    readonly default?: unknown;
-    /** The environment variable that is read if the option is not given. */
-    readonly environment?: string;
-    /** Variables of other clients that are read after it. */
-    readonly aliases?: readonly string[];
-  })[];
+interface Found {
+  readonly adapters: readonly { readonly kind: AdapterKind; readonly entry: AdapterEntry<Definition> }[];
+  readonly issuers: readonly (readonly [name: string, issuer: KnownIssuer])[];
 }
 
-/** An adapter with everything from its definition. */
-async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Definition>): Promise<Described> {
-  const { options, apiDocs, notes } = await load();
-  return {
-    ...info,
-    apiDocs,
-    notes,
-    options: optionFields(options).map((field) => {
-      const { name, title, description, secret, required, examples, defaultValue, aliases } = field;
-      const values = valuesOf(field);
-      return {
-        ...{ name, title, description, secret, required, examples },
-        ...(values.length > 0 ? { values } : {}),
-        ...(defaultValue === undefined ? {} : { default: defaultValue }),
-        ...(aliases.length === 0 ? {} : { aliases }),
-        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(info.id, name) }),
-      };
-    }),
-  };
-}
-
-/** The allowed values of an option, if it is an enumeration. */
-function valuesOf({ schema }: OptionField): readonly string[] {
-  const { options = [] } = innermost(schema) as { readonly options?: readonly unknown[] };
-  return options.filter((value) => typeof value === 'string');
-}
-
-function adapterText(kind: AdapterKind, adapter: Described, width: number): string {
-  const { id, title, since, homepage, apiDocs, notes } = adapter;
-  const rows = adapter.options.map((option) => [
-    `  ${option.name}`,
-    option.required ? 'required' : '',
-    [
-      [option.title, option.description].filter((text) => text !== '').join('. '),
-      ...remarksOf(option),
-      ...(option.environment === undefined
-        ? []
-        : [`Environment: ${[option.environment, ...(option.aliases ?? [])].join(', ')}`]),
-    ].join('\n'),
-  ]);
-  return [
-    `${id}: ${title} (${kindTitles[kind]}, since ${since})`,
-    rows.length === 0 ? '  It has no options.' : formatTable(['  OPTION', '', 'MEANING'], rows, width),
-    ...(notes === undefined ? [] : [notesText(notes, width)]),
-    [homepage, apiDocs].flatMap((url) => (url === undefined ? [] : [`See ${url}\n`])).join(''),
-  ].join('\n\n');
-}
-
-function remarksOf({ secret, values, default: fallback, examples }: Described['options'][number]): readonly string[] {
-  if (secret) return ['Write file:/path or env:NAME.'];
-  const written = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
-  const remarks = [
-    ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
-    ...(fallback === undefined || written(fallback) === '{}' ? [] : [`Default: ${written(fallback)}.`]),
-    ...(examples.length === 0 ? [] : [`For example ${examples.map(written).join(' or ')}.`]),
-  ];
-  return remarks.length === 0 ? [] : [remarks.join(' ')];
-}
+const countOf = ({ adapters, issuers }: Found): number => adapters.length + issuers.length;
 
 /**
- * The notes of the reference as plain text: paragraphs are wrapped, lists stay lists, code is indented, and a link is
- * followed by its target.
+ * What has a word in its name, title or addresses, or among the names that other clients have for it: `tencent`,
+ * `dns-dnspod`, `dns_cf` and `CF_Token`.
  */
-function notesText(notes: string, width: number): string {
-  const fill = (text: string) => {
-    const indent = text.startsWith('- ') ? '  ' : '';
-    return wrap(text, width - indent.length, indent);
+async function search(word: string, { adapters, issuers }: Found): Promise<Found> {
+  const wordsOf = (text: string) =>
+    text
+      .toLowerCase()
+      .split(/[^a-z0-9\u0080-\uffff]+/)
+      .filter((one) => one !== '');
+  // Others say `dns-` and `dns_` before the name of a DNS provider.
+  const wanted = [word, word.replace(/^dns[-_]/i, '')].map((one) => wordsOf(one).join('')).filter((one) => one !== '');
+  const has = (text: string) => {
+    const words = wordsOf(text);
+    return words.some((_, at) => wanted.some((one) => words.slice(at).join('').startsWith(one)));
   };
-  return notes
-    .split(/^(```[\s\S]*?^```)$/m)
-    .map((part) => {
-      if (part.startsWith('```'))
-        return part
-          .replaceAll(/^```.*\n?/gm, '')
-          .replaceAll(/^(?=.)/gm, '    ')
-          .trimEnd();
-      const lines = withPlainLinks(part)
-        .replaceAll(/(?<!\n)\n(?!\n|- |$)\s*/g, ' ')
-        .split('\n');
-      return lines.map(fill).join('\n');
-    })
-    .join('');
+  const isFound = (texts: readonly (string | undefined)[]) => texts.some((text) => text !== undefined && has(text));
+  const matches = await Promise.all(
+    adapters.map(async ({ entry }) => {
+      const { options, apiDocs } = await entry.load();
+      const names = optionFields(options).flatMap(({ aliases, credentials = [] }) => [...aliases, ...credentials]);
+      return isFound([entry.id, entry.title, entry.homepage, apiDocs, ...names]);
+    }),
+  );
+  return {
+    adapters: adapters.filter((_, index) => matches[index]),
+    issuers: issuers.filter(([name, issuer]) => isFound([name, issuer.title, issuer.directory])),
+  };
 }
 
-/** `[the guide](../guides/x.md#part)` becomes `the guide: docs/guides/x.md`. */
-const withPlainLinks = (text: string): string =>
-  text.replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
-    [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
+async function showEach({ adapters, issuers }: Found, session: Session): Promise<number> {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  for (const { kind, entry } of adapters) {
+    const described = await describe(kind, entry);
+    session.printJson({ object: 'adapter', kind, ...described });
+    session.printWhole(adapterText(kind, described, width));
+  }
+  for (const [name, issuer] of issuers) {
+    session.printJson({ object: 'issuer', name, ...issuer });
+    session.printWhole(issuerText(name, issuer));
+  }
+  return 0;
+}
+
+function list({ adapters, issuers }: Found, session: Session): void {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const print = (title: string, rows: readonly (readonly [string, string])[]) => {
+    if (rows.length === 0) return;
+    const table = formatTable(
+      ['', '', ''],
+      rows.map((row) => ['', ...row]),
+      width,
+    );
+    session.printWhole(`${fill(title, session.context.stdout.columns)}${table}\n`);
+  };
+  for (const kind of Object.keys(titles) as AdapterKind[])
+    print(
+      titles[kind],
+      adapters.filter((adapter) => adapter.kind === kind).map(({ entry }) => [entry.id, entry.title]),
+    );
+  print(
+    'CAs (--issuer NAME, or any ACME directory URL)',
+    issuers.filter(([, issuer]) => !issuer.needsAccountBinding).map(([name, issuer]) => [name, issuer.title]),
   );
+}
 
 function issuerText(name: string, { title, directory, testDirectory, needsAccountBinding }: KnownIssuer): string {
   return [
