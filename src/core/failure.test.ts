@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from './error-table.ts';
-import { CertfleetError } from './errors.ts';
+import { CertfleetError, fail } from './errors.ts';
 import {
   failureAfter,
   failureThatCounts,
@@ -186,6 +186,14 @@ describe('failureAfter', () => {
       holdUntil: minutesOn(holdMinutes),
       retryAt: minutesOn(minutes),
     });
+  });
+
+  it('tries again when a DNS provider’s limit ends, and holds no other certificate for it', () => {
+    const limited = (retryAt?: Date) =>
+      fail('dns/limited', { provider: 'deSEC', reason: '15 a minute' }, retryAt ? { retryAt } : {});
+    const after = failureAfter(failing(1), limited(new Date(minutesOn(1))), now);
+    expect([after.retryAt, after.holdUntil]).toEqual([minutesOn(1), undefined]);
+    expect(failureAfter(failing(1), limited(), now).retryAt).toBe(minutesOn(10));
   });
 
   it('believes a limit, and a busy CA for half of the validity that is left', () => {

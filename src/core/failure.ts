@@ -131,6 +131,8 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
   // A name that the CA's policy excludes stays excluded.
   const retry = problemType(error) === 'rejectedIdentifier' ? 'never' : error.retry;
+  // Another service's limit (a DNS provider's) ends when it says. It is not the CA's, so it holds nothing else.
+  const isOthers = !error.code.startsWith('acme/');
   const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
@@ -142,8 +144,8 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     code: error.code,
     message: cut(error.message, longestStored),
     hint: cut(error.hint, longestStored),
-    retryAt: new Date(Math.max(byBackoff, hold?.getTime() ?? 0)).toISOString(),
-    ...(hold ? { holdUntil: hold.toISOString() } : {}),
+    retryAt: (isOthers && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
+    ...(hold && !isOthers ? { holdUntil: hold.toISOString() } : {}),
     ...(Object.keys(validations).length > 0 ? { validations } : {}),
     ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
     ...(error.code === 'acme/account-deactivated' && account !== undefined ? { account } : {}),

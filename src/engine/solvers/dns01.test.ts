@@ -340,6 +340,74 @@ describe('turns', () => {
   });
 });
 
+describe('what a provider needs', () => {
+  /** A provider of whole sets that writes to the fake zone, and counts. */
+  const inSets = (dns: ReturnType<typeof fakeDns>) => {
+    const writes: string[] = [];
+    const provider: DnsProvider = {
+      kind: 'sets',
+      async write(zone, changes) {
+        for (const { name, add, remove } of changes) {
+          writes.push(`${add.length} added, ${remove.length} removed`);
+          for (const value of remove) dns.remove({ zone, name, value });
+          for (const value of add) dns.add({ zone, name, value });
+        }
+      },
+    };
+    return { provider, writes };
+  };
+
+  it('writes a value again that another program has overwritten, once, after half of the time', async () => {
+    const { dns, clock, connect } = setUp();
+    const { provider, writes } = inSets(dns);
+    const solver = connect(provider);
+    const c = challenge('www.example.com');
+    const receipt = await solver.present(c, never, signal);
+    dns.remove({ zone: 'example.com', name: '_acme-challenge.www.example.com', value: valueFor(c) });
+    const readiness: boolean[] = [];
+    for (let looks = 0; looks < 4; looks += 1) {
+      readiness.push((await solver.ready(c, receipt, signal)).ready);
+      await clock.advance(30_000);
+    }
+    expect(readiness).toEqual([false, false, false, true]);
+    expect(writes).toEqual(['1 added, 0 removed', '1 added, 0 removed']);
+  });
+
+  it('removes without a record id once more after the time by which the list lags', async () => {
+    const removals: number[] = [];
+    const { clock, connect } = setUp(twoServers, { traits: { ...traits, listLagMs: 30_000 } });
+    const made: DnsProvider = {
+      kind: 'values',
+      append: async () => 'id-1',
+      remove: async () => void removals.push(clock.monotonicMs()),
+    };
+    const solver = connect(made);
+    const c = challenge();
+    await solver.cleanup(c, await solver.present(c, never, signal), signal);
+    expect(removals).toHaveLength(1);
+    const cleaning = solver.cleanup(c, undefined, signal);
+    for (let seconds = 0; seconds < 31; seconds += 1) await clock.advance(1_000);
+    await cleaning;
+    expect(removals).toHaveLength(3);
+    expect(removals[2]! - removals[1]!).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('takes from the traits how long values and removals may take, and the TTL', async () => {
+    const ttls: number[] = [];
+    const { connect } = setUp(twoServers, {
+      traits: { ...traits, minTtl: 600, visibleMs: 20 * 60_000, cleanupBudgetMs: 90_000 },
+    });
+    const solver = connect({
+      kind: 'values',
+      append: async ({ ttl }) => void ttls.push(ttl) as undefined,
+      remove: async () => {},
+    });
+    await solver.present(challenge(), never, signal);
+    expect(ttls).toEqual([600]);
+    expect(solver).toMatchObject({ readyBudgetMs: 21 * 60_000, cleanupBudgetMs: 90_000 });
+  });
+});
+
 describe('zones', () => {
   it('shares one search among those who ask at once', async () => {
     const clock = fakeClock();

@@ -58,8 +58,8 @@ export function createDns01(options: Dns01Options): Solver {
   const within = createTimeLimit(clock);
   // Names whose records hide nothing, and until when that result is valid.
   const harmless = new Map<string, number>();
-  // When a value was first checked, for the time limit.
-  const firstLooks = new Map<string, number>();
+  // When a value was first checked, for the time limit, and whether it was written again.
+  const looks = new Map<string, { readonly since: number; readonly isRewritten: boolean }>();
 
   /** The TXT record of a challenge, from its receipt or looked up again. */
   async function recordOf(
@@ -94,6 +94,16 @@ export function createDns01(options: Dns01Options): Solver {
     harmless.set(target.name, clock.monotonicMs() + harmlessMs);
   }
 
+  /** A program that replaces whole sets, or another certfleet that was suspended, may have overwritten the value. */
+  async function writeAgain(value: Written, signal: AbortSignal): Promise<void> {
+    try {
+      await writer.add(value, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug(`could not write the TXT value at ${value.name} again: ${reasonOf(error)}`);
+    }
+  }
+
   return {
     type: 'dns01',
     answers: ['dns-01'],
@@ -125,13 +135,13 @@ export function createDns01(options: Dns01Options): Solver {
     async ready(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
       const key = `${value.name} ${value.value}`;
-      const since = firstLooks.get(key) ?? clock.monotonicMs();
-      firstLooks.set(key, since);
+      const look = looks.get(key) ?? { since: clock.monotonicMs(), isRewritten: false };
+      looks.set(key, look);
       let reason: string;
       try {
         const missing = await poll(await zones.nameservers(value.zone, signal), value, signal);
         if (missing.length === 0) {
-          firstLooks.delete(key);
+          looks.delete(key);
           return { ready: true };
         }
         reason = missingText(missing);
@@ -140,14 +150,19 @@ export function createDns01(options: Dns01Options): Solver {
         if (!isFailure(error, 'dns/lookup-failed', 'dns/no-nameserver')) throw error;
         reason = reasonOf(error);
       }
-      if (clock.monotonicMs() - since < timeoutMs) return { ready: false, reason };
-      firstLooks.delete(key);
+      const waitedMs = clock.monotonicMs() - look.since;
+      if (waitedMs >= timeoutMs / 2 && !look.isRewritten && provider.kind === 'sets') {
+        looks.set(key, { ...look, isRewritten: true });
+        await writeAgain(value, signal);
+      }
+      if (waitedMs < timeoutMs) return { ready: false, reason };
+      looks.delete(key);
       throw fail('dns/not-visible', { name: value.name, seconds: Math.round(timeoutMs / 1000), missing: reason });
     },
 
     async cleanup(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
-      firstLooks.delete(`${value.name} ${value.value}`);
+      looks.delete(`${value.name} ${value.value}`);
       await writer.remove(value, value.made, signal);
       if (value.made === undefined && traits.listLagMs !== undefined) {
         // The provider may not have seen in its own list what was just added.

@@ -72,6 +72,8 @@ function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
 /** Errors of `present` that prove that nothing was written. */
 const beforeWriting = [
   'dns/refused',
+  'dns/limited',
+  'dns/conflict',
   'dns/clock-skew',
   'dns/zone-not-found',
   'dns/cname-loop',

@@ -43,7 +43,7 @@ export async function cleanUp(
       await (holding ? holding.effect(within, clean) : clean());
       return undefined;
     } catch (error) {
-      const hint = isFailure(error, 'balancer/') ? `. ${error.hint}` : '';
+      const hint = isFailure(error, 'balancer/', 'dns/') ? `. ${error.hint}` : '';
       const what = `could not remove ${nameOfPresented(presented, spec.solver)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
