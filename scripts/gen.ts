@@ -39,7 +39,8 @@ const broken: string[] = [];
 async function scan(folder: string): Promise<readonly Found[]> {
   const names = await readdir(join(root, 'src', folder)).catch(() => []);
   const found: Found[] = [];
-  for (const name of names.filter((n) => n.endsWith('.ts') && !n.endsWith('.test.ts')).sort()) {
+  const isAdapter = (name: string) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('test-');
+  for (const name of names.filter(isAdapter).sort()) {
     const file = `src/${folder}/${name}`;
     let module: { default?: Found['definition'] };
     try {

@@ -3,6 +3,21 @@ import type { Registry } from '../config/registry.ts';
 
 export const registry: Registry = {
   dns: {
+    "cloudflare": {
+      id: "cloudflare",
+      title: "Cloudflare",
+      since: "0.2.0",
+      homepage: "https://www.cloudflare.com/dns/",
+      options: [
+        {"name":"token","title":"API token","secret":true,"required":false},
+        {"name":"zoneToken","title":"Another API token, with which the zone is found","secret":true,"required":false},
+        {"name":"email","title":"Email address of the account, if there is no token","secret":false,"required":false},
+        {"name":"apiKey","title":"Global API key of the account, if there is no token","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.cloudflare.com/client/v4","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/cloudflare.ts')).default,
+    },
     "rfc2136": {
       id: "rfc2136",
       title: "RFC 2136 dynamic update (BIND, Knot, PowerDNS…)",
