@@ -392,6 +392,33 @@ describe('what a provider needs', () => {
     expect(removals[2]! - removals[1]!).toBeGreaterThanOrEqual(30_000);
   });
 
+  it('is asked once for all names of a zone whether it can write there, and again if it could not', async () => {
+    const { clock, connect } = setUp();
+    const asked: string[] = [];
+    let works = false;
+    const solver = connect({
+      ...{ kind: 'values', append: async () => undefined, remove: async () => {} },
+      async check(zone) {
+        asked.push(zone);
+        if (!works) throw fail('dns/refused', { provider: 'memory', name: zone, reason: 'no', advice: '' });
+      },
+    });
+    const preflight = () =>
+      Promise.allSettled(
+        ['a.example.com', 'b.example.com', 'www.sub.example.com'].map((value) =>
+          solver.preflight?.({ type: 'dns', value }, signal),
+        ),
+      );
+    expect((await preflight()).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    works = true;
+    expect((await preflight()).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    await preflight();
+    expect(asked.toSorted()).toEqual(['example.com', 'example.com', 'sub.example.com', 'sub.example.com']);
+    await clock.advance(61_000);
+    await preflight();
+    expect(asked).toHaveLength(6);
+  });
+
   it('takes from the traits how long values and removals may take, and the TTL', async () => {
     const ttls: number[] = [];
     const { connect } = setUp(twoServers, {

@@ -2,6 +2,7 @@ import { isToken, toBase64url } from '../../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
+import { createSingleFlight } from '../../core/single-flight.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
@@ -56,8 +57,10 @@ export function createDns01(options: Dns01Options): Solver {
   });
   const ttl = Math.max(traits.minTtl, wantedTtl);
   const within = createTimeLimit(clock);
-  // Names whose records hide nothing, and until when that result is valid.
-  const harmless = new Map<string, number>();
+  // Names whose records hide nothing, and zones that the provider can write.
+  const harmless = createBriefMemory(clock, checkedMs);
+  const writable = createBriefMemory(clock, checkedMs);
+  const checking = createSingleFlight<void>();
   // When a value was first checked, for the time limit, and whether it was written again.
   const looks = new Map<string, { readonly since: number; readonly isRewritten: boolean }>();
 
@@ -80,7 +83,7 @@ export function createDns01(options: Dns01Options): Solver {
    * unless it was checked just before. A check that fails is a refusal, too.
    */
   async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
-    if ((harmless.get(target.name) ?? 0) > clock.monotonicMs()) return;
+    if (harmless.has(target.name)) return;
     const hidden = await within(
       chainMs,
       signal,
@@ -91,7 +94,14 @@ export function createDns01(options: Dns01Options): Solver {
       (limited) => findHiddenWildcard(zones, target, limited),
     );
     if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
-    harmless.set(target.name, clock.monotonicMs() + harmlessMs);
+    harmless.add(target.name);
+  }
+
+  /** Asks the provider once for all names of a zone. */
+  async function checkProvider(zone: string, signal: AbortSignal): Promise<void> {
+    if (!provider.check || writable.has(zone)) return;
+    await checking(zone, async () => provider.check?.(zone, signal), signal);
+    writable.add(zone);
   }
 
   /** A program that replaces whole sets, or another certfleet that was suspended, may have overwritten the value. */
@@ -115,7 +125,7 @@ export function createDns01(options: Dns01Options): Solver {
       const name = `_acme-challenge.${baseName(identifier)}`;
       const target = await zones.resolveChain(name, signal);
       await refuseToHide(target, signal);
-      await provider.check?.(target.zone, signal);
+      await checkProvider(target.zone, signal);
     },
 
     describePath: (identifier, signal) =>
@@ -186,7 +196,24 @@ function missingText(missing: readonly string[]): string {
 const mostShown = 8;
 
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
-const harmlessMs = 60_000;
+const checkedMs = 60_000;
+
+/** Remembers keys for a while. */
+function createBriefMemory(clock: Clock, forMs: number) {
+  // In the order in which they end.
+  const ends = new Map<string, number>();
+  return {
+    has: (key: string): boolean => (ends.get(key) ?? 0) > clock.monotonicMs(),
+    add(key: string): void {
+      for (const [old, endMs] of ends) {
+        if (endMs > clock.monotonicMs()) break;
+        ends.delete(old);
+      }
+      ends.delete(key);
+      ends.set(key, clock.monotonicMs() + forMs);
+    },
+  };
+}
 
 /** In seconds. Short, since the value is gone after a minute; most providers' `minTtl` is longer. */
 const wantedTtl = 60;
