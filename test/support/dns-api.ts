@@ -1,0 +1,62 @@
+import type { FakeApi } from '../../src/testing/fake-api.ts';
+import type { Bind } from './bind.ts';
+import { serveFakeApi } from './serve-fake-api.ts';
+import { atEnd } from './service.ts';
+
+interface TxtValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The fake of a DNS provider's API. */
+export interface FakeDnsApi {
+  readonly api: FakeApi;
+  /** Its TXT values in a zone. */
+  values(zone: string): readonly TxtValue[];
+}
+
+export interface ServedDnsApi {
+  /** Where the API is: the option `endpoint`, without a path. */
+  readonly origin: string;
+  readonly api: FakeApi;
+  values(): readonly TxtValue[];
+}
+
+/**
+ * A fake API on a loopback port, whose zone BIND serves: after each call, what has changed in the fake is changed there
+ * before the call is answered.
+ *
+ * @param vendor the origin that the fake answers to, `https://api.example.com`
+ */
+export async function serveDnsApi(
+  fake: FakeDnsApi,
+  { vendor, zone, bind }: { readonly vendor: string; readonly zone: string; readonly bind: Bind },
+): Promise<ServedDnsApi> {
+  const keyOf = ({ name, value }: TxtValue) => `${name} "${value}"`;
+  let shown = new Set<string>();
+  let publishing: Promise<void> = Promise.resolve();
+
+  async function publish(): Promise<void> {
+    const now = new Set(fake.values(zone).map(keyOf));
+    const line = (verb: string, ttl: string) => (key: string) => `${verb} ${key.replace(' ', `. ${ttl}TXT `)}`;
+    const gone = [...shown].filter((key) => !now.has(key)).map(line('delete', ''));
+    const come = [...now].filter((key) => !shown.has(key)).map(line('add', '60 '));
+    if (gone.length + come.length > 0) await bind.update(zone, ...gone, ...come);
+    shown = now;
+  }
+
+  const served = await serveFakeApi((origin) => ({
+    ...fake.api,
+    async handle(request) {
+      try {
+        return await fake.api.handle({ ...request, url: request.url.replace(origin, vendor) });
+      } finally {
+        // Also if the answer is lost.
+        publishing = publishing.then(publish);
+        await publishing;
+      }
+    },
+  }));
+  atEnd(() => void served.close());
+  return { origin: served.origin, api: fake.api, values: () => fake.values(zone) };
+}
