@@ -373,8 +373,9 @@ ${table(
   Object.entries(eventMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`status\`, \`show\`, \`providers\` and \`config check\` print objects instead, also with \`v\`, one per line: \`"object": "certificate"\`,
-\`"adapter"\`, \`"issuer"\`, and \`"problem"\` with \`file\`, \`line\` and \`message\`. A certificate's \`state\` is one of these:
+\`status\`, \`show\`, \`providers\`, \`dns test\` and \`config check\` print objects instead, also with \`v\`, one per line:
+\`"object": "certificate"\`, \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, and \`"problem"\` with \`file\`,
+\`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(
   ['state', 'meaning'],

@@ -9,6 +9,7 @@ import { passingVolume } from './core/passing-volume.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec.ts';
 import { createEngine, type Engine, type EnginePorts } from './engine/engine.ts';
 import { createLocks } from './engine/leases/lock.ts';
+import type { Dns01Options } from './engine/solvers/dns01.ts';
 import { registry } from './generated/registry.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
@@ -23,6 +24,8 @@ export interface Composed {
   readonly declared: readonly StoredSpec[];
   /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
+  /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
+  dns01(spec: StoredSpec): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -59,6 +62,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     ),
     declared: declaredDeployers(settings),
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
+    dns01: connections.dns01,
     close: connections.close,
   };
 }

@@ -5,8 +5,9 @@ import { isStagingName, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
-import type { CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
+import type { AdapterSettings, CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
+import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
 import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
@@ -18,7 +19,7 @@ import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
 
-export type { DrawnPath, LineageStatus, LostObject, LostRemoval, LostReport, Outcome };
+export type { DrawnPath, LineageStatus, LostObject, LostRemoval, LostReport, Outcome, TrialNews, TrialReport };
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
@@ -49,6 +50,11 @@ export interface Fleet {
    * `solver/not-removed`.
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
+  /**
+   * Tries a DNS provider without a certificate: adds a value at a name that nothing else uses, sees it on every
+   * authoritative server, and removes it. Whatever fails is in the report.
+   */
+  tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -90,6 +96,16 @@ export interface RenewRequest {
   readonly nextRunMs?: number | undefined;
 }
 
+export interface DnsTrialRequest {
+  /** A solver `dns01`, declared or not. */
+  readonly solver: { readonly name: string; readonly settings: AdapterSettings };
+  /** A name in the zone; a random name below it gets the value. */
+  readonly below: string;
+  /** The full name for the value, if not a random one. */
+  readonly record?: string | undefined;
+  readonly told: (news: TrialNews) => void;
+}
+
 export interface DeleteRequest {
   readonly name: string;
   /** Delete it even if a target has it, or if something cannot be cleaned up. */
@@ -122,6 +138,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
+    tryDns: (request, signal) => tryProvider(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     sweepLost: (remove, signal) => sweepLost(composed.engine, composed.declared, remove, signal),
@@ -264,6 +281,22 @@ async function examine(fleet: OpenFleet, names: readonly string[], signal: Abort
   const drawn: DrawnPath[] = [];
   for (const spec of specs) drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
   return drawn;
+}
+
+async function tryProvider(
+  { settings, composed }: OpenFleet,
+  { solver, ...request }: DnsTrialRequest,
+  signal: AbortSignal,
+): Promise<TrialReport> {
+  const { tryDns } = await import('./engine/dns-trial.ts');
+  const spec: StoredSpec = {
+    spec: { name: solver.name, identifiers: [], issuer: '', solver: solver.name, deploy: [], endpoints: [] },
+    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
+    solver: solver.settings,
+    deployers: {},
+    preflight: settings.preflight,
+  };
+  return tryDns(composed.engine, await composed.dns01(spec), { ...request, spec }, signal);
 }
 
 /** A stored lineage that is renewed without being declared, because it was issued by flags. */

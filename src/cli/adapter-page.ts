@@ -10,11 +10,9 @@ import {
   kindTitles,
 } from '../config/registry.ts';
 import { spanText } from '../core/span.ts';
-import type { DnsProviderTraits as PortTraits } from '../ports/dns-provider.ts';
+import type { DnsProviderTraits } from '../ports/dns-provider.ts';
 import { formatTable } from './table.ts';
 import { wrap } from './text.ts';
-
-type DnsProviderTraits = PortTraits & { readonly visibleMs?: number; readonly perMinute?: number };
 
 /** What a page needs of a definition. Only DNS providers have traits. */
 export type Definition = WithOptions & {

@@ -38,6 +38,7 @@ export const globalFlags: readonly Flag[] = [
 
 export const commandGroups: Readonly<Record<string, string>> = {
   config: 'check and describe the configuration',
+  dns: 'try a DNS provider',
 };
 
 export const commands: readonly Command[] = [
@@ -254,6 +255,46 @@ export const commands: readonly Command[] = [
       { line: 'certfleet providers alibaba', why: 'everything for one vendor' },
     ],
     load: async () => (await import('./providers.ts')).providers,
+  },
+  {
+    name: 'dns test',
+    summary: 'try a DNS provider, without a certificate',
+    description:
+      'Adds a TXT value at a random name in the zone, waits until every authoritative server answers with it, removes it, ' +
+      'and prints how long each step took. No CA is asked. If the test is stopped or fails, it removes the value; if it ' +
+      'is killed, `certfleet sweep` or the next test does, if there is a store.',
+    arguments: {
+      text: '<provider> <zone>',
+      description: 'a DNS provider (see `certfleet providers`) or a declared solver, and the domain to try it with',
+    },
+    flags: [
+      {
+        flags: '--credentials <file>',
+        description: 'file with the provider’s credentials, as certbot and others have it',
+      },
+      {
+        flags: '--dns-option <key=value>',
+        description: 'option of the DNS provider; for a secret, key=file:/path or key=env:NAME',
+        repeat: true,
+      },
+      {
+        flags: '--record <name>',
+        description: 'add the value at this name, such as _acme-challenge.example.com, in place of a random one',
+      },
+      {
+        flags: '--nameserver <address>',
+        description: 'ask these servers of the zone, and do not look for them',
+        list: true,
+      },
+    ],
+    examples: [
+      { line: 'certfleet dns test rfc2136 example.com', why: 'with options from the environment' },
+      {
+        line: 'certfleet dns test dns example.com --config certfleet.yaml',
+        why: 'the solver `dns` that certfleet.yaml declares',
+      },
+    ],
+    load: async () => (await import('./dns-test.ts')).dnsTest,
   },
   {
     name: 'explain',

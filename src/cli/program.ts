@@ -38,7 +38,8 @@ export function parseArguments(
       .action(() => {
         typed = { command, invocation: { args: added.args, flags: collectFlags(command, added) } };
       });
-    if (command.arguments) added.argument(command.arguments.text, command.arguments.description);
+    for (const [at, text] of (command.arguments?.text.split(' ') ?? []).entries())
+      added.argument(text, at === 0 ? command.arguments?.description : '');
     for (const flag of command.flags) addFlag(added, flag);
     if (command.examples) added.addHelpText('after', `\nExamples:\n${examples(command.examples)}`);
   }

@@ -14,7 +14,7 @@ export interface NamedSolver {
   readonly settings: AdapterSettings;
 }
 
-interface Choosing {
+export interface Choosing {
   readonly session: Session;
   readonly settings: Settings;
   readonly registry: Registry;
@@ -128,17 +128,18 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   });
 }
 
-async function dnsSolver(dns: string, choosing: Choosing): Promise<NamedSolver> {
+/** @param flag how the user named it, for messages */
+export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns'): Promise<NamedSolver> {
   const { session, settings, registry, kept } = choosing;
   if (Object.hasOwn(settings.solvers, dns)) {
     refuseOptionsOfDeclared(dns, choosing);
-    return declaredSolver('--dns', dns, 'dns-01', settings);
+    return declaredSolver(flag, dns, 'dns-01', settings);
   }
   const entry = adapterEntry(registry, 'dns', dns);
   if (!entry) {
     const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
     throw fail('usage/invalid', {
-      what: `--dns ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
+      what: `${flag} ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
     });
   }
   const stored = kept?.name === dns && providerOf(kept) === dns ? kept.settings : { type: dns01Type };

@@ -7,6 +7,7 @@ import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
+import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { Zones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';
 import type { Balancer } from '../ports/balancer.ts';
@@ -73,11 +74,34 @@ export interface SolverParts extends ConnectContext {
   readonly responder: SolverContext<unknown>['responder'];
 }
 
+/** What the solver `dns01` of a spec is made of. */
+export async function dns01PartsOf(
+  context: Omit<SolverParts, 'responder'>,
+  spec: StoredSpec,
+): Promise<{ parts: Dns01Options; credentials: string }> {
+  const { world, zonesOf, locks } = context;
+  const name = spec.spec.solver;
+  const { provider: type, options, dns, timeoutMs } = dns01Settings(spec.solver);
+  const entry = adapterEntry(registry, 'dns', type);
+  if (!entry) throw unknownType('DNS provider', type);
+  const definition = await entry.load();
+  const resolved = await optionsOf(context, definition, options, name);
+  const parts = {
+    provider: definition.connect({ options: resolved.options, name, world }),
+    ...{ type, traits: definition.traits, locks, timeoutMs },
+    zones: zonesOf(spec.preflight),
+    ...{ dns: world.dns, clock: world.clock, log: world.log },
+    sha256: (text: string) => createHash('sha256').update(text).digest(),
+    ...(dns === undefined ? {} : { override: dns }),
+  };
+  return { parts, credentials: resolved.credentials };
+}
+
 export async function connectSolver(
   context: SolverParts,
   spec: StoredSpec,
 ): Promise<{ solver: Solver; credentials: string }> {
-  const { world, store, storeId, zonesOf, responder } = context;
+  const { world, store, storeId, responder } = context;
   const name = spec.spec.solver;
   if (spec.solver.type === forwardRuleType) {
     const [{ createForwardRule }, { createResponder }] = await Promise.all([
@@ -100,26 +124,11 @@ export async function connectSolver(
     return { solver, credentials: named.credentials };
   }
   if (spec.solver.type === dns01Type) {
-    const { createDns01 } = await import('../engine/solvers/dns01.ts');
-    const { provider, options, dns, timeoutMs } = dns01Settings(spec.solver);
-    const entry = adapterEntry(registry, 'dns', provider);
-    if (!entry) throw unknownType('DNS provider', provider);
-    const definition = await entry.load();
-    const resolved = await optionsOf(context, definition, options, name);
-    const solver = createDns01({
-      provider: definition.connect({ options: resolved.options, name, world }),
-      type: provider,
-      traits: definition.traits,
-      locks: context.locks,
-      zones: zonesOf(spec.preflight),
-      dns: world.dns,
-      clock: world.clock,
-      log: world.log,
-      timeoutMs,
-      sha256: (text) => createHash('sha256').update(text).digest(),
-      ...(dns === undefined ? {} : { override: dns }),
-    });
-    return { solver, credentials: resolved.credentials };
+    const [{ createDns01 }, { parts, credentials }] = await Promise.all([
+      import('../engine/solvers/dns01.ts'),
+      dns01PartsOf(context, spec),
+    ]);
+    return { solver: createDns01(parts), credentials };
   }
   const entry = adapterEntry(registry, 'solver', spec.solver.type);
   if (!entry) throw unknownType('solver', spec.solver.type);

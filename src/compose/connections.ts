@@ -8,6 +8,7 @@ import type { PreflightSettings, StoredSpec } from '../core/spec.ts';
 import type { SolverContext } from '../define.ts';
 import type { Connections, Looks } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
+import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
 import { userAgent } from '../lib/user-agent.ts';
 import type { Balancer } from '../ports/balancer.ts';
@@ -15,7 +16,7 @@ import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
-import { balancerOf, connectDeployer, connectSolver, ownerOf, resolversOf } from './adapters.ts';
+import { balancerOf, connectDeployer, connectSolver, dns01PartsOf, ownerOf, resolversOf } from './adapters.ts';
 import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
 
@@ -23,6 +24,8 @@ import { keptCredentials } from './credentials.ts';
 const connectionsToCa = 64;
 
 export interface ComposedConnections extends Connections {
+  /** What the solver `dns01` of a spec is made of, for a test of its DNS provider. The caller closes the provider. */
+  dns01(spec: StoredSpec): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -105,6 +108,7 @@ export function connect(context: ConnectContext): ComposedConnections {
       return new TextDecoder().decode(bytes);
     },
     solver: async (spec) => (await solverOf(spec)).solver,
+    dns01: async (spec) => (await dns01PartsOf({ ...context, zonesOf }, spec)).parts,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
     owner: ownerOf(storeId),
     async balancers(stored) {

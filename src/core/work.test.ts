@@ -35,6 +35,7 @@ const refused = fail('acme/invalid-authorization', {
 const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   begun: work.begun(facts, claim),
   leased: work.leased(claim),
+  trialBegun: work.trialBegun({ wanted, thumbprint: 'print', challenge: challenges[0] }, claim),
   beaten: work.beaten(),
   released: work.released(),
   pastRemoved: work.pastRemoved({ wanted, left: [], now }),
@@ -98,6 +99,7 @@ describe('the table of what may follow what', () => {
       ...{ begun: 'begun', ordered: 'begun', challenged: 'begun', current: 'current' },
     },
     leased: { ...stays, idle: 'bare', interrupted: 'ordered' },
+    trialBegun: { absent: 'bare' },
     beaten: stays,
     released: { ...left, bare: 'idle' },
     pastRemoved: { begun: 'begun', current: 'current' },

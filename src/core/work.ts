@@ -71,6 +71,7 @@ const mayFollow = {
   // The lease. It can be taken from a dead holder, whatever the phase.
   begun: ['absent', 'idle', 'interrupted', ...held],
   leased: ['idle', 'interrupted', ...held],
+  trialBegun: ['absent'],
   beaten: held,
   released: held,
   // Towards a certificate.
@@ -229,6 +230,31 @@ export const leased = (claim: Claim): Transition =>
     const doubtful = claim.isDoubtful ? { takenOver: true } : {};
     return { ...lineage, work: { ...(lineage.work ?? bare), lease: claim.lease, ...doubtful } };
   });
+
+/**
+ * The one value of a test of a DNS provider, journalled as a challenge of a first issue that never orders anything: a
+ * sweep removes it, and then the document.
+ */
+export const trialBegun = (
+  facts: { readonly wanted: StoredSpec; readonly thumbprint: string; readonly challenge: JournalledChallenge },
+  claim: Claim,
+): Transition => ({
+  name: 'trialBegun',
+  [change]: () => ({
+    schema: 1,
+    name: facts.wanted.spec.name,
+    origin: 'command-line',
+    spec: facts.wanted,
+    deployments: {},
+    work: {
+      ...{ step: 'close', version: '', directory: '', first: true },
+      lease: claim.lease,
+      startedAt: claim.now.toISOString(),
+      thumbprint: facts.thumbprint,
+      challenges: [facts.challenge],
+    },
+  }),
+});
 
 /** A sign of life: gives the document a new revision. */
 export const beaten = (): Transition =>

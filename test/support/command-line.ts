@@ -7,6 +7,7 @@ import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type {
   Deleted,
   DeleteRequest,
+  DnsTrialRequest,
   DrawnPath,
   Fleet,
   IssueRequest,
@@ -15,6 +16,7 @@ import type {
   LostReport,
   RenewRequest,
   SweepReport,
+  TrialReport,
 } from '../../src/fleet.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
@@ -31,6 +33,7 @@ export interface FakeAnswers {
   readonly status?: readonly LineageStatus[];
   readonly doctor?: readonly DrawnPath[];
   readonly sweep?: Partial<SweepReport>;
+  readonly tryDns?: (request: DnsTrialRequest, signal: AbortSignal) => Promise<TrialReport> | TrialReport;
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
   /** What was said once in this store before. */
@@ -70,7 +73,16 @@ export interface Done {
   readonly stdout: string;
   readonly stderr: string;
   /** Requests that reached the fleet; none if the command was refused before. */
-  readonly calls: readonly (IssueRequest | RenewRequest | DeleteRequest | DoctorCall | LostCall | 'status' | 'sweep')[];
+  readonly calls: readonly (
+    | IssueRequest
+    | RenewRequest
+    | DeleteRequest
+    | Omit<DnsTrialRequest, 'told'>
+    | DoctorCall
+    | LostCall
+    | 'status'
+    | 'sweep'
+  )[];
   readonly settings: Settings | undefined;
   /** Whether the store could have been created. */
   readonly madeStore: boolean;
@@ -135,6 +147,12 @@ export function commandLine(given: CommandLine = {}) {
       sweep: async () => {
         calls.push('sweep');
         return { cleaned: [], delivered: [], failed: [], waiting: 0, ...given.fleet?.sweep };
+      },
+      tryDns: async (request, signal) => {
+        const { told: _told, ...asked } = request;
+        calls.push(asked);
+        if (!given.fleet?.tryDns) throw new Error('dns test was not expected');
+        return given.fleet.tryDns(request, signal);
       },
       owner: 'aaaaaaaaaaaa',
       sweepLost: async (remove) => {

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly terminal?: { readonly script: string; readonly typed: string };
   /** It gets a SIGKILL when this resolves. */
   readonly killWhen?: Promise<unknown>;
+  /** The signal that it gets then, if not SIGKILL. */
+  readonly killWith?: NodeJS.Signals;
   /** A prefix that runs the command elsewhere (in a namespace). */
   readonly inside?: readonly string[];
 }
@@ -67,7 +69,7 @@ function run(argv: readonly string[], args: readonly string[], options: RunOptio
   });
   child.stdin?.end(terminal?.typed);
   const forget = atEnd(() => void child.kill('SIGKILL'));
-  void options.killWhen?.then(() => child.kill('SIGKILL'));
+  void options.killWhen?.then(() => child.kill(options.killWith ?? 'SIGKILL'));
   let [stdout, stderr] = ['', ''];
   child.stdout?.on('data', (data) => (stdout += data));
   child.stderr?.on('data', (data) => (stderr += data));

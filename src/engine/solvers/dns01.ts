@@ -14,7 +14,7 @@ import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import { createServerPoll } from '../zones/server-poll.ts';
 import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
 import { describeDns01 } from './dns01-path.ts';
-import { createZoneWriter } from './zone-writer.ts';
+import { createZoneWriter, type ZoneWriter } from './zone-writer.ts';
 
 export interface Dns01Options {
   readonly provider: DnsProvider;
@@ -42,20 +42,8 @@ export function createDns01(options: Dns01Options): Solver {
   const { provider, traits, dns, clock, log, timeoutMs = traits.visibleMs ?? 120_000 } = options;
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
-  const writer = createZoneWriter({
-    ...{ provider, traits, clock },
-    lock: (resource, signal, change) =>
-      options.locks.with(
-        `dns ${options.type} ${resource}`,
-        (document) => document,
-        (held) => {
-          const over = AbortSignal.any([signal, held.lost]);
-          return held.effect(over, () => change(over));
-        },
-        signal,
-      ),
-  });
-  const ttl = Math.max(traits.minTtl, wantedTtl);
+  const writer = writerOf(options);
+  const ttl = ttlOf(traits);
   const within = createTimeLimit(clock);
   // Names whose records hide nothing, and zones that the provider can write.
   const harmless = createBriefMemory(clock, checkedMs);
@@ -187,6 +175,31 @@ export function createDns01(options: Dns01Options): Solver {
     },
   };
 }
+
+/** Changes a zone while no other process of the store does. */
+export const writerOf = ({
+  provider,
+  traits,
+  clock,
+  locks,
+  type,
+}: Pick<Dns01Options, 'provider' | 'traits' | 'clock' | 'locks' | 'type'>): ZoneWriter =>
+  createZoneWriter({
+    ...{ provider, traits, clock },
+    lock: (resource, signal, change) =>
+      locks.with(
+        `dns ${type} ${resource}`,
+        (document) => document,
+        (held) => {
+          const over = AbortSignal.any([signal, held.lost]);
+          return held.effect(over, () => change(over));
+        },
+        signal,
+      ),
+  });
+
+/** In seconds. */
+export const ttlOf = ({ minTtl }: DnsProviderTraits): number => Math.max(minTtl, wantedTtl);
 
 /** A zone may have 256 addresses that are all silent; a few show what is wrong. */
 function missingText(missing: readonly string[]): string {

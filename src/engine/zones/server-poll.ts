@@ -145,7 +145,8 @@ const familyOf = (server: ZoneServer): 4 | 6 => (server.address.includes(':') ? 
 
 const keyOf = (server: ZoneServer): string => `${server.address} ${server.port}`;
 
-const labelOf = (server: ZoneServer): string => {
+/** `ns1.example.com (192.0.2.1:53)`. */
+export const labelOf = (server: ZoneServer): string => {
   const at = printServerAddress(server);
   return server.name === at || server.name === `${server.address}:${server.port}`
     ? server.name

@@ -1,0 +1,127 @@
+import { expect, it } from 'vitest';
+import { behaves, type CommandLine, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
+import { fail } from '../core/errors.ts';
+import type { TrialReport } from '../fleet.ts';
+
+const env = {
+  CERTFLEET_RFC2136_SERVER: '192.0.2.53',
+  CERTFLEET_RFC2136_KEY_NAME: 'acme',
+  CERTFLEET_RFC2136_SECRET: 'c2VjcmV0',
+};
+const name = '_acme-challenge.certfleet-test-1.example.com';
+const fine: TrialReport = {
+  steps: [],
+  traits: { writes: 'value', minTtl: 60, maxConcurrent: 4 },
+  ...{ zone: 'example.com', name, ttl: { sent: 60, served: 60 } },
+  visible: { ms: 1_200, limitMs: 120_000, servers: [{ server: 'ns1', ms: 1_200 }] },
+};
+const trying = (report: Partial<TrialReport> = {}): CommandLine => ({
+  env,
+  fleet: { tryDns: () => ({ ...fine, ...report }) },
+});
+const absent = () => {
+  let isFirst = true;
+  return () => {
+    if (isFirst) {
+      isFirst = false;
+      throw fail('store/absent', { path: '/var/lib/certfleet' });
+    }
+  };
+};
+
+it.each<Row>([
+  {
+    what: 'says what was measured and what comes next',
+    argv: 'dns test rfc2136 *.Example.com',
+    ...trying(),
+    says: [
+      'Visible everywhere after 1.2 s; certfleet waits for at most 2 minutes.\nTTL 60 s, as asked.\nNothing is left.\n',
+    ],
+    warns: ["Next: get a certificate: certfleet issue -d example.com,'*.example.com' --dns rfc2136"],
+    calls: [
+      {
+        ...{ below: 'example.com', record: undefined },
+        solver: {
+          name: 'rfc2136',
+          settings: { type: 'dns01', provider: 'rfc2136', options: { server: '192.0.2.53', keyName: 'acme' } },
+        },
+      },
+    ],
+  },
+  {
+    what: 'says which limit is too short',
+    argv: 'dns test rfc2136 example.com',
+    ...trying({ visible: { ms: 200_000, limitMs: 120_000, servers: [] } }),
+    says: [/after 200 s, but certfleet waits for only 2 minutes: set `timeout: 7m` on the solver/],
+  },
+  {
+    what: 'says that the service has a longer TTL',
+    argv: 'dns test rfc2136 example.com',
+    ...trying({ ttl: { sent: 60, served: 600 } }),
+    says: ['TTL 600 s, although 60 s was asked for (minTtl is 60)'],
+  },
+  {
+    what: 'ends with the error’s exit code',
+    argv: 'dns test rfc2136 example.com',
+    ...trying({ error: fail('dns/refused', { provider: 'rfc2136', name: 'x', reason: 'no', advice: 'Check it.' }) }),
+    code: 5,
+    warns: ['rfc2136 refused to change x: no Nothing was changed. Check it.'],
+    never: ['Nothing is left', 'Next:'],
+  },
+  {
+    what: 'prints nothing with --quiet if all is well',
+    argv: 'dns test rfc2136 example.com --quiet',
+    ...trying(),
+    stdout: '',
+    stderr: '',
+  },
+  {
+    what: 'says what to remove where there is no store',
+    argv: 'dns test rfc2136 example.com',
+    env,
+    fleet: {
+      open: absent(),
+      tryDns: ({ told }) => {
+        const value = { zone: 'example.com', name, value: 'v4lue' };
+        told({ adds: value });
+        told({ left: { ...value, reason: 'HTTP 500' } });
+        return fine;
+      },
+    },
+    warns: [
+      `If this is killed, remove the TXT value v4lue at ${name} yourself.`,
+      `The TXT value v4lue at ${name} is left (HTTP 500); remove it yourself.`,
+    ],
+  },
+  {
+    what: 'needs an existing store if one is named',
+    argv: 'dns test rfc2136 example.com --store /srv/x',
+    env,
+    fleet: { open: absent() },
+    code: 7,
+    calls: [],
+  },
+  { what: 'needs a zone', argv: 'dns test rfc2136', code: 2, warns: ["missing required argument 'zone'"] },
+  { what: 'refuses an address', argv: 'dns test rfc2136 192.0.2.1', code: 2, warns: ['name a zone'] },
+  {
+    what: 'names the missing option before anything is changed',
+    argv: 'dns test rfc2136 example.com',
+    code: 2,
+    warns: [/"server" \(CERTFLEET_RFC2136_SERVER\)/],
+    calls: [],
+  },
+  {
+    what: 'refuses a file of credentials where there is none',
+    argv: 'dns test rfc2136 example.com --nameserver ns1.example.com',
+    env,
+    code: 2,
+    warns: ['--nameserver ns1.example.com: write an IP address'],
+  },
+])('$what', behaves);
+
+it('prints the whole report as an object', async () => {
+  const done = await commandLine(trying()).run('dns', 'test', 'rfc2136', 'example.com', '--json');
+  expect(jsonLines(done)).toEqual([
+    expect.objectContaining({ v: 1, object: 'dns-test', provider: 'rfc2136', ok: true, ttl: fine.ttl }),
+  ]);
+});

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import type { DnsProvider, DnsProviderTraits, SetsProvider } from '../ports/dns-provider.ts';
+import type { Reporter } from '../ports/reporter.ts';
+import { createMemoryStore } from '../stores/memory.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { type FakeDns, fakeDns, memoryDnsProvider } from '../testing/fake-dns.ts';
+import { type TrialNews, tryDns } from './dns-trial.ts';
+import type { Engine } from './engine.ts';
+import { createLocks } from './leases/lock.ts';
+import { createZones } from './zones/zone.ts';
+
+const zone = 'example.com';
+const servers = { 'ns1.example.com': ['192.0.2.1'], 'ns2.example.com': ['192.0.2.2'] };
+const atOnce: DnsProviderTraits = { writes: 'value', minTtl: 60, maxConcurrent: 4 };
+
+/** A service of record sets, whose list may be late. */
+function setsProvider(dns: FakeDns, isLate: () => boolean): SetsProvider {
+  const at = (name: string) => dns.values(zone).filter((one) => one.name === name);
+  let before: readonly string[] = [];
+  return {
+    kind: 'sets',
+    async read(_zone, names) {
+      const [name = ''] = names;
+      const values = isLate() ? before : at(name).map(({ value }) => value);
+      return new Map(values.length > 0 ? [[name, { values, ttl: 60 }]] : []);
+    },
+    async write(_zone, changes) {
+      for (const { name, after } of changes) {
+        before = at(name).map(({ value }) => value);
+        for (const { value } of at(name)) dns.remove({ zone, name, value });
+        for (const value of after) dns.add({ zone, name, value });
+      }
+    },
+  };
+}
+
+function setUp(connect: (dns: FakeDns) => DnsProvider = memoryDnsProvider, traits = atOnce) {
+  const clock = fakeClock();
+  const dns = fakeDns({ [zone]: { servers, records: [['*.example.com', 'A', '192.0.2.80']] } }, clock);
+  const store = createMemoryStore();
+  const reporter: Reporter = { report: () => {} };
+  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const processes = {
+    self: () => ({ bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }),
+    look: () => 'alive' as const,
+    run: () => Promise.reject(new Error('no programs here')),
+    end: async () => undefined,
+  };
+  const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
+  const locks = createLocks({ store, clock, random, processes, limits });
+  const engine = { store, clock, random, processes, reporter, limits, locks } as unknown as Engine;
+  const log = { debug: () => {}, info: () => {}, warn: () => {} };
+  const dns01 = {
+    ...{ provider: connect(dns), type: 'memory', traits, locks, dns, clock, log },
+    zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
+    sha256: (text: string) => createHash('sha256').update(text).digest(),
+  };
+  const spec = {
+    spec: { name: 'dns', identifiers: [], issuer: '', solver: 'dns', deploy: [], endpoints: [] },
+    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
+    ...{ solver: { type: 'dns01' }, deployers: {}, preflight: { resolvers: [], http01Port: 80 } },
+  };
+  const news: TrialNews[] = [];
+  const told = (one: TrialNews) => void news.push(one);
+  const stop = new AbortController();
+  return {
+    ...{ clock, dns, stop, news },
+    journalled: async () => {
+      const names: string[] = [];
+      for await (const page of store.scan('lineage', new AbortController().signal))
+        for (const { key } of page) names.push(key.name);
+      return names;
+    },
+    async run() {
+      let isOver = false;
+      const running = tryDns(engine, dns01, { spec, below: zone, told }, stop.signal).finally(() => {
+        isOver = true;
+      });
+      running.catch(() => {});
+      while (!isOver) await clock.advance(100);
+      return running;
+    },
+  };
+}
+const stepsOf = ({ steps }: { readonly steps: readonly { readonly step: string }[] }) => steps.map(({ step }) => step);
+
+describe('a test of a DNS provider', () => {
+  it.each<[string, (dns: FakeDns) => DnsProvider]>([
+    ['single values', memoryDnsProvider],
+    ['record sets', (dns) => setsProvider(dns, () => false)],
+  ])('leaves nothing with %s, also below a wildcard', async (_what, connect) => {
+    const { run, dns, journalled } = setUp(connect);
+    const report = await run();
+    expect(report).not.toHaveProperty('error');
+    expect(stepsOf(report)).toEqual(['zone', 'add', 'visible', 'remove', 'gone']);
+    expect(report.name).toMatch(/^_acme-challenge\.certfleet-test-[0-9a-f]{10}\.example\.com$/);
+    expect([dns.values(zone), await journalled()]).toEqual([[], []]);
+  });
+
+  it('measures each server, and says what is missing meanwhile', async () => {
+    const { run, dns, clock, news } = setUp();
+    const slow = dns.server('192.0.2.2');
+    slow.held = true;
+    void clock.sleep(40_000, new AbortController().signal).then(() => {
+      slow.held = false;
+    });
+    const { visible } = await run();
+    const [first, last] = visible?.servers ?? [];
+    expect([first?.ms, last?.server]).toEqual([0, 'ns2.example.com (192.0.2.2)']);
+    expect(visible?.ms).toBeGreaterThanOrEqual(40_000);
+    expect(news).toContainEqual({ waitsFor: 'ns2.example.com (192.0.2.2) does not have it yet' });
+  });
+
+  it('removes what never became visible', async () => {
+    const { run, dns, journalled } = setUp();
+    dns.server('192.0.2.2').held = true;
+    const report = await run();
+    expect(report.error).toMatchObject({ code: 'dns/not-visible' });
+    expect(stepsOf(report)).toEqual(['zone', 'add', 'remove']);
+    expect([dns.values(zone), await journalled()]).toEqual([[], []]);
+  });
+
+  it('waits for a list that lags', async () => {
+    let lagsUntil = Number.POSITIVE_INFINITY;
+    const at = setUp((dns) => setsProvider(dns, () => at.clock.monotonicMs() < lagsUntil));
+    lagsUntil = at.clock.monotonicMs() + 4_000;
+    const { steps, error } = await at.run();
+    expect(error).toBeUndefined();
+    expect(steps.find(({ step }) => step === 'remove')).toMatchObject({ finding: 'the API no longer lists it' });
+  });
+
+  const refused = fail('dns/refused', { provider: 'memory', name: 'x', reason: 'no', advice: 'Check it.' });
+  const failed = fail('dns/failed', { provider: 'memory', name: 'x', reason: 'HTTP 500' });
+  it.each<[string, CertfleetError, readonly string[]]>([
+    ['nothing if nothing was written', refused, []],
+    ['what may have been written', failed, ['remove']],
+  ])('removes %s', async (_what, error, calls) => {
+    const made: string[] = [];
+    const { run, journalled } = setUp(() => ({
+      kind: 'values',
+      append: () => Promise.reject(error),
+      remove: async () => void made.push('remove'),
+    }));
+    expect((await run()).error).toBe(error);
+    expect([made, await journalled()]).toEqual([calls, []]);
+  });
+
+  it('says what is left, and keeps it journalled', async () => {
+    const at = setUp((dns) => ({ ...memoryDnsProvider(dns), remove: () => Promise.reject(failed) }));
+    const report = await at.run();
+    expect(report).toMatchObject({ error: failed, left: { zone, reason: failed.message } });
+    expect(at.news).toContainEqual({ left: report.left });
+    expect(await at.journalled()).toHaveLength(1);
+  });
+
+  it('removes the value before it obeys a stop', async () => {
+    const { run, dns, stop, journalled } = setUp((memory) => {
+      const provider = memoryDnsProvider(memory);
+      const append: typeof provider.append = async (value, signal) => {
+        const made = await provider.append(value, signal);
+        stop.abort(new Error('stopped'));
+        return made;
+      };
+      return { ...provider, append };
+    });
+    await expect(run()).rejects.toThrow('stopped');
+    expect([dns.values(zone), await journalled()]).toEqual([[], []]);
+  });
+
+  it('removes nothing at a service that only keeps the last values', async () => {
+    const { run, dns } = setUp(memoryDnsProvider, { ...atOnce, keepsLast: 2 });
+    const report = await run();
+    expect([report.error, dns.values(zone)]).toEqual([undefined, [expect.objectContaining({ name: report.name })]]);
+  });
+});

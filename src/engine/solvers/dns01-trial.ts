@@ -1,0 +1,167 @@
+import { fail, isFailure } from '../../core/errors.ts';
+import type { DnsValue } from '../../ports/dns-provider.ts';
+import { findHiddenWildcard } from '../looks/wildcard.ts';
+import { createServerPoll, labelOf } from '../zones/server-poll.ts';
+import { overrideZone, type ZoneServer } from '../zones/zone.ts';
+import { type Dns01Options, ttlOf, writerOf } from './dns01.ts';
+
+/** Where the value of a trial goes. */
+export interface TrialTarget {
+  readonly zone: string;
+  readonly name: string;
+  readonly servers: readonly ZoneServer[];
+}
+
+/** When each server address first answered with the value, and with which TTL. */
+export interface Sighting {
+  readonly servers: readonly { readonly server: string; readonly ms: number }[];
+  /** In seconds; undefined if it could not be asked. */
+  readonly ttl: number | undefined;
+}
+
+/** The parts of a trial of a DNS provider, which `dns-trial.ts` calls one after another. */
+export interface Trial {
+  readonly ttl: number;
+  /** How long the servers may take before the provider's time limit for challenges would be over. */
+  readonly limitMs: number;
+  /** @param mayHide nothing else can be at this name, which is random */
+  find(name: string, mayHide: boolean, signal: AbortSignal): Promise<TrialTarget>;
+  add(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
+  /** Waits until all servers answer with the value. Fails with `dns/not-visible`. */
+  see(value: DnsValue, told: (missing: string) => void, signal: AbortSignal): Promise<Sighting>;
+  /**
+   * Removes the value, and again if the service's list lags. Resolves with whether the API was read and no longer lists
+   * it.
+   */
+  remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<boolean>;
+  /** Waits until no server answers with the value. Resolves with those that still do when time is over. */
+  seeGone(
+    value: DnsValue,
+    budgetMs: number,
+    told: (having: string) => void,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
+}
+
+/** The servers are asked every so often: first often, to measure a fast one well. */
+const [firstPauseMs, mostPauseMs] = [100, 2_000];
+/** A person is told again what is missing. */
+const tellEveryMs = 15_000;
+/** How long the servers are asked, at least. */
+const leastLookMs = 5 * 60_000;
+/** How far the service's own list may lag, if nothing is known of it. */
+const listLagMs = 10_000;
+
+export function createTrial(options: Dns01Options): Trial {
+  const { provider, traits, dns, clock, timeoutMs = traits.visibleMs ?? 120_000 } = options;
+  const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
+  const poll = createServerPoll({ dns, clock });
+  const writer = writerOf(options);
+
+  async function servedTtl({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      const [server] = await zones.nameservers(zone, signal);
+      if (!server) return undefined;
+      const { answers } = await dns.query(server, { name, type: 'TXT', recursive: false }, signal);
+      return answers.find((record) => record.type === 'TXT' && record.value === value)?.ttl;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFailure(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Whether the API still lists the value; undefined if it cannot be asked. */
+  async function lists({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<boolean | undefined> {
+    if (provider.kind !== 'sets' || !provider.read) return undefined;
+    const sets = await provider.read(zone, [name], signal);
+    return sets.get(name)?.values.includes(value) === true;
+  }
+
+  /**
+   * Asks all servers again and again until nothing is `unmet`, or time is over. Resolves with what then still is.
+   *
+   * @param unmet from the servers, and those of them that lack the value
+   */
+  async function lookUntil(
+    value: DnsValue,
+    { budgetMs, told, signal }: { budgetMs: number; told: (unmet: string) => void; signal: AbortSignal },
+    unmet: (servers: readonly ZoneServer[], lacking: readonly string[], elapsedMs: number) => readonly string[],
+  ): Promise<readonly string[]> {
+    const since = clock.monotonicMs();
+    let toldMs = 0;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.25, mostPauseMs)) {
+      const servers = await zones.nameservers(value.zone, signal);
+      const lacking = await poll(servers, value, signal);
+      const elapsedMs = clock.monotonicMs() - since;
+      const left = unmet(servers, lacking, elapsedMs);
+      if (left.length === 0 || elapsedMs > budgetMs) return left;
+      if (elapsedMs - toldMs >= tellEveryMs) {
+        toldMs = elapsedMs;
+        told(left.join('; '));
+      }
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+
+  return {
+    ttl: ttlOf(traits),
+    limitMs: timeoutMs,
+
+    async find(name, mayHide, signal) {
+      const target = await zones.resolveChain(name, signal);
+      const hidden = mayHide ? undefined : await findHiddenWildcard(zones, target, signal);
+      if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
+      return { ...target, servers: await zones.nameservers(target.zone, signal) };
+    },
+
+    add: (value, signal) => writer.add(value, signal),
+
+    async see(value, told, signal) {
+      const seen = new Map<string, number>();
+      // Longer than a challenge would wait, to find out how long it should.
+      const budgetMs = Math.max(2 * timeoutMs, leastLookMs);
+      const missing = await lookUntil(value, { budgetMs, told, signal }, (servers, lacking, elapsedMs) => {
+        for (const server of servers.filter((one) => !isIn(lacking, one)).map(labelOf))
+          if (!seen.has(server)) seen.set(server, elapsedMs);
+        return lacking;
+      });
+      if (missing.length > 0) {
+        const seconds = Math.round(budgetMs / 1000);
+        throw fail('dns/not-visible', { name: value.name, seconds, missing: missing.join('; ') });
+      }
+      return {
+        servers: [...seen].map(([server, ms]) => ({ server, ms: Math.round(ms) })),
+        ttl: await servedTtl(value, signal),
+      };
+    },
+
+    async remove(value, made, signal) {
+      await writer.remove(value, made, signal);
+      const since = clock.monotonicMs();
+      let isListed = await lists(value, signal);
+      while (isListed) {
+        if (clock.monotonicMs() - since > (traits.listLagMs ?? listLagMs)) {
+          const reason = 'it took the removal, but still lists the value';
+          throw fail('dns/failed', { provider: options.type, name: value.name, reason });
+        }
+        await clock.sleep(1_000, signal);
+        await writer.remove(value, undefined, signal);
+        isListed = await lists(value, signal);
+      }
+      if (isListed === undefined && made === undefined && traits.listLagMs !== undefined) {
+        await clock.sleep(traits.listLagMs, signal);
+        await writer.remove(value, undefined, signal);
+      }
+      return isListed === false;
+    },
+
+    seeGone: (value, budgetMs, told, signal) =>
+      lookUntil(value, { budgetMs, told, signal }, (servers, lacking) =>
+        servers.filter((one) => !isIn(lacking, one)).map((one) => `${labelOf(one)} still answers with it`),
+      ),
+  };
+}
+
+const isIn = (labels: readonly string[], server: ZoneServer): boolean =>
+  labels.some((label) => label.startsWith(`${labelOf(server)} `));
