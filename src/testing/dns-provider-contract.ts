@@ -49,7 +49,12 @@ function asTheEngine(bench: DnsProviderBench): Bench {
       ...{ provider, traits: bench.traits, clock: bench.clock },
       lock: (resource, signal, change) => turns(resource, () => change(signal), signal),
     });
-    return { ...writer, close: async () => provider.close?.() };
+    const enough = (value: DnsValue) => ({ ...value, ttl: Math.max(value.ttl, bench.traits.minTtl) });
+    return {
+      add: (value, signal) => writer.add(enough(value), signal),
+      remove: (value, made, signal) => writer.remove(enough(value), made, signal),
+      close: async () => provider.close?.(),
+    };
   };
   return {
     ...bench,
