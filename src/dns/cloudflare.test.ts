@@ -13,7 +13,7 @@ import bench, {
   wrongToken,
   zoneReadToken,
 } from './test-cloudflare.ts';
-import { testWorld } from './test-world.ts';
+import { optionsFrom, testWorld } from './test-world.ts';
 
 dnsProviderContract(it, bench);
 
@@ -92,5 +92,22 @@ describe('cloudflare', () => {
 
   it('needs a token, or an address with its key', () => {
     expect(() => connected({ email })).toThrow('dns is missing the credential "token"');
+  });
+
+  it.each([
+    ['certbot’s file with a token', { file: 'dns_cloudflare_api_token = t' }, { token: 't' }],
+    [
+      'certbot’s file with a key',
+      { file: 'dns_cloudflare_email = ops@example.test\ndns_cloudflare_api_key = k' },
+      { email: 'ops@example.test', apiKey: 'k' },
+    ],
+    ['acme.sh’s account.conf', { file: "SAVED_CF_Token='t'" }, { token: 't' }],
+    [
+      'the environment of lego',
+      { env: { CF_DNS_API_TOKEN: 't', CF_ZONE_API_TOKEN: 'z' } },
+      { token: 't', zoneToken: 'z' },
+    ],
+  ])('reads %s', async (_what, from, expected) => {
+    expect(await optionsFrom(cloudflare, from)).toEqual(expected);
   });
 });

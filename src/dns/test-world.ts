@@ -1,3 +1,5 @@
+import { resolveOptions, type WithOptions } from '../config/options.ts';
+import { Secret } from '../core/secret.ts';
 import type { World } from '../ports/world.ts';
 import type { FakeApi } from '../testing/fake-api.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
@@ -25,4 +27,29 @@ export function testWorld<Fake extends { readonly api: FakeApi }>(
     http: () => fake.api.http,
   };
   return { world: world as unknown as World, clock, lines, fake };
+}
+
+/** The options of a provider, opened, as they come from a file with credentials or from the environment. */
+export async function optionsFrom(
+  definition: WithOptions,
+  from: { readonly file: string } | { readonly env: Readonly<Record<string, string>> },
+): Promise<Readonly<Record<string, unknown>>> {
+  const text = 'file' in from ? from.file : undefined;
+  const { options } = await resolveOptions(
+    definition,
+    { type: definition.id, ...(text === undefined ? {} : { credentials: '/credentials' }) } as never,
+    {
+      env: 'env' in from ? from.env : {},
+      files: {
+        read: async () => new TextEncoder().encode(text),
+        stat: async () => ({
+          ...{ kind: 'file', size: 1, links: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0, changedMs: 0 },
+        }),
+      },
+    },
+  );
+  const { credentials: _, ...others } = options as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(others).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
+  );
 }

@@ -18,6 +18,23 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/cloudflare.ts')).default,
     },
+    "dnspod": {
+      id: "dnspod",
+      title: "DNSPod (Tencent Cloud DNS)",
+      since: "0.2.0",
+      homepage: "https://www.dnspod.cn",
+      options: [
+        {"name":"secretId","title":"SecretId of a key of Tencent Cloud","secret":true,"required":false},
+        {"name":"secretKey","title":"SecretKey of the key of Tencent Cloud","secret":true,"required":false},
+        {"name":"sessionToken","title":"Token, if the key of Tencent Cloud is temporary","secret":true,"required":false},
+        {"name":"id","title":"ID of a token of DNSPod","secret":false,"required":false},
+        {"name":"token","title":"Token of DNSPod","secret":true,"required":false},
+        {"name":"loginToken","title":"ID and token of DNSPod in one, with a comma between them","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if not https://dnsapi.cn (for a token) or https://dnspod.tencentcloudapi.com (for a SecretId)","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/dnspod.ts')).default,
+    },
     "rfc2136": {
       id: "rfc2136",
       title: "RFC 2136 dynamic update (BIND, Knot, PowerDNS…)",

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { Secret } from '../core/secret.ts';
+import { createFakeApi, type FakeAnswer } from '../testing/fake-api.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { fixedKeys } from './access-keys.ts';
+import { dnsError } from './dns-api.ts';
+import { createTencent, signTc3 } from './tencent.ts';
+
+it('signs as tencentcloud-sdk-nodejs-common 4.1.220 does', () => {
+  const authorization = signTc3({
+    service: 'clb',
+    host: 'clb.tencentcloudapi.com',
+    timestamp: 1767225600,
+    contentType: 'application/json',
+    body: JSON.stringify({
+      LoadBalancerId: 'lb-a1',
+      ListenerId: 'lbl-1',
+      Rules: [{ Domain: 'abc.example.com', Url: '/.well-known/acme-challenge/' }],
+      备注: '证书',
+    }),
+    secretId: 'AKEXAMPLE',
+    secretKey: 'SKEXAMPLE',
+  });
+  expect(authorization).toBe(
+    'TC3-HMAC-SHA256 Credential=AKEXAMPLE/2026-01-01/clb/tc3_request, SignedHeaders=content-type;host, Signature=79c4f915d8eb97cb66b46adab0883b629a8c55a90fabb52170e098fefd3c2fb1',
+  );
+});
+
+const signal = new AbortController().signal;
+
+function bench() {
+  const clock = fakeClock(undefined, { auto: true });
+  const answers: FakeAnswer[] = [];
+  const seen: Readonly<Record<string, string>>[] = [];
+  const fake = createFakeApi({
+    clock,
+    origin: 'https://dnspod.tencentcloudapi.com',
+    nameOf: ({ headers }) => headers['x-tc-action'] ?? '',
+    routes: {
+      'POST /': ({ headers }) => {
+        seen.push(headers);
+        return answers.shift() ?? { status: 200, body: { Response: { RecordId: 7, RequestId: 'R-0' } } };
+      },
+    },
+  });
+  const tencent = createTencent({
+    ...{ http: fake.http, clock, name: 'DNSPod', service: 'dnspod', version: '2021-03-23' },
+    random: { bytes: (length) => new Uint8Array(length), number: () => 0 },
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    endpoint: 'https://dnspod.tencentcloudapi.com',
+    credentials: fixedKeys({
+      id: new Secret('AKIDexample'),
+      secret: new Secret('key-0123'),
+      token: new Secret('tok-01'),
+    }),
+    error: (trouble) => dnsError('DNSPod', trouble),
+  });
+  const call = (readsOnly = false) => tencent.call('CreateRecord', { Domain: 'a.test' }, { readsOnly, signal });
+  const refuse = (Code: string, headers = {}) =>
+    answers.push({
+      status: 200,
+      headers,
+      body: { Response: { Error: { Code, Message: 'No.' }, RequestId: 'R-1' } },
+    });
+  return { call, fake, seen, refuse, clock };
+}
+
+describe('createTencent', () => {
+  it('names action, version and time, and sends the token of temporary keys', async () => {
+    const { call, seen, clock } = bench();
+    expect(await call()).toEqual({ RecordId: 7, RequestId: 'R-0' });
+    expect(seen[0]).toMatchObject({
+      'x-tc-action': 'CreateRecord',
+      'x-tc-version': '2021-03-23',
+      'x-tc-timestamp': String(clock.now().getTime() / 1000),
+      'x-tc-token': 'tok-01',
+    });
+  });
+
+  it('waits for a limit, and repeats a look after an answer that was lost, but no change', async () => {
+    const { call, fake, refuse } = bench();
+    refuse('RequestLimitExceeded.RequestLimitExceeded');
+    await call();
+    expect(fake.count()).toBe(2);
+    fake.fault({ kind: 'lost' });
+    await call(true);
+    expect(fake.count()).toBe(4);
+    fake.fault({ kind: 'lost' });
+    await expect(call()).rejects.toMatchObject({ code: 'dns/unreachable' });
+    expect(fake.count()).toBe(5);
+  });
+
+  it.each([
+    ['AuthFailure.SecretIdNotFound', 'dns/refused', 'Check `secretId`'],
+    ['AuthFailure.SignatureFailure', 'dns/refused', 'Check `secretKey`'],
+    ['AuthFailure.TokenFailure', 'dns/refused', '`sessionToken` anew'],
+    ['AuthFailure.SignatureExpire', 'dns/refused', 'it is 20 minutes ahead of Tencent’s'],
+    ['AuthFailure.UnauthorizedOperation', 'dns/refused', '"action":["dnspod:CreateRecord"]'],
+    ['InternalError', 'dns/failed', 'The fault is on the provider’s side'],
+    ['InvalidParameter.OperateFailed', 'dns/failed', 'The fault is on the provider’s side'],
+  ])('%s', async (code, expected, hint) => {
+    const { call, refuse, clock, fake } = bench();
+    refuse(code, { date: new Date(clock.now().getTime() - 20 * 60_000).toUTCString() });
+    await expect(call()).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(`${code}: No (request R-1)`),
+      hint: expect.stringContaining(hint),
+    });
+    expect(fake.count()).toBe(1);
+  });
+});

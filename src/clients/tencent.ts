@@ -1,0 +1,167 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { CertfleetError } from '../core/errors.ts';
+import { spanText } from '../core/span.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http } from '../ports/http.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import { type AccessKeys, callWithKeys, type KeySource } from './access-keys.ts';
+import {
+  type ApiAnswer,
+  createJsonApi,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  type Trouble,
+  type Verdict,
+} from './json-api.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+
+export interface Tc3Request {
+  /** `dnspod` */
+  readonly service: string;
+  readonly host: string;
+  readonly contentType: string;
+  readonly body: string;
+  /** In seconds since 1970. */
+  readonly timestamp: number;
+  readonly secretId: string;
+  readonly secretKey: string;
+}
+
+/** The Authorization header of TC3-HMAC-SHA256 (Tencent Cloud API 3.0) for a POST. */
+export function signTc3(request: Tc3Request): string {
+  const { service, host, contentType, body, timestamp, secretId, secretKey } = request;
+  const signed = 'content-type;host';
+  const canonical = ['POST', '/', '', `content-type:${contentType}\nhost:${host}\n`, signed, sha256(body)].join('\n');
+  const date = new Date(timestamp * 1000).toISOString().slice(0, 10);
+  const scope = `${date}/${service}/tc3_request`;
+  const key = hmac(hmac(hmac(`TC3${secretKey}`, date), service), 'tc3_request');
+  const signature = hmac(key, `TC3-HMAC-SHA256\n${timestamp}\n${scope}\n${sha256(canonical)}`).toString('hex');
+  return `TC3-HMAC-SHA256 Credential=${secretId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
+}
+
+export interface TencentOptions {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** For debug lines. */
+  readonly name: string;
+  /** `https://dnspod.tencentcloudapi.com` */
+  readonly endpoint: string;
+  /** As in signatures and policies: `dnspod`. */
+  readonly service: string;
+  /** `2021-03-23` */
+  readonly version: string;
+  readonly credentials: KeySource;
+  /** Makes the adapter's error. */
+  readonly error: (trouble: Trouble) => CertfleetError;
+}
+
+export interface TencentCall {
+  /** See `Trouble`. */
+  readonly about?: string;
+  readonly readsOnly: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** One service of Tencent Cloud API 3.0. */
+export interface Tencent {
+  /** The object `Response` of the answer. The API refuses unknown parameters. */
+  call(action: string, params: Fields, call: TencentCall): Promise<Fields>;
+}
+
+/** The API's code for a clock that is off by more than five minutes. */
+export const clockSkewCode = 'AuthFailure.SignatureExpire';
+
+const contentType = 'application/json';
+
+export function createTencent(options: TencentOptions): Tencent {
+  const { clock, credentials, service, version } = options;
+  const url = new URL(options.endpoint);
+
+  const build = (action: string, body: string, keys: AccessKeys) => {
+    const timestamp = Math.floor(clock.now().getTime() / 1000);
+    const authorization = signTc3({
+      ...{ service, host: url.host, contentType, body, timestamp },
+      ...{ secretId: keys.id.reveal(), secretKey: keys.secret.reveal() },
+    });
+    return {
+      method: 'POST',
+      url: `${url.origin}/`,
+      headers: {
+        host: url.host,
+        'content-type': contentType,
+        'x-tc-action': action,
+        'x-tc-version': version,
+        'x-tc-timestamp': String(timestamp),
+        'x-tc-language': 'en-US',
+        ...(keys.token === undefined ? {} : { 'x-tc-token': keys.token.reveal() }),
+        authorization,
+      },
+      body,
+    } as const;
+  };
+
+  return {
+    call(action, params, { readsOnly, signal, about }) {
+      const api = createJsonApi({ ...options, judge: (answer) => judge(answer, `${service}:${action}`) });
+      return callWithKeys(api, {
+        credentials,
+        expiredCodes: ['AuthFailure.TokenFailure'],
+        secrets: [],
+        what: action,
+        ...(about === undefined ? {} : { about }),
+        build: (keys) => build(action, JSON.stringify(params), keys),
+        read: ({ body }) => readFields(readFields(body, 'the object')['Response'], 'Response'),
+        readsOnly,
+        signal,
+      });
+    },
+  };
+}
+
+/** Errors come with status 200, in `Response.Error`. */
+function judge(answer: ApiAnswer, permission: string): Verdict {
+  const response = isFields(answer.body) ? answer.body['Response'] : undefined;
+  const error = isFields(response) ? response['Error'] : undefined;
+  if (!isFields(error)) return judgeByStatus(answer);
+  const code = String(error['Code']);
+  const requestId = isFields(response) ? response['RequestId'] : undefined;
+  const words = {
+    code,
+    reason: String(error['Message'] ?? ''),
+    ...(typeof requestId === 'string' ? { requestId } : {}),
+  };
+  if (code.startsWith('RequestLimitExceeded')) return { kind: 'limited', ...words };
+  if (code.startsWith('InternalError') || code.startsWith('ResourceUnavailable') || failed.includes(code))
+    return { kind: 'failed', ...words };
+  const advice = adviceOn(code, answer, permission);
+  return { kind: 'refused', ...words, ...(advice === undefined ? {} : { advice }) };
+}
+
+/** The call was not understood, or not finished in time. */
+const failed: readonly string[] = ['FailedOperation.UnknowError', 'InvalidParameter.OperateFailed'];
+
+function adviceOn(code: string, { clockAheadMs: ms }: ApiAnswer, permission: string): string | undefined {
+  if (code === clockSkewCode) {
+    const skew =
+      ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} Tencent’s`;
+    return `Set this machine’s clock (NTP)${skew}. They may differ by at most five minutes.`;
+  }
+  if (code === 'AuthFailure.SecretIdNotFound' || code === 'AuthFailure.InvalidSecretId')
+    return 'Check `secretId`: Tencent Cloud does not know it. Keys are made at https://console.cloud.tencent.com/cam/capi and begin with AKID; the ID and token of DNSPod’s own console belong in `id` and `token`.';
+  if (code === 'AuthFailure.SignatureFailure' || code === 'AuthFailure.InvalidAuthorization')
+    return 'Check `secretKey`: it does not belong to `secretId`.';
+  if (code === 'AuthFailure.TokenFailure')
+    return 'Give `secretId`, `secretKey` and `sessionToken` anew: the temporary keys have expired, or do not belong together.';
+  if (code === 'AuthFailure.UnauthorizedOperation' || code.startsWith('UnauthorizedOperation')) {
+    const statement = JSON.stringify({ effect: 'allow', action: [permission], resource: ['*'] });
+    return `The user of \`secretId\` lacks ${permission}. Add to its policy at https://console.cloud.tencent.com/cam/policy: ${statement}`;
+  }
+  return undefined;
+}
