@@ -35,11 +35,15 @@ export type AwsParams = { readonly [name: string]: AwsValue };
 /** A failed call, with what its code means. */
 export interface AwsTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
+  /** The clock of this machine is wrong. */
+  readonly isClockSkew: boolean;
 }
 
 export interface AwsCall {
   readonly signal: AbortSignal;
-  /** It changes something, so it is never repeated after an answer that was lost. */
+  /** What it is about, for the error: a record's name. */
+  readonly about?: string;
+  /** It changes something that a repetition would change again, so it is not repeated after an answer that was lost. */
   readonly mutates: boolean;
   /** More codes that mean "wait and repeat" for this call, such as `ResourceInUse` while a rule is being deleted. */
   readonly busyCodes?: readonly string[];
@@ -78,6 +82,21 @@ export interface AwsJson {
   call(action: string, params: AwsParams, call: AwsCall): Promise<Fields>;
 }
 
+/** A service with the REST protocol and XML: Route 53. */
+export interface AwsRest {
+  /** @param read reads the element `<action>Response` of the answer; may throw {@link UnreadableAnswer} */
+  call<T>(action: string, request: AwsRestRequest, read: (answer: XmlElement) => T, call: AwsCall): Promise<T>;
+}
+
+export interface AwsRestRequest {
+  readonly method: 'GET' | 'POST';
+  /** `/2013-04-01/hostedzone/Z1/rrset` */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** XML. */
+  readonly body?: string;
+}
+
 /** The regional endpoint of a service. */
 export const awsEndpoint = (service: string, region: string): string =>
   `https://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
@@ -109,8 +128,18 @@ export function createAwsJson(options: AwsOptions & { readonly target: string })
   };
 }
 
+export function createAwsRest(options: AwsOptions): AwsRest {
+  const send = createSender(options, parseXml);
+  return {
+    call: (action, { method, path, query = {}, body = '' }, read, call) => {
+      const headers = method === 'POST' ? { 'content-type': 'text/xml' } : {};
+      const sent = { action, method, path, query, headers, body, secrets: [] };
+      return send({ ...sent, read: ({ body: root }) => read(answerOf(root, action)) }, call);
+    },
+  };
+}
+
 const throttling: readonly string[] = [
-  'PriorRequestNotComplete',
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
   'RequestThrottled',
@@ -121,11 +150,15 @@ const throttling: readonly string[] = [
   'ThrottledException',
   'TooManyRequestsException',
 ];
-const busyCodes: readonly string[] = ['OperationInProgress', 'RequestInProgressException'];
+const busyCodes: readonly string[] = ['OperationInProgress', 'PriorRequestNotComplete', 'RequestInProgressException'];
 const expiredCodes = ['ExpiredToken', 'ExpiredTokenException'] as const;
 
 interface Sent<T> {
   readonly action: string;
+  /** POST to `/` unless given. */
+  readonly method?: 'GET' | 'POST';
+  readonly path?: string;
+  readonly query?: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly secrets: readonly Secret[];
@@ -134,14 +167,22 @@ interface Sent<T> {
 
 function createSender(options: AwsOptions, parse: (text: string) => unknown) {
   const { clock, credentials, region, service } = options;
-  const url = new URL(options.endpoint ?? awsEndpoint(service, region));
-  return async <T>({ action, headers, body, read, secrets }: Sent<T>, call: AwsCall): Promise<T> => {
+  const endpoint = new URL(options.endpoint ?? awsEndpoint(service, region));
+  return async <T>(sent: Sent<T>, call: AwsCall): Promise<T> => {
+    const { action, method = 'POST', path, query, headers, body, read, secrets } = sent;
+    const url = new URL(endpoint);
+    if (path !== undefined) url.pathname = `${endpoint.pathname.replace(/\/$/, '')}${path}`;
+    if (query !== undefined) url.search = canonicalQuery(query);
     const judging = { action, service, busy: [...busyCodes, ...(call.busyCodes ?? [])] };
     const api = createJsonApi({
       ...options,
       parse,
       error: (trouble) =>
-        options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
+        options.error({
+          ...trouble,
+          means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined,
+          isClockSkew: trouble.kind === 'refused' && isSkewed(trouble.code ?? '', trouble.reason),
+        }),
       judge: (answer) => judge(answer, judging),
       ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
     });
@@ -150,9 +191,10 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       expiredCodes,
       secrets,
       what: action,
+      ...(call.about === undefined ? {} : { about: call.about }),
       build: (keys) => {
-        const signed = signV4({ method: 'POST', url, headers, body, region, service, now: clock.now() }, keys);
-        return { method: 'POST', url: url.href, headers: signed, body };
+        const signed = signV4({ method, url, headers, body, region, service, now: clock.now() }, keys);
+        return { method, url: url.href, headers: signed, ...(method === 'POST' ? { body } : {}) };
       },
       read,
       readsOnly: !call.mutates,
@@ -187,9 +229,12 @@ const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isA
 function saidInXml(root: XmlElement, { headers }: ApiAnswer): Said {
   // STS and ELBv2 wrap the error; EC2 and others use another root.
   const error = xmlAt(root, 'Error') ?? xmlAt(root, 'Errors', 'Error');
+  // Route 53 answers a refused batch with an element of that name.
+  const batch = root.name === 'InvalidChangeBatch' ? root : undefined;
+  const messages = batch && (xmlAt(batch, 'Messages')?.children ?? []).map(({ text }) => text).join(' ');
   return {
-    code: error && xmlText(error, 'Code'),
-    message: (error && xmlText(error, 'Message')) ?? '',
+    code: batch?.name ?? (error && xmlText(error, 'Code')),
+    message: messages ?? (error && xmlText(error, 'Message')) ?? '',
     requestId:
       xmlText(root, 'RequestId') ??
       xmlText(root, 'ResponseMetadata', 'RequestId') ??
@@ -221,36 +266,48 @@ function adviceOn(
     const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
     return `The IAM user or role lacks ${needed}. Add to its policy: ${statement}`;
   }
-  const isOld = /signature (expired|not yet current)|must be within 5 minutes/i.test(message);
-  if (isOld || code === 'RequestExpired' || code === 'RequestTimeTooSkewed') {
+  if (isSkewed(code, message)) {
     const ms = answer.clockAheadMs;
     const skew = ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} AWS’s`;
     return `Set this machine’s clock (NTP)${skew}. They may differ by at most five minutes.`;
   }
   if (code === 'InvalidClientTokenId' || code === 'UnrecognizedClientException' || code === 'InvalidAccessKeyId')
-    return 'Check the access key id: it does not exist, is inactive, or its session token is missing.';
+    return 'Check the access key id (accessKeyId): it does not exist, is inactive, or its session token is missing.';
   if (code === 'SignatureDoesNotMatch' || code === 'InvalidSignatureException')
-    return 'Check the secret access key: it does not belong to this access key id.';
+    return 'Check the secret access key (secretAccessKey): it does not belong to this access key id.';
   if (code.startsWith('ExpiredToken'))
     return 'The session token is expired. Give all three keys anew, or let a role give them.';
   return undefined;
 }
 
+const isSkewed = (code: string, message: string): boolean =>
+  code === 'RequestExpired' ||
+  code === 'RequestTimeTooSkewed' ||
+  /signature (expired|not yet current)|must be within 5 minutes/i.test(message);
+
 function meaningOf({ code = '' }: Trouble): AwsTrouble['means'] {
-  if (/NotFound/.test(code)) return 'not-found';
+  if (/NotFound|^NoSuch/.test(code)) return 'not-found';
   return /^TooMany|Quota|LimitExceeded/.test(code) ? 'quota' : undefined;
 }
 
+function answerOf(root: unknown, action: string): XmlElement {
+  if (isXml(root) && root.name === `${action}Response`) return root;
+  throw new UnreadableAnswer(`it is no ${action}Response`);
+}
+
 function resultOf(root: unknown, action: string): XmlElement {
-  if (!isXml(root) || root.name !== `${action}Response`) throw new UnreadableAnswer(`it is no ${action}Response`);
   // An action without a result, such as DeleteRule at some endpoints, answers with its metadata alone.
-  return xmlAt(root, `${action}Result`) ?? { name: `${action}Result`, children: [], text: '' };
+  return xmlAt(answerOf(root, action), `${action}Result`) ?? { name: `${action}Result`, children: [], text: '' };
 }
 
 /** The members of a list in a result. A missing list is an error: it must never be taken for an empty one. */
-export function xmlMembers(element: XmlElement, ...path: readonly string[]): readonly XmlElement[] {
+export const xmlMembers = (element: XmlElement, ...path: readonly string[]): readonly XmlElement[] =>
+  xmlList('member', element, ...path);
+
+/** A list whose members have a name of their own. */
+export function xmlList(member: string, element: XmlElement, ...path: readonly string[]): readonly XmlElement[] {
   const list = xmlAt(element, ...path);
-  if (list?.text !== '' || list.children.some(({ name }) => name !== 'member'))
+  if (list?.text !== '' || list.children.some(({ name }) => name !== member))
     throw new UnreadableAnswer(`${path.join('.')} is missing in its answer`);
   return list.children;
 }

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { fromTxtContent, toTxtContent } from './txt-content.ts';
+
+it.each([
+  ['"abc"', 'abc'],
+  ['""', ''],
+  ['"v=spf1 -all"', 'v=spf1 -all'],
+  ['"one" "two"', '"one" "two"'],
+  [String.raw`"a \"b\" \\ \013"`, String.raw`"a \"b\" \\ \013"`],
+])('reads %s, and writes it back unchanged', (content, value) => {
+  expect(fromTxtContent(content)).toBe(value);
+  expect(toTxtContent(value)).toBe(content);
+});
