@@ -55,7 +55,7 @@ it.each<Row>([
     what: 'lists the ids where it cannot guess',
     argv: 'providers xyzzy',
     code: 2,
-    warns: [/; available: (\w+, )*rfc2136, command, dns01,/],
+    warns: [/; available: ([\w-]+, )*rfc2136, ([\w-]+, )*command, dns01,/],
   },
 ])('$what', behaves);
 
