@@ -109,11 +109,17 @@ async function adapterPage(
 ): Promise<string> {
   const parts = [madeBy, `# ${title}\n`, `${introduction}\n`];
   for (const entry of Object.values(registry[kind])) {
-    const definition = (await entry.load()) as WithOptions & { notes?: string; homepage?: string; apiDocs?: string };
+    const definition = (await entry.load()) as WithOptions & {
+      notes?: string;
+      homepage?: string;
+      apiDocs?: string;
+      tested?: string;
+    };
     const links = [
       definition.homepage && `[home page](${definition.homepage})`,
       definition.apiDocs && `[API](${definition.apiDocs})`,
       `since ${entry.since}`,
+      definition.tested && `tested: ${definition.tested}`,
     ].filter(Boolean);
     parts.push(
       `## ${entry.id}\n`,

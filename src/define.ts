@@ -218,6 +218,11 @@ export interface DnsProviderDefinition<
   Provider extends DnsProvider = DnsProvider,
 > extends AdapterDefinition<Shape> {
   readonly traits: DnsProviderTraits;
+  /**
+   * What has shown that it works as the API does: a real server (`PowerDNS 4.9`), a client that is not ours, for the
+   * fake of the API (`lego 4.9.1`), or `documents only`.
+   */
+  readonly tested: string;
   connect(context: AdapterContext<z.infer<Shape>>): Provider;
 }
 
