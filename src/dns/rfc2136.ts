@@ -64,7 +64,7 @@ zone "example.com" {
 \`\`\`
 
 The clocks of both machines must agree within five minutes. Answers are verified too; unsigned ones are rejected.`,
-  tested: 'BIND 9.20',
+  tested: 'BIND 9.20, Knot 3.4, PowerDNS 4.9',
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
     // Otherwise the server would just report a wrong signature.

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { CertfleetError } from '../core/errors.ts';
 import { createTurnsByKey } from '../core/turns.ts';
 import { createZoneWriter, type ZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';
+import type { FakeClock } from './fake-clock.ts';
 import type { TestFunction } from './solver-contract.ts';
 
-/** A DNS provider with the real server, or with a strict fake of its API, new for each test. */
+/** A DNS provider with its server, new for each test. One with an HTTP API has a fake: `dns-api-bench.ts`. */
 export interface DnsProviderBench {
   /** As in the provider's definition. */
   readonly traits: DnsProviderTraits;
@@ -26,22 +28,29 @@ export interface DnsProviderBench {
   plant(value: DnsValue): Promise<void>;
   /** Right and wrong credentials, which must not appear in any error or log line. */
   readonly secrets: readonly string[];
-  readonly clock: Clock;
+  /** The time of a fake clock passes while a check runs. */
+  readonly clock: Clock & Partial<Pick<FakeClock, 'passWhile'>>;
+  /** The record for a host (one of {@link contractHosts}), if the service has no zones but names of its own. */
+  nameOf?(host: string): string;
   /** Every line that was logged. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
 /** A provider as the engine uses it, under its locks. */
-interface Engine extends ZoneWriter {
+interface Engine extends ZoneWriter, Pick<DnsProvider, 'check'> {
   close(): Promise<void>;
 }
 
-type Bench = Omit<DnsProviderBench, 'connect' | 'connectRefused' | 'connectUnreachable'> &
-  Readonly<Record<'connect' | 'connectRefused' | 'connectUnreachable', () => Engine>>;
+type Connect = 'connect' | 'connectRefused' | 'connectUnreachable' | 'connectReadOnly';
+
+/** A bench whose providers are used as the engine uses them. */
+export type EngineBench<Of extends DnsProviderBench> = Omit<Of, Connect> & {
+  readonly [Name in Connect & keyof Of]: Of[Name] extends () => DnsProvider ? () => Engine : (() => Engine) | undefined;
+};
 
 /** All objects of one bench share the locks, as those of all processes do. */
-function asTheEngine(bench: DnsProviderBench): Bench {
+function asTheEngine<Of extends DnsProviderBench>(bench: Of): EngineBench<Of> {
   const turns = createTurnsByKey();
   const wrapped = (connect: () => DnsProvider) => (): Engine => {
     const provider = connect();
@@ -49,191 +58,291 @@ function asTheEngine(bench: DnsProviderBench): Bench {
       ...{ provider, traits: bench.traits, clock: bench.clock },
       lock: (resource, signal, change) => turns(resource, () => change(signal), signal),
     });
-    const enough = (value: DnsValue) => ({ ...value, ttl: Math.max(value.ttl, bench.traits.minTtl) });
+    const { check } = provider;
     return {
-      add: (value, signal) => writer.add(enough(value), signal),
-      remove: (value, made, signal) => writer.remove(enough(value), made, signal),
+      ...writer,
+      ...(check === undefined ? {} : { check: (zone, signal) => check.call(provider, zone, signal) }),
       close: async () => provider.close?.(),
     };
   };
+  const connects = ['connect', 'connectRefused', 'connectUnreachable', 'connectReadOnly'] as const;
+  const all: Readonly<Partial<Record<Connect, () => DnsProvider>>> = bench;
   return {
     ...bench,
-    connect: wrapped(() => bench.connect()),
-    connectRefused: wrapped(() => bench.connectRefused()),
-    connectUnreachable: wrapped(() => bench.connectUnreachable()),
-  };
+    ...Object.fromEntries(
+      connects.map((name) => {
+        const connect = all[name];
+        return [name, connect && wrapped(connect)];
+      }),
+    ),
+  } as unknown as EngineBench<Of>;
 }
 
-/** The contract of the port {@link DnsProvider}. Every provider runs it. */
-export function dnsProviderContract(test: TestFunction, make: () => Promise<DnsProviderBench>): void {
-  const check = (name: string, run: (bench: Bench) => Promise<void>) =>
-    test(`DNS provider contract: ${name}`, async () => {
+/** Runs each check on a bench of its own, and looks for secrets in the log. */
+export const checkWith =
+  <Of extends DnsProviderBench>(test: TestFunction, suite: string, make: () => Promise<Of>) =>
+  (name: string, run: (bench: EngineBench<Of>) => Promise<void>) =>
+    test(`${suite}: ${name}`, async () => {
       const bench = await make();
       try {
-        await run(asTheEngine(bench));
-        const log = bench.logged().join('\n');
-        for (const secret of bench.secrets) assert.ok(!log.includes(secret), 'a secret is in the log');
+        const running = run(asTheEngine(bench));
+        await (bench.clock.passWhile?.(running) ?? running);
+        assertNoSecret(bench.logged().join('\n'), bench, 'the log');
       } finally {
         await bench.stop();
       }
     });
 
+/**
+ * The contract of the port {@link DnsProvider}, for a provider whose server is real. One with an HTTP API runs
+ * `dnsApiContract`, of which this is a part.
+ */
+export function dnsProviderContract(
+  test: TestFunction,
+  make: () => Promise<DnsProviderBench & { readonly api?: never }>,
+): void {
+  runDnsProviderContract(test, make);
+}
+
+export function runDnsProviderContract(test: TestFunction, make: () => Promise<DnsProviderBench>): void {
+  const check = checkWith(test, 'DNS provider contract', make);
+
   check('a value is there after append and gone after remove', async (bench) => {
     const provider = bench.connect();
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     const made = await provider.add(value, never());
-    assert.deepEqual(await valuesAt(bench, value), [value.value]);
+    await expectAt(bench, value, [value.value]);
     await provider.remove(value, made, never());
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await expectAt(bench, value, [value.value], [value.value]);
     await provider.close();
   });
 
   check('append returns a short text or undefined', async (bench) => {
-    const made = await bench.connect().add(challengeIn(bench.zone, 'www'), never());
+    const made = await bench.connect().add(challengeIn(bench, 'www'), never());
     assert.ok(made === undefined || (typeof made === 'string' && made.length <= 200));
   });
 
   check('appending twice leaves one value, also from another process', async (bench) => {
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     await bench.connect().add(value, never());
+    await listed(bench);
     await bench.connect().add(value, never());
-    assert.deepEqual(await valuesAt(bench, value), [value.value]);
+    await expectAt(bench, value, [value.value]);
   });
 
   check('two values can share a name: apex and wildcard', async (bench) => {
     const provider = bench.connect();
-    const apex = challengeIn(bench.zone, '');
+    const apex = challengeIn(bench, '');
     const wildcard = { ...apex, value: otherDigest };
     const [made] = await Promise.all([provider.add(apex, never()), provider.add(wildcard, never())]);
-    assert.deepEqual(await valuesAt(bench, apex), [apex.value, wildcard.value].sort());
+    await expectAt(bench, apex, [apex.value, wildcard.value]);
     await provider.remove(apex, made, never());
-    assert.deepEqual(await valuesAt(bench, apex), [wildcard.value]);
+    await expectAt(bench, apex, [apex.value, wildcard.value], [apex.value]);
+  });
+
+  check('two objects change one name at once, as in two processes', async (bench) => {
+    const [one, other] = [bench.connect(), bench.connect()];
+    const value = challengeIn(bench, 'www');
+    const second = { ...value, value: otherDigest };
+    const made = await Promise.all([one.add(value, never()), other.add(second, never())]);
+    await expectAt(bench, value, [value.value, second.value]);
+    await Promise.all([one.remove(value, made[0], never()), other.remove(second, made[1], never())]);
+    await expectAt(bench, value, [value.value, second.value], [value.value, second.value]);
   });
 
   check('values at many names at once', async (bench) => {
     const provider = bench.connect();
-    const values = Array.from({ length: 8 }, (_, at) => challengeIn(bench.zone, `n${at}`));
-    await Promise.all(values.map((value) => provider.add(value, never())));
-    for (const value of values) assert.deepEqual(await valuesAt(bench, value), [value.value]);
-    await Promise.all(values.map((value) => provider.remove(value, undefined, never())));
-    for (const value of values) assert.deepEqual(await valuesAt(bench, value), []);
+    const values = Array.from({ length: 8 }, (_, at) => challengeIn(bench, `n${at}`));
+    const made = await Promise.all(values.map((value) => provider.add(value, never())));
+    for (const value of values) await expectAt(bench, value, [value.value]);
+    await Promise.all(values.map((value, at) => provider.remove(value, made[at], never())));
+    for (const value of values) await expectAt(bench, value, [value.value], [value.value]);
   });
 
   check('remove works without the result of append, in another process', async (bench) => {
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     await bench.connect().add(value, never());
+    await listed(bench);
     await bench.connect().remove(value, undefined, never());
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await expectAt(bench, value, [value.value], [value.value]);
+  });
+
+  check('remove works with what an earlier append returned', async (bench) => {
+    const provider = bench.connect();
+    const value = challengeIn(bench, 'www');
+    const stale = await provider.add(value, never());
+    await provider.remove(value, stale, never());
+    await listed(bench);
+    await provider.add(value, never());
+    await listed(bench);
+    await provider.remove(value, stale, never());
+    await expectAt(bench, value, [value.value], [value.value]);
   });
 
   check('removing an absent value succeeds: never added, already removed, at a name with others', async (bench) => {
     const provider = bench.connect();
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     await provider.remove(value, undefined, never());
+    await expectAt(bench, value, []);
     const made = await provider.add(value, never());
     await provider.remove({ ...value, value: otherDigest }, undefined, never());
-    assert.deepEqual(await valuesAt(bench, value), [value.value]);
+    await expectAt(bench, value, [value.value], [otherDigest]);
     await provider.remove(value, made, never());
+    await listed(bench);
     await provider.remove(value, made, never());
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await provider.remove(value, undefined, never());
+    await expectAt(bench, value, [value.value], [value.value]);
   });
 
   check('values of others survive, at the name and beside it', async (bench) => {
     const provider = bench.connect();
-    const value = challengeIn(bench.zone, 'www');
-    const foreign = { ...value, value: 'somebody else’s'.replace('’', "'") };
-    const beside = { ...foreign, name: `www.${bench.zone}` };
+    const value = challengeIn(bench, 'www');
+    const foreign = { ...value, value: "somebody else's" };
+    const beside = { ...foreign, name: bench.nameOf?.('n1') ?? `www.${bench.zone}` };
     await bench.plant(foreign);
     await bench.plant(beside);
+    await listed(bench);
     const made = await provider.add(value, never());
-    assert.deepEqual(await valuesAt(bench, value), [value.value, foreign.value].sort());
+    await expectAt(bench, value, [foreign.value, value.value]);
     await provider.remove(value, made, never());
-    assert.deepEqual(await valuesAt(bench, value), [foreign.value]);
-    assert.deepEqual(await valuesAt(bench, beside), [beside.value]);
+    await expectAt(bench, value, [foreign.value, value.value], [value.value]);
+    await expectAt(bench, beside, [beside.value]);
   });
 
   check('the right zone for the apex, a deep name and a delegated zone', async (bench) => {
     const provider = bench.connect();
-    const values = [challengeIn(bench.zone, ''), challengeIn(bench.zone, 'a.b.c')];
-    if (bench.subZone !== undefined) values.push(challengeIn(bench.subZone, ''), challengeIn(bench.subZone, 'www'));
+    const values = [challengeIn(bench, ''), challengeIn(bench, 'a.b.c')];
+    if (bench.subZone !== undefined)
+      values.push(challengeIn(bench, '', bench.subZone), challengeIn(bench, 'www', bench.subZone));
     for (const value of values) await provider.add(value, never());
-    for (const value of values) assert.deepEqual(await valuesAt(bench, value), [value.value], value.name);
+    for (const value of values) await expectAt(bench, value, [value.value]);
+    await listed(bench);
     for (const value of values) await provider.remove(value, undefined, never());
-    for (const value of values) assert.deepEqual(await valuesAt(bench, value), [], value.name);
+    for (const value of values) await expectAt(bench, value, [value.value], [value.value]);
   });
 
   check('refused credentials blame the configuration, and change nothing', async (bench) => {
     const provider = bench.connectRefused();
-    const value = challengeIn(bench.zone, 'www');
-    for (const call of [provider.add(value, never()), provider.remove(value, undefined, never())]) {
-      const error = await failure(call, bench);
+    const value = challengeIn(bench, 'www');
+    const calls: Promise<unknown>[] = [provider.add(value, never())];
+    // A service that cannot remove is not asked.
+    if (bench.traits.keepsLast === undefined) calls.push(provider.remove(value, undefined, never()));
+    for (const error of await Promise.all(calls.map((call) => failure(call, bench)))) {
       assert.equal(error.code, 'dns/refused');
       assert.equal(error.blame, 'config');
     }
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await expectAt(bench, value, []);
   });
 
   check('a server that does not answer is dns/unreachable', async (bench) => {
-    const error = await failure(bench.connectUnreachable().add(challengeIn(bench.zone, 'www'), never()), bench);
+    const error = await failure(bench.connectUnreachable().add(challengeIn(bench, 'www'), never()), bench);
     assert.equal(error.code, 'dns/unreachable');
     assert.equal(error.retry, 'later');
   });
 
   check('an aborted signal is obeyed before anything changes', async (bench) => {
     const provider = bench.connect();
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     const reason = new Error('stopped');
     const stopped = AbortSignal.abort(reason);
     await assert.rejects(provider.add(value, stopped), (error) => error === reason);
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await expectAt(bench, value, []);
     await provider.add(value, never());
     await assert.rejects(provider.remove(value, undefined, stopped), (error) => error === reason);
-    assert.deepEqual(await valuesAt(bench, value), [value.value]);
+    await expectAt(bench, value, [value.value]);
   });
 
   check('abort in the middle rejects with its reason, and cleaning up still works', async (bench) => {
     const provider = bench.connect();
-    const value = challengeIn(bench.zone, 'www');
+    const value = challengeIn(bench, 'www');
     const stopping = new AbortController();
     const reason = new Error('stopped');
     const call = provider.add(value, stopping.signal);
     stopping.abort(reason);
     // If it was too late to stop, the call has succeeded.
     await call.catch((error: unknown) => assert.equal(error, reason));
-    await bench.connect().remove(value, undefined, never());
-    assert.deepEqual(await valuesAt(bench, value), []);
+    await cleanUp(bench, value);
   });
 }
 
+/** The hosts for which the contract asks. */
+export const contractHosts: readonly string[] = [
+  '',
+  'www',
+  'a.b.c',
+  ...Array.from({ length: 20 }, (_, at) => `n${at}`),
+];
+
 // As long as a real value: base64url of 32 bytes (RFC 8555 §8.4).
 const digest = 'LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ';
-const otherDigest = 'LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM';
+export const otherDigest = 'LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM';
 
-const challengeIn = (zone: string, host: string): DnsValue => ({
+type Names = Pick<DnsProviderBench, 'traits' | 'zone' | 'nameOf'>;
+
+export const challengeIn = (bench: Names, host: string, zone = bench.zone): DnsValue => ({
   zone,
-  name: `_acme-challenge.${host === '' ? '' : `${host}.`}${zone}`,
+  name: bench.nameOf?.(host) ?? `_acme-challenge.${host === '' ? '' : `${host}.`}${zone}`,
   value: digest,
-  ttl: 60,
+  ttl: Math.max(60, bench.traits.minTtl),
 });
 
-const valuesAt = async (bench: Bench, { zone, name }: DnsValue): Promise<readonly string[]> =>
-  (await bench.values(zone))
-    .filter((one) => one.name === name)
-    .map((one) => one.value)
-    .sort();
+type Read = Pick<DnsProviderBench, 'traits' | 'values'>;
 
-const never = (): AbortSignal => new AbortController().signal;
+export async function valuesAt(bench: Read, { zone, name }: DnsValue): Promise<readonly string[]> {
+  const values = (await bench.values(zone)).filter((one) => one.name === name).map((one) => one.value);
+  // A service that keeps so many values has one twice if it got it twice.
+  return [...(bench.traits.keepsLast === undefined ? values : new Set(values))].sort();
+}
+
+/** What must be at a name after these values were added, in this order, and then these removed. */
+export async function expectAt(
+  bench: Read,
+  at: DnsValue,
+  added: readonly string[],
+  removed: readonly string[] = [],
+): Promise<void> {
+  const { keepsLast } = bench.traits;
+  const left = keepsLast === undefined ? added.filter((one) => !removed.includes(one)) : added.slice(-keepsLast);
+  assert.deepEqual(await valuesAt(bench, at), left.toSorted(), at.name);
+}
+
+/** Waits until the provider's own list has what was changed. */
+export const listed = async ({ traits, clock }: Pick<DnsProviderBench, 'traits' | 'clock'>): Promise<void> => {
+  if (traits.listLagMs !== undefined) await clock.sleep(traits.listLagMs, never());
+};
+
+/** Removes a value that may be there, as the engine does after a crash. */
+export async function cleanUp(bench: EngineBench<DnsProviderBench>, value: DnsValue): Promise<void> {
+  await listed(bench);
+  await bench.connect().remove(value, undefined, never());
+  await listed(bench);
+  const left = await valuesAt(bench, value);
+  if (bench.traits.keepsLast === undefined) assert.deepEqual(left, []);
+  else assert.ok(left.length <= bench.traits.keepsLast, `${left.length} values are left`);
+}
+
+export const never = (): AbortSignal => new AbortController().signal;
+
+type Secrets = Pick<DnsProviderBench, 'secrets'>;
 
 /** The error of a call that must fail, checked to be a CertfleetError without secrets, also in its causes. */
-async function failure(call: Promise<unknown>, bench: Bench): Promise<CertfleetError> {
+export async function failure(call: Promise<unknown>, bench: Secrets): Promise<CertfleetError> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  assert.ok(error instanceof CertfleetError, `not a CertfleetError: ${String(error)}`);
-  let text = '';
-  for (let at: unknown = error; at instanceof Error; at = at.cause)
-    text += `${at.message} ${at.stack ?? ''} ${JSON.stringify(at)} `;
-  for (const secret of bench.secrets) assert.ok(!text.includes(secret), 'a secret is in the error');
+  assert.ok(error instanceof CertfleetError, `not a CertfleetError: ${inspect(error)}`);
+  assertNoSecret(inspect(error, { depth: 12, maxStringLength: null, breakLength: Infinity }), bench, 'the error');
   return error;
 }
+
+/** Neither as it is, nor as a URL, JSON or base64 has it. */
+export function assertNoSecret(text: string, { secrets }: Secrets, where: string): void {
+  const decoded = (text.match(/[A-Za-z0-9+/_-]{8,}/g) ?? []).map((run) => atob64(run));
+  const seen = [text, ...decoded].join('\n');
+  for (const secret of secrets)
+    for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
+      assert.ok(!seen.includes(form), `a secret is in ${where}`);
+}
+
+const atob64 = (run: string): string => Buffer.from(run, 'base64url').toString('latin1');

@@ -46,6 +46,21 @@ describe('createFakeApi', () => {
     expect(fake.unknown).toEqual([]);
   });
 
+  it('has routes at several addresses', async () => {
+    const ok = () => ({ status: 200, body: 'ok' });
+    const fake = createFakeApi({
+      clock: fakeClock(),
+      origin: ['https://api.test', 'https://login.test:8443'],
+      routes: { 'GET /zones/:zone': ok, 'POST https://login.test:8443/token': ok },
+    });
+    const send = (method: 'GET' | 'POST', url: string) => fake.http.request({ method, url, signal: never });
+    expect(await send('GET', 'https://api.test/zones/a')).toMatchObject({ status: 200 });
+    expect(await send('POST', 'https://login.test:8443/token')).toMatchObject({ status: 200 });
+    expect(await send('POST', 'https://api.test/token')).toMatchObject({ status: 404 });
+    await expect(send('GET', 'https://other.test/zones/a')).rejects.toMatchObject({ code: 'network/failed' });
+    expect(fake.unknown).toEqual(['POST /token']);
+  });
+
   it('is strict about keys, routes, bodies and its own address', async () => {
     const { fake, send, zones } = bench();
     expect(await send('GET', '/zones', '', { 'X-Key': 'wrong' })).toMatchObject({ status: 401 });

@@ -43,8 +43,9 @@ export type Fault =
   | { readonly kind: 'delay'; readonly ms: number }
   /** Nothing is done, and there is no answer until the client stops. */
   | { readonly kind: 'hang' }
-  /** Repeats everything that it got, in a 400: errors and log lines must not show the secrets in it. */
-  | { readonly kind: 'echo'; readonly status?: number };
+  /** Repeats everything that it got, in a 400 or in the service's own words: errors and log lines must not show the
+   * secrets in it. */
+  | { readonly kind: 'echo'; readonly status?: number; readonly answer?: (said: string) => FakeAnswer };
 
 export interface FaultScope {
   /** How many calls it hits, 1 by default. */
@@ -61,14 +62,18 @@ export interface FakeCall {
   /** The status, or what happened instead. */
   readonly result: number | 'lost' | 'unreachable' | 'aborted';
   readonly atMs: number;
+  readonly request: FakeRequest;
 }
 
 export interface FakeApiOptions {
   readonly clock: Clock;
-  /** By method and path, where `:name` is any segment and a last `*` anything: `GET /v1/domains/:domain`. */
+  /**
+   * By method and path, where `:name` is any segment and a last `*` anything: `GET /v1/domains/:domain`. The path is
+   * preceded by an origin if it is not the first one: `POST https://login.example.com/token`.
+   */
   readonly routes: Readonly<Record<string, Handler>>;
-  /** Only requests to this origin are answered: `https://api.example.com`. */
-  readonly origin: string;
+  /** Only requests to this origin, or these, are answered: `https://api.example.com`. */
+  readonly origin: string | readonly string[];
   /** Checks signature or token before anything else; an answer is a refusal. */
   readonly authorize?: (request: FakeRequest) => FakeAnswer | undefined;
   /** The name of a call in the log, for APIs whose actions share one path. */
@@ -99,7 +104,8 @@ interface Scripted {
 
 export function createFakeApi(options: FakeApiOptions): FakeApi {
   const { clock, origin, authorize, nameOf } = options;
-  const routes = Object.entries(options.routes).map(([key, handler]) => ({ ...compiled(key), handler }));
+  const origins = [origin].flat();
+  const routes = Object.entries(options.routes).map(([key, handler]) => ({ ...compiled(key, origins[0]!), handler }));
   const scripted: Scripted[] = [];
   const calls: FakeCall[] = [];
   const unknown: string[] = [];
@@ -110,7 +116,7 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
     const refused = authorize?.(request);
     if (refused) return refused;
     for (const { method, pattern, names, handler } of routes) {
-      const found = method === request.method ? pattern.exec(request.url.pathname) : null;
+      const found = method === request.method ? pattern.exec(`${request.url.origin}${request.url.pathname}`) : null;
       if (!found) continue;
       const params = Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1] ?? '')]));
       try {
@@ -136,7 +142,7 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
     const log = (result: FakeCall['result']) => {
       const { method, url } = request;
       const name = nameOf?.(request) ?? `${method} ${url.pathname}`;
-      calls.push({ method, path: url.pathname, name, result, atMs: clock.monotonicMs() });
+      calls.push({ method, path: url.pathname, name, result, atMs: clock.monotonicMs(), request });
     };
     const refuse = (code: string): Error => {
       const about = { method: sent.method, url: `${request.url.origin}${request.url.pathname}` };
@@ -144,7 +150,7 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
       const reason = code === 'ECONNREFUSED' ? 'connection refused' : 'the connection was closed';
       return fail('network/failed', { ...about, reason }, { cause });
     };
-    if (request.url.origin !== origin) throw refuse('ECONNREFUSED');
+    if (!origins.includes(request.url.origin)) throw refuse('ECONNREFUSED');
     atOnce += 1;
     mostAtOnce = Math.max(mostAtOnce, atOnce);
     try {
@@ -201,6 +207,7 @@ function faultAnswer(fault: Fault | undefined, request: FakeRequest): FakeAnswer
   if (fault?.kind === 'echo') {
     const { url, headers, text } = request;
     const said = `${url.href} ${JSON.stringify(headers)} ${text}`;
+    if (fault.answer) return fault.answer(said);
     return { status: fault.status ?? 400, body: { code: 'Echo', Code: 'Echo', message: said, Message: said } };
   }
   return undefined;
@@ -240,14 +247,14 @@ function toResponse({ status, headers = {}, body }: FakeAnswer, now: Date): Http
 }
 
 /** `GET /v1/domains/:domain` as a pattern. */
-function compiled(key: string): { method: string; pattern: RegExp; names: readonly string[] } {
+function compiled(key: string, origin: string): { method: string; pattern: RegExp; names: readonly string[] } {
   const [method = '', path = ''] = key.split(' ');
   const names: string[] = [];
-  const pattern = path
+  const pattern = (path.startsWith('/') ? `${origin}${path}` : path)
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/:(\w+)/g, (_whole, name: string) => {
+    .replace(/\/:(\w+)/g, (_whole, name: string) => {
       names.push(name);
-      return '([^/]+)';
+      return '/([^/]+)';
     })
     .replace(/\*$/, '.*');
   return { method, pattern: new RegExp(`^${pattern}$`), names };

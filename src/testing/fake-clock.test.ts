@@ -51,3 +51,18 @@ test('an abort ends a sleep; auto needs no advance; set moves only the wall cloc
   await expect(sleeping).rejects.toThrow('stop');
   expect(still.waiting).toBe(0);
 });
+
+test('passes while something runs, through sleeps of several, and no further', async () => {
+  const clock = fakeClock();
+  const woken: string[] = [];
+  const sleep = async (ms: number) => {
+    await clock.sleep(ms, signal);
+    woken.push(`${ms}@${clock.monotonicMs()}`);
+  };
+  const over = Promise.all([sleep(3_000), sleep(1_000).then(() => sleep(500))]).then(() => 'over');
+  void sleep(60_000);
+  expect(await clock.passWhile(over)).toBe('over');
+  expect(woken).toEqual(['1000@1000', '500@1500', '3000@3000']);
+  await expect(clock.passWhile(Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+  expect(clock.monotonicMs()).toBe(3_000);
+});

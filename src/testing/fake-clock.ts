@@ -8,6 +8,8 @@ export interface FakeClock extends Clock {
    * Resolves when all of them have reached their next wait.
    */
   advance(ms: number): Promise<void>;
+  /** Lets time pass while something runs: whenever nothing else happens, until the next sleeper wakes. */
+  passWhile<T>(running: Promise<T>): Promise<T>;
   /** Moves only the wall clock, as an administrator or NTP does; wakes nothing. */
   set(now: Date): void;
   /** How many sleeps and deadlines are running. */
@@ -20,6 +22,9 @@ export interface FakeClockOptions {
   /** Sleeping advances the time at once, without `advance`. Only for code with a single flow. */
   readonly auto?: boolean;
 }
+
+/** After so many turns of the event loop without anything to wait for, what runs will never end. */
+const mostIdleTurns = 1_000_000;
 
 interface Timer {
   readonly at: number;
@@ -59,6 +64,16 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
       timers.delete(timer);
       monotonic = Math.max(monotonic, timer.at);
       timer.wake();
+    }
+    monotonic = Math.max(monotonic, until);
+  };
+
+  const advance = async (ms: number): Promise<void> => {
+    const until = monotonic + ms;
+    await settle();
+    for (let timer = firstDue(until); timer; timer = firstDue(until)) {
+      wakeUntil(timer.at);
+      await settle();
     }
     monotonic = Math.max(monotonic, until);
   };
@@ -109,14 +124,24 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
       };
     },
 
-    async advance(ms) {
-      const until = monotonic + ms;
-      await settle();
-      for (let timer = firstDue(until); timer; timer = firstDue(until)) {
-        wakeUntil(timer.at);
+    advance,
+
+    async passWhile(running) {
+      let isOver = false;
+      const end = () => {
+        isOver = true;
+      };
+      running.then(end, end);
+      for (let idle = 0; !isOver; idle += 1) {
+        // Two turns: a call of a fake API takes one.
         await settle();
+        await settle();
+        const next = isOver ? undefined : firstDue(Number.POSITIVE_INFINITY);
+        if (next) await advance(next.at - monotonic);
+        if (next) idle = 0;
+        else if (idle > mostIdleTurns) throw new Error('it waits for something that never happens');
       }
-      monotonic = Math.max(monotonic, until);
+      return running;
     },
 
     set(now) {

@@ -4,7 +4,9 @@
  */
 export { type BalancerBench, balancerContract } from './balancer-contract.ts';
 export { deployerContract } from './deployer-contract.ts';
-export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
+export { type DnsApiBenchOptions, dnsApiBench, type FakeDnsService, fakeZones } from './dns-api-bench.ts';
+export { type DnsApiBench, dnsApiContract } from './dns-api-contract.ts';
+export { contractHosts, type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
 export {
   createFakeApi,
   type FakeAnswer,
@@ -14,6 +16,6 @@ export {
   type Fault,
   type FaultScope,
 } from './fake-api.ts';
-export { fakeClock } from './fake-clock.ts';
+export { type FakeClock, fakeClock } from './fake-clock.ts';
 export { solverContract } from './solver-contract.ts';
 export { storeContract } from './store-contract.ts';

@@ -1,0 +1,113 @@
+import { Secret } from '../core/secret.ts';
+import type { DnsProviderDefinition, z } from '../define.ts';
+import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
+import type { Http } from '../ports/http.ts';
+import type { World } from '../ports/world.ts';
+import type { DnsApiBench } from './dns-api-contract.ts';
+import { createFakeApi, type FakeApi } from './fake-api.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
+
+/** A strict, stateful fake of a service, whose account has the zones {@link fakeZones} at first. */
+export interface FakeDnsService {
+  readonly api: FakeApi;
+  /** Every TXT value in a zone, without quotes. */
+  values(zone: string): readonly { readonly name: string; readonly value: string }[];
+  /** Adds a value, as another program would, with any characters. */
+  plant(value: DnsValue): void;
+  /** Adds empty zones to the account. */
+  addZones(names: readonly string[]): void;
+  /** What the service lists is as old as this from now on. Needed if the provider has `traits.listLagMs`. */
+  lag?(ms: number): void;
+}
+
+/** A zone, and one that is delegated from it. */
+export const fakeZones = ['example.test', 'sub.example.test'] as const;
+
+export interface DnsApiBenchOptions<Shape extends z.ZodObject>
+  extends Pick<DnsApiBench, 'isWrite' | 'limit' | 'refusal' | 'nameOf'> {
+  /** A fake, new for each check. Its API is where the provider finds it without `endpoint`. */
+  readonly service: (clock: FakeClock) => FakeDnsService;
+  /** Options with the right credentials. */
+  readonly options: z.input<Shape>;
+  /** Other credentials, which the fake refuses: they replace those options, and the error must name one of them. */
+  readonly refused: Partial<z.input<Shape>>;
+  /** Credentials with which the fake shows everything, but changes nothing, if the service has such. */
+  readonly readOnly?: Partial<z.input<Shape>>;
+  /** Besides each `Secret` in the options: what the fake gives out (an access token), or what is made of secrets. */
+  readonly secrets?: readonly string[];
+  /** If it is not the first of {@link fakeZones}. */
+  readonly zone?: string;
+  /** If it is not the second of {@link fakeZones}; undefined if there is none. */
+  readonly subZone?: string | undefined;
+}
+
+/**
+ * The bench of a provider with an HTTP API: the provider on a fake clock, with a fake of its service.
+ *
+ * ```ts
+ * export default dnsApiBench(provider, {
+ *   service: (clock) => fakeExample(clock),
+ *   options: { token: new Secret('right-token') },
+ *   refused: { token: new Secret('wrong-token') },
+ * });
+ * ```
+ */
+export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvider>(
+  definition: DnsProviderDefinition<Shape, Provider>,
+  options: DnsApiBenchOptions<Shape>,
+): () => Promise<Omit<DnsApiBench, 'connect'> & { connect(): Provider }> {
+  return async () => {
+    const clock = fakeClock();
+    const service = options.service(clock);
+    const lines: string[] = [];
+    const world = fakeWorld(clock, lines);
+    const nowhere = createFakeApi({ clock, origin: 'https://nowhere.test', routes: {} });
+    const connect = (more: Partial<z.input<Shape>> = {}, { http } = service.api) =>
+      definition.connect({
+        name: 'dns',
+        options: definition.options.parse({ ...options.options, ...more }) as z.infer<Shape>,
+        world: world(http),
+      });
+    const { refused, readOnly, isWrite, limit, refusal, nameOf } = options;
+    const secrets = [options.options, refused, readOnly ?? {}]
+      .flatMap((each) => Object.values(each))
+      .flatMap((option) => (option instanceof Secret ? [option.reveal()] : []));
+    return {
+      traits: definition.traits,
+      zone: options.zone ?? fakeZones[0],
+      subZone: 'subZone' in options ? options.subZone : fakeZones[1],
+      connect: () => connect(),
+      connectRefused: () => connect(refused),
+      connectUnreachable: () => connect({}, nowhere),
+      ...(readOnly === undefined ? {} : { connectReadOnly: () => connect(readOnly) }),
+      values: async (zone) => service.values(zone),
+      plant: async (value) => service.plant(value),
+      secrets: [...new Set([...secrets, ...(options.secrets ?? [])])],
+      clock,
+      logged: () => lines,
+      stop: async () => {},
+      api: service.api,
+      credentials: Object.keys(refused),
+      addZones: (names) => service.addZones(names),
+      lag: service.lag && ((ms) => service.lag?.(ms)),
+      ...(isWrite === undefined ? {} : { isWrite }),
+      ...(limit === undefined ? {} : { limit }),
+      ...(refusal === undefined ? {} : { refusal }),
+      ...(nameOf === undefined ? {} : { nameOf }),
+    };
+  };
+}
+
+/** What a provider with an HTTP API gets of the world. */
+function fakeWorld(clock: FakeClock, lines: string[]): (http: Http) => World {
+  const log = (line: string) => void lines.push(line);
+  let drawn = 0;
+  // Never the same twice: a fake may refuse a nonce that it has seen.
+  const bytes = (length: number) => {
+    drawn += 1;
+    return Uint8Array.from({ length }, (_, at) => (drawn >> (8 * (at % 3))) & 0xff);
+  };
+  const random = { bytes, number: () => 0.5 };
+  const parts: Partial<World> = { clock, random, log: { debug: log, info: log, warn: log } };
+  return (http) => ({ ...parts, http: () => http }) as World;
+}

@@ -1,0 +1,86 @@
+import type { DnsValue } from '../ports/dns-provider.ts';
+import {
+  challengeIn,
+  cleanUp,
+  type DnsProviderBench,
+  type EngineBench,
+  expectAt,
+  listed,
+  never,
+} from './dns-provider-contract.ts';
+import type { FakeApi, FakeRequest, Fault } from './fake-api.ts';
+
+type Bench = EngineBench<DnsProviderBench & { readonly api: FakeApi }>;
+type Provider = ReturnType<Bench['connect']>;
+
+/** A change of which one call can be made to go wrong. */
+interface Step {
+  /** The call goes wrong so. */
+  hit(fault: Fault, then?: () => void): void;
+  /** It and all later ones, or those of them that are named. */
+  hitAll(fault: Fault, which?: (request: FakeRequest) => boolean): void;
+  /** Adds or removes the value. */
+  change(signal?: AbortSignal): Promise<unknown>;
+  /** The same by another process, some time later. */
+  again(): Promise<unknown>;
+  /** Looks into the fake's zone. */
+  expected(): Promise<void>;
+}
+
+/** Runs once for each call that adding a value takes, and for each that removing it takes; then cleans up. */
+export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void>): Promise<void> {
+  for (const isRemoval of [false, true]) {
+    const calls = await callsOf(bench, isRemoval);
+    for (let at = 0; at < calls; at += 1) {
+      const value = await begun(bench, isRemoval);
+      const change = (provider: Provider, signal = never()): Promise<unknown> =>
+        isRemoval ? provider.remove(value, undefined, signal) : provider.add(value, signal);
+      const provider = bench.connect();
+      let seen = -1;
+      let isOver = false;
+      const reached = (): boolean => {
+        if (isOver) return false;
+        seen += 1;
+        return seen >= at;
+      };
+      await run({
+        hit: (fault, then = () => {}) =>
+          bench.api.fault(fault, {
+            on: () => {
+              if (!reached()) return false;
+              then();
+              return true;
+            },
+          }),
+        hitAll: (fault, which = () => true) =>
+          bench.api.fault(fault, { times: 1_000, on: (request) => reached() && which(request) }),
+        change: (signal) => change(provider, signal),
+        async again() {
+          await listed(bench);
+          await change(bench.connect());
+        },
+        expected: () => expectAt(bench, value, [value.value], isRemoval ? [value.value] : []),
+      });
+      isOver = true;
+      await cleanUp(bench, value);
+    }
+  }
+}
+
+async function begun(bench: Bench, isRemoval: boolean): Promise<DnsValue> {
+  const value = challengeIn(bench, 'www');
+  if (!isRemoval) return value;
+  await bench.connect().add(value, never());
+  await listed(bench);
+  return value;
+}
+
+async function callsOf(bench: Bench, isRemoval: boolean): Promise<number> {
+  const value = await begun(bench, isRemoval);
+  const before = bench.api.calls.length;
+  const provider = bench.connect();
+  await (isRemoval ? provider.remove(value, undefined, never()) : provider.add(value, never()));
+  const calls = bench.api.calls.length - before;
+  await cleanUp(bench, value);
+  return calls;
+}
