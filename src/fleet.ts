@@ -6,6 +6,7 @@ import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { AdapterSettings, CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
+import { solverSettings } from './core/spec-parts.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
 import { type Engine, report } from './engine/engine.ts';
@@ -175,15 +176,15 @@ const declared = (settings: Settings): readonly Wanted[] =>
 /** A declared certificate with everything it refers to, so that its lineage does not need the configuration. */
 function store(settings: Settings, spec: CertificateSpec): StoredSpec {
   const issuer = settings.issuers[spec.issuer];
-  const solver = settings.solvers[spec.solver];
-  if (!issuer || !solver) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are incomplete` });
+  if (!issuer) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are incomplete` });
   const deployers = Object.fromEntries(
     spec.deploy.flatMap((name) => {
       const deployer = settings.deployers[name];
       return deployer ? [[name, deployer]] : [];
     }),
   );
-  return { spec, issuer, solver, deployers, preflight: settings.preflight };
+  const { preflight } = settings;
+  return { spec, issuer, ...solverSettings(spec, settings.solvers), deployers, preflight };
 }
 
 /** The test certificate beside the real one, which is never deployed. */

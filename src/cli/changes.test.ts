@@ -48,6 +48,17 @@ const overDns: StoredSpec = {
   },
 };
 
+/** The wildcard over DNS, the name over HTTP. */
+const mixed: StoredSpec = {
+  ...stored,
+  spec: {
+    ...stored.spec,
+    identifiers: ['www.example.com', '*.example.net'].map((value) => ({ type: 'dns', value })),
+    solvers: { '*.example.net': 'rfc2136' },
+  },
+  solvers: { rfc2136: overDns.solver },
+};
+
 describe('flags for a certificate that is stored', () => {
   const name = 'www.example.com';
   const again = (argv: string, given: CommandLine = {}, before = stored) =>
@@ -57,7 +68,7 @@ describe('flags for a certificate that is stored', () => {
 
   interface Case {
     readonly argv: string;
-    readonly wanted: { readonly [part in keyof StoredSpec]?: object };
+    readonly wanted: { readonly [part in keyof StoredSpec]?: object | undefined };
     /** Without the name in front. */
     readonly says: readonly string[];
     readonly before?: StoredSpec;
@@ -118,6 +129,52 @@ describe('flags for a certificate that is stored', () => {
       argv: `${name} --http webroot:/v`,
       wanted: { solver: { folders: ['/v'] } },
       says: ['option folders of webroot: /w → /v'],
+    },
+    { argv: `${name} --agree-tos`, before: mixed, wanted: {}, says: [] },
+    {
+      argv: `-d ${name},*.example.net,*.example.org,b.example.com --name ${name}`,
+      before: mixed,
+      wanted: {
+        spec: {
+          identifiers: [name, '*.example.net', '*.example.org', 'b.example.com'].map((value) => ({
+            type: 'dns',
+            value,
+          })),
+          solvers: { '*.example.net': 'rfc2136', '*.example.org': 'rfc2136' },
+        },
+      },
+      says: [
+        `identifiers: ${name}, *.example.net → ${name}, *.example.net, *.example.org, b.example.com`,
+        'solver: webroot; rfc2136 for *.example.net → webroot; rfc2136 for *.example.net, *.example.org',
+      ],
+    },
+    {
+      argv: `${name} -d ${name}`,
+      before: mixed,
+      wanted: {
+        spec: { identifiers: [{ type: 'dns', value: name }], solvers: undefined },
+        solvers: undefined,
+      },
+      says: [`identifiers: ${name}, *.example.net → ${name}`, 'solver: webroot; rfc2136 for *.example.net → webroot'],
+    },
+    {
+      argv: `${name} --dns-option keyName=b`,
+      before: mixed,
+      wanted: {
+        solvers: { rfc2136: { ...overDns.solver, options: { server: 'ns1', keyName: 'b', secret: 'env:MINE' } } },
+      },
+      says: ['option keyName of rfc2136: a → b'],
+    },
+    {
+      argv: `${name} --dns rfc2136`,
+      before: mixed,
+      wanted: {
+        spec: { solver: 'rfc2136', solvers: undefined },
+        solver: overDns.solver,
+        solvers: undefined,
+      },
+      says: ['solver: webroot; rfc2136 for *.example.net → rfc2136'],
+      given: { env: { MINE: 'c2VjcmV0' } },
     },
     {
       argv: `${name} --http standalone`,
@@ -187,6 +244,7 @@ describe('flags for a certificate that is stored', () => {
     const spec = adHocOf(done);
     const whole = Object.fromEntries(
       Object.entries(before).map(([part, value]) => {
+        if (part in wanted && wanted[part as keyof StoredSpec] === undefined) return [part, undefined];
         const changed = (wanted as Record<string, object>)[part];
         const isWhole = part === 'deployers' || (changed !== undefined && 'type' in changed);
         return [part, isWhole ? (changed ?? value) : { ...(value as object), ...changed }];

@@ -6,6 +6,8 @@ import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
+import { solversText } from './names.ts';
 
 /** A changed setting of a certificate issued by flags. */
 export interface Change {
@@ -22,11 +24,14 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
     return canonical(from ?? null) === canonical(to ?? null) ? [] : [{ setting, from: textOf(from), to: textOf(to) }];
   });
   const options: Change[] = [];
-  if (before.spec.solver === after.spec.solver)
-    options.push(...(await optionChanges('solver', after.spec.solver, before.solver, after.solver, registry)));
+  const earlier = partsOf(before);
+  for (const { spec, solver } of partsOf(after)) {
+    const same = earlier.find((part) => part.spec.solver === spec.solver);
+    if (same) options.push(...(await optionChanges('solver', spec.solver, same.solver, solver, registry)));
+  }
   for (const [name, settings] of Object.entries(after.deployers)) {
-    const earlier = before.deployers[name];
-    if (earlier) options.push(...(await optionChanges('deployer', name, earlier, settings, registry)));
+    const same = before.deployers[name];
+    if (same) options.push(...(await optionChanges('deployer', name, same, settings, registry)));
   }
   const moved = changes.some(({ setting }) => setting === 'issuer');
   return [...changes.filter(({ setting }) => !(moved && setting === 'directory')), ...options];
@@ -43,7 +48,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['CA file', issuer.caFile],
     ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
     ['profile', spec.profile],
-    ['solver', spec.solver],
+    ['solver', solversText(spec)],
     ['targets', spec.deploy],
     ['endpoints', spec.endpoints],
     ['resolvers', preflight.resolvers],

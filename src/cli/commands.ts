@@ -69,7 +69,8 @@ export const commands: readonly Command[] = [
       },
       {
         flags: '--dns <provider>',
-        description: 'answer over DNS: a DNS provider (see `certfleet providers`) or a declared solver',
+        description:
+          'answer over DNS: a DNS provider (see `certfleet providers`) or a declared solver; together with --http, for the wildcards only',
       },
       {
         flags: '--dns-option <key=value>',

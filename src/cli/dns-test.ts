@@ -63,7 +63,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
     ...session,
     invocation: { ...session.invocation, flags: { ...flags, ...(dnsOption.length === 0 ? {} : { dnsOption }) } },
   };
-  const choosing = { session: withOptions, settings, registry, kept: undefined };
+  const choosing = { session: withOptions, settings, registry, kept: [] };
   const solver = await dnsSolver(named, choosing, 'dns test');
   if (solver.settings.type !== dns01Type)
     throw fail('usage/invalid', { what: `dns test ${named}: only a solver of type ${dns01Type} has a DNS provider` });

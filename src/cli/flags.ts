@@ -9,9 +9,10 @@ import type { Identifier } from '../core/identifier.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, IssuerSettings, PreflightSettings, Settings, StoredSpec } from '../core/spec.ts';
+import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
-import { proveCredentials, solverFromFlags } from './solver-flags.ts';
+import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 
 /** Flags that give settings of a certificate. */
 const describing = [
@@ -85,30 +86,35 @@ export async function specFromFlags(
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const identifiers = subject.identifiers ?? kept?.spec.identifiers ?? [];
   const issuer = issuerFromFlags(session, settings, kept);
-  const solver = await solverFromFlags(session, settings, registry, kept);
+  const solvers = await solversFromFlags({ session, settings, registry }, identifiers, kept);
+  const settingsOfSolvers = Object.fromEntries(solvers.all.map((one) => [one.name, one.settings]));
   await checkIdentifiers({
     identifiers,
     issuer,
-    solver: { name: solver.name, answers: challengesOf(solver.settings) },
+    solverOf(identifier) {
+      const name = solverNameOf(solvers.named, identifier);
+      return { name, answers: challengesOf(settingsOfSolvers[name]!) };
+    },
   });
-  await proveCredentials(solver, session, registry, kept);
+  for (const solver of solvers.all) await proveCredentials(solver, session, registry, kept);
   const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
   const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
   const deploy = keepsTargets ? kept.spec.deploy : Object.keys(deployers);
   const endpoints = given(flags, 'endpoint')?.map((text) => hostPort('--endpoint', text, 443));
   const profile = flags['profile'] === undefined ? kept?.spec.profile : given(flags, 'profile')?.[0];
+  const spec = {
+    name: subject.name,
+    identifiers,
+    issuer: issuer.name,
+    ...solvers.named,
+    deploy,
+    endpoints: endpoints ?? kept?.spec.endpoints ?? [],
+    ...(profile === undefined ? {} : { profile }),
+  };
   return {
-    spec: {
-      name: subject.name,
-      identifiers,
-      issuer: issuer.name,
-      solver: solver.name,
-      deploy,
-      endpoints: endpoints ?? kept?.spec.endpoints ?? [],
-      ...(profile === undefined ? {} : { profile }),
-    },
+    spec,
     issuer: issuer.settings,
-    solver: solver.settings,
+    ...solverSettings(spec, settingsOfSolvers),
     deployers,
     preflight: preflightFromFlags(flags, kept?.preflight ?? settings.preflight),
   };

@@ -96,6 +96,14 @@ describe('flags', () => {
     expect(spec.spec).toMatchObject({ name: 'wildcard.example.com', solver: 'rfc2136' });
   });
 
+  it('answer for wildcards over DNS and for the other names over HTTP, with both flags', async () => {
+    const argv = '-d example.com,*.example.com,www.example.net --http webroot:/w --dns rfc2136';
+    const spec = adHocOf(await issue(argv, { env: tsig }));
+    expect(spec.spec).toMatchObject({ solver: 'webroot', solvers: { '*.example.com': 'rfc2136' } });
+    expect(spec.solver).toMatchObject({ type: 'http01-webroot' });
+    expect(spec.solvers).toMatchObject({ rfc2136: { type: 'dns01', provider: 'rfc2136' } });
+  });
+
   it('name what the configuration declares', async () => {
     const files = {
       '/c.yaml': [
@@ -235,7 +243,8 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --issuer letsencript', 'a known CA or a declared issuer', 'did you mean "letsencrypt"?'],
       ['-d example.com --issuer http://ca/dir', 'not an https:// URL'],
       ['-d example.com --issuer zerossl', 'external account binding'],
-      [`${dns} --http standalone`, 'use either --http or --dns'],
+      [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
+      ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],

@@ -1,6 +1,7 @@
-import { lineageNameOf, parseIdentifier } from '../config/identifiers.ts';
+import { lineageNameOf, parseIdentifier, withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
 import { isLineageName } from '../core/identifiers.ts';
+import type { NamedSolvers } from '../core/spec-parts.ts';
 
 /**
  * The names of the certificates that were typed, without duplicates. Anything that cannot be a certificate's name, such
@@ -17,4 +18,13 @@ function nameOf(typed: string): string {
     if (!isFailure(error, 'identifier/')) throw error;
     return typed;
   }
+}
+
+/** The solvers of a certificate, as people read them: `web; dns for *.example.com`. */
+export function solversText({ solver, solvers = {} }: NamedSolvers): string {
+  const others = [...new Set(Object.values(solvers))].map((name) => {
+    const theirs = Object.keys(solvers).filter((value) => solvers[value] === name);
+    return `${name} for ${theirs.map(withLetters).join(', ')}`;
+  });
+  return [solver, ...others].join('; ');
 }

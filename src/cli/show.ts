@@ -4,7 +4,7 @@ import { didYouMean } from '../core/nearest.ts';
 import type { Settings } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
-import { certificateNames } from './names.ts';
+import { certificateNames, solversText } from './names.ts';
 import { folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
 import { dateText, fromNow, wrap } from './text.ts';
@@ -39,7 +39,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Declared by', declaredBy(lineage)],
     ['Issuer', lineage.issuer],
     ['Profile', lineage.spec?.profile],
-    ['Solver', lineage.spec?.solver],
+    ['Solver', lineage.spec && solversText(lineage.spec)],
     ['Issued by', lineage.issuerName],
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],

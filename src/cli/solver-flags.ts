@@ -3,9 +3,11 @@ import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, type Registry, typesOf } from '../config/registry.ts';
 import { fail, isFailure } from '../core/errors.ts';
+import { type Identifier, isWildcard } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
+import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 
@@ -14,29 +16,62 @@ export interface NamedSolver {
   readonly settings: AdapterSettings;
 }
 
-export interface Choosing {
+interface Sources {
   readonly session: Session;
   readonly settings: Settings;
   readonly registry: Registry;
-  /** The stored solver, if any. */
-  readonly kept: NamedSolver | undefined;
+}
+
+export interface Choosing extends Sources {
+  /** The stored solvers. */
+  readonly kept: readonly NamedSolver[];
+}
+
+/** The solvers of a certificate by name, and their settings. */
+interface Solvers {
+  readonly named: NamedSolvers;
+  readonly all: readonly NamedSolver[];
 }
 
 /**
- * The solver of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment.
+ * The solvers of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment.
+ * With both --http and --dns, the latter answers for the wildcards.
  */
-export async function solverFromFlags(
-  session: Session,
-  settings: Settings,
-  registry: Registry,
+export async function solversFromFlags(
+  sources: Sources,
+  identifiers: readonly Identifier[],
   kept: StoredSpec | undefined,
+): Promise<Solvers> {
+  const stored = kept ? partsOf(kept).map((part) => ({ name: part.spec.solver, settings: part.solver })) : [];
+  const choosing = { ...sources, kept: stored };
+  const { flags } = sources.session.invocation;
+  if (kept && flags['http'] === undefined && flags['dns'] === undefined) {
+    const all = flags['dnsOption'] === undefined ? stored : await withOtherOptions(choosing);
+    return { named: keptSolvers(kept, identifiers), all };
+  }
+  const [first, ofWildcards] = await chosenSolvers(choosing, identifiers);
+  if (!ofWildcards) return { named: { solver: first.name }, all: [first] };
+  const others = Object.fromEntries(identifiers.filter(isWildcard).map(({ value }) => [value, ofWildcards.name]));
+  return { named: solversFor(identifiers, { solver: first.name, solvers: others }), all: [first, ofWildcards] };
+}
+
+/** The stored solver of each identifier; a new wildcard gets the one that answers over DNS. */
+function keptSolvers(kept: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
+  const { solver, solvers } = kept.spec;
+  if (!solvers) return { solver };
+  const overDns = partsOf(kept).find((part) => challengesOf(part.solver).includes('dns-01'))?.spec.solver ?? solver;
+  const others = identifiers.map((one) => {
+    const isNew = kept.spec.identifiers.every(({ value }) => value !== one.value);
+    return [one.value, isNew && isWildcard(one) ? overDns : solverNameOf(kept.spec, one)] as const;
+  });
+  return solversFor(identifiers, { solver, solvers: Object.fromEntries(others) });
+}
+
+/** With the options that come from the environment. */
+async function completed(
+  { name, settings: solver }: NamedSolver,
+  { session, registry }: Choosing,
 ): Promise<NamedSolver> {
-  const stored = kept && { name: kept.spec.solver, settings: kept.solver };
-  const { flags } = session.invocation;
-  const choosing = { session, settings, registry, kept: stored };
-  if (stored && flags['http'] === undefined && flags['dns'] === undefined)
-    return flags['dnsOption'] === undefined ? stored : withOtherOptions(stored, choosing);
-  const { name, settings: solver } = await chosenSolver(choosing);
   const isDns01 = solver.type === dns01Type;
   const entry = isDns01
     ? adapterEntry(registry, 'dns', dns01Settings(solver).provider)
@@ -59,7 +94,7 @@ export async function proveCredentials(
 ): Promise<void> {
   const provider = providerOf(solver);
   if (provider === undefined) return;
-  const isKept = kept !== undefined && providerOf({ settings: kept.solver }) === provider;
+  const isKept = kept !== undefined && partsOf(kept).some((part) => providerOf({ settings: part.solver }) === provider);
   if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
   const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) return;
@@ -76,30 +111,50 @@ const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undef
   settings.type === dns01Type ? dns01Settings(settings).provider : undefined;
 
 /** --dns-option without --dns: the stored provider with changed options. */
-async function withOtherOptions(stored: NamedSolver, choosing: Choosing): Promise<NamedSolver> {
-  const provider = providerOf(stored);
-  if (provider === undefined) throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
+async function withOtherOptions(choosing: Choosing): Promise<readonly NamedSolver[]> {
+  const { kept } = choosing;
+  const [stored, another] = kept.filter((one) => providerOf(one) !== undefined);
+  const provider = stored && providerOf(stored);
+  if (!stored || provider === undefined || another)
+    throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
   refuseOptionsOfDeclared(stored.name, choosing);
   const options = await providerOptions(provider, stored.settings['options'] as JsonObject | undefined, choosing);
-  return { name: stored.name, settings: { ...stored.settings, options } };
+  const changed = { name: stored.name, settings: { ...stored.settings, options } };
+  return kept.map((one) => (one === stored ? changed : one));
 }
 
 /**
- * The solver of --http or --dns. Without them: the declared solver if there is only one, else the responder on port 80.
+ * The solver of --http or --dns, or one for the wildcards after another for the other names. Without them: the declared
+ * solver if there is only one, else the responder on port 80.
  */
-async function chosenSolver(choosing: Choosing): Promise<NamedSolver> {
+async function chosenSolvers(
+  choosing: Choosing,
+  identifiers: readonly Identifier[],
+): Promise<readonly [NamedSolver, NamedSolver?]> {
   const { session, settings, registry } = choosing;
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
   const dns = textOf(flags['dns']);
-  if (http !== undefined && dns !== undefined)
-    throw fail('usage/invalid', { what: 'use either --http or --dns: a certificate has only one solver' });
   if (flags['dnsOption'] !== undefined && dns === undefined)
     throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
-  if (dns !== undefined) return dnsSolver(dns, choosing);
+  const overDns = dns === undefined ? undefined : await completed(await dnsSolver(dns, choosing), choosing);
+  if (overDns && http === undefined) return [overDns];
+  if (overDns) refuseOneKind(identifiers);
   const only = Object.keys(settings.solvers);
-  if (http === undefined && only.length === 1) return { name: only[0]!, settings: settings.solvers[only[0]!]! };
-  return httpSolver(http ?? 'standalone', session, settings, registry);
+  const isOnly = http === undefined && only.length === 1;
+  const chosen = isOnly
+    ? { name: only[0]!, settings: settings.solvers[only[0]!]! }
+    : await httpSolver(http ?? 'standalone', session, settings, registry);
+  const first = await completed(chosen, choosing);
+  return overDns ? [first, overDns] : [first];
+}
+
+/** --http and --dns together need names for both. */
+function refuseOneKind(identifiers: readonly Identifier[]): void {
+  const wildcards = identifiers.filter(isWildcard).length;
+  const what = 'use either --http or --dns: with both, --dns answers for the wildcards and --http for the other names';
+  if (wildcards === 0) throw fail('usage/invalid', { what: `${what}, but there is no wildcard` });
+  if (wildcards === identifiers.length) throw fail('usage/invalid', { what: `${what}, but there are only wildcards` });
 }
 
 async function httpSolver(how: string, session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
@@ -142,7 +197,7 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
       what: `${flag} ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
     });
   }
-  const stored = kept?.name === dns && providerOf(kept) === dns ? kept.settings : { type: dns01Type };
+  const stored = kept.find((one) => one.name === dns && providerOf(one) === dns)?.settings ?? { type: dns01Type };
   const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
   const before = { ...(stored['options'] as JsonObject | undefined), ...fromEnvironment };
   return { name: dns, settings: { ...stored, provider: dns, options: await providerOptions(dns, before, choosing) } };

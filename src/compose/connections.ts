@@ -5,6 +5,7 @@ import { balancerIn } from '../config/forward-rule.ts';
 import type { Environment } from '../config/options.ts';
 import { canonical } from '../core/same-spec.ts';
 import type { PreflightSettings, StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
 import type { SolverContext } from '../define.ts';
 import type { Connections, Looks } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
@@ -113,8 +114,8 @@ export function connect(context: ConnectContext): ComposedConnections {
     owner: ownerOf(storeId),
     async balancers(stored) {
       const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
-      const named = stored.flatMap(({ solver, deployers: all }) =>
-        [solver, ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
+      const named = stored.flatMap(({ solver, solvers, deployers: all }) =>
+        [solver, ...Object.values(solvers ?? {}), ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
       );
       const all = new Map([...named, ...declared].map((one) => [canonical(one.settings), one]));
       return Promise.all(
@@ -128,7 +129,8 @@ export function connect(context: ConnectContext): ComposedConnections {
       return made;
     },
     async credentialsOf(spec) {
-      const hash = createHash('sha256').update((await solverOf(spec)).credentials);
+      const hash = createHash('sha256');
+      for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);
       for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
       return hash.digest('hex');
     },

@@ -5,6 +5,7 @@ import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../
 import { isFailure } from '../core/errors.ts';
 import { encodeDocument } from '../core/lineage.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
 import { registry } from '../generated/registry.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import type { Store } from '../ports/store.ts';
@@ -54,12 +55,14 @@ async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<
   const capture = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
     if (entry) Object.assign(captured, captureFromEnvironment(await entry.load(), env, settings));
   };
-  if (spec.solver.type === dns01Type) {
-    const { provider, options } = dns01Settings(spec.solver);
-    await capture(adapterEntry(registry, 'dns', provider), options);
-  } else if (spec.solver.type !== forwardRuleType)
-    await capture(adapterEntry(registry, 'solver', spec.solver.type), spec.solver);
-  const named = [spec.solver, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
+  const solvers = partsOf(spec).map(({ solver }) => solver);
+  for (const solver of solvers) {
+    if (solver.type === dns01Type) {
+      const { provider, options } = dns01Settings(solver);
+      await capture(adapterEntry(registry, 'dns', provider), options);
+    } else if (solver.type !== forwardRuleType) await capture(adapterEntry(registry, 'solver', solver.type), solver);
+  }
+  const named = [...solvers, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
   for (const { settings } of named.flatMap((one) => balancerIn(one) ?? []))
     await capture(adapterEntry(registry, 'balancer', settings.type), settings);
   for (const target of spec.spec.deploy) {

@@ -80,8 +80,11 @@ export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): read
     readonly shape?: Record<string, z.ZodType>;
     readonly element?: z.ZodType;
     readonly valueType?: z.ZodType;
+    readonly options?: readonly z.ZodType[];
   };
   const [first, ...rest] = path;
+  // Of several kinds, only a group has keys.
+  if (definition.options) return definition.options.flatMap((one) => knownKeys(one, path) ?? []);
   if (first === undefined) return definition.shape && Object.keys(definition.shape);
   const next = definition.shape?.[String(first)] ?? definition.element ?? definition.valueType;
   return next && knownKeys(next, rest);

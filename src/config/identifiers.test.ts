@@ -115,7 +115,7 @@ describe('checkIdentifiers', () => {
       checkIdentifiers({
         identifiers: names.map(parseIdentifier),
         issuer: { name: 'ca', settings: issuer },
-        solver: { name: 'web', answers },
+        solverOf: () => ({ name: 'web', answers }),
       }),
     );
 

@@ -93,19 +93,20 @@ export function parseIdentifiers(texts: readonly string[], certificate: string):
 export interface IdentifierUse {
   readonly identifiers: readonly Identifier[];
   readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
-  /** The challenge types that its solver answers, and the solver's name. */
-  readonly solver: { readonly name: string; readonly answers: readonly ChallengeType[] };
+  /** The solver of an identifier: the challenge types that it answers, and its name. */
+  solverOf(identifier: Identifier): { readonly name: string; readonly answers: readonly ChallengeType[] };
 }
 
 /**
- * Checks that this issuer and this solver can handle the identifiers; fails with an `identifier/…` otherwise. Loads the
+ * Checks that this issuer and these solvers can handle the identifiers; fails with an `identifier/…` otherwise. Loads the
  * public suffix list (24 ms) only for a public CA.
  */
-export async function checkIdentifiers({ identifiers, issuer, solver }: IdentifierUse): Promise<void> {
+export async function checkIdentifiers({ identifiers, issuer, solverOf }: IdentifierUse): Promise<void> {
   const covered = coveredByWildcard(identifiers);
   if (covered) throw fail('identifier/covered-by-wildcard', covered);
   for (const identifier of identifiers) {
     const { value } = identifier;
+    const solver = solverOf(identifier);
     if (isWildcard(identifier) && !solver.answers.includes('dns-01'))
       throw fail('identifier/wildcard-needs-dns', { value, solver: solver.name });
     if (identifier.type === 'ip' && !solver.answers.includes('http-01'))

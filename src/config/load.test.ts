@@ -388,3 +388,69 @@ describe('configurationJsonSchema', () => {
     );
   });
 });
+
+describe('a solver per identifier', () => {
+  const own = (identifiers: string, rest = 'solver: web') =>
+    whole.replace(
+      'identifiers: [example.com, "*.example.com"], issuer: letsencrypt, solver: dns',
+      `identifiers: ${identifiers}, issuer: letsencrypt, ${rest}`,
+    );
+
+  it.each([
+    [
+      '[www.example.com, { name: "*.Example.net", solver: dns }]',
+      'solver: web',
+      { solver: 'web', solvers: { '*.example.net': 'dns' } },
+    ],
+    [
+      '[{ name: www.example.com, solver: web }, { name: "*.example.net", solver: dns }]',
+      'profile: tls',
+      { solver: 'web', solvers: { '*.example.net': 'dns' } },
+    ],
+    ['[{ name: "*.example.net", solver: dns }]', 'profile: tls', { solver: 'dns' }],
+    ['[{ name: "*.example.net", solver: dns }]', 'solver: web', { solver: 'dns' }],
+    ['[www.example.com, { name: www.example.net, solver: web }]', 'solver: web', { solver: 'web' }],
+  ])('%s with %s', async (identifiers, rest, expected) => {
+    const { solver, solvers } = (await load(own(identifiers, rest))).certificates[1]!;
+    expect({ solver, ...(solvers ? { solvers } : {}) }).toEqual(expected);
+  });
+
+  it.each([
+    [
+      '[{ name: a.example.com, solver: dsn }]',
+      'solver: web',
+      'the certificate "wildcard" names the solver "dsn", which is not declared; did you mean "dns"?',
+    ],
+    [
+      '[a.example.com, { name: b.example.com, solver: dns }]',
+      'profile: tls',
+      'the certificate "wildcard" names no solver; choose one of web, dns',
+    ],
+    [
+      '[{ name: "*.example.com", solver: web }, { name: a.example.net, solver: dns }]',
+      'solver: web',
+      'the wildcard "*.example.com" can only be validated over DNS-01, but web answers HTTP-01',
+    ],
+    [
+      '[a.example.com, { name: A.example.com, solver: dns }]',
+      'solver: web',
+      'lists a.example.com with the solvers "web" and "dns"; choose one',
+    ],
+    [
+      '[{ name: a.example.com, solvr: dns }]',
+      'solver: web',
+      'unknown key "solvr" in certificates[1].identifiers[0]; did you mean "solver"?',
+    ],
+    ['[{ name: a.example.com }]', 'solver: web', '"solver" is missing in certificates[1].identifiers[0]'],
+    [
+      '[80]',
+      'solver: web',
+      'certificates[1].identifiers[0]: write a name or an address in quotes, or one with its solver',
+    ],
+    ['[{ name: a..example.com, solver: dns }]', 'solver: web', '"a..example.com"'],
+  ])('says what is wrong with %s', async (identifiers, rest, message) => {
+    const problems = await problemsIn(own(identifiers, rest));
+    expect(problems).toEqual([expect.stringContaining(message)]);
+    expect(problems[0]).toMatch(/^11: /);
+  });
+});

@@ -35,7 +35,7 @@ export const pathText = (path: readonly PropertyKey[]): string =>
  * @param base the path of `value` in the whole configuration
  */
 export const problemsOf = (
-  error: z.ZodError,
+  error: { readonly issues: readonly z.core.$ZodIssue[] },
   schema: z.ZodType,
   value: unknown,
   base: readonly PropertyKey[] = [],
@@ -54,10 +54,19 @@ export const problemsOf = (
           { path, missing: true, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` },
         ];
       }
+      const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && issue.errors.find(isDeeper);
+      if (ofGroup) {
+        const issues = ofGroup.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+        return [...problemsOf({ issues }, schema, value, base)];
+      }
       if (issue.code === 'invalid_type') return [{ path, message: `${where} ${typeProblem(issue, given)}` }];
       return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
     }),
   );
+
+/** Whether these are about what is in the value, and not its type. */
+const isDeeper = (issues: readonly z.core.$ZodIssue[]): boolean =>
+  issues.every(({ code, path }) => code !== 'invalid_type' || path.length > 0);
 
 /** The schema's own message for a value of the wrong type, or the type that it must have. */
 function typeProblem({ message, expected }: z.core.$ZodIssueInvalidType, given: unknown): string {

@@ -67,17 +67,27 @@ const hostPort = (example: string) =>
     error: bracketsOr(`must be an address and a port, like ${example}`),
   });
 
+const identifier = z.union([z.string(), z.strictObject({ name: z.string(), solver: z.string().min(1) })], {
+  error: 'write a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
+});
+
 const certificate = z.strictObject({
   name: z
     .string()
     .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' })
     .meta({ title: 'Name of the certificate, in status, files and messages', examples: ['www.example.com'] }),
-  identifiers: z.array(z.string()).meta({
-    title: 'DNS names (also *.example.com) and IP addresses, at most 100',
-    examples: [['example.com', '*.example.com']],
+  identifiers: z.array(identifier).meta({
+    title:
+      'DNS names (also *.example.com) and IP addresses, at most 100; `{ name, solver }` for one with another solver',
+    examples: [
+      ['example.com', '*.example.com'],
+      ['abc.example.com', { name: '*.example.net', solver: 'dns' }],
+    ],
   }),
   issuer: name('One of `issuers`; may be left out if there is only one').optional(),
-  solver: name('One of `solvers`; may be left out if there is only one').optional(),
+  solver: name(
+    'One of `solvers`; may be left out if there is only one, or if every identifier names its own',
+  ).optional(),
   deploy: z.array(z.string()).default([]).meta({ title: 'The `deployers` to use, in this order' }),
   endpoints: z
     .array(hostPort('www.example.com:443'))

@@ -4,6 +4,7 @@ import { isForEveryHook } from '../core/hook-variables.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from '../core/spec.ts';
+import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options } from './dns01.ts';
@@ -286,7 +287,7 @@ async function certificateOf(
 ): Promise<CertificateSpec> {
   const where = `the certificate "${certificate.name}"`;
   /** The given name, or the only one declared; otherwise a problem. */
-  const refer = (kind: 'issuer' | 'solver', given: string | undefined): string | undefined => {
+  const refer = (kind: 'issuer' | 'solver', given: string | undefined, at: Path = [kind]): string | undefined => {
     const all = Object.keys(kind === 'issuer' ? declared.issuers : declared.solvers);
     if (given === undefined && all.length === 1) return all[0];
     if (given === undefined) {
@@ -297,11 +298,16 @@ async function certificateOf(
       return undefined;
     }
     if (all.includes(given)) return given;
-    problems.push(unknownReference([...path, kind], where, kind, given, all));
+    problems.push(unknownReference([...path, ...at], where, kind, given, all));
     return undefined;
   };
   const issuer = refer('issuer', certificate.issuer);
-  const solver = refer('solver', certificate.solver);
+  const named = certificate.identifiers.map((one) => (typeof one === 'string' ? { name: one } : one));
+  const own = named.map(
+    (one, index) => 'solver' in one && refer('solver', one.solver, ['identifiers', index, 'solver']),
+  );
+  const needsMain = certificate.solver !== undefined || named.length === 0 || named.some((one) => !('solver' in one));
+  const solver = needsMain ? refer('solver', certificate.solver) : own.find((one) => typeof one === 'string');
   const deployers = Object.keys(declared.deployers);
   for (const [index, name] of certificate.deploy.entries()) {
     if (!deployers.includes(name))
@@ -310,17 +316,37 @@ async function certificateOf(
       problems.push({ path: [...path, 'deploy', index], message: `${where} names the deployer "${name}" twice` });
   }
   let identifiers: readonly Identifier[] = [];
+  let solvers: NamedSolvers = { solver: solver ?? '' };
+  const given = new Map<string, string>();
   const before = problems.length;
-  for (const [index, text] of certificate.identifiers.entries())
-    await collect(problems, [...path, 'identifiers', index], () => parseIdentifier(text));
+  for (const [index, { name }] of named.entries())
+    await collect(problems, [...path, 'identifiers', index], () => {
+      const { value } = parseIdentifier(name);
+      const its = own[index] || solver;
+      if (its === undefined) return;
+      if ((given.get(value) ?? its) !== its)
+        problems.push({
+          path: [...path, 'identifiers', index],
+          message: `${where} lists ${value} with the solvers "${given.get(value)}" and "${its}"; choose one`,
+        });
+      given.set(value, its);
+    });
   if (problems.length === before) {
     await collect(problems, [...path, 'identifiers'], async () => {
-      identifiers = parseIdentifiers(certificate.identifiers, where);
+      identifiers = parseIdentifiers(
+        named.map(({ name }) => name),
+        where,
+      );
       if (issuer === undefined || solver === undefined) return;
+      const spec = solversFor(identifiers, { solver, solvers: Object.fromEntries(given) });
+      solvers = spec;
       await checkIdentifiers({
         identifiers,
         issuer: { name: issuer, settings: declared.issuers[issuer]! },
-        solver: { name: solver, answers: challengesOf(declared.solvers[solver]!) },
+        solverOf(identifier) {
+          const name = solverNameOf(spec, identifier);
+          return { name, answers: challengesOf(declared.solvers[name]!) };
+        },
       });
     });
   }
@@ -328,7 +354,7 @@ async function certificateOf(
     name: certificate.name,
     identifiers,
     issuer: issuer ?? '',
-    solver: solver ?? '',
+    ...solvers,
     deploy: certificate.deploy,
     endpoints: certificate.endpoints,
     ...(certificate.profile === undefined ? {} : { profile: certificate.profile }),

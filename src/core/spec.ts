@@ -9,6 +9,8 @@ export interface CertificateSpec {
   /** Names of the declared issuer, solver and deployers. */
   readonly issuer: string;
   readonly solver: string;
+  /** The solvers of identifiers that have another one than `solver`, by the identifier's value. */
+  readonly solvers?: Readonly<Record<string, string>>;
   readonly deploy: readonly string[];
   /** `host:port`, checked over TLS after a deployment. */
   readonly endpoints: readonly string[];
@@ -71,6 +73,8 @@ export interface StoredSpec {
   readonly spec: CertificateSpec;
   readonly issuer: IssuerSettings;
   readonly solver: AdapterSettings;
+  /** The settings of those in `spec.solvers`, by name. */
+  readonly solvers?: Readonly<Record<string, AdapterSettings>>;
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
   readonly preflight: PreflightSettings;
 }

@@ -5,6 +5,7 @@ import { isStagingName } from './identifiers.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
+import { partsOf } from './spec-parts.ts';
 
 /** Everything that `status` and `show` say about one certificate. */
 export interface LineageStatus {
@@ -112,7 +113,7 @@ export function describeLineage(
     ...(lineage?.work?.lease
       ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
       : {}),
-    ...(spec && needsSweep(spec.solver) ? { needsSweep: true } : {}),
+    ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
     ...(spec ? { spec: spec.spec } : {}),
   };
 }

@@ -7,7 +7,7 @@ import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { testLineage } from './test-lineages.ts';
 import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
-import { hasRoomForOrder, owedBy, specOfPresenter, tombstoneOf } from './tombstones.ts';
+import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from './tombstones.ts';
 import {
   accountLost,
   begun,
@@ -298,7 +298,7 @@ export function* sweep(model: Model, process: Process): Path {
   const looked = new Map<Tombstone, Tombstone | undefined>();
   for (const stone of due) {
     const choice = yield* reach(`remove ${stone.identifier} of old`, 'stays');
-    const spec = specOfPresenter(lineage.spec, stone.by);
+    const spec = specOfPresented(lineage.spec, stone);
     const isGone = choice === 'on' && model.remove(stone, spec.spec.solver);
     looked.set(stone, isGone ? undefined : tombstoneOf(spec, stone, model.now, -1));
   }

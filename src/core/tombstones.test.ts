@@ -13,7 +13,7 @@ import {
   owedBy,
   owesCleanup,
   presentedIn,
-  specOfPresenter,
+  specOfPresented,
   tombstoneOf,
 } from './tombstones.ts';
 
@@ -36,13 +36,14 @@ describe('what the work owes', () => {
     ['its probe', { ...work, challenges: [], probe: 'ours' }, [probe]],
     ['the probe that was left, and its challenges', { ...work, probe: 'left' }, [probe, presented]],
   ])('is %s', (_what, one, expected) => {
-    expect(owedBy({ name: 'abc', ...(one ? { work: one } : {}) })).toEqual(expected);
+    expect(owedBy({ name: 'abc', spec: wanted, ...(one ? { work: one } : {}) })).toEqual(expected);
     expect(owesCleanup(one)).toBe(expected.length > 0);
     expect(one ? presentedIn(one) : []).toEqual(expected.filter((it) => it !== probe));
   });
 
   it('has a name for people', () => {
-    const names = (type: string) => [presented, probe].map((one) => nameOfPresented(one, { type }));
+    const names = (type: string) =>
+      [presented, probe].map((one) => nameOfPresented(one, { ...wanted, solver: { type } }));
     expect(names('http01-webroot')).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
     expect(names('http01-forward-rule')[1]).toBe('the forward rule');
   });
@@ -55,8 +56,8 @@ describe('a tombstone', () => {
     expect(stone).toEqual({ ...presented, by, closedAt: now.toISOString(), looked: 0 });
     expect(tombstoneOf(wanted, probe, now, -1)).toEqual({ ...probe, by, closedAt: now.toISOString(), looked: -1 });
     const today: StoredSpec = { ...wanted, spec: { ...wanted.spec, solver: 'dns' }, solver: { type: 'dns01' } };
-    expect(specOfPresenter(today, stone.by)).toEqual(wanted);
-    expect(specOfPresenter(today, undefined)).toBe(today);
+    expect(specOfPresented(today, stone)).toEqual(wanted);
+    expect(specOfPresented(today, presented)).toBe(today);
   });
 
   const hoursOn = (hours: number): Date => new Date(now.getTime() + hours * 3_600_000);

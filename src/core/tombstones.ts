@@ -3,6 +3,7 @@ import type { Json } from './json.ts';
 import { encodeDocument, type Lineage, type Presenter, type Tombstone, type Work } from './lineage.ts';
 import { canonical } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
+import { partFor, partsOf, withSolver } from './spec-parts.ts';
 
 /** What a solver presented, with everything it needs to remove it. */
 export interface Presented {
@@ -13,21 +14,28 @@ export interface Presented {
   readonly receipt?: Json;
   /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
   readonly probe?: true;
+  /** The solver that presented it; undefined means the one that the spec has for the identifier. */
+  readonly by?: Presenter;
 }
 
 /** The solver whose preparation, a rule, stays until the challenges are removed. */
 export const forwardRuleType = 'http01-forward-rule';
 
-/** Whether what the solver of a spec prepared is a forward rule. */
-export const ruleStays = ({ solver }: Pick<StoredSpec, 'solver'>): boolean => solver.type === forwardRuleType;
+/** Whether what a solver of a spec prepared is a forward rule. */
+export const ruleStays = (spec: StoredSpec): boolean =>
+  partsOf(spec).some(({ solver }) => solver.type === forwardRuleType);
 
-/** What was presented by this solver, in words. */
-export const nameOfPresented = ({ type, identifier, probe }: Presented, solver: { readonly type: string }): string =>
-  probe
-    ? solver.type === forwardRuleType
+/** What a solver of this spec presented, in words. */
+export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
+  presented.probe
+    ? isRule(presented, spec)
       ? 'the forward rule'
       : 'the probe'
-    : `the ${type} challenge of ${identifier}`;
+    : `the ${presented.type} challenge of ${presented.identifier}`;
+
+/** Whether it is what a solver prepared, and a forward rule. */
+export const isRule = (presented: Presented, spec: StoredSpec): boolean =>
+  presented.probe === true && ruleStays(specOfPresented(spec, presented));
 
 export const presentedIn = (work: Work): readonly Presented[] =>
   work.challenges.map((challenge) => ({ ...challenge, thumbprint: work.thumbprint ?? '' }));
@@ -37,19 +45,25 @@ export const owesCleanup = (work: Work | undefined): work is Work =>
   work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
 
 /** Everything the work may have left in the outside world. */
-export function owedBy({ name, work }: Pick<Lineage, 'name' | 'work'>): readonly Presented[] {
+export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] {
   if (!work) return [];
+  if (!work.probe) return presentedIn(work);
   const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
-  return work.probe ? [probe, ...presentedIn(work)] : presentedIn(work);
+  const parts = partsOf(spec);
+  const probes = parts.length > 1 ? parts.map((part) => ({ ...probe, by: presenterOf(part) })) : [probe];
+  return [...probes, ...presentedIn(work)];
 }
+
+const presenterOf = ({ spec, solver, preflight }: StoredSpec): Presenter => ({ name: spec.solver, solver, preflight });
 
 /** @param looked 0: check again in an hour; -1: its removal failed, so check at the next sweep */
 export function tombstoneOf(
-  { spec, solver, preflight }: StoredSpec,
-  { type, identifier, token, thumbprint, receipt, probe }: Presented,
+  spec: StoredSpec,
+  presented: Presented,
   now: Date,
   looked: Tombstone['looked'] = 0,
 ): Tombstone {
+  const { type, identifier, token, thumbprint, receipt, probe } = presented;
   return {
     type,
     identifier,
@@ -57,15 +71,33 @@ export function tombstoneOf(
     thumbprint,
     ...(receipt === undefined ? {} : { receipt }),
     ...(probe ? { probe } : {}),
-    by: { name: spec.solver, solver, preflight },
+    by: presenterOf(specOfPresented(spec, presented)),
     closedAt: now.toISOString(),
     looked,
   };
 }
 
-/** The spec with the solver that presented the challenge. */
-export const specOfPresenter = (spec: StoredSpec, by: Presenter | undefined): StoredSpec =>
-  by ? { ...spec, spec: { ...spec.spec, solver: by.name }, solver: by.solver, preflight: by.preflight } : spec;
+/** The spec with the solver that presented it. */
+export const specOfPresented = (
+  spec: StoredSpec,
+  { by, identifier }: Pick<Presented, 'by' | 'identifier'>,
+): StoredSpec => (by ? withSolver(spec, by) : partFor(spec, identifier));
+
+/** Groups what is owed by the spec with the solver that presented it. */
+export function bySolver<T extends Presented>(
+  spec: StoredSpec,
+  owed: readonly T[],
+): readonly (readonly [StoredSpec, readonly T[]])[] {
+  const groups = new Map<string, readonly [StoredSpec, T[]]>();
+  for (const presented of owed) {
+    const one = specOfPresented(spec, presented);
+    const key = canonical(presenterOf(one));
+    const group = groups.get(key) ?? ([one, []] as const);
+    group[1].push(presented);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
 
 /** Keeps the latest tombstone for each value: every try of a kept order gets the same tokens. */
 export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {

@@ -22,6 +22,7 @@ import type { StoredSpec } from './spec.ts';
 import {
   afterLook,
   isDue,
+  isRule,
   leftAgain,
   oneForEach,
   owedBy,
@@ -563,9 +564,9 @@ function tombstonesAfter(lineage: Held, left: readonly Tombstone[], now: Date): 
 
 const closedStones = ({ name, work, spec }: Held, left: readonly Tombstone[], now: Date): readonly Tombstone[] =>
   work.takenOver
-    ? oneForEach([...mayComeLate({ name, work }, spec).map((presented) => tombstoneOf(spec, presented, now)), ...left])
+    ? oneForEach([...mayComeLate({ name, work, spec }).map((presented) => tombstoneOf(spec, presented, now)), ...left])
     : left;
 
 /** What another process may still add: challenges, and a forward rule; a probe file would do no harm. */
-const mayComeLate = (lineage: Pick<Lineage, 'name' | 'work'>, spec: StoredSpec): readonly Presented[] =>
-  owedBy(lineage).filter(({ probe }) => !probe || ruleStays(spec));
+const mayComeLate = (lineage: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] =>
+  owedBy(lineage).filter((one) => !one.probe || isRule(one, lineage.spec));

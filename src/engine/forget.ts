@@ -1,6 +1,7 @@
 import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
+import { partsOf } from '../core/spec-parts.ts';
 import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
@@ -113,7 +114,7 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
   const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
   return [
     ...[...left, ...leftStones].map(({ presented, error }) => ({
-      what: nameOfPresented(presented, lineage.spec.solver),
+      what: nameOfPresented(presented, lineage.spec),
       error,
     })),
     ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
@@ -127,15 +128,17 @@ async function removeKeptRule(
   { name, spec }: Lineage,
   signal: AbortSignal,
 ): Promise<readonly NotRemoved[]> {
-  if (!ruleStays(spec) || spec.solver['keep'] !== true) return [];
-  try {
-    const solver = await engine.connect.solver(spec);
-    await solver.forget?.(name, signal);
-    return [];
-  } catch (error) {
-    signal.throwIfAborted();
-    return [{ what: 'the forward rule', error }];
+  const left: NotRemoved[] = [];
+  for (const part of partsOf(spec).filter((one) => ruleStays(one) && one.solver['keep'] === true)) {
+    try {
+      const solver = await engine.connect.solver(part);
+      await solver.forget?.(name, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      left.push({ what: 'the forward rule', error });
+    }
   }
+  return left;
 }
 
 /** Deletes every version ever begun, including those of an earlier lineage with this name. */

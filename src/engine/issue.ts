@@ -22,7 +22,7 @@ import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts'
 import { askDirectory, checkProfile } from './looks/ca.ts';
 import { checkChange } from './looks/change.ts';
 import { removeSentTooLate } from './lost.ts';
-import { announce, nameOf, type OrderRun, type Run } from './run.ts';
+import { announce, connectParts, nameOf, type OrderRun, type Run } from './run.ts';
 import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
@@ -30,7 +30,7 @@ import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { type Chain, finalize } from './steps/finalize.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
-import { makeReady, prepare } from './steps/prepare.ts';
+import { makeStayingReady, prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
@@ -249,7 +249,7 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
     // has replaced a deactivated one.
     const { engine, job, holding, signal } = run;
     const left = await cleanJournalled(run, job.wanted);
-    if (ready.solver.stays) ready.learned.isPrepared = false;
+    if (ready.parts.some(({ solver }) => solver.stays)) ready.learned.isPrepared = false;
     await holding.apply(accountLost({ left, now: engine.clock.now() }), signal);
     return makeVersion({ ...ready, account });
   }
@@ -264,13 +264,13 @@ async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssue
   return accountInsteadOf(customer, account, job.newAccount ?? false);
 }
 
-/** Step 0: the directory, the clock, the solver and the account. */
+/** Step 0: the directory, the clock, the solvers and the account. */
 async function openCa(run: Run): Promise<OrderRun> {
   const { engine, job, holding, signal } = run;
   const { spec, issuer: settings } = job.wanted;
   const issuer = engine.connect.issuer(spec.issuer, settings);
-  const [solver, directory] = await together([
-    engine.connect.solver(job.wanted),
+  const [parts, directory] = await together([
+    connectParts(engine, job.wanted),
     askDirectory({ engine, issuer, signal }),
   ]);
   if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
@@ -279,7 +279,7 @@ async function openCa(run: Run): Promise<OrderRun> {
     report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
   }
   const account = await openAccount({ engine, issuer, settings, signal });
-  return { ...run, issuer, account, directory, solver };
+  return { ...run, issuer, account, directory, parts };
 }
 
 /** Steps 3 to 11 with an open account. */
@@ -292,7 +292,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   if (!kept) {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
-  } else if (run.solver.stays && kept.status === 'pending') await makeReady(run);
+  } else if (kept.status === 'pending') await makeStayingReady(run);
   const pace = engine.memory.paces(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;

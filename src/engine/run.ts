@@ -1,10 +1,13 @@
 import type { Step } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
 import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
 import type { Solver } from '../ports/solver.ts';
 import { type Engine, report } from './engine.ts';
 import type { Job } from './job.ts';
 import type { Holding } from './leases/lease.ts';
 import type { CaHold } from './ledger/ca-hold.ts';
+import { together } from './wait.ts';
 
 /** The work on one certificate under its lease. */
 export interface Run {
@@ -31,8 +34,18 @@ export interface OrderRun extends Run {
   readonly issuer: Issuer;
   readonly account: AccountIssuer;
   readonly directory: Directory;
+  readonly parts: readonly Part[];
+}
+
+/** A solver of the certificate, and the certificate as it sees it: with the identifiers that it answers. */
+export interface Part {
+  readonly spec: StoredSpec;
   readonly solver: Solver;
 }
+
+/** Connects the solvers of a spec. */
+export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<readonly Part[]> =>
+  together(partsOf(spec).map(async (part) => ({ spec: part, solver: await connect.solver(part) })));
 
 export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.spec.name;
 

@@ -1,17 +1,7 @@
 import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
-import { canonical } from '../core/same-spec.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import {
-  isDue,
-  nameOfPresented,
-  owedBy,
-  owesCleanup,
-  type Presented,
-  ruleStays,
-  specOfPresenter,
-} from '../core/tombstones.ts';
+import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
@@ -193,7 +183,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const { lineage } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
-  const { left, leftStones } = await removeOwed(engine, holding, due, signal);
+  const { owed, left, leftStones } = await removeOwed(engine, holding, due, signal);
   const retired = hasSuperseded(lineage, now)
     ? await retireSent({ engine, holding, signal }, lineage.spec, lineage)
     : undefined;
@@ -201,11 +191,10 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const deployments = retired ? { deployments: retired.deployments } : {};
   await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now }), signal);
 
-  const { solver } = lineage.spec;
   // A probe is nothing that a person has to know of.
-  const isShown = ({ probe }: Presented) => !probe || ruleStays(lineage.spec);
-  const gone = owedBy(lineage).filter((one) => isShown(one) && !left.some(({ stone }) => stone.token === one.token));
-  const nameOf = (presented: Presented) => nameOfPresented(presented, solver);
+  const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);
+  const gone = owed.filter((one) => isShown(one) && !left.some(({ presented }) => presented === one));
+  const nameOf = (presented: Presented) => nameOfPresented(presented, lineage.spec);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];
   const failed = [
@@ -227,24 +216,17 @@ export async function removeOwed(
   holding: Holding,
   stones: readonly Tombstone[],
   signal: AbortSignal,
-): Promise<{ readonly left: readonly Unremoved[]; readonly leftStones: readonly Unremoved[] }> {
+): Promise<{
+  readonly owed: readonly Presented[];
+  readonly left: readonly Unremoved[];
+  readonly leftStones: readonly Unremoved[];
+}> {
   const { lineage } = holding;
+  const owed = owedBy(lineage);
   const options = { holding, signal };
   const [left, leftStones] = await together([
-    cleanUp(engine, lineage.spec, owedBy(lineage), options),
-    together(bySolver(lineage, stones).map(([spec, theirs]) => cleanUp(engine, spec, theirs, options))),
+    cleanUp(engine, lineage.spec, owed, options),
+    cleanUp(engine, lineage.spec, stones, options),
   ]);
-  return { left, leftStones: leftStones.flat() };
-}
-
-/** Groups tombstones by the spec whose solver presented them. */
-function bySolver(lineage: Lineage, stones: readonly Tombstone[]): readonly (readonly [StoredSpec, Tombstone[]])[] {
-  const groups = new Map<string, readonly [StoredSpec, Tombstone[]]>();
-  for (const stone of stones) {
-    const key = canonical(stone.by ?? null);
-    const group = groups.get(key) ?? ([specOfPresenter(lineage.spec, stone.by), []] as const);
-    group[1].push(stone);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
+  return { owed, left, leftStones };
 }

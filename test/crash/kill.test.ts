@@ -31,7 +31,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
   });
 
-  for (const solver of ['webroot', 'dns', 'command'] as const) {
+  for (const solver of ['webroot', 'dns', 'command', 'both'] as const) {
     describe(solver, () => {
       let issued: State;
 

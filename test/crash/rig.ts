@@ -39,7 +39,8 @@ export interface Rig {
   cli(state: State, ...args: readonly string[]): Running;
 }
 
-export type SolverName = 'webroot' | 'dns' | 'responder' | 'command';
+/** `both`: the name over HTTP-01, and its wildcard over DNS-01. */
+export type SolverName = 'webroot' | 'dns' | 'responder' | 'command' | 'both';
 
 /** A state's configuration file; tests change parts of it. */
 export interface RigConfig {
@@ -48,7 +49,7 @@ export interface RigConfig {
   readonly deployers: { readonly files: { readonly type: 'files'; readonly path: string } };
   readonly certificates: readonly {
     readonly name: string;
-    readonly identifiers: readonly string[];
+    readonly identifiers: readonly (string | { readonly name: string; readonly solver: string })[];
     readonly issuer: string;
     readonly solver: string;
     readonly deploy: readonly string[];
@@ -106,6 +107,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     responder: ['abc.example.test'],
     dns: ['example.test', '*.example.test'],
     command: ['example.test', '*.example.test'],
+    both: ['example.test', { name: '*.example.test', solver: 'dns' }],
   };
 
   const launch = (state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before: readonly string[] = []) => {
@@ -139,7 +141,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       const config: RigConfig = {
         store: { type: 'file', path: state.store },
         issuers: { pebble: { directory: proxy.directoryUrl, caFile: proxy.caFile, agreeToTerms: true, test: true } },
-        solvers: { solve: solvers[solver] },
+        solvers: solver === 'both' ? { solve: solvers.webroot, dns: solvers.dns } : { solve: solvers[solver] },
         deployers: { files: { type: 'files', path: state.live } },
         certificates: [
           { name: 'abc', identifiers: identifiers[solver], issuer: 'pebble', solver: 'solve', deploy: ['files'] },

@@ -4,6 +4,8 @@ import type { Directory } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import type { Job } from '../job.ts';
 import { readAccount } from '../ledger/account.ts';
+import { connectParts } from '../run.ts';
+import { together } from '../wait.ts';
 import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
 import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
 
@@ -14,8 +16,8 @@ import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
 export async function checkChange(engine: Engine, job: Job, before: StoredSpec, signal: AbortSignal): Promise<void> {
   const { wanted } = job;
   const ofCa = ({ spec, issuer }: StoredSpec) => canonical([issuer, spec.profile]);
-  const ofSolver = ({ spec, issuer, solver, preflight }: StoredSpec) =>
-    canonical([spec.identifiers, solver, preflight, issuer.directory]);
+  const ofSolver = ({ spec, issuer, solver, solvers, preflight }: StoredSpec) =>
+    canonical([spec.identifiers, spec.solvers ?? {}, solver, solvers ?? {}, preflight, issuer.directory]);
   const directory = ofCa(before) === ofCa(wanted) ? undefined : await checkCa(engine, wanted, signal);
   if (ofSolver(before) !== ofSolver(wanted)) await checkSolver(engine, job, directory, signal);
 }
@@ -40,17 +42,22 @@ async function checkSolver(
   directory: Directory | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const subject = {
-    identifiers: wanted.spec.identifiers,
-    solver: await engine.connect.solver(wanted),
-    settings: wanted.preflight,
-    caaIdentities: directory?.caaIdentities ?? [],
-    accountUrl: undefined,
-  };
-  // Without a probe, which is an effect and needs the lease.
-  const findings = await preflightBeforeOrder(engine, subject, {}, signal);
-  const unusable = whyUnusable(findings);
+  const parts = await connectParts(engine, wanted);
+  const looked = parts.map(({ spec, solver }) => {
+    const subject = {
+      identifiers: spec.spec.identifiers,
+      solver,
+      settings: spec.preflight,
+      caaIdentities: directory?.caaIdentities ?? [],
+      accountUrl: undefined,
+    };
+    // Without a probe, which is an effect and needs the lease.
+    return preflightBeforeOrder(engine, subject, {}, signal);
+  });
+  const found = await together(looked);
+  const unusable = found.map(whyUnusable).find((error) => error !== undefined);
   if (unusable && !insists) throw unusable;
+  const findings = found.flat();
   const history = { renewalAt: undefined, overruledAt: undefined, validations: {} };
   const { error } = verdictOn(findings, { ...history, now: engine.clock.now() });
   if (error && (!insists || error.code !== 'preflight/no')) throw error;

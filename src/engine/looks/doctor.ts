@@ -4,7 +4,8 @@ import { failedAt, type Hop } from '../../core/hop.ts';
 import { baseName, type Identifier } from '../../core/identifier.ts';
 import { shortList } from '../../core/short-list.ts';
 import type { StoredSpec } from '../../core/spec.ts';
-import { createTurns } from '../../core/turns.ts';
+import { partsOf } from '../../core/spec-parts.ts';
+import { createTurns, type Turns } from '../../core/turns.ts';
 import type { DescribedPath, Solver } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import { waitFor } from '../wait.ts';
@@ -29,6 +30,19 @@ const healthyMs = 15_000;
 
 /** Draws the path of every identifier of a certificate. Changes nothing; what fails becomes a hop. */
 export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
+  const turns = createTurns(mostAtOnce);
+  const paths = await Promise.all(partsOf(spec).map((part) => drawPart(engine, part, turns, signal)));
+  const drawn = new Map(paths.flat().map((path) => [path.identifier, path]));
+  return spec.spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
+}
+
+/** Those that one solver of the certificate answers. */
+async function drawPart(
+  engine: Engine,
+  spec: StoredSpec,
+  turns: Turns,
+  signal: AbortSignal,
+): Promise<readonly DrawnPath[]> {
   const { name: certificate, identifiers, solver: solverName } = spec.spec;
   let solver: Solver | undefined;
   let broken: Hop | undefined;
@@ -37,7 +51,6 @@ export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortS
   } catch (error) {
     broken = failedAt('solver', error);
   }
-  const turns = createTurns(mostAtOnce);
   return Promise.all(
     identifiers.map(async (identifier) => {
       const hops = broken

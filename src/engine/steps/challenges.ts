@@ -3,15 +3,18 @@ import { baseName, type Identifier } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
+import { shortList } from '../../core/short-list.ts';
+import { partFor } from '../../core/spec-parts.ts';
 import { type Presented, presentedIn } from '../../core/tombstones.ts';
 import { neverArrived } from '../../core/unsent.ts';
 import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
 import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
+import type { Solver } from '../../ports/solver.ts';
 import { ask } from '../ask.ts';
 import type { Finding } from '../looks/finding.ts';
 import { preflightAnswer } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
-import { announce, type OrderRun } from '../run.ts';
+import { announce, type OrderRun, type Part } from '../run.ts';
 import { solverChallenge } from '../solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../wait.ts';
 
@@ -29,7 +32,7 @@ const validationBudgetMs = 5 * 60_000;
 /** Steps 6a to 8: gets all authorizations of the order validated, at the same time. */
 export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (order.status !== 'pending') return;
-  const { engine, holding, account, solver, issuer, signal } = run;
+  const { engine, holding, account, parts, issuer, signal } = run;
   const authorizations = await together(
     order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal))),
   );
@@ -43,7 +46,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   announce(
     run,
     'challenges',
-    `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${solver.type}`,
+    `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${shortList(parts.map(({ solver }) => solver.type))}`,
   );
   await holding.apply(challengesIntended({ thumbprint: account.thumbprint, challenges: chosen }), signal);
   await presentAll(run);
@@ -83,16 +86,18 @@ const beforeWriting = [
 
 /** Steps 6b and 6c: presents all challenges, and stores their receipts. */
 async function presentAll(run: OrderRun): Promise<void> {
-  const { job, holding, solver, signal } = run;
+  const { holding, signal } = run;
   const receipts = new Map<string, Json>();
   const refused = new Set<string>();
   const note = createNotes(run);
-  const all = presentedIn(holding.work);
+  const all = presentedIn(holding.work).map((presented) => ({ presented, part: partOf(run, presented.identifier) }));
   try {
     await together(
-      all.map(async (presented, index) => {
+      all.map(async ({ presented, part }, index) => {
         const key = challengeKey(presented);
-        const subject = solverChallenge(job.wanted, presented, all.length - 1 - index);
+        const { solver } = part;
+        const remaining = all.slice(index + 1).filter((later) => later.part === part).length;
+        const subject = solverChallenge(part.spec, presented, remaining);
         const present = () => solver.present(subject, (receipt) => note(key, receipt), signal);
         try {
           receipts.set(key, await holding.effect(signal, present));
@@ -160,25 +165,41 @@ interface Chosen extends JournalledChallenge {
 
 function choose(run: OrderRun, authorization: Authorization): Chosen {
   const { identifier, challenges } = authorization;
-  for (const type of run.solver.answers) {
-    const challenge = challenges.find((one) => one.type === type);
-    if (challenge?.token === undefined) continue;
-    return { type, identifier: identifier.value, token: challenge.token, authorization, challengeUrl: challenge.url };
+  const { identifiers } = run.job.wanted.spec;
+  // Not every CA says that an authorization is for a wildcard, whose solver may be another one than the name's.
+  const meant = identifiers.filter((one) => baseName(one) === baseName(identifier));
+  const sorted = [...meant].sort((a, b) => Number(b.value === identifier.value) - Number(a.value === identifier.value));
+  for (const { value } of sorted) {
+    for (const type of partOf(run, value).solver.answers) {
+      const challenge = challenges.find((one) => one.type === type);
+      if (challenge?.token === undefined) continue;
+      return { type, identifier: value, token: challenge.token, authorization, challengeUrl: challenge.url };
+    }
   }
+  const { solver, spec } = partOf(run, identifier.value);
   throw fail('acme/no-usable-challenge', {
     issuer: run.issuer.name,
     offered: challenges.map(({ type }) => type).join(', ') || 'no challenge',
     identifier: identifier.value,
-    solver: run.job.wanted.spec.solver,
-    answers: run.solver.answers.join(', '),
+    solver: spec.spec.solver,
+    answers: solver.answers.join(', '),
   });
+}
+
+/** The part of the certificate to which an identifier belongs. */
+function partOf({ parts, job }: OrderRun, identifier: string): Part {
+  const { solver } = partFor(job.wanted, identifier).spec;
+  const found = parts.find(({ spec }) => spec.spec.solver === solver);
+  if (!found) throw fail('bug/unexpected', { reason: `${identifier} has no solver` });
+  return found;
 }
 
 /** Step 7: waits until the solver is ready, then checks HTTP-01 answers by the public path. */
 async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
-  const { engine, job, holding, learned, solver, signal } = run;
+  const { engine, holding, learned, signal } = run;
   const { type, identifier } = presented;
-  const subject = solverChallenge(job.wanted, presented);
+  const { solver, spec } = partOf(run, identifier);
+  const subject = solverChallenge(spec, presented);
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
   const waited = await waitFor<true>(
     engine.clock,
@@ -190,19 +211,19 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
       return now.ready ? { done: true } : { reason: now.reason, retryAfterMs: now.retryAfterMs };
     },
   );
-  if ('timedOut' in waited) throw notReady(run, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
+  if ('timedOut' in waited) throw notReady(solver, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
   if (type !== 'http-01' || learned.overruled) return;
   let last: Finding | undefined;
   const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
   await waitFor<true>(engine.clock, { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
-    last = await preflightAnswer(engine, job.wanted.preflight, subject, signal);
+    last = await preflightAnswer(engine, spec.preflight, subject, signal);
     return last.verdict === 'no' ? { reason: `${identifier}: ${last.finding}` } : { done: true };
   });
   if (last?.verdict === 'no') await weigh(run, [last]);
 }
 
 function notReady(
-  { solver }: OrderRun,
+  solver: Solver,
   { type, identifier }: Presented,
   { seconds, reason }: { readonly seconds: number; readonly reason: string },
 ): CertfleetError {

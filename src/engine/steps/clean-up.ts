@@ -1,11 +1,12 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import type { StoredSpec } from '../../core/spec.ts';
-import { nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
+import { bySolver, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
 import type { Solver } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import { solverChallenge } from '../solver-challenge.ts';
+import { together } from '../wait.ts';
 
 /** How long a removal may take before it is left to a later sweep. */
 const cleanupBudgetMs = 30_000;
@@ -17,17 +18,34 @@ export interface Unremoved {
   readonly error: unknown;
 }
 
+interface CleanUpOptions {
+  readonly holding?: Holding;
+  readonly signal?: AbortSignal;
+  readonly budgetMs?: number;
+}
+
 /**
- * Step 13: removes what the solver of a spec presented, all at once, within one time budget. A failed removal is in the
- * result. It rejects on abort, and if the lease is lost, because the new holder may be presenting the same challenges.
+ * Step 13: removes what the solvers of a spec presented, all at once, each within a time budget. A failed removal is in
+ * the result. It rejects on abort, and if the lease is lost, because the new holder may be presenting the same
+ * challenges.
  */
 export async function cleanUp(
   engine: Engine,
   spec: StoredSpec,
   owed: readonly Presented[],
-  { holding, signal, budgetMs }: { holding?: Holding; signal?: AbortSignal; budgetMs?: number } = {},
+  options: CleanUpOptions = {},
 ): Promise<readonly Unremoved[]> {
-  if (owed.length === 0) return [];
+  const left = await together(bySolver(spec, owed).map(([one, theirs]) => removeAll(engine, one, theirs, options)));
+  return left.flat();
+}
+
+/** @param spec has the solver that presented all of them */
+async function removeAll(
+  engine: Engine,
+  spec: StoredSpec,
+  owed: readonly Presented[],
+  { holding, signal, budgetMs }: CleanUpOptions,
+): Promise<readonly Unremoved[]> {
   const over = AbortSignal.any([signal, holding?.lost].filter((one) => one !== undefined));
   const leave = (presented: Presented, error: unknown): Unremoved => ({
     presented,
@@ -44,7 +62,7 @@ export async function cleanUp(
       return undefined;
     } catch (error) {
       const hint = isFailure(error, 'balancer/', 'dns/') ? `. ${error.hint}` : '';
-      const what = `could not remove ${nameOfPresented(presented, spec.solver)}: ${reasonOf(error)}${hint}`;
+      const what = `could not remove ${nameOfPresented(presented, spec)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
     }

@@ -3,10 +3,11 @@ import { identifierKey } from '../../core/identifier.ts';
 import { shortList } from '../../core/short-list.ts';
 import type { Prepared } from '../../ports/solver.ts';
 import { report } from '../engine.ts';
+import type { Finding } from '../looks/finding.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
-import { announce, nameOf, type OrderRun } from '../run.ts';
-import { waitFor } from '../wait.ts';
+import { announce, nameOf, type OrderRun, type Part } from '../run.ts';
+import { together, waitFor } from '../wait.ts';
 
 /** How long what was prepared may take to be in place. A load balancer's health checks need some of it. */
 const readyBudgetMs = 10 * 60_000;
@@ -16,27 +17,13 @@ const readyBudgetMs = 10 * 60_000;
  * effect, and was journalled with the lease.
  */
 export async function prepare(run: OrderRun): Promise<void> {
-  const { engine, job, holding, account, directory, solver, signal } = run;
-  const { spec, preflight } = job.wanted;
+  const { engine, job, holding, parts } = run;
   announce(run, 'lease', 'checking what the CA will check');
-  const prepared = await makeReady(run);
-  const subject = {
-    identifiers: spec.identifiers,
-    solver,
-    settings: preflight,
-    caaIdentities: directory.caaIdentities,
-    accountUrl: account.accountUrl,
-  };
-  let findings = await preflightBeforeOrder(engine, subject, prepared, signal);
-  const { again } = prepared;
-  if (again && findings.some(({ verdict }) => verdict !== 'pass')) {
-    const anew = await untilReady(run, await holding.effect(signal, () => again(signal)));
-    findings = await preflightBeforeOrder(engine, subject, anew, signal);
-  }
-  if (!solver.stays) await solver.withdraw?.(spec.name, signal);
+  const found = await together(parts.map((part) => lookAtPart(run, part)));
   // A first issue can wait, so a mistyped server or key is reported before it costs an order.
-  const unusable = whyUnusable(findings);
+  const unusable = found.map(whyUnusable).find((error) => error !== undefined);
   if (holding.work.first && !job.insists && unusable) throw unusable;
+  const findings = found.flat();
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
     const { verdict, identifier } = finding;
     const news = { level: 'warn', event: 'preflight.finding', message: saying(finding) } as const;
@@ -45,18 +32,45 @@ export async function prepare(run: OrderRun): Promise<void> {
   await weigh(run, findings);
 }
 
-/** Prepares, and waits until it is in place. A run that resumes an order does only this, if the solver's rule `stays`. */
-export async function makeReady(run: OrderRun): Promise<Prepared> {
-  const { job, holding, solver, signal } = run;
-  const { name, identifiers } = job.wanted.spec;
-  if (!solver.prepare) return {};
-  const { prepare } = solver;
-  return untilReady(run, await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal)));
+async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]> {
+  const { engine, holding, account, directory, signal } = run;
+  const { solver, spec } = part;
+  const prepared = await makeReady(run, part);
+  const subject = {
+    identifiers: spec.spec.identifiers,
+    solver,
+    settings: spec.preflight,
+    caaIdentities: directory.caaIdentities,
+    accountUrl: account.accountUrl,
+  };
+  let findings = await preflightBeforeOrder(engine, subject, prepared, signal);
+  const { again } = prepared;
+  if (again && findings.some(({ verdict }) => verdict !== 'pass')) {
+    const anew = await untilReady(run, part, await holding.effect(signal, () => again(signal)));
+    findings = await preflightBeforeOrder(engine, subject, anew, signal);
+  }
+  if (!solver.stays) await solver.withdraw?.(spec.spec.name, signal);
+  return findings;
 }
 
-async function untilReady(run: OrderRun, prepared: Prepared): Promise<Prepared> {
-  const { engine, job, holding, solver, signal } = run;
-  const { name, identifiers } = job.wanted.spec;
+/** A run that resumes an order makes what `stays` ready again. */
+export async function makeStayingReady(run: OrderRun): Promise<void> {
+  await together(run.parts.filter(({ solver }) => solver.stays).map((part) => makeReady(run, part)));
+}
+
+/** Prepares, and waits until it is in place. */
+async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
+  const { holding, signal } = run;
+  const { solver, spec } = part;
+  const { name, identifiers } = spec.spec;
+  if (!solver.prepare) return {};
+  const { prepare } = solver;
+  return untilReady(run, part, await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal)));
+}
+
+async function untilReady(run: OrderRun, { spec, solver }: Part, prepared: Prepared): Promise<Prepared> {
+  const { engine, holding, signal } = run;
+  const { name, identifiers } = spec.spec;
   const { ready } = prepared;
   if (!ready) return prepared;
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
