@@ -109,7 +109,7 @@ export interface Configuration {
 
 export interface CertificateConfiguration {
   readonly name: string;
-  readonly identifiers: readonly string[];
+  readonly identifiers: readonly (string | { readonly name: string; readonly solver: string })[];
   readonly solver: string;
   readonly deploy: readonly string[];
   readonly endpoints?: readonly string[];
