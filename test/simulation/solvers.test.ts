@@ -105,7 +105,7 @@ describe('a certificate with two solvers', () => {
   it('leaves tombstones with the solver that presented, and a sweep removes with it', async () => {
     const world = await createSimulatedWorld();
     let isDown = true;
-    const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'revoked' });
+    const refused = () => fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'revoked', advice: '' });
     const cleanup: Solver['cleanup'] = (...args) =>
       isDown ? Promise.reject(refused()) : world.solver.cleanup(...args);
     const withdraw = async () => {
@@ -138,7 +138,7 @@ describe('a certificate with two solvers', () => {
 
   it('is not ordered the first time if one of them cannot be used for any of its names', async () => {
     const world = await createSimulatedWorld();
-    const unusable = fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'a wrong key' });
+    const unusable = fail('dns/refused', { provider: 'sim', name: 'example.com', reason: 'a wrong key', advice: '' });
     const { calls, solver } = solversOf(world, { dns: { preflight: () => Promise.reject(unusable) } });
     const outcome = await issue(world.replica(1, { solver }), job(mixed), signal);
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'dns/refused' } });
