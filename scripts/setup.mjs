@@ -34,6 +34,10 @@ const servers = {
   bind9: 'named',
   'bind9-utils': 'rndc',
   'bind9-dnsutils': 'nsupdate',
+  'pdns-server': 'pdns_server',
+  // Its backend, and the program that makes the database.
+  'pdns-backend-sqlite3': '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql',
+  sqlite3: 'sqlite3',
   openssl: 'openssl',
   strace: 'strace',
   // compose.yaml is read by its own program, and a test of the image has a network of its own.

@@ -7,8 +7,11 @@ export interface DnsApiOptions
   readonly world: World;
   /** The provider's title, for messages: `Cloudflare`. */
   readonly provider: string;
-  /** What to do if a call is refused, where the verdict has no advice of its own: it names the option. */
-  readonly advice: string;
+  /**
+   * What to do if a call is refused, where the verdict has no advice of its own: it names the option. It may depend on
+   * the status.
+   */
+  readonly advice: string | ((status: number | undefined) => string);
 }
 
 /** How a DNS provider's API is called: `createJsonApi` with the errors of the port. `about` of a call is the record. */
@@ -19,7 +22,11 @@ export const createDnsApi = ({ world, provider, advice, ...options }: DnsApiOpti
     random: world.random,
     log: world.log,
     name: provider,
-    error: (trouble) => dnsError(provider, { ...trouble, advice: trouble.advice ?? advice }),
+    error: (trouble) =>
+      dnsError(provider, {
+        ...trouble,
+        advice: trouble.advice ?? (typeof advice === 'string' ? advice : advice(trouble.status)),
+      }),
   });
 
 /** The errors of a DNS provider's API, for `createJsonApi`. */

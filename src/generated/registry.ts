@@ -35,6 +35,19 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/dnspod.ts')).default,
     },
+    "powerdns": {
+      id: "powerdns",
+      title: "PowerDNS (HTTP API of an own server)",
+      since: "0.2.0",
+      homepage: "https://www.powerdns.com/powerdns-authoritative-server",
+      options: [
+        {"name":"apiKey","title":"API key","secret":true,"required":true},
+        {"name":"endpoint","title":"Where the server’s `webserver` listens, or the proxy in front of it","secret":false,"required":false},
+        {"name":"server","title":"The server’s id in its API","secret":false,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/powerdns.ts')).default,
+    },
     "rfc2136": {
       id: "rfc2136",
       title: "RFC 2136 dynamic update (BIND, Knot, PowerDNS…)",

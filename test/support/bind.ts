@@ -192,16 +192,7 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
       resume: () => secondary.service.signal('SIGCONT'),
     },
     dump: transfer,
-    async txt(zone) {
-      const lines = (await transfer(zone)).split('\n').map((line) => line.split(/\s+/));
-      return lines
-        .filter((fields) => fields[3] === 'TXT')
-        .map((fields) => ({
-          name: fields[0]!.replace(/\.$/, '').toLowerCase(),
-          value: fields.slice(4).join(' ').replaceAll('" "', '').replace(/^"|"$/g, ''),
-        }))
-        .sort((a, b) => (`${a.name} ${a.value}` < `${b.name} ${b.value}` ? -1 : 1));
-    },
+    txt: async (zone) => txtRecords(await transfer(zone)),
     async update(zone, ...lines) {
       const script = [
         `server ${primaryAddress} ${port}`,
@@ -221,6 +212,18 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
     },
   };
 }
+
+/** Every TXT value in a zone as `dig` prints it, sorted. */
+export const txtRecords = (dump: string): readonly { readonly name: string; readonly value: string }[] =>
+  dump
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .filter((fields) => fields[3] === 'TXT')
+    .map((fields) => ({
+      name: fields[0]!.replace(/\.$/, '').toLowerCase(),
+      value: fields.slice(4).join(' ').replaceAll('" "', '').replace(/^"|"$/g, ''),
+    }))
+    .sort((a, b) => (`${a.name} ${a.value}` < `${b.name} ${b.value}` ? -1 : 1));
 
 // Our own root zone, so that names outside the zones are NXDOMAIN at once instead of being looked up on the internet.
 const rootZone: BindZone = { name: '.' };

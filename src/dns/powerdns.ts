@@ -1,0 +1,181 @@
+import { createDnsApi } from '../clients/dns-api.ts';
+import { readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { fail, reasonOf } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
+import type { HttpRequest } from '../ports/http.ts';
+
+const title = 'PowerDNS';
+
+/** A zone that this server copies from another one. Its API would take changes, and lose them with the next copy. */
+const copies = ['Slave', 'Secondary', 'Consumer'];
+
+/** The API of one's own PowerDNS Authoritative Server, 4.0 and later. */
+export default defineDnsProvider({
+  id: 'powerdns',
+  title: 'PowerDNS (HTTP API of an own server)',
+  homepage: 'https://www.powerdns.com/powerdns-authoritative-server',
+  apiDocs: 'https://doc.powerdns.com/authoritative/http-api/zone.html',
+  since: '0.2.0',
+  tested: 'PowerDNS 4.9',
+  options: z.strictObject({
+    apiKey: secret('API key', { aliases: ['PDNS_API_KEY', 'PDNS_Token', 'dns_powerdns_api_key'] }).describe(
+      'The setting `api-key` of the server.',
+    ),
+    endpoint: endpoint()
+      .unwrap()
+      .default('http://127.0.0.1:8081')
+      .meta({
+        title: 'Where the server’s `webserver` listens, or the proxy in front of it',
+        examples: ['https://ns1.example.com:8443'],
+        aliases: ['PDNS_API_URL', 'PDNS_Url', 'dns_powerdns_api_url'],
+      }),
+    server: z
+      .string()
+      .min(1)
+      .default('localhost')
+      .meta({ title: 'The server’s id in its API', aliases: ['PDNS_SERVER_NAME', 'PDNS_ServerId'] }),
+    credentials: credentialsFile(['dns_powerdns_', 'pdns_']),
+  }),
+  notes: `Set \`api=yes\`, \`api-key\`, and \`webserver-allow-from\` with the address of this machine. The key may change every
+zone of the server; where that is too much, use [RFC 2136](#rfc2136) with a key for challenge records alone.
+The API has no TLS of its own: on another machine it needs a proxy with HTTPS in front.
+
+Single values are added and removed where the server knows how (4.9.18 and 5 do). With older servers whole sets are
+replaced. After each change the secondaries are notified at once.`,
+  // An older server replaces whole sets. A PATCH is a transaction on one zone, so several would only wait for another.
+  traits: { writes: 'zone', minTtl: 0, maxConcurrent: 8 },
+  connect({ options, world }) {
+    const http = world.http();
+    const api = createDnsApi({
+      ...{ world, http, provider: title },
+      advice: (status) =>
+        status === 401
+          ? 'Check `apiKey`: it must be the setting `api-key` of the server at `endpoint`.'
+          : status === 404
+            ? 'Check `endpoint` and `server`, and that this server has the zone.'
+            : 'See the log of the server at `endpoint`, and the metadata of the zone.',
+    });
+    const base = options.endpoint.replace(/(\/api\/v1)?\/*$/, '');
+    const zones = `${base}/api/v1/servers/${encodeURIComponent(options.server)}/zones`;
+
+    const call = <T>(
+      request: { method: HttpRequest['method']; zone: string; path?: string; body?: object; about: string },
+      read: (body: unknown) => T,
+      signal: AbortSignal,
+    ): Promise<T> =>
+      api.call({
+        what: `the zone ${request.zone}`,
+        about: request.about,
+        build: () => ({
+          method: request.method,
+          url: `${zones}/${encodeURIComponent(`${request.zone}.`)}${request.path ?? ''}`,
+          headers: { 'x-api-key': options.apiKey.reveal(), 'content-type': 'application/json' },
+          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        }),
+        read: ({ body }) => read(body),
+        // Every change may be repeated: it says what must be there or gone.
+        readsOnly: true,
+        secrets: [options.apiKey],
+        signal,
+      });
+
+    async function readSets(zone: string, names: readonly string[], signal: AbortSignal) {
+      const setsAt = (name: string) => {
+        const path = `?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT`;
+        return call({ method: 'GET', zone, path, about: name }, rrsetsOf, signal);
+      };
+      const [first = zone, ...others] = names;
+      const found = await setsAt(first);
+      // Some servers ignore the filter and return the whole zone, with records that are not served.
+      const isWhole = found.some((one) => one['name'] !== `${first}.`);
+      const all = isWhole ? found : [...found, ...(await Promise.all(others.map(setsAt))).flat()];
+      const sets = all.filter((one) => one['type'] === 'TXT');
+      return new Map(sets.map((one) => [readString(one, 'name').slice(0, -1), toSet(one)] as const));
+    }
+
+    const notices = new Set<Promise<void>>();
+    /**
+     * Secondaries would otherwise notice only at their next look. The server answers when it has looked up their
+     * addresses, which may take long, so the change does not wait for that.
+     */
+    function notify(zone: string, signal: AbortSignal): void {
+      const notice: Promise<void> = call({ method: 'PUT', zone, path: '/notify', about: zone }, () => undefined, signal)
+        .catch((error: unknown) =>
+          world.log.debug(`${title}: the secondaries of ${zone} were not notified: ${reasonOf(error)}`),
+        )
+        .finally(() => notices.delete(notice));
+      notices.add(notice);
+    }
+
+    const provider: { -readonly [Name in keyof SetsProvider]: SetsProvider[Name] } = {
+      kind: 'sets',
+
+      async write(zone, changes, signal) {
+        const rrsets = changes.flatMap(provider.read ? toReplace : toExtendAndPrune);
+        const about = changes[0]?.name ?? zone;
+        try {
+          await call({ method: 'PATCH', zone, body: { rrsets }, about }, () => undefined, signal);
+        } catch (error) {
+          // `Changetype 'EXTEND' is not a valid value`, or `Changetype not understood`
+          const reason = refusalOf(error)?.message ?? '';
+          if (provider.read || !/changetype/i.test(reason)) throw error;
+          // From now on, sets are read and replaced.
+          provider.read = readSets;
+          throw fail('dns/conflict', { provider: title, name: about, reason });
+        }
+        notify(zone, signal);
+      },
+
+      async check(zone, signal) {
+        const read = (body: unknown) => readString(readFields(body, 'the zone'), 'kind');
+        const kind = await call({ method: 'GET', zone, path: '?rrsets=false', about: zone }, read, signal);
+        if (copies.includes(kind))
+          throw fail('dns/refused', {
+            ...{ provider: title, name: zone },
+            reason: `the zone is of the kind ${kind} there, a copy of another server’s`,
+            advice: 'Let `endpoint` be the API of the zone’s primary server.',
+          });
+      },
+
+      async close() {
+        await Promise.all(notices);
+        await http.close();
+      },
+    };
+    return provider as SetsProvider;
+  },
+});
+
+const rrsetsOf = (body: unknown) => readList(readFields(body, 'the zone')['rrsets'], 'the list of sets');
+
+const toSet = (rrset: ReturnType<typeof rrsetsOf>[number]): TxtSet => {
+  const records = readList(rrset['records'], 'the list of records');
+  const [served, disabled] = [false, true].map((is) =>
+    records.filter((one) => (one['disabled'] === true) === is).map((one) => fromTxtContent(readString(one, 'content'))),
+  );
+  return {
+    values: served!,
+    // Records that are not served are written back as they are.
+    tag: JSON.stringify(disabled),
+    ...(typeof rrset['ttl'] === 'number' ? { ttl: rrset['ttl'] } : {}),
+  };
+};
+
+const record = (value: string, disabled = false) => ({ content: toTxtContent(value), disabled });
+
+/** One record for each entry; several entries may have the same name. */
+const toExtendAndPrune = ({ name, add, remove, ttl }: SetChange): readonly object[] => {
+  const change = (changetype: string) => (value: string) => ({
+    ...{ name: `${name}.`, type: 'TXT', ttl, changetype },
+    records: [record(value)],
+  });
+  return [...add.map(change('EXTEND')), ...remove.map(change('PRUNE'))];
+};
+
+const toReplace = ({ name, before, after, ttl }: SetChange): readonly object[] => {
+  const disabled = JSON.parse(before?.tag ?? '[]') as readonly string[];
+  const records = [...after.map((one) => record(one)), ...disabled.map((one) => record(one, true))];
+  return [{ name: `${name}.`, type: 'TXT', ttl, changetype: 'REPLACE', records }];
+};
