@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
-import { dnsProviderContract } from '../testing/dns-provider-contract.ts';
+import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import cloudflare from './cloudflare.ts';
 import bench, {
   apiKey,
@@ -15,7 +15,7 @@ import bench, {
 } from './test-cloudflare.ts';
 import { optionsFrom, testWorld } from './test-world.ts';
 
-dnsProviderContract(it, bench);
+dnsApiContract(it, bench);
 
 const signal = new AbortController().signal;
 const value = { zone: 'example.test', name: '_acme-challenge.www.example.test', value: 'abc', ttl: 60 };

@@ -1,10 +1,8 @@
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DnsValue } from '../ports/dns-provider.ts';
-import type { DnsProviderBench } from '../testing/dns-provider-contract.ts';
+import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
 import cloudflare from './cloudflare.ts';
-import { testWorld } from './test-world.ts';
 
 interface Access {
   /** The zones that a token may use. */
@@ -33,6 +31,8 @@ export interface TestCloudflare {
   readonly api: FakeApi;
   readonly records: readonly Record[];
   readonly zones: readonly Zone[];
+  /** Adds zones to the account. */
+  addZones(names: readonly string[]): void;
   /** Adds a TXT record, as the dashboard does. */
   plant(zone: string, name: string, content: string): void;
 }
@@ -177,6 +177,7 @@ export function testCloudflare(clock: Clock): TestCloudflare {
     api,
     records,
     zones,
+    addZones: (names) => zones.push(...names.map((name): Zone => ({ id: newId(), name, status: 'active' }))),
     plant: (zone, name, content) => {
       add(zones.find((one) => one.name === zone && one.status === 'active')!, name, content, 300);
     },
@@ -214,27 +215,21 @@ function page<T>(
   return fine(result, { result_info: { page: number, per_page: perPage, ...counts } });
 }
 
-export default async function bench(): Promise<DnsProviderBench> {
-  const { world, clock, lines, fake } = testWorld(testCloudflare);
-  const connect = (more: object) =>
-    cloudflare.connect({ name: 'dns', world, options: { token: new Secret(token), ...more } });
-  return {
-    traits: cloudflare.traits,
-    zone: 'example.test',
-    subZone: 'sub.example.test',
-    connect: () => connect({}),
-    connectRefused: () => connect({ token: new Secret(wrongToken) }),
-    connectUnreachable: () => connect({ endpoint: 'https://nowhere.test' }),
-    values: async (zone) =>
-      fake.records
-        .filter((one) => fake.zones.some(({ id, name }) => id === one.zone && name === zone))
-        .map(({ name, content }) => ({ name, value: content.slice(1, -1) })),
-    plant: async ({ zone, name, value }: DnsValue) => fake.plant(zone, name, value),
-    secrets: [token, wrongToken],
-    clock,
-    logged: () => lines,
-    stop: async () => {
-      if (fake.api.unknown.length > 0) throw new Error(`unknown routes: ${fake.api.unknown.join(', ')}`);
-    },
-  };
-}
+export default dnsApiBench(cloudflare, {
+  service(clock) {
+    const fake = testCloudflare(clock);
+    const active = (zone: string) => fake.zones.find(({ name, status }) => name === zone && status === 'active');
+    return {
+      api: fake.api,
+      values: (zone) =>
+        fake.records
+          .filter((one) => one.zone === active(zone)?.id)
+          .map(({ name, content }) => ({ name, value: content.slice(1, -1) })),
+      plant: ({ zone, name, value }) => fake.plant(zone, name, value),
+      addZones: fake.addZones,
+    };
+  },
+  options: { token: new Secret(token) },
+  refused: { token: new Secret(wrongToken) },
+  readOnly: { token: new Secret(dnsReadToken) },
+});

@@ -273,8 +273,12 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 
   check('no secret is in an error or log line, even if the API repeats the whole request', async (bench) => {
-    const usual = [200, 400, 401, 403, 404, 409, 422, 429, 500].map((status) => ({ kind: 'echo', status }) as const);
-    for (const fault of bench.refusal ? [...usual, { kind: 'echo', answer: bench.refusal } as const] : usual)
+    const faults: Fault[] = [200, 400, 401, 403, 404, 409, 429, 500].map((status) => ({ kind: 'echo', status }));
+    for (const part of ['url', 'headers', 'body'] as const) {
+      faults.push({ kind: 'echo', part });
+      if (bench.refusal) faults.push({ kind: 'echo', part, answer: bench.refusal });
+    }
+    for (const fault of faults)
       await atEachCall(bench, async ({ hitAll, change }) => {
         hitAll(fault);
         await change().catch((error) => failure(Promise.reject(error), bench));

@@ -331,9 +331,16 @@ export async function failure(call: Promise<unknown>, bench: Secrets): Promise<C
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  assert.ok(error instanceof CertfleetError, `not a CertfleetError: ${inspect(error)}`);
-  assertNoSecret(inspect(error, { depth: 12, maxStringLength: null, breakLength: Infinity }), bench, 'the error');
+  if (!(error instanceof CertfleetError)) assert.fail(`not a CertfleetError: ${inspect(error)}`);
+  assertNoSecret(spelledOut(error), bench, 'the error');
   return error;
+}
+
+/** All of an error and its causes, except their stacks, which repeat the messages. */
+function spelledOut(error: unknown): string {
+  if (!(error instanceof Error)) return inspect(error, { depth: 12 });
+  const { name, message, cause } = error;
+  return `${name}: ${message} ${inspect({ ...error }, { depth: 12 })} ${cause === undefined ? '' : spelledOut(cause)}`;
 }
 
 /** Neither as it is, nor as a URL, JSON or base64 has it. */

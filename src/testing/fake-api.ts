@@ -45,7 +45,13 @@ export type Fault =
   | { readonly kind: 'hang' }
   /** Repeats everything that it got, in a 400 or in the service's own words: errors and log lines must not show the
    * secrets in it. */
-  | { readonly kind: 'echo'; readonly status?: number; readonly answer?: (said: string) => FakeAnswer };
+  | {
+      readonly kind: 'echo';
+      readonly status?: number;
+      readonly answer?: (said: string) => FakeAnswer;
+      /** Only a part of the request, since a long error is cut. */
+      readonly part?: 'url' | 'headers' | 'body';
+    };
 
 export interface FaultScope {
   /** How many calls it hits, 1 by default. */
@@ -206,7 +212,8 @@ function faultAnswer(fault: Fault | undefined, request: FakeRequest): FakeAnswer
   }
   if (fault?.kind === 'echo') {
     const { url, headers, text } = request;
-    const said = `${url.href} ${JSON.stringify(headers)} ${text}`;
+    const parts = { url: url.href, headers: JSON.stringify(headers), body: text };
+    const said = fault.part === undefined ? Object.values(parts).join(' ') : parts[fault.part];
     if (fault.answer) return fault.answer(said);
     return { status: fault.status ?? 400, body: { code: 'Echo', Code: 'Echo', message: said, Message: said } };
   }
