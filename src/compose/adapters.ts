@@ -81,14 +81,14 @@ export async function dns01PartsOf(
 ): Promise<{ parts: Dns01Options; credentials: string }> {
   const { world, zonesOf, locks } = context;
   const name = spec.spec.solver;
-  const { provider: type, options, dns, timeoutMs } = dns01Settings(spec.solver);
+  const { provider: type, options, dns, timeoutMs, propagationMs } = dns01Settings(spec.solver);
   const entry = adapterEntry(registry, 'dns', type);
   if (!entry) throw unknownType('DNS provider', type);
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, options, name);
   const parts = {
     provider: definition.connect({ options: resolved.options, name, world }),
-    ...{ type, traits: definition.traits, locks, timeoutMs },
+    ...{ type, traits: definition.traits, locks, timeoutMs, propagationMs },
     zones: zonesOf(spec.preflight),
     ...{ dns: world.dns, clock: world.clock, log: world.log },
     sha256: (text: string) => createHash('sha256').update(text).digest(),

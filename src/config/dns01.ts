@@ -31,6 +31,9 @@ export const dns01Options = z.strictObject({
   timeout: duration(
     'How long to wait until every authoritative server returns the record; by default as long as the provider needs',
   ).optional(),
+  propagation: duration(
+    'How long to ask the servers at least: every one must still return the record when this is over. Rarely needed',
+  ).optional(),
 });
 
 export interface Dns01Settings {
@@ -40,13 +43,15 @@ export interface Dns01Settings {
   readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
   /** undefined: as long as the provider needs. */
   readonly timeoutMs: number | undefined;
+  readonly propagationMs: number | undefined;
 }
 
 /** Reads the settings of a `dns01` solver, which were checked when they were loaded. */
 export function dns01Settings(settings: AdapterSettings): Dns01Settings {
   const { type: _type, ...rest } = settings;
-  const { provider, options, dns, timeout } = dns01Options.parse(rest);
-  return { provider, options: { ...options, type: provider } as AdapterSettings, dns, timeoutMs: timeout };
+  const { provider, options, dns, timeout, propagation } = dns01Options.parse(rest);
+  const times = { timeoutMs: timeout, propagationMs: propagation };
+  return { provider, options: { ...options, type: provider } as AdapterSettings, dns, ...times };
 }
 
 /** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */

@@ -281,6 +281,23 @@ describe('ready', () => {
     });
   });
 
+  it('asks for as long as propagation says, and the value must still be there then', async () => {
+    const { dns, clock, begin } = await start({ propagationMs: 30_000 });
+    const look = await begin();
+    const waits = {
+      ready: false,
+      reason: expect.stringMatching(/every server has it.* another \d+ s \(propagation\)/),
+    };
+    expect(await look()).toEqual(waits);
+    await clock.advance(29_000);
+    expect(await look()).toEqual(waits);
+    await clock.advance(1_000);
+    dns.server('192.0.2.2').state = 'servfail';
+    expect((await look()).ready).toBe(false);
+    dns.server('192.0.2.2').state = 'answers';
+    expect(await look()).toEqual({ ready: true });
+  });
+
   it('leaves no timer behind', async () => {
     const { clock, begin } = await start();
     await (await begin())();

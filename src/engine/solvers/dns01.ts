@@ -30,6 +30,8 @@ export interface Dns01Options {
   readonly override?: ZoneOverride;
   /** How long the servers may take, from the first check on. Default: what the provider needs, else 2 minutes. */
   readonly timeoutMs?: number | undefined;
+  /** How long the servers are asked at least: the value must still be there when this is over. */
+  readonly propagationMs?: number | undefined;
   /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (text: string) => Uint8Array;
 }
@@ -39,7 +41,8 @@ export interface Dns01Options {
  * every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
-  const { provider, traits, dns, clock, log, timeoutMs = traits.visibleMs ?? 120_000 } = options;
+  const { provider, traits, dns, clock, log, propagationMs = 0 } = options;
+  const timeoutMs = Math.max(options.timeoutMs ?? traits.visibleMs ?? 120_000, propagationMs);
   const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
   const poll = createServerPoll({ dns, clock });
   const writer = writerOf(options);
@@ -138,9 +141,14 @@ export function createDns01(options: Dns01Options): Solver {
       let reason: string;
       try {
         const missing = await poll(await zones.nameservers(value.zone, signal), value, signal);
-        if (missing.length === 0) {
+        const restMs = look.since + propagationMs - clock.monotonicMs();
+        if (missing.length === 0 && restMs <= 0) {
           looks.delete(key);
           return { ready: true };
+        }
+        if (missing.length === 0) {
+          const reason = `every server has it, and is asked for another ${Math.ceil(restMs / 1_000)} s (propagation)`;
+          return { ready: false, reason };
         }
         reason = missingText(missing);
       } catch (error) {
