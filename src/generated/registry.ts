@@ -18,6 +18,18 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/cloudflare.ts')).default,
     },
+    "desec": {
+      id: "desec",
+      title: "deSEC",
+      since: "0.2.0",
+      homepage: "https://desec.io",
+      options: [
+        {"name":"token","title":"API token","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://desec.io/api/v1","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/desec.ts')).default,
+    },
     "dnspod": {
       id: "dnspod",
       title: "DNSPod (Tencent Cloud DNS)",

@@ -1,0 +1,164 @@
+import { createDnsApi } from '../clients/dns-api.ts';
+import {
+  type ApiAnswer,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  readList,
+  UnreadableAnswer,
+} from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
+
+const title = 'deSEC';
+
+export default defineDnsProvider({
+  id: 'desec',
+  title,
+  homepage: 'https://desec.io',
+  apiDocs: 'https://desec.readthedocs.io/en/latest/dns/rrsets.html',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    token: secret('API token', { aliases: ['DESEC_TOKEN', 'DEDYN_TOKEN', 'dns_desec_token'] }),
+    credentials: credentialsFile(['dns_desec_']),
+    endpoint: endpoint('The API’s address with its path, if it is not https://desec.io/api/v1'),
+  }),
+  notes: `Create a token at <https://desec.io/tokens>. A token policy can limit it: domain \`example.com\`, subname
+\`_acme-challenge\`, type \`TXT\`, write permission; one policy for each name, and a default policy without it.
+
+deSEC allows 15 writes a minute and 300 a day in a domain. All names of a domain that are wanted at the same time share
+one write.`,
+  traits: {
+    // A write replaces sets, and there is no condition.
+    writes: 'zone',
+    // A domain's \`minimum_ttl\`; an account may have a lower one.
+    minTtl: 3600,
+    maxConcurrent: 2,
+    // In one domain; also 2 a second, 100 an hour and 300 a day, for which it answers 429.
+    perMinute: 15,
+    // Several writes at a full limit.
+    cleanupBudgetMs: 180_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const base = (options.endpoint ?? 'https://desec.io/api/v1').replace(/\/+$/, '');
+    const api = createDnsApi({
+      ...{ world, http, provider: title },
+      advice: (status) => advices[status ?? 0] ?? 'Look at the domain at https://desec.io/domains.',
+      judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
+    });
+
+    interface Call<T> {
+      readonly method: 'GET' | 'PATCH';
+      readonly path: string;
+      readonly body?: object;
+      readonly about: string;
+      read(answer: ApiAnswer): T;
+    }
+    const call = <T>({ method, path, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
+      api.call({
+        ...{ what: path, about, read, signal },
+        build: () => ({
+          method,
+          url: `${base}/domains/${path}`,
+          headers: { authorization: `Token ${options.token.reveal()}`, 'content-type': 'application/json' },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+        // A write may be repeated, too: it says what the sets must be, and it is made under a lock.
+        readsOnly: true,
+        secrets: [options.token],
+      });
+
+    return {
+      kind: 'sets',
+
+      async read(zone, names, signal) {
+        // One list for all names, since reading is limited, too.
+        const only = names.length === 1 ? { subname: subname(names[0]!, zone) } : {};
+        const sets = new Map<string, TxtSet>();
+        for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+          const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
+          const page: Page = await call(
+            { method: 'GET', path: `${zone}/rrsets/?${query}`, about: names[0] ?? zone, read: readPage },
+            signal,
+          );
+          for (const rrset of page.sets) {
+            const name = [rrset['subname'], zone].filter(Boolean).join('.');
+            if (names.includes(name)) sets.set(name, toSet(rrset));
+          }
+          cursor = page.next;
+        }
+        return sets;
+      },
+
+      // All changes or none.
+      write: (zone, changes, signal) =>
+        call(
+          {
+            ...{ method: 'PATCH', path: `${zone}/rrsets/`, about: changes[0]?.name ?? zone },
+            body: changes.map((change) => toRrset(change, zone)),
+            read: () => undefined,
+          },
+          signal,
+        ),
+
+      check: (zone, signal) =>
+        call(
+          { method: 'GET', path: `${zone}/`, about: zone, read: ({ body }) => void readFields(body, 'the domain') },
+          signal,
+        ),
+
+      close: () => http.close(),
+    };
+  },
+});
+
+const advices: Readonly<Record<number, string>> = {
+  401: 'Check `token`: deSEC does not accept it. Tokens are made at https://desec.io/tokens.',
+  403: 'Give `token` a policy that lets it write TXT records at this name, at https://desec.io/tokens.',
+  404: 'The account of `token` does not have this domain: add it at https://desec.io/domains, or use a token of the account that has it.',
+};
+
+/** Errors of a list come as a list; the parts that are fine are empty there. */
+function reasonIn({ body }: ApiAnswer): string {
+  const parts: readonly unknown[] = Array.isArray(body) ? body : [body];
+  const errors = parts.filter(isFields).flatMap((part) => Object.entries(part));
+  return errors
+    .map(([field, said]) => {
+      const words = [said]
+        .flat()
+        .filter((one) => typeof one === 'string')
+        .join(' ');
+      return field === 'detail' || field === 'non_field_errors' ? words : `${field}: ${words}`;
+    })
+    .join('; ');
+}
+
+interface Page {
+  readonly sets: readonly Fields[];
+  readonly next: string | undefined;
+}
+
+function readPage({ body, headers }: ApiAnswer): Page {
+  const url = /<([^>]*)>;\s*rel="?next"?/.exec(headers['link'] ?? '')?.[1];
+  return {
+    sets: readList(body, 'the list of record sets'),
+    next: url === undefined ? undefined : (new URL(url, 'https://desec.io').searchParams.get('cursor') ?? undefined),
+  };
+}
+
+function toSet({ records, ttl }: Fields): TxtSet {
+  if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
+  return { values: records.map((one) => fromTxtContent(String(one))), ...(typeof ttl === 'number' ? { ttl } : {}) };
+}
+
+const subname = (name: string, zone: string): string => name.slice(0, -zone.length - 1);
+
+const toRrset = ({ name, after, ttl }: SetChange, zone: string): object => ({
+  ...{ subname: subname(name, zone), type: 'TXT' },
+  ...(after.length > 0 ? { ttl } : {}),
+  records: after.map(toTxtContent),
+});
