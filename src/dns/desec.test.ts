@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { createTurnsByKey } from '../core/turns.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
-import { dnsProviderContract } from '../testing/dns-provider-contract.ts';
+import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import desec from './desec.ts';
 import bench, { connect, testDesec, tokens } from './test-desec.ts';
+import { encodedTxt } from './test-txt.ts';
 import { optionsFrom, testWorld } from './test-world.ts';
 
-dnsProviderContract(it, bench);
+dnsApiContract(it, bench);
 
 const { signal } = new AbortController();
 const zone = 'example.test';
@@ -52,11 +53,12 @@ describe('the requests', () => {
   it('find a set on the third page, and keep what others have there', async () => {
     const { api, domains, plant, writerOf } = start();
     const { add, remove } = writerOf();
-    for (const host of ['', 'a.']) plant(at(host, '"of" "others"'));
+    const long = 'of others '.repeat(30);
+    for (const host of ['', 'a.']) plant(at(host, long));
     for (let n = 0; n < 1_200; n += 1) plant({ ...at(''), name: `n${n}.${zone}` });
     const before = structuredClone(domains[zone]?.sets);
     await Promise.all([add(at(''), signal), add(at('a.'), signal)]);
-    expect(domains[zone]?.sets.at(-1)?.records).toEqual(['"of" "others"', '"abc"']);
+    expect(domains[zone]?.sets.at(-1)?.records).toEqual([encodedTxt(long), '"abc"']);
     await Promise.all([remove(at(''), undefined, signal), remove(at('a.'), undefined, signal)]);
     expect(domains[zone]?.sets).toEqual(before);
     expect(api.calls.filter(({ method }) => method === 'GET')).toHaveLength(6);
@@ -124,7 +126,7 @@ describe('within its limits (2 writes a second, 15 a minute, 100 an hour, 300 a 
 describe('a refusal', () => {
   it.each([
     ['a wrong token', { token: tokens.wrong }, zone, 'Invalid token', 'Check `token`'],
-    ['a domain that the account lacks', {}, 'example.com', 'Not found', 'does not have this domain'],
+    ['a domain that the account lacks', {}, 'example.com', 'Not found', 'has no domain example.com'],
     ['a token that may not write', { token: tokens.readOnly }, zone, 'Insufficient token permissions', 'a policy'],
   ])('names what to mend: %s', async (_what, options, of, reason, hint) => {
     const { world, writerOf } = start();

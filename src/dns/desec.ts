@@ -34,7 +34,7 @@ one write.`,
   traits: {
     // A write replaces sets, and there is no condition.
     writes: 'zone',
-    // A domain's \`minimum_ttl\`; an account may have a lower one.
+    // A domain's `minimum_ttl`; an account may have a lower one.
     minTtl: 3600,
     maxConcurrent: 2,
     // In one domain; also 2 a second, 100 an hour and 300 a day, for which it answers 429.
@@ -45,25 +45,27 @@ one write.`,
   connect({ options, world }) {
     const http = world.http();
     const base = (options.endpoint ?? 'https://desec.io/api/v1').replace(/\/+$/, '');
-    const api = createDnsApi({
-      ...{ world, http, provider: title },
-      advice: (status) => advices[status ?? 0] ?? 'Look at the domain at https://desec.io/domains.',
-      judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
-    });
 
     interface Call<T> {
       readonly method: 'GET' | 'PATCH';
-      readonly path: string;
+      readonly zone: string;
+      /** Below the domain's own. */
+      readonly path?: string;
       readonly body?: object;
-      readonly about: string;
+      /** For messages. */
+      readonly name: string;
       read(answer: ApiAnswer): T;
     }
-    const call = <T>({ method, path, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
-      api.call({
-        ...{ what: path, about, read, signal },
+    const call = <T>({ method, zone, path = '', body, name, read }: Call<T>, signal: AbortSignal): Promise<T> =>
+      createDnsApi({
+        ...{ world, http, provider: title },
+        advice: (status) => adviceFor(status, zone),
+        judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
+      }).call({
+        ...{ what: `the domain ${zone}`, about: name, read, signal },
         build: () => ({
           method,
-          url: `${base}/domains/${path}`,
+          url: `${base}/domains/${zone}/${path}`,
           headers: { authorization: `Token ${options.token.reveal()}`, 'content-type': 'application/json' },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         }),
@@ -81,10 +83,8 @@ one write.`,
         const sets = new Map<string, TxtSet>();
         for (let cursor: string | undefined = ''; cursor !== undefined; ) {
           const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
-          const page: Page = await call(
-            { method: 'GET', path: `${zone}/rrsets/?${query}`, about: names[0] ?? zone, read: readPage },
-            signal,
-          );
+          const path = `rrsets/?${query}`;
+          const page: Page = await call({ method: 'GET', zone, path, name: names[0] ?? zone, read: readPage }, signal);
           for (const rrset of page.sets) {
             const name = [rrset['subname'], zone].filter(Boolean).join('.');
             if (names.includes(name)) sets.set(name, toSet(rrset));
@@ -98,29 +98,31 @@ one write.`,
       write: (zone, changes, signal) =>
         call(
           {
-            ...{ method: 'PATCH', path: `${zone}/rrsets/`, about: changes[0]?.name ?? zone },
+            ...{ method: 'PATCH', zone, path: 'rrsets/', name: changes[0]?.name ?? zone },
             body: changes.map((change) => toRrset(change, zone)),
             read: () => undefined,
           },
           signal,
         ),
 
-      check: (zone, signal) =>
-        call(
-          { method: 'GET', path: `${zone}/`, about: zone, read: ({ body }) => void readFields(body, 'the domain') },
-          signal,
-        ),
+      check(zone, signal) {
+        const read = ({ body }: ApiAnswer) => void readFields(body, 'the domain');
+        return call({ method: 'GET', zone, name: zone, read }, signal);
+      },
 
       close: () => http.close(),
     };
   },
 });
 
-const advices: Readonly<Record<number, string>> = {
-  401: 'Check `token`: deSEC does not accept it. Tokens are made at https://desec.io/tokens.',
-  403: 'Give `token` a policy that lets it write TXT records at this name, at https://desec.io/tokens.',
-  404: 'The account of `token` does not have this domain: add it at https://desec.io/domains, or use a token of the account that has it.',
-};
+function adviceFor(status: number | undefined, zone: string): string {
+  if (status === 401) return 'Check `token`: deSEC does not accept it. Tokens are made at https://desec.io/tokens.';
+  if (status === 403)
+    return `Give \`token\` a policy that lets it write TXT records at this name in ${zone}, at https://desec.io/tokens.`;
+  if (status === 404)
+    return `The account has no domain ${zone}: add it at https://desec.io/domains, or use the token of another account.`;
+  return `Look at the domain ${zone} at https://desec.io/domains.`;
+}
 
 /** Errors of a list come as a list; the parts that are fine are empty there. */
 function reasonIn({ body }: ApiAnswer): string {

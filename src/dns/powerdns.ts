@@ -2,6 +2,7 @@ import { createDnsApi } from '../clients/dns-api.ts';
 import { readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { fail, reasonOf } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 import type { HttpRequest } from '../ports/http.ts';
@@ -48,15 +49,6 @@ replaced. After each change the secondaries are notified at once.`,
   traits: { writes: 'zone', minTtl: 0, maxConcurrent: 8 },
   connect({ options, world }) {
     const http = world.http();
-    const api = createDnsApi({
-      ...{ world, http, provider: title },
-      advice: (status) =>
-        status === 401
-          ? 'Check `apiKey`: it must be the setting `api-key` of the server at `endpoint`.'
-          : status === 404
-            ? 'Check `endpoint` and `server`, and that this server has the zone.'
-            : 'See the log of the server at `endpoint`, and the metadata of the zone.',
-    });
     const base = options.endpoint.replace(/(\/api\/v1)?\/*$/, '');
     const zones = `${base}/api/v1/servers/${encodeURIComponent(options.server)}/zones`;
 
@@ -65,7 +57,10 @@ replaced. After each change the secondaries are notified at once.`,
       read: (body: unknown) => T,
       signal: AbortSignal,
     ): Promise<T> =>
-      api.call({
+      createDnsApi({
+        ...{ world, http, provider: title },
+        advice: (status) => adviceFor(status, request.zone),
+      }).call({
         what: `the zone ${request.zone}`,
         about: request.about,
         build: () => ({
@@ -81,6 +76,8 @@ replaced. After each change the secondaries are notified at once.`,
         signal,
       });
 
+    /** As many sets are read at once. */
+    const turns = createTurns(2);
     async function readSets(zone: string, names: readonly string[], signal: AbortSignal) {
       const setsAt = (name: string) => {
         const path = `?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT`;
@@ -90,7 +87,8 @@ replaced. After each change the secondaries are notified at once.`,
       const found = await setsAt(first);
       // Some servers ignore the filter and return the whole zone, with records that are not served.
       const isWhole = found.some((one) => one['name'] !== `${first}.`);
-      const all = isWhole ? found : [...found, ...(await Promise.all(others.map(setsAt))).flat()];
+      const more = isWhole ? [] : others.map((name) => turns.run(() => setsAt(name), signal));
+      const all = [...found, ...(await Promise.all(more)).flat()];
       const sets = all.filter((one) => one['type'] === 'TXT');
       return new Map(sets.map((one) => [readString(one, 'name').slice(0, -1), toSet(one)] as const));
     }
@@ -147,6 +145,12 @@ replaced. After each change the secondaries are notified at once.`,
     return provider as SetsProvider;
   },
 });
+
+function adviceFor(status: number | undefined, zone: string): string {
+  if (status === 401) return 'Check `apiKey`: it must be the setting `api-key` of the server at `endpoint`.';
+  if (status === 404) return `Check \`endpoint\` and \`server\`, and that this server has the zone ${zone}.`;
+  return `See the log of the server at \`endpoint\`, and the metadata of the zone ${zone}.`;
+}
 
 const rrsetsOf = (body: unknown) => readList(readFields(body, 'the zone')['rrsets'], 'the list of sets');
 

@@ -2,10 +2,10 @@ import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { World } from '../ports/world.ts';
-import type { DnsProviderBench } from '../testing/dns-provider-contract.ts';
+import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import desec from './desec.ts';
-import { testWorld } from './test-world.ts';
+import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 
 const token = 't0ken-of-this-account';
 const readOnlyToken = 'a-token-th4t-only-reads';
@@ -42,8 +42,10 @@ const pageSize = 500;
  */
 export function testDesec(clock: Clock, limited = false) {
   const domains: Record<string, { readonly minimumTtl: number; sets: Rrset[] }> = {};
-  for (const name of ['myexample.test', 'example.test', 'sub.example.test', 'example.test.corp'])
-    domains[name] = { minimumTtl: 3600, sets: [] };
+  const addZones = (names: readonly string[]) => {
+    for (const name of names) domains[name] ??= { minimumTtl: 3600, sets: [] };
+  };
+  addZones(['example.test', 'sub.example.test']);
   const callsMs: Record<string, number[]> = {};
 
   /** A sliding window; a refused call does not count. */
@@ -139,19 +141,19 @@ export function testDesec(clock: Clock, limited = false) {
   });
 
   return {
-    ...{ api, domains },
+    ...{ api, domains, addZones },
     /** As another program would add it. */
     plant({ zone, name, value, ttl }: DnsValue) {
       const { sets } = domains[zone]!;
       const subname = name.slice(0, -zone.length - 1);
       const set = sets.find((one) => one.subname === subname && one.type === 'TXT');
-      const content = value.startsWith('"') ? value : `"${value}"`;
+      const content = encodedTxt(value);
       if (set) set.records = [...set.records, content];
       else sets.unshift({ subname, type: 'TXT', ttl: Math.max(ttl, 3600), records: [content] });
     },
     values: (zone: string) =>
       domains[zone]!.sets.filter(({ type }) => type === 'TXT').flatMap(({ subname, records }) =>
-        records.map((content) => ({ name: `${subname}.${zone}`, value: content.replace(/^"|"$/g, '') })),
+        records.map((content) => ({ name: `${subname}.${zone}`, value: decodedTxt(content) })),
       ),
   };
 }
@@ -172,8 +174,7 @@ function errorOf(
   if (!exists && records === undefined) return { records: required };
   if (records !== undefined) {
     if (!Array.isArray(records) || records.some((one) => typeof one !== 'string')) return { records: ['Not a list.'] };
-    if (records.some((one) => !/^("([^"\\]|\\.){0,255}" ?)+$/.test(one)))
-      return { records: ['Data for TXT records must be given using quotation marks.'] };
+    if (!records.every(isTxt)) return { records: ['Data for TXT records must be given using quotation marks.'] };
     if (new Set(records).size < records.length) return { records: ['This field must not contain duplicates.'] };
     if (records.length > 0 && !exists && ttl === undefined) return { ttl: required };
   }
@@ -190,20 +191,9 @@ export const connect = (world: World, options: Readonly<Record<string, unknown>>
 
 export const tokens = { readOnly: new Secret(readOnlyToken), wrong: new Secret(wrongToken) };
 
-export default async function bench(): Promise<DnsProviderBench> {
-  const { world, clock, lines, fake } = testWorld(testDesec);
-  const { api, plant, values } = fake;
-  return {
-    ...{ traits: desec.traits, zone: 'example.test', subZone: 'sub.example.test', clock },
-    connect: () => connect(world),
-    connectRefused: () => connect(world, { token: tokens.wrong }),
-    connectUnreachable: () => connect(world, { endpoint: 'https://nowhere.test' }),
-    values: async (zone) => values(zone),
-    plant: async (value) => plant(value),
-    secrets: [token, wrongToken],
-    logged: () => lines,
-    async stop() {
-      if (api.unknown.length > 0) throw new Error(`the API has no ${api.unknown.join(', ')}`);
-    },
-  };
-}
+export default dnsApiBench(desec, {
+  service: (clock) => testDesec(clock),
+  options: { token: new Secret(token) },
+  refused: { token: tokens.wrong },
+  readOnly: { token: tokens.readOnly },
+});

@@ -1,0 +1,33 @@
+/** For fakes: a TXT value as a service that takes the form of zone files (RFC 1035 §5.1) writes it. */
+export function encodedTxt(value: string): string {
+  const strings = [...Buffer.from(value)].reduce<number[][]>(
+    (all, byte) => {
+      if (all.at(-1)!.length === 255) all.push([]);
+      all.at(-1)!.push(byte);
+      return all;
+    },
+    [[]],
+  );
+  return strings.map((bytes) => `"${bytes.map(escaped).join('')}"`).join(' ');
+}
+
+const escaped = (byte: number): string => {
+  if (byte < 0x20 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`;
+  const char = String.fromCharCode(byte);
+  return char === '"' || char === '\\' ? `\\${char}` : char;
+};
+
+/** The value of a text that {@link isTxt} takes. */
+export function decodedTxt(content: string): string {
+  const strings = content.match(/"(?:[^"\\]|\\\d{3}|\\[^\d])*"/g) ?? [];
+  const bytes = strings.flatMap((string) =>
+    [...string.slice(1, -1).matchAll(/\\(\d{3})|\\?([\s\S])/g)].flatMap(([, code, char]) =>
+      code === undefined ? [...Buffer.from(char!)] : [Number(code)],
+    ),
+  );
+  return Buffer.from(bytes).toString();
+}
+
+/** Whether it is one or more strings in quotes, each of at most 255 characters. */
+export const isTxt = (content: unknown): content is string =>
+  typeof content === 'string' && /^"([^"\\]|\\.){0,1020}"( "([^"\\]|\\.){0,1020}")*$/.test(content);
