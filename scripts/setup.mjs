@@ -48,6 +48,11 @@ const servers = {
   'acme-tiny': 'acme-tiny',
   // Another one, which renews behind the same load balancer.
   uacme: 'uacme',
+  // Another one, which knows the APIs of many DNS providers, and so shows that their fakes are like them.
+  lego: 'lego',
+  // And one that knows APIs that Debian's lego lacks; it calls them with curl.
+  'acme.sh': '/usr/share/acme.sh/acme.sh',
+  curl: 'curl',
   // AWS for the tests; without the two modules, which it does not depend on, its server does not start.
   'python3-moto': '/usr/lib/python3/dist-packages/moto',
   'python3-flask-cors': '/usr/lib/python3/dist-packages/flask_cors',

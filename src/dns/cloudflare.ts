@@ -27,7 +27,7 @@ export default defineDnsProvider({
   homepage: 'https://www.cloudflare.com/dns/',
   apiDocs: 'https://developers.cloudflare.com/api/resources/dns/subresources/records/',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     token: secret('API token', {
       aliases: [

@@ -10,7 +10,7 @@ export default defineDnsProvider({
   homepage: 'https://www.dnspod.cn',
   apiDocs: 'https://cloud.tencent.com/document/api/1427/56193',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     secretId: secret('SecretId of a key of Tencent Cloud', {
       aliases: ['TENCENTCLOUD_SECRET_ID', 'Tencent_SecretId'],

@@ -1,4 +1,4 @@
-import { signTc3 } from '../clients/tencent.ts';
+import { createHash, createHmac } from 'node:crypto';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -174,6 +174,9 @@ export function testDnspodToken(clock: Clock): TestDnspod {
         const page = ours.slice(Number(offset), Number(offset) + Number(length));
         return done({ info: { domain_total: ours.length }, domains: page.map(domainOf) });
       }),
+      'POST /Domain.Info': action('Domain.Info', 'domain domain_id', (_params, domain) =>
+        done({ domain: { ...domainOf(domain), id: String(domain.id) } }),
+      ),
       'POST /Record.List': (request) =>
         action(
           'Record.List',
@@ -246,6 +249,23 @@ const response = (fields: object): FakeAnswer => ({
 });
 const refused = (Code: string, Message: string) => response({ Error: { Code, Message } });
 
+/** The right `Authorization` for the headers that the client has signed; content-type and host must be among them. */
+function signatureOf(headers: FakeRequest['headers'], body: string, { secretId, secretKey }: typeof keys): string {
+  const signed = /SignedHeaders=([\w;-]+)/.exec(headers['authorization'] ?? '')?.[1] ?? '';
+  const names = signed.split(';');
+  if (!names.includes('content-type') || !names.includes('host')) return 'it lacks a header';
+  const lines = names.map((name) => `${name}:${headers[name]?.toLowerCase()}\n`).join('');
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+  const canonical = ['POST', '/', '', lines, signed, sha256(body)].join('\n');
+  const timestamp = headers['x-tc-timestamp']!;
+  const date = new Date(Number(timestamp) * 1000).toISOString().slice(0, 10);
+  const scope = `${date}/dnspod/tc3_request`;
+  const key = hmac(hmac(hmac(`TC3${secretKey}`, date), 'dnspod'), 'tc3_request');
+  const signature = hmac(key, ['TC3-HMAC-SHA256', timestamp, scope, sha256(canonical)].join('\n')).toString('hex');
+  return `TC3-HMAC-SHA256 Credential=${secretId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
+}
+
 /** Version 3.0 of Tencent Cloud's API. */
 export function testDnspodKeys(clock: Clock): TestDnspod {
   const account = createAccount(clock);
@@ -264,11 +284,7 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
       );
     if (Math.abs(clock.now().getTime() / 1000 - timestamp) > 300)
       return refused('AuthFailure.SignatureExpire', 'The signature has expired, please check your local time.');
-    const contentType = headers['content-type'] ?? '';
-    const { secretKey } = used;
-    const host = headers['host']!;
-    const right = signTc3({ service: 'dnspod', host, contentType, body: text, timestamp, secretId, secretKey });
-    if (headers['authorization'] !== right)
+    if (headers['authorization'] !== signatureOf(headers, text, used))
       return refused('AuthFailure.SignatureFailure', 'The provided credentials could not be validated.');
     if (headers['x-tc-version'] !== '2021-03-23') return refused('NoSuchVersion', 'The API version is wrong.');
     const action = headers['x-tc-action'] ?? '';
@@ -324,6 +340,23 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
           RecordList: page.map(({ id, host, type, value, ttl }) => ({
             ...{ RecordId: id, Name: host, Type: type, Value: value, TTL: ttl, Line: '默认', LineId: '0' },
             ...{ Status: 'ENABLE', Weight: null, MonitorStatus: '', Remark: '', MX: 0, DefaultNS: false },
+          })),
+        });
+      },
+    ],
+    DescribeRecordFilterList: [
+      { Domain: 'string!', DomainId: 'number', SubDomain: 'string', RecordValue: 'string' },
+      ({ SubDomain, RecordValue }, domain) => {
+        const all = account
+          .listed(domain.name)
+          .filter(
+            ({ host, value }) =>
+              (SubDomain === undefined || host === SubDomain) && (RecordValue === undefined || value === RecordValue),
+          );
+        return response({
+          RecordCountInfo: { SubdomainCount: all.length, ListCount: all.length, TotalCount: all.length },
+          RecordList: all.map(({ id, host, type, value, ttl }) => ({
+            ...{ RecordId: id, Name: host, Type: type, Value: value, TTL: ttl, Line: '默认', LineId: '0' },
           })),
         });
       },

@@ -108,13 +108,15 @@ export function testPowerdns(clock: Clock, old = false) {
     origin,
     authorize: ({ headers }) => (headers['x-api-key'] === apiKey ? undefined : text(401, 'Unauthorized')),
     routes: {
-      'GET /api/v1/servers/:server/zones/:zone': inZone((zone, name, { url }) => {
-        const [ofName, ofType] = ['rrset_name', 'rrset_type'].map((filter) => url.searchParams.get(filter));
+      'GET /api': () => ({ status: 200, body: [{ url: '/api/v1', version: 1 }] }),
+      'GET /api/v1/servers/:server/zones/:zone': inZone((zone, name, request) => {
+        const [ofName, ofType] = ['rrset_name', 'rrset_type'].map((filter) => request.url.searchParams.get(filter));
         const rrsets = zone.sets.filter(
           (set) => old || ((ofName === null || set.name === ofName) && (ofType === null || set.type === ofType)),
         );
-        const withSets = url.searchParams.get('rrsets') === 'false' ? {} : { rrsets };
-        return { status: 200, body: { id: name, name, kind: zone.kind, ...withSets } };
+        const withSets = request.url.searchParams.get('rrsets') === 'false' ? {} : { rrsets };
+        const url = `/api/v1/servers/localhost/zones/${name}`;
+        return { status: 200, body: { id: name, name, url, kind: zone.kind, ...withSets } };
       }),
       'PATCH /api/v1/servers/:server/zones/:zone': inZone(patch),
       'PUT /api/v1/servers/:server/zones/:zone/notify': inZone((zone) => {

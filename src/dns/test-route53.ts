@@ -130,6 +130,13 @@ export function fakeRoute53(
           `<HostedZones>${list.join('')}</HostedZones><DNSName>${dnsname}</DNSName><IsTruncated>${next !== undefined}</IsTruncated>${more}<MaxItems>${size}</MaxItems>`,
         );
       },
+      'GET /2013-04-01/change/:id': ({ params }) =>
+        /^C\d+$/.test(params['id']!) && Number(params['id']!.slice(1)) <= ids
+          ? xml(
+              'GetChangeResponse',
+              `<ChangeInfo><Id>/change/${params['id']}</Id><Status>INSYNC</Status><SubmittedAt>${clock.now().toISOString()}</SubmittedAt></ChangeInfo>`,
+            )
+          : errorXml(404, 'NoSuchChange', 'A change with the specified change ID does not exist.'),
       'GET /2013-04-01/hostedzone/:id/rrset': ({ params, url }) =>
         inZone(params['id']!, 'ListResourceRecordSets', (zone) => {
           const {

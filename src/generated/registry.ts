@@ -47,6 +47,20 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/dnspod.ts')).default,
     },
+    "http-request": {
+      id: "http-request",
+      title: "HTTP request (lego’s httpreq)",
+      since: "0.2.0",
+      homepage: "https://go-acme.github.io/lego/dns/httpreq/",
+      options: [
+        {"name":"endpoint","title":"The server’s URL; `/present` and `/cleanup` are added to it","secret":false,"required":true},
+        {"name":"mode","title":"What is sent","secret":false,"required":false},
+        {"name":"username","title":"User name for HTTP Basic authentication","secret":false,"required":false},
+        {"name":"password","title":"Its password","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/http-request.ts')).default,
+    },
     "powerdns": {
       id: "powerdns",
       title: "PowerDNS (HTTP API of an own server)",

@@ -57,6 +57,13 @@ export interface DnsValue {
   readonly value: string;
   /** In seconds; at least the provider's `minTtl`. */
   readonly ttl: number;
+  /** What the value was made from, for a bridge to a program that makes it itself; undefined outside an order. */
+  readonly challenge?: {
+    /** Without `*.`. */
+    readonly domain: string;
+    readonly token: string;
+    readonly keyAuthorization: string;
+  };
 }
 
 export interface TxtSet {

@@ -28,8 +28,8 @@ export function localHttps(): Promise<LocalHttps> {
   return made;
 }
 
-/** Like {@link localHttps}, with another root, for tests of an untrusted root. */
-export async function makeLocalHttps(): Promise<LocalHttps> {
+/** Like {@link localHttps}, with another root, for tests of an untrusted root, and for more hosts. */
+export async function makeLocalHttps(hosts: readonly string[] = []): Promise<LocalHttps> {
   const folder = await temporaryFolder('https');
   const path = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
@@ -54,7 +54,7 @@ export async function makeLocalHttps(): Promise<LocalHttps> {
   await writeFile(
     path('leaf.ext'),
     [
-      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      `subjectAltName=${['DNS:localhost', 'IP:127.0.0.1', ...hosts.map((host) => `DNS:${host}`)].join(',')}`,
       'basicConstraints=critical,CA:false',
       'keyUsage=critical,digitalSignature',
       'extendedKeyUsage=serverAuth',

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HttpRequest } from '../../src/ports/http.ts';
 import type { FakeApi } from '../../src/testing/fake-api.ts';
@@ -16,8 +16,24 @@ export interface ServedApi {
  * @param fakeAt makes the fake for its origin
  */
 export async function serveFakeApi(fakeAt: (origin: string) => FakeApi): Promise<ServedApi> {
-  let fake: FakeApi;
-  const server = createServer(async (request, response) => {
+  let answer: RequestListener = () => {};
+  const server = createServer((request, response) => answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answer = answerFrom(fakeAt(origin), origin);
+  return {
+    origin,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A server's listener that lets a fake answer. */
+export const answerFrom =
+  (fake: Pick<FakeApi, 'handle'>, origin: string): RequestListener =>
+  async (request, response) => {
     const gone = new AbortController();
     response.on('close', () => gone.abort(new Error('the client is gone')));
     const chunks: Buffer[] = [];
@@ -27,7 +43,8 @@ export async function serveFakeApi(fakeAt: (origin: string) => FakeApi): Promise
     try {
       const answer = await fake.handle({
         method: request.method as HttpRequest['method'],
-        url: `${served.origin}${request.url}`,
+        // A proxy gets the whole URL.
+        url: new URL(request.url ?? '/', origin).href,
         headers,
         body: Buffer.concat(chunks),
         signal: gone.signal,
@@ -36,15 +53,4 @@ export async function serveFakeApi(fakeAt: (origin: string) => FakeApi): Promise
     } catch {
       request.socket.destroy();
     }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const served: ServedApi = {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
-  fake = fakeAt(served.origin);
-  return served;
-}

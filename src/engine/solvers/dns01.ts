@@ -64,9 +64,11 @@ export function createDns01(options: Dns01Options): Solver {
     // RFC 8555 §8.4
     const value = toBase64url(options.sha256(challenge.keyAuthorization));
     const known = readReceipt(receipt);
+    const { token, keyAuthorization } = challenge;
+    const more = { value, ttl, challenge: { domain: baseName(challenge.identifier), token, keyAuthorization } };
     // A receipt with another value is not for this challenge.
-    if (known?.value === value) return { ...known, ttl };
-    return { ...(await zones.resolveChain(challengeName(challenge), signal)), value, ttl };
+    if (known?.value === value) return { ...known, ...more };
+    return { ...(await zones.resolveChain(challengeName(challenge), signal)), ...more };
   }
 
   /**

@@ -1,0 +1,172 @@
+import { beforeAll, expect, it } from 'vitest';
+import * as cloudflare from '../../src/dns/test-cloudflare.ts';
+import * as dnspod from '../../src/dns/test-dnspod.ts';
+import * as httpRequest from '../../src/dns/test-http-request.ts';
+import * as powerdns from '../../src/dns/test-powerdns.ts';
+import * as route53 from '../../src/dns/test-route53.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { DnsValue } from '../../src/ports/dns-provider.ts';
+import type { FakeDnsService } from '../../src/testing/dns-api-bench.ts';
+import { acmeSh } from '../support/acme-sh.ts';
+import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { startFakeInternet } from '../support/fake-internet.ts';
+import { lego } from '../support/lego.ts';
+import { type Pebble, startPebble } from '../support/pebble.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// The fakes of the DNS providers' APIs, driven by a client that is not ours: that they take what the APIs take.
+
+stopAllAfterwards();
+
+interface Oracle {
+  /** The client, with its own name of the provider. */
+  readonly client: { readonly lego: string } | { readonly acmeSh: string };
+  /** Its credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the client thinks that the API is. */
+  readonly origin: string;
+  service(clock: Clock): Pick<FakeDnsService, 'api' | 'values' | 'plant'>;
+  /** What the API may answer, because the client tries parents of the name in turn. */
+  readonly mayRefuse?: readonly number[];
+  /** The client replaces the whole set, and so loses what others have at the same name. */
+  readonly losesForeign?: true;
+}
+
+const zone = 'example.test';
+const challengeName = `_acme-challenge.${zone}`;
+const foreign = { zone, name: challengeName, value: 'of-another-client', ttl: 600 };
+const digests = ['LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ', 'LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM'];
+const beside = { ...foreign, name: `beside.${zone}`, value: 'v=spf1 -all' };
+
+const httpreq: Oracle = {
+  client: { lego: 'httpreq' },
+  env: {
+    HTTPREQ_ENDPOINT: `${httpRequest.origin}/acme`,
+    HTTPREQ_USERNAME: httpRequest.username,
+    HTTPREQ_PASSWORD: httpRequest.password,
+    HTTPREQ_POLLING_INTERVAL: '0',
+  },
+  origin: httpRequest.origin,
+  service: httpRequest.testHttpRequest,
+};
+
+/** By the name of our provider. */
+const oracles: Readonly<Record<string, Oracle>> = {
+  cloudflare: {
+    client: { acmeSh: 'dns_cf' },
+    env: { CF_Token: cloudflare.token },
+    origin: 'https://api.cloudflare.com',
+    service(clock) {
+      const { api, records, zones, plant } = cloudflare.testCloudflare(clock);
+      // acme.sh takes the first zone of this name, although it is pending.
+      const ids = zones.filter(({ name }) => name === zone).map(({ id }) => id);
+      return {
+        api,
+        values: () =>
+          records
+            .filter((one) => ids.includes(one.zone))
+            .map(({ name, content }) => ({ name, value: unquoted(content) })),
+        plant: ({ name, value }) => plant(zone, name, value),
+      };
+    },
+  },
+  dnspod: {
+    client: { acmeSh: 'dns_dp' },
+    env: { DP_Id: dnspod.tokenId, DP_Key: dnspod.token },
+    origin: 'https://dnsapi.cn',
+    service: (clock) => ofDnspod(dnspod.testDnspodToken(clock)),
+  },
+  'dnspod with keys': {
+    client: { acmeSh: 'dns_tencent' },
+    env: { Tencent_SecretId: dnspod.keys.secretId, Tencent_SecretKey: dnspod.keys.secretKey },
+    origin: 'https://dnspod.tencentcloudapi.com',
+    service: (clock) => ofDnspod(dnspod.testDnspodKeys(clock)),
+  },
+  'http-request': httpreq,
+  'http-request in its mode RAW': { ...httpreq, env: { ...httpreq.env, HTTPREQ_MODE: 'RAW' } },
+  powerdns: {
+    client: { lego: 'pdns' },
+    // lego goes to a loopback address itself, without a proxy.
+    env: { PDNS_API_URL: 'http://pdns.test:8081', PDNS_API_KEY: powerdns.apiKey, PDNS_POLLING_INTERVAL: '0' },
+    origin: 'http://pdns.test:8081',
+    losesForeign: true,
+    service(clock) {
+      const { api, ...more } = powerdns.testPowerdns(clock);
+      const handle: typeof api.handle = ({ url, ...request }) =>
+        api.handle({ ...request, url: url.replace('pdns.test', '127.0.0.1') });
+      return { ...more, api: { ...api, handle } };
+    },
+  },
+  route53: {
+    client: { lego: 'route53' },
+    env: {
+      AWS_ACCESS_KEY_ID: route53.fakeKeys.id,
+      AWS_SECRET_ACCESS_KEY: route53.fakeKeys.secret,
+      AWS_REGION: 'us-east-1',
+      AWS_POLLING_INTERVAL: '0',
+    },
+    origin: 'https://route53.amazonaws.com',
+    service: route53.fakeRoute53,
+    losesForeign: true,
+  },
+};
+
+const ofDnspod = ({ api, records, plant }: dnspod.TestDnspod): ReturnType<Oracle['service']> => ({
+  api,
+  values: () =>
+    records()
+      .filter(({ domain }) => domain === zone)
+      .map(({ host, value }) => ({ name: `${host}.${zone}`, value })),
+  plant: ({ name, value }) => plant(zone, name.slice(0, -zone.length - 1), value),
+});
+
+const programs = ['lego', 'pebble', 'pebble-challtestsrv', 'curl', ...bindPrograms];
+
+describeWith(programs, 'the fakes of DNS providers, driven by other clients', () => {
+  let pebble: Pebble;
+  let bind: Bind;
+  beforeAll(async () => {
+    [pebble, bind] = await Promise.all([
+      startPebble({ env: { PEBBLE_VA_ALWAYS_VALID: '1' } }),
+      startBind({ zones: [{ name: zone }] }),
+    ]);
+  });
+
+  it.concurrent.each(Object.entries(oracles))('%s', async (_name, { client, env, origin, service, ...oracle }) => {
+    const fake = service(systemClock);
+    fake.plant(foreign);
+    fake.plant(beside);
+    const atOnce: number[] = [];
+    const internet = await startFakeInternet(
+      {
+        async handle(request) {
+          const answer = await fake.api.handle(request);
+          const ours = fake.values(zone).filter(({ name, value }) => name === challengeName && isDigest(value));
+          atOnce.push(new Set(ours.map(({ value }) => value)).size);
+          return answer;
+        },
+      },
+      origin,
+    );
+    if ('lego' in client) {
+      const names = [zone, `*.${zone}`];
+      await lego({ provider: client.lego, env, names, resolver: bind.server, ca: pebble, internet });
+    } else {
+      const options = { script: client.acmeSh, env, internet };
+      for (const action of ['add', 'rm'] as const)
+        for (const digest of digests) await acmeSh(options, action, challengeName, digest);
+    }
+    expect(fake.api.unknown).toEqual([]);
+    expect(internet.strays).toEqual([]);
+    const isAllowed = (status: number) => status < 400 || oracle.mayRefuse?.includes(status);
+    expect(fake.api.calls.filter(({ result }) => typeof result !== 'number' || !isAllowed(result))).toEqual([]);
+    expect(Math.max(...atOnce)).toBe(2);
+    expect(sorted(fake.values(zone))).toEqual(sorted(oracle.losesForeign ? [beside] : [foreign, beside]));
+  });
+});
+
+const unquoted = (text: string): string => text.replace(/^"(.*)"$/, '$1');
+const isDigest = (value: string): boolean => /^[\w-]{43}$/.test(value);
+const sorted = (values: readonly Pick<DnsValue, 'name' | 'value'>[]): readonly string[] =>
+  values.map(({ name, value }) => `${name} ${value}`).sort();
