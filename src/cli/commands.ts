@@ -78,6 +78,11 @@ export const commands: readonly Command[] = [
         repeat: true,
       },
       {
+        flags: '--propagation <duration>',
+        description:
+          'with --dns: ask the authoritative servers at least so long, such as 30s, and order only if they still have the record then; `none` for no least time',
+      },
+      {
         flags: '--issuer <ca>',
         description:
           'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the declared issuer if there is only one, else letsencrypt)',

@@ -7,7 +7,7 @@ import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Fleet, TrialNews, TrialReport } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
-import { keptPath, listOf, textOf } from './flag-values.ts';
+import { listOf, textOf } from './flag-values.ts';
 import { dnsSolver, type NamedSolver, proveCredentials } from './solver-flags.ts';
 import { styleOf, wrap } from './text.ts';
 
@@ -57,7 +57,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
     throw fail('usage/invalid', {
       what: `--credentials cannot change the declared solver "${named}": change its options in the configuration`,
     });
-  const file = credentials === undefined ? [] : [`credentials=${keptPath('--credentials ', credentials, session)}`];
+  const file = credentials === undefined ? [] : [`credentials=${credentials}`];
   const dnsOption = [...listOf(flags['dnsOption']), ...file];
   const withOptions: Session = {
     ...session,

@@ -21,6 +21,7 @@ const describing = [
   'http',
   'dns',
   'dnsOption',
+  'propagation',
   'issuer',
   'email',
   'caFile',

@@ -4,7 +4,8 @@ import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context
 import { failureData, failureText, stackOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
 import { guarded } from './guard.ts';
-import { parseArguments } from './program.ts';
+import { mayBeCertbots } from './other-clients.ts';
+import { parseArguments, type Typed } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
 
@@ -32,10 +33,11 @@ const defaultShutdownBudgetMs = 8_000;
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
   let session: OpenSession | undefined;
   try {
-    const typed = parseArguments(argv, context);
+    const { typed, inOwnWords } = await parse(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();
     session = openSession(context, typed.invocation, stop.signal, await openLog(typed.invocation, context));
+    if (inOwnWords !== undefined) session.noteWhole(inOwnWords);
     const run = await typed.command.load();
     return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
@@ -50,6 +52,21 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   } finally {
     if (session) await closeSoon(session);
   }
+}
+
+/** The parsed arguments; those of certbot are translated, and shown once as certfleet's own. */
+async function parse(
+  argv: readonly string[],
+  context: CliContext,
+): Promise<{ readonly typed: Typed; readonly inOwnWords?: string }> {
+  if (!mayBeCertbots(argv)) return { typed: parseArguments(argv, context) };
+  const { inOwnWords, translate, withTranslated } = await import('./certbot-flags.ts');
+  const registry = context.registry ?? (await import('../generated/registry.ts')).registry;
+  const translated = await translate(argv, registry);
+  const typed = parseArguments(translated.argv, context);
+  if ('exitCode' in typed || translated.first === '') return { typed };
+  const invocation = withTranslated(typed, translated);
+  return { typed: { ...typed, invocation }, inOwnWords: inOwnWords(typed, translated) };
 }
 
 async function openLog({ flags }: Invocation, context: CliContext): Promise<LogFile | undefined> {

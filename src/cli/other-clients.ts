@@ -32,7 +32,6 @@ const words: Readonly<Record<string, string>> = {
   '--manual-auth-hook': 'a solver of type `command`',
   '--manual-cleanup-hook': 'a solver of type `command`',
   '--dns.resolvers': '`--resolver`',
-  '--dns-rfc2136': '`--dns rfc2136`',
   '--nginx': 'a deployer of type `nginx`',
   '--deploy-hook': 'a deployer of type `command`',
   '--renew-hook': 'a deployer of type `command`',
@@ -66,3 +65,7 @@ export function wordHere(typed: string): string | undefined {
   if (Object.hasOwn(words, typed)) return `use ${words[typed]} instead`;
   return Object.hasOwn(without, typed) ? without[typed] : undefined;
 }
+
+/** Whether there may be flags of certbot, so that `certbot-flags.ts` must be loaded. */
+export const mayBeCertbots = (argv: readonly string[]): boolean =>
+  argv.some((word) => /^(--dns-(?!option(=|$))|--certbot-dns-|--authenticator(=|$)|-a$)/.test(word));

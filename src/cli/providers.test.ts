@@ -18,7 +18,8 @@ it.each<Row>([
     argv: 'providers rfc2136',
     says: [
       /^ {2}secret +required +The TSIG secret, base64/m,
-      /^ +Environment: CERTFLEET_RFC2136_SECRET$/m,
+      /^ +Environment: CERTFLEET_RFC2136_SECRET, RFC2136_TSIG_SECRET$/m,
+      /^ +In a file of credentials: dns_rfc2136_secret$/m,
       /^ +One of tcp, udp\. Default: tcp\.$/m,
       'make a key with `tsig-keygen acme`',
       '(how to take it out: docs/guides/wildcard-over-dns.md)',

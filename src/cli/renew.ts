@@ -27,6 +27,8 @@ export const renew: Run = async (session) => {
     ...(redeploy ? { redeploy } : {}),
     ...(nextRunMs === undefined ? {} : { nextRunMs }),
   };
+  const isOfCertbot = flags['dns'] !== undefined || flags['impliedDns'] !== undefined;
+  if (isOfCertbot) await (await import('./stored-dns.ts')).tellStored(session, fleet, names);
   const outcomes = await fleet.renew(request, session.signal);
   if (nextRunMs === undefined) return tellOutcomes(outcomes, session, { command: 'renew' });
   const inRun = new Set(outcomes.map(({ certificate }) => certificate));

@@ -9,6 +9,7 @@ import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
 import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
+import { needsDns, refining, withPropagation } from './dns-flags.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 
 export interface NamedSolver {
@@ -46,7 +47,7 @@ export async function solversFromFlags(
   const choosing = { ...sources, kept: stored };
   const { flags } = sources.session.invocation;
   if (kept && flags['http'] === undefined && flags['dns'] === undefined) {
-    const all = flags['dnsOption'] === undefined ? stored : await withOtherOptions(choosing);
+    const all = refining(flags) === undefined ? stored : await withOtherOptions(choosing);
     return { named: keptSolvers(kept, identifiers), all };
   }
   const [first, ofWildcards] = await chosenSolvers(choosing, identifiers);
@@ -110,16 +111,17 @@ export async function proveCredentials(
 const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undefined =>
   settings.type === dns01Type ? dns01Settings(settings).provider : undefined;
 
-/** --dns-option without --dns: the stored provider with changed options. */
+/** --dns-option or --propagation without --dns: the stored provider with changed options. */
 async function withOtherOptions(choosing: Choosing): Promise<readonly NamedSolver[]> {
   const { kept } = choosing;
+  const { flags } = choosing.session.invocation;
   const [stored, another] = kept.filter((one) => providerOf(one) !== undefined);
   const provider = stored && providerOf(stored);
-  if (!stored || provider === undefined || another)
-    throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
+  const implied = textOf(flags['impliedDns']) ?? provider;
+  if (!stored || provider === undefined || implied !== provider || another) throw needsDns(flags);
   refuseOptionsOfDeclared(stored.name, choosing);
   const options = await providerOptions(provider, stored.settings['options'] as JsonObject | undefined, choosing);
-  const changed = { name: stored.name, settings: { ...stored.settings, options } };
+  const changed = { name: stored.name, settings: withPropagation({ ...stored.settings, options }, flags) };
   return kept.map((one) => (one === stored ? changed : one));
 }
 
@@ -135,8 +137,7 @@ async function chosenSolvers(
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
   const dns = textOf(flags['dns']);
-  if (flags['dnsOption'] !== undefined && dns === undefined)
-    throw fail('usage/invalid', { what: '--dns-option needs --dns PROVIDER' });
+  if (dns === undefined && refining(flags) !== undefined) throw needsDns(flags);
   const overDns = dns === undefined ? undefined : await completed(await dnsSolver(dns, choosing), choosing);
   if (overDns && http === undefined) return [overDns];
   if (overDns) refuseOneKind(identifiers);
@@ -200,13 +201,18 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
   const stored = kept.find((one) => one.name === dns && providerOf(one) === dns)?.settings ?? { type: dns01Type };
   const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
   const before = { ...(stored['options'] as JsonObject | undefined), ...fromEnvironment };
-  return { name: dns, settings: { ...stored, provider: dns, options: await providerOptions(dns, before, choosing) } };
+  const options = await providerOptions(dns, before, choosing);
+  return {
+    name: dns,
+    settings: withPropagation({ ...stored, provider: dns, options }, session.invocation.flags),
+  };
 }
 
 function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
-  if (session.invocation.flags['dnsOption'] === undefined || !Object.hasOwn(settings.solvers, name)) return;
+  const flag = refining(session.invocation.flags);
+  if (flag === undefined || !Object.hasOwn(settings.solvers, name)) return;
   throw fail('usage/invalid', {
-    what: `--dns-option cannot change the declared solver "${name}": change its options in the configuration`,
+    what: `${flag} cannot change the declared solver "${name}": change its options in the configuration`,
   });
 }
 
@@ -228,9 +234,10 @@ async function providerOptions(
       throw fail('usage/invalid', {
         what: `--dns-option ${key}: every user of this machine can see a secret on the command line; write ${key}=file:/path or ${key}=env:NAME`,
       });
-    options[key] = value.startsWith('file:')
-      ? `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`
-      : value;
+    const isPath = fields.some((field) => field.name === key && field.credentials !== undefined);
+    if (value.startsWith('file:'))
+      options[key] = `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`;
+    else options[key] = isPath && !reference ? keptPath(`--dns-option ${key}=`, value, session) : value;
   }
   await checkAdapter(`--dns ${provider}`, 'dns', { ...options, type: provider }, session, registry);
   return options;

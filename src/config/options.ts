@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 import { CredentialsProblem, optionsIn, parseCredentials } from './credentials-file.ts';
-import type { OptionField } from './fields.ts';
+import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
 
@@ -242,6 +242,10 @@ function fromText(field: OptionField, value: unknown): unknown {
   const text = value.trim();
   if (field.takes === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : value;
   if (field.takes === 'boolean') return text === 'true' ? true : text === 'false' ? false : value;
+  // certbot and lego write HMAC-SHA512 and hmac-sha512. with the dot of a name.
+  const known = (innermost(field.schema) as { readonly options?: readonly unknown[] }).options ?? [];
+  const plain = text.toLowerCase().replace(/\.$/, '');
+  if (known.includes(plain)) return plain;
   if (field.takes === 'array')
     return text
       .split(',')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Reader } from '../clients/dns-wire.ts';
 import { signMessage } from '../clients/tsig.ts';
+import { resolveOptions } from '../config/options.ts';
 import { fail } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { neverArrived } from '../core/unsent.ts';
@@ -24,7 +25,11 @@ const options = {
 
 type Exchange = World['dns']['exchange'];
 
-function connect(exchange: Exchange, more: { readonly server?: string } = {}, addresses = ['192.0.2.53']) {
+function connect(
+  exchange: Exchange,
+  more: { readonly server?: string; readonly port?: number } = {},
+  addresses = ['192.0.2.53'],
+) {
   const world = {
     clock: fakeClock(),
     random: { bytes: () => Uint8Array.of(0xda, 0x5d), number: () => 0 },
@@ -187,5 +192,49 @@ describe('the options', () => {
     expect(connecting).toThrow(
       /^dns: the TSIG secret is not base64: give only the text between the quotes of `secret`$/,
     );
+  });
+});
+
+describe('the options of other clients', () => {
+  it.each([
+    [
+      'certbot’s file',
+      { credentials: '/certbot.ini' },
+      {},
+      { server: '192.0.2.1', port: 5353, keyName: 'keyname.', algorithm: 'hmac-sha512' },
+    ],
+    [
+      'lego’s variables',
+      {},
+      {
+        ...{ RFC2136_NAMESERVER: '127.0.0.1:5353', RFC2136_TSIG_KEY: 'lego', RFC2136_TSIG_SECRET: secret },
+        RFC2136_TSIG_ALGORITHM: 'hmac-sha512.',
+      },
+      { server: '127.0.0.1:5353', keyName: 'lego', algorithm: 'hmac-sha512' },
+    ],
+  ])('come from %s', async (_what, settings, env, expected) => {
+    const ini = `# Target DNS server (IPv4 or IPv6 address, not a hostname)
+dns_rfc2136_server = 192.0.2.1
+dns_rfc2136_port = 5353
+dns_rfc2136_name = keyname.
+dns_rfc2136_secret = ${secret}
+dns_rfc2136_algorithm = HMAC-SHA512
+dns_rfc2136_sign_query = false
+`;
+    const files = {
+      read: async () => new TextEncoder().encode(ini),
+      stat: async () => undefined,
+    };
+    const { options: read } = await resolveOptions(rfc2136, { type: 'rfc2136', ...settings }, { env, files });
+    expect(read).toMatchObject(expected);
+    expect(read.secret.reveal()).toBe(secret);
+  });
+
+  it('send the update to the port of their own', async () => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    await connect(record(sent), { port: 5353 })
+      .append(value, signal)
+      .catch(() => {});
+    expect(sent[0]?.server).toEqual({ address: '192.0.2.53', port: 5353 });
   });
 });

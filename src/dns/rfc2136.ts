@@ -2,7 +2,7 @@ import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from 
 import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { neverArrived } from '../core/unsent.ts';
-import { defineDnsProvider, secret, z } from '../define.ts';
+import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
@@ -34,18 +34,34 @@ export default defineDnsProvider({
       .meta({
         title: 'The primary server that accepts updates, as host or host:port',
         examples: ['ns1.example.com:53'],
+        aliases: ['dns_rfc2136_server', 'RFC2136_NAMESERVER', 'NSUPDATE_SERVER'],
+      }),
+    port: z
+      .number()
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .meta({
+        title: 'Its port, if `server` has none; 53 by default',
+        aliases: ['dns_rfc2136_port', 'NSUPDATE_SERVER_PORT'],
       }),
     keyName: z
       .string()
       .min(1)
-      .meta({ title: 'Name of the TSIG key, as the server knows it', examples: ['acme'] }),
-    secret: secret('The TSIG secret, base64').describe(
+      .meta({
+        title: 'Name of the TSIG key, as the server knows it',
+        examples: ['acme'],
+        aliases: ['dns_rfc2136_name', 'RFC2136_TSIG_KEY'],
+      }),
+    secret: secret('The TSIG secret, base64', { aliases: ['dns_rfc2136_secret', 'RFC2136_TSIG_SECRET'] }).describe(
       'Only the text between the quotes of `secret` in the output of `tsig-keygen`.',
     ),
     algorithm: z
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
-      .meta({ title: 'Algorithm of the TSIG key' }),
+      .meta({ title: 'Algorithm of the TSIG key', aliases: ['dns_rfc2136_algorithm', 'RFC2136_TSIG_ALGORITHM'] }),
+    credentials: credentialsFile(['dns_rfc2136_', 'RFC2136_TSIG_']),
     ttl: z.number().int().min(0).max(86_400).default(60).meta({ title: 'TTL of the TXT record, in seconds' }),
     transport: z
       .enum(['tcp', 'udp'])
@@ -74,7 +90,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
         problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
       });
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
-    const server = splitServer(options.server) ?? { host: options.server, port: 53 };
+    const server = splitServer(options.server, options.port) ?? { host: options.server, port: 53 };
 
     /** @param record what to change; undefined: nothing, which the server answers as it would a change */
     const update = async (
@@ -142,11 +158,11 @@ const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array | undefi
 };
 
 /** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
-function splitServer(text: string): { readonly host: string; readonly port: number } | undefined {
+function splitServer(text: string, fallback = 53): { readonly host: string; readonly port: number } | undefined {
   const match =
     /^(?:\[([0-9a-fA-F:.%]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? match?.[3];
-  const port = Number.parseInt(match?.[4] ?? '53', 10);
+  const port = Number.parseInt(match?.[4] ?? String(fallback), 10);
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 

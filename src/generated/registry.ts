@@ -81,9 +81,11 @@ export const registry: Registry = {
       homepage: "https://www.rfc-editor.org/rfc/rfc2136",
       options: [
         {"name":"server","title":"The primary server that accepts updates, as host or host:port","secret":false,"required":true},
+        {"name":"port","title":"Its port, if `server` has none; 53 by default","secret":false,"required":false},
         {"name":"keyName","title":"Name of the TSIG key, as the server knows it","secret":false,"required":true},
         {"name":"secret","title":"The TSIG secret, base64","secret":true,"required":true},
         {"name":"algorithm","title":"Algorithm of the TSIG key","secret":false,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
         {"name":"ttl","title":"TTL of the TXT record, in seconds","secret":false,"required":false},
         {"name":"transport","title":"TCP, or UDP with TCP for answers that are too long","secret":false,"required":false},
       ],

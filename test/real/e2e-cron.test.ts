@@ -271,6 +271,34 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
       expect([...(await documents(store, 'lineage'))]).toEqual([]);
     });
   });
+
+  it('takes certbot’s flags as they stand, in issue and in renew', async (context) => {
+    if (bind.port !== 53) {
+      noteSkipped('not tested: certbot’s flags for DNS (port 53 of 127.0.0.1 is taken or not allowed)');
+      return context.skip();
+    }
+    const folder = await temporaryFolder('certbot');
+    const [store, certs, ini] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'rfc2136.ini')];
+    const { name, secret, algorithm } = bind.key;
+    const keys = { server: bind.address, name: `${name}.`, secret, algorithm: algorithm.toUpperCase() };
+    const lines = Object.entries(keys).map(([key, value]) => `dns_rfc2136_${key} = ${value}\n`);
+    await writeFile(ini, lines.join(''), { mode: 0o600 });
+    const plugin = ['--dns-rfc2136', '--dns-rfc2136-credentials', ini, '--dns-rfc2136-propagation-seconds', '2'];
+    const names = ['-d', 'example.test,*.example.test'];
+    const since = performance.now();
+    const issued = await byHand(['issue', ...plugin, ...names, '--deploy', `files:${certs}`, '--store', store]);
+    succeeded(issued);
+    expect(performance.now() - since).toBeGreaterThan(2_000);
+    expect(issued.stderr).toContain(`--dns rfc2136 --dns-option credentials=${ini} --propagation 2s\n`);
+    const first = await fingerprintOfFile(join(certs, 'live/example.test/cert.pem'));
+    const renewed = await cron(store, ...plugin, '--force');
+    succeeded(renewed);
+    expect(stderrOf(renewed)).toContain('`certfleet renew` needs none of them');
+    expect(renewed.stderr).not.toContain('other settings');
+    expect(await fingerprintOfFile(join(certs, 'live/example.test/cert.pem'))).not.toBe(first);
+    expect(await bind.txt('example.test')).toEqual([]);
+    for (const text of (await documents(store, 'lineage')).values()) expect(text).not.toContain(secret);
+  });
 });
 
 async function reload(nginx: Nginx, servers: Parameters<Nginx['configure']>[0]): Promise<void> {

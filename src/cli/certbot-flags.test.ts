@@ -1,0 +1,176 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import type { IssueRequest } from '../fleet.ts';
+
+const files = { '/etc/dnspod.ini': 'dns_dnspod_api_id = 1\ndns_dnspod_api_token = t0ken\n' };
+const certbots = [
+  '--dns-dnspod',
+  '--dns-dnspod-credentials',
+  '/etc/dnspod.ini',
+  '--dns-dnspod-propagation-seconds',
+  '30',
+];
+const names = ['-d', 'example.com,*.example.com', '--agree-tos'];
+const solver = {
+  type: 'dns01',
+  ...{ provider: 'dnspod', options: { credentials: '/etc/dnspod.ini' }, propagation: '30s' },
+};
+
+/** The solver that reached the fleet. */
+async function solverOf(argv: readonly string[], more: object = {}) {
+  const done = await commandLine({ files, ...more }).run('issue', ...argv);
+  const [call] = done.calls as readonly IssueRequest[];
+  return { solver: call?.adHoc?.solver, identifiers: call?.adHoc?.spec.identifiers, stderr: done.stderr };
+}
+
+it.each([
+  ['as certbot documents it', [...certbots, ...names]],
+  [
+    'with = and in another sequence',
+    [...names, '--dns-dnspod-propagation-seconds=30', '--dns-dnspod', '--dns-dnspod-credentials=/etc/dnspod.ini'],
+  ],
+  ['by --authenticator', ['--authenticator', 'dns-dnspod', ...certbots.slice(1), ...names]],
+  ['by -a', ['-a', 'dns-dnspod', ...certbots.slice(1), ...names]],
+  [
+    'of an older third-party plugin',
+    [
+      ...['-a', 'certbot-dns-dnspod:dns-dnspod', '--certbot-dns-dnspod:dns-dnspod-credentials', '/etc/dnspod.ini'],
+      ...['--certbot-dns-dnspod:dns-dnspod-propagation-seconds', '30', ...names],
+    ],
+  ],
+  ['with certfleet’s own flags', ['--dns', 'dnspod', ...certbots.slice(1), ...names]],
+])('%s', async (_what, argv) => {
+  const asked = await solverOf(argv);
+  expect(asked).toMatchObject({
+    solver,
+    identifiers: [
+      { type: 'dns', value: 'example.com' },
+      { type: 'dns', value: '*.example.com' },
+    ],
+  });
+  expect(asked.stderr.match(/own words: .*/g)).toEqual([
+    expect.stringContaining('--dns-option credentials=/etc/dnspod.ini'),
+  ]);
+});
+
+it('says certfleet’s own form, for a shell', async () => {
+  const { stderr } = await solverOf([...names, ...certbots]);
+  expect(stderr).toContain(
+    "own words: certfleet issue -d 'example.com,*.example.com' --agree-tos --dns dnspod --dns-option credentials=/etc/dnspod.ini --propagation 30s\n",
+  );
+});
+
+const stored = (options: StoredSpec['solver']): StoredSpec => ({
+  spec: {
+    ...{ name: 'example.com', identifiers: [{ type: 'dns', value: 'example.com' } as const], issuer: 'letsencrypt' },
+    ...{ solver: 'dnspod', deploy: [], endpoints: [] },
+  },
+  issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+  ...{ solver: options, deployers: {}, preflight: { resolvers: [], http01Port: 80 } },
+});
+
+it('changes the credentials of a stored certificate, as certbot does', async () => {
+  const fleet = { stored: { 'example.com': stored({ ...solver, options: { credentials: '/old.ini' } }) } };
+  const argv = ['example.com', '--dns-dnspod-credentials', '/etc/dnspod.ini'];
+  expect(await solverOf(argv, { fleet })).toMatchObject({ solver });
+  const none = ['example.com', '--propagation', 'none'];
+  expect((await solverOf(none, { fleet })).solver).not.toHaveProperty('propagation');
+});
+
+const rows: readonly Row[] = [
+  {
+    what: 'renews with the stored settings',
+    argv: ['renew', ...certbots],
+    fleet: { stored: { 'example.com': stored(solver) } },
+    warns: ['`certfleet renew` needs none of them'],
+    never: ['other settings'],
+    calls: ['status', { names: [], force: false }],
+  },
+  {
+    what: 'says which certificate has others',
+    argv: ['renew', 'example.com', ...certbots],
+    fleet: { stored: { 'example.com': stored({ ...solver, propagation: '10s' }) } },
+    warns: ['example.com keeps other settings of the DNS provider dnspod'],
+  },
+  {
+    what: 'does not choose by credentials alone',
+    argv: ['issue', ...names, '--dns-dnspod-credentials', '/etc/dnspod.ini'],
+    code: 2,
+    warns: ['--dns-dnspod-credentials alone does not choose the DNS provider, as in certbot: add --dns-dnspod'],
+  },
+  {
+    what: 'knows certbot’s names',
+    argv: ['issue', ...names, '--dns-tencentcloud', '--dns-tencentcloud-credentials', '/etc/none.ini'],
+    code: 2,
+    warns: ['/etc/none.ini cannot be read: no such file'],
+  },
+  {
+    what: 'has no gehirn',
+    argv: ['issue', ...names, '--dns-gehirn'],
+    code: 2,
+    warns: ['certfleet has no DNS provider "gehirn": `certfleet providers` lists those that it has'],
+  },
+  {
+    what: 'has no plugin that exists nowhere',
+    argv: ['issue', ...names, '-a', 'dns-nowhere'],
+    code: 2,
+    warns: ['certfleet has no DNS provider "nowhere"'],
+  },
+  {
+    what: 'refuses two plugins',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-cloudflare'],
+    code: 2,
+    warns: ['--dns-dnspod and --dns-cloudflare name two DNS providers'],
+  },
+  {
+    what: 'refuses credentials of another one',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-cloudflare-credentials', '/x.ini'],
+    code: 2,
+    warns: ['--dns-cloudflare-credentials is for another DNS provider than dnspod'],
+  },
+  {
+    what: 'refuses what is no number',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', 'soon'],
+    code: 2,
+    warns: ['--dns-dnspod-propagation-seconds soon: this is not a number of seconds'],
+  },
+  {
+    what: 'refuses an option that the provider lacks',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-colour', 'red'],
+    code: 2,
+    warns: ['--dns-dnspod-colour: the DNS provider dnspod has no such option'],
+  },
+  {
+    what: 'refuses a value that is missing',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-credentials'],
+    code: 2,
+    warns: ['--dns-dnspod-credentials: its value is missing'],
+  },
+  {
+    what: 'leaves a mistyped flag of its own to the parser',
+    argv: ['issue', ...names, '--dns-optoin', 'x=y'],
+    code: 2,
+    warns: ["unknown option '--dns-optoin'"],
+  },
+  {
+    what: 'belongs to issue and renew only',
+    argv: ['status', '--dns-dnspod'],
+    code: 2,
+    warns: ["unknown option '--dns-dnspod'; it is an option of `certfleet issue`"],
+  },
+  {
+    what: 'refuses another authenticator',
+    argv: ['issue', ...names, '-a', 'webroot'],
+    code: 2,
+    warns: ['-a webroot: write --http standalone'],
+  },
+  {
+    what: 'wants a duration',
+    argv: ['issue', ...names, ...certbots.slice(0, 3), '--propagation', '30'],
+    files,
+    code: 2,
+    warns: ['--propagation 30: write a duration'],
+  },
+];
+it.each(rows)('$what', behaves);

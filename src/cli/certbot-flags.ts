@@ -1,0 +1,193 @@
+import { optionFields } from '../config/fields.ts';
+import { adapterEntry, type Registry } from '../config/registry.ts';
+import { fail } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
+import type { Command } from './commands.ts';
+import type { FlagValue, Invocation } from './context.ts';
+import { listOf } from './flag-values.ts';
+
+/** certbot's own plugins without a counterpart. */
+const lacking: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);
+
+/** What certbot's flags mean here. */
+export interface Translated {
+  /** Without them. */
+  readonly argv: readonly string[];
+  /** In their place, as the parser would return them. */
+  readonly flags: Readonly<Record<string, FlagValue>>;
+  /** The same, as a person would type it. */
+  readonly words: readonly string[];
+  /** The first of them, for messages. */
+  readonly first: string;
+}
+
+/**
+ * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
+ * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
+ * that older third-party plugins need. Leaves unknown flags to the parser. Fails with `usage/invalid`.
+ */
+export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
+  const rest: string[] = [];
+  const given: Given = { chosen: new Map(), options: [] };
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at]!;
+    const [flag, inline] = word.startsWith('--') && word.includes('=') ? cut(word) : [word, undefined];
+    const value = (): string => {
+      if (inline === undefined) at += 1;
+      const text = inline ?? argv[at];
+      if (text === undefined || text === '') throw fail('usage/invalid', { what: `${flag}: its value is missing` });
+      return text;
+    };
+    const isTaken =
+      flag === '-a' || flag === '--authenticator'
+        ? await chooseByName(given, flag, value, registry)
+        : await takeDnsFlag(given, flag, value, registry);
+    if (!isTaken) rest.push(word);
+  }
+  return { argv: rest, ...collected(given) };
+}
+
+interface Given {
+  /** The flag that chose it, by provider. */
+  readonly chosen: Map<string, string>;
+  readonly options: {
+    readonly flag: string;
+    readonly provider: string;
+    readonly option: string;
+    readonly value: string;
+  }[];
+}
+
+async function chooseByName(given: Given, flag: string, value: () => string, registry: Registry): Promise<boolean> {
+  const typed = value();
+  const name = /^(?:[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(typed)?.[1];
+  if (name === undefined)
+    throw fail('usage/invalid', {
+      what: `${flag} ${typed}: write --http standalone, --http webroot:FOLDER or --dns PROVIDER`,
+    });
+  given.chosen.set(await providerNamed(name, registry), `${flag} ${typed}`);
+  return true;
+}
+
+async function takeDnsFlag(given: Given, flag: string, value: () => string, registry: Registry): Promise<boolean> {
+  const body = /^--(?:certbot-[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(flag)?.[1];
+  if (body === undefined || body === 'option') return false;
+  const [, named, suffix] = /^(.+)-(credentials|propagation-seconds)$/.exec(body) ?? [];
+  if (named !== undefined && suffix !== undefined) {
+    const provider = await providerNamed(named, registry);
+    given.options.push({ flag, provider, option: suffix, value: value() });
+    return true;
+  }
+  if (lacking.has(body) || (await findProvider(body, registry)) !== undefined) {
+    given.chosen.set(await providerNamed(body, registry), flag);
+    return true;
+  }
+  const labels = body.split('-');
+  for (let length = labels.length - 1; length > 0; length--) {
+    const provider = await findProvider(labels.slice(0, length).join('-'), registry);
+    if (provider === undefined) continue;
+    const option = await optionNamed(provider, labels.slice(length).join(''), registry);
+    if (option === undefined)
+      throw fail('usage/invalid', {
+        what: `${flag}: the DNS provider ${provider} has no such option; \`certfleet providers ${provider}\` shows those that it has`,
+      });
+    given.options.push({ flag, provider, option, value: value() });
+    return true;
+  }
+  return false;
+}
+
+async function providerNamed(name: string, registry: Registry): Promise<string> {
+  const provider = await findProvider(name, registry);
+  if (provider !== undefined) return provider;
+  throw fail('usage/invalid', {
+    what: `certfleet has no DNS provider "${name}": \`certfleet providers\` lists those that it has, and a solver of type \`command\` runs a script for any other`,
+  });
+}
+
+/** By its id, else by the prefix that the keys of its credentials have in certbot: `nsone` is `ns1`. */
+async function findProvider(name: string, registry: Registry): Promise<string | undefined> {
+  if (adapterEntry(registry, 'dns', name)) return name;
+  const prefix = `dns_${name.replaceAll('-', '_')}_`;
+  for (const [id, entry] of Object.entries(registry.dns)) {
+    const { options } = await entry.load();
+    if (optionFields(options).some(({ credentials }) => credentials?.includes(prefix))) return id;
+  }
+  return undefined;
+}
+
+async function optionNamed(provider: string, plain: string, registry: Registry): Promise<string | undefined> {
+  const definition = await adapterEntry(registry, 'dns', provider)?.load();
+  return definition && Object.keys(definition.options.shape).find((name) => name.toLowerCase() === plain);
+}
+
+function collected({ chosen, options }: Given): Omit<Translated, 'argv'> {
+  const [first, second] = [...chosen];
+  if (first && second)
+    throw fail('usage/invalid', { what: `${first[1]} and ${second[1]} name two DNS providers: a certificate has one` });
+  const provider = first?.[0] ?? options[0]?.provider;
+  const other = options.find((one) => one.provider !== provider);
+  if (other)
+    throw fail('usage/invalid', { what: `${other.flag} is for another DNS provider than ${provider}: leave out one` });
+  const seconds = options.findLast(({ option }) => option === 'propagation-seconds');
+  if (seconds && !/^\d{1,6}$/.test(seconds.value))
+    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: this is not a number of seconds` });
+  const dnsOption = options
+    .filter((one) => one !== seconds && one.option !== 'propagation-seconds')
+    .map(({ option, value }) => [option, value] as const);
+  const propagation = seconds && `${Number(seconds.value)}s`;
+  const dns = first?.[0];
+  return {
+    first: first?.[1] ?? options[0]?.flag ?? '',
+    flags: {
+      ...(dns === undefined ? {} : { dns }),
+      ...(dns === undefined && provider !== undefined
+        ? { impliedDns: provider, impliedBy: options[0]?.flag ?? '' }
+        : {}),
+      ...(dnsOption.length === 0 ? {} : { dnsOption: dnsOption.map(([option, value]) => `${option}=${value}`) }),
+      ...(propagation === undefined ? {} : { propagation }),
+    },
+    words: [
+      ...(dns === undefined ? [] : ['--dns', dns]),
+      ...dnsOption.flatMap(([option, value]) => ['--dns-option', `${option}=${shellWord(value)}`]),
+      ...(propagation === undefined ? [] : ['--propagation', propagation]),
+    ],
+  };
+}
+
+const cut = (word: string): readonly [string, string] => {
+  const at = word.indexOf('=');
+  return [word.slice(0, at), word.slice(at + 1)];
+};
+
+/** The invocation with translated flags added to those that the parser found. Fails with `usage/invalid`. */
+export function withTranslated(
+  { command, invocation }: Parsed,
+  { flags, first }: Pick<Translated, 'flags' | 'first'>,
+): Parsed['invocation'] {
+  if (!['issue', 'renew'].includes(command.name))
+    throw fail('usage/invalid', { what: `unknown option '${first}'; it is an option of \`certfleet issue\`` });
+  const { dns, dnsOption } = invocation.flags;
+  if (dns !== undefined && flags['dns'] !== undefined && dns !== flags['dns'])
+    throw fail('usage/invalid', {
+      what: `--dns ${String(dns)} and ${first} name two DNS providers: a certificate has one`,
+    });
+  const options = [...listOf(dnsOption), ...listOf(flags['dnsOption'])];
+  return {
+    ...invocation,
+    flags: { ...invocation.flags, ...flags, ...(options.length === 0 ? {} : { dnsOption: options }) },
+  };
+}
+
+interface Parsed {
+  readonly command: Pick<Command, 'name'>;
+  readonly invocation: Invocation;
+}
+
+/** One sentence with certfleet's own form of the command. */
+export function inOwnWords({ command }: Parsed, { argv, words }: Pick<Translated, 'argv' | 'words'>): string {
+  if (command.name === 'renew')
+    return 'Flags of certbot: `certfleet renew` needs none of them, because the settings are stored with each certificate.';
+  const typed = argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
+  return `Flags of certbot. In certfleet’s own words: certfleet ${[...typed, ...words].join(' ')}`;
+}

@@ -1,0 +1,34 @@
+import { fail } from '../core/errors.ts';
+import { durationPattern } from '../core/span.ts';
+import type { AdapterSettings } from '../core/spec.ts';
+import { type Flags, textOf } from './flag-values.ts';
+
+/** The first flag that changes a DNS provider without choosing it. */
+export const refining = (flags: Flags): string | undefined =>
+  textOf(flags['impliedBy']) ??
+  (flags['dnsOption'] !== undefined
+    ? '--dns-option'
+    : flags['propagation'] !== undefined
+      ? '--propagation'
+      : undefined);
+
+/** Also certbot takes the credentials of a plugin without using it. */
+export function needsDns(flags: Flags) {
+  const implied = textOf(flags['impliedDns']);
+  const what =
+    implied === undefined
+      ? `${refining(flags)} needs --dns PROVIDER`
+      : `${refining(flags)} alone does not choose the DNS provider, as in certbot: add --dns-${implied}`;
+  return fail('usage/invalid', { what });
+}
+
+/** The settings of a solver `dns01` with those of --propagation; `none` removes the stored time. */
+export function withPropagation(settings: AdapterSettings, flags: Flags): AdapterSettings {
+  const propagation = textOf(flags['propagation']);
+  if (propagation === undefined) return settings;
+  const { propagation: _before, ...rest } = settings;
+  if (propagation === 'none') return rest;
+  if (!durationPattern.test(propagation))
+    throw fail('usage/invalid', { what: `--propagation ${propagation}: write a duration, like 30s or 2m` });
+  return { ...rest, propagation };
+}
