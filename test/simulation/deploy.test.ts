@@ -5,6 +5,7 @@ import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/job.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
@@ -12,7 +13,7 @@ import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
 import { passing } from '../support/passing-time.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
-import * as issuing from '../support/simulated-world.ts';
+import { issue as issueIn } from '../support/simulated-world.ts';
 
 // Deliveries in a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -161,8 +162,7 @@ const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => 
   deployers: { ...wanted.deployers, [target]: { type: 'sim', path } },
 });
 
-/** One run, while the time of its world passes. */
-const issue = (world: World, job: Job) => passing(world.clock, issuing.issue(world.process(1), job, signal));
+const issue = (world: World, job: Job) => issueIn(world.process(1), job, signal);
 
 const renewal = (wanted: StoredSpec) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true }) as const;
 /** One pass of `renew`. */
@@ -368,7 +368,7 @@ describe('a version that breaks the handshake', () => {
           stop.abort(new Error('SIGTERM'));
         };
       });
-      const dying = issuing.issue(world.process(2), renewal(specOf('edge')), stop.signal);
+      const dying = reconcile(world.process(2), [renewal(specOf('edge'))], stop.signal);
       dying.catch(() => undefined);
       await passing(world.clock, activated);
       world.dead.add(2);
@@ -401,7 +401,7 @@ describe('a version that breaks the handshake', () => {
         await new Promise(() => {});
       };
     });
-    void issuing.issue(world.process(2), renewal(specOf('edge')), signal);
+    void reconcile(world.process(2), [renewal(specOf('edge'))], signal);
     await passing(world.clock, activated);
     world.dead.add(2);
     world.hooks.activated = async () => {};

@@ -5,16 +5,18 @@ import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { passing } from '../support/passing-time.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -38,16 +40,17 @@ function chanceOf(seed: number): () => number {
   };
 }
 
+type World = ReturnType<typeof createWorld>;
+
 interface Replica {
   readonly context: Engine;
   /** Rejects if the process was killed; what it left running never continues. */
   readonly killed: Promise<never>;
 }
 
-async function createWorld(seed: number) {
+function createWorld(seed: number) {
   const chance = chanceOf(seed);
-  let aheadMs = 0;
-  const clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) };
+  const clock = fakeClock();
   const store = createMemoryStore();
   const txt = new Set([foreign]);
   const target = { version: '', broken: false };
@@ -190,9 +193,8 @@ async function createWorld(seed: number) {
     spec,
     replica,
     readLineage,
-    pass: (ms: number) => {
-      aheadMs += ms;
-    },
+    clock,
+    pass: (ms: number) => clock.set(new Date(clock.now().getTime() + ms)),
   };
 }
 
@@ -202,11 +204,12 @@ const job = (spec: StoredSpec, obeyBackoff = false) =>
 describe('the engine in a simulated world', () => {
   it(`survives ${seeds} histories of kills and lost answers (first seed ${firstSeed})`, async () => {
     for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-      const world = await createWorld(seed);
+      const world = createWorld(seed);
       const kills = Math.floor(world.chance() * 4);
       for (let pid = 1; pid <= kills; pid += 1) {
         const { context, killed } = world.replica(pid, 1 + Math.floor(world.chance() * 60), 0.02);
-        await Promise.race([issue(context, job(world.spec), signal), killed]).catch(() => undefined);
+        const run = Promise.race([reconcile(context, [job(world.spec)], signal), killed]);
+        await passing(world.clock, run).catch(() => undefined);
       }
       let result = '';
       for (let attempt = 0; attempt < 10 && !/issued|unchanged/.test(result); attempt += 1) {
@@ -214,7 +217,7 @@ describe('the engine in a simulated world', () => {
         result = (await issue(context, job(world.spec), signal)).result;
       }
       const { context } = world.replica(200, Number.POSITIVE_INFINITY, 0);
-      await sweep(context, signal);
+      await passing(world.clock, sweep(context, signal));
 
       const where = `CERTFLEET_SEED=${seed}`;
       expect(result, where).toMatch(/issued|unchanged/);
@@ -223,7 +226,7 @@ describe('the engine in a simulated world', () => {
       expect([...world.txt], where).toEqual([foreign]);
       expect(world.target.version, where).toBe(lineage?.current?.id);
       expect(world.ca.accepted('finalize'), `${where}: certificates bought`).toBe(1);
-      expect(await keyFits(world.store, lineage), `${where}: key and certificate belong together`).toBe(true);
+      expect(await keyFits(world, lineage), `${where}: key and certificate belong together`).toBe(true);
     }
   }, 300_000);
 
@@ -235,7 +238,7 @@ describe('the engine in a simulated world', () => {
       ['failed', 'renewed'],
     ],
   ])('orders without `replaces` %s', async (_title, failure, results) => {
-    const world = await createWorld(11);
+    const world = createWorld(11);
     const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
     expect(await issue(process(), job(world.spec), signal)).toMatchObject({ result: 'issued' });
     world.pass(80 * 86_400_000);
@@ -252,7 +255,7 @@ describe('the engine in a simulated world', () => {
   });
 
   it('delivers the current certificate while its renewal is failing, and resumes the renewal afterwards', async () => {
-    const world = await createWorld(7);
+    const world = createWorld(7);
     const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
     world.target.broken = true;
     expect(await issue(process(), job(world.spec), signal)).toMatchObject({ result: 'pending' });
@@ -281,7 +284,7 @@ describe('the engine in a simulated world', () => {
   });
 
   it('comes back when the CA said, if signing takes longer than a run waits', async () => {
-    const world = await createWorld(4);
+    const world = createWorld(4);
     const process = () => world.replica(1, Number.POSITIVE_INFINITY, 0).context;
     Object.assign(world.ca.settings, { processingPolls: 1, retryAfter: { order: { seconds: 600 } } });
     const failed = await issue(process(), job(world.spec, true), signal);
@@ -295,7 +298,7 @@ describe('the engine in a simulated world', () => {
   });
 });
 
-async function keyFits(store: Store, lineage: Lineage | undefined): Promise<boolean> {
+async function keyFits({ store, clock }: World, lineage: Lineage | undefined): Promise<boolean> {
   if (!lineage?.current) return false;
   const read = async (kind: 'key' | 'version') => {
     const entry = await store.get({ kind, name: `abc~${lineage.current?.id}` }, signal);
@@ -304,5 +307,5 @@ async function keyFits(store: Store, lineage: Lineage | undefined): Promise<bool
   const { keyPem } = await read('key');
   const { chainPem } = await read('version');
   const leaf = pki.readChain(chainPem).certificates[0] ?? '';
-  return pki.mismatch(leaf, new Secret(keyPem), lineage.current.facts.identifiers, systemClock.now()) === undefined;
+  return pki.mismatch(leaf, new Secret(keyPem), lineage.current.facts.identifiers, clock.now()) === undefined;
 }

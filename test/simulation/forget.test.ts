@@ -4,21 +4,16 @@ import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import { forget } from '../../src/engine/forget.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
-import { passing } from '../support/passing-time.ts';
-import * as issuing from '../support/simulated-world.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
-const clock = fakeClock();
-const issue = (...args: Parameters<typeof issuing.issue>) => passing(clock, issuing.issue(...args));
 const byForce = { force: true };
 
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
 /** `abc` with a version before its current one, its test lineage, another certificate, and credentials of both. */
 async function createWorld(): Promise<World> {
-  const world = await createSimulatedWorld({ clock });
+  const world = await createSimulatedWorld();
   for (const name of ['abc', 'abc', 'abc~staging', 'abcd'])
     await issue(world.replica(1), job(simulatedSpec(name), { force: true }), signal);
   for (const name of ['abc', 'abcd'])
@@ -41,7 +36,7 @@ async function owe(world: World): Promise<void> {
     type: 'dns-01',
     identifier: 'example.com',
     thumbprint: 'x',
-    closedAt: clock.now().toISOString(),
+    closedAt: world.clock.now().toISOString(),
   } as const;
   for (const token of ['a', 'b', 'c']) world.txt.add(`${token}.x`);
   await world.editLineage((lineage) => ({

@@ -7,7 +7,6 @@ import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -57,8 +56,8 @@ describe('a CA that takes no orders', () => {
       },
     ],
   ])('is asked only for the orders that are under way together: it %s', async (_how, requests, newOrder) => {
-    const clock = fakeClock();
-    const world = await createSimulatedWorld({ clock });
+    const world = await createSimulatedWorld();
+    const { clock } = world;
     const many = Array.from({ length: 100 }, (_, i) => job(simulatedSpec(`c${i}`, [`c${i}.example.com`])));
     let asked = 0;
     const engine = withNewOrder(world.replica(1), () => {
@@ -90,17 +89,17 @@ describe('a CA that takes no orders', () => {
   it('gets only one certificate in the next run', async () => {
     const world = await createSimulatedWorld();
     world.ca.failNext('newOrder', { status: 500, times: 1_000 });
-    await reconcile(world.replica(1), jobs, signal);
+    await passing(world.clock, reconcile(world.replica(1), jobs, signal));
     world.pass(120_000);
     const before = newOrders(world);
-    await reconcile(world.replica(2), jobs, signal);
+    await passing(world.clock, reconcile(world.replica(2), jobs, signal));
     expect(newOrders(world) - before).toBe(1);
   });
 
   it('gets all due certificates once it accepts one', async () => {
     const world = await createSimulatedWorld();
     await putHold(world, { isDown: true });
-    const outcomes = await reconcile(world.replica(1), jobs, signal);
+    const outcomes = await passing(world.clock, reconcile(world.replica(1), jobs, signal));
     expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
     expect(await world.store.get(holdKey, signal)).toBeUndefined();
   });
@@ -156,9 +155,10 @@ it('a certificate on which its CA always fails does not keep others from being i
     });
     return { ...replica, connect: { ...replica.connect, issuer: () => ({ ...issuer, as }) } };
   };
-  await reconcile(engine(1), jobs.slice(0, 1), signal);
+  await passing(world.clock, reconcile(engine(1), jobs.slice(0, 1), signal));
   world.pass(dayMs);
-  const outcomes = await reconcileAll(engine(2), { jobs, jobOf: () => undefined }, signal);
+  const all = reconcileAll(engine(2), { jobs, jobOf: () => undefined }, signal);
+  const outcomes = await passing(world.clock, all);
   expect(outcomes.map(({ result }) => result)).toEqual(['failed', 'issued', 'issued']);
 });
 
@@ -172,6 +172,7 @@ it('reads what is stored about a CA once per pass and once per certificate', asy
       return world.store.get(key, s);
     },
   };
-  await reconcile(world.replica(1, { store }), [job(simulatedSpec('a')), job(simulatedSpec('b'))], signal);
+  const jobs = [job(simulatedSpec('a')), job(simulatedSpec('b'))];
+  await passing(world.clock, reconcile(world.replica(1, { store }), jobs, signal));
   expect(reads).toBe(3);
 });

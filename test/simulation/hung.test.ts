@@ -3,7 +3,6 @@ import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -12,8 +11,8 @@ const deadlineMs = 60_000;
 
 /** A target that never answers and ignores every abort, and one that works. */
 async function createHung(hangs: 'look' | 'stage' | 'activate', concurrent: boolean) {
-  const clock = fakeClock();
-  const world = await createSimulatedWorld({ clock });
+  const world = await createSimulatedWorld();
+  const { clock } = world;
   /** When each call began, and when each event of a certificate came: `pending a`. */
   const calls: number[] = [];
   const events = new Map<string, number>();
@@ -71,7 +70,7 @@ describe('a target that hangs', () => {
       const tooSlow = { result: 'pending', error: { code: 'deploy/too-slow' } };
       expect(outcomes).toMatchObject([tooSlow, tooSlow, tooSlow, { certificate: 'd', result: 'issued' }]);
       expect(calls.length).toBeLessThanOrEqual(concurrent ? 3 : 1);
-      // A certificate that is issued later than that ends at once. (Signatures take any number of turns of the clock.)
+      // A certificate that is issued later than that ends at once.
       const [beganMs = 0] = calls;
       for (const name of ['a', 'b', 'c']) {
         const endMs = Math.max(beganMs + deadlineMs, at(`issued ${name}`) + (concurrent ? deadlineMs : 0));

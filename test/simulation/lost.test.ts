@@ -9,8 +9,13 @@ import type { Balancer, OwnedObject } from '../../src/ports/balancer.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
-import * as issuing from '../support/simulated-world.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue as issueIn,
+  simulatedJob as job,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const resource = 'sim-balancer lb-1';
@@ -61,7 +66,7 @@ async function createWorld() {
       signal,
     });
   const left = () => [...objects, ...uploads].map(({ id }) => id);
-  const issue = () => passing(clock, issuing.issue(engine(), job(simulatedSpec()), signal));
+  const issue = () => issueIn(engine(), job(simulatedSpec()), signal);
   return { ...world, objects, uploads, hooks, engine, sweep, lock, left, issue };
 }
 

@@ -7,7 +7,6 @@ import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -22,11 +21,8 @@ it('reports the results of its certificates even if the store cannot be tidied',
   const world = await createSimulatedWorld();
   const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
   const store = { ...world.store, tidy: () => Promise.reject(full) };
-  const outcomes = await reconcileAll(
-    world.replica(1, { store }),
-    { jobs: [job(simulatedSpec())], jobOf: () => undefined },
-    signal,
-  );
+  const pass = { jobs: [job(simulatedSpec())], jobOf: () => undefined };
+  const outcomes = await passing(world.clock, reconcileAll(world.replica(1, { store }), pass, signal));
   expect(outcomes).toMatchObject([{ result: 'issued' }]);
 });
 
@@ -41,15 +37,16 @@ it('starts more certificates as soon as their CA is known to accept them, before
       return isOpen ? { ready: true } : { ready: false, reason: 'too few have begun' };
     },
   };
-  const outcomes = await reconcile(world.replica(1, { solver }), jobs, AbortSignal.timeout(4_000));
+  const inTime = world.clock.deadline(600_000).signal;
+  const outcomes = await passing(world.clock, reconcile(world.replica(1, { solver }), jobs, inTime));
   expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
 });
 
 describe('forty certificates that a frozen process holds', () => {
   async function withFrozen() {
-    const clock = fakeClock();
-    const world = await createSimulatedWorld({ clock });
-    await passing(clock, issue(world.replica(1), job(simulatedSpec('other')), signal));
+    const world = await createSimulatedWorld();
+    const { clock } = world;
+    await issue(world.replica(1), job(simulatedSpec('other')), signal);
     const other = await world.readLineage('other');
     if (!other) throw new Error('not issued');
     const frozen = Array.from({ length: 40 }, (_, i) => `frozen${i}`);
@@ -124,7 +121,8 @@ describe('a certificate made by flags that is due', () => {
       },
     };
     const renewal = { ...job(simulatedSpec()), origin: 'command-line', isStored: true } as const;
-    const outcomes = await reconcileAll(world.replica(2, { store }), { jobs: [], jobOf: () => renewal }, signal);
+    const pass = reconcileAll(world.replica(2, { store }), { jobs: [], jobOf: () => renewal }, signal);
+    const outcomes = await passing(world.clock, pass);
     return { outcomes, lineage: await world.readLineage() };
   }
 

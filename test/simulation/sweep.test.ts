@@ -5,15 +5,13 @@ import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';
-import * as issuing from '../support/simulated-world.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const clock = fakeClock();
 const createWorld = () => createSimulatedWorld({ clock });
 const pause = (ms: number) => clock.sleep(ms, signal);
 
-const issue = (...args: Parameters<typeof issuing.issue>) => passing(clock, issuing.issue(...args));
 const sweep = (...args: Parameters<typeof sweeping.sweep>) => passing(clock, sweeping.sweep(...args));
 
 const refused = () =>

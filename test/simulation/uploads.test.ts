@@ -3,14 +3,20 @@ import { fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forget } from '../../src/engine/forget.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { type CloudTargetOptions, createCloudTarget } from '../support/cloud-target.ts';
 import { passing } from '../support/passing-time.ts';
-import * as issuing from '../support/simulated-world.ts';
-import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue as issueIn,
+  simulatedJob as job,
+  type ReplicaOptions,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
 
 // Deployers that upload a version before the target uses it, as clouds do.
 
@@ -30,14 +36,12 @@ function counted(store: Store) {
 }
 
 async function createWorld(options: CloudTargetOptions = {}) {
-  const clock = fakeClock();
-  const world = await createSimulatedWorld({ clock });
+  const world = await createSimulatedWorld();
   const cloud = createCloudTarget(options);
   const { store, writes } = counted(world.store);
-  const replica = (pid: number, own: issuing.ReplicaOptions = {}) =>
+  const replica = (pid: number, own: ReplicaOptions = {}) =>
     world.replica(pid, { deployer: cloud.deployer, store, leaseTtlMs, ...own });
-  const issue = (pid: number, rules: Parameters<typeof job>[1] = {}) =>
-    passing(clock, issuing.issue(replica(pid), job(spec, rules), signal));
+  const issue = (pid: number, rules: Parameters<typeof job>[1] = {}) => issueIn(replica(pid), job(spec, rules), signal);
   const sent = async () => (await world.readLineage())?.deployments['target']?.sent;
   /** A run whose process dies in the middle of a call to the cloud. */
   const killedAt = async (pid: number, call: string, rules: Parameters<typeof job>[1] = {}) => {
@@ -48,16 +52,12 @@ async function createWorld(options: CloudTargetOptions = {}) {
         await new Promise(() => {});
       };
     });
-    issuing.issue(replica(pid), job(spec, rules), signal).catch(() => undefined);
-    let isReached = false;
-    void reached.then(() => {
-      isReached = true;
-    });
-    while (!isReached) await clock.advance(10);
+    reconcile(replica(pid), [job(spec, rules)], signal).catch(() => undefined);
+    await passing(world.clock, reached);
     world.dead.add(pid);
     cloud.hooks.after = async () => {};
   };
-  return { ...world, clock, cloud, writes, replica, issue, sent, killedAt };
+  return { ...world, cloud, writes, replica, issue, sent, killedAt };
 }
 
 describe('the receipt of an upload', () => {
@@ -74,7 +74,7 @@ describe('the receipt of an upload', () => {
 
     const plain = await createSimulatedWorld({ clock: world.clock });
     const { store, writes } = counted(plain.store);
-    await passing(world.clock, issuing.issue(plain.replica(1, { store, leaseTtlMs }), job(spec), signal));
+    await issueIn(plain.replica(1, { store, leaseTtlMs }), job(spec), signal);
     expect(world.writes.count, 'one more than for a target without receipts').toBe(writes.count + 1);
     expect((await plain.readLineage())?.deployments['target']?.sent).toBeUndefined();
   });
@@ -84,7 +84,7 @@ describe('the receipt of an upload', () => {
     await world.issue(1);
     world.writes.count = 0;
     const again = { ...job(spec), redeploy: true, obeyBackoff: false };
-    await passing(world.clock, issuing.issue(world.replica(1), again, signal));
+    await issueIn(world.replica(1), again, signal);
     expect(world.cloud.calls).toEqual(['stage cert-1', 'activate cert-1', 'stage cert-1', 'activate cert-1']);
     expect(world.writes.count, 'begin and close').toBe(2);
   });
@@ -164,7 +164,7 @@ it('a version that breaks the handshake goes back to the upload before, and its 
       connect: { ...replica.connect, deployer: async () => ({ ...deployer, activate }) },
     };
   };
-  const issue = () => passing(world.clock, issuing.issue(engine(), job(wanted), signal));
+  const issue = () => issueIn(engine(), job(wanted), signal);
   expect(await issue()).toMatchObject({ result: 'issued' });
   const first = world.cloud.bound();
   world.pass(80 * dayMs);
@@ -253,12 +253,12 @@ describe('a sweep after a process that was killed in its delivery', () => {
         target === 'node' ? node.deployer : world.cloud.deployer;
       return { ...replica, connect: { ...replica.connect, deployer } };
     };
-    const issue = (pid: number) => passing(world.clock, issuing.issue(engine(pid), job(wanted), signal));
+    const issue = (pid: number) => issueIn(engine(pid), job(wanted), signal);
     await issue(1);
     world.pass(80 * dayMs);
     const stop = new AbortController();
     for (const { hooks } of [node, world.cloud]) hooks.after = async () => stop.abort(new Error('SIGTERM'));
-    const stopped = passing(world.clock, issuing.issue(engine(2), job(wanted), stop.signal));
+    const stopped = issueIn(engine(2), job(wanted), stop.signal);
     await expect(stopped).rejects.toThrow('SIGTERM');
     for (const { hooks } of [node, world.cloud]) hooks.after = async () => {};
     const old = node.bound();
@@ -344,13 +344,12 @@ it('a process that was frozen before its upload removes the second one, once the
     await thawed;
   };
   const parts = { leaseTtlMs: 60_000 };
-  const frozen = issuing.issue(world.replica(1, { ...parts, store: frozenStore }), job(spec), signal);
+  const frozen = reconcile(world.replica(1, { ...parts, store: frozenStore }), [job(spec)], signal);
   while (!isFrozen) await world.clock.advance(10);
-  const other = passing(world.clock, issuing.issue(world.replica(2, parts), job(spec), signal));
-  expect(await other).toMatchObject({ result: 'issued' });
+  expect(await issueIn(world.replica(2, parts), job(spec), signal)).toMatchObject({ result: 'issued' });
   expect(world.cloud.versions()).toHaveLength(1);
   thaw();
-  expect(await passing(world.clock, frozen)).toMatchObject({ result: 'issued' });
+  expect(await passing(world.clock, frozen)).toMatchObject([{ result: 'issued' }]);
   expect([world.cloud.versions().length, (await world.sent())?.length]).toEqual([1, 1]);
 });
 
@@ -366,9 +365,9 @@ describe('targets that share a resource', () => {
     };
     const all = ['a', 'b', 'c', 'd'].map((name, index) => {
       const wanted = simulatedSpec(name, [`${name}.example.com`]);
-      return issuing.issue(world.replica(1 + (index % 2)), job(wanted), signal);
+      return issueIn(world.replica(1 + (index % 2)), job(wanted), signal);
     });
-    const outcomes = await passing(world.clock, Promise.all(all));
+    const outcomes = await Promise.all(all);
     expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('issued'));
     expect([most, world.cloud.calls.length]).toEqual([1, 8]);
     for await (const page of world.store.scan('lock', signal)) expect(page).toEqual([]);

@@ -342,10 +342,9 @@ export const lie: fc.Arbitrary<Lie> = fc
     }),
   );
 
-/** What the client did; `busy` counts requests in flight, and `isOver` ends the lies. */
+/** What the client did; `isOver` ends the lies. */
 export interface Seen {
   readonly requests: HttpRequest[];
-  busy: number;
   isOver: boolean;
 }
 
@@ -355,27 +354,22 @@ export function lyingHttp(honest: Http, lies: readonly Lie[], seen: Seen): Http 
   return {
     async request(request) {
       seen.requests.push(request);
-      seen.busy += 1;
-      try {
-        const { pathname, hostname } = new URL(request.url);
-        const failed = () => fail('network/failed', { method: request.method, url: '', reason: 'cut' });
-        if (hostname !== 'ca.test') throw failed();
-        let answer = await honest.request(request);
-        for (const [n, one] of lies.entries()) {
-          if (seen.isOver || !pathname.startsWith(one.path)) continue;
-          const count = counts[n]!++;
-          if (count < one.skip || count >= one.skip + one.times) continue;
-          const changed = one.change(answer);
-          if (changed === 'lost') throw failed();
-          answer = changed;
-        }
-        request.signal.throwIfAborted();
-        if (answer.body.length > (request.maxBytes ?? 1024 * 1024))
-          throw fail('network/too-large', { method: request.method, url: '', limit: request.maxBytes ?? 0 });
-        return answer;
-      } finally {
-        seen.busy -= 1;
+      const { pathname, hostname } = new URL(request.url);
+      const failed = () => fail('network/failed', { method: request.method, url: '', reason: 'cut' });
+      if (hostname !== 'ca.test') throw failed();
+      let answer = await honest.request(request);
+      for (const [n, one] of lies.entries()) {
+        if (seen.isOver || !pathname.startsWith(one.path)) continue;
+        const count = counts[n]!++;
+        if (count < one.skip || count >= one.skip + one.times) continue;
+        const changed = one.change(answer);
+        if (changed === 'lost') throw failed();
+        answer = changed;
       }
+      request.signal.throwIfAborted();
+      if (answer.body.length > (request.maxBytes ?? 1024 * 1024))
+        throw fail('network/too-large', { method: request.method, url: '', limit: request.maxBytes ?? 0 });
+      return answer;
     },
     close: async () => undefined,
   };

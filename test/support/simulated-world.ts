@@ -6,16 +6,16 @@ import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/job.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import type { Clock } from '../../src/ports/clock.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
+import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
+import { passing } from './passing-time.ts';
 import { httpTo, silent } from './simulated-http.ts';
 
 /** What differs in one process of the simulated world. */
@@ -31,20 +31,18 @@ const { signal } = new AbortController();
 
 /**
  * The engine with one memory store, a simulated CA and one target. Processes have different pids, and are dead when the
- * test says so. Sleeps are real unless the test brings a clock, and the wall clock can be moved.
+ * test says so. Time passes only while something waits for it (see `passing`), and the wall clock can be moved.
  */
 export async function createSimulatedWorld(
   options: {
     readonly settings?: SimulatedCaOptions['settings'];
-    readonly clock?: Clock;
+    readonly clock?: FakeClock;
     /** Stands between the client and the CA. */
     readonly between?: (honest: Http) => Http;
     readonly reporter?: Reporter;
   } = {},
 ) {
-  let aheadMs = 0;
-  const given = options.clock ?? systemClock;
-  const clock: Clock = { ...given, now: () => new Date(given.now().getTime() + aheadMs) };
+  const clock = options.clock ?? fakeClock();
   const store = createMemoryStore();
   const txt = new Set<string>();
   const ca = createSimulatedCa({
@@ -163,9 +161,8 @@ export async function createSimulatedWorld(
     readLineage,
     editLineage,
     owe,
-    pass: (ms: number) => {
-      aheadMs += ms;
-    },
+    /** Moves the wall clock on. */
+    pass: (ms: number) => clock.set(new Date(clock.now().getTime() + ms)),
   };
 }
 
@@ -191,9 +188,10 @@ export const simulatedJob = (
   rules: { readonly obeyBackoff?: boolean; readonly force?: boolean } = {},
 ) => ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, ...rules }) as const;
 
-/** Does one job, like a pass over it alone. */
+/** Does one job, like a pass over it alone, while the time of its world passes. */
 export async function issue(engine: Engine, job: Job, signal: AbortSignal): Promise<Outcome> {
-  const [outcome] = await reconcile(engine, [job], signal);
+  // Every simulated world runs on a fake clock.
+  const [outcome] = await passing(engine.clock as FakeClock, reconcile(engine, [job], signal));
   if (!outcome) throw new Error('no outcome');
   return outcome;
 }
