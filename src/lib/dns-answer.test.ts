@@ -155,7 +155,7 @@ describe('an answer', () => {
   ])('with %s is an error, soon', (_what, message, says) => {
     const began = performance.now();
     expect(() => decodeAnswer(message)).toThrow(says);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 
   it('may have a thousand values, or two thousand name servers', () => {

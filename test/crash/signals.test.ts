@@ -167,7 +167,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
     process.kill(running.pid, 'SIGINT');
     const againMs = performance.now();
     expect((await running.done).status).toBe(130);
-    expect(performance.now() - againMs).toBeLessThan(4_000);
+    expect(performance.now() - againMs).toBeLessThan(6_000);
     release();
     await isJournalled(state);
     await killHook(state);

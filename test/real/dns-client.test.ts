@@ -156,7 +156,7 @@ describe('query', () => {
       code: 'dns/lookup-failed',
       cause: { code: 'ECONNREFUSED' },
     });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(1_500);
   });
 
   it('stops at once on abort, before and during a query, and leaves no socket', async () => {
@@ -169,7 +169,8 @@ describe('query', () => {
     setImmediate(() => stopping.abort(reason));
     const began = performance.now();
     await expect(asking).rejects.toBe(reason);
-    expect(performance.now() - began).toBeLessThan(500);
+    // Long before the first try ends, after 2 s.
+    expect(performance.now() - began).toBeLessThan(1_500);
     await new Promise((resolve) => setImmediate(resolve));
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
   });
@@ -236,7 +237,7 @@ describe('query', () => {
     undo.push(() => tcp.close());
     const began = performance.now();
     await expect(dns.query(server, www, signal)).rejects.toMatchObject({ code: 'dns/lookup-failed' });
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it('reads the beginning of a TCP stream that never ends', async () => {

@@ -336,7 +336,7 @@ describe('slow clients', () => {
     const began = performance.now();
     const answer = await send(server, `GET ${path} HTTP/1.1\r\nHost: a\r\n`);
     expect([0, 408]).toContain(statusOf(answer));
-    expect(performance.now() - began).toBeLessThan(9_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('more idle connections than it keeps do not lock the CA out', async () => {

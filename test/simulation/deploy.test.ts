@@ -11,7 +11,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
-import { passing } from '../support/passing-time.ts';
+import { mortal, passing } from '../support/passing-time.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue as issueIn } from '../support/simulated-world.ts';
 
@@ -80,7 +80,7 @@ function createWorld() {
   const process = (pid: number): Engine =>
     createEngine({
       store,
-      clock,
+      clock: mortal(clock, () => dead.has(pid)),
       random,
       processes: {
         self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),

@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
-import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 // Two targets that carry the certificate and two commands that act on what the targets before them have, in any order.
 // Targets fail, processes die, and new versions come: no reload is lost, none is held up, and none is made for nothing.
@@ -73,7 +75,8 @@ async function createDeliveries(order: readonly Target[]) {
     };
     const engine: Engine = { ...replica, connect };
     const rules = { force: what.force, obeyBackoff: !what.force };
-    return Promise.race([issue(engine, job(spec, rules), signal), death]);
+    const run = reconcile(engine, [job(spec, rules)], signal);
+    return passing(world.clock, Promise.race([run, death]));
   }
   return { world, successes, before, pass };
 }

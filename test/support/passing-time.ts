@@ -20,3 +20,33 @@ export async function passing<T>(clock: FakeClock, running: Promise<T>): Promise
   }
   return running;
 }
+
+/**
+ * The clock of one process: it stops when the process is killed. Otherwise a wait of the killed one would end, and it
+ * would fight the others for leases that they may take from it at once.
+ */
+export function mortal(clock: FakeClock, isDead: () => boolean): FakeClock {
+  return {
+    ...clock,
+    async sleep(ms, signal) {
+      await clock.sleep(ms, signal);
+      if (isDead()) await new Promise(() => {});
+    },
+    deadline(ms, parent) {
+      const deadline = clock.deadline(ms, parent);
+      const controller = new AbortController();
+      const end = () => {
+        if (!isDead()) controller.abort(deadline.signal.reason);
+      };
+      if (deadline.signal.aborted) end();
+      deadline.signal.addEventListener('abort', end);
+      return {
+        signal: controller.signal,
+        get expired() {
+          return deadline.expired;
+        },
+        done: () => deadline.done(),
+      };
+    },
+  };
+}

@@ -72,7 +72,7 @@ export async function until<T>(
   condition: () => Promise<T | undefined | false> | T | undefined | false,
   options: UntilOptions,
 ): Promise<T> {
-  const deadlineMs = options.deadlineMs ?? 10_000;
+  const deadlineMs = options.deadlineMs ?? 30_000;
   const end = performance.now() + deadlineMs;
   for (;;) {
     const answer = await condition();

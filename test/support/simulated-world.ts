@@ -15,7 +15,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
-import { passing } from './passing-time.ts';
+import { mortal, passing } from './passing-time.ts';
 import { httpTo, silent } from './simulated-http.ts';
 
 /** What differs in one process of the simulated world. */
@@ -93,7 +93,7 @@ export async function createSimulatedWorld(
     });
     return createEngine({
       store: own.store ?? store,
-      clock,
+      clock: mortal(clock, () => dead.has(pid)),
       random,
       processes: {
         self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
