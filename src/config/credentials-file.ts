@@ -1,3 +1,4 @@
+import { pairIn } from '../core/key-value.ts';
 import type { OptionField } from './fields.ts';
 
 /**
@@ -56,9 +57,9 @@ function fromLines(text: string, profile: string | undefined): Credentials {
       sections.set(header[1]!, section);
       continue;
     }
-    const pair = /^(?:export\s+)?([^\s=]+)\s*=\s*(.*)$/.exec(line);
+    const pair = pairIn(line);
     if (!pair) throw new CredentialsProblem(`line ${at + 1} is not KEY=VALUE`);
-    section.push([pair[1]!, unquoted(pair[2]!)]);
+    section.push(pair);
   }
   const pairs =
     sections.size === 0 && profile === undefined
@@ -71,12 +72,6 @@ function fromLines(text: string, profile: string | undefined): Credentials {
     found.set(key, value);
   }
   return found;
-}
-
-/** A quoted value as it is; otherwise up to a comment. */
-function unquoted(value: string): string {
-  const quoted = /^(["'])(.*)\1\s*(?:\s#.*)?$/.exec(value);
-  return quoted ? quoted[2]! : value.replace(/\s+#.*$/, '').trim();
 }
 
 function chosen<T>(

@@ -45,6 +45,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Check what is in it, then `{command}`, or name it with --config if it is meant to be so.',
   },
+  'config/untrusted-code': {
+    message: '{path} is refused, because certfleet runs it as this user: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check what is in it, then `{command}`.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',
@@ -364,6 +370,12 @@ export const errorTable = {
     blame: 'provider',
     retry: 'later',
     hint: 'The fault is on the provider’s side. `certfleet renew` tries again; if it lasts, look at the provider’s status page.',
+  },
+  'dns/script-failed': {
+    message: '{script} failed to change {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'It is not known whether something was changed. {advice}',
   },
   'dns/conflict': {
     message: '{provider} did not change {name}, because another program changes it at the same time: {reason}',

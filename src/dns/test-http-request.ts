@@ -10,9 +10,9 @@ import provider from './http-request.ts';
 export const origin = 'https://bridge.test';
 export const [username, password] = ['acme', 'pa55word-of-this-test'];
 
-export function testHttpRequest(clock: Clock): FakeDnsService {
+export function testHttpRequest(clock: Clock, at = origin): FakeDnsService {
   const values: { name: string; value: string }[] = [];
-  const at = ({ name, value }: { name: string; value: string }) =>
+  const indexOf = ({ name, value }: { name: string; value: string }) =>
     values.findIndex((one) => one.name === name && one.value === value);
 
   const handler =
@@ -24,12 +24,12 @@ export function testHttpRequest(clock: Clock): FakeDnsService {
       if (!isBelow(record.name, fakeZones[0]))
         return { status: 422, body: { error: `no account has ${record.name.split('.').slice(-2).join('.')}` } };
       change(record);
-      return { status: 200 };
+      return { status: 200, body: record };
     };
 
   const api = createFakeApi({
     clock,
-    origin,
+    origin: at,
     authorize: ({ headers }) =>
       headers['authorization'] === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
         ? undefined
@@ -37,10 +37,10 @@ export function testHttpRequest(clock: Clock): FakeDnsService {
     routes: {
       'HEAD /acme/present': () => ({ status: 405 }),
       'POST /acme/present': handler((record) => {
-        if (at(record) < 0) values.push(record);
+        if (indexOf(record) < 0) values.push(record);
       }),
       'POST /acme/cleanup': handler((record) => {
-        if (at(record) >= 0) values.splice(at(record), 1);
+        if (indexOf(record) >= 0) values.splice(indexOf(record), 1);
       }),
     },
   });

@@ -3,6 +3,20 @@ import type { Registry } from '../config/registry.ts';
 
 export const registry: Registry = {
   dns: {
+    "acmesh": {
+      id: "acmesh",
+      title: "A script of acme.sh",
+      since: "0.2.0",
+      homepage: "https://github.com/acmesh-official/acme.sh",
+      options: [
+        {"name":"script","title":"The script, as acme.sh takes it after `--dns`","secret":false,"required":true},
+        {"name":"environment","title":"The variables of the script, one `KEY=VALUE` a line","secret":true,"required":false},
+        {"name":"home","title":"Where acme.sh is installed","secret":false,"required":false},
+        {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
+        {"name":"timeout","title":"How long the script may run","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/acmesh.ts')).default,
+    },
     "cloudflare": {
       id: "cloudflare",
       title: "Cloudflare",

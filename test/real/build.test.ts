@@ -95,7 +95,7 @@ import { defineDnsProvider, secret, z } from 'certfleet/define';
 export const open = (settings: Settings, world: World): Promise<Fleet> =>
   openFleet(settings, { world, env: {}, reporter: { report() {} } });
 export default defineDnsProvider({
-  id: 'mine', title: 'Mine', since: '0.1.0', options: z.object({ token: secret('API token') }),
+  id: 'mine', title: 'Mine', since: '0.1.0', tested: 'by me', options: z.object({ token: secret('API token') }),
   traits: { writes: 'value', minTtl: 60, maxConcurrent: 4 },
   connect: ({ options }) => ({
     kind: 'values',
