@@ -32,6 +32,18 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/cloudflare.ts')).default,
     },
+    "cloudxns": {
+      id: "cloudxns",
+      title: "CloudXNS (closed in 2021)",
+      since: "0.2.0",
+      homepage: "https://www.dnspod.cn",
+      options: [
+        {"name":"apiKey","title":"API key","secret":true,"required":false},
+        {"name":"secretKey","title":"Secret key","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/cloudxns.ts')).default,
+    },
     "desec": {
       id: "desec",
       title: "deSEC",

@@ -1,0 +1,29 @@
+import { fail } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
+import type { DnsProvider } from '../ports/dns-provider.ts';
+
+const closed =
+  'the service CloudXNS closed in 2021: move the zone to its successor DNSPod, and use the provider dnspod instead of cloudxns';
+
+/** On certbot's list, so that whoever comes from there gets an answer. There is no service to call any more. */
+export default defineDnsProvider({
+  id: 'cloudxns',
+  title: 'CloudXNS (closed in 2021)',
+  homepage: 'https://www.dnspod.cn',
+  since: '0.2.0',
+  tested: 'nothing, as the service is closed',
+  tested: 'nothing, as the service is closed',
+  options: z
+    .strictObject({
+      apiKey: secret('API key', { aliases: ['CLOUDXNS_API_KEY'] }).optional(),
+      secretKey: secret('Secret key', { aliases: ['CLOUDXNS_SECRET_KEY'] }).optional(),
+      credentials: credentialsFile(['dns_cloudxns_']),
+    })
+    .refine(() => false, { error: closed }),
+  notes: `The service closed in 2021. Its successor is DNSPod: move the zone there, and use the provider
+[\`dnspod\`](#dnspod). This entry understands the options of other clients, and says so.`,
+  traits: { writes: 'value', minTtl: 600, maxConcurrent: 1 },
+  connect({ name }): DnsProvider {
+    throw fail('config/invalid', { file: name, problem: closed });
+  },
+});
