@@ -189,9 +189,9 @@ const duplicate = '104';
 const unknownRecord = ['8'] as const;
 /** Login failed; refused from this place; and the token's ID or its text is wrong. */
 const badLogin: readonly string[] = ['-1', '85', '10001', '10002', '10003', '10004'];
-/** Too many calls; too many wrong logins. */
-const banned: readonly string[] = ['-2', '-8'];
-/** As long as DNSPod says that both last. */
+const tooManyCalls = '-2';
+const tooManyWrongLogins = '-8';
+/** As long as DNSPod says that it lasts. */
 const banMs = 60 * 60_000;
 
 const codeOf = (body: unknown): string | undefined => {
@@ -209,7 +209,8 @@ function judgeStatus(answer: ApiAnswer, zone: string): Verdict {
   if (code === '1' || code === noRecords) return { kind: 'fine' };
   const status = isFields(answer.body) ? answer.body['status'] : undefined;
   const words = { code, reason: isFields(status) ? String(status['message'] ?? '') : '' };
-  if (banned.includes(code)) return { kind: 'limited', retryAfterMs: banMs, ...words };
+  if (code === tooManyCalls) return { kind: 'limited', ...words };
+  if (code === tooManyWrongLogins) return { kind: 'limited', retryAfterMs: banMs, ...words };
   if (code === '3' || code === '-99') return { kind: 'failed', ...words };
   if (badLogin.includes(code))
     return {

@@ -33,7 +33,7 @@ describe('cloudflare', () => {
   it('looks before it writes, and looks for the zone once', async () => {
     const { provider, calls, fake } = connected({ token: token });
     const made = await provider.append(value, signal);
-    expect(fake.records).toMatchObject([{ name: value.name, content: '"abc"', ttl: 60, id: made }]);
+    expect(fake.records).toMatchObject([{ name: value.name, value: 'abc', ttl: 60, id: made }]);
     await provider.remove(value, made, signal);
     expect(calls.map(({ name }) => name)).toEqual([
       'GET /zones',
@@ -46,7 +46,7 @@ describe('cloudflare', () => {
 
   it('finds a value among 300 others at the name, with and without quotes', async () => {
     const { provider, fake } = connected({ token: token });
-    for (let at = 0; at < 300; at += 1) fake.plant(value.zone, value.name, `v${at}`);
+    for (let at = 0; at < 300; at += 1) fake.plant({ ...value, value: `v${at}` });
     await provider.remove({ ...value, value: 'v299' }, undefined, signal);
     expect(fake.records).toHaveLength(299);
   });

@@ -12,11 +12,15 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { createZoneCache } from '../clients/zone-cache.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'Cloudflare';
+
+const tokenPage = 'https://dash.cloudflare.com/profile/api-tokens';
 
 /** Cloudflare refuses a second record with the same name, type and content. */
 const duplicate = ['81057', '81058'] as const;
@@ -81,7 +85,6 @@ so that \`token\` needs only the first.
     const secrets = [token, zoneToken, apiKey].filter((one) => one !== undefined);
     const given = token === undefined ? '`email` and `apiKey`' : '`token`';
     const zoneGiven = token !== undefined && zoneToken !== undefined ? '`zoneToken`' : given;
-    const zoneIds = new Map<string, string>();
 
     /** @param as the token to use */
     const headers = (as = token): Record<string, string> =>
@@ -120,40 +123,35 @@ so that \`token\` needs only the first.
         read: (answer) => read(readFields(answer.body, 'the object')),
       });
 
-    /** The id of the zone with exactly this name. A token sees only the zones that it may use. */
-    async function zoneId(zone: string, about: string, signal: AbortSignal): Promise<string> {
-      const known = zoneIds.get(zone);
-      if (known !== undefined) return known;
+    /** The ids of zones by exact name. A token sees only the zones that it may use. */
+    const zoneIds = createZoneCache(async (zone, signal) => {
       const found = await call(
         {
           what: 'the search for the zone',
           method: 'GET',
           path: `/zones?${new URLSearchParams({ name: zone, per_page: '50' })}`,
           as: zoneToken ?? token,
-          advice: `Check ${zoneGiven}: Cloudflare does not accept it, or it lacks the permission Zone → Zone → Read. Tokens are made at https://dash.cloudflare.com/profile/api-tokens.`,
+          advice: `Check ${zoneGiven}: Cloudflare does not accept it, or it lacks the permission Zone → Zone → Read. Tokens are made at ${tokenPage}.`,
           read: (body) => readList(body['result'], 'the list of zones').filter((one) => one['name'] === zone),
         },
-        about,
+        zone,
         signal,
       );
       // The same name can be pending in another account.
       const best = found.find((one) => one['status'] === 'active') ?? found[0];
-      if (best === undefined)
-        throw fail('dns/refused', {
-          provider,
-          name: about,
-          reason: `it has no zone ${zone} that ${zoneGiven} may use`,
-          advice: `Check that ${zone} is in this Cloudflare account, and add it to the zones of ${zoneGiven} at https://dash.cloudflare.com/profile/api-tokens.`,
-        });
-      const id = readString(best, 'id');
-      zoneIds.set(zone, id);
-      return id;
-    }
+      if (best !== undefined) return readString(best, 'id');
+      throw fail('dns/refused', {
+        provider,
+        name: zone,
+        reason: `it has no zone ${zone} that ${zoneGiven} may use`,
+        advice: `Check that ${zone} is in this Cloudflare account, and add it to the zones of ${zoneGiven} at ${tokenPage}.`,
+      });
+    });
 
     /** The ids of the records with exactly this name and value. */
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
-      const path = `/zones/${await zoneId(zone, at, signal)}/dns_records`;
+      const path = `/zones/${await zoneIds.get(zone, signal)}/dns_records`;
       const ids: string[] = [];
       for (let page = 1; ; page += 1) {
         const query = new URLSearchParams({ type: 'TXT', 'name.exact': at, per_page: '100', page: String(page) });
@@ -177,8 +175,7 @@ so that \`token\` needs only the first.
       }
     }
 
-    const cannotEdit = (zone: string) =>
-      `Give ${given} the permission Zone → DNS → Edit for ${zone} at https://dash.cloudflare.com/profile/api-tokens.`;
+    const cannotEdit = (zone: string) => `Give ${given} the permission Zone → DNS → Edit for ${zone} at ${tokenPage}.`;
 
     return {
       kind: 'values',
@@ -191,8 +188,8 @@ so that \`token\` needs only the first.
             {
               what: 'the new record',
               method: 'POST',
-              path: `/zones/${await zoneId(zone, at, signal)}/dns_records`,
-              body: { type: 'TXT', name: at, content: `"${value.value}"`, ttl: value.ttl },
+              path: `/zones/${await zoneIds.get(zone, signal)}/dns_records`,
+              body: { type: 'TXT', name: at, content: toTxtContent(value.value), ttl: value.ttl },
               advice: cannotEdit(zone),
               read: (body) => readString(readFields(body['result'], 'the record'), 'id'),
             },
@@ -207,7 +204,7 @@ so that \`token\` needs only the first.
       async remove(value, _made, signal) {
         const { zone, name: at } = value;
         for (const id of await find(value, signal)) {
-          const path = `/zones/${await zoneId(zone, at, signal)}/dns_records/${id}`;
+          const path = `/zones/${await zoneIds.get(zone, signal)}/dns_records/${id}`;
           try {
             await call(
               { what: 'the removal', method: 'DELETE', path, advice: cannotEdit(zone), read: () => undefined },
@@ -221,7 +218,7 @@ so that \`token\` needs only the first.
         }
       },
       async check(zone, signal) {
-        zoneIds.delete(zone);
+        zoneIds.forget(zone);
         await find({ zone, name: zone, value: '', ttl: 60 }, signal);
       },
       close: () => http.close(),
@@ -233,7 +230,8 @@ so that \`token\` needs only the first.
 const isValue = (record: Fields, { name, value }: DnsValue): boolean =>
   record['type'] === 'TXT' &&
   record['name'] === name &&
-  (record['content'] === value || record['content'] === `"${value}"`);
+  typeof record['content'] === 'string' &&
+  fromTxtContent(record['content']) === value;
 
 function judge(answer: ApiAnswer): Verdict {
   const body = isFields(answer.body) ? answer.body : {};

@@ -12,7 +12,6 @@ export default defineDnsProvider({
   homepage: 'https://www.dnspod.cn',
   since: '0.2.0',
   tested: 'nothing, as the service is closed',
-  tested: 'nothing, as the service is closed',
   options: z
     .strictObject({
       apiKey: secret('API key', { aliases: ['CLOUDXNS_API_KEY'] }).optional(),

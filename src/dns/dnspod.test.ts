@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
-import { dnsProviderContract } from '../testing/dns-provider-contract.ts';
+import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
 import dnspod from './dnspod.ts';
 import bench, {
@@ -15,8 +15,8 @@ import bench, {
 } from './test-dnspod.ts';
 import { optionsFrom, testWorld } from './test-world.ts';
 
-dnsProviderContract(it, bench);
-dnsProviderContract((name, run) => it(`${name} (token)`, run), tokenBench);
+dnsApiContract(it, bench);
+dnsApiContract((name, run) => it(`${name} (token)`, run), tokenBench);
 
 const signal = new AbortController().signal;
 const value = { zone: 'example.test', name: '_acme-challenge.www.example.test', value: 'abc', ttl: 600 };
@@ -38,7 +38,7 @@ const apis = [
 describe.each(apis)('dnspod with %s', (_what, fakeOf, options) => {
   it('knows at once what its lists do not have yet', async () => {
     const { provider, fake, clock } = connected(fakeOf, options);
-    fake.lagMs = 30_000;
+    fake.lag?.(30_000);
     const made = await provider.append(value, signal);
     expect(made).toMatch(/^\d+$/);
     // The service's own refusal of duplicates.
@@ -47,7 +47,7 @@ describe.each(apis)('dnspod with %s', (_what, fakeOf, options) => {
     await provider.remove(value, made, signal);
     expect(fake.records()).toHaveLength(0);
     await clock.advance(1_000);
-    fake.lagMs = 500;
+    fake.lag?.(500);
     await provider.append(value, signal);
     await clock.advance(1_000);
     await provider.remove(value, undefined, signal);
@@ -58,7 +58,7 @@ describe.each(apis)('dnspod with %s', (_what, fakeOf, options) => {
 
   it('takes no record away that is another one now', async () => {
     const { provider, fake } = connected(fakeOf, options);
-    fake.plant('example.test', '_acme-challenge.www', 'foreign');
+    fake.plant({ ...value, value: 'foreign' });
     await provider.remove(value, String(fake.records()[0]!.id), signal);
     await provider.remove(value, '1', signal);
     await provider.remove(value, 'of another provider', signal);
@@ -67,7 +67,7 @@ describe.each(apis)('dnspod with %s', (_what, fakeOf, options) => {
 
   it('reads more records than an answer has', async () => {
     const { provider, fake } = connected(fakeOf, options);
-    for (let at = 0; at < 3_001; at += 1) fake.plant('example.test', '_acme-challenge.www', `v${at}`);
+    for (let at = 0; at < 3_001; at += 1) fake.plant({ ...value, value: `v${at}` });
     await provider.remove({ ...value, value: 'v3000' }, undefined, signal);
     expect(fake.records()).toHaveLength(3_000);
   });

@@ -1,7 +1,7 @@
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
-import { dnsApiBench } from '../testing/dns-api-bench.ts';
-import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
+import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
+import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import cloudflare from './cloudflare.ts';
 
 interface Access {
@@ -21,20 +21,14 @@ interface Zone {
 interface Record {
   readonly id: string;
   readonly zone: string;
-  readonly type: string;
   readonly name: string;
-  readonly content: string;
+  /** Without quotes. */
+  readonly value: string;
   readonly ttl: number;
 }
 
-export interface TestCloudflare {
-  readonly api: FakeApi;
+export interface TestCloudflare extends FakeDnsService {
   readonly records: readonly Record[];
-  readonly zones: readonly Zone[];
-  /** Adds zones to the account. */
-  addZones(names: readonly string[]): void;
-  /** Adds a TXT record, as the dashboard does. */
-  plant(zone: string, name: string, content: string): void;
 }
 
 const full = { zones: () => true, mayFindZones: true, mayRead: true, mayEdit: true };
@@ -65,13 +59,12 @@ const origin = 'https://api.cloudflare.com';
 export function testCloudflare(clock: Clock): TestCloudflare {
   let last = 0;
   const newId = () => (++last).toString(16).padStart(32, 'c');
+  const active = (name: string): Zone => ({ id: newId(), name, status: 'active' });
   const zones: Zone[] = [
     // Another account has begun to add it.
     { id: newId(), name: 'example.test', status: 'pending' },
-    ...Array.from({ length: 60 }, (_, at): Zone => ({ id: newId(), name: `z${at}.test`, status: 'active' })),
-    ...['myexample.test', 'example.test.corp', 'test', 'example.test', 'sub.example.test'].map(
-      (name): Zone => ({ id: newId(), name, status: 'active' }),
-    ),
+    ...Array.from({ length: 60 }, (_, at) => active(`of-others${at}.test`)),
+    ...fakeZones.map(active),
   ];
   const records: Record[] = [];
 
@@ -106,11 +99,10 @@ export function testCloudflare(clock: Clock): TestCloudflare {
     return access.zones(zone.name) && access[may] ? answer(zone) : problem(403, 10000, 'Authentication error');
   };
 
-  const add = (zone: Zone, name: string, content: string, ttl: number): Record => {
+  const add = (zone: Zone, name: string, value: string, ttl: number): Record => {
     // A name that is not in the zone is taken as relative to it.
     const at = name === zone.name || name.endsWith(`.${zone.name}`) ? name : `${name}.${zone.name}`;
-    const quoted = content.startsWith('"') ? content : `"${content}"`;
-    const record = { id: newId(), zone: zone.id, type: 'TXT', name: at.toLowerCase(), content: quoted, ttl };
+    const record = { id: newId(), zone: zone.id, name: at.toLowerCase(), value, ttl };
     records.push(record);
     return record;
   };
@@ -138,13 +130,13 @@ export function testCloudflare(clock: Clock): TestCloudflare {
       },
       'GET /client/v4/zones/:zone/dns_records': (request) =>
         within(request, 'mayRead', (zone) => {
-          const asked = (name: string) =>
-            request.url.searchParams.get(`${name}.exact`) ?? request.url.searchParams.get(name);
-          const matches = (record: Record, name: 'type' | 'name' | 'content') =>
-            asked(name) === null || asked(name) === record[name] || `"${asked(name)}"` === record[name];
-          const found = records.filter(
-            (one) => one.zone === zone.id && matches(one, 'type') && matches(one, 'name') && matches(one, 'content'),
-          );
+          const { searchParams: query } = request.url;
+          const asked = (name: string) => query.get(`${name}.exact`) ?? query.get(name);
+          const [type, name, content] = [asked('type') ?? 'TXT', asked('name'), asked('content')];
+          const found = records
+            .filter((one) => one.zone === zone.id && type === 'TXT' && (name === null || one.name === name))
+            .map(shown)
+            .filter((one) => content === null || [content, quoted(content)].includes(one.content));
           return page(request, found, { usual: 100, most: 5_000_000 });
         }),
       'POST /client/v4/zones/:zone/dns_records': (request) =>
@@ -157,12 +149,11 @@ export function testCloudflare(clock: Clock): TestCloudflare {
           if (typeof content !== 'string' || content === '') return problem(400, 9100, 'TXT content is required.');
           if (typeof ttl !== 'number' || !(ttl === 1 || (ttl >= 60 && ttl <= 86_400)))
             return problem(400, 9021, 'Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.');
-          const same = (one: Record) =>
-            one.zone === zone.id &&
-            one.name === name.toLowerCase() &&
-            one.content.replaceAll('"', '') === content.replaceAll('"', '');
-          if (records.some(same)) return problem(400, 81058, 'An identical record already exists.');
-          return fine(shown(add(zone, name, content, ttl)));
+          const value = content.startsWith('"') ? unquoted(content) : content;
+          const isSame = (one: Record) =>
+            one.zone === zone.id && one.name === name.toLowerCase() && one.value === value;
+          if (records.some(isSame)) return problem(400, 81058, 'An identical record already exists.');
+          return fine(shown(add(zone, name, value, ttl)));
         }),
       'DELETE /client/v4/zones/:zone/dns_records/:record': (request) =>
         within(request, 'mayEdit', (zone) => {
@@ -173,23 +164,24 @@ export function testCloudflare(clock: Clock): TestCloudflare {
         }),
     },
   });
+  const named = (name: string) => zones.find((one) => one.name === name && one.status === 'active')!;
   return {
     api,
     records,
-    zones,
-    addZones: (names) => zones.push(...names.map((name): Zone => ({ id: newId(), name, status: 'active' }))),
-    plant: (zone, name, content) => {
-      add(zones.find((one) => one.name === zone && one.status === 'active')!, name, content, 300);
-    },
+    values: (zone) => records.filter((one) => one.zone === named(zone).id),
+    plant: ({ zone, name, value, ttl }) => void add(named(zone), name, value, ttl),
+    addZones: (names) => void zones.push(...names.map(active)),
   };
 }
 
-const shown = ({ zone: _, ...record }: Record) => ({
-  ...record,
-  proxiable: false,
-  proxied: false,
-  settings: {},
-  tags: [],
+/** Contents are quoted, in strings of up to 255 octets. */
+const quoted = (value: string): string =>
+  (value.match(/.{1,255}/gs) ?? ['']).map((part) => `"${part.replace(/["\\]/g, '\\$&')}"`).join(' ');
+const unquoted = (content: string): string =>
+  [...content.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, part]) => part!.replace(/\\(.)/g, '$1')).join('');
+
+const shown = ({ id, name, value, ttl }: Record) => ({
+  ...{ id, type: 'TXT', name, content: quoted(value), ttl, proxiable: false, proxied: false, settings: {}, tags: [] },
 });
 
 const fine = (result: unknown, more: object = {}): FakeAnswer => ({
@@ -216,20 +208,9 @@ function page<T>(
 }
 
 export default dnsApiBench(cloudflare, {
-  service(clock) {
-    const fake = testCloudflare(clock);
-    const active = (zone: string) => fake.zones.find(({ name, status }) => name === zone && status === 'active');
-    return {
-      api: fake.api,
-      values: (zone) =>
-        fake.records
-          .filter((one) => one.zone === active(zone)?.id)
-          .map(({ name, content }) => ({ name, value: content.slice(1, -1) })),
-      plant: ({ zone, name, value }) => fake.plant(zone, name, value),
-      addZones: fake.addZones,
-    };
-  },
+  service: testCloudflare,
   options: { token: new Secret(token) },
   refused: { token: new Secret(wrongToken) },
   readOnly: { token: new Secret(dnsReadToken) },
+  refusal: (said) => problem(400, 9999, said),
 });

@@ -1,11 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
+import { dnspodHost } from '../clients/dnspod.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DnsValue } from '../ports/dns-provider.ts';
-import type { DnsProviderBench } from '../testing/dns-provider-contract.ts';
+import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
 import dnspod from './dnspod.ts';
-import { testWorld } from './test-world.ts';
 
 export const keys = { secretId: 'AKIDz8krbsJ5yKBZQpn74WFkmLPx3', secretKey: 'Gu5t9xGARNpq86cd98joQYCN3Cozk1qA' };
 export const otherKeys = { secretId: 'AKIDreadOnlyz8krbsJ5yKBZQpn74', secretKey: 'readOnly9xGARNpq86cd98joQYCN3Coz' };
@@ -31,13 +30,9 @@ interface Record {
   removedMs: number;
 }
 
-export interface TestDnspod {
-  readonly api: FakeApi;
+export interface TestDnspod extends FakeDnsService {
   /** TXT records that are there now. */
   records(): readonly Record[];
-  plant(zone: string, host: string, value: string): void;
-  /** How old lists are, in ms. */
-  lagMs: number;
   /** Parameters of each call. */
   readonly sent: readonly { readonly action: string; readonly params: { readonly [name: string]: unknown } }[];
 }
@@ -48,11 +43,9 @@ const most = 604_800;
 /** The account's domains and records, which both APIs show. */
 function createAccount(clock: Clock) {
   let last = 16_894_000;
+  const ours = (name: string): Domain => ({ id: ++last, name, account: 'ours' });
   const domains: Domain[] = [
-    ...Array.from({ length: 120 }, (_, at): Domain => ({ id: ++last, name: `z${at}.test`, account: 'ours' })),
-    ...['myexample.test', 'example.test.corp', 'test', 'example.test', 'sub.example.test'].map(
-      (name): Domain => ({ id: ++last, name, account: 'ours' }),
-    ),
+    ...fakeZones.map(ours),
     { id: ++last, name: 'foreign.test', account: 'other' },
     { id: ++last, name: 'locked.test', account: 'ours', isLocked: true },
   ];
@@ -62,6 +55,7 @@ function createAccount(clock: Clock) {
   return {
     state,
     domains,
+    addDomains: (names: readonly string[]) => void domains.push(...names.map(ours)),
     domain: (name: unknown) => domains.find((one) => one.name === name),
     now: () => records.filter((one) => isThere(one, clock.monotonicMs())),
     listed: (domain: string) =>
@@ -93,19 +87,25 @@ function createAccount(clock: Clock) {
 type Account = ReturnType<typeof createAccount>;
 type Sent = TestDnspod['sent'][number];
 
-const testOf = (account: Account, api: FakeApi, sent: readonly Sent[]): TestDnspod => ({
-  api,
-  sent,
-  records: () => account.now(),
-  // As if it had been there long enough to be in every list.
-  plant: (zone, host, value) => void account.add(zone, host, value, fewest, -Infinity),
-  get lagMs() {
-    return account.state.lagMs;
-  },
-  set lagMs(ms) {
-    account.state.lagMs = ms;
-  },
-});
+function testOf(account: Account, api: FakeApi, sent: readonly Sent[]): TestDnspod {
+  const fqdn = ({ host, domain }: Record) => (host === '@' ? domain : `${host}.${domain}`);
+  return {
+    api,
+    sent,
+    records: account.now,
+    values: (zone) =>
+      account
+        .now()
+        .filter(({ domain }) => domain === zone)
+        .map((one) => ({ name: fqdn(one), value: one.value })),
+    // As if it had been there long enough to be in every list.
+    plant: (value) => void account.add(value.zone, dnspodHost(value), value.value, fewest, -Infinity),
+    addZones: account.addDomains,
+    lag(ms) {
+      account.state.lagMs = ms;
+    },
+  };
+}
 
 // dnsapi.cn
 
@@ -444,50 +444,32 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
   return testOf(account, api, sent);
 }
 
-function benchOf(
-  fakeOf: (clock: Clock) => TestDnspod,
-  right: Readonly<{ [name: string]: Secret | string }>,
-  wrong: typeof right,
-): DnsProviderBench {
-  const { world, clock, lines, fake } = testWorld(fakeOf);
-  const connect = (options: object) => dnspod.connect({ name: 'dns', world, options });
-  const fqdn = ({ host, domain }: Record) => (host === '@' ? domain : `${host}.${domain}`);
-  return {
-    traits: dnspod.traits,
-    zone: 'example.test',
-    subZone: 'sub.example.test',
-    connect: () => connect(right),
-    connectRefused: () => connect(wrong),
-    connectUnreachable: () => connect({ ...right, endpoint: 'https://nowhere.test' }),
-    values: async (zone) =>
-      fake
-        .records()
-        .filter(({ domain }) => domain === zone)
-        .map((one) => ({ name: fqdn(one), value: one.value })),
-    plant: async ({ zone, name, value }: DnsValue) =>
-      fake.plant(zone, name === zone ? '@' : name.slice(0, -zone.length - 1), value),
-    secrets: [right, wrong].flatMap(Object.values).flatMap((one) => (one instanceof Secret ? [one.reveal()] : [])),
-    clock,
-    logged: () => lines,
-    stop: async () => {
-      if (fake.api.unknown.length > 0) throw new Error(`unknown routes: ${fake.api.unknown.join(', ')}`);
-    },
-  };
-}
-
 const secrets = (texts: Readonly<{ [name: string]: string }>) =>
   Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, new Secret(text)]));
 
 /** With a key of Tencent Cloud. */
-export default async function bench(): Promise<DnsProviderBench> {
-  return benchOf(testDnspodKeys, secrets(keys), secrets({ ...keys, secretKey: 'wrong9xGARNpq86cd98joQYCN3Cozk1q' }));
-}
+export default dnsApiBench(dnspod, {
+  service: testDnspodKeys,
+  options: secrets(keys),
+  refused: secrets({ ...keys, secretKey: 'wrong9xGARNpq86cd98joQYCN3Cozk1q' }),
+  readOnly: secrets(otherKeys),
+  isWrite: ({ headers }) => !headers['x-tc-action']?.startsWith('Describe'),
+  limit: {
+    fault: () => ({
+      kind: 'status',
+      ...refused('RequestLimitExceeded.RequestLimitExceeded', 'API requests exceeded the limit.'),
+    }),
+    saysWhen: false,
+  },
+  refusal: (text) => refused('InvalidParameter.CustomMessage', text),
+});
 
 /** With a token of DNSPod. */
-export async function tokenBench(): Promise<DnsProviderBench> {
-  return benchOf(
-    testDnspodToken,
-    { id: tokenId, ...secrets({ token }) },
-    { id: tokenId, ...secrets({ token: 'wr0ng6c68aba5b14a0558b77c17c3932' }) },
-  );
-}
+export const tokenBench = dnsApiBench(dnspod, {
+  service: testDnspodToken,
+  options: { id: tokenId, ...secrets({ token }) },
+  refused: secrets({ token: 'wr0ng6c68aba5b14a0558b77c17c3932' }),
+  isWrite: ({ url }) => !/(List|Info)$/.test(url.pathname),
+  limit: { fault: () => ({ kind: 'status', ...said('-2', 'API usage is limited') }), saysWhen: false },
+  refusal: (text) => said('6', text),
+});

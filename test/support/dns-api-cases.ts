@@ -22,16 +22,6 @@ export const dnsApis: readonly DnsApiCase[] = [
     vendor: 'https://api.cloudflare.com',
     path: '/client/v4',
     options: { token },
-    fake() {
-      const { api, zones, records, plant } = testCloudflare(systemClock);
-      return {
-        api,
-        plant: ({ zone, name, value }) => plant(zone, name, value),
-        values: (zone) =>
-          records
-            .filter((record) => zones.some(({ id, name }) => id === record.zone && name === zone))
-            .map(({ name, content }) => ({ name, value: content.slice(1, -1) })),
-      };
-    },
+    fake: () => testCloudflare(systemClock),
   },
 ];
