@@ -67,7 +67,7 @@ export class ApiRefusal extends Error {
   readonly requestId: string | undefined;
   readonly status: number;
 
-  constructor(reason: string, words: Pick<Words, 'code' | 'requestId'>, status: number) {
+  constructor(reason: string, words: Pick<Trouble, 'code' | 'requestId'>, status: number) {
     super(reason);
     this.name = 'ApiRefusal';
     this.code = words.code;
@@ -173,19 +173,23 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         words: Words,
         more: { status?: number; retryAt?: Date; cause?: unknown } = {},
       ): CertfleetError => {
-        const reason = cleaned(words.reason, call.secrets ?? []) || 'it gave no reason';
+        const clean = (text: string) => cleaned(text, call.secrets ?? []);
+        const reason = clean(words.reason) || 'it gave no reason';
+        const code = words.code && remoteText(clean(words.code), 100);
+        const requestId = words.requestId && remoteText(clean(words.requestId), 100);
         return options.error({
           kind,
           what,
           about: call.about,
           reason,
-          code: words.code && remoteText(words.code, 100),
-          requestId: words.requestId && remoteText(words.requestId, 100),
+          ...{ code, requestId },
           advice: words.advice,
           status: more.status,
           retryAt: more.retryAt,
           waitedMs: waitedMs(),
-          cause: more.cause ?? (more.status === undefined ? undefined : new ApiRefusal(reason, words, more.status)),
+          cause:
+            more.cause ??
+            (more.status === undefined ? undefined : new ApiRefusal(reason, { code, requestId }, more.status)),
         });
       };
       const pause = async (ms: number, why: string) => {

@@ -24,7 +24,7 @@ export interface FakeDnsService {
 export const fakeZones = ['example.test', 'sub.example.test'] as const;
 
 export interface DnsApiBenchOptions<Shape extends z.ZodObject>
-  extends Pick<DnsApiBench, 'isWrite' | 'limit' | 'refusal' | 'nameOf'> {
+  extends Pick<DnsApiBench, 'isWrite' | 'isOptional' | 'limit' | 'refusal' | 'nameOf'> {
   /** A fake, new for each check. Its API is where the provider finds it without `endpoint`. */
   readonly service: (clock: FakeClock) => FakeDnsService;
   /** Options with the right credentials. */
@@ -54,35 +54,45 @@ export interface DnsApiBenchOptions<Shape extends z.ZodObject>
  */
 export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvider>(
   definition: DnsProviderDefinition<Shape, Provider>,
-  options: DnsApiBenchOptions<Shape>,
+  given: DnsApiBenchOptions<Shape>,
 ): () => Promise<Omit<DnsApiBench, 'connect'> & { connect(): Provider }> {
   return async () => {
     const clock = fakeClock();
-    const service = options.service(clock);
+    const {
+      options,
+      refused,
+      readOnly,
+      secrets: others = [],
+      zone = fakeZones[0],
+      service: fakeOf,
+      ...ofService
+    } = given;
+    const service = fakeOf(clock);
     const lines: string[] = [];
     const world = fakeWorld(clock, lines);
     const nowhere = createFakeApi({ clock, origin: 'https://nowhere.test', routes: {} });
     const connect = (more: Partial<z.input<Shape>> = {}, { http } = service.api) =>
       definition.connect({
         name: 'dns',
-        options: definition.options.parse({ ...options.options, ...more }) as z.infer<Shape>,
+        options: definition.options.parse({ ...options, ...more }) as z.infer<Shape>,
         world: world(http),
       });
-    const { refused, readOnly, isWrite, limit, refusal, nameOf } = options;
-    const secrets = [options.options, refused, readOnly ?? {}]
-      .flatMap((each) => Object.values(each))
-      .flatMap((option) => (option instanceof Secret ? [option.reveal()] : []));
+    const secretsIn = (some: object) =>
+      Object.values(some).flatMap((option) => (option instanceof Secret ? [option.reveal()] : []));
+    const secrets = [options, refused, readOnly ?? {}].flatMap(secretsIn);
     return {
       traits: definition.traits,
-      zone: options.zone ?? fakeZones[0],
-      subZone: 'subZone' in options ? options.subZone : fakeZones[1],
+      zone,
+      subZone: fakeZones[1],
       connect: () => connect(),
       connectRefused: () => connect(refused),
       connectUnreachable: () => connect({}, nowhere),
+      connectElsewhere: () => connect({ endpoint: 'http://127.0.0.1:9' } as unknown as Partial<z.input<Shape>>),
       ...(readOnly === undefined ? {} : { connectReadOnly: () => connect(readOnly) }),
-      values: async (zone) => service.values(zone),
+      values: async (name) => service.values(name),
       plant: async (value) => service.plant(value),
-      secrets: [...new Set([...secrets, ...(options.secrets ?? [])])],
+      secrets: [...new Set([...secrets, ...others])],
+      ownSecrets: secretsIn(options),
       clock,
       logged: () => lines,
       stop: async () => {},
@@ -90,10 +100,8 @@ export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvi
       credentials: Object.keys(refused),
       addZones: (names) => service.addZones(names),
       lag: service.lag && ((ms) => service.lag?.(ms)),
-      ...(isWrite === undefined ? {} : { isWrite }),
-      ...(limit === undefined ? {} : { limit }),
-      ...(refusal === undefined ? {} : { refusal }),
-      ...(nameOf === undefined ? {} : { nameOf }),
+      // With its own subZone, if there is one.
+      ...ofService,
     };
   };
 }

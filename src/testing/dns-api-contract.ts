@@ -38,6 +38,10 @@ export interface DnsApiBench extends DnsProviderBench {
   readonly clock: FakeClock;
   /** The options with credentials; an error about wrong ones names one of them. */
   readonly credentials: readonly string[];
+  /** Those of {@link secrets} that the options of `connect` have. */
+  readonly ownSecrets: readonly string[];
+  /** One whose option `endpoint` is another address, where nothing answers. */
+  connectElsewhere(): DnsProvider;
   /** One with credentials that may read only, if the service has such. */
   connectReadOnly?(): DnsProvider;
   /** Adds empty zones to the account. */
@@ -46,6 +50,8 @@ export interface DnsApiBench extends DnsProviderBench {
   readonly lag: ((ms: number) => void) | undefined;
   /** Whether a request changes something; unless given, by its method. */
   isWrite?(request: FakeRequest): boolean;
+  /** A request on whose failure nothing depends, such as a notice. */
+  isOptional?(request: FakeRequest): boolean;
   /** How the service says that there are too many requests, if not only with a 429 and Retry-After. */
   readonly limit?: {
     fault(retryAfterSeconds: number | undefined): Fault;
@@ -103,6 +109,14 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
     const hints = [wrong[0], lacking[0], readOnly].flatMap((error) => (error ? [error.hint] : []));
     assert.equal(new Set(hints).size, hints.length, `the same advice twice: ${hints.join(' | ')}`);
     await expectAt(bench, own, []);
+  });
+
+  check('the option endpoint is where the API is', async (bench) => {
+    const value = challengeIn(bench, 'www');
+    const error = await failure(bench.connectElsewhere().add(value, never()), bench);
+    assert.equal(error.code, 'dns/unreachable');
+    assert.match(error.message, /127\.0\.0\.1/);
+    await expectAt(bench, value, []);
   });
 
   check('look-alike zones and internationalized ones', async (bench) => {

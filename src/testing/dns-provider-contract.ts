@@ -42,7 +42,8 @@ interface Engine extends ZoneWriter, Pick<DnsProvider, 'check'> {
   close(): Promise<void>;
 }
 
-type Connect = 'connect' | 'connectRefused' | 'connectUnreachable' | 'connectReadOnly';
+const connects = ['connect', 'connectRefused', 'connectUnreachable', 'connectReadOnly', 'connectElsewhere'] as const;
+type Connect = (typeof connects)[number];
 
 /** A bench whose providers are used as the engine uses them. */
 export type EngineBench<Of extends DnsProviderBench> = Omit<Of, Connect> & {
@@ -65,7 +66,6 @@ function asTheEngine<Of extends DnsProviderBench>(bench: Of): EngineBench<Of> {
       close: async () => provider.close?.(),
     };
   };
-  const connects = ['connect', 'connectRefused', 'connectUnreachable', 'connectReadOnly'] as const;
   const all: Readonly<Partial<Record<Connect, () => DnsProvider>>> = bench;
   return {
     ...bench,
