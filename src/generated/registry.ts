@@ -56,6 +56,18 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/desec.ts')).default,
     },
+    "digitalocean": {
+      id: "digitalocean",
+      title: "DigitalOcean",
+      since: "0.2.0",
+      homepage: "https://www.digitalocean.com",
+      options: [
+        {"name":"token","title":"API token","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not https://api.digitalocean.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/digitalocean.ts')).default,
+    },
     "dnspod": {
       id: "dnspod",
       title: "DNSPod (Tencent Cloud DNS)",
@@ -86,6 +98,19 @@ export const registry: Registry = {
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/http-request.ts')).default,
+    },
+    "luadns": {
+      id: "luadns",
+      title: "LuaDNS",
+      since: "0.2.0",
+      homepage: "https://www.luadns.com",
+      options: [
+        {"name":"email","title":"Email address of the account","secret":false,"required":true},
+        {"name":"token","title":"API token","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.luadns.com/v1","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/luadns.ts')).default,
     },
     "powerdns": {
       id: "powerdns",

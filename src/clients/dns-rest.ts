@@ -1,0 +1,144 @@
+import { type CertfleetError, fail } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';
+import type { Http } from '../ports/http.ts';
+import type { World } from '../ports/world.ts';
+import { createDnsApi } from './dns-api.ts';
+import { type ApiAnswer, type ApiRequest, refusalOf, type Verdict } from './json-api.ts';
+
+export interface DnsRestOptions {
+  readonly world: World;
+  readonly http: Http;
+  /** The provider's title, for messages. */
+  readonly provider: string;
+  /** The API's address with its path; slashes at its end do not matter. */
+  readonly base: string;
+  /** Built for each try, since it may have a time in it. */
+  headers(): Readonly<Record<string, string>>;
+  readonly secrets: readonly Secret[];
+  /** What to do if a call is refused: 401, 403, and 404 for a zone that the account lacks. */
+  advice(status: number | undefined, zone: string): string;
+  readonly judge?: (answer: ApiAnswer) => Verdict;
+}
+
+/** A call about a zone. */
+export interface RestCall<T> {
+  readonly zone: string;
+  /** The record for messages; unless given, the zone. */
+  readonly about?: string;
+  readonly method?: ApiRequest['method'];
+  /** Below the API's address. */
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A change that may be made twice. */
+  readonly isRepeatable?: boolean;
+  read(answer: ApiAnswer): T;
+}
+
+export interface DnsRest {
+  call<T>(call: RestCall<T>, signal: AbortSignal): Promise<T>;
+  /** The error if a list shows that the account lacks a zone. */
+  lacks(zone: string, about: string): CertfleetError;
+}
+
+/** How a DNS provider's API is called that has JSON bodies, and credentials in a header. */
+export function createDnsRest(options: DnsRestOptions): DnsRest {
+  const { world, http, provider, headers, secrets, advice, judge } = options;
+  const base = options.base.replace(/\/+$/, '');
+  return {
+    call({ zone, about = zone, method = 'GET', path, body, headers: more, isRepeatable = false, read }, signal) {
+      const api = createDnsApi({
+        ...{ world, http, provider },
+        advice: (status) => advice(status, zone),
+        ...(judge === undefined ? {} : { judge }),
+      });
+      return api.call({
+        ...{ what: `the zone ${zone}`, about, read, secrets, signal },
+        readsOnly: method === 'GET' || isRepeatable,
+        build: () => ({
+          ...{ method, url: `${base}${path}` },
+          headers: {
+            accept: 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...headers(),
+            ...more,
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      });
+    },
+    lacks: (zone, about) =>
+      fail('dns/refused', {
+        ...{ provider, name: about },
+        reason: `the account has no zone ${zone}`,
+        advice: advice(404, zone),
+      }),
+  };
+}
+
+/** An API whose records are objects of their own, of which a name may have several. */
+export interface RecordsApi<Zone> {
+  /** What the API knows a zone by. Fails with `dns/refused` if the account lacks it. */
+  find(zone: string, about: string, signal: AbortSignal): Promise<Zone>;
+  /** The ids of the TXT records with exactly this name and value. */
+  records(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<readonly string[]>;
+  add(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<void>;
+  /** May fail with 404 if the record is gone. */
+  remove(zone: Zone, record: string, value: DnsValue, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Looks before it adds, so that an answer that was lost does no harm, and removes by name and value, so that it needs no
+ * memory. Finds each zone once.
+ */
+export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): ValuesProvider {
+  const zones = new Map<string, Zone>();
+  const zoneOf = async (zone: string, about: string, signal: AbortSignal): Promise<Zone> => {
+    const found = zones.get(zone) ?? (await api.find(zone, about, signal));
+    zones.set(zone, found);
+    return found;
+  };
+  return {
+    kind: 'values',
+    async append(value, signal) {
+      const zone = await zoneOf(value.zone, value.name, signal);
+      if ((await api.records(zone, value, signal)).length === 0) await api.add(zone, value, signal);
+      return undefined;
+    },
+    async remove(value, _made, signal) {
+      const zone = await zoneOf(value.zone, value.name, signal);
+      for (const record of await api.records(zone, value, signal)) {
+        try {
+          await api.remove(zone, record, value, signal);
+        } catch (error) {
+          // Another process was faster, or the answer to an earlier try was lost.
+          if (refusalOf(error)?.status !== 404) throw error;
+        }
+      }
+    },
+    async check(zone, signal) {
+      zones.delete(zone);
+      await zoneOf(zone, zone, signal);
+    },
+    close: () => http.close(),
+  };
+}
+
+/** The pages of a list, until one says that it is the last. */
+export async function allPages<T>(
+  page: (number: number) => Promise<{ readonly found: readonly T[]; readonly isLast: boolean }>,
+): Promise<readonly T[]> {
+  const all: T[] = [];
+  for (let number = 1; ; number += 1) {
+    const { found, isLast } = await page(number);
+    all.push(...found);
+    if (isLast || found.length === 0) return all;
+  }
+}
+
+/** How long until a time that a header has in seconds since 1970, by the server's clock. */
+export function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
+  const [reset, now] = [Number(headers[name] ?? Number.NaN) * 1000, Date.parse(headers['date'] ?? '')];
+  return Number.isFinite(reset) && Number.isFinite(now) && reset > now ? reset - now : undefined;
+}
