@@ -1,7 +1,7 @@
 import type { Secret } from '../core/secret.ts';
-import { createSingleFlight } from '../core/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type ApiCall, type ApiRequest, isRefusal, type JsonApi } from './json-api.ts';
+import { createRefreshed } from './refreshed.ts';
 
 /** The keys that sign a call. */
 export interface AccessKeys {
@@ -26,37 +26,10 @@ export interface KeySource {
 
 export const fixedKeys = (keys: AccessKeys): KeySource => ({ keys: async () => keys, renew: () => false });
 
-/** Before they expire; a call and its repetitions take less. */
-const refreshMs = 5 * 60_000;
-/** After a refresh that failed, while the keys are still valid. */
-const retryMs = 30_000;
-
 /** Temporary keys, fetched when they are first needed and again in time before they expire. */
 export function refreshedKeys(fetchKeys: (signal: AbortSignal) => Promise<TemporaryKeys>, clock: Clock): KeySource {
-  const flight = createSingleFlight<TemporaryKeys>();
-  let current: TemporaryKeys | undefined;
-  let nextMs = 0;
-  return {
-    async keys(signal) {
-      const leftMs = current === undefined ? 0 : current.expires.getTime() - clock.now().getTime();
-      if (current !== undefined && (leftMs > refreshMs || (leftMs > 0 && clock.monotonicMs() < nextMs))) return current;
-      try {
-        current = await flight('keys', () => fetchKeys(signal), signal);
-        // The service gives new keys only shortly before the old ones expire.
-        nextMs = clock.monotonicMs() + retryMs;
-        return current;
-      } catch (error) {
-        if (signal.aborted || current === undefined || leftMs <= 0) throw error;
-        nextMs = clock.monotonicMs() + retryMs;
-        return current;
-      }
-    },
-    renew() {
-      const had = current !== undefined;
-      current = undefined;
-      return had;
-    },
-  };
+  const { current, renew } = createRefreshed(fetchKeys, clock);
+  return { keys: current, renew };
 }
 
 /** A call of an API whose requests are signed with keys that may change between two tries. */

@@ -42,9 +42,11 @@ export function alibabaInstance({
   const server = createMetadataServer({
     http,
     base: metadata,
-    tokenPath: '/latest/api/token',
-    tokenTtlHeader: 'x-aliyun-ecs-metadata-token-ttl-seconds',
-    tokenHeader: 'x-aliyun-ecs-metadata-token',
+    token: {
+      path: '/latest/api/token',
+      ttlHeader: 'x-aliyun-ecs-metadata-token-ttl-seconds',
+      header: 'x-aliyun-ecs-metadata-token',
+    },
   });
   const asking = async <T>(fact: string, advice: string, ask: () => Promise<T>): Promise<T> => {
     try {

@@ -73,9 +73,11 @@ export function awsInstance({
   const server: MetadataServer = createMetadataServer({
     http,
     base: metadata,
-    tokenPath: '/latest/api/token',
-    tokenTtlHeader: 'x-aws-ec2-metadata-token-ttl-seconds',
-    tokenHeader: 'x-aws-ec2-metadata-token',
+    token: {
+      path: '/latest/api/token',
+      ttlHeader: 'x-aws-ec2-metadata-token-ttl-seconds',
+      header: 'x-aws-ec2-metadata-token',
+    },
   });
   const source = 'the metadata server of this machine';
   const ask = (what: string, path: string, help: string, isFact: (text: string) => boolean, signal: AbortSignal) =>

@@ -18,10 +18,15 @@ export interface MetadataServerOptions {
   readonly http: Http;
   /** `http://100.100.100.200` */
   readonly base: string;
-  readonly tokenPath: string;
-  /** Header of the request for a token, with the seconds for which it is valid. */
-  readonly tokenTtlHeader: string;
-  readonly tokenHeader: string;
+  /** What each request must have. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How a token is got that each request must have, if the machine has the hardened mode. */
+  readonly token?: {
+    readonly path: string;
+    /** Header of the request for a token, with the seconds for which it is valid. */
+    readonly ttlHeader: string;
+    readonly header: string;
+  };
 }
 
 /** On a machine of the cloud it answers within milliseconds; elsewhere its address does not answer at all. */
@@ -30,7 +35,7 @@ const tries = 2;
 const mostBytes = 64 * 1024;
 
 export function createMetadataServer(options: MetadataServerOptions): MetadataServer {
-  const { http } = options;
+  const { http, token: hardened } = options;
   const base = new URL(options.base);
   // Connecting to the address itself keeps these requests off a proxy, which would see or invent the keys.
   const connectTo = { address: base.hostname.replace(/^\[|\]$/g, ''), port: Number(base.port || 80) };
@@ -49,15 +54,16 @@ export function createMetadataServer(options: MetadataServerOptions): MetadataSe
 
   /** The token of the hardened mode; without one if the machine does not know that mode. */
   const tokenHeaders = async (signal: AbortSignal): Promise<Record<string, string>> => {
-    const headers = { [options.tokenTtlHeader]: '60' };
-    const { status, body } = await ask({ method: 'PUT', headers }, options.tokenPath, signal);
+    if (hardened === undefined) return {};
+    const headers = { [hardened.ttlHeader]: '60' };
+    const { status, body } = await ask({ method: 'PUT', headers }, hardened.path, signal);
     const token = new TextDecoder().decode(body).trim();
-    return status === 200 && /^[\x21-\x7e]+$/.test(token) ? { [options.tokenHeader]: token } : {};
+    return status === 200 && /^[\x21-\x7e]+$/.test(token) ? { [hardened.header]: token } : {};
   };
 
   return {
     async text(path, signal) {
-      const headers = await tokenHeaders(signal);
+      const headers = { ...options.headers, ...(await tokenHeaders(signal)) };
       const { status, body } = await ask({ method: 'GET', headers }, path, signal);
       if (status === 404) return undefined;
       if (status !== 200) throw new NoMetadata(`${base.host}${path} answered HTTP ${status}`);
