@@ -264,7 +264,7 @@ function adviceOn(
     const needed = /not authorized to perform: ([\w-]+:\w+)/.exec(message)?.[1] ?? `${service}:${action}`;
     const resource = /on resource: (arn:[^\s"']+)/.exec(message)?.[1] ?? '*';
     const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
-    return `The IAM user or role lacks ${needed}. Add to its policy: ${statement}`;
+    return `The IAM user or role of these keys (accessKeyId) lacks ${needed}. Add to its policy: ${statement}`;
   }
   if (isSkewed(code, message)) {
     const ms = answer.clockAheadMs;

@@ -3,11 +3,10 @@ import { Secret } from '../core/secret.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { World } from '../ports/world.ts';
-import { type DnsProviderBench, dnsProviderContract } from '../testing/dns-provider-contract.ts';
-import { createFakeApi } from '../testing/fake-api.ts';
+import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import route53 from './route53.ts';
-import { fakeKeys, fakeRoute53, wrongSecret } from './test-route53.ts';
+import bench, { fakeKeys, fakeRoute53, wrongSecret } from './test-route53.ts';
 
 // The same against moto: test/real/dns-route53.test.ts.
 
@@ -44,23 +43,7 @@ function start(options: Partial<Options> = {}, place = {}) {
   return { ...fake, clock, connect, lines, names, provider, setAt, writer };
 }
 
-dnsProviderContract(it, async (): Promise<DnsProviderBench> => {
-  const { api, clock, connect, lines, plant, values } = start();
-  const nowhere = createFakeApi({ clock, origin: 'https://nowhere.test', routes: {} });
-  return {
-    ...{ traits: route53.traits, zone: 'example.test', subZone: 'sub.example.test', clock },
-    connect: () => connect(),
-    connectRefused: () => connect({ secretAccessKey: new Secret(wrongSecret) }),
-    connectUnreachable: () => connect({}, nowhere),
-    values: async (zone) => values(zone),
-    plant: async (one) => plant(one),
-    secrets: [fakeKeys.id, fakeKeys.secret, wrongSecret],
-    logged: () => lines,
-    async stop() {
-      expect(api.unknown).toEqual([]);
-    },
-  };
-});
+dnsApiContract(it, bench);
 
 describe('a change', () => {
   it('is one batch for all names of the zone', async () => {

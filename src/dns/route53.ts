@@ -18,7 +18,7 @@ export default defineDnsProvider({
   homepage: 'https://aws.amazon.com/route53/',
   apiDocs: 'https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html',
   since: '0.2.0',
-  tested: 'lego 4.9.1',
+  tested: 'lego 4.9.1, moto 5.1',
   options: z.strictObject({
     ...awsKeys(),
     hostedZoneId: z

@@ -2,8 +2,10 @@ import { signV4 } from '../clients/aws-signature.ts';
 import { parseXml, type XmlElement, xmlAt, xmlText } from '../clients/xml.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DnsValue } from '../ports/dns-provider.ts';
-import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
+import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
+import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
+import route53 from './route53.ts';
+import { encodedTxt, decodedTxt } from './test-txt.ts';
 
 /** A record set as Route 53 keeps it. */
 export interface FakeRecordSet {
@@ -23,14 +25,7 @@ interface FakeZone {
   sets: FakeRecordSet[];
 }
 
-export interface FakeRoute53 {
-  readonly api: FakeApi;
-  /** Every TXT value in a zone, without quotes. */
-  values(zone: string): readonly { readonly name: string; readonly value: string }[];
-  /** Adds a value, as another program would, with any characters. */
-  plant(value: DnsValue): void;
-  /** Adds empty zones to the account. */
-  addZones(names: readonly string[]): void;
+export interface FakeRoute53 extends FakeDnsService {
   readonly zones: readonly FakeZone[];
   addZone(name: string, more?: { readonly isPrivate?: boolean }): FakeZone;
   /** What the keys may not do, as in a policy: `route53:ChangeResourceRecordSets`. */
@@ -38,6 +33,8 @@ export interface FakeRoute53 {
 }
 
 export const fakeKeys = { id: 'AKIAROUTE53EXAMPLE00', secret: 'route53/secret+of-this-test' } as const;
+/** They may read only. */
+const readingKeys = { id: 'AKIAROUTE53READING00', secret: 'reading/secret+of-this-test' } as const;
 export const wrongSecret = 'wr0ng/secret+of-this-test';
 
 const namespace = 'https://route53.amazonaws.com/doc/2013-04-01/';
@@ -69,22 +66,21 @@ export function fakeRoute53(
     return zone;
   };
 
-  for (const name of ['myexample.test', 'example.test.corp', 'test']) addZone(name);
-  for (const name of ['example.test', 'sub.example.test']) {
+  for (const name of fakeZones) {
     addZone(name, { isPrivate: true });
     addZone(name);
   }
 
-  const authorize = (request: FakeRequest) => checkSignature(request, region, clock.now());
+  const authorize = (request: FakeRequest) => {
+    const mayWrite = request.method === 'GET' || !request.headers['authorization']?.includes(readingKeys.id);
+    const refused = checkSignature(request, region, clock.now());
+    return (
+      refused ?? (mayWrite ? undefined : accessDenied('ChangeResourceRecordSets', 'arn:aws:route53:::hostedzone/Z1'))
+    );
+  };
 
   const allowed = (action: string, resource: string): FakeAnswer | undefined =>
-    denied.has(`route53:${action}`)
-      ? errorXml(
-          403,
-          'AccessDenied',
-          `User: arn:aws:iam::123456789012:user/acme is not authorized to perform: route53:${action} on resource: ${resource} because no identity-based policy allows the route53:${action} action`,
-        )
-      : undefined;
+    denied.has(`route53:${action}`) ? accessDenied(action, resource) : undefined;
 
   /** Answers with the zone, if it is there and the keys may use it. */
   const inZone = (id: string, action: string, answer: (zone: FakeZone) => FakeAnswer): FakeAnswer => {
@@ -199,11 +195,11 @@ export function fakeRoute53(
     values: (zone) =>
       setsIn(zone)
         .filter(({ type }) => type === 'TXT')
-        .flatMap(({ name, values }) => values.map((value) => ({ name, value: unquoted(value) }))),
+        .flatMap(({ name, values }) => values.map((value) => ({ name, value: decodedTxt(value, 8) }))),
     plant({ zone, name, value, ttl }) {
       const sets = setsIn(zone) as FakeRecordSet[];
       const at = sets.findIndex((one) => one.name === name && one.type === 'TXT');
-      const quoted = `"${value.replace(/["\\]/g, '\\$&')}"`;
+      const quoted = encodedTxt(value, 8);
       if (at < 0) sets.push({ name, type: 'TXT', ttl, values: [quoted] });
       else sets[at] = { ...sets[at]!, values: [...sets[at]!.values, quoted] };
     },
@@ -225,8 +221,8 @@ export function checkSignature(
       authorization,
     ) ?? [];
   if (id === undefined) return errorXml(403, 'MissingAuthenticationToken', 'Missing Authentication Token');
-  if (id !== fakeKeys.id)
-    return errorXml(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
+  const keys = [fakeKeys, readingKeys].find((one) => one.id === id);
+  if (!keys) return errorXml(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
   const date = sent['x-amz-date'] ?? '';
   if (scope !== `${date.slice(0, 8)}/${region}/route53/aws4_request`)
     return errorXml(403, 'SignatureDoesNotMatch', `Credential should be scoped to a valid region: ${scope}`);
@@ -239,8 +235,8 @@ export function checkSignature(
     host: _host,
     ...signed
   } = Object.fromEntries(names.map((name) => [name, sent[name] ?? '']));
-  const keys = { id: new Secret(fakeKeys.id), secret: new Secret(fakeKeys.secret) };
-  const again = signV4({ method, url, headers: signed, body: text, region, service: 'route53', now }, keys);
+  const signing = { id: new Secret(keys.id), secret: new Secret(keys.secret) };
+  const again = signV4({ method, url, headers: signed, body: text, region, service: 'route53', now }, signing);
   if (authorization !== again['authorization'])
     return errorXml(
       403,
@@ -316,7 +312,12 @@ function apply(zone: FakeZone, changes: readonly XmlElement[]): FakeRecordSet[] 
   return problems.length > 0 ? `[${problems.join(', ')}]` : sets;
 }
 
-const unquoted = (text: string): string => text.slice(1, -1).replaceAll('" "', '').replace(/\\(.)/g, '$1');
+const accessDenied = (action: string, resource: string): FakeAnswer =>
+  errorXml(
+    403,
+    'AccessDenied',
+    `User: arn:aws:iam::123456789012:user/acme is not authorized to perform: route53:${action} on resource: ${resource} because no identity-based policy allows the route53:${action} action`,
+  );
 
 const knowsAll = (others: object): FakeAnswer | undefined =>
   Object.keys(others).length > 0
@@ -344,3 +345,17 @@ const errorXml = (status: number, code: string, message: string): FakeAnswer =>
     `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</Message></Error><RequestId>b25f48e8-84fd-11e6-80d9-574e0c4664cb</RequestId>`,
     status,
   );
+
+const keyOptions = (keys: { readonly id: string; readonly secret: string }) => ({
+  accessKeyId: new Secret(keys.id),
+  secretAccessKey: new Secret(keys.secret),
+});
+
+export default dnsApiBench(route53, {
+  service: (clock) => fakeRoute53(clock),
+  options: keyOptions(fakeKeys),
+  refused: keyOptions({ ...fakeKeys, secret: wrongSecret }),
+  readOnly: keyOptions(readingKeys),
+  limit: { fault: () => ({ kind: 'status', ...errorXml(400, 'Throttling', 'Rate exceeded') }), saysWhen: false },
+  refusal: (said) => errorXml(400, 'InvalidInput', said),
+});

@@ -1,5 +1,8 @@
-/** For fakes: a TXT value as a service that takes the form of zone files (RFC 1035 §5.1) writes it. */
-export function encodedTxt(value: string): string {
+/**
+ * For fakes: a TXT value as a service that takes the form of zone files (RFC 1035 §5.1) writes it. Route 53 has octal
+ * numbers in its escapes.
+ */
+export function encodedTxt(value: string, base: 8 | 10 = 10): string {
   const strings = [...Buffer.from(value)].reduce<number[][]>(
     (all, byte) => {
       if (all.at(-1)!.length === 255) all.push([]);
@@ -8,21 +11,21 @@ export function encodedTxt(value: string): string {
     },
     [[]],
   );
-  return strings.map((bytes) => `"${bytes.map(escaped).join('')}"`).join(' ');
+  return strings.map((bytes) => `"${bytes.map((byte) => escaped(byte, base)).join('')}"`).join(' ');
 }
 
-const escaped = (byte: number): string => {
-  if (byte < 0x20 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`;
+const escaped = (byte: number, base: 8 | 10): string => {
+  if (byte < 0x20 || byte > 0x7e) return `\\${byte.toString(base).padStart(3, '0')}`;
   const char = String.fromCharCode(byte);
   return char === '"' || char === '\\' ? `\\${char}` : char;
 };
 
 /** The value of a text that {@link isTxt} takes. */
-export function decodedTxt(content: string): string {
+export function decodedTxt(content: string, base: 8 | 10 = 10): string {
   const strings = content.match(/"(?:[^"\\]|\\\d{3}|\\[^\d])*"/g) ?? [];
   const bytes = strings.flatMap((string) =>
     [...string.slice(1, -1).matchAll(/\\(\d{3})|\\?([\s\S])/g)].flatMap(([, code, char]) =>
-      code === undefined ? [...Buffer.from(char!)] : [Number(code)],
+      code === undefined ? [...Buffer.from(char!)] : [Number.parseInt(code, base)],
     ),
   );
   return Buffer.from(bytes).toString();

@@ -53,7 +53,6 @@ describe.skipIf(!hasMoto())('route53 on moto', () => {
       }));
   };
 
-  // Anew for each check, because moto refuses to create a set for the second time, even if it was deleted.
   const createZones = async () => {
     await fetch(`${moto.url}/moto-api/reset`, { method: 'POST' });
     for (const name of names) {
@@ -118,7 +117,9 @@ const checked = (http: Http): Http => ({
     const headers = { host: url.host, ...request.headers };
     const text = String(request.body ?? '');
     const refused = checkSignature({ method: request.method, headers, url, text }, 'us-east-1', new Date());
-    if (!refused) return http.request(request);
+    // Moto refuses to create a set that was there before, even if it was deleted.
+    const body = text.replaceAll('<Action>CREATE<', '<Action>UPSERT<');
+    if (!refused) return http.request({ ...request, ...(text === '' ? {} : { body }) });
     return { status: refused.status, headers: {}, body: new TextEncoder().encode(String(refused.body)) };
   },
   close: () => http.close(),
