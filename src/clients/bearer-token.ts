@@ -48,7 +48,7 @@ export async function callWithToken<T>(api: JsonApi, { tokens, build, ...call }:
       ...call,
       secrets,
       build: async (signal) => {
-        const { token } = await tokens.current(signal);
+        const { token } = await tokens.current(signal, call.about);
         secrets.push(token);
         const request = build();
         return { ...request, headers: { ...request.headers, authorization: `Bearer ${token.reveal()}` } };

@@ -3,8 +3,8 @@ import type { Clock } from '../ports/clock.ts';
 
 /** Something temporary, such as keys or a token. */
 export interface Refreshed<T> {
-  /** One that is valid for a while. */
-  current(signal: AbortSignal): Promise<T>;
+  /** One that is valid for a while. @param about what it is needed for, for errors */
+  current(signal: AbortSignal, about?: string): Promise<T>;
   /** Forgets one that the service calls expired; returns false if there was none. */
   renew(): boolean;
 }
@@ -16,18 +16,18 @@ const retryMs = 30_000;
 
 /** Fetches when it is first needed, and again in time before it expires. */
 export function createRefreshed<T extends { readonly expires: Date }>(
-  fetch: (signal: AbortSignal) => Promise<T>,
+  fetch: (signal: AbortSignal, about: string | undefined) => Promise<T>,
   clock: Clock,
 ): Refreshed<T> {
   const flight = createSingleFlight<T>();
   let last: T | undefined;
   let nextMs = 0;
   return {
-    async current(signal) {
+    async current(signal, about) {
       const leftMs = last === undefined ? 0 : last.expires.getTime() - clock.now().getTime();
       if (last !== undefined && (leftMs > refreshMs || (leftMs > 0 && clock.monotonicMs() < nextMs))) return last;
       try {
-        last = await flight('', () => fetch(signal), signal);
+        last = await flight('', () => fetch(signal, about), signal);
         // The service gives new ones only shortly before the old ones expire.
         nextMs = clock.monotonicMs() + retryMs;
         return last;

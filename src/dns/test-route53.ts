@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import route53 from './route53.ts';
-import { encodedTxt, decodedTxt } from './test-txt.ts';
+import { decodedTxt, encodedTxt } from './test-txt.ts';
 
 /** A record set as Route 53 keeps it. */
 export interface FakeRecordSet {

@@ -1,0 +1,181 @@
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { toBase64url } from '../core/encoding.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Http } from '../ports/http.ts';
+import { type BearerToken, readBearerToken, tokenRefusal } from './bearer-token.ts';
+import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from './json-api.ts';
+import { createMetadataServer, NoMetadata } from './metadata-server.ts';
+import { createRefreshed, type Refreshed } from './refreshed.ts';
+
+/** A service account with a key, as in the file that Google gives for it. */
+export interface ServiceAccount {
+  readonly clientEmail: string;
+  readonly privateKey: Secret;
+  readonly privateKeyId?: string | undefined;
+  /** `https://oauth2.googleapis.com/token` unless given. */
+  readonly tokenUri?: string | undefined;
+}
+
+export interface TokenContext {
+  /** Judges with {@link judgeTokens}. */
+  readonly api: JsonApi;
+  readonly clock: Clock;
+  /** What the token is for: a URL. */
+  readonly scope: string;
+  /** The adapter's name in the configuration, for messages. */
+  readonly name: string;
+}
+
+/** For an hour, which is the longest that Google takes. */
+const lifetimeS = 3_600;
+
+/** Access tokens of a service account: its key signs the request for one (RFC 7523). Fails at once if it is no key. */
+export function serviceAccountTokens(account: ServiceAccount, context: TokenContext): Refreshed<BearerToken> {
+  const { api, clock, scope, name } = context;
+  const key = privateKeyOf(account.privateKey, name);
+  const url = account.tokenUri ?? 'https://oauth2.googleapis.com/token';
+
+  const assertion = (): Secret => {
+    const seconds = Math.floor(clock.now().getTime() / 1000);
+    const times = { iat: seconds, exp: seconds + lifetimeS };
+    const header = { alg: 'RS256', typ: 'JWT', ...(account.privateKeyId ? { kid: account.privateKeyId } : {}) };
+    const parts = [header, { iss: account.clientEmail, scope, aud: url, ...times }];
+    const signed = parts.map((part) => toBase64url(Buffer.from(JSON.stringify(part)))).join('.');
+    return new Secret(`${signed}.${toBase64url(sign('RSA-SHA256', Buffer.from(signed), key))}`);
+  };
+
+  return createRefreshed((signal, about) => {
+    const secrets: Secret[] = [account.privateKey];
+    return api.call({
+      what: 'the access token',
+      ...(about === undefined ? {} : { about }),
+      build: () => {
+        const signed = assertion();
+        secrets.push(signed);
+        return {
+          method: 'POST',
+          url,
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          body: new URLSearchParams({
+            grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+            assertion: signed.reveal(),
+          }).toString(),
+        };
+      },
+      read: ({ body }) => readBearerToken(body, clock.now()),
+      // A second token does no harm.
+      readsOnly: true,
+      secrets,
+      signal,
+    });
+  }, clock);
+}
+
+/** A variable of the environment may have `\n` for the ends of the lines. */
+function privateKeyOf(secret: Secret, name: string): KeyObject {
+  try {
+    const key = createPrivateKey(secret.reveal().replaceAll('\\n', '\n'));
+    if (key.asymmetricKeyType === 'rsa') return key;
+  } catch {
+    // The reason may show a part of it.
+  }
+  const problem = '`privateKey` is no RSA key: give the text of `private_key` in the file of the service account';
+  throw fail('config/invalid', { file: name, problem });
+}
+
+/** What the token endpoint says. */
+export function judgeTokens(answer: ApiAnswer): Verdict {
+  const said = tokenRefusal(answer.body);
+  if (said === undefined) return judgeGoogle(answer);
+  const verdict = judgeByStatus(answer, said);
+  if (verdict.kind !== 'refused') return verdict;
+  const advice = /reasonable timeframe|iat and exp/.test(said.reason)
+    ? 'Set this machine’s clock (NTP): Google does not take its time.'
+    : 'Check `clientEmail` and `privateKey`: the service account or this key of it does not exist any more. Make a new key and give its file as `credentials`.';
+  return { ...verdict, advice };
+}
+
+const limits: readonly unknown[] = [
+  'rateLimitExceeded',
+  'userRateLimitExceeded',
+  'quotaExceeded',
+  'RESOURCE_EXHAUSTED',
+];
+
+/** What an API of Google says: `error` with code, message and reasons. */
+export function judgeGoogle(answer: ApiAnswer): Verdict {
+  const error = isFields(answer.body) ? answer.body['error'] : undefined;
+  if (!isFields(error)) return judgeByStatus(answer);
+  const { message, errors } = error;
+  const [first] = Array.isArray(errors) ? errors.filter(isFields) : [];
+  const code = first?.['reason'] ?? error['status'];
+  const reason = typeof message === 'string' ? message : '';
+  const words = { reason, ...(typeof code === 'string' ? { code } : {}) };
+  return answer.status >= 400 && limits.includes(code) ? { kind: 'limited', ...words } : judgeByStatus(answer, words);
+}
+
+/** What the machine of Google Cloud, or the pod of GKE, that certfleet runs on knows about itself. */
+export interface GoogleInstance {
+  readonly tokens: Refreshed<BearerToken>;
+  project(signal: AbortSignal): Promise<string>;
+}
+
+export interface GoogleInstanceOptions {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly name: string;
+  /** Another address, for tests. */
+  readonly metadata?: string;
+}
+
+/** Fails with `config/no-metadata`. */
+export function googleInstance(options: GoogleInstanceOptions): GoogleInstance {
+  const { http, clock, name, metadata = 'http://169.254.169.254' } = options;
+  let project: string | undefined;
+  const server = createMetadataServer({ http, base: metadata, headers: { 'metadata-flavor': 'Google' } });
+  const ask = async <T>(fact: string, path: string, read: (text: string) => T, signal: AbortSignal) => {
+    try {
+      const text = await server.text(`/computeMetadata/v1/${path}`, signal);
+      if (text === undefined) throw new NoMetadata(`it has no ${path}`);
+      return read(text);
+    } catch (error) {
+      if (signal.aborted || (!(error instanceof NoMetadata) && isFailure(error))) throw error;
+      const about = { what: name, fact, source: 'the metadata server of this machine', advice };
+      throw fail('config/no-metadata', { ...about, reason: reasonOf(error) });
+    }
+  };
+  return {
+    tokens: createRefreshed(
+      (signal) =>
+        ask(
+          'an access token',
+          'instance/service-accounts/default/token',
+          (text) => readBearerToken(jsonOf(text), clock.now()),
+          signal,
+        ),
+      clock,
+    ),
+    async project(signal) {
+      project ??= await ask('the project', 'project/project-id', readProject, signal);
+      return project;
+    },
+  };
+}
+
+function readProject(text: string): string {
+  if (/^[a-z][a-z0-9:.-]{4,80}$/.test(text)) return text;
+  throw new NoMetadata('it is no id of a project');
+}
+
+const advice =
+  'Give the file of a service account as `credentials`; on a machine of Google Cloud, attach a service account to it.';
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new NoMetadata('its answer is not JSON');
+  }
+}

@@ -1,0 +1,298 @@
+import { callWithToken } from '../clients/bearer-token.ts';
+import { createDnsApi } from '../clients/dns-api.ts';
+import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
+import {
+  type ApiAnswer,
+  type Fields,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { createZoneCache } from '../clients/zone-cache.ts';
+import { fail } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
+
+const provider = 'Google Cloud DNS';
+
+export default defineDnsProvider({
+  id: 'google',
+  title: provider,
+  homepage: 'https://cloud.google.com/dns',
+  apiDocs: 'https://cloud.google.com/dns/docs/reference/rest/v1',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    credentials: credentialsFile(['dns_google_'], {
+      aliases: ['GOOGLE_APPLICATION_CREDENTIALS', 'GCE_SERVICE_ACCOUNT_FILE'],
+    }),
+    clientEmail: z
+      .string()
+      .regex(/^[^@\s]+@[^@\s]+$/, { error: 'write the address of a service account' })
+      .optional()
+      .meta({ title: 'Address of the service account', examples: ['acme@my-project.iam.gserviceaccount.com'] }),
+    privateKey: secret('Private key of the service account, PEM').optional(),
+    privateKeyId: z.string().min(1).optional().meta({ title: 'Id of this key' }),
+    tokenUri: endpoint('Where access tokens come from, if not from Google'),
+    project: z
+      .string()
+      .regex(/^[a-z][a-z0-9:.-]{4,80}$/, { error: 'write the id of a project, like my-project-123' })
+      .optional()
+      .meta({
+        title: 'Id of the project with the zone, if it is not that of the service account',
+        examples: ['my-project-123'],
+        aliases: ['GCE_PROJECT', 'GOOGLE_CLOUD_PROJECT', 'CLOUDSDK_CORE_PROJECT', 'project_id'],
+      }),
+    managedZone: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'write the name of a managed zone, like example-com' })
+      .optional()
+      .meta({
+        title: 'Name of the managed zone, if the project has several public ones of this domain',
+        examples: ['example-com'],
+        aliases: ['GCE_ZONE_ID'],
+      }),
+    endpoint: endpoint(),
+  }),
+  notes: `\`credentials\` is the JSON file with the key of a service account, made at
+<https://console.cloud.google.com/iam-admin/serviceaccounts>. Without one, certfleet uses the service account of the
+machine, or of the pod on GKE.
+
+The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a role of your own with
+\`dns.managedZones.list\`, \`dns.resourceRecordSets.list\`, \`dns.resourceRecordSets.create\`,
+\`dns.resourceRecordSets.delete\`, \`dns.resourceRecordSets.update\` and \`dns.changes.create\`; with \`managedZone\`,
+\`dns.managedZones.get\` instead of the first.`,
+  traits: {
+    // All changes of a zone are one atomic change.
+    writes: 'zone',
+    minTtl: 1,
+    // Of the quota for reads and writes a minute of a project, which others use too.
+    maxConcurrent: 4,
+    // A change reaches all servers within a minute or two.
+    visibleMs: 3 * 60_000,
+  },
+  connect({ options, name, world }) {
+    const { clientEmail, privateKey, privateKeyId, tokenUri, managedZone } = options;
+    if ((clientEmail === undefined) !== (privateKey === undefined))
+      throw fail('config/credential-missing', {
+        what: name,
+        credential: clientEmail === undefined ? 'the option "clientEmail"' : 'the credential "privateKey"',
+      });
+    if (clientEmail !== undefined && options.project === undefined)
+      throw fail('config/credential-missing', { what: name, credential: 'the option "project"' });
+    const http = world.http();
+    const { clock } = world;
+    const context = { world, http, provider, advice: 'Look at the records of this name in the Google Cloud console.' };
+    const api = createDnsApi({ ...context, judge: (answer) => judge(answer, account) });
+    const instance = googleInstance({ http, clock, name });
+    const account =
+      clientEmail === undefined ? 'the service account of this machine' : 'the service account `clientEmail`';
+    const tokens =
+      clientEmail === undefined || privateKey === undefined
+        ? instance.tokens
+        : serviceAccountTokens(
+            { clientEmail, privateKey, privateKeyId, tokenUri },
+            { api: createDnsApi({ ...context, judge: judgeTokens }), clock, scope, name },
+          );
+    const base = `${options.endpoint ?? 'https://dns.googleapis.com'}/dns/v1/projects`;
+    const turns = createTurns(mostReads);
+    const zones = createZoneCache(findZone);
+
+    interface Call<T> {
+      readonly path: string;
+      readonly query?: Readonly<Record<string, string>>;
+      readonly body?: object;
+      readonly about: string;
+      read(body: Fields): T;
+    }
+
+    const call = async <T>({ path, query, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> => {
+      const project = options.project ?? (await instance.project(signal));
+      const search = query === undefined ? '' : `?${new URLSearchParams(query)}`;
+      const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+      return callWithToken(api, {
+        tokens,
+        what: `${body === undefined ? 'GET' : 'POST'} ${path}`,
+        about,
+        build: () => ({
+          method: body === undefined ? 'GET' : 'POST',
+          url: `${base}/${encodeURIComponent(project)}/${path}${search}`,
+          headers,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+        read: (answer) => read(readFields(answer.body, 'the object')),
+        // A change names the whole set before it, so that a repeated one changes nothing: it is refused.
+        readsOnly: true,
+        signal,
+      });
+    };
+
+    async function findZone(zone: string, signal: AbortSignal): Promise<string> {
+      if (managedZone !== undefined) {
+        const path = `managedZones/${managedZone}`;
+        const found = await call({ path, about: zone, read: readZone }, signal);
+        if (found.dnsName === `${zone}.`) return managedZone;
+        throw refusal(
+          zone,
+          `the managed zone ${managedZone} is ${found.dnsName}`,
+          'Set `managedZone` to the one of this domain, or leave it out.',
+        );
+      }
+      const found: ManagedZone[] = [];
+      for (let pageToken: string | undefined = ''; pageToken !== undefined; ) {
+        const query = { dnsName: `${zone}.`, ...(pageToken === '' ? {} : { pageToken }) };
+        const page: Page<ManagedZone> = await call(
+          { path: 'managedZones', query, about: zone, read: readZones },
+          signal,
+        );
+        found.push(...page.items.filter(({ dnsName }) => dnsName === `${zone}.`));
+        pageToken = page.next;
+      }
+      const names = found.filter(({ isPrivate }) => !isPrivate).map((one) => one.name);
+      if (names.length > 1)
+        throw refusal(
+          zone,
+          `the project has ${names.length} public zones ${zone}: ${names.join(', ')}`,
+          'Set `managedZone` to the one that the domain is delegated to.',
+        );
+      if (names[0] !== undefined) return names[0];
+      const reason =
+        found.length > 0 ? `the project’s only zone ${zone} is private` : `the project has no zone ${zone}`;
+      throw refusal(zone, reason, 'Set `project` to the project with the public zone.');
+    }
+
+    async function inZone<T>(zone: string, signal: AbortSignal, ask: (path: string) => Promise<T>): Promise<T> {
+      const managed = await zones.get(zone, signal);
+      try {
+        return await ask(`managedZones/${managed}`);
+      } catch (error) {
+        if (refusalOf(error)?.status === 404) zones.forget(zone);
+        throw error;
+      }
+    }
+
+    const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
+      turns.run(
+        () =>
+          inZone(zone, signal, (path) => {
+            const query = { name: `${about}.`, type: 'TXT' };
+            const read = (body: Fields) => readSet(body, about);
+            return call({ path: `${path}/rrsets`, query, about, read }, signal);
+          }),
+        signal,
+      );
+
+    return {
+      kind: 'sets',
+      async check(zone, signal) {
+        zones.forget(zone);
+        await lookUp(zone, zone, signal);
+      },
+      async read(zone, names, signal) {
+        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
+        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
+      },
+      async write(zone, changes, signal) {
+        for (let at = 0; at < changes.length; at += mostSets) {
+          const batch = changes.slice(at, at + mostSets);
+          const about = batch[0]!.name;
+          const body = { additions: batch.flatMap(newSet), deletions: batch.flatMap(oldSet) };
+          if (body.additions.length + body.deletions.length === 0) continue;
+          try {
+            await inZone(zone, signal, (path) =>
+              call({ path: `${path}/changes`, body, about, read: (change) => readString(change, 'id') }, signal),
+            );
+          } catch (error) {
+            const { status, message = '' } = refusalOf(error) ?? {};
+            // There already, no longer the same, or gone: the zone itself would be a parameter.
+            const hasChanged =
+              status === 409 || status === 412 || (status === 404 && message.includes('entity.change'));
+            if (!hasChanged) throw error;
+            throw fail('dns/conflict', { provider, name: about, reason: message }, { cause: error });
+          }
+        }
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+const scope = 'https://www.googleapis.com/auth/ndev.clouddns.readwrite';
+const mostReads = 4;
+/** A change takes a thousand sets of each kind, and 100,000 bytes. */
+const mostSets = 100;
+
+const refusal = (name: string, reason: string, advice: string) =>
+  fail('dns/refused', { provider, name, reason, advice });
+
+interface ManagedZone {
+  readonly name: string;
+  readonly dnsName: string;
+  readonly isPrivate: boolean;
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | undefined;
+}
+
+const readZone = (zone: Fields): ManagedZone => ({
+  name: readString(zone, 'name'),
+  dnsName: readString(zone, 'dnsName').toLowerCase(),
+  isPrivate: zone['visibility'] === 'private',
+});
+
+const readZones = (body: Fields): Page<ManagedZone> => {
+  const next = body['nextPageToken'];
+  return {
+    items: listOf(body, 'managedZones', 'dns#managedZonesListResponse').map(readZone),
+    next: typeof next === 'string' && next !== '' ? next : undefined,
+  };
+};
+
+/** An empty list may be left out, but then the answer says what it is. */
+const listOf = (body: Fields, name: string, kind: string): readonly Fields[] =>
+  readList(body[name] ?? (body['kind'] === kind ? [] : undefined), name);
+
+function readSet(body: Fields, name: string): TxtSet | undefined {
+  const set = listOf(body, 'rrsets', 'dns#resourceRecordSetsListResponse').find(
+    (one) => one['name'] === `${name}.` && one['type'] === 'TXT',
+  );
+  if (set === undefined) return undefined;
+  if (set['routingPolicy'] !== undefined)
+    throw refusal(
+      name,
+      'the TXT record there has a routing policy',
+      'Remove this record at Google Cloud, or delegate the name to another zone with a CNAME.',
+    );
+  const { rrdatas, ttl } = set;
+  const isText = (data: unknown): data is string => typeof data === 'string';
+  if (!Array.isArray(rrdatas) || !rrdatas.every(isText) || typeof ttl !== 'number')
+    throw new UnreadableAnswer('rrdatas or ttl is missing in its answer');
+  return { values: rrdatas.map(fromTxtContent), ttl };
+}
+
+const rrset = (name: string, ttl: number, values: readonly string[]) =>
+  values.length === 0 ? [] : [{ name: `${name}.`, type: 'TXT', ttl, rrdatas: values.map(toTxtContent) }];
+const oldSet = ({ name, before, ttl }: SetChange) => rrset(name, before?.ttl ?? ttl, before?.values ?? []);
+const newSet = ({ name, after, ttl }: SetChange) => rrset(name, ttl, after);
+
+function judge(answer: ApiAnswer, account: string): Verdict {
+  const verdict = judgeGoogle(answer);
+  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, verdict.code, account) : undefined;
+  return advice === undefined || verdict.kind !== 'refused' ? verdict : { ...verdict, advice };
+}
+
+function adviceOn(status: number, code: string | undefined, account: string): string | undefined {
+  if (status === 401) return `Check \`credentials\`: Google does not take the access token of ${account}.`;
+  if (code === 'accessNotConfigured') return 'Enable the Cloud DNS API in this `project`.';
+  if (status === 403)
+    return `Give ${account} the role DNS Administrator (roles/dns.admin) in this \`project\`, at https://console.cloud.google.com/iam-admin/iam.`;
+  if (status === 404) return 'Check `project` and `managedZone`.';
+  return undefined;
+}
