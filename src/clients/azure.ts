@@ -1,0 +1,150 @@
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Files } from '../ports/files.ts';
+import type { Http } from '../ports/http.ts';
+import { type BearerToken, readBearerToken, tokenRefusal } from './bearer-token.ts';
+import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from './json-api.ts';
+import { createMetadataServer, NoMetadata } from './metadata-server.ts';
+import { createRefreshed, type Refreshed } from './refreshed.ts';
+
+/** Azure's clouds, with the places of their APIs. */
+export const azureClouds = {
+  public: { management: 'https://management.azure.com', login: 'https://login.microsoftonline.com' },
+  china: { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' },
+  usgovernment: { management: 'https://management.usgovcloudapi.net', login: 'https://login.microsoftonline.us' },
+} as const;
+
+/**
+ * Who asks. The first of these that is given is used: a client secret, a federated token (workload identity on AKS),
+ * the managed identity of the machine.
+ */
+export interface AzureIdentity {
+  readonly tenantId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: Secret | undefined;
+  readonly federatedTokenFile?: string | undefined;
+}
+
+export interface AzureTokenContext {
+  /** Judges with {@link judgeAzureTokens}. */
+  readonly api: JsonApi;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly files: Pick<Files, 'read'>;
+  /** The adapter's name in the configuration, for messages. */
+  readonly name: string;
+  readonly cloud: (typeof azureClouds)[keyof typeof azureClouds];
+  /** Where tokens come from, if not from the cloud's own place. */
+  readonly authority?: string | undefined;
+}
+
+/** Access tokens for the management API. Fails at once if an option is missing. */
+export function azureTokens(identity: AzureIdentity, context: AzureTokenContext): Refreshed<BearerToken> {
+  const { tenantId, clientId, clientSecret, federatedTokenFile: file } = identity;
+  const { clock, name } = context;
+  if (clientSecret === undefined && file === undefined)
+    return createRefreshed((signal) => managedIdentityToken(clientId, context, signal), clock);
+  if (tenantId === undefined || clientId === undefined)
+    throw fail('config/credential-missing', {
+      what: name,
+      credential: `the option "${tenantId === undefined ? 'tenantId' : 'clientId'}"`,
+    });
+  return createRefreshed(async (signal, about) => {
+    const proof = clientSecret ?? new Secret(await readToken(file ?? '', context));
+    const form =
+      clientSecret === undefined
+        ? {
+            client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+            client_assertion: proof.reveal(),
+          }
+        : { client_secret: proof.reveal() };
+    const login = (context.authority ?? context.cloud.login).replace(/\/+$/, '');
+    const scope = `${context.cloud.management}/.default`;
+    return context.api.call({
+      what: 'the access token',
+      ...(about === undefined ? {} : { about }),
+      build: () => ({
+        method: 'POST',
+        url: `${login}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ grant_type: 'client_credentials', client_id: clientId, scope, ...form }).toString(),
+      }),
+      read: ({ body }) => readBearerToken(body, clock.now()),
+      // A second token does no harm.
+      readsOnly: true,
+      secrets: [proof],
+      signal,
+    });
+  }, clock);
+}
+
+async function readToken(file: string, { files, name }: AzureTokenContext): Promise<string> {
+  const refuse = (reason: string) =>
+    fail('config/no-metadata', { what: name, fact: 'a federated token', source: file, reason, advice });
+  let token: string;
+  try {
+    token = new TextDecoder().decode(await files.read(file, { named: true })).trim();
+  } catch (error) {
+    throw refuse(reasonOf(error));
+  }
+  if (token === '') throw refuse('it is missing or empty');
+  return token;
+}
+
+const advice =
+  'Give `tenantId`, `clientId` and `clientSecret`, or give the machine or pod that certfleet runs on an identity.';
+
+/** Fails with `config/no-metadata`. */
+async function managedIdentityToken(
+  clientId: string | undefined,
+  { http, clock, cloud, name }: AzureTokenContext,
+  signal: AbortSignal,
+): Promise<BearerToken> {
+  const server = createMetadataServer({ http, base: 'http://169.254.169.254', headers: { metadata: 'true' } });
+  const query = new URLSearchParams({ 'api-version': '2018-02-01', resource: `${cloud.management}/` });
+  if (clientId !== undefined) query.set('client_id', clientId);
+  try {
+    const text = await server.text(`/metadata/identity/oauth2/token?${query}`, signal);
+    if (text === undefined) throw new NoMetadata('it has no token');
+    return readBearerToken(JSON.parse(text), clock.now());
+  } catch (error) {
+    if (signal.aborted || isFailure(error)) throw error;
+    // A parser's message may show a part of the token.
+    const reason = error instanceof NoMetadata ? error.message : 'its answer is not JSON with a token';
+    const source = 'the metadata server of this machine';
+    throw fail('config/no-metadata', { what: name, fact: 'an access token', source, reason, advice });
+  }
+}
+
+/** What the token endpoint says: its numbers are at the beginning of the sentence, and more lines follow. */
+export function judgeAzureTokens(answer: ApiAnswer): Verdict {
+  const said = tokenRefusal(answer.body);
+  if (said === undefined) return judgeAzure(answer);
+  const [code = said.code] = /^AADSTS\d+/.exec(said.reason) ?? [];
+  const reason = (said.reason.split(/\r?\n| Trace ID:/)[0] ?? '').replace(/^AADSTS\d+: /, '');
+  const verdict = judgeByStatus(answer, { code, reason });
+  if (verdict.kind !== 'refused') return verdict;
+  return { ...verdict, advice: tokenAdvices[code] ?? 'Check `tenantId`, `clientId` and `clientSecret`.' };
+}
+
+const tokenAdvices: Readonly<Record<string, string>> = {
+  AADSTS7000215: 'Check `clientSecret`: it is the value of a secret of this `clientId`, not its id.',
+  AADSTS7000222: 'Make a new `clientSecret`: this one has expired.',
+  AADSTS700016: 'Check `clientId` and `tenantId`: there is no such application in this tenant.',
+  AADSTS90002: 'Check `tenantId`: there is no such tenant in this cloud.',
+};
+
+/** What the management API says: `error` with code and message, or these fields alone. */
+export function judgeAzure(answer: ApiAnswer): Verdict {
+  const body = isFields(answer.body) ? answer.body : {};
+  const error = isFields(body['error']) ? body['error'] : body;
+  const { code, message } = error;
+  if (answer.status < 400 || typeof code !== 'string') return judgeByStatus(answer);
+  const requestId = answer.headers['x-ms-request-id'];
+  return judgeByStatus(answer, {
+    code,
+    reason: typeof message === 'string' ? message : '',
+    ...(requestId === undefined ? {} : { requestId }),
+  });
+}

@@ -1,0 +1,304 @@
+import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clients/azure.ts';
+import { callWithToken } from '../clients/bearer-token.ts';
+import { createDnsApi } from '../clients/dns-api.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  type Fields,
+  isRefusal,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { createZoneCache } from '../clients/zone-cache.ts';
+import { fail } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
+
+const provider = 'Azure DNS';
+
+const uuid = (title: string, aliases: readonly string[]) =>
+  z
+    .guid({ error: 'write an id like 00000000-0000-0000-0000-000000000000' })
+    .meta({ title, examples: ['00000000-0000-0000-0000-000000000000'], aliases });
+
+export default defineDnsProvider({
+  id: 'azure',
+  title: provider,
+  homepage: 'https://azure.microsoft.com/products/dns',
+  apiDocs: 'https://learn.microsoft.com/rest/api/dns/record-sets',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    subscriptionId: uuid('Subscription with the zone', ['AZURE_SUBSCRIPTION_ID', 'AZUREDNS_SUBSCRIPTIONID']),
+    resourceGroup: z
+      .string()
+      .regex(/^[\w().-]{1,90}$/, { error: 'write the name of a resource group' })
+      .optional()
+      .meta({
+        title: 'Resource group of the zone; without it, the zones of the subscription are searched',
+        examples: ['dns'],
+        aliases: ['AZURE_RESOURCE_GROUP'],
+      }),
+    tenantId: uuid('Tenant of the application', ['AZURE_TENANT_ID', 'AZUREDNS_TENANTID']).optional(),
+    clientId: uuid('Application (client) id, or that of a managed identity', [
+      'AZURE_CLIENT_ID',
+      'AZUREDNS_APPID',
+      'dns_azure_msi_client_id',
+    ]).optional(),
+    clientSecret: secret('Client secret of the application', {
+      aliases: ['AZURE_CLIENT_SECRET', 'AZUREDNS_CLIENTSECRET'],
+    }).optional(),
+    federatedTokenFile: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({
+        title: 'File with the token of a workload identity (AKS)',
+        aliases: ['AZURE_FEDERATED_TOKEN_FILE'],
+        ofThisProcess: true,
+      }),
+    credentials: credentialsFile(['dns_azure_', 'dns_azure_sp_']),
+    environment: z
+      .enum(['public', 'china', 'usgovernment'])
+      .default('public')
+      .meta({ title: 'Which of Azure’s clouds', aliases: ['AZURE_ENVIRONMENT'] }),
+    authority: endpoint('Where access tokens come from, if not from the cloud’s own place').meta({
+      aliases: ['AZURE_AUTHORITY_HOST'],
+    }),
+    endpoint: endpoint(),
+  }),
+  notes: `Make an application with a client secret and give it the role **DNS Zone Contributor** on the zone, and nothing else:
+
+\`\`\`console
+$ az ad sp create-for-rbac --name certfleet --role "DNS Zone Contributor" \\
+    --scopes /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Network/dnsZones/example.com
+\`\`\`
+
+Its \`appId\` is the \`clientId\`, and \`password\` the \`clientSecret\`. With a role on the zone alone, give \`resourceGroup\`,
+because such an application may not list zones. Without a secret, certfleet uses the workload identity of the pod or the
+managed identity of the machine.`,
+  traits: {
+    // Each set is written with the version that was read, so only changes at one name conflict.
+    writes: 'name',
+    minTtl: 1,
+    // The management API counts all requests of a subscription.
+    maxConcurrent: 4,
+    // Servers have a change within a minute.
+    visibleMs: 2 * 60_000,
+  },
+  connect({ options, name, world }) {
+    const { subscriptionId, resourceGroup } = options;
+    const http = world.http();
+    const { clock, files } = world;
+    const cloud = azureClouds[options.environment];
+    const context = { world, http, provider, advice: 'Look at the records of this name in the Azure portal.' };
+    const api = createDnsApi({ ...context, judge });
+    const tokens = azureTokens(options, {
+      api: createDnsApi({ ...context, judge: judgeAzureTokens }),
+      ...{ http, clock, files, name, cloud },
+      authority: options.authority,
+    });
+    const base = (options.endpoint ?? cloud.management).replace(/\/+$/, '');
+    const subscription = `/subscriptions/${subscriptionId}`;
+    const turns = createTurns(mostReads);
+    const zones = createZoneCache(findZone);
+
+    interface Call<T> {
+      readonly method?: ApiRequest['method'];
+      readonly path: string;
+      readonly query?: Readonly<Record<string, string>>;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: object;
+      readonly about: string;
+      read(body: Fields): T;
+    }
+
+    const call = <T>({ method = 'GET', path, query, headers, body, about, read }: Call<T>, signal: AbortSignal) =>
+      callWithToken(api, {
+        tokens,
+        what: `${method} ${path}`,
+        about,
+        build: () => ({
+          method,
+          url: `${base}${path}?${new URLSearchParams({ 'api-version': '2018-05-01', ...query })}`,
+          headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+        read: (answer) => read(method === 'DELETE' ? {} : readFields(answer.body, 'the object')),
+        // A change names the version before it, so that a repeated one changes nothing: it is refused.
+        readsOnly: true,
+        signal,
+      });
+
+    /** The path of the zone. */
+    async function findZone(zone: string, signal: AbortSignal): Promise<string> {
+      const found: Zone[] = [];
+      const inGroup = resourceGroup === undefined ? undefined : zonePath(subscription, resourceGroup, zone);
+      if (inGroup !== undefined) found.push(await call({ path: inGroup, about: zone, read: readZone }, signal));
+      else
+        for (let query: Readonly<Record<string, string>> | undefined = {}; query !== undefined; ) {
+          const path = `${subscription}/providers/Microsoft.Network/dnszones`;
+          const page: ZonePage = await call({ path, query, about: zone, read: readZones }, signal);
+          found.push(...page.zones.filter((one) => one.name === zone));
+          query = page.next;
+        }
+      const groups = found.filter(({ isPrivate }) => !isPrivate).map(({ group }) => group);
+      if (groups.length > 1)
+        throw refusal(
+          zone,
+          `the subscription has ${groups.length} zones ${zone}, in the resource groups ${groups.join(', ')}`,
+          'Set `resourceGroup` to that of the zone that the domain is delegated to.',
+        );
+      if (groups[0] !== undefined) return zonePath(subscription, groups[0], zone);
+      const reason = found.length > 0 ? `the zone ${zone} is private` : `the subscription has no zone ${zone}`;
+      throw refusal(
+        zone,
+        reason,
+        'Set `subscriptionId` to the subscription with the public zone; with a role on the zone alone, give `resourceGroup`.',
+      );
+    }
+
+    /** A call about a name, whose zone may have been found long ago. */
+    async function atName<T>(
+      zone: string,
+      one: string,
+      signal: AbortSignal,
+      ask: (path: string) => Promise<T>,
+    ): Promise<T> {
+      const path = await zones.get(zone, signal);
+      try {
+        return await ask(`${path}/TXT/${one === zone ? '@' : one.slice(0, -zone.length - 1)}`);
+      } catch (error) {
+        if (refusalOf(error)?.status === 404) zones.forget(zone);
+        throw error;
+      }
+    }
+
+    const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
+      turns.run(async () => {
+        try {
+          return await atName(zone, about, signal, (path) => call({ path, about, read: readSet }, signal));
+        } catch (error) {
+          // The zone itself would be a parent that is not found.
+          if (isRefusal(error, 'NotFound')) return undefined;
+          throw error;
+        }
+      }, signal);
+
+    async function writeSet(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
+      const { name: about, before, after, ttl } = change;
+      const known = before?.tag === undefined ? undefined : (JSON.parse(before.tag) as Tag);
+      const headers: Record<string, string> = known ? { 'if-match': known.etag } : { 'if-none-match': '*' };
+      if (after.length === 0 && !known) return;
+      // Values of others keep their strings, and the set its metadata.
+      const strings = (value: string) => known?.strings.find((all) => all.join('') === value) ?? [value];
+      const properties = {
+        TTL: ttl,
+        TXTRecords: after.map((value) => ({ value: strings(value) })),
+        ...(known?.metadata === undefined ? {} : { metadata: known.metadata }),
+      };
+      try {
+        await atName(zone, about, signal, (path) =>
+          after.length === 0
+            ? call({ method: 'DELETE', path, headers, about, read: () => undefined }, signal)
+            : call({ method: 'PUT', path, headers, body: { properties }, about, read: () => undefined }, signal),
+        );
+      } catch (error) {
+        const { status, message = '' } = refusalOf(error) ?? {};
+        if (status !== 409 && status !== 412) throw error;
+        throw fail('dns/conflict', { provider, name: about, reason: message }, { cause: error });
+      }
+    }
+
+    return {
+      kind: 'sets',
+      async check(zone, signal) {
+        zones.forget(zone);
+        await lookUp(zone, zone, signal);
+      },
+      async read(zone, names, signal) {
+        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
+        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
+      },
+      async write(zone, changes, signal) {
+        for (const change of changes) await writeSet(zone, change, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+const mostReads = 4;
+
+const refusal = (name: string, reason: string, advice: string) =>
+  fail('dns/refused', { provider, name, reason, advice });
+
+const zonePath = (subscription: string, group: string, zone: string): string =>
+  `${subscription}/resourceGroups/${encodeURIComponent(group)}/providers/Microsoft.Network/dnsZones/${zone}`;
+
+interface Zone {
+  readonly name: string;
+  readonly group: string;
+  readonly isPrivate: boolean;
+}
+
+interface ZonePage {
+  readonly zones: readonly Zone[];
+  readonly next: Readonly<Record<string, string>> | undefined;
+}
+
+function readZone(zone: Fields): Zone {
+  const group = /\/resourceGroups\/([^/]+)\//i.exec(readString(zone, 'id'))?.[1];
+  if (group === undefined) throw new UnreadableAnswer('the id of a zone names no resource group');
+  const { zoneType } = readFields(zone['properties'] ?? {}, 'properties');
+  return { name: readString(zone, 'name').toLowerCase(), group, isPrivate: zoneType === 'Private' };
+}
+
+/** Of the address of the next page only the query is used, so that the token goes nowhere else. */
+function readZones(body: Fields): ZonePage {
+  const { nextLink } = body;
+  const next = typeof nextLink === 'string' && URL.canParse(nextLink) ? new URL(nextLink).searchParams : undefined;
+  return {
+    zones: readList(body['value'], 'value').map(readZone),
+    next: next === undefined ? undefined : Object.fromEntries(next),
+  };
+}
+
+/** What a write needs of the set before it. */
+interface Tag {
+  readonly etag: string;
+  readonly strings: readonly (readonly string[])[];
+  readonly metadata: unknown;
+}
+
+function readSet(body: Fields): TxtSet {
+  const { TTL: ttl, TXTRecords, metadata } = readFields(body['properties'], 'properties');
+  const strings = readList(TXTRecords, 'TXTRecords').map(({ value }) => {
+    if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value as readonly string[];
+    throw new UnreadableAnswer('the value of a record is missing in its answer');
+  });
+  if (typeof ttl !== 'number') throw new UnreadableAnswer('TTL is missing in its answer');
+  const tag: Tag = { etag: readString(body, 'etag'), strings, metadata };
+  return { values: strings.map((all) => all.join('')), ttl, tag: JSON.stringify(tag) };
+}
+
+function judge(answer: ApiAnswer): Verdict {
+  const verdict = judgeAzure(answer);
+  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, verdict.code) : undefined;
+  return advice === undefined || verdict.kind !== 'refused' ? verdict : { ...verdict, advice };
+}
+
+function adviceOn(status: number, code: string | undefined): string | undefined {
+  if (code === 'AuthorizationFailed')
+    return 'Give the application (`clientId`) or identity the role DNS Zone Contributor on the zone, and `resourceGroup` to certfleet.';
+  if (code === 'SubscriptionNotFound' || code === 'InvalidSubscriptionId')
+    return 'Check `subscriptionId`: the tenant of this `clientId` has no such subscription.';
+  if (status === 401) return 'Check `tenantId` and `clientId`: the subscription does not take their access token.';
+  if (status === 404) return 'Check `resourceGroup` and `subscriptionId`: there is no such zone.';
+  return undefined;
+}
