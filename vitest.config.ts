@@ -16,6 +16,8 @@ export default defineConfig({
           isolate: false,
           // A guard against a hang: a machine that is busy must not fail a test that only computes.
           testTimeout: 60_000,
+          // Also on two cores, where one would be left to vitest itself.
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },

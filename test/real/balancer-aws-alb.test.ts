@@ -59,7 +59,7 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
       addresses: { '172.31.0.9': '127.0.0.1', '10.9.0.9': '127.0.0.1' },
     });
     await until(async () => (await get('/', 'www.example.test')).status === 200, { what: 'the nodes are healthy' });
-  }, 60_000);
+  });
   beforeEach(async () => {
     cloud.interfere = () => undefined;
     cloud.policy = undefined;
@@ -239,7 +239,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect([rules.length, groups.length]).toEqual([6, 2]);
     await balancer.apply(nothing, undefined, signal);
     expect(await cloud.snapshot()).toBe(before);
-  }, 60_000);
+  });
 
   test('two installations leave each other’s alone, and a left-over is found and removed', async () => {
     const [other, balancer] = ['fedcba987654', connect()];
@@ -382,7 +382,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(0.3 * adapterRequests);
     expect(cycles).toBeGreaterThan(0);
     expect(await cloud.snapshot()).toBe(before);
-  }, 90_000);
+  });
 
   test('an abort is obeyed', async () => {
     const stopped = new Error('stopped');

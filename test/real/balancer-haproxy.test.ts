@@ -133,7 +133,7 @@ describeWith(['haproxy'], 'the haproxy balancer', () => {
     expect(result.fresh).toBeGreaterThan(0.3 * adapterRequests);
     expect(cycles).toBeGreaterThan(1);
     expect(await readFile(edge.map, 'utf8')).toBe(foreignText);
-  }, 90_000);
+  });
 
   test('a restart keeps the rule, and the file its owner and rights', async () => {
     const edge = await start();

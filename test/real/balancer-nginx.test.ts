@@ -145,7 +145,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     expect(cycles).toBeGreaterThan(1);
     expect(await readFile(edge.file, 'utf8')).toBe(foreignText);
     expect((await stat(edge.file)).mode & 0o7777).toBe(0o640);
-  }, 90_000);
+  });
 
   test('access rules and passwords of the server block do not stop the answer; its redirect is named', async () => {
     const edge = await start({ server: 'deny all;' });

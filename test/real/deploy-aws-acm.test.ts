@@ -30,7 +30,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     const { certFile, keyFile } = await makeLocalHttps();
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     cloud = await startAwsCloud({ https: { cert, key }, certificateQuota: 12 });
-  }, 60_000);
+  });
   beforeEach(reset);
   afterAll(stopAll);
 
@@ -183,7 +183,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     await deploy(connect(), young);
     expect([cloud.certificates.arns.length, cloud.bound(443).length]).toEqual([3, 2]);
     expect(await served()).toBe(young.facts.fingerprint);
-  }, 60_000);
+  });
 
   test('the receipt is noted before the certificate is bound, and an import without a receipt is found again', async () => {
     const version = await make();

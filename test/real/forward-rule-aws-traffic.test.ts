@@ -88,5 +88,5 @@ describe.skipIf(!hasAll)('others behind an Application Load Balancer', () => {
     expect((await theirs).size).toBeGreaterThan(1);
     expect(await cloud.snapshot()).toBe(before);
     expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -129,7 +129,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     expect(third).not.toBe(second);
     expect(answers.filter(({ fingerprint = '' }) => ![second, third].includes(fingerprint))).toEqual([]);
     expect(await objects(cloud)).toBe(before);
-  }, 120_000);
+  });
 
   it('doctor draws the path before an order, and through a rule that stays', async () => {
     const cluster = await start();
@@ -155,21 +155,17 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
       places: 'name listener rule group responder health answer',
       rule: expect.stringMatching(/^cf-\S+ wins for abc\.example\.test and/),
     });
-  }, 120_000);
+  });
 
   it.each([
     ['the listener redirects everything to HTTPS', { defaultAction: 'redirect' }, {}],
     ['rules answer the tokens themselves', {}, { balancer: { mode: 'fixed-response' } }],
-  ] satisfies [string, AwsCloudOptions, Changes][])(
-    'issues where %s',
-    async (_what, options, changes) => {
-      const cluster = await start(options);
-      const before = await objects(cluster.cloud);
-      succeeded(await (await home(cluster, changes)).run(['issue']));
-      expect(await objects(cluster.cloud)).toBe(before);
-    },
-    90_000,
-  );
+  ] satisfies [string, AwsCloudOptions, Changes][])('issues where %s', async (_what, options, changes) => {
+    const cluster = await start(options);
+    const before = await objects(cluster.cloud);
+    succeeded(await (await home(cluster, changes)).run(['issue']));
+    expect(await objects(cluster.cloud)).toBe(before);
+  });
 
   it('issues although answers to changes are lost and calls throttled', async () => {
     const cluster = await start();
@@ -184,7 +180,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     succeeded(await (await home(cluster)).run(['issue']));
     expect(await objects(cloud)).toBe(before);
     expect([cloud.certificates.arns.length, cloud.bound(443).length]).toEqual([2, 2]);
-  }, 120_000);
+  });
 
   it('a process that is killed leaves what the next one, on another node, removes', async () => {
     const cluster = await start();
@@ -210,7 +206,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
       succeeded(await second.run(['sweep']));
       expect(await objects(cloud), victim).toBe(before);
     }
-  }, 180_000);
+  });
 
   it('fifty names in two processes share a group', async () => {
     const cluster = await start();
@@ -232,23 +228,19 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     // One to make each rule and one to remove it; a few for the rest.
     expect(cloud.calls.length / 50).toBeLessThan(8);
     expect(cloud.calls.filter(({ action }) => action === 'CreateTargetGroup').length).toBeLessThanOrEqual(4);
-  }, 180_000);
+  });
 
   it.each([
     ['a wrong key', { secretAccessKey: 'wrong-secret-wrong' }, /SignatureDoesNotMatch/],
     ['an unknown load balancer', { loadBalancer: 'wob' }, /LoadBalancerNotFound/],
     ['a missing listener', { listenerPort: 8080 }, /the listener on port 8080 of the load balancer web/],
-  ])(
-    '%s is one sentence, and nothing is changed',
-    async (_what, balancer, message) => {
-      const cluster = await start();
-      const before = await cluster.cloud.snapshot();
-      const ran = await (await home(cluster, { balancer })).run(['issue']);
-      expect(ran.status).not.toBe(0);
-      expect(stderrOf(ran)).toMatch(message);
-      expect(ran.stdout + ran.stderr).not.toContain('wrong-secret');
-      expect(await cluster.cloud.snapshot()).toBe(before);
-    },
-    60_000,
-  );
+  ])('%s is one sentence, and nothing is changed', async (_what, balancer, message) => {
+    const cluster = await start();
+    const before = await cluster.cloud.snapshot();
+    const ran = await (await home(cluster, { balancer })).run(['issue']);
+    expect(ran.status).not.toBe(0);
+    expect(stderrOf(ran)).toMatch(message);
+    expect(ran.stdout + ran.stderr).not.toContain('wrong-secret');
+    expect(await cluster.cloud.snapshot()).toBe(before);
+  });
 });

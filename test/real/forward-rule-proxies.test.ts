@@ -144,6 +144,5 @@ describeWith(['pebble', 'haproxy', 'nginx', ...uacmePrograms, ...bindPrograms], 
       const gone = await getOnce(front.port, 'abc.example.test', '/.well-known/acme-challenge/abc');
       expect(gone.status).toBe(404);
     },
-    120_000,
   );
 });

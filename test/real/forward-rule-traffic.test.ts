@@ -108,5 +108,5 @@ describeWith(['pebble', ...uacmePrograms, ...bindPrograms], 'others behind Aliba
     expect(cluster.clb.snapshot()).toEqual(before);
     expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
     expect((await get(port, 'abc.example.test', '/.well-known/acme-challenge/abc')).status).toBe(404);
-  }, 120_000);
+  });
 });

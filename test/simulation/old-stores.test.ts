@@ -24,7 +24,7 @@ async function run(world: OldWorld, wanted: StoredSpec, rules: { readonly obeyBa
   const engine = await world.open(++lastPid);
   const credentials = await engine.connect.credentialsOf(wanted);
   const origin = (await lineageOf(world, wanted))?.origin ?? 'configuration';
-  return passing(world.clock, issue(engine, { wanted, origin, force: false, credentials, ...rules }, signal));
+  return issue(engine, { wanted, origin, force: false, credentials, ...rules }, signal);
 }
 const sweepOnce = async (world: OldWorld) => passing(world.clock, sweep(await world.open(++lastPid), signal));
 let lastPid = 9_000;

@@ -156,4 +156,4 @@ it('every command runs after the last target before it has taken the version, an
     }),
     { numRuns: 40 },
   );
-}, 30_000);
+});
