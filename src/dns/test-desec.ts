@@ -7,7 +7,7 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import desec from './desec.ts';
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 
-const token = 't0ken-of-this-account';
+export const token = 't0ken-of-this-account';
 const readOnlyToken = 'a-token-th4t-only-reads';
 const wrongToken = 'an0ther-token';
 

@@ -1,11 +1,15 @@
 import type { FakeApi } from '../../src/testing/fake-api.ts';
-import type { Bind } from './bind.ts';
 import { serveFakeApi } from './serve-fake-api.ts';
 import { atEnd } from './service.ts';
 
 interface TxtValue {
   readonly name: string;
   readonly value: string;
+}
+
+/** A real server of the zone: `update` takes the lines of nsupdate. */
+interface ZoneServer {
+  update(zone: string, ...lines: readonly string[]): Promise<void>;
 }
 
 /** The fake of a DNS provider's API. */
@@ -23,15 +27,21 @@ export interface ServedDnsApi {
 }
 
 /**
- * A fake API on a loopback port, whose zone BIND serves: after each call, what has changed in the fake is changed there
+ * A fake API on a loopback port, whose zone a DNS server serves: after each call, what has changed in the fake is changed there
  * before the call is answered.
  *
- * @param vendor the origin that the fake answers to, `https://api.example.com`
+ * @param fakeAt makes the fake for its origin
+ * @param vendor the origin that the fake answers to, if it is another one: `https://api.example.com`
  */
 export async function serveDnsApi(
-  fake: FakeDnsApi,
-  { vendor, zone, bind }: { readonly vendor: string; readonly zone: string; readonly bind: Bind },
+  fakeAt: (origin: string) => FakeDnsApi,
+  {
+    vendor,
+    zone,
+    server,
+  }: { readonly vendor?: string | undefined; readonly zone: string; readonly server: ZoneServer },
 ): Promise<ServedDnsApi> {
+  let fake!: FakeDnsApi;
   const keyOf = ({ name, value }: TxtValue) => `${name} "${value}"`;
   let shown = new Set<string>();
   let publishing: Promise<void> = Promise.resolve();
@@ -41,22 +51,26 @@ export async function serveDnsApi(
     const line = (verb: string, ttl: string) => (key: string) => `${verb} ${key.replace(' ', `. ${ttl}TXT `)}`;
     const gone = [...shown].filter((key) => !now.has(key)).map(line('delete', ''));
     const come = [...now].filter((key) => !shown.has(key)).map(line('add', '60 '));
-    if (gone.length + come.length > 0) await bind.update(zone, ...gone, ...come);
+    if (gone.length + come.length > 0) await server.update(zone, ...gone, ...come);
     shown = now;
   }
 
-  const served = await serveFakeApi((origin) => ({
-    ...fake.api,
-    async handle(request) {
-      try {
-        return await fake.api.handle({ ...request, url: request.url.replace(origin, vendor) });
-      } finally {
-        // Also if the answer is lost.
-        publishing = publishing.then(publish);
-        await publishing;
-      }
-    },
-  }));
+  const served = await serveFakeApi((origin) => {
+    fake = fakeAt(origin);
+    const { api } = fake;
+    return {
+      ...api,
+      async handle(request) {
+        try {
+          return await api.handle({ ...request, url: request.url.replace(origin, vendor ?? origin) });
+        } finally {
+          // Also if the answer is lost.
+          publishing = publishing.then(publish);
+          await publishing;
+        }
+      },
+    };
+  });
   atEnd(() => void served.close());
   return { origin: served.origin, api: fake.api, values: () => fake.values(zone) };
 }

@@ -16,6 +16,8 @@ const schema = '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql';
 export interface PowerdnsOptions {
   /** Without a trailing dot. */
   readonly zones: readonly string[];
+  /** A loopback address on whose port 53 it listens; by default a free port of 127.0.0.1. */
+  readonly address?: string;
   /** Gets every NOTIFY: `127.0.0.1:5353`. */
   readonly alsoNotify?: string;
 }
@@ -30,16 +32,19 @@ export interface Powerdns {
   /** May update every zone. */
   readonly key: BindKey;
   readonly service: Service;
+  /** Changes the zone by nsupdate: `add x.example.test. 60 TXT "foreign"`. */
+  update(zone: string, ...lines: readonly string[]): Promise<void>;
   /** Every TXT value of a zone, by zone transfer, sorted. */
   txt(zone: string): Promise<ReturnType<typeof txtRecords>>;
   /** Runs SQL; what it prints. */
   sql(text: string): Promise<string>;
 }
 
-export async function startPowerdns({ zones, alsoNotify }: PowerdnsOptions): Promise<Powerdns> {
+export async function startPowerdns({ zones, address, alsoNotify }: PowerdnsOptions): Promise<Powerdns> {
   const folder = await temporaryFolder('powerdns');
   const database = join(folder, 'pdns.db');
-  const [port, apiPort] = [await freePort({ udp: true }), await freePort()];
+  const host = address ?? '127.0.0.1';
+  const [port, apiPort] = [address === undefined ? await freePort({ udp: true }) : 53, await freePort()];
   const apiKey = randomBytes(16).toString('hex');
   const key = { name: 'acme', algorithm: 'hmac-sha256', secret: randomBytes(32).toString('base64') };
 
@@ -54,7 +59,7 @@ export async function startPowerdns({ zones, alsoNotify }: PowerdnsOptions): Pro
     ...[
       [zone, 'SOA', `ns1.${zone} hostmaster.${zone} 1 3600 600 86400 1`],
       [zone, 'NS', `ns1.${zone}`],
-      [`ns1.${zone}`, 'A', '127.0.0.1'],
+      [`ns1.${zone}`, 'A', host],
     ].map(
       ([name, type, content]) =>
         `insert into records (domain_id, name, type, content, ttl) values (${at + 1}, '${name}', '${type}', '${content}', 60);`,
@@ -70,7 +75,7 @@ export async function startPowerdns({ zones, alsoNotify }: PowerdnsOptions): Pro
 gsqlite3-database=${database}
 gsqlite3-dnssec=yes
 gsqlite3-pragma-synchronous=0
-local-address=127.0.0.1
+local-address=${host}
 local-port=${port}
 api=yes
 api-key=${apiKey}
@@ -106,9 +111,15 @@ ${alsoNotify === undefined ? '' : `also-notify=${alsoNotify}`}
   });
   return {
     ...{ endpoint, apiKey, key, service, sql },
-    server: `127.0.0.1:${port}`,
+    server: `${host}:${port}`,
+    async update(zone, ...lines) {
+      const running = run(findProgram('nsupdate', 'system')!, ['-y', `${key.algorithm}:${key.name}:${key.secret}`]);
+      const all = [`server ${host} ${port}`, `zone ${zone}.`, ...lines.map((line) => `update ${line}`), 'send', ''];
+      running.child.stdin?.end(all.join('\n'));
+      await running;
+    },
     async txt(zone) {
-      const args = ['@127.0.0.1', '-p', String(port), '+noall', '+answer', '+onesoa', '+noidnout', zone, 'AXFR'];
+      const args = [`@${host}`, '-p', String(port), '+noall', '+answer', '+onesoa', '+noidnout', zone, 'AXFR'];
       return txtRecords((await run(findProgram('dig', 'system')!, args)).stdout);
     },
   };
