@@ -23,6 +23,7 @@ const out = resolve(flags.out);
 const entries: Readonly<Record<string, string>> = {
   cli: 'src/cli/index.ts',
   index: 'src/index.ts',
+  api: 'src/clients/index.ts',
   define: 'src/define.ts',
   testing: 'src/testing/index.ts',
 };

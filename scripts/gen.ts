@@ -79,6 +79,9 @@ import type { Registry } from '../config/registry.ts';
 export const registry: Registry = {
 ${kinds.join('\n')}
 };
+
+/** See src/lib/outside-module.ts. */
+export const importOutside = async (path: string) => (await import('../lib/outside-module.ts')).importOutside(path);
 `;
 }
 

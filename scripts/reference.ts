@@ -161,6 +161,10 @@ solvers:
   dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "file:/run/secrets/tsig" } }
 \`\`\`
 
+For a service that is not here, there are bridges ([acmesh](#acmesh), [http-request](#http-request), and the
+[\`command\` solver](solvers.md#command)), or [a file of your own](../guides/write-a-dns-provider.md#a-file-of-your-own):
+\`module: ./mine.js\` in place of \`provider\`, and on the command line \`--dns ./mine.js\`.
+
 An option that is left out is read from the environment variables in the last column; if none is set, the default applies.
 Keep secrets in a file with mode 0600. See [Options of adapters](configuration.md#options-of-adapters).`;
 

@@ -1,7 +1,7 @@
 import { challengesOf, dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
-import { adapterEntry, dns01Type, type Registry, typesOf } from '../config/registry.ts';
+import { adapterEntry, dns01Type, isModulePath, type Registry, typesOf } from '../config/registry.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { type Identifier, isWildcard } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
@@ -192,6 +192,7 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
     return declaredSolver(flag, dns, 'dns-01', settings);
   }
   const entry = adapterEntry(registry, 'dns', dns);
+  if (!entry && isModulePath(dns)) return dnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
   if (!entry) {
     const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
     throw fail('usage/invalid', {

@@ -61,6 +61,15 @@ async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
     const options = { ...convertOptions((await entry.load()).options), additionalProperties: false };
     branches.push({ ...branch, properties: { ...branch.properties!, provider, options } });
   }
+  const { provider: _provider, ...rest } = convert(dns01Options).properties!;
+  const module = { type: 'string', title: 'The file with the DNS provider, of your own', examples: ['./mine.js'] };
+  const options = { type: 'object', title: 'The provider’s own options' };
+  branches.push(
+    typed(dns01Type, 'DNS-01 through a provider of your own', {
+      properties: { module, ...rest, options },
+      required: ['module'],
+    }),
+  );
   return branches;
 }
 

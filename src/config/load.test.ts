@@ -367,8 +367,8 @@ describe('configurationJsonSchema', () => {
     };
     const types = (key: string) =>
       schema.properties[key]?.additionalProperties.oneOf.map((branch) => branch.properties.type.const);
-    // `dns01` once for each DNS provider, whose options differ.
-    const dns01 = Object.keys(registry.dns).map(() => 'dns01');
+    // `dns01` once for each DNS provider, whose options differ, and for modules.
+    const dns01 = [...Object.keys(registry.dns), 'a module'].map(() => 'dns01');
     expect(types('solvers')).toEqual([...Object.keys(registry.solver), ...dns01, 'http01-forward-rule']);
     expect(types('deployers')).toEqual(Object.keys(registry.deployer));
     expect(JSON.stringify(schema)).not.toContain('"secret":true');

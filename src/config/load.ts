@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Settings } from '../core/spec.ts';
@@ -49,7 +50,12 @@ export async function checkConfiguration(request: LoadRequest): Promise<CheckedC
   if (text === undefined) return { file, text, settings: defaultSettings(request.env), problems: [] };
   // Imported here, because a run with flags alone needs neither the YAML parser nor the schema.
   const { settingsOf } = await import('./settings.ts');
-  const { settings, problems } = await settingsOf(text, request.env, request.registry ?? allAdapters);
+  const { settings, problems } = await settingsOf(
+    text,
+    request.env,
+    request.registry ?? allAdapters,
+    file === undefined ? undefined : dirname(resolve(file)),
+  );
   if (problems.length === 0) return { file, text, settings, problems };
   const { linesOf } = await import('./lines.ts');
   const lines = linesOf(text, problems);

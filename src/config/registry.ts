@@ -60,13 +60,35 @@ export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[
     ? [...Object.keys(registry.solver), dns01Type, forwardRuleType].sort()
     : Object.keys(registry[kind]);
 
-/** The entry of an adapter, or undefined; never an inherited property (`constructor`). */
+/** Whether a DNS provider is named by the path of its module. */
+export const isModulePath = (provider: string): boolean => /^\.{0,2}\//.test(provider);
+
+/** A DNS provider outside certfleet: a module whose default export is what `defineDnsProvider` returns. */
+const outsideEntry = (path: string): AdapterEntry<DnsProviderDefinition> => ({
+  ...{ id: path, title: path, since: '', options: [] },
+  async load() {
+    const [{ importOutside }, { definitionIn }] = await Promise.all([
+      import('../generated/registry.ts'),
+      import('./outside-module.ts'),
+    ]);
+    return definitionIn(await importOutside(path), path);
+  },
+});
+
+/**
+ * The entry of an adapter, or undefined; never an inherited property (`constructor`). A DNS provider may also be the path
+ * of a module.
+ */
 export const adapterEntry = <K extends AdapterKind>(
   registry: Registry,
   kind: K,
   id: string,
 ): Registry[K][string] | undefined =>
-  Object.hasOwn(registry[kind], id) ? (registry[kind] as Record<string, Registry[K][string]>)[id] : undefined;
+  Object.hasOwn(registry[kind], id)
+    ? (registry[kind] as Record<string, Registry[K][string]>)[id]
+    : kind === 'dns' && id.startsWith('/')
+      ? (outsideEntry(id) as Registry[K][string])
+      : undefined;
 
 /** The variable of an option that is not configured: `CERTFLEET_RFC2136_KEY_NAME`. */
 export const environmentName = (adapter: string, option: string): string =>

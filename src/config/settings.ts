@@ -1,5 +1,6 @@
+import { resolve } from 'node:path';
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
-import { CertfleetError, fail } from '../core/errors.ts';
+import { CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { isForEveryHook } from '../core/hook-variables.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -18,6 +19,7 @@ import {
   adapterEntry,
   dns01Type,
   forwardRuleType,
+  isModulePath,
   kindTitles,
   type Registry,
   typesOf,
@@ -29,6 +31,7 @@ export async function settingsOf(
   text: string,
   env: Environment,
   registry: Registry,
+  folder?: string,
 ): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
   let value: unknown;
   try {
@@ -46,7 +49,8 @@ export async function settingsOf(
   const parsed = configuration.safeParse(value);
   if (!parsed.success) return { settings: undefined, problems: problemsOf(parsed.error, configuration, value) };
   const problems: Problem[] = [];
-  const settings = await build(parsed.data, { env, registry, problems, hookVariables: [], secretVariables: [] });
+  const variables = { hookVariables: [], secretVariables: [] };
+  const settings = await build(parsed.data, { env, registry, folder, problems, ...variables });
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
 
@@ -63,6 +67,8 @@ function yamlProblem(cause: YAMLException): Problem {
 interface Building {
   readonly env: Environment;
   readonly registry: Registry;
+  /** That of the configuration, from which paths of modules may begin. */
+  readonly folder: string | undefined;
   readonly problems: Problem[];
   /** The variables that hooks shall get, and those that hold secrets: no variable may be both. */
   readonly hookVariables: { readonly path: Path; readonly name: string }[];
@@ -72,7 +78,12 @@ interface Building {
 async function build(parsed: Configuration, building: Building): Promise<Settings> {
   const defaults = defaultSettings(building.env);
   const store = (parsed.store ?? defaults.store) as AdapterSettings;
-  const solvers = parsed.solvers as Record<string, AdapterSettings>;
+  const solvers = Object.fromEntries(
+    Object.entries(parsed.solvers as Record<string, AdapterSettings>).map(([name, solver]) => [
+      name,
+      withModule(solver, ['solvers', name], building),
+    ]),
+  );
   const balancers = parsed.balancers as Record<string, AdapterSettings>;
   const deployers = parsed.deployers as Record<string, AdapterSettings>;
   const issuers = Object.fromEntries(
@@ -248,6 +259,26 @@ function checkBalancerOf(
 const mapOf = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 
+/** A `dns01` solver whose provider is a module of the operator's names it by its whole path. */
+function withModule(solver: AdapterSettings, path: Path, { folder, problems }: Building): AdapterSettings {
+  const { module, ...rest } = solver;
+  if (solver.type !== dns01Type) return solver;
+  const key = module === undefined ? 'provider' : 'module';
+  const at = [...path, key];
+  const given = solver[key];
+  if (module !== undefined && rest['provider'] !== undefined)
+    problems.push({
+      path: at,
+      message: `${pathText(path)}: name the provider with \`provider\` or \`module\`, not with both`,
+    });
+  else if (module !== undefined && typeof given !== 'string')
+    problems.push({ path: at, message: `${pathText(at)}: write the path of a JavaScript file` });
+  if (typeof given !== 'string' || (module === undefined && !isModulePath(given))) return solver;
+  if (folder === undefined && !given.startsWith('/'))
+    problems.push({ path: at, message: `${pathText(at)}: write an absolute path` });
+  return { ...rest, type: solver.type, provider: resolve(folder ?? '/', given) };
+}
+
 async function checkDns01(settings: AdapterSettings, path: Path, building: Building): Promise<void> {
   const { env, registry, problems } = building;
   const { type: _type, ...rest } = settings;
@@ -260,7 +291,12 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
   const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
   else {
-    const definition = await entry.load();
+    const definition = await entry.load().catch((error: unknown) => {
+      // A module of the operator's.
+      if (!isFailure(error)) throw error;
+      problems.push({ path: [...path, 'provider'], message: error.message, error });
+    });
+    if (!definition) return;
     const given = { ...options, type: provider } as AdapterSettings;
     problems.push(...checkOptions(definition, given, env, [...path, 'options']));
     collectVariables(definition, given, [...path, 'options'], building);

@@ -1,8 +1,8 @@
-import { refuseForeignCode } from '../clients/foreign-code.ts';
 import { cleaned } from '../clients/json-api.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { pairIn } from '../core/key-value.ts';
 import { Secret } from '../core/secret.ts';
+import { untrustedCode } from '../core/untrusted-code.ts';
 import { defineDnsProvider, duration, passEnvironment, secret, wholePath, z } from '../define.ts';
 import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -57,7 +57,8 @@ used otherwise. The script gets the variables of \`environment\` and the [variab
 gets](../guides/deliver.md#what-a-hook-gets-of-the-environment), and stores nothing.
 
 \`\`\`yaml
-options: { script: dns_dp, environment: "file:/root/.acme.sh/account.conf" }
+solvers:
+  dns: { type: dns01, provider: acmesh, options: { script: dns_dp, environment: "file:/root/.acme.sh/account.conf" } }
 \`\`\`
 
 Use a provider of certfleet’s own where there is one. It knows why an API refused a change, and many scripts do less:
@@ -84,7 +85,8 @@ some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, s
       for (const path of [`${found}/acme.sh`, `${found}/dnsapi/${script}.sh`]) {
         if ((await world.files.stat(path).catch(() => undefined)) === undefined)
           throw problem(`there is no ${path}: \`script\` must be one of those in ${found}/dnsapi`);
-        await refuseForeignCode(world.files, path);
+        const foreign = await world.files.foreign(path);
+        if (foreign) throw untrustedCode(path, foreign);
       }
       return found;
     }

@@ -439,3 +439,6 @@ export const registry: Registry = {
     },
   },
 };
+
+/** See src/lib/outside-module.ts. */
+export const importOutside = async (path: string) => (await import('../lib/outside-module.ts')).importOutside(path);
