@@ -22,6 +22,8 @@ export interface Composed {
   readonly engine: Engine;
   /** A spec for each declared deployer, because one of no certificate may have something, too. */
   readonly declared: readonly StoredSpec[];
+  /** No person is there to add records by hand. */
+  readonly unattended: boolean;
   /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
   /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
@@ -61,6 +63,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
       locks,
     ),
     declared: declaredDeployers(settings),
+    unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     dns01: connections.dns01,
     close: connections.close,

@@ -214,7 +214,8 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   const force = request.force || request.staging;
   const { ignorePreflight = false, newAccount = false } = request;
   const jobs = tried.map(({ wanted, origin }): Job => {
-    const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false };
+    const { unattended } = fleet.composed;
+    const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false, unattended };
     if (origin === 'configuration') return job;
     // Only `issue` replaces stored credentials; `renew` may run in any environment.
     return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
@@ -229,8 +230,8 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.
   const jobOf = ({ wanted, origin, isStored }: Wanted): Job =>
     isStored
-      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs }
-      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs };
+      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, unattended: true }
+      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, unattended: true };
   const ofFlags = (stored: Lineage): Job | undefined => {
     if (names.length > 0) return undefined;
     const one = madeOfFlags(stored);

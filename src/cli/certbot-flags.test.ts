@@ -54,6 +54,15 @@ it.each([
   ]);
 });
 
+it.each([
+  ['--manual', ['--manual', '--preferred-challenges', 'dns', ...names]],
+  ['-a manual', ['-a', 'manual', '--preferred-challenges=dns-01,http', ...names]],
+])('has a person for %s', async (_what, argv) => {
+  const asked = await solverOf(argv);
+  expect(asked).toMatchObject({ solver: { type: 'dns01', provider: 'manual', options: {} } });
+  expect(asked.stderr).toContain('--dns manual\n');
+});
+
 it('says certfleet’s own form, for a shell', async () => {
   const { stderr } = await solverOf([...names, ...certbots]);
   expect(stderr).toContain(
@@ -158,6 +167,18 @@ const rows: readonly Row[] = [
     argv: ['status', '--dns-dnspod'],
     code: 2,
     warns: ["unknown option '--dns-dnspod'; it is an option of `certfleet issue`"],
+  },
+  {
+    what: 'has no person for HTTP',
+    argv: ['issue', ...names, '--manual'],
+    code: 2,
+    warns: ['--manual: only DNS records can be added by hand here; add --preferred-challenges dns'],
+  },
+  {
+    what: 'leaves preferred challenges alone without a plugin',
+    argv: ['issue', ...names, '--dns-option', 'a=b', '--preferred-challenges', 'dns'],
+    code: 2,
+    warns: ["unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],
   },
   {
     what: 'refuses another authenticator',

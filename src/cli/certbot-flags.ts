@@ -1,5 +1,6 @@
 import { optionFields } from '../config/fields.ts';
 import { adapterEntry, type Registry } from '../config/registry.ts';
+import { manualProvider } from '../core/by-hand.ts';
 import { fail } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Command } from './commands.ts';
@@ -24,11 +25,12 @@ export interface Translated {
 /**
  * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
  * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
- * that older third-party plugins need. Leaves unknown flags to the parser. Fails with `usage/invalid`.
+ * that older third-party plugins need; and `--manual` with `--preferred-challenges dns`. Leaves unknown flags to the parser. Fails with `usage/invalid`.
  */
 export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
   const rest: string[] = [];
   const given: Given = { chosen: new Map(), options: [] };
+  let challenges: string | undefined;
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
     const [flag, inline] = word.startsWith('--') && word.includes('=') ? cut(word) : [word, undefined];
@@ -38,12 +40,18 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
       if (text === undefined || text === '') throw fail('usage/invalid', { what: `${flag}: its value is missing` });
       return text;
     };
-    const isTaken =
-      flag === '-a' || flag === '--authenticator'
-        ? await chooseByName(given, flag, value, registry)
-        : await takeDnsFlag(given, flag, value, registry);
-    if (!isTaken) rest.push(word);
+    if (flag === '--manual') given.chosen.set(manualProvider, flag);
+    else if (flag === '-a' || flag === '--authenticator') await chooseByName(given, flag, value(), registry);
+    else if (flag === '--preferred-challenges') challenges = value();
+    else if (!(await takeDnsFlag(given, flag, value, registry))) rest.push(word);
   }
+  // certbot tries HTTP first.
+  const isOverDns = /^\s*dns\b/.test(challenges ?? 'http');
+  if (given.chosen.has(manualProvider) && !isOverDns)
+    throw fail('usage/invalid', {
+      what: `${given.chosen.get(manualProvider)}: only DNS records can be added by hand here; add --preferred-challenges dns, or use --http webroot:FOLDER`,
+    });
+  if (challenges !== undefined && given.chosen.size === 0) rest.push('--preferred-challenges', challenges);
   return { argv: rest, ...collected(given) };
 }
 
@@ -58,15 +66,17 @@ interface Given {
   }[];
 }
 
-async function chooseByName(given: Given, flag: string, value: () => string, registry: Registry): Promise<boolean> {
-  const typed = value();
+async function chooseByName(given: Given, flag: string, typed: string, registry: Registry): Promise<void> {
+  if (typed === 'manual') {
+    given.chosen.set(manualProvider, `${flag} manual`);
+    return;
+  }
   const name = /^(?:[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(typed)?.[1];
   if (name === undefined)
     throw fail('usage/invalid', {
       what: `${flag} ${typed}: write --http standalone, --http webroot:FOLDER or --dns PROVIDER`,
     });
   given.chosen.set(await providerNamed(name, registry), `${flag} ${typed}`);
-  return true;
 }
 
 async function takeDnsFlag(given: Given, flag: string, value: () => string, registry: Registry): Promise<boolean> {

@@ -9,6 +9,8 @@ export interface Command {
   readonly arguments?: { readonly text: string; readonly description: string };
   readonly flags: readonly Flag[];
   readonly examples?: readonly { readonly line: string; readonly why: string }[];
+  /** It may ask a person at the terminal to add a record by hand. */
+  readonly asksPerson?: true;
   load(): Promise<Run>;
 }
 
@@ -148,6 +150,7 @@ export const commands: readonly Command[] = [
         why: 'get a wildcard, over DNS',
       },
     ],
+    asksPerson: true,
     load: async () => (await import('./issue.ts')).issue,
   },
   {
@@ -300,6 +303,7 @@ export const commands: readonly Command[] = [
         why: 'the solver `dns` that certfleet.yaml declares',
       },
     ],
+    asksPerson: true,
     load: async () => (await import('./dns-test.ts')).dnsTest,
   },
   {

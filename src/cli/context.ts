@@ -2,6 +2,7 @@ import type { LoadRequest } from '../config/load.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
+import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 
@@ -43,7 +44,11 @@ export interface CliContext {
   /** Whether stderr is a terminal: live progress, colours. */
   readonly isTerminal: boolean;
   readonly world?: World;
-  readonly createWorld?: (context: { readonly env: Environment; readonly log: Log }) => World | Promise<World>;
+  readonly createWorld?: (context: {
+    readonly env: Environment;
+    readonly log: Log;
+    readonly person?: Person | undefined;
+  }) => World | Promise<World>;
   readonly openFleet?: OpenFleet;
   readonly signals?: Signals;
   /** Asks at the terminal, and resolves with the line typed; undefined if there is no terminal. */

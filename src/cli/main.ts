@@ -36,7 +36,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const { typed, inOwnWords } = await parse(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();
-    session = openSession(context, typed.invocation, stop.signal, await openLog(typed.invocation, context));
+    const { asksPerson } = typed.command;
+    const log = await openLog(typed.invocation, context);
+    session = openSession(context, typed.invocation, stop.signal, { log, asksPerson });
     if (inOwnWords !== undefined) session.noteWhole(inOwnWords);
     const run = await typed.command.load();
     return await interruptible(runAndClose(run, session), session, stop);

@@ -28,7 +28,6 @@ const words: Readonly<Record<string, string>> = {
   '--webroot-path': '`--http webroot:FOLDER`',
   '--http.webroot': '`--http webroot:FOLDER`',
   '-w': '`--http webroot:FOLDER`',
-  '--manual': 'a solver of type `command`',
   '--manual-auth-hook': 'a solver of type `command`',
   '--manual-cleanup-hook': 'a solver of type `command`',
   '--dns.resolvers': '`--resolver`',
@@ -68,4 +67,4 @@ export function wordHere(typed: string): string | undefined {
 
 /** Whether there may be flags of certbot, so that `certbot-flags.ts` must be loaded. */
 export const mayBeCertbots = (argv: readonly string[]): boolean =>
-  argv.some((word) => /^(--dns-(?!option(=|$))|--certbot-dns-|--authenticator(=|$)|-a$)/.test(word));
+  argv.some((word) => /^(--dns-(?!option(=|$))|--certbot-dns-|--authenticator(=|$)|-a$|--manual$)/.test(word));

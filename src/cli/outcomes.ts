@@ -95,7 +95,8 @@ export async function tellOutcomes(
   if (outcomes.length === 0)
     session.print('There are no certificates yet. To get one: `certfleet issue -d www.example.com --agree-tos`');
   const first = outcomes.find((outcome) => outcome.result === 'issued');
-  if (told.command === 'issue' && !told.staging && first) await adviseCrontab(session, first.certificate);
+  if (told.command === 'issue' && !told.staging && first && !first.byHand)
+    await adviseCrontab(session, first.certificate);
   if (outcomes.length > 5) session.print(summary(outcomes));
   return code;
 }
@@ -104,6 +105,8 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   const times = group.flatMap((one) => one.next ?? []).sort();
   const [next, another] = new Set(times.map((time) => dateText(time, now)));
   if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
+  if (group.every((one) => 'error' in one && one.error.code === 'dns/needs-person'))
+    return `Next: run \`certfleet issue ${group.map(({ certificate }) => certificate).join(' ')}\` at a terminal.`;
   // A check has refused the change before the certificate was touched.
   if (next === undefined && told.changes)
     return 'Next: fix the problem and run it again; its stored settings stay as they were.';
@@ -167,6 +170,8 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
   const renews = (iso: string) => {
     const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
+    if (outcome.byHand)
+      return `Next: run \`certfleet issue ${outcome.certificate}\` at a terminal ${when}; \`certfleet renew\` cannot renew it.`;
     return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
   };
   if (outcome.result === 'unchanged') {
@@ -200,5 +205,6 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   ...('notAfter' in outcome && outcome.notAfter !== undefined ? { notAfter: outcome.notAfter } : {}),
   ...(outcome.next === undefined ? {} : { next: outcome.next }),
   ...(isWaiting(outcome) ? { failing: true } : {}),
+  ...(outcome.byHand ? { byHand: true } : {}),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

@@ -3,6 +3,7 @@ import type { Event } from '../core/event.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
+import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Invocation, LogFile, Session } from './context.ts';
@@ -33,7 +34,7 @@ export function openSession(
   context: CliContext,
   invocation: Invocation,
   signal: AbortSignal,
-  log?: LogFile,
+  { log, asksPerson = false }: { readonly log?: LogFile | undefined; readonly asksPerson?: boolean | undefined } = {},
 ): OpenSession {
   const json = invocation.flags['json'] === true;
   const quiet = invocation.flags['quiet'] === true;
@@ -71,6 +72,9 @@ export function openSession(
     if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
   };
 
+  const isThere = asksPerson && context.isTerminal && !json && !quiet;
+  const person: Person | undefined = isThere ? { tell: (text) => session.noteWhole(`\n${text}\n`) } : undefined;
+
   const session: OpenSession = {
     invocation,
     context,
@@ -81,11 +85,15 @@ export function openSession(
     signal,
     delivered,
     world: () => {
-      world ??= makeWorld(context, {
-        debug: (message) => say('debug', message),
-        info: (message) => say('info', message),
-        warn: (message) => say('warn', message),
-      }).then((made) => {
+      world ??= makeWorld(
+        context,
+        {
+          debug: (message) => say('debug', message),
+          info: (message) => say('info', message),
+          warn: (message) => say('warn', message),
+        },
+        person,
+      ).then((made) => {
         openWorld = made;
         return made;
       });
@@ -158,11 +166,11 @@ function progressOf(
 
 const listIn = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
 
-async function makeWorld(context: CliContext, log: Log): Promise<World> {
+async function makeWorld(context: CliContext, log: Log, person: Person | undefined): Promise<World> {
   if (context.world) return context.world;
   // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it makes the real world
   const create = context.createWorld ?? (await import('../lib/world.ts')).createWorld;
-  return create({ env: context.env, log });
+  return create({ env: context.env, log, person });
 }
 
 async function readSettings(session: Session): Promise<Settings> {

@@ -45,6 +45,16 @@ describe('status', () => {
       ].join('\n'),
     },
     {
+      what: 'says what a person must renew',
+      argv: 'status',
+      ...statuses({ ...valid, byHand: true }),
+      says: [
+        /^abc +valid .* by hand 2027-01-23 /m,
+        '\nabc is renewed by hand: run `certfleet issue abc` at a terminal, from 2027-01-23 on.\n',
+      ],
+      never: ['Next:'],
+    },
+    {
       what: 'advises nothing that the CA has refused',
       argv: 'status',
       ...statuses(held),

@@ -74,6 +74,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
   if (heldUntil) return fromNow(heldUntil, now);
   if (!renewAt) return '-';
+  if (lineage.byHand) return `by hand ${dateText(renewAt, now)}`;
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
 }
 
@@ -107,6 +108,10 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
+  if (lineage.byHand && !isLeftAlone(lineage))
+    remarks.push(
+      `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,
+    );
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${explanationUrl}`);
   return remarks;
 }
@@ -121,12 +126,12 @@ const waits = ({ failure, heldUntil }: LineageStatus, now: Date): boolean =>
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
-  const due = all.filter((lineage) => toWorkOn.has(lineage.state) && !waits(lineage, now));
+  const due = all.filter((lineage) => toWorkOn.has(lineage.state) && !lineage.byHand && !waits(lineage, now));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';
   const [next] = all
-    .filter((lineage) => lineage.renewAt && !lineage.failure && !isLeftAlone(lineage))
+    .filter((lineage) => lineage.renewAt && !lineage.failure && !lineage.byHand && !isLeftAlone(lineage))
     .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (
     next &&

@@ -377,6 +377,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'It is not known whether something was changed. {advice}',
   },
+  'dns/needs-person': {
+    message: 'a person must add the TXT records of {name} by hand, at a terminal{until}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Run `certfleet issue` with its name at a terminal. To renew without a person, choose a DNS provider with an API (`certfleet providers`).',
+  },
   'dns/conflict': {
     message: '{provider} did not change {name}, because another program changes it at the same time: {reason}',
     blame: 'provider',

@@ -1,3 +1,4 @@
+import { isByHand } from './by-hand.ts';
 import { type ErrorCode, errorTable } from './error-table.ts';
 import { CertfleetError, fail } from './errors.ts';
 import type { LastRun, Lineage } from './lineage.ts';
@@ -9,6 +10,8 @@ export type Outcome = {
   readonly certificate: string;
   /** When `renew` will next have something to do for it: RFC 3339. */
   readonly next?: string;
+  /** A person must add its TXT records, so `renew` does not renew it. */
+  readonly byHand?: true;
 } & (
   | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
   | {
@@ -27,9 +30,9 @@ export type Outcome = {
  *
  * @param error the run's own error, if at hand: it has more than the document keeps
  */
-export function outcomeOfLast({ last, name, current, renewal }: Lineage, error?: CertfleetError): Outcome {
+export function outcomeOfLast({ last, name, current, renewal, spec }: Lineage, error?: CertfleetError): Outcome {
   if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
-  const next = renewal ? { next: renewal.at } : {};
+  const next = { ...(renewal ? { next: renewal.at } : {}), ...(isByHand(spec) ? { byHand: true as const } : {}) };
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
 }
 
@@ -63,7 +66,8 @@ export function outcomeOfPlan(
   plan: Plan,
 ): Outcome {
   const certificate = wanted.spec.name;
-  const next = plan.wakeAt === undefined ? {} : { next: plan.wakeAt };
+  const byHand = isByHand(wanted) ? { byHand: true as const } : {};
+  const next = { ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }), ...byHand };
   if (!obeyBackoff && plan.wait) {
     const { until, why } = plan.wait;
     const { issuer } = wanted.spec;
@@ -74,6 +78,11 @@ export function outcomeOfPlan(
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
   const notAfter = lineage?.current?.facts.notAfter;
+  if (plan.byHand) {
+    const until = notAfter === undefined ? '' : `; the current certificate is valid until ${notAfter}`;
+    const error = fail('dns/needs-person', { name: certificate, until });
+    return { certificate, result: 'failed', message: error.message, error, ...next };
+  }
   if (plan.pending && notAfter !== undefined) {
     const { code, message } = plan.pending;
     const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';

@@ -41,6 +41,18 @@ describe('planLineage', () => {
     );
   });
 
+  it('leaves what a person must do to a person, but delivers what there is', () => {
+    const byHand: StoredSpec = { ...spec, solver: { type: 'dns01', provider: 'manual' } };
+    const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
+    const unattended = { ...rules, unattended: true };
+    const waits = { action: 'none', reason: 'its renewal time was 2026-02-28T00:00:00Z', byHand: true };
+    expect(planLineage(byHand, due, now, unattended)).toEqual(waits);
+    expect(planLineage(byHand, undefined, now, unattended)).toMatchObject({ action: 'none', byHand: true });
+    expect(planLineage(byHand, due, now, rules).action).toBe('renew');
+    expect(planLineage(spec, { ...due, spec }, now, unattended).action).toBe('renew');
+    expect(planLineage(byHand, { ...due, deployments: {} }, now, unattended).action).toBe('deploy');
+  });
+
   it('deploys to a target that does not have the current version, and asks the CA when its answer is old', () => {
     const pending = { edge: { version: 'v0', state: 'current', since: '' } } as const;
     expect(planLineage(spec, { ...lineage, deployments: pending }, now, rules).action).toBe('deploy');

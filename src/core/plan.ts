@@ -1,3 +1,4 @@
+import { isByHand } from './by-hand.ts';
 import { targetsToDeploy, targetsToTry } from './deployments.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
@@ -21,6 +22,8 @@ export interface Plan {
   readonly wait?: Wait;
   /** It is renewed before its time, because the next run comes too late. */
   readonly early?: Early;
+  /** It is due, but needs a person. */
+  readonly byHand?: true;
 }
 
 /**
@@ -44,6 +47,8 @@ export function planLineage(
     readonly isDown?: boolean;
     /** How long after this run the next one comes: what cannot wait for it is renewed now. */
     readonly nextRunMs?: number | undefined;
+    /** No person is there to add records by hand. */
+    readonly unattended?: boolean | undefined;
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
@@ -56,6 +61,11 @@ export function planLineage(
     const lacking = delivers ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
     if (lacking.length > 0) return { ...deliveryTo(lacking), wakeAt: wait.until };
     return { action: 'none', reason: wait.reason, wakeAt: wait.until, wait };
+  }
+  if (due && options.unattended && isByHand(wanted) && lineage?.work?.step !== 'deploy') {
+    const lacking = lineage?.current ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    if (lacking.length > 0) return deliveryTo(lacking);
+    return { action: 'none', reason: due.reason, byHand: true };
   }
   if (due) return due;
 

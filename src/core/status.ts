@@ -1,3 +1,4 @@
+import { isByHand } from './by-hand.ts';
 import { targetsToDeploy } from './deployments.ts';
 import type { CertfleetError } from './errors.ts';
 import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
@@ -56,6 +57,8 @@ export interface LineageStatus {
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
   readonly needsSweep?: true;
+  /** A person must add its TXT records, so `renew` does not renew it. */
+  readonly byHand?: true;
   readonly spec?: CertificateSpec;
 }
 
@@ -114,6 +117,7 @@ export function describeLineage(
       ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
       : {}),
     ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
+    ...(spec && isByHand(spec) ? { byHand: true } : {}),
     ...(spec ? { spec: spec.spec } : {}),
   };
 }

@@ -24,6 +24,8 @@ export interface Job extends Means {
   readonly only?: readonly string[];
   /** How long after this run the next one comes. */
   readonly nextRunMs?: number | undefined;
+  /** No person is there to add records by hand. */
+  readonly unattended?: boolean | undefined;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */

@@ -148,6 +148,13 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/luadns.ts')).default,
     },
+    "manual": {
+      id: "manual",
+      title: "By hand: you add the records, at a terminal",
+      since: "0.2.0",
+      options: [],
+      load: async () => (await import('../dns/manual.ts')).default,
+    },
     "powerdns": {
       id: "powerdns",
       title: "PowerDNS (HTTP API of an own server)",

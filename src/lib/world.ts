@@ -3,6 +3,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
+import type { Person } from '../ports/person.ts';
 import type { World } from '../ports/world.ts';
 import { systemClock } from './clock.ts';
 import { createDns } from './dns.ts';
@@ -22,6 +23,7 @@ const lookupMs = 10_000;
 export function createWorld(context: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  readonly person?: Person | undefined;
 }): World {
   const clock = systemClock;
   const opened: Http[] = [];
@@ -34,6 +36,7 @@ export function createWorld(context: {
     streams: createStreams(clock),
     vantage: loggedVantage(createVantage({ clock }), { log: context.log, clock }),
     log: context.log,
+    person: context.person,
     async lookup(host, signal) {
       const deadline = clock.deadline(lookupMs, signal);
       try {

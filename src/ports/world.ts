@@ -3,6 +3,7 @@ import type { Dns } from './dns.ts';
 import type { Files } from './files.ts';
 import type { Http } from './http.ts';
 import type { Log } from './log.ts';
+import type { Person } from './person.ts';
 import type { Processes } from './processes.ts';
 import type { Random } from './random.ts';
 import type { Streams } from './streams.ts';
@@ -21,6 +22,8 @@ export interface World {
   readonly streams: Streams;
   readonly vantage: Vantage;
   readonly log: Log;
+  /** Undefined without a terminal, and where nobody is to be asked. */
+  readonly person?: Person | undefined;
   /** All addresses of a host, as programs on this machine find them (hosts file included). */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   /** A new HTTP client; the world's `close()` closes it. */

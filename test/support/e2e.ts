@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly umask?: string;
   /** Typed on a terminal (util-linux's `script`); then all output is in `stdout`. */
   readonly terminal?: { readonly script: string; readonly typed: string };
+  /** Gets all output so far, whenever there is more. */
+  readonly seen?: (output: string) => void;
   /** It gets a SIGKILL when this resolves. */
   readonly killWhen?: Promise<unknown>;
   /** The signal that it gets then, if not SIGKILL. */
@@ -71,7 +73,10 @@ function run(argv: readonly string[], args: readonly string[], options: RunOptio
   const forget = atEnd(() => void child.kill('SIGKILL'));
   void options.killWhen?.then(() => child.kill(options.killWith ?? 'SIGKILL'));
   let [stdout, stderr] = ['', ''];
-  child.stdout?.on('data', (data) => (stdout += data));
+  child.stdout?.on('data', (data) => {
+    stdout += data;
+    options.seen?.(stdout);
+  });
   child.stderr?.on('data', (data) => (stderr += data));
   return new Promise((answer, reject) => {
     child.on('error', reject);
