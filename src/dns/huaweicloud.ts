@@ -1,0 +1,281 @@
+import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
+import { createDnsApi } from '../clients/dns-api.ts';
+import { signHuawei } from '../clients/huawei-signature.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  type Fields,
+  isFields,
+  isRefusal,
+  judgeByStatus,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { createZoneCache } from '../clients/zone-cache.ts';
+import { fail } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
+
+const provider = 'Huawei Cloud DNS';
+
+export default defineDnsProvider({
+  id: 'huaweicloud',
+  title: provider,
+  homepage: 'https://www.huaweicloud.com/product/dns.html',
+  apiDocs: 'https://support.huaweicloud.com/api-dns/dns_api_60001.html',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    accessKeyId: secret('Access Key ID (AK)', {
+      aliases: ['HUAWEICLOUD_ACCESS_KEY_ID', 'HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
+    }),
+    secretAccessKey: secret('Secret Access Key (SK)', {
+      aliases: ['HUAWEICLOUD_SECRET_ACCESS_KEY', 'HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
+    }),
+    securityToken: secret('Security token, if the keys are temporary', { aliases: ['HW_SECURITY_TOKEN'] }).optional(),
+    projectId: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, { error: 'write an id of 32 hex digits' })
+      .optional()
+      .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] }),
+    region: z
+      .string()
+      .regex(/^[a-z]{2,3}(-[a-z]+)+-\d+$/, { error: 'write the code of a region, like cn-north-4' })
+      .default('cn-north-4')
+      .meta({
+        title: 'Region whose API is used; all have the same public zones',
+        examples: ['ap-southeast-1'],
+        aliases: ['HUAWEICLOUD_REGION', 'HW_REGION_NAME'],
+      }),
+    credentials: credentialsFile(['dns_huaweicloud_']),
+    endpoint: endpoint(),
+  }),
+  notes: `Make an access key for an IAM user at <https://console.huaweicloud.com/iam>. The user needs a policy with
+\`dns:zone:list\`, \`dns:recordset:list\`, \`dns:recordset:create\`, \`dns:recordset:update\` and \`dns:recordset:delete\`; the
+system policy **DNS FullAccess** has them all. Accounts of the international site need a \`region\` outside mainland China,
+such as \`ap-southeast-1\`.
+
+A set that another program changes in the same second as certfleet may lose that change: the API has no condition for it.`,
+  traits: {
+    // A record set is read and written as a whole, without a condition.
+    writes: 'name',
+    minTtl: 1,
+    // The gateway limits an account to some requests a second, and answers 429.
+    maxConcurrent: 4,
+    // A set is active within seconds, and at all servers within a minute or two.
+    visibleMs: 2 * 60_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const { accessKeyId, secretAccessKey, securityToken, projectId } = options;
+    const api = createDnsApi({
+      world,
+      http,
+      provider,
+      judge,
+      advice: 'Look at the records of this name in the console.',
+    });
+    const credentials = fixedKeys({
+      id: accessKeyId,
+      secret: secretAccessKey,
+      ...(securityToken === undefined ? {} : { token: securityToken }),
+    });
+    const base = (options.endpoint ?? `https://dns.${options.region}.myhuaweicloud.com`).replace(/\/+$/, '');
+    const turns = createTurns(mostReads);
+    const zones = createZoneCache(findZone);
+
+    interface Call<T> {
+      readonly method?: ApiRequest['method'];
+      readonly path: string;
+      readonly query?: Readonly<Record<string, string>>;
+      readonly body?: object;
+      readonly about: string;
+      read(body: Fields): T;
+    }
+
+    const call = <T>({ method = 'GET', path, query, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
+      callWithKeys(api, {
+        credentials,
+        expiredCodes: [],
+        secrets: [],
+        what: `${method} ${path}`,
+        about,
+        build: (keys) => {
+          const url = new URL(`${base}${path}`);
+          url.search = new URLSearchParams(query).toString();
+          const text = body === undefined ? '' : JSON.stringify(body);
+          const headers = {
+            'content-type': 'application/json',
+            ...(projectId === undefined ? {} : { 'x-project-id': projectId }),
+          };
+          const signed = signHuawei({ method, url, headers, body: text, now: world.clock.now() }, keys);
+          return { method, url: url.href, headers: signed, ...(body === undefined ? {} : { body: text }) };
+        },
+        read: (answer) => read(readFields(answer.body, 'the object')),
+        // A set that is created twice is refused, and one that is written or deleted twice stays the same.
+        readsOnly: true,
+        signal,
+      });
+
+    /** All pages of a list. */
+    async function list(
+      field: string,
+      at: Pick<Call<unknown>, 'path' | 'query' | 'about'>,
+      signal: AbortSignal,
+    ): Promise<readonly Fields[]> {
+      const all: Fields[] = [];
+      for (;;) {
+        const query = { ...at.query, search_mode: 'equal', limit: String(pageSize), offset: String(all.length) };
+        const page = await call({ ...at, query, read: (body) => readList(body[field], field) }, signal);
+        all.push(...page);
+        if (page.length < pageSize) return all;
+      }
+    }
+
+    async function findZone(zone: string, signal: AbortSignal): Promise<string> {
+      const query = { type: 'public', name: `${zone}.` };
+      const found = (await list('zones', { path: '/v2/zones', query, about: zone }, signal)).find(
+        // Older regions search for a part of the name, and in private zones too.
+        (one) => one['name'] === `${zone}.` && one['zone_type'] !== 'private',
+      );
+      if (typeof found?.['id'] === 'string' && /^\w+$/.test(found['id'])) return found['id'];
+      throw refusal(
+        zone,
+        `the account has no public zone ${zone}`,
+        'Give the `accessKeyId` of the account with this zone; with an account of the international site, set `region`.',
+      );
+    }
+
+    async function inZone<T>(zone: string, signal: AbortSignal, ask: (path: string) => Promise<T>): Promise<T> {
+      const id = await zones.get(zone, signal);
+      try {
+        return await ask(`/v2/zones/${id}/recordsets`);
+      } catch (error) {
+        if (isRefusal(error, 'DNS.0302')) zones.forget(zone);
+        throw error;
+      }
+    }
+
+    const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
+      turns.run(async () => {
+        const query = { name: `${about}.`, type: 'TXT' };
+        const all = await inZone(zone, signal, (path) => list('recordsets', { path, query, about }, signal));
+        const sets = all.filter((one) => one['name'] === `${about}.` && one['type'] === 'TXT');
+        // Other sets answer queries from certain networks only.
+        const set = sets.find(({ line }) => line === undefined || line === 'default_view');
+        if (!set && sets.length > 0)
+          throw refusal(
+            about,
+            'the TXT records there are for certain lines only',
+            'Remove them, or add one for all lines.',
+          );
+        return set && toSet(set);
+      }, signal);
+
+    async function writeSet(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
+      const { name: about, before, after, ttl } = change;
+      const id = before?.tag;
+      if (id === undefined && after.length === 0) return;
+      const method = id === undefined ? 'POST' : after.length === 0 ? 'DELETE' : 'PUT';
+      const body = { name: `${about}.`, type: 'TXT', ttl, records: after.map(toTxtContent) };
+      try {
+        await inZone(zone, signal, (path) =>
+          call(
+            {
+              ...{ method, about, read: (set: Fields) => readString(set, 'id') },
+              path: id === undefined ? path : `${path}/${id}`,
+              ...(method === 'DELETE' ? {} : { body }),
+            },
+            signal,
+          ),
+        );
+      } catch (error) {
+        // Gone, as it should be.
+        if (method === 'DELETE' && isRefusal(error, ...missing)) return;
+        // Another program has created or deleted it, or an answer was lost.
+        const hasChanged = method === 'POST' ? isRefusal(error, 'DNS.0312') : isRefusal(error, ...missing);
+        if (!hasChanged || (method === 'POST' && !(await isThere(zone, about, signal)))) throw error;
+        throw fail(
+          'dns/conflict',
+          { provider, name: about, reason: refusalOf(error)?.message ?? '' },
+          { cause: error },
+        );
+      }
+    }
+
+    /** A CNAME has the same code as a set that is there already. */
+    const isThere = async (zone: string, name: string, signal: AbortSignal): Promise<boolean> =>
+      (await lookUp(zone, name, signal)) !== undefined;
+
+    return {
+      kind: 'sets',
+      async check(zone, signal) {
+        zones.forget(zone);
+        await lookUp(zone, zone, signal);
+      },
+      async read(zone, names, signal) {
+        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
+        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
+      },
+      async write(zone, changes, signal) {
+        for (const change of changes) await writeSet(zone, change, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+const mostReads = 4;
+/** The most that the API takes. */
+const pageSize = 500;
+const missing = ['DNS.0004', 'DNS.0313'] as const;
+
+const refusal = (name: string, reason: string, advice: string) =>
+  fail('dns/refused', { provider, name, reason, advice });
+
+function toSet(set: Fields): TxtSet {
+  const { id, ttl, records } = set;
+  const isText = (one: unknown): one is string => typeof one === 'string';
+  if (
+    typeof id !== 'string' ||
+    !/^\w+$/.test(id) ||
+    typeof ttl !== 'number' ||
+    !Array.isArray(records) ||
+    !records.every(isText)
+  )
+    throw fail('dns/bad-answer', { provider, reason: 'id, ttl or records of a set are missing' });
+  // It is still there until it is deleted everywhere; a change waits for that.
+  return { values: set['status'] === 'PENDING_DELETE' ? [] : records.map(fromTxtContent), ttl, tag: id };
+}
+
+function judge(answer: ApiAnswer): Verdict {
+  const body = isFields(answer.body) ? answer.body : {};
+  const code = [body['code'], body['error_code']].find((one) => typeof one === 'string');
+  if (answer.status < 400 || typeof code !== 'string') return judgeByStatus(answer);
+  const message = [body['message'], body['error_msg']].find((one) => typeof one === 'string') ?? '';
+  const requestId = body['request_id'] ?? answer.headers['x-request-id'];
+  const words = { code, reason: String(message), ...(typeof requestId === 'string' ? { requestId } : {}) };
+  if (code === 'DNS.0314') return { kind: 'busy', ...words };
+  if (limits.includes(code)) return { kind: 'limited', ...words };
+  const verdict = judgeByStatus(answer, words);
+  const advice = verdict.kind === 'refused' ? adviceOn(answer, code) : undefined;
+  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+}
+
+/** Flow control of the service, and of the gateway. */
+const limits: readonly string[] = ['DNS.0014', 'DNS.0021', 'APIGW.0308', 'APIG.0308'];
+
+function adviceOn({ status, clockAheadMs = 0 }: ApiAnswer, code: string): string | undefined {
+  if (status === 401 && Math.abs(clockAheadMs) > 10 * 60_000)
+    return 'Set this machine’s clock (NTP): the signature has its time.';
+  if (status === 401 || code === 'APIGW.0301' || code === 'APIG.0301')
+    return 'Check `accessKeyId` and `secretAccessKey`: Huawei Cloud does not take this signature.';
+  if (status === 403)
+    return 'Give the user of `accessKeyId` the policy DNS FullAccess, or one with dns:recordset:* and dns:zone:list, at https://console.huaweicloud.com/iam.';
+  return undefined;
+}
