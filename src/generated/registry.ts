@@ -17,6 +17,21 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/acmesh.ts')).default,
     },
+    "alidns": {
+      id: "alidns",
+      title: "Alibaba Cloud DNS (Alidns)",
+      since: "0.2.0",
+      homepage: "https://www.alibabacloud.com/product/dns",
+      options: [
+        {"name":"accessKeyId","title":"AccessKey ID","secret":true,"required":false},
+        {"name":"accessKeySecret","title":"AccessKey secret","secret":true,"required":false},
+        {"name":"securityToken","title":"Security token, if the keys are temporary","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"profile","title":"Which profile of the file with credentials","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if not https://alidns.aliyuncs.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/alidns.ts')).default,
+    },
     "azure": {
       id: "azure",
       title: "Azure DNS",

@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import * as alidns from '../../src/dns/test-alidns.ts';
 import * as cloudflare from '../../src/dns/test-cloudflare.ts';
 import * as dnspod from '../../src/dns/test-dnspod.ts';
 import * as httpRequest from '../../src/dns/test-http-request.ts';
@@ -53,6 +54,13 @@ const httpreq: Oracle = {
 
 /** By the name of our provider. */
 const oracles: Readonly<Record<string, Oracle>> = {
+  alidns: {
+    client: { acmeSh: 'dns_ali' },
+    env: { Ali_Key: alidns.keys.accessKeyId, Ali_Secret: alidns.keys.accessKeySecret },
+    origin: 'https://alidns.aliyuncs.com',
+    service: alidns.testAlidns,
+    mayRefuse: [400],
+  },
   cloudflare: {
     client: { acmeSh: 'dns_cf' },
     env: { CF_Token: cloudflare.token },

@@ -1,0 +1,154 @@
+import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } from '../clients/alibaba.ts';
+import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba-credentials.ts';
+import { dnsError } from '../clients/dns-api.ts';
+import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
+import type { DnsValue } from '../ports/dns-provider.ts';
+
+const provider = 'Alibaba Cloud DNS';
+
+/** The most that one answer contains. */
+const longestPage = 100;
+const consolePage = 'https://dns.console.aliyun.com';
+
+export default defineDnsProvider({
+  id: 'alidns',
+  title: `${provider} (Alidns)`,
+  homepage: 'https://www.alibabacloud.com/product/dns',
+  apiDocs: 'https://www.alibabacloud.com/help/en/dns/api-alidns-2015-01-09-overview',
+  since: '0.2.0',
+  tested: 'acme.sh 3.1.1',
+  options: z.strictObject({
+    ...alibabaKeys(['dns_aliyun_', 'dns_alidns_']),
+    endpoint: endpoint('The API’s address, if not https://alidns.aliyuncs.com'),
+  }),
+  notes: `Make an AccessKey for a RAM user of its own at <https://ram.console.aliyun.com>. On an ECS instance with a RAM role, no
+key is needed. The user or role needs
+
+\`\`\`json
+{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["alidns:DescribeSubDomainRecords", "alidns:AddDomainRecord", "alidns:DeleteDomainRecord"],
+      "Resource": "acs:alidns:*:*:domain/example.com"
+    }
+  ]
+}
+\`\`\``,
+  traits: {
+    // Records are objects of their own, and Alidns itself refuses duplicates.
+    writes: 'value',
+    // Free and personal plans take no less than 600 s.
+    minTtl: 600,
+    // 60 changes a second are allowed.
+    maxConcurrent: 8,
+    visibleMs: 2 * 60_000,
+  },
+  connect({ name, options, world }) {
+    const http = world.http();
+    const { clock, random, log } = world;
+    const credentials = keySource(options, { instance: alibabaInstance({ http, name }), clock, name });
+    // Each call says in its errors which record and which zone it was about.
+    const alidns = (at: Pick<DnsValue, 'zone' | 'name'>): Alibaba =>
+      createAlibaba({
+        ...{ http, clock, random, log, credentials, name: provider, ram: 'alidns', version: '2015-01-09' },
+        endpoint: options.endpoint ?? 'https://alidns.aliyuncs.com',
+        error: (trouble) => errorOf(trouble, at),
+      });
+
+    const change = (action: string, at: DnsValue, params: AlibabaParams, signal: AbortSignal): Promise<Fields> =>
+      alidns(at).call(action, params, { signal, mutates: true, busyCodes });
+
+    /** The ids of the records with exactly this name and value. */
+    async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
+      const { zone, name: at } = value;
+      const ids: string[] = [];
+      for (let page = 1, seen = 0; ; page += 1) {
+        const answer = await alidns(value).call(
+          'DescribeSubDomainRecords',
+          // Without the zone's name, it would look in the registrable domain.
+          { SubDomain: at, DomainName: zone, Type: 'TXT', PageSize: longestPage, PageNumber: page, Lang: 'en' },
+          { signal, mutates: false },
+        );
+        const records = readIn(answer);
+        seen += records.length;
+        for (const record of records) if (isRecord(record, value)) ids.push(readString(record, 'RecordId'));
+        if (records.length === 0 || !(seen < Number(answer['TotalCount']))) return ids;
+      }
+
+      function readIn(answer: Fields): readonly Fields[] {
+        try {
+          return readList(readFields(answer['DomainRecords'], 'DomainRecords')['Record'], 'Record');
+        } catch (error) {
+          throw fail('dns/failed', { provider, name: at, reason: (error as Error).message }, { cause: error });
+        }
+      }
+    }
+
+    return {
+      kind: 'values',
+      async append(value, signal) {
+        const [existing] = await find(value, signal);
+        if (existing !== undefined) return existing;
+        const params = { DomainName: value.zone, RR: hostOf(value), Type: 'TXT', Value: value.value, TTL: value.ttl };
+        try {
+          const { RecordId: id } = await change('AddDomainRecord', value, params, signal);
+          return typeof id === 'string' ? id : undefined;
+        } catch (error) {
+          if (isRefusal(error, 'DomainRecordDuplicate')) return undefined;
+          throw error;
+        }
+      },
+      async remove(value, _made, signal) {
+        for (const id of await find(value, signal)) {
+          try {
+            await change('DeleteDomainRecord', value, { RecordId: id }, signal);
+          } catch (error) {
+            // Another process was faster.
+            if (!isRefusal(error, 'DomainRecordNotBelongToUser')) throw error;
+          }
+        }
+      },
+      async check(zone, signal) {
+        await find({ zone, name: zone, value: '', ttl: 600 }, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+/** The zone is still busy with an earlier change. */
+const busyCodes = ['LastOperationNotFinished'];
+
+const hostOf = ({ zone, name }: Pick<DnsValue, 'zone' | 'name'>): string =>
+  name === zone ? '@' : name.slice(0, -zone.length - 1);
+
+const isRecord = (record: Fields, value: DnsValue): boolean =>
+  record['Type'] === 'TXT' && record['RR'] === hostOf(value) && record['Value'] === value.value;
+
+function errorOf(trouble: AlibabaTrouble, { zone, name }: Pick<DnsValue, 'zone' | 'name'>): CertfleetError {
+  const { code = '', cause } = trouble;
+  if (/^(IllegalTimestamp|InvalidTimeStamp)/.test(code))
+    return fail(
+      'dns/clock-skew',
+      { provider, name, reason: `${code}: ${trouble.reason} ${trouble.advice ?? ''}` },
+      { cause },
+    );
+  if (code === 'UnKnownError') return dnsError(provider, { ...trouble, kind: 'failed', about: name });
+  return dnsError(provider, { ...trouble, about: name, advice: adviceOn(trouble, zone) });
+}
+
+/** The client's own advice names none of the options. */
+function adviceOn({ code = '', advice }: AlibabaTrouble, zone: string): string {
+  if (advice !== undefined) {
+    if (code.startsWith('InvalidAccessKeyId')) return `Check \`accessKeyId\`. ${advice}`;
+    if (code.startsWith('Signature')) return `Check \`accessKeySecret\`. ${advice}`;
+    return `The AccessKey (\`accessKeyId\`) does not suffice. ${advice}`;
+  }
+  return code.includes('TTL')
+    ? `The plan of ${zone} allows no TTL that short; see ${consolePage}.`
+    : `Check that ${zone} is a domain of the account of this AccessKey (\`accessKeyId\`), and that it is not locked: see ${consolePage}.`;
+}
