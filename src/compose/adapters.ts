@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { dns01Settings } from '../config/dns01.ts';
+import { type Dns01Settings, dns01Settings } from '../config/dns01.ts';
 import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
@@ -8,6 +8,7 @@ import { fail } from '../core/errors.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
+import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
 import type { Zones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';
 import type { Balancer } from '../ports/balancer.ts';
@@ -80,21 +81,45 @@ export async function dns01PartsOf(
   spec: StoredSpec,
 ): Promise<{ parts: Dns01Options; credentials: string }> {
   const { world, zonesOf, locks } = context;
-  const name = spec.spec.solver;
-  const { provider: type, options, dns, timeoutMs, propagationMs } = dns01Settings(spec.solver);
+  const settings = dns01Settings(spec.solver);
+  const { ignoreNameservers, vantagePoints } = settings;
+  const own = await zoneHolderOf(context, spec.spec.solver, settings);
+  const others = await Promise.all(
+    settings.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
+      const { holder, credentials } = await zoneHolderOf(context, solver, dns01Settings(theirs));
+      return { holder: { ...holder, zone, solver }, credentials };
+    }),
+  );
+  const parts = {
+    ...own.holder,
+    elsewhere: others.map(({ holder }) => holder),
+    ...{ locks, ignoreNameservers, zones: zonesOf(spec.preflight) },
+    vantagePoints: vantagePoints.map((text) => serverAt(text, 'vantagePoints')),
+    ...{ dns: world.dns, clock: world.clock, log: world.log },
+    sha256: (text: string) => createHash('sha256').update(text).digest(),
+  };
+  return { parts, credentials: [own, ...others].map(({ credentials }) => credentials).join('') };
+}
+
+async function zoneHolderOf(
+  context: ConnectContext,
+  name: string,
+  { provider: type, options, dns, timeoutMs, propagationMs }: Dns01Settings,
+): Promise<{ readonly holder: ZoneHolder; readonly credentials: string }> {
   const entry = adapterEntry(registry, 'dns', type);
   if (!entry) throw unknownType('DNS provider', type);
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, options, name);
-  const parts = {
-    provider: definition.connect({ options: resolved.options, name, world }),
-    ...{ type, traits: definition.traits, locks, timeoutMs, propagationMs },
-    zones: zonesOf(spec.preflight),
-    ...{ dns: world.dns, clock: world.clock, log: world.log },
-    sha256: (text: string) => createHash('sha256').update(text).digest(),
+  const provider = definition.connect({ options: resolved.options, name, world: context.world });
+  const holder = {
+    provider,
+    type,
+    traits: definition.traits,
+    timeoutMs,
+    propagationMs,
     ...(dns === undefined ? {} : { override: dns }),
   };
-  return { parts, credentials: resolved.credentials };
+  return { holder, credentials: resolved.credentials };
 }
 
 export async function connectSolver(
@@ -143,9 +168,11 @@ export async function connectSolver(
 /** The resolvers that see what the CA sees: the named ones, or the machine's own. */
 export function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
   if (settings.resolvers.length === 0) return world.dns.systemResolvers();
-  return settings.resolvers.map((text) => {
-    const server = parseServerAddress(text);
-    if (!server) throw fail('usage/invalid', { what: `"${text}" in preflight.resolvers is not an IP address` });
-    return server;
-  });
+  return settings.resolvers.map((text) => serverAt(text, 'preflight.resolvers'));
+}
+
+function serverAt(text: string, option: string): DnsServer {
+  const server = parseServerAddress(text);
+  if (!server) throw fail('usage/invalid', { what: `"${text}" in ${option} is not an IP address` });
+  return server;
 }

@@ -1,4 +1,4 @@
-import { dns01Settings } from '../config/dns01.ts';
+import { withThoseElsewhere } from '../config/dns01.ts';
 import { balancerIn } from '../config/forward-rule.ts';
 import { captureFromEnvironment, type Environment, type WithOptions } from '../config/options.ts';
 import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
@@ -58,8 +58,8 @@ async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<
   const solvers = partsOf(spec).map(({ solver }) => solver);
   for (const solver of solvers) {
     if (solver.type === dns01Type) {
-      const { provider, options } = dns01Settings(solver);
-      await capture(adapterEntry(registry, 'dns', provider), options);
+      for (const { provider, options } of withThoseElsewhere(solver))
+        await capture(adapterEntry(registry, 'dns', provider), options);
     } else if (solver.type !== forwardRuleType) await capture(adapterEntry(registry, 'solver', solver.type), solver);
   }
   const named = [...solvers, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];

@@ -1,7 +1,9 @@
+import { isDnsName } from '../core/dns-name.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import { duration, z } from '../define.ts';
 import type { ChallengeType } from '../ports/solver.ts';
 import { dns01Type } from './registry.ts';
+import { resolverAddress } from './resolver-address.ts';
 
 /**
  * The options of the solver `dns01`, which is part of the engine and not an adapter file. Its provider is one, and
@@ -28,6 +30,34 @@ export const dns01Options = z.strictObject({
     })
     .optional()
     .meta({ title: 'Do not search for the zone and its servers (split horizon)' }),
+  zones: z
+    .record(
+      z.string().refine((name) => zoneName(name) !== '' && isDnsName(zoneName(name)), {
+        error: 'must be the name of a zone, like example.net',
+      }),
+      z.string(),
+    )
+    .optional()
+    .meta({
+      title: 'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them',
+      examples: [{ 'example.net': 'otherSolver' }],
+    }),
+  vantagePoints: z
+    .array(resolverAddress())
+    .optional()
+    .meta({
+      title: 'Resolvers elsewhere that must see the value, too, once all name servers have it',
+      description:
+        'For zones that answer otherwise elsewhere: views, or lines by region as DNSPod and Alibaba Cloud have them.',
+      examples: [['8.8.8.8', '[2001:4860:4860::8888]:53']],
+    }),
+  ignoreNameservers: z
+    .array(z.string().min(1))
+    .optional()
+    .meta({
+      title: 'Name servers of the zone that need not have the value, because they are dead; the CA may still ask them',
+      examples: [['ns3.example.com']],
+    }),
   timeout: duration(
     'How long to wait until every authoritative server returns the record; by default as long as the provider needs',
   ).optional(),
@@ -44,14 +74,56 @@ export interface Dns01Settings {
   /** undefined: as long as the provider needs. */
   readonly timeoutMs: number | undefined;
   readonly propagationMs: number | undefined;
+  readonly ignoreNameservers: readonly string[];
+  readonly vantagePoints: readonly string[];
+  /** Zones that other solvers change, with their settings. */
+  readonly elsewhere: readonly { readonly zone: string; readonly solver: string; readonly settings: AdapterSettings }[];
 }
+
+/** Under this name, a stored solver has the settings of the solvers that its `zones` name. */
+const zoneSolversKey = 'zoneSolvers';
+
+/** Settings with those of the solvers that their `zones` name, so that `renew` and `sweep` need no configuration. */
+export function withZoneSolvers(
+  settings: AdapterSettings,
+  solvers: Readonly<Record<string, AdapterSettings>>,
+): AdapterSettings {
+  const { zones } = settings;
+  if (settings.type !== dns01Type || typeof zones !== 'object' || zones === null) return settings;
+  const named = Object.values(zones).flatMap((name) => {
+    const found = typeof name === 'string' && Object.hasOwn(solvers, name) ? solvers[name] : undefined;
+    return found ? [[name as string, found] as const] : [];
+  });
+  return { ...settings, [zoneSolversKey]: Object.fromEntries(named) };
+}
+
+/** The settings of a `dns01` solver, and of those that its `zones` name. */
+export function withThoseElsewhere(settings: AdapterSettings): readonly Dns01Settings[] {
+  const own = dns01Settings(settings);
+  return [own, ...own.elsewhere.map((one) => dns01Settings(one.settings))];
+}
+
+const zoneName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 /** Reads the settings of a `dns01` solver, which were checked when they were loaded. */
 export function dns01Settings(settings: AdapterSettings): Dns01Settings {
-  const { type: _type, ...rest } = settings;
-  const { provider, options, dns, timeout, propagation } = dns01Options.parse(rest);
-  const times = { timeoutMs: timeout, propagationMs: propagation };
-  return { provider, options: { ...options, type: provider } as AdapterSettings, dns, ...times };
+  const { type: _type, [zoneSolversKey]: stored = {}, ...rest } = settings;
+  const { provider, options, dns, timeout, propagation, zones = {}, ...more } = dns01Options.parse(rest);
+  const solvers = stored as Readonly<Record<string, AdapterSettings>>;
+  const elsewhere = Object.entries(zones).flatMap(([zone, solver]) => {
+    const found = Object.hasOwn(solvers, solver) ? solvers[solver] : undefined;
+    return found ? [{ zone: zoneName(zone), solver, settings: found }] : [];
+  });
+  return {
+    provider,
+    options: { ...options, type: provider } as AdapterSettings,
+    dns,
+    timeoutMs: timeout,
+    propagationMs: propagation,
+    ignoreNameservers: more.ignoreNameservers ?? [],
+    vantagePoints: more.vantagePoints ?? [],
+    elsewhere,
+  };
 }
 
 /** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */

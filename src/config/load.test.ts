@@ -5,6 +5,7 @@ import { exampleText } from '../cli/example.ts';
 import { CertfleetError } from '../core/errors.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';
+import { dns01Settings, withThoseElsewhere } from './dns01.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
 
@@ -452,5 +453,35 @@ describe('a solver per identifier', () => {
     const problems = await problemsIn(own(identifiers, rest));
     expect(problems).toEqual([expect.stringContaining(message)]);
     expect(problems[0]).toMatch(/^11: /);
+  });
+});
+
+describe('zones that another solver changes', () => {
+  const solvers = (zones: string) =>
+    `solvers:
+  web: { type: http01-webroot, folders: [/w] }
+  other: { type: dns01, provider: rfc2136, options: { server: ns2, keyName: b, secret: "env:B" } }
+  dns: { type: dns01, provider: rfc2136, options: { server: ns1, keyName: a, secret: "env:A" }, zones: ${zones} }
+`;
+
+  it('are stored with the settings of that solver', async () => {
+    const settings = await load(solvers('{ Example.Net.: other }'));
+    const dns = settings.solvers['dns']!;
+    expect(dns['zoneSolvers']).toEqual({ other: settings.solvers['other'] });
+    expect(dns01Settings(dns).elsewhere).toEqual([
+      { zone: 'example.net', solver: 'other', settings: settings.solvers['other'] },
+    ]);
+    expect(withThoseElsewhere(dns).map(({ options }) => options['keyName'])).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['{ example.net: othr }', 'solvers.dns names the solver "othr", which is not declared; did you mean "other"?'],
+    ['{ example.net: web }', 'the solver "web" cannot change the zone example.net; only one of type dns01 can'],
+    ['{ "a..b": other }', 'must be the name of a zone, like example.net'],
+    ['{ example.net: "" }', 'solvers.dns names the solver "", which is not declared'],
+    ['{}, vantagePoints: [dns.google]', 'must be an IP address, with a port if it is not 53'],
+    ['{}, ignoreNameservers: ns3', 'must be a list'],
+  ])('%s is wrong', async (zones, message) => {
+    expect(await problemsIn(solvers(zones))).toEqual([expect.stringContaining(message)]);
   });
 });

@@ -59,6 +59,8 @@ export const problemsOf = (
         const issues = ofGroup.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
         return [...problemsOf({ issues }, schema, value, base)];
       }
+      const [ofKey] = issue.code === 'invalid_key' ? issue.issues : [];
+      if (ofKey) return [{ path, onKey: true, message: `${where} ${lowerFirst(ofKey.message)}` }];
       if (issue.code === 'invalid_type') return [{ path, message: `${where} ${typeProblem(issue, given)}` }];
       return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
     }),

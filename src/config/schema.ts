@@ -1,8 +1,8 @@
-import { parseServerAddress } from '../core/dns-name.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { duration, wholePath, z } from '../define.ts';
-import { inBrackets, parseHostPort } from './addresses.ts';
+import { parseHostPort } from './addresses.ts';
 import { knownIssuers } from './issuers.ts';
+import { bracketsOr, resolverAddress } from './resolver-address.ts';
 
 /** All of certfleet.yaml except the options of adapters, which have schemas of their own. */
 
@@ -54,13 +54,6 @@ const issuer = z.strictObject({
     .optional()
     .meta({ title: 'Let `renew` open a new account if the CA says that this one is deactivated' }),
 });
-
-const bracketsOr =
-  (otherwise: string) =>
-  ({ input }: { readonly input?: unknown }) => {
-    const written = typeof input === 'string' ? inBrackets(input) : undefined;
-    return written === undefined ? otherwise : `put the IPv6 address in brackets, like ${written}`;
-  };
 
 const hostPort = (example: string) =>
   z.string().refine((text) => parseHostPort(text) !== undefined, {
@@ -122,11 +115,7 @@ export const configuration = z.strictObject({
   preflight: z
     .strictObject({
       resolvers: z
-        .array(
-          z.string().refine((text) => parseServerAddress(text) !== undefined && parseHostPort(text, 53) !== undefined, {
-            error: bracketsOr('must be an IP address, with a port if it is not 53, like 1.1.1.1 or 9.9.9.9:53'),
-          }),
-        )
+        .array(resolverAddress())
         .default([])
         .meta({
           title: 'Resolvers that see what the CA sees; the machine’s own if empty',

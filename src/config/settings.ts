@@ -8,7 +8,7 @@ import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from 
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
-import { challengesOf, dns01Options } from './dns01.ts';
+import { challengesOf, dns01Options, withZoneSolvers } from './dns01.ts';
 import { forwardRuleOptions, withBalancer, withBalancerOfDelivery } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf, knownIssuers } from './issuers.ts';
@@ -96,6 +96,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
     await checkAdapter('deployer', deployer, ['deployers', name], building);
+  for (const [name, solver] of Object.entries(solvers)) checkZones(solver, ['solvers', name], solvers, building);
   for (const [name, solver] of Object.entries(solvers))
     if (solver.type === forwardRuleType) checkBalancerOf(solver, { path: ['solvers', name], balancers }, building);
   for (const [name, deployer] of Object.entries(deployers)) {
@@ -120,7 +121,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     storeIsDeclared: parsed.store !== undefined,
     issuers,
     balancers,
-    solvers: mapOf(solvers, (solver) => withBalancer(solver, balancers)),
+    solvers: mapOf(solvers, (solver) => withZoneSolvers(withBalancer(solver, balancers), solvers)),
     deployers: mapOf(deployers, (deployer) => withBalancerOfDelivery(deployer, balancers)),
     certificates,
     preflight: {
@@ -252,6 +253,27 @@ function checkBalancerOf(
   else if (needed !== undefined && found.type !== needed) {
     const message = `${where}: ${settings.type} needs a balancer of type ${needed}, but ${balancer} is of type ${found.type}`;
     problems.push({ path: at, message });
+  }
+}
+
+/** A solver that changes a zone for another one must be declared, and have a DNS provider. */
+function checkZones(
+  { type, zones }: AdapterSettings,
+  path: Path,
+  solvers: Readonly<Record<string, AdapterSettings>>,
+  { problems }: Building,
+): void {
+  if (type !== dns01Type || typeof zones !== 'object' || zones === null) return;
+  const where = pathText(path);
+  for (const [zone, name] of Object.entries(zones)) {
+    if (typeof name !== 'string') continue; // the options say so
+    const at = [...path, 'zones', zone];
+    const found = Object.hasOwn(solvers, name) ? solvers[name] : undefined;
+    if (!found) problems.push(unknownReference(at, where, 'solver', name, Object.keys(solvers)));
+    else if (found.type !== dns01Type) {
+      const message = `${where}: the solver "${name}" cannot change the zone ${zone}; only one of type ${dns01Type} can`;
+      problems.push({ path: at, message });
+    }
   }
 }
 

@@ -345,7 +345,13 @@ export const errorTable = {
     message: 'the TXT record {name} was not on every authoritative server after {seconds} s: {missing}',
     blame: 'provider',
     retry: 'later',
-    hint: 'The CA was not asked. Check the zone transfers, and that these servers belong to the zone.',
+    hint: 'The CA was not asked. {advice}',
+  },
+  'dns/delegated': {
+    message: '{name} is an alias (CNAME) of {target}, and {provider} cannot change the zone {zone}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
   },
   'dns/cname-loop': {
     message: 'the CNAME records at {name} form a loop, or a chain of more than {limit}',

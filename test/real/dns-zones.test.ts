@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lookUpAddresses } from '../../src/engine/looks/addresses.ts';
 import { checkCaa } from '../../src/engine/looks/caa.ts';
 import { findHiddenWildcard } from '../../src/engine/looks/wildcard.ts';
-import { createZones, overrideZone, type Zones } from '../../src/engine/zones/zone.ts';
+import { createZones, overrideZones, type Zones } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createDns } from '../../src/lib/dns.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
@@ -154,11 +154,10 @@ describeWith(bindPrograms, 'zones on BIND', () => {
 
     it('asks only the named servers if there is an override', async () => {
       const unused: Zones = createZones({ dns, clock: systemClock, resolvers: [] });
-      const fixed = overrideZone(
-        unused,
-        { zone: 'Example.Test.', nameservers: [bind.server] },
-        { dns, clock: systemClock },
-      );
+      const fixed = overrideZones(unused, [{ zone: 'Example.Test.', nameservers: [bind.server] }], {
+        dns,
+        clock: systemClock,
+      });
       expect(await fixed.resolveChain('_acme-challenge.sub.example.test', signal)).toEqual({
         zone: 'example.test',
         name: '_acme-challenge.sub.example.test',

@@ -8,12 +8,14 @@ import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider } from '../../ports/dns-provider.ts';
 import type { DescribedPath } from '../../ports/solver.ts';
 import type { ZoneServer, Zones } from '../zones/zone.ts';
+import type { Hands } from './zone-holders.ts';
 
 export interface Dns01Parts {
-  readonly provider: DnsProvider;
+  readonly hands: Hands;
   readonly zones: Zones;
   readonly dns: Dns;
   readonly clock: Clock;
+  isIgnored(server: ZoneServer): boolean;
   refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal): Promise<void>;
 }
 
@@ -22,13 +24,15 @@ const serverMs = 3_000;
 
 /** From the challenge's name, by its aliases, to the servers of the zone in which the TXT record is written. */
 export async function describeDns01(parts: Dns01Parts, name: string, signal: AbortSignal): Promise<DescribedPath> {
-  const { zones, provider } = parts;
+  const { zones, hands } = parts;
   const hops: Hop[] = [];
   try {
     const target = await zones.resolveChain(name, signal);
     if (target.name !== name)
       hops.push({ at: 'alias', state: 'well', finding: `${name} is an alias (CNAME) of ${target.name}` });
-    hops.push({ at: 'zone', state: 'well', finding: `${target.name} is in the zone ${target.zone}` });
+    const { provider, solver } = hands.of(target.zone);
+    const who = solver === undefined ? '' : `, which the solver ${solver} changes`;
+    hops.push({ at: 'zone', state: 'well', finding: `${target.name} is in the zone ${target.zone}${who}` });
     hops.push(
       ...(await Promise.all([mayWrite(parts, target, signal), ...(await lookAtServers(parts, target, signal))])).flat(),
     );
@@ -65,12 +69,16 @@ async function login(provider: DnsProvider, zone: string, signal: AbortSignal): 
 }
 
 async function lookAtServers(
-  { zones, dns, clock }: Dns01Parts,
+  { zones, dns, clock, isIgnored }: Dns01Parts,
   { zone, name }: { readonly zone: string; readonly name: string },
   signal: AbortSignal,
 ): Promise<readonly Promise<readonly Hop[]>[]> {
   return (await zones.nameservers(zone, signal)).map(async (server) => {
     const who = labelOf(server);
+    if (isIgnored(server))
+      return [
+        { at: 'server', state: 'cannot-tell', finding: `${who} is in ignoreNameservers, so it is not asked` } as const,
+      ];
     if (isForbiddenAddress(server.address))
       return [
         {

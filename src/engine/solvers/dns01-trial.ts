@@ -2,8 +2,9 @@ import { fail, isFailure } from '../../core/errors.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { createServerPoll, labelOf } from '../zones/server-poll.ts';
-import { overrideZone, type ZoneServer } from '../zones/zone.ts';
-import { type Dns01Options, ttlOf, writerOf } from './dns01.ts';
+import type { ZoneServer } from '../zones/zone.ts';
+import { checkServers, type Dns01Options } from './dns01.ts';
+import { ttlOf, writerOf, zonesOf } from './zone-holders.ts';
 
 /** Where the value of a trial goes. */
 export interface TrialTarget {
@@ -54,7 +55,7 @@ const listLagMs = 10_000;
 
 export function createTrial(options: Dns01Options): Trial {
   const { provider, traits, dns, clock, timeoutMs = traits.visibleMs ?? 120_000 } = options;
-  const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
+  const zones = zonesOf(options);
   const poll = createServerPoll({ dns, clock });
   const writer = writerOf(options);
 
@@ -92,7 +93,7 @@ export function createTrial(options: Dns01Options): Trial {
     let toldMs = 0;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.25, mostPauseMs)) {
       const servers = await zones.nameservers(value.zone, signal);
-      const lacking = await poll(servers, value, signal);
+      const lacking = (await poll(servers, value, signal)).map(({ text }) => text);
       const elapsedMs = clock.monotonicMs() - since;
       const left = unmet(servers, lacking, elapsedMs);
       if (left.length === 0 || elapsedMs > budgetMs) return left;
@@ -128,7 +129,7 @@ export function createTrial(options: Dns01Options): Trial {
       });
       if (missing.length > 0) {
         const seconds = Math.round(budgetMs / 1000);
-        throw fail('dns/not-visible', { name: value.name, seconds, missing: missing.join('; ') });
+        throw fail('dns/not-visible', { name: value.name, seconds, missing: missing.join('; '), advice: checkServers });
       }
       return {
         servers: [...seen].map(([server, ms]) => ({ server, ms: Math.round(ms) })),

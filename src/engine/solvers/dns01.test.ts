@@ -497,3 +497,150 @@ describe('zones', () => {
     expect(dns.questions.slice(before)).toEqual(['2001:db8::1 A www.example.com']);
   });
 });
+
+describe('several hops, zones of others, dead servers and views', () => {
+  const threeServers: Record<string, FakeZone> = {
+    'example.com': {
+      servers: {
+        'ns1.example.com': ['192.0.2.1'],
+        'ns2.example.com': ['192.0.2.2'],
+        'ns3.example.com': ['192.0.2.3', '2001:db8::3'],
+      },
+      records: [
+        ['www.example.com', 'A', '198.51.100.1'],
+        ['_acme-challenge.far.example.com', 'CNAME', 'a.hop.example.com'],
+        ['a.hop.example.com', 'CNAME', 'b.example.org'],
+        ['far.example.com', 'A', '198.51.100.1'],
+      ],
+    },
+    'example.org': {
+      servers: { 'ns.example.org': ['192.0.2.8'] },
+      records: [['b.example.org', 'CNAME', 'c.x.example.net']],
+    },
+    'example.net': { servers: { 'ns.example.net': ['192.0.2.9'] } },
+  };
+  const refusing: DnsProvider = {
+    kind: 'values',
+    append: async ({ name }) => {
+      throw fail('dns/refused', { provider: 'Memory', name, reason: 'no such zone', advice: 'Check `token`.' });
+    },
+    remove: async () => {},
+  };
+
+  it('follows them all, and leaves the zone to the provider that has it', async () => {
+    const { dns, clock, connect } = setUp(threeServers);
+    const solver = createDns01({
+      ...{ provider: refusing, type: 'one', traits: { ...traits, visibleMs: 60_000 }, locks: testLocks(clock) },
+      ...{ dns, clock, sha256, log: { debug() {}, info() {}, warn() {} } },
+      zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
+      elsewhere: [
+        {
+          ...{ zone: 'example.net', solver: 'other', provider: memoryDnsProvider(dns), type: 'memory' },
+          traits: { ...traits, minTtl: 600, visibleMs: 1_200_000, cleanupBudgetMs: 90_000 },
+        },
+      ],
+    });
+    expect(solver).toMatchObject({ readyBudgetMs: 1_260_000, cleanupBudgetMs: 90_000 });
+    const c = challenge('far.example.com');
+    await solver.preflight?.(c.identifier, signal);
+    const receipt = await solver.present(c, never, signal);
+    expect(receipt).toEqual({ zone: 'example.net', name: 'c.x.example.net', value: valueFor(c) });
+    expect(dns.values('example.net')).toHaveLength(1);
+    expect(await solver.ready(c, receipt, signal)).toEqual({ ready: true });
+    const { hops } = await solver.describePath!(c.identifier, signal);
+    expect(hops.map(({ finding }) => finding)).toContain(
+      'c.x.example.net is in the zone example.net, which the solver other changes',
+    );
+    await solver.cleanup(c, undefined, signal);
+    expect(dns.values('example.net')).toEqual([]);
+    // Its own zone is still its own.
+    await expect(solver.present(challenge('www.example.com'), never, signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+    });
+    // Without that entry, the error names it.
+    await expect(connect(refusing).present(c, never, signal)).rejects.toMatchObject({
+      code: 'dns/delegated',
+      message: expect.stringContaining(
+        '_acme-challenge.far.example.com is an alias (CNAME) of c.x.example.net, and memory cannot change the zone example.net',
+      ),
+      hint: expect.stringMatching(/Check `token`\..*`zones: { example\.net: SOLVER }`/),
+    });
+  });
+
+  it('waits for one of three that lags, over all of its addresses, and says which', async () => {
+    const { solver, dns } = setUp(threeServers);
+    const c = challenge('www.example.com');
+    dns.server('2001:db8::3').held = true;
+    const receipt = await solver.present(c, never, signal);
+    expect(await solver.ready(c, receipt, signal)).toEqual({
+      ready: false,
+      reason: 'ns3.example.com ([2001:db8::3]) does not have it yet',
+    });
+    dns.server('2001:db8::3').held = false;
+    expect(await solver.ready(c, receipt, signal)).toEqual({ ready: true });
+  });
+
+  it.each([
+    ['is silent', 'silent'],
+    ['answers SERVFAIL', 'servfail'],
+  ] as const)('names a server that %s, and the option if it is dead', async (_how, state) => {
+    const { solver, dns, clock } = setUp(threeServers, { timeoutMs: 10_000 });
+    for (const address of ['192.0.2.3', '2001:db8::3']) dns.server(address).state = state;
+    const c = challenge('www.example.com');
+    const receipt = await solver.present(c, never, signal);
+    const end = async (): Promise<unknown> => {
+      for (;;) {
+        const looking = solver.ready(c, receipt, signal);
+        let over = false;
+        const settled = looking.then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        void settled.then(() => {
+          over = true;
+        });
+        while (!over) await clock.advance(100);
+        const error = await settled;
+        if (error) return error;
+        await clock.advance(1_000);
+      }
+    };
+    const option = '`ignoreNameservers: [ns3.example.com]`';
+    expect(await end()).toMatchObject({
+      code: 'dns/not-visible',
+      message: expect.stringContaining('ns3.example.com (192.0.2.3)'),
+      hint: state === 'silent' ? expect.stringContaining(option) : expect.stringContaining('Check the zone transfers'),
+    });
+    const ignoring = setUp(threeServers, { ignoreNameservers: ['NS3.example.com.'] });
+    ignoring.dns.server('192.0.2.3').state = state;
+    const again = await ignoring.solver.present(c, never, signal);
+    expect(await ignoring.solver.ready(c, again, signal)).toEqual({ ready: true });
+    expect(ignoring.dns.questions.filter((one) => one.startsWith('192.0.2.3 TXT'))).toEqual([]);
+    const all = { ignoreNameservers: ['ns1.example.com', '192.0.2.2', 'ns3.example.com'] };
+    expect(await setUp(threeServers, all).solver.ready(c, again, signal)).toMatchObject({
+      ready: false,
+      reason: expect.stringContaining('ignoreNameservers names all of them'),
+    });
+  });
+
+  it('asks vantage points only once all servers have the value, by the name that the CA asks for', async () => {
+    const views = { ...threeServers, 'views.test': { servers: { 'abroad.views.test': ['198.51.100.53'] } } };
+    const vantagePoints = [{ address: '198.51.100.53', port: 53 }];
+    const { solver, dns } = setUp(views, { vantagePoints });
+    const c = challenge('far.example.com');
+    const abroad = dns.server('198.51.100.53');
+    abroad.held = true;
+    const receipt = await solver.present(c, never, signal);
+    const asked = () => dns.questions.filter((one) => one.startsWith('198.51.100.53 TXT'));
+    dns.server('192.0.2.9').state = 'servfail';
+    expect(await solver.ready(c, receipt, signal)).toMatchObject({ ready: false });
+    expect(asked()).toEqual([]);
+    dns.server('192.0.2.9').state = 'answers';
+    expect(await solver.ready(c, receipt, signal)).toEqual({
+      ready: false,
+      reason: 'the vantage point 198.51.100.53 does not see it yet',
+      retryAfterMs: 2_000,
+    });
+    expect(asked()).toEqual(['198.51.100.53 TXT _acme-challenge.far.example.com']);
+  });
+});

@@ -1,37 +1,28 @@
+import { createBriefMemory } from '../../core/brief-memory.ts';
 import { isToken, toBase64url } from '../../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
+import { shortList } from '../../core/short-list.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Dns } from '../../ports/dns.ts';
-import type { DnsProvider, DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
+import type { DnsServer } from '../../ports/dns.ts';
+import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
-import type { Locks } from '../leases/lock.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import { createServerPoll } from '../zones/server-poll.ts';
-import { overrideZone, type ZoneOverride, type Zones } from '../zones/zone.ts';
+import { lookFrom } from '../zones/vantage-points.ts';
+import type { ZoneServer } from '../zones/zone.ts';
 import { describeDns01 } from './dns01-path.ts';
-import { createZoneWriter, type ZoneWriter } from './zone-writer.ts';
+import { createHands, type Hands, type HolderOptions, zonesOf } from './zone-holders.ts';
 
-export interface Dns01Options {
-  readonly provider: DnsProvider;
-  /** The provider's type, in the names of the locks that all processes share. */
-  readonly type: string;
-  readonly traits: DnsProviderTraits;
-  readonly locks: Locks;
-  readonly zones: Zones;
-  readonly dns: Dns;
-  readonly clock: Clock;
+export interface Dns01Options extends HolderOptions {
   readonly log: Log;
-  /** The zone and its servers, if the operator names them; then they are not searched for. */
-  readonly override?: ZoneOverride;
-  /** How long the servers may take, from the first check on. Default: what the provider needs, else 2 minutes. */
-  readonly timeoutMs?: number | undefined;
-  /** How long the servers are asked at least: the value must still be there when this is over. */
-  readonly propagationMs?: number | undefined;
+  /** Name servers that need not have the value: their names or addresses. */
+  readonly ignoreNameservers?: readonly string[];
+  /** Resolvers that must see the value, too. */
+  readonly vantagePoints?: readonly DnsServer[];
   /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (text: string) => Uint8Array;
 }
@@ -41,19 +32,21 @@ export interface Dns01Options {
  * every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
-  const { provider, traits, dns, clock, log, propagationMs = 0 } = options;
-  const timeoutMs = Math.max(options.timeoutMs ?? traits.visibleMs ?? 120_000, propagationMs);
-  const zones = options.override ? overrideZone(options.zones, options.override, { dns, clock }) : options.zones;
+  const { dns, clock, log, vantagePoints = [] } = options;
+  const zones = zonesOf(options);
+  const hands = createHands(options);
   const poll = createServerPoll({ dns, clock });
-  const writer = writerOf(options);
-  const ttl = ttlOf(traits);
   const within = createTimeLimit(clock);
+  const nowMs = () => clock.monotonicMs();
   // Names whose records hide nothing, and zones that the provider can write.
-  const harmless = createBriefMemory(clock, checkedMs);
-  const writable = createBriefMemory(clock, checkedMs);
+  const harmless = createBriefMemory<true>(nowMs, checkedMs);
+  const writable = createBriefMemory<true>(nowMs, checkedMs);
   const checking = createSingleFlight<void>();
+  const longestMs = Math.max(...hands.all.map(({ timeoutMs }) => timeoutMs));
   // When a value was first checked, for the time limit, and whether it was written again.
-  const looks = new Map<string, { readonly since: number; readonly isRewritten: boolean }>();
+  const looks = createBriefMemory<{ readonly since: number; readonly isRewritten: boolean }>(nowMs, 2 * longestMs);
+  const ignored = new Set(options.ignoreNameservers?.map((name) => name.toLowerCase().replace(/\.$/, '')));
+  const isIgnored = ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
 
   /** The TXT record of a challenge, from its receipt or looked up again. */
   async function recordOf(
@@ -65,10 +58,10 @@ export function createDns01(options: Dns01Options): Solver {
     const value = toBase64url(options.sha256(challenge.keyAuthorization));
     const known = readReceipt(receipt);
     const { token, keyAuthorization } = challenge;
-    const more = { value, ttl, challenge: { domain: baseName(challenge.identifier), token, keyAuthorization } };
+    const more = { value, challenge: { domain: baseName(challenge.identifier), token, keyAuthorization } };
     // A receipt with another value is not for this challenge.
-    if (known?.value === value) return { ...known, ...more };
-    return { ...(await zones.resolveChain(challengeName(challenge), signal)), ...more };
+    const target = known?.value === value ? known : await zones.resolveChain(challengeName(challenge), signal);
+    return { ...target, ...more, ttl: hands.of(target.zone).ttl };
   }
 
   /**
@@ -76,7 +69,7 @@ export function createDns01(options: Dns01Options): Solver {
    * unless it was checked just before. A check that fails is a refusal, too.
    */
   async function refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal) {
-    if (harmless.has(target.name)) return;
+    if (harmless.get(target.name)) return;
     const hidden = await within(
       chainMs,
       signal,
@@ -87,20 +80,55 @@ export function createDns01(options: Dns01Options): Solver {
       (limited) => findHiddenWildcard(zones, target, limited),
     );
     if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
-    harmless.add(target.name);
+    harmless.set(target.name, true);
   }
 
   /** Asks the provider once for all names of a zone. */
   async function checkProvider(zone: string, signal: AbortSignal): Promise<void> {
-    if (!provider.check || writable.has(zone)) return;
+    const { provider } = hands.of(zone);
+    if (!provider.check || writable.get(zone)) return;
     await checking(zone, async () => provider.check?.(zone, signal), signal);
-    writable.add(zone);
+    writable.set(zone, true);
+  }
+
+  /** A refusal of a zone to which an alias leads: another provider may hold that zone. */
+  async function unlessElsewhere<T>(name: string, target: Target, change: () => Promise<T>): Promise<T> {
+    const { solver, type: provider } = hands.of(target.zone);
+    try {
+      return await change();
+    } catch (error) {
+      if (!isFailure(error, 'dns/refused') || name === target.name || solver !== undefined) throw error;
+      const { zone } = target;
+      const advice = `${error.hint} If another provider has ${zone}, declare a solver for that one, and name it here: \`zones: { ${zone}: SOLVER }\`.`;
+      const params = { name, target: target.name, provider, zone, reason: reasonOf(error), advice };
+      throw fail('dns/delegated', params, { cause: error });
+    }
+  }
+
+  /** The servers that lack the value, and then the vantage points that do not see it. */
+  async function unseen(challenge: SolverChallenge, value: DnsValue, signal: AbortSignal): Promise<Unseen | undefined> {
+    const servers = (await zones.nameservers(value.zone, signal)).filter((server) => !isIgnored(server));
+    if (servers.length === 0)
+      throw fail('dns/no-nameserver', { zone: value.zone, reason: 'ignoreNameservers names all of them' });
+    const missing = await poll(servers, value, signal);
+    if (missing.length > 0) {
+      const dead = [...new Set(missing.filter(({ isDead }) => isDead).map(({ server }) => server.name))];
+      return { reason: missingText(missing.map(({ text }) => text)), advice: adviceFor(dead) };
+    }
+    const blind = await lookFrom(
+      options,
+      vantagePoints,
+      { name: challengeName(challenge), value: value.value },
+      signal,
+    );
+    if (blind.length === 0) return undefined;
+    return { reason: missingText(blind), advice: adviceForVantage, retryAfterMs: vantagePauseMs };
   }
 
   /** A program that replaces whole sets, or another certfleet that was suspended, may have overwritten the value. */
   async function writeAgain(value: Written, signal: AbortSignal): Promise<void> {
     try {
-      await writer.add(value, signal);
+      await hands.of(value.zone).writer.add(value, signal);
     } catch (error) {
       signal.throwIfAborted();
       log.debug(`could not write the TXT value at ${value.name} again: ${reasonOf(error)}`);
@@ -111,25 +139,30 @@ export function createDns01(options: Dns01Options): Solver {
     type: 'dns01',
     answers: ['dns-01'],
     // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
-    readyBudgetMs: timeoutMs + 60_000,
-    ...(traits.cleanupBudgetMs === undefined ? {} : { cleanupBudgetMs: traits.cleanupBudgetMs }),
+    readyBudgetMs: longestMs + 60_000,
+    ...longestCleanup(hands),
 
     async preflight(identifier, signal) {
       const name = `_acme-challenge.${baseName(identifier)}`;
       const target = await zones.resolveChain(name, signal);
       await refuseToHide(target, signal);
-      await checkProvider(target.zone, signal);
+      await unlessElsewhere(name, target, () => checkProvider(target.zone, signal));
     },
 
     describePath: (identifier, signal) =>
-      describeDns01({ provider, zones, dns, clock, refuseToHide }, `_acme-challenge.${baseName(identifier)}`, signal),
+      describeDns01(
+        { hands, zones, dns, clock, isIgnored, refuseToHide },
+        `_acme-challenge.${baseName(identifier)}`,
+        signal,
+      ),
 
     async present(challenge, _note, signal) {
       if (!isToken(challenge.token))
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const receipt = await recordOf(challenge, undefined, signal);
       await refuseToHide(receipt, signal);
-      const made = await writer.add(receipt, signal);
+      const { writer } = hands.of(receipt.zone);
+      const made = await unlessElsewhere(challengeName(challenge), receipt, () => writer.add(receipt, signal));
       log.debug(`added a TXT value at ${receipt.name} in the zone ${receipt.zone}`);
       const { zone, name, value } = receipt;
       return made === undefined ? { zone, name, value } : { zone, name, value, made };
@@ -137,39 +170,41 @@ export function createDns01(options: Dns01Options): Solver {
 
     async ready(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
+      const { provider, timeoutMs, propagationMs } = hands.of(value.zone);
       const key = `${value.name} ${value.value}`;
-      const look = looks.get(key) ?? { since: clock.monotonicMs(), isRewritten: false };
-      looks.set(key, look);
-      let reason: string;
+      const look = looks.get(key) ?? { since: nowMs(), isRewritten: false };
+      let lacks: Unseen | undefined;
       try {
-        const missing = await poll(await zones.nameservers(value.zone, signal), value, signal);
-        const restMs = look.since + propagationMs - clock.monotonicMs();
-        if (missing.length === 0 && restMs <= 0) {
-          looks.delete(key);
-          return { ready: true };
+        lacks = await unseen(challenge, value, signal);
+        const restMs = look.since + propagationMs - nowMs();
+        if (!lacks && restMs > 0) {
+          const rest = Math.ceil(restMs / 1_000);
+          lacks = { reason: `every server has it, and is asked for another ${rest} s (propagation)`, advice: '' };
         }
-        if (missing.length === 0) {
-          const reason = `every server has it, and is asked for another ${Math.ceil(restMs / 1_000)} s (propagation)`;
-          return { ready: false, reason };
-        }
-        reason = missingText(missing);
       } catch (error) {
         // A lookup of the servers failed: try again, as if a server were silent.
         if (!isFailure(error, 'dns/lookup-failed', 'dns/no-nameserver')) throw error;
-        reason = reasonOf(error);
+        lacks = { reason: reasonOf(error), advice: error.hint };
       }
-      const waitedMs = clock.monotonicMs() - look.since;
-      if (waitedMs >= timeoutMs / 2 && !look.isRewritten && provider.kind === 'sets') {
-        looks.set(key, { ...look, isRewritten: true });
-        await writeAgain(value, signal);
+      if (!lacks) {
+        looks.delete(key);
+        return { ready: true };
       }
-      if (waitedMs < timeoutMs) return { ready: false, reason };
+      const waitedMs = nowMs() - look.since;
+      const isRewriting = waitedMs >= timeoutMs / 2 && !look.isRewritten && provider.kind === 'sets';
+      looks.set(key, isRewriting ? { ...look, isRewritten: true } : look);
+      if (isRewriting) await writeAgain(value, signal);
+      const { reason, advice, retryAfterMs } = lacks;
+      if (waitedMs < timeoutMs)
+        return { ready: false, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
       looks.delete(key);
-      throw fail('dns/not-visible', { name: value.name, seconds: Math.round(timeoutMs / 1000), missing: reason });
+      const seconds = Math.round(timeoutMs / 1000);
+      throw fail('dns/not-visible', { name: value.name, seconds, missing: reason, advice });
     },
 
     async cleanup(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
+      const { writer, traits } = hands.of(value.zone);
       looks.delete(`${value.name} ${value.value}`);
       await writer.remove(value, value.made, signal);
       if (value.made === undefined && traits.listLagMs !== undefined) {
@@ -181,35 +216,40 @@ export function createDns01(options: Dns01Options): Solver {
     },
 
     async close() {
-      await provider.close?.();
+      for (const { provider } of hands.all) await provider.close?.();
     },
   };
 }
 
-/** Changes a zone while no other process of the store does. */
-export const writerOf = ({
-  provider,
-  traits,
-  clock,
-  locks,
-  type,
-}: Pick<Dns01Options, 'provider' | 'traits' | 'clock' | 'locks' | 'type'>): ZoneWriter =>
-  createZoneWriter({
-    ...{ provider, traits, clock },
-    lock: (resource, signal, change) =>
-      locks.with(
-        `dns ${type} ${resource}`,
-        (document) => document,
-        (held) => {
-          const over = AbortSignal.any([signal, held.lost]);
-          return held.effect(over, () => change(over));
-        },
-        signal,
-      ),
-  });
+interface Target {
+  readonly zone: string;
+  readonly name: string;
+}
 
-/** In seconds. */
-export const ttlOf = ({ minTtl }: DnsProviderTraits): number => Math.max(minTtl, wantedTtl);
+interface Unseen {
+  readonly reason: string;
+  readonly advice: string;
+  readonly retryAfterMs?: number;
+}
+
+/** A resolver keeps for a while that a value is not there, so asking it often is no use. */
+const vantagePauseMs = 2_000;
+
+export const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
+
+/** @param dead the names of servers that do not answer */
+const adviceFor = (dead: readonly string[]): string =>
+  dead.length === 0
+    ? checkServers
+    : `If ${shortList(dead)} ${dead.length === 1 ? 'is' : 'are'} gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: \`ignoreNameservers: [${shortList(dead)}]\`.`;
+
+const adviceForVantage =
+  'Check whether the zone answers otherwise there (DNS views, lines by region), give it more time with `timeout`, or take the resolver out of `vantagePoints`.';
+
+function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
+  const budgets = all.flatMap(({ traits }) => traits.cleanupBudgetMs ?? []);
+  return budgets.length === 0 ? {} : { cleanupBudgetMs: Math.max(...budgets) };
+}
 
 /** A zone may have 256 addresses that are all silent; a few show what is wrong. */
 function missingText(missing: readonly string[]): string {
@@ -220,26 +260,6 @@ const mostShown = 8;
 
 /** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
 const checkedMs = 60_000;
-
-/** Remembers keys for a while. */
-function createBriefMemory(clock: Clock, forMs: number) {
-  // In the order in which they end.
-  const ends = new Map<string, number>();
-  return {
-    has: (key: string): boolean => (ends.get(key) ?? 0) > clock.monotonicMs(),
-    add(key: string): void {
-      for (const [old, endMs] of ends) {
-        if (endMs > clock.monotonicMs()) break;
-        ends.delete(old);
-      }
-      ends.delete(key);
-      ends.set(key, clock.monotonicMs() + forMs);
-    },
-  };
-}
-
-/** In seconds. Short, since the value is gone after a minute; most providers' `minTtl` is longer. */
-const wantedTtl = 60;
 
 interface Receipt extends Omit<DnsValue, 'ttl'> {
   readonly made?: string;

@@ -75,6 +75,7 @@ function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
 /** Errors of `present` that prove that nothing was written. */
 const beforeWriting = [
   'dns/refused',
+  'dns/delegated',
   'dns/limited',
   'dns/conflict',
   'dns/clock-skew',
@@ -228,7 +229,7 @@ function notReady(
   { seconds, reason }: { readonly seconds: number; readonly reason: string },
 ): CertfleetError {
   if (type === 'dns-01')
-    return fail('dns/not-visible', { name: `_acme-challenge.${identifier}`, seconds, missing: reason });
+    return fail('dns/not-visible', { name: `_acme-challenge.${identifier}`, seconds, missing: reason, advice: '' });
   return fail('solver/not-ready', { solver: solver.type, identifier, seconds, reason });
 }
 

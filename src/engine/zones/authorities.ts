@@ -15,8 +15,8 @@ interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly silent: Set<string>;
-  /** The zone that the operator named. Nothing below it is another zone, whatever its servers say. */
-  readonly pinned?: string;
+  /** Zones that the operator named. Nothing below one is another zone, whatever its servers say. */
+  readonly pinned?: { has(zone: string): boolean };
 }
 
 /** Builds `ask` and `resolveChain` from the functions that find zones and servers. */
@@ -35,7 +35,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
         reason = answer;
         continue;
       }
-      const referred = zone === pinned ? undefined : referral(zone, question.name, answer);
+      const referred = pinned?.has(zone) ? undefined : referral(zone, question.name, answer);
       if (referred !== undefined && referrals === mostReferrals)
         throw fail('dns/no-nameserver', {
           zone,
@@ -43,7 +43,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
         });
       if (referred !== undefined) return askServers(referred, question, signal, referrals + 1);
       if (answer.authoritative && speaks(answer))
-        return { zone: zone === pinned ? zone : deepest(zone, question.name, answer), answer };
+        return { zone: pinned?.has(zone) ? zone : deepest(zone, question.name, answer), answer };
       reason = `${server.name} ${answer.authoritative ? `answers ${answer.rcode}` : 'is not authoritative'}`;
     }
     throw fail('dns/no-nameserver', { zone, reason });

@@ -1,3 +1,4 @@
+import { createBriefMemory } from '../../core/brief-memory.ts';
 import { printServerAddress } from '../../core/dns-name.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
@@ -25,6 +26,18 @@ const familyGraceMs = 3_000;
 /** System errors that mean that this machine has no route to an address family. */
 const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'];
 
+/** How long a server's silence is remembered after the last look. */
+const silenceMs = 10 * 60_000;
+
+/** A server that does not have a value, or cannot be asked. */
+export interface Missing {
+  readonly server: ZoneServer;
+  /** Which server, and why. */
+  readonly text: string;
+  /** It does not answer at all. */
+  readonly isDead: boolean;
+}
+
 /** A TXT value, and the zone whose servers must have it. */
 export interface ServedValue {
   readonly zone: string;
@@ -36,17 +49,20 @@ export interface ServedValue {
  * Checks whether every authoritative server has a value, by asking all of them directly, 32 of a zone at a time. Between checks, it
  * remembers only which servers were silent.
  *
- * @returns each address that does not have it yet, and why; empty once all have it
+ * @returns the addresses that do not have it yet; empty once all have it
  */
 export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly clock: Clock }) {
-  const silences = new Map<string, { readonly since: number; readonly patienceMs: number }>();
+  const silences = createBriefMemory<{ readonly since: number; readonly patienceMs: number }>(
+    () => clock.monotonicMs(),
+    silenceMs,
+  );
   const inZone = createTurnsByKey(mostAtOnce);
 
   return async function poll(
     servers: readonly ZoneServer[],
     value: ServedValue,
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  ): Promise<readonly Missing[]> {
     const views = await Promise.all(
       servers.map(async (server) => {
         const view = await inZone(value.zone, () => look(server, value, signal), signal);
@@ -68,7 +84,11 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     };
     return views
       .filter((one) => one.view.state !== 'has' && !excused(one))
-      .map(({ server, view }) => `${labelOf(server)} ${view.words}`);
+      .map(({ server, view }) => ({
+        server,
+        text: `${labelOf(server)} ${view.words}`,
+        isDead: view.state === 'silent' || view.state === 'refuses',
+      }));
   };
 
   async function look(server: ZoneServer, value: ServedValue, signal: AbortSignal): Promise<View> {

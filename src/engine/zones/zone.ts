@@ -168,26 +168,37 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
   return assemble({ dns, clock, silent, resolve, findZone, nameservers });
 }
 
-/** Zones in which the operator has named one zone and its servers, so that they are not searched for. */
-export function overrideZone(
+/** Zones in which the operator has named some zones and their servers, so that they are not searched for. */
+export function overrideZones(
   zones: Zones,
-  override: ZoneOverride,
+  overrides: readonly ZoneOverride[],
   { dns, clock }: { readonly dns: Dns; readonly clock: Clock },
 ): Zones {
-  const zone = override.zone.toLowerCase().replace(/\.$/, '');
-  const servers = override.nameservers.map((text) => {
-    const server = parseServerAddress(text);
-    const problem = `"${text}" in dns.nameservers is not an IP address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
-    if (!server) throw fail('usage/invalid', { what: problem });
-    return { ...server, name: text };
-  });
+  if (overrides.length === 0) return zones;
+  const named = new Map(overrides.map(({ zone, nameservers }) => [normalName(zone), nameservers.map(namedServer)]));
   return assemble({
     dns,
     clock,
     silent: new Set(),
-    pinned: zone,
+    pinned: named,
     resolve: zones.resolve,
-    findZone: async (name, signal) => (isWithin(name, zone) ? { zone, primary: '' } : zones.findZone(name, signal)),
-    nameservers: async (of, signal) => (of === zone ? servers : zones.nameservers(of, signal)),
+    async findZone(name, signal) {
+      const zone = zoneWith(name, named.keys());
+      return zone === undefined ? zones.findZone(name, signal) : { zone, primary: '' };
+    },
+    nameservers: async (zone, signal) => named.get(zone) ?? zones.nameservers(zone, signal),
   });
 }
+
+const normalName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+
+function namedServer(text: string): ZoneServer {
+  const server = parseServerAddress(text);
+  const problem = `"${text}" in dns.nameservers is not an IP address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
+  if (!server) throw fail('usage/invalid', { what: problem });
+  return { ...server, name: text };
+}
+
+/** The one of these zones to which a name belongs: the longest. */
+export const zoneWith = (name: string, zones: Iterable<string>): string | undefined =>
+  [...zones].filter((zone) => isWithin(name, zone)).sort((a, b) => b.length - a.length)[0];

@@ -1,0 +1,105 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { Dns } from '../../ports/dns.ts';
+import type { DnsProvider, DnsProviderTraits } from '../../ports/dns-provider.ts';
+import type { Locks } from '../leases/lock.ts';
+import { overrideZones, type ZoneOverride, type Zones, zoneWith } from '../zones/zone.ts';
+import { createZoneWriter, type ZoneWriter } from './zone-writer.ts';
+
+/** A provider with its credentials, and what its solver says of the zones that it writes. */
+export interface ZoneHolder {
+  readonly provider: DnsProvider;
+  /** The provider's type, in the names of the locks that all processes share. */
+  readonly type: string;
+  readonly traits: DnsProviderTraits;
+  /** The zone and its servers, if the operator names them; then they are not searched for. */
+  readonly override?: ZoneOverride;
+  /** How long the servers may take, from the first check on. Default: what the provider needs, else 2 minutes. */
+  readonly timeoutMs?: number | undefined;
+  /** How long the servers are asked at least: the value must still be there when this is over. */
+  readonly propagationMs?: number | undefined;
+}
+
+/** Another solver's, for one zone to which a CNAME may lead. */
+export interface OtherHolder extends ZoneHolder {
+  readonly zone: string;
+  /** The name of the solver. */
+  readonly solver: string;
+}
+
+export interface HolderOptions extends ZoneHolder {
+  readonly elsewhere?: readonly OtherHolder[];
+  readonly zones: Zones;
+  readonly dns: Dns;
+  readonly clock: Clock;
+  readonly locks: Locks;
+}
+
+/** What writes a zone. */
+export interface Hand extends Pick<ZoneHolder, 'provider' | 'type' | 'traits'> {
+  readonly writer: ZoneWriter;
+  /** In seconds. */
+  readonly ttl: number;
+  readonly timeoutMs: number;
+  readonly propagationMs: number;
+  /** The name of the other solver whose provider it is. */
+  readonly solver?: string;
+}
+
+export interface Hands {
+  readonly all: readonly Hand[];
+  /** The one that the operator named for this zone, or for one above it; otherwise the solver's own. */
+  of(zone: string): Hand;
+}
+
+export function createHands(options: HolderOptions): Hands {
+  const { elsewhere = [] } = options;
+  const own = handOf(options, options);
+  const others = new Map(elsewhere.map((one) => [one.zone, { ...handOf(options, one), solver: one.solver }]));
+  return {
+    all: [own, ...others.values()],
+    of: (zone) => others.get(zoneWith(zone, others.keys()) ?? '') ?? own,
+  };
+}
+
+function handOf(options: HolderOptions, holder: ZoneHolder): Hand {
+  const { provider, type, traits, propagationMs = 0 } = holder;
+  const writer = writerOf({ ...options, provider, type, traits });
+  const timeoutMs = Math.max(holder.timeoutMs ?? traits.visibleMs ?? 120_000, propagationMs);
+  return { provider, type, traits, writer, ttl: ttlOf(traits), timeoutMs, propagationMs };
+}
+
+/** The zones, with those that the solvers name themselves. */
+export const zonesOf = (options: HolderOptions): Zones =>
+  overrideZones(
+    options.zones,
+    [...(options.elsewhere ?? []), options].flatMap(({ override }) => override ?? []),
+    options,
+  );
+
+/** Changes a zone while no other process of the store does. */
+export const writerOf = ({
+  provider,
+  traits,
+  clock,
+  locks,
+  type,
+}: Pick<HolderOptions, 'provider' | 'traits' | 'clock' | 'locks' | 'type'>): ZoneWriter =>
+  createZoneWriter({
+    ...{ provider, traits, clock },
+    lock: (resource, signal, change) =>
+      locks.with(
+        `dns ${type} ${resource}`,
+        (document) => document,
+        (held) => {
+          const over = AbortSignal.any([signal, held.lost]);
+          return held.effect(over, () => change(over));
+        },
+        signal,
+      ),
+  });
+
+/** In seconds. Short, since the value is gone after a minute; most providers' `minTtl` is longer. */
+const wantedTtl = 60;
+
+/** In seconds. */
+export const ttlOf = ({ minTtl }: DnsProviderTraits): number => Math.max(minTtl, wantedTtl);
