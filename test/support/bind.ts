@@ -29,6 +29,8 @@ export interface BindOptions {
   readonly secondaryFamily?: 'ipv4' | 'ipv6';
   /** The primary also listens on ::1, and its zones say so. Not together with an IPv6 secondary. */
   readonly ipv6?: boolean;
+  /** The primary also resolves, among its own zones: it follows an alias from one to another, as a CA's resolver does. */
+  readonly recursion?: boolean;
   /** A free port by default. */
   readonly port?: number;
   /** The servers outlive this process (`npm run demo -- --keep`). */
@@ -138,7 +140,7 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
 
   const primary = await startNamed({
     ...{ name: 'named', folder, address: primaryAddress, port, keyText, zones: primaryZones },
-    ...{ ipv6: options.ipv6 === true, outlives: options.outlives === true },
+    ...{ ipv6: options.ipv6 === true, outlives: options.outlives === true, recursion: options.recursion === true },
   });
   const secondary =
     secondaryMode === undefined
@@ -150,7 +152,7 @@ export async function startBind(options: BindOptions = {}): Promise<Bind> {
             address: secondaryAddress,
             port: secondaryPort,
           },
-          ...{ keyText, zones: secondaryZones, ipv6: false, outlives: options.outlives === true },
+          ...{ keyText, zones: secondaryZones, ipv6: false, outlives: options.outlives === true, recursion: false },
         });
 
   const ours = { address: primaryAddress, port };
@@ -263,6 +265,7 @@ interface NamedOptions {
   readonly zones: readonly string[];
   readonly ipv6: boolean;
   readonly outlives: boolean;
+  readonly recursion: boolean;
 }
 
 async function startNamed(options: NamedOptions) {
@@ -279,7 +282,7 @@ options {
   managed-keys-directory "${folder}";
   listen-on port ${port} { ${address.includes(':') ? 'none' : address}; };
   listen-on-v6 port ${port} { ${options.ipv6 || address.includes(':') ? '::1' : 'none'}; };
-  recursion no; dnssec-validation no; check-names primary ignore; allow-query { any; }; allow-transfer { any; };
+  recursion ${options.recursion ? 'yes' : 'no'}; dnssec-validation no; check-names primary ignore; allow-query { any; }; allow-transfer { any; };
   notify-delay 0; min-refresh-time 1; request-ixfr yes; minimal-responses no;
 };
 controls { inet 127.0.0.1 port ${controlPort} allow { 127.0.0.1; } keys { control; }; };

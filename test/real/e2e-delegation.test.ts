@@ -1,0 +1,97 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { bindPrograms } from '../support/bind.ts';
+import {
+  type Bench,
+  type Configuration,
+  changeCertificate,
+  type Home,
+  onlyCertificate,
+  outcomesOf,
+  readLineage,
+  startBench,
+  succeeded,
+} from '../support/e2e.ts';
+import { until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// `_acme-challenge.abc` leads by two CNAMEs to a zone that only another key, of another solver, can change.
+
+describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', () => {
+  stopAllAfterwards();
+  let bench: Bench;
+  let home: Home;
+  const configuration =
+    (zones: object) =>
+    (given: Configuration): Configuration => {
+      const { bind } = bench;
+      const { dns } = given.solvers as { readonly dns: object };
+      return {
+        ...changeCertificate('wildcard', {
+          identifiers: ['abc.example.test', 'example.test'],
+          deploy: ['files'],
+          endpoints: [],
+        })(onlyCertificate('wildcard')(given)),
+        solvers: {
+          dns: { ...dns, zones, timeout: '5s' },
+          other: {
+            type: 'dns01',
+            provider: 'rfc2136',
+            options: { server: bind.server, keyName: bind.keys[1]!.name, secret: `file:${join(home.folder, 'other')}` },
+            dns: { zone: 'acme.other.test', nameservers: [bind.server] },
+          },
+        },
+      };
+    };
+  const values = async () =>
+    (await Promise.all(['example.test', 'acme.other.test'].map((zone) => bench.bind.txt(zone)))).flat();
+
+  beforeAll(async () => {
+    bench = await startBench({
+      bind: {
+        recursion: true,
+        keys: [{ name: 'acme' }, { name: 'other' }],
+        zones: [
+          {
+            name: 'example.test',
+            policy: ['grant acme zonesub ANY;'],
+            records: [
+              ...['@ A 127.0.0.1', 'abc A 127.0.0.1'],
+              ...['_acme-challenge.abc CNAME one.hop', 'one.hop CNAME two.acme.other.test.'],
+            ],
+          },
+          { name: 'acme.other.test', policy: ['grant other zonesub TXT;'] },
+        ],
+      },
+    });
+    home = await bench.home();
+    await writeFile(join(home.folder, 'other'), bench.bind.keys[1]!.secret, { mode: 0o600 });
+  });
+
+  it('is issued, killed and swept with the solver that `zones` names', async () => {
+    await home.configure(configuration({ 'acme.other.test': 'other' }));
+    const killWhen = until(async () => (await bench.bind.txt('acme.other.test')).length > 0, {
+      what: 'the value is there',
+      everyMs: 1,
+    });
+    expect((await home.certfleet(['issue'], { killWhen })).status).toBe('SIGKILL');
+    // The sweep knows everything from the store.
+    await home.configure((given) => ({ ...given, solvers: {}, certificates: [] }));
+    succeeded(await home.certfleet(['sweep']));
+    expect(await values()).toEqual([]);
+
+    await home.configure(configuration({ 'acme.other.test': 'other' }));
+    const ran = await home.certfleet(['renew', '--json']);
+    succeeded(ran);
+    expect(outcomesOf(ran)).toEqual([expect.objectContaining({ certificate: 'wildcard', result: 'issued' })]);
+    expect(await values()).toEqual([]);
+    const { spec } = await readLineage(home.store, 'wildcard');
+    expect(spec.solver).toMatchObject({ zoneSolvers: { other: { provider: 'rfc2136' } } });
+    const drawn = await home.certfleet(['doctor', 'wildcard']);
+    succeeded(drawn);
+    expect(drawn.stdout.replaceAll(/[\s│]+/g, ' ')).toContain(
+      'two.acme.other.test is in the zone acme.other.test, which the solver other changes',
+    );
+  });
+});
