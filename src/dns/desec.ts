@@ -20,7 +20,7 @@ export default defineDnsProvider({
   homepage: 'https://desec.io',
   apiDocs: 'https://desec.readthedocs.io/en/latest/dns/rrsets.html',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'lego 4.9.1',
   options: z.strictObject({
     token: secret('API token', { aliases: ['DESEC_TOKEN', 'DEDYN_TOKEN', 'dns_desec_token'] }),
     credentials: credentialsFile(['dns_desec_']),

@@ -8,7 +8,7 @@ export default defineDnsProvider({
   homepage: 'https://www.digitalocean.com',
   apiDocs: 'https://docs.digitalocean.com/reference/api/digitalocean/#tag/Domain-Records',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'lego 4.9.1',
   options: z.strictObject({
     token: secret('API token', { aliases: ['DO_AUTH_TOKEN', 'DO_API_KEY', 'DIGITALOCEAN_TOKEN'] }),
     credentials: credentialsFile(['dns_digitalocean_']),

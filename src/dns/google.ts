@@ -26,7 +26,7 @@ export default defineDnsProvider({
   homepage: 'https://cloud.google.com/dns',
   apiDocs: 'https://cloud.google.com/dns/docs/reference/rest/v1',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'lego 4.9.1',
   options: z.strictObject({
     credentials: credentialsFile(['dns_google_'], {
       aliases: ['GOOGLE_APPLICATION_CREDENTIALS', 'GCE_SERVICE_ACCOUNT_FILE'],

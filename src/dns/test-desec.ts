@@ -137,6 +137,26 @@ export function testDesec(clock: Clock, limited = false) {
       })),
       'GET /api/v1/domains/:name/rrsets/': inDomain('read', list),
       'PATCH /api/v1/domains/:name/rrsets/': inDomain('write', patch),
+      // For one set, which our provider has no use for.
+      'GET /api/v1/domains/:name/rrsets/:subname/:type/': inDomain('read', (domain, { params }) => {
+        const set = domain.sets.find(({ subname, type }) => subname === params['subname'] && type === params['type']);
+        return set ? { status: 200, body: { ...set, domain: params['name'] } } : refusal(404, 'Not found.');
+      }),
+      'POST /api/v1/domains/:name/rrsets/': inDomain('write', (domain, request) => {
+        const part = request.json() as Rrset;
+        const exists = domain.sets.some(({ subname, type }) => subname === part.subname && type === part.type);
+        const said = 'Another RRset with the same subdomain and type exists for this domain.';
+        if (exists) return { status: 400, body: { non_field_errors: [said] } };
+        const answered = patch(domain, { ...request, json: () => [part] });
+        return answered.status === 200 ? { status: 201, body: part } : answered;
+      }),
+      'PATCH /api/v1/domains/:name/rrsets/:subname/:type/': inDomain('write', (domain, request) => {
+        const { subname, type } = request.params;
+        const part = request.json() as Partial<Rrset>;
+        const answered = patch(domain, { ...request, json: () => [{ ...part, subname, type }] });
+        if (answered.status !== 200) return answered;
+        return part.records?.length === 0 ? { status: 204 } : { status: 200, body: part };
+      }),
     },
   });
 

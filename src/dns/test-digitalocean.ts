@@ -5,7 +5,7 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import digitalocean from './digitalocean.ts';
 import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
-const token = 'dop_v1_t0ken-of-this-account';
+export const token = 'dop_v1_t0ken-of-this-account';
 const readOnlyToken = 'dop_v1_a-token-th4t-only-reads';
 
 const refusal = (status: number, id: string, message: string): FakeAnswer =>

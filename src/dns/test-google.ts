@@ -198,6 +198,10 @@ export function fakeGoogle(clock: Clock): FakeGoogle {
         zone.sets = outcome.sets;
         return { status: 200, body: { kind: 'dns#change', id: String(++ids), status: 'pending' } };
       }),
+      [`GET ${root}/:zone/changes/:change`]: inZone((_zone, { params }) => ({
+        status: 200,
+        body: { kind: 'dns#change', id: params['change'], status: 'done' },
+      })),
     },
   });
 
@@ -231,7 +235,11 @@ interface Change {
 }
 
 /** The sets after a change, or why all of it is refused. */
-function apply(zone: FakeZone, { additions = [], deletions = [] }: Change): { sets: FakeSet[] } | FakeAnswer {
+function apply(zone: FakeZone, change: Change): { sets: FakeSet[] } | FakeAnswer {
+  const [additions, deletions] = [change.additions ?? [], change.deletions ?? []].map((sets) => sets.map(inQuotes)) as [
+    FakeSet[],
+    FakeSet[],
+  ];
   if (additions.length + deletions.length === 0)
     return refuse(400, 'required', "The 'entity.change' parameter is required but was missing.");
   for (const [list, sets] of Object.entries({ additions, deletions }))
@@ -271,6 +279,12 @@ function apply(zone: FakeZone, { additions = [], deletions = [] }: Change): { se
   }
   return { sets };
 }
+
+/** A text without white space may be without quotes, too. */
+const inQuotes = (set: FakeSet): FakeSet =>
+  Array.isArray(set.rrdatas)
+    ? { ...set, rrdatas: set.rrdatas.map((data) => (/^[^\s"]+$/.test(data) ? `"${data}"` : data)) }
+    : set;
 
 function problemOf(zone: FakeZone, { name, type, ttl, rrdatas }: FakeSet): string | undefined {
   if (typeof name !== 'string' || !(name === zone.dnsName || name.endsWith(`.${zone.dnsName}`)))

@@ -186,6 +186,20 @@ export const registry: Registry = {
       options: [],
       load: async () => (await import('../dns/manual.ts')).default,
     },
+    "ovh": {
+      id: "ovh",
+      title: "OVHcloud",
+      since: "0.2.0",
+      homepage: "https://www.ovhcloud.com",
+      options: [
+        {"name":"applicationKey","title":"Application key","secret":true,"required":true},
+        {"name":"applicationSecret","title":"Application secret","secret":true,"required":true},
+        {"name":"consumerKey","title":"Consumer key","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"Where the account is: one of OVH’s names, or the API’s address with its path","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/ovh.ts')).default,
+    },
     "powerdns": {
       id: "powerdns",
       title: "PowerDNS (HTTP API of an own server)",

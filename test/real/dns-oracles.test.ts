@@ -1,8 +1,12 @@
 import { beforeAll, expect, it } from 'vitest';
 import * as alidns from '../../src/dns/test-alidns.ts';
 import * as cloudflare from '../../src/dns/test-cloudflare.ts';
+import * as desec from '../../src/dns/test-desec.ts';
+import * as digitalocean from '../../src/dns/test-digitalocean.ts';
 import * as dnspod from '../../src/dns/test-dnspod.ts';
+import * as google from '../../src/dns/test-google.ts';
 import * as httpRequest from '../../src/dns/test-http-request.ts';
+import * as ovh from '../../src/dns/test-ovh.ts';
 import * as powerdns from '../../src/dns/test-powerdns.ts';
 import * as route53 from '../../src/dns/test-route53.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -26,7 +30,7 @@ interface Oracle {
   /** Its credentials. */
   readonly env: Readonly<Record<string, string>>;
   /** Where the client thinks that the API is. */
-  readonly origin: string;
+  readonly origin: string | readonly string[];
   service(clock: Clock): Pick<FakeDnsService, 'api' | 'values' | 'plant'>;
   /** What the API may answer, because the client tries parents of the name in turn. */
   readonly mayRefuse?: readonly number[];
@@ -71,6 +75,19 @@ const oracles: Readonly<Record<string, Oracle>> = {
       return { ...fake, values: () => fake.records };
     },
   },
+  desec: {
+    client: { lego: 'desec' },
+    env: { DESEC_TOKEN: desec.token, DESEC_POLLING_INTERVAL: '0' },
+    origin: 'https://desec.io',
+    mayRefuse: [404],
+    service: desec.testDesec,
+  },
+  digitalocean: {
+    client: { lego: 'digitalocean' },
+    env: { DO_AUTH_TOKEN: digitalocean.token, DO_POLLING_INTERVAL: '0' },
+    origin: 'https://api.digitalocean.com',
+    service: (clock) => digitalocean.testDigitalocean(clock),
+  },
   dnspod: {
     client: { acmeSh: 'dns_dp' },
     env: { DP_Id: dnspod.tokenId, DP_Key: dnspod.token },
@@ -83,8 +100,36 @@ const oracles: Readonly<Record<string, Oracle>> = {
     origin: 'https://dnspod.tencentcloudapi.com',
     service: dnspod.testDnspodKeys,
   },
+  google: {
+    client: { lego: 'gcloud' },
+    env: {
+      GCE_PROJECT: google.project,
+      GCE_SERVICE_ACCOUNT: JSON.stringify({
+        type: 'service_account',
+        client_email: google.clientEmail,
+        private_key: google.privateKeyPem,
+        token_uri: 'https://oauth2.googleapis.com/token',
+      }),
+      GCE_POLLING_INTERVAL: '0',
+    },
+    origin: ['https://dns.googleapis.com', 'https://oauth2.googleapis.com'],
+    losesForeign: true,
+    service: google.fakeGoogle,
+  },
   'http-request': httpreq,
   'http-request in its mode RAW': { ...httpreq, env: { ...httpreq.env, HTTPREQ_MODE: 'RAW' } },
+  ovh: {
+    client: { lego: 'ovh' },
+    env: {
+      OVH_ENDPOINT: 'ovh-eu',
+      OVH_APPLICATION_KEY: ovh.keys.applicationKey,
+      OVH_APPLICATION_SECRET: ovh.keys.applicationSecret,
+      OVH_CONSUMER_KEY: ovh.keys.consumerKey,
+      OVH_POLLING_INTERVAL: '0',
+    },
+    origin: 'https://eu.api.ovh.com',
+    service: ovh.testOvh,
+  },
   powerdns: {
     client: { lego: 'pdns' },
     // lego goes to a loopback address itself, without a proxy.
@@ -138,7 +183,7 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
           return answer;
         },
       },
-      origin,
+      [origin].flat(),
     );
     if ('lego' in client) {
       const names = [zone, `*.${zone}`];

@@ -17,26 +17,30 @@ export interface FakeInternet {
 }
 
 /**
- * A proxy behind which a fake answers at its own origin, such as `https://api.example.com`: for clients in which no
+ * A proxy behind which a fake answers at its own origins, such as `https://api.example.com`: for clients in which no
  * other address can be set, and for signatures that cover the host.
  */
-export async function startFakeInternet(fake: Pick<FakeApi, 'handle'>, origin: string): Promise<FakeInternet> {
-  const { host, hostname } = new URL(origin);
-  const https = await makeLocalHttps([hostname]);
+export async function startFakeInternet(
+  fake: Pick<FakeApi, 'handle'>,
+  origins: readonly string[],
+): Promise<FakeInternet> {
+  const hosts = origins.map((origin) => new URL(origin).host);
+  const https = await makeLocalHttps(origins.map((origin) => new URL(origin).hostname));
   const strays: string[] = [];
   const sockets = new Set<Socket>();
-  const answer = answerFrom(fake, origin);
   const [cert, key] = await Promise.all([readFile(https.certFile), readFile(https.keyFile)]);
-  const tls = createHttpsServer({ cert, key }, answer);
+  const tls = createHttpsServer({ cert, key }, (request, response) =>
+    answerFrom(fake, `https://${request.headers.host}`)(request, response),
+  );
   const proxy = createServer((request, response) => {
     const asked = new URL(request.url ?? '/', 'http://proxy.invalid');
-    if (asked.host === host) return answer(request, response);
+    if (hosts.includes(asked.host)) return answerFrom(fake, asked.origin)(request, response);
     strays.push(asked.host);
     response.writeHead(502).end();
   });
   proxy.on('connect', (request, socket: Socket) => {
     const asked = (request.url ?? '').replace(/:443$/, '');
-    if (asked !== host) {
+    if (!hosts.includes(asked)) {
       strays.push(asked);
       return socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
     }
