@@ -51,6 +51,20 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/azure.ts')).default,
     },
+    "baiducloud": {
+      id: "baiducloud",
+      title: "Baidu AI Cloud DNS",
+      since: "0.2.0",
+      homepage: "https://cloud.baidu.com/product/dns.html",
+      options: [
+        {"name":"accessKeyId","title":"Access Key ID","secret":true,"required":true},
+        {"name":"secretAccessKey","title":"Secret Access Key","secret":true,"required":true},
+        {"name":"sessionToken","title":"Session token, if the keys are temporary","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/baiducloud.ts')).default,
+    },
     "cloudflare": {
       id: "cloudflare",
       title: "Cloudflare",
@@ -165,6 +179,21 @@ export const registry: Registry = {
         {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/huaweicloud.ts')).default,
+    },
+    "jdcloud": {
+      id: "jdcloud",
+      title: "JD Cloud DNS",
+      since: "0.2.0",
+      homepage: "https://www.jdcloud.com/cn/products/jd-cloud-dns",
+      options: [
+        {"name":"accessKeyId","title":"Access Key ID","secret":true,"required":true},
+        {"name":"secretAccessKey","title":"Access Key Secret","secret":true,"required":true},
+        {"name":"sessionToken","title":"Session token, if the keys are temporary","secret":true,"required":false},
+        {"name":"region","title":"Region in the path; the service has one for all","secret":false,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/jdcloud.ts')).default,
     },
     "luadns": {
       id: "luadns",

@@ -1,0 +1,189 @@
+import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
+import { signBaidu } from '../clients/baidu-signature.ts';
+import { createDnsApi } from '../clients/dns-api.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { canonicalQuery } from '../clients/query.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { DnsValue } from '../ports/dns-provider.ts';
+
+const provider = 'Baidu AI Cloud DNS';
+
+export default defineDnsProvider({
+  id: 'baiducloud',
+  title: provider,
+  homepage: 'https://cloud.baidu.com/product/dns.html',
+  apiDocs: 'https://cloud.baidu.com/doc/DNS/s/El4s7lssr',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    accessKeyId: secret('Access Key ID', { aliases: ['BAIDUCLOUD_ACCESS_KEY_ID'] }),
+    secretAccessKey: secret('Secret Access Key', { aliases: ['BAIDUCLOUD_SECRET_ACCESS_KEY'] }),
+    sessionToken: secret('Session token, if the keys are temporary', {
+      aliases: ['BAIDUCLOUD_SESSION_TOKEN'],
+    }).optional(),
+    credentials: credentialsFile(['dns_baiducloud_']),
+    endpoint: endpoint(),
+  }),
+  notes: `Make an access key for a sub-user at <https://console.bce.baidu.com/iam/#/iam/accesslist>. The sub-user needs the policy
+**DNSFullControlAccessPolicy**.`,
+  traits: {
+    // Records are objects of their own.
+    writes: 'value',
+    // The basic edition's default, which every edition takes.
+    minTtl: 300,
+    maxConcurrent: 4,
+    visibleMs: 3 * 60_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const { accessKeyId, secretAccessKey, sessionToken } = options;
+    const advice = 'Look at the records of this name in the console of Baidu AI Cloud.';
+    const apiOf = (zone: string) =>
+      createDnsApi({ world, http, provider, advice, judge: (answer) => judge(answer, zone) });
+    const credentials = fixedKeys({
+      id: accessKeyId,
+      secret: secretAccessKey,
+      ...(sessionToken === undefined ? {} : { token: sessionToken }),
+    });
+    const base = (options.endpoint ?? 'https://dns.baidubce.com').replace(/\/+$/, '');
+
+    interface Call<T> {
+      readonly method?: ApiRequest['method'];
+      readonly zone: string;
+      /** Which record of the zone. */
+      readonly id?: string;
+      readonly query?: Readonly<Record<string, string>>;
+      readonly body?: Fields;
+      readonly about: string;
+      read(body: unknown): T;
+    }
+
+    const call = <T>(
+      { method = 'GET', zone, id, query, body, about, read }: Call<T>,
+      signal: AbortSignal,
+    ): Promise<T> =>
+      callWithKeys(apiOf(zone), {
+        credentials,
+        expiredCodes: [],
+        secrets: [],
+        what: `${method} record`,
+        about,
+        build: (keys) => {
+          const url = new URL(`${base}/v1/dns/zone/${zone}/record${id === undefined ? '' : `/${id}`}`);
+          url.search = canonicalQuery(query ?? {});
+          const headers = { 'content-type': 'application/json; charset=utf-8' };
+          const signed = signBaidu({ method, url, headers, now: world.clock.now() }, keys);
+          return {
+            ...{ method, url: url.href, headers: signed },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          };
+        },
+        read: (answer) => read(answer.body),
+        readsOnly: method === 'GET',
+        signal,
+      });
+
+    /** The token of a write, with which the service does it once. */
+    const clientToken = () => ({ clientToken: Buffer.from(world.random.bytes(16)).toString('hex') });
+
+    /** The ids of the records with exactly this value. */
+    async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
+      const rr = hostOf(about, zone);
+      const ids: string[] = [];
+      for (let marker: string | undefined = ''; marker !== undefined; ) {
+        const query = { rr, maxKeys: '1000', ...(marker === '' ? {} : { marker }) };
+        const page: Page = await call({ zone, query, about, read: readPage }, signal);
+        // The documents do not say that the filter is exact.
+        const ours = page.records.filter((one) => one['rr'] === rr && one['type'] === 'TXT' && one['value'] === value);
+        ids.push(...ours.map((one) => readString(one, 'id')));
+        marker = page.next;
+      }
+      return ids;
+    }
+
+    return {
+      kind: 'values',
+      async append(value, signal) {
+        const { zone, name: about, ttl } = value;
+        const [existing] = await find(value, signal);
+        if (existing !== undefined) return existing;
+        const body = { rr: hostOf(about, zone), type: 'TXT', value: value.value, ttl, line: 'default' };
+        try {
+          await call({ method: 'POST', zone, query: clientToken(), body, about, read: () => {} }, signal);
+        } catch (error) {
+          // Another process may have been faster: the documents have no code for that.
+          const { status } = refusalOf(error) ?? {};
+          if ((status !== 400 && status !== 409) || (await find(value, signal)).length === 0) throw error;
+        }
+        return undefined;
+      },
+      async remove(value, _made, signal) {
+        const { zone, name: about } = value;
+        for (const id of await find(value, signal)) {
+          try {
+            await call({ method: 'DELETE', zone, id, query: clientToken(), about, read: () => {} }, signal);
+          } catch (error) {
+            // Another process was faster.
+            if (refusalOf(error)?.status !== 404) throw error;
+          }
+        }
+      },
+      async check(zone, signal) {
+        await find({ zone, name: zone, value: '', ttl: 300 }, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+/** `_acme-challenge.www` in `example.com`, or `@` for the zone itself. */
+const hostOf = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
+
+interface Page {
+  readonly records: readonly Fields[];
+  readonly next: string | undefined;
+}
+
+function readPage(body: unknown): Page {
+  const { records, isTruncated, nextMarker } = readFields(body, 'the object');
+  const isMore = isTruncated === true && typeof nextMarker === 'string' && nextMarker !== '';
+  return { records: readList(records, 'records'), next: isMore ? nextMarker : undefined };
+}
+
+function judge(answer: ApiAnswer, zone: string): Verdict {
+  const { code, message, requestId } = isFields(answer.body) ? answer.body : {};
+  if (answer.status < 400) return judgeByStatus(answer);
+  const words = {
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof message === 'string' ? { reason: message } : {}),
+    ...(typeof requestId === 'string' ? { requestId } : {}),
+  };
+  if (/Limit|Throttl|TooManyRequests/.test(words.code ?? ''))
+    return { kind: 'limited', reason: 'too many requests', ...words };
+  const verdict = judgeByStatus(answer, words);
+  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, words.code ?? '', zone) : undefined;
+  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+}
+
+function adviceOn(status: number, code: string, zone: string): string | undefined {
+  if (/Expired|Timestamp|DateHeader/.test(code)) return 'Set this machine’s clock (NTP): the signature has its time.';
+  if (code === 'InvalidAccessKeyId') return 'Check `accessKeyId`: Baidu AI Cloud does not know it.';
+  if (/Signature/.test(code)) return 'Check `secretAccessKey`: it does not belong to `accessKeyId`.';
+  if (status === 401 || code === 'InvalidHTTPAuthHeader') return 'Check `accessKeyId` and `secretAccessKey`.';
+  if (status === 403)
+    return 'Give the sub-user of `accessKeyId` the policy DNSFullControlAccessPolicy at https://console.bce.baidu.com/iam.';
+  if (status === 404)
+    return `Give the \`accessKeyId\` of the account with the zone ${zone}, or add it to this account.`;
+  return undefined;
+}
