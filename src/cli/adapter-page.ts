@@ -16,6 +16,7 @@ import { wrap } from './text.ts';
 
 /** What a page needs of a definition. Only DNS providers have traits. */
 export type Definition = WithOptions & {
+  readonly title?: string;
   readonly apiDocs?: string;
   readonly notes?: string;
   readonly traits?: DnsProviderTraits;
@@ -46,11 +47,13 @@ type DescribedOption = Pick<OptionField, 'name' | 'title' | 'secret' | 'required
 };
 
 export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Definition>): Promise<Described> {
-  const { options, apiDocs, notes, traits, tested } = await load();
+  const definition = await load();
+  const { options, apiDocs, notes, traits, tested, title } = definition;
   const fields = optionFields(options);
   const prefixes = fields.find((field) => field.credentials !== undefined)?.credentials;
   return {
     ...info,
+    ...(title === undefined ? {} : { title }),
     apiDocs,
     notes,
     traits,
@@ -64,11 +67,11 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
         ...(values.length > 0 ? { values } : {}),
         ...(defaultValue === undefined ? {} : { default: defaultValue }),
         ...(aliases.length === 0 ? {} : { aliases }),
-        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(info.id, name) }),
+        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(definition.id, name) }),
         ...(prefixes === undefined || !mayBeInFile(field) ? {} : { keys: iniKeys(field, prefixes) }),
       };
     }),
-    ...(kind === 'dns' ? { example: dnsExample(info.id, fields) } : {}),
+    ...(kind === 'dns' ? { example: dnsExample(info.id, definition.id, fields) } : {}),
   };
 }
 
@@ -95,7 +98,7 @@ function valuesOf({ schema }: OptionField): readonly string[] {
 }
 
 /** The least that makes a provider work: its required options, and its credentials in a file if it reads one. */
-function dnsExample(id: string, fields: readonly OptionField[]): string {
+function dnsExample(provider: string, id: string, fields: readonly OptionField[]): string {
   const file = fields.find((field) => field.credentials !== undefined);
   const written = fields.flatMap((field) => {
     const { name, secret, required, examples, credentials } = field;
@@ -107,7 +110,7 @@ function dnsExample(id: string, fields: readonly OptionField[]): string {
   return `solvers:
   dns:
     type: dns01
-    provider: ${id}${written.length === 0 ? '' : `\n    options:\n${written.map((line) => `      ${line}`).join('\n')}`}
+    provider: ${provider}${written.length === 0 ? '' : `\n    options:\n${written.map((line) => `      ${line}`).join('\n')}`}
 certificates:
   - { name: example, identifiers: [example.com, "*.example.com"], issuer: letsencrypt, solver: dns }
 `;
@@ -132,7 +135,7 @@ export function adapterText(kind: AdapterKind, adapter: Described, width: number
   ]);
   const links = [homepage, apiDocs].flatMap((url) => (url === undefined ? [] : [`See ${url}\n`])).join('');
   return [
-    `${id}: ${title} (${kindTitles[kind]}, since ${since})`,
+    `${id}: ${title} (${kindTitles[kind]}${since === '' ? '' : `, since ${since}`})`,
     rows.length === 0 ? '  It has no options.' : formatTable(['  OPTION', '', 'MEANING'], rows, width),
     ...(notes === undefined ? [] : [notesText(notes, width)]),
     ...(traits === undefined ? [] : [wrap(traitsText(traits, tested), width)]),
@@ -152,7 +155,11 @@ function traitsText(traits: DnsProviderTraits, tested: string | undefined): stri
       ? ''
       : `A value is visible after at most ${visibleMs < 120_000 ? `${Math.ceil(visibleMs / 1_000)} s` : spanText(visibleMs)}.`,
     perMinute === undefined ? '' : `The service takes ${perMinute} changes a minute.`,
-    tested === undefined ? '' : `Tested with ${tested}.`,
+    tested === undefined
+      ? ''
+      : tested === 'documents only'
+        ? 'It was written from documents, and not tried with the service itself.'
+        : `Tested with ${tested}.`,
   ]
     .filter((sentence) => sentence !== '')
     .join(' ');

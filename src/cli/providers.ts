@@ -1,10 +1,19 @@
 import { optionFields } from '../config/fields.ts';
 import { type KnownIssuer, knownIssuers } from '../config/issuers.ts';
-import { type AdapterEntry, type AdapterKind, dns01Type, forwardRuleType } from '../config/registry.ts';
+import {
+  type AdapterEntry,
+  type AdapterKind,
+  adapterEntry,
+  dns01Type,
+  forwardRuleType,
+  isModulePath,
+  type Registry,
+} from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { adapterText, type Definition, describe } from './adapter-page.ts';
 import type { Run, Session } from './context.ts';
+import { wholePathOf } from './flag-values.ts';
 import { formatTable } from './table.ts';
 import { fill } from './text.ts';
 
@@ -59,8 +68,9 @@ export const providers: Run = async (session) => {
     ),
     issuers: Object.entries(knownIssuers),
   };
+  const outside = wanted !== undefined && isModulePath(wanted) ? outsideProvider(wanted, registry, session) : [];
   const exact: Found = {
-    adapters: all.adapters.filter(({ entry }) => entry.id === wanted),
+    adapters: [...all.adapters.filter(({ entry }) => entry.id === wanted), ...outside],
     issuers: all.issuers.filter(([name]) => name === wanted),
   };
   const found = wanted === undefined ? all : countOf(exact) > 0 ? exact : await search(wanted, all);
@@ -79,6 +89,12 @@ export const providers: Run = async (session) => {
   );
   return 0;
 };
+
+/** A DNS provider in a file of the operator's. */
+function outsideProvider(path: string, registry: Registry, { context }: Session): Found['adapters'] {
+  const entry = adapterEntry(registry, 'dns', wholePathOf('', path, context.env));
+  return entry ? [{ kind: 'dns', entry }] : [];
+}
 
 interface Found {
   readonly adapters: readonly { readonly kind: AdapterKind; readonly entry: AdapterEntry<Definition> }[];

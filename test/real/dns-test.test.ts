@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { serveDnsApi } from '../support/dns-api.ts';
+import { dnsApis } from '../support/dns-api-cases.ts';
 import { buildCertfleet, type Certfleet, documents, stderrOf, succeeded } from '../support/e2e.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -31,12 +33,12 @@ describeWith(bindPrograms, 'certfleet dns test', () => {
   });
 
   const servers = () => [bind.server, bind.secondary?.server ?? ''];
-  async function home(secret = bind.key.secret) {
+  async function home(secret = bind.key.secret, other: object = {}) {
     const folder = await temporaryFolder('dns-test');
     const [store, config, secretFile] = [join(folder, 'store'), join(folder, 'c.yaml'), join(folder, 'tsig')];
     await writeFile(secretFile, secret, { mode: 0o600 });
     const options = { server: bind.server, keyName: bind.key.name, secret: `file:${secretFile}` };
-    const solver = { type: 'dns01', provider: 'rfc2136', options, dns: { zone, nameservers: servers() } };
+    const solver = { type: 'dns01', provider: 'rfc2136', options, dns: { zone, nameservers: servers() }, ...other };
     await writeFile(config, JSON.stringify({ store: { type: 'file', path: store }, solvers: { dns: solver } }));
     const run: Certfleet = (args, how) => certfleet([...args, '--config', config], how);
     return { folder, store, run, secretFile };
@@ -93,6 +95,18 @@ Nothing is left.
       visible: { limitMs: 120_000, servers: servers().map((server) => ({ server })) },
     });
     expect(JSON.stringify(ran)).not.toContain(bind.key.secret);
+  });
+
+  it.each(dnsApis.map((one) => [one.type, one] as const))('tries %s, on a fake of its API', async (provider, one) => {
+    const served = await serveDnsApi((origin) => one.fake(origin), { vendor: one.vendor, zone, server: bind });
+    const options = { ...one.options, endpoint: `${served.origin}${one.path ?? ''}` };
+    const { run, store } = await home(undefined, { provider, options });
+    const ran = await run([...test, '--json']);
+    succeeded(ran);
+    expect(ran.events.at(-1)).toMatchObject({ object: 'dns-test', ok: true, provider, zone });
+    expect([served.values(), served.api.unknown]).toEqual([[], []]);
+    for (const secret of Object.values(one.options)) expect(ran.stdout + ran.stderr).not.toContain(secret);
+    expect(await documents(store, 'lineage')).toEqual(new Map());
   });
 
   it.each([

@@ -141,7 +141,8 @@ describe('command lines', () => {
     const known = new Set(
       [...documents.get('docs/reference/cli.md')!.matchAll(/--[a-z][\w-]*/g)].map(([flag]) => flag),
     );
-    for (const flag of ['--version', '--help']) known.add(flag);
+    const certbots = ['', '-credentials', '-propagation-seconds'].map((end) => `--dns-NAME${end}`);
+    for (const flag of ['--version', '--help', ...certbots]) known.add(flag);
     // A hook's flags in a reference are examples, like those of other programs.
     const others = /\b(hook|npm|npx|git|docker|node|systemctl|apt-get|curl|dig|biome|esbuild|tsc)\b/;
     const wrong = paths

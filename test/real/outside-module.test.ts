@@ -162,6 +162,8 @@ describeWith(bindPrograms, 'a module of the operator’s on BIND', () => {
     const named = isDeclared ? 'dns' : join(folder, 'mine.js');
     const env = { CERTFLEET_MINE_ENDPOINT: endpoint, ...(isDeclared ? {} : { CERTFLEET_MINE_TOKEN: 'right-token' }) };
     const flags = isDeclared ? ['--config', file] : ['--nameserver', bind.server];
+    const page = await certfleet(['providers', join(folder, 'mine.js')]);
+    expect(page.stdout).toMatch(/mine\.js: Our own DNS \(DNS provider\)[\s\S]*Environment: CERTFLEET_MINE_TOKEN/);
     const ran = await certfleet(['dns', 'test', named, zone, ...flags], { env });
     expect([ran.status, ran.stderr]).toEqual([0, expect.any(String)]);
     expect(ran.stdout).toContain('removed');
