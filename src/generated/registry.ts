@@ -133,6 +133,19 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/dnspod.ts')).default,
     },
+    "gandi": {
+      id: "gandi",
+      title: "Gandi LiveDNS",
+      since: "0.2.0",
+      homepage: "https://www.gandi.net",
+      options: [
+        {"name":"token","title":"Personal access token","secret":true,"required":false},
+        {"name":"apiKey","title":"API key, if there is no token (Gandi has deprecated these keys)","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.gandi.net/v5/livedns","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/gandi.ts')).default,
+    },
     "google": {
       id: "google",
       title: "Google Cloud DNS",
@@ -149,6 +162,18 @@ export const registry: Registry = {
         {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/google.ts')).default,
+    },
+    "hetzner": {
+      id: "hetzner",
+      title: "Hetzner (the API of Hetzner Console)",
+      since: "0.2.0",
+      homepage: "https://www.hetzner.com/dns/",
+      options: [
+        {"name":"token","title":"API token of the project","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.hetzner.cloud/v1","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/hetzner.ts')).default,
     },
     "http-request": {
       id: "http-request",

@@ -1,0 +1,132 @@
+import { createDnsRest } from '../clients/dns-rest.ts';
+import {
+  type ApiAnswer,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  readList,
+  refusalOf,
+  UnreadableAnswer,
+} from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { fail } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { TxtSet } from '../ports/dns-provider.ts';
+
+export default defineDnsProvider({
+  id: 'gandi',
+  title: 'Gandi LiveDNS',
+  homepage: 'https://www.gandi.net',
+  apiDocs: 'https://api.gandi.net/docs/livedns/',
+  since: '0.2.0',
+  tested: 'acme.sh 3.1.1',
+  options: z.strictObject({
+    token: secret('Personal access token', {
+      aliases: ['GANDIV5_PERSONAL_ACCESS_TOKEN', 'GANDI_LIVEDNS_TOKEN', 'dns_gandi_token'],
+    }).optional(),
+    apiKey: secret('API key, if there is no token (Gandi has deprecated these keys)', {
+      aliases: ['GANDIV5_API_KEY', 'GANDI_LIVEDNS_KEY', 'dns_gandi_api_key'],
+    }).optional(),
+    credentials: credentialsFile(['dns_gandi_']),
+    endpoint: endpoint('The API’s address with its path, if it is not https://api.gandi.net/v5/livedns'),
+  }),
+  notes: `Create a personal access token at <https://admin.gandi.net/organizations/account/pat> for the organization that has the domain,
+limited to the domain, with the permissions **See and renew domain names** and **Manage domain name technical
+configurations**. It ends after a year at most.
+
+Gandi’s servers may take 20 minutes until all of them have a new value.`,
+  traits: {
+    // A write replaces a set, and there is no condition.
+    writes: 'name',
+    minTtl: 300,
+    // 1,000 calls a minute.
+    maxConcurrent: 8,
+    visibleMs: 1_200_000,
+  },
+  connect({ name: configured, options, world }) {
+    const { token, apiKey } = options;
+    const credential = token ?? apiKey;
+    if (credential === undefined)
+      throw fail('config/credential-missing', {
+        what: configured,
+        credential: 'the credential "token" (CERTFLEET_GANDI_TOKEN)',
+      });
+    const given = token === undefined ? '`apiKey`' : '`token`';
+    const http = world.http();
+    const rest = createDnsRest({
+      ...{ world, http, provider: 'Gandi LiveDNS', secrets: [credential] },
+      base: options.endpoint ?? 'https://api.gandi.net/v5/livedns',
+      headers: () => ({ authorization: `${token === undefined ? 'Apikey' : 'Bearer'} ${credential.reveal()}` }),
+      judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
+      advice(status, zone) {
+        if (status === 401) return `Check ${given}: Gandi does not accept it, or it has ended.`;
+        if (status === 403)
+          return `Give ${given} the permission “Manage domain name technical configurations” for ${zone}.`;
+        if (status === 404)
+          return `Check that the domain ${zone} is in this account, and that it uses Gandi’s LiveDNS.`;
+        return `Look at the DNS records of ${zone} in Gandi’s admin.`;
+      },
+    });
+    const pathOf = (name: string, zone: string) => `/domains/${zone}/records/${relative(name, zone)}`;
+
+    return {
+      kind: 'sets',
+
+      async read(zone, names, signal) {
+        const sets = new Map<string, TxtSet>();
+        for (const name of names) {
+          // All types, because the answer for one type of which there is no set looks like one for an unknown domain.
+          const found = await rest.call({ zone, about: name, path: pathOf(name, zone), read: readSets }, signal);
+          const set = found.find((one) => one['rrset_type'] === 'TXT');
+          if (set) sets.set(name, toSet(set));
+        }
+        return sets;
+      },
+
+      async write(zone, changes, signal) {
+        for (const { name, after, ttl } of changes) {
+          const common = { zone, about: name, path: `${pathOf(name, zone)}/TXT`, read: () => undefined };
+          // Both may be repeated: they say what the set must be, under a lock.
+          const call =
+            after.length === 0
+              ? rest.call({ ...common, method: 'DELETE', isRepeatable: true }, signal)
+              : rest.call(
+                  {
+                    ...{ ...common, method: 'PUT', isRepeatable: true },
+                    body: { rrset_ttl: ttl, rrset_values: after.map(toTxtContent) },
+                  },
+                  signal,
+                );
+          await call.catch((error: unknown) => {
+            // Gone already; the domain is there, since it was read.
+            if (after.length > 0 || refusalOf(error)?.status !== 404) throw error;
+          });
+        }
+      },
+
+      check: (zone, signal) =>
+        rest.call({ zone, path: `/domains/${zone}`, read: ({ body }) => void readFields(body, 'the domain') }, signal),
+
+      close: () => http.close(),
+    };
+  },
+});
+
+/** `@` is the zone itself. */
+const relative = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
+
+const readSets = ({ body }: ApiAnswer): readonly Fields[] => readList(body, 'the record sets');
+
+function toSet({ rrset_values: values, rrset_ttl: ttl }: Fields): TxtSet {
+  if (!Array.isArray(values)) throw new UnreadableAnswer('the values are missing in its answer');
+  return { values: values.map((one) => fromTxtContent(String(one))), ...(typeof ttl === 'number' ? { ttl } : {}) };
+}
+
+/** What is wrong with a body comes as a list. */
+function reasonIn({ body }: ApiAnswer): string {
+  if (!isFields(body)) return '';
+  const errors = Array.isArray(body['errors']) ? body['errors'].filter(isFields) : [];
+  const words = errors.map(({ name, description }) => `${name}: ${description}`).join('; ');
+  return words || (typeof body['message'] === 'string' ? body['message'] : '');
+}

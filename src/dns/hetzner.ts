@@ -1,0 +1,174 @@
+import { createDnsRest, untilReset } from '../clients/dns-rest.ts';
+import {
+  type ApiAnswer,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { fail } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { TxtSet } from '../ports/dns-provider.ts';
+
+const title = 'Hetzner';
+
+/** How long an action may take, and how often it is looked at, in ms. It takes a second or two. */
+const actionBudgetMs = 60_000;
+const actionPauseMs = 1_000;
+
+export default defineDnsProvider({
+  id: 'hetzner',
+  title: 'Hetzner (the API of Hetzner Console)',
+  homepage: 'https://www.hetzner.com/dns/',
+  apiDocs: 'https://docs.hetzner.cloud/reference/cloud#zone-rrset-actions',
+  since: '0.2.0',
+  tested: 'documents only',
+  options: z.strictObject({
+    token: secret('API token of the project', {
+      aliases: ['HETZNER_API_TOKEN', 'HCLOUD_TOKEN', 'HETZNER_TOKEN', 'dns_hetzner_cloud_api_token'],
+    }),
+    credentials: credentialsFile(['dns_hetzner_cloud_', 'dns_hetzner_']),
+    endpoint: endpoint('The API’s address with its path, if it is not https://api.hetzner.cloud/v1'),
+  }),
+  notes: `Create a token in Hetzner Console, in the project that has the zone, under Security → API tokens, with **Read & Write**. It
+may change everything in the project, so keep the zones in a project of their own.
+
+The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its zones moved to Hetzner Console.`,
+  traits: {
+    // Hetzner itself adds and removes values of a set, and locks the zone for a moment.
+    writes: 'name',
+    minTtl: 60,
+    // 3,600 calls an hour for each project, of which a change takes three or four.
+    maxConcurrent: 4,
+    visibleMs: 180_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const { clock } = world;
+    const rest = createDnsRest({
+      ...{ world, http, provider: title, secrets: [options.token], judge },
+      base: options.endpoint ?? 'https://api.hetzner.cloud/v1',
+      headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
+      advice(status, zone) {
+        if (status === 401)
+          return 'Check `token`: Hetzner does not accept it. Tokens of the old DNS Console do not work any more.';
+        if (status === 403) return 'Use a `token` with Read & Write: this one may only read.';
+        if (status === 404)
+          return `Check that the zone ${zone} is in the project of this \`token\`, in Hetzner Console.`;
+        return `Look at the zone ${zone} in Hetzner Console.`;
+      },
+    });
+
+    /** An action goes on after the answer; a read is sure to see its effect only once it is done. */
+    async function finish(action: Fields, zone: string, about: string, signal: AbortSignal): Promise<void> {
+      const endMs = clock.monotonicMs() + actionBudgetMs;
+      for (let now = action; now['status'] !== 'success'; ) {
+        if (now['status'] !== 'running' || clock.monotonicMs() > endMs) {
+          const said = isFields(now['error']) ? now['error']['message'] : undefined;
+          const reason = typeof said === 'string' ? said : `its action ended with ${now['status']}`;
+          throw fail('dns/failed', { provider: title, name: about, reason });
+        }
+        await clock.sleep(actionPauseMs, signal);
+        now = await rest.call({ zone, about, path: `/actions/${now['id']}`, read: readAction }, signal);
+      }
+    }
+
+    /** Adds or removes values of one set. */
+    async function act(
+      what: 'add_records' | 'remove_records',
+      { zone, name, values, ttl }: { zone: string; name: string; values: readonly string[]; ttl?: number },
+      signal: AbortSignal,
+    ): Promise<void> {
+      const path = `/zones/${zone}/rrsets/${relative(name, zone)}/TXT/actions/${what}`;
+      const records = values.map((value) => ({ value: toTxtContent(value) }));
+      const body = { ...(ttl === undefined ? {} : { ttl }), records };
+      try {
+        const action = await rest.call({ zone, about: name, method: 'POST', path, body, read: readAction }, signal);
+        await finish(action, zone, name, signal);
+      } catch (error) {
+        const refusal = refusalOf(error);
+        // Another program was faster. The zone is there, since its set was read.
+        if (refusal?.status === 409 || (refusal?.status === 404 && what === 'remove_records'))
+          throw fail('dns/conflict', { provider: title, name, reason: refusal.message }, { cause: error });
+        throw error;
+      }
+    }
+
+    return {
+      kind: 'sets',
+
+      async read(zone, names, signal) {
+        const sets = new Map<string, TxtSet>();
+        for (const name of names) {
+          const query = new URLSearchParams({ name: relative(name, zone), type: 'TXT' });
+          const path = `/zones/${zone}/rrsets?${query}`;
+          const found = await rest.call({ zone, about: name, path, read: readSets }, signal);
+          const set = found.find((one) => one['name'] === relative(name, zone) && one['type'] === 'TXT');
+          if (set) sets.set(name, toSet(set));
+        }
+        return sets;
+      },
+
+      async write(zone, changes, signal) {
+        for (const { name, add, remove, before, ttl } of changes) {
+          const there = before?.values ?? [];
+          const [wanted, unwanted] = [
+            add.filter((value) => !there.includes(value)),
+            remove.filter((value) => there.includes(value)),
+          ];
+          // A set keeps its TTL, which must be given as it is; one without has the zone's.
+          const itsTtl = before === undefined || before.ttl !== undefined ? { ttl } : {};
+          if (wanted.length > 0) await act('add_records', { zone, name, values: wanted, ...itsTtl }, signal);
+          if (unwanted.length > 0) await act('remove_records', { zone, name, values: unwanted }, signal);
+        }
+      },
+
+      check: (zone, signal) =>
+        rest.call({ zone, path: `/zones/${zone}`, read: ({ body }) => void zoneIn(body) }, signal),
+
+      close: () => http.close(),
+    };
+  },
+});
+
+/** `@` is the zone itself. */
+const relative = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
+
+const zoneIn = (body: unknown): Fields => readFields(readFields(body, 'the answer')['zone'], 'the zone');
+
+const readSets = ({ body }: ApiAnswer): readonly Fields[] =>
+  readList(readFields(body, 'the answer')['rrsets'], 'the record sets');
+
+function readAction({ body }: ApiAnswer): Fields {
+  const action = readFields(readFields(body, 'the answer')['action'], 'the action');
+  readString(action, 'status');
+  return action;
+}
+
+function toSet({ records, ttl }: Fields): TxtSet {
+  if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
+  const values = records.map((record) => fromTxtContent(readString(readFields(record, 'a record'), 'value')));
+  return { values, ...(typeof ttl === 'number' ? { ttl } : {}) };
+}
+
+function judge(answer: ApiAnswer): Verdict {
+  const { status, body } = answer;
+  const error = isFields(body) && isFields(body['error']) ? body['error'] : {};
+  const code = typeof error['code'] === 'string' ? error['code'] : undefined;
+  const verdict = judgeByStatus(answer, {
+    ...(code === undefined ? {} : { code }),
+    ...(typeof error['message'] === 'string' ? { reason: error['message'] } : {}),
+  });
+  // An earlier action is still at work on the zone.
+  if (status === 423 || code === 'locked' || code === 'conflict')
+    return { kind: 'busy', reason: 'reason' in verdict ? verdict.reason : `HTTP ${status}` };
+  if (verdict.kind !== 'limited' || answer.headers['retry-after'] !== undefined) return verdict;
+  // The limit is filled up again by one call a second, and that header says when it is full.
+  return untilReset(answer, 'ratelimit-reset') === undefined ? verdict : { ...verdict, retryAfterMs: 5_000 };
+}
