@@ -55,6 +55,8 @@ export interface TrialReport {
 
 /** No certificate can have such a name. */
 const prefix = '~dns-test-';
+/** How the names of challenges begin. */
+const label = '_acme-challenge.';
 /** How long the removal may take. */
 const cleanupBudgetMs = 30_000;
 /** In the place of an account's (RFC 8555 §8.1), from which the value is computed. */
@@ -83,11 +85,13 @@ export async function tryDns(
     return result;
   };
   const id = Buffer.from(engine.random.bytes(5)).toString('hex');
-  const identifier = `certfleet-test-${id}.${request.below}`;
+  const { record } = request;
+  const own = record?.startsWith(label) ? record.slice(label.length) : undefined;
+  const identifier = own ?? `certfleet-test-${id}.${request.below}`;
   let found: Partial<TrialReport> = {};
   try {
-    const name = request.record ?? `_acme-challenge.${identifier}`;
-    const target = await step('zone', () => trial.find(name, request.record === undefined, signal), zoneText);
+    const name = record ?? `${label}${identifier}`;
+    const target = await step('zone', () => trial.find(name, record === undefined, signal), zoneText);
     if (provider.check)
       await step(
         'check',
@@ -95,7 +99,8 @@ export async function tryDns(
         () => `the provider takes the credentials for ${target.zone}`,
       );
     const token = toBase64url(engine.random.bytes(32));
-    const value = toBase64url(dns01.sha256(`${token}.${thumbprint}`));
+    const keyAuthorization = `${token}.${thumbprint}`;
+    const value = toBase64url(dns01.sha256(keyAuthorization));
     const receipt = { zone: target.zone, name: target.name, value };
     const challenge: JournalledChallenge = { type: 'dns-01', identifier, token, receipt };
     const spec = { ...request.spec, spec: { ...request.spec.spec, name: `${prefix}${id}` } };
@@ -103,7 +108,13 @@ export async function tryDns(
     request.told({ adds: receipt });
     found = { zone: target.zone, name: target.name };
     const parts = { engine, dns01, trial, step, holding, told: request.told, signal };
-    found = { ...found, ...(await addAndRemove(parts, { ...receipt, ttl: trial.ttl })) };
+    found = {
+      ...found,
+      ...(await addAndRemove(parts, {
+        ...{ ...receipt, ttl: trial.ttl },
+        challenge: { domain: identifier, token, keyAuthorization },
+      })),
+    };
   } catch (error) {
     signal.throwIfAborted();
     found = { ...found, error: asFailure(error) };

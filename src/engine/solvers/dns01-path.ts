@@ -1,6 +1,6 @@
 import { isForbiddenAddress } from '../../core/address.ts';
 import { printServerAddress } from '../../core/dns-name.ts';
-import { reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
 import { failedAt, type Hop } from '../../core/hop.ts';
 import { remoteText } from '../../core/remote-text.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -64,6 +64,8 @@ async function login(provider: DnsProvider, zone: string, signal: AbortSignal): 
     return { at: 'solver', state: 'well', finding: `the DNS provider takes the credentials for ${zone}` };
   } catch (error) {
     signal.throwIfAborted();
+    if (isFailure(error, 'dns/needs-person'))
+      return { at: 'solver', state: 'well', finding: 'a person adds the record, at the terminal of `certfleet issue`' };
     return failedAt('solver', error);
   }
 }
