@@ -139,7 +139,12 @@ export function adapterText(kind: AdapterKind, adapter: Described, width: number
     rows.length === 0 ? '  It has no options.' : formatTable(['  OPTION', '', 'MEANING'], rows, width),
     ...(notes === undefined ? [] : [notesText(notes, width)]),
     ...(traits === undefined ? [] : [wrap(traitsText(traits, tested), width)]),
-    ...(example === undefined ? [] : [`In certfleet.yaml:\n\n${example.replaceAll(/^(?=.)/gm, '    ').trimEnd()}`]),
+    ...(example === undefined
+      ? []
+      : [
+          `In certfleet.yaml:\n\n${example.replaceAll(/^(?=.)/gm, '    ').trimEnd()}`,
+          `To try it without a certificate:\n\n    certfleet dns test ${id} example.com`,
+        ]),
     links,
   ]
     .filter((part) => part !== '')
@@ -204,6 +209,8 @@ function notesText(notes: string, width: number): string {
 
 /** `[the guide](../guides/x.md#part)` becomes `the guide: docs/guides/x.md`. */
 const withPlainLinks = (text: string): string =>
-  text.replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
-    [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
-  );
+  text
+    .replaceAll(/<(https?:[^>\s]+)>/g, '$1')
+    .replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
+      [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
+    );

@@ -111,7 +111,7 @@ async function providerNamed(name: string, registry: Registry): Promise<string> 
   const provider = await findProvider(name, registry);
   if (provider !== undefined) return provider;
   throw fail('usage/invalid', {
-    what: `certfleet has no DNS provider "${name}": \`certfleet providers\` lists those that it has, and a solver of type \`command\` runs a script for any other`,
+    what: `certfleet has no DNS provider "${name}": \`certfleet providers\` lists those that it has, and for any other \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours`,
   });
 }
 

@@ -22,6 +22,7 @@ it.each<Row>([
       /^ +In a file of credentials: dns_rfc2136_secret$/m,
       /^ +One of tcp, udp\. Default: tcp\.$/m,
       'make a key with `tsig-keygen acme`',
+      '\n    certfleet dns test rfc2136 example.com\n',
       '(how to take it out: docs/guides/wildcard-over-dns.md)',
       '\n    zone "example.com" {\n      type primary;\n',
     ],
