@@ -21,7 +21,7 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
     $id: 'https://certfleet.dev/certfleet.schema.json',
     title: 'certfleet.yaml',
     ...schema,
-    $defs: { reference },
+    $defs: { reference, ...dns01Shared() },
   } as unknown as JsonObject;
 }
 
@@ -52,14 +52,24 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   };
 }
 
+/** The options of `dns01` that do not depend on the provider, which each branch refers to: `dns01-timeout`. */
+function dns01Shared(): Record<string, Schema> {
+  const { provider: _provider, options: _options, ...shared } = convert(dns01Options).properties!;
+  return Object.fromEntries(Object.entries(shared).map(([name, schema]) => [`dns01-${name}`, schema]));
+}
+
 /** One branch for each provider, so that an editor knows its options. */
 async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
+  const { properties, ...rest } = convert(dns01Options);
+  const shared = Object.fromEntries(
+    Object.keys(dns01Shared()).map((name) => [name.slice('dns01-'.length), { $ref: `#/$defs/${name}` }]),
+  );
   const branches: Schema[] = [];
   for (const entry of Object.values(registry.dns)) {
-    const branch = typed(dns01Type, `DNS-01 through ${entry.title}`, convert(dns01Options));
-    const provider = { ...branch.properties!['provider'], const: entry.id };
+    const provider = { ...properties!['provider'], const: entry.id };
     const options = { ...convertOptions((await entry.load()).options), additionalProperties: false };
-    branches.push({ ...branch, properties: { ...branch.properties!, provider, options } });
+    const all = { provider, options, ...shared };
+    branches.push(typed(dns01Type, `DNS-01 through ${entry.title}`, { ...rest, properties: all }));
   }
   const { provider: _provider, ...rest } = convert(dns01Options).properties!;
   const module = { type: 'string', title: 'The file with the DNS provider, of your own', examples: ['./mine.js'] };

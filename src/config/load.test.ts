@@ -387,6 +387,22 @@ describe('configurationJsonSchema', () => {
     expect(schema.safeParse({ ...value, solvers: { web: { type: 'http01-responder', lisen: '80' } } }).success).toBe(
       false,
     );
+    for (const [more, isFine] of [
+      [{ timeout: '5m', dns: { zone: 'example.com', nameservers: ['192.0.2.53'] } }, true],
+      [{ timeout: 5 }, false],
+      [{ dns: { zone: 'example.com' } }, false],
+    ] as const) {
+      const solvers = { dns: { type: 'dns01', provider: 'rfc2136', options: {}, ...more } };
+      expect(schema.safeParse({ ...value, solvers: { ...(value['solvers'] as object), ...solvers } }).success).toBe(
+        isFine,
+      );
+    }
+  });
+
+  it('has what all DNS providers share once', async () => {
+    const text = JSON.stringify(await configurationJsonSchema(registry));
+    expect(text.split('How long to wait until every authoritative server')).toHaveLength(2);
+    expect(text.split('Do not search for the zone')).toHaveLength(2);
   });
 });
 
