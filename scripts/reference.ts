@@ -13,6 +13,8 @@ import { configuration } from '../src/config/schema.ts';
 import { type ErrorCode, errorTable } from '../src/core/error-table.ts';
 import type { EventName } from '../src/core/event.ts';
 import type { LineageStatus } from '../src/core/status.ts';
+import { dnsProviderTable } from './dns-provider-table.ts';
+import { code, table } from './markdown.ts';
 
 const madeBy = '<!-- Made by `npm run gen`. Do not edit. -->\n';
 
@@ -20,7 +22,7 @@ const madeBy = '<!-- Made by `npm run gen`. Do not edit. -->\n';
 export async function referencePages(registry: Registry): Promise<readonly (readonly [string, string])[]> {
   return [
     ['configuration.md', configurationPage()],
-    ['dns-providers.md', await adapterPage(registry, 'dns', 'DNS providers', dnsIntroduction)],
+    ['dns-providers.md', await adapterPage(registry, 'dns', 'DNS providers', await dnsIntroduction(registry))],
     ['solvers.md', await adapterPage(registry, 'solver', 'Solvers', solverIntroduction())],
     ['balancers.md', await adapterPage(registry, 'balancer', 'Load balancers', balancerIntroduction)],
     ['deployers.md', await adapterPage(registry, 'deployer', 'Deployers', deployerIntroduction)],
@@ -40,16 +42,6 @@ export async function referencePages(registry: Registry): Promise<readonly (read
   ];
 }
 
-/** Markdown treats `<name>` as an HTML tag, except between backticks. */
-const cell = (text: string): string =>
-  text
-    .replaceAll('|', '\\|')
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replaceAll(/`[^`]*`|</g, (part) => (part === '<' ? '\\<' : part));
-const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(' | ')} |`).join('\n');
-
 const isEmpty = (value: unknown): boolean =>
   value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 
@@ -58,7 +50,9 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
     optionFields(within).flatMap((field) => [
       [
         code(`${prefix}${field.name}`),
-        [field.title === field.name ? '' : field.title, field.description].filter((text) => text !== '').join('. '),
+        [field.title === field.name ? '' : field.title, field.description, prefixes(field)]
+          .filter((text) => text !== '')
+          .reduce((all, text) => (all === '' ? text : `${all.replace(/\.$/, '')}. ${text}`), ''),
         field.required ? 'yes' : 'no',
         isEmpty(field.defaultValue) ? '' : code(field.defaultValue),
         valuesText(field),
@@ -75,6 +69,10 @@ function optionTable(options: z.ZodObject, adapter?: string): string {
         all,
       );
 }
+
+/** How certbot's plugin begins the keys in its file. */
+const prefixes = ({ credentials = [] }: OptionField): string =>
+  credentials.length === 0 ? '' : `Its keys may begin with ${credentials.map(code).join(' or ')}.`;
 
 const variables = (adapter: string, { name, aliases }: OptionField): string =>
   [environmentName(adapter, name), ...aliases].map(code).join(', ');
@@ -154,7 +152,9 @@ Its keys are the names of the options in any spelling (\`apiToken\`, \`api_token
 file and the key, never a value.
 `;
 
-const dnsIntroduction = `A DNS provider changes TXT values in a zone. On the command line: \`--dns ID\`; in the configuration, a solver names it:
+const dnsIntroduction = async (
+  registry: Registry,
+): Promise<string> => `A DNS provider changes TXT values in a zone. On the command line: \`--dns ID\`; in the configuration, a solver names it:
 
 \`\`\`yaml
 solvers:
@@ -166,7 +166,9 @@ For a service that is not here, there are bridges ([acmesh](#acmesh), [http-requ
 \`module: ./mine.js\` in place of \`provider\`, and on the command line \`--dns ./mine.js\`.
 
 An option that is left out is read from the environment variables in the last column; if none is set, the default applies.
-Keep secrets in a file with mode 0600. See [Options of adapters](configuration.md#options-of-adapters).`;
+Keep secrets in a file with mode 0600. See [Options of adapters](configuration.md#options-of-adapters).
+
+${await dnsProviderTable(registry)}`;
 
 const solverIntroduction =
   (): string => `A solver makes a challenge answerable. On the command line, \`--http standalone\` is \`http01-responder\`,
