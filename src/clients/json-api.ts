@@ -106,6 +106,8 @@ export interface JsonApiOptions {
   readonly limitBudgetMs?: number;
   /** How long a call may wait while the service is busy with an earlier change, in ms. */
   readonly busyBudgetMs?: number;
+  /** Values that must not be shown in the error or log line of any call, even if the API repeats them. */
+  readonly secrets?: readonly (Secret | undefined)[];
   /** Called before each exchange, to count calls: repeated ones count too. */
   readonly onCall?: (what: string) => void;
 }
@@ -167,13 +169,16 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
       let disturbed = 0;
       let pauses = 0;
 
+      const clean = (text: string): string => {
+        const own = (options.secrets ?? []).filter((one) => one !== undefined);
+        return cleaned(text, [...own, ...(call.secrets ?? [])]);
+      };
       /** The error, with nothing in it that must not be shown. */
       const trouble = (
         kind: Trouble['kind'],
         words: Words,
         more: { status?: number; retryAt?: Date; cause?: unknown } = {},
       ): CertfleetError => {
-        const clean = (text: string) => cleaned(text, call.secrets ?? []);
         const reason = clean(words.reason) || 'it gave no reason';
         const code = words.code && remoteText(clean(words.code), 100);
         const requestId = words.requestId && remoteText(clean(words.requestId), 100);
@@ -193,7 +198,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         });
       };
       const pause = async (ms: number, why: string) => {
-        log.debug(`${name}: ${what}: ${cleaned(why, call.secrets ?? [])}; again in ${Math.ceil(ms / 1000)} s`);
+        log.debug(`${name}: ${what}: ${clean(why)}; again in ${Math.ceil(ms / 1000)} s`);
         await clock.sleep(ms, signal);
       };
       /** Whether the call may be repeated although it may have had an effect; then waits a little. */

@@ -71,12 +71,15 @@ async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
     const all = { provider, options, ...shared };
     branches.push(typed(dns01Type, `DNS-01 through ${entry.title}`, { ...rest, properties: all }));
   }
-  const { provider: _provider, ...rest } = convert(dns01Options).properties!;
-  const module = { type: 'string', title: 'The file with the DNS provider, of your own', examples: ['./mine.js'] };
-  const options = { type: 'object', title: 'The provider’s own options' };
+  const module: Schema = {
+    type: 'string',
+    title: 'The file with the DNS provider, of your own',
+    examples: ['./mine.js'],
+  };
+  const options: Schema = { type: 'object', title: 'The provider’s own options' };
   branches.push(
     typed(dns01Type, 'DNS-01 through a provider of your own', {
-      properties: { module, ...rest, options },
+      properties: { module, options, ...shared },
       required: ['module'],
     }),
   );

@@ -96,7 +96,8 @@ managed identity of the machine.`,
     const http = world.http();
     const { clock, files } = world;
     const cloud = azureClouds[options.environment];
-    const context = { world, http, provider, advice: 'Look at the records of this name in the Azure portal.' };
+    const advice = 'Look at the records of this name in the Azure portal.';
+    const context = { world, http, provider, advice, secrets: [options.clientSecret] };
     const api = createDnsApi({ ...context, judge });
     const tokens = azureTokens(options, {
       api: createDnsApi({ ...context, judge: judgeAzureTokens }),

@@ -87,7 +87,8 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
       throw fail('config/credential-missing', { what: name, credential: 'the option "project"' });
     const http = world.http();
     const { clock } = world;
-    const context = { world, http, provider, advice: 'Look at the records of this name in the Google Cloud console.' };
+    const advice = 'Look at the records of this name in the Google Cloud console.';
+    const context = { world, http, provider, advice, secrets: [privateKey] };
     const api = createDnsApi({ ...context, judge: (answer) => judge(answer, account) });
     const instance = googleInstance({ http, clock, name });
     const account =

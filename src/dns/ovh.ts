@@ -96,14 +96,16 @@ A change is served only after a refresh of the zone. All names of a zone that ar
       return sharedTime(
         'time',
         async () => {
-          const found = await createDnsApi({ world, http, provider: title, advice: 'Check `endpoint`.' }).call({
-            ...{ what: '/auth/time', readsOnly: true, signal },
-            build: () => ({ method: 'GET', url: `${base}/auth/time` }),
-            read({ body }) {
-              if (typeof body !== 'number') throw new UnreadableAnswer('the time is missing in its answer');
-              return body * 1000 - world.clock.now().getTime();
+          const found = await createDnsApi({ world, http, provider: title, advice: 'Check `endpoint`.', secrets }).call(
+            {
+              ...{ what: '/auth/time', readsOnly: true, signal },
+              build: () => ({ method: 'GET', url: `${base}/auth/time` }),
+              read({ body }) {
+                if (typeof body !== 'number') throw new UnreadableAnswer('the time is missing in its answer');
+                return body * 1000 - world.clock.now().getTime();
+              },
             },
-          });
+          );
           time = { aheadMs: found, atMs: world.clock.monotonicMs() };
           return found;
         },

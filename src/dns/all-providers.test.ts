@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { commandLine, jsonLines } from '../../test/support/command-line.ts';
+import { optionFields } from '../config/fields.ts';
+import { environmentName } from '../config/registry.ts';
+import type { CertfleetError } from '../core/errors.ts';
+import { registry } from '../generated/registry.ts';
+import type { DnsApiBench } from '../testing/dns-api-contract.ts';
+import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-contract.ts';
+import type { FakeAnswer } from '../testing/fake-api.ts';
+
+// What holds for every provider, whoever wrote it. Each of them passes `dnsApiContract` in its own test.
+
+/** Providers that call no HTTP API, and what their tests run against. */
+const withoutApi: Readonly<{ [id: string]: string }> = {
+  acmesh: 'an installed acme.sh, in test/real',
+  cloudxns: 'nothing: the service is closed, and it answers with a sentence',
+  manual: 'a person at a terminal',
+  rfc2136: 'BIND, Knot and PowerDNS, in test/real',
+};
+
+const folder = new URL('.', import.meta.url);
+const files = readdirSync(folder);
+const fakes = files.flatMap((file) => /^test-(.*)\.ts$/.exec(file)?.[1] ?? []).filter((id) => id in registry.dns);
+const benchOf = async (id: string): Promise<DnsApiBench> => (await import(`./test-${id}.ts`)).default();
+
+describe.each(Object.values(registry.dns))('$id', ({ id, load }) => {
+  it('says where a key comes from, and how it was tested', async () => {
+    const definition = await load();
+    const { title, notes, tested, homepage, apiDocs } = definition;
+    const links = Object.hasOwn(withoutApi, id) ? [] : [homepage, apiDocs];
+    for (const text of [title, notes, tested, ...links]) expect(text?.trim()).toBeTruthy();
+    expect(title.length).toBeLessThan(60);
+    expect(definition.traits.minTtl).toBeGreaterThanOrEqual(0);
+    expect(definition.traits.maxConcurrent).toBeGreaterThan(0);
+  });
+
+  it('takes its options from a file, from anywhere, under the names of other clients', async () => {
+    const fields = optionFields((await load()).options);
+    for (const { title, description } of fields) expect(`${title}${description}`).not.toMatch(/TODO|undefined/);
+    const variables = fields.flatMap(({ name, aliases }) => [environmentName(id, name), ...aliases]);
+    expect(variables.filter((name, at) => variables.indexOf(name) !== at)).toEqual([]);
+    if (Object.hasOwn(withoutApi, id)) return;
+    expect(fields.find(({ name }) => name === 'credentials')?.credentials).toBeDefined();
+    expect(fields.map(({ name }) => name)).toContain('endpoint');
+    expect(fields.flatMap(({ aliases }) => aliases).length).toBeGreaterThan(0);
+  });
+
+  it('passes the battery on a fake of its API', () => {
+    if (Object.hasOwn(withoutApi, id)) return expect(withoutApi[id]).toBeTruthy();
+    const test = readFileSync(new URL(`${id}.test.ts`, folder), 'utf8');
+    expect(test.includes('dnsApiContract('), `${id}.test.ts runs dnsApiContract`).toBe(true);
+  });
+});
+
+it.each(fakes)('shows no secret that the API of %s plants in an answer, in no form of output', async (id) => {
+  const probe = await benchOf(id);
+  const said = probe.ownSecrets.join(' ');
+  expect(said).not.toBe('');
+  const planted = [...[200, 400, 403, 404, 429, 500].map(inUsualPlaces(said)), text(said), probe.refusal?.(said)];
+  const byCode = new Map<string, CertfleetError>();
+  for (const answer of planted.filter((one) => one !== undefined))
+    for (const after of [0, 2]) {
+      const bench = await benchOf(id);
+      for (const error of await errorsOf(bench, answer, after)) byCode.set(error.code, error);
+      assertNoSecret(bench.logged().join('\n'), bench, 'the log');
+    }
+  expect(byCode.size).toBeGreaterThan(0);
+  for (const error of byCode.values()) {
+    const { fleet, env } = { fleet: { tryDns: () => ({ ...trial, error }) }, env: server };
+    const run = (...flags: string[]) =>
+      commandLine({ env, fleet }).run('dns', 'test', 'rfc2136', 'example.test', ...flags);
+    for (const done of [await run('--verbose'), await run('--json', '--verbose')]) {
+      expect(`${done.stdout}${done.stderr}`).toContain(error.code === 'dns/refused' ? 'refused' : '');
+      assertNoSecret(`${done.stdout}${done.stderr}`, probe, 'the output');
+    }
+    expect(jsonLines(await run('--json'))).toContainEqual(expect.objectContaining({ event: 'run.finished' }));
+  }
+});
+
+const server = {
+  CERTFLEET_RFC2136_SERVER: '192.0.2.53',
+  CERTFLEET_RFC2136_KEY_NAME: 'acme',
+  CERTFLEET_RFC2136_SECRET: 'c2VjcmV0',
+};
+const trial = {
+  steps: [],
+  traits: { writes: 'value', minTtl: 60, maxConcurrent: 4 },
+  zone: 'example.test',
+  name: '_acme-challenge.example.test',
+  ttl: { sent: 60 },
+} as const;
+
+/** The errors of each call while the API answers so, after some good answers. */
+async function errorsOf(bench: DnsApiBench, answer: FakeAnswer, after: number): Promise<readonly CertfleetError[]> {
+  const { signal } = new AbortController();
+  const value = challengeIn(bench, 'www');
+  let seen = 0;
+  bench.api.fault({ kind: 'status', ...answer }, { times: 1_000, on: () => ++seen > after });
+  const provider = bench.connect();
+  const change = { name: value.name, add: [value.value], remove: [], after: [value.value], ttl: value.ttl };
+  const calls = [
+    () => provider.check!(bench.zone, signal),
+    ...(provider.kind === 'values'
+      ? [() => provider.append(value, signal), () => provider.remove(value, undefined, signal)]
+      : [
+          async () => provider.read?.(bench.zone, [value.name], signal),
+          () => provider.write(bench.zone, [{ ...change, before: undefined }], signal),
+        ]),
+  ];
+  const errors: CertfleetError[] = [];
+  for (const call of calls)
+    await bench.clock.passWhile<unknown>(call()).catch(async (error: unknown) => {
+      errors.push(await failure(Promise.reject(error), bench));
+    });
+  return errors;
+}
+
+const text = (said: string): FakeAnswer => ({ status: 400, headers: { 'content-type': 'text/html' }, body: said });
+
+/** A text wherever some API has its words, codes and ids. */
+const inUsualPlaces =
+  (said: string) =>
+  (status: number): FakeAnswer => {
+    const words = {
+      ...{ code: said, Code: said, message: said, Message: said, detail: said, title: said, description: said },
+      ...{
+        requestId: said,
+        RequestId: said,
+        request_id: said,
+        error_code: said,
+        error_msg: said,
+        error_description: said,
+      },
+    };
+    const inner = { Error: words, RequestId: said };
+    return {
+      status,
+      headers: { 'x-request-id': said },
+      body: {
+        ...words,
+        ...{ success: false, error: words, errors: [words], Response: inner, ResponseMetadata: inner, result: null },
+        status: { code: '-1', message: said },
+      },
+    };
+  };
