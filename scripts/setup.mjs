@@ -34,6 +34,7 @@ const servers = {
   bind9: 'named',
   'bind9-utils': 'rndc',
   'bind9-dnsutils': 'nsupdate',
+  knot: 'knotd',
   'pdns-server': 'pdns_server',
   // Its backend, and the program that makes the database.
   'pdns-backend-sqlite3': '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql',

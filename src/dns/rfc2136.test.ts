@@ -13,7 +13,8 @@ import rfc2136 from './rfc2136.ts';
 
 const signal = new AbortController().signal;
 const secret = 'Y0ME13MmrPBN27PijlpjlbanXkSND4ZC5Eb+uEoOs44=';
-const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc', ttl: 60 };
+const zone = 'example.test';
+const name = '_acme-challenge.example.test';
 const options = {
   server: '192.0.2.53',
   keyName: 'acme',
@@ -27,7 +28,7 @@ type Exchange = World['dns']['exchange'];
 
 function connect(
   exchange: Exchange,
-  more: { readonly server?: string; readonly port?: number } = {},
+  more: { readonly server?: string; readonly transport?: 'udp'; readonly port?: number } = {},
   addresses = ['192.0.2.53'],
 ) {
   const world = {
@@ -47,15 +48,20 @@ const record =
     return Buffer.concat([message.subarray(0, 2), Uint8Array.of(0xa8, rcode), Buffer.alloc(8)]);
   };
 
+/** A change of one value, as `dns01` asks for it. */
+const adding = (value = 'abc') => [{ name, add: [value], remove: [], before: undefined, after: [value], ttl: 60 }];
+const removing = () => [{ name, add: [], remove: ['abc'], before: undefined, after: [], ttl: 60 }];
+
 describe('the update', () => {
   it.each([
-    ['append', 1, 60],
+    ['add', 1, 60],
     ['remove', 254, 0],
   ] as const)('%s is one record of class %i', async (method, klass, ttl) => {
     const sent: { server: unknown; message: Uint8Array }[] = [];
     const provider = connect(record(sent));
-    const call = method === 'append' ? provider.append(value, signal) : provider.remove(value, undefined, signal);
-    await expect(call).rejects.toMatchObject({ code: 'dns/refused' });
+    await expect(provider.write(zone, method === 'add' ? adding() : removing(), signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+    });
     expect(sent).toHaveLength(1);
     expect(sent[0]?.server).toEqual({ address: '192.0.2.53', port: 53 });
 
@@ -63,7 +69,7 @@ describe('the update', () => {
     expect([reader.u16(), reader.u16()]).toEqual([0xda5d, 5 << 11]);
     expect([reader.u16(), reader.u16(), reader.u16(), reader.u16()]).toEqual([1, 0, 1, 1]);
     expect([reader.name(), reader.u16(), reader.u16()]).toEqual(['example.test', 6, 1]);
-    expect([reader.name(), reader.u16(), reader.u16(), reader.u32()]).toEqual([value.name, 16, klass, ttl]);
+    expect([reader.name(), reader.u16(), reader.u16(), reader.u32()]).toEqual([name, 16, klass, ttl]);
     expect(reader.take(reader.u16()).toString('latin1')).toBe('\x03abc');
     expect([reader.name(), reader.u16(), reader.u16(), reader.u32()]).toEqual(['acme', 250, 255, 0]);
   });
@@ -71,10 +77,51 @@ describe('the update', () => {
   it('cuts a long value into strings of 255 octets', async () => {
     const sent: { server: unknown; message: Uint8Array }[] = [];
     await connect(record(sent))
-      .append({ ...value, value: 'x'.repeat(300) }, signal)
+      .write(zone, adding('x'.repeat(300)), signal)
       .catch(() => {});
     const text = Buffer.from(sent[0]!.message).toString('latin1');
     expect(text).toContain(`\xff${'x'.repeat(255)}\x2d${'x'.repeat(45)}`);
+  });
+});
+
+describe('many changes', () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ ...adding()[0]!, name: `_acme-challenge.n${at}.example.test` }));
+  const sizes = (sent: readonly { readonly message: Uint8Array }[]) =>
+    sent.map(({ message }) => new Reader(message, 8).u16());
+
+  it('are one message, with values added before others at the name are removed', async () => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    const swap = { ...adding('new')[0]!, remove: ['old'] };
+    await connect(record(sent))
+      .write(zone, [swap, ...many(3)], signal)
+      .catch(() => {});
+    expect(sizes(sent)).toEqual([5]);
+    const text = Buffer.from(sent[0]!.message).toString('latin1');
+    expect(text.indexOf('\x03new')).toBeLessThan(text.indexOf('\x03old'));
+  });
+
+  it('that do not fit into one message go over TCP in several, and the first refusal ends it', async () => {
+    const sent: { server: unknown; message: Uint8Array }[] = [];
+    await expect(connect(record(sent)).write(zone, many(3_000), signal)).rejects.toMatchObject({ code: 'dns/refused' });
+    expect(sent).toHaveLength(1);
+    expect(sent[0]!.message.length).toBeLessThan(65_536);
+    expect(sizes(sent)[0]).toBeGreaterThan(500);
+  });
+
+  it.each([
+    [3, 'udp'],
+    [30, 'tcp'],
+  ])('%i names over UDP take %s', async (count, transport) => {
+    const used: unknown[] = [];
+    const exchange: Exchange = async (_server, message, options) => {
+      used.push(options.transport);
+      return record([])(_server, message, options);
+    };
+    await connect(exchange, { transport: 'udp' })
+      .write(zone, many(count), signal)
+      .catch(() => {});
+    expect(used).toEqual([transport]);
   });
 });
 
@@ -89,14 +136,14 @@ describe('the answer', () => {
     [10, 'NOTZONE'],
     [13, 'RCODE 13'],
   ])('with code %i is a refusal that says: %s', async (rcode, words) => {
-    await expect(connect(reply(rcode)).append(value, signal)).rejects.toMatchObject({
+    await expect(connect(reply(rcode)).write(zone, adding(), signal)).rejects.toMatchObject({
       code: 'dns/refused',
       message: expect.stringContaining(words),
     });
   });
 
   it('of success without a signature is rejected', async () => {
-    await expect(connect(reply(0)).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+    await expect(connect(reply(0)).write(zone, adding(), signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
   });
 
   it('that is our own request sent back is rejected', async () => {
@@ -105,7 +152,7 @@ describe('the answer', () => {
       answer[2]! |= 0x80;
       return answer;
     };
-    await expect(connect(echo).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+    await expect(connect(echo).write(zone, adding(), signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
   });
 
   it('signed for no request is rejected', async () => {
@@ -114,7 +161,7 @@ describe('the answer', () => {
       return signMessage(bare, { name: 'acme', algorithm: 'hmac-sha256', secret: options.secret }, fakeClock().now())
         .signed;
     };
-    await expect(connect(unbound).append(value, signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
+    await expect(connect(unbound).write(zone, adding(), signal)).rejects.toMatchObject({ code: 'dns/bad-answer' });
   });
 });
 
@@ -131,7 +178,7 @@ describe('the server', () => {
   it('is tried at each of its addresses', async () => {
     const tried: unknown[] = [];
     const provider = connect(unreachable(tried), { server: 'ns1.example.com:5353' }, ['2001:db8::1', '192.0.2.1']);
-    await expect(provider.append(value, signal)).rejects.toMatchObject({
+    await expect(provider.write(zone, adding(), signal)).rejects.toMatchObject({
       code: 'dns/unreachable',
       message: expect.stringContaining('ns1.example.com:5353'),
     });
@@ -158,7 +205,7 @@ describe('the server', () => {
   ])('that %s: the error says whether it may have the update', async (_what, codes, proves) => {
     const errors = codes.values();
     const provider = connect(async () => Promise.reject(failing(errors.next().value)), {}, codes.map(String));
-    const error: unknown = await provider.append(value, signal).catch((caught: unknown) => caught);
+    const error: unknown = await provider.write(zone, adding(), signal).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'dns/unreachable' });
     expect(neverArrived(error)).toBe(proves);
   });
@@ -233,7 +280,7 @@ dns_rfc2136_sign_query = false
   it('send the update to the port of their own', async () => {
     const sent: { server: unknown; message: Uint8Array }[] = [];
     await connect(record(sent), { port: 5353 })
-      .append(value, signal)
+      .write(zone, adding(), signal)
       .catch(() => {});
     expect(sent[0]?.server).toEqual({ address: '192.0.2.53', port: 5353 });
   });

@@ -3,7 +3,7 @@ import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../cl
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { neverArrived } from '../core/unsent.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
-import type { DnsValue } from '../ports/dns-provider.ts';
+import type { SetChange } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
 
@@ -12,11 +12,18 @@ const advice = 'Check keyName, secret and algorithm, and what the server’s pol
 /** For one update with its retransmissions: three tries of 2 s over UDP and one over TCP. */
 const timeoutMs = 8_000;
 
+/** A longer message goes over TCP: in pieces, it often does not arrive (DNS flag day 2020). */
+const longestDatagram = 1_232;
+
+/** Of the records in one message, which may have 65,535 bytes. */
+const mostBytes = 60_000;
+
 /**
  * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
  *
- * Adding an existing record and deleting an absent one succeed (§3.4.2), so both calls can be repeated. A server
- * silently ignores a TXT beside a CNAME (§3.4.2.2); the solver notices when it asks the servers.
+ * A server makes all changes of a message or none. Adding an existing record and deleting an absent one succeed
+ * (§3.4.2), so a write can be repeated. A server silently ignores a TXT beside a CNAME (§3.4.2.2); the solver notices
+ * when it asks the servers.
  */
 export default defineDnsProvider({
   id: provider,
@@ -66,7 +73,7 @@ export default defineDnsProvider({
     transport: z
       .enum(['tcp', 'udp'])
       .default('tcp')
-      .meta({ title: 'TCP, or UDP with TCP for answers that are too long' }),
+      .meta({ title: 'TCP, or UDP with TCP for messages that are too long' }),
   }),
   notes: `In BIND, make a key with \`tsig-keygen acme\`; only the text between the quotes of its \`secret\` is the secret here
 ([how to take it out](../guides/wildcard-over-dns.md#the-key-and-what-it-may-change)). Allow the key to change only
@@ -79,6 +86,7 @@ zone "example.com" {
 };
 \`\`\`
 
+certbot’s file works as \`credentials\`; if it leaves out the algorithm, certbot means HMAC-MD5, which must be written out.
 The clocks of both machines must agree within five minutes. Answers are verified too; unsigned ones are rejected.`,
   tested: 'BIND 9.20, Knot 3.4, PowerDNS 4.9',
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
@@ -90,23 +98,24 @@ The clocks of both machines must agree within five minutes. Answers are verified
         problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
       });
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
-    const server = splitServer(options.server, options.port) ?? { host: options.server, port: 53 };
+    const { host, port = options.port ?? 53 } = splitServer(options.server) ?? { host: options.server };
 
-    /** @param record what to change; undefined: nothing, which the server answers as it would a change */
+    /** @param records what to change; if it is nothing, the server answers as it would to a change */
     const update = async (
-      value: Pick<DnsValue, 'zone' | 'name'>,
-      record: Uint8Array | undefined,
+      zone: string,
+      name: string,
+      records: readonly Uint8Array[],
       signal: AbortSignal,
     ): Promise<void> => {
       const id = world.random.bytes(2);
       let last: unknown;
-      for (const address of await addressesOf(server.host, signal)) {
+      for (const address of await addressesOf(host, signal)) {
         signal.throwIfAborted();
-        const { signed, mac } = signMessage(updateMessage(id, value.zone, record), key, world.clock.now());
+        const { signed, mac } = signMessage(updateMessage(id, zone, records), key, world.clock.now());
+        const transport = signed.length > longestDatagram ? 'tcp' : options.transport;
         try {
-          const at = { address, port: server.port };
-          const reply = await world.dns.exchange(at, signed, { transport: options.transport, timeoutMs, signal });
-          return checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), value, world.clock.now());
+          const reply = await world.dns.exchange({ address, port }, signed, { transport, timeoutMs, signal });
+          return checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), name, world.clock.now());
         } catch (error) {
           // Try the server's next address if this one cannot be reached.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
@@ -134,39 +143,52 @@ The clocks of both machines must agree within five minutes. Answers are verified
       }
     };
 
+    const recordsOf = ({ name, add, remove }: SetChange): readonly Uint8Array[] => [
+      ...add.map((value) => encodeRecord(name, types.TXT, classes.IN, options.ttl, encodeText(value))),
+      // Class NONE and TTL 0: delete this one record (RFC 2136 §2.5.4).
+      ...remove.map((value) => encodeRecord(name, types.TXT, classes.NONE, 0, encodeText(value))),
+    ];
+
     return {
-      kind: 'values',
-      async append(value, signal) {
-        const record = encodeRecord(value.name, types.TXT, classes.IN, options.ttl, encodeText(value.value));
-        await update(value, record, signal);
-        return undefined;
+      kind: 'sets',
+      async write(zone, changes, signal) {
+        let records: Uint8Array[] = [];
+        let bytes = 0;
+        const [{ name } = { name: zone }] = changes;
+        for (const record of changes.flatMap(recordsOf)) {
+          if (bytes + record.length > mostBytes) {
+            await update(zone, name, records, signal);
+            [records, bytes] = [[], 0];
+          }
+          records.push(record);
+          bytes += record.length;
+        }
+        await update(zone, name, records, signal);
       },
-      check: (zone, signal) => update({ zone, name: zone }, undefined, signal),
-      async remove(value, _made, signal) {
-        // Class NONE and TTL 0: delete this one record (RFC 2136 §2.5.4).
-        await update(value, encodeRecord(value.name, types.TXT, classes.NONE, 0, encodeText(value.value)), signal);
-      },
+      check: (zone, signal) => update(zone, zone, [], signal),
     };
   },
 });
 
-/** An UPDATE message: the zone is the question, and the change, if any, is the only record of the third section. */
-const updateMessage = (id: Uint8Array, zone: string, record: Uint8Array | undefined): Uint8Array => {
-  const counts = [u16(1), u16(0), u16(record ? 1 : 0), u16(0)];
+/** An UPDATE message: the zone is the question, and the changes are the records of the third section. */
+const updateMessage = (id: Uint8Array, zone: string, records: readonly Uint8Array[]): Uint8Array => {
+  const counts = [u16(1), u16(0), u16(records.length), u16(0)];
   const question = [encodeName(zone), u16(types.SOA), u16(classes.IN)];
-  return join(id, u16(5 << 11), ...counts, ...question, ...(record ? [record] : []));
+  return join(id, u16(5 << 11), ...counts, ...question, ...records);
 };
 
 /** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
-function splitServer(text: string, fallback = 53): { readonly host: string; readonly port: number } | undefined {
+function splitServer(text: string): { readonly host: string; readonly port?: number } | undefined {
   const match =
     /^(?:\[([0-9a-fA-F:.%]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? match?.[3];
-  const port = Number.parseInt(match?.[4] ?? String(fallback), 10);
-  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+  if (host === undefined) return undefined;
+  if (match?.[4] === undefined) return { host };
+  const port = Number.parseInt(match[4], 10);
+  return port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function checkReply(reply: Uint8Array, verdict: TsigVerdict, { name }: Pick<DnsValue, 'name'>, now: Date): void {
+function checkReply(reply: Uint8Array, verdict: TsigVerdict, name: string, now: Date): void {
   if (verdict.state === 'untrusted') throw fail('dns/bad-answer', { provider, reason: verdict.reason });
   const rcode = (reply[3] ?? 0) & 0x0f;
   if (verdict.state === 'rejected')

@@ -10,15 +10,18 @@ export function takeUpdates(
   now: () => Date,
 ): Dns['exchange'] {
   return async (_server, message) => {
+    const changes = new Reader(message, 8).u16();
     const reader = new Reader(message, 12);
     const of = reader.name();
     reader.take(4);
-    const [name, , klass] = [reader.name(), reader.u16(), reader.u16()];
-    reader.u32();
-    const data = new Reader(reader.take(reader.u16()));
-    const change = { zone: of, name, value: data.take(data.take(1)[0] ?? 0).toString() };
-    if (klass === classes.NONE) remove(change);
-    else add(change);
+    for (let at = 0; at < changes; at += 1) {
+      const [name, , klass] = [reader.name(), reader.u16(), reader.u16()];
+      reader.u32();
+      const data = new Reader(reader.take(reader.u16()));
+      const change = { zone: of, name, value: data.take(data.take(1)[0] ?? 0).toString() };
+      if (klass === classes.NONE) remove(change);
+      else add(change);
+    }
     const keyName = reader.name();
     reader.take(10);
     const algorithm = encodeName(reader.name());
