@@ -85,9 +85,9 @@ one write.`,
           const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
           const path = `rrsets/?${query}`;
           const page: Page = await call({ method: 'GET', zone, path, name: names[0] ?? zone, read: readPage }, signal);
-          for (const rrset of page.sets) {
-            const name = [rrset['subname'], zone].filter(Boolean).join('.');
-            if (names.includes(name)) sets.set(name, toSet(rrset));
+          for (const [host, set] of page.sets) {
+            const name = host === '' ? zone : `${host}.${zone}`;
+            if (names.includes(name)) sets.set(name, set);
           }
           cursor = page.next;
         }
@@ -140,14 +140,15 @@ function reasonIn({ body }: ApiAnswer): string {
 }
 
 interface Page {
-  readonly sets: readonly Fields[];
+  /** By subname. */
+  readonly sets: readonly (readonly [string, TxtSet])[];
   readonly next: string | undefined;
 }
 
 function readPage({ body, headers }: ApiAnswer): Page {
   const url = /<([^>]*)>;\s*rel="?next"?/.exec(headers['link'] ?? '')?.[1];
   return {
-    sets: readList(body, 'the list of record sets'),
+    sets: readList(body, 'the list of record sets').map((rrset) => [String(rrset['subname'] ?? ''), toSet(rrset)]),
     next: url === undefined ? undefined : (new URL(url, 'https://desec.io').searchParams.get('cursor') ?? undefined),
   };
 }

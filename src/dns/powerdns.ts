@@ -1,5 +1,5 @@
 import { createDnsApi } from '../clients/dns-api.ts';
-import { readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
+import { type Fields, readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import { createTurns } from '../core/turns.ts';
@@ -81,16 +81,15 @@ replaced. After each change the secondaries are notified at once.`,
     async function readSets(zone: string, names: readonly string[], signal: AbortSignal) {
       const setsAt = (name: string) => {
         const path = `?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT`;
-        return call({ method: 'GET', zone, path, about: name }, rrsetsOf, signal);
+        return call({ method: 'GET', zone, path, about: name }, readRrsets, signal);
       };
       const [first = zone, ...others] = names;
       const found = await setsAt(first);
       // Some servers ignore the filter and return the whole zone, with records that are not served.
-      const isWhole = found.some((one) => one['name'] !== `${first}.`);
+      const isWhole = found.some(({ name }) => name !== first);
       const more = isWhole ? [] : others.map((name) => turns.run(() => setsAt(name), signal));
       const all = [...found, ...(await Promise.all(more)).flat()];
-      const sets = all.filter((one) => one['type'] === 'TXT');
-      return new Map(sets.map((one) => [readString(one, 'name').slice(0, -1), toSet(one)] as const));
+      return new Map(all.flatMap(({ name, set }) => (set === undefined ? [] : [[name, set] as const])));
     }
 
     const notices = new Set<Promise<void>>();
@@ -152,9 +151,14 @@ function adviceFor(status: number | undefined, zone: string): string {
   return `See the log of the server at \`endpoint\`, and the metadata of the zone ${zone}.`;
 }
 
-const rrsetsOf = (body: unknown) => readList(readFields(body, 'the zone')['rrsets'], 'the list of sets');
+/** All sets of an answer, without the dot at the end of their names; other types than TXT have no `set`. */
+const readRrsets = (body: unknown): readonly { readonly name: string; readonly set?: TxtSet }[] =>
+  readList(readFields(body, 'the zone')['rrsets'], 'the list of sets').map((rrset) => {
+    const name = readString(rrset, 'name').slice(0, -1);
+    return rrset['type'] === 'TXT' ? { name, set: toSet(rrset) } : { name };
+  });
 
-const toSet = (rrset: ReturnType<typeof rrsetsOf>[number]): TxtSet => {
+const toSet = (rrset: Fields): TxtSet => {
   const records = readList(rrset['records'], 'the list of records');
   const [served, disabled] = [false, true].map((is) =>
     records.filter((one) => (one['disabled'] === true) === is).map((one) => fromTxtContent(readString(one, 'content'))),
