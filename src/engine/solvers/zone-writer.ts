@@ -48,6 +48,12 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
 
   if (provider.kind === 'sets') return createSetWriter(provider, traits, { exclusively, pace });
   const changed = async <T>({ zone, name }: DnsValue, signal: AbortSignal, change: (s: AbortSignal) => Promise<T>) => {
+    // Without a lock, the pace is kept where the change begins: those that wait for a slot would come in a bunch.
+    if (traits.writes === 'value')
+      return slots.run(async () => {
+        await pace(signal);
+        return change(signal);
+      }, signal);
     await pace(signal);
     return exclusively(traits.writes === 'zone' ? zone : name, signal, change);
   };
