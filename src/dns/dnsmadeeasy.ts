@@ -13,7 +13,7 @@ export default defineDnsProvider({
   homepage: 'https://dnsmadeeasy.com',
   apiDocs: 'https://api-docs.dnsmadeeasy.com',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['DNSMADEEASY_API_KEY', 'ME_Key'] }),
     secretKey: secret('Secret key', { aliases: ['DNSMADEEASY_API_SECRET', 'ME_Secret'] }),

@@ -9,7 +9,7 @@ export default defineDnsProvider({
   homepage: 'https://www.luadns.com',
   apiDocs: 'https://www.luadns.com/api.html',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     email: z
       .string()

@@ -12,7 +12,7 @@ export default defineDnsProvider({
   homepage: 'https://www.ibm.com/products/ns1-connect',
   apiDocs: 'https://developer.ibm.com/apis/catalog/ns1--ibm-ns1-connect-api/',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['NS1_API_KEY', 'NS1_Key'] }),
     credentials: credentialsFile(['dns_nsone_', 'dns_ns1_']),

@@ -51,7 +51,10 @@ export function testDnsimple(clock: Clock, origin = 'https://api.dnsimple.com') 
         const found = zone.records
           .filter((record) => type === null || record.type === type)
           .filter((record) => name === null || relative(record.name, zone.name) === name);
-        const page = pageOf(found, url.searchParams, { page: 'page', size: 'per_page', usual: 30, most: 100 });
+        const query = new URLSearchParams(url.searchParams);
+        // More is taken for the most.
+        if (Number(query.get('per_page')) > 100) query.set('per_page', '100');
+        const page = pageOf(found, query, { page: 'page', size: 'per_page', usual: 30, most: 100 });
         if (!page) return refusal(400, 'invalid pagination');
         return answer(200, {
           data: page.found.map((one) => shown(zone, one)),

@@ -29,7 +29,7 @@ export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.
       return zone ? handler(zone, request) : notFound;
     };
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
-    ...{ id, type, name: relative(name, zone.name), value: encodedTxt(value), ttl, source: 1, sourceId: zone.id },
+    ...{ type, name: relative(name, zone.name), value: encodedTxt(value), id, ttl, source: 1, sourceId: zone.id },
     ...{ gtdLocation: 'DEFAULT', failover: false, monitor: false, dynamicDns: false, failed: false },
   });
   const api = createFakeApi({
@@ -39,7 +39,7 @@ export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.
       const hmac = createHmac('sha1', keys.secretKey).update(date).digest('hex');
       if (
         Math.abs(Date.parse(date) - clock.now().getTime()) > mostSkewMs ||
-        !/^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/.test(date)
+        !/^\w{3}, \d\d \w{3} \d{4} [\d:]{8} (GMT|UTC)$/.test(date)
       )
         return refusal(403, 'Request sent with an invalid date');
       return headers['x-dnsme-apikey'] === keys.apiKey && headers['x-dnsme-hmac'] === hmac
@@ -63,8 +63,9 @@ export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.
         const data = page.found.map((one) => shown(zone, one));
         return answer(200, { data, page: page.page - 1, totalPages: page.pages, totalRecords: page.total });
       }),
-      'POST /V2.0/dns/managed/:zone/records': inZone((zone, request) => {
-        const { type, name, value, ttl } = request.json() as Record<string, unknown>;
+      'POST /V2.0/dns/managed/:zone/records*': inZone((zone, request) => {
+        const { type, name, value: given, ttl } = request.json() as Record<string, unknown>;
+        const value = typeof given === 'string' && /^[\w-]+$/.test(given) ? encodedTxt(given) : given;
         const whole = wholeName(name, zone.name);
         if (type !== 'TXT' || whole === undefined) return refusal(400, 'Name is invalid.');
         if (!isTxt(value)) return refusal(400, 'Value must be enclosed in quotes.');

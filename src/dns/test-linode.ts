@@ -5,7 +5,7 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import linode from './linode.ts';
 import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
-const token = 't0ken-of-this-account-0123456789abcdef';
+export const token = 't0ken-of-this-account-0123456789abcdef';
 const readOnlyToken = 'a-token-th4t-only-reads-0123456789abcdef';
 
 const refusal = (status: number, reason: string, field?: string): FakeAnswer =>
@@ -57,13 +57,14 @@ export function testLinode(clock: Clock, origin = 'https://api.linode.com') {
           request,
         );
       },
-      // It has no filter.
-      'GET /v4/domains/:zone/records': inZone((zone, request) =>
-        listed(
-          zone.records.map((record) => shown(record, zone)),
+      'GET /v4/domains/:zone/records': inZone((zone, request) => {
+        const filter = JSON.parse(request.headers['x-filter'] ?? '{}') as { name?: string; type?: string };
+        const all = zone.records.map((record) => shown(record, zone));
+        return listed(
+          all.filter(({ name, type }) => (filter.name ?? name) === name && (filter.type ?? type) === type),
           request,
-        ),
-      ),
+        );
+      }),
       'POST /v4/domains/:zone/records': inZone((zone, request) => {
         const { type, name, target, ttl_sec: ttl = 0 } = request.json() as Record<string, unknown>;
         const whole = wholeName(name, zone.name);

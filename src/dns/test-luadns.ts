@@ -5,8 +5,8 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import luadns from './luadns.ts';
 import { answer, type TestRecord, type TestZone, testZones } from './test-records.ts';
 
-const email = 'ops@example.test';
-const token = 't0ken-of-this-account';
+export const email = 'ops@example.test';
+export const token = 't0ken-of-this-account';
 const readOnlyToken = 'a-token-th4t-only-reads';
 const login = (of: string) => `Basic ${Buffer.from(`${email}:${of}`).toString('base64')}`;
 
@@ -27,6 +27,12 @@ export function testLuadns(clock: Clock, origin = 'https://api.luadns.com') {
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
     ...{ id, name: `${name}.`, type, content: value, ttl, zone_id: zone.id, generated: false },
     ...{ created_at: '2026-08-25T09:07:17Z', updated_at: '2026-08-25T09:07:17Z' },
+  });
+  const remove = inZone((zone, { params }) => {
+    const record = zone.records.find(({ id }) => String(id) === params['record']);
+    if (!record) return refusal(404, 'Record not found');
+    account.remove(zone, params['record']);
+    return answer(200, shown(zone, record));
   });
   const api = createFakeApi({
     ...{ clock, origin },
@@ -50,15 +56,12 @@ export function testLuadns(clock: Clock, origin = 'https://api.luadns.com') {
         const { name, type, content, ttl } = request.json() as Record<string, unknown>;
         if (typeof name !== 'string' || !`.${name}`.endsWith(`.${zone.name}.`)) return refusal(400, 'Name is invalid');
         if (type !== 'TXT' || typeof content !== 'string' || content === '') return refusal(400, 'Content is invalid');
-        if (!Number.isInteger(ttl) || (ttl as number) < 300) return refusal(400, 'TTL is too small');
+        if (!Number.isInteger(ttl) || (ttl as number) < 60) return refusal(400, 'TTL is too small');
         return answer(200, shown(zone, account.add(zone, name.slice(0, -1), content, ttl as number)));
       }),
-      'DELETE /v1/zones/:zone/records/:record': inZone((zone, { params }) => {
-        const record = zone.records.find(({ id }) => String(id) === params['record']);
-        if (!record) return refusal(404, 'Record not found');
-        account.remove(zone, params['record']);
-        return answer(200, shown(zone, record));
-      }),
+      'DELETE /v1/zones/:zone/records/:record': remove,
+      // As acme.sh writes it.
+      'DELETE /v1//zones/:zone/records/:record': remove,
     },
   });
   return { ...account, api };

@@ -5,7 +5,7 @@ import { dnsApiBench, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import ns1 from './ns1.ts';
 
-const apiKey = 'kEy0fThisAccount0123';
+export const apiKey = 'kEy0fThisAccount0123';
 const readOnlyKey = 'kEyThatOnlyReads0123';
 
 interface Answer {
@@ -52,10 +52,15 @@ export function testNs1(clock: Clock, origin = 'https://api.nsone.net') {
     authorize: ({ headers }) =>
       [apiKey, readOnlyKey].includes(headers['x-nsone-key'] ?? '') ? undefined : said(401, 'Unauthorized'),
     routes: {
-      'GET /v1/zones/:zone': inZone((_records, { params }) => ({
-        status: 200,
-        body: { zone: params['zone'], ttl: 3600, nx_ttl: 3600, dns_servers: ['dns1.p01.nsone.net'] },
-      })),
+      // As other clients search for a zone, and for all its records.
+      'GET /v1/zones': () => ({ status: 200, body: Object.keys(zones).map((zone) => ({ zone, ttl: 3600 })) }),
+      'GET /v1/zones/:zone': inZone((records, { params, url }) => {
+        const all = [...records].map(([domain, { answers, ttl }]) => ({
+          ...{ domain, short_answers: answers.map(({ answer }) => answer.join('')), ttl, tier: 1, type: 'TXT' },
+        }));
+        const shown = url.searchParams.get('records') === 'false' ? {} : { records: all };
+        return { status: 200, body: { zone: params['zone'], ttl: 3600, nx_ttl: 3600, ...shown } };
+      }),
       'GET /v1/zones/:zone/:name/TXT': inZone((records, { params }, name) => {
         const record = records.get(name);
         return record ? { status: 200, body: shown(params['zone']!, name, record) } : said(404, 'record not found');

@@ -6,7 +6,7 @@ import { answer, relative, type TestRecord, type TestZone, testZones, wholeName 
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 import vultr from './vultr.ts';
 
-const apiKey = 'KEY0FTHISACCOUNT0123456789ABCDEFGHIJ';
+export const apiKey = 'KEY0FTHISACCOUNT0123456789ABCDEFGHIJ';
 const readOnlyKey = 'KEYTHAT0NLYREADS0123456789ABCDEFGHIJ';
 
 const refusal = (status: number, error: string): FakeAnswer => answer(status, { error, status });
@@ -34,6 +34,12 @@ export function testVultr(clock: Clock, origin = 'https://api.vultr.com') {
         ? undefined
         : refusal(401, 'Invalid API token.'),
     routes: {
+      // As other clients search for a zone.
+      'GET /v2/domains': ({ url }) => {
+        const size = Number(url.searchParams.get('per_page') ?? 100);
+        const domains = account.zones.slice(0, size).map(({ name }) => ({ domain: name, dns_sec: 'disabled' }));
+        return answer(200, { domains, meta: { total: account.zones.length, links: { next: '', prev: '' } } });
+      },
       'GET /v2/domains/:zone': inZone(({ name }) =>
         answer(200, { domain: { domain: name, date_created: '2026-10-10T01:56:20+00:00', dns_sec: 'disabled' } }),
       ),

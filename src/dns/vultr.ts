@@ -9,7 +9,7 @@ export default defineDnsProvider({
   homepage: 'https://www.vultr.com',
   apiDocs: 'https://www.vultr.com/api/#tag/dns',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'lego 4.9.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['VULTR_API_KEY', 'dns_vultr_key'] }),
     credentials: credentialsFile(['dns_vultr_']),

@@ -3,13 +3,19 @@ import * as alidns from '../../src/dns/test-alidns.ts';
 import * as cloudflare from '../../src/dns/test-cloudflare.ts';
 import * as desec from '../../src/dns/test-desec.ts';
 import * as digitalocean from '../../src/dns/test-digitalocean.ts';
+import * as dnsimple from '../../src/dns/test-dnsimple.ts';
+import * as dnsmadeeasy from '../../src/dns/test-dnsmadeeasy.ts';
 import * as dnspod from '../../src/dns/test-dnspod.ts';
 import * as gandi from '../../src/dns/test-gandi.ts';
 import * as google from '../../src/dns/test-google.ts';
 import * as httpRequest from '../../src/dns/test-http-request.ts';
+import * as linode from '../../src/dns/test-linode.ts';
+import * as luadns from '../../src/dns/test-luadns.ts';
+import * as ns1 from '../../src/dns/test-ns1.ts';
 import * as ovh from '../../src/dns/test-ovh.ts';
 import * as powerdns from '../../src/dns/test-powerdns.ts';
 import * as route53 from '../../src/dns/test-route53.ts';
+import * as vultr from '../../src/dns/test-vultr.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { DnsValue } from '../../src/ports/dns-provider.ts';
@@ -37,6 +43,8 @@ interface Oracle {
   readonly mayRefuse?: readonly number[];
   /** The client replaces the whole set, and so loses what others have at the same name. */
   readonly losesForeign?: true;
+  /** The client removes any value at the name, so others have none there. */
+  readonly removesAny?: true;
 }
 
 const zone = 'example.test';
@@ -89,6 +97,19 @@ const oracles: Readonly<Record<string, Oracle>> = {
     origin: 'https://api.digitalocean.com',
     service: (clock) => digitalocean.testDigitalocean(clock),
   },
+  dnsimple: {
+    client: { acmeSh: 'dns_dnsimple' },
+    env: { DNSimple_OAUTH_TOKEN: dnsimple.tokens.account },
+    origin: 'https://api.dnsimple.com',
+    service: dnsimple.testDnsimple,
+    removesAny: true,
+  },
+  dnsmadeeasy: {
+    client: { acmeSh: 'dns_me' },
+    env: { ME_Key: dnsmadeeasy.keys.apiKey, ME_Secret: dnsmadeeasy.keys.secretKey },
+    origin: 'https://api.dnsmadeeasy.com',
+    service: dnsmadeeasy.testDnsmadeeasy,
+  },
   dnspod: {
     client: { acmeSh: 'dns_dp' },
     env: { DP_Id: dnspod.tokenId, DP_Key: dnspod.token },
@@ -125,6 +146,29 @@ const oracles: Readonly<Record<string, Oracle>> = {
   },
   'http-request': httpreq,
   'http-request in its mode RAW': { ...httpreq, env: { ...httpreq.env, HTTPREQ_MODE: 'RAW' } },
+  linode: {
+    client: { acmeSh: 'dns_linode_v4' },
+    env: { LINODE_V4_API_KEY: linode.token },
+    origin: 'https://api.linode.com',
+    service: linode.testLinode,
+    removesAny: true,
+  },
+  luadns: {
+    client: { acmeSh: 'dns_lua' },
+    env: { LUA_Email: luadns.email, LUA_Key: luadns.token },
+    origin: 'https://api.luadns.com',
+    service: luadns.testLuadns,
+    removesAny: true,
+  },
+  ns1: {
+    client: { acmeSh: 'dns_nsone' },
+    env: { NS1_Key: ns1.apiKey },
+    origin: 'https://api.nsone.net',
+    service: ns1.testNs1,
+    // It removes the whole set for the first of its two values.
+    mayRefuse: [404],
+    removesAny: true,
+  },
   ovh: {
     client: { lego: 'ovh' },
     env: {
@@ -162,6 +206,13 @@ const oracles: Readonly<Record<string, Oracle>> = {
     service: route53.fakeRoute53,
     losesForeign: true,
   },
+  vultr: {
+    client: { lego: 'vultr' },
+    env: { VULTR_API_KEY: vultr.apiKey, VULTR_POLLING_INTERVAL: '0' },
+    origin: 'https://api.vultr.com',
+    service: vultr.testVultr,
+    losesForeign: true,
+  },
 };
 
 const programs = ['lego', 'pebble', 'pebble-challtestsrv', 'curl', ...bindPrograms];
@@ -178,7 +229,7 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
 
   it.concurrent.each(Object.entries(oracles))('%s', async (_name, { client, env, origin, service, ...oracle }) => {
     const fake = service(systemClock);
-    fake.plant(foreign);
+    if (!oracle.removesAny) fake.plant(foreign);
     fake.plant(beside);
     const atOnce: number[] = [];
     const internet = await startFakeInternet(
@@ -206,7 +257,9 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
     const isAllowed = (status: number) => status < 400 || oracle.mayRefuse?.includes(status);
     expect(fake.api.calls.filter(({ result }) => typeof result !== 'number' || !isAllowed(result))).toEqual([]);
     expect(Math.max(...atOnce)).toBe(2);
-    expect(sorted(fake.values(zone))).toEqual(sorted(oracle.losesForeign ? [beside] : [foreign, beside]));
+    expect(sorted(fake.values(zone))).toEqual(
+      sorted(oracle.losesForeign || oracle.removesAny ? [beside] : [foreign, beside]),
+    );
   });
 });
 
