@@ -4,7 +4,8 @@ import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';
 import { createDnsApi } from './dns-api.ts';
-import { type ApiAnswer, type ApiRequest, refusalOf, type Verdict } from './json-api.ts';
+import { type ApiAnswer, type ApiRequest, judgeByStatus, refusalOf, type Verdict } from './json-api.ts';
+import { createZoneCache } from './zone-cache.ts';
 
 export interface DnsRestOptions {
   readonly world: World;
@@ -39,7 +40,7 @@ export interface RestCall<T> {
 export interface DnsRest {
   call<T>(call: RestCall<T>, signal: AbortSignal): Promise<T>;
   /** The error if a list shows that the account lacks a zone. */
-  lacks(zone: string, about: string): CertfleetError;
+  lacks(zone: string): CertfleetError;
 }
 
 /** How a DNS provider's API is called that has JSON bodies, and credentials in a header. */
@@ -68,9 +69,9 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
         }),
       });
     },
-    lacks: (zone, about) =>
+    lacks: (zone) =>
       fail('dns/refused', {
-        ...{ provider, name: about },
+        ...{ provider, name: zone },
         reason: `the account has no zone ${zone}`,
         advice: advice(404, zone),
       }),
@@ -80,7 +81,7 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
 /** An API whose records are objects of their own, of which a name may have several. */
 export interface RecordsApi<Zone> {
   /** What the API knows a zone by. Fails with `dns/refused` if the account lacks it. */
-  find(zone: string, about: string, signal: AbortSignal): Promise<Zone>;
+  find(zone: string, signal: AbortSignal): Promise<Zone>;
   /** The ids of the TXT records with exactly this name and value. */
   records(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<readonly string[]>;
   add(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<void>;
@@ -93,37 +94,49 @@ export interface RecordsApi<Zone> {
  * memory. Finds each zone once.
  */
 export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): ValuesProvider {
-  const zones = new Map<string, Zone>();
-  const zoneOf = async (zone: string, about: string, signal: AbortSignal): Promise<Zone> => {
-    const found = zones.get(zone) ?? (await api.find(zone, about, signal));
-    zones.set(zone, found);
-    return found;
+  const zones = createZoneCache(api.find);
+  const withZone = async (
+    value: DnsValue,
+    signal: AbortSignal,
+    change: (zone: Zone) => Promise<void>,
+  ): Promise<void> => {
+    const zone = await zones.get(value.zone, signal);
+    try {
+      await change(zone);
+    } catch (error) {
+      // It may have been removed and made again since.
+      if (isNotFound(error)) zones.forget(value.zone);
+      throw error;
+    }
   };
   return {
     kind: 'values',
     async append(value, signal) {
-      const zone = await zoneOf(value.zone, value.name, signal);
-      if ((await api.records(zone, value, signal)).length === 0) await api.add(zone, value, signal);
+      await withZone(value, signal, async (zone) => {
+        if ((await api.records(zone, value, signal)).length === 0) await api.add(zone, value, signal);
+      });
       return undefined;
     },
-    async remove(value, _made, signal) {
-      const zone = await zoneOf(value.zone, value.name, signal);
-      for (const record of await api.records(zone, value, signal)) {
-        try {
-          await api.remove(zone, record, value, signal);
-        } catch (error) {
-          // Another process was faster, or the answer to an earlier try was lost.
-          if (refusalOf(error)?.status !== 404) throw error;
+    remove: (value, _made, signal) =>
+      withZone(value, signal, async (zone) => {
+        for (const record of await api.records(zone, value, signal)) {
+          try {
+            await api.remove(zone, record, value, signal);
+          } catch (error) {
+            // Another process was faster, or the answer to an earlier try was lost.
+            if (!isNotFound(error)) throw error;
+          }
         }
-      }
-    },
+      }),
     async check(zone, signal) {
-      zones.delete(zone);
-      await zoneOf(zone, zone, signal);
+      zones.forget(zone);
+      await zones.get(zone, signal);
     },
     close: () => http.close(),
   };
 }
+
+const isNotFound = (error: unknown): boolean => refusalOf(error)?.status === 404;
 
 /** The pages of a list, until one says that it is the last. */
 export async function allPages<T>(
@@ -137,8 +150,17 @@ export async function allPages<T>(
   }
 }
 
+/** As the status says, with a limit that ends at the time in a header. */
+export const judgeWithReset =
+  (header: string) =>
+  (answer: ApiAnswer): Verdict => {
+    const verdict = judgeByStatus(answer);
+    const retryAfterMs = answer.headers['retry-after'] === undefined ? untilReset(answer, header) : undefined;
+    return verdict.kind !== 'limited' || retryAfterMs === undefined ? verdict : { ...verdict, retryAfterMs };
+  };
+
 /** How long until a time that a header has in seconds since 1970, by the server's clock. */
-export function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
+function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
   const [reset, now] = [Number(headers[name] ?? Number.NaN) * 1000, Date.parse(headers['date'] ?? '')];
   return Number.isFinite(reset) && Number.isFinite(now) && reset > now ? reset - now : undefined;
 }

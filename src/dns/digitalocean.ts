@@ -1,5 +1,5 @@
-import { allPages, createDnsRest, recordsProvider, untilReset } from '../clients/dns-rest.ts';
-import { judgeByStatus, readFields, readList, readString } from '../clients/json-api.ts';
+import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
+import { readFields, readList, readString } from '../clients/json-api.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({
@@ -37,18 +37,14 @@ limited to one domain.`,
           return `Give \`token\` the scopes domain:read, domain:create, domain:update and domain:delete, ${where}.`;
         return `Add the domain ${zone} at https://cloud.digitalocean.com/networking/domains, or use the token of another account.`;
       },
-      judge(answer) {
-        const verdict = judgeByStatus(answer);
-        const retryAfterMs = answer.headers['retry-after'] === undefined && untilReset(answer, 'ratelimit-reset');
-        return verdict.kind === 'limited' && retryAfterMs ? { ...verdict, retryAfterMs } : verdict;
-      },
+      judge: judgeWithReset('ratelimit-reset'),
     });
     return recordsProvider<string>(
       {
-        find: (zone, about, signal) =>
+        find: (zone, signal) =>
           rest.call(
             {
-              ...{ zone, about, path: `/${zone}` },
+              ...{ zone, path: `/${zone}` },
               read: ({ body }) =>
                 readString(readFields(readFields(body, 'the answer')['domain'], 'the domain'), 'name'),
             },

@@ -1,5 +1,5 @@
-import { allPages, createDnsRest, recordsProvider, untilReset } from '../clients/dns-rest.ts';
-import { judgeByStatus, readFields, readList } from '../clients/json-api.ts';
+import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
+import { readFields, readList } from '../clients/json-api.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
@@ -46,20 +46,16 @@ the zones that need certificates, and nothing else. A user access token works to
         if (status === 403 || status === 402) return `Give \`token\` write access to the records of ${zone}, ${where}.`;
         return `Add the zone ${zone} to the DNSimple account, or name another one in \`account\`.`;
       },
-      judge(answer) {
-        const verdict = judgeByStatus(answer);
-        const retryAfterMs = answer.headers['retry-after'] === undefined && untilReset(answer, 'x-ratelimit-reset');
-        return verdict.kind === 'limited' && retryAfterMs ? { ...verdict, retryAfterMs } : verdict;
-      },
+      judge: judgeWithReset('x-ratelimit-reset'),
     });
 
     let known = options.account;
     /** A token of an account says which; one of a user may have several. */
-    async function account(zone: string, about: string, signal: AbortSignal): Promise<string> {
+    async function account(zone: string, signal: AbortSignal): Promise<string> {
       if (known !== undefined) return known;
       const data = ({ body }: { readonly body: unknown }) => readFields(body, 'the answer')['data'];
       const who = await rest.call(
-        { zone, about, path: '/whoami', read: (answer) => readFields(data(answer), 'data') },
+        { zone, path: '/whoami', read: (answer) => readFields(data(answer), 'data') },
         signal,
       );
       const own = who['account'] as { readonly id?: unknown } | null | undefined;
@@ -68,13 +64,13 @@ the zones that need certificates, and nothing else. A user access token works to
         return known;
       }
       const all = await rest.call(
-        { zone, about, path: '/accounts', read: (answer) => readList(data(answer), 'data') },
+        { zone, path: '/accounts', read: (answer) => readList(data(answer), 'data') },
         signal,
       );
       const [only, ...others] = all.map(({ id }) => String(id));
       if (only === undefined || others.length > 0)
         throw fail('dns/refused', {
-          ...{ provider, name: about },
+          ...{ provider, name: zone },
           reason: `the token is for a user with ${all.length} accounts`,
           advice: `Name the account of ${zone} in \`account\`: one of ${[only, ...others].join(', ')}.`,
         });
@@ -88,11 +84,11 @@ the zones that need certificates, and nothing else. A user access token works to
     }
     return recordsProvider<Zone>(
       {
-        async find(zone, about, signal) {
-          const path = `/${await account(zone, about, signal)}/zones/${zone}`;
+        async find(zone, signal) {
+          const path = `/${await account(zone, signal)}/zones/${zone}`;
           return rest.call(
             {
-              ...{ zone, about, path },
+              ...{ zone, path },
               read({ body }) {
                 readFields(readFields(body, 'the answer')['data'], 'the zone');
                 return { path: `${path}/records`, zone };

@@ -56,13 +56,13 @@ The clock of this machine must be right within 30 seconds. The account’s limit
     });
     return recordsProvider<string>(
       {
-        find: (zone, about, signal) =>
+        find: (zone, signal) =>
           rest.call(
             {
-              ...{ zone, about, path: `/dns/managed/name?${new URLSearchParams({ domainname: zone })}` },
+              ...{ zone, path: `/dns/managed/name?${new URLSearchParams({ domainname: zone })}` },
               read({ body }) {
                 const found = readFields(body, 'the domain');
-                if (readString(found, 'name') !== zone) throw rest.lacks(zone, about);
+                if (readString(found, 'name') !== zone) throw rest.lacks(zone);
                 return String(found['id']);
               },
             },

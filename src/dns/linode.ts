@@ -66,13 +66,13 @@ Linode’s servers take new records over several minutes after they were made.`,
       );
     return recordsProvider<string>(
       {
-        async find(zone, name, signal) {
-          const found = await list({ zone, name }, '', { domain: zone }, signal);
+        async find(zone, signal) {
+          const found = await list({ zone, name: zone }, '', { domain: zone }, signal);
           const own = found.find((one) => one['domain'] === zone);
-          if (own === undefined) throw rest.lacks(zone, name);
+          if (own === undefined) throw rest.lacks(zone);
           if (own['type'] === 'slave')
             throw fail('dns/refused', {
-              ...{ provider, name },
+              ...{ provider, name: zone },
               reason: `the domain ${zone} is a secondary there, a copy of another server’s`,
               advice: 'Use the provider of the domain’s primary server.',
             });

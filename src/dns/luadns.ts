@@ -48,13 +48,13 @@ export default defineDnsProvider({
     });
     return recordsProvider<number>(
       {
-        async find(zone, about, signal) {
+        async find(zone, signal) {
           const list = await rest.call(
-            { zone, about, path: '/zones', read: ({ body }) => readList(body, 'the list of zones') },
+            { zone, path: '/zones', read: ({ body }) => readList(body, 'the list of zones') },
             signal,
           );
           const id = list.find((one) => one['name'] === zone)?.['id'];
-          if (typeof id !== 'number') throw rest.lacks(zone, about);
+          if (typeof id !== 'number') throw rest.lacks(zone);
           return id;
         },
         async records(id, { zone, name, value }, signal) {

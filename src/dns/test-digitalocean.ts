@@ -3,7 +3,16 @@ import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import digitalocean from './digitalocean.ts';
-import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import {
+  answer,
+  limitUntil,
+  pageOf,
+  relative,
+  type TestRecord,
+  type TestZone,
+  testZones,
+  wholeName,
+} from './test-records.ts';
 
 export const token = 'dop_v1_t0ken-of-this-account';
 const readOnlyToken = 'dop_v1_a-token-th4t-only-reads';
@@ -72,19 +81,5 @@ export default dnsApiBench(digitalocean, {
   options: { token: new Secret(token) },
   refused: { token: new Secret('dop_v1_an0ther-token') },
   readOnly: { token: new Secret(readOnlyToken) },
-  limit: {
-    fault: (seconds) => ({
-      ...{ kind: 'status', status: 429 },
-      headers:
-        seconds === undefined
-          ? {}
-          : {
-              // Both by the server’s clock.
-              'ratelimit-reset': String(Date.parse('2026-11-24T12:00:00Z') / 1000 + seconds),
-              date: 'Tue, 24 Nov 2026 12:00:00 GMT',
-            },
-      body: { id: 'too_many_requests', message: 'API Rate limit exceeded.' },
-    }),
-    saysWhen: true,
-  },
+  limit: limitUntil('ratelimit-reset'),
 });

@@ -3,7 +3,16 @@ import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import dnsimple from './dnsimple.ts';
-import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import {
+  answer,
+  limitUntil,
+  pageOf,
+  relative,
+  type TestRecord,
+  type TestZone,
+  testZones,
+  wholeName,
+} from './test-records.ts';
 
 /** A token of the account, one of a user with this account and others, and one that only reads. */
 export const tokens = {
@@ -89,4 +98,5 @@ export default dnsApiBench(dnsimple, {
   options: { token: new Secret(tokens.account) },
   refused: { token: new Secret('dnsimple_a_an0ther-token') },
   readOnly: { token: new Secret(tokens.readOnly) },
+  limit: limitUntil('x-ratelimit-reset'),
 });

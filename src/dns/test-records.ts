@@ -1,5 +1,6 @@
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { fakeZones } from '../testing/dns-api-bench.ts';
+import type { DnsApiBench } from '../testing/dns-api-contract.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
 
 export interface TestRecord {
@@ -72,3 +73,18 @@ interface PageNames {
 }
 
 export const answer = (status: number, body?: unknown, headers = {}): FakeAnswer => ({ status, body, headers });
+
+/** For a bench: a limit whose end is a time in a header, by the server's clock. */
+export const limitUntil = (header: string): NonNullable<DnsApiBench['limit']> => ({
+  fault: (seconds) => ({
+    ...{ kind: 'status', status: 429, body: { message: 'too many requests' } },
+    headers:
+      seconds === undefined
+        ? {}
+        : {
+            [header]: String(Date.parse('2026-11-24T12:00:00Z') / 1000 + seconds),
+            date: 'Tue, 24 Nov 2026 12:00:00 GMT',
+          },
+  }),
+  saysWhen: true,
+});

@@ -39,10 +39,10 @@ export default defineDnsProvider({
     });
     return recordsProvider<string>(
       {
-        find: (zone, about, signal) =>
+        find: (zone, signal) =>
           rest.call(
             {
-              ...{ zone, about, path: `/${zone}` },
+              ...{ zone, path: `/${zone}` },
               read: ({ body }) =>
                 readString(readFields(readFields(body, 'the answer')['domain'], 'the domain'), 'domain'),
             },
