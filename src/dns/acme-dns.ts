@@ -27,7 +27,7 @@ export default defineDnsProvider({
   homepage: 'https://github.com/joohoi/acme-dns',
   apiDocs: 'https://github.com/joohoi/acme-dns#api',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     endpoint: endpoint('The server’s address').meta({
       examples: ['https://auth.example.com'],

@@ -1,4 +1,4 @@
-import { createDnsApi } from '../clients/dns-api.ts';
+import { createDnsRest } from '../clients/dns-rest.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -44,35 +44,12 @@ one write.`,
   },
   connect({ options, world }) {
     const http = world.http();
-    const base = (options.endpoint ?? 'https://desec.io/api/v1').replace(/\/+$/, '');
-
-    interface Call<T> {
-      readonly method: 'GET' | 'PATCH';
-      readonly zone: string;
-      /** Below the domain's own. */
-      readonly path?: string;
-      readonly body?: object;
-      /** For messages. */
-      readonly name: string;
-      read(answer: ApiAnswer): T;
-    }
-    const call = <T>({ method, zone, path = '', body, name, read }: Call<T>, signal: AbortSignal): Promise<T> =>
-      createDnsApi({
-        ...{ world, http, provider: title },
-        advice: (status) => adviceFor(status, zone),
-        judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
-      }).call({
-        ...{ what: `the domain ${zone}`, about: name, read, signal },
-        build: () => ({
-          method,
-          url: `${base}/domains/${zone}/${path}`,
-          headers: { authorization: `Token ${options.token.reveal()}`, 'content-type': 'application/json' },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        }),
-        // A write may be repeated, too: it says what the sets must be, and it is made under a lock.
-        readsOnly: true,
-        secrets: [options.token],
-      });
+    const rest = createDnsRest({
+      ...{ world, http, provider: title, secrets: [options.token], advice: adviceFor },
+      base: `${(options.endpoint ?? 'https://desec.io/api/v1').replace(/\/+$/, '')}/domains`,
+      headers: () => ({ authorization: `Token ${options.token.reveal()}` }),
+      judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
+    });
 
     return {
       kind: 'sets',
@@ -83,8 +60,8 @@ one write.`,
         const sets = new Map<string, TxtSet>();
         for (let cursor: string | undefined = ''; cursor !== undefined; ) {
           const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
-          const path = `rrsets/?${query}`;
-          const page: Page = await call({ method: 'GET', zone, path, name: names[0] ?? zone, read: readPage }, signal);
+          const path = `/${zone}/rrsets/?${query}`;
+          const page: Page = await rest.call({ zone, about: names[0] ?? zone, path, read: readPage }, signal);
           for (const [host, set] of page.sets) {
             const name = host === '' ? zone : `${host}.${zone}`;
             if (names.includes(name)) sets.set(name, set);
@@ -96,19 +73,19 @@ one write.`,
 
       // All changes or none.
       write: (zone, changes, signal) =>
-        call(
+        rest.call(
           {
-            ...{ method: 'PATCH', zone, path: 'rrsets/', name: changes[0]?.name ?? zone },
+            ...{ zone, about: changes[0]?.name ?? zone, method: 'PATCH', path: `/${zone}/rrsets/` },
             body: changes.map((change) => toRrset(change, zone)),
+            // It says what the sets must be, and it is made under a lock.
+            isRepeatable: true,
             read: () => undefined,
           },
           signal,
         ),
 
-      check(zone, signal) {
-        const read = ({ body }: ApiAnswer) => void readFields(body, 'the domain');
-        return call({ method: 'GET', zone, name: zone, read }, signal);
-      },
+      check: (zone, signal) =>
+        rest.call({ zone, path: `/${zone}/`, read: ({ body }) => void readFields(body, 'the domain') }, signal),
 
       close: () => http.close(),
     };

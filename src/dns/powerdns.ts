@@ -1,11 +1,10 @@
-import { createDnsApi } from '../clients/dns-api.ts';
+import { createDnsRest, type RestCall } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import { createTurns } from '../core/turns.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
-import type { HttpRequest } from '../ports/http.ts';
 
 const title = 'PowerDNS';
 
@@ -49,39 +48,32 @@ replaced. After each change the secondaries are notified at once.`,
   traits: { writes: 'zone', minTtl: 0, maxConcurrent: 8 },
   connect({ options, world }) {
     const http = world.http();
-    const base = options.endpoint.replace(/(\/api\/v1)?\/*$/, '');
-    const zones = `${base}/api/v1/servers/${encodeURIComponent(options.server)}/zones`;
-
+    const server = options.endpoint.replace(/(\/api\/v1)?\/*$/, '');
+    const rest = createDnsRest({
+      ...{ world, http, provider: title, secrets: [options.apiKey], advice: adviceFor },
+      base: `${server}/api/v1/servers/${encodeURIComponent(options.server)}/zones`,
+      headers: () => ({ 'x-api-key': options.apiKey.reveal() }),
+    });
+    /** @param path below the zone. Every change may be repeated: it says what must be there or gone. */
     const call = <T>(
-      request: { method: HttpRequest['method']; zone: string; path?: string; body?: object; about: string },
+      { zone, path = '', ...request }: Omit<RestCall<T>, 'path' | 'read'> & { readonly path?: string },
       read: (body: unknown) => T,
       signal: AbortSignal,
     ): Promise<T> =>
-      createDnsApi({
-        ...{ world, http, provider: title },
-        advice: (status) => adviceFor(status, request.zone),
-      }).call({
-        what: `the zone ${request.zone}`,
-        about: request.about,
-        build: () => ({
-          method: request.method,
-          url: `${zones}/${encodeURIComponent(`${request.zone}.`)}${request.path ?? ''}`,
-          headers: { 'x-api-key': options.apiKey.reveal(), 'content-type': 'application/json' },
-          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-        }),
-        read: ({ body }) => read(body),
-        // Every change may be repeated: it says what must be there or gone.
-        readsOnly: true,
-        secrets: [options.apiKey],
+      rest.call(
+        {
+          ...{ ...request, zone, isRepeatable: true, read: ({ body }) => read(body) },
+          path: `/${encodeURIComponent(`${zone}.`)}${path}`,
+        },
         signal,
-      });
+      );
 
     /** As many sets are read at once. */
     const turns = createTurns(2);
     async function readSets(zone: string, names: readonly string[], signal: AbortSignal) {
       const setsAt = (name: string) => {
         const path = `?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT`;
-        return call({ method: 'GET', zone, path, about: name }, readRrsets, signal);
+        return call({ zone, path, about: name }, readRrsets, signal);
       };
       const [first = zone, ...others] = names;
       const found = await setsAt(first);
@@ -98,7 +90,7 @@ replaced. After each change the secondaries are notified at once.`,
      * addresses, which may take long, so the change does not wait for that.
      */
     function notify(zone: string, signal: AbortSignal): void {
-      const notice: Promise<void> = call({ method: 'PUT', zone, path: '/notify', about: zone }, () => undefined, signal)
+      const notice: Promise<void> = call({ method: 'PUT', zone, path: '/notify' }, () => undefined, signal)
         .catch((error: unknown) =>
           world.log.debug(`${title}: the secondaries of ${zone} were not notified: ${reasonOf(error)}`),
         )
@@ -127,7 +119,7 @@ replaced. After each change the secondaries are notified at once.`,
 
       async check(zone, signal) {
         const read = (body: unknown) => readString(readFields(body, 'the zone'), 'kind');
-        const kind = await call({ method: 'GET', zone, path: '?rrsets=false', about: zone }, read, signal);
+        const kind = await call({ zone, path: '?rrsets=false' }, read, signal);
         if (copies.includes(kind))
           throw fail('dns/refused', {
             ...{ provider: title, name: zone },

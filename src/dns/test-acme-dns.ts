@@ -16,7 +16,7 @@ export interface TestAccount {
 }
 
 /** An account for each name that the contract asks for. */
-const accountFor = (host: string): TestAccount => {
+export const accountFor = (host: string): TestAccount => {
   const id = Buffer.from(host.padEnd(6, '.')).toString('hex').padStart(12, '0').slice(0, 12);
   const subdomain = `8e5700ea-a4bf-41c7-8a77-${id}`;
   return {

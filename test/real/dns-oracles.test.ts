@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import * as acmeDns from '../../src/dns/test-acme-dns.ts';
 import * as alidns from '../../src/dns/test-alidns.ts';
 import * as cloudflare from '../../src/dns/test-cloudflare.ts';
 import * as desec from '../../src/dns/test-desec.ts';
@@ -260,6 +261,21 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
     expect(sorted(fake.values(zone))).toEqual(
       sorted(oracle.losesForeign || oracle.removesAny ? [beside] : [foreign, beside]),
     );
+  });
+
+  it.concurrent('acme-dns, whose values are at a name of its own and are not removed', async () => {
+    const fake = acmeDns.testAcmeDns(systemClock);
+    const { username, password, subdomain, fulldomain } = acmeDns.accountFor('www');
+    const env = {
+      ...{ ACMEDNS_BASE_URL: 'https://auth.example.test', ACMEDNS_USERNAME: username, ACMEDNS_PASSWORD: password },
+      ...{ ACMEDNS_SUBDOMAIN: subdomain, ACMEDNS_FULLDOMAIN: fulldomain },
+    };
+    const internet = await startFakeInternet(fake.api, ['https://auth.example.test']);
+    for (const action of ['add', 'rm'] as const)
+      for (const digest of digests)
+        await acmeSh({ script: 'dns_acmedns', env, internet }, action, challengeName, digest);
+    expect([fake.api.unknown, internet.strays]).toEqual([[], []]);
+    expect(fake.values(acmeDns.zone).map(({ value }) => value)).toEqual(digests);
   });
 });
 
