@@ -3,7 +3,7 @@ import type { World } from '../ports/world.ts';
 import { createJsonApi, type JsonApi, type JsonApiOptions, type Trouble } from './json-api.ts';
 
 export interface DnsApiOptions
-  extends Pick<JsonApiOptions, 'judge' | 'parse' | 'limitBudgetMs' | 'busyBudgetMs' | 'http' | 'secrets'> {
+  extends Pick<JsonApiOptions, 'judge' | 'parse' | 'charset' | 'limitBudgetMs' | 'busyBudgetMs' | 'http' | 'secrets'> {
   readonly world: World;
   /** The provider's title, for messages: `Cloudflare`. */
   readonly provider: string;

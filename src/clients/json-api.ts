@@ -102,6 +102,8 @@ export interface JsonApiOptions {
   readonly judge?: (answer: ApiAnswer) => Verdict;
   /** Reads a body that is not empty; JSON unless given. May throw anything. */
   readonly parse?: (text: string) => unknown;
+  /** The encoding of bodies, if it is not UTF-8: `gbk`. */
+  readonly charset?: string;
   /** How long a call may wait for a limit, in ms; a longer Retry-After fails at once. */
   readonly limitBudgetMs?: number;
   /** How long a call may wait while the service is busy with an earlier change, in ms. */
@@ -157,7 +159,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
     signal.throwIfAborted();
     options.onCall?.(what);
     const response = await http.request({ ...request, signal, ...(maxBytes === undefined ? {} : { maxBytes }) });
-    return { ...parsed(response, parse), clockAheadMs: clockAhead(response, clock.now()) };
+    return { ...parsed(response, parse, options.charset), clockAheadMs: clockAhead(response, clock.now()) };
   };
 
   return {
@@ -320,9 +322,13 @@ function without(text: string, secret: string): string {
   return clean + text.slice(from);
 }
 
-function parsed(response: HttpResponse, parse: (text: string) => unknown): Omit<ApiAnswer, 'clockAheadMs'> {
+function parsed(
+  response: HttpResponse,
+  parse: (text: string) => unknown,
+  charset = 'utf-8',
+): Omit<ApiAnswer, 'clockAheadMs'> {
   const { status, headers } = response;
-  const text = new TextDecoder().decode(response.body);
+  const text = new TextDecoder(charset).decode(response.body);
   if (text.trim() === '') return { status, headers, body: undefined, isReadable: true };
   try {
     return { status, headers, body: parse(text), isReadable: true };

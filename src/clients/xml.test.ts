@@ -25,6 +25,12 @@ it('reads elements and text', () => {
   expect(xmlText(root, 'DescribeRulesResult')).toBeUndefined();
 });
 
+it('reads attributes', () => {
+  const root = parseXml(`<a><b c="1 &amp; &quot;2&quot;" d='"' x:e = ""/><b f="g">h</b></a>`);
+  expect(root.children.map(({ attributes }) => attributes)).toEqual([{ c: '1 & "2"', d: '"', 'x:e': '' }, { f: 'g' }]);
+  expect(root.attributes).toBeUndefined();
+});
+
 it('takes CDATA as it is', () => {
   expect(parseXml('<a>1 &lt; <![CDATA[2 < 3 & ]]>x</a>').text).toBe('1 < 2 < 3 & x');
 });

@@ -1,19 +1,22 @@
 /**
  * Reads the XML that HTTP APIs answer with: elements, text, character references and CDATA. A document type and
- * processing instructions inside are refused, because no such API sends them; attributes are skipped.
+ * processing instructions inside are refused, because no such API sends them.
  */
 export interface XmlElement {
   readonly name: string;
   readonly children: readonly XmlElement[];
   /** The text directly inside it, trimmed; empty if it has elements. */
   readonly text: string;
+  /** If it has any. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 class BadXml extends Error {}
 
 const deepest = 60;
 const name = '[A-Za-z_][\\w.:-]*';
-const openTag = new RegExp(`<(${name})(?:\\s+${name}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*\\s*(/?)>`, 'y');
+const attribute = `\\s+(${name})\\s*=\\s*(?:"([^"<]*)"|'([^'<]*)')`;
+const openTag = new RegExp(`<(${name})((?:${attribute})*)\\s*(/?)>`, 'y');
 const closeTag = new RegExp(`</(${name})\\s*>`, 'y');
 const chars = /[^<]+/y;
 const cdata = /<!\[CDATA\[([\s\S]*?)\]\]>/y;
@@ -38,12 +41,13 @@ export function parseXml(text: string): XmlElement {
     if (!open || depth > deepest) throw new BadXml(`no element at character ${at}`);
     const children: XmlElement[] = [];
     let said = '';
-    if (open[2] === '/') return { name: localName(open[1]!), children, text: '' };
+    const attributes = attributesOf(open[2]!);
+    if (open.at(-1) === '/') return { name: localName(open[1]!), children, text: '', ...attributes };
     for (;;) {
       const close = take(closeTag);
       if (close) {
         if (close[1] !== open[1]) throw new BadXml(`${close[1]} ends ${open[1]}`);
-        return { name: localName(open[1]!), children, text: children.length > 0 ? '' : said.trim() };
+        return { name: localName(open[1]!), children, text: children.length > 0 ? '' : said.trim(), ...attributes };
       }
       if (take(comment)) continue;
       const verbatim = take(cdata);
@@ -62,6 +66,14 @@ export function parseXml(text: string): XmlElement {
   skip();
   if (at < text.length) throw new BadXml(`more after the end at character ${at}`);
   return root;
+}
+
+function attributesOf(text: string): Pick<XmlElement, 'attributes'> {
+  const found = [...text.matchAll(new RegExp(attribute, 'g'))];
+  if (found.length === 0) return {};
+  return {
+    attributes: Object.fromEntries(found.map(([, key, double, single]) => [key!, unescaped(double ?? single ?? '')])),
+  };
 }
 
 const localName = (qualified: string): string => qualified.slice(qualified.indexOf(':') + 1);

@@ -18,7 +18,7 @@ export interface FakeRequest {
   form(): URLSearchParams;
 }
 
-/** A body that is no text is sent as JSON. */
+/** A body that is neither text nor bytes is sent as JSON. */
 export interface FakeAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -248,6 +248,7 @@ function toFakeRequest({ method, url, headers = {}, body = '' }: Omit<HttpReques
 }
 
 function toResponse({ status, headers = {}, body }: FakeAnswer, now: Date): HttpResponse {
+  if (body instanceof Uint8Array) return { status, headers: { date: now.toUTCString(), ...headers }, body };
   const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
   const type = typeof body === 'string' || body === undefined ? {} : { 'content-type': 'application/json' };
   return { status, headers: { date: now.toUTCString(), ...type, ...headers }, body: new TextEncoder().encode(text) };
