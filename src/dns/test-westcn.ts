@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { Secret } from '../core/secret.ts';
+import type { Clock } from '../ports/clock.ts';
+import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
+import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
+import westcn from './westcn.ts';
+
+export const username = 'ops';
+export const password = '5dh232kfg!*OfThisTest';
+
+interface Record {
+  readonly id: number;
+  readonly item: string;
+  readonly value: string;
+  readonly ttl: number;
+}
+
+/** 域名不存在 and a letter whose second byte is a backslash. */
+const notFound = 'd3f2c3fbb2bbb4e6d4da815c';
+
+/** @param message in GBK, as hexadecimal digits, or ASCII */
+function refuse(errcode: number, message: string): FakeAnswer {
+  const text = /^([0-9a-f]{2})+$/.test(message) ? Buffer.from(message, 'hex') : JSON.stringify(message).slice(1, -1);
+  const parts = ['{"result":500,"clientid":"54880064508339547956","msg":"', text, `","errcode":${errcode}}`];
+  return { status: 200, body: Buffer.concat(parts.map((part) => Buffer.from(part))) };
+}
+const fine = (data?: object): FakeAnswer => ({
+  status: 200,
+  body: { result: 200, clientid: '54880064508339547956', ...(data === undefined ? {} : { data }) },
+});
+
+/** The calls of West.cn's API that concern records. */
+export function testWestcn(clock: Clock): FakeDnsService {
+  let last = 123_000;
+  const zones = new Map<string, Record[]>(fakeZones.map((zone) => [zone, []]));
+  const newRecord = (item: string, value: string, ttl: number): Record => ({ id: ++last, item, value, ttl });
+
+  const authorize = (request: FakeRequest): FakeAnswer | undefined => {
+    const { username: user, time, token } = Object.fromEntries(request.form());
+    if (!user || !time || !token) return refuse(10000, 'username,time,token');
+    const right = createHash('md5').update(`${username}${password}${time}`).digest('hex');
+    const ageMs = Math.abs(clock.now().getTime() - Number(time));
+    return user === username && token === right && ageMs <= 600_000
+      ? undefined
+      : refuse(10001, 'c9edb7ddd1e9d6a4caa7b0dc');
+  };
+
+  type Params = { readonly [name: string]: string };
+  /** By action: what it takes, with `!` at the end of what it needs. */
+  const actions: { readonly [act: string]: readonly [string, (p: Params, records: Record[]) => FakeAnswer] } = {
+    getdnsrecord: [
+      'limit pageno',
+      ({ limit = '20', pageno = '1' }, records) => {
+        // However many are asked for.
+        const size = Math.min(Number(limit), 100);
+        const items = records.slice((Number(pageno) - 1) * size, Number(pageno) * size);
+        if (items.length === 0) return refuse(30001, 'no records');
+        const totals = { total: records.length, totalpages: Math.ceil(records.length / size), pageno: Number(pageno) };
+        return fine({
+          ...totals,
+          limit: size,
+          items: items.map((one) => ({ ...one, type: 'TXT', line: '', level: 10 })),
+        });
+      },
+    ],
+    adddnsrecord: [
+      'host! type! value! ttl level line',
+      ({ host, type, value, ttl = '900' }, records) => {
+        if (type !== 'TXT') return refuse(20113, 'type');
+        if (!/^(@|[\w*-]+(\.[\w-]+)*)$/.test(host!)) return refuse(20102, 'host');
+        if (!/^\d+$/.test(ttl) || Number(ttl) < 60 || Number(ttl) > 86_400) return refuse(20116, 'ttl');
+        if (records.some((one) => one.item === host && one.value === value)) return refuse(20118, 'duplicate');
+        const record = newRecord(host!, value!, Number(ttl));
+        records.push(record);
+        return fine({ id: record.id });
+      },
+    ],
+    deldnsrecord: [
+      'id!',
+      ({ id }, records) => {
+        const at = records.findIndex((one) => String(one.id) === id);
+        if (at < 0) return refuse(20120, 'no such record');
+        records.splice(at, 1);
+        return fine();
+      },
+    ],
+  };
+
+  const api = createFakeApi({
+    ...{ clock, authorize },
+    origin: 'https://api.west.cn',
+    nameOf: ({ url }) => url.searchParams.get('act') ?? '',
+    routes: {
+      'POST /api/v2/domain/': (request) => {
+        const act = request.url.searchParams.get('act') ?? '';
+        const action = actions[act];
+        if (!action) throw new Error(`the fake has no action ${act}`);
+        const [known, run] = action;
+        const { username: _, time: _time, token: _token, domain, ...params } = Object.fromEntries(request.form());
+        const records = zones.get(domain ?? '');
+        if (!records) return refuse(20001, notFound);
+        const unknown = Object.keys(params).find(
+          (key) => !known.split(' ').some((one) => one.replace('!', '') === key),
+        );
+        const lacking = known.split(' ').find((one) => one.endsWith('!') && !params[one.slice(0, -1)]);
+        if (unknown !== undefined || lacking !== undefined) return refuse(20000, `${unknown ?? lacking}`);
+        return run(params, records);
+      },
+    },
+  });
+  return {
+    api,
+    values: (zone) =>
+      (zones.get(zone) ?? []).map(({ item, value }) => ({ name: item === '@' ? zone : `${item}.${zone}`, value })),
+    plant: ({ zone, name, value, ttl }) =>
+      void zones.get(zone)!.push(newRecord(name === zone ? '@' : name.slice(0, -zone.length - 1), value, ttl)),
+    addZones: (names) => {
+      for (const name of names) zones.set(name, []);
+    },
+  };
+}
+
+export default dnsApiBench(westcn, {
+  service: testWestcn,
+  options: { username, password: new Secret(password) },
+  refused: { password: new Secret('wrong32kfg!*OfThisTest') },
+  isWrite: ({ url }) => url.searchParams.get('act') !== 'getdnsrecord',
+  refusal: (said) => refuse(20000, said),
+});
