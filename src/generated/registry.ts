@@ -146,6 +146,19 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/gandi.ts')).default,
     },
+    "godaddy": {
+      id: "godaddy",
+      title: "GoDaddy",
+      since: "0.2.0",
+      homepage: "https://www.godaddy.com",
+      options: [
+        {"name":"key","title":"API key","secret":true,"required":true},
+        {"name":"secret","title":"Secret of the API key","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if not https://api.godaddy.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/godaddy.ts')).default,
+    },
     "google": {
       id: "google",
       title: "Google Cloud DNS",

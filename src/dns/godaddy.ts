@@ -1,0 +1,169 @@
+import { createDnsApi } from '../clients/dns-api.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  isFields,
+  isRefusal,
+  judgeByStatus,
+  readList,
+  refusalOf,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { fail } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
+
+const provider = 'GoDaddy';
+const keyPage = 'https://developer.godaddy.com/keys';
+
+export default defineDnsProvider({
+  id: 'godaddy',
+  title: provider,
+  homepage: 'https://www.godaddy.com',
+  apiDocs: 'https://developer.godaddy.com/doc/endpoint/domains',
+  since: '0.2.0',
+  tested: 'acme.sh 3.1.1',
+  options: z.strictObject({
+    key: secret('API key', { aliases: ['GODADDY_API_KEY', 'GD_Key'] }),
+    secret: secret('Secret of the API key', { aliases: ['GODADDY_API_SECRET', 'GD_Secret'] }),
+    credentials: credentialsFile(['dns_godaddy_']),
+    endpoint: endpoint('The API’s address, if not https://api.godaddy.com'),
+  }),
+  notes: `Make a key for **Production** at <${keyPage}>. A key may do everything in the account; there are none with fewer rights.
+
+GoDaddy opens the API only to accounts with several domains (10, when this was written) or a Discount Domain Club plan; all
+others get "Authenticated user is not allowed access".`,
+  traits: {
+    // The set of a name is replaced as a whole.
+    writes: 'name',
+    minTtl: 600,
+    // 60 calls a minute are allowed for each method and path; a little is left for other programs.
+    maxConcurrent: 4,
+    perMinute: 50,
+    visibleMs: 2 * 60_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const base = (options.endpoint ?? 'https://api.godaddy.com').replace(/\/+$/, '');
+
+    interface Call<T> {
+      readonly method: ApiRequest['method'];
+      readonly path: string;
+      readonly about: string;
+      readonly body?: unknown;
+      read(answer: ApiAnswer): T;
+    }
+
+    const call = <T>(zone: string, { method, path, about, body, read }: Call<T>, signal: AbortSignal): Promise<T> =>
+      createDnsApi({
+        ...{ world, http, provider, judge: (answer) => judge(answer, zone) },
+        advice: `Check the records of ${zone} at https://dcc.godaddy.com/manage/${zone}/dns.`,
+      }).call({
+        what: `${method} of the records`,
+        about,
+        signal,
+        read,
+        readsOnly: method === 'GET',
+        secrets: [options.key, options.secret],
+        build: () => ({
+          method,
+          url: `${base}/v1/domains/${encodeURIComponent(zone)}/records${path}`,
+          headers: {
+            accept: 'application/json',
+            authorization: `sso-key ${options.key.reveal()}:${options.secret.reveal()}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      });
+
+    const readAt = (zone: string, name: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
+      call(
+        zone,
+        {
+          method: 'GET',
+          path: `/TXT/${encodeURIComponent(hostOf(zone, name))}`,
+          about: name,
+          read({ body }) {
+            const records = readList(body, 'the list of records').filter((one) => one['type'] === 'TXT');
+            if (records.length === 0) return undefined;
+            const ttl = Number(records[0]!['ttl']);
+            return {
+              values: records.map((one) => String(one['data'])),
+              ...(Number.isInteger(ttl) && ttl >= 600 ? { ttl } : {}),
+            };
+          },
+        },
+        signal,
+      );
+
+    async function writeAt(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
+      const { name, before, after, ttl } = change;
+      const host = hostOf(zone, name);
+      const path = `/TXT/${encodeURIComponent(host)}`;
+      const kept = (before?.values ?? []).every((one) => after.includes(one));
+      const read = () => undefined;
+      if (after.length === 0)
+        return call(zone, { method: 'DELETE', path, about: name, read }, signal).catch((error: unknown) => {
+          // There is none any more.
+          if (refusalOf(error)?.status !== 404) throw error;
+        });
+      if (!kept) {
+        const body = after.map((data) => ({ data, ttl }));
+        return call(zone, { method: 'PUT', path, about: name, body, read }, signal);
+      }
+      // Adding leaves alone what another program adds at the same time.
+      const body = after
+        .filter((one) => !before?.values.includes(one))
+        .map((data) => ({ type: 'TXT', name: host, data, ttl }));
+      try {
+        await call(zone, { method: 'PATCH', path: '', about: name, body, read }, signal);
+      } catch (error) {
+        if (!isRefusal(error, 'DUPLICATE_RECORD')) throw error;
+        throw fail('dns/conflict', { provider, name, reason: 'one of the values is there already' }, { cause: error });
+      }
+    }
+
+    return {
+      kind: 'sets',
+      async read(zone, names, signal) {
+        const sets = new Map<string, TxtSet>();
+        for (const name of names) {
+          const set = await readAt(zone, name, signal);
+          if (set !== undefined) sets.set(name, set);
+        }
+        return sets;
+      },
+      async write(zone, changes, signal) {
+        for (const change of changes) await writeAt(zone, change, signal);
+      },
+      async check(zone, signal) {
+        await readAt(zone, zone, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+/** Relative to the zone; `@` for the zone itself. */
+const hostOf = (zone: string, name: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
+
+function judge(answer: ApiAnswer, zone: string): Verdict {
+  const body = isFields(answer.body) ? answer.body : {};
+  const code = typeof body['code'] === 'string' ? body['code'] : undefined;
+  const verdict = judgeByStatus(answer, code === undefined ? {} : { code });
+  const seconds = body['retryAfterSec'];
+  if (verdict.kind === 'limited' && typeof seconds === 'number') return { ...verdict, retryAfterMs: seconds * 1000 };
+  const advice = adviceOn(answer.status, zone);
+  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+}
+
+function adviceOn(status: number, zone: string): string | undefined {
+  if (status === 401)
+    return `Check \`key\` and \`secret\`: GoDaddy does not know them. Keys are made at ${keyPage}; one for OTE is of no use here.`;
+  if (status === 403)
+    return 'The account of `key` may not use the API: GoDaddy opens it to accounts with 10 domains or a Discount Domain Club plan. Move the zone to another DNS service, or delegate the challenges with a CNAME.';
+  if (status === 404)
+    return `Check that ${zone} is a domain of the account of \`key\`, and that it uses the name servers of GoDaddy.`;
+  return undefined;
+}
