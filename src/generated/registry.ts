@@ -253,6 +253,20 @@ export const registry: Registry = {
       options: [],
       load: async () => (await import('../dns/manual.ts')).default,
     },
+    "namecheap": {
+      id: "namecheap",
+      title: "Namecheap",
+      since: "0.2.0",
+      homepage: "https://www.namecheap.com",
+      options: [
+        {"name":"apiUser","title":"User name of the account","secret":false,"required":true},
+        {"name":"apiKey","title":"API key","secret":true,"required":true},
+        {"name":"clientIp","title":"Public IPv4 address of this machine","secret":false,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if not https://api.namecheap.com (https://api.sandbox.namecheap.com)","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/namecheap.ts')).default,
+    },
     "ovh": {
       id: "ovh",
       title: "OVHcloud",
