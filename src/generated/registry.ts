@@ -281,6 +281,19 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/ovh.ts')).default,
     },
+    "porkbun": {
+      id: "porkbun",
+      title: "Porkbun",
+      since: "0.2.0",
+      homepage: "https://porkbun.com",
+      options: [
+        {"name":"apiKey","title":"API key, which begins with pk1_","secret":true,"required":true},
+        {"name":"secretApiKey","title":"Secret API key, which begins with sk1_","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if not https://api.porkbun.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/porkbun.ts')).default,
+    },
     "powerdns": {
       id: "powerdns",
       title: "PowerDNS (HTTP API of an own server)",

@@ -1,0 +1,164 @@
+import { createDnsApi } from '../clients/dns-api.ts';
+import {
+  type ApiAnswer,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  readList,
+  readString,
+  UnreadableAnswer,
+  type Verdict,
+} from '../clients/json-api.ts';
+import { isFailure } from '../core/errors.ts';
+import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import type { DnsValue } from '../ports/dns-provider.ts';
+
+const provider = 'Porkbun';
+const keyPage = 'https://porkbun.com/account/api';
+
+export default defineDnsProvider({
+  id: 'porkbun',
+  title: provider,
+  homepage: 'https://porkbun.com',
+  apiDocs: 'https://porkbun.com/api/json/v3/documentation',
+  since: '0.2.0',
+  tested: 'acme.sh 3.1.1',
+  options: z.strictObject({
+    apiKey: secret('API key, which begins with pk1_', { aliases: ['PORKBUN_API_KEY', 'dns_porkbun_key'] }),
+    secretApiKey: secret('Secret API key, which begins with sk1_', {
+      aliases: ['PORKBUN_SECRET_API_KEY', 'dns_porkbun_secret'],
+    }),
+    credentials: credentialsFile(['dns_porkbun_']),
+    endpoint: endpoint('The API’s address, if not https://api.porkbun.com'),
+  }),
+  notes: `Make a key at <${keyPage}>, and switch on **API Access** for each domain in Domain Management: it is off at first. A key
+may change all domains of the account for which it is on.
+
+A new value can take ten minutes until all name servers have it.`,
+  traits: {
+    // Records are objects of their own, and Porkbun itself refuses duplicates.
+    writes: 'value',
+    minTtl: 600,
+    // More than a call a second gets an error page; a change takes two.
+    maxConcurrent: 1,
+    perMinute: 30,
+    visibleMs: 10 * 60_000,
+  },
+  connect({ options, world }) {
+    const http = world.http();
+    const base = (options.endpoint ?? 'https://api.porkbun.com').replace(/\/+$/, '');
+    const advice = `Check \`apiKey\` and \`secretApiKey\`: keys are made at ${keyPage}.`;
+
+    const call = <T>(
+      path: string,
+      {
+        about,
+        readsOnly,
+        advice: wrong,
+      }: { readonly about: string; readonly readsOnly: boolean; readonly advice: string },
+      params: Fields,
+      signal: AbortSignal,
+      read: (body: Fields) => T,
+    ): Promise<T> =>
+      createDnsApi({ world, http, provider, judge, advice: wrong }).call({
+        what: path.split('/').slice(1, 3).join('/'),
+        ...{ about, readsOnly, signal },
+        secrets: [options.apiKey, options.secretApiKey],
+        build: () => ({
+          method: 'POST',
+          url: `${base}/api/json/v3${path}`,
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({
+            apikey: options.apiKey.reveal(),
+            secretapikey: options.secretApiKey.reveal(),
+            ...params,
+          }),
+        }),
+        read: (answer) => read(readFields(answer.body, 'the object')),
+      });
+
+    /** The ids of the records with exactly this name and value. */
+    async function find({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
+      const host = name === zone ? '' : `/${encodeURIComponent(name.slice(0, -zone.length - 1))}`;
+      const refused = `Check that ${zone} is a domain of this Porkbun account, and switch on API Access for it at https://porkbun.com/account/domainsSpeedy.`;
+      const records = await call(
+        `/dns/retrieveByNameType/${encodeURIComponent(zone)}/TXT${host}`,
+        { about: name, readsOnly: true, advice: refused },
+        {},
+        signal,
+        (body) => readList(body['records'], 'the list of records'),
+      ).catch(async (error: unknown) => {
+        // Porkbun has no codes: if the keys are wrong, everything is refused.
+        if (isFailure(error, 'dns/refused'))
+          await call('/ping', { about: name, readsOnly: true, advice }, {}, signal, () => undefined);
+        throw error;
+      });
+      return records
+        .filter((one) => one['type'] === 'TXT' && one['name'] === name && one['content'] === value)
+        .map((one) => readString(one, 'id'));
+    }
+
+    return {
+      kind: 'values',
+      async append(value, signal) {
+        const { zone, name, ttl } = value;
+        const [existing] = await find(value, signal);
+        if (existing !== undefined) return existing;
+        const host = name === zone ? '' : name.slice(0, -zone.length - 1);
+        try {
+          return await call(
+            `/dns/create/${encodeURIComponent(zone)}`,
+            { about: name, readsOnly: false, advice: `Look at the records of ${zone} at ${recordsPage}.` },
+            { name: host, type: 'TXT', content: value.value, ttl: String(ttl) },
+            signal,
+            ({ id }) => {
+              if (typeof id === 'number' || typeof id === 'string') return String(id);
+              throw new UnreadableAnswer('id is missing in its answer');
+            },
+          );
+        } catch (error) {
+          // It has no code for a duplicate either.
+          const [made] = isFailure(error, 'dns/refused') ? await find(value, signal) : [];
+          if (made === undefined) throw error;
+          return made;
+        }
+      },
+      async remove(value, _made, signal) {
+        const { zone, name } = value;
+        for (const id of await find(value, signal)) {
+          try {
+            await call(
+              `/dns/delete/${encodeURIComponent(zone)}/${id}`,
+              { about: name, readsOnly: false, advice: `Look at the records of ${zone} at ${recordsPage}.` },
+              {},
+              signal,
+              () => undefined,
+            );
+          } catch (error) {
+            // Another process may have been faster.
+            if (!isFailure(error, 'dns/refused') || (await find(value, signal)).includes(id)) throw error;
+          }
+        }
+      },
+      async check(zone, signal) {
+        await find({ zone, name: zone, value: '', ttl: 600 }, signal);
+      },
+      close: () => http.close(),
+    };
+  },
+});
+
+const recordsPage = 'https://porkbun.com/account/domainsSpeedy';
+
+function judge(answer: ApiAnswer): Verdict {
+  const verdict = judgeByStatus(answer);
+  // What comes too fast gets the web server's own page, and does not reach the API.
+  if (answer.status === 503 && !answer.isReadable)
+    return { kind: 'limited', reason: 'it takes about one call a second' };
+  if (verdict.kind !== 'fine') return verdict;
+  const body = isFields(answer.body) ? answer.body : {};
+  if (body['status'] === 'SUCCESS') return verdict;
+  const reason = typeof body['message'] === 'string' ? body['message'] : 'an answer without a status';
+  return { kind: body['status'] === 'ERROR' ? 'refused' : 'failed', reason };
+}
