@@ -8,12 +8,15 @@ import * as dnsimple from '../../src/dns/test-dnsimple.ts';
 import * as dnsmadeeasy from '../../src/dns/test-dnsmadeeasy.ts';
 import * as dnspod from '../../src/dns/test-dnspod.ts';
 import * as gandi from '../../src/dns/test-gandi.ts';
+import * as godaddy from '../../src/dns/test-godaddy.ts';
 import * as google from '../../src/dns/test-google.ts';
 import * as httpRequest from '../../src/dns/test-http-request.ts';
 import * as linode from '../../src/dns/test-linode.ts';
 import * as luadns from '../../src/dns/test-luadns.ts';
 import * as ns1 from '../../src/dns/test-ns1.ts';
+import * as namecheap from '../../src/dns/test-namecheap.ts';
 import * as ovh from '../../src/dns/test-ovh.ts';
+import * as porkbun from '../../src/dns/test-porkbun.ts';
 import * as powerdns from '../../src/dns/test-powerdns.ts';
 import * as route53 from '../../src/dns/test-route53.ts';
 import * as vultr from '../../src/dns/test-vultr.ts';
@@ -144,6 +147,34 @@ const oracles: Readonly<Record<string, Oracle>> = {
     origin: ['https://dns.googleapis.com', 'https://oauth2.googleapis.com'],
     losesForeign: true,
     service: google.fakeGoogle,
+  },
+  godaddy: {
+    client: { acmeSh: 'dns_gd' },
+    env: { GD_Key: godaddy.key, GD_Secret: godaddy.secret },
+    origin: 'https://api.godaddy.com',
+    service: godaddy.testGodaddy,
+    mayRefuse: [404],
+  },
+  namecheap: {
+    client: { acmeSh: 'dns_namecheap' },
+    env: {
+      NAMECHEAP_USERNAME: namecheap.apiUser,
+      NAMECHEAP_API_KEY: namecheap.apiKey,
+      NAMECHEAP_SOURCEIP: namecheap.clientIp,
+    },
+    origin: 'https://api.namecheap.com',
+    service(clock) {
+      const fake = namecheap.testNamecheap(clock);
+      // acme.sh writes other texts back as they are in XML.
+      return { ...fake, values: (at) => fake.values(at).filter(({ name }) => name !== `www.${zone}`) };
+    },
+  },
+  porkbun: {
+    client: { acmeSh: 'dns_porkbun' },
+    env: { PORKBUN_API_KEY: porkbun.apiKey, PORKBUN_SECRET_API_KEY: porkbun.secretApiKey },
+    mayRefuse: [400],
+    origin: 'https://api.porkbun.com',
+    service: porkbun.testPorkbun,
   },
   'http-request': httpreq,
   'http-request in its mode RAW': { ...httpreq, env: { ...httpreq.env, HTTPREQ_MODE: 'RAW' } },
