@@ -1,3 +1,4 @@
+import { relativeName } from '../core/dns-name.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { homepage, version } from '../core/version.ts';
@@ -50,9 +51,6 @@ interface Parts {
   readonly http: Http;
   readonly endpoint: string | undefined;
 }
-
-export const dnspodHost = ({ zone, name }: DnspodName): string =>
-  name === zone ? '@' : name.slice(0, -zone.length - 1);
 
 const provider = 'DNSPod';
 /** The most that one answer contains. */
@@ -142,7 +140,7 @@ export function dnspodWithToken({
         return call(
           'Record.List',
           at,
-          { sub_domain: dnspodHost(at), record_type: 'TXT', ...paging },
+          { sub_domain: relativeName(at.name, at.zone), record_type: 'TXT', ...paging },
           signal,
           (body) => ({
             total: Number(isFields(body['info']) ? body['info']['record_total'] : 0),
@@ -167,7 +165,13 @@ export function dnspodWithToken({
       call(
         'Record.Create',
         value,
-        { sub_domain: dnspodHost(value), record_type: 'TXT', ...line, value: value.value, ttl: String(value.ttl) },
+        {
+          sub_domain: relativeName(value.name, value.zone),
+          record_type: 'TXT',
+          ...line,
+          value: value.value,
+          ttl: String(value.ttl),
+        },
         signal,
         (body) => idOf(readFields(body['record'], 'the record'), 'id'),
       ).catch(unlessRefused(duplicate)),
@@ -250,7 +254,12 @@ export function dnspodWithKeys({
   return {
     list: (at, signal) =>
       allPages(async (offset) => {
-        const params = { Subdomain: dnspodHost(at), RecordType: 'TXT', ErrorOnEmpty: 'no', Limit: longestList };
+        const params = {
+          Subdomain: relativeName(at.name, at.zone),
+          RecordType: 'TXT',
+          ErrorOnEmpty: 'no',
+          Limit: longestList,
+        };
         const response = await call(
           'DescribeRecordList',
           at,
@@ -284,7 +293,12 @@ export function dnspodWithKeys({
         'CreateRecord',
         value,
         {
-          ...{ SubDomain: dnspodHost(value), RecordType: 'TXT', RecordLine: line, RecordLineId: defaultLine.id },
+          ...{
+            SubDomain: relativeName(value.name, value.zone),
+            RecordType: 'TXT',
+            RecordLine: line,
+            RecordLineId: defaultLine.id,
+          },
           ...{ Value: value.value, TTL: value.ttl },
         },
         { signal, readsOnly: false },

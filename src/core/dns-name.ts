@@ -16,6 +16,10 @@ export function parentName(name: string): string | undefined {
 export const isWithin = (name: string, zone: string): boolean =>
   zone === '' || name === zone || name.endsWith(`.${zone}`);
 
+/** A name relative to its zone, as many APIs want it: `_acme-challenge.www`. The zone itself is `@`, or what is given. */
+export const relativeName = (name: string, zone: string, apex = '@'): string =>
+  name === zone ? apex : name.slice(0, -zone.length - 1);
+
 /**
  * Whether a name fits in a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all. Underscores
  * and asterisks are allowed, because this is not only about host names; backslashes are not, because the names in

@@ -2,6 +2,7 @@ import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } 
 import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba-credentials.ts';
 import { dnsError } from '../clients/dns-api.ts';
 import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -93,7 +94,13 @@ key is needed. The user or role needs
       async append(value, signal) {
         const [existing] = await find(value, signal);
         if (existing !== undefined) return existing;
-        const params = { DomainName: value.zone, RR: hostOf(value), Type: 'TXT', Value: value.value, TTL: value.ttl };
+        const params = {
+          DomainName: value.zone,
+          RR: relativeName(value.name, value.zone),
+          Type: 'TXT',
+          Value: value.value,
+          TTL: value.ttl,
+        };
         try {
           const { RecordId: id } = await change('AddDomainRecord', value, params, signal);
           return typeof id === 'string' ? id : undefined;
@@ -123,11 +130,8 @@ key is needed. The user or role needs
 /** The zone is still busy with an earlier change. */
 const busyCodes = ['LastOperationNotFinished'];
 
-const hostOf = ({ zone, name }: Pick<DnsValue, 'zone' | 'name'>): string =>
-  name === zone ? '@' : name.slice(0, -zone.length - 1);
-
 const isRecord = (record: Fields, value: DnsValue): boolean =>
-  record['Type'] === 'TXT' && record['RR'] === hostOf(value) && record['Value'] === value.value;
+  record['Type'] === 'TXT' && record['RR'] === relativeName(value.name, value.zone) && record['Value'] === value.value;
 
 function errorOf(trouble: AlibabaTrouble, { zone, name }: Pick<DnsValue, 'zone' | 'name'>): CertfleetError {
   const { code = '', cause } = trouble;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
-import type { FakeClock } from '../testing/fake-clock.ts';
+import { createFakeApi } from '../testing/fake-api.ts';
+import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import dnspod from './dnspod.ts';
 import bench, {
   keys,
@@ -116,6 +117,36 @@ describe('dnspod', () => {
         },
       },
     ]);
+  });
+
+  it.each([
+    ['https://dnspod.intl.tencentcloudapi.com', keys, { RecordLine: 'Default', RecordLineId: '0' }],
+    ['https://api.dnspod.com', { id: tokenId, token }, { record_line: 'default' }],
+  ])('names the default line as %s does', async (endpoint, options, line) => {
+    const created: unknown[] = [];
+    const response = { RecordList: [], RecordCountInfo: { TotalCount: 0 }, RecordId: 1 };
+    const body = {
+      Response: response,
+      status: { code: '1' },
+      info: { record_total: '0' },
+      records: [],
+      record: { id: 1 },
+    };
+    const fake = createFakeApi({
+      clock: fakeClock(),
+      origin: endpoint,
+      routes: {
+        'POST /*'({ url, headers, text, form }) {
+          if (/Create/.test(url.pathname)) created.push(Object.fromEntries(form()));
+          if (/Create/.test(headers['x-tc-action'] ?? '')) created.push(JSON.parse(text));
+          return { status: 200, body };
+        },
+      },
+    });
+    const { provider } = connected(() => ({ api: fake }) as TestDnspod, { ...options, endpoint });
+    await provider.append(value, signal);
+    expect(created).toEqual([expect.objectContaining(line)]);
+    expect(created[0]).not.toHaveProperty(endpoint.endsWith('dnspod.com') ? 'record_line_id' : 'record_line');
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { fixedKeys } from '../clients/access-keys.ts';
-import { type DnspodName, type DnspodRecord, dnspodHost, dnspodWithKeys, dnspodWithToken } from '../clients/dnspod.ts';
+import { type DnspodName, type DnspodRecord, dnspodWithKeys, dnspodWithToken } from '../clients/dnspod.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -107,7 +108,7 @@ may do everything in the account, and is used if both kinds are given. With a to
 });
 
 const isRecord = ({ type, host, value: text }: DnspodRecord, value: DnspodName & { readonly value: string }): boolean =>
-  type === 'TXT' && host === dnspodHost(value) && text === value.value;
+  type === 'TXT' && host === relativeName(value.name, value.zone) && text === value.value;
 
 interface TokenOptions {
   readonly id?: string | undefined;

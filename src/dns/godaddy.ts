@@ -9,6 +9,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
@@ -41,6 +42,8 @@ others get "Authenticated user is not allowed access".`,
     maxConcurrent: 4,
     perMinute: 50,
     visibleMs: 2 * 60_000,
+    // At that pace, many values take longer than usual to remove.
+    cleanupBudgetMs: 2 * 60_000,
   },
   connect({ options, world }) {
     const http = world.http();
@@ -82,7 +85,7 @@ others get "Authenticated user is not allowed access".`,
         zone,
         {
           method: 'GET',
-          path: `/TXT/${encodeURIComponent(hostOf(zone, name))}`,
+          path: `/TXT/${encodeURIComponent(relativeName(name, zone))}`,
           about: name,
           read({ body }) {
             const records = readList(body, 'the list of records').filter((one) => one['type'] === 'TXT');
@@ -99,7 +102,7 @@ others get "Authenticated user is not allowed access".`,
 
     async function writeAt(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
       const { name, before, after, ttl } = change;
-      const host = hostOf(zone, name);
+      const host = relativeName(name, zone);
       const path = `/TXT/${encodeURIComponent(host)}`;
       const kept = (before?.values ?? []).every((one) => after.includes(one));
       const read = () => undefined;
@@ -144,9 +147,6 @@ others get "Authenticated user is not allowed access".`,
     };
   },
 });
-
-/** Relative to the zone; `@` for the zone itself. */
-const hostOf = (zone: string, name: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 function judge(answer: ApiAnswer, zone: string): Verdict {
   const body = isFields(answer.body) ? answer.body : {};

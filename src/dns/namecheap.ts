@@ -1,6 +1,7 @@
 import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, judgeByStatus, UnreadableAnswer, type Verdict } from '../clients/json-api.ts';
 import { parseXml, type XmlElement, xmlAt } from '../clients/xml.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
@@ -143,11 +144,11 @@ in the same second can still be lost.`,
             },
             advice: `Remove it, or move ${zone} to another DNS service, or delegate the challenges with a CNAME.`,
           });
-        const ours = new Set(changes.map(({ name }) => hostOf(zone, name)));
+        const ours = new Set(changes.map(({ name }) => relativeName(name, zone)));
         const next = [
           ...hosts.filter(({ Type, Name }) => !(Type === 'TXT' && ours.has(Name!.toLowerCase()))),
           ...changes.flatMap(({ name, after, ttl }) =>
-            after.map((value) => ({ Name: hostOf(zone, name), Type: 'TXT', Address: value, TTL: String(ttl) })),
+            after.map((value) => ({ Name: relativeName(name, zone), Type: 'TXT', Address: value, TTL: String(ttl) })),
           ),
         ];
         const params: Record<string, string> = emailType ? { EmailType: emailType } : {};
@@ -185,11 +186,8 @@ const types: ReadonlySet<string> = new Set([
 const isElement = (body: unknown): body is XmlElement =>
   typeof body === 'object' && body !== null && Array.isArray((body as XmlElement).children);
 
-/** Relative to the zone; `@` for the zone itself. */
-const hostOf = (zone: string, name: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
-
 function setAt(hosts: readonly Host[], zone: string, name: string): TxtSet | undefined {
-  const found = hosts.filter(({ Type, Name }) => Type === 'TXT' && Name!.toLowerCase() === hostOf(zone, name));
+  const found = hosts.filter(({ Type, Name }) => Type === 'TXT' && Name!.toLowerCase() === relativeName(name, zone));
   if (found.length === 0) return undefined;
   const ttl = Number(found[0]!['TTL']);
   return { values: found.map(({ Address }) => Address!), ...(Number.isInteger(ttl) && ttl >= 60 ? { ttl } : {}) };

@@ -10,6 +10,7 @@ import {
   UnreadableAnswer,
   type Verdict,
 } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { isFailure } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -44,6 +45,8 @@ A new value can take ten minutes until all name servers have it.`,
     maxConcurrent: 1,
     perMinute: 30,
     visibleMs: 10 * 60_000,
+    // At that pace, many values take longer than usual to remove.
+    cleanupBudgetMs: 2 * 60_000,
   },
   connect({ options, world }) {
     const http = world.http();
@@ -80,7 +83,7 @@ A new value can take ten minutes until all name servers have it.`,
 
     /** The ids of the records with exactly this name and value. */
     async function find({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
-      const host = name === zone ? '' : `/${encodeURIComponent(name.slice(0, -zone.length - 1))}`;
+      const host = name === zone ? '' : `/${encodeURIComponent(relativeName(name, zone))}`;
       const refused = `Check that ${zone} is a domain of this Porkbun account, and switch on API Access for it at https://porkbun.com/account/domainsSpeedy.`;
       const records = await call(
         `/dns/retrieveByNameType/${encodeURIComponent(zone)}/TXT${host}`,
@@ -105,12 +108,11 @@ A new value can take ten minutes until all name servers have it.`,
         const { zone, name, ttl } = value;
         const [existing] = await find(value, signal);
         if (existing !== undefined) return existing;
-        const host = name === zone ? '' : name.slice(0, -zone.length - 1);
         try {
           return await call(
             `/dns/create/${encodeURIComponent(zone)}`,
             { about: name, readsOnly: false, advice: `Look at the records of ${zone} at ${recordsPage}.` },
-            { name: host, type: 'TXT', content: value.value, ttl: String(ttl) },
+            { name: relativeName(name, zone, ''), type: 'TXT', content: value.value, ttl: String(ttl) },
             signal,
             ({ id }) => {
               if (typeof id === 'number' || typeof id === 'string') return String(id);

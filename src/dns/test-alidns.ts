@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { bodyHash, signAcs3 } from '../clients/alibaba-signature.ts';
 import { percentEncode } from '../clients/query.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -182,7 +183,7 @@ export function testAlidns(clock: Clock): TestAlidns {
         .filter((one) => one.zone === zone)
         .map(({ rr, value }) => ({ name: rr === '@' ? zone : `${rr}.${zone}`, value })),
     plant: ({ zone, name, value, ttl }) => {
-      records.push({ id: newId(), zone, rr: name === zone ? '@' : name.slice(0, -zone.length - 1), value, ttl });
+      records.push({ id: newId(), zone, rr: relativeName(name, zone), value, ttl });
     },
     addZones: (names) => void zones.push(...names),
   };

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { dnspodHost } from '../clients/dnspod.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -99,7 +99,8 @@ function testOf(account: Account, api: FakeApi, sent: readonly Sent[]): TestDnsp
         .filter(({ domain }) => domain === zone)
         .map((one) => ({ name: fqdn(one), value: one.value })),
     // As if it had been there long enough to be in every list.
-    plant: (value) => void account.add(value.zone, dnspodHost(value), value.value, fewest, -Infinity),
+    plant: (value) =>
+      void account.add(value.zone, relativeName(value.name, value.zone), value.value, fewest, -Infinity),
     addZones: account.addDomains,
     lag(ms) {
       account.state.lagMs = ms;

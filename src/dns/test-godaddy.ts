@@ -1,3 +1,4 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -103,7 +104,7 @@ export function testGodaddy(clock: Clock): FakeDnsService {
     values: (zone) =>
       (zones.get(zone) ?? []).map(({ name, data }) => ({ name: name === '@' ? zone : `${name}.${zone}`, value: data })),
     plant: ({ zone, name, value, ttl }) =>
-      void zones.get(zone)!.push({ name: name === zone ? '@' : name.slice(0, -zone.length - 1), data: value, ttl }),
+      void zones.get(zone)!.push({ name: relativeName(name, zone), data: value, ttl }),
     addZones: (names) => {
       for (const name of names) zones.set(name, []);
     },

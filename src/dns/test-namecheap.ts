@@ -1,3 +1,4 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -144,7 +145,7 @@ export function testNamecheap(clock: Clock): TestNamecheap {
         .map(({ name, address }) => ({ name: name === '@' ? zone : `${name}.${zone}`, value: address })),
     plant({ zone, name, value, ttl }) {
       const at = zones.get(zone)!;
-      const host = name === zone ? '@' : name.slice(0, -zone.length - 1);
+      const host = relativeName(name, zone);
       at.hosts = [...at.hosts, { name: host, type: 'TXT', address: value, mxPref: '10', ttl: String(ttl) }];
     },
     addZones: (names) => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -112,8 +113,7 @@ export function testWestcn(clock: Clock): FakeDnsService {
     api,
     values: (zone) =>
       (zones.get(zone) ?? []).map(({ item, value }) => ({ name: item === '@' ? zone : `${item}.${zone}`, value })),
-    plant: ({ zone, name, value, ttl }) =>
-      void zones.get(zone)!.push(newRecord(name === zone ? '@' : name.slice(0, -zone.length - 1), value, ttl)),
+    plant: ({ zone, name, value, ttl }) => void zones.get(zone)!.push(newRecord(relativeName(name, zone), value, ttl)),
     addZones: (names) => {
       for (const name of names) zones.set(name, []);
     },

@@ -12,6 +12,7 @@ import {
   type Verdict,
 } from '../clients/json-api.ts';
 import { fromTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -49,6 +50,8 @@ API and do not work here.`,
     maxConcurrent: 1,
     perMinute: 60,
     visibleMs: 3 * 60_000,
+    // At that pace, many values take longer than usual to remove.
+    cleanupBudgetMs: 2 * 60_000,
   },
   connect({ options, world }) {
     const http = world.http();
@@ -110,7 +113,12 @@ API and do not work here.`,
       async append(value, signal) {
         const [existing] = await find(value, signal);
         if (existing !== undefined) return existing;
-        const params = { host: hostOf(value), type: 'TXT', value: value.value, ttl: String(value.ttl) };
+        const params = {
+          host: relativeName(value.name, value.zone),
+          type: 'TXT',
+          value: value.value,
+          ttl: String(value.ttl),
+        };
         try {
           return await call('adddnsrecord', value, params, signal, (body) => idOf(readFields(body['data'], 'data')));
         } catch (error) {
@@ -140,12 +148,9 @@ const noRecords: readonly (string | undefined)[] = ['30001', '30201'];
 const duplicate = '20118';
 const unknownRecord = '20120';
 
-const hostOf = ({ zone, name }: Pick<DnsValue, 'zone' | 'name'>): string =>
-  name === zone ? '@' : name.slice(0, -zone.length - 1);
-
 const isRecord = (item: Fields, value: DnsValue): boolean =>
   String(item['type']).toUpperCase() === 'TXT' &&
-  item['item'] === hostOf(value) &&
+  item['item'] === relativeName(value.name, value.zone) &&
   fromTxtContent(String(item['value'])) === value.value;
 
 function idOf(fields: Fields): string {
