@@ -8,6 +8,11 @@ import westcn from './westcn.ts';
 
 export const username = 'ops';
 export const password = '5dh232kfg!*OfThisTest';
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+/** Of the account. */
+export const apiKey = md5(password);
+/** Of the domain example.test. */
+export const domainKey = md5('the password of example.test');
 
 interface Record {
   readonly id: number;
@@ -37,9 +42,10 @@ export function testWestcn(clock: Clock): FakeDnsService {
   const newRecord = (item: string, value: string, ttl: number): Record => ({ id: ++last, item, value, ttl });
 
   const authorize = (request: FakeRequest): FakeAnswer | undefined => {
+    if (request.url.pathname === '/API/v2/domain/dns/') return undefined;
     const { username: user, time, token } = Object.fromEntries(request.form());
     if (!user || !time || !token) return refuse(10000, 'username,time,token');
-    const right = createHash('md5').update(`${username}${password}${time}`).digest('hex');
+    const right = md5(`${username}${password}${time}`);
     const ageMs = Math.abs(clock.now().getTime() - Number(time));
     return user === username && token === right && ageMs <= 600_000
       ? undefined
@@ -87,11 +93,49 @@ export function testWestcn(clock: Clock): FakeDnsService {
     ],
   };
 
+  /** The API of domains, without codes. */
+  const ofDomain = (request: FakeRequest): FakeAnswer => {
+    const { act, domain, hostname, username: user, apikey, apidomainkey, ...p } = Object.fromEntries(request.form());
+    const no = (msg: string): FakeAnswer => ({ status: 200, body: { code: 500, msg } });
+    const yes = (body: object): FakeAnswer => ({ status: 200, body: { code: 200, msg: 'success', body } });
+    // acme.sh gives the name of the record.
+    const zone = [...zones.keys()]
+      .filter((one) => domain === one || domain?.endsWith(`.${one}`))
+      .sort((a, b) => b.length - a.length)[0];
+    const isRight = apidomainkey === undefined ? user === username && apikey === apiKey : apidomainkey === domainKey;
+    if (!isRight) return no('auth failed');
+    if (zone === undefined || (apidomainkey !== undefined && !/(^|\.)example\.test$/.test(zone)))
+      return no('domain not found');
+    const records = zones.get(zone)!;
+    const item = relativeName(hostname ?? '', zone);
+    if (!hostname?.endsWith(zone)) return no('hostname error');
+    if (act === 'dnsrec.list') {
+      const found = records.filter((one) => one.item === item);
+      const shown = found.map(({ id, value, ttl }) => ({
+        ...{ record_id: id, hostname: item, record_type: 'TXT', record_value: value, record_ttl: ttl, record_line: '' },
+      }));
+      return found.length === 0 || (p['record_type'] ?? 'TXT') !== 'TXT' ? no('no records') : yes({ items: shown });
+    }
+    if (act === 'dnsrec.add') {
+      const { record_type: type, record_value: value, record_ttl: ttl = '900' } = p;
+      if (type !== 'TXT' || !value || !(Number(ttl) >= 60 && Number(ttl) <= 86_400)) return no('parameter error');
+      if (records.some((one) => one.item === item && one.value === value)) return no('record exists');
+      const record = newRecord(item, value, Number(ttl));
+      records.push(record);
+      return yes({ record_id: record.id });
+    }
+    const at = records.findIndex(({ id }) => String(id) === p['record_id']);
+    if (act !== 'dnsrec.remove' || at < 0) return no('record not found');
+    records.splice(at, 1);
+    return yes({});
+  };
+
   const api = createFakeApi({
     ...{ clock, authorize },
     origin: 'https://api.west.cn',
-    nameOf: ({ url }) => url.searchParams.get('act') ?? '',
+    nameOf: ({ url, form }) => url.searchParams.get('act') ?? form().get('act') ?? '',
     routes: {
+      'POST /API/v2/domain/dns/': ofDomain,
       'POST /api/v2/domain/': (request) => {
         const act = request.url.searchParams.get('act') ?? '';
         const action = actions[act];
@@ -127,3 +171,13 @@ export default dnsApiBench(westcn, {
   isWrite: ({ url }) => url.searchParams.get('act') !== 'getdnsrecord',
   refusal: (said) => refuse(20000, said),
 });
+
+/** With a key instead of a password. */
+const keyBench = (options: Readonly<{ [name: string]: string | Secret }>, refused: typeof options) =>
+  dnsApiBench(westcn, {
+    ...{ service: testWestcn, options, refused },
+    isWrite: ({ form }) => form().get('act') !== 'dnsrec.list',
+    refusal: (said) => ({ status: 200, body: { code: 500, msg: said } }),
+  });
+
+export const apiKeyBench = keyBench({ username, apiKey: new Secret(apiKey) }, { apiKey: new Secret(md5('wrong')) });

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
-import bench, { testWestcn, username } from './test-westcn.ts';
+import bench, { apiKeyBench, domainKey, testWestcn, username } from './test-westcn.ts';
 import { optionsFrom, testWorld } from './test-world.ts';
 import westcn from './westcn.ts';
 
 dnsApiContract(it, bench);
+dnsApiContract((name, run) => it(`${name} (API key)`, run), apiKeyBench);
 
 const signal = new AbortController().signal;
 const value = { zone: 'example.test', name: '_acme-challenge.www.example.test', value: 'abc', ttl: 60 };
@@ -49,6 +50,28 @@ describe('westcn', () => {
     });
   });
 
+  it('sends the key of a domain alone', async () => {
+    const { world, fake } = testWorld(testWestcn);
+    const provider = westcn.connect({ name: 'dns', world, options: { domainKey: new Secret(domainKey) } });
+    const made = await provider.append(value, signal);
+    await provider.remove(value, made, signal);
+    const common = { apidomainkey: domainKey, domain: 'example.test', hostname: value.name };
+    const list = { ...common, act: 'dnsrec.list', record_type: 'TXT' };
+    expect(fake.api.calls.map(({ request }) => Object.fromEntries(request.form()))).toEqual([
+      list,
+      { ...common, act: 'dnsrec.add', record_type: 'TXT', record_value: 'abc', record_ttl: '60' },
+      list,
+      { ...common, act: 'dnsrec.remove', record_id: made },
+    ]);
+    await expect(provider.check?.('absent.test', signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+      hint: expect.stringContaining('Check `domainKey`, and that absent.test is the domain'),
+    });
+    expect(() => westcn.connect({ name: 'dns', world, options: { username } })).toThrow(
+      'give `domainKey`, or `username`',
+    );
+  });
+
   it('takes a duplicate for done', async () => {
     const { api, connect } = await bench();
     const body = { result: 500, msg: 'No.', errcode: 20118 };
@@ -65,9 +88,19 @@ describe('westcn', () => {
   });
 
   it.each([
-    ['a file', { file: 'dns_westcn_username = ops\ndns_westcn_password = p' }],
-    ['the environment of lego', { env: { WESTCN_USERNAME: 'ops', WESTCN_PASSWORD: 'p' } }],
-  ])('reads %s', async (_what, from) => {
-    expect(await optionsFrom(westcn, from)).toEqual({ username: 'ops', password: 'p' });
+    ['a file', { file: 'dns_westcn_username = ops\ndns_westcn_password = p' }, { username: 'ops', password: 'p' }],
+    ['a file with the key of a domain', { file: '{ "apidomainkey": "k" }' }, { domainKey: 'k' }],
+    [
+      'the environment of lego',
+      { env: { WESTCN_USERNAME: 'ops', WESTCN_PASSWORD: 'p' } },
+      { username: 'ops', password: 'p' },
+    ],
+    [
+      'acme.sh’s account.conf',
+      { file: "SAVED_WEST_Username='ops'\nSAVED_WEST_Key='k'" },
+      { username: 'ops', apiKey: 'k' },
+    ],
+  ])('reads %s', async (_what, from, expected) => {
+    expect(await optionsFrom(westcn, from)).toEqual(expected);
   });
 });

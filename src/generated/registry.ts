@@ -368,8 +368,10 @@ export const registry: Registry = {
       since: "0.2.0",
       homepage: "https://www.west.cn",
       options: [
-        {"name":"username","title":"User name of the account","secret":false,"required":true},
-        {"name":"password","title":"API password, which is not that of the account","secret":true,"required":true},
+        {"name":"domainKey","title":"Key of one domain","secret":true,"required":false},
+        {"name":"username","title":"User name of the account, if there is no key of a domain","secret":false,"required":false},
+        {"name":"password","title":"API password of the account, which is not the one for logging in","secret":true,"required":false},
+        {"name":"apiKey","title":"API key of the account (the MD5 sum of the API password)","secret":true,"required":false},
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
         {"name":"endpoint","title":"The API’s address, if not https://api.west.cn","secret":false,"required":false},
       ],

@@ -20,6 +20,7 @@ import * as porkbun from '../../src/dns/test-porkbun.ts';
 import * as powerdns from '../../src/dns/test-powerdns.ts';
 import * as route53 from '../../src/dns/test-route53.ts';
 import * as vultr from '../../src/dns/test-vultr.ts';
+import * as westcn from '../../src/dns/test-westcn.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { DnsValue } from '../../src/ports/dns-provider.ts';
@@ -244,6 +245,12 @@ const oracles: Readonly<Record<string, Oracle>> = {
     origin: 'https://api.vultr.com',
     service: vultr.testVultr,
     losesForeign: true,
+  },
+  westcn: {
+    client: { acmeSh: 'dns_west_cn' },
+    env: { WEST_Username: westcn.username, WEST_Key: westcn.apiKey },
+    origin: 'https://api.west.cn',
+    service: westcn.testWestcn,
   },
 };
 
