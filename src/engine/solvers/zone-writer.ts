@@ -68,23 +68,32 @@ interface Ask {
   readonly isRemoval: boolean;
 }
 
+type Batched = (ask: Ask, signal: AbortSignal) => Promise<unknown>;
+
 /** Everything that is asked for at the same time, of one zone or of one name, becomes one write. */
 function createSetWriter(
   provider: SetsProvider,
   traits: DnsProviderTraits,
   { exclusively, pace }: { readonly exclusively: Exclusively; readonly pace: (signal: AbortSignal) => Promise<void> },
 ): ZoneWriter {
-  const byResource = new Map<string, (ask: Ask, signal: AbortSignal) => Promise<unknown>>();
+  const byResource = new Map<string, { readonly batched: Batched; callers: number }>();
 
   async function ask(value: DnsValue, isRemoval: boolean, signal: AbortSignal): Promise<void> {
     const resource = traits.writes === 'name' ? value.name : value.zone;
-    const batched =
-      byResource.get(resource) ??
-      createBatches<Ask, unknown>((asks, over) => commitOrEach(value.zone, resource, asks, over), pace);
-    byResource.set(resource, batched);
-    const error = await batched({ value, isRemoval }, signal);
-    if (error !== undefined) throw error;
+    const entry = byResource.get(resource) ?? { batched: batchesOf(value.zone, resource), callers: 0 };
+    byResource.set(resource, entry);
+    entry.callers += 1;
+    try {
+      const error = await entry.batched({ value, isRemoval }, signal);
+      if (error !== undefined) throw error;
+    } finally {
+      entry.callers -= 1;
+      if (entry.callers === 0) byResource.delete(resource);
+    }
   }
+
+  const batchesOf = (zone: string, resource: string): Batched =>
+    createBatches<Ask, unknown>((asks, over) => commitOrEach(zone, resource, asks, over), pace);
 
   /**
    * A service that refuses one name refuses the whole write, so the names are then tried alone. Resolves with the error
