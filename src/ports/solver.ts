@@ -78,7 +78,10 @@ export interface SolverChallenge {
   readonly keyAuthorization: string;
   /** The lineage, for locks, logs and names. */
   readonly lineage: string;
-  /** All identifiers of the certificate, and how many of its challenges remain after this one, for certbot's hooks. */
+  /**
+   * All identifiers of the certificate that this solver answers for, and how many of their challenges remain after this
+   * one, for certbot's hooks.
+   */
   readonly allIdentifiers: readonly Identifier[];
   readonly remaining: number;
 }

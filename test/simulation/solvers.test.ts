@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import type { Http } from '../../src/ports/http.ts';
@@ -144,6 +145,31 @@ describe('a certificate with two solvers', () => {
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'dns/refused' } });
     expect(world.ca.accepted('newOrder')).toBe(0);
     expect(calls).toContain('withdraw');
+  });
+
+  it('is not ordered the first time either if a provider refuses one of many names, and says how to mend it later', async () => {
+    const warnings: string[] = [];
+    const reporter = {
+      report: ({ event, message }: Event) => void (event === 'preflight.finding' && warnings.push(message)),
+    };
+    const world = await createSimulatedWorld({ reporter });
+    const reason = 'no such zone';
+    const refused = fail('dns/refused', { provider: 'sim', name: 'example.net', reason, advice: 'Check `token`.' });
+    const preflight: Solver['preflight'] = ({ value }) =>
+      value === 'www.example.net' ? Promise.reject(refused) : Promise.resolve();
+    const { solver } = solversOf(world, { web: { preflight } });
+    expect(await issue(world.replica(1, { solver }), job(mixed), signal)).toMatchObject({
+      result: 'failed',
+      error: { code: 'dns/refused', hint: 'Nothing was changed. Check `token`.' },
+    });
+    expect(world.ca.accepted('newOrder')).toBe(0);
+    await issue(world.replica(2), job(one), signal);
+    world.pass(80 * dayMs);
+    // A renewal is tried all the same.
+    expect(await issue(world.replica(3, { solver }), job(mixed), signal)).toMatchObject({ result: 'renewed' });
+    expect(warnings).toContain(
+      'www.example.net: sim refused to change example.net: no such zone. Nothing was changed. Check `token`.',
+    );
   });
 
   it('that moves a name to the other solver is not due, and keeps its certificate', async () => {

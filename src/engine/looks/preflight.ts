@@ -121,11 +121,15 @@ async function lookAtCaa(
 
 const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
 
-/** Why the solver cannot be used, if that shows for every name; for some of a hundred, a name server was slow. */
+/**
+ * Why the solver cannot be used: a DNS provider refuses the credentials or a zone, or no name can be checked. For some of
+ * a hundred, a name server was slow.
+ */
 export function whyUnusable(findings: readonly Finding[]): CertfleetError | undefined {
   const names = new Set(findings.map(({ identifier }) => identifier));
   const unusable = findings.flatMap((finding) => finding.unusable ?? []);
-  return unusable.length === names.size ? unusable[0] : undefined;
+  const refused = unusable.find((error) => isFailure(error, 'dns/refused', 'dns/delegated'));
+  return refused ?? (unusable.length === names.size ? unusable[0] : undefined);
 }
 
 /** After so many failed validations in an hour, "cannot tell" stops the order, too. */

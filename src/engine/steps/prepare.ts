@@ -26,7 +26,8 @@ export async function prepare(run: OrderRun): Promise<void> {
   const findings = found.flat();
   for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
     const { verdict, identifier } = finding;
-    const news = { level: 'warn', event: 'preflight.finding', message: saying(finding) } as const;
+    const message = finding.unusable ? `${saying(finding)}. ${finding.unusable.hint}` : saying(finding);
+    const news = { level: 'warn', event: 'preflight.finding', message } as const;
     report(engine, { ...news, certificate: nameOf(run), data: { verdict, identifier } });
   }
   await weigh(run, findings);
