@@ -160,7 +160,7 @@ export const judgeWithReset =
   };
 
 /** How long until a time that a header has in seconds since 1970, by the server's clock. */
-function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
+export function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
   const [reset, now] = [Number(headers[name] ?? Number.NaN) * 1000, Date.parse(headers['date'] ?? '')];
   return Number.isFinite(reset) && Number.isFinite(now) && reset > now ? reset - now : undefined;
 }

@@ -3,6 +3,22 @@ import type { Registry } from '../config/registry.ts';
 
 export const registry: Registry = {
   dns: {
+    "acme-dns": {
+      id: "acme-dns",
+      title: "acme-dns",
+      since: "0.2.0",
+      homepage: "https://github.com/joohoi/acme-dns",
+      options: [
+        {"name":"endpoint","title":"The server’s address","secret":false,"required":false},
+        {"name":"accounts","title":"Accounts as lego, acme-dns-client and certbot’s hook store them","secret":true,"required":false},
+        {"name":"username","title":"User name of an account","secret":true,"required":false},
+        {"name":"password","title":"Its password","secret":true,"required":false},
+        {"name":"subdomain","title":"Its subdomain","secret":false,"required":false},
+        {"name":"fulldomain","title":"Its whole name","secret":false,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/acme-dns.ts')).default,
+    },
     "acmesh": {
       id: "acmesh",
       title: "A script of acme.sh",
@@ -115,6 +131,32 @@ export const registry: Registry = {
         {"name":"endpoint","title":"The API’s address, if it is not https://api.digitalocean.com","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/digitalocean.ts')).default,
+    },
+    "dnsimple": {
+      id: "dnsimple",
+      title: "DNSimple",
+      since: "0.2.0",
+      homepage: "https://dnsimple.com",
+      options: [
+        {"name":"token","title":"API token","secret":true,"required":true},
+        {"name":"account","title":"Number of the account, if the token is for a user with several","secret":false,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not https://api.dnsimple.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/dnsimple.ts')).default,
+    },
+    "dnsmadeeasy": {
+      id: "dnsmadeeasy",
+      title: "DNS Made Easy",
+      since: "0.2.0",
+      homepage: "https://dnsmadeeasy.com",
+      options: [
+        {"name":"apiKey","title":"API key","secret":true,"required":true},
+        {"name":"secretKey","title":"Secret key","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.dnsmadeeasy.com/V2.0","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/dnsmadeeasy.ts')).default,
     },
     "dnspod": {
       id: "dnspod",
@@ -233,6 +275,18 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../dns/jdcloud.ts')).default,
     },
+    "linode": {
+      id: "linode",
+      title: "Linode (Akamai)",
+      since: "0.2.0",
+      homepage: "https://www.linode.com/products/dns-manager/",
+      options: [
+        {"name":"token","title":"Personal access token","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not https://api.linode.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/linode.ts')).default,
+    },
     "luadns": {
       id: "luadns",
       title: "LuaDNS",
@@ -266,6 +320,18 @@ export const registry: Registry = {
         {"name":"endpoint","title":"The API’s address, if not https://api.namecheap.com (https://api.sandbox.namecheap.com)","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/namecheap.ts')).default,
+    },
+    "ns1": {
+      id: "ns1",
+      title: "NS1 (IBM NS1 Connect)",
+      since: "0.2.0",
+      homepage: "https://www.ibm.com/products/ns1-connect",
+      options: [
+        {"name":"apiKey","title":"API key","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address with its path, if it is not https://api.nsone.net/v1","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/ns1.ts')).default,
     },
     "ovh": {
       id: "ovh",
@@ -320,7 +386,7 @@ export const registry: Registry = {
         {"name":"algorithm","title":"Algorithm of the TSIG key","secret":false,"required":false},
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
         {"name":"ttl","title":"TTL of the TXT record, in seconds","secret":false,"required":false},
-        {"name":"transport","title":"TCP, or UDP with TCP for answers that are too long","secret":false,"required":false},
+        {"name":"transport","title":"TCP, or UDP with TCP for messages that are too long","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/rfc2136.ts')).default,
     },
@@ -361,6 +427,18 @@ export const registry: Registry = {
         {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
       ],
       load: async () => (await import('../dns/volcengine.ts')).default,
+    },
+    "vultr": {
+      id: "vultr",
+      title: "Vultr",
+      since: "0.2.0",
+      homepage: "https://www.vultr.com",
+      options: [
+        {"name":"apiKey","title":"API key","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not https://api.vultr.com","secret":false,"required":false},
+      ],
+      load: async () => (await import('../dns/vultr.ts')).default,
     },
     "westcn": {
       id: "westcn",
