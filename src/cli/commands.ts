@@ -270,7 +270,7 @@ export const commands: readonly Command[] = [
     summary: 'try a DNS provider, without a certificate',
     description:
       'Adds a TXT value at a random name in the zone, waits until every authoritative server answers with it, removes it, ' +
-      'and prints how long each step took. No CA is asked. If the test is stopped or fails, it removes the value; if it ' +
+      'and prints how long each step took. No CA is asked. Exits with 2 if an option is missing or wrong, with 5 if the provider or a name server refused or failed. If the test is stopped or fails, it removes the value; if it ' +
       'is killed, `certfleet sweep` or the next test does, if there is a store.',
     arguments: {
       text: '<provider> <zone>',

@@ -31,7 +31,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
   const renewal = isLeftAlone(lineage)
     ? 'never'
     : lineage.renewAt &&
-      `${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
+      `${lineage.byHand ? 'by hand ' : ''}${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Name', withLetters(lineage.name)],
     ['State', lineage.state],
