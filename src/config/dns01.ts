@@ -1,5 +1,5 @@
 import { isDnsName } from '../core/dns-name.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { type AdapterSettings, zoneSolversKey } from '../core/spec.ts';
 import { duration, z } from '../define.ts';
 import type { ChallengeType } from '../ports/solver.ts';
 import { dns01Type } from './registry.ts';
@@ -79,9 +79,6 @@ export interface Dns01Settings {
   /** Zones that other solvers change, with their settings. */
   readonly elsewhere: readonly { readonly zone: string; readonly solver: string; readonly settings: AdapterSettings }[];
 }
-
-/** Under this name, a stored solver has the settings of the solvers that its `zones` name. */
-const zoneSolversKey = 'zoneSolvers';
 
 /** Settings with those of the solvers that their `zones` name, so that `renew` and `sweep` need no configuration. */
 export function withZoneSolvers(

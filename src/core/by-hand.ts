@@ -1,4 +1,4 @@
-import type { AdapterSettings, StoredSpec } from './spec.ts';
+import { type AdapterSettings, type StoredSpec, zoneSolversKey } from './spec.ts';
 import { partsOf } from './spec-parts.ts';
 
 /** The DNS provider that is a person. */
@@ -7,5 +7,6 @@ export const manualProvider = 'manual';
 /** Whether a new certificate needs a person at a terminal, so that `renew` cannot get it. */
 export const isByHand = (wanted: StoredSpec): boolean => partsOf(wanted).some(({ solver }) => isManual(solver));
 
-const isManual = ({ type, ...options }: AdapterSettings): boolean =>
-  type === 'dns01' && options['provider'] === manualProvider;
+const isManual = ({ type, provider, [zoneSolversKey]: others = {} }: AdapterSettings): boolean =>
+  type === 'dns01' &&
+  (provider === manualProvider || Object.values(others as Record<string, AdapterSettings>).some(isManual));

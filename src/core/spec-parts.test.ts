@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isByHand } from './by-hand.ts';
 import type { Work } from './lineage.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 import { partFor, partsOf, solverSettings, solversFor } from './spec-parts.ts';
@@ -101,4 +102,13 @@ it.each([
   ],
 ])('the solvers of identifiers: %s', (_what, identifiers, given, expected) => {
   expect(solversFor(identifiers.map(name), given)).toEqual(expected);
+});
+
+it.each([
+  [false, web],
+  [true, { type: 'dns01', provider: 'manual' }],
+  [false, { type: 'dns01', provider: 'p', zoneSolvers: { other: dns } }],
+  [true, { type: 'dns01', provider: 'p', zoneSolvers: { other: { type: 'dns01', provider: 'manual' } } }],
+])('needs a person at a terminal: %s, for %j in one of its parts', (expected, solver) => {
+  expect(isByHand({ ...stored, solvers: { dns: solver, lb } })).toBe(expected);
 });

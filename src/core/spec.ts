@@ -40,6 +40,9 @@ export interface AdapterSettings {
   readonly [option: string]: Json;
 }
 
+/** Under this name, a stored solver has the settings of the other solvers that change some zones for it, by name. */
+export const zoneSolversKey = 'zoneSolvers';
+
 /** A validated configuration, or the defaults if there is none. */
 export interface Settings {
   readonly store: AdapterSettings;
