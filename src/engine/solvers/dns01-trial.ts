@@ -3,7 +3,7 @@ import type { DnsValue } from '../../ports/dns-provider.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { createServerPoll, labelOf } from '../zones/server-poll.ts';
 import type { ZoneServer } from '../zones/zone.ts';
-import { checkServers, type Dns01Options } from './dns01.ts';
+import { checkServers, type Dns01Options, ignoring } from './dns01.ts';
 import { ttlOf, writerOf, zonesOf } from './zone-holders.ts';
 
 /** Where the value of a trial goes. */
@@ -56,12 +56,15 @@ const listLagMs = 10_000;
 export function createTrial(options: Dns01Options): Trial {
   const { provider, traits, dns, clock, timeoutMs = traits.visibleMs ?? 120_000 } = options;
   const zones = zonesOf(options);
+  const isIgnored = ignoring(options);
+  const nameserversOf = async (zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]> =>
+    (await zones.nameservers(zone, signal)).filter((server) => !isIgnored(server));
   const poll = createServerPoll({ dns, clock });
   const writer = writerOf(options);
 
   async function servedTtl({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<number | undefined> {
     try {
-      const [server] = await zones.nameservers(zone, signal);
+      const [server] = await nameserversOf(zone, signal);
       if (!server) return undefined;
       const { answers } = await dns.query(server, { name, type: 'TXT', recursive: false }, signal);
       return answers.find((record) => record.type === 'TXT' && record.value === value)?.ttl;
@@ -92,7 +95,7 @@ export function createTrial(options: Dns01Options): Trial {
     const since = clock.monotonicMs();
     let toldMs = 0;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.25, mostPauseMs)) {
-      const servers = await zones.nameservers(value.zone, signal);
+      const servers = await nameserversOf(value.zone, signal);
       const lacking = (await poll(servers, value, signal)).map(({ text }) => text);
       const elapsedMs = clock.monotonicMs() - since;
       const left = unmet(servers, lacking, elapsedMs);
@@ -113,7 +116,7 @@ export function createTrial(options: Dns01Options): Trial {
       const target = await zones.resolveChain(name, signal);
       const hidden = mayHide ? undefined : await findHiddenWildcard(zones, target, signal);
       if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
-      return { ...target, servers: await zones.nameservers(target.zone, signal) };
+      return { ...target, servers: await nameserversOf(target.zone, signal) };
     },
 
     add: (value, signal) => writer.add(value, signal),

@@ -45,8 +45,7 @@ export function createDns01(options: Dns01Options): Solver {
   const longestMs = Math.max(...hands.all.map(({ timeoutMs }) => timeoutMs));
   // When a value was first checked, for the time limit, and whether it was written again.
   const looks = createBriefMemory<{ readonly since: number; readonly isRewritten: boolean }>(nowMs, 2 * longestMs);
-  const ignored = new Set(options.ignoreNameservers?.map((name) => name.toLowerCase().replace(/\.$/, '')));
-  const isIgnored = ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
+  const isIgnored = ignoring(options);
 
   /** The TXT record of a challenge, from its receipt or looked up again. */
   async function recordOf(
@@ -219,6 +218,12 @@ export function createDns01(options: Dns01Options): Solver {
       for (const { provider } of hands.all) await provider.close?.();
     },
   };
+}
+
+/** Whether a name server need not have the value. */
+export function ignoring({ ignoreNameservers = [] }: Pick<Dns01Options, 'ignoreNameservers'>) {
+  const ignored = new Set(ignoreNameservers.map((name) => name.toLowerCase().replace(/\.$/, '')));
+  return ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
 }
 
 interface Target {
