@@ -8,11 +8,14 @@ import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } f
 import { createMetadataServer, NoMetadata } from './metadata-server.ts';
 import { createRefreshed, type Refreshed } from './refreshed.ts';
 
-/** Azure's clouds, with the places of their APIs. */
+const publicCloud = { management: 'https://management.azure.com', login: 'https://login.microsoftonline.com' };
+const china = { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' };
+const government = { management: 'https://management.usgovcloudapi.net', login: 'https://login.microsoftonline.us' };
+
+/** Azure's clouds, with the places of their APIs, also by the names that Azure's SDKs and certbot's plugin have. */
 export const azureClouds = {
-  public: { management: 'https://management.azure.com', login: 'https://login.microsoftonline.com' },
-  china: { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' },
-  usgovernment: { management: 'https://management.usgovcloudapi.net', login: 'https://login.microsoftonline.us' },
+  ...{ public: publicCloud, china, usgovernment: government },
+  ...{ AzurePublicCloud: publicCloud, AzureChinaCloud: china, AzureUSGovernmentCloud: government },
 } as const;
 
 /**

@@ -32,7 +32,7 @@ export default defineDnsProvider({
   homepage: 'https://azure.microsoft.com/products/dns',
   apiDocs: 'https://learn.microsoft.com/rest/api/dns/record-sets',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     subscriptionId: uuid('Subscription with the zone', ['AZURE_SUBSCRIPTION_ID', 'AZUREDNS_SUBSCRIPTIONID']),
     resourceGroup: z
@@ -64,7 +64,7 @@ export default defineDnsProvider({
       }),
     credentials: credentialsFile(['dns_azure_', 'dns_azure_sp_']),
     environment: z
-      .enum(['public', 'china', 'usgovernment'])
+      .enum(Object.keys(azureClouds) as [keyof typeof azureClouds])
       .default('public')
       .meta({ title: 'Which of Azure’s clouds', aliases: ['AZURE_ENVIRONMENT'] }),
     authority: endpoint('Where access tokens come from, if not from the cloud’s own place').meta({

@@ -46,9 +46,11 @@ const [login, management, metadata] = [
   'http://169.254.169.254',
 ] as const;
 const mostOnPage = 100;
+/** Of the API. The ones before the one that we use are taken as well. */
+const versions = ['2016-04-01', '2017-09-01', '2017-10-01', '2018-05-01'];
 
 /** Azure DNS, the token endpoint and the metadata server of Azure, as strict as the documents. */
-export function fakeAzure(clock: Clock): FakeAzure {
+export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeAzure {
   const zones: FakeZone[] = [];
   const asked: string[] = [];
   let tokens = new Map<string, { readonly mayWrite: boolean; readonly expiresMs: number }>();
@@ -61,7 +63,7 @@ export function fakeAzure(clock: Clock): FakeAzure {
     return zone;
   };
   for (const name of fakeZones) {
-    addZone(name, { group: 'internal', zoneType: 'Private' });
+    if (withPrivateZones) addZone(name, { group: 'internal', zoneType: 'Private' });
     addZone(name);
   }
 
@@ -73,6 +75,11 @@ export function fakeAzure(clock: Clock): FakeAzure {
 
   const giveToken = (request: FakeRequest): FakeAnswer => {
     const form = request.form();
+    // The older endpoint has a resource instead of a scope.
+    const isOld = !request.url.pathname.includes('/v2.0/');
+    const isWanted = isOld
+      ? [`${management}/`, 'https://management.core.windows.net/'].includes(form.get('resource') ?? '')
+      : form.get('scope') === `${management}/.default`;
     const refused = (status: number, error: string, said: string): FakeAnswer => ({
       status,
       body: {
@@ -83,7 +90,7 @@ export function fakeAzure(clock: Clock): FakeAzure {
     });
     if (request.params['tenant'] !== tenantId)
       return refused(400, 'invalid_request', `AADSTS90002: Tenant '${request.params['tenant']}' not found.`);
-    if (form.get('grant_type') !== 'client_credentials' || form.get('scope') !== `${management}/.default`)
+    if (form.get('grant_type') !== 'client_credentials' || !isWanted)
       return refused(
         400,
         'invalid_scope',
@@ -117,7 +124,7 @@ export function fakeAzure(clock: Clock): FakeAzure {
           `AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '${form.get('client_id')}'.`,
         );
     }
-    return newToken(application.mayWrite, (seconds) => seconds);
+    return newToken(application.mayWrite, isOld ? String : (seconds) => seconds);
   };
 
   /** A call of the management API, if the token may make it. */
@@ -132,9 +139,11 @@ export function fakeAzure(clock: Clock): FakeAzure {
           'ExpiredAuthenticationToken',
           'The access token expiry UTC time is earlier than current UTC time.',
         );
-      if (request.url.searchParams.get('api-version') !== '2018-05-01')
+      if (!versions.includes(request.url.searchParams.get('api-version') ?? ''))
         return refuse(400, 'NoRegisteredProviderFound', 'No registered resource provider found for this API version.');
-      const { subscription } = request.params;
+      const { subscription, kind } = request.params;
+      // In any case.
+      if (kind?.toLowerCase() !== 'dnszones') return refuse(404, 'InvalidResourceType', `There is no type '${kind}'.`);
       if (subscription !== subscriptionId)
         return refuse(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`);
       if (request.method !== 'GET' && !token.mayWrite)
@@ -212,12 +221,13 @@ export function fakeAzure(clock: Clock): FakeAzure {
   };
 
   const root = '/subscriptions/:subscription';
-  const zoneRoute = `${root}/resourceGroups/:group/providers/Microsoft.Network/dnsZones/:zone`;
+  const zoneRoute = `${root}/resourceGroups/:group/providers/Microsoft.Network/:kind/:zone`;
   const api = createFakeApi({
     clock,
     origin: [management, login, metadata],
     routes: {
       [`POST ${login}/:tenant/oauth2/v2.0/token`]: giveToken,
+      [`POST ${login}/:tenant/oauth2/token`]: giveToken,
       [`GET ${metadata}/metadata/identity/oauth2/token`]: ({ headers, url }) => {
         const query = Object.fromEntries(url.searchParams);
         asked.push(`identity ${query['client_id'] ?? ''}`.trim());
@@ -228,7 +238,7 @@ export function fakeAzure(clock: Clock): FakeAzure {
           return { status: 400, body: { error: 'invalid_request', error_description: 'Identity not found' } };
         return newToken(true, String);
       },
-      [`GET ${root}/providers/Microsoft.Network/dnszones`]: allowed(({ url }) => {
+      [`GET ${root}/providers/Microsoft.Network/:kind`]: allowed(({ url }) => {
         const from = Number(url.searchParams.get('$skipToken') ?? 0);
         const next = new URL(`${management}${url.pathname}?api-version=2018-05-01&$skipToken=${from + mostOnPage}`);
         const value = zones.slice(from, from + mostOnPage).map(zoneBody);

@@ -1,6 +1,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import * as acmeDns from '../../src/dns/test-acme-dns.ts';
 import * as alidns from '../../src/dns/test-alidns.ts';
+import * as azure from '../../src/dns/test-azure.ts';
 import * as cloudflare from '../../src/dns/test-cloudflare.ts';
 import * as desec from '../../src/dns/test-desec.ts';
 import * as digitalocean from '../../src/dns/test-digitalocean.ts';
@@ -78,6 +79,18 @@ const oracles: Readonly<Record<string, Oracle>> = {
     origin: 'https://alidns.aliyuncs.com',
     service: alidns.testAlidns,
     mayRefuse: [400],
+  },
+  azure: {
+    client: { acmeSh: 'dns_azure' },
+    env: {
+      AZUREDNS_SUBSCRIPTIONID: azure.subscriptionId,
+      AZUREDNS_TENANTID: azure.tenantId,
+      AZUREDNS_APPID: azure.clientId,
+      AZUREDNS_CLIENTSECRET: azure.clientSecret,
+    },
+    origin: ['https://management.azure.com', 'https://login.microsoftonline.com'],
+    // acme.sh takes the first zone of this name, although it is private.
+    service: (clock) => azure.fakeAzure(clock, { withPrivateZones: false }),
   },
   cloudflare: {
     client: { acmeSh: 'dns_cf' },
