@@ -35,8 +35,6 @@ export type AwsParams = { readonly [name: string]: AwsValue };
 /** A failed call, with what its code means. */
 export interface AwsTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
-  /** The clock of this machine is wrong. */
-  readonly isClockSkew: boolean;
 }
 
 export interface AwsCall {
@@ -178,11 +176,7 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       ...options,
       parse,
       error: (trouble) =>
-        options.error({
-          ...trouble,
-          means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined,
-          isClockSkew: trouble.kind === 'refused' && isSkewed(trouble.code ?? '', trouble.reason),
-        }),
+        options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
       judge: (answer) => judge(answer, judging),
       ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
     });
@@ -221,7 +215,8 @@ function judge(answer: ApiAnswer, judging: { action: string; service: string; bu
   if (judging.busy.includes(code)) return { kind: 'busy', ...words };
   if (throttling.includes(code)) return { kind: 'limited', ...words };
   const advice = adviceOn(code, message, answer, judging);
-  return judgeByStatus(answer, { ...words, ...(advice === undefined ? {} : { advice }) });
+  const isClockSkew = isSkewed(code, message);
+  return judgeByStatus(answer, { ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) });
 }
 
 const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isArray(body['children']);

@@ -37,6 +37,7 @@ export function dnsError(provider: string, trouble: Trouble): CertfleetError {
   const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
   const options = { cause, ...(trouble.retryAt === undefined ? {} : { retryAt: trouble.retryAt }) };
   const name = about ?? what;
+  if (kind === 'refused' && trouble.isClockSkew) return fail('dns/clock-skew', { provider, name, reason }, options);
   switch (kind) {
     case 'unreachable':
       return fail('dns/unreachable', { provider, reason }, options);

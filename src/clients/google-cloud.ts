@@ -91,10 +91,10 @@ export function judgeTokens(answer: ApiAnswer): Verdict {
   if (said === undefined) return judgeGoogle(answer);
   const verdict = judgeByStatus(answer, said);
   if (verdict.kind !== 'refused') return verdict;
-  const advice = /reasonable timeframe|iat and exp/.test(said.reason)
-    ? 'Set this machine’s clock (NTP): Google does not take its time.'
-    : 'Check `clientEmail` and `privateKey`: the service account or this key of it does not exist any more. Make a new key and give its file as `credentials`.';
-  return { ...verdict, advice };
+  const isClockSkew = /reasonable timeframe|iat and exp/.test(said.reason);
+  const advice =
+    'Check `clientEmail` and `privateKey`: the service account or this key of it does not exist any more. Make a new key and give its file as `credentials`.';
+  return { ...verdict, isClockSkew, advice };
 }
 
 const limits: readonly unknown[] = [

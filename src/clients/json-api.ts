@@ -38,6 +38,8 @@ interface Words {
   readonly requestId?: string;
   /** What a person can do, if that is known. */
   readonly advice?: string;
+  /** The service does not take this machine's time. */
+  readonly isClockSkew?: boolean;
 }
 
 /** Why a call failed, for the error that the caller makes of it. `reason` is fit to be shown. */
@@ -53,6 +55,7 @@ export interface Trouble {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly advice: string | undefined;
+  readonly isClockSkew?: boolean | undefined;
   /** When the API allows the next call, if it said so. */
   readonly retryAt: Date | undefined;
   /** How long the call was repeated. */
@@ -191,6 +194,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
           reason,
           ...{ code, requestId },
           advice: words.advice,
+          isClockSkew: words.isClockSkew,
           status: more.status,
           retryAt: more.retryAt,
           waitedMs: waitedMs(),

@@ -48,7 +48,6 @@ it('takes it if another process has removed the record', async () => {
 it.each([
   [403, 'InvalidAccessKeyId', 'Check `accessKeyId`'],
   [400, 'SignatureDoesNotMatch', 'Check `secretAccessKey`'],
-  [400, 'RequestExpired', 'clock (NTP)'],
   [400, 'InvalidHTTPAuthHeader', 'Check `accessKeyId` and `secretAccessKey`'],
   [403, 'AccessDenied', 'DNSFullControlAccessPolicy'],
   [404, 'NoSuchObject', 'account with the zone example.test'],
@@ -59,4 +58,10 @@ it.each([
     code: 'dns/refused',
     hint: expect.stringContaining(hint),
   });
+});
+
+it('says that the clock is wrong', async () => {
+  const { api, connect } = await bench();
+  api.fault(refusal(400, 'RequestExpired'));
+  await expect(connect().check?.('example.test', signal)).rejects.toMatchObject({ code: 'dns/clock-skew' });
 });

@@ -168,6 +168,7 @@ function judge(answer: ApiAnswer, zone: string): Verdict {
     ...(typeof code === 'string' ? { code } : {}),
     ...(typeof message === 'string' ? { reason: message } : {}),
     ...(typeof requestId === 'string' ? { requestId } : {}),
+    isClockSkew: typeof code === 'string' && /Expired|Timestamp|DateHeader/.test(code),
   };
   if (/Limit|Throttl|TooManyRequests/.test(words.code ?? ''))
     return { kind: 'limited', reason: 'too many requests', ...words };
@@ -177,7 +178,6 @@ function judge(answer: ApiAnswer, zone: string): Verdict {
 }
 
 function adviceOn(status: number, code: string, zone: string): string | undefined {
-  if (/Expired|Timestamp|DateHeader/.test(code)) return 'Set this machine’s clock (NTP): the signature has its time.';
   if (code === 'InvalidAccessKeyId') return 'Check `accessKeyId`: Baidu AI Cloud does not know it.';
   if (/Signature/.test(code)) return 'Check `secretAccessKey`: it does not belong to `accessKeyId`.';
   if (status === 401 || code === 'InvalidHTTPAuthHeader') return 'Check `accessKeyId` and `secretAccessKey`.';

@@ -95,3 +95,11 @@ it('refuses a zone that is private, or another’s', async () => {
       hint: expect.stringContaining('`accessKeyId`'),
     });
 });
+
+it('says that the clock is wrong', async () => {
+  const { provider, api, clock } = start();
+  const date = new Date(clock.now().getTime() - 20 * 60_000).toUTCString();
+  const body = { error_code: 'APIGW.0301', error_msg: 'Incorrect IAM authentication information' };
+  api.fault({ kind: 'status', status: 401, headers: { date }, body });
+  await expect(provider.check?.('example.test', signal)).rejects.toMatchObject({ code: 'dns/clock-skew' });
+});

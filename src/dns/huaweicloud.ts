@@ -263,16 +263,19 @@ function judge(answer: ApiAnswer): Verdict {
   if (code === 'DNS.0314') return { kind: 'busy', ...words };
   if (limits.includes(code)) return { kind: 'limited', ...words };
   const verdict = judgeByStatus(answer, words);
-  const advice = verdict.kind === 'refused' ? adviceOn(answer, code) : undefined;
-  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+  if (verdict.kind !== 'refused') return verdict;
+  const advice = adviceOn(answer.status, code);
+  // The gateway has one code for all that is wrong with a signature, and takes a quarter of an hour.
+  const isClockSkew = answer.status === 401 && Math.abs(answer.clockAheadMs ?? 0) > longestSkewMs;
+  return { ...verdict, isClockSkew, ...(advice === undefined ? {} : { advice }) };
 }
 
 /** Flow control of the service, and of the gateway. */
 const limits: readonly string[] = ['DNS.0014', 'DNS.0021', 'APIGW.0308', 'APIG.0308'];
 
-function adviceOn({ status, clockAheadMs = 0 }: ApiAnswer, code: string): string | undefined {
-  if (status === 401 && Math.abs(clockAheadMs) > 10 * 60_000)
-    return 'Set this machine’s clock (NTP): the signature has its time.';
+const longestSkewMs = 10 * 60_000;
+
+function adviceOn(status: number, code: string): string | undefined {
   if (status === 401 || code === 'APIGW.0301' || code === 'APIG.0301')
     return 'Check `accessKeyId` and `secretAccessKey`: Huawei Cloud does not take this signature.';
   if (status === 403)

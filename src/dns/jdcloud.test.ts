@@ -50,7 +50,6 @@ it('takes it if another process has removed the record', async () => {
 });
 
 it.each([
-  [refusal(401, 'UNAUTHENTICATED', 'x-jdcloud-date is expired'), 'clock (NTP)'],
   [refusal(401, 'UNAUTHENTICATED', 'no such key'), '`accessKeyId`'],
   [{ ...refusal(403, 'PERMISSION_DENIED', 'no'), status: 200 }, 'domainservice:describe*'],
 ])('says what to do: %o', async (fault, hint) => {
@@ -60,4 +59,10 @@ it.each([
     code: 'dns/refused',
     hint: expect.stringContaining(hint),
   });
+});
+
+it('says that the clock is wrong', async () => {
+  const { api, connect } = await bench();
+  api.fault(refusal(401, 'UNAUTHENTICATED', 'x-jdcloud-date is expired'));
+  await expect(connect().check?.('example.test', signal)).rejects.toMatchObject({ code: 'dns/clock-skew' });
 });

@@ -205,22 +205,21 @@ function judge(answer: ApiAnswer): Verdict {
   const body = isFields(answer.body) ? answer.body : {};
   const { error, requestId } = body;
   if (!isFields(error)) return judgeByStatus(answer);
+  const reason = String(error['message'] ?? '');
   const words = {
-    code: String(error['status'] ?? error['code']),
-    reason: String(error['message'] ?? ''),
+    ...{ reason, code: String(error['status'] ?? error['code']) },
     ...(typeof requestId === 'string' ? { requestId } : {}),
+    isClockSkew: /expired|x-jdcloud-date|timestamp/i.test(reason),
   };
   // An error may come with status 200.
   const inside = Number(error['code']);
   const status = answer.status >= 400 ? answer.status : inside >= 400 && inside < 600 ? inside : 400;
   const verdict = judgeByStatus({ ...answer, status }, words);
-  const advice = verdict.kind === 'refused' ? adviceOn(status, words.reason) : undefined;
+  const advice = verdict.kind === 'refused' ? adviceOn(status) : undefined;
   return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
 }
 
-function adviceOn(status: number, reason: string): string | undefined {
-  if (/expired|x-jdcloud-date|timestamp/i.test(reason))
-    return 'Set this machine’s clock (NTP): the signature has its time.';
+function adviceOn(status: number): string | undefined {
   if (status === 401) return 'Check `accessKeyId` and `secretAccessKey`: JD Cloud does not take this signature.';
   if (status === 403)
     return 'Give the sub-user of `accessKeyId` the actions domainservice:describe* and domainservice:*ResourceRecord at https://iam-console.jdcloud.com.';

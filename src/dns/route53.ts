@@ -164,9 +164,8 @@ const refusal = (name: string, reason: string, advice: string) =>
   fail('dns/refused', { provider, name, reason, advice });
 
 function errorOf(trouble: AwsTrouble) {
-  const { isClockSkew, what, about, reason, cause, code } = trouble;
-  if (isClockSkew) return fail('dns/clock-skew', { provider, name: about ?? what, reason }, { cause });
-  const advice = trouble.advice ?? advices[code ?? ''] ?? 'Check accessKeyId, secretAccessKey and what they may do.';
+  const advice =
+    trouble.advice ?? advices[trouble.code ?? ''] ?? 'Check accessKeyId, secretAccessKey and what they may do.';
   return dnsError(provider, { ...trouble, advice });
 }
 

@@ -30,20 +30,21 @@ export interface FakeGoogle extends FakeDnsService {
   readonly claims: readonly Readonly<Record<string, unknown>>[];
 }
 
-// Short ones are quick.
-const keyPair = () => generateKeyPairSync('rsa', { modulusLength: 1024 });
+// Short ones are quick. Other clients take no less than 1024 bits.
+const keyPair = (modulusLength = 512) => generateKeyPairSync('rsa', { modulusLength });
 const pem = ({ privateKey }: ReturnType<typeof keyPair>) => String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-const [right, reading, wrong] = [keyPair(), keyPair(), keyPair()];
+const [long, right, reading, wrong] = [keyPair(1024), keyPair(), keyPair(), keyPair()];
 
 export const project = 'acme-test-project';
 /** What each service account may do. */
 const accounts: Readonly<Record<string, { readonly key: ReturnType<typeof keyPair>; readonly mayWrite: boolean }>> = {
-  'acme@acme-test-project.iam.gserviceaccount.com': { key: right, mayWrite: true },
+  'acme@acme-test-project.iam.gserviceaccount.com': { key: long, mayWrite: true },
+  'short@acme-test-project.iam.gserviceaccount.com': { key: right, mayWrite: true },
   'reader@acme-test-project.iam.gserviceaccount.com': { key: reading, mayWrite: false },
 };
-export const [clientEmail = '', readerEmail = ''] = Object.keys(accounts);
-export const privateKeyPem = pem(right);
-export const metadataToken = 'ya29.from-the-metadata-server';
+const [ownEmail = '', shortEmail = '', readerEmail = ''] = Object.keys(accounts);
+export const clientEmail = ownEmail;
+export const privateKeyPem = pem(long);
 
 const scopes = [
   'https://www.googleapis.com/auth/ndev.clouddns.readwrite',
@@ -304,8 +305,8 @@ const refuse = (status: number, reason: string, message: string): FakeAnswer => 
 
 export default dnsApiBench(google, {
   service: (clock) => fakeGoogle(clock),
-  options: { clientEmail, privateKey: new Secret(privateKeyPem), project },
-  refused: { clientEmail, privateKey: new Secret(pem(wrong)) },
+  options: { clientEmail: shortEmail, privateKey: new Secret(pem(right)), project },
+  refused: { clientEmail: shortEmail, privateKey: new Secret(pem(wrong)) },
   readOnly: { clientEmail: readerEmail, privateKey: new Secret(pem(reading)) },
   secrets: ['ya29.token-of-this-test'],
   isWrite: ({ method, url }) => method === 'POST' && url.pathname.endsWith('/changes'),

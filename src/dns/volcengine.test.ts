@@ -41,7 +41,6 @@ it.each([
 it.each([
   ['InvalidAccessKey', '`accessKeyId`'],
   ['InvalidSecretToken', '`sessionToken`'],
-  ['InvalidTimestamp', 'clock (NTP)'],
 ])('says what to do about %s', async (code, hint) => {
   const { api, connect } = await bench();
   api.fault({ kind: 'status', ...refusal(code) });
@@ -49,4 +48,10 @@ it.each([
     code: 'dns/refused',
     hint: expect.stringContaining(hint),
   });
+});
+
+it('says that the clock is wrong', async () => {
+  const { api, connect } = await bench();
+  api.fault({ kind: 'status', ...refusal('InvalidTimestamp') });
+  await expect(connect().check?.('example.test', signal)).rejects.toMatchObject({ code: 'dns/clock-skew' });
 });

@@ -213,6 +213,7 @@ function judge(answer: ApiAnswer): Verdict {
     code: String(code),
     reason: String(message ?? ''),
     ...(typeof requestId === 'string' ? { requestId } : {}),
+    isClockSkew: code === 'InvalidTimestamp',
   };
   if (limits.includes(words.code)) return { kind: 'limited', ...words };
   // An error may come with any status.
@@ -232,7 +233,6 @@ const advices: Readonly<Record<string, string>> = {
   InvalidAuthorization: wrongKey,
   SignatureDoesNotMatch: wrongSecret,
   InvalidSecretToken: 'Give `accessKeyId`, `secretAccessKey` and `sessionToken` anew: the temporary keys have expired.',
-  InvalidTimestamp: 'Set this machine’s clock (NTP): the signature has its time.',
   AccessDenied:
     'Give the user of `accessKeyId` the policy DNSFullAccess, or one with dns:ListZones, dns:ListRecords, dns:CreateRecord and dns:DeleteRecord, at https://console.volcengine.com/iam.',
 };
