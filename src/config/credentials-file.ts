@@ -3,7 +3,7 @@ import type { OptionField } from './fields.ts';
 
 /**
  * Reads a file with credentials as other clients have it: certbot's INI, `KEY=VALUE`, the profiles of AWS and Alibaba
- * Cloud, or JSON with one object. Problems name the key and the line, never a value.
+ * Cloud, a TSIG key of BIND, or JSON with one object. Problems name the key and the line, never a value.
  */
 export class CredentialsProblem extends Error {}
 
@@ -16,7 +16,17 @@ export type Credentials = ReadonlyMap<string, string>;
  */
 export function parseCredentials(text: string, profile?: string): Credentials {
   const bare = text.replace(/^\ufeff/, '').trim();
+  const key = /(?:^|\n)[ \t]*key\s+"?([^"\s{}=]+)"?\s*\{([^{}]*)\}/.exec(bare);
+  if (key) return fromKeyFile(key[1]!, key[2]!);
   return bare.startsWith('{') ? fromJson(bare, profile) : fromLines(bare, profile);
+}
+
+/** A TSIG key as BIND's `tsig-keygen` writes it, and as `nsupdate -k` reads it. */
+function fromKeyFile(keyName: string, body: string): Credentials {
+  const [algorithm, secret] = ['algorithm', 'secret'].map(
+    (name) => new RegExp(`\\b${name}\\s+"?([^"\\s;]+)"?\\s*;`).exec(body)?.[1],
+  );
+  return new Map(Object.entries({ keyName, algorithm: algorithm ?? '', secret: secret ?? '' }));
 }
 
 function fromJson(text: string, profile: string | undefined): Credentials {

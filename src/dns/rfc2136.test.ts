@@ -284,4 +284,22 @@ dns_rfc2136_sign_query = false
       .catch(() => {});
     expect(sent[0]?.server).toEqual({ address: '192.0.2.53', port: 5353 });
   });
+
+  it.each([
+    [`key "acme" {\n\talgorithm hmac-sha512;\n\tsecret "${secret}";\n};\n`, 'hmac-sha512'],
+    [`// of BIND\nkey acme { secret ${secret}; algorithm "HMAC-SHA256."; };`, 'hmac-sha256'],
+    [`key acme. {\nsecret "${secret}";\n};`, 'hmac-sha256'],
+  ])('come from a key file of BIND: %j', async (file, algorithm) => {
+    const stat = async () => undefined;
+    const files = { read: async () => new TextEncoder().encode(file), stat };
+    const settings = { type: 'rfc2136', server: 'ns1.example.com' };
+    for (const { more, env } of [
+      { more: { credentials: '/acme.key' }, env: {} },
+      { more: {}, env: { NSUPDATE_KEY: '/acme.key' } },
+    ]) {
+      const { options: read } = await resolveOptions(rfc2136, { ...settings, ...more }, { env, files });
+      expect(read).toMatchObject({ keyName: expect.stringMatching(/^acme\.?$/), algorithm });
+      expect(read.secret.reveal()).toBe(secret);
+    }
+  });
 });

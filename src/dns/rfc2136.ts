@@ -68,7 +68,7 @@ export default defineDnsProvider({
       .enum(['hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5'])
       .default('hmac-sha256')
       .meta({ title: 'Algorithm of the TSIG key', aliases: ['dns_rfc2136_algorithm', 'RFC2136_TSIG_ALGORITHM'] }),
-    credentials: credentialsFile(['dns_rfc2136_', 'RFC2136_TSIG_']),
+    credentials: credentialsFile(['dns_rfc2136_', 'RFC2136_TSIG_'], { aliases: ['NSUPDATE_KEY'] }),
     ttl: z.number().int().min(0).max(86_400).default(60).meta({ title: 'TTL of the TXT record, in seconds' }),
     transport: z
       .enum(['tcp', 'udp'])
@@ -86,9 +86,12 @@ zone "example.com" {
 };
 \`\`\`
 
-certbot’s file works as \`credentials\`; if it leaves out the algorithm, certbot means HMAC-MD5, which must be written out.
+The file that \`tsig-keygen\` writes works as \`credentials\`, with mode 0600. So does certbot’s; if that leaves out the
+algorithm, certbot means HMAC-MD5, which must be written out.
+
 The clocks of both machines must agree within five minutes. Answers are verified too; unsigned ones are rejected.`,
   tested: 'BIND 9.20, Knot 3.4, PowerDNS 4.9',
+  // The server itself adds and removes single values, many in one message.
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
     // Otherwise the server would just report a wrong signature.
