@@ -9,7 +9,7 @@ import { code, table } from './markdown.ts';
 export async function dnsProviderTable(registry: Registry): Promise<string> {
   const all = await Promise.all(Object.values(registry.dns).map((entry) => entry.load()));
   return `All of them take \`file:\` and \`env:\` for each option; those with an API also take \`credentials\`, a file, and \`endpoint\`.
-What a service allows and how long it takes is built in; [\`certfleet dns test\`](cli.md#dns-test) measures it.
+What a service allows and how long it takes is built in; [\`certfleet dns test PROVIDER ZONE\`](cli.md#dns-test) measures it.
 _Tested with_ says what the provider ran against: a real server, a client of others that made the same calls to the fake
 of our tests, or only that fake, written from the documents.
 
