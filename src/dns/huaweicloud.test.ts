@@ -14,7 +14,7 @@ const value = { zone: 'example.test', name: '_acme-challenge.example.test', valu
 
 function start() {
   const clock = fakeClock(undefined, { auto: true });
-  const fake = fakeHuawei(clock, 2_000);
+  const fake = fakeHuawei(clock, { pendingMs: 2_000 });
   const log = { debug() {}, info() {}, warn() {} };
   const random = { bytes: (length: number) => new Uint8Array(length), number: () => 0 };
   const world = { clock, random, log, http: () => fake.api.http } as unknown as World;

@@ -29,7 +29,7 @@ export default defineDnsProvider({
   homepage: 'https://www.huaweicloud.com/product/dns.html',
   apiDocs: 'https://support.huaweicloud.com/api-dns/dns_api_60001.html',
   since: '0.2.0',
-  tested: 'documents only',
+  tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     accessKeyId: secret('Access Key ID (AK)', {
       aliases: ['HUAWEICLOUD_ACCESS_KEY_ID', 'HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],

@@ -33,13 +33,20 @@ export interface FakeHuawei extends FakeDnsService {
 }
 
 export const rightKeys = { id: 'AKHUAWEIEXAMPLE00000', secret: 'huawei-secret-of-this-test' } as const;
+export const user = 'acme';
+export const password = 'password-of-this-test';
+const passwordToken = 'token-for-the-password-of-this-test';
+const iam = 'https://iam.myhuaweicloud.com';
 const readingKeys = { id: 'AKHUAWEIREADING00000', secret: 'reading-secret-of-this-test' } as const;
 /**
  * Huawei Cloud's DNS in memory, as strict as its documents.
  *
  * @param pendingMs how long a change takes until it is done, and keeps others out
  */
-export function fakeHuawei(clock: Clock, pendingMs = 0): FakeHuawei {
+export function fakeHuawei(
+  clock: Clock,
+  { pendingMs = 0, origin = 'https://dns.cn-north-4.myhuaweicloud.com' } = {},
+): FakeHuawei {
   const zones: FakeZone[] = [];
   let ids = 0;
   const newId = () => `ff8080820000000000000000${String(++ids).padStart(8, '0')}`;
@@ -55,6 +62,8 @@ export function fakeHuawei(clock: Clock, pendingMs = 0): FakeHuawei {
   }
 
   const authorize = ({ method, headers, url, text }: FakeRequest): FakeAnswer | undefined => {
+    // Instead of a signature, the API takes a token, which IAM gives for a password.
+    if (url.origin === iam || headers['x-auth-token'] === passwordToken) return undefined;
     const { authorization = '', ...sent } = headers;
     const [, id, list] =
       /^SDK-HMAC-SHA256 Access=([^,]+), SignedHeaders=([^,]+), Signature=[0-9a-f]{64}$/.exec(authorization) ?? [];
@@ -160,9 +169,15 @@ export function fakeHuawei(clock: Clock, pendingMs = 0): FakeHuawei {
   const root = '/v2/zones/:zone/recordsets';
   const api = createFakeApi({
     clock,
-    origin: 'https://dns.cn-north-4.myhuaweicloud.com',
+    origin: [origin, iam],
     authorize,
     routes: {
+      [`POST ${iam}/v3/auth/tokens`]: (request) => {
+        const { auth } = request.json() as { auth?: { identity?: { password?: { user?: Record<string, unknown> } } } };
+        const { name, password: given } = auth?.identity?.password?.user ?? {};
+        if (name !== user || given !== password) return refuse(401, 'IAM.0011', 'The username or password is wrong.');
+        return { status: 201, headers: { 'X-Subject-Token': passwordToken }, body: { token: {} } };
+      },
       'GET /v2/zones': ({ url }) => {
         const type = url.searchParams.get('type') ?? 'public';
         const found = zones.filter((zone) => zone.type === type && matches(zone.name, url));

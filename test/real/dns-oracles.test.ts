@@ -12,6 +12,7 @@ import * as gandi from '../../src/dns/test-gandi.ts';
 import * as godaddy from '../../src/dns/test-godaddy.ts';
 import * as google from '../../src/dns/test-google.ts';
 import * as httpRequest from '../../src/dns/test-http-request.ts';
+import * as huaweicloud from '../../src/dns/test-huaweicloud.ts';
 import * as linode from '../../src/dns/test-linode.ts';
 import * as luadns from '../../src/dns/test-luadns.ts';
 import * as namecheap from '../../src/dns/test-namecheap.ts';
@@ -226,6 +227,18 @@ const oracles: Readonly<Record<string, Oracle>> = {
     },
     origin: 'https://eu.api.ovh.com',
     service: ovh.testOvh,
+  },
+  huaweicloud: {
+    client: { acmeSh: 'dns_huaweicloud' },
+    env: {
+      HUAWEICLOUD_Username: huaweicloud.user,
+      HUAWEICLOUD_Password: huaweicloud.password,
+      HUAWEICLOUD_DomainName: 'acme',
+    },
+    origin: ['https://dns.ap-southeast-1.myhuaweicloud.com', 'https://iam.myhuaweicloud.com'],
+    service: (clock) => huaweicloud.fakeHuawei(clock, { origin: 'https://dns.ap-southeast-1.myhuaweicloud.com' }),
+    // It removes the whole set with each value.
+    losesForeign: true,
   },
   powerdns: {
     client: { lego: 'pdns' },

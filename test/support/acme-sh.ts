@@ -25,6 +25,8 @@ export async function acmeSh(
   // Without a command it would print its help, and with a function's name it calls that.
   const source = `folder=$1 script=$2 action=$3 name=$4 value=$5
     set -- true; . "$folder/acme.sh"; . "$folder/dnsapi/$script.sh"
+    # A header line that was read from an answer still has its carriage return.
+    curl() { command curl "\${@//$'\\r'/}"; }
     __initHome; _initpath; "$script"_"$action" "$name" "$value"`;
   await run('bash', ['-c', source, 'bash', acmeShFolder, script, action, name, value], {
     cwd: folder,
