@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
-import type { DnsProvider } from '../../ports/dns-provider.ts';
+import type { DnsProvider, DnsValue, ValuesProvider } from '../../ports/dns-provider.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
 import { dnsProviderContract } from '../../testing/dns-provider-contract.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
@@ -107,6 +107,30 @@ dnsProviderContract(it, async () => {
 });
 
 describe('where the value goes', () => {
+  it('comes with what it was made from, for a bridge; also to be removed from the intent alone', async () => {
+    const { dns, connect } = setUp();
+    const given: DnsValue[] = [];
+    const memory = memoryDnsProvider(dns) as ValuesProvider;
+    const solver = connect({
+      ...memory,
+      append(value, over) {
+        given.push(value);
+        return memory.append(value, over);
+      },
+      remove(value, made, over) {
+        given.push(value);
+        return memory.remove(value, made, over);
+      },
+    });
+    const wildcard = challenge('*.example.com');
+    await solver.present(wildcard, never, signal);
+    await solver.cleanup(wildcard, undefined, signal);
+    const { token, keyAuthorization } = wildcard;
+    const expected = { domain: 'example.com', token, keyAuthorization };
+    expect(given.map((value) => value.challenge)).toEqual([expected, expected]);
+    expect(given[0]?.value).toBe(valueFor(wildcard));
+  });
+
   it.each([
     ['example.com', 'example.com', '_acme-challenge.example.com'],
     ['*.example.com', 'example.com', '_acme-challenge.example.com'],
