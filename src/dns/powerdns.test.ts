@@ -23,6 +23,7 @@ function start({ old = false, options = {} } = {}) {
   return {
     ...fake,
     provider,
+    clock,
     writer,
     logged: () => lines,
     paths: () => fake.api.calls.map(({ method, path }) => `${method} ${path}`),
@@ -52,6 +53,16 @@ describe('a change', () => {
     await provider.close?.();
     expect(values('example.test')).toHaveLength(1);
     expect(logged().join()).toContain('not notified: PowerDNS refused to change example.test: no');
+  });
+
+  it('does not keep the program from ending if a notice is not answered', async () => {
+    const { api, clock, provider, writer, logged } = start();
+    api.fault({ kind: 'hang' }, { times: 9, on: ({ method }) => method === 'PUT' });
+    await writer.add(value, signal);
+    const closed = provider.close?.();
+    await clock.advance(10_000);
+    await closed;
+    expect(logged().join()).toContain('the secondaries of example.test were not notified');
   });
 
   it('is not lost with its answer', async () => {

@@ -11,6 +11,9 @@ const title = 'PowerDNS';
 /** A zone that this server copies from another one. Its API would take changes, and lose them with the next copy. */
 const copies = ['Slave', 'Secondary', 'Consumer'];
 
+/** How long the end of the program may wait for the answer to a notice. */
+const noticeMs = 10_000;
+
 /** The API of one's own PowerDNS Authoritative Server, 4.0 and later. */
 export default defineDnsProvider({
   id: 'powerdns',
@@ -90,11 +93,15 @@ replaced. After each change the secondaries are notified at once.`,
      * addresses, which may take long, so the change does not wait for that.
      */
     function notify(zone: string, signal: AbortSignal): void {
-      const notice: Promise<void> = call({ method: 'PUT', zone, path: '/notify' }, () => undefined, signal)
+      const limit = world.clock.deadline(noticeMs, signal);
+      const notice: Promise<void> = call({ method: 'PUT', zone, path: '/notify' }, () => undefined, limit.signal)
         .catch((error: unknown) =>
           world.log.debug(`${title}: the secondaries of ${zone} were not notified: ${reasonOf(error)}`),
         )
-        .finally(() => notices.delete(notice));
+        .finally(() => {
+          limit.done();
+          notices.delete(notice);
+        });
       notices.add(notice);
     }
 
