@@ -3,7 +3,7 @@ import { isOnlyOwing, type Lineage, unfinishedWork, type Work } from './lineage.
 import type { StoredSpec } from './spec.ts';
 import { storable } from './storable.ts';
 import { testSpec } from './test-lineages.ts';
-import { owedBy, owesCleanup, type Presented } from './tombstones.ts';
+import { owedBy, owesCleanup, type Presented, specOfPresented } from './tombstones.ts';
 import { after, dueStones, type Transition } from './work.ts';
 
 // A small model of the outside world beside one lineage's document, for work.test.ts. No product code imports this.
@@ -193,14 +193,11 @@ export const requestOf = ({ spec, issuer }: StoredSpec) => `${issuer.directory} 
 function isJournalled(lineage: Lineage | undefined, { type, identifier, token, by }: Value): boolean {
   if (!lineage) return false;
   const isIt = (one: Presented) => one.type === type && one.identifier === identifier && one.token === token;
-  const { spec } = lineage.spec;
-  return (
-    (spec.solver === by && owedBy(lineage).some(isIt)) ||
-    (lineage.tombstones ?? []).some((stone) => isIt(stone) && (stone.by?.name ?? spec.solver) === by)
-  );
+  const all = [...owedBy(lineage), ...(lineage.tombstones ?? [])];
+  return all.some((one) => isIt(one) && specOfPresented(lineage.spec, one).spec.solver === by);
 }
 
-/** Four specs of one name: as it is, with another solver, with other names, with another target. */
+/** Five specs of one name: as it is, with another solver, with other names, with another target, with two solvers. */
 export function specsOf(names: readonly string[], others: readonly string[]): readonly StoredSpec[] {
   const of = (values: readonly string[], solver: 'web' | 'dns', deploy: readonly string[]): StoredSpec => ({
     ...testSpec,
@@ -213,5 +210,12 @@ export function specsOf(names: readonly string[], others: readonly string[]): re
     of(names, 'dns', ['edge']),
     of(others, 'web', ['edge']),
     of(names, 'web', ['edge', 'other']),
+    withTwoSolvers(of(names, 'web', ['edge'])),
   ];
+}
+
+/** The last name has another solver than the others. */
+function withTwoSolvers(one: StoredSpec): StoredSpec {
+  const last = one.spec.identifiers.at(-1)?.value ?? '';
+  return { ...one, spec: { ...one.spec, solvers: { [last]: 'dns' } }, solvers: { dns: { type: 'dns' } } };
 }

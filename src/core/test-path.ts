@@ -5,6 +5,7 @@ import type { Json } from './json.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from './lineage.ts';
 import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
+import { partFor, partsOf } from './spec-parts.ts';
 import { testLineage } from './test-lineages.ts';
 import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
 import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from './tombstones.ts';
@@ -182,12 +183,18 @@ function makeCurrent(model: Model, wanted: StoredSpec): void {
   model.isAsked = true;
 }
 
-function* prepare(model: Model, { spec }: StoredSpec): Path {
-  yield* reach('probe', 'solver/webroot-unwritable', 'stop');
-  const probe = { type: 'http-01', identifier: spec.name, token: '', thumbprint: '', by: spec.solver } as const;
-  model.present(probe);
-  yield* reach('unprobe', 'solver/webroot-unwritable', 'stop');
-  model.values.delete(valueKey(probe));
+function* prepare(model: Model, wanted: StoredSpec): Path {
+  const probes = partsOf(wanted).map(({ spec }) => {
+    return { type: 'http-01', identifier: spec.name, token: '', thumbprint: '', by: spec.solver } as const;
+  });
+  for (const probe of probes) {
+    yield* reach(`probe of ${probe.by}`, 'solver/webroot-unwritable', 'stop');
+    model.present(probe);
+  }
+  for (const probe of probes) {
+    yield* reach(`unprobe of ${probe.by}`, 'solver/webroot-unwritable', 'stop');
+    model.values.delete(valueKey(probe));
+  }
   const verdict = yield* reach('preflight', 'preflight/no', 'overruled');
   if (verdict === 'overruled') model.apply(overruled(model.now));
 }
@@ -207,19 +214,19 @@ function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec):
 
 function* validate(model: Model, process: Process, order: Order, wanted: StoredSpec): Path {
   if (order.status !== 'pending') return;
-  const { solver: by } = wanted.spec;
+  const byOf = (identifier: string) => partFor(wanted, identifier).spec.solver;
   yield* reach('the authorizations', 'acme/unreachable', 'acme/account-deactivated', 'stop');
   const all = wanted.spec.identifiers.map(({ value }) => value);
   const names = all.filter((value) => !order.done.has(value));
-  const type = by === 'dns' ? 'dns-01' : 'http-01';
   // An authorization keeps its token.
   const challenges = names.map((identifier) => {
     const token = `${order.url}-${all.indexOf(identifier)}`.padEnd(43, '.');
+    const type = byOf(identifier) === 'dns' ? 'dns-01' : 'http-01';
     return { type, identifier, token } as const;
   });
   const thumbprint = `print-${model.account}`.padEnd(43, '.');
   model.apply(challengesIntended({ thumbprint, challenges }));
-  process.inFlight = challenges.map((challenge) => ({ ...challenge, thumbprint, by }));
+  process.inFlight = challenges.map((challenge) => ({ ...challenge, thumbprint, by: byOf(challenge.identifier) }));
   const receipts = new Map<string, Json>();
   const refused = new Set<string>();
   let error: unknown;
@@ -227,7 +234,8 @@ function* validate(model: Model, process: Process, order: Order, wanted: StoredS
     const key = challengeKey(challenge);
     const choice = yield* reach(`present ${challenge.identifier}`, 'refused', 'lost', 'no answer');
     process.inFlight = process.inFlight.filter(({ identifier }) => identifier !== challenge.identifier);
-    if (choice === 'on' || choice === 'lost') model.present({ ...challenge, thumbprint, by });
+    if (choice === 'on' || choice === 'lost')
+      model.present({ ...challenge, thumbprint, by: byOf(challenge.identifier) });
     if (choice === 'on') receipts.set(key, { zone: 'example.com', value: challenge.token });
     else error = failure(choice === 'refused' ? 'dns/refused' : 'dns/unreachable');
     if (choice === 'refused') refused.add(key);
@@ -282,7 +290,8 @@ function* clean(model: Model, spec: StoredSpec): Path<readonly Tombstone[]> {
   const left: Tombstone[] = [];
   for (const presented of owedBy(model.lineage as Lineage)) {
     const choice = yield* reach(`remove ${presented.identifier}`, 'stays');
-    const isGone = choice === 'on' && model.remove(presented, spec.spec.solver);
+    const { solver } = specOfPresented(spec, presented).spec;
+    const isGone = choice === 'on' && model.remove(presented, solver);
     if (!isGone) left.push(tombstoneOf(spec, presented, model.now, -1));
   }
   return left;
