@@ -26,7 +26,7 @@ export default defineDnsProvider({
   title: 'acme-dns',
   homepage: 'https://github.com/joohoi/acme-dns',
   apiDocs: 'https://github.com/joohoi/acme-dns#api',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     endpoint: endpoint('The server’s address').meta({

@@ -32,7 +32,7 @@ export default defineDnsProvider({
   title: 'A script of acme.sh',
   homepage: 'https://github.com/acmesh-official/acme.sh',
   apiDocs: 'https://github.com/acmesh-official/acme.sh/wiki/dnsapi',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     script: z

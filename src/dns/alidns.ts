@@ -18,7 +18,7 @@ export default defineDnsProvider({
   title: `${provider} (Alidns)`,
   homepage: 'https://www.alibabacloud.com/product/dns',
   apiDocs: 'https://www.alibabacloud.com/help/en/dns/api-alidns-2015-01-09-overview',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     ...alibabaKeys(['dns_aliyun_', 'dns_alidns_']),

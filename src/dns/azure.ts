@@ -31,7 +31,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://azure.microsoft.com/products/dns',
   apiDocs: 'https://learn.microsoft.com/rest/api/dns/record-sets',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     subscriptionId: uuid('Subscription with the zone', ['AZURE_SUBSCRIPTION_ID', 'AZUREDNS_SUBSCRIPTIONID']),

@@ -24,7 +24,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://cloud.baidu.com/product/dns.html',
   apiDocs: 'https://cloud.baidu.com/doc/DNS/s/El4s7lssr',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'documents only',
   options: z.strictObject({
     accessKeyId: secret('Access Key ID', { aliases: ['BAIDUCLOUD_ACCESS_KEY_ID'] }),

@@ -30,7 +30,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://www.cloudflare.com/dns/',
   apiDocs: 'https://developers.cloudflare.com/api/resources/dns/subresources/records/',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     token: secret('API token', {

@@ -10,7 +10,7 @@ export default defineDnsProvider({
   id: 'cloudxns',
   title: 'CloudXNS (closed in 2021)',
   homepage: 'https://www.dnspod.cn',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'nothing, as the service is closed',
   options: z
     .strictObject({

@@ -19,7 +19,7 @@ export default defineDnsProvider({
   title,
   homepage: 'https://desec.io',
   apiDocs: 'https://desec.readthedocs.io/en/latest/dns/rrsets.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     token: secret('API token', { aliases: ['DESEC_TOKEN', 'DEDYN_TOKEN', 'dns_desec_token'] }),

@@ -7,7 +7,7 @@ export default defineDnsProvider({
   title: 'DigitalOcean',
   homepage: 'https://www.digitalocean.com',
   apiDocs: 'https://docs.digitalocean.com/reference/api/digitalocean/#tag/Domain-Records',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     token: secret('API token', { aliases: ['DO_AUTH_TOKEN', 'DO_API_KEY', 'DIGITALOCEAN_TOKEN'] }),

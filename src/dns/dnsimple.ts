@@ -10,7 +10,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://dnsimple.com',
   apiDocs: 'https://developer.dnsimple.com/v2/zones/records/',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     token: secret('API token', { aliases: ['DNSIMPLE_OAUTH_TOKEN', 'DNSimple_OAUTH_TOKEN'] }),

@@ -12,7 +12,7 @@ export default defineDnsProvider({
   title: 'DNS Made Easy',
   homepage: 'https://dnsmadeeasy.com',
   apiDocs: 'https://api-docs.dnsmadeeasy.com',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['DNSMADEEASY_API_KEY', 'ME_Key'] }),

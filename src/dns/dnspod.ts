@@ -10,7 +10,7 @@ export default defineDnsProvider({
   title: 'DNSPod (Tencent Cloud DNS)',
   homepage: 'https://www.dnspod.cn',
   apiDocs: 'https://cloud.tencent.com/document/api/1427/56193',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     secretId: secret('SecretId of a key of Tencent Cloud', {

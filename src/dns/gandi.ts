@@ -19,7 +19,7 @@ export default defineDnsProvider({
   title: 'Gandi LiveDNS',
   homepage: 'https://www.gandi.net',
   apiDocs: 'https://api.gandi.net/docs/livedns/',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     token: secret('Personal access token', {

@@ -22,7 +22,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://www.godaddy.com',
   apiDocs: 'https://developer.godaddy.com/doc/endpoint/domains',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     key: secret('API key', { aliases: ['GODADDY_API_KEY', 'GD_Key'] }),

@@ -25,7 +25,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://cloud.google.com/dns',
   apiDocs: 'https://cloud.google.com/dns/docs/reference/rest/v1',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     credentials: credentialsFile(['dns_google_'], {

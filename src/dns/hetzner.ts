@@ -27,7 +27,7 @@ export default defineDnsProvider({
   title: 'Hetzner (the API of Hetzner Console)',
   homepage: 'https://www.hetzner.com/dns/',
   apiDocs: 'https://docs.hetzner.cloud/reference/cloud#zone-rrset-actions',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'documents only',
   options: z.strictObject({
     token: secret('API token of the project', {

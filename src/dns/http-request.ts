@@ -13,7 +13,7 @@ export default defineDnsProvider({
   title,
   homepage: 'https://go-acme.github.io/lego/dns/httpreq/',
   apiDocs: 'https://go-acme.github.io/lego/dns/httpreq/#description',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     endpoint: z

@@ -28,7 +28,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://www.huaweicloud.com/product/dns.html',
   apiDocs: 'https://support.huaweicloud.com/api-dns/dns_api_60001.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     accessKeyId: secret('Access Key ID (AK)', {

@@ -25,7 +25,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://www.jdcloud.com/cn/products/jd-cloud-dns',
   apiDocs: 'https://docs.jdcloud.com/cn/jd-cloud-dns/api/overview',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'documents only',
   options: z.strictObject({
     accessKeyId: secret('Access Key ID', { aliases: ['JDCLOUD_ACCESS_KEY_ID', 'JD_ACCESS_KEY_ID'] }),

@@ -10,7 +10,7 @@ export default defineDnsProvider({
   title: 'Linode (Akamai)',
   homepage: 'https://www.linode.com/products/dns-manager/',
   apiDocs: 'https://techdocs.akamai.com/linode-api/reference/post-domain-record',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     token: secret('Personal access token', { aliases: ['LINODE_TOKEN', 'LINODE_V4_API_KEY', 'dns_linode_key'] }),

@@ -8,7 +8,7 @@ export default defineDnsProvider({
   title: 'LuaDNS',
   homepage: 'https://www.luadns.com',
   apiDocs: 'https://www.luadns.com/api.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     email: z

@@ -10,7 +10,7 @@ const collectMs = 300;
 export default defineDnsProvider({
   id: manualProvider,
   title: 'By hand: you add the records, at a terminal',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'a terminal and BIND 9.20',
   options: z.strictObject({}),
   notes: `For a domain whose DNS has no API: \`certfleet issue\` shows names and values, waits until every authoritative server

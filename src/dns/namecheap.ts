@@ -14,7 +14,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://www.namecheap.com',
   apiDocs: 'https://www.namecheap.com/support/api/methods/',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiUser: z

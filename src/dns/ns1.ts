@@ -11,7 +11,7 @@ export default defineDnsProvider({
   title: 'NS1 (IBM NS1 Connect)',
   homepage: 'https://www.ibm.com/products/ns1-connect',
   apiDocs: 'https://developer.ibm.com/apis/catalog/ns1--ibm-ns1-connect-api/',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['NS1_API_KEY', 'NS1_Key'] }),

@@ -37,7 +37,7 @@ export default defineDnsProvider({
   title,
   homepage: 'https://www.ovhcloud.com',
   apiDocs: 'https://eu.api.ovh.com/console/?section=%2Fdomain',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     applicationKey: secret('Application key', {

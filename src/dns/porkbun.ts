@@ -23,7 +23,7 @@ export default defineDnsProvider({
   title: provider,
   homepage: 'https://porkbun.com',
   apiDocs: 'https://porkbun.com/api/json/v3/documentation',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     apiKey: secret('API key, which begins with pk1_', { aliases: ['PORKBUN_API_KEY', 'dns_porkbun_key'] }),

@@ -20,7 +20,7 @@ export default defineDnsProvider({
   title: 'PowerDNS (HTTP API of an own server)',
   homepage: 'https://www.powerdns.com/powerdns-authoritative-server',
   apiDocs: 'https://doc.powerdns.com/authoritative/http-api/zone.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'PowerDNS 4.9',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['PDNS_API_KEY', 'PDNS_Token', 'dns_powerdns_api_key'] }).describe(

@@ -17,7 +17,7 @@ export default defineDnsProvider({
   title: 'AWS Route 53',
   homepage: 'https://aws.amazon.com/route53/',
   apiDocs: 'https://docs.aws.amazon.com/Route53/latest/APIReference/Welcome.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1, moto 5.1',
   options: z.strictObject({
     ...awsKeys(),

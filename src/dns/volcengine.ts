@@ -25,7 +25,7 @@ export default defineDnsProvider({
   title: `${provider} (TrafficRoute)`,
   homepage: 'https://www.volcengine.com/product/TrafficRoute',
   apiDocs: 'https://www.volcengine.com/docs/6758/155086',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'documents only',
   options: z.strictObject({
     accessKeyId: secret('Access Key ID', { aliases: ['VOLC_ACCESSKEY', 'VOLCENGINE_ACCESS_KEY'] }),

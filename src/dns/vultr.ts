@@ -8,7 +8,7 @@ export default defineDnsProvider({
   title: 'Vultr',
   homepage: 'https://www.vultr.com',
   apiDocs: 'https://www.vultr.com/api/#tag/dns',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'lego 4.9.1',
   options: z.strictObject({
     apiKey: secret('API key', { aliases: ['VULTR_API_KEY', 'dns_vultr_key'] }),

@@ -7,7 +7,7 @@ export default defineDnsProvider({
   title: 'West.cn (西部数码)',
   homepage: 'https://www.west.cn',
   apiDocs: 'https://www.west.cn/CustomerCenter/doc/domain_v2.html',
-  since: '0.2.0',
+  since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     domainKey: secret('Key of one domain', { aliases: ['apidomainkey'] }).optional(),

@@ -6,7 +6,7 @@ export const registry: Registry = {
     "acme-dns": {
       id: "acme-dns",
       title: "acme-dns",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://github.com/joohoi/acme-dns",
       options: [
         {"name":"endpoint","title":"The server’s address","secret":false,"required":false},
@@ -22,7 +22,7 @@ export const registry: Registry = {
     "acmesh": {
       id: "acmesh",
       title: "A script of acme.sh",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://github.com/acmesh-official/acme.sh",
       options: [
         {"name":"script","title":"The script, as acme.sh takes it after `--dns`","secret":false,"required":true},
@@ -36,7 +36,7 @@ export const registry: Registry = {
     "alidns": {
       id: "alidns",
       title: "Alibaba Cloud DNS (Alidns)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.alibabacloud.com/product/dns",
       options: [
         {"name":"accessKeyId","title":"AccessKey ID","secret":true,"required":false},
@@ -51,7 +51,7 @@ export const registry: Registry = {
     "azure": {
       id: "azure",
       title: "Azure DNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://azure.microsoft.com/products/dns",
       options: [
         {"name":"subscriptionId","title":"Subscription with the zone","secret":false,"required":true},
@@ -70,7 +70,7 @@ export const registry: Registry = {
     "baiducloud": {
       id: "baiducloud",
       title: "Baidu AI Cloud DNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://cloud.baidu.com/product/dns.html",
       options: [
         {"name":"accessKeyId","title":"Access Key ID","secret":true,"required":true},
@@ -84,7 +84,7 @@ export const registry: Registry = {
     "cloudflare": {
       id: "cloudflare",
       title: "Cloudflare",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.cloudflare.com/dns/",
       options: [
         {"name":"token","title":"API token","secret":true,"required":false},
@@ -99,7 +99,7 @@ export const registry: Registry = {
     "cloudxns": {
       id: "cloudxns",
       title: "CloudXNS (closed in 2021)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.dnspod.cn",
       options: [
         {"name":"apiKey","title":"API key","secret":true,"required":false},
@@ -111,7 +111,7 @@ export const registry: Registry = {
     "desec": {
       id: "desec",
       title: "deSEC",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://desec.io",
       options: [
         {"name":"token","title":"API token","secret":true,"required":true},
@@ -123,7 +123,7 @@ export const registry: Registry = {
     "digitalocean": {
       id: "digitalocean",
       title: "DigitalOcean",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.digitalocean.com",
       options: [
         {"name":"token","title":"API token","secret":true,"required":true},
@@ -135,7 +135,7 @@ export const registry: Registry = {
     "dnsimple": {
       id: "dnsimple",
       title: "DNSimple",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://dnsimple.com",
       options: [
         {"name":"token","title":"API token","secret":true,"required":true},
@@ -148,7 +148,7 @@ export const registry: Registry = {
     "dnsmadeeasy": {
       id: "dnsmadeeasy",
       title: "DNS Made Easy",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://dnsmadeeasy.com",
       options: [
         {"name":"apiKey","title":"API key","secret":true,"required":true},
@@ -161,7 +161,7 @@ export const registry: Registry = {
     "dnspod": {
       id: "dnspod",
       title: "DNSPod (Tencent Cloud DNS)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.dnspod.cn",
       options: [
         {"name":"secretId","title":"SecretId of a key of Tencent Cloud","secret":true,"required":false},
@@ -178,7 +178,7 @@ export const registry: Registry = {
     "gandi": {
       id: "gandi",
       title: "Gandi LiveDNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.gandi.net",
       options: [
         {"name":"token","title":"Personal access token","secret":true,"required":false},
@@ -191,7 +191,7 @@ export const registry: Registry = {
     "godaddy": {
       id: "godaddy",
       title: "GoDaddy",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.godaddy.com",
       options: [
         {"name":"key","title":"API key","secret":true,"required":true},
@@ -204,7 +204,7 @@ export const registry: Registry = {
     "google": {
       id: "google",
       title: "Google Cloud DNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://cloud.google.com/dns",
       options: [
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
@@ -221,7 +221,7 @@ export const registry: Registry = {
     "hetzner": {
       id: "hetzner",
       title: "Hetzner (the API of Hetzner Console)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.hetzner.com/dns/",
       options: [
         {"name":"token","title":"API token of the project","secret":true,"required":true},
@@ -233,7 +233,7 @@ export const registry: Registry = {
     "http-request": {
       id: "http-request",
       title: "HTTP request (lego’s httpreq)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://go-acme.github.io/lego/dns/httpreq/",
       options: [
         {"name":"endpoint","title":"The server’s URL; `/present` and `/cleanup` are added to it","secret":false,"required":true},
@@ -247,7 +247,7 @@ export const registry: Registry = {
     "huaweicloud": {
       id: "huaweicloud",
       title: "Huawei Cloud DNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.huaweicloud.com/product/dns.html",
       options: [
         {"name":"accessKeyId","title":"Access Key ID (AK)","secret":true,"required":true},
@@ -263,7 +263,7 @@ export const registry: Registry = {
     "jdcloud": {
       id: "jdcloud",
       title: "JD Cloud DNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.jdcloud.com/cn/products/jd-cloud-dns",
       options: [
         {"name":"accessKeyId","title":"Access Key ID","secret":true,"required":true},
@@ -278,7 +278,7 @@ export const registry: Registry = {
     "linode": {
       id: "linode",
       title: "Linode (Akamai)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.linode.com/products/dns-manager/",
       options: [
         {"name":"token","title":"Personal access token","secret":true,"required":true},
@@ -290,7 +290,7 @@ export const registry: Registry = {
     "luadns": {
       id: "luadns",
       title: "LuaDNS",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.luadns.com",
       options: [
         {"name":"email","title":"Email address of the account","secret":false,"required":true},
@@ -303,14 +303,14 @@ export const registry: Registry = {
     "manual": {
       id: "manual",
       title: "By hand: you add the records, at a terminal",
-      since: "0.2.0",
+      since: "0.1.0",
       options: [],
       load: async () => (await import('../dns/manual.ts')).default,
     },
     "namecheap": {
       id: "namecheap",
       title: "Namecheap",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.namecheap.com",
       options: [
         {"name":"apiUser","title":"User name of the account","secret":false,"required":true},
@@ -324,7 +324,7 @@ export const registry: Registry = {
     "ns1": {
       id: "ns1",
       title: "NS1 (IBM NS1 Connect)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.ibm.com/products/ns1-connect",
       options: [
         {"name":"apiKey","title":"API key","secret":true,"required":true},
@@ -336,7 +336,7 @@ export const registry: Registry = {
     "ovh": {
       id: "ovh",
       title: "OVHcloud",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.ovhcloud.com",
       options: [
         {"name":"applicationKey","title":"Application key","secret":true,"required":true},
@@ -350,7 +350,7 @@ export const registry: Registry = {
     "porkbun": {
       id: "porkbun",
       title: "Porkbun",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://porkbun.com",
       options: [
         {"name":"apiKey","title":"API key, which begins with pk1_","secret":true,"required":true},
@@ -363,7 +363,7 @@ export const registry: Registry = {
     "powerdns": {
       id: "powerdns",
       title: "PowerDNS (HTTP API of an own server)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.powerdns.com/powerdns-authoritative-server",
       options: [
         {"name":"apiKey","title":"API key","secret":true,"required":true},
@@ -393,7 +393,7 @@ export const registry: Registry = {
     "route53": {
       id: "route53",
       title: "AWS Route 53",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://aws.amazon.com/route53/",
       options: [
         {"name":"accessKeyId","title":"Access key id","secret":true,"required":false},
@@ -416,7 +416,7 @@ export const registry: Registry = {
     "volcengine": {
       id: "volcengine",
       title: "Volcengine DNS (TrafficRoute)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.volcengine.com/product/TrafficRoute",
       options: [
         {"name":"accessKeyId","title":"Access Key ID","secret":true,"required":true},
@@ -431,7 +431,7 @@ export const registry: Registry = {
     "vultr": {
       id: "vultr",
       title: "Vultr",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.vultr.com",
       options: [
         {"name":"apiKey","title":"API key","secret":true,"required":true},
@@ -443,7 +443,7 @@ export const registry: Registry = {
     "westcn": {
       id: "westcn",
       title: "West.cn (西部数码)",
-      since: "0.2.0",
+      since: "0.1.0",
       homepage: "https://www.west.cn",
       options: [
         {"name":"domainKey","title":"Key of one domain","secret":true,"required":false},
