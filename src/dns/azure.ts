@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from '../clients/json-api.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { createTurns } from '../core/turns.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -173,7 +174,7 @@ managed identity of the machine.`,
     ): Promise<T> {
       const path = await zones.get(zone, signal);
       try {
-        return await ask(`${path}/TXT/${one === zone ? '@' : one.slice(0, -zone.length - 1)}`);
+        return await ask(`${path}/TXT/${relativeName(one, zone)}`);
       } catch (error) {
         if (refusalOf(error)?.status === 404) zones.forget(zone);
         throw error;

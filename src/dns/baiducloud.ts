@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from '../clients/json-api.ts';
 import { canonicalQuery } from '../clients/query.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -99,7 +100,7 @@ export default defineDnsProvider({
 
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
-      const rr = hostOf(about, zone);
+      const rr = relativeName(about, zone);
       const ids: string[] = [];
       for (let marker: string | undefined = ''; marker !== undefined; ) {
         const query = { rr, maxKeys: '1000', ...(marker === '' ? {} : { marker }) };
@@ -118,7 +119,7 @@ export default defineDnsProvider({
         const { zone, name: about, ttl } = value;
         const [existing] = await find(value, signal);
         if (existing !== undefined) return existing;
-        const body = { rr: hostOf(about, zone), type: 'TXT', value: value.value, ttl, line: 'default' };
+        const body = { rr: relativeName(about, zone), type: 'TXT', value: value.value, ttl, line: 'default' };
         try {
           await call({ method: 'POST', zone, query: clientToken(), body, about, read: () => {} }, signal);
         } catch (error) {
@@ -146,9 +147,6 @@ export default defineDnsProvider({
     };
   },
 });
-
-/** `_acme-challenge.www` in `example.com`, or `@` for the zone itself. */
-const hostOf = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 interface Page {
   readonly records: readonly Fields[];

@@ -9,6 +9,7 @@ import {
   UnreadableAnswer,
 } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -56,7 +57,7 @@ one write.`,
 
       async read(zone, names, signal) {
         // One list for all names, since reading is limited, too.
-        const only = names.length === 1 ? { subname: subname(names[0]!, zone) } : {};
+        const only = names.length === 1 ? { subname: relativeName(names[0]!, zone, '') } : {};
         const sets = new Map<string, TxtSet>();
         for (let cursor: string | undefined = ''; cursor !== undefined; ) {
           const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
@@ -135,10 +136,8 @@ function toSet({ records, ttl }: Fields): TxtSet {
   return { values: records.map((one) => fromTxtContent(String(one))), ...(typeof ttl === 'number' ? { ttl } : {}) };
 }
 
-const subname = (name: string, zone: string): string => name.slice(0, -zone.length - 1);
-
 const toRrset = ({ name, after, ttl }: SetChange, zone: string): object => ({
-  ...{ subname: subname(name, zone), type: 'TXT' },
+  ...{ subname: relativeName(name, zone, ''), type: 'TXT' },
   ...(after.length > 0 ? { ttl } : {}),
   records: after.map(toTxtContent),
 });

@@ -1,5 +1,6 @@
 import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList, readString } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({
@@ -65,13 +66,13 @@ limited to one domain.`,
               signal,
             );
           });
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           return found
             .filter((one) => one['type'] === 'TXT' && one['name'] === host && one['data'] === value)
             .map((one) => String(one['id']));
         },
         async add(zone, { name, value, ttl }, signal) {
-          const body = { type: 'TXT', name: name.slice(0, -zone.length - 1), data: value, ttl };
+          const body = { type: 'TXT', name: relativeName(name, zone, ''), data: value, ttl };
           const path = `/${zone}/records`;
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);
         },

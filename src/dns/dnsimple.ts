@@ -1,5 +1,6 @@
 import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
@@ -98,7 +99,7 @@ the zones that need certificates, and nothing else. A user access token works to
           );
         },
         async records({ path, zone }, { name, value }, signal) {
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           const found = await allPages((page) => {
             const query = new URLSearchParams({ type: 'TXT', name: host, per_page: '100', page: String(page) });
             return rest.call(
@@ -119,7 +120,7 @@ the zones that need certificates, and nothing else. A user access token works to
             .map(({ id }) => String(id));
         },
         async add({ path, zone }, { name, value, ttl }, signal) {
-          const body = { type: 'TXT', name: name.slice(0, -zone.length - 1), content: value, ttl };
+          const body = { type: 'TXT', name: relativeName(name, zone, ''), content: value, ttl };
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);
         },
         async remove({ path, zone }, record, { name }, signal) {

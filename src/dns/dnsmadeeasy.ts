@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { allPages, createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type ApiAnswer, isFields, judgeByStatus, readFields, readList, readString } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 /** Its documents allow a clock to differ by so much. */
@@ -69,7 +70,7 @@ The clock of this machine must be right within 30 seconds. The account’s limit
             signal,
           ),
         async records(id, { zone, name, value }, signal) {
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           const found = await allPages((page) => {
             // Pages begin with 0.
             const query = new URLSearchParams({ recordName: host, type: 'TXT', rows: '100', page: String(page - 1) });
@@ -91,7 +92,7 @@ The clock of this machine must be right within 30 seconds. The account’s limit
             .map((one) => String(one['id']));
         },
         async add(id, { zone, name, value, ttl }, signal) {
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           const body = { type: 'TXT', name: host, value: toTxtContent(value), ttl, gtdLocation: 'DEFAULT' };
           const path = `/dns/managed/${id}/records`;
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);

@@ -10,6 +10,7 @@ import {
   UnreadableAnswer,
 } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
@@ -68,7 +69,7 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
         return `Look at the DNS records of ${zone} in Gandi’s admin.`;
       },
     });
-    const pathOf = (name: string, zone: string) => `/domains/${zone}/records/${relative(name, zone)}`;
+    const pathOf = (name: string, zone: string) => `/domains/${zone}/records/${relativeName(name, zone)}`;
 
     return {
       kind: 'sets',
@@ -112,9 +113,6 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
     };
   },
 });
-
-/** `@` is the zone itself. */
-const relative = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 const readSets = ({ body }: ApiAnswer): readonly Fields[] => readList(body, 'the record sets');
 

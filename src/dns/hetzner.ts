@@ -12,6 +12,7 @@ import {
   type Verdict,
 } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
@@ -85,7 +86,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
       { zone, name, values, ttl }: { zone: string; name: string; values: readonly string[]; ttl?: number },
       signal: AbortSignal,
     ): Promise<void> {
-      const path = `/zones/${zone}/rrsets/${relative(name, zone)}/TXT/actions/${what}`;
+      const path = `/zones/${zone}/rrsets/${relativeName(name, zone)}/TXT/actions/${what}`;
       const records = values.map((value) => ({ value: toTxtContent(value) }));
       const body = { ...(ttl === undefined ? {} : { ttl }), records };
       try {
@@ -106,10 +107,10 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
       async read(zone, names, signal) {
         const sets = new Map<string, TxtSet>();
         for (const name of names) {
-          const query = new URLSearchParams({ name: relative(name, zone), type: 'TXT' });
+          const query = new URLSearchParams({ name: relativeName(name, zone), type: 'TXT' });
           const path = `/zones/${zone}/rrsets?${query}`;
           const found = await rest.call({ zone, about: name, path, read: readSets }, signal);
-          const set = found.find((one) => one['name'] === relative(name, zone) && one['type'] === 'TXT');
+          const set = found.find((one) => one['name'] === relativeName(name, zone) && one['type'] === 'TXT');
           if (set) sets.set(name, toSet(set));
         }
         return sets;
@@ -136,9 +137,6 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     };
   },
 });
-
-/** `@` is the zone itself. */
-const relative = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 const zoneIn = (body: unknown): Fields => readFields(readFields(body, 'the answer')['zone'], 'the zone');
 

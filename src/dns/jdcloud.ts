@@ -14,6 +14,7 @@ import {
 } from '../clients/json-api.ts';
 import { canonicalQuery } from '../clients/query.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -137,7 +138,7 @@ export default defineDnsProvider({
 
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly number[]> {
-      const host = hostOf(about, zone);
+      const host = relativeName(about, zone);
       const records = await inZone(zone, signal, (path) => list({ path, query: { search: host }, about }, signal));
       return records
         .filter((one) => one['hostRecord'] === host && one['type'] === 'TXT' && one['hostValue'] === value)
@@ -151,7 +152,7 @@ export default defineDnsProvider({
         const [existing] = await find(value, signal);
         if (existing !== undefined) return String(existing);
         // View -1: the answer for everyone.
-        const req = { hostRecord: hostOf(about, zone), hostValue: value.value, type: 'TXT', ttl, viewValue: -1 };
+        const req = { hostRecord: relativeName(about, zone), hostValue: value.value, type: 'TXT', ttl, viewValue: -1 };
         try {
           await inZone(zone, signal, (path) =>
             call({ method: 'POST', path, body: { req }, about, read: () => {} }, signal),
@@ -185,9 +186,6 @@ export default defineDnsProvider({
 
 /** Less than the hundred that the API takes. */
 const pageSize = 99;
-
-/** `_acme-challenge.www` in `example.com`, or `@` for the zone itself. */
-const hostOf = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 /** An empty list may be left out, but then its number is there. */
 function readAll(body: Fields): readonly Fields[] {

@@ -1,5 +1,6 @@
 import { allPages, createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList } from '../clients/json-api.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
@@ -80,13 +81,13 @@ Linode’s servers take new records over several minutes after they were made.`,
         },
         async records(id, { zone, name, value }, signal) {
           const found = await list({ zone, name }, `/${id}/records`, {}, signal);
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           return found
             .filter((one) => one['type'] === 'TXT' && one['name'] === host && one['target'] === value)
             .map((one) => String(one['id']));
         },
         async add(id, { zone, name, value, ttl }, signal) {
-          const body = { type: 'TXT', name: name.slice(0, -zone.length - 1), target: value, ttl_sec: ttl };
+          const body = { type: 'TXT', name: relativeName(name, zone, ''), target: value, ttl_sec: ttl };
           const path = `/${id}/records`;
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);
         },

@@ -13,6 +13,7 @@ import {
   type Verdict,
 } from '../clients/json-api.ts';
 import { isApiEndpoint } from '../core/api-endpoint.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { createSingleFlight } from '../core/single-flight.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 
@@ -176,7 +177,7 @@ A change is served only after a refresh of the zone. All names of a zone that ar
       async write(zone, changes, signal) {
         for (const { name, add, remove, ttl } of changes) {
           const call = inZone(zone, name, signal);
-          const subDomain = name.slice(0, -zone.length - 1);
+          const subDomain = relativeName(name, zone, '');
           const there = await valuesAt(call, subDomain);
           for (const { id, value } of there)
             if (remove.includes(value))

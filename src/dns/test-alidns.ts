@@ -112,7 +112,7 @@ export function testAlidns(clock: Clock): TestAlidns {
         // The registrable domain, unless the zone is named.
         const zone = p['DomainName'] ?? p['SubDomain']!.split('.').slice(-2).join('.');
         if (!zones.includes(zone)) return unknownZone;
-        const rr = p['SubDomain'] === zone ? '@' : p['SubDomain']!.slice(0, -zone.length - 1);
+        const rr = relativeName(p['SubDomain']!, zone);
         return page(
           records.filter((one) => one.zone === zone && one.rr === rr && (p['Type'] ?? 'TXT') === 'TXT'),
           p,

@@ -1,3 +1,4 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -269,7 +270,6 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
 
   const setsIn = (name: string) =>
     zones.find((one) => one.name === name && one.zoneType === 'Public')?.sets ?? new Map<string, FakeSet>();
-  const relative = (zone: string, name: string) => (name === zone ? '@' : name.slice(0, -zone.length - 1));
   return {
     ...{ api, zones, addZone, asked },
     values: (zone) =>
@@ -278,9 +278,9 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
       ),
     plant({ zone, name, value, ttl }) {
       const sets = setsIn(zone);
-      const before = sets.get(relative(zone, name));
+      const before = sets.get(relativeName(name, zone));
       const strings = value.match(/[\s\S]{1,200}/g) ?? [''];
-      sets.set(relative(zone, name), {
+      sets.set(relativeName(name, zone), {
         metadata: { team: 'web' },
         TTL: ttl,
         ...before,

@@ -1,4 +1,5 @@
 import { signBaidu } from '../clients/baidu-signature.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -119,7 +120,7 @@ function fakeBaidu(clock: Clock): FakeDnsService {
         .filter(({ type }) => type === 'TXT')
         .map(({ rr, value }) => ({ name: rr === '@' ? zone : `${rr}.${zone}`, value })),
     plant({ zone, name, value, ttl }) {
-      const rr = name === zone ? '@' : name.slice(0, -zone.length - 1);
+      const rr = relativeName(name, zone);
       zones.get(zone)?.push({ id: `rc-${++ids}`, rr, type: 'TXT', value, ttl, line: 'default' });
     },
     addZones(names) {

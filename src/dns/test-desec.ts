@@ -1,3 +1,4 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -165,7 +166,7 @@ export function testDesec(clock: Clock, limited = false) {
     /** As another program would add it. */
     plant({ zone, name, value, ttl }: DnsValue) {
       const { sets } = domains[zone]!;
-      const subname = name.slice(0, -zone.length - 1);
+      const subname = relativeName(name, zone, '');
       const set = sets.find((one) => one.subname === subname && one.type === 'TXT');
       const content = encodedTxt(value);
       if (set) set.records = [...set.records, content];

@@ -1,18 +1,10 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import digitalocean from './digitalocean.ts';
-import {
-  answer,
-  limitUntil,
-  pageOf,
-  relative,
-  type TestRecord,
-  type TestZone,
-  testZones,
-  wholeName,
-} from './test-records.ts';
+import { answer, limitUntil, pageOf, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
 export const token = 'dop_v1_t0ken-of-this-account';
 const readOnlyToken = 'dop_v1_a-token-th4t-only-reads';
@@ -33,7 +25,7 @@ export function testDigitalocean(clock: Clock, origin = 'https://api.digitalocea
       return handler(zone, request);
     };
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
-    ...{ id, type, name: relative(name, zone.name) || '@', data: value, ttl },
+    ...{ id, type, name: relativeName(name, zone.name), data: value, ttl },
     ...{ priority: null, port: null, weight: null, flags: null, tag: null },
   });
   const api = createFakeApi({

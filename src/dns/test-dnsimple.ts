@@ -1,18 +1,10 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import dnsimple from './dnsimple.ts';
-import {
-  answer,
-  limitUntil,
-  pageOf,
-  relative,
-  type TestRecord,
-  type TestZone,
-  testZones,
-  wholeName,
-} from './test-records.ts';
+import { answer, limitUntil, pageOf, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
 /** A token of the account, one of a user with this account and others, and one that only reads. */
 export const tokens = {
@@ -38,7 +30,7 @@ export function testDnsimple(clock: Clock, origin = 'https://api.dnsimple.com') 
       return handler(zone, request);
     };
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
-    ...{ id, zone_id: zone.name, parent_id: null, name: relative(name, zone.name), content: value, ttl },
+    ...{ id, zone_id: zone.name, parent_id: null, name: relativeName(name, zone.name, ''), content: value, ttl },
     ...{ priority: null, type, regions: ['global'], system_record: false },
   });
   const api = createFakeApi({
@@ -59,7 +51,7 @@ export function testDnsimple(clock: Clock, origin = 'https://api.dnsimple.com') 
         const [type, name] = ['type', 'name'].map((filter) => url.searchParams.get(filter));
         const found = zone.records
           .filter((record) => type === null || record.type === type)
-          .filter((record) => name === null || relative(record.name, zone.name) === name);
+          .filter((record) => name === null || relativeName(record.name, zone.name, '') === name);
         const query = new URLSearchParams(url.searchParams);
         // More is taken for the most.
         if (Number(query.get('per_page')) > 100) query.set('per_page', '100');

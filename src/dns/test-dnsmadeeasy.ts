@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import dnsmadeeasy from './dnsmadeeasy.ts';
-import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import { answer, pageOf, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 
 export const keys = {
@@ -29,7 +30,15 @@ export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.
       return zone ? handler(zone, request) : notFound;
     };
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
-    ...{ type, name: relative(name, zone.name), value: encodedTxt(value), id, ttl, source: 1, sourceId: zone.id },
+    ...{
+      type,
+      name: relativeName(name, zone.name, ''),
+      value: encodedTxt(value),
+      id,
+      ttl,
+      source: 1,
+      sourceId: zone.id,
+    },
     ...{ gtdLocation: 'DEFAULT', failover: false, monitor: false, dynamicDns: false, failed: false },
   });
   const api = createFakeApi({
@@ -54,7 +63,8 @@ export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.
       'GET /V2.0/dns/managed/:zone/records': inZone((zone, { url }) => {
         const [type, name] = ['type', 'recordName'].map((filter) => url.searchParams.get(filter));
         const found = zone.records.filter(
-          (one) => (type === null || one.type === type) && (name === null || relative(one.name, zone.name) === name),
+          (one) =>
+            (type === null || one.type === type) && (name === null || relativeName(one.name, zone.name, '') === name),
         );
         const query = new URLSearchParams(url.searchParams);
         query.set('page', String(Number(query.get('page') ?? 0) + 1));

@@ -1,10 +1,11 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { dnsApiBench, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import gandi from './gandi.ts';
-import { answer, relative } from './test-records.ts';
+import { answer } from './test-records.ts';
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 
 export const token = 'pat_of_this_test_8a1f0c';
@@ -97,7 +98,7 @@ export function testGandi(clock: Clock) {
         values.map((value) => ({ name: host === '@' ? zone : `${host}.${zone}`, value: decodedTxt(value) })),
       ),
     plant({ zone, name, value, ttl }: DnsValue) {
-      const host = relative(name, zone) || '@';
+      const host = relativeName(name, zone);
       const before = domains.get(zone)!.get(host);
       const values = [...(before?.values ?? []), encodedTxt(value)];
       domains.get(zone)!.set(host, { ttl: before?.ttl ?? Math.max(ttl, 300), values });

@@ -1,10 +1,11 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { dnsApiBench, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import hetzner from './hetzner.ts';
-import { answer, relative } from './test-records.ts';
+import { answer } from './test-records.ts';
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 
 const token = 'LRK9DAWQ1ZAEFSrCNEEzLCUwhYX1U3g7wMg4dTlkkDC96fyDuyJ39nVbVjCKSDfj';
@@ -181,7 +182,7 @@ export function testHetzner(clock: Clock) {
     },
     plant({ zone: of, name, value, ttl }: DnsValue) {
       const zone = find(of)!;
-      const host = relative(name, of) || '@';
+      const host = relativeName(name, of);
       const set = zone.sets.find((one) => one.name === host) ?? {
         name: host,
         type: 'TXT',

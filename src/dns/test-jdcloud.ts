@@ -1,4 +1,5 @@
 import { signJdcloud } from '../clients/jdcloud-signature.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -157,7 +158,7 @@ function fakeJdcloud(clock: Clock): FakeDnsService {
           value: hostValue,
         })),
     plant({ zone, name, value, ttl }) {
-      const hostRecord = name === zone ? '@' : name.slice(0, -zone.length - 1);
+      const hostRecord = relativeName(name, zone);
       domainOf(zone)?.records.push({ id: ++ids, hostRecord, hostValue: value, type: 'TXT', ttl, viewValue: [-1] });
     },
   };

@@ -1,9 +1,10 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import linode from './linode.ts';
-import { answer, pageOf, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import { answer, pageOf, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
 export const token = 't0ken-of-this-account-0123456789abcdef';
 const readOnlyToken = 'a-token-th4t-only-reads-0123456789abcdef';
@@ -28,7 +29,7 @@ export function testLinode(clock: Clock, origin = 'https://api.linode.com') {
       return handler(zone, request);
     };
   const shown = ({ id, type, name, value, ttl }: TestRecord, zone: TestZone) => ({
-    ...{ id, type, name: relative(name, zone.name), target: value, ttl_sec: ttl },
+    ...{ id, type, name: relativeName(name, zone.name, ''), target: value, ttl_sec: ttl },
     ...{ priority: 0, weight: 0, port: 0, service: null, protocol: null, tag: null },
   });
   const listed = <T>(all: readonly T[], { url }: FakeRequest): FakeAnswer => {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import ovh from './ovh.ts';
-import { answer, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import { answer, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
 export const keys = {
   applicationKey: '7kbG7Bk7S9Nt7ZSV',
@@ -60,7 +61,7 @@ export function testOvh(clock: Clock) {
   const absent = (id: string | undefined) =>
     refusal(404, undefined, `The requested object (id = ${id}) does not exist`);
   const shown = (zone: TestZone, { id, type, name, value, ttl }: TestRecord) => ({
-    ...{ id, zone: zone.name, fieldType: type, subDomain: relative(name, zone.name), target: value, ttl },
+    ...{ id, zone: zone.name, fieldType: type, subDomain: relativeName(name, zone.name, ''), target: value, ttl },
   });
   const refresh = (zone: TestZone) => void served.set(zone.name, [...zone.records]);
 
@@ -84,7 +85,7 @@ export function testOvh(clock: Clock) {
         const found = zone.records.filter(
           ({ type, name }) =>
             (fieldType === undefined || type === fieldType) &&
-            (subDomain === undefined || relative(name, zone.name) === subDomain),
+            (subDomain === undefined || relativeName(name, zone.name, '') === subDomain),
         );
         return answer(
           200,

@@ -46,9 +46,6 @@ export function testZones() {
   };
 }
 
-/** `www`, as most APIs name a record. */
-export const relative = (name: string, zone: string): string => (name === zone ? '' : name.slice(0, -zone.length - 1));
-
 /** The whole name of a record as most APIs take it; undefined if it is not a host name. */
 export const wholeName = (host: unknown, zone: string): string | undefined =>
   typeof host === 'string' && /^([a-z0-9_*-]+\.)*[a-z0-9_-]+$/.test(host) && !`.${host}`.endsWith(`.${zone}`)

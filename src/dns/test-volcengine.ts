@@ -1,4 +1,5 @@
 import { signVolcengine } from '../clients/volcengine-signature.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -166,7 +167,7 @@ export function fakeVolcengine(clock: Clock): FakeVolcengine {
         .filter(({ Type }) => Type === 'TXT')
         .map(({ Host, Value }) => ({ name: Host === '@' ? zone : `${Host}.${zone}`, value: Value })),
     plant({ zone, name, value, ttl }) {
-      const Host = name === zone ? '@' : name.slice(0, -zone.length - 1);
+      const Host = relativeName(name, zone);
       zoneOf(zone)?.records.push({
         RecordID: String(++ids),
         Host,

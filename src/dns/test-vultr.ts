@@ -1,8 +1,9 @@
+import { relativeName } from '../core/dns-name.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
-import { answer, relative, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
+import { answer, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 import { decodedTxt, encodedTxt, isTxt } from './test-txt.ts';
 import vultr from './vultr.ts';
 
@@ -24,7 +25,7 @@ export function testVultr(clock: Clock, origin = 'https://api.vultr.com') {
     };
   const idOf = ({ id }: TestRecord) => `cb676a46-66fd-4dfb-b839-${String(id).padStart(12, '0')}`;
   const shown = (zone: TestZone, record: TestRecord) => ({
-    ...{ id: idOf(record), type: record.type, name: relative(record.name, zone.name) },
+    ...{ id: idOf(record), type: record.type, name: relativeName(record.name, zone.name, '') },
     ...{ data: encodedTxt(record.value), priority: 0, ttl: record.ttl },
   });
   const api = createFakeApi({

@@ -14,6 +14,7 @@ import {
 import { canonicalQuery } from '../clients/query.ts';
 import { signVolcengine } from '../clients/volcengine-signature.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -137,7 +138,7 @@ all.`,
 
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
-      const host = hostOf(about, zone);
+      const host = relativeName(about, zone);
       const records = await inZone(zone, signal, (id) => {
         const query = { ZID: String(id), Host: host, Type: 'TXT' };
         return list({ action: 'ListRecords', query, about, field: 'Records' }, signal);
@@ -155,7 +156,14 @@ all.`,
         if (existing !== undefined) return existing;
         try {
           return await inZone(zone, signal, (ZID) => {
-            const body = { ZID, Host: hostOf(about, zone), Type: 'TXT', Value: value.value, TTL: ttl, Line: 'default' };
+            const body = {
+              ZID,
+              Host: relativeName(about, zone),
+              Type: 'TXT',
+              Value: value.value,
+              TTL: ttl,
+              Line: 'default',
+            };
             return call(
               { action: 'CreateRecord', body, about, read: (result) => readString(result, 'RecordID') },
               signal,
@@ -187,9 +195,6 @@ all.`,
 
 /** The most that the API takes. */
 const pageSize = 500;
-
-/** `_acme-challenge.www` in `example.com`, or `@` for the zone itself. */
-const hostOf = (name: string, zone: string): string => (name === zone ? '@' : name.slice(0, -zone.length - 1));
 
 /** A list that is empty may be null, but then its number is there. */
 function readAll(result: Fields, field: string): readonly Fields[] {

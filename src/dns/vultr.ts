@@ -1,6 +1,7 @@
 import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, readString } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({
@@ -57,14 +58,14 @@ export default defineDnsProvider({
             all.push(...page.records);
             cursor = page.next;
           }
-          const host = name.slice(0, -zone.length - 1);
+          const host = relativeName(name, zone, '');
           return all
             .filter((one) => one['type'] === 'TXT' && one['name'] === host)
             .filter(({ data }) => fromTxtContent(String(data)) === value)
             .map((one) => String(one['id']));
         },
         async add(zone, { name, value, ttl }, signal) {
-          const body = { type: 'TXT', name: name.slice(0, -zone.length - 1), data: toTxtContent(value), ttl };
+          const body = { type: 'TXT', name: relativeName(name, zone, ''), data: toTxtContent(value), ttl };
           const path = `/${zone}/records`;
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);
         },
