@@ -95,30 +95,16 @@ export interface RecordsApi<Zone> {
  */
 export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): ValuesProvider {
   const zones = createZoneCache(api.find);
-  const withZone = async (
-    value: DnsValue,
-    signal: AbortSignal,
-    change: (zone: Zone) => Promise<void>,
-  ): Promise<void> => {
-    const zone = await zones.get(value.zone, signal);
-    try {
-      await change(zone);
-    } catch (error) {
-      // It may have been removed and made again since.
-      if (isNotFound(error)) zones.forget(value.zone);
-      throw error;
-    }
-  };
   return {
     kind: 'values',
     async append(value, signal) {
-      await withZone(value, signal, async (zone) => {
+      await zones.use(value.zone, signal, async (zone) => {
         if ((await api.records(zone, value, signal)).length === 0) await api.add(zone, value, signal);
       });
       return undefined;
     },
     remove: (value, _made, signal) =>
-      withZone(value, signal, async (zone) => {
+      zones.use(value.zone, signal, async (zone) => {
         for (const record of await api.records(zone, value, signal)) {
           try {
             await api.remove(zone, record, value, signal);

@@ -165,26 +165,12 @@ managed identity of the machine.`,
       );
     }
 
-    /** A call about a name, whose zone may have been found long ago. */
-    async function atName<T>(
-      zone: string,
-      one: string,
-      signal: AbortSignal,
-      ask: (path: string) => Promise<T>,
-    ): Promise<T> {
-      const path = await zones.get(zone, signal);
-      try {
-        return await ask(`${path}/TXT/${relativeName(one, zone)}`);
-      } catch (error) {
-        if (refusalOf(error)?.status === 404) zones.forget(zone);
-        throw error;
-      }
-    }
-
     const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
       turns.run(async () => {
         try {
-          return await atName(zone, about, signal, (path) => call({ path, about, read: readSet }, signal));
+          return await zones.use(zone, signal, (at) =>
+            call({ path: setPath(at, zone, about), about, read: readSet }, signal),
+          );
         } catch (error) {
           // The zone itself would be a parent that is not found.
           if (isRefusal(error, 'NotFound')) return undefined;
@@ -205,11 +191,12 @@ managed identity of the machine.`,
         ...(known?.metadata === undefined ? {} : { metadata: known.metadata }),
       };
       try {
-        await atName(zone, about, signal, (path) =>
-          after.length === 0
+        await zones.use(zone, signal, (at) => {
+          const path = setPath(at, zone, about);
+          return after.length === 0
             ? call({ method: 'DELETE', path, headers, about, read: () => undefined }, signal)
-            : call({ method: 'PUT', path, headers, body: { properties }, about, read: () => undefined }, signal),
-        );
+            : call({ method: 'PUT', path, headers, body: { properties }, about, read: () => undefined }, signal);
+        });
       } catch (error) {
         const { status, message = '' } = refusalOf(error) ?? {};
         if (status !== 409 && status !== 412) throw error;
@@ -242,6 +229,8 @@ const refusal = (name: string, reason: string, advice: string) =>
 
 const zonePath = (subscription: string, group: string, zone: string): string =>
   `${subscription}/resourceGroups/${encodeURIComponent(group)}/providers/Microsoft.Network/dnsZones/${zone}`;
+
+const setPath = (at: string, zone: string, name: string): string => `${at}/TXT/${relativeName(name, zone)}`;
 
 interface Zone {
   readonly name: string;

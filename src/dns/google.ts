@@ -133,11 +133,12 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
       });
     };
 
+    /** The path of the zone. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       if (managedZone !== undefined) {
         const path = `managedZones/${managedZone}`;
         const found = await call({ path, about: zone, read: readZone }, signal);
-        if (found.dnsName === `${zone}.`) return managedZone;
+        if (found.dnsName === `${zone}.`) return path;
         throw refusal(
           zone,
           `the managed zone ${managedZone} is ${found.dnsName}`,
@@ -161,26 +162,16 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           `the project has ${names.length} public zones ${zone}: ${names.join(', ')}`,
           'Set `managedZone` to the one that the domain is delegated to.',
         );
-      if (names[0] !== undefined) return names[0];
+      if (names[0] !== undefined) return `managedZones/${names[0]}`;
       const reason =
         found.length > 0 ? `the project’s only zone ${zone} is private` : `the project has no zone ${zone}`;
       throw refusal(zone, reason, 'Set `project` to the project with the public zone.');
     }
 
-    async function inZone<T>(zone: string, signal: AbortSignal, ask: (path: string) => Promise<T>): Promise<T> {
-      const managed = await zones.get(zone, signal);
-      try {
-        return await ask(`managedZones/${managed}`);
-      } catch (error) {
-        if (refusalOf(error)?.status === 404) zones.forget(zone);
-        throw error;
-      }
-    }
-
     const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
       turns.run(
         () =>
-          inZone(zone, signal, (path) => {
+          zones.use(zone, signal, (path) => {
             const query = { name: `${about}.`, type: 'TXT' };
             const read = (body: Fields) => readSet(body, about);
             return call({ path: `${path}/rrsets`, query, about, read }, signal);
@@ -205,7 +196,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           const body = { additions: batch.flatMap(newSet), deletions: batch.flatMap(oldSet) };
           if (body.additions.length + body.deletions.length === 0) continue;
           try {
-            await inZone(zone, signal, (path) =>
+            await zones.use(zone, signal, (path) =>
               call({ path: `${path}/changes`, body, about, read: (change) => readString(change, 'id') }, signal),
             );
           } catch (error) {

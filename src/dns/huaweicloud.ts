@@ -87,7 +87,7 @@ A set that another program changes in the same second as certfleet may lose that
     });
     const base = (options.endpoint ?? `https://dns.${options.region}.myhuaweicloud.com`).replace(/\/+$/, '');
     const turns = createTurns(mostReads);
-    const zones = createZoneCache(findZone);
+    const zones = createZoneCache(findZone, (error) => isRefusal(error, 'DNS.0302'));
 
     interface Call<T> {
       readonly method?: ApiRequest['method'];
@@ -137,13 +137,14 @@ A set that another program changes in the same second as certfleet may lose that
       }
     }
 
+    /** The path of the zone's record sets. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const query = { type: 'public', name: `${zone}.` };
       const found = (await list('zones', { path: '/v2/zones', query, about: zone }, signal)).find(
         // Older regions search for a part of the name, and in private zones too.
         (one) => one['name'] === `${zone}.` && one['zone_type'] !== 'private',
       );
-      if (typeof found?.['id'] === 'string' && /^\w+$/.test(found['id'])) return found['id'];
+      if (typeof found?.['id'] === 'string' && /^\w+$/.test(found['id'])) return `/v2/zones/${found['id']}/recordsets`;
       throw refusal(
         zone,
         `the account has no public zone ${zone}`,
@@ -151,20 +152,10 @@ A set that another program changes in the same second as certfleet may lose that
       );
     }
 
-    async function inZone<T>(zone: string, signal: AbortSignal, ask: (path: string) => Promise<T>): Promise<T> {
-      const id = await zones.get(zone, signal);
-      try {
-        return await ask(`/v2/zones/${id}/recordsets`);
-      } catch (error) {
-        if (isRefusal(error, 'DNS.0302')) zones.forget(zone);
-        throw error;
-      }
-    }
-
     const lookUp = (zone: string, about: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
       turns.run(async () => {
         const query = { name: `${about}.`, type: 'TXT' };
-        const all = await inZone(zone, signal, (path) => list('recordsets', { path, query, about }, signal));
+        const all = await zones.use(zone, signal, (path) => list('recordsets', { path, query, about }, signal));
         const sets = all.filter((one) => one['name'] === `${about}.` && one['type'] === 'TXT');
         // Other sets answer queries from certain networks only.
         const set = sets.find(({ line }) => line === undefined || line === 'default_view');
@@ -184,7 +175,7 @@ A set that another program changes in the same second as certfleet may lose that
       const method = id === undefined ? 'POST' : after.length === 0 ? 'DELETE' : 'PUT';
       const body = { name: `${about}.`, type: 'TXT', ttl, records: after.map(toTxtContent) };
       try {
-        await inZone(zone, signal, (path) =>
+        await zones.use(zone, signal, (path) =>
           call(
             {
               ...{ method, about, read: (set: Fields) => readString(set, 'id') },

@@ -115,31 +115,21 @@ export default defineDnsProvider({
       }
     }
 
-    async function findZone(zone: string, signal: AbortSignal): Promise<number> {
+    /** The path of the zone's records. */
+    async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const found = await list({ path: '', query: { domainName: zone }, about: zone }, signal);
       const id = found.find(({ domainName }) => domainName === zone)?.['id'];
-      if (typeof id === 'number') return id;
+      if (typeof id === 'number') return `/${id}/ResourceRecord`;
       throw fail('dns/refused', {
         ...{ provider, name: zone, reason: `the account has no domain ${zone}` },
         advice: 'Give the `accessKeyId` of the account with this domain.',
       });
     }
 
-    /** A call about the zone's records, whose id may have been found long ago. */
-    async function inZone<T>(zone: string, signal: AbortSignal, ask: (path: string) => Promise<T>): Promise<T> {
-      const id = await zones.get(zone, signal);
-      try {
-        return await ask(`/${id}/ResourceRecord`);
-      } catch (error) {
-        if (refusalOf(error)?.status === 404) zones.forget(zone);
-        throw error;
-      }
-    }
-
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly number[]> {
       const host = relativeName(about, zone);
-      const records = await inZone(zone, signal, (path) => list({ path, query: { search: host }, about }, signal));
+      const records = await zones.use(zone, signal, (path) => list({ path, query: { search: host }, about }, signal));
       return records
         .filter((one) => one['hostRecord'] === host && one['type'] === 'TXT' && one['hostValue'] === value)
         .map((one) => readId(one));
@@ -154,7 +144,7 @@ export default defineDnsProvider({
         // View -1: the answer for everyone.
         const req = { hostRecord: relativeName(about, zone), hostValue: value.value, type: 'TXT', ttl, viewValue: -1 };
         try {
-          await inZone(zone, signal, (path) =>
+          await zones.use(zone, signal, (path) =>
             call({ method: 'POST', path, body: { req }, about, read: () => {} }, signal),
           );
         } catch (error) {
@@ -167,7 +157,7 @@ export default defineDnsProvider({
         const { zone, name: about } = value;
         for (const id of await find(value, signal)) {
           try {
-            await inZone(zone, signal, (path) =>
+            await zones.use(zone, signal, (path) =>
               call({ method: 'DELETE', path: `${path}/${id}`, about, read: () => {} }, signal),
             );
           } catch (error) {

@@ -91,7 +91,7 @@ Values of other programs at the same name stay. A record with a routing policy (
       }),
     );
     const turns = createTurns(mostReads);
-    const zones = createZoneCache(findZone);
+    const zones = createZoneCache(findZone, (error) => isRefusal(error, 'NoSuchHostedZone'));
 
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       if (hostedZoneId !== undefined) return hostedZoneId;
@@ -108,19 +108,8 @@ Values of other programs at the same name stay. A record with a routing policy (
       throw refusal(zone, reason, 'Give the keys (accessKeyId) of the account with the public hosted zone.');
     }
 
-    /** A call about a zone, whose id may have been found long ago. */
-    async function inZone<T>(zone: string, signal: AbortSignal, call: (zoneId: string) => Promise<T>): Promise<T> {
-      const zoneId = await zones.get(zone, signal);
-      try {
-        return await call(zoneId);
-      } catch (error) {
-        if (isRefusal(error, 'NoSuchHostedZone')) zones.forget(zone);
-        throw error;
-      }
-    }
-
     const lookUp = (zone: string, name: string, type: string, signal: AbortSignal) =>
-      turns.run(() => inZone(zone, signal, (zoneId) => route53.recordSet({ zoneId, name, type }, signal)), signal);
+      turns.run(() => zones.use(zone, signal, (zoneId) => route53.recordSet({ zoneId, name, type }, signal)), signal);
 
     return {
       kind: 'sets',
@@ -136,7 +125,7 @@ Values of other programs at the same name stay. A record with a routing policy (
       async write(zone, changes, signal) {
         for (const batch of batchesOf(changes.map(recordChanges))) {
           try {
-            await inZone(zone, signal, (zoneId) => route53.change(zoneId, batch, signal));
+            await zones.use(zone, signal, (zoneId) => route53.change(zoneId, batch, signal));
           } catch (error) {
             const reason = isRefusal(error, 'InvalidChangeBatch') ? (refusalOf(error)?.message ?? '') : '';
             if (!hasChanged.test(reason)) throw error;

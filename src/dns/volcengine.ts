@@ -66,7 +66,7 @@ all.`,
       ...(sessionToken === undefined ? {} : { token: sessionToken }),
     });
     const base = (options.endpoint ?? 'https://dns.volcengineapi.com').replace(/\/+$/, '');
-    const zones = createZoneCache(findZone);
+    const zones = createZoneCache(findZone, (error) => isRefusal(error, 'ErrZoneNotFound'));
 
     interface Call<T> {
       readonly action: string;
@@ -126,20 +126,10 @@ all.`,
       });
     }
 
-    async function inZone<T>(zone: string, signal: AbortSignal, ask: (id: number) => Promise<T>): Promise<T> {
-      const id = await zones.get(zone, signal);
-      try {
-        return await ask(id);
-      } catch (error) {
-        if (isRefusal(error, 'ErrZoneNotFound')) zones.forget(zone);
-        throw error;
-      }
-    }
-
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const host = relativeName(about, zone);
-      const records = await inZone(zone, signal, (id) => {
+      const records = await zones.use(zone, signal, (id) => {
         const query = { ZID: String(id), Host: host, Type: 'TXT' };
         return list({ action: 'ListRecords', query, about, field: 'Records' }, signal);
       });
@@ -155,7 +145,7 @@ all.`,
         const [existing] = await find(value, signal);
         if (existing !== undefined) return existing;
         try {
-          return await inZone(zone, signal, (ZID) => {
+          return await zones.use(zone, signal, (ZID) => {
             const body = {
               ZID,
               Host: relativeName(about, zone),
