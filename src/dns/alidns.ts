@@ -22,7 +22,7 @@ export default defineDnsProvider({
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     ...alibabaKeys(['dns_aliyun_', 'dns_alidns_']),
-    endpoint: endpoint('The API’s address, if not https://alidns.aliyuncs.com'),
+    endpoint: endpoint('The API’s address, if it is not https://alidns.aliyuncs.com'),
   }),
   notes: `Make an AccessKey for a RAM user of its own at <https://ram.console.aliyun.com>. On an ECS instance with a RAM role, no
 key is needed. The user or role needs

@@ -71,7 +71,7 @@ export default defineDnsProvider({
     authority: endpoint('Where access tokens come from, if not from the cloud’s own place').meta({
       aliases: ['AZURE_AUTHORITY_HOST'],
     }),
-    endpoint: endpoint(),
+    endpoint: endpoint('The management API’s address, if it is not that of the cloud'),
   }),
   notes: `Make an application with a client secret and give it the role **DNS Zone Contributor** on the zone, and nothing else:
 

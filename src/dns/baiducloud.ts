@@ -34,7 +34,7 @@ export default defineDnsProvider({
       aliases: ['BAIDUCLOUD_SESSION_TOKEN'],
     }).optional(),
     credentials: credentialsFile(['dns_baiducloud_']),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not https://dns.baidubce.com'),
   }),
   notes: `Make an access key for a sub-user at <https://console.bce.baidu.com/iam/#/iam/accesslist>. The sub-user needs the policy
 **DNSFullControlAccessPolicy**.`,

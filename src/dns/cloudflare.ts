@@ -57,7 +57,7 @@ export default defineDnsProvider({
     credentials: credentialsFile(['dns_cloudflare_']),
     endpoint: endpoint('The API’s address with its path, if it is not https://api.cloudflare.com/client/v4'),
   }),
-  notes: `Create an API token at <https://dash.cloudflare.com/profile/api-tokens> with the permissions **Zone → DNS → Edit** and
+  notes: `Create an API token at <${tokenPage}> with the permissions **Zone → DNS → Edit** and
 **Zone → Zone → Read**, limited to the zones that need certificates. \`zoneToken\` can have the second permission alone,
 so that \`token\` needs only the first.
 

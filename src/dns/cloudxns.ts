@@ -5,7 +5,7 @@ import type { DnsProvider } from '../ports/dns-provider.ts';
 const closed =
   'the service CloudXNS closed in 2021: move the zone to its successor DNSPod, and use the provider dnspod instead of cloudxns';
 
-/** On certbot's list, so that whoever comes from there gets an answer. There is no service to call any more. */
+/** certbot has a plugin for it, so its options are still understood; the error says what to use instead. */
 export default defineDnsProvider({
   id: 'cloudxns',
   title: 'CloudXNS (closed in 2021)',
@@ -20,7 +20,8 @@ export default defineDnsProvider({
     })
     .refine(() => false, { error: closed }),
   notes: `The service closed in 2021. Its successor is DNSPod: move the zone there, and use the provider
-[\`dnspod\`](#dnspod). This entry understands the options of other clients, and says so.`,
+[\`dnspod\`](#dnspod). This entry takes the options of other clients, and fails with
+this advice.`,
   traits: { writes: 'value', minTtl: 600, maxConcurrent: 1 },
   connect({ name }): DnsProvider {
     throw fail('config/invalid', { file: name, problem: closed });

@@ -32,7 +32,7 @@ export default defineDnsProvider({
     }).optional(),
     credentials: credentialsFile(['dns_dnspod_', 'dns_dnspod_api_', 'dns_tencentcloud_']),
     endpoint: endpoint(
-      'The API’s address, if not https://dnsapi.cn (for a token) or https://dnspod.tencentcloudapi.com (for a SecretId)',
+      'The API’s address, if it is not https://dnsapi.cn (for a token) or https://dnspod.tencentcloudapi.com (for `secretId`)',
     ),
   }),
   notes: `There are two kinds of credentials, and either is enough.

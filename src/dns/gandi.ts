@@ -34,7 +34,7 @@ export default defineDnsProvider({
   }),
   notes: `Create a personal access token at <https://admin.gandi.net/organizations/account/pat> for the organization that has the domain,
 limited to the domain, with the permissions **See and renew domain names** and **Manage domain name technical
-configurations**. It ends after a year at most.
+configurations**. It expires after a year at most.
 
 Gandi’s servers may take 20 minutes until all of them have a new value.`,
   traits: {
@@ -61,9 +61,11 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
       headers: () => ({ authorization: `${token === undefined ? 'Apikey' : 'Bearer'} ${credential.reveal()}` }),
       judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),
       advice(status, zone) {
-        if (status === 401) return `Check ${given}: Gandi does not accept it, or it has ended.`;
+        const where = 'at https://admin.gandi.net/organizations/account/pat';
+        if (status === 401)
+          return `Check ${given}: Gandi does not accept it, or it has expired. Tokens are made ${where}.`;
         if (status === 403)
-          return `Give ${given} the permission “Manage domain name technical configurations” for ${zone}.`;
+          return `Give ${given} the permission “Manage domain name technical configurations” for ${zone}, ${where}.`;
         if (status === 404)
           return `Check that the domain ${zone} is in this account, and that it uses Gandi’s LiveDNS.`;
         return `Look at the DNS records of ${zone} in Gandi’s admin.`;

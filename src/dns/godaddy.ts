@@ -28,7 +28,7 @@ export default defineDnsProvider({
     key: secret('API key', { aliases: ['GODADDY_API_KEY', 'GD_Key'] }),
     secret: secret('Secret of the API key', { aliases: ['GODADDY_API_SECRET', 'GD_Secret'] }),
     credentials: credentialsFile(['dns_godaddy_']),
-    endpoint: endpoint('The API’s address, if not https://api.godaddy.com'),
+    endpoint: endpoint('The API’s address, if it is not https://api.godaddy.com'),
   }),
   notes: `Make a key for **Production** at <${keyPage}>. A key may do everything in the account; there are none with fewer rights.
 

@@ -57,7 +57,7 @@ export default defineDnsProvider({
         examples: ['example-com'],
         aliases: ['GCE_ZONE_ID'],
       }),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not https://dns.googleapis.com'),
   }),
   notes: `\`credentials\` is the JSON file with the key of a service account, made at
 <https://console.cloud.google.com/iam-admin/serviceaccounts>. Without one, certfleet uses the service account of the

@@ -58,7 +58,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
       headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
       advice(status, zone) {
         if (status === 401)
-          return 'Check `token`: Hetzner does not accept it. Tokens of the old DNS Console do not work any more.';
+          return 'Check `token`: Hetzner does not accept it. Tokens are made in Hetzner Console, under Security → API tokens; those of the old DNS Console do not work any more.';
         if (status === 403) return 'Use a `token` with Read & Write: this one may only read.';
         if (status === 404)
           return `Check that the zone ${zone} is in the project of this \`token\`, in Hetzner Console.`;

@@ -53,7 +53,7 @@ export default defineDnsProvider({
         aliases: ['HUAWEICLOUD_REGION', 'HW_REGION_NAME'],
       }),
     credentials: credentialsFile(['dns_huaweicloud_']),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not that of the region'),
   }),
   notes: `Make an access key for an IAM user at <https://console.huaweicloud.com/iam>. The user needs a policy with
 \`dns:zone:list\`, \`dns:recordset:list\`, \`dns:recordset:create\`, \`dns:recordset:update\` and \`dns:recordset:delete\`; the

@@ -43,7 +43,7 @@ export default defineDnsProvider({
         aliases: ['JDCLOUD_REGION_ID', 'JD_REGION'],
       }),
     credentials: credentialsFile(['dns_jdcloud_']),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not https://domainservice.jdcloud-api.com'),
   }),
   notes: `Make an access key for a sub-user at <https://uc.jdcloud.com/account/accesskey>. The sub-user needs the actions
 \`domainservice:describeDomains\`, \`domainservice:describeResourceRecord\`, \`domainservice:createResourceRecord\` and

@@ -21,7 +21,7 @@ export default defineDnsProvider({
   notes: `Create a token at <https://cloud.linode.com/profile/tokens> with **Domains: Read/Write** and no other access. It may change every
 domain of the account.
 
-Linode’s servers take new records over several minutes after they were made.`,
+Linode’s servers get a new record some minutes after it was made.`,
   traits: {
     writes: 'value',
     // Other values than 30, 120, 300, 3600… are rounded up; below 300, not for all domains.

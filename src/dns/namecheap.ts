@@ -32,7 +32,9 @@ export default defineDnsProvider({
       aliases: ['NAMECHEAP_CLIENT_IP', 'NAMECHEAP_SOURCEIP'],
     }),
     credentials: credentialsFile(['dns_namecheap_']),
-    endpoint: endpoint('The API’s address, if not https://api.namecheap.com (https://api.sandbox.namecheap.com)'),
+    endpoint: endpoint('The API’s address, if it is not https://api.namecheap.com').meta({
+      examples: ['https://api.sandbox.namecheap.com'],
+    }),
   }),
   notes: `Switch the API on at <${accessPage}>, and add the public IPv4 address of this machine to its whitelist; \`clientIp\` is that
 address. Namecheap opens the API to accounts with 20 domains, a balance of 50 USD, or purchases of as much. There are no keys

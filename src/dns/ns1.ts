@@ -17,7 +17,6 @@ export default defineDnsProvider({
     apiKey: secret('API key', { aliases: ['NS1_API_KEY', 'NS1_Key'] }),
     credentials: credentialsFile(['dns_nsone_', 'dns_ns1_']),
     endpoint: endpoint('The API’s address with its path, if it is not https://api.nsone.net/v1').meta({
-      examples: ['https://api.nsone.net/v1'],
       aliases: ['NS1_ENDPOINT'],
     }),
   }),

@@ -17,6 +17,7 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'Porkbun';
 const keyPage = 'https://porkbun.com/account/api';
+const recordsPage = 'https://porkbun.com/account/domainsSpeedy';
 
 export default defineDnsProvider({
   id: 'porkbun',
@@ -31,7 +32,7 @@ export default defineDnsProvider({
       aliases: ['PORKBUN_SECRET_API_KEY', 'dns_porkbun_secret'],
     }),
     credentials: credentialsFile(['dns_porkbun_']),
-    endpoint: endpoint('The API’s address, if not https://api.porkbun.com'),
+    endpoint: endpoint('The API’s address, if it is not https://api.porkbun.com'),
   }),
   notes: `Make a key at <${keyPage}>, and switch on **API Access** for each domain in Domain Management: it is off at first. A key
 may change all domains of the account for which it is on.
@@ -84,7 +85,7 @@ A new value can take ten minutes until all name servers have it.`,
     /** The ids of the records with exactly this name and value. */
     async function find({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const host = name === zone ? '' : `/${encodeURIComponent(relativeName(name, zone))}`;
-      const refused = `Check that ${zone} is a domain of this Porkbun account, and switch on API Access for it at https://porkbun.com/account/domainsSpeedy.`;
+      const refused = `Check that ${zone} is a domain of this Porkbun account, and switch on API Access for it at ${recordsPage}.`;
       const records = await call(
         `/dns/retrieveByNameType/${encodeURIComponent(zone)}/TXT${host}`,
         { about: name, readsOnly: true, advice: refused },
@@ -150,8 +151,6 @@ A new value can take ten minutes until all name servers have it.`,
     };
   },
 });
-
-const recordsPage = 'https://porkbun.com/account/domainsSpeedy';
 
 function judge(answer: ApiAnswer): Verdict {
   const verdict = judgeByStatus(answer);

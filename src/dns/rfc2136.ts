@@ -7,7 +7,7 @@ import type { SetChange } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
 
-const advice = 'Check keyName, secret and algorithm, and what the server’s policy allows for this key.';
+const advice = 'Check `keyName`, `secret` and `algorithm`, and what the server’s policy allows for this key.';
 
 /** For one update with its retransmissions: three tries of 2 s over UDP and one over TCP. */
 const timeoutMs = 8_000;

@@ -178,14 +178,14 @@ describe('the check', () => {
     ],
     ['an unknown zone', undefined, 'other.test', {}, 'the account has no such zone', 'accessKeyId'],
     ['a private zone', undefined, 'private.test', {}, 'is private', 'accessKeyId'],
-    ['two zones of one name', undefined, 'twice.test', {}, '2 public hosted zones', 'Set hostedZoneId'],
+    ['two zones of one name', undefined, 'twice.test', {}, '2 public hosted zones', 'Set `hostedZoneId`'],
     [
       'an unknown id',
       undefined,
       'example.test',
       { hostedZoneId: 'ZGONE' },
       'No hosted zone found',
-      'Check hostedZoneId',
+      'Check `hostedZoneId`',
     ],
     [
       'no right to search',
@@ -219,7 +219,7 @@ describe('the check', () => {
     const { zones, connect } = start();
     const { id } = zones.find((one) => one.name === 'sub.example.test' && !one.isPrivate)!;
     await expect(connect({ hostedZoneId: id }).check?.('example.test', signal)).rejects.toMatchObject({
-      hint: expect.stringContaining('Set hostedZoneId to the id of this zone'),
+      hint: expect.stringContaining('Set `hostedZoneId` to the id of this zone'),
     });
   });
 

@@ -39,7 +39,7 @@ export default defineDnsProvider({
         examples: ['cn-northwest-1'],
         aliases: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
       }),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not that of the partition'),
   }),
   notes: `Without keys, certfleet uses the role of what it runs on (EC2, ECS, EKS). The user or role needs this policy; put
 the id of the zone in the place of \`Z2FDTNDATAQYW2\`. With \`hostedZoneId\`, the last statement is not needed:
@@ -101,11 +101,11 @@ Values of other programs at the same name stay. A record with a routing policy (
         throw refusal(
           zone,
           `the account has ${ids.length} public hosted zones ${zone}: ${ids.join(', ')}`,
-          'Set hostedZoneId to the one that the domain is delegated to.',
+          'Set `hostedZoneId` to the one that the domain is delegated to.',
         );
       if (ids[0] !== undefined) return ids[0];
       const reason = found.length > 0 ? `the account’s hosted zone ${zone} is private` : 'the account has no such zone';
-      throw refusal(zone, reason, 'Give the keys (accessKeyId) of the account with the public hosted zone.');
+      throw refusal(zone, reason, 'Give the keys (`accessKeyId`) of the account with the public hosted zone.');
     }
 
     const lookUp = (zone: string, name: string, type: string, signal: AbortSignal) =>
@@ -116,7 +116,7 @@ Values of other programs at the same name stay. A record with a routing policy (
       async check(zone, signal) {
         if (await lookUp(zone, zone, 'SOA', signal)) return;
         const reason = `the hosted zone ${hostedZoneId ?? ''} has another name`;
-        throw refusal(zone, reason, 'Set hostedZoneId to the id of this zone, or leave it out.');
+        throw refusal(zone, reason, 'Set `hostedZoneId` to the id of this zone, or leave it out.');
       },
       async read(zone, names, signal) {
         const sets = await Promise.all(names.map((name) => lookUp(zone, name, 'TXT', signal)));
@@ -154,13 +154,14 @@ const refusal = (name: string, reason: string, advice: string) =>
 
 function errorOf(trouble: AwsTrouble) {
   const advice =
-    trouble.advice ?? advices[trouble.code ?? ''] ?? 'Check accessKeyId, secretAccessKey and what they may do.';
+    trouble.advice ?? advices[trouble.code ?? ''] ?? 'Check `accessKeyId`, `secretAccessKey` and what they may do.';
   return dnsError(provider, { ...trouble, advice });
 }
 
 const advices: Readonly<Record<string, string>> = {
-  InvalidChangeBatch: 'Look at the records of this name at Route 53; if they are in another zone, change hostedZoneId.',
-  NoSuchHostedZone: 'Check hostedZoneId: the account of these keys has no such zone.',
+  InvalidChangeBatch:
+    'Look at the records of this name at Route 53; if they are in another zone, change `hostedZoneId`.',
+  NoSuchHostedZone: 'Check `hostedZoneId`: the account of these keys has no such zone.',
 };
 
 /** What a batch is refused with if a set is no longer as it was read; the code is the same for other reasons. */

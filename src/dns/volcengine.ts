@@ -40,7 +40,7 @@ export default defineDnsProvider({
       .default('cn-north-1')
       .meta({ title: 'Region in the signature; the service has one for all', aliases: ['VOLC_REGION'] }),
     credentials: credentialsFile(['dns_volcengine_', 'dns_volcengine_volc_']),
-    endpoint: endpoint(),
+    endpoint: endpoint('The API’s address, if it is not https://dns.volcengineapi.com'),
   }),
   notes: `Make an access key for an IAM user at <https://console.volcengine.com/iam/keymanage>. The user needs the actions
 \`dns:ListZones\`, \`dns:ListRecords\`, \`dns:CreateRecord\` and \`dns:DeleteRecord\`; the policy **DNSFullAccess** has them

@@ -25,7 +25,7 @@ export default defineDnsProvider({
     }).optional(),
     apiKey: secret('API key of the account (the MD5 sum of the API password)', { aliases: ['WEST_Key'] }).optional(),
     credentials: credentialsFile(['dns_westcn_']),
-    endpoint: endpoint('The API’s address, if not https://api.west.cn'),
+    endpoint: endpoint('The API’s address, if it is not https://api.west.cn'),
   }),
   notes: `The page of each domain in the console has a key (\`apidomainkey\`), with which only this domain can be changed: give it as
 \`domainKey\`. It is used if there are other credentials too.
