@@ -1,7 +1,6 @@
-import { createDnsApi } from '../clients/dns-api.ts';
+import { createDnsRest } from '../clients/dns-rest.ts';
 import {
   type ApiAnswer,
-  type ApiRequest,
   isFields,
   isRefusal,
   judgeByStatus,
@@ -47,46 +46,20 @@ others get "Authenticated user is not allowed access".`,
   },
   connect({ options, world }) {
     const http = world.http();
-    const base = (options.endpoint ?? 'https://api.godaddy.com').replace(/\/+$/, '');
-
-    interface Call<T> {
-      readonly method: ApiRequest['method'];
-      readonly path: string;
-      readonly about: string;
-      readonly body?: unknown;
-      read(answer: ApiAnswer): T;
-    }
-
-    const call = <T>(zone: string, { method, path, about, body, read }: Call<T>, signal: AbortSignal): Promise<T> =>
-      createDnsApi({
-        ...{ world, http, provider, judge: (answer) => judge(answer, zone) },
-        advice: `Check the records of ${zone} at https://dcc.godaddy.com/manage/${zone}/dns.`,
-      }).call({
-        what: `${method} of the records`,
-        about,
-        signal,
-        read,
-        readsOnly: method === 'GET',
-        secrets: [options.key, options.secret],
-        build: () => ({
-          method,
-          url: `${base}/v1/domains/${encodeURIComponent(zone)}/records${path}`,
-          headers: {
-            accept: 'application/json',
-            authorization: `sso-key ${options.key.reveal()}:${options.secret.reveal()}`,
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        }),
-      });
+    const rest = createDnsRest({
+      ...{ world, http, provider, judge, advice: adviceOn },
+      base: `${(options.endpoint ?? 'https://api.godaddy.com').replace(/\/+$/, '')}/v1/domains`,
+      headers: () => ({ authorization: `sso-key ${options.key.reveal()}:${options.secret.reveal()}` }),
+      secrets: [options.key, options.secret],
+    });
+    const recordsOf = (zone: string) => `/${encodeURIComponent(zone)}/records`;
+    const setAt = (zone: string, name: string) =>
+      `${recordsOf(zone)}/TXT/${encodeURIComponent(relativeName(name, zone))}`;
 
     const readAt = (zone: string, name: string, signal: AbortSignal): Promise<TxtSet | undefined> =>
-      call(
-        zone,
+      rest.call(
         {
-          method: 'GET',
-          path: `/TXT/${encodeURIComponent(relativeName(name, zone))}`,
-          about: name,
+          ...{ zone, about: name, path: setAt(zone, name) },
           read({ body }) {
             const records = readList(body, 'the list of records').filter((one) => one['type'] === 'TXT');
             if (records.length === 0) return undefined;
@@ -102,25 +75,23 @@ others get "Authenticated user is not allowed access".`,
 
     async function writeAt(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
       const { name, before, after, ttl } = change;
-      const host = relativeName(name, zone);
-      const path = `/TXT/${encodeURIComponent(host)}`;
       const kept = (before?.values ?? []).every((one) => after.includes(one));
-      const read = () => undefined;
+      const common = { zone, about: name, path: setAt(zone, name), read: () => undefined };
       if (after.length === 0)
-        return call(zone, { method: 'DELETE', path, about: name, read }, signal).catch((error: unknown) => {
+        return rest.call({ ...common, method: 'DELETE' }, signal).catch((error: unknown) => {
           // There is none any more.
           if (refusalOf(error)?.status !== 404) throw error;
         });
       if (!kept) {
         const body = after.map((data) => ({ data, ttl }));
-        return call(zone, { method: 'PUT', path, about: name, body, read }, signal);
+        return rest.call({ ...common, method: 'PUT', body }, signal);
       }
       // Adding leaves alone what another program adds at the same time.
       const body = after
         .filter((one) => !before?.values.includes(one))
-        .map((data) => ({ type: 'TXT', name: host, data, ttl }));
+        .map((data) => ({ type: 'TXT', name: relativeName(name, zone), data, ttl }));
       try {
-        await call(zone, { method: 'PATCH', path: '', about: name, body, read }, signal);
+        await rest.call({ ...common, method: 'PATCH', path: recordsOf(zone), body }, signal);
       } catch (error) {
         if (!isRefusal(error, 'DUPLICATE_RECORD')) throw error;
         throw fail('dns/conflict', { provider, name, reason: 'one of the values is there already' }, { cause: error });
@@ -148,22 +119,21 @@ others get "Authenticated user is not allowed access".`,
   },
 });
 
-function judge(answer: ApiAnswer, zone: string): Verdict {
+function judge(answer: ApiAnswer): Verdict {
   const body = isFields(answer.body) ? answer.body : {};
   const code = typeof body['code'] === 'string' ? body['code'] : undefined;
   const verdict = judgeByStatus(answer, code === undefined ? {} : { code });
   const seconds = body['retryAfterSec'];
   if (verdict.kind === 'limited' && typeof seconds === 'number') return { ...verdict, retryAfterMs: seconds * 1000 };
-  const advice = adviceOn(answer.status, zone);
-  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+  return verdict;
 }
 
-function adviceOn(status: number, zone: string): string | undefined {
+function adviceOn(status: number | undefined, zone: string): string {
   if (status === 401)
     return `Check \`key\` and \`secret\`: GoDaddy does not know them. Keys are made at ${keyPage}; one for OTE is of no use here.`;
   if (status === 403)
     return 'The account of `key` may not use the API: GoDaddy opens it to accounts with 10 domains or a Discount Domain Club plan. Move the zone to another DNS service, or delegate the challenges with a CNAME.';
   if (status === 404)
     return `Check that ${zone} is a domain of the account of \`key\`, and that it uses the name servers of GoDaddy.`;
-  return undefined;
+  return `Check the records of ${zone} at https://dcc.godaddy.com/manage/${zone}/dns.`;
 }
