@@ -1,6 +1,7 @@
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { Secret } from '../core/secret.ts';
 import type { World } from '../ports/world.ts';
+import { fakeWorld } from '../testing/dns-api-bench.ts';
 import type { FakeApi } from '../testing/fake-api.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 
@@ -18,15 +19,7 @@ export function testWorld<Fake extends { readonly api: FakeApi }>(
   const clock = fakeClock(undefined, { auto: true });
   const fake = fakeOf(clock);
   const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  let drawn = 0;
-  const world = {
-    clock,
-    random: { bytes: (length: number) => new Uint8Array(length).fill(++drawn), number: () => 0 },
-    log: { debug: log, info: log, warn: log },
-    http: () => fake.api.http,
-  };
-  return { world: world as unknown as World, clock, lines, fake };
+  return { world: fakeWorld(clock, lines)(fake.api.http), clock, lines, fake };
 }
 
 /** The options of a provider, opened, as they come from a file with credentials or from the environment. */

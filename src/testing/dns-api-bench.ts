@@ -107,7 +107,7 @@ export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvi
 }
 
 /** What a provider with an HTTP API gets of the world. */
-function fakeWorld(clock: FakeClock, lines: string[]): (http: Http) => World {
+export function fakeWorld(clock: FakeClock, lines: string[]): (http: Http) => World {
   const log = (line: string) => void lines.push(line);
   let drawn = 0;
   // Never the same twice: a fake may refuse a nonce that it has seen.
