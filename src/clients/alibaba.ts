@@ -1,12 +1,12 @@
 import type { CertfleetError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
-import { spanText } from '../core/span.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import { type AccessKeys, callWithKeys, type KeySource } from './access-keys.ts';
 import { bodyHash, signAcs3 } from './alibaba-signature.ts';
+import { clockAdvice } from './clock-advice.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -184,17 +184,13 @@ function judge(answer: ApiAnswer, judging: Judging): Verdict {
   // Something in between sent the request twice. The first copy may have been done.
   if (code === 'SignatureNonceUsed') return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, body, judging);
-  return judgeByStatus(answer, { ...words, ...(advice === undefined ? {} : { advice }) });
+  const isClockSkew = clockCodes.includes(code);
+  return judgeByStatus(answer, { ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) });
 }
 
 function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judging): string | undefined {
   if (code.startsWith('Forbidden') || code.startsWith('NoPermission')) return missingPermission(body, judging);
-  if (clockCodes.includes(code)) {
-    const ms = answer.clockAheadMs;
-    const skew =
-      ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} Alibaba Cloud’s`;
-    return `Set this machine’s clock (NTP)${skew}. They may differ by at most 15 minutes.`;
-  }
+  if (clockCodes.includes(code)) return clockAdvice(answer, 'Alibaba Cloud', '15 minutes');
   if (code.startsWith('InvalidAccessKeyId'))
     return 'Check the AccessKey ID: it does not exist or is disabled. The RAM console lists the keys of each user.';
   if (code === 'SignatureDoesNotMatch' || code === 'IncompleteSignature')

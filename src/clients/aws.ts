@@ -1,12 +1,12 @@
 import type { CertfleetError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
-import { spanText } from '../core/span.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import { callWithKeys, type KeySource } from './access-keys.ts';
 import { signV4 } from './aws-signature.ts';
+import { clockAdvice } from './clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
@@ -261,11 +261,7 @@ function adviceOn(
     const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
     return `The IAM user or role of these keys (accessKeyId) lacks ${needed}. Add to its policy: ${statement}`;
   }
-  if (isSkewed(code, message)) {
-    const ms = answer.clockAheadMs;
-    const skew = ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} AWS’s`;
-    return `Set this machine’s clock (NTP)${skew}. They may differ by at most five minutes.`;
-  }
+  if (isSkewed(code, message)) return clockAdvice(answer, 'AWS', 'five minutes');
   if (code === 'InvalidClientTokenId' || code === 'UnrecognizedClientException' || code === 'InvalidAccessKeyId')
     return 'Check the access key id (accessKeyId): it does not exist, is inactive, or its session token is missing.';
   if (code === 'SignatureDoesNotMatch' || code === 'InvalidSignatureException')

@@ -1,5 +1,5 @@
 import { relativeName } from '../core/dns-name.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { homepage, version } from '../core/version.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -19,7 +19,7 @@ import {
   UnreadableAnswer,
   type Verdict,
 } from './json-api.ts';
-import { clockSkewCode, createTencent } from './tencent.ts';
+import { createTencent } from './tencent.ts';
 
 /**
  * The records of DNSPod, which two APIs reach: the older one with tokens of DNSPod itself (dnsapi.cn), and version 3.0 of
@@ -314,13 +314,8 @@ export function dnspodWithKeys({
 const unknownCloudRecord = ['ResourceNotFound.NoDataOfRecord', 'InvalidParameter.RecordIdInvalid'] as const;
 
 function cloudError(trouble: Trouble, zone: string): CertfleetError {
-  const { code, about, what, cause, advice } = trouble;
-  if (code === clockSkewCode)
-    return fail(
-      'dns/clock-skew',
-      { provider, name: about ?? what, reason: `${trouble.reason} ${advice ?? ''}` },
-      { cause },
-    );
+  const { code, reason, advice, isClockSkew } = trouble;
+  if (isClockSkew) return dnsError(provider, { ...trouble, reason: `${reason} ${advice ?? ''}` });
   if (advice !== undefined) return dnsError(provider, trouble);
   return dnsError(provider, {
     ...trouble,

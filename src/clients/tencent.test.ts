@@ -94,7 +94,7 @@ describe('createTencent', () => {
     ['AuthFailure.SecretIdNotFound', 'dns/refused', 'Check `secretId`'],
     ['AuthFailure.SignatureFailure', 'dns/refused', 'Check `secretKey`'],
     ['AuthFailure.TokenFailure', 'dns/refused', '`sessionToken` anew'],
-    ['AuthFailure.SignatureExpire', 'dns/refused', 'it is 20 minutes ahead of Tencent’s'],
+    ['AuthFailure.SignatureExpire', 'dns/clock-skew', 'Set the clocks'],
     ['AuthFailure.UnauthorizedOperation', 'dns/refused', '"action":["dnspod:CreateRecord"]'],
     ['InternalError', 'dns/failed', 'The fault is on the provider’s side'],
     ['InvalidParameter.OperateFailed', 'dns/failed', 'The fault is on the provider’s side'],

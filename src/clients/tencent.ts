@@ -1,11 +1,11 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { CertfleetError } from '../core/errors.ts';
-import { spanText } from '../core/span.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import { type AccessKeys, callWithKeys, type KeySource } from './access-keys.ts';
+import { clockAdvice } from './clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
@@ -76,7 +76,7 @@ export interface Tencent {
 }
 
 /** The API's code for a clock that is off by more than five minutes. */
-export const clockSkewCode = 'AuthFailure.SignatureExpire';
+const clockSkewCode = 'AuthFailure.SignatureExpire';
 
 const contentType = 'application/json';
 
@@ -113,7 +113,6 @@ export function createTencent(options: TencentOptions): Tencent {
       return callWithKeys(api, {
         credentials,
         expiredCodes: ['AuthFailure.TokenFailure'],
-        secrets: [],
         what: action,
         ...(about === undefined ? {} : { about }),
         build: (keys) => build(action, JSON.stringify(params), keys),
@@ -141,18 +140,15 @@ function judge(answer: ApiAnswer, permission: string): Verdict {
   if (code.startsWith('InternalError') || code.startsWith('ResourceUnavailable') || failed.includes(code))
     return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, permission);
-  return { kind: 'refused', ...words, ...(advice === undefined ? {} : { advice }) };
+  const isClockSkew = code === clockSkewCode;
+  return { kind: 'refused', ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) };
 }
 
 /** The call was not understood, or not finished in time. */
 const failed: readonly string[] = ['FailedOperation.UnknowError', 'InvalidParameter.OperateFailed'];
 
-function adviceOn(code: string, { clockAheadMs: ms }: ApiAnswer, permission: string): string | undefined {
-  if (code === clockSkewCode) {
-    const skew =
-      ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} Tencent’s`;
-    return `Set this machine’s clock (NTP)${skew}. They may differ by at most five minutes.`;
-  }
+function adviceOn(code: string, answer: ApiAnswer, permission: string): string | undefined {
+  if (code === clockSkewCode) return clockAdvice(answer, 'Tencent', 'five minutes');
   if (code === 'AuthFailure.SecretIdNotFound' || code === 'AuthFailure.InvalidSecretId')
     return 'Check `secretId`: Tencent Cloud does not know it. Keys are made at https://console.cloud.tencent.com/cam/capi and begin with AKID; the ID and token of DNSPod’s own console belong in `id` and `token`.';
   if (code === 'AuthFailure.SignatureFailure' || code === 'AuthFailure.InvalidAuthorization')

@@ -134,13 +134,8 @@ const isRecord = (record: Fields, value: DnsValue): boolean =>
   record['Type'] === 'TXT' && record['RR'] === relativeName(value.name, value.zone) && record['Value'] === value.value;
 
 function errorOf(trouble: AlibabaTrouble, { zone, name }: Pick<DnsValue, 'zone' | 'name'>): CertfleetError {
-  const { code = '', cause } = trouble;
-  if (/^(IllegalTimestamp|InvalidTimeStamp)/.test(code))
-    return fail(
-      'dns/clock-skew',
-      { provider, name, reason: `${code}: ${trouble.reason} ${trouble.advice ?? ''}` },
-      { cause },
-    );
+  const { code, reason, advice, isClockSkew } = trouble;
+  if (isClockSkew) return dnsError(provider, { ...trouble, about: name, reason: `${reason} ${advice ?? ''}` });
   if (code === 'UnKnownError') return dnsError(provider, { ...trouble, kind: 'failed', about: name });
   return dnsError(provider, { ...trouble, about: name, advice: adviceOn(trouble, zone) });
 }
