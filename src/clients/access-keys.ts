@@ -24,7 +24,15 @@ export interface KeySource {
   renew(): boolean;
 }
 
-export const fixedKeys = (keys: AccessKeys): KeySource => ({ keys: async () => keys, renew: () => false });
+/** Keys from the configuration. @param token of temporary ones */
+export function fixedKeys({
+  id,
+  secret,
+  token,
+}: Omit<AccessKeys, 'token'> & { token?: Secret | undefined }): KeySource {
+  const keys = { id, secret, ...(token === undefined ? {} : { token }) };
+  return { keys: async () => keys, renew: () => false };
+}
 
 /** Temporary keys, fetched when they are first needed and again in time before they expire. */
 export function refreshedKeys(fetchKeys: (signal: AbortSignal) => Promise<TemporaryKeys>, clock: Clock): KeySource {
@@ -36,9 +44,9 @@ export function refreshedKeys(fetchKeys: (signal: AbortSignal) => Promise<Tempor
 export interface KeyedCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
   readonly credentials: KeySource;
   /** The service's codes for keys that have expired. */
-  readonly expiredCodes: readonly string[];
+  readonly expiredCodes?: readonly string[];
   /** What must not be shown, besides the keys. */
-  readonly secrets: readonly Secret[];
+  readonly secrets?: readonly Secret[];
   /** Builds and signs one try. */
   build(keys: AccessKeys): ApiRequest;
 }
@@ -46,7 +54,7 @@ export interface KeyedCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
 /** Sends a signed call, and once more with new keys if the service says that they have expired. */
 export async function callWithKeys<T>(
   api: JsonApi,
-  { credentials, expiredCodes, secrets: others, build, ...call }: KeyedCall<T>,
+  { credentials, expiredCodes = [], secrets: others = [], build, ...call }: KeyedCall<T>,
 ): Promise<T> {
   const secrets = [...others];
   const once = () =>

@@ -109,8 +109,7 @@ export function alibabaKeys(
   { instance, clock, name }: { readonly instance: AlibabaInstance; readonly clock: Clock; readonly name: string },
 ): KeySource {
   const { accessKeyId: id, accessKeySecret: secret, securityToken: token } = options;
-  if (id !== undefined && secret !== undefined)
-    return fixedKeys({ id, secret, ...(token === undefined ? {} : { token }) });
+  if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
   if (id !== undefined || secret !== undefined || token !== undefined)
     throw fail('config/credential-missing', {
       what: name,

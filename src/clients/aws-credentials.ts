@@ -108,8 +108,7 @@ export function awsInstance({
 export function awsKeySource(options: AwsKeyOptions, context: AwsKeyContext): KeySource {
   const { accessKeyId: id, secretAccessKey: secret, sessionToken: token } = options;
   const { clock, name } = context;
-  if (id !== undefined && secret !== undefined)
-    return fixedKeys({ id, secret, ...(token === undefined ? {} : { token }) });
+  if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
   if (id !== undefined || secret !== undefined || token !== undefined)
     throw fail('config/credential-missing', {
       what: name,

@@ -52,11 +52,7 @@ export default defineDnsProvider({
     const advice = 'Look at the records of this name in the console of Baidu AI Cloud.';
     const apiOf = (zone: string) =>
       createDnsApi({ world, http, provider, advice, judge: (answer) => judge(answer, zone) });
-    const credentials = fixedKeys({
-      id: accessKeyId,
-      secret: secretAccessKey,
-      ...(sessionToken === undefined ? {} : { token: sessionToken }),
-    });
+    const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: sessionToken });
     const base = (options.endpoint ?? 'https://dns.baidubce.com').replace(/\/+$/, '');
 
     interface Call<T> {
@@ -76,8 +72,6 @@ export default defineDnsProvider({
     ): Promise<T> =>
       callWithKeys(apiOf(zone), {
         credentials,
-        expiredCodes: [],
-        secrets: [],
         what: `${method} record`,
         about,
         build: (keys) => {

@@ -71,11 +71,7 @@ may do everything in the account, and is used if both kinds are given. With a to
         ? dnspodWithToken({ world, http, endpoint: at, loginToken })
         : dnspodWithKeys({
             ...{ world, http, endpoint: at },
-            credentials: fixedKeys({
-              id: secretId!,
-              secret: secretKey!,
-              ...(sessionToken === undefined ? {} : { token: sessionToken }),
-            }),
+            credentials: fixedKeys({ id: secretId!, secret: secretKey!, token: sessionToken }),
           });
 
     const listed = async (value: DnsValue, signal: AbortSignal): Promise<readonly string[]> =>

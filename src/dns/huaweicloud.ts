@@ -80,11 +80,7 @@ A set that another program changes in the same second as certfleet may lose that
       judge,
       advice: 'Look at the records of this name in the console.',
     });
-    const credentials = fixedKeys({
-      id: accessKeyId,
-      secret: secretAccessKey,
-      ...(securityToken === undefined ? {} : { token: securityToken }),
-    });
+    const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: securityToken });
     const base = (options.endpoint ?? `https://dns.${options.region}.myhuaweicloud.com`).replace(/\/+$/, '');
     const turns = createTurns(mostReads);
     const zones = createZoneCache(findZone, (error) => isRefusal(error, 'DNS.0302'));
@@ -101,8 +97,6 @@ A set that another program changes in the same second as certfleet may lose that
     const call = <T>({ method = 'GET', path, query, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
       callWithKeys(api, {
         credentials,
-        expiredCodes: [],
-        secrets: [],
         what: `${method} ${path}`,
         about,
         build: (keys) => {

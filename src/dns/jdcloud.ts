@@ -62,11 +62,7 @@ export default defineDnsProvider({
     const { accessKeyId, secretAccessKey, sessionToken, region } = options;
     const advice = 'Look at the records of this name in the console of JD Cloud DNS.';
     const api = createDnsApi({ world, http, provider, judge, advice });
-    const credentials = fixedKeys({
-      id: accessKeyId,
-      secret: secretAccessKey,
-      ...(sessionToken === undefined ? {} : { token: sessionToken }),
-    });
+    const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: sessionToken });
     const base = `${(options.endpoint ?? 'https://domainservice.jdcloud-api.com').replace(/\/+$/, '')}/v2/regions/${region}/domain`;
     const zones = createZoneCache(findZone);
 
@@ -82,8 +78,6 @@ export default defineDnsProvider({
     const call = <T>({ method = 'GET', path, query, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
       callWithKeys(api, {
         credentials,
-        expiredCodes: [],
-        secrets: [],
         what: `${method} /domain${path}`,
         about,
         build: (keys) => {

@@ -60,11 +60,7 @@ all.`,
     const { accessKeyId, secretAccessKey, sessionToken, region } = options;
     const advice = 'Look at the records of this name in the console of TrafficRoute.';
     const api = createDnsApi({ world, http, provider, judge, advice });
-    const credentials = fixedKeys({
-      id: accessKeyId,
-      secret: secretAccessKey,
-      ...(sessionToken === undefined ? {} : { token: sessionToken }),
-    });
+    const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: sessionToken });
     const base = (options.endpoint ?? 'https://dns.volcengineapi.com').replace(/\/+$/, '');
     const zones = createZoneCache(findZone, (error) => isRefusal(error, 'ErrZoneNotFound'));
 
@@ -79,8 +75,6 @@ all.`,
     const call = <T>({ action, query, body, about, read }: Call<T>, signal: AbortSignal): Promise<T> =>
       callWithKeys(api, {
         credentials,
-        expiredCodes: [],
-        secrets: [],
         what: action,
         about,
         build: (keys) => {
