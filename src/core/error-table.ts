@@ -369,13 +369,13 @@ export const errorTable = {
     message: '{provider} takes no more requests for now: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'Nothing was changed. `certfleet renew` tries again when the limit allows it.',
+    hint: 'Nothing was changed. Try again when the limit has ended.',
   },
   'dns/failed': {
     message: '{provider} failed to change {name}: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'The fault is on the provider’s side. `certfleet renew` tries again; if it lasts, look at the provider’s status page.',
+    hint: 'The fault is on the provider’s side. Try again later; if it lasts, look at the provider’s status page.',
   },
   'dns/script-failed': {
     message: '{script} failed to change {name}: {reason}',
@@ -393,7 +393,7 @@ export const errorTable = {
     message: '{provider} did not change {name}, because another program changes it at the same time: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'Nothing was changed. `certfleet renew` tries again.',
+    hint: 'Nothing was changed. Try again.',
   },
   'dns/clock-skew': {
     message: '{provider} refused to change {name}: {reason}',

@@ -99,7 +99,8 @@ describeWith(powerdnsPrograms, 'powerdns on PowerDNS', () => {
     expect(there.map(({ value }) => value).sort()).toEqual(pairs.map(({ value }) => value).sort());
     await Promise.all(pairs.map((value, at) => processes[(at + 1) % 2]!.remove(value, undefined, signal)));
     expect((await Promise.all(zones.slice(2).map((zone) => server.txt(zone)))).flat()).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(20_000);
+    // Seconds on a quiet machine: 400 changes one after another take minutes.
+    expect(performance.now() - began).toBeLessThan(90_000);
   });
 
   it('notifies the secondaries at once', async () => {

@@ -10,6 +10,7 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const byFlags = { ...job(simulatedSpec(), { obeyBackoff: false }), origin: 'command-line' } as const;
+const noKey = () => Promise.reject(fail('config/credential-missing', { what: 'dns', credential: 'an access key' }));
 const noZone = () => Promise.reject(fail('dns/zone-not-found', { name: 'example.com' }));
 
 /** What the store still has of the certificate. */
@@ -54,6 +55,7 @@ describe('a first issue by flags', () => {
     ],
     ['a folder that is not there', 'solver/webroot-unwritable', withSolver({ prepare: noFolder, withdraw: noFolder })],
     ['a zone that is not there', 'dns/zone-not-found', withSolver({ preflight: noZone })],
+    ['a key that is not given', 'config/credential-missing', withSolver({ preflight: noKey })],
     [
       'CAA that forbids it',
       'preflight/no',
@@ -170,6 +172,7 @@ describe('changed settings of a certificate by flags', () => {
     ['a folder that is not there', 'solver/webroot-unwritable', elsewhere, noFolderThere],
     ['a DNS server that does not answer', 'dns/unreachable', elsewhere, noServer],
     ['a zone that is not there', 'dns/zone-not-found', elsewhere, withSolver({ preflight: noZone })],
+    ['a key that is not given', 'config/credential-missing', elsewhere, withSolver({ preflight: noKey })],
   ])('are not stored with %s', async (_what, code, wanted, mistake) => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), byFlags, signal);

@@ -88,7 +88,7 @@ async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: De
     if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
     if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
-    const unusable = isFailure(error, 'dns/', 'solver/') ? { unusable: error } : {};
+    const unusable = isFailure(error, 'config/', 'dns/', 'solver/') ? { unusable: error } : {};
     return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '', ...unusable };
   }
 }
@@ -122,13 +122,13 @@ async function lookAtCaa(
 const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
 
 /**
- * Why the solver cannot be used: a DNS provider refuses the credentials or a zone, or no name can be checked. For some of
- * a hundred, a name server was slow.
+ * Why the solver cannot be used: a setting is missing or wrong, a DNS provider refuses the credentials or a zone, or no
+ * name can be checked. For some of a hundred, a name server was slow.
  */
 export function whyUnusable(findings: readonly Finding[]): CertfleetError | undefined {
   const names = new Set(findings.map(({ identifier }) => identifier));
   const unusable = findings.flatMap((finding) => finding.unusable ?? []);
-  const refused = unusable.find((error) => isFailure(error, 'dns/refused', 'dns/delegated'));
+  const refused = unusable.find((error) => isFailure(error, 'config/', 'dns/refused', 'dns/delegated'));
   return refused ?? (unusable.length === names.size ? unusable[0] : undefined);
 }
 

@@ -74,6 +74,7 @@ function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
 
 /** Errors of `present` that prove that nothing was written. */
 const beforeWriting = [
+  'config/',
   'dns/refused',
   'dns/delegated',
   'dns/limited',
