@@ -172,9 +172,13 @@ async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
   expect([...(await temporaries(first.store)), ...(await temporaries(first.live))], said).toEqual([]);
 }
 
+/** How often the lease is extended differs, too: `lease/put/store/lineage`. */
+const isExtension = /^(lease|validate|finalize)\/(draft|put|remove)\/store\/(lineage|TMP)/;
+
 /** The number of polls differs from run to run, so only repeated polls may be missing. */
 function notReached(point: string, ended: Ran): void {
-  expect(point, `was not reached\n${ended.stdout}\n${ended.stderr}`).toMatch(/#([2-9]|\d\d+)@/);
+  if (!isExtension.test(point))
+    expect(point, `was not reached\n${ended.stdout}\n${ended.stderr}`).toMatch(/#([2-9]|\d\d+)@/);
   process.stderr.write(`${point}: not reached this time\n`);
 }
 
