@@ -4,16 +4,9 @@ import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import { createFakeApi } from '../testing/fake-api.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import dnspod from './dnspod.ts';
-import bench, {
-  keys,
-  otherKeys,
-  type TestDnspod,
-  testDnspodKeys,
-  testDnspodToken,
-  token,
-  tokenBench,
-  tokenId,
-} from './test-dnspod.ts';
+import bench, { keys, otherKeys, testDnspodKeys } from './test-dnspod.ts';
+import type { TestDnspod } from './test-dnspod-account.ts';
+import { testDnspodToken, token, tokenBench, tokenId } from './test-dnspod-token.ts';
 import { optionsFrom, testWorld } from './test-world.ts';
 
 dnsApiContract(it, bench);

@@ -1,5 +1,7 @@
 import { fixedKeys } from '../clients/access-keys.ts';
-import { type DnspodName, type DnspodRecord, dnspodWithKeys, dnspodWithToken } from '../clients/dnspod.ts';
+import type { DnspodName, DnspodRecord } from '../clients/dnspod.ts';
+import { dnspodWithKeys } from '../clients/dnspod-keys.ts';
+import { dnspodWithToken } from '../clients/dnspod-token.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';

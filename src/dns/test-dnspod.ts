@@ -1,248 +1,21 @@
 import { createHash, createHmac } from 'node:crypto';
-import { relativeName } from '../core/dns-name.ts';
-import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
-import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
-import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../testing/fake-api.ts';
+import { dnsApiBench } from '../testing/dns-api-bench.ts';
+import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import dnspod from './dnspod.ts';
+import {
+  createAccount,
+  type Domain,
+  fewest,
+  most,
+  type Sent,
+  secrets,
+  type TestDnspod,
+  testOf,
+} from './test-dnspod-account.ts';
 
 export const keys = { secretId: 'AKIDz8krbsJ5yKBZQpn74WFkmLPx3', secretKey: 'Gu5t9xGARNpq86cd98joQYCN3Cozk1qA' };
 export const otherKeys = { secretId: 'AKIDreadOnlyz8krbsJ5yKBZQpn74', secretKey: 'readOnly9xGARNpq86cd98joQYCN3Coz' };
-export const tokenId = '13490';
-export const token = '6b5976c68aba5b14a0558b77c17c3932';
-
-interface Domain {
-  readonly id: number;
-  readonly name: string;
-  /** Whose it is; only `ours` may change it. */
-  readonly account: 'ours' | 'other';
-  readonly isLocked?: boolean;
-}
-
-interface Record {
-  readonly id: number;
-  readonly domain: string;
-  readonly host: string;
-  readonly type: string;
-  readonly value: string;
-  readonly ttl: number;
-  readonly addedMs: number;
-  removedMs: number;
-}
-
-export interface TestDnspod extends FakeDnsService {
-  /** TXT records that are there now. */
-  records(): readonly Record[];
-  /** Parameters of each call. */
-  readonly sent: readonly { readonly action: string; readonly params: { readonly [name: string]: unknown } }[];
-}
-
-const fewest = 600;
-const most = 604_800;
-
-/** The account's domains and records, which both APIs show. */
-function createAccount(clock: Clock) {
-  let last = 16_894_000;
-  const ours = (name: string): Domain => ({ id: ++last, name, account: 'ours' });
-  const domains: Domain[] = [
-    ...fakeZones.map(ours),
-    { id: ++last, name: 'foreign.test', account: 'other' },
-    { id: ++last, name: 'locked.test', account: 'ours', isLocked: true },
-  ];
-  const records: Record[] = [];
-  const state = { lagMs: 0 };
-  const isThere = (one: Record, atMs: number) => one.addedMs <= atMs && one.removedMs > atMs;
-  return {
-    state,
-    domains,
-    addDomains: (names: readonly string[]) => void domains.push(...names.map(ours)),
-    domain: (name: unknown) => domains.find((one) => one.name === name),
-    now: () => records.filter((one) => isThere(one, clock.monotonicMs())),
-    listed: (domain: string) =>
-      records.filter((one) => one.domain === domain && isThere(one, clock.monotonicMs() - state.lagMs)),
-    add(domain: string, host: string, value: string, ttl: number, addedMs = clock.monotonicMs()): Record {
-      const added = { domain, host, type: 'TXT', value, ttl, id: ++last, addedMs, removedMs: Infinity };
-      records.push(added);
-      return added;
-    },
-    find: (domain: string, id: unknown) =>
-      records.find(
-        (one) => one.domain === domain && String(one.id) === String(id) && isThere(one, clock.monotonicMs()),
-      ),
-    remove: (record: Record) => {
-      record.removedMs = clock.monotonicMs();
-    },
-    has: (domain: string, host: string, type: string, value: string) =>
-      records.some(
-        (one) =>
-          one.domain === domain &&
-          one.host === host &&
-          one.type === type &&
-          one.value === value &&
-          isThere(one, clock.monotonicMs()),
-      ),
-  };
-}
-
-type Account = ReturnType<typeof createAccount>;
-type Sent = TestDnspod['sent'][number];
-
-function testOf(account: Account, api: FakeApi, sent: readonly Sent[]): TestDnspod {
-  const fqdn = ({ host, domain }: Record) => (host === '@' ? domain : `${host}.${domain}`);
-  return {
-    api,
-    sent,
-    records: account.now,
-    values: (zone) =>
-      account
-        .now()
-        .filter(({ domain }) => domain === zone)
-        .map((one) => ({ name: fqdn(one), value: one.value })),
-    // As if it had been there long enough to be in every list.
-    plant: (value) =>
-      void account.add(value.zone, relativeName(value.name, value.zone), value.value, fewest, -Infinity),
-    addZones: account.addDomains,
-    lag(ms) {
-      account.state.lagMs = ms;
-    },
-  };
-}
-
-// dnsapi.cn
-
-const said = (code: string, message: string, more: object = {}): FakeAnswer => ({
-  status: 200,
-  body: { status: { code, message, created_at: '2026-11-24 12:00:00' }, ...more },
-});
-const done = (more: object) => said('1', 'Action completed successful', more);
-
-/** The API with DNSPod's own tokens. */
-export function testDnspodToken(clock: Clock): TestDnspod {
-  const account = createAccount(clock);
-  const sent: Sent[] = [];
-  let wrongLogins = 0;
-
-  const authorize = (request: FakeRequest): FakeAnswer | undefined => {
-    const agent = request.headers['user-agent'] ?? '';
-    if (request.method !== 'POST') return said('2', 'Only POST method allowed');
-    if (agent === '' || /Mozilla/.test(agent)) return { status: 403, body: 'Forbidden' };
-    const form = request.form();
-    if (form.get('format') !== 'json') return { status: 200, body: '<?xml version="1.0"?><dnspod></dnspod>' };
-    const login = form.get('login_token') ?? '';
-    if (!/^\w+,\w+$/.test(login))
-      return { status: 401, headers: { 'content-type': 'text/html' }, body: '<html>401 Authorization Required</html>' };
-    if (wrongLogins >= 30) return said('-8', 'Too many login failures, the account is locked for a while');
-    if (login === `${tokenId},${token}`) return undefined;
-    wrongLogins += 1;
-    return login.startsWith(`${tokenId},`)
-      ? said('-1', 'Login fail, please check login info')
-      : said('10002', 'The login token ID is invalid');
-  };
-
-  /** @param params all that it takes, with `!` at the end of those that it needs */
-  const action =
-    (name: string, params: string, run: (p: { [name: string]: string }, domain: Domain) => FakeAnswer) =>
-    (request: FakeRequest): FakeAnswer => {
-      const common = ['login_token', 'format', 'lang', 'error_on_empty'];
-      const given = Object.fromEntries([...request.form()].filter(([key]) => !common.includes(key)));
-      sent.push({ action: name, params: given });
-      const known = params.split(' ').map((one) => one.replace('!', ''));
-      const wrong = Object.keys(given).find((key) => !known.includes(key));
-      const lacking = params.split(' ').find((one) => one.endsWith('!') && !given[one.slice(0, -1)]);
-      if (wrong !== undefined || lacking !== undefined) return said('6', `Parameter wrong: ${wrong ?? lacking}`);
-      if (name === 'Domain.List') return run(given, account.domains[0]!);
-      const domain = account.domains.find(
-        (one) => one.name === given['domain'] || String(one.id) === given['domain_id'],
-      );
-      if (!domain) return said('6', 'Domain id invalid');
-      if (domain.account !== 'ours') return said('7', 'You have no permission to this domain');
-      return run(given, domain);
-    };
-  const shown = ({ id, host, type, value, ttl }: Record) => ({
-    ...{ id: String(id), name: host, line: '默认', line_id: '0', type, ttl: String(ttl), value, mx: '0', enabled: '1' },
-    ...{ status: 'enabled', weight: null, monitor_status: '', remark: '', updated_on: '2026-11-24 12:00:00' },
-  });
-  const domainOf = (domain: Domain) => ({ id: domain.id, name: domain.name, punycode: domain.name, grade: 'DP_Free' });
-
-  const api = createFakeApi({
-    clock,
-    origin: 'https://dnsapi.cn',
-    authorize,
-    nameOf: ({ url }) => url.pathname.slice(1),
-    routes: {
-      'POST /Domain.List': action('Domain.List', 'type offset length keyword', ({ offset = '0', length = '3000' }) => {
-        const ours = account.domains.filter((one) => one.account === 'ours');
-        const page = ours.slice(Number(offset), Number(offset) + Number(length));
-        return done({ info: { domain_total: ours.length }, domains: page.map(domainOf) });
-      }),
-      'POST /Domain.Info': action('Domain.Info', 'domain domain_id', (_params, domain) =>
-        done({ domain: { ...domainOf(domain), id: String(domain.id) } }),
-      ),
-      'POST /Record.List': (request) =>
-        action(
-          'Record.List',
-          'domain domain_id sub_domain record_type record_line keyword offset length',
-          ({ sub_domain, record_type, offset = '0', length = '3000' }, domain) => {
-            if (!/^\d+$/.test(offset)) return said('7', 'Record offset invalid');
-            if (!/^\d+$/.test(length) || Number(length) > 3000) return said('8', 'Record length invalid');
-            const all = account
-              .listed(domain.name)
-              .filter(
-                ({ host, type }) =>
-                  (sub_domain === undefined || host === sub_domain) &&
-                  (record_type === undefined || type === record_type),
-              );
-            const page = all.slice(Number(offset), Number(offset) + Number(length));
-            const info = { sub_domains: String(all.length), record_total: String(all.length) };
-            if (page.length === 0 && request.form().get('error_on_empty') !== 'no') return said('10', 'No records');
-            return done({ domain: domainOf(domain), info, records: page.map(shown) });
-          },
-        )(request),
-      'POST /Record.Info': action('Record.Info', 'domain domain_id record_id!', ({ record_id }, domain) => {
-        const record = account.find(domain.name, record_id);
-        if (!record) return said('8', 'Record id invalid');
-        const { id, host, type, value, ttl } = record;
-        const fields = {
-          id: String(id),
-          sub_domain: host,
-          record_type: type,
-          record_line: '默认',
-          record_line_id: '0',
-        };
-        return done({
-          domain: { id: domain.id, domain: domain.name, domain_grade: 'DP_Free' },
-          record: { ...fields, value, ttl: String(ttl), enabled: '1', domain_id: String(domain.id) },
-        });
-      }),
-      'POST /Record.Create': action(
-        'Record.Create',
-        'domain domain_id sub_domain record_type! record_line record_line_id value! mx ttl status weight',
-        ({ sub_domain = '@', record_type, record_line, record_line_id, value, ttl = '600' }, domain) => {
-          if (domain.isLocked) return said('21', 'Domain is locked');
-          if (!/^(@|[\w*-]+(\.[\w-]+)*)$/.test(sub_domain)) return said('22', 'Subdomain invalid');
-          if ((record_line_id ?? '0') !== '0' || (record_line_id === undefined && record_line !== '默认'))
-            return said('26', 'Record line invalid');
-          if (record_type !== 'TXT') return said('27', 'Record type invalid');
-          if (!/^\d+$/.test(ttl) || Number(ttl) < fewest || Number(ttl) > most)
-            return said('32', 'TTL value is out of the limit');
-          if (account.has(domain.name, sub_domain, record_type, value!)) return said('104', 'Record already exists');
-          const { id } = account.add(domain.name, sub_domain, value!, Number(ttl));
-          return done({ record: { id: String(id), name: sub_domain, status: 'enable' } });
-        },
-      ),
-      'POST /Record.Remove': action('Record.Remove', 'domain domain_id record_id!', ({ record_id }, domain) => {
-        if (domain.isLocked) return said('21', 'Domain is locked');
-        const record = account.find(domain.name, record_id);
-        if (!record) return said('8', 'Record id invalid');
-        account.remove(record);
-        return done({});
-      }),
-    },
-  });
-  return testOf(account, api, sent);
-}
-
-// dnspod.tencentcloudapi.com
 
 const response = (fields: object): FakeAnswer => ({
   status: 200,
@@ -445,9 +218,6 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
   return testOf(account, api, sent);
 }
 
-const secrets = (texts: Readonly<{ [name: string]: string }>) =>
-  Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, new Secret(text)]));
-
 /** With a key of Tencent Cloud. */
 export default dnsApiBench(dnspod, {
   service: testDnspodKeys,
@@ -463,14 +233,4 @@ export default dnsApiBench(dnspod, {
     saysWhen: false,
   },
   refusal: (text) => refused('InvalidParameter.CustomMessage', text),
-});
-
-/** With a token of DNSPod. */
-export const tokenBench = dnsApiBench(dnspod, {
-  service: testDnspodToken,
-  options: { id: tokenId, ...secrets({ token }) },
-  refused: secrets({ token: 'wr0ng6c68aba5b14a0558b77c17c3932' }),
-  isWrite: ({ url }) => !/(List|Info)$/.test(url.pathname),
-  limit: { fault: () => ({ kind: 'status', ...said('-2', 'API usage is limited') }), saysWhen: false },
-  refusal: (text) => said('6', text),
 });

@@ -8,6 +8,7 @@ import * as digitalocean from '../../src/dns/test-digitalocean.ts';
 import * as dnsimple from '../../src/dns/test-dnsimple.ts';
 import * as dnsmadeeasy from '../../src/dns/test-dnsmadeeasy.ts';
 import * as dnspod from '../../src/dns/test-dnspod.ts';
+import * as dnspodToken from '../../src/dns/test-dnspod-token.ts';
 import * as gandi from '../../src/dns/test-gandi.ts';
 import * as godaddy from '../../src/dns/test-godaddy.ts';
 import * as google from '../../src/dns/test-google.ts';
@@ -131,9 +132,9 @@ const oracles: Readonly<Record<string, Oracle>> = {
   },
   dnspod: {
     client: { acmeSh: 'dns_dp' },
-    env: { DP_Id: dnspod.tokenId, DP_Key: dnspod.token },
+    env: { DP_Id: dnspodToken.tokenId, DP_Key: dnspodToken.token },
     origin: 'https://dnsapi.cn',
-    service: dnspod.testDnspodToken,
+    service: dnspodToken.testDnspodToken,
   },
   'dnspod with keys': {
     client: { acmeSh: 'dns_tencent' },

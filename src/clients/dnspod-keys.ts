@@ -1,0 +1,111 @@
+import { relativeName } from '../core/dns-name.ts';
+import type { CertfleetError } from '../core/errors.ts';
+import type { KeySource } from './access-keys.ts';
+import { dnsError } from './dns-api.ts';
+import {
+  allPages,
+  type Dnspod,
+  type DnspodName,
+  type DnspodParts,
+  defaultLine,
+  idOf,
+  longestList,
+  provider,
+  shortTtl,
+  unlessRefused,
+  withoutZone,
+} from './dnspod.ts';
+import { type Fields, isFields, isRefusal, readFields, readList, type Trouble } from './json-api.ts';
+import { createTencent } from './tencent.ts';
+
+export function dnspodWithKeys({
+  world,
+  http,
+  endpoint,
+  credentials,
+}: DnspodParts & { readonly credentials: KeySource }): Dnspod {
+  const url = endpoint ?? 'https://dnspod.tencentcloudapi.com';
+  const line = new URL(url).hostname.includes('.intl.') ? 'Default' : defaultLine.chinese;
+  const call = (
+    action: string,
+    { zone, name }: DnspodName,
+    params: Fields,
+    { signal, readsOnly }: { readonly signal: AbortSignal; readonly readsOnly: boolean },
+  ): Promise<Fields> =>
+    createTencent({
+      ...{ http, clock: world.clock, random: world.random, log: world.log, name: provider, credentials },
+      ...{ endpoint: url, service: 'dnspod', version: '2021-03-23' },
+      error: (trouble) => cloudError(trouble, zone),
+    }).call(action, { Domain: zone, ...params }, { about: name, signal, readsOnly });
+
+  return {
+    list: (at, signal) =>
+      allPages(async (offset) => {
+        const params = {
+          Subdomain: relativeName(at.name, at.zone),
+          RecordType: 'TXT',
+          ErrorOnEmpty: 'no',
+          Limit: longestList,
+        };
+        const response = await call(
+          'DescribeRecordList',
+          at,
+          { ...params, Offset: offset },
+          { signal, readsOnly: true },
+        );
+        const counts = isFields(response['RecordCountInfo']) ? response['RecordCountInfo'] : {};
+        return {
+          total: Number(counts['TotalCount']),
+          records: readList(response['RecordList'], 'RecordList').map((one) => ({
+            id: idOf(one, 'RecordId'),
+            type: one['Type'],
+            host: one['Name'],
+            value: one['Value'],
+          })),
+        };
+      }).catch((error: unknown) => {
+        if (!isRefusal(error, 'ResourceNotFound.NoDataOfRecord')) throw error;
+        return [];
+      }),
+    record: (at, id, signal) =>
+      call('DescribeRecord', at, { RecordId: Number(id) }, { signal, readsOnly: true }).then(
+        (response) => {
+          const record = readFields(response['RecordInfo'], 'RecordInfo');
+          return { id, type: record['RecordType'], host: record['SubDomain'], value: record['Value'] };
+        },
+        unlessRefused(...unknownCloudRecord),
+      ),
+    create: (value, signal) =>
+      call(
+        'CreateRecord',
+        value,
+        {
+          ...{
+            SubDomain: relativeName(value.name, value.zone),
+            RecordType: 'TXT',
+            RecordLine: line,
+            RecordLineId: defaultLine.id,
+          },
+          ...{ Value: value.value, TTL: value.ttl },
+        },
+        { signal, readsOnly: false },
+      ).then((response) => idOf(response, 'RecordId'), unlessRefused('InvalidParameter.DomainRecordExist')),
+    remove: (at, id, signal) =>
+      call('DeleteRecord', at, { RecordId: Number(id) }, { signal, readsOnly: false }).then(
+        () => undefined,
+        unlessRefused(...unknownCloudRecord),
+      ),
+  };
+}
+
+const unknownCloudRecord = ['ResourceNotFound.NoDataOfRecord', 'InvalidParameter.RecordIdInvalid'] as const;
+
+function cloudError(trouble: Trouble, zone: string): CertfleetError {
+  const { code, reason, advice, isClockSkew } = trouble;
+  if (isClockSkew) return dnsError(provider, { ...trouble, reason: `${reason} ${advice ?? ''}` });
+  if (advice !== undefined) return dnsError(provider, trouble);
+  return dnsError(provider, {
+    ...trouble,
+    advice: code === 'LimitExceeded.RecordTtlLimit' ? shortTtl(zone) : withoutZone(zone, '`secretId`'),
+  });
+}
