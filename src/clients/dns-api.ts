@@ -9,9 +9,9 @@ export interface DnsApiOptions
   readonly provider: string;
   /**
    * What to do if a call is refused, where the verdict has no advice of its own: it names the option. It may depend on
-   * the status.
+   * the status and the API's code.
    */
-  readonly advice: string | ((status: number | undefined) => string);
+  readonly advice: string | ((status: number | undefined, code: string | undefined) => string);
 }
 
 /** How a DNS provider's API is called: `createJsonApi` with the errors of the port. `about` of a call is the record. */
@@ -25,7 +25,7 @@ export const createDnsApi = ({ world, provider, advice, ...options }: DnsApiOpti
     error: (trouble) =>
       dnsError(provider, {
         ...trouble,
-        advice: trouble.advice ?? (typeof advice === 'string' ? advice : advice(trouble.status)),
+        advice: trouble.advice ?? (typeof advice === 'string' ? advice : advice(trouble.status, trouble.code)),
       }),
   });
 

@@ -2,7 +2,6 @@ import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clien
 import { callWithToken } from '../clients/bearer-token.ts';
 import { createDnsApi } from '../clients/dns-api.ts';
 import {
-  type ApiAnswer,
   type ApiRequest,
   type Fields,
   isRefusal,
@@ -11,7 +10,6 @@ import {
   readString,
   refusalOf,
   UnreadableAnswer,
-  type Verdict,
 } from '../clients/json-api.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { relativeName } from '../core/dns-name.ts';
@@ -97,9 +95,8 @@ managed identity of the machine.`,
     const http = world.http();
     const { clock, files } = world;
     const cloud = azureClouds[options.environment];
-    const advice = 'Look at the records of this name in the Azure portal.';
-    const context = { world, http, provider, advice, secrets: [options.clientSecret] };
-    const api = createDnsApi({ ...context, judge });
+    const context = { world, http, provider, advice: adviceOn, secrets: [options.clientSecret] };
+    const api = createDnsApi({ ...context, judge: judgeAzure });
     const tokens = azureTokens(options, {
       api: createDnsApi({ ...context, judge: judgeAzureTokens }),
       ...{ http, clock, files, name, cloud },
@@ -278,18 +275,12 @@ function readSet(body: Fields): TxtSet {
   return { values: strings.map((all) => all.join('')), ttl, tag: JSON.stringify(tag) };
 }
 
-function judge(answer: ApiAnswer): Verdict {
-  const verdict = judgeAzure(answer);
-  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, verdict.code) : undefined;
-  return advice === undefined || verdict.kind !== 'refused' ? verdict : { ...verdict, advice };
-}
-
-function adviceOn(status: number, code: string | undefined): string | undefined {
+function adviceOn(status: number | undefined, code: string | undefined): string {
   if (code === 'AuthorizationFailed')
     return 'Give the application (`clientId`) or identity the role DNS Zone Contributor on the zone, and `resourceGroup` to certfleet.';
   if (code === 'SubscriptionNotFound' || code === 'InvalidSubscriptionId')
     return 'Check `subscriptionId`: the tenant of this `clientId` has no such subscription.';
   if (status === 401) return 'Check `tenantId` and `clientId`: the subscription does not take their access token.';
   if (status === 404) return 'Check `resourceGroup` and `subscriptionId`: there is no such zone.';
-  return undefined;
+  return 'Look at the records of this name in the Azure portal.';
 }

@@ -49,9 +49,8 @@ export default defineDnsProvider({
   connect({ options, world }) {
     const http = world.http();
     const { accessKeyId, secretAccessKey, sessionToken } = options;
-    const advice = 'Look at the records of this name in the console of Baidu AI Cloud.';
     const apiOf = (zone: string) =>
-      createDnsApi({ world, http, provider, advice, judge: (answer) => judge(answer, zone) });
+      createDnsApi({ world, http, provider, judge, advice: (status, code) => adviceOn(status, code, zone) });
     const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: sessionToken });
     const base = (options.endpoint ?? 'https://dns.baidubce.com').replace(/\/+$/, '');
 
@@ -153,7 +152,7 @@ function readPage(body: unknown): Page {
   return { records: readList(records, 'records'), next: isMore ? nextMarker : undefined };
 }
 
-function judge(answer: ApiAnswer, zone: string): Verdict {
+function judge(answer: ApiAnswer): Verdict {
   const { code, message, requestId } = isFields(answer.body) ? answer.body : {};
   if (answer.status < 400) return judgeByStatus(answer);
   const words = {
@@ -164,18 +163,16 @@ function judge(answer: ApiAnswer, zone: string): Verdict {
   };
   if (/Limit|Throttl|TooManyRequests/.test(words.code ?? ''))
     return { kind: 'limited', reason: 'too many requests', ...words };
-  const verdict = judgeByStatus(answer, words);
-  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, words.code ?? '', zone) : undefined;
-  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+  return judgeByStatus(answer, words);
 }
 
-function adviceOn(status: number, code: string, zone: string): string | undefined {
+function adviceOn(status: number | undefined, code: string | undefined, zone: string): string {
   if (code === 'InvalidAccessKeyId') return 'Check `accessKeyId`: Baidu AI Cloud does not know it.';
-  if (/Signature/.test(code)) return 'Check `secretAccessKey`: it does not belong to `accessKeyId`.';
+  if (/Signature/.test(code ?? '')) return 'Check `secretAccessKey`: it does not belong to `accessKeyId`.';
   if (status === 401 || code === 'InvalidHTTPAuthHeader') return 'Check `accessKeyId` and `secretAccessKey`.';
   if (status === 403)
     return 'Give the sub-user of `accessKeyId` the policy DNSFullControlAccessPolicy at https://console.bce.baidu.com/iam.';
   if (status === 404)
     return `Give the \`accessKeyId\` of the account with the zone ${zone}, or add it to this account.`;
-  return undefined;
+  return 'Look at the records of this name in the console of Baidu AI Cloud.';
 }

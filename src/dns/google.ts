@@ -1,16 +1,7 @@
 import { callWithToken } from '../clients/bearer-token.ts';
 import { createDnsApi } from '../clients/dns-api.ts';
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
-import {
-  type ApiAnswer,
-  type Fields,
-  readFields,
-  readList,
-  readString,
-  refusalOf,
-  UnreadableAnswer,
-  type Verdict,
-} from '../clients/json-api.ts';
+import { type Fields, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { fail } from '../core/errors.ts';
@@ -87,12 +78,12 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
       throw fail('config/credential-missing', { what: name, credential: 'the option "project"' });
     const http = world.http();
     const { clock } = world;
-    const advice = 'Look at the records of this name in the Google Cloud console.';
-    const context = { world, http, provider, advice, secrets: [privateKey] };
-    const api = createDnsApi({ ...context, judge: (answer) => judge(answer, account) });
     const instance = googleInstance({ http, clock, name });
     const account =
       clientEmail === undefined ? 'the service account of this machine' : 'the service account `clientEmail`';
+    const advice = (status: number | undefined, code: string | undefined) => adviceOn(status, code, account);
+    const context = { world, http, provider, advice, secrets: [privateKey] };
+    const api = createDnsApi({ ...context, judge: judgeGoogle });
     const tokens =
       clientEmail === undefined || privateKey === undefined
         ? instance.tokens
@@ -274,17 +265,11 @@ const rrset = (name: string, ttl: number, values: readonly string[]) =>
 const oldSet = ({ name, before, ttl }: SetChange) => rrset(name, before?.ttl ?? ttl, before?.values ?? []);
 const newSet = ({ name, after, ttl }: SetChange) => rrset(name, ttl, after);
 
-function judge(answer: ApiAnswer, account: string): Verdict {
-  const verdict = judgeGoogle(answer);
-  const advice = verdict.kind === 'refused' ? adviceOn(answer.status, verdict.code, account) : undefined;
-  return advice === undefined || verdict.kind !== 'refused' ? verdict : { ...verdict, advice };
-}
-
-function adviceOn(status: number, code: string | undefined, account: string): string | undefined {
+function adviceOn(status: number | undefined, code: string | undefined, account: string): string {
   if (status === 401) return `Check \`credentials\`: Google does not take the access token of ${account}.`;
   if (code === 'accessNotConfigured') return 'Enable the Cloud DNS API in this `project`.';
   if (status === 403)
     return `Give ${account} the role DNS Administrator (roles/dns.admin) in this \`project\`, at https://console.cloud.google.com/iam-admin/iam.`;
   if (status === 404) return 'Check `project` and `managedZone`.';
-  return undefined;
+  return 'Look at the records of this name in the Google Cloud console.';
 }

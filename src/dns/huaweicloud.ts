@@ -78,7 +78,7 @@ A set that another program changes in the same second as certfleet may lose that
       http,
       provider,
       judge,
-      advice: 'Look at the records of this name in the console.',
+      advice: adviceOn,
     });
     const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: securityToken });
     const base = (options.endpoint ?? `https://dns.${options.region}.myhuaweicloud.com`).replace(/\/+$/, '');
@@ -247,12 +247,9 @@ function judge(answer: ApiAnswer): Verdict {
   const words = { code, reason: String(message), ...(typeof requestId === 'string' ? { requestId } : {}) };
   if (code === 'DNS.0314') return { kind: 'busy', ...words };
   if (limits.includes(code)) return { kind: 'limited', ...words };
-  const verdict = judgeByStatus(answer, words);
-  if (verdict.kind !== 'refused') return verdict;
-  const advice = adviceOn(answer.status, code);
   // The gateway has one code for all that is wrong with a signature, and takes a quarter of an hour.
   const isClockSkew = answer.status === 401 && Math.abs(answer.clockAheadMs ?? 0) > longestSkewMs;
-  return { ...verdict, isClockSkew, ...(advice === undefined ? {} : { advice }) };
+  return judgeByStatus(answer, { ...words, isClockSkew });
 }
 
 /** Flow control of the service, and of the gateway. */
@@ -260,10 +257,10 @@ const limits: readonly string[] = ['DNS.0014', 'DNS.0021', 'APIGW.0308', 'APIG.0
 
 const longestSkewMs = 10 * 60_000;
 
-function adviceOn(status: number, code: string): string | undefined {
+function adviceOn(status: number | undefined, code: string | undefined): string {
   if (status === 401 || code === 'APIGW.0301' || code === 'APIG.0301')
     return 'Check `accessKeyId` and `secretAccessKey`: Huawei Cloud does not take this signature.';
   if (status === 403)
     return 'Give the user of `accessKeyId` the policy DNS FullAccess, or one with dns:recordset:* and dns:zone:list, at https://console.huaweicloud.com/iam.';
-  return undefined;
+  return 'Look at the records of this name in the console of Huawei Cloud DNS.';
 }

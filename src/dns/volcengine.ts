@@ -58,8 +58,7 @@ all.`,
   connect({ options, world }) {
     const http = world.http();
     const { accessKeyId, secretAccessKey, sessionToken, region } = options;
-    const advice = 'Look at the records of this name in the console of TrafficRoute.';
-    const api = createDnsApi({ world, http, provider, judge, advice });
+    const api = createDnsApi({ world, http, provider, judge, advice: (_status, code) => adviceOn(code) });
     const credentials = fixedKeys({ id: accessKeyId, secret: secretAccessKey, token: sessionToken });
     const base = (options.endpoint ?? 'https://dns.volcengineapi.com').replace(/\/+$/, '');
     const zones = createZoneCache(findZone, (error) => isRefusal(error, 'ErrZoneNotFound'));
@@ -207,12 +206,13 @@ function judge(answer: ApiAnswer): Verdict {
   if (limits.includes(words.code)) return { kind: 'limited', ...words };
   // An error may come with any status.
   const status = answer.status >= 400 ? answer.status : /Internal|Unavailable/.test(words.code) ? 500 : 400;
-  const verdict = judgeByStatus({ ...answer, status }, words);
-  const advice = verdict.kind === 'refused' ? advices[words.code] : undefined;
-  return verdict.kind === 'refused' && advice !== undefined ? { ...verdict, advice } : verdict;
+  return judgeByStatus({ ...answer, status }, words);
 }
 
 const limits: readonly string[] = ['FlowLimitExceeded', 'AccountFlowLimitExceeded', 'RateLimitExceeded'];
+
+const adviceOn = (code = ''): string =>
+  advices[code] ?? 'Look at the records of this name in the console of TrafficRoute.';
 
 const wrongKey = 'Check `accessKeyId`: Volcengine does not know it, or it is disabled.';
 const wrongSecret = 'Check `secretAccessKey`: it does not belong to `accessKeyId`.';
