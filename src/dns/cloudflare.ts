@@ -1,4 +1,5 @@
 import { createDnsApi } from '../clients/dns-api.ts';
+import { allPages } from '../clients/dns-rest.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -152,27 +153,25 @@ so that \`token\` needs only the first.
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
       const path = `/zones/${await zoneIds.get(zone, signal)}/dns_records`;
-      const ids: string[] = [];
-      for (let page = 1; ; page += 1) {
+      const records = await allPages((page) => {
         const query = new URLSearchParams({ type: 'TXT', 'name.exact': at, per_page: '100', page: String(page) });
-        const { records, pages } = await call(
+        return call(
           {
             what: 'the list of records',
             method: 'GET',
             path: `${path}?${query}`,
             advice: `Give ${given} the permission Zone → DNS → Edit for ${zone}: it may not even read the records.`,
             read: (body) => ({
-              records: readList(body['result'], 'the list of records'),
-              pages: Number(readFields(body['result_info'], 'result_info')['total_pages']),
+              found: readList(body['result'], 'the list of records'),
+              // Not `page >= pages`, so that an answer without the number ends it too.
+              isLast: !(page < Number(readFields(body['result_info'], 'result_info')['total_pages'])),
             }),
           },
           at,
           signal,
         );
-        for (const record of records) if (isValue(record, value)) ids.push(readString(record, 'id'));
-        // Not `page >= pages`, so that an answer without the number ends it too.
-        if (records.length === 0 || !(page < pages)) return ids;
-      }
+      });
+      return records.filter((record) => isValue(record, value)).map((record) => readString(record, 'id'));
     }
 
     const cannotEdit = (zone: string) => `Give ${given} the permission Zone → DNS → Edit for ${zone} at ${tokenPage}.`;

@@ -1,5 +1,6 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
 import { createDnsApi } from '../clients/dns-api.ts';
+import { allPages } from '../clients/dns-rest.ts';
 import { signJdcloud } from '../clients/jdcloud-signature.ts';
 import {
   type ApiAnswer,
@@ -96,18 +97,12 @@ export default defineDnsProvider({
       });
 
     /** All pages of a list; its filter finds what contains a text. */
-    async function list(
-      at: Pick<Call<unknown>, 'path' | 'query' | 'about'>,
-      signal: AbortSignal,
-    ): Promise<readonly Fields[]> {
-      const all: Fields[] = [];
-      for (let page = 1; ; page += 1) {
+    const list = (at: Pick<Call<unknown>, 'path' | 'query' | 'about'>, signal: AbortSignal) =>
+      allPages(async (page) => {
         const query = { ...at.query, pageNumber: String(page), pageSize: String(pageSize) };
-        const items = await call({ ...at, query, read: readAll }, signal);
-        all.push(...items);
-        if (items.length < pageSize) return all;
-      }
-    }
+        const found = await call({ ...at, query, read: readAll }, signal);
+        return { found, isLast: found.length < pageSize };
+      });
 
     /** The path of the zone's records. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {

@@ -1,5 +1,6 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
 import { createDnsApi } from '../clients/dns-api.ts';
+import { allPages } from '../clients/dns-rest.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -92,20 +93,15 @@ all.`,
       });
 
     /** All pages of a list. */
-    async function list(
-      at: Pick<Call<unknown>, 'action' | 'query' | 'about'> & { readonly field: string },
+    const list = (
+      { action, about, field, ...at }: Pick<Call<unknown>, 'action' | 'query' | 'about'> & { readonly field: string },
       signal: AbortSignal,
-    ): Promise<readonly Fields[]> {
-      const { action, about, field } = at;
-      const all: Fields[] = [];
-      for (let page = 1; ; page += 1) {
+    ) =>
+      allPages(async (page) => {
         const query = { ...at.query, SearchMode: 'exact', PageSize: String(pageSize), PageNumber: String(page) };
-        const read = (result: Fields) => readAll(result, field);
-        const items = await call({ action, query, about, read }, signal);
-        all.push(...items);
-        if (items.length < pageSize) return all;
-      }
-    }
+        const found = await call({ action, query, about, read: (result) => readAll(result, field) }, signal);
+        return { found, isLast: found.length < pageSize };
+      });
 
     async function findZone(zone: string, signal: AbortSignal): Promise<number> {
       const query = { Key: zone };
