@@ -49,12 +49,6 @@ it.each<Row>([
     ],
   },
   {
-    what: 'says which limit is too short',
-    argv: 'dns test rfc2136 example.com',
-    ...trying({ visible: { ms: 200_000, limitMs: 120_000, servers: [] } }),
-    says: [/after 200 s, but certfleet waits for only 2 minutes: set `timeout: 7m` on the solver/],
-  },
-  {
     what: 'says that the service has a longer TTL',
     argv: 'dns test rfc2136 example.com',
     ...trying({ ttl: { sent: 60, served: 600 } }),

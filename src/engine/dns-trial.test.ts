@@ -9,6 +9,7 @@ import { type FakeDns, fakeDns, memoryDnsProvider } from '../testing/fake-dns.ts
 import { type TrialNews, tryDns } from './dns-trial.ts';
 import type { Engine } from './engine.ts';
 import { createLocks } from './leases/lock.ts';
+import type { Dns01Options } from './solvers/dns01.ts';
 import { createZones } from './zones/zone.ts';
 
 const zone = 'example.com';
@@ -36,9 +37,28 @@ function setsProvider(dns: FakeDns, isLate: () => boolean): SetsProvider {
   };
 }
 
-function setUp(connect: (dns: FakeDns) => DnsProvider = memoryDnsProvider, traits = atOnce) {
+const alias = '_acme-challenge.del.example.com';
+const otherServers = { 'ns.other.test': ['192.0.2.9'] };
+
+function setUp(
+  connect: (dns: FakeDns) => DnsProvider = memoryDnsProvider,
+  traits = atOnce,
+  more: (dns: FakeDns) => Partial<Dns01Options> = () => ({}),
+) {
   const clock = fakeClock();
-  const dns = fakeDns({ [zone]: { servers, records: [['*.example.com', 'A', '192.0.2.80']] } }, clock);
+  const dns = fakeDns(
+    {
+      [zone]: {
+        servers,
+        records: [
+          ['*.example.com', 'A', '192.0.2.80'],
+          [alias, 'CNAME', 'del.other.test'],
+        ],
+      },
+      'other.test': { servers: otherServers },
+    },
+    clock,
+  );
   const store = createMemoryStore();
   const reporter: Reporter = { report: () => {} };
   const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
@@ -56,6 +76,7 @@ function setUp(connect: (dns: FakeDns) => DnsProvider = memoryDnsProvider, trait
     ...{ provider: connect(dns), type: 'memory', traits, locks, dns, clock, log },
     zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
     sha256: (text: string) => createHash('sha256').update(text).digest(),
+    ...more(dns),
   };
   const spec = {
     spec: { name: 'dns', identifiers: [], issuer: '', solver: 'dns', deploy: [], endpoints: [] },
@@ -73,9 +94,9 @@ function setUp(connect: (dns: FakeDns) => DnsProvider = memoryDnsProvider, trait
         for (const { key } of page) names.push(key.name);
       return names;
     },
-    async run() {
+    async run(record?: string) {
       let isOver = false;
-      const running = tryDns(engine, dns01, { spec, below: zone, told }, stop.signal).finally(() => {
+      const running = tryDns(engine, dns01, { spec, below: zone, record, told }, stop.signal).finally(() => {
         isOver = true;
       });
       running.catch(() => {});
@@ -120,6 +141,57 @@ describe('a test of a DNS provider', () => {
     expect(report.error).toMatchObject({ code: 'dns/not-visible' });
     expect(stepsOf(report)).toEqual(['zone', 'add', 'remove']);
     expect([dns.values(zone), await journalled()]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['as long as its solver says', 20_000],
+    ['2 minutes', undefined],
+  ])('waits for a dead server for %s, and says how to ignore it', async (_what, timeoutMs) => {
+    const { run, dns, clock, news } = setUp(memoryDnsProvider, atOnce, () => ({ timeoutMs }));
+    dns.server('192.0.2.2').state = 'silent';
+    const since = clock.monotonicMs();
+    const { error } = await run();
+    expect(error).toMatchObject({
+      code: 'dns/not-visible',
+      hint: expect.stringContaining('`ignoreNameservers: [ns2.example.com]`'),
+    });
+    const ms = clock.monotonicMs() - since;
+    expect([ms >= (timeoutMs ?? 120_000), ms < (timeoutMs ?? 120_000) + 5_000]).toEqual([true, true]);
+    expect(news).toContainEqual({ waitsFor: expect.stringContaining('`ignoreNameservers: [ns2.example.com]`') });
+  });
+
+  it('does not ask a server that its solver ignores', async () => {
+    const { run, dns } = setUp(memoryDnsProvider, atOnce, () => ({ ignoreNameservers: ['ns2.example.com'] }));
+    dns.server('192.0.2.2').state = 'silent';
+    const { error, visible } = await run();
+    expect([error, visible?.servers]).toEqual([undefined, [expect.objectContaining({ ms: 0 })]]);
+  });
+
+  it('lets the other solver write a zone to which an alias leads', async () => {
+    const zones: string[] = [];
+    const { run } = setUp(memoryDnsProvider, atOnce, (dns) => {
+      const provider = { ...memoryDnsProvider(dns), check: async (at: string) => void zones.push(at) };
+      return {
+        elsewhere: [
+          { provider, type: 'memory', traits: { ...atOnce, minTtl: 300 }, zone: 'other.test', solver: 'second' },
+        ],
+      };
+    });
+    const { error, name, ttl, steps } = await run(alias);
+    expect([error, name, ttl.sent, zones]).toEqual([undefined, 'del.other.test', 300, ['other.test']]);
+    expect(steps[0]?.finding).toContain('the solver second');
+  });
+
+  it.each(['check', 'append'] as const)('names `zones` where %s refuses the zone of an alias', async (at) => {
+    const { run, journalled } = setUp((dns) => ({
+      ...memoryDnsProvider(dns),
+      [at]: () => Promise.reject(refused),
+    }));
+    expect((await run(alias)).error).toMatchObject({
+      code: 'dns/delegated',
+      hint: expect.stringContaining('`zones: { other.test: SOLVER }`'),
+    });
+    expect(await journalled()).toEqual([]);
   });
 
   it('waits for a list that lags', async () => {

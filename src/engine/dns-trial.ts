@@ -10,6 +10,7 @@ import { type Engine, report } from './engine.ts';
 import { firstSight, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import type { Dns01Options } from './solvers/dns01.ts';
 import { createTrial, type Sighting, type Trial, type TrialTarget } from './solvers/dns01-trial.ts';
+import { type Hand, ttlOf, unlessElsewhere } from './solvers/zone-holders.ts';
 import { sweeperOf } from './sweep.ts';
 
 export interface TrialRequest {
@@ -73,7 +74,6 @@ export async function tryDns(
   signal: AbortSignal,
 ): Promise<TrialReport> {
   await sweepEarlier(engine, signal);
-  const { provider, traits } = dns01;
   const trial = createTrial(dns01);
   const steps: MadeStep[] = [];
   const step: MakeStep = async (what, run, words) => {
@@ -89,13 +89,17 @@ export async function tryDns(
   const own = record?.startsWith(label) ? record.slice(label.length) : undefined;
   const identifier = own ?? `certfleet-test-${id}.${request.below}`;
   let found: Partial<TrialReport> = {};
+  let sent = { ttl: ttlOf(dns01.traits), traits: dns01.traits };
   try {
     const name = record ?? `${label}${identifier}`;
     const target = await step('zone', () => trial.find(name, record === undefined, signal), zoneText);
+    const { hand } = target;
+    const { provider } = hand;
+    sent = hand;
     if (provider.check)
       await step(
         'check',
-        async () => provider.check?.(target.zone, signal),
+        () => unlessElsewhere(name, target, hand, async () => provider.check?.(target.zone, signal)),
         () => `the provider takes the credentials for ${target.zone}`,
       );
     const token = toBase64url(engine.random.bytes(32));
@@ -107,11 +111,11 @@ export async function tryDns(
     const holding = await journal(engine, spec, challenge, signal);
     request.told({ adds: receipt });
     found = { zone: target.zone, name: target.name };
-    const parts = { engine, dns01, trial, step, holding, told: request.told, signal };
+    const parts = { engine, hand, asked: name, trial, step, holding, told: request.told, signal };
     found = {
       ...found,
       ...(await addAndRemove(parts, {
-        ...{ ...receipt, ttl: trial.ttl },
+        ...{ ...receipt, ttl: hand.ttl },
         challenge: { domain: identifier, token, keyAuthorization },
       })),
     };
@@ -119,9 +123,9 @@ export async function tryDns(
     signal.throwIfAborted();
     found = { ...found, error: asFailure(error) };
   } finally {
-    await provider.close?.();
+    for (const holder of [dns01, ...(dns01.elsewhere ?? [])]) await holder.provider.close?.();
   }
-  return { ttl: { sent: trial.ttl }, ...found, steps, traits };
+  return { ttl: { sent: sent.ttl }, ...found, steps, traits: sent.traits };
 }
 
 type MakeStep = <T>(step: TrialStep, run: () => Promise<T>, words: (result: T) => string) => Promise<T>;
@@ -131,7 +135,9 @@ interface Parts {
   readonly trial: Trial;
   readonly step: MakeStep;
   readonly holding: Holding;
-  readonly dns01: Dns01Options;
+  readonly hand: Hand;
+  /** The name from which aliases were followed. */
+  readonly asked: string;
   readonly told: (news: TrialNews) => void;
   readonly signal: AbortSignal;
 }
@@ -163,13 +169,13 @@ interface Added {
 }
 
 /** Never rejects: what was added must be removed first. */
-async function addAndSee({ trial, step, holding, told, ...parts }: Parts, value: DnsValue): Promise<Added> {
+async function addAndSee({ trial, step, hand, holding, told, ...parts }: Parts, value: DnsValue): Promise<Added> {
   const signal = AbortSignal.any([parts.signal, holding.lost]);
   let made: string | undefined;
   try {
     made = await step(
       'add',
-      () => holding.effect(signal, () => trial.add(value, signal)),
+      () => unlessElsewhere(parts.asked, value, hand, () => holding.effect(signal, () => trial.add(value, signal))),
       () => `a TXT value at ${value.name} with a TTL of ${value.ttl} s`,
     );
   } catch (error) {
@@ -179,7 +185,7 @@ async function addAndSee({ trial, step, holding, told, ...parts }: Parts, value:
     const see = () => trial.see(value, (waitsFor) => told({ waitsFor }), signal);
     const { servers, ttl: served } = await step('visible', see, visibleText);
     const ms = Math.max(0, ...servers.map((one) => one.ms));
-    const result = { ttl: { sent: value.ttl, served }, visible: { ms, limitMs: trial.limitMs, servers } };
+    const result = { ttl: { sent: value.ttl, served }, visible: { ms, limitMs: hand.timeoutMs, servers } };
     return { result, mayBeThere: true, made };
   } catch (error) {
     return { result: { error: asFailure(error) }, mayBeThere: true, made };
@@ -188,13 +194,13 @@ async function addAndSee({ trial, step, holding, told, ...parts }: Parts, value:
 
 /** Whether an error of the port proves that nothing was written. */
 const wroteNothing = (error: unknown): boolean =>
-  isFailure(error, 'dns/refused', 'dns/limited', 'dns/clock-skew') ||
+  isFailure(error, 'dns/refused', 'dns/delegated', 'dns/limited', 'dns/clock-skew') ||
   (isFailure(error, 'dns/unreachable') && neverArrived(error));
 
 /** Removes the value within a time budget of its own. Resolves with the error if that failed. */
 async function remove(parts: Parts, value: DnsValue, { result, made }: Added): Promise<unknown> {
   const { engine, trial, step, holding, told } = parts;
-  const { type, traits } = parts.dns01;
+  const { type, traits } = parts.hand;
   if (traits.keepsLast !== undefined) {
     const words = `nothing: the service keeps the last ${traits.keepsLast} values of a name, and removes none`;
     await step(
@@ -267,10 +273,11 @@ async function sweepEarlier(engine: Engine, signal: AbortSignal): Promise<void> 
       }
 }
 
-const zoneText = ({ name, zone, servers }: TrialTarget): string => {
+const zoneText = ({ name, zone, servers, hand }: TrialTarget): string => {
   const names = new Set(servers.map((server) => server.name)).size;
   const addresses = `${servers.length} address${servers.length === 1 ? '' : 'es'}`;
-  return `${name} is in the zone ${zone}, with ${names} name server${names === 1 ? '' : 's'} at ${addresses}`;
+  const by = hand.solver === undefined ? '' : `, which the solver ${hand.solver} writes`;
+  return `${name} is in the zone ${zone}${by}, with ${names} name server${names === 1 ? '' : 's'} at ${addresses}`;
 };
 
 function visibleText({ servers }: Sighting): string {

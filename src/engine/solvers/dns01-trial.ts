@@ -1,16 +1,18 @@
 import { fail, isFailure } from '../../core/errors.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
-import { createServerPoll, labelOf } from '../zones/server-poll.ts';
+import { createServerPoll, labelOf, type Missing } from '../zones/server-poll.ts';
 import type { ZoneServer } from '../zones/zone.ts';
-import { checkServers, type Dns01Options, ignoring } from './dns01.ts';
-import { ttlOf, writerOf, zonesOf } from './zone-holders.ts';
+import { adviceFor, allIgnored, type Dns01Options, ignoring, missingText } from './dns01.ts';
+import { createHands, type Hand, zonesOf } from './zone-holders.ts';
 
 /** Where the value of a trial goes. */
 export interface TrialTarget {
   readonly zone: string;
   readonly name: string;
   readonly servers: readonly ZoneServer[];
+  /** What writes the zone: another solver's, if an alias leads to a zone of its own. */
+  readonly hand: Hand;
 }
 
 /** When each server address first answered with the value, and with which TTL. */
@@ -22,9 +24,6 @@ export interface Sighting {
 
 /** The parts of a trial of a DNS provider, which `dns-trial.ts` calls one after another. */
 export interface Trial {
-  readonly ttl: number;
-  /** How long the servers may take before the provider's time limit for challenges would be over. */
-  readonly limitMs: number;
   /** @param mayHide nothing else can be at this name, which is random */
   find(name: string, mayHide: boolean, signal: AbortSignal): Promise<TrialTarget>;
   add(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
@@ -48,19 +47,20 @@ export interface Trial {
 const [firstPauseMs, mostPauseMs] = [100, 2_000];
 /** A person is told again what is missing. */
 const tellEveryMs = 15_000;
-/** How long the servers are asked, at least. */
-const leastLookMs = 5 * 60_000;
 /** How far the service's own list may lag, if nothing is known of it. */
 const listLagMs = 10_000;
 
 export function createTrial(options: Dns01Options): Trial {
-  const { provider, traits, dns, clock, timeoutMs = traits.visibleMs ?? 120_000 } = options;
+  const { dns, clock } = options;
+  const hands = createHands(options);
   const zones = zonesOf(options);
   const isIgnored = ignoring(options);
-  const nameserversOf = async (zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]> =>
-    (await zones.nameservers(zone, signal)).filter((server) => !isIgnored(server));
+  const nameserversOf = async (zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]> => {
+    const servers = (await zones.nameservers(zone, signal)).filter((server) => !isIgnored(server));
+    if (servers.length === 0) throw allIgnored(zone);
+    return servers;
+  };
   const poll = createServerPoll({ dns, clock });
-  const writer = writerOf(options);
 
   async function servedTtl({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<number | undefined> {
     try {
@@ -77,6 +77,7 @@ export function createTrial(options: Dns01Options): Trial {
 
   /** Whether the API still lists the value; undefined if it cannot be asked. */
   async function lists({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<boolean | undefined> {
+    const { provider } = hands.of(zone);
     if (provider.kind !== 'sets' || !provider.read) return undefined;
     const sets = await provider.read(zone, [name], signal);
     return sets.get(name)?.values.includes(value) === true;
@@ -89,50 +90,48 @@ export function createTrial(options: Dns01Options): Trial {
    */
   async function lookUntil(
     value: DnsValue,
-    { budgetMs, told, signal }: { budgetMs: number; told: (unmet: string) => void; signal: AbortSignal },
-    unmet: (servers: readonly ZoneServer[], lacking: readonly string[], elapsedMs: number) => readonly string[],
-  ): Promise<readonly string[]> {
+    { budgetMs, told, advice, signal }: Look,
+    unmet: (servers: readonly ZoneServer[], lacking: readonly Missing[], elapsedMs: number) => readonly Missing[],
+  ): Promise<readonly Missing[]> {
     const since = clock.monotonicMs();
     let toldMs = 0;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.25, mostPauseMs)) {
       const servers = await nameserversOf(value.zone, signal);
-      const lacking = (await poll(servers, value, signal)).map(({ text }) => text);
+      const lacking = await poll(servers, value, signal);
       const elapsedMs = clock.monotonicMs() - since;
       const left = unmet(servers, lacking, elapsedMs);
-      if (left.length === 0 || elapsedMs > budgetMs) return left;
+      if (left.length === 0 || elapsedMs >= budgetMs) return left;
       if (elapsedMs - toldMs >= tellEveryMs) {
         toldMs = elapsedMs;
-        told(left.join('; '));
+        told([textOf(left), advice(left)].filter((text) => text !== '').join('. '));
       }
-      await clock.sleep(pauseMs, signal);
+      await clock.sleep(Math.min(pauseMs, Math.max(0, budgetMs - elapsedMs)), signal);
     }
   }
 
   return {
-    ttl: ttlOf(traits),
-    limitMs: timeoutMs,
-
     async find(name, mayHide, signal) {
       const target = await zones.resolveChain(name, signal);
       const hidden = mayHide ? undefined : await findHiddenWildcard(zones, target, signal);
       if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
-      return { ...target, servers: await nameserversOf(target.zone, signal) };
+      return { ...target, servers: await nameserversOf(target.zone, signal), hand: hands.of(target.zone) };
     },
 
-    add: (value, signal) => writer.add(value, signal),
+    add: (value, signal) => hands.of(value.zone).writer.add(value, signal),
 
     async see(value, told, signal) {
       const seen = new Map<string, number>();
-      // Longer than a challenge would wait, to find out how long it should.
-      const budgetMs = Math.max(2 * timeoutMs, leastLookMs);
-      const missing = await lookUntil(value, { budgetMs, told, signal }, (servers, lacking, elapsedMs) => {
+      const { timeoutMs: budgetMs } = hands.of(value.zone);
+      const look = { budgetMs, told, advice: adviceIfDead, signal };
+      const missing = await lookUntil(value, look, (servers, lacking, elapsedMs) => {
         for (const server of servers.filter((one) => !isIn(lacking, one)).map(labelOf))
           if (!seen.has(server)) seen.set(server, elapsedMs);
         return lacking;
       });
       if (missing.length > 0) {
         const seconds = Math.round(budgetMs / 1000);
-        throw fail('dns/not-visible', { name: value.name, seconds, missing: missing.join('; '), advice: checkServers });
+        const advice = `${adviceFor(missing)} If the service is only slow, set a longer \`timeout\` on the solver.`;
+        throw fail('dns/not-visible', { name: value.name, seconds, missing: textOf(missing), advice });
       }
       return {
         servers: [...seen].map(([server, ms]) => ({ server, ms: Math.round(ms) })),
@@ -141,13 +140,14 @@ export function createTrial(options: Dns01Options): Trial {
     },
 
     async remove(value, made, signal) {
+      const { writer, traits, type } = hands.of(value.zone);
       await writer.remove(value, made, signal);
       const since = clock.monotonicMs();
       let isListed = await lists(value, signal);
       while (isListed) {
         if (clock.monotonicMs() - since > (traits.listLagMs ?? listLagMs)) {
           const reason = 'it took the removal, but still lists the value';
-          throw fail('dns/failed', { provider: options.type, name: value.name, reason });
+          throw fail('dns/failed', { provider: type, name: value.name, reason });
         }
         await clock.sleep(1_000, signal);
         await writer.remove(value, undefined, signal);
@@ -160,12 +160,30 @@ export function createTrial(options: Dns01Options): Trial {
       return isListed === false;
     },
 
-    seeGone: (value, budgetMs, told, signal) =>
-      lookUntil(value, { budgetMs, told, signal }, (servers, lacking) =>
-        servers.filter((one) => !isIn(lacking, one)).map((one) => `${labelOf(one)} still answers with it`),
-      ),
+    async seeGone(value, budgetMs, told, signal) {
+      const look = { budgetMs, told, advice: () => '', signal };
+      const having = await lookUntil(value, look, (servers, lacking) =>
+        servers
+          .filter((one) => !isIn(lacking, one))
+          .map((server) => ({ server, text: `${labelOf(server)} still answers with it`, isDead: false })),
+      );
+      return having.map(({ text }) => text);
+    },
   };
 }
 
-const isIn = (labels: readonly string[], server: ZoneServer): boolean =>
-  labels.some((label) => label.startsWith(`${labelOf(server)} `));
+interface Look {
+  readonly budgetMs: number;
+  readonly told: (unmet: string) => void;
+  /** What to do about servers that are waited for. */
+  readonly advice: (unmet: readonly Missing[]) => string;
+  readonly signal: AbortSignal;
+}
+
+const textOf = (missing: readonly Missing[]): string => missingText(missing.map(({ text }) => text));
+
+const adviceIfDead = (missing: readonly Missing[]): string =>
+  missing.some(({ isDead }) => isDead) ? adviceFor(missing) : '';
+
+const isIn = (lacking: readonly Missing[], { address, port }: ZoneServer): boolean =>
+  lacking.some(({ server }) => server.address === address && server.port === port);

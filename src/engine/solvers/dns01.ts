@@ -11,11 +11,11 @@ import type { Log } from '../../ports/log.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { chainMs, createTimeLimit } from '../zones/limits.ts';
-import { createServerPoll } from '../zones/server-poll.ts';
+import { createServerPoll, type Missing } from '../zones/server-poll.ts';
 import { lookFrom } from '../zones/vantage-points.ts';
 import type { ZoneServer } from '../zones/zone.ts';
 import { describeDns01 } from './dns01-path.ts';
-import { createHands, type Hands, type HolderOptions, zonesOf } from './zone-holders.ts';
+import { createHands, type Hands, type HolderOptions, unlessElsewhere, zonesOf } from './zone-holders.ts';
 
 export interface Dns01Options extends HolderOptions {
   readonly log: Log;
@@ -90,30 +90,12 @@ export function createDns01(options: Dns01Options): Solver {
     writable.set(zone, true);
   }
 
-  /** A refusal of a zone to which an alias leads: another provider may hold that zone. */
-  async function unlessElsewhere<T>(name: string, target: Target, change: () => Promise<T>): Promise<T> {
-    const { solver, type: provider } = hands.of(target.zone);
-    try {
-      return await change();
-    } catch (error) {
-      if (!isFailure(error, 'dns/refused') || name === target.name || solver !== undefined) throw error;
-      const { zone } = target;
-      const advice = `${error.hint} If another provider has ${zone}, declare a solver for that one, and name it here: \`zones: { ${zone}: SOLVER }\`.`;
-      const params = { name, target: target.name, provider, zone, reason: reasonOf(error), advice };
-      throw fail('dns/delegated', params, { cause: error });
-    }
-  }
-
   /** The servers that lack the value, and then the vantage points that do not see it. */
   async function unseen(challenge: SolverChallenge, value: DnsValue, signal: AbortSignal): Promise<Unseen | undefined> {
     const servers = (await zones.nameservers(value.zone, signal)).filter((server) => !isIgnored(server));
-    if (servers.length === 0)
-      throw fail('dns/no-nameserver', { zone: value.zone, reason: 'ignoreNameservers names all of them' });
+    if (servers.length === 0) throw allIgnored(value.zone);
     const missing = await poll(servers, value, signal);
-    if (missing.length > 0) {
-      const dead = [...new Set(missing.filter(({ isDead }) => isDead).map(({ server }) => server.name))];
-      return { reason: missingText(missing.map(({ text }) => text)), advice: adviceFor(dead) };
-    }
+    if (missing.length > 0) return { reason: missingText(missing.map(({ text }) => text)), advice: adviceFor(missing) };
     const blind = await lookFrom(
       options,
       vantagePoints,
@@ -145,7 +127,7 @@ export function createDns01(options: Dns01Options): Solver {
       const name = `_acme-challenge.${baseName(identifier)}`;
       const target = await zones.resolveChain(name, signal);
       await refuseToHide(target, signal);
-      await unlessElsewhere(name, target, () => checkProvider(target.zone, signal));
+      await unlessElsewhere(name, target, hands.of(target.zone), () => checkProvider(target.zone, signal));
     },
 
     describePath: (identifier, signal) =>
@@ -160,8 +142,10 @@ export function createDns01(options: Dns01Options): Solver {
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const receipt = await recordOf(challenge, undefined, signal);
       await refuseToHide(receipt, signal);
-      const { writer } = hands.of(receipt.zone);
-      const made = await unlessElsewhere(challengeName(challenge), receipt, () => writer.add(receipt, signal));
+      const hand = hands.of(receipt.zone);
+      const made = await unlessElsewhere(challengeName(challenge), receipt, hand, () =>
+        hand.writer.add(receipt, signal),
+      );
       log.debug(`added a TXT value at ${receipt.name} in the zone ${receipt.zone}`);
       const { zone, name, value } = receipt;
       return made === undefined ? { zone, name, value } : { zone, name, value, made };
@@ -226,11 +210,6 @@ export function ignoring({ ignoreNameservers = [] }: Pick<Dns01Options, 'ignoreN
   return ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
 }
 
-interface Target {
-  readonly zone: string;
-  readonly name: string;
-}
-
 interface Unseen {
   readonly reason: string;
   readonly advice: string;
@@ -240,13 +219,18 @@ interface Unseen {
 /** A resolver keeps for a while that a value is not there, so asking it often is no use. */
 const vantagePauseMs = 2_000;
 
-export const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
+export const allIgnored = (zone: string) =>
+  fail('dns/no-nameserver', { zone, reason: 'ignoreNameservers names all of them' });
 
-/** @param dead the names of servers that do not answer */
-const adviceFor = (dead: readonly string[]): string =>
-  dead.length === 0
-    ? checkServers
-    : `If ${shortList(dead)} ${dead.length === 1 ? 'is' : 'are'} gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: \`ignoreNameservers: [${shortList(dead)}]\`.`;
+const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
+
+/** What to do about servers that lack a value: those that do not answer may be dead. */
+export function adviceFor(missing: readonly Missing[]): string {
+  const dead = [...new Set(missing.filter(({ isDead }) => isDead).map(({ server }) => server.name))];
+  if (dead.length === 0) return checkServers;
+  const names = shortList(dead);
+  return `If ${names} ${dead.length === 1 ? 'is' : 'are'} gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: \`ignoreNameservers: [${names}]\`.`;
+}
 
 const adviceForVantage =
   'Check whether the zone answers otherwise there (DNS views, lines by region), give it more time with `timeout`, or take the resolver out of `vantagePoints`.';
@@ -257,7 +241,7 @@ function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
 }
 
 /** A zone may have 256 addresses that are all silent; a few show what is wrong. */
-function missingText(missing: readonly string[]): string {
+export function missingText(missing: readonly string[]): string {
   const more = missing.length - mostShown;
   return more > 0 ? `${missing.slice(0, mostShown).join('; ')}; and ${more} more` : missing.join('; ');
 }

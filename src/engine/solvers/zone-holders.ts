@@ -1,3 +1,4 @@
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits } from '../../ports/dns-provider.ts';
@@ -59,6 +60,24 @@ export function createHands(options: HolderOptions): Hands {
     all: [own, ...others.values()],
     of: (zone) => others.get(zoneWith(zone, others.keys()) ?? '') ?? own,
   };
+}
+
+/** Changes what `name` leads to. A refusal of a zone to which an alias leads: another provider may hold that zone. */
+export async function unlessElsewhere<T>(
+  name: string,
+  target: { readonly zone: string; readonly name: string },
+  { solver, type: provider }: Hand,
+  change: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (!isFailure(error, 'dns/refused') || name === target.name || solver !== undefined) throw error;
+    const { zone } = target;
+    const advice = `${error.hint} If another provider has ${zone}, declare a solver for that one, and name it here: \`zones: { ${zone}: SOLVER }\`.`;
+    const params = { name, target: target.name, provider, zone, reason: reasonOf(error), advice };
+    throw fail('dns/delegated', params, { cause: error });
+  }
 }
 
 function handOf(options: HolderOptions, holder: ZoneHolder): Hand {
