@@ -1,4 +1,4 @@
-import { keysOf } from '../config/credentials-file.ts';
+import { isIniKey, snakeCase, writtenKeys } from '../config/credentials-file.ts';
 import { innermost, type OptionField, optionFields } from '../config/fields.ts';
 import type { WithOptions } from '../config/options.ts';
 import {
@@ -68,28 +68,16 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
         ...(defaultValue === undefined ? {} : { default: defaultValue }),
         ...(aliases.length === 0 ? {} : { aliases }),
         ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(definition.id, name) }),
-        ...(prefixes === undefined || !mayBeInFile(field) ? {} : { keys: iniKeys(field, prefixes) }),
+        ...(prefixes === undefined || !mayBeInFile(field) ? {} : { keys: writtenKeys(field, prefixes) }),
       };
     }),
     ...(kind === 'dns' ? { example: dnsExample(info.id, definition.id, fields) } : {}),
   };
 }
 
-/** certbot's own way to write a key. */
-const isIniKey = (alias: string): boolean => /^(certbot_)?dns_/.test(alias);
-
 /** `config/options.ts` reads no other option from a file with credentials. */
 const mayBeInFile = ({ name, secret, takes, credentials }: OptionField): boolean =>
   credentials === undefined && name !== 'profile' && (secret || (takes !== 'array' && takes !== 'other'));
-
-/** Its keys in certbot's INI, else its name. Environment names are keys too. */
-function iniKeys(field: OptionField, prefixes: readonly string[]): readonly string[] {
-  const keys = keysOf({ ...field, name: snakeCase(field.name) }, prefixes);
-  const ofCertbot = [...field.aliases.filter(isIniKey), ...keys.filter(isIniKey)];
-  return ofCertbot.length > 0 ? [...new Set(ofCertbot)] : keys.slice(0, 1);
-}
-
-const snakeCase = (name: string): string => name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
 /** The allowed values of an option, if it is an enumeration. */
 function valuesOf({ schema }: OptionField): readonly string[] {

@@ -104,7 +104,7 @@ export async function proveCredentials(
   try {
     await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
   } catch (error) {
-    if (!isKept || isFailure(error, 'config/secret-unreadable')) throw error;
+    if (!isKept || isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) throw error;
   }
 }
 

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { credentialsFile, profile, secret, z } from '../define.ts';
-import { CredentialsProblem, optionsIn, parseCredentials } from './credentials-file.ts';
+import { CredentialsProblem, optionsIn, parseCredentials, whyLacking } from './credentials-file.ts';
 import { optionFields } from './fields.ts';
 
 const fields = optionFields(
   z.object({
-    accessKeyId: secret('The id', { aliases: ['ALICLOUD_ACCESS_KEY', 'Ali_Key', 'AWS_ACCESS_KEY_ID'] }),
+    accessKeyId: secret('The id', {
+      aliases: ['ALICLOUD_ACCESS_KEY', 'Ali_Key', 'AWS_ACCESS_KEY_ID', 'dns_aliyun_access_key'],
+    }),
     accessKeySecret: secret('The secret', { aliases: ['ALICLOUD_SECRET_KEY', 'Ali_Secret', 'AWS_SECRET_ACCESS_KEY'] }),
     securityToken: secret('The token', { aliases: ['sts_token'] }).optional(),
     credentials: credentialsFile(['dns_aliyun_']),
@@ -83,6 +85,44 @@ describe('a file with credentials', () => {
     expect(error).toBeInstanceOf(CredentialsProblem);
     expect(String(error)).toContain(words);
     expect(String(error)).not.toContain('tell-nobody');
+  });
+
+  it('takes a key of certbot without its prefix', () => {
+    expect(read('{ "access_key": "LTAI" }')).toEqual({ accessKeyId: 'LTAI' });
+  });
+
+  const none = 'it has none of the keys dns_aliyun_access_key, dns_aliyun_access_key_secret';
+  it.each([
+    ['nothing near', 'other = tell-nobody', none],
+    ['a bare secret that ends with =', 'tellnobodytellnobody==', none],
+    ['an empty value', 'dns_aliyun_access_key =', 'its key dns_aliyun_access_key is empty'],
+    [
+      'a typo',
+      'dns_aliyun_acess_key = tell-nobody',
+      `${none}; did you mean "dns_aliyun_access_key" where it has "dns_aliyun_acess_key"?`,
+    ],
+    ['a typo of a variable', 'Ali_Kye = tell-nobody', `${none}; did you mean "Ali_Key" where it has "Ali_Kye"?`],
+    [
+      'a typo in the prefix',
+      'dns_alyiun_access_key = tell-nobody',
+      `${none}; did you mean "dns_aliyun_access_key" where it has "dns_alyiun_access_key"?`,
+    ],
+    [
+      'another provider',
+      'dns_cloudflare_api_token = tell-nobody',
+      `${none}; its keys begin with dns_cloudflare_, so it is for another provider`,
+    ],
+  ])('says why it has no option: %s', (_name, text, words) => {
+    const secrets = fields.filter(({ name }) => /^accessKey/.test(name));
+    expect(whyLacking(parseCredentials(text), secrets, fields, ['dns_aliyun_'])).toBe(words);
+  });
+
+  it('finds no typo in a key that it has used', () => {
+    const lacking = fields.filter(({ name }) => name === 'accessKeySecret');
+    const file = parseCredentials('dns_aliyun_access_key_id = a\ndns_aliyun_acces_key_secret = tell-nobody');
+    expect(whyLacking(file, lacking, fields, ['dns_aliyun_'])).toBe(
+      'it has no key dns_aliyun_access_key_secret; did you mean "dns_aliyun_access_key_secret" where it has "dns_aliyun_acces_key_secret"?',
+    );
   });
 
   it('reads any text without another error', () => {

@@ -1,4 +1,5 @@
 import { pairIn } from '../core/key-value.ts';
+import { nearest } from '../core/nearest.ts';
 import type { OptionField } from './fields.ts';
 
 /**
@@ -104,13 +105,64 @@ const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * The keys by which a file may name an option: the option's own name in any spelling, with and without certbot's prefix,
- * and its aliases.
+ * The keys by which a file may name an option: the option's own name in any spelling and its aliases, each with and
+ * without certbot's prefix.
  */
 export const keysOf = (
   { name, aliases }: Pick<OptionField, 'name' | 'aliases'>,
   prefixes: readonly string[],
-): readonly string[] => [name, ...prefixes.map((prefix) => `${prefix}${name}`), ...aliases];
+): readonly string[] => [
+  name,
+  ...prefixes.map((prefix) => `${prefix}${name}`),
+  ...aliases,
+  ...prefixes.flatMap((prefix) =>
+    aliases.filter((alias) => alias.startsWith(prefix)).map((alias) => alias.slice(prefix.length)),
+  ),
+];
+
+/** certbot's own way to write a key. */
+export const isIniKey = (alias: string): boolean => /^(certbot_)?dns_/.test(alias);
+
+export const snakeCase = (name: string): string => name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+
+/** The keys of an option that a person would write: those of certbot's INI, else its name. */
+export function writtenKeys(field: OptionField, prefixes: readonly string[]): readonly string[] {
+  const keys = keysOf({ ...field, name: snakeCase(field.name) }, prefixes);
+  const ofCertbot = [...field.aliases.filter(isIniKey), ...keys.filter(isIniKey)];
+  return ofCertbot.length > 0 ? [...new Set(ofCertbot)] : keys.slice(0, 1);
+}
+
+/**
+ * Says why a file has a value for none of these options. Of the file's own keys it shows only those that are like a
+ * known one, because the others may be a part of a secret.
+ *
+ * @param all the adapter's options
+ */
+export function whyLacking(
+  credentials: Credentials,
+  wanted: readonly OptionField[],
+  all: readonly OptionField[],
+  prefixes: readonly string[],
+): string {
+  const spellings = (fields: readonly OptionField[]) =>
+    new Set(fields.flatMap((field) => keysOf(field, prefixes).map(spelling)));
+  const [wantedSpellings, known] = [spellings(wanted), spellings(all)];
+  const keys = [...credentials.keys()];
+  const empty = keys.find((key) => wantedSpellings.has(spelling(key)));
+  if (empty !== undefined) return `its key ${empty} is empty`;
+  const names = wanted.map((field) => writtenKeys(field, prefixes)[0]!);
+  const none = names.length === 1 ? `it has no key ${names[0]}` : `it has none of the keys ${names.join(', ')}`;
+  const candidates = wanted.flatMap((field) => [...writtenKeys(field, prefixes), ...keysOf(field, prefixes)]);
+  const others = keys.filter((key) => !known.has(spelling(key)));
+  const prefixOf = (key: string) => /^(?:.*:)?((?:certbot_)?dns_[a-z0-9]+_)/.exec(key)?.[1];
+  const isOfAnother = (prefix: string | undefined) => prefix !== undefined && nearest(prefix, prefixes) === undefined;
+  for (const key of others) {
+    const near = isOfAnother(prefixOf(key)) ? undefined : nearest(key, candidates);
+    if (near !== undefined) return `${none}; did you mean "${near}" where it has "${key}"?`;
+  }
+  const another = others.map(prefixOf).find(isOfAnother);
+  return another === undefined ? none : `${none}; its keys begin with ${another}, so it is for another provider`;
+}
 
 /** The values of an adapter's options in a file. Empty ones count as missing. */
 export function optionsIn(

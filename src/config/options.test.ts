@@ -345,24 +345,39 @@ describe('aliases and files with credentials', () => {
   it.each([
     [
       { credentials: '/none' },
-      'config/secret-unreadable',
+      'config/credentials-unusable',
       'none of the keys dns_cloud_key_id, dns_cloud_key, dns_cloud',
     ],
-    [{ credentials: '/broken' }, 'config/secret-unreadable', 'the secret file /broken cannot be read: line 1 is not'],
+    [
+      { credentials: '/broken' },
+      'config/credentials-unusable',
+      'the credentials file /broken of edge (cloud) cannot be used: line 1 is not KEY=VALUE',
+    ],
     [{ credentials: '/absent' }, 'config/secret-unreadable', 'no such file'],
     [
       { credentials: '/profiles', profile: 'x' },
-      'config/secret-unreadable',
+      'config/credentials-unusable',
       'it has no profile "x"; it has default, two',
     ],
     [{ credentials: 'c.ini' }, 'config/credential-missing', 'the option "region" (CERTFLEET_CLOUD_REGION)'],
     [{ region: 'r', credentials: 'c.ini' }, 'config/invalid', 'credentials: write an absolute path'],
-    [{ credentials: '/c.ini' }, 'config/credential-missing', 'the option "region" (not in /c.ini either)'],
+    [
+      { credentials: '/c.ini' },
+      'config/credential-missing',
+      '"region" (not in /c.ini: it has no key dns_cloud_region)',
+    ],
   ])('%j: %s', async (settings, code, words) => {
     const error = await open(settings).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CertfleetError);
     expect(error).toMatchObject({ code, message: expect.stringContaining(words) });
     expect(inspect(error)).not.toContain('tell-nobody');
+  });
+
+  it('says how a file of credentials is written, and where a bare secret goes', async () => {
+    const error = await open({ credentials: '/broken' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      hint: 'The file has one key a line: dns_cloud_key_id = VALUE. One that holds a bare secret goes in as --dns-option keyId=file:/broken, or in the configuration as `keyId: file:/broken`.',
+    });
   });
 
   it('checks nothing that the file may have', () => {

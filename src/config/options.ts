@@ -4,7 +4,7 @@ import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Files, Foreign } from '../ports/files.ts';
-import { CredentialsProblem, optionsIn, parseCredentials } from './credentials-file.ts';
+import { CredentialsProblem, optionsIn, parseCredentials, whyLacking, writtenKeys } from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
@@ -43,7 +43,7 @@ export interface ResolvedOptions<Options> {
  * Makes an adapter's options from its settings: adds missing options from a file with credentials and the environment,
  * reads `file:…` and `env:…`, and parses everything with the adapter's own schema.
  *
- * Fails with `config/credential-missing`, `config/secret-unreadable`, `config/invalid`.
+ * Fails with `config/credential-missing`, `config/secret-unreadable`, `config/credentials-unusable`, `config/invalid`.
  */
 export async function resolveOptions<Shape extends z.ZodObject>(
   definition: WithOptions<Shape>,
@@ -66,7 +66,7 @@ export async function resolveOptions<Shape extends z.ZodObject>(
     const given = found.get(field.name);
     if (given === undefined) {
       if (!field.required) continue;
-      const where = file === undefined ? variableOf(definition, field.name, envPrefix) : `not in ${file.path} either`;
+      const where = file === undefined ? variableOf(definition, field.name, envPrefix) : file.whyNot(field);
       missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${where})`);
       continue;
     }
@@ -94,13 +94,22 @@ export async function resolveOptions<Shape extends z.ZodObject>(
   return { options: parsed.data as z.infer<Shape>, credentials: hash.digest('hex') };
 }
 
+interface CredentialsFile {
+  readonly path: string;
+  /** By option. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Why it has no value for an option. */
+  whyNot(field: OptionField): string;
+}
+
 /** The file that the option `credentials` names, with the adapter's options in it; undefined if none is named. */
 async function openCredentials(
   { fields, credentials, find }: GivenOptions,
   context: ResolveContext & { readonly what: string },
-): Promise<{ readonly path: string; readonly values: ReadonlyMap<string, string> } | undefined> {
+): Promise<CredentialsFile | undefined> {
   if (credentials === undefined) return undefined;
   const { field, given } = credentials;
+  const { what } = context;
   const place = { ...context, option: field.name, secret: false };
   const path = await openValue(given.value, place);
   // The schema says what is wrong with it.
@@ -112,16 +121,22 @@ async function openCredentials(
   // Lists and commands are not in such files, and who can write one must not choose what is run.
   const isText = ({ takes, secret }: OptionField) => secret || (takes !== 'array' && takes !== 'other');
   const others = fields.filter((one) => one !== field && one.name !== 'profile' && isText(one));
+  const secrets = others.filter((one) => one.secret);
   try {
-    const values = optionsIn(parseCredentials(text, profile), others, prefixes);
-    if (values.size > 0) return { path, values };
-    const keys = others.filter((one) => one.secret).map((one) => `${prefixes[0] ?? ''}${snakeCase(one.name)}`);
-    throw new CredentialsProblem(`it has none of the keys ${keys.join(', ')}`);
+    const found = parseCredentials(text, profile);
+    const values = optionsIn(found, others, prefixes);
+    const whyNot = (one: OptionField) => `not in ${path}: ${whyLacking(found, [one], fields, prefixes)}`;
+    if (values.size > 0) return { path, values, whyNot };
+    throw new CredentialsProblem(whyLacking(found, secrets, fields, prefixes));
   } catch (error) {
     // Without the cause, which may contain a part of the file.
-    if (error instanceof CredentialsProblem)
-      throw fail('config/secret-unreadable', { file: path, reason: error.message });
-    throw error;
+    if (!(error instanceof CredentialsProblem)) throw error;
+    const [first] = secrets;
+    const advice =
+      first === undefined
+        ? 'Correct the file.'
+        : `The file has one key a line: ${writtenKeys(first, prefixes)[0]} = VALUE. One that holds a bare secret goes in as --dns-option ${first.name}=file:${path}, or in the configuration as \`${first.name}: file:${path}\`.`;
+    throw fail('config/credentials-unusable', { file: path, what, reason: error.message, advice });
   }
 }
 
@@ -229,8 +244,6 @@ export function optionsFromEnvironment(definition: WithOptions, env: Environment
   }
   return { type: definition.id, ...found };
 }
-
-const snakeCase = (name: string): string => name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
 const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 

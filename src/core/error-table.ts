@@ -69,6 +69,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Check the path, and that this user may read the file.',
   },
+  'config/credentials-unusable': {
+    message: 'the credentials file {file} of {what} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
   'config/no-metadata': {
     message: '{what} needs {fact}, and {source} did not give it: {reason}',
     blame: 'config',
