@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isApiEndpoint } from './core/api-endpoint.ts';
+import { endpointProblem, isApiEndpoint } from './core/api-endpoint.ts';
 import { isOwnVariable } from './core/hook-variables.ts';
 import type { Secret as SecretType } from './core/secret.ts';
 import { Secret } from './core/secret.ts';
@@ -59,7 +59,7 @@ export const profile = (named: Named = {}) =>
 export const endpoint = (title = 'The API’s address, if it is not the vendor’s own') =>
   z
     .string()
-    .refine(isApiEndpoint, { error: 'write an https:// URL; http:// is allowed for loopback addresses only' })
+    .refine(isApiEndpoint, { error: ({ input }) => endpointProblem(input) })
     .optional()
     .meta({ title, examples: ['https://api.example.com'] });
 

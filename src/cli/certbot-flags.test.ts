@@ -173,6 +173,48 @@ const rows: readonly Row[] = [
     warns: ['--dns-dnspod-credentials: its value is missing'],
   },
   {
+    what: 'guesses a mistyped plugin',
+    argv: ['issue', ...names, '--dns-clodflare'],
+    code: 2,
+    warns: ["unknown option '--dns-clodflare'; did you mean --dns-cloudflare?"],
+  },
+  {
+    what: 'guesses a mistyped plugin before a known option',
+    argv: ['issue', ...names, '--dns-clodflare-credentials', '/x.ini'],
+    code: 2,
+    warns: ['certfleet has no DNS provider "clodflare", did you mean "cloudflare"?'],
+  },
+  {
+    what: 'guesses a mistyped option',
+    argv: ['issue', ...names, '--dns-cloudflare', '--dns-cloudflare-credential', '/x.ini'],
+    code: 2,
+    warns: ['no such option; did you mean --dns-cloudflare-credentials?'],
+  },
+  {
+    what: 'refuses to wait for years',
+    argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', '99999999'],
+    code: 2,
+    warns: ['--dns-dnspod-propagation-seconds 99999999: at most 86400 seconds'],
+  },
+  {
+    what: 'refuses two values of one option',
+    argv: [
+      'issue',
+      ...names,
+      '--dns',
+      'dnspod',
+      ...['/a', '/b'].flatMap((path) => ['--dns-option', `credentials=${path}`]),
+    ],
+    code: 2,
+    warns: ['--dns-option credentials is given twice, with different values: leave out one'],
+  },
+  {
+    what: 'wants the folder of a module',
+    argv: ['issue', ...names, '--dns', 'mine.js'],
+    code: 2,
+    warns: ['--dns mine.js: to use a provider in a file, write --dns ./mine.js'],
+  },
+  {
     what: 'leaves a mistyped flag of its own to the parser',
     argv: ['issue', ...names, '--dns-optoin', 'x=y'],
     code: 2,

@@ -2,6 +2,7 @@ import { optionFields } from '../config/fields.ts';
 import { adapterEntry, type Registry } from '../config/registry.ts';
 import { manualProvider } from '../core/by-hand.ts';
 import { fail } from '../core/errors.ts';
+import { didYouMean, nearest } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Command } from './commands.ts';
 import type { FlagValue, Invocation } from './context.ts';
@@ -9,6 +10,9 @@ import { listOf } from './flag-values.ts';
 
 /** certbot's own plugins without a counterpart. */
 const lacking: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);
+
+/** A day; more is a mistake. */
+const mostSeconds = 86_400;
 
 /** What certbot's flags mean here. */
 export interface Translated {
@@ -96,39 +100,63 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
   for (let length = labels.length - 1; length > 0; length--) {
     const provider = await findProvider(labels.slice(0, length).join('-'), registry);
     if (provider === undefined) continue;
-    const option = await optionNamed(provider, labels.slice(length).join(''), registry);
+    const options = await optionsOf(provider, registry);
+    const typed = labels.slice(length);
+    const option = options.find((name) => name.toLowerCase() === typed.join(''));
     if (option === undefined)
       throw fail('usage/invalid', {
-        what: `${flag}: the DNS provider ${provider} has no such option; \`certfleet providers ${provider}\` shows those that it has`,
+        what: `${flag}: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}; \`certfleet providers ${provider}\` shows those that it has`,
       });
     given.options.push({ flag, provider, option, value: value() });
     return true;
   }
+  // `--dns-optoin` is not a provider.
+  if (nearest(body, ['option']) !== undefined) return false;
+  const meant = guess(flag, body, await providerNames(registry));
+  if (meant !== '') throw fail('usage/invalid', { what: `unknown option '${flag}'${meant}` });
   return false;
 }
+
+/** `; did you mean --dns-cloudflare?` or nothing: the flag with its end as it is known. */
+function guess(flag: string, end: string, known: readonly string[]): string {
+  const near = nearest(end, known);
+  return near === undefined ? '' : `; did you mean ${flag.slice(0, -end.length)}${near}?`;
+}
+
+/** An option as certbot has it in a flag: `api-token`. */
+const inFlag = (option: string): string => option.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
 
 async function providerNamed(name: string, registry: Registry): Promise<string> {
   const provider = await findProvider(name, registry);
   if (provider !== undefined) return provider;
   throw fail('usage/invalid', {
-    what: `certfleet has no DNS provider "${name}": \`certfleet providers\` lists those that it has, and for any other \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours`,
+    what: `certfleet has no DNS provider "${name}"${didYouMean(name, await providerNames(registry)).replace('; ', ', ')}: \`certfleet providers\` lists those that it has, and for any other \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours`,
   });
 }
 
 /** By its id, else by the prefix that the keys of its credentials have in certbot: `nsone` is `ns1`. */
 async function findProvider(name: string, registry: Registry): Promise<string | undefined> {
   if (adapterEntry(registry, 'dns', name)) return name;
-  const prefix = `dns_${name.replaceAll('-', '_')}_`;
-  for (const [id, entry] of Object.entries(registry.dns)) {
-    const { options } = await entry.load();
-    if (optionFields(options).some(({ credentials }) => credentials?.includes(prefix))) return id;
+  for (const id of Object.keys(registry.dns)) {
+    if ((await certbotNames(id, registry)).includes(name.replaceAll('_', '-'))) return id;
   }
   return undefined;
 }
 
-async function optionNamed(provider: string, plain: string, registry: Registry): Promise<string | undefined> {
+async function providerNames(registry: Registry): Promise<readonly string[]> {
+  const ids = Object.keys(registry.dns);
+  return [...ids, ...(await Promise.all(ids.map((id) => certbotNames(id, registry)))).flat()];
+}
+
+async function certbotNames(id: string, registry: Registry): Promise<readonly string[]> {
+  const definition = await registry.dns[id]?.load();
+  const prefixes = definition ? optionFields(definition.options).flatMap(({ credentials = [] }) => credentials) : [];
+  return prefixes.flatMap((prefix) => /^dns_(.+)_$/.exec(prefix)?.[1]?.replaceAll('_', '-') ?? []);
+}
+
+async function optionsOf(provider: string, registry: Registry): Promise<readonly string[]> {
   const definition = await adapterEntry(registry, 'dns', provider)?.load();
-  return definition && Object.keys(definition.options.shape).find((name) => name.toLowerCase() === plain);
+  return Object.keys(definition?.options.shape ?? {});
 }
 
 function collected({ chosen, options }: Given): Omit<Translated, 'argv'> {
@@ -140,8 +168,10 @@ function collected({ chosen, options }: Given): Omit<Translated, 'argv'> {
   if (other)
     throw fail('usage/invalid', { what: `${other.flag} is for another DNS provider than ${provider}: leave out one` });
   const seconds = options.findLast(({ option }) => option === 'propagation-seconds');
-  if (seconds && !/^\d{1,6}$/.test(seconds.value))
+  if (seconds && !/^\d+$/.test(seconds.value))
     throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: this is not a number of seconds` });
+  if (seconds && Number(seconds.value) > mostSeconds)
+    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: at most ${mostSeconds} seconds` });
   const dnsOption = options
     .filter((one) => one !== seconds && one.option !== 'propagation-seconds')
     .map(({ option, value }) => [option, value] as const);

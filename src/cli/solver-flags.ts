@@ -195,6 +195,8 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
   if (!entry && isModulePath(dns)) return dnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
   if (!entry) {
     const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
+    if (/\.[cm]?[jt]s$/.test(dns))
+      throw fail('usage/invalid', { what: `${flag} ${dns}: to use a provider in a file, write ${flag} ./${dns}` });
     throw fail('usage/invalid', {
       what: `${flag} ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
     });
@@ -227,9 +229,13 @@ async function providerOptions(
   const fields = definition ? optionFields(definition.options) : [];
   const secrets = new Set(fields.filter((field) => field.secret).map((field) => field.name));
   const options: Record<string, Json> = { ...before };
+  const given = new Map<string, string>();
   for (const text of listOf(session.invocation.flags['dnsOption'])) {
     const [key, value] = cutAt(text, '=');
     if (value === undefined) throw fail('usage/invalid', { what: `--dns-option ${key}: write key=value` });
+    if ((given.get(key) ?? value) !== value)
+      throw fail('usage/invalid', { what: `--dns-option ${key} is given twice, with different values: leave out one` });
+    given.set(key, value);
     const reference = /^(file|env):/.test(value);
     if (secrets.has(key) && !reference)
       throw fail('usage/invalid', {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isApiEndpoint } from './api-endpoint.ts';
+import { endpointProblem, isApiEndpoint } from './api-endpoint.ts';
 
 it.each([
   ['https://slb.cn-hangzhou.aliyuncs.com', true],
@@ -19,4 +19,14 @@ it.each([
   ['', false],
 ])('%s: %s', (text, expected) => {
   expect(isApiEndpoint(text)).toBe(expected);
+});
+
+it.each([
+  ['http://user:tell-nobody@127.0.0.1', 'leave USER:PASSWORD@ out of the URL'],
+  ['https://user@api.example.com', 'leave USER:PASSWORD@ out of the URL'],
+  ['http://api.example.com', 'write an https:// URL'],
+  ['api.example.com', 'write an https:// URL'],
+])('says what is wrong with %s', (text, words) => {
+  expect(endpointProblem(text)).toContain(words);
+  expect(endpointProblem(text)).not.toContain('tell-nobody');
 });

@@ -1,6 +1,6 @@
 import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, judgeByStatus, type Verdict } from '../clients/json-api.ts';
-import { isApiEndpoint } from '../core/api-endpoint.ts';
+import { endpointProblem, isApiEndpoint } from '../core/api-endpoint.ts';
 import { fail } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
@@ -18,7 +18,7 @@ export default defineDnsProvider({
   options: z.strictObject({
     endpoint: z
       .string()
-      .refine(isApiEndpoint, { error: 'write an https:// URL; http:// is allowed for loopback addresses only' })
+      .refine(isApiEndpoint, { error: ({ input }) => endpointProblem(input) })
       .meta({
         title: 'The server’s URL; `/present` and `/cleanup` are added to it',
         examples: ['https://dns.example.com/acme'],
