@@ -203,6 +203,8 @@ interface AdapterDefinition<Shape extends z.ZodObject> {
   /** For people: `RFC 2136 (dynamic update)`. */
   readonly title: string;
   readonly homepage?: string;
+  /** Other names that people search for, in any language. */
+  readonly names?: readonly string[];
   /** The vendor's API documentation. */
   readonly apiDocs?: string;
   /** The first version of certfleet with this adapter. */

@@ -17,6 +17,7 @@ import { wrap } from './text.ts';
 /** What a page needs of a definition. Only DNS providers have traits. */
 export type Definition = WithOptions & {
   readonly title?: string;
+  readonly names?: readonly string[];
   readonly apiDocs?: string;
   readonly notes?: string;
   readonly traits?: DnsProviderTraits;

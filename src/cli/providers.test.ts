@@ -112,3 +112,17 @@ it.each([['haproxy'], ['command'], ['http01-responder'], ['dns01'], []])(
     expect(long).toEqual([]);
   },
 );
+
+it.each([
+  ['阿里云', 'alidns'],
+  ['腾讯云', 'dnspod'],
+  ['华为', 'huaweicloud'],
+  ['火山引擎', 'volcengine'],
+  ['百度', 'baiducloud'],
+  ['京东', 'jdcloud'],
+  ['西部数码', 'westcn'],
+  ['certbot-dns-nsone', 'ns1'],
+])('finds the DNS provider that people call %s', async (word, id) => {
+  const found = jsonLines(await commandLine().run('providers', word, '--json'));
+  expect(found).toEqual([expect.objectContaining({ kind: 'dns', id })]);
+});

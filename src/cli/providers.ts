@@ -113,8 +113,10 @@ async function search(word: string, { adapters, issuers }: Found): Promise<Found
       .toLowerCase()
       .split(/[^a-z0-9\u0080-\uffff]+/)
       .filter((one) => one !== '');
-  // Others say `dns-` and `dns_` before the name of a DNS provider.
-  const wanted = [word, word.replace(/^dns[-_]/i, '')].map((one) => wordsOf(one).join('')).filter((one) => one !== '');
+  // Others say `dns-`, `dns_` and `certbot-dns-` before the name of a DNS provider.
+  const wanted = [word, word.replace(/^(certbot[-_])?dns[-_]/i, '')]
+    .map((one) => wordsOf(one).join(''))
+    .filter((one) => one !== '');
   const has = (text: string) => {
     const words = wordsOf(text);
     return words.some((_, at) => wanted.some((one) => words.slice(at).join('').startsWith(one)));
@@ -122,9 +124,9 @@ async function search(word: string, { adapters, issuers }: Found): Promise<Found
   const isFound = (texts: readonly (string | undefined)[]) => texts.some((text) => text !== undefined && has(text));
   const matches = await Promise.all(
     adapters.map(async ({ entry }) => {
-      const { options, apiDocs } = await entry.load();
+      const { options, apiDocs, names: others = [] } = await entry.load();
       const names = optionFields(options).flatMap(({ aliases, credentials = [] }) => [...aliases, ...credentials]);
-      return isFound([entry.id, entry.title, entry.homepage, apiDocs, ...names]);
+      return isFound([entry.id, entry.title, entry.homepage, apiDocs, ...others, ...names]);
     }),
   );
   return {

@@ -16,6 +16,7 @@ const consolePage = 'https://dns.console.aliyun.com';
 export default defineDnsProvider({
   id: 'alidns',
   title: `${provider} (Alidns)`,
+  names: ['阿里云'],
   homepage: 'https://www.alibabacloud.com/product/dns',
   apiDocs: 'https://www.alibabacloud.com/help/en/dns/api-alidns-2015-01-09-overview',
   since: '0.1.0',

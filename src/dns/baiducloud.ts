@@ -23,6 +23,7 @@ const provider = 'Baidu AI Cloud DNS';
 export default defineDnsProvider({
   id: 'baiducloud',
   title: provider,
+  names: ['百度智能云'],
   homepage: 'https://cloud.baidu.com/product/dns.html',
   apiDocs: 'https://cloud.baidu.com/doc/DNS/s/El4s7lssr',
   since: '0.1.0',

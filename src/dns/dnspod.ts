@@ -10,6 +10,7 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 export default defineDnsProvider({
   id: 'dnspod',
   title: 'DNSPod (Tencent Cloud DNS)',
+  names: ['腾讯云'],
   homepage: 'https://www.dnspod.cn',
   apiDocs: 'https://cloud.tencent.com/document/api/1427/56193',
   since: '0.1.0',

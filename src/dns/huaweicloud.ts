@@ -26,6 +26,7 @@ const provider = 'Huawei Cloud DNS';
 export default defineDnsProvider({
   id: 'huaweicloud',
   title: provider,
+  names: ['华为云'],
   homepage: 'https://www.huaweicloud.com/product/dns.html',
   apiDocs: 'https://support.huaweicloud.com/api-dns/dns_api_60001.html',
   since: '0.1.0',

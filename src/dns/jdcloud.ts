@@ -25,6 +25,7 @@ const provider = 'JD Cloud DNS';
 export default defineDnsProvider({
   id: 'jdcloud',
   title: provider,
+  names: ['京东云'],
   homepage: 'https://www.jdcloud.com/cn/products/jd-cloud-dns',
   apiDocs: 'https://docs.jdcloud.com/cn/jd-cloud-dns/api/overview',
   since: '0.1.0',

@@ -25,6 +25,7 @@ const provider = 'Volcengine DNS';
 export default defineDnsProvider({
   id: 'volcengine',
   title: `${provider} (TrafficRoute)`,
+  names: ['火山引擎'],
   homepage: 'https://www.volcengine.com/product/TrafficRoute',
   apiDocs: 'https://www.volcengine.com/docs/6758/155086',
   since: '0.1.0',
