@@ -20,14 +20,14 @@ it.each<Row>([
     argv: check,
     files: { '/c.yaml': example },
     code: 2,
-    says: [/^\/c\.yaml:\d+: the credentials file \/etc\/certfleet\/tsig cannot be read: no such file\. /],
+    says: [/^\/c\.yaml:\d+: the secret file \/etc\/certfleet\/tsig cannot be read: no such file\. /],
   },
   {
     what: 'names the file with the credentials of a load balancer, and the line that is wrong',
     argv: check,
     files: { '/c.yaml': cloud, '/root/ali.ini': 'dns_aliyun_access_key_id = LTAI\ntell-nobody\n' },
     code: 2,
-    says: [/^\/c\.yaml:2: the credentials file \/root\/ali\.ini cannot be read: line 2 is not KEY=VALUE\. /],
+    says: [/^\/c\.yaml:2: the credentials file \/root\/ali\.ini of [^:]+ cannot be used: line 2 is not KEY=VALUE\. /],
   },
   {
     what: 'opens it, and reads the region from the environment',
