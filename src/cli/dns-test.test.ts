@@ -37,7 +37,7 @@ it.each<Row>([
     says: [
       'Visible everywhere after 1.2 s; certfleet waits for at most 2 minutes.\nTTL 60 s, as asked.\nNothing is left.\n',
     ],
-    warns: ["Next: get a certificate: certfleet issue -d example.com,'*.example.com' --dns rfc2136"],
+    warns: [/Next: get a certificate: certfleet issue -d example\.com,'\*\.example\.com' --dns rfc2136 $/],
     calls: [
       {
         ...{ below: 'example.com', record: undefined },
@@ -88,12 +88,46 @@ it.each<Row>([
     ],
   },
   {
-    what: 'needs an existing store if one is named',
+    what: 'repeats what was given, for a name within a zone',
+    argv: [
+      ...['dns', 'test', 'rfc2136', 'www.example.com', '--dns-option', 'keyName=a key'],
+      ...['--dns-option', 'secret=file:/k', '--store', '/srv/my store'],
+    ],
+    env: { CERTFLEET_RFC2136_SERVER: '192.0.2.53' },
+    files: { '/k': 'c2VjcmV0' },
+    fleet: { tryDns: () => fine },
+    warns: [
+      "issue -d www.example.com --dns rfc2136 --dns-option 'keyName=a key' --dns-option 'secret=file:/k' --store '/srv/my store'",
+    ],
+  },
+  {
+    what: 'repeats the file of credentials and the name of the record',
+    argv: 'dns test rfc2136 example.com --credentials /c.ini --record _acme-challenge.a.example.com',
+    env,
+    files: { '/c.ini': 'dns_rfc2136_name = acme\n' },
+    fleet: { tryDns: () => fine },
+    warns: ["issue -d a.example.com --dns rfc2136 --dns-option 'credentials=/c.ini'"],
+  },
+  {
+    what: 'runs without a journal where the store that is named is absent',
     argv: 'dns test rfc2136 example.com --store /srv/x',
     env,
-    fleet: { open: absent() },
-    code: 7,
-    calls: [],
+    fleet: {
+      open: absent(),
+      tryDns: ({ told }) => {
+        told({ adds: { zone: 'example.com', name, value: 'v4lue' } });
+        return fine;
+      },
+    },
+    warns: ['There is no store at /var/lib/certfleet, so nothing is journalled.'],
+  },
+  {
+    what: 'does not say that `renew` repeats the test',
+    argv: 'dns test rfc2136 example.com',
+    ...trying({ error: fail('dns/failed', { provider: 'rfc2136', name: 'x', reason: 'HTTP 500' }) }),
+    code: 5,
+    warns: ['rfc2136 failed to change x: HTTP 500'],
+    never: ['certfleet renew'],
   },
   { what: 'needs a zone', argv: 'dns test rfc2136', code: 2, warns: ["missing required argument 'zone'"] },
   { what: 'refuses an address', argv: 'dns test rfc2136 192.0.2.1', code: 2, warns: ['name a zone'] },
@@ -118,4 +152,20 @@ it('prints the whole report as an object', async () => {
   expect(jsonLines(done)).toEqual([
     expect.objectContaining({ v: 1, object: 'dns-test', provider: 'rfc2136', ok: true, ttl: fine.ttl }),
   ]);
+});
+
+it('says after a stop that nothing is journalled where there is no store', async () => {
+  const line = commandLine({
+    env,
+    fleet: {
+      open: absent(),
+      tryDns: (_request, signal) => {
+        line.kill('SIGINT');
+        throw signal.reason;
+      },
+    },
+  });
+  const done = await line.run('dns', 'test', 'rfc2136', 'example.com');
+  expect([done.code, done.stderr]).toEqual([130, expect.stringContaining('Stopped. Nothing is journalled')]);
+  expect(done.stderr).not.toContain('Unfinished work');
 });

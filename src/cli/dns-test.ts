@@ -1,8 +1,9 @@
 import { parseIdentifier, withLetters } from '../config/identifiers.ts';
 import { adapterEntry, dns01Type } from '../config/registry.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../core/dns-name.ts';
-import { fail, isFailure } from '../core/errors.ts';
+import { CertfleetError, type FailOptions, fail, isFailure } from '../core/errors.ts';
 import { baseName } from '../core/identifier.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Fleet, TrialNews, TrialReport } from '../fleet.ts';
@@ -22,20 +23,60 @@ export const dnsTest: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const solver = await solverToTry(session, settings, named, below);
   await proveCredentials(solver, session, registry, undefined);
-  const { fleet, isJournalled } = await openAny(session, settings);
+  const { fleet, absent } = await openAny(session);
   const provider = String(solver.settings['provider']);
   const title = adapterEntry(registry, 'dns', provider)?.title ?? provider;
   if (!session.quiet) session.print(`Trying ${title} with ${withLetters(below)}.`);
-  const told = teller(session, isJournalled);
+  const told = teller(session, absent);
   const report = await fleet.tryDns({ solver, below, record, told }, session.signal);
   const { error, ...rest } = report;
   session.printJson({ object: 'dns-test', solver: solver.name, provider, ...rest, ok: error === undefined });
   if (!session.quiet) for (const line of conclusions(report, title)) session.print(line);
-  if (error) throw error;
+  if (error) throw withoutRenewal(error);
   if (!session.quiet)
-    session.note(`Next: get a certificate: certfleet issue -d ${below},'*.${below}' --dns ${solver.name}`);
+    session.noteWhole(`Next: get a certificate:\n  ${issueLine(session, solver.name, record, below, report)}`);
   return 0;
 };
+
+/** The command for a certificate over the same solver, to copy. */
+function issueLine(
+  { invocation: { flags } }: Session,
+  solver: string,
+  record: string | undefined,
+  below: string,
+  { zone }: TrialReport,
+): string {
+  const name = record?.startsWith(label) ? record.slice(label.length) : below;
+  const names = name === zone ? `${name},'*.${name}'` : name;
+  const credentials = textOf(flags['credentials']);
+  const given = [
+    ...listOf(flags['dnsOption']).map((option) => ['--dns-option', option]),
+    ...(credentials === undefined ? [] : [['--dns-option', `credentials=${credentials}`]]),
+    ...(['config', 'store'] as const).flatMap((flag) => {
+      const value = textOf(flags[flag]);
+      return value === undefined ? [] : [[`--${flag}`, value]];
+    }),
+  ];
+  const words = ['--dns', solver, ...given.flat()].map(shellWord);
+  return `certfleet issue -d ${names} ${words.join(' ')}`;
+}
+
+/** How the names of challenges begin. */
+const label = '_acme-challenge.';
+
+/** The error without the advice about `certfleet renew`, which repeats no test. */
+function withoutRenewal(error: CertfleetError): CertfleetError {
+  const hint = hints.get(error.code);
+  return hint === undefined ? error : new CertfleetError(error.code, error.message, hint, error as FailOptions);
+}
+
+const hints: ReadonlyMap<string, string> = new Map([
+  ['dns/limited', 'Nothing was changed. Try again later.'],
+  [
+    'dns/failed',
+    'The fault is on the provider’s side. Try again later; if it lasts, look at the provider’s status page.',
+  ],
+]);
 
 function recordFrom({ invocation }: Session): string | undefined {
   const typed = textOf(invocation.flags['record']);
@@ -76,14 +117,13 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   return { ...solver, settings: { ...solver.settings, dns: { zone, nameservers } } };
 }
 
-/** The fleet; without a store, one that stores nothing. */
-async function openAny(session: Session, settings: Settings): Promise<{ fleet: Fleet; isJournalled: boolean }> {
+/** The fleet; without a store, one that stores nothing, and the error that says so. */
+async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
   try {
-    const fleet = await session.fleet({ makeStore: settings.storeIsDeclared === true });
-    return { fleet, isJournalled: true };
+    return { fleet: await session.fleet({ makeStore: false }) };
   } catch (error) {
-    if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
-    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), isJournalled: false };
+    if (!isFailure(error, 'store/absent')) throw error;
+    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), absent: error };
   }
 }
 
@@ -97,7 +137,7 @@ const labels = {
 } as const;
 
 /** Prints each step when it is made. */
-function teller(session: Session, isJournalled: boolean): (news: TrialNews) => void {
+function teller(session: Session, absent: CertfleetError | undefined): (news: TrialNews) => void {
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const style = styleOf(session.context);
   const indent = ' '.repeat(24);
@@ -108,12 +148,14 @@ function teller(session: Session, isJournalled: boolean): (news: TrialNews) => v
       if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
     } else if ('waitsFor' in news) session.note(`waiting: ${news.waitsFor}`);
     else if ('adds' in news) {
-      if (isJournalled) return;
+      if (!absent) return;
       const { name, value } = news.adds;
-      session.note(`There is no store. If this is killed, remove the TXT value ${value} at ${name} yourself.`);
+      session.note(
+        `T${absent.message.slice(1)}, so nothing is journalled. If this is killed, remove the TXT value ${value} at ${name} yourself.`,
+      );
     } else {
       const { name, value, reason } = news.left;
-      const by = isJournalled ? '`certfleet sweep` or the next test removes it' : 'remove it yourself';
+      const by = absent === undefined ? '`certfleet sweep` or the next test removes it' : 'remove it yourself';
       session.complain(`The TXT value ${value} at ${name} is left (${reason}); ${by}.`);
     }
   };

@@ -125,7 +125,11 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
       const budget = clock ? clock.sleep(budgetMs, over.signal).catch(() => undefined) : Promise.resolve();
       void budget.then(() => {
         if (over.signal.aborted) return;
-        session.note('Out of time. The rest is journalled; the next run or `certfleet sweep` cleans it up.');
+        session.note(
+          session.isInMemory()
+            ? 'Out of time. There is no store, so nothing is journalled: remove what is left yourself.'
+            : 'Out of time. The rest is journalled; the next run or `certfleet sweep` cleans it up.',
+        );
         resolve(reportStopped(session, name));
       });
     };
@@ -145,7 +149,11 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
 async function tell(error: unknown, session: OpenSession): Promise<number> {
   const { context, signal } = session;
   if (signal.reason instanceof Stopped) {
-    session.note('Stopped. Unfinished work was cleaned up or journalled; the next run continues it.');
+    session.note(
+      session.isInMemory()
+        ? 'Stopped. Nothing is journalled, because there is no store.'
+        : 'Stopped. Unfinished work was cleaned up or journalled; the next run continues it.',
+    );
     return reportStopped(session, signal.reason.signalName);
   }
   const failure = guarded(asFailure(error));
@@ -160,7 +168,8 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
 
 function reportStopped(session: OpenSession, name: StopSignal): number {
   const code = exitOfSignal[name];
-  reportEnd(session, `stopped by ${name}; unfinished work was cleaned up or journalled`, code);
+  const rest = session.isInMemory() ? 'nothing is journalled' : 'unfinished work was cleaned up or journalled';
+  reportEnd(session, `stopped by ${name}; ${rest}`, code);
   return code;
 }
 

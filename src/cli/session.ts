@@ -25,6 +25,8 @@ export interface OpenSession extends Session {
   /** The settings, if they are loaded. A signal handler must not start loading them. */
   loaded(): Settings | undefined;
   openedWorld(): World | undefined;
+  /** Whether the fleet's store is gone with the process. */
+  isInMemory(): boolean;
   stopProgress(): void;
   close(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function openSession(
   let loadedSettings: Settings | undefined;
   let fleet: Promise<Fleet> | undefined;
 
+  let isInMemory = false;
   let closing: Promise<void> | undefined;
   const closeAll = async () => {
     progress.stop();
@@ -111,6 +114,7 @@ export function openSession(
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;
         const world = await session.world();
         const read = await session.settings();
+        isInMemory = inMemory === true;
         const used = inMemory ? { ...read, store: { type: 'memory' } } : read;
         return guardedFleet(await open(used, { world, reporter, env: context.env, makeStore }));
       })().catch((error: unknown) => {
@@ -144,6 +148,7 @@ export function openSession(
     debug: (text) => say('debug', text),
     loaded: () => loadedSettings,
     openedWorld: () => openWorld,
+    isInMemory: () => isInMemory,
     stopProgress: () => progress.stop(),
     close: () => {
       closing ??= closeAll();
