@@ -66,13 +66,13 @@ limited to one domain.`,
               signal,
             );
           });
-          const host = relativeName(name, zone, '');
+          const host = relativeName(name, zone);
           return found
             .filter((one) => one['type'] === 'TXT' && one['name'] === host && one['data'] === value)
             .map((one) => String(one['id']));
         },
         async add(zone, { name, value, ttl }, signal) {
-          const body = { type: 'TXT', name: relativeName(name, zone, ''), data: value, ttl };
+          const body = { type: 'TXT', name: relativeName(name, zone), data: value, ttl };
           const path = `/${zone}/records`;
           await rest.call({ zone, about: name, method: 'POST', path, body, read: () => undefined }, signal);
         },
