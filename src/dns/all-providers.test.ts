@@ -6,7 +6,7 @@ import { environmentName } from '../config/registry.ts';
 import type { CertfleetError } from '../core/errors.ts';
 import { registry } from '../generated/registry.ts';
 import type { DnsApiBench } from '../testing/dns-api-contract.ts';
-import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-contract.ts';
+import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-checks.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
 
 // What holds for every provider, whoever wrote it. Each of them passes `dnsApiContract` in its own test.

@@ -2,7 +2,7 @@ import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
-import { contractHosts } from '../testing/dns-provider-contract.ts';
+import { contractHosts } from '../testing/dns-provider-checks.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import acmeDns from './acme-dns.ts';
 

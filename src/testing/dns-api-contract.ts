@@ -16,18 +16,15 @@ import type { DnsProvider } from '../ports/dns-provider.ts';
 import { atEachCall } from './dns-api-steps.ts';
 import {
   challengeIn,
-  checkWith,
   cleanUp,
-  type DnsProviderBench,
-  type EngineBench,
   expectAt,
   failure,
   listed,
   never,
   otherDigest,
-  runDnsProviderContract,
   valuesAt,
-} from './dns-provider-contract.ts';
+} from './dns-provider-checks.ts';
+import { checkWith, type DnsProviderBench, type EngineBench, runDnsProviderContract } from './dns-provider-contract.ts';
 import type { FakeAnswer, FakeApi, FakeRequest, Fault } from './fake-api.ts';
 import type { FakeClock } from './fake-clock.ts';
 import type { TestFunction } from './solver-contract.ts';

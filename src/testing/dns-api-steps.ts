@@ -1,13 +1,6 @@
 import type { DnsValue } from '../ports/dns-provider.ts';
-import {
-  challengeIn,
-  cleanUp,
-  type DnsProviderBench,
-  type EngineBench,
-  expectAt,
-  listed,
-  never,
-} from './dns-provider-contract.ts';
+import { challengeIn, cleanUp, expectAt, listed, never } from './dns-provider-checks.ts';
+import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
 import type { FakeApi, FakeRequest, Fault } from './fake-api.ts';
 
 type Bench = EngineBench<DnsProviderBench & { readonly api: FakeApi; isOptional?(request: FakeRequest): boolean }>;

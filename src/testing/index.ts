@@ -6,7 +6,8 @@ export { type BalancerBench, balancerContract } from './balancer-contract.ts';
 export { deployerContract } from './deployer-contract.ts';
 export { type DnsApiBenchOptions, dnsApiBench, type FakeDnsService, fakeZones } from './dns-api-bench.ts';
 export { type DnsApiBench, dnsApiContract } from './dns-api-contract.ts';
-export { contractHosts, type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
+export { contractHosts } from './dns-provider-checks.ts';
+export { type DnsProviderBench, dnsProviderContract } from './dns-provider-contract.ts';
 export {
   createFakeApi,
   type FakeAnswer,
