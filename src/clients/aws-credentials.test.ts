@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { CertfleetError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
+import type { FileStat } from '../ports/files.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import { createFakeApi } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
@@ -77,6 +79,7 @@ function bench(options: AwsKeyOptions = {}, { role = 'certfleet' } = {}) {
     '/token': 'pod-token\n',
     '/jwt': 'jwt-0123456789\n',
     '/old': 'old-jwt-9876543210',
+    '/home/me/.aws/credentials': '[default]',
   };
   const context = {
     http,
@@ -86,7 +89,9 @@ function bench(options: AwsKeyOptions = {}, { role = 'certfleet' } = {}) {
     files: {
       read: async (path: string) =>
         contents[path] === undefined ? undefined : new TextEncoder().encode(contents[path]),
+      stat: async (path: string) => (contents[path] === undefined ? undefined : ({ kind: 'file' } as FileStat)),
     },
+    home: '/nowhere',
     name: 'alb',
     region: 'eu-west-1',
   };
@@ -113,6 +118,20 @@ describe('awsKeySource', () => {
     expect(await idNow()).toBe(id);
     // Only STS is reached through a proxy.
     expect(direct.every((address) => (id === 'ASIA3') === (address === undefined))).toBe(true);
+  });
+
+  it('names the file that the tools of AWS have, but does not read it', async () => {
+    const { context, metadata } = bench();
+    metadata.fault({ kind: 'lost' }, { times: 10 });
+    const help = async (home: string) => {
+      const error: unknown = await awsKeySource({}, { ...context, home })
+        .keys(never)
+        .catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'config/no-metadata' });
+      return (error as CertfleetError).hint;
+    };
+    expect(await help('/nowhere')).toContain('the option `credentials` with a file like ~/.aws/credentials');
+    expect(await help('/home/me')).toContain('add --dns-option credentials=/home/me/.aws/credentials;');
   });
 
   it('reads all parts of temporary keys', async () => {

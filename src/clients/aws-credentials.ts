@@ -1,6 +1,7 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { canonicalAddress } from '../core/identifiers.ts';
 import { Secret } from '../core/secret.ts';
+import { userFolder } from '../lib/user-folder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Files } from '../ports/files.ts';
 import type { Http } from '../ports/http.ts';
@@ -40,13 +41,15 @@ export interface AwsKeyContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly files: Pick<Files, 'read'>;
+  readonly files: Pick<Files, 'read' | 'stat'>;
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
   readonly region: string;
   /** Other addresses, for tests. */
   readonly metadata?: string;
   readonly stsEndpoint?: string;
+  /** The user's home folder. */
+  readonly home?: string;
 }
 
 /** What the EC2 instance that certfleet runs on knows about itself. */
@@ -55,13 +58,25 @@ export interface AwsInstance {
   region(signal: AbortSignal): Promise<string>;
   privateAddress(signal: AbortSignal): Promise<string>;
   /** The keys of its role. */
-  roleKeys(signal: AbortSignal): Promise<TemporaryKeys>;
+  roleKeys(signal: AbortSignal, help?: string): Promise<TemporaryKeys>;
 }
 
 const keyFields: KeyFields = { id: 'AccessKeyId', secret: 'SecretAccessKey', token: 'Token' };
 const fact = 'an access key';
 const advice =
-  'Give accessKeyId and secretAccessKey, or `credentials: FILE`, or attach an IAM role to what certfleet runs on.';
+  'Give accessKeyId and secretAccessKey, or the option `credentials` with a file like ~/.aws/credentials, or attach an IAM role to what certfleet runs on.';
+
+/** Not read on its own: the file of an interactive user is seldom meant for a job. */
+async function adviceWith({ files, home }: Pick<AwsKeyContext, 'files' | 'home'>): Promise<string> {
+  const path = `${home ?? userFolder()}/.aws/credentials`;
+  const isThere = await files.stat(path).then(
+    (stat) => stat?.kind === 'file',
+    () => false,
+  );
+  return isThere
+    ? `${path} is not read on its own. To use it for a DNS provider, add --dns-option credentials=${path}; in a configuration, write \`credentials: ${path}\`.`
+    : advice;
+}
 const roles = '/latest/meta-data/iam/security-credentials/';
 
 /** Fails with `config/no-metadata`. */
@@ -93,8 +108,8 @@ export function awsInstance({
       ask('private address', 'local-ipv4', backend, (text) => canonicalAddress(text) !== undefined, signal),
     region: (signal) =>
       ask('region', 'placement/region', 'Give the `region`.', (text) => /^[a-z0-9-]{1,60}$/.test(text), signal),
-    roleKeys: (signal) =>
-      wording({ what: name, fact, source, advice }, async () => {
+    roleKeys: (signal, help = advice) =>
+      wording({ what: name, fact, source, advice: help }, async () => {
         const role = (await server.text(roles, signal))?.split('\n')[0]?.trim() ?? '';
         if (role === '') throw new NoMetadata('no IAM role is attached to this instance');
         const text = await server.text(`${roles}${encodeURIComponent(role)}`, signal);
@@ -121,7 +136,7 @@ export function awsKeySource(options: AwsKeyOptions, context: AwsKeyContext): Ke
   if (container !== undefined)
     return refreshedKeys((signal) => containerKeys(container, options, context, signal), clock);
   const instance = awsInstance(context);
-  return refreshedKeys((signal) => instance.roleKeys(signal), clock);
+  return refreshedKeys(async (signal) => instance.roleKeys(signal, await adviceWith(context)), clock);
 }
 
 /** ECS and EKS; these addresses are the only ones besides loopback to which a token may go without TLS. */

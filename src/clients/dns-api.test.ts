@@ -18,6 +18,10 @@ it.each<[Fault, object]>([
     },
   ],
   [
+    { kind: 'status', status: 404, body: { message: 'no such zone' } },
+    { code: 'dns/refused', hint: 'Nothing was changed. Check token. Or check `endpoint`: it may lack the API’s path.' },
+  ],
+  [
     { kind: 'limited', retryAfter: 3_600 },
     { code: 'dns/limited', retryAt: expect.any(Date) },
   ],
@@ -30,7 +34,13 @@ it.each<[Fault, object]>([
   const fake = createFakeApi({ clock, origin, routes: { 'POST /records': () => ({ status: 201, body: {} }) } });
   fake.fault(fault, { times: 10 });
   const world = { clock, random: { number: () => 0 }, log } as unknown as World;
-  const api = createDnsApi({ world, http: fake.http, provider: 'Example DNS', advice: 'Check token.' });
+  const api = createDnsApi({
+    world,
+    http: fake.http,
+    provider: 'Example DNS',
+    advice: 'Check token.',
+    endpoint: origin,
+  });
   const call = api.call({
     what: 'the new record',
     about: '_acme-challenge.example.com',

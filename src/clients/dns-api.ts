@@ -12,10 +12,16 @@ export interface DnsApiOptions
    * the status and the API's code.
    */
   readonly advice: string | ((status: number | undefined, code: string | undefined) => string);
+  /** The option `endpoint`, if it is given. */
+  readonly endpoint?: string | undefined;
 }
 
+/** A 404 may come from a wrong address as well. */
+const withEndpoint = (advice: string, status: number | undefined, endpoint: string | undefined): string =>
+  status === 404 && endpoint !== undefined ? `${advice} Or check \`endpoint\`: it may lack the API’s path.` : advice;
+
 /** How a DNS provider's API is called: `createJsonApi` with the errors of the port. `about` of a call is the record. */
-export const createDnsApi = ({ world, provider, advice, ...options }: DnsApiOptions): JsonApi =>
+export const createDnsApi = ({ world, provider, advice, endpoint, ...options }: DnsApiOptions): JsonApi =>
   createJsonApi({
     ...options,
     clock: world.clock,
@@ -25,7 +31,11 @@ export const createDnsApi = ({ world, provider, advice, ...options }: DnsApiOpti
     error: (trouble) =>
       dnsError(provider, {
         ...trouble,
-        advice: trouble.advice ?? (typeof advice === 'string' ? advice : advice(trouble.status, trouble.code)),
+        advice: withEndpoint(
+          trouble.advice ?? (typeof advice === 'string' ? advice : advice(trouble.status, trouble.code)),
+          trouble.status,
+          endpoint,
+        ),
       }),
   });
 

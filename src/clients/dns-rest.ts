@@ -20,6 +20,8 @@ export interface DnsRestOptions {
   /** What to do if a call is refused: 401, 403, and 404 for a zone that the account lacks. */
   advice(status: number | undefined, zone: string): string;
   readonly judge?: (answer: ApiAnswer) => Verdict;
+  /** The option, if it is given. */
+  readonly endpoint?: string | undefined;
 }
 
 /** A call about a zone. */
@@ -45,12 +47,12 @@ export interface DnsRest {
 
 /** How a DNS provider's API is called that has JSON bodies, and credentials in a header. */
 export function createDnsRest(options: DnsRestOptions): DnsRest {
-  const { world, http, provider, headers, secrets, advice, judge } = options;
+  const { world, http, provider, endpoint, headers, secrets, advice, judge } = options;
   const base = options.base.replace(/\/+$/, '');
   return {
     call({ zone, about = zone, method = 'GET', path, body, headers: more, isRepeatable = false, read }, signal) {
       const api = createDnsApi({
-        ...{ world, http, provider },
+        ...{ world, http, provider, endpoint },
         advice: (status) => advice(status, zone),
         ...(judge === undefined ? {} : { judge }),
       });

@@ -109,7 +109,7 @@ so that \`token\` needs only the first.
       about: string,
       signal: AbortSignal,
     ): Promise<T> =>
-      createDnsApi({ world, http, provider, advice, judge }).call({
+      createDnsApi({ world, http, provider, advice, judge, endpoint: options.endpoint }).call({
         what,
         about,
         signal,

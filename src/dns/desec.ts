@@ -47,6 +47,7 @@ one write.`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider: title, secrets: [options.token], advice: adviceFor },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://desec.io/api/v1').replace(/\/+$/, '')}/domains`,
       headers: () => ({ authorization: `Token ${options.token.reveal()}` }),
       judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),

@@ -29,6 +29,7 @@ limited to one domain.`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider: 'DigitalOcean', secrets: [options.token] },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://api.digitalocean.com').replace(/(\/v2)?\/*$/, '')}/v2/domains`,
       headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
       advice(status, zone) {

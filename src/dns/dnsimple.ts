@@ -39,6 +39,7 @@ the zones that need certificates, and nothing else. A user access token works to
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider, secrets: [options.token] },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://api.dnsimple.com').replace(/(\/v2)?\/*$/, '')}/v2`,
       headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
       advice(status, zone) {

@@ -40,6 +40,7 @@ The clock of this machine must be right within 30 seconds. The account’s limit
     const where = 'under Config → Account information';
     const rest = createDnsRest({
       ...{ world, http, provider: 'DNS Made Easy', secrets: [options.apiKey, options.secretKey] },
+      endpoint: options.endpoint,
       base: options.endpoint ?? 'https://api.dnsmadeeasy.com/V2.0',
       headers() {
         const date = world.clock.now().toUTCString();

@@ -57,6 +57,7 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider: 'Gandi LiveDNS', secrets: [credential] },
+      endpoint: options.endpoint,
       base: options.endpoint ?? 'https://api.gandi.net/v5/livedns',
       headers: () => ({ authorization: `${token === undefined ? 'Apikey' : 'Bearer'} ${credential.reveal()}` }),
       judge: (answer) => judgeByStatus(answer, { reason: reasonIn(answer) }),

@@ -48,6 +48,7 @@ others get "Authenticated user is not allowed access".`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider, judge, advice: adviceOn },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://api.godaddy.com').replace(/\/+$/, '')}/v1/domains`,
       headers: () => ({ authorization: `sso-key ${options.key.reveal()}:${options.secret.reveal()}` }),
       secrets: [options.key, options.secret],

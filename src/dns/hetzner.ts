@@ -54,6 +54,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     const { clock } = world;
     const rest = createDnsRest({
       ...{ world, http, provider: title, secrets: [options.token], judge },
+      endpoint: options.endpoint,
       base: options.endpoint ?? 'https://api.hetzner.cloud/v1',
       headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
       advice(status, zone) {

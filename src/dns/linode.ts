@@ -36,6 +36,7 @@ Linode’s servers get a new record some minutes after it was made.`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider, secrets: [options.token] },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://api.linode.com').replace(/(\/v4)?\/*$/, '')}/v4/domains`,
       headers: () => ({ authorization: `Bearer ${options.token.reveal()}` }),
       advice(status, zone) {

@@ -37,6 +37,7 @@ export default defineDnsProvider({
     const login = new Secret(Buffer.from(`${options.email}:${options.token.reveal()}`).toString('base64'));
     const rest = createDnsRest({
       ...{ world, http, provider: 'LuaDNS', secrets: [options.token, login] },
+      endpoint: options.endpoint,
       base: options.endpoint ?? 'https://api.luadns.com/v1',
       headers: () => ({ authorization: `Basic ${login.reveal()}` }),
       advice(status, zone) {

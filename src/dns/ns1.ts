@@ -34,6 +34,7 @@ zones that need certificates.`,
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider, secrets: [options.apiKey] },
+      endpoint: options.endpoint,
       base: options.endpoint ?? 'https://api.nsone.net/v1',
       headers: () => ({ 'x-nsone-key': options.apiKey.reveal() }),
       advice(status, zone) {

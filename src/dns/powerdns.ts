@@ -54,6 +54,7 @@ replaced. After each change the secondaries are notified at once.`,
     const server = options.endpoint.replace(/(\/api\/v1)?\/*$/, '');
     const rest = createDnsRest({
       ...{ world, http, provider: title, secrets: [options.apiKey], advice: adviceFor },
+      endpoint: options.endpoint,
       base: `${server}/api/v1/servers/${encodeURIComponent(options.server)}/zones`,
       headers: () => ({ 'x-api-key': options.apiKey.reveal() }),
     });

@@ -29,6 +29,7 @@ export default defineDnsProvider({
     const http = world.http();
     const rest = createDnsRest({
       ...{ world, http, provider: 'Vultr', secrets: [options.apiKey] },
+      endpoint: options.endpoint,
       base: `${(options.endpoint ?? 'https://api.vultr.com').replace(/(\/v2)?\/*$/, '')}/v2/domains`,
       headers: () => ({ authorization: `Bearer ${options.apiKey.reveal()}` }),
       advice(status, zone) {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { FileStat, Files } from '../ports/files.ts';
+import type { FileStat, Files, ReadOptions } from '../ports/files.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
 import { foreignOn } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
@@ -36,6 +36,9 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   return made;
 }
 
+/** What a shell makes of `<(…)`. A named pipe is written anew for each reader. */
+const isDescriptor = (path: string): boolean => /^\/(dev|proc\/self)\/fd\/\d+$/.test(path);
+
 /** The real file system. */
 export function createFiles(): Files {
   let stretchBegan = 0;
@@ -51,11 +54,21 @@ export function createFiles(): Files {
   };
   const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
+  /** A pipe gives its content once, and a command reads the credentials that a shell has in one several times. */
+  const pipes = new Map<string, Promise<Uint8Array>>();
+  const readOnce = (path: string, options: ReadOptions): Promise<Uint8Array> => {
+    if (!fs.statSync(path).isFIFO()) return readNamed(path, options);
+    const content = pipes.get(path) ?? readNamed(path, options);
+    pipes.set(path, content);
+    return content;
+  };
+
   const files: Omit<Files, 'within'> = {
     async read(path, options) {
       if (needsPause()) await pause();
       try {
-        return options?.named ? await readNamed(path, options) : readRegular(path, options);
+        if (options?.named) return await (isDescriptor(path) ? readOnce : readNamed)(path, options);
+        return readRegular(path, options);
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined;
         throw error;

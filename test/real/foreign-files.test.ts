@@ -116,6 +116,15 @@ describe('reading what the operator named', () => {
     await expect(named(path, 999)).rejects.toThrow('it is larger than 999 bytes');
   });
 
+  it('reads what a shell has in a pipe as often as a command asks', () => {
+    const { href } = new URL('../../src/lib/files.ts', import.meta.url);
+    const script = `const { createFiles } = await import('${href}');
+      const files = createFiles();
+      for (const _ of [1, 2]) process.stdout.write(await files.read(process.argv[1], { named: true }));`;
+    const command = `exec "$0" --import tsx --input-type=module -e "$1" <(printf abc)`;
+    expect(execFileSync('bash', ['-c', command, process.execPath, script], { encoding: 'utf8' })).toBe('abcabc');
+  });
+
   it.skipIf(!isRoot)('refuses a pipe that another user made, or could have made', async () => {
     await expect(named(pipeAt(newPath('pipe'), stranger))).rejects.toThrow(`it is a pipe of user ${stranger}`);
     const folder = newPath('open');
