@@ -64,7 +64,8 @@ const mistakes: readonly Mistake[] = [
       early: true,
     },
     message: 'deSEC refused to change lacking.test: ',
-    hint: 'The account has no domain lacking.test: add it at https://desec.io/domains, or use the token of another account.',
+    // The test’s API is at an endpoint of its own, which may be what is wrong.
+    hint: 'The account has no domain lacking.test: add it at https://desec.io/domains, or use the token of another account. Or check `endpoint`: it may lack the API’s path.',
   },
 ];
 
