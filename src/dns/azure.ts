@@ -11,6 +11,7 @@ import {
   refusalOf,
   UnreadableAnswer,
 } from '../clients/json-api.ts';
+import { setsByName } from '../clients/sets-by-name.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
@@ -207,10 +208,7 @@ managed identity of the machine.`,
         zones.forget(zone);
         await lookUp(zone, zone, signal);
       },
-      async read(zone, names, signal) {
-        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
-        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
-      },
+      read: (zone, names, signal) => setsByName(names, (one) => lookUp(zone, one, signal)),
       async write(zone, changes, signal) {
         for (const change of changes) await writeSet(zone, change, signal);
       },

@@ -2,6 +2,7 @@ import { callWithToken } from '../clients/bearer-token.ts';
 import { createDnsApi } from '../clients/dns-api.ts';
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
 import { type Fields, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
+import { setsByName } from '../clients/sets-by-name.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { fail } from '../core/errors.ts';
@@ -176,10 +177,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
         zones.forget(zone);
         await lookUp(zone, zone, signal);
       },
-      async read(zone, names, signal) {
-        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
-        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
-      },
+      read: (zone, names, signal) => setsByName(names, (one) => lookUp(zone, one, signal)),
       async write(zone, changes, signal) {
         for (let at = 0; at < changes.length; at += mostSets) {
           const batch = changes.slice(at, at + mostSets);

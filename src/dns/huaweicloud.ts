@@ -14,6 +14,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { setsByName } from '../clients/sets-by-name.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { fail } from '../core/errors.ts';
@@ -204,10 +205,7 @@ A set that another program changes in the same second as certfleet may lose that
         zones.forget(zone);
         await lookUp(zone, zone, signal);
       },
-      async read(zone, names, signal) {
-        const sets = await Promise.all(names.map(async (one) => [one, await lookUp(zone, one, signal)] as const));
-        return new Map(sets.flatMap(([one, set]) => (set ? [[one, set] as const] : [])));
-      },
+      read: (zone, names, signal) => setsByName(names, (one) => lookUp(zone, one, signal)),
       async write(zone, changes, signal) {
         for (const change of changes) await writeSet(zone, change, signal);
       },
