@@ -42,7 +42,7 @@ it('fails every caller of a batch with its error, and goes on with the next', as
   expect(await second).toBe('B');
 });
 
-it('leaves out at once whoever aborts in the queue, and stops a batch only when all of it have', async () => {
+it('leaves out a caller that aborts in the queue at once, and stops a batch only when all of its callers have aborted', async () => {
   const { batches, ask } = held();
   const [one, two, three] = [new AbortController(), new AbortController(), new AbortController()];
   const first = ask('a', signal);

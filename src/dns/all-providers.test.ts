@@ -9,7 +9,7 @@ import type { DnsApiBench } from '../testing/dns-api-contract.ts';
 import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-checks.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
 
-// What holds for every provider, whoever wrote it. Each of them passes `dnsApiContract` in its own test.
+// What holds for every provider. Each of them also passes `dnsApiContract` in its own test.
 
 /** Providers that call no HTTP API, and what their tests run against. */
 const withoutApi: Readonly<{ [id: string]: string }> = {

@@ -51,7 +51,7 @@ certfleet waits until every name server has them, and then goes on by itself.`,
     expect(told).toHaveLength(2);
   });
 
-  it('is told what an earlier process asked for', async () => {
+  it('says what to remove that an earlier process asked for', async () => {
     const { told, connect, settle } = setUp();
     await settle([connect().remove(apex, undefined, signal)]);
     expect(told).toEqual([expect.stringMatching(/^You can now remove this TXT record:\n\n.*\n {2}value {2}a1\n$/)]);

@@ -45,7 +45,7 @@ export interface Trial {
 
 /** The servers are asked every so often: first often, to measure a fast one well. */
 const [firstPauseMs, mostPauseMs] = [100, 2_000];
-/** A person is told again what is missing. */
+/** How often the wait says again what is missing. */
 const tellEveryMs = 15_000;
 /** How far the service's own list may lag, if nothing is known of it. */
 const listLagMs = 10_000;
