@@ -2,6 +2,7 @@ import { dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { withLetters } from '../config/identifiers.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
+import { accountOf } from '../core/account.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
@@ -43,6 +44,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['identifiers', spec.identifiers.map((one) => withLetters(identifierKey(one)))],
     ['issuer', spec.issuer],
     ['directory', issuer.directory],
+    ['account', accountOf(issuer).name],
     ['e-mail', issuer.email],
     ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.caFile],

@@ -53,6 +53,14 @@ const issuer = z.strictObject({
     .boolean()
     .optional()
     .meta({ title: 'Let `renew` open a new account if the CA says that this one is deactivated' }),
+  account: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, { error: 'a name has 1 to 200 characters, without spaces' })
+    .optional()
+    .meta({
+      title: 'Name of the account, if you use several at this CA',
+      examples: ['tenant-2'],
+    }),
 });
 
 const hostPort = (example: string) =>

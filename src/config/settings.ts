@@ -170,6 +170,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
     test: issuer.test ?? found?.known?.test ?? false,
     ...(testDirectory === undefined ? {} : { testDirectory }),
     ...(issuer.newAccount ? { newAccount: true } : {}),
+    ...(issuer.account === undefined ? {} : { account: issuer.account }),
   };
 }
 

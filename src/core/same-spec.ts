@@ -1,3 +1,4 @@
+import { sameAccount } from './account.ts';
 import { sameIdentifiers } from './identifier.ts';
 import type { Lineage } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
@@ -17,9 +18,9 @@ function sorted(value: unknown): unknown {
 /** Whether two specs are equal; a change clears the back-off. */
 export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
 
-/** Whether two specs lead to the same order at the same CA, so that one's order serves the other. */
+/** Whether two specs lead to the same order of the same account, so that one's order serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
-  a.issuer.directory === b.issuer.directory &&
+  sameAccount(a.issuer, b.issuer) &&
   a.spec.profile === b.spec.profile &&
   sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
 

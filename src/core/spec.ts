@@ -32,6 +32,16 @@ export interface IssuerSettings {
   readonly testDirectory?: string;
   /** `renew` may open a new account in place of a deactivated one. */
   readonly newAccount?: boolean;
+  /** The account's name (`core/account.ts`). */
+  readonly account?: string;
+  /** External account binding (RFC 8555 §7.3.4): the CA's id and key for a customer. */
+  readonly eab?: ExternalAccount;
+}
+
+export interface ExternalAccount {
+  readonly kid: string;
+  /** A secret: still a reference (`file:…`, `env:…`), or the key itself if it stands in the configuration. */
+  readonly hmacKey: string;
 }
 
 /** One adapter as declared: its type and options. Secrets are still references (`file:…`, `env:…`). */

@@ -40,7 +40,7 @@ export interface EnginePorts {
 
 /** What a process remembers between certificates. Nothing in it has to survive the process. */
 export interface Memory {
-  /** Accounts by directory URL, so that a hundred certificates open an account only once. */
+  /** Accounts by `accountKey`, so that a hundred certificates open an account only once. */
   readonly accounts: Map<string, Promise<AccountIssuer>>;
   /** Allows one order at a time for the same names at the same CA. */
   readonly orderTurns: ReturnType<typeof createTurnsByKey>;

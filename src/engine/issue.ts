@@ -1,3 +1,4 @@
+import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
@@ -129,7 +130,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
 
 /** A failure for a deactivated account ends when the account changes. Only such a certificate reads it here. */
 async function learnAccount(engine: Engine, visit: Visit, signal: AbortSignal): Promise<void> {
-  const account = await readAccount(engine, visit.job.wanted.issuer.directory, signal);
+  const account = await readAccount(engine, visit.job.wanted.issuer, signal);
   visit.job = { ...visit.job, account: account?.document.url ?? '' };
 }
 
@@ -234,7 +235,7 @@ async function obtain(run: Run): Promise<VersionBundle> {
   }
   // For the same names and profile, Boulder returns the open order again, which two lineages would then finalize with
   // two keys. This does not see other processes; there, one of the two fails and tries again.
-  const request = `${issuer.directory} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
+  const request = `${accountKey(accountOf(issuer))} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
   return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Job } from '../../src/engine/job.ts';
+import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -84,6 +85,61 @@ describe('the account at a CA', () => {
     expect([...world.ca.state.accounts.values()].map((a) => a.contacts)).toEqual([['mailto:new@example.com']]);
   });
 
+  it('is one of several at the same CA, each with its own name, key and certificates', async () => {
+    const world = await createSimulatedWorld();
+    const engine = world.replica(1);
+    const of = (name: string, account: Partial<StoredSpec['issuer']>): StoredSpec => {
+      const spec = specOf(name);
+      return { ...spec, issuer: { ...spec.issuer, ...account } };
+    };
+    const specs = [
+      of('one', {}),
+      of('two', { account: 'tenant-2' }),
+      of('three', { eab: { kid: 'kid-3', hmacKey: 'env:KEY' } }),
+      of('four', { account: 'tenant-2', eab: { kid: 'kid-4', hmacKey: 'env:KEY' } }),
+    ];
+    const outcomes = await Promise.all(specs.map((spec) => issue(engine, job(spec), signal)));
+    expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('issued'));
+    const urls = await Promise.all(specs.map(({ spec }) => world.readLineage(spec.name)));
+    const [one, two, three, four] = urls.map((lineage) => lineage?.current?.accountUrl);
+    expect(new Set([one, two, three]).size).toBe(3);
+    expect(four).toBe(two);
+    const stored: string[] = [];
+    for await (const page of world.store.scan('account', signal)) stored.push(...page.map(({ key }) => key.name));
+    expect(stored.sort()).toEqual(['default', 'kid-3', 'tenant-2'].map((name) => `https://ca.test/directory~${name}`));
+  });
+
+  it('is not used for the order of another one, whose key is not used again either', async () => {
+    const world = await createSimulatedWorld();
+    const solver: Solver = { ...world.solver, present: () => Promise.reject(new Error('no zone')) };
+    const interrupted = await issue(world.replica(1, { solver }), job(specOf('abc')), signal);
+    expect(interrupted).toMatchObject({ result: 'failed' });
+    const before = (await world.readLineage())?.work;
+    expect(before?.order?.url).toBeDefined();
+    const spec = specOf('abc');
+    const other = { ...spec, issuer: { ...spec.issuer, account: 'other' } };
+    expect(await issue(world.replica(1), job(other), signal)).toMatchObject({ result: 'issued' });
+    expect((await world.readLineage())?.current?.id).not.toBe(before?.version);
+    expect(world.ca.state.accounts.size).toBe(2);
+  });
+
+  it('is found where older versions stored it, and stays there', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(specOf('abc')), signal);
+    const directory = 'https://ca.test/directory';
+    const entry = await world.store.get({ kind: 'account', name: `${directory}~default` }, signal);
+    const { name: _new, ...old } = JSON.parse(new TextDecoder().decode(entry?.bytes)) as Record<string, unknown>;
+    await world.store.delete(entry!.key, { ifRevision: entry!.revision, signal });
+    const oldKey = { kind: 'account', name: directory } as const;
+    await world.store.put(oldKey, new TextEncoder().encode(JSON.stringify(old)), { ifRevision: null, signal });
+    const renewed = await issue(world.replica(2), job(specOf('abc', ['new@example.com']), { force: true }), signal);
+    expect(renewed).toMatchObject({ result: 'renewed' });
+    expect(world.ca.state.accounts.size).toBe(1);
+    const now = await world.store.get(oldKey, signal);
+    expect(JSON.parse(new TextDecoder().decode(now?.bytes))).toEqual({ ...old, contacts: ['new@example.com'] });
+    expect(await world.store.get({ kind: 'account', name: `${directory}~default` }, signal)).toBeUndefined();
+  });
+
   describe('that is deactivated (RFC 8555 §7.3.6)', () => {
     /** One certificate there, its renewal due, and the account closed meanwhile. */
     async function deactivated() {
@@ -95,7 +151,7 @@ describe('the account at a CA', () => {
       return world;
     }
     const keyOf = async (world: World) => {
-      const entry = await world.store.get({ kind: 'account', name: 'https://ca.test/directory' }, signal);
+      const entry = await world.store.get({ kind: 'account', name: 'https://ca.test/directory~default' }, signal);
       return JSON.parse(new TextDecoder().decode(entry?.bytes)) as { keyPem: string; url: string; replaced: unknown };
     };
     const allowing = (spec: StoredSpec): StoredSpec => ({ ...spec, issuer: { ...spec.issuer, newAccount: true } });

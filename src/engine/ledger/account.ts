@@ -1,10 +1,16 @@
+import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/account.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { IssuerSettings } from '../../core/spec.ts';
+import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import { ignoreConflict } from './conflict.ts';
 
 /** The account at a CA. */
 export interface AccountDocument {
   readonly directory: string;
+  /** Missing in documents from before there were several accounts at one directory; then it is the default one. */
+  readonly name?: string;
   readonly keyPem: string;
   /** Undefined until the CA has answered newAccount. */
   readonly url?: string;
@@ -14,27 +20,49 @@ export interface AccountDocument {
   readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
 }
 
-const keyOf = (directory: string) => ({ kind: 'account', name: directory }) as const;
-
-/** The stored account at a CA, and its document's revision. */
-export async function readAccount(
-  { store }: Pick<Engine, 'store'>,
-  directory: string,
-  signal: AbortSignal,
-): Promise<{ readonly document: AccountDocument; readonly revision: string } | undefined> {
-  const entry = await store.get(keyOf(directory), signal);
-  if (!entry) return undefined;
-  const where = { key: `account/${directory}`, file: store.location };
-  return { document: decodeDocument(entry.bytes, where, ['directory', 'keyPem']), revision: entry.revision };
+/** A stored account: its document, and where and at which revision it was read. */
+export interface StoredAccount {
+  readonly document: AccountDocument;
+  readonly key: Key;
+  readonly revision: string;
 }
 
-/** Writes the account, unless another process has changed it since `revision`; null means that there was none. */
+const keyOf = (ref: AccountRef): Key => ({ kind: 'account', name: accountKey(ref) });
+
+/** Where the default account stood when there was one for each directory. It stays there, for older versions. */
+const oldKeyOf = ({ directory }: AccountRef): Key => ({ kind: 'account', name: directory });
+
+/** An account that the CA does not know yet. */
+export const newAccountDocument = (settings: IssuerSettings, keyPem: Secret): AccountDocument => ({
+  ...accountOf(settings),
+  keyPem: keyPem.reveal(),
+});
+
+/** The stored account of an issuer. */
+export async function readAccount(
+  { store }: Pick<Engine, 'store'>,
+  settings: IssuerSettings,
+  signal: AbortSignal,
+): Promise<StoredAccount | undefined> {
+  const ref = accountOf(settings);
+  for (const key of ref.name === defaultAccount ? [keyOf(ref), oldKeyOf(ref)] : [keyOf(ref)]) {
+    const entry = await store.get(key, signal);
+    if (!entry) continue;
+    const where = { key: `account/${key.name}`, file: store.location };
+    return { document: decodeDocument(entry.bytes, where, ['directory', 'keyPem']), key, revision: entry.revision };
+  }
+  return undefined;
+}
+
+/** Writes the account, unless another process has changed it since it was `found`; undefined means there was none. */
 export async function writeAccount(
   { store }: Pick<Engine, 'store'>,
   document: AccountDocument,
-  revision: string | null,
+  found: StoredAccount | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const options = { ifRevision: revision, signal };
-  await store.put(keyOf(document.directory), encodeDocument(document), options).catch(ignoreConflict);
+  const { directory, name = defaultAccount } = document;
+  const key = found?.key ?? keyOf({ directory, name });
+  const options = { ifRevision: found?.revision ?? null, signal };
+  await store.put(key, encodeDocument(document), options).catch(ignoreConflict);
 }

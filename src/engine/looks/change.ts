@@ -31,7 +31,7 @@ async function checkCa(
   const issuer = engine.connect.issuer(spec.issuer, settings);
   const directory = await askDirectory({ engine, issuer, signal });
   checkProfile(spec, directory.profiles);
-  const account = await readAccount(engine, issuer.directoryUrl, signal);
+  const account = await readAccount(engine, settings, signal);
   if (account?.document.url === undefined) checkMayRegister(issuer, settings, directory);
   return directory;
 }

@@ -1,3 +1,4 @@
+import { accountKey, accountOf } from '../../core/account.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { canonical } from '../../core/same-spec.ts';
@@ -6,7 +7,7 @@ import type { IssuerSettings } from '../../core/spec.ts';
 import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { type Engine, report } from '../engine.ts';
-import { type AccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
 import { checkMayRegister, checkTerms } from '../looks/ca.ts';
 
 /** What is needed to use an account at a CA. */
@@ -22,10 +23,11 @@ export interface Customer {
  * key finds the account. If two processes do this at once, both use the first key that was stored.
  */
 export async function openAccount(customer: Customer): Promise<AccountIssuer> {
-  const { engine, issuer, signal } = customer;
+  const { engine, signal } = customer;
   const { accounts } = engine.memory;
+  const key = keyOf(customer);
   for (;;) {
-    const known = accounts.get(issuer.directoryUrl);
+    const known = accounts.get(key);
     if (!known) return remember(customer, readOrRegister(customer));
     try {
       return await known;
@@ -34,20 +36,22 @@ export async function openAccount(customer: Customer): Promise<AccountIssuer> {
       // After a Retry-After, no certificate of this run asks again (RFC 8555 §6.6).
       if (isFailure(error) && error.retryAt && error.retryAt > engine.clock.now()) throw error;
       // Another certificate's try failed, perhaps because it was stopped; try again for this one.
-      if (accounts.get(issuer.directoryUrl) === known) accounts.delete(issuer.directoryUrl);
+      if (accounts.get(key) === known) accounts.delete(key);
     }
   }
 }
 
-function remember({ engine, issuer }: Customer, opening: Promise<AccountIssuer>): Promise<AccountIssuer> {
-  engine.memory.accounts.set(issuer.directoryUrl, opening);
+const keyOf = ({ settings }: Customer): string => accountKey(accountOf(settings));
+
+function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<AccountIssuer> {
+  customer.engine.memory.accounts.set(keyOf(customer), opening);
   return opening;
 }
 
 async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   const { engine, issuer, settings, signal } = customer;
   for (;;) {
-    const found = await readAccount(engine, issuer.directoryUrl, signal);
+    const found = await readAccount(engine, settings, signal);
     if (!found) {
       await createKey(customer);
       continue;
@@ -67,7 +71,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
       report(engine, { level: 'warn', event: 'log', message });
       return issuer.as({ keyPem, url: document.url });
     }
-    await writeAccount(engine, { ...document, url, contacts: settings.email }, found.revision, signal);
+    await writeAccount(engine, { ...document, url, contacts: settings.email }, found, signal);
     return issuer.as({ keyPem, url });
   }
 }
@@ -78,7 +82,7 @@ async function createKey(customer: Customer): Promise<void> {
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
   checkMayRegister(issuer, settings, directory);
   const keyPem = await engine.pki.newKey();
-  await writeAccount(engine, { directory: issuer.directoryUrl, keyPem: keyPem.reveal() }, null, signal);
+  await writeAccount(engine, newAccountDocument(settings, keyPem), undefined, signal);
 }
 
 /** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
@@ -103,17 +107,17 @@ export async function accountInsteadOf(
   mayOpen: boolean,
 ): Promise<AccountIssuer | undefined> {
   const { engine, issuer, settings, signal } = customer;
-  const document = (await readAccount(engine, issuer.directoryUrl, signal))?.document;
+  const document = (await readAccount(engine, settings, signal))?.document;
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
     if (!(await isDeactivated(issuer, document, signal))) return undefined;
     if (!mayOpen && !settings.newAccount) throw deactivated(refused.accountUrl, issuer);
   }
-  return openInstead(customer, refused, async ({ directory, keyPem, url = '', replaced = [] }) => {
+  return openInstead(customer, refused, async ({ keyPem, url = '', replaced = [] }) => {
     const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;
     report(engine, { level: 'warn', event: 'log', message });
     const fresh = await engine.pki.newKey();
-    return { directory, keyPem: fresh.reveal(), replaced: [...replaced, { keyPem, url }] };
+    return { ...newAccountDocument(settings, fresh), replaced: [...replaced, { keyPem, url }] };
   });
 }
 
@@ -141,10 +145,10 @@ async function openInstead(
   change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<AccountIssuer> {
   const { accounts } = customer.engine.memory;
-  const { directoryUrl } = customer.issuer;
-  const known = accounts.get(directoryUrl);
+  const key = keyOf(customer);
+  const known = accounts.get(key);
   const isKnown = (await known?.catch(() => undefined)) === refused;
-  if (!isKnown || accounts.get(directoryUrl) !== known) return openAccount(customer);
+  if (!isKnown || accounts.get(key) !== known) return openAccount(customer);
   return remember(
     customer,
     changeDocument(customer, refused.accountUrl, change).then(() => readOrRegister(customer)),
@@ -157,10 +161,10 @@ async function changeDocument(
   refused: string,
   change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<void> {
-  const { engine, issuer, signal } = customer;
-  const found = await readAccount(engine, issuer.directoryUrl, signal);
+  const { engine, settings, signal } = customer;
+  const found = await readAccount(engine, settings, signal);
   if (found?.document.url !== refused) return;
-  await writeAccount(engine, await change(found.document), found.revision, signal);
+  await writeAccount(engine, await change(found.document), found, signal);
 }
 
 /**
