@@ -62,7 +62,8 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
     name: 'nginx',
     program,
     args: [...common, '-g', 'daemon off;'],
-    ready: async () => (await portAccepts(httpPort)) && (await portAccepts(httpsPort)),
+    // It writes the pid file, which a reload needs, only after it has opened its ports.
+    ready: async () => (await portAccepts(httpPort)) && (await portAccepts(httpsPort)) && (await pidOf(folder)) !== '',
     ...(options.outlives === undefined ? {} : { outlives: options.outlives }),
   });
   return {
@@ -89,6 +90,8 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
     stop: () => service.stop(),
   };
 }
+
+const pidOf = (folder: string): Promise<string> => readFile(join(folder, 'nginx.pid'), 'utf8').catch(() => '');
 
 function configuration(at: {
   readonly folder: string;
