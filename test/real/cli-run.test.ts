@@ -294,6 +294,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     await declare(['kept', 'gone']);
     const config = ['--config', file];
     expect(await run('issue', ...config)).toMatchObject({ code: 0 });
+    let validations = 0;
     for (const often of [1, 2]) {
       const tried = await run('issue', 'kept', '--staging', '--json', ...config);
       expect([
@@ -301,8 +302,10 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
         tried.code,
         tried.stdout.includes('"result":"issued"') || tried.stdout.includes('"renewed"'),
       ]).toEqual([often, 0, true]);
-      expect(tried.stdout).toContain('"asking pebble (staging) to validate"');
+      if (tried.stdout.includes('"asking pebble (staging) to validate"')) validations += 1;
     }
+    // Once in a hundred times Pebble reuses an authorization, even with PEBBLE_AUTHZREUSE=0.
+    expect(validations).toBeGreaterThan(0);
     expect(await run('issue', '--name', 'kept', '-d', 'other.cli.test', ...config)).toMatchObject({ code: 2 });
 
     await declare(['kept']);
