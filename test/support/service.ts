@@ -98,9 +98,10 @@ export function portAccepts(port: number, host = '127.0.0.1'): Promise<boolean> 
 // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Below the kernel's ephemeral range (32768), so that no outgoing connection takes the port between this check and the
-// server's bind. Two processes could still draw the same one of 21,000 ports at the same time.
-const lowestPort = 11_000;
-const highestPort = 32_000;
+// server's bind. Each worker of vitest, with the processes that it starts, has a fifth of the range for itself.
+const share = Number(process.env.VITEST_POOL_ID ?? 0) % 5;
+const lowestPort = 11_000 + share * 4200;
+const highestPort = lowestPort + 4200;
 const given = new Set<number>();
 
 /** A free port of 127.0.0.1, never the same twice in a process. `udp`: free for UDP as well. */
