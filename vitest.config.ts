@@ -31,6 +31,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           // They mostly wait: for health checks, time limits and other processes.
           maxWorkers: 3,
+          // Fifteen servers and their clients on two busy cores: one more try, which the end of the run reports.
+          retry: 1,
           // After the unit tests, so that measurements of time are not disturbed.
           sequence: { groupOrder: 1 },
         },
