@@ -1,3 +1,4 @@
+import { commandsOfMachine } from './commands-machine.ts';
 import type { Run } from './context.ts';
 
 /** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
@@ -314,6 +315,7 @@ export const commands: readonly Command[] = [
     examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether certfleet tries again' }],
     load: async () => (await import('./explain.ts')).explain,
   },
+  ...commandsOfMachine,
   {
     name: 'config check',
     summary: 'list every problem in the configuration, with its line',

@@ -11,7 +11,7 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
   const { context } = session;
   const store = storeOf(session);
   const { files } = await session.world();
-  if (await isScheduled('renew', files, defaultPaths(context.env), store)) return;
+  if ((await scheduledIn('renew', files, defaultPaths(context.env), store)) !== undefined) return;
   const fleet = await session.fleet({ makeStore: false });
   // The certificate is issued, so do not fail for this.
   if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
@@ -27,7 +27,7 @@ export async function adviseSweep(session: Session, certificate: string): Promis
   if (session.json || session.quiet) return;
   const store = storeOf(session);
   const { files } = await session.world();
-  if (await isScheduled('sweep', files, defaultPaths(session.context.env), store)) return;
+  if ((await scheduledIn('sweep', files, defaultPaths(session.context.env), store)) !== undefined) return;
   const fleet = await session.fleet({ makeStore: false });
   if (!(await fleet.once('sweep', session.signal).catch(() => false))) return;
   session.note(`\n${sweepHint}`);
@@ -35,7 +35,7 @@ export async function adviseSweep(session: Session, certificate: string): Promis
 }
 
 /** The store that is named on the command line. */
-const storeOf = ({ context, invocation }: Session): string | undefined => {
+export const storeOf = ({ context, invocation }: Session): string | undefined => {
   const typed = textOf(invocation.flags['store']);
   return typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
 };
@@ -45,8 +45,8 @@ const sweepHint =
   '`certfleet sweep` once an hour too, for instance from a crontab:';
 
 const cronHint =
-  'To renew all certificates automatically, add this line to the crontab of the user that runs certfleet (`crontab -e`), ' +
-  'unless `certfleet renew` already runs regularly:';
+  'To renew all certificates automatically, run `certfleet install-timer`, or add this line to the crontab of the user that ' +
+  'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
 
 /**
  * Runs a command once an hour: `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
@@ -78,37 +78,37 @@ export function cronPath(node: string): string {
   return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
-/** Whether a crontab or an enabled systemd timer of this machine runs a command for the store. */
-async function isScheduled(
+/** The crontab, or the unit with an enabled systemd timer, that runs a command for the store on this machine. */
+export async function scheduledIn(
   command: 'renew' | 'sweep',
   files: Files,
   paths: DefaultPaths,
   store: string | undefined,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const called = new RegExp(`\\bcertfleet\\b.*\\s${command}\\b`);
   const runs = (text: string): boolean =>
     text
       .split('\n')
       .filter((line) => !/^\s*#/.test(line) && called.test(line))
       .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
-  for (const path of paths.crontabs) for (const { text } of await filesAt(files, path)) if (runs(text)) return true;
+  for (const path of paths.crontabs) for (const one of await filesAt(files, path)) if (runs(one.text)) return one.path;
   const timers = (await unlessUnreadable(files.list(paths.timers))) ?? [];
   for (const path of paths.units)
-    for (const { name, text } of timers.length > 0 ? await filesAt(files, path) : [])
-      if (timers.includes(name.replace(/\.service$/, '.timer')) && runs(text)) return true;
-  return false;
+    for (const one of timers.length > 0 ? await filesAt(files, path) : [])
+      if (timers.includes(basename(one.path).replace(/\.service$/, '.timer')) && runs(one.text)) return one.path;
+  return undefined;
 }
 
 /** A file, or the files of a folder, as text. */
 async function filesAt(
   files: Files,
   path: string,
-): Promise<readonly { readonly name: string; readonly text: string }[]> {
+): Promise<readonly { readonly path: string; readonly text: string }[]> {
   const names = await unlessUnreadable(files.list(path));
   const paths = names ? names.map((name) => join(path, name)) : [path];
   const found = await Promise.all(paths.map((one) => unlessUnreadable(files.read(one, { named: true }))));
   return found.flatMap((bytes, index) =>
-    bytes ? [{ name: basename(paths[index]!), text: new TextDecoder().decode(bytes) }] : [],
+    bytes ? [{ path: paths[index]!, text: new TextDecoder().decode(bytes) }] : [],
   );
 }
 

@@ -142,7 +142,7 @@ it.each<Row>([
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),
     warns: [
-      'add this line to the crontab of the user that runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:',
+      'run `certfleet install-timer`, or add this line to the crontab of the user that runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:',
       /^((?!renew --quiet).)*renew --quiet((?!renew --quiet).)*$/,
     ],
   },

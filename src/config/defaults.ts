@@ -8,9 +8,13 @@ export interface DefaultPaths {
   readonly store: string;
   /** The files and folders that cron reads. */
   readonly crontabs: readonly string[];
+  /** The folder of the crontabs that packages bring. */
+  readonly cronFiles: string;
   /** The folders of systemd units, and the folder of enabled timers. */
   readonly units: readonly string[];
   readonly timers: string;
+  /** Exists where systemd started the machine. */
+  readonly bootedBySystemd: string;
 }
 
 /**
@@ -30,8 +34,10 @@ export function defaultPaths(env: Environment): DefaultPaths {
       'var/spool/cron/crontabs',
       'var/spool/cron',
     ].map(below),
+    cronFiles: below('etc/cron.d'),
     units: ['etc/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'].map(below),
     timers: below('etc/systemd/system/timers.target.wants'),
+    bootedBySystemd: below('run/systemd/system'),
   };
 }
 

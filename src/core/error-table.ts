@@ -51,6 +51,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Check what is in it, then `{command}`.',
   },
+  'config/timer-not-started': {
+    message: 'the files are in place, but `{command}` failed: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Find out why, then run `certfleet install-timer` again, with --cron if systemd does not run here.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',

@@ -105,12 +105,17 @@ export function commandLine(given: CommandLine = {}) {
   const exits: number[] = [];
   const logs: Record<string, string> = {};
   const files = given.files ?? {};
+  const isFolder = (path: string) => Object.keys(files).some((file) => file.startsWith(`${path}/`));
   const world = {
     clock,
+    random: { number: () => 0.5 },
     files: {
+      user: () => 0,
       read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
       stat: async (path: string) =>
-        files[path] === undefined ? undefined : { kind: 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 },
+        files[path] !== undefined || isFolder(path)
+          ? { kind: isFolder(path) ? 'folder' : 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 }
+          : undefined,
       list: async (folder: string) => {
         const names = Object.keys(files).filter((path) => path.startsWith(`${folder}/`));
         return names.length > 0

@@ -1,0 +1,103 @@
+import { expect, it } from 'vitest';
+import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
+import { defaultPaths } from '../config/defaults.ts';
+import { cronFile, timeIn, unitFiles } from './timer-files.ts';
+
+const paths = defaultPaths({});
+const hourly = {
+  command: ['/usr/bin/node', '/opt/a b/100%$/certfleet', 'renew'],
+  minute: 7,
+  second: 5,
+  stopSeconds: 15,
+};
+const program = '/usr/local/bin/certfleet';
+const cronFolder = { '/etc/cron.d/anacron': '' };
+
+it('writes paths as systemd and cron read them', () => {
+  const [service] = unitFiles(hourly, paths);
+  expect(service?.text).toContain('ExecStart=/usr/bin/node "/opt/a b/100%%$$/certfleet" renew\n');
+  expect(cronFile(hourly, paths).text).toContain(
+    "7 * * * * root /usr/bin/node '/opt/a b/100\\%$/certfleet' renew --quiet\n",
+  );
+});
+
+it('reads back the time that it wrote', () => {
+  const [, timer] = unitFiles(hourly, paths);
+  expect(timeIn(timer!.text)).toEqual({ minute: 7, second: 5 });
+  expect(timeIn(cronFile({ ...hourly, minute: 59 }, paths).text)).toEqual({ minute: 59 });
+  expect(timeIn('[Timer]\nOnCalendar=hourly\n')).toBeUndefined();
+});
+
+const rows: readonly Row[] = [
+  {
+    what: 'shows cron’s file with all paths absolute, and the files of this run',
+    argv: 'install-timer --cron --print --store rel',
+    program,
+    says: [`* * * * root ${process.execPath} ${program} renew --store ${process.cwd()}/rel --quiet\n`],
+  },
+  {
+    what: 'keeps the minute of the file that is there',
+    argv: 'install-timer --cron --print',
+    program: '/opt/certfleet',
+    files: { '/etc/cron.d/certfleet': cronFile({ ...hourly, minute: 43 }, paths).text },
+    says: [/^ {4}43 \* \* \* \* root /m],
+  },
+  {
+    what: 'leaves alone a file that it did not write',
+    argv: 'install-timer --cron --print',
+    program,
+    files: { '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
+    code: 2,
+    warns: ['/etc/cron.d/certfleet is there, and `certfleet install-timer` did not write it: remove it first'],
+  },
+  {
+    what: 'says which line to add where there is neither systemd nor cron.d',
+    argv: 'install-timer --cron',
+    program,
+    files: {},
+    code: 2,
+    warns: [
+      /neither systemd nor the folder \/etc\/cron\.d; .*: \d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew/,
+    ],
+  },
+  {
+    what: 'refuses npx, whose cache may be emptied',
+    argv: 'install-timer --cron --print',
+    program: '/root/.npm/_npx/ab12/node_modules/.bin/certfleet',
+    code: 2,
+    warns: ['install certfleet first'],
+  },
+  {
+    what: 'changes nothing without a terminal and without --yes',
+    argv: 'install-timer --cron',
+    program,
+    code: 2,
+    warns: ['without a terminal, install-timer changes nothing: add --yes'],
+  },
+  {
+    what: 'changes nothing after a no',
+    argv: 'install-timer --cron',
+    program,
+    typed: 'n',
+    code: 2,
+    warns: ['the change was not confirmed; nothing was changed'],
+  },
+  {
+    what: 'has nothing to remove',
+    argv: 'install-timer --uninstall',
+    files: { '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
+    says: ['There is no timer to remove.'],
+    warns: ['/etc/cron.d/certfleet stays'],
+  },
+];
+it.each(rows)('$what', (row) => behaves({ files: cronFolder, ...row }));
+
+it('prints the files as objects for programs', async () => {
+  const done = await commandLine({ program, files: cronFolder }).run('install-timer', '--cron', '--print', '--json');
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    object: 'file',
+    action: 'write',
+    path: '/etc/cron.d/certfleet',
+    text: expect.stringContaining('# Written by'),
+  });
+});

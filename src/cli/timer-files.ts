@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import type { DefaultPaths } from '../config/defaults.ts';
+import { shellWord } from '../core/shell-word.ts';
+
+/** A file that `certfleet install-timer` writes. */
+export interface TimerFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What runs once an hour, and when. */
+export interface Hourly {
+  readonly command: readonly string[];
+  readonly minute: number;
+  readonly second: number;
+  /** How long systemd waits for it to end after SIGTERM. */
+  readonly stopSeconds: number;
+}
+
+/** In the first line of each file: a file without it is not ours, and stays as it is. */
+export const timerMark = '# Written by `certfleet install-timer`';
+const firstLines = `${timerMark}, which keeps the minute when it is run again.\n# \`certfleet install-timer --uninstall\` removes it.\n`;
+
+export const timerName = 'certfleet.timer';
+
+/** Where the files are: the two units, or the file of cron. */
+export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | 'cronFiles'>) => ({
+  units: [join(units[0]!, 'certfleet.service'), join(units[0]!, timerName)],
+  cron: [join(cronFiles, 'certfleet')],
+});
+
+/**
+ * A service and its timer. What protects the keys without changing what a hook can do is set; what would change that
+ * (ProtectSystem, PrivateTmp, NoNewPrivileges) is not.
+ */
+export function unitFiles({ command, minute, second, stopSeconds }: Hourly, paths: DefaultPaths): readonly TimerFile[] {
+  const [service, timer] = timerPlaces(paths).units;
+  const at = [minute, second].map((number) => String(number).padStart(2, '0')).join(':');
+  return [
+    {
+      path: service!,
+      text: `${firstLines}# To change it, use \`systemctl edit certfleet.service\`.
+[Unit]
+Description=Renew and deliver certificates
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+# For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
+EnvironmentFile=-/etc/certfleet/environment
+ExecStart=${command.map(systemdWord).join(' ')}
+# A little more than shutdownBudget: certfleet cleans up when stopped and journals the rest.
+TimeoutStopSec=${stopSeconds}
+# A server that a hook has started keeps running.
+KillMode=process
+# Keys must not get into a core dump.
+LimitCORE=0
+LockPersonality=yes
+RestrictRealtime=yes
+`,
+    },
+    {
+      path: timer!,
+      text: `${firstLines}# To change it, use \`systemctl edit ${timerName}\`.
+[Unit]
+Description=Renew certificates once an hour
+
+[Timer]
+OnCalendar=*-*-* *:${at}
+AccuracySec=1s
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`,
+    },
+  ];
+}
+
+/** The file of cron, for a machine without systemd. */
+export function cronFile(hourly: Pick<Hourly, 'command' | 'minute'>, paths: DefaultPaths): TimerFile {
+  return {
+    path: timerPlaces(paths).cron[0]!,
+    text: `${firstLines}PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${hourly.minute} * * * * root ${commandInCron([...hourly.command, '--quiet'])}
+`,
+  };
+}
+
+/** cron ends the command at a bare % and gives it what follows as input. */
+export const commandInCron = (command: readonly string[]): string =>
+  command.map(shellWord).join(' ').replaceAll('%', '\\%');
+
+/** The minute, and the second if there is one, of a file that {@link unitFiles} or {@link cronFile} made. */
+export function timeIn(text: string): { readonly minute: number; readonly second?: number } | undefined {
+  const found = /^OnCalendar=\*-\*-\* \*:(\d\d):(\d\d)$/m.exec(text) ?? /^(\d{1,2}) \* \* \* \* root /m.exec(text);
+  if (!found) return undefined;
+  const [, minute, second] = found;
+  return { minute: Number(minute), ...(second === undefined ? {} : { second: Number(second) }) };
+}
+
+/** A word of ExecStart, where % and $ stand for something, and quotes are like those of C. */
+const systemdWord = (word: string): string => {
+  const escaped = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /^[\w./:@%$+=,-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
+};

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, expect, it } from 'vitest';
+import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
+import { findProgram, temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// What comes with the program: the timer, completion for three shells, the manual page. Each is read by its own program.
+
+stopAllAfterwards();
+const execute = promisify(execFile);
+
+let certfleet: Certfleet;
+beforeAll(async () => {
+  certfleet = await buildCertfleet();
+});
+
+describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => {
+  it('installs, keeps its minute, moves to cron and back, and uninstalls', async () => {
+    const root = await temporaryFolder('root');
+    const units = join(root, 'etc/systemd/system');
+    for (const folder of ['run/systemd/system', 'etc/systemd/system', 'etc/cron.d'])
+      await mkdir(join(root, folder), { recursive: true });
+    const run = async (...more: readonly string[]) => {
+      const env = { CERTFLEET_ROOT: root, PATH: process.env['PATH'] ?? '' };
+      const ran = await certfleet(['install-timer', ...more], { env });
+      succeeded(ran);
+      return ran;
+    };
+    const timer = () => readFile(join(units, 'certfleet.timer'), 'utf8');
+    const minute = (text: string) => Number(/\*:(\d\d):|^(\d+) /m.exec(text)?.slice(1).find(Boolean));
+
+    expect((await run('--print')).stdout).toContain('OnCalendar=*-*-* *:');
+    expect(await readdir(units)).toEqual([]);
+
+    await run('--yes');
+    const first = minute(await timer());
+    expect((await readdir(units)).sort()).toEqual(['certfleet.service', 'certfleet.timer', 'timers.target.wants']);
+    expect(await readdir(join(units, 'timers.target.wants'))).toEqual(['certfleet.timer']);
+    const files = ['certfleet.service', 'certfleet.timer'].map((name) => join(units, name));
+    const verified = await execute(findProgram('systemd-analyze')!, ['verify', ...files]);
+    expect(verified).toEqual({ stdout: '', stderr: '' });
+
+    expect((await run('--yes')).stdout).toBe('The timer is installed; nothing to do.\n');
+    await run('--yes', '--store', '/srv/other store');
+    expect(minute(await timer())).toBe(first);
+    expect(await readFile(files[0]!, 'utf8')).toContain(' renew --store "/srv/other store"\n');
+
+    await run('--yes', '--cron');
+    expect(minute(await readFile(join(root, 'etc/cron.d/certfleet'), 'utf8'))).toBe(first);
+    expect(await readdir(units)).not.toContain('certfleet.timer');
+    await run('--yes');
+    expect(minute(await timer())).toBe(first);
+    expect(await readdir(join(root, 'etc/cron.d'))).toEqual([]);
+
+    await writeFile(join(root, 'etc/cron.d/other'), '1 * * * * root true\n');
+    await run('--uninstall', '--yes');
+    expect(await readdir(units)).toEqual([]);
+    expect(await readdir(join(root, 'etc/cron.d'))).toEqual(['other']);
+  });
+});
