@@ -3,7 +3,8 @@ import type { DnsValue } from '../../ports/dns-provider.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { createServerPoll, labelOf, type Missing } from '../zones/server-poll.ts';
 import type { ZoneServer } from '../zones/zone.ts';
-import { adviceFor, allIgnored, type Dns01Options, ignoring, missingText } from './dns01.ts';
+import type { Dns01Options } from './dns01.ts';
+import { adviceFor, allIgnored, ignoring, missingText } from './visibility.ts';
 import { createHands, type Hand, zonesOf } from './zone-holders.ts';
 
 /** Where the value of a trial goes. */

@@ -1,0 +1,146 @@
+import { createBriefMemory } from '../../core/brief-memory.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { shortList } from '../../core/short-list.ts';
+import type { DnsServer } from '../../ports/dns.ts';
+import type { DnsValue } from '../../ports/dns-provider.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Readiness } from '../../ports/solver.ts';
+import { createServerPoll, type Missing } from '../zones/server-poll.ts';
+import { lookFrom } from '../zones/vantage-points.ts';
+import type { ZoneServer, Zones } from '../zones/zone.ts';
+import type { Hands, HolderOptions } from './zone-holders.ts';
+
+export interface VisibilityOptions extends Pick<HolderOptions, 'dns' | 'clock'> {
+  readonly log: Log;
+  readonly zones: Zones;
+  readonly hands: Hands;
+  /** Name servers that need not have the value: their names or addresses. */
+  readonly ignoreNameservers?: readonly string[];
+  /** Resolvers that must see the value, too. */
+  readonly vantagePoints?: readonly DnsServer[];
+}
+
+export interface Visibility {
+  /**
+   * Whether every authoritative server has a value, and then every vantage point. Fails with `dns/not-visible` once the
+   * servers have had their time.
+   *
+   * @param asked the name that the CA asks for, which may be an alias of the value's
+   */
+  look(value: DnsValue, asked: string, signal: AbortSignal): Promise<Readiness>;
+  /** The value is being removed, so its time begins anew if it is written again. */
+  forget(value: DnsValue): void;
+  isIgnored(server: ZoneServer): boolean;
+}
+
+/** Looks for TXT values on the servers of their zones, and writes those again that were overwritten. */
+export function createVisibility(options: VisibilityOptions): Visibility {
+  const { dns, clock, log, zones, hands, vantagePoints = [] } = options;
+  const poll = createServerPoll({ dns, clock });
+  const nowMs = () => clock.monotonicMs();
+  const longestMs = longestWait(hands);
+  // When a value was first checked, for the time limit, and whether it was written again.
+  const looks = createBriefMemory<{ readonly since: number; readonly isRewritten: boolean }>(nowMs, 2 * longestMs);
+  const isIgnored = ignoring(options);
+
+  /** The servers that lack the value, and then the vantage points that do not see it. */
+  async function unseen(value: DnsValue, asked: string, signal: AbortSignal): Promise<Unseen | undefined> {
+    const servers = (await zones.nameservers(value.zone, signal)).filter((server) => !isIgnored(server));
+    if (servers.length === 0) throw allIgnored(value.zone);
+    const missing = await poll(servers, value, signal);
+    if (missing.length > 0) return { reason: missingText(missing.map(({ text }) => text)), advice: adviceFor(missing) };
+    const blind = await lookFrom(options, vantagePoints, { name: asked, value: value.value }, signal);
+    if (blind.length === 0) return undefined;
+    return { reason: missingText(blind), advice: adviceForVantage, retryAfterMs: vantagePauseMs };
+  }
+
+  /** A program that replaces whole sets, or another certfleet that was suspended, may have overwritten the value. */
+  async function writeAgain(value: DnsValue, signal: AbortSignal): Promise<void> {
+    try {
+      await hands.of(value.zone).writer.add(value, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug(`could not write the TXT value at ${value.name} again: ${reasonOf(error)}`);
+    }
+  }
+
+  return {
+    async look(value, asked, signal) {
+      const { provider, timeoutMs, propagationMs } = hands.of(value.zone);
+      const key = keyOf(value);
+      const look = looks.get(key) ?? { since: nowMs(), isRewritten: false };
+      let lacks: Unseen | undefined;
+      try {
+        lacks = await unseen(value, asked, signal);
+        const restMs = look.since + propagationMs - nowMs();
+        if (!lacks && restMs > 0) {
+          const rest = Math.ceil(restMs / 1_000);
+          lacks = { reason: `every server has it, and is asked for another ${rest} s (propagation)`, advice: '' };
+        }
+      } catch (error) {
+        // A lookup of the servers failed: try again, as if a server were silent.
+        if (!isFailure(error, 'dns/lookup-failed', 'dns/no-nameserver')) throw error;
+        lacks = { reason: reasonOf(error), advice: error.hint };
+      }
+      if (!lacks) {
+        looks.delete(key);
+        return { ready: true };
+      }
+      const waitedMs = nowMs() - look.since;
+      const isRewriting = waitedMs >= timeoutMs / 2 && !look.isRewritten && provider.kind === 'sets';
+      looks.set(key, isRewriting ? { ...look, isRewritten: true } : look);
+      if (isRewriting) await writeAgain(value, signal);
+      const { reason, advice, retryAfterMs } = lacks;
+      if (waitedMs < timeoutMs)
+        return { ready: false, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      looks.delete(key);
+      const seconds = Math.round(timeoutMs / 1000);
+      throw fail('dns/not-visible', { name: value.name, seconds, missing: reason, advice });
+    },
+    forget: (value) => void looks.delete(keyOf(value)),
+    isIgnored,
+  };
+}
+
+const keyOf = ({ name, value }: DnsValue): string => `${name} ${value}`;
+
+/** How long the slowest servers may take. */
+export const longestWait = ({ all }: Hands): number => Math.max(...all.map(({ timeoutMs }) => timeoutMs));
+
+/** Whether a name server need not have the value. */
+export function ignoring({ ignoreNameservers = [] }: Pick<VisibilityOptions, 'ignoreNameservers'>) {
+  const ignored = new Set(ignoreNameservers.map((name) => name.toLowerCase().replace(/\.$/, '')));
+  return ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
+}
+
+interface Unseen {
+  readonly reason: string;
+  readonly advice: string;
+  readonly retryAfterMs?: number;
+}
+
+/** A resolver keeps for a while that a value is not there, so asking it often is no use. */
+const vantagePauseMs = 2_000;
+
+export const allIgnored = (zone: string) =>
+  fail('dns/no-nameserver', { zone, reason: 'ignoreNameservers names all of them' });
+
+const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
+
+/** What to do about servers that lack a value: those that do not answer may be dead. */
+export function adviceFor(missing: readonly Missing[]): string {
+  const dead = [...new Set(missing.filter(({ isDead }) => isDead).map(({ server }) => server.name))];
+  if (dead.length === 0) return checkServers;
+  const names = shortList(dead);
+  return `If ${names} ${dead.length === 1 ? 'is' : 'are'} gone for good, remove the NS record, since the CA may ask there, too; or name it in the solver: \`ignoreNameservers: [${names}]\`.`;
+}
+
+const adviceForVantage =
+  'Check whether the zone answers otherwise there (DNS views, lines by region), give it more time with `timeout`, or take the resolver out of `vantagePoints`.';
+
+/** A zone may have 256 addresses that are all silent; a few show what is wrong. */
+export function missingText(missing: readonly string[]): string {
+  const more = missing.length - mostShown;
+  return more > 0 ? `${missing.slice(0, mostShown).join('; ')}; and ${more} more` : missing.join('; ');
+}
+const mostShown = 8;

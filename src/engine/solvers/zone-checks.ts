@@ -1,0 +1,61 @@
+import { createBriefMemory } from '../../core/brief-memory.ts';
+import { fail } from '../../core/errors.ts';
+import { createSingleFlight } from '../../core/single-flight.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { findHiddenWildcard } from '../looks/wildcard.ts';
+import { chainMs, createTimeLimit } from '../zones/limits.ts';
+import type { Zones } from '../zones/zone.ts';
+import type { Hands } from './zone-holders.ts';
+
+/** What is checked before a record is added, and remembered for a minute. */
+export interface ZoneChecks {
+  /**
+   * Refuses a record that would make a name's address vanish. This is checked again right before the record is added,
+   * unless it was checked just before. A check that fails is a refusal, too.
+   */
+  refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal): Promise<void>;
+  /** Asks the provider whether it can write the zone: once for all names of it. */
+  mayWrite(zone: string, signal: AbortSignal): Promise<void>;
+}
+
+/** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
+const checkedMs = 60_000;
+
+export function createZoneChecks({
+  zones,
+  hands,
+  clock,
+}: {
+  readonly zones: Zones;
+  readonly hands: Hands;
+  readonly clock: Clock;
+}): ZoneChecks {
+  const within = createTimeLimit(clock);
+  const nowMs = () => clock.monotonicMs();
+  // Names whose records hide nothing, and zones that the provider can write.
+  const harmless = createBriefMemory<true>(nowMs, checkedMs);
+  const writable = createBriefMemory<true>(nowMs, checkedMs);
+  const checking = createSingleFlight<void>();
+  return {
+    async refuseToHide(target, signal) {
+      if (harmless.get(target.name)) return;
+      const hidden = await within(
+        chainMs,
+        signal,
+        (ms) => {
+          const reason = `the search for a wildcard took longer than ${ms / 1000} s`;
+          return fail('dns/no-nameserver', { zone: target.zone, reason });
+        },
+        (limited) => findHiddenWildcard(zones, target, limited),
+      );
+      if (hidden) throw fail('preflight/hides-wildcard', { identifier: hidden.vanishes, wildcard: hidden.wildcard });
+      harmless.set(target.name, true);
+    },
+    async mayWrite(zone, signal) {
+      const { provider } = hands.of(zone);
+      if (!provider.check || writable.get(zone)) return;
+      await checking(zone, async () => provider.check?.(zone, signal), signal);
+      writable.set(zone, true);
+    },
+  };
+}
