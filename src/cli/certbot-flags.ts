@@ -4,6 +4,7 @@ import { manualProvider } from '../core/by-hand.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean, nearest } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
+import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from './certbot-key-flags.ts';
 import type { Command } from './commands.ts';
 import type { FlagValue, Invocation } from './context.ts';
 import { listOf } from './flag-values.ts';
@@ -29,11 +30,12 @@ export interface Translated {
 /**
  * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
  * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
- * that older third-party plugins need; and `--manual` with `--preferred-challenges dns`. Leaves unknown flags to the parser. Fails with `usage/invalid`.
+ * that older third-party plugins need; `--manual` with `--preferred-challenges dns`; and those for the key. Leaves unknown flags to the parser. Fails with `usage/invalid`.
  */
 export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
   const rest: string[] = [];
   const given: Given = { chosen: new Map(), options: [] };
+  const key: KeyFlags = {};
   let challenges: string | undefined;
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
@@ -47,6 +49,7 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
     if (flag === '--manual') given.chosen.set(manualProvider, flag);
     else if (flag === '-a' || flag === '--authenticator') await chooseByName(given, flag, value(), registry);
     else if (flag === '--preferred-challenges') challenges = value();
+    else if (takeKeyFlag(key, flag, value)) continue;
     else if (!(await takeDnsFlag(given, flag, value, registry))) rest.push(word);
   }
   // certbot tries HTTP first.
@@ -56,7 +59,14 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
       what: `${given.chosen.get(manualProvider)}: only DNS records can be added by hand here; add --preferred-challenges dns, or use --http webroot:FOLDER`,
     });
   if (challenges !== undefined && given.chosen.size === 0) rest.push('--preferred-challenges', challenges);
-  return { argv: rest, ...collected(given) };
+  return { argv: rest, ...withKey(collected(given), key) };
+}
+
+function withKey(translated: Omit<Translated, 'argv'>, key: KeyFlags): Omit<Translated, 'argv'> {
+  const keyType = keyTypeOfFlags(key);
+  if (keyType === undefined) return translated;
+  const { first, flags, words } = translated;
+  return { first: first || '--key-type', flags: { ...flags, keyType }, words: [...words, '--key-type', keyType] };
 }
 
 interface Given {

@@ -106,6 +106,13 @@ export const commands: readonly Command[] = [
         description: 'certificate profile of the CA, for example shortlived; `none` for the CA’s default',
       },
       {
+        flags: '--key-type <type>',
+        description:
+          'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default: the type that the certificate has, else p256)',
+      },
+      { flags: '--reuse-key', description: 'renew with the same private key' },
+      { flags: '--no-reuse-key', description: 'make a new private key for every certificate (default)' },
+      {
         flags: '--staging',
         description: 'get a test certificate from the CA’s test directory, named <name>~staging; deploys nothing',
       },

@@ -13,6 +13,7 @@ import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
+import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
 /** Flags that give settings of a certificate. */
 const describing = [
@@ -26,7 +27,7 @@ const describing = [
   'email',
   'caFile',
   'onlyThisCa',
-  'profile',
+  ...wishFlags,
   'deploy',
   'endpoint',
   'agreeTos',
@@ -102,7 +103,6 @@ export async function specFromFlags(
   const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
   const deploy = keepsTargets ? kept.spec.deploy : Object.keys(deployers);
   const endpoints = given(flags, 'endpoint')?.map((text) => hostPort('--endpoint', text, 443));
-  const profile = flags['profile'] === undefined ? kept?.spec.profile : given(flags, 'profile')?.[0];
   const spec = {
     name: subject.name,
     identifiers,
@@ -110,7 +110,7 @@ export async function specFromFlags(
     ...solvers.named,
     deploy,
     endpoints: endpoints ?? kept?.spec.endpoints ?? [],
-    ...(profile === undefined ? {} : { profile }),
+    ...wishesFromFlags(flags, kept?.spec),
   };
   return {
     spec,

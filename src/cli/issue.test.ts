@@ -58,6 +58,30 @@ describe('flags', () => {
   });
 
   it.each([
+    ['--key-type p384 --reuse-key', { keyType: 'p384', reuseKey: true }],
+    ['--key-type rsa', { keyType: 'rsa2048' }],
+    ['--key-type EC-384 --reuse-key --no-reuse-key', { keyType: 'p384' }],
+    ['--key-type none', {}],
+    ['--key-type rsa --rsa-key-size 4096', { keyType: 'rsa4096' }],
+    ['--rsa-key-size=3072', { keyType: 'rsa3072' }],
+    ['--key-type ecdsa --elliptic-curve secp384r1', { keyType: 'p384' }],
+    ['--key-type ecdsa --rsa-key-size 4096', { keyType: 'p256' }],
+  ])('give the key: %s', async (flags, wishes) => {
+    const { keyType, reuseKey } = adHocOf(await issue(`-d example.com --agree-tos ${flags}`)).spec;
+    expect(JSON.parse(JSON.stringify({ keyType, reuseKey }))).toEqual(wishes);
+  });
+
+  it.each([
+    ['--key-type rsa1024', '--key-type rsa1024: write one of p256, p384, rsa2048, rsa3072, rsa4096'],
+    ['--rsa-key-size 1024', '--rsa-key-size 1024: certfleet makes keys of the types rsa2048, rsa3072, rsa4096'],
+    ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: certfleet makes keys of the types p256, p384'],
+  ])('refuse a key that certfleet does not make: %s', async (flags, words) => {
+    const done = await issue(`-d example.com --agree-tos ${flags}`);
+    expect(done).toMatchObject({ code: 2, calls: [] });
+    expect(done.stderr.replaceAll(/\n +/g, ' ')).toContain(words);
+  });
+
+  it.each([
     ['--http standalone', { type: 'http01-responder', shared: false }],
     ['--http standalone:5002', { type: 'http01-responder', listen: '5002', shared: false }],
     ['--http standalone:127.0.0.1:5002', { type: 'http01-responder', listen: '127.0.0.1:5002', shared: false }],

@@ -43,7 +43,6 @@ const words: Readonly<Record<string, string>> = {
   '--path': '`--store`',
 };
 
-const onlyP256 = 'every key is ECDSA P-256 in this version';
 const asksRarely = 'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA';
 
 /** Words without a counterpart. */
@@ -52,8 +51,6 @@ const without: Readonly<Record<string, string>> = {
   register: 'not needed: `certfleet issue` opens the account',
   '--non-interactive': asksRarely,
   '-n': asksRarely,
-  '--key-type': onlyP256,
-  '--rsa-key-size': onlyP256,
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
   '--expand': 'not needed: `certfleet issue NAME -d NAMES` takes the new list of names',
   '--eab-kid': 'this version does not support external account binding (EAB)',
@@ -67,4 +64,8 @@ export function wordHere(typed: string): string | undefined {
 
 /** Whether there may be flags of certbot, so that `certbot-flags.ts` must be loaded. */
 export const mayBeCertbots = (argv: readonly string[]): boolean =>
-  argv.some((word) => /^(--dns-(?!option(=|$))|--certbot-dns-|--authenticator(=|$)|-a$|--manual$)/.test(word));
+  argv.some((word) =>
+    /^(--dns-(?!option(=|$))|--certbot-dns-|(--authenticator|--rsa-key-size|--elliptic-curve)(=|$)|-a$|--manual$)/.test(
+      word,
+    ),
+  );

@@ -62,8 +62,6 @@ describe('a command line that cannot be parsed', () => {
       'renew --non-interactive',
       "unknown option '--non-interactive'; not needed: certfleet asks only on a terminal, and",
     ],
-    ['issue -d a.test --key-type rsa', "unknown option '--key-type'; every key is ECDSA P-256 in this version"],
-    ['issue -d a.test --rsa-key-size 1', "unknown option '--rsa-key-size'; every key is ECDSA P-256 in this version"],
     ['issue -d a.test --expand', "unknown option '--expand'; not needed: `certfleet issue NAME -d NAMES` takes"],
     ['issue -d a.test --eab-kid k', "unknown option '--eab-kid'; this version does not support external account"],
     ['issue --preferred-challenges dns', "unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],

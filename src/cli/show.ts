@@ -39,6 +39,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Declared by', declaredBy(lineage)],
     ['Issuer', lineage.issuer],
     ['Profile', lineage.spec?.profile],
+    ['Key', lineage.keyType && `${lineage.keyType}${lineage.spec?.reuseKey ? ', stays at renewals' : ''}`],
     ['Solver', lineage.spec && solversText(lineage.spec)],
     ['Issued by', lineage.issuerName],
     ['Serial', lineage.serial],

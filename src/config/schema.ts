@@ -3,6 +3,7 @@ import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { knownIssuers } from './issuers.ts';
 import { bracketsOr, resolverAddress } from './resolver-address.ts';
+import { wishes } from './wishes.ts';
 
 /** All of certfleet.yaml except the options of adapters, which have schemas of their own. */
 
@@ -97,11 +98,7 @@ const certificate = z.strictObject({
       title: 'host:port of servers to check over TLS after a delivery',
       examples: [['www.example.com:443']],
     }),
-  profile: z
-    .string()
-    .min(1)
-    .optional()
-    .meta({ title: 'Certificate profile of the CA', examples: ['shortlived'] }),
+  ...wishes,
 });
 
 export const configuration = z.strictObject({

@@ -25,6 +25,7 @@ import {
   typesOf,
 } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
+import { wishesOf } from './wishes.ts';
 
 /** The settings in the text of certfleet.yaml, or all its problems. */
 export async function settingsOf(
@@ -416,7 +417,7 @@ async function certificateOf(
     ...solvers,
     deploy: certificate.deploy,
     endpoints: certificate.endpoints,
-    ...(certificate.profile === undefined ? {} : { profile: certificate.profile }),
+    ...wishesOf(certificate),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ChallengeType } from './challenge-type.ts';
 import { fail } from './errors.ts';
 import type { Json } from './json.ts';
 import type { ProcessIdentity } from './process-identity.ts';
-import type { AdapterSettings, PreflightSettings, StoredSpec } from './spec.ts';
+import type { AdapterSettings, PreflightSettings, StoredSpec, Wishes } from './spec.ts';
 
 /**
  * One spec's certificates through time, and all state about them, in one document.
@@ -34,13 +34,20 @@ export interface Lineage {
   readonly last?: LastRun;
 }
 
-export interface Version {
+export interface Version extends Issued {
   /** Also the id of its key: `key/<name>~<id>`, `version/<name>~<id>`. */
   readonly id: string;
   readonly facts: CertificateFacts;
-  /** The directory and profile it was issued with; if the spec names others, the certificate is due. */
+  /** Its key is known to others and must never be used again; a transition that sets it gives unfinished work a new id. */
+  readonly compromised?: true;
+}
+
+/**
+ * What a version was issued with; if the spec asks for something else, the certificate is due. `keyType` is that of its
+ * key, and missing if that is P-256.
+ */
+export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' | 'preferredChain'> {
   readonly directory: string;
-  readonly profile?: string;
   readonly accountUrl: string;
   /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
   readonly issuedAt?: string;

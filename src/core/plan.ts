@@ -116,7 +116,7 @@ function whyDue(
     if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
     return { action: 'issue', reason: 'there is no certificate yet' };
   }
-  if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'its names, CA or profile changed' };
+  if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'its names, CA, key type or profile changed' };
   if (force) return { action: 'renew', reason: 'it was forced' };
   if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;

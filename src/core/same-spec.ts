@@ -1,7 +1,8 @@
 import { sameAccount } from './account.ts';
 import { sameIdentifiers } from './identifier.ts';
+import { keyTypeOfVersion } from './key-type.ts';
 import type { Lineage } from './lineage.ts';
-import type { StoredSpec } from './spec.ts';
+import type { StoredSpec, Wishes } from './spec.ts';
 
 /** JSON with sorted keys, so that equal values give equal text. */
 export const canonical = (value: unknown): string => JSON.stringify(sorted(value));
@@ -21,15 +22,27 @@ export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) 
 /** Whether two specs lead to the same order of the same account, so that one's order serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   sameAccount(a.issuer, b.issuer) &&
-  a.spec.profile === b.spec.profile &&
+  a.spec.keyType === b.spec.keyType &&
+  sameOrder(a.spec, b.spec) &&
   sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
 
-/** Whether the current certificate has the names, CA and profile of the spec. */
+/** Whether the current certificate has the names, CA, key and profile of the spec. */
 export const hasWanted = ({ current }: Lineage, { spec, issuer }: StoredSpec): boolean =>
   current !== undefined &&
   current.directory === issuer.directory &&
-  current.profile === spec.profile &&
+  // A type that is not named stays as it is.
+  (spec.keyType === undefined || spec.keyType === keyTypeOfVersion(current)) &&
+  sameOrder(current, spec) &&
   sameIdentifiers(current.facts.identifiers, spec.identifiers);
+
+type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
+
+/** Whether a certificate that one of them asks for serves the other. */
+const sameOrder = (a: Ordered, b: Ordered): boolean =>
+  a.profile === b.profile &&
+  a.preferredChain === b.preferredChain &&
+  a.validity?.notBefore === b.validity?.notBefore &&
+  a.validity?.notAfter === b.validity?.notAfter;
 
 /**
  * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a

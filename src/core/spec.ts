@@ -1,8 +1,23 @@
 import type { Identifier } from './identifier.ts';
 import type { Json } from './json.ts';
+import type { KeyType } from './key-type.ts';
+
+/** What a user may want of a certificate besides its names; whatever is left out is the CA's or certfleet's choice. */
+export interface Wishes {
+  readonly profile?: string;
+  /** Each a duration from now (`90d`, `-1h`) or a time in RFC 3339. */
+  readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
+  readonly keyType?: KeyType;
+  /** The next version gets the current one's key. */
+  readonly reuseKey?: boolean;
+  /** The common name of an issuer in the chain to choose, if the CA offers several. */
+  readonly preferredChain?: string;
+  /** `drop`: get the certificate without the names that the CA refuses. */
+  readonly onFailedName?: 'fail' | 'drop';
+}
 
 /** The certificate a user asks for: one entry of `certificates:` in the configuration, or one `issue` command. */
-export interface CertificateSpec {
+export interface CertificateSpec extends Wishes {
   /** The lineage's name: 1 to 100 of `[a-z0-9._-]` without a leading hyphen; a test lineage has `~staging` appended. */
   readonly name: string;
   readonly identifiers: readonly Identifier[];
@@ -14,7 +29,6 @@ export interface CertificateSpec {
   readonly deploy: readonly string[];
   /** `host:port`, checked over TLS after a deployment. */
   readonly endpoints: readonly string[];
-  readonly profile?: string;
 }
 
 export interface IssuerSettings {

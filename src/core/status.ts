@@ -3,6 +3,7 @@ import { targetsToDeploy } from './deployments.ts';
 import type { CertfleetError } from './errors.ts';
 import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
+import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
@@ -35,6 +36,7 @@ export interface LineageStatus {
   readonly notAfter?: string;
   readonly serial?: string;
   readonly issuerName?: string;
+  readonly keyType?: KeyType;
   /** When `renew` will renew it; undefined if it never does. */
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
@@ -99,6 +101,7 @@ export function describeLineage(
     ...(facts
       ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
       : {}),
+    ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
     ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
     deployments: Object.entries(lineage?.deployments ?? {}).map(([target, deployment]) => ({

@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../core/certificate-facts.ts';
 import { fail } from '../core/errors.ts';
-import { decodeDocument } from '../core/lineage.ts';
+import { decodeDocument, type Issued } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { Key } from '../ports/store.ts';
@@ -10,14 +10,9 @@ export interface KeyDocument {
   readonly keyPem: string;
 }
 
-export interface VersionDocument {
+export interface VersionDocument extends Issued {
   readonly chainPem: string;
   readonly facts: CertificateFacts;
-  readonly directory: string;
-  readonly accountUrl: string;
-  /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
-  readonly issuedAt?: string;
-  readonly profile?: string;
 }
 
 /** The store's key of a version's private key, or of its chain and facts. */

@@ -2,7 +2,8 @@ import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
-import type { Lineage, Version } from '../core/lineage.ts';
+import { nextKey, usualKeyType } from '../core/key-type.ts';
+import type { Issued, Lineage, Version } from '../core/lineage.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
@@ -285,7 +286,7 @@ async function openCa(run: Run): Promise<OrderRun> {
 
 /** Steps 3 to 11 with an open account. */
 async function makeVersion(run: OrderRun): Promise<VersionBundle> {
-  const { engine, job, holding, issuer, account, learned, signal } = run;
+  const { engine, job, holding, issuer, learned, signal } = run;
   const { spec } = job.wanted;
   const version = { lineage: spec.name, id: holding.work.version };
   // The order of an earlier run, if its URL is known and the CA says that it is alive.
@@ -297,13 +298,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   const pace = engine.memory.paces(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;
-  const current = {
-    facts,
-    directory: issuer.directoryUrl,
-    accountUrl: account.accountUrl,
-    issuedAt: engine.clock.now().toISOString(),
-    ...(spec.profile === undefined ? {} : { profile: spec.profile }),
-  };
+  const current = { facts, ...issuedWith(run, keyPem) };
   await holding.check(signal);
   await storeVersion(engine, version, { ...current, chainPem }, signal);
   const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
@@ -311,6 +306,21 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   report(engine, { level: 'info', event: 'certificate.issued', certificate: spec.name, message: words, data });
   await makeCurrent(run, { id: version.id, ...current });
   return bundleOf(version, keyPem, chain);
+}
+
+/** What the new version was asked for, and got. */
+function issuedWith({ engine, job, issuer, account }: OrderRun, keyPem: Secret): Issued {
+  const { profile, validity, preferredChain } = job.wanted.spec;
+  const keyType = engine.pki.keyType(keyPem);
+  return {
+    directory: issuer.directoryUrl,
+    accountUrl: account.accountUrl,
+    issuedAt: engine.clock.now().toISOString(),
+    ...(profile === undefined ? {} : { profile }),
+    ...(validity === undefined ? {} : { validity }),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
+  };
 }
 
 /** Steps 4 to 10: one order in flight at the CA. */
@@ -323,7 +333,7 @@ async function obtainChain(
   if (!kept) checkMayOrder(run);
   // After the first order, `renew` takes over, and has only the stored credentials.
   if (holding.work.first) await job.keepCredentials?.(signal);
-  const keyPem = await obtainKey(engine, version, signal);
+  const keyPem = await obtainKey(engine, version, nextKey(job.wanted.spec, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
   return { keyPem, chain: await finalize(run, order, keyPem) };

@@ -1,12 +1,15 @@
 import type { CertificateFacts } from '../core/certificate-facts.ts';
 import type { Identifier } from '../core/identifier.ts';
+import type { KeyType } from '../core/key-type.ts';
 import type { Secret } from '../core/secret.ts';
 
 export type { CertificateFacts };
 
 export interface Pki {
-  /** Makes a P-256 private key, as PKCS#8 PEM. */
-  newKey(): Promise<Secret>;
+  /** Makes a private key, as PKCS#8 PEM: P-256, unless a type is given. */
+  newKey(type?: KeyType): Promise<Secret>;
+  /** The type of a key; undefined for any other kind. Throws node's own error if it cannot be read. */
+  keyType(keyPem: Secret): KeyType | undefined;
   /** Makes a certification request (RFC 2986), as DER, with all identifiers in the SAN and an empty subject. */
   csr(keyPem: Secret, identifiers: readonly Identifier[]): Promise<Uint8Array>;
   /**

@@ -1,4 +1,4 @@
-import { sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import type { Identifier } from '../core/identifier.ts';
 import type { Secret } from '../core/secret.ts';
 import { addressOctets } from './address.ts';
@@ -8,7 +8,7 @@ import { openKey } from './key.ts';
 const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
 
 /**
- * Makes a certification request (RFC 2986) for a P-256 key, as DER. The subject is empty: a common name would only
+ * Makes a certification request (RFC 2986), as DER. The subject is empty: a common name would only
  * repeat one of the names, CAs refuse an IP address in it, and new profiles have none.
  */
 export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uint8Array {
@@ -22,12 +22,23 @@ export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uin
     spkiDer,
     encode(contextParts(0), encode(sequence, encodeOid(oids.extensionRequest), encode(set, extensions))),
   );
+  const { hash, algorithm } = signatureBy(privateKey);
   return encode(
     sequence,
     request,
-    encode(sequence, encodeOid(oids.ecdsaWithSha256)),
-    encode(bitString, Uint8Array.of(0), sign('sha256', request, privateKey)), // no unused bits
+    algorithm,
+    encode(bitString, Uint8Array.of(0), sign(hash, request, privateKey)), // no unused bits
   );
+}
+
+/** The signature that goes with a key: RSA with SHA-256, ECDSA with the hash of the curve's size. */
+function signatureBy(key: KeyObject): { readonly hash: string; readonly algorithm: Uint8Array } {
+  if (key.asymmetricKeyType === 'rsa')
+    // RFC 4055 §5: the parameters are NULL.
+    return { hash: 'sha256', algorithm: encode(sequence, encodeOid(oids.rsaWithSha256), encode(tags.null)) };
+  return key.asymmetricKeyDetails?.namedCurve === 'secp384r1'
+    ? { hash: 'sha384', algorithm: encode(sequence, encodeOid(oids.ecdsaWithSha384)) }
+    : { hash: 'sha256', algorithm: encode(sequence, encodeOid(oids.ecdsaWithSha256)) };
 }
 
 /** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]. */

@@ -12,6 +12,7 @@ export const tags = {
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   objectIdentifier: 0x06,
   sequence: 0x30,
   set: 0x31,
@@ -26,6 +27,8 @@ export const oids = {
   authorityKeyIdentifier: '551d23', // 2.5.29.35
   extensionRequest: '2a864886f70d01090e', // 1.2.840.113549.1.9.14, RFC 2985 §5.4.2
   ecdsaWithSha256: '2a8648ce3d040302', // 1.2.840.10045.4.3.2, RFC 5758 §3.2
+  ecdsaWithSha384: '2a8648ce3d040303', // 1.2.840.10045.4.3.3
+  rsaWithSha256: '2a864886f70d01010b', // 1.2.840.113549.1.1.11, RFC 8017 appendix A.2.4
 } as const;
 
 /** Reads a sequence of elements. Throws a plain Error if the bytes are not DER. */

@@ -1,4 +1,6 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type KeyType, keyTypes, usualKeyType } from '../core/key-type.ts';
 import { Secret } from '../core/secret.ts';
 
 /** A private key ready for use, with its subject public key info (RFC 5280 §4.1.2.7). */
@@ -10,9 +12,21 @@ export interface OpenKey {
 // Parsing a PEM takes 0.7 ms, and one certificate needs its key three times. An entry lives as long as its Secret.
 const opened = new WeakMap<Secret, OpenKey>();
 
-/** Makes a P-256 key, as PKCS#8 PEM. */
-export function makeKey(): Secret {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const makeRsa = promisify(generateKeyPair);
+
+/** How node describes a key of each type. */
+const kinds: Readonly<Record<KeyType, { readonly namedCurve: string } | { readonly modulusLength: number }>> = {
+  p256: { namedCurve: 'prime256v1' },
+  p384: { namedCurve: 'secp384r1' },
+  rsa2048: { modulusLength: 2048 },
+  rsa3072: { modulusLength: 3072 },
+  rsa4096: { modulusLength: 4096 },
+};
+
+/** Makes a private key, as PKCS#8 PEM. RSA keys take up to seconds, in another thread. */
+export async function makeKey(type: KeyType = usualKeyType): Promise<Secret> {
+  const kind = kinds[type];
+  const { privateKey, publicKey } = 'namedCurve' in kind ? generateKeyPairSync('ec', kind) : await makeRsa('rsa', kind);
   const keyPem = new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   opened.set(keyPem, { privateKey, spkiDer: publicKey.export({ type: 'spki', format: 'der' }) });
   return keyPem;
@@ -26,4 +40,16 @@ export function openKey(keyPem: Secret): OpenKey {
   const key = { privateKey, spkiDer: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }) };
   opened.set(keyPem, key);
   return key;
+}
+
+/** The type of a key; undefined if certfleet makes none of that kind. */
+export function keyTypeOf(keyPem: Secret): KeyType | undefined {
+  const { asymmetricKeyType, asymmetricKeyDetails = {} } = openKey(keyPem).privateKey;
+  if (asymmetricKeyType !== 'ec' && asymmetricKeyType !== 'rsa') return undefined;
+  return keyTypes.find((type) => {
+    const kind = kinds[type];
+    return 'namedCurve' in kind
+      ? kind.namedCurve === asymmetricKeyDetails.namedCurve
+      : kind.modulusLength === asymmetricKeyDetails.modulusLength;
+  });
 }

@@ -1,9 +1,15 @@
-import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyPairKeyObjectResult,
+} from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { longestSkewMs } from '../core/clock-skew.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { remoteText } from '../core/remote-text.ts';
-import type { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secret.ts';
 import { openKey } from './key.ts';
 import { toPem } from './pem.ts';
 import { pki } from './pki.ts';
@@ -64,7 +70,20 @@ describe('newKey', () => {
     expect(Buffer.from(openKey(key).spkiDer).equals(spki)).toBe(true);
     expect(`${key} ${JSON.stringify({ key })}`).toBe('*** {"key":"***"}');
   });
+
+  test.each([
+    ['p256', () => key],
+    ['rsa2048', () => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }))],
+    [undefined, () => pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }))],
+    [undefined, () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-521' }))],
+    [undefined, () => pemOf(generateKeyPairSync('ed25519'))],
+  ])('the type of a key is %s', (type, made) => {
+    expect(pki.keyType(made())).toBe(type);
+  });
 });
+
+const pemOf = ({ privateKey }: KeyPairKeyObjectResult): Secret =>
+  new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 
 describe('readChain', () => {
   test('keeps the order of the CA if it is right', () => {

@@ -30,6 +30,21 @@ test('OpenSSL verifies a request with names, a wildcard and addresses, and an em
   expect(publicKey).toBe(ours);
 });
 
+test.each([
+  ['p384', /Public-Key: \(384 bit\)[\s\S]*ecdsa-with-SHA384/],
+  ['rsa2048', /Public-Key: \(2048 bit\)[\s\S]*sha256WithRSAEncryption/],
+  ['rsa3072', /Public-Key: \(3072 bit\)[\s\S]*sha256WithRSAEncryption/],
+  ['rsa4096', /Public-Key: \(4096 bit\)[\s\S]*sha256WithRSAEncryption/],
+] as const)('OpenSSL verifies a request for a key of type %s', async (type, text) => {
+  const key = await pki.newKey(type);
+  expect(pki.keyType(key)).toBe(type);
+  const der = await pki.csr(key, names(2));
+  const { stdout, stderr, status } = openssl(['req', '-inform', 'DER', '-verify', '-noout', '-text'], der);
+  expect(status).toBe(0);
+  expect(stdout + stderr).toMatch(/verify OK/);
+  expect(stdout).toMatch(text);
+});
+
 // Lengths of one, two and three bytes.
 test.each([1, 5, 100])('OpenSSL verifies a request with %i names', async (count) => {
   const der = await pki.csr(await pki.newKey(), names(count));

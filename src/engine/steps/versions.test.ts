@@ -9,6 +9,6 @@ it('keeps no key and no version without an id', async () => {
   const version = { lineage: 'abc', id: '' };
   const { signal } = new AbortController();
   const said = { code: 'bug/unexpected', message: expect.stringContaining('a version of abc has no id') };
-  await expect(obtainKey(engine, version, signal)).rejects.toMatchObject(said);
+  await expect(obtainKey(engine, version, { type: 'p256' }, signal)).rejects.toMatchObject(said);
   await expect(storeVersion(engine, version, {} as VersionDocument, signal)).rejects.toMatchObject(said);
 });

@@ -1,22 +1,32 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
+import type { nextKey } from '../../core/key-type.ts';
 import { encodeDocument, type Lineage } from '../../core/lineage.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { VersionRef } from '../../ports/deployer.ts';
 import { type KeyDocument, keyOf, readKey, type VersionDocument } from '../bundles.ts';
 import { type Engine, report } from '../engine.ts';
 
-/** Step 4: the private key of a version, made and stored on first use, before the CA sees it. */
-export async function obtainKey(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<Secret> {
+/**
+ * Step 4: the private key of a version, made or taken from another one and stored on first use, before the CA sees it.
+ * A reused key is stored again under the new version, so that each version has its own and old ones can be deleted.
+ */
+export async function obtainKey(
+  engine: Engine,
+  version: VersionRef,
+  { type, reuses }: ReturnType<typeof nextKey>,
+  signal: AbortSignal,
+): Promise<Secret> {
   const stored = await readKey(engine, version, signal);
   if (stored) return stored;
-  const keyPem = await engine.pki.newKey();
+  const before = reuses === undefined ? undefined : await readKey(engine, { ...version, id: reuses }, signal);
+  const keyPem = before ?? (await engine.pki.newKey(type));
   const document: KeyDocument = { keyPem: keyPem.reveal() };
   try {
     await engine.store.put(keyOf('key', version), encodeDocument(document), { ifRevision: null, signal });
     return keyPem;
   } catch (error) {
     if (!isFailure(error, 'store/conflict')) throw error;
-    return obtainKey(engine, version, signal);
+    return obtainKey(engine, version, { type }, signal);
   }
 }
 

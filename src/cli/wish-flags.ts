@@ -1,0 +1,33 @@
+import { keyTypeNamed, wishesOf } from '../config/wishes.ts';
+import { fail } from '../core/errors.ts';
+import { type KeyType, keyTypes } from '../core/key-type.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { Wishes } from '../core/spec.ts';
+import { type Flags, textOf } from './flag-values.ts';
+
+/** Flags that say what a certificate shall be, besides its names. */
+export const wishFlags = ['profile', 'keyType', 'reuseKey'] as const;
+
+/** What flags say that a certificate shall be. What has no flag stays; `none` leaves it to the CA or certfleet. */
+export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
+  const { reuseKey = kept.reuseKey } = flags;
+  return wishesOf({
+    profile: given(flags, 'profile', kept.profile),
+    keyType: keyTypeFrom(given(flags, 'keyType', kept.keyType)),
+    reuseKey: reuseKey === true,
+  });
+}
+
+/** The value of a flag; without it the one kept, and none after `none`. */
+function given(flags: Flags, name: (typeof wishFlags)[number], kept: string | undefined): string | undefined {
+  const typed = textOf(flags[name]);
+  return typed === undefined ? kept : typed === 'none' ? undefined : typed;
+}
+
+function keyTypeFrom(text: string | undefined): KeyType | undefined {
+  if (text === undefined) return undefined;
+  const type = keyTypeNamed(text);
+  if (type) return type;
+  const guess = didYouMean(text, keyTypes);
+  throw fail('usage/invalid', { what: `--key-type ${text}: write one of ${keyTypes.join(', ')}${guess}` });
+}

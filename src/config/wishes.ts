@@ -1,0 +1,56 @@
+import { type KeyType, keyTypes } from '../core/key-type.ts';
+import type { Wishes } from '../core/spec.ts';
+import { z } from '../define.ts';
+
+/** The options of a certificate in certfleet.yaml that say what it shall be, besides its names. */
+export const wishes = {
+  profile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'Certificate profile of the CA', examples: ['shortlived'] }),
+  keyType: z
+    .enum(keyTypes)
+    .optional()
+    .meta({
+      title: 'Type of the private key',
+      description: 'Without it, a first certificate gets p256, and a renewed one the type that it has.',
+      examples: ['rsa2048'],
+    }),
+  reuseKey: z
+    .boolean()
+    .optional()
+    .meta({ title: 'Renew with the same private key; without it, every certificate gets a new one' }),
+};
+
+type Given = { readonly [Option in keyof typeof wishes]?: z.infer<(typeof wishes)[Option]> };
+
+/** The wishes of a certificate as they are stored: without those that were left out. */
+export function wishesOf({ profile, keyType, reuseKey }: Given): Wishes {
+  return {
+    ...(profile === undefined ? {} : { profile }),
+    ...(keyType === undefined ? {} : { keyType }),
+    ...(reuseKey === true ? { reuseKey } : {}),
+  };
+}
+
+const sameTypes: Readonly<Record<string, KeyType>> = {
+  ecdsa: 'p256',
+  ec256: 'p256',
+  'ec-256': 'p256',
+  secp256r1: 'p256',
+  ec384: 'p384',
+  'ec-384': 'p384',
+  secp384r1: 'p384',
+  rsa: 'rsa2048',
+  '2048': 'rsa2048',
+  '3072': 'rsa3072',
+  '4096': 'rsa4096',
+};
+
+/** A key type as certfleet or another client names it: `p384`, `secp384r1` and `rsa` (certbot), `ec-384` (acme.sh). */
+export function keyTypeNamed(text: string): KeyType | undefined {
+  const typed = text.toLowerCase();
+  const named = Object.hasOwn(sameTypes, typed) ? sameTypes[typed] : typed;
+  return keyTypes.find((type) => type === named);
+}
