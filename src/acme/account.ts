@@ -1,7 +1,11 @@
-import type { AccountInfo, AccountRequest } from '../ports/issuer.ts';
+import { adviceOnEabKey } from '../core/eab-key.ts';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { adviceFor, shortType } from '../core/problem.ts';
+import type { AccountInfo, AccountRequest, ExternalAccount } from '../ports/issuer.ts';
 import { type Answer, readLocation, readObject, readOneOf } from './answer.ts';
 import type { Resources } from './directory.ts';
-import { createSigner } from './jws.ts';
+import { bindAccount, createSigner } from './jws.ts';
+import { describeProblem, problemOf } from './problem.ts';
 import type { Requests, SignedAsk } from './requests.ts';
 
 const readContacts = (value: unknown): readonly string[] | undefined =>
@@ -23,13 +27,18 @@ export async function openAccount(
   signal: AbortSignal,
 ): Promise<AccountInfo> {
   const signer = createSigner(request.keyPem);
-  const ask: SignedAsk = { what: 'the account', signal, signer };
+  const { externalAccount } = request;
+  const ask: SignedAsk = {
+    ...{ what: 'the account', signal, signer },
+    refusal: (answer) => refusedForBinding(requests.name, externalAccount, answer),
+  };
   const answer = await requests.change(
     newAccount,
     {
       ...(request.agreeToTerms ? { termsOfServiceAgreed: true } : {}),
       ...(request.contacts.length > 0 ? { contact: request.contacts } : {}),
       ...(request.onlyExisting ? { onlyReturnExisting: true } : {}),
+      ...(externalAccount ? { externalAccountBinding: bindAccount(signer, externalAccount, newAccount) } : {}),
     },
     ask,
   );
@@ -42,11 +51,46 @@ export async function openAccount(
   // 201 means that it is new. A CA that stores no contacts (Let's Encrypt since 2025) lists none and gets no update.
   const outdated = account.contacts !== undefined && !sameSet(account.contacts, request.contacts);
   if (answer.status === 201 || request.onlyExisting || request.contacts.length === 0 || !outdated) return info;
-  const contactAsk: SignedAsk = { ...ask, what: 'the account’s new contacts', kid: url };
-  const changed = await requests.change(url, { contact: request.contacts }, contactAsk);
-  const { contacts } = requests.parse(contactAsk, () => readAccount(changed));
-  return { ...info, contacts: contacts ?? [] };
+  const about = { what: 'the account’s new contacts', signal, signer, kid: url };
+  return { ...info, contacts: await updateContacts(requests, url, request.contacts, about) };
+}
+
+/** Replaces the contacts (RFC 8555 §7.3.2). */
+export async function updateContacts(
+  requests: Requests,
+  url: string,
+  contacts: readonly string[],
+  ask: SignedAsk,
+): Promise<readonly string[]> {
+  const answer = await requests.change(url, { contact: contacts }, ask);
+  return requests.parse(ask, () => readAccount(answer)).contacts ?? [];
+}
+
+/** RFC 8555 §7.3.6. */
+export async function deactivateAccount(requests: Requests, url: string, ask: SignedAsk): Promise<void> {
+  await requests.change(url, { status: 'deactivated' }, ask);
 }
 
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value) => b.includes(value));
+
+/** Types that CAs use for a wrong key id, a wrong signature, and a key that was used before. */
+const bindingTypes: readonly string[] = ['unauthorized', 'malformed', 'externalAccountRequired'];
+
+/** The error if the CA refused an account because of its external account binding, or for lack of one. */
+function refusedForBinding(
+  issuer: string,
+  given: ExternalAccount | undefined,
+  answer: Answer,
+): CertfleetError | undefined {
+  const problem = problemOf(answer);
+  const type = problem && shortType(problem.type);
+  if (problem === undefined || type === undefined || answer.status >= 500 || answer.status === 429) return undefined;
+  if (given && bindingTypes.includes(type)) {
+    const detail = describeProblem(problem);
+    const params = { issuer, kid: given.kid, detail, advice: adviceOnEabKey(given.hmacKey) };
+    return fail('acme/external-account-refused', params, { problem });
+  }
+  if (type !== 'externalAccountRequired') return undefined;
+  return fail('acme/external-account-required', { issuer, advice: adviceFor(type) }, { problem });
+}

@@ -12,6 +12,8 @@ export interface Resources {
   readonly newAccount: string;
   readonly newOrder: string;
   readonly renewalInfo: string | undefined;
+  readonly revokeCert: string | undefined;
+  readonly keyChange: string | undefined;
   readonly facts: Directory;
 }
 
@@ -45,16 +47,20 @@ export function readDirectory(answer: Answer): Resources {
   };
   const meta = isFields(fields['meta']) ? fields['meta'] : {};
   const renewalInfo = optional('renewalInfo');
+  const keyChange = optional('keyChange');
   return {
     newNonce: required('newNonce'),
     newAccount: required('newAccount'),
     newOrder: required('newOrder'),
     renewalInfo,
+    revokeCert: optional('revokeCert'),
+    keyChange,
     facts: {
       termsOfService: readText(meta['termsOfService'], 2_000),
       externalAccountRequired: meta['externalAccountRequired'] === true,
       caaIdentities: readCaaIdentities(meta['caaIdentities']),
       hasRenewalInfo: renewalInfo !== undefined,
+      hasKeyChange: keyChange !== undefined,
       profiles: readProfiles(meta['profiles']),
       clockSkewMs: answer.sentAt && answer.receivedAt.getTime() - answer.sentAt.getTime(),
     },

@@ -1,9 +1,11 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
+import { flattenedVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { Order } from '../ports/issuer.ts';
+import { createSigner } from './jws.ts';
 import { base, directoryBody, type Handler, orderBody, problem, readSigned, testCa } from './test-ca.ts';
 
 const keyPem = new Secret(
@@ -69,6 +71,116 @@ describe('accounts', () => {
   ])('malformed: %s', async (_what, reply) => {
     const ca = testCa({ '/new-account': () => reply });
     expect((await failure(ca.issuer.openAccount(asked, signal))).code).toBe('acme/malformed-answer');
+  });
+});
+
+describe('an account with external account binding', () => {
+  const externalAccount = { kid: 'kid-1', hmacKey: new Secret('c2VjcmV0c2VjcmV0'), algorithm: 'HS256' } as const;
+  const asked = { keyPem, contacts: [], agreeToTerms: true, externalAccount };
+
+  test('sends it in newAccount, for the same URL', async () => {
+    const created = { status: 201, body: { status: 'valid' }, headers: { location: accountUrl } };
+    const ca = testCa({ '/new-account': () => created });
+    await ca.issuer.openAccount(asked, signal);
+    const [payload] = payloads(ca.requests, '/new-account');
+    const header = JSON.parse(Buffer.from(payload.externalAccountBinding.protected, 'base64url').toString());
+    expect(header).toEqual({ alg: 'HS256', kid: 'kid-1', url: `${base}/new-account` });
+  });
+
+  test.each([
+    ['unauthorized', 'acme/external-account-refused'],
+    ['malformed', 'acme/external-account-refused'],
+    ['userActionRequired', 'acme/problem'],
+    ['invalidContact', 'acme/problem'],
+  ])('that is refused as %s fails with %s', async (type, code) => {
+    const ca = testCa({ '/new-account': () => ({ status: 400, body: problem(type, 400) }) });
+    const error = await failure(ca.issuer.openAccount(asked, signal));
+    expect(error.code).toBe(code);
+    expect(`${error.message} ${error.hint}`).not.toContain('c2VjcmV0');
+  });
+
+  test('is asked for by a CA whose directory does not say so', async () => {
+    const ca = testCa({ '/new-account': () => ({ status: 400, body: problem('externalAccountRequired', 400) }) });
+    const { externalAccount: _none, ...without } = asked;
+    const error = await failure(ca.issuer.openAccount(without, signal));
+    expect(error).toMatchObject({ code: 'acme/external-account-required', retry: 'never' });
+    expect(error.hint).toContain('--eab-kid');
+  });
+
+  test('is not sent with a key that cannot be read', async () => {
+    const ca = testCa();
+    const wrong = { ...asked, externalAccount: { ...externalAccount, hmacKey: new Secret('abcde') } };
+    expect((await failure(ca.issuer.openAccount(wrong, signal))).code).toBe('config/eab-key');
+    expect(ca.count('/new-account')).toBe(0);
+  });
+});
+
+test('a refused algorithm names those that the CA accepts', async () => {
+  const body = problem('badSignatureAlgorithm', 400, { algorithms: ['RS256', 'ES256', '<script>', 7] });
+  const ca = testCa({ '/new-account': () => ({ status: 400, body }) });
+  const error = await failure(ca.issuer.openAccount({ keyPem, contacts: [], agreeToTerms: true }, signal));
+  expect(error.message).toContain('it accepts RS256, ES256');
+  expect(error.message).not.toContain('script');
+});
+
+describe('the life of an account', () => {
+  const directory: Handler = () => ({
+    body: { ...directoryBody, keyChange: `${base}/key-change`, revokeCert: `${base}/revoke` },
+  });
+  const certificatePem = `-----BEGIN CERTIFICATE-----\n${Buffer.from('leaf').toString('base64')}\n-----END CERTIFICATE-----\n`;
+
+  test('contacts are replaced with one request to the account', async () => {
+    const ca = account({ '/account/1': () => ({ body: { status: 'valid', contact: ['mailto:new@example.test'] } }) });
+    expect(await ca.account.updateContacts(['mailto:new@example.test'], signal)).toEqual(['mailto:new@example.test']);
+    expect(payloads(ca.requests, '/account/1')).toEqual([{ contact: ['mailto:new@example.test'] }]);
+    expect(ca.count('/new-account')).toBe(0);
+  });
+
+  test('deactivation', async () => {
+    const ca = account({ '/account/1': () => ({ body: { status: 'deactivated' } }) });
+    await ca.account.deactivate(signal);
+    expect(payloads(ca.requests, '/account/1')).toEqual([{ status: 'deactivated' }]);
+  });
+
+  test('a rollover is signed by both keys (RFC 8555 §7.3.5)', async () => {
+    const ca = account({ '/directory': directory, '/key-change': () => ({ body: { status: 'valid' } }) });
+    const newKey = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
+    const newPem = new Secret(newKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    await ca.account.rollover(newPem, signal);
+    const outside = readSigned(ca.requests.at(-1)!)!;
+    expect(outside.header).toMatchObject({ alg: 'ES256', kid: accountUrl, url: `${base}/key-change` });
+    const { payload, protectedHeader } = await flattenedVerify(JSON.parse(outside.payload), createPublicKey(newKey));
+    expect(protectedHeader).toEqual({ alg: 'ES384', url: `${base}/key-change`, jwk: createSigner(newPem).jwk });
+    expect(JSON.parse(new TextDecoder().decode(payload))).toEqual({
+      account: accountUrl,
+      oldKey: createSigner(keyPem).jwk,
+    });
+  });
+
+  test.each(['rollover', 'revocation'])('%s at a CA whose directory lacks it', async (what) => {
+    const ca = account({});
+    const asked =
+      what === 'rollover' ? ca.account.rollover(keyPem, signal) : ca.account.revoke({ certificatePem }, signal);
+    expect(await failure(asked)).toMatchObject({ code: 'acme/cannot', retry: 'never' });
+  });
+
+  test.each([
+    ['by the account', { kid: accountUrl }, false],
+    ['by the certificate’s own key', { jwk: createSigner(keyPem).jwk }, true],
+  ])('a certificate is revoked %s (§7.6)', async (_how, header, byKey) => {
+    const ca = account({ '/directory': directory, '/revoke': () => ({}) });
+    const request = { certificatePem, reason: 1 };
+    const done = byKey ? ca.issuer.revokeWithKey(keyPem, request, signal) : ca.account.revoke(request, signal);
+    expect(await done).toBe('now');
+    const signed = readSigned(ca.requests.at(-1)!)!;
+    expect(signed.header).toMatchObject(header);
+    expect(JSON.parse(signed.payload)).toEqual({ certificate: Buffer.from('leaf').toString('base64url'), reason: 1 });
+  });
+
+  test('one that was revoked before is revoked', async () => {
+    const again: Handler = () => ({ status: 400, body: problem('alreadyRevoked', 400) });
+    const ca = account({ '/directory': directory, '/revoke': again });
+    expect(await ca.account.revoke({ certificatePem }, signal)).toBe('before');
   });
 });
 

@@ -5,14 +5,16 @@ import type { Http } from '../ports/http.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import { openAccount } from './account.ts';
+import { deactivateAccount, openAccount, updateContacts } from './account.ts';
 import { MalformedAnswer, mediaType, readLocation } from './answer.ts';
 import { readAuthorization } from './authorization.ts';
 import { createDirectory, type Resources } from './directory.ts';
 import { createSigner } from './jws.ts';
+import { replaceKey } from './key-change.ts';
 import { orderPayload, readOrder } from './order.ts';
 import { readRenewalInfo } from './renewal-info.ts';
 import { createRequests, type Requests, type SignedAsk } from './requests.ts';
+import { revoke } from './revocation.ts';
 
 /**
  * Chains have 3 to 6 KiB. The limit leaves room for post-quantum signatures, and the chain is stored with the facts of its leaf
@@ -50,6 +52,11 @@ export function createIssuer(options: IssuerOptions): Issuer {
     directory: async (signal) => (await resources(signal, requests.isSilent())).facts,
     openAccount: async (request, signal) => openAccount(requests, await resources(signal), request, signal),
     as: (account) => speakAs(requests, resources, account),
+
+    async revokeWithKey(keyPem, request, signal) {
+      const about = { what: 'the revocation', signal, signer: createSigner(keyPem) };
+      return revoke(requests, await resources(signal), request, about);
+    },
 
     async renewalInfo(ariId, signal) {
       const { renewalInfo } = await resources(signal);
@@ -126,5 +133,20 @@ function speakAs(
         return chain;
       });
     },
+
+    async revoke(request, signal) {
+      return revoke(requests, await resources(signal), request, ask('the revocation', signal));
+    },
+
+    updateContacts: (contacts, signal) =>
+      updateContacts(requests, account.url, contacts, ask('the account’s new contacts', signal)),
+
+    async rollover(newKeyPem, signal) {
+      const { keyChange } = await resources(signal);
+      const about = ask('the account’s new key', signal);
+      await replaceKey(requests, keyChange, { url: account.url, newKey: createSigner(newKeyPem) }, about);
+    },
+
+    deactivate: (signal) => deactivateAccount(requests, account.url, ask('the end of the account', signal)),
   };
 }

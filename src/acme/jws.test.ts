@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { calculateJwkThumbprint, flattenedVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../core/secret.ts';
-import { createSigner } from './jws.ts';
+import { bindAccount, createSigner } from './jws.ts';
 
 const pem = (key: { export(o: { type: 'pkcs8'; format: 'pem' }): string | Buffer }) =>
   new Secret(key.export({ type: 'pkcs8', format: 'pem' }) as string);
@@ -12,6 +12,7 @@ const keys = [
   ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
   ['ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey],
   ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+  ['EdDSA', generateKeyPairSync('ed25519').privateKey],
 ] as const;
 
 describe.each(keys)('%s', (alg, key) => {
@@ -48,5 +49,22 @@ test('the JWK has exactly the members of RFC 7638 §3.2, in order', () => {
 });
 
 test('refuses other kinds of keys', () => {
-  expect(() => createSigner(pem(generateKeyPairSync('ed25519').privateKey))).toThrow('EC (P-256');
+  expect(() => createSigner(pem(generateKeyPairSync('ed448').privateKey))).toThrow('EC (P-256');
+});
+
+describe('an external account binding (RFC 8555 §7.3.4)', () => {
+  const signer = createSigner(pem(keys[0][1]));
+  const bytes = Buffer.alloc(48, 0xfb);
+  const url = 'https://ca.test/new-account';
+
+  test.each(['HS256', 'HS384', 'HS512'] as const)(
+    'is a JWS of the public key that jose accepts: %s',
+    async (algorithm) => {
+      const hmacKey = new Secret(bytes.toString('base64url'));
+      const jws = bindAccount(signer, { kid: 'kid-1', hmacKey, algorithm }, url);
+      const { protectedHeader, payload } = await flattenedVerify(jws, bytes);
+      expect(protectedHeader).toEqual({ alg: algorithm, kid: 'kid-1', url });
+      expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(signer.jwk);
+    },
+  );
 });

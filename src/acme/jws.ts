@@ -1,6 +1,8 @@
-import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { openEabKey } from '../core/eab-key.ts';
 import { toBase64url } from '../core/encoding.ts';
 import type { Secret } from '../core/secret.ts';
+import type { ExternalAccount } from '../ports/issuer.ts';
 
 /** Signs requests with one account key. */
 export interface Signer {
@@ -14,7 +16,8 @@ export interface Signer {
 
 /** `kid` is the account's URL; without it the header contains the key itself (newAccount). */
 export interface SignedHeader {
-  readonly nonce: string;
+  /** Missing in a JWS inside another one (RFC 8555 §7.3.5). */
+  readonly nonce?: string;
   readonly url: string;
   readonly kid?: string;
 }
@@ -26,16 +29,17 @@ const curves: Readonly<Record<string, readonly [alg: string, hash: string]>> = {
   'P-521': ['ES512', 'sha512'],
 };
 
-/** certfleet makes P-256 account keys, and accepts P-384, P-521 and RSA for accounts from elsewhere. */
+/** The algorithm of an account key: EC (P-256, P-384, P-521), RSA, or Ed25519 (RFC 8037 §3.1), which few CAs accept. */
 export function createSigner(keyPem: Secret): Signer {
   const key = createPrivateKey(keyPem.reveal());
   const { kty, crv = '', x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
-  const curve = curves[crv];
+  const curve = crv === 'Ed25519' ? (['EdDSA', undefined] as const) : curves[crv];
   let jwk: Record<string, string>;
   // The members in the order of RFC 7638 §3: by name.
   if (kty === 'EC' && curve) jwk = { crv, kty, x: x!, y: y! };
+  else if (kty === 'OKP' && curve) jwk = { crv, kty, x: x! };
   else if (kty === 'RSA') jwk = { e: e!, kty, n: n! };
-  else throw new Error('an account key must be EC (P-256, P-384, P-521) or RSA');
+  else throw new Error('an account key must be EC (P-256, P-384, P-521), RSA or Ed25519');
   const [alg, hash] = curve ?? ['RS256', 'sha256'];
 
   return {
@@ -43,11 +47,40 @@ export function createSigner(keyPem: Secret): Signer {
     thumbprint: createHash('sha256').update(JSON.stringify(jwk)).digest('base64url'),
     sign({ nonce, url, kid }, payload) {
       const header = { alg, nonce, url, ...(kid === undefined ? { jwk } : { kid }) };
-      const protectedPart = toBase64url(JSON.stringify(header));
-      const payloadPart = toBase64url(payload);
-      const input = Buffer.from(`${protectedPart}.${payloadPart}`);
-      const signature = sign(hash, input, { key, dsaEncoding: 'ieee-p1363' });
-      return JSON.stringify({ protected: protectedPart, payload: payloadPart, signature: toBase64url(signature) });
+      return JSON.stringify(
+        flattened(header, payload, (input) => sign(hash, input, { key, dsaEncoding: 'ieee-p1363' })),
+      );
     },
   };
+}
+
+/** A flattened JWS (RFC 7515 §7.2.2). */
+export interface FlattenedJws {
+  readonly protected: string;
+  readonly payload: string;
+  readonly signature: string;
+}
+
+function flattened(header: object, payload: string, signed: (input: Uint8Array) => Uint8Array): FlattenedJws {
+  const protectedPart = toBase64url(JSON.stringify(header));
+  const payloadPart = toBase64url(payload);
+  const signature = toBase64url(signed(Buffer.from(`${protectedPart}.${payloadPart}`)));
+  return { protected: protectedPart, payload: payloadPart, signature };
+}
+
+const macHashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const;
+
+/**
+ * The JWS that binds a new account to a customer of the CA (RFC 8555 §7.3.4): the account's public key, under the key
+ * that the CA gave to the customer.
+ */
+export function bindAccount(
+  { jwk }: Pick<Signer, 'jwk'>,
+  { kid, hmacKey, algorithm }: ExternalAccount,
+  url: string,
+): FlattenedJws {
+  const macKey = openEabKey(hmacKey);
+  return flattened({ alg: algorithm, kid, url }, JSON.stringify(jwk), (input) =>
+    createHmac(macHashes[algorithm], macKey).update(input).digest(),
+  );
 }

@@ -36,8 +36,19 @@ function readBare(value: Fields, most: number): Problem {
     subproblems: [],
   };
   const instance = readWebPage(value['instance']);
-  return instance === undefined ? problem : { ...problem, instance };
+  const algorithms = readAlgorithms(value['algorithms']);
+  return {
+    ...problem,
+    ...(instance === undefined ? {} : { instance }),
+    ...(algorithms.length === 0 ? {} : { algorithms }),
+  };
 }
+
+/** RFC 8555 §6.2: badSignatureAlgorithm lists what the CA accepts. */
+const readAlgorithms = (value: unknown): readonly string[] =>
+  (Array.isArray(value) ? value : [])
+    .filter((name): name is string => typeof name === 'string' && /^[\w-]{1,20}$/.test(name))
+    .slice(0, 20);
 
 function readSubproblem(value: unknown, most: number): readonly Subproblem[] {
   if (!isFields(value)) return [];
@@ -65,5 +76,7 @@ export function describeProblem(problem: Problem): string {
     return `${about}${detail || shortType(type)}`;
   });
   const more = parts.length === 0 ? '' : ` [${parts.join('; ')}]`;
-  return remoteText(`${problem.detail || 'no reason given'} (${shortType(problem.type)})${more}`);
+  const { algorithms } = problem;
+  const accepted = algorithms === undefined ? '' : `; it accepts ${algorithms.join(', ')}`;
+  return remoteText(`${problem.detail || 'no reason given'} (${shortType(problem.type)})${more}${accepted}`);
 }

@@ -263,6 +263,7 @@ describe('the directory', () => {
       externalAccountRequired: true,
       caaIdentities: ['ca.test'],
       hasRenewalInfo: true,
+      hasKeyChange: false,
       profiles: { classic: 'the usual', odd: '' },
       clockSkewMs: 80 * 60_000,
     });

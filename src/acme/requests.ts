@@ -45,6 +45,8 @@ export interface SignedAsk extends Ask {
 
 /** What all objects of a CA share to send requests. Unsuccessful answers become errors. */
 export interface Requests {
+  /** The CA's configured name, for messages. */
+  readonly name: string;
   /** A plain GET, for directory and renewalInfo, which are not signed. */
   get(url: string, ask: Ask): Promise<Answer>;
   /** POST-as-GET (RFC 8555 §6.3). Only reads, so it is repeated if it got no answer. */
@@ -152,6 +154,7 @@ export function createRequests(options: RequestsOptions): Requests {
   };
 
   return {
+    name,
     get: async (url, ask) => succeeded(await patiently(ask, () => once({ method: 'GET', url }, ask)), ask),
     read: async (url, ask) => succeeded(await patiently(ask, () => post(url, '', ask)), ask),
     change: async (url, payload, ask) => succeeded(await post(url, JSON.stringify(payload), ask), ask),

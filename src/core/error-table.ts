@@ -99,6 +99,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Declare it in the configuration, or correct the name.',
   },
+  'config/eab-key': {
+    message: 'the EAB key is not what a CA hands out: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give the whole key as the CA shows it: base64url or base64, with or without padding.',
+  },
   'config/terms-not-agreed': {
     message: 'the issuer {issuer} requires you to agree to its terms of service ({url})',
     blame: 'config',
@@ -322,10 +328,22 @@ export const errorTable = {
     hint: 'Wait until then. `--force` does not override the CA.',
   },
   'acme/external-account-required': {
-    message: '{issuer} opens accounts only for its own customers (external account binding)',
+    message: '{issuer} opens accounts only for its own customers (external account binding, EAB)',
     blame: 'config',
     retry: 'never',
-    hint: 'This version of certfleet does not support external account binding. Choose another issuer.',
+    hint: '{advice}',
+  },
+  'acme/external-account-refused': {
+    message: '{issuer} did not open an account with the EAB key id {kid}: {detail}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
+  },
+  'acme/cannot': {
+    message: '{issuer} cannot {what}: its directory offers nothing for that',
+    blame: 'ca',
+    retry: 'never',
+    hint: 'Ask the CA how to do it, perhaps in its web console.',
   },
   'acme/down': {
     message: '{issuer} accepts no orders at the moment, so {certificate} was not ordered',

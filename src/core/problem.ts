@@ -24,12 +24,13 @@ const advice: Readonly<Record<string, string>> = {
   alreadyReplaced: 'Another order has already renewed this certificate; the next try omits `replaces`.',
   badCSR: 'The CA does not accept this certificate request; its message says which name or key it objects to.',
   badPublicKey: 'The CA does not accept this kind of key; certfleet makes P-256 keys.',
-  badSignatureAlgorithm: 'The CA does not accept the algorithm of this account key; certfleet uses P-256 (ES256).',
+  badSignatureAlgorithm:
+    'The CA does not accept the algorithm of this account key; ES256 is accepted by all known CAs.',
   compound: 'The CA’s message gives the reason for each identifier.',
   connection: 'The CA could not connect: open the port to the whole internet, over both IPv4 and IPv6.',
   dns: 'The CA could not look up the name: check the delegation, DNSSEC, and that every name server of its zone answers.',
   externalAccountRequired:
-    'The CA requires external account binding, which this version of certfleet does not support.',
+    'Get an EAB key id and key from the CA, and give them with --eab-kid and --eab-hmac-key, or as `eab` on the issuer.',
   incorrectResponse: 'The CA got an answer that does not belong to the challenge: check what serves this name.',
   invalidContact: 'The CA does not accept this e-mail address: correct `email` on the issuer, or leave it out.',
   invalidProfile: 'The CA does not offer this `profile`: leave it out, or choose one that its directory lists.',

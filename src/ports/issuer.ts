@@ -17,10 +17,15 @@ export interface Issuer {
   readonly directoryUrl: string;
   /** Fetched only once. Also fails with `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
   directory(signal: AbortSignal): Promise<Directory>;
-  /** newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. */
+  /**
+   * newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. Also fails
+   * with `acme/external-account-required` and `acme/external-account-refused`.
+   */
   openAccount(request: AccountRequest, signal: AbortSignal): Promise<AccountInfo>;
   /** The same CA with one account. */
   as(account: { readonly keyPem: Secret; readonly url: string }): AccountIssuer;
+  /** {@link AccountIssuer.revoke}, signed with the certificate's own key: no account is needed. */
+  revokeWithKey(keyPem: Secret, request: Revocation, signal: AbortSignal): Promise<Revoked>;
   /** RFC 9773 §4.2; undefined if the CA has no renewalInfo. Fails with `acme/malformed-answer` if it is unusable. */
   renewalInfo(ariId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
 }
@@ -37,6 +42,17 @@ export interface AccountIssuer {
   finalize(order: Order, csrDer: Uint8Array, signal: AbortSignal): Promise<Order>;
   /** The chain as served, PEM, leaf first (§7.4.2). */
   download(order: Order, signal: AbortSignal): Promise<string>;
+  /** Revokes a certificate (§7.6). Also fails with `acme/cannot`. */
+  revoke(request: Revocation, signal: AbortSignal): Promise<Revoked>;
+  /** Replaces the account's contacts (§7.3.2). The answer lists those that the CA keeps: Let's Encrypt keeps none. */
+  updateContacts(contacts: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Replaces the account's key (§7.3.5); the URL stays. After a lost answer, only a look at which key the CA knows
+   * ({@link Issuer.openAccount} with `onlyExisting`) tells whether it had its effect. Also fails with `acme/cannot`.
+   */
+  rollover(newKeyPem: Secret, signal: AbortSignal): Promise<void>;
+  /** Closes the account for ever (§7.3.6). Its certificates stay valid. */
+  deactivate(signal: AbortSignal): Promise<void>;
 }
 
 export interface Directory {
@@ -44,16 +60,37 @@ export interface Directory {
   readonly externalAccountRequired: boolean;
   readonly caaIdentities: readonly string[];
   readonly hasRenewalInfo: boolean;
+  /** Whether the CA can replace an account's key. */
+  readonly hasKeyChange: boolean;
   readonly profiles: Readonly<Record<string, string>>;
   /** How far this machine's clock is ahead of the CA's Date header, in ms; undefined without one. */
   readonly clockSkewMs: number | undefined;
 }
 
+export interface Revocation {
+  readonly certificatePem: string;
+  /** RFC 5280 §5.3.1; Let's Encrypt accepts 0, 1, 4 and 5. */
+  readonly reason?: number;
+}
+
+/** `before`: it had been revoked already. */
+export type Revoked = 'now' | 'before';
+
 export interface AccountRequest {
   readonly keyPem: Secret;
+  /** External account binding (§7.3.4). */
+  readonly externalAccount?: ExternalAccount;
   readonly contacts: readonly string[];
   readonly agreeToTerms: boolean;
   readonly onlyExisting?: boolean;
+}
+
+/** What a CA gave to a customer, to bind accounts to it. */
+export interface ExternalAccount {
+  readonly kid: string;
+  /** As the CA handed it out: base64url, or base64. */
+  readonly hmacKey: Secret;
+  readonly algorithm: 'HS256' | 'HS384' | 'HS512';
 }
 
 export interface AccountInfo {
@@ -109,6 +146,8 @@ export interface Problem {
   readonly detail: string;
   readonly status: number | undefined;
   readonly instance?: string;
+  /** Of `badSignatureAlgorithm`: those that the CA accepts (§6.2). */
+  readonly algorithms?: readonly string[];
   readonly subproblems: readonly (Problem & { readonly identifier?: Identifier })[];
 }
 

@@ -87,6 +87,11 @@ describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does
     client = await newClient(bench);
   });
 
+  test('a key that another account has is refused, as Boulder does', async () => {
+    const [one, two] = [await newClient(bench), await newClient(bench)];
+    expect(problemOf(await failure(one.account.rollover(two.keyPem, signal()))).status).toBe(409);
+  });
+
   test('a pending order is returned again, even without `replaces` after alreadyReplaced', async () => {
     const identifiers = dns(freshName());
     const { facts } = await obtain(bench, client.account, { identifiers });

@@ -1,6 +1,7 @@
 import { longestSkewMs } from '../../core/clock-skew.ts';
 import { fail } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
+import { adviceFor } from '../../core/problem.ts';
 import { spanText } from '../../core/span.ts';
 import type { CertificateSpec, IssuerSettings } from '../../core/spec.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
@@ -33,5 +34,9 @@ export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: 
 /** Fails if the CA would refuse a new account. */
 export function checkMayRegister(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
   checkTerms(issuer, settings, directory);
-  if (directory.externalAccountRequired) throw fail('acme/external-account-required', { issuer: issuer.name });
+  if (directory.externalAccountRequired)
+    throw fail('acme/external-account-required', {
+      issuer: issuer.name,
+      advice: adviceFor('externalAccountRequired'),
+    });
 }

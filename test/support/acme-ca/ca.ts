@@ -75,6 +75,10 @@ const defaults = (): Settings => ({
   renewalInfo: true,
   leafAlone: false,
   windowMs: undefined,
+  externalAccounts: undefined,
+  tellsExternalAccounts: true,
+  keepsContacts: true,
+  algorithms: ['ES256', 'ES384', 'RS256', 'EdDSA'],
   processingPolls: 0,
   blocked: [],
   badNoncePercent: 0,
@@ -103,7 +107,7 @@ export function createSimulatedCa(options: SimulatedCaOptions = {}): SimulatedCa
     if (request.method === 'POST') {
       const badNonce = random() * 100 < settings.badNoncePercent;
       const accountId = (url: string) => url.split(`${request.base}/account/`)[1];
-      signed = readSigned(request, state, { badNonce, accountId });
+      signed = readSigned(request, state, { badNonce, accountId, algorithms: settings.algorithms });
       (record as { payload: unknown }).payload = signed.payload;
     }
     return route.handle({ request, id: pathname.slice(route.prefix.length), signed });

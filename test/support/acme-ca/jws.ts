@@ -1,6 +1,6 @@
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
 import { decodeProtectedHeader, type JWK } from 'jose';
-import { refuse } from './problem.ts';
+import { acmeProblem, Refusal, refuse } from './problem.ts';
 import type { Account, CaRequest, State } from './state.ts';
 
 /** A request whose signature, nonce and URL are right (RFC 8555 §6.2-6.5). */
@@ -25,14 +25,22 @@ const algorithms: Readonly<Record<string, { readonly kty: string; readonly crv?:
 export function readSigned(
   request: CaRequest,
   state: State,
-  options: { readonly badNonce: boolean; readonly accountId: (url: string) => string | undefined },
+  options: {
+    readonly badNonce: boolean;
+    readonly algorithms: readonly string[];
+    readonly accountId: (url: string) => string | undefined;
+  },
 ): Signed {
   if (request.headers['content-type'] !== 'application/jose+json')
     throw refuse(415, 'malformed', `the content type is ${request.headers['content-type']}, not application/jose+json`);
   const jws = parseJws(request.body);
   const header = decodeProtectedHeader(jws) as { jwk?: JWK; kid?: string; alg?: string; url?: string; nonce?: string };
-  const algorithm = algorithms[header.alg ?? ''];
-  if (!algorithm) throw refuse(400, 'badSignatureAlgorithm', `no ${header.alg} here`);
+  const algorithm = options.algorithms.includes(header.alg ?? '') ? algorithms[header.alg!] : undefined;
+  if (!algorithm)
+    throw new Refusal(
+      { ...acmeProblem('badSignatureAlgorithm', `no ${header.alg} here`), algorithms: options.algorithms },
+      400,
+    );
   if ((header.jwk === undefined) === (header.kid === undefined))
     throw refuse(400, 'malformed', 'exactly one of jwk and kid must be in the protected header');
   // Before the nonce is used up. RFC 8555 §6.4 and §6.5 leave this open, so clients must not depend on it.
@@ -43,12 +51,7 @@ export function readSigned(
 
   const account = header.kid === undefined ? undefined : accountOf(state, options.accountId(header.kid));
   const jwk = account?.jwk ?? header.jwk!;
-  const fits = jwk.kty === algorithm.kty && (algorithm.crv === undefined || jwk.crv === algorithm.crv);
-  const signature = Buffer.from(jws.signature, 'base64url');
-  const signed = Buffer.from(`${jws.protected}.${jws.payload}`);
-  // RFC 7518 §3.4: r and s side by side, not in DER.
-  if (!fits || !verify(algorithm.hash, signed, { key: keyOf(jwk), dsaEncoding: 'ieee-p1363' }, signature))
-    throw refuse(400, 'malformed', 'the signature is wrong');
+  checkSignature(jws, jwk, algorithm);
   if (account && account.status !== 'valid') throw refuse(401, 'unauthorized', `the account is ${account.status}`);
   const text = Buffer.from(jws.payload, 'base64url').toString('utf8');
   return {
@@ -57,6 +60,49 @@ export function readSigned(
     thumbprint: account?.thumbprint ?? thumbprintOf(jwk),
     account,
   };
+}
+
+type Jws = ReturnType<typeof parseJws>;
+
+function checkSignature(jws: Jws, jwk: JWK, algorithm: (typeof algorithms)[string]): void {
+  const fits = jwk.kty === algorithm.kty && (algorithm.crv === undefined || jwk.crv === algorithm.crv);
+  const signature = Buffer.from(jws.signature, 'base64url');
+  const signed = Buffer.from(`${jws.protected}.${jws.payload}`);
+  // RFC 7518 §3.4: r and s side by side, not in DER.
+  if (!fits || !verify(algorithm.hash, signed, { key: keyOf(jwk), dsaEncoding: 'ieee-p1363' }, signature))
+    throw refuse(400, 'malformed', 'the signature is wrong');
+}
+
+/** The JWS inside a keyChange (RFC 8555 §7.3.5): signed by the new key, for the same URL, without a nonce. */
+export function readInside(payload: unknown, url: string): { readonly payload: unknown; readonly jwk: JWK } {
+  const jws = parseJws(JSON.stringify(payload ?? {}));
+  const header = decodeProtectedHeader(jws) as { jwk?: JWK; alg?: string; url?: string; nonce?: string };
+  const algorithm = algorithms[header.alg ?? ''];
+  if (!algorithm || header.jwk === undefined) throw refuse(400, 'malformed', 'the inner JWS has no key');
+  if (header.url !== url) throw refuse(400, 'malformed', 'the inner JWS is for another URL');
+  if (header.nonce !== undefined) throw refuse(400, 'malformed', 'the inner JWS has a nonce');
+  checkSignature(jws, header.jwk, algorithm);
+  return { payload: parseJson(Buffer.from(jws.payload, 'base64url').toString()), jwk: header.jwk };
+}
+
+/** The key id of an external account binding (RFC 8555 §7.3.4), if it is right. */
+export function readBinding(
+  binding: unknown,
+  { jwk, url, keys }: { readonly jwk: JWK; readonly url: string; readonly keys: Readonly<Record<string, string>> },
+): string {
+  const jws = parseJws(JSON.stringify(binding));
+  const { alg = '', kid = '', url: signedUrl } = decodeProtectedHeader(jws) as Record<string, string | undefined>;
+  const hash = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' }[alg];
+  if (hash === undefined) throw refuse(400, 'malformed', `the binding has the algorithm ${alg}`);
+  if (signedUrl !== url) throw refuse(400, 'malformed', 'the binding is for another URL');
+  const key = Object.hasOwn(keys, kid) ? keys[kid] : undefined;
+  if (key === undefined) throw refuse(401, 'unauthorized', `the key id ${kid} is not known`);
+  const mac = createHmac(hash, Buffer.from(key, 'base64url')).update(`${jws.protected}.${jws.payload}`).digest();
+  if (!mac.equals(Buffer.from(jws.signature, 'base64url')))
+    throw refuse(401, 'unauthorized', 'the binding has a wrong signature');
+  if (thumbprintOf(parseJson(Buffer.from(jws.payload, 'base64url').toString()) as JWK) !== thumbprintOf(jwk))
+    throw refuse(400, 'malformed', 'the binding is for another key');
+  return kid;
 }
 
 const keys = new WeakMap<JWK, KeyObject>();
@@ -75,7 +121,7 @@ function keyOf(jwk: JWK): KeyObject {
 }
 
 /** RFC 7638 §3. */
-function thumbprintOf({ kty, crv, x, y, e, n }: JWK): string {
+export function thumbprintOf({ kty, crv, x, y, e, n }: JWK): string {
   // Members that the kind of key lacks are undefined, and left out.
   const required = JSON.stringify({ crv, e, kty, n, x, y });
   return createHash('sha256').update(required).digest('base64url');

@@ -3,6 +3,8 @@ export interface ProblemDocument {
   readonly type: string;
   readonly detail: string;
   readonly status?: number;
+  /** Of badSignatureAlgorithm (RFC 8555 §6.2). */
+  readonly algorithms?: readonly string[];
   readonly subproblems?: readonly (ProblemDocument & { readonly identifier?: { type: string; value: string } })[];
 }
 

@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import type { AcmeKind } from '../acme-kind.ts';
-import type { Signed } from './jws.ts';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import type { JWK } from 'jose';
+import { createAccountRoutes } from './account-routes.ts';
+import { thumbprintOf } from './jws.ts';
 import type { Orders } from './orders.ts';
 import { refuse } from './problem.ts';
+import { type Call, callerOf, json, type Route } from './route.ts';
 import type {
-  Account,
   Authorization,
-  CaRequest,
   CaResponse,
   Certificate,
   Challenge,
@@ -17,32 +17,12 @@ import type {
   State,
 } from './state.ts';
 
-/** What a handler gets: the id in the path, and the verified request of a POST. */
-export interface Call {
-  readonly request: CaRequest;
-  readonly id: string;
-  readonly signed: Signed | undefined;
-}
-
-export interface Route {
-  readonly kind: AcmeKind;
-  readonly prefix: string;
-  readonly methods: readonly string[];
-  handle(call: Call): CaResponse;
-}
-
 interface World {
   readonly state: State;
   readonly settings: Settings;
   readonly orders: Orders;
   readonly now: () => Date;
 }
-
-const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): CaResponse => ({
-  status,
-  headers: { 'content-type': 'application/json', ...headers },
-  body: JSON.stringify(body),
-});
 
 /** Every resource of the CA as data: kind, path, methods, handler. */
 export function createRoutes(world: World): readonly Route[] {
@@ -54,11 +34,6 @@ export function createRoutes(world: World): readonly Route[] {
     const date = new Date(now().getTime() + value.seconds * 1000);
     return { 'retry-after': value.form === 'date' ? date.toUTCString() : String(value.seconds) };
   };
-  const accountJson = (account: Account, base: string) => ({
-    status: account.status,
-    contact: account.contacts,
-    orders: `${base}/orders/${account.id}`,
-  });
   const orderJson = (order: Order, base: string) => ({
     status: order.status,
     expires: order.expires.toISOString(),
@@ -106,44 +81,17 @@ export function createRoutes(world: World): readonly Route[] {
       newAccount: `${base}/new-account`,
       newOrder: `${base}/new-order`,
       revokeCert: `${base}/revoke-cert`,
+      keyChange: `${base}/key-change`,
       ...(settings.renewalInfo ? { renewalInfo: `${base}/renewal-info` } : {}),
       meta: {
         termsOfService: `${base}/terms`,
         caaIdentities: ['simulated.test'],
-        externalAccountRequired: false,
+        externalAccountRequired: settings.externalAccounts !== undefined && settings.tellsExternalAccounts,
         ...(profiles.length > 1
           ? { profiles: Object.fromEntries(profiles.map(([name, profile]) => [name, profile.description])) }
           : {}),
       },
     });
-  };
-
-  const newAccount = ({ request: { base }, signed }: Call): CaResponse => {
-    const payload = (signed?.payload ?? {}) as {
-      contact?: string[];
-      termsOfServiceAgreed?: boolean;
-      onlyReturnExisting?: boolean;
-    };
-    if (!signed || signed.account) throw refuse(400, 'malformed', 'newAccount is signed with the key itself');
-    const found = [...state.accounts.values()].find((a) => a.thumbprint === signed.thumbprint);
-    if (found?.status === 'deactivated') throw refuse(403, 'unauthorized', 'the account is deactivated');
-    if (found) return json(200, accountJson(found, base), { location: `${base}/account/${found.id}` });
-    if (payload.onlyReturnExisting) throw refuse(400, 'accountDoesNotExist', 'no account has this key');
-    if (payload.termsOfServiceAgreed !== true) throw refuse(403, 'userActionRequired', 'agree to the terms of service');
-    const contacts = checkContacts(payload.contact ?? []);
-    const id = String(1000 + state.accounts.size);
-    const account: Account = { id, jwk: signed.jwk, thumbprint: signed.thumbprint, status: 'valid', contacts };
-    state.accounts.set(id, account);
-    return json(201, accountJson(account, base), { location: `${base}/account/${id}` });
-  };
-
-  const account = (call: Call): CaResponse => {
-    const caller = callerOf(call);
-    if (caller.id !== call.id) throw refuse(403, 'unauthorized', 'another account');
-    const payload = (call.signed?.payload ?? {}) as { contact?: string[]; status?: string };
-    if (payload.contact) caller.contacts = checkContacts(payload.contact);
-    if (payload.status === 'deactivated') caller.status = 'deactivated';
-    return json(200, accountJson(caller, call.request.base));
   };
 
   const newOrder = (call: Call): CaResponse => {
@@ -199,13 +147,19 @@ export function createRoutes(world: World): readonly Route[] {
   });
 
   const revokeCert = (call: Call): CaResponse => {
-    const { certificate: der = '' } = (call.signed?.payload ?? {}) as { certificate?: string };
+    const { certificate: der = '', reason } = (call.signed?.payload ?? {}) as { certificate?: string; reason?: number };
     const body = Buffer.from(der, 'base64url').toString('base64');
     const row = [...state.certificates.values()].find((c) => leafBase64(c) === body);
-    if (row && row.accountId !== call.signed?.account?.id) throw refuse(403, 'unauthorized', 'not yours');
     if (!row) throw refuse(404, 'malformed', 'no such certificate');
+    const { account: caller, thumbprint } = call.signed!;
+    // RFC 8555 §7.6: the account that ordered it, or the certificate's own key.
+    const mayRevoke = caller ? row.accountId === caller.id : thumbprint === thumbprintOf(publicKeyOf(row));
+    if (!mayRevoke) throw refuse(403, 'unauthorized', 'not yours');
+    // As Boulder has it.
+    if (reason !== undefined && ![0, 1, 4, 5].includes(reason))
+      throw refuse(400, 'badRevocationReason', `no reason ${reason} here`);
     if (row.revoked) throw refuse(400, 'alreadyRevoked', 'revoked already');
-    row.revoked = true;
+    Object.assign(row, { revoked: true, ...(reason === undefined ? {} : { reason }) });
     return { status: 200, headers: {}, body: '' };
   };
 
@@ -235,12 +189,11 @@ export function createRoutes(world: World): readonly Route[] {
   const GET = ['GET', 'HEAD'];
   const POST = ['POST'];
   return [
+    ...createAccountRoutes(world),
     { kind: 'directory', prefix: '/directory', methods: GET, handle: directory },
     { kind: 'newNonce', prefix: '/new-nonce', methods: GET, handle: newNonce },
-    { kind: 'newAccount', prefix: '/new-account', methods: POST, handle: newAccount },
     { kind: 'newOrder', prefix: '/new-order', methods: POST, handle: newOrder },
     { kind: 'revokeCert', prefix: '/revoke-cert', methods: POST, handle: revokeCert },
-    { kind: 'account', prefix: '/account/', methods: POST, handle: account },
     { kind: 'orders', prefix: '/orders/', methods: POST, handle: ordersPage },
     { kind: 'order', prefix: '/order/', methods: POST, handle: order },
     { kind: 'authorization', prefix: '/authorization/', methods: POST, handle: authorization },
@@ -252,20 +205,6 @@ export function createRoutes(world: World): readonly Route[] {
 }
 
 export const newNonce = (): string => randomBytes(16).toString('base64url');
-
-function callerOf(call: Call): Account {
-  const account = call.signed?.account;
-  if (!account) throw refuse(400, 'malformed', 'this is signed with a kid');
-  return account;
-}
-
-function checkContacts(contacts: readonly string[]): readonly string[] {
-  const wrong = contacts.find((contact) => !contact.startsWith('mailto:'));
-  if (wrong !== undefined) throw refuse(400, 'unsupportedContact', `${wrong} is no mailto: URL`);
-  const invalid = contacts.find((contact) => !/^mailto:[^@\s,]+@[^@\s,]+$/.test(contact));
-  if (invalid !== undefined) throw refuse(400, 'invalidContact', `${invalid} is no address`);
-  return contacts;
-}
 
 /** Boulder's window: around 2/3 of the lifetime (1/2 below ten days), 2 % of it wide; past for a revoked one. */
 function windowOf(row: Certificate, windowMs: Settings['windowMs'], now: Date): { start: Date; end: Date } {
@@ -281,6 +220,9 @@ function windowOf(row: Certificate, windowMs: Settings['windowMs'], now: Date): 
   const centre = row.notAfter.getTime() + 1000 - left;
   return { start: new Date(centre - life / 100), end: new Date(centre + life / 100) };
 }
+
+const publicKeyOf = (row: Certificate): JWK =>
+  new X509Certificate(row.chainPem).publicKey.export({ format: 'jwk' }) as JWK;
 
 const leafBase64 = (row: Certificate): string =>
   row.chainPem

@@ -51,6 +51,17 @@ export interface Settings {
   leafAlone: boolean;
   /** The window of every certificate, in ms from its notBefore, instead of Boulder's. */
   windowMs: readonly [start: number, end: number] | undefined;
+  /**
+   * The keys of customers (base64url) by id: an account needs external account binding. Each id is good for one account,
+   * as at Google. undefined: anyone may open accounts.
+   */
+  externalAccounts: Readonly<Record<string, string>> | undefined;
+  /** Whether the directory says that external account binding is needed; SSL.com's does not. */
+  tellsExternalAccounts: boolean;
+  /** Whether an account's contacts are kept; Let's Encrypt keeps none. */
+  keepsContacts: boolean;
+  /** The algorithms of account keys. */
+  algorithms: readonly string[];
   /** How many polls find an order `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;
   /** Identifiers that are refused at newOrder, each in a subproblem. */
@@ -68,10 +79,13 @@ export interface Settings {
 
 export interface Account {
   readonly id: string;
-  readonly jwk: JWK;
-  readonly thumbprint: string;
+  /** Changed by a rollover. */
+  jwk: JWK;
+  thumbprint: string;
   status: 'valid' | 'deactivated';
   contacts: readonly string[];
+  /** The id of its external account. */
+  readonly externalAccount?: string;
 }
 
 export interface Challenge {
@@ -122,6 +136,8 @@ export interface Certificate {
   readonly notBefore: Date;
   readonly notAfter: Date;
   revoked: boolean;
+  /** Why, if a reason was given. */
+  reason?: number;
 }
 
 /** What renewalInfo answers for one certificate instead of the usual window. */
