@@ -5,9 +5,10 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
+import { manPage } from './man-page.ts';
 
 // The build: JavaScript by esbuild, split so that `--version` loads almost nothing and every adapter is a file that is
-// read only if it is used; declarations by tsc.
+// read only if it is used; declarations by tsc; and the manual page.
 //
 //   npm run build                    → dist/
 //   npm run build -- --out DIR       elsewhere (for the tests)
@@ -99,6 +100,7 @@ async function buildJavaScript(folder: string): Promise<void> {
   const text = await readFile(cli, 'utf8');
   if (!text.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${text}`);
   await chmod(cli, 0o755);
+  await writeFile(join(folder, 'certfleet.1'), manPage());
 }
 
 async function buildDeclarations(folder: string): Promise<void> {

@@ -45,6 +45,10 @@ const servers = {
   'docker-compose': 'docker-compose',
   iproute2: 'ip',
   'openssh-server': 'sshd',
+  // Completion runs in the shells themselves, and the manual page in what shows it.
+  zsh: 'zsh',
+  fish: 'fish',
+  'groff-base': 'groff',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
   // Another one, which renews behind the same load balancer.

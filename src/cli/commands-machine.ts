@@ -1,7 +1,14 @@
-import type { Command } from './commands.ts';
+import type { Command, Flag } from './commands.ts';
+
+/** The whole command line, for what is made from it. */
+export interface WholeCommandLine {
+  readonly commands: readonly Command[];
+  readonly commandGroups: Readonly<Record<string, string>>;
+  readonly globalFlags: readonly Flag[];
+}
 
 /** Commands that set up this machine. */
-export const commandsOfMachine: readonly Command[] = [
+export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Command[] => [
   {
     name: 'install-timer',
     summary: 'renew once an hour from now on, by systemd or cron',
@@ -20,5 +27,21 @@ export const commandsOfMachine: readonly Command[] = [
       { line: 'certfleet install-timer --store /srv/certfleet --yes', why: 'for another store, without a question' },
     ],
     load: async () => (await import('./install-timer.ts')).installTimer,
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    description: 'The script also completes the names of certificates, if the user may read the store.',
+    arguments: { text: '<shell>', description: 'bash, zsh or fish' },
+    flags: [],
+    examples: [
+      { line: 'certfleet completion bash > /etc/bash_completion.d/certfleet', why: 'for all users of bash' },
+      {
+        line: 'certfleet completion zsh > /usr/local/share/zsh/site-functions/_certfleet',
+        why: 'for all users of zsh',
+      },
+      { line: 'certfleet completion fish > ~/.config/fish/completions/certfleet.fish', why: 'for your own fish' },
+    ],
+    load: async () => (await import('./completion.ts')).completionOf(whole()),
   },
 ];

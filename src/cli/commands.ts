@@ -322,7 +322,7 @@ export const commands: readonly Command[] = [
     examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether certfleet tries again' }],
     load: async () => (await import('./explain.ts')).explain,
   },
-  ...commandsOfMachine,
+  ...commandsOfMachine(() => ({ commands, commandGroups, globalFlags })),
   {
     name: 'config check',
     summary: 'list every problem in the configuration, with its line',

@@ -3,8 +3,11 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
+import { manPage } from '../../scripts/man-page.ts';
+import { commands } from '../../src/cli/commands.ts';
 import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
 import { findProgram, temporaryFolder } from '../support/service.ts';
+import { offered } from '../support/shells.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What comes with the program: the timer, completion for three shells, the manual page. Each is read by its own program.
@@ -59,5 +62,56 @@ describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => 
     await run('--uninstall', '--yes');
     expect(await readdir(units)).toEqual([]);
     expect(await readdir(join(root, 'etc/cron.d'))).toEqual(['other']);
+  });
+});
+
+for (const shell of ['bash', 'zsh', 'fish'] as const)
+  describeWith([shell], `completion in ${shell}`, () => {
+    it('offers commands, flags, values, paths and the names of certificates', async () => {
+      const script = (await certfleet(['completion', shell])).stdout;
+      const rows = [
+        ['certfleet is', 'issue'],
+        ['certfleet dns t', 'test'],
+        ['certfleet issue --ag', '--agree-tos'],
+        ['certfleet issue --issuer le', 'letsencrypt letsencrypt-staging'],
+        ['certfleet --store /x dns test rfc', 'rfc2136'],
+        ['certfleet renew one.example t', 'two.example'],
+        ['certfleet show t', 'two.example'],
+        ['certfleet completion f', 'fish'],
+        ['certfleet issue --ca-file /etc/passw', '/etc/passwd'],
+        ['certfleet help swee', 'sweep'],
+      ] as const;
+      const found = await offered(
+        shell,
+        script,
+        rows.map(([line]) => line),
+      );
+      for (const [index, [line, words]] of rows.entries()) {
+        // fish also offers what contains the letters; zsh offers the last part of a path.
+        const all = new Set(found[index]?.split(' '));
+        const isThere = (word: string) => all.has(word) || all.has(word.slice(word.lastIndexOf('/') + 1));
+        expect({ line, words: words.split(' ').filter(isThere) }).toEqual({ line, words: words.split(' ') });
+      }
+    });
+  });
+
+describeWith(['groff'], 'the manual page', () => {
+  it('is read without a warning, and has every command', async () => {
+    const page = join(await temporaryFolder('man'), 'certfleet.1');
+    await writeFile(page, manPage());
+    const { stdout, stderr } = await execute(findProgram('groff')!, [
+      '-man',
+      '-Tutf8',
+      '-P-c',
+      '-P-b',
+      '-P-u',
+      '-ww',
+      page,
+    ]);
+    expect(stderr).toBe('');
+    for (const { name } of commands) expect(stdout).toMatch(new RegExp(`^   certfleet ${name}\\b`, 'm'));
+    // What stands between backticks and after a hyphen comes out as it can be typed.
+    expect(stdout).toContain('--identifier <names>');
+    expect(stdout).not.toContain('`');
   });
 });

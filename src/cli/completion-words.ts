@@ -1,0 +1,90 @@
+import { knownIssuers } from '../config/issuers.ts';
+import type { Registry } from '../config/registry.ts';
+import { errorTable } from '../core/error-table.ts';
+import type { Command, Flag } from './commands.ts';
+import type { WholeCommandLine } from './commands-machine.ts';
+
+/** What may stand in one place: a path, the name of a certificate, or one of the words. */
+export type Candidates = 'file' | 'folder' | 'certificate' | readonly string[];
+
+export interface CompletedFlag {
+  readonly names: readonly string[];
+  readonly description: string;
+  /** undefined for a switch; no words for a value that cannot be guessed. */
+  readonly value: Candidates | undefined;
+}
+
+export interface CompletedCommand {
+  /** `''` for the program itself, `dns` for a group, `dns test` for a command of it. */
+  readonly name: string;
+  readonly flags: readonly CompletedFlag[];
+  /** What may follow: commands with their summaries, or the argument. */
+  readonly next: { readonly words: readonly Described[] } | { readonly argument: Candidates; readonly isList: boolean };
+}
+
+interface Described {
+  readonly word: string;
+  readonly summary: string;
+}
+
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
+/** Everything that the shells complete, from the commands. */
+export function completed(
+  { commands, commandGroups, globalFlags }: WholeCommandLine,
+  registry: Registry,
+): readonly CompletedCommand[] {
+  const words = placeholders(registry);
+  const candidatesFor = (placeholder: string): Candidates => words[placeholder.replaceAll(/[<>[\].]/g, '')] ?? [];
+  const flagOf = ({ flags, description }: Flag): CompletedFlag => {
+    const [, value] = / (<.*>)$/.exec(flags) ?? [];
+    const names = flags.replace(/ <.*$/, '').split(', ');
+    return { names, description, value: value === undefined ? undefined : candidatesFor(value) };
+  };
+  const common = [...globalFlags.map(flagOf), { names: ['-h', '--help'], description: 'print help', value: undefined }];
+  const top = commands.filter(({ name }) => !name.includes(' ')).map(describedAs((name) => name));
+  const groups = Object.entries(commandGroups).map(([word, summary]) => ({ word, summary }));
+  return [
+    {
+      name: '',
+      flags: [...common, { names: ['-V', '--version'], description: 'print the version', value: undefined }],
+      next: { words: [...top, ...groups, { word: 'help', summary: 'print the help of a command' }] },
+    },
+    { name: 'help', flags: [], next: { argument: [...top, ...groups].map(({ word }) => word), isList: false } },
+    ...groups.map(({ word }) => ({
+      name: word,
+      flags: common,
+      next: {
+        words: commands
+          .filter(({ name }) => name.startsWith(`${word} `))
+          .map(describedAs((name) => name.slice(word.length + 1))),
+      },
+    })),
+    ...commands.map(({ name, flags, arguments: { text } = { text: '' } }) => ({
+      name,
+      flags: [...flags.map(flagOf), ...common],
+      next: { argument: text === '' ? [] : candidatesFor(text.split(' ')[0]!), isList: text.includes('...') },
+    })),
+  ];
+}
+
+const describedAs =
+  (short: (name: string) => string) =>
+  ({ name, summary }: Pick<Command, 'name' | 'summary'>): Described => ({ word: short(name), summary });
+
+/** What may stand for a placeholder of the help: `<file>`. */
+function placeholders(registry: Registry): Readonly<Record<string, Candidates>> {
+  const ids = [...new Set(Object.values(registry).flatMap((adapters) => Object.keys(adapters)))];
+  return {
+    file: 'file',
+    folder: 'folder',
+    name: 'certificate',
+    provider: Object.keys(registry.dns),
+    ca: Object.keys(knownIssuers),
+    how: ['standalone', 'webroot:'],
+    target: ['files:', 'none'],
+    word: ids.sort(),
+    code: Object.keys(errorTable),
+    shell: shells,
+  };
+}

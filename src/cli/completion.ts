@@ -1,0 +1,26 @@
+import { fail } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { WholeCommandLine } from './commands-machine.ts';
+import type { Run } from './context.ts';
+
+/** `certfleet completion SHELL`: prints the script; `names`, which the scripts call, prints the certificates’ names. */
+export const completionOf =
+  (whole: WholeCommandLine): Run =>
+  async (session) => {
+    const [shell = ''] = session.invocation.args;
+    if (shell === 'names') {
+      const fleet = await session.fleet({ makeStore: false });
+      for (const { name } of await fleet.status([], session.signal)) session.printWhole(name);
+      return 0;
+    }
+    const { completed, shells } = await import('./completion-words.ts');
+    const known = shells.find((one) => one === shell);
+    if (known === undefined)
+      throw fail('usage/invalid', {
+        what: `completion ${shell}: write one of ${shells.join(', ')}${didYouMean(shell, shells)}`,
+      });
+    const { scripts } = await import('./completion-scripts.ts');
+    const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+    session.printWhole(scripts[known](completed(whole, registry)).trimEnd());
+    return 0;
+  };
