@@ -343,6 +343,9 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
     'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
+  'hook.ran': 'A pre-hook or post-hook has run. `data.hook`.',
+  'hook.failed':
+    'A pre-hook or post-hook failed, which stops nothing. `data.hook`. Level `alarm` for a post-hook, because what it starts may not run.',
   log: 'A message of an adapter.',
 };
 

@@ -1,11 +1,12 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors.ts';
+import { aroundOrder, withDeployHook } from './core/hooks.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
-import type { AdapterSettings, CertificateSpec, Settings, StoredSpec } from './core/spec.ts';
+import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
 import { solverSettings } from './core/spec-parts.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
@@ -95,6 +96,8 @@ export interface RenewRequest {
   readonly redeploy?: boolean;
   /** How long after this run the next one comes: what cannot wait for it is renewed now. */
   readonly nextRunMs?: number | undefined;
+  /** The hooks of the certificates that this run renews, in place of their own. */
+  readonly hooks?: Hooks | undefined;
 }
 
 export interface DnsTrialRequest {
@@ -184,8 +187,12 @@ function store(settings: Settings, spec: CertificateSpec): StoredSpec {
     }),
   );
   const { preflight } = settings;
-  return { spec, issuer, ...solverSettings(spec, settings.solvers), deployers, preflight };
+  return withDeployHook({ spec, issuer, ...solverSettings(spec, settings.solvers), deployers, preflight });
 }
+
+/** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
+const testHooks = ({ hooks }: CertificateSpec): Pick<CertificateSpec, 'hooks'> =>
+  hooks ? { hooks: aroundOrder(hooks) } : {};
 
 /** The test certificate beside the real one, which is never deployed. */
 function forStaging({ wanted, origin }: Wanted): Wanted {
@@ -198,7 +205,14 @@ function forStaging({ wanted, origin }: Wanted): Wanted {
     origin,
     wanted: {
       ...wanted,
-      spec: { ...spec, name: stagingName(spec.name), issuer: testIssuer, deploy: [], endpoints: [] },
+      spec: {
+        ...spec,
+        name: stagingName(spec.name),
+        issuer: testIssuer,
+        deploy: [],
+        endpoints: [],
+        ...testHooks(spec),
+      },
       issuer: { ...issuer, directory, test: true },
       deployers: {},
     },
@@ -225,13 +239,13 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
 
 async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
   const { engine } = fleet.composed;
-  const { names, force, redeploy = false, nextRunMs } = request;
+  const { names, force, redeploy = false, nextRunMs, hooks } = request;
   const obeyBackoff = !force && !redeploy;
   // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.
   const jobOf = ({ wanted, origin, isStored }: Wanted): Job =>
     isStored
-      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, unattended: true }
-      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, unattended: true };
+      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true }
+      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true };
   const ofFlags = (stored: Lineage): Job | undefined => {
     if (names.length > 0) return undefined;
     const one = madeOfFlags(stored);

@@ -3,6 +3,7 @@ import { optionFields } from '../config/fields.ts';
 import { withLetters } from '../config/identifiers.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
 import { accountOf } from '../core/account.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
@@ -32,7 +33,8 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
   }
   for (const [name, settings] of Object.entries(after.deployers)) {
     const same = before.deployers[name];
-    if (same) options.push(...(await optionChanges('deployer', name, same, settings, registry)));
+    if (same && name !== deployHookTarget)
+      options.push(...(await optionChanges('deployer', name, same, settings, registry)));
   }
   const moved = changes.some(({ setting }) => setting === 'issuer');
   return [...changes.filter(({ setting }) => !(moved && setting === 'directory')), ...options];
@@ -53,8 +55,11 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['key type', spec.keyType],
     ['key', spec.reuseKey ? 'stays' : 'new each time'],
     ['solver', solversText(spec)],
-    ['targets', spec.deploy],
+    ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],
     ['endpoints', spec.endpoints],
+    ['pre-hook', spec.hooks?.pre],
+    ['post-hook', spec.hooks?.post],
+    ['deploy hook', spec.hooks?.deploy],
     ['resolvers', preflight.resolvers],
     ['HTTP-01 port', preflight.http01Port],
   ];

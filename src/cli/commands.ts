@@ -44,6 +44,23 @@ export const commandGroups: Readonly<Record<string, string>> = {
   dns: 'try a DNS provider',
 };
 
+/** Hooks around orders; `remark` says what is special for the command. */
+const hookFlags = (remark: string): readonly Flag[] => [
+  {
+    flags: '--pre-hook <command>',
+    description: `shell command to run before an order, once in a run, and only if there is one; ${remark}`,
+  },
+  {
+    flags: '--post-hook <command>',
+    description: `shell command to run after all orders of a run, also if they failed; ${remark}`,
+  },
+  {
+    flags: '--deploy-hook <command>',
+    description: `shell command to run for each new certificate, with RENEWED_LINEAGE and RENEWED_DOMAINS; ${remark}`,
+    aliases: ['--renew-hook'],
+  },
+];
+
 export const commands: readonly Command[] = [
   {
     name: 'issue',
@@ -127,6 +144,7 @@ export const commands: readonly Command[] = [
         description: 'server to check over TLS after the deployment; `none` for no check',
         list: true,
       },
+      ...hookFlags('`none` for no hook'),
       { flags: '--force', description: 'issue even if the certificate is not due' },
       {
         flags: '--ignore-preflight',
@@ -171,6 +189,7 @@ export const commands: readonly Command[] = [
       { flags: '--name <name>', description: 'only this certificate', list: true },
       { flags: '--force', description: 'renew even if not due' },
       { flags: '--redeploy', description: 'deliver the current certificates to every target again, and order nothing' },
+      ...hookFlags('in this run, in place of the certificate’s own'),
       {
         flags: '--next-run <interval>',
         description:

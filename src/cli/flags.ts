@@ -5,6 +5,7 @@ import { directoryOf, issuerNameOf, knownIssuers } from '../config/issuers.ts';
 import type { Registry } from '../config/registry.ts';
 import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
+import { withDeployHook } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -12,6 +13,7 @@ import type { AdapterSettings, IssuerSettings, PreflightSettings, Settings, Stor
 import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
+import { hooksFromFlags } from './hook-flags.ts';
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
@@ -30,6 +32,9 @@ const describing = [
   ...wishFlags,
   'deploy',
   'endpoint',
+  'preHook',
+  'postHook',
+  'deployHook',
   'agreeTos',
   'resolver',
   'http01Port',
@@ -111,14 +116,15 @@ export async function specFromFlags(
     deploy,
     endpoints: endpoints ?? kept?.spec.endpoints ?? [],
     ...wishesFromFlags(flags, kept?.spec),
+    ...hooksFromFlags(flags, kept?.spec.hooks),
   };
-  return {
+  return withDeployHook({
     spec,
     issuer: issuer.settings,
     ...solverSettings(spec, settingsOfSolvers),
     deployers,
     preflight: preflightFromFlags(flags, kept?.preflight ?? settings.preflight),
-  };
+  });
 }
 
 /** The values of a flag, if it was given; `none` removes the stored ones. */

@@ -23,6 +23,8 @@ const adHocOf = (done: Done): StoredSpec => {
 const issue = (argv: string, given: CommandLine = {}) =>
   commandLine(given).run(...['issue', ...argv.split(' ')].filter((word) => word !== ''));
 
+const issueWords = (...words: readonly string[]) => commandLine({}).run('issue', ...words);
+
 describe('flags', () => {
   it('become a whole spec', async () => {
     const done = await issue(
@@ -55,6 +57,29 @@ describe('flags', () => {
     expect(done.calls).toEqual([expect.objectContaining({ force: true, staging: false, names: [] })]);
     expect(done.settings?.store).toEqual({ type: 'file', path: '/srv/store' });
     expect(done.closed).toBe(1);
+  });
+
+  it('give hooks, which are stored; another run changes one and removes one', async () => {
+    const given = adHocOf(
+      await issueWords('-d', 'www.example.com', '--pre-hook', 'stop it', '--renew-hook', 'reload it'),
+    );
+    expect(given.spec.hooks).toEqual({ pre: 'stop it', deploy: 'reload it' });
+    expect(given.spec.deploy).toEqual(['deploy-hook']);
+    const fleet = { stored: { 'www.example.com': given } };
+    const changed = await commandLine({ fleet }).run(
+      'issue',
+      'www.example.com',
+      '--post-hook',
+      'start it',
+      '--deploy-hook',
+      'none',
+    );
+    const { spec, deployers } = adHocOf(changed);
+    expect([spec.hooks, spec.deploy, deployers]).toEqual([{ pre: 'stop it', post: 'start it' }, [], {}]);
+    expect(changed.stderr).toContain('post-hook: none → start it');
+    expect(changed.stderr).toContain('deploy hook: reload it → none');
+    const moved = adHocOf(await commandLine({ fleet }).run('issue', 'www.example.com', '--deploy', 'files:/etc/certs'));
+    expect(moved.spec.deploy).toEqual(['files:/etc/certs', 'deploy-hook']);
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { deployHookTarget } from '../core/hooks.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { spanText } from '../core/span.ts';
@@ -148,6 +149,7 @@ function placeLines(
   if (staging || dryRun || result === 'unchanged') return [];
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
   return (delivered.get(certificate) ?? []).map((target) => {
+    if (target === deployHookTarget) return 'The deploy hook has run.';
     const folder = folderOf(target, certificate, settings);
     if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
     const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');

@@ -55,7 +55,6 @@ describe('a command line that cannot be parsed', () => {
     ['issue -d a.test -w /srv', "unknown option '-w'; use `--http webroot:FOLDER` instead"],
     ['issue -d a.test --cert-name a', "unknown option '--cert-name'; use `--name` instead"],
     ['issue -d a.test --accept-tos', "unknown option '--accept-tos'; use `--agree-tos` instead"],
-    ['issue -d a.test --deploy-hook x', "unknown option '--deploy-hook'; use a deployer of type `command` instead"],
     ['renew --force-renewal', "unknown option '--force-renewal'; use `--force` instead"],
     ['issue a.test -n', "unknown option '-n'; not needed: certfleet asks only on a terminal, and"],
     [

@@ -5,6 +5,7 @@ import type { Run, Session } from './context.ts';
 import { adviseSweep } from './crontab.ts';
 import type { Failed } from './failure.ts';
 import { type Flags, listOf, textOf } from './flag-values.ts';
+import { hooksFromFlags } from './hook-flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
@@ -26,6 +27,7 @@ export const renew: Run = async (session) => {
     force,
     ...(redeploy ? { redeploy } : {}),
     ...(nextRunMs === undefined ? {} : { nextRunMs }),
+    ...hooksFromFlags(flags),
   };
   const isOfCertbot = flags['dns'] !== undefined || flags['impliedDns'] !== undefined;
   if (isOfCertbot) await (await import('./stored-dns.ts')).tellStored(session, fleet, names);

@@ -59,6 +59,9 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
       .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
       .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
+    ['Pre-hook', lineage.spec?.hooks?.pre],
+    ['Post-hook', lineage.spec?.hooks?.post],
+    ['Deploy hook', lineage.spec?.hooks?.deploy],
     isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
     ['What to do', failure?.hint],
     [

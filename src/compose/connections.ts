@@ -11,6 +11,7 @@ import type { Connections, Looks } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
+import { hookEnvironment } from '../lib/hook-environment.ts';
 import { userAgent } from '../lib/user-agent.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
@@ -127,6 +128,17 @@ export function connect(context: ConnectContext): ComposedConnections {
       const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
       looks.set(key, made);
       return made;
+    },
+    hooks: {
+      environment: () => hookEnvironment([]),
+      async freePorts(signal) {
+        const made = await Promise.allSettled(solvers.values());
+        solvers.clear();
+        responders.clear();
+        await Promise.allSettled(
+          made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
+        );
+      },
     },
     async credentialsOf(spec) {
       const hash = createHash('sha256');

@@ -73,6 +73,13 @@ const identifier = z.union([z.string(), z.strictObject({ name: z.string(), solve
   error: 'write a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
 });
 
+const hook = (title: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title, examples: [example] });
+
 const certificate = z.strictObject({
   name: z
     .string()
@@ -99,6 +106,14 @@ const certificate = z.strictObject({
       examples: [['www.example.com:443']],
     }),
   ...wishes,
+  hooks: z
+    .strictObject({
+      pre: hook('Runs before the order, once in a run', 'systemctl stop nginx'),
+      post: hook('Runs after all certificates of the run, once, also after a failure', 'systemctl start nginx'),
+      deploy: hook('Runs for each new certificate, after its targets', 'systemctl reload postfix'),
+    })
+    .optional()
+    .meta({ title: 'Shell commands around orders, as certbot’s hooks' }),
 });
 
 export const configuration = z.strictObject({

@@ -2,9 +2,10 @@ import { resolve } from 'node:path';
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import { CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { isForEveryHook } from '../core/hook-variables.ts';
+import { type AroundOrder, aroundOrder, deployHookTarget } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { AdapterSettings, CertificateSpec, IssuerSettings, Settings } from '../core/spec.ts';
+import type { AdapterSettings, CertificateSpec, Hooks, IssuerSettings, Settings } from '../core/spec.ts';
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
@@ -375,6 +376,11 @@ async function certificateOf(
     else if (certificate.deploy.indexOf(name) < index)
       problems.push({ path: [...path, 'deploy', index], message: `${where} names the deployer "${name}" twice` });
   }
+  if (certificate.hooks?.deploy !== undefined && deployers.includes(deployHookTarget))
+    problems.push({
+      path: [...path, 'hooks', 'deploy'],
+      message: `${where}: the deploy hook is a target called "${deployHookTarget}"; give the deployer of that name another one`,
+    });
   let identifiers: readonly Identifier[] = [];
   let solvers: NamedSolvers = { solver: solver ?? '' };
   const given = new Map<string, string>();
@@ -418,8 +424,14 @@ async function certificateOf(
     deploy: certificate.deploy,
     endpoints: certificate.endpoints,
     ...wishesOf(certificate),
+    ...(certificate.hooks === undefined ? {} : { hooks: hooksOf(certificate.hooks) }),
   };
 }
+
+const hooksOf = ({ deploy, ...around }: NonNullable<Configuration['certificates'][number]['hooks']>): Hooks => ({
+  ...aroundOrder(around as AroundOrder),
+  ...(deploy === undefined ? {} : { deploy }),
+});
 
 function unknownReference(path: Path, where: string, kind: string, name: string, known: readonly string[]): Problem {
   const error = fail('config/unknown-reference', { where, kind, name, nearest: didYouMean(name, known) });

@@ -38,4 +38,6 @@ export type EventName =
   | 'sweep.cleaned'
   | 'sweep.failed'
   | 'deploy.alarm'
+  | 'hook.ran'
+  | 'hook.failed'
   | 'log';

@@ -1,5 +1,7 @@
+import type { AroundOrder } from './hooks.ts';
 import type { Json } from './json.ts';
 import { decodeDocument, type Lease } from './lineage.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 
 /**
  * A resource that several certificates and processes change: `lock/<resource>`. It is the lock, and the journal of what
@@ -10,6 +12,17 @@ export interface LockDocument {
   readonly lease?: Lease;
   /** By listener. */
   readonly listeners?: Readonly<Record<string, ListenerState>>;
+  /** In `lock/hooks`: the runs between their pre-hook and their post-hook. */
+  readonly hooks?: readonly HookUser[];
+}
+
+/** A run whose pre-hook may have run, and that owes its post-hook. */
+export interface HookUser extends AroundOrder {
+  readonly by: ProcessIdentity;
+  /** RFC 3339. */
+  readonly since: string;
+  /** The hook that was begun last. If certfleet is killed, it goes on. */
+  readonly running?: ProcessIdentity | undefined;
 }
 
 /** What certfleet has, or may have, on one listener. */

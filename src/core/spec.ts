@@ -29,6 +29,17 @@ export interface CertificateSpec extends Wishes {
   readonly deploy: readonly string[];
   /** `host:port`, checked over TLS after a deployment. */
   readonly endpoints: readonly string[];
+  readonly hooks?: Hooks;
+}
+
+/** Shell commands around orders, as certbot has them. */
+export interface Hooks {
+  /** Runs before the order: once in a run, even if several certificates have it. */
+  readonly pre?: string;
+  /** Runs once after all certificates of the run, also after a failure. */
+  readonly post?: string;
+  /** Runs for each new certificate; it is a target of its own (`core/hooks.ts`). */
+  readonly deploy?: string;
 }
 
 export interface IssuerSettings {

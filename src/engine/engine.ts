@@ -13,6 +13,7 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
+import { type HooksOfRun, newHooksOfRun } from './hooks-of-run.ts';
 import { createLocks, type Locks } from './leases/lock.ts';
 import { createPaces, type Paces } from './ledger/pace.ts';
 
@@ -50,6 +51,7 @@ export interface Memory {
   readonly hung: Set<string>;
   /** By directory URL: how many certificates to send to each CA at once, and whether it is down. */
   readonly paces: Paces;
+  readonly hooks: HooksOfRun;
 }
 
 export interface Engine extends EnginePorts {
@@ -68,6 +70,7 @@ export const createEngine = (ports: EnginePorts, locks: Locks = createLocks(port
     targetTurns: createTurnsByKey(),
     hung: new Set(),
     paces: createPaces(ports.clock),
+    hooks: newHooksOfRun(),
   },
 });
 
@@ -83,8 +86,17 @@ export interface Connections {
   /** The mark of this store's objects (`core/own-mark.ts`). */
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;
+  readonly hooks: HookSurroundings;
   /** Hash over all secrets of a spec's solver and deployers; a change since the last run clears the back-off. */
   credentialsOf(spec: StoredSpec): Promise<string>;
+}
+
+/** What hooks around orders need of the process. */
+export interface HookSurroundings {
+  /** The part of certfleet's environment that every hook gets. */
+  environment(): Readonly<Record<string, string>>;
+  /** Closes the ports of the solvers, which are opened again when an order needs them: a post-hook may start a server. */
+  freePorts(signal: AbortSignal): Promise<void>;
 }
 
 /** The DNS checks of the preflight, as the CA will see them. */

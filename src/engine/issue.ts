@@ -17,7 +17,18 @@ import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
-import { aimOf, answers, changesSettings, isHalfDone, type Job, jobOfToday, withNewSettings } from './job.ts';
+import { beforeOrder } from './hooks.ts';
+import { noteOutcome } from './hooks-of-run.ts';
+import {
+  aimOf,
+  answers,
+  changesSettings,
+  isHalfDone,
+  type Job,
+  jobOfToday,
+  withHooksOfRun,
+  withNewSettings,
+} from './job.ts';
 import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
 import { readAccount } from './ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
@@ -55,12 +66,19 @@ export function newVisit(engine: Engine, job: Job): Visit {
   return { job: { ...job, keepCredentials: (signal) => (kept ??= keepCredentials(signal)) }, sight };
 }
 
+/** {@link takeTurns}, and remembers the outcome for the post-hooks of the run. */
+export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
+  const outcome = await takeTurns(engine, visit, signal);
+  if (!isBusy(outcome)) noteOutcome(engine.memory.hooks, visit.job.wanted.spec, outcome);
+  return outcome;
+}
+
 /**
  * The path of one certificate: take the lease, do what the plan says, close. Resolves with `Busy` if another process is
  * working on it; the caller then tries again with the same visit. A failure is in the outcome; it rejects only with the
  * signal's reason, after an abort.
  */
-export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
+async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   try {
     for (;;) {
       const turn = await takeTurn(engine, visit, signal);
@@ -102,6 +120,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
       }
       plan = planFor(engine, job, { lineage, caHold, now: claim.now });
       const aim = aimOf(job, lineage, plan);
+      if (aim === 'certificate') job = withHooksOfRun(job);
       if (aim && lineage && !visit.isChecked && changesSettings(job, lineage)) {
         askFirst = () => checkFirst(engine, visit, { job: today, before: lineage.spec }, signal);
         return undefined;
@@ -242,6 +261,7 @@ async function obtain(run: Run): Promise<VersionBundle> {
 
 async function obtainInTurn(run: Run): Promise<VersionBundle> {
   const ready = await openCa(run);
+  await beforeOrder(run);
   try {
     return await makeVersion(ready);
   } catch (error) {

@@ -1,10 +1,11 @@
 import type { Means } from '../core/failure.ts';
+import { withHooks } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
 import { whyEarly } from '../core/schedule.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import type { Hooks, StoredSpec } from '../core/spec.ts';
 
 /** What a pass should do for one certificate. */
 export interface Job extends Means {
@@ -26,6 +27,8 @@ export interface Job extends Means {
   readonly nextRunMs?: number | undefined;
   /** No person is there to add records by hand. */
   readonly unattended?: boolean | undefined;
+  /** The hooks of this run, in place of those of the certificate (`renew --deploy-hook`). */
+  readonly hooks?: Hooks | undefined;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */
@@ -36,8 +39,19 @@ export interface Job extends Means {
 
 /** The job with the stored settings as they are now; undefined if the certificate was deleted. */
 export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
-  if (!job.isStored) return job;
+  if (!job.isStored) return withHooksOfBefore(job, lineage);
   return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
+}
+
+/** The hooks of the run become those of a certificate that it renews, so that a killed deploy hook is made up for. */
+export const withHooksOfRun = (job: Job): Job =>
+  job.hooks ? { ...job, wanted: withHooks(job.wanted, job.hooks) } : job;
+
+/** With the hooks of the run, if an earlier run worked on the certificate with the same ones. */
+export function withHooksOfBefore(job: Job, lineage: Lineage | undefined): Job {
+  if (!job.hooks || !lineage) return job;
+  const hooked = withHooksOfRun(job);
+  return sameSpec(lineage.spec, hooked.wanted) ? hooked : job;
 }
 
 /** What to take the lease for; undefined if there is nothing to do. */

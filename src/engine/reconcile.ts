@@ -4,8 +4,9 @@ import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
 import { type Engine, report } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
+import { afterRun } from './hooks.ts';
 import { issue, newVisit } from './issue.ts';
-import type { Job } from './job.ts';
+import { type Job, withHooksOfBefore } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
@@ -22,7 +23,11 @@ export async function reconcile(
   await engine.store.check(signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
-  return inLanes(engine, errands, signal);
+  try {
+    return await inLanes(engine, errands, signal);
+  } finally {
+    await afterRun(engine, false, signal);
+  }
 }
 
 /**
@@ -72,10 +77,14 @@ export async function reconcileAll(
   for (const [name, job] of jobs) plan(name, job, undefined);
   errands.push(...doubtful);
 
-  if (errands.length > 0) {
-    await engine.store.check(signal);
-    await probeThoseDown(engine, due, signal);
-    for (const { name, outcome } of await inLanes(engine, errands, signal)) if (outcome) outcomes.set(name, outcome);
+  try {
+    if (errands.length > 0) {
+      await engine.store.check(signal);
+      await probeThoseDown(engine, due, signal);
+      for (const { name, outcome } of await inLanes(engine, errands, signal)) if (outcome) outcomes.set(name, outcome);
+    }
+  } finally {
+    await afterRun(engine, true, signal);
   }
   await tidyUp(engine, errands.length > 0, signal);
   return [...outcomes.values()].filter((outcome) => outcome !== undefined);
@@ -126,8 +135,9 @@ function outcomeWithoutWork(
   if (!found || !job) return undefined;
   // Changed credentials may clear a failure, and the holder of a lease may be dead: both need a closer look.
   if (found.failure || found.work?.lease) return undefined;
-  const plan = planLineage(job.wanted, found, engine.clock.now(), job);
-  return plan.action === 'none' ? outcomeOfPlan(job, found, plan) : undefined;
+  const today = withHooksOfBefore(job, found);
+  const plan = planLineage(today.wanted, found, engine.clock.now(), today);
+  return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
 }
 
 /** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */

@@ -5,6 +5,7 @@ import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } f
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
+import { afterRun } from './hooks.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { removeSentTooLate } from './lost.ts';
@@ -39,6 +40,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
     .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
     .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
+  await afterRun(engine, true, signal);
   await engine.store.tidy(signal);
   const now = engine.clock.now();
   return {

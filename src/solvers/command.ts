@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isToken, toBase64url } from '../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { shortCommand } from '../core/hooks.ts';
 import { baseName } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
 import { remoteLines } from '../core/remote-text.ts';
@@ -78,7 +79,7 @@ export default defineSolver({
         });
       if (result.status === 0) return result.stdout;
       throw fail('solver/hook-failed', {
-        command: shortName(command),
+        command: shortCommand(command),
         status: typeof result.status === 'number' ? `exit code ${result.status}` : result.status,
         output: lastWords(result.stderr.trim() || result.stdout.trim(), challenge.keyAuthorization),
       });
@@ -119,7 +120,9 @@ export default defineSolver({
           // journalled, so two may run at once, which they must support anyway.)
           const orphan = processIn(receipt);
           if (orphan && world.processes.look(orphan) === 'alive') {
-            world.log.info(`ending the hook ${shortName(options.present)} (pid ${orphan.pid}) of an interrupted order`);
+            world.log.info(
+              `ending the hook ${shortCommand(options.present)} (pid ${orphan.pid}) of an interrupted order`,
+            );
             await world.processes.end(orphan, signal);
           }
           if (options.cleanup === undefined || !isToken(challenge.token)) return;
@@ -152,19 +155,13 @@ export default defineSolver({
 const dns01Value = (keyAuthorization: string): string =>
   toBase64url(createHash('sha256').update(keyAuthorization).digest());
 
-/** A hook without its arguments, where people put passwords. */
-function shortName(command: string | readonly string[]): string {
-  const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
-  return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');
-}
-
 /** Replaces errors of the port, which quote the whole command line and keep it in their causes. */
 function withoutArguments(error: unknown, command: string | readonly string[], timeoutMs: number): unknown {
   if (isFailure(error, 'process/timeout')) {
-    return fail('process/timeout', { command: shortName(command), seconds: Math.round(timeoutMs / 1_000) });
+    return fail('process/timeout', { command: shortCommand(command), seconds: Math.round(timeoutMs / 1_000) });
   }
   if (isFailure(error, 'process/failed')) {
-    return fail('process/failed', { command: shortName(command), reason: reasonOf(error.cause) });
+    return fail('process/failed', { command: shortCommand(command), reason: reasonOf(error.cause) });
   }
   return error;
 }

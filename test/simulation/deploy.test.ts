@@ -107,6 +107,7 @@ function createWorld() {
           const path = deployers[target]?.['path'];
           return deployerOf(path === undefined ? target : `${target} in ${path}`);
         },
+        hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
         looks: () => ({

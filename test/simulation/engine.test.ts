@@ -167,6 +167,7 @@ function createWorld(seed: number) {
         issuer: () => issuer,
         solver: async () => solver,
         deployer: async () => deployer,
+        hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
         looks: () => ({

@@ -111,6 +111,7 @@ export async function createSimulatedWorld(
         issuer: () => issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,
+        hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
         looks: () => ({

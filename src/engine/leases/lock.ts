@@ -40,6 +40,8 @@ export interface HeldLock {
   readonly lost: AbortSignal;
   /** Runs one effect, and proves the lease before and after it. */
   effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T>;
+  /** Changes the document while the lease is held. */
+  write(change: (document: LockDocument) => LockDocument, signal: AbortSignal): Promise<void>;
   /** What to write when the lease is released; undefined deletes the document. */
   leave(change: (document: LockDocument) => LockDocument | undefined): void;
 }
@@ -110,7 +112,8 @@ export function createLocks(ports: LockPorts): Locks {
     }
   }
 
-  const isUnused = ({ listeners }: LockDocument): boolean => Object.keys(listeners ?? {}).length === 0;
+  const isUnused = ({ listeners = {}, hooks = [] }: LockDocument): boolean =>
+    Object.keys(listeners).length === 0 && hooks.length === 0;
 
   return {
     read,
@@ -128,6 +131,7 @@ export function createLocks(ports: LockPorts): Locks {
               },
               lost: held.lost,
               effect: (s, run) => held.effect(s, run),
+              write: (next, s) => held.write(next, s),
               leave: (last) => {
                 change = last;
               },

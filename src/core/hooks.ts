@@ -1,0 +1,42 @@
+import { canonical } from './same-spec.ts';
+import type { Hooks, StoredSpec } from './spec.ts';
+
+/** The target that a deploy hook is: a `command`, so that it is journalled, and repeated until it succeeds. */
+export const deployHookTarget = 'deploy-hook';
+
+/** The spec with the target that its deploy hook is. Every spec that is stored has passed through this. */
+export function withDeployHook(stored: StoredSpec): StoredSpec {
+  const run = stored.spec.hooks?.deploy;
+  if (run === undefined && !stored.spec.deploy.includes(deployHookTarget)) return stored;
+  const { [deployHookTarget]: _before, ...others } = stored.deployers;
+  const deploy = stored.spec.deploy.filter((target) => target !== deployHookTarget);
+  if (run === undefined) return { ...stored, spec: { ...stored.spec, deploy }, deployers: others };
+  return {
+    ...stored,
+    // Last, because it may act on what the other targets have.
+    spec: { ...stored.spec, deploy: [...deploy, deployHookTarget] },
+    // certbot has no limit; this is that of a whole delivery.
+    deployers: { ...others, [deployHookTarget]: { type: 'command', run, timeout: '5m' } },
+  };
+}
+
+/** The spec with other hooks; those that are not given stay. */
+export const withHooks = (stored: StoredSpec, hooks: Hooks): StoredSpec =>
+  withDeployHook({ ...stored, spec: { ...stored.spec, hooks: { ...stored.spec.hooks, ...hooks } } });
+
+/** What runs around an order. */
+export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;
+
+export const aroundOrder = ({ pre, post }: Hooks): AroundOrder => ({
+  ...(pre === undefined ? {} : { pre }),
+  ...(post === undefined ? {} : { post }),
+});
+
+/** Identifies a pair of hooks. */
+export const hooksKey = ({ pre, post }: AroundOrder): string => canonical([pre ?? null, post ?? null]);
+
+/** A command without its arguments, where people put passwords. */
+export function shortCommand(command: string | readonly string[]): string {
+  const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
+  return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');
+}

@@ -1,0 +1,101 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
+import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
+import { atEnd, freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const name = 'www.example.test';
+
+/** A web server that has the CA's port, and hooks that stop and start it. */
+let certfleet: Certfleet;
+let ca: AcmeCa;
+let folder: string;
+let port: number;
+let log: string;
+let flags: readonly string[];
+let hooks: readonly string[];
+const pid = async () => Number(await readFile(join(folder, 'pid'), 'utf8'));
+const said = async () => (await readFile(log, 'utf8')).trim().split('\n');
+
+beforeAll(async () => {
+  [certfleet, folder, port] = await Promise.all([buildCertfleet(), temporaryFolder('hooks'), freePort()]);
+  ca = await startAcmeCa({ settings: { httpPort: port } });
+  log = join(folder, 'log');
+  await writeFile(log, '');
+  const server = join(folder, 'server.mjs');
+  await writeFile(
+    server,
+    `import { createServer } from 'node:http';
+     createServer((_request, answer) => answer.end('the page')).listen(${port}, '127.0.0.1');`,
+  );
+  const start = `nohup ${process.execPath} ${server} >/dev/null 2>&1 & echo $! > ${folder}/pid`;
+  const isStopped = `while kill -0 $(cat ${folder}/pid) 2>/dev/null; do sleep 0.02; done`;
+  hooks = [
+    ...['--pre-hook', `kill $(cat ${folder}/pid); ${isStopped}; echo pre >> ${log}`],
+    ...['--post-hook', `${start}; echo "post $RENEWED_DOMAINS" >> ${log}`],
+    ...['--deploy-hook', `echo "deploy $RENEWED_DOMAINS $(ls $RENEWED_LINEAGE | tr '\\n' ' ')" >> ${log}`],
+  ];
+  flags = [
+    ...['--store', join(folder, 'store'), '--issuer', ca.directoryUrl, '--ca-file', ca.caFile, '--agree-tos'],
+    ...['--http', `standalone:127.0.0.1:${port}`, '--http01-port', String(port), '--resolver', '127.0.0.1:1'],
+  ];
+  await promisifiedShell(start);
+  atEnd(async () => void process.kill(await pid()));
+  await until(() => portAccepts(port), { what: 'the web server runs' });
+});
+
+const promisifiedShell = async (command: string): Promise<void> => {
+  const { execFile } = await import('node:child_process');
+  await new Promise<void>((done, failed) =>
+    execFile('/bin/sh', ['-c', command], (error) => (error ? failed(error) : done())),
+  );
+};
+
+it('stop a server for an order and start it again, also after a kill in between', { timeout: 120_000 }, async () => {
+  const first = await certfleet(['issue', '-d', name, ...flags, ...hooks]);
+  succeeded(first);
+  expect(first.stdout).toContain('The deploy hook has run.');
+  expect(await said()).toEqual(['pre', `deploy ${name} cert.pem chain.pem fullchain.pem privkey.pem `, `post ${name}`]);
+  await until(() => portAccepts(port), { what: 'the web server runs again' });
+
+  // Nothing is due.
+  succeeded(await certfleet(['renew', '--store', join(folder, 'store')]));
+  expect(await said()).toHaveLength(3);
+
+  // Killed while the server is stopped: the next run starts it, and goes on with the order.
+  ca.settings.validate = () => new Promise(() => {});
+  const killed = await certfleet(['issue', name, '--force', '--store', join(folder, 'store')], {
+    killWhen: until(
+      async () =>
+        (await said()).length === 4 && (await readLineage(join(folder, 'store'), name)).work?.step === 'challenges',
+      {
+        what: 'the order waits for its validation',
+      },
+    ),
+  });
+  expect(killed.status).toBe('SIGKILL');
+  expect(await portAccepts(port)).toBe(false);
+  const swept = await certfleet(['sweep', '--store', join(folder, 'store')]);
+  succeeded(swept);
+  expect(stderrOf(swept)).toContain('the post-hook');
+  expect((await said()).slice(3)).toEqual(['pre', 'post']);
+  await until(() => portAccepts(port), { what: 'the web server runs again' });
+
+  // A hook of this run only.
+  ca.settings.validate = undefined;
+  const renewed = await certfleet([
+    'renew',
+    '--store',
+    join(folder, 'store'),
+    '--force',
+    '--deploy-hook',
+    `echo other >> ${log}`,
+  ]);
+  succeeded(renewed);
+  expect((await said()).slice(5)).toEqual(['pre', 'other', `post ${name}`]);
+  await until(() => portAccepts(port), { what: 'the web server runs again' });
+});

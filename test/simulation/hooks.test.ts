@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest';
+import { deployHookTarget, withDeployHook } from '../../src/core/hooks.ts';
+import { encodeDocument } from '../../src/core/lineage.ts';
+import type { Hooks, StoredSpec } from '../../src/core/spec.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { reconcileAll } from '../../src/engine/reconcile.ts';
+import { sweep } from '../../src/engine/sweep.ts';
+import type { ProcessRequest, ProcessResult } from '../../src/ports/processes.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const around: Hooks = { pre: 'stop nginx', post: 'start nginx' };
+
+const withHooks = (name: string, hooks: Hooks): StoredSpec => {
+  const stored = simulatedSpec(name, [`${name}.example.com`]);
+  return withDeployHook({ ...stored, spec: { ...stored.spec, hooks } });
+};
+
+/** A simulated world in which hooks run, and in which everything that happens is in one list. */
+async function worldWithHooks() {
+  const happened: string[] = [];
+  const world = await createSimulatedWorld({
+    reporter: {
+      report: ({ event, certificate, message }) => {
+        if (event === 'certificate.issued' || event === 'certificate.failed') happened.push(`${event} ${certificate}`);
+        if (event === 'hook.failed') happened.push(`failed: ${message}`);
+      },
+    },
+  });
+  const variables: Record<string, string>[] = [];
+  let answer = async (_command: string): Promise<Partial<ProcessResult>> => ({});
+  const replica = (pid: number): Engine => {
+    const engine = world.replica(pid);
+    const run = async ({ command, env, onStart }: ProcessRequest) => {
+      await onStart?.({ bootId: 'b', pidNamespace: 'n', pid: 5_000 + pid, startTime: '1' });
+      const line = command[2] ?? '';
+      happened.push(line);
+      variables.push({ ...env });
+      return { status: 0, stdout: '', stderr: '', ...(await answer(line)) };
+    };
+    const freePorts = async () => void happened.push('ports are free');
+    const hooks = { environment: () => ({ PATH: '/bin' }), freePorts };
+    const end: Engine['processes']['end'] = async ({ pid: ended }) => void happened.push(`ended ${ended}`);
+    return { ...engine, processes: { ...engine.processes, run, end }, connect: { ...engine.connect, hooks } };
+  };
+  return {
+    ...world,
+    happened,
+    variables,
+    replica,
+    answerWith: (next: typeof answer) => {
+      answer = next;
+    },
+    journal: async () => {
+      const entry = await world.store.get({ kind: 'lock', name: 'hooks' }, signal);
+      return (
+        entry && (JSON.parse(new TextDecoder().decode(entry.bytes)) as { readonly hooks: readonly object[] }).hooks
+      );
+    },
+    pass: (engine: Engine, ...wanted: StoredSpec[]) =>
+      passing(
+        world.clock,
+        reconcileAll(engine, { jobs: wanted.map((one) => job(one)), jobOf: () => undefined }, signal),
+      ),
+    wait: (ms: number) => world.pass(ms),
+  };
+}
+
+describe('hooks around the orders of a run', () => {
+  it('run once each, before the first order and after the last, though two certificates share them', async () => {
+    const world = await worldWithHooks();
+    await world.pass(world.replica(1), withHooks('a', around), withHooks('b', around));
+    expect(world.happened[0]).toBe('stop nginx');
+    expect(world.happened.slice(1, 3).sort()).toEqual(['certificate.issued a', 'certificate.issued b']);
+    expect(world.happened.slice(3)).toEqual(['ports are free', 'start nginx']);
+    expect(world.variables.at(-1)).toMatchObject({
+      PATH: '/bin',
+      RENEWED_DOMAINS: expect.stringMatching(/^[ab]\.example\.com [ab]\.example\.com$/),
+      FAILED_DOMAINS: '',
+    });
+    expect(await world.journal()).toBeUndefined();
+  });
+
+  it('do not run if nothing is due', async () => {
+    const world = await worldWithHooks();
+    const spec = withHooks('a', around);
+    await world.pass(world.replica(1), spec);
+    world.happened.length = 0;
+    await world.pass(world.replica(2), spec);
+    expect(world.happened).toEqual([]);
+    world.wait(70 * dayMs);
+    await world.pass(world.replica(3), spec);
+    expect(world.happened).toEqual(['stop nginx', 'certificate.issued a', 'ports are free', 'start nginx']);
+  });
+
+  it('the post-hook runs after a failure, too, and learns the names', async () => {
+    const world = await worldWithHooks();
+    const engine = world.replica(1);
+    const refusing: Engine = {
+      ...engine,
+      connect: {
+        ...engine.connect,
+        solver: async () => ({ ...world.solver, present: () => Promise.reject(new Error('no')) }),
+      },
+    };
+    await world.pass(refusing, withHooks('a', around));
+    expect(world.happened).toEqual(['stop nginx', 'certificate.failed a', 'ports are free', 'start nginx']);
+    expect(world.variables.at(-1)).toMatchObject({ RENEWED_DOMAINS: '', FAILED_DOMAINS: 'a.example.com' });
+  });
+
+  it('a failing hook stops nothing, and is reported without its arguments', async () => {
+    const world = await worldWithHooks();
+    world.answerWith(async (line) => ({ status: line.startsWith('stop') ? 5 : 0, stderr: 'no such unit' }));
+    await world.pass(world.replica(1), withHooks('a', around));
+    expect(world.happened).toEqual([
+      'stop nginx',
+      'failed: the pre-hook `stop …` ended with 5: no such unit',
+      'certificate.issued a',
+      'ports are free',
+      'start nginx',
+    ]);
+  });
+
+  it.each(['renew', 'sweep'])('%s runs the post-hook of a run that was killed, once', async (command) => {
+    const world = await worldWithHooks();
+    world.answerWith((line) => (line === 'stop nginx' ? new Promise<never>(() => {}) : Promise.resolve({})));
+    const killed = world.pass(world.replica(1), withHooks('a', around));
+    killed.catch(() => undefined);
+    while (!world.happened.includes('stop nginx')) await world.clock.advance(10);
+    world.dead.add(1);
+    const next = world.replica(2);
+    const again = () =>
+      command === 'sweep' ? passing(world.clock, sweep(next, signal)) : world.pass(next, simulatedSpec('other'));
+    await again();
+    const after = world.happened.filter((one) => !one.startsWith('certificate'));
+    expect(after).toEqual(['stop nginx', 'ports are free', 'ended 5001', 'start nginx']);
+    await again();
+    expect(world.happened.filter((one) => one === 'start nginx')).toHaveLength(1);
+    expect(await world.journal()).toBeUndefined();
+  });
+
+  it('leave the post-hook to another run that still needs the server stopped, and the pre-hook to the first', async () => {
+    const world = await worldWithHooks();
+    const by = world.replica(7).processes.self();
+    const other = { ...around, by, since: world.clock.now().toISOString() };
+    const document = encodeDocument({ schema: 1, hooks: [other] });
+    await world.store.put({ kind: 'lock', name: 'hooks' }, document, { ifRevision: null, signal });
+    await world.pass(world.replica(1), withHooks('a', around));
+    expect(world.happened).toEqual(['certificate.issued a', 'ports are free']);
+    expect(await world.journal()).toEqual([other]);
+    // The other one is killed.
+    world.dead.add(7);
+    await world.pass(world.replica(2), withHooks('a', around));
+    expect(world.happened.slice(2)).toEqual(['ports are free', 'start nginx']);
+  });
+
+  it('of another machine are left alone, and forgotten after a week', async () => {
+    const world = await worldWithHooks();
+    const by = { bootId: 'other', pidNamespace: 'n', pid: 1, startTime: '1' };
+    const foreign = { ...around, by, since: world.clock.now().toISOString() };
+    const document = encodeDocument({ schema: 1, hooks: [foreign] });
+    await world.store.put({ kind: 'lock', name: 'hooks' }, document, { ifRevision: null, signal });
+    const spec = withHooks('a', around);
+    await world.pass(world.replica(1), spec);
+    expect(world.happened).toEqual(['stop nginx', 'certificate.issued a', 'ports are free', 'start nginx']);
+    expect(await world.journal()).toEqual([foreign]);
+    world.wait(70 * dayMs);
+    await world.pass(world.replica(2), spec);
+    expect(await world.journal()).toBeUndefined();
+  });
+
+  it('the post-hook runs after Ctrl-C', async () => {
+    const world = await worldWithHooks();
+    const stop = new AbortController();
+    const engine = world.replica(1);
+    const slow: Engine = {
+      ...engine,
+      connect: {
+        ...engine.connect,
+        solver: async () => ({ ...world.solver, ready: async () => ({ ready: false, reason: 'not yet' }) }),
+      },
+    };
+    const running = reconcileAll(slow, { jobs: [job(withHooks('a', around))], jobOf: () => undefined }, stop.signal);
+    running.catch(() => undefined);
+    while (world.txt.size === 0) await world.clock.advance(10);
+    stop.abort(new Error('stopped'));
+    await expect(passing(world.clock, running)).rejects.toThrow('stopped');
+    expect(world.happened).toEqual(['stop nginx', 'ports are free', 'start nginx']);
+    expect(world.txt.size).toBe(0);
+  });
+});
+
+describe('a deploy hook', () => {
+  it('is a target, after all others, and keeps the options of a command', () => {
+    const stored = withHooks('a', { deploy: 'reload' });
+    expect(stored.spec.deploy).toEqual(['target', deployHookTarget]);
+    expect(stored.deployers[deployHookTarget]).toEqual({ type: 'command', run: 'reload', timeout: '5m' });
+    expect(withDeployHook(stored)).toEqual(stored);
+    const { hooks: _removed, ...spec } = stored.spec;
+    expect(withDeployHook({ ...stored, spec })).toEqual(simulatedSpec('a', ['a.example.com']));
+  });
+
+  it('of one run is of those that it renews only, and is made up for by the next such run', async () => {
+    const world = await worldWithHooks();
+    const [a, b] = [simulatedSpec('a', ['a.example.com']), simulatedSpec('b', ['b.example.com'])];
+    let isBroken = true;
+    const taken: string[] = [];
+    const replica = (pid: number): Engine => {
+      const engine = world.replica(pid);
+      const deployer: Engine['connect']['deployer'] = async (_spec, target) => ({
+        ...world.deployer,
+        activate: async ({ lineage }) => {
+          if (target !== deployHookTarget) return;
+          if (isBroken) throw new Error('exit 1');
+          taken.push(lineage);
+        },
+      });
+      return { ...engine, connect: { ...engine.connect, deployer } };
+    };
+    const run = (pid: number, hooks: Hooks | undefined) => {
+      const jobs = [a, b].map((one) => ({ ...job(one), hooks }));
+      return passing(world.clock, reconcileAll(replica(pid), { jobs, jobOf: () => undefined }, signal));
+    };
+    await world.pass(world.replica(1), a);
+    // `b` is new and `a` is not due.
+    const first = await run(2, { deploy: 'reload' });
+    expect(first.map(({ result }) => result)).toEqual(['unchanged', 'pending']);
+    expect((await world.readLineage('a'))?.spec).toEqual(a);
+    isBroken = false;
+    world.wait(3_600_000);
+    await run(3, { deploy: 'reload' });
+    expect(taken).toEqual(['b']);
+    await run(4, { deploy: 'reload' });
+    await run(5, undefined);
+    expect(taken).toEqual(['b']);
+  });
+
+  it('given with each run does not end the back-off', async () => {
+    const world = await worldWithHooks();
+    const engine = (pid: number): Engine => {
+      const real = world.replica(pid);
+      const solver = async () => ({ ...world.solver, present: () => Promise.reject(new Error('no')) });
+      return { ...real, connect: { ...real.connect, solver } };
+    };
+    const run = (pid: number) => {
+      const jobs = [{ ...job(simulatedSpec('a', ['a.example.com'])), hooks: { deploy: 'reload' } }];
+      return passing(world.clock, reconcileAll(engine(pid), { jobs, jobOf: () => undefined }, signal));
+    };
+    for (const pid of [1, 2, 3]) await run(pid);
+    expect((await world.readLineage('a'))?.failure?.count).toBe(1);
+  });
+});
