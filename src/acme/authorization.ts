@@ -1,3 +1,4 @@
+import { challengeTypes } from '../core/challenge-type.ts';
 import { isToken } from '../core/encoding.ts';
 import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
 import {
@@ -14,8 +15,8 @@ import {
 import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 
-/** The challenge types that certfleet answers, which must be well-formed; others may be anything. */
-const answered = ['http-01', 'dns-01'];
+/** These must be well-formed; others may be anything. */
+const answered: readonly string[] = challengeTypes;
 
 /** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` of the order. */
 export function readAuthorization(answer: Answer): Authorization {

@@ -307,7 +307,7 @@ describe('flags for a certificate that is stored', () => {
       { ...overDns, spec: { ...overDns.spec, solver: 'web' } },
       config,
     ],
-    ['-d *.example.com', 'only be validated over DNS-01', stored, {}],
+    ['-d *.example.com', 'only be validated over DNS', stored, {}],
     ['--dns-option secret=file:/nope', '/nope cannot be read: no such file', overDns, {}],
   ] as const)('are refused together with what is kept: %s', async (argv, words, before, given) => {
     const done = await again(`${name} ${argv}`, given, before);

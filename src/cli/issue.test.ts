@@ -263,10 +263,8 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
         'Remove www.example.com.',
       ],
     ],
-    'identifier/wildcard-needs-dns': [['-d *.example.com', 'only be validated over DNS-01', '--dns PROVIDER']],
-    'identifier/ip-needs-http': [
-      ['-d 192.0.2.1 --dns rfc2136', 'cannot be validated over DNS-01', 'Use an HTTP-01 solver'],
-    ],
+    'identifier/wildcard-needs-dns': [['-d *.example.com', 'only be validated over DNS', '--dns PROVIDER']],
+    'identifier/ip-needs-http': [['-d 192.0.2.1 --dns rfc2136', 'cannot be validated over DNS', 'Use a solver for it']],
     'config/credential-missing': [
       [
         `${dns}${options('server=a', 'keyName=b')}`,

@@ -2,6 +2,7 @@ import { challengesOf, dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, isModulePath, type Registry, typesOf } from '../config/registry.ts';
+import { type ChallengeType, isOverDns } from '../core/challenge-type.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { type Identifier, isWildcard } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
@@ -60,7 +61,7 @@ export async function solversFromFlags(
 function keptSolvers(kept: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
   const { solver, solvers } = kept.spec;
   if (!solvers) return { solver };
-  const overDns = partsOf(kept).find((part) => challengesOf(part.solver).includes('dns-01'))?.spec.solver ?? solver;
+  const overDns = partsOf(kept).find((part) => challengesOf(part.solver).some(isOverDns))?.spec.solver ?? solver;
   const others = identifiers.map((one) => {
     const isNew = kept.spec.identifiers.every(({ value }) => value !== one.value);
     return [one.value, isNew && isWildcard(one) ? overDns : solverNameOf(kept.spec, one)] as const;
@@ -159,7 +160,7 @@ function refuseOneKind(identifiers: readonly Identifier[]): void {
 }
 
 async function httpSolver(how: string, session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
-  if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, 'http-01', settings);
+  if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, ['http-01'], settings);
   const [word, rest] = cutAt(how, ':');
   if (word === 'standalone') {
     // Only this machine answers, so no other node needs a token document, and a durable write is saved.
@@ -189,7 +190,7 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
   const { session, settings, registry, kept } = choosing;
   if (Object.hasOwn(settings.solvers, dns)) {
     refuseOptionsOfDeclared(dns, choosing);
-    return declaredSolver(flag, dns, 'dns-01', settings);
+    return declaredSolver(flag, dns, ['dns-01', 'dns-account-01'], settings);
   }
   const entry = adapterEntry(registry, 'dns', dns);
   if (!entry && isModulePath(dns)) return dnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
@@ -250,12 +251,17 @@ async function providerOptions(
   return options;
 }
 
-function declaredSolver(flag: string, name: string, wanted: 'http-01' | 'dns-01', settings: Settings): NamedSolver {
+function declaredSolver(
+  flag: string,
+  name: string,
+  wanted: readonly [ChallengeType, ...ChallengeType[]],
+  settings: Settings,
+): NamedSolver {
   const solver = settings.solvers[name]!;
   const answers = challengesOf(solver);
-  if (!answers.includes(wanted))
+  if (!answers.some((type) => wanted.includes(type)))
     throw fail('usage/invalid', {
-      what: `${flag} ${name}: the solver "${name}" answers ${answers.join(' and ')}, not ${wanted}`,
+      what: `${flag} ${name}: the solver "${name}" answers ${answers.join(' and ')}, not ${wanted[0]}`,
     });
   return { name, settings: solver };
 }

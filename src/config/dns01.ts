@@ -1,7 +1,7 @@
+import { type ChallengeType, challengeTypes } from '../core/challenge-type.ts';
 import { isDnsName } from '../core/dns-name.ts';
 import { type AdapterSettings, zoneSolversKey } from '../core/spec.ts';
 import { duration, z } from '../define.ts';
-import type { ChallengeType } from '../ports/solver.ts';
 import { dns01Type } from './registry.ts';
 import { resolverAddress } from './resolver-address.ts';
 
@@ -42,6 +42,11 @@ export const dns01Options = z.strictObject({
       title: 'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them',
       examples: [{ 'example.net': 'otherSolver' }],
     }),
+  challenge: z.enum(['dns-01', 'dns-account-01']).default('dns-01').meta({
+    title: 'The challenge to answer',
+    description:
+      'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it.',
+  }),
   vantagePoints: z
     .array(resolverAddress())
     .optional()
@@ -67,6 +72,7 @@ export const dns01Options = z.strictObject({
 });
 
 export interface Dns01Settings {
+  readonly challenge: 'dns-01' | 'dns-account-01';
   readonly provider: string;
   /** The provider's options, with the provider as their `type`. */
   readonly options: AdapterSettings;
@@ -119,17 +125,18 @@ export function dns01Settings(settings: AdapterSettings): Dns01Settings {
     propagationMs: propagation,
     ignoreNameservers: more.ignoreNameservers ?? [],
     vantagePoints: more.vantagePoints ?? [],
+    challenge: more.challenge,
     elsewhere,
   };
 }
 
 /** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */
 export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {
-  if (solver.type === dns01Type) return ['dns-01'];
+  if (solver.type === dns01Type) return [solver['challenge'] === 'dns-account-01' ? 'dns-account-01' : 'dns-01'];
   if (solver.type.startsWith('http01')) return ['http-01'];
   const declared = solver['challenge'] ?? solver['challenges'] ?? solver['answers'];
-  const named = (Array.isArray(declared) ? declared : [declared]).filter(
-    (c): c is ChallengeType => c === 'http-01' || c === 'dns-01',
+  const named = (Array.isArray(declared) ? declared : [declared]).filter((c): c is ChallengeType =>
+    (challengeTypes as readonly unknown[]).includes(c),
   );
   return named.length > 0 ? named : ['dns-01'];
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { domainToASCII, domainToUnicode } from 'node:url';
+import { type ChallengeType, isOverDns } from '../core/challenge-type.ts';
 import { fail } from '../core/errors.ts';
 import { type Identifier, isWildcard } from '../core/identifier.ts';
 import {
@@ -11,7 +12,6 @@ import {
   withoutDuplicates,
 } from '../core/identifiers.ts';
 import type { IssuerSettings } from '../core/spec.ts';
-import type { ChallengeType } from '../ports/solver.ts';
 import { isPublicIssuer } from './issuers.ts';
 
 /**
@@ -107,10 +107,13 @@ export async function checkIdentifiers({ identifiers, issuer, solverOf }: Identi
   for (const identifier of identifiers) {
     const { value } = identifier;
     const solver = solverOf(identifier);
-    if (isWildcard(identifier) && !solver.answers.includes('dns-01'))
-      throw fail('identifier/wildcard-needs-dns', { value, solver: solver.name });
-    if (identifier.type === 'ip' && !solver.answers.includes('http-01'))
-      throw fail('identifier/ip-needs-http', { value });
+    if (isWildcard(identifier) && !solver.answers.some(isOverDns))
+      throw fail('identifier/wildcard-needs-dns', {
+        value,
+        solver: solver.name,
+        answers: solver.answers.join(' and '),
+      });
+    if (identifier.type === 'ip' && solver.answers.every(isOverDns)) throw fail('identifier/ip-needs-http', { value });
   }
   if (!(await isPublicIssuer(issuer.settings))) return;
   const { isRegistrable } = await import('./public-suffix.ts');

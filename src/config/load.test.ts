@@ -326,7 +326,7 @@ describe('problems', () => {
       'identifier/covered-by-wildcard',
       'Remove www.example.com.',
     ],
-    [edited('example.com, "*.example.com"', '192.0.2.1'), '11', 'identifier/ip-needs-http', 'Use an HTTP-01 solver'],
+    [edited('example.com, "*.example.com"', '192.0.2.1'), '11', 'identifier/ip-needs-http', 'Use a solver for it'],
     [
       edited('ABC.example.com', Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',')),
       '10',
@@ -446,7 +446,7 @@ describe('a solver per identifier', () => {
     [
       '[{ name: "*.example.com", solver: web }, { name: a.example.net, solver: dns }]',
       'solver: web',
-      'the wildcard "*.example.com" can only be validated over DNS-01, but web answers HTTP-01',
+      'the wildcard "*.example.com" can only be validated over DNS, but web answers http-01',
     ],
     [
       '[a.example.com, { name: A.example.com, solver: dns }]',

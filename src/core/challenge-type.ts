@@ -1,2 +1,7 @@
-/** The challenge types that certfleet answers (RFC 8555 §8). */
-export type ChallengeType = 'http-01' | 'dns-01';
+/** The challenge types that certfleet answers: RFC 8555 §8, RFC 8737 and draft-ietf-acme-dns-account-label. */
+export const challengeTypes = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-account-01'] as const;
+
+export type ChallengeType = (typeof challengeTypes)[number];
+
+/** Whether the answer is a TXT record. Only these challenges are for wildcards, and none of them is for IP addresses. */
+export const isOverDns = (type: ChallengeType): boolean => type.startsWith('dns-');

@@ -154,16 +154,16 @@ export const errorTable = {
     hint: 'Remove {value}.',
   },
   'identifier/wildcard-needs-dns': {
-    message: 'the wildcard "{value}" can only be validated over DNS-01, but {solver} answers HTTP-01',
+    message: 'the wildcard "{value}" can only be validated over DNS, but {solver} answers {answers}',
     blame: 'config',
     retry: 'never',
     hint: 'Use --dns PROVIDER, or a solver of type dns01.',
   },
   'identifier/ip-needs-http': {
-    message: 'the IP address "{value}" cannot be validated over DNS-01 (RFC 8738 §7)',
+    message: 'the IP address "{value}" cannot be validated over DNS (RFC 8738 §7)',
     blame: 'config',
     retry: 'never',
-    hint: 'Use an HTTP-01 solver for it.',
+    hint: 'Use a solver for it that answers HTTP-01 or TLS-ALPN-01.',
   },
   'lineage/invalid-name': {
     message: '"{name}" is not a valid certificate name',

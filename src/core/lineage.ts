@@ -142,6 +142,8 @@ export interface Work {
   readonly probe?: 'ours' | 'left';
   /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
   readonly thumbprint?: string;
+  /** The account's URL, if a challenge is of a type whose answer depends on it (dns-account-01). */
+  readonly accountUrl?: string;
   readonly challenges: readonly JournalledChallenge[];
   /** An order that waits for its next try while this run only delivers the current version. */
   readonly parked?: Pick<Work, 'version' | 'order'>;
@@ -192,6 +194,7 @@ export interface Tombstone {
   readonly identifier: string;
   readonly token: string;
   readonly thumbprint: string;
+  readonly accountUrl?: string;
   readonly receipt?: Json;
   /** Not a challenge, but the probe or forward rule of the preflight, which could not be removed. */
   readonly probe?: true;

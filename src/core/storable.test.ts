@@ -64,7 +64,7 @@ function middle(shape: Shape): Lineage {
       { lease: { ...lease }, isDoubtful: false, now },
     ),
     ordered({ url: 'https://ca.test/order/1' }),
-    challengesIntended({ thumbprint: 'print', challenges }),
+    challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges }),
     receiptsKept(receipts),
   ].reduce<Lineage | undefined>((lineage, transition) => after(lineage, transition), idle)!;
 }

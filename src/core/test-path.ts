@@ -225,7 +225,7 @@ function* validate(model: Model, process: Process, order: Order, wanted: StoredS
     return { type, identifier, token } as const;
   });
   const thumbprint = `print-${model.account}`.padEnd(43, '.');
-  model.apply(challengesIntended({ thumbprint, challenges }));
+  model.apply(challengesIntended({ thumbprint, accountUrl: 'a', challenges }));
   process.inFlight = challenges.map((challenge) => ({ ...challenge, thumbprint, by: byOf(challenge.identifier) }));
   const receipts = new Map<string, Json>();
   const refused = new Set<string>();

@@ -11,6 +11,8 @@ export interface Presented {
   readonly identifier: string;
   readonly token: string;
   readonly thumbprint: string;
+  /** For dns-account-01. */
+  readonly accountUrl?: string;
   readonly receipt?: Json;
   /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
   readonly probe?: true;
@@ -38,7 +40,11 @@ export const isRule = (presented: Presented, spec: StoredSpec): boolean =>
   presented.probe === true && ruleStays(specOfPresented(spec, presented));
 
 export const presentedIn = (work: Work): readonly Presented[] =>
-  work.challenges.map((challenge) => ({ ...challenge, thumbprint: work.thumbprint ?? '' }));
+  work.challenges.map((challenge) => ({
+    ...challenge,
+    thumbprint: work.thumbprint ?? '',
+    ...(work.accountUrl === undefined ? {} : { accountUrl: work.accountUrl }),
+  }));
 
 /** Whether the work may have left something in the outside world. */
 export const owesCleanup = (work: Work | undefined): work is Work =>
@@ -63,12 +69,13 @@ export function tombstoneOf(
   now: Date,
   looked: Tombstone['looked'] = 0,
 ): Tombstone {
-  const { type, identifier, token, thumbprint, receipt, probe } = presented;
+  const { type, identifier, token, thumbprint, accountUrl, receipt, probe } = presented;
   return {
     type,
     identifier,
     token,
     thumbprint,
+    ...(type === 'dns-account-01' && accountUrl !== undefined ? { accountUrl } : {}),
     ...(receipt === undefined ? {} : { receipt }),
     ...(probe ? { probe } : {}),
     by: presenterOf(specOfPresented(spec, presented)),

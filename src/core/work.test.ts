@@ -42,7 +42,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   overruled: work.overruled(now),
   orderGivenUp: work.orderGivenUp(),
   ordered: work.ordered({ url }),
-  challengesIntended: work.challengesIntended({ thumbprint: 'print', challenges }),
+  challengesIntended: work.challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges }),
   receiptsKept: work.receiptsKept(new Map([['http-01 a.test', 'receipt']])),
   presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
   accountLost: work.accountLost({ left: [], now }),

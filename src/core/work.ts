@@ -177,6 +177,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       startedAt: claim.now.toISOString(),
       challenges: before?.challenges ?? [],
       ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
+      ...(before?.accountUrl === undefined ? {} : { accountUrl: before.accountUrl }),
       ...(before?.probe ? { probe: 'left' } : onlyDelivers ? {} : { probe: 'ours' }),
       ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
     };
@@ -318,14 +319,19 @@ function withoutProbe({ probe, ...work }: Work, spec: StoredSpec): Work {
 /** Step 6a: every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
+  readonly accountUrl: string;
   readonly challenges: readonly JournalledChallenge[];
 }): Transition =>
-  withWork('challengesIntended', (work, lineage) => ({
-    ...withoutProbe(work, lineage.spec),
-    step: 'challenges',
-    thumbprint: facts.thumbprint,
-    challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
-  }));
+  withWork('challengesIntended', (work, lineage) => {
+    const { accountUrl: _earlier, ...rest } = withoutProbe(work, lineage.spec);
+    return {
+      ...rest,
+      step: 'challenges',
+      thumbprint: facts.thumbprint,
+      ...(facts.challenges.some(({ type }) => type === 'dns-account-01') ? { accountUrl: facts.accountUrl } : {}),
+      challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
+    };
+  });
 
 /** Identifies a challenge within an order. */
 export const challengeKey = ({ type, identifier }: Pick<JournalledChallenge, 'type' | 'identifier'>): string =>
@@ -509,7 +515,8 @@ const mayExist = (order: Work['order'], asked: boolean): boolean =>
   order?.url !== undefined || order?.doubtful === true || asked;
 
 const closedWork = (work: Work, order: Work['order']): Work => {
-  const { lease: _given, order: _order, probe: _probe, thumbprint: _print, takenOver: _over, ...rest } = work;
+  const { lease: _given, order: _order, probe: _probe, ...others } = work;
+  const { thumbprint: _print, accountUrl: _url, takenOver: _over, ...rest } = others;
   return { ...rest, challenges: [], ...(order ? { order } : {}) };
 };
 

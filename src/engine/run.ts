@@ -2,7 +2,7 @@ import type { Step } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
-import type { Solver } from '../ports/solver.ts';
+import type { Solver, SolverAccount } from '../ports/solver.ts';
 import { type Engine, report } from './engine.ts';
 import type { Job } from './job.ts';
 import type { Holding } from './leases/lease.ts';
@@ -42,6 +42,12 @@ export interface Part {
   readonly spec: StoredSpec;
   readonly solver: Solver;
 }
+
+/** An open account as solvers see it. */
+export const solverAccount = ({ accountUrl, thumbprint }: AccountIssuer): SolverAccount => ({
+  url: accountUrl,
+  thumbprint,
+});
 
 /** Connects the solvers of a spec. */
 export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<readonly Part[]> =>

@@ -36,7 +36,12 @@ export interface Solver {
    * if it `stays`, when the challenges are removed. The rule that several lineages share stays until the last of them
    * withdraws.
    */
-  prepare?(lineage: string, identifiers: readonly Identifier[], signal: AbortSignal): Promise<Prepared>;
+  prepare?(
+    lineage: string,
+    identifiers: readonly Identifier[],
+    signal: AbortSignal,
+    account?: SolverAccount,
+  ): Promise<Prepared>;
   /**
    * Repeatable; also for a process that did not call `prepare`.
    *
@@ -51,13 +56,15 @@ export interface Solver {
    * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the
    * order; other errors of the areas `dns/` and `solver/` mean "cannot tell". They stop a first issue, and a change of
    * settings, if they come for every name.
+   *
+   * @param account undefined if none is stored yet
    */
-  preflight?(identifier: Identifier, signal: AbortSignal): Promise<void>;
+  preflight?(identifier: Identifier, signal: AbortSignal, account?: SolverAccount): Promise<void>;
   /**
    * What lies between the name and the answer now, for `certfleet doctor`. Changes nothing outside; it may listen on
    * the responder's port until the process ends. What fails becomes a hop; on abort it rejects with the signal's reason.
    */
-  describePath?(identifier: Identifier, signal: AbortSignal): Promise<DescribedPath>;
+  describePath?(identifier: Identifier, signal: AbortSignal, account?: SolverAccount): Promise<DescribedPath>;
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
@@ -69,6 +76,14 @@ export interface Solver {
   close?(signal?: AbortSignal): Promise<void>;
 }
 
+/** The account for which challenges are answered. */
+export interface SolverAccount {
+  /** Unknown until the CA has answered newAccount. */
+  readonly url?: string | undefined;
+  /** RFC 7638 thumbprint of its key. */
+  readonly thumbprint: string;
+}
+
 export interface SolverChallenge {
   readonly type: ChallengeType;
   /** As ordered: with `*.` for a wildcard. */
@@ -76,6 +91,8 @@ export interface SolverChallenge {
   readonly token: string;
   /** RFC 8555 §8.1. */
   readonly keyAuthorization: string;
+  /** The account's URL, if the type is dns-account-01, which has it in the record's name. */
+  readonly accountUrl?: string | undefined;
   /** The lineage, for locks, logs and names. */
   readonly lineage: string;
   /**

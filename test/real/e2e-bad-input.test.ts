@@ -117,13 +117,13 @@ describe('by flags', () => {
       'a wildcard with HTTP-01',
       ['-d', '*.example.com', ...standalone],
       'identifier/wildcard-needs-dns',
-      /"\*\.example\.com" can only be validated over DNS-01/,
+      /"\*\.example\.com" can only be validated over DNS/,
     ],
     [
       'an IP address with DNS-01',
       ['-d', '192.0.2.1', ...rfc2136],
       'identifier/ip-needs-http',
-      /"192\.0\.2\.1" cannot be validated over DNS-01/,
+      /"192\.0\.2\.1" cannot be validated over DNS \(RFC 8738/,
     ],
   ];
   it.each(cases)('%s', async (_what, args, code, sentence) => {
@@ -261,7 +261,7 @@ describe('in the configuration', () => {
     [
       'a wildcard with HTTP-01',
       () => replaced('identifiers', '    identifiers: ["*.example.com"]'),
-      /:8: the wildcard "\*\.example\.com" can only be validated over DNS-01/,
+      /:8: the wildcard "\*\.example\.com" can only be validated over DNS/,
     ],
     [
       'an IP address with DNS-01',
@@ -269,7 +269,7 @@ describe('in the configuration', () => {
         replaced('identifiers', '    identifiers: ["192.0.2.1"]').map((line) =>
           line.replace('solver: web', 'solver: dns'),
         ),
-      /:8: the IP address "192\.0\.2\.1" cannot be validated over DNS-01/,
+      /:8: the IP address "192\.0\.2\.1" cannot be validated over DNS \(RFC 8738/,
     ],
     ['an unknown key', () => [...good(), '    deploi: [edge]'], /:10: .*"?deploi"?.*did you mean "deploy"\?/],
     [

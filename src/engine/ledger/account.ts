@@ -1,7 +1,8 @@
 import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/account.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
-import type { Secret } from '../../core/secret.ts';
-import type { IssuerSettings } from '../../core/spec.ts';
+import { Secret } from '../../core/secret.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
+import type { SolverAccount } from '../../ports/solver.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import { ignoreConflict } from './conflict.ts';
@@ -52,6 +53,19 @@ export async function readAccount(
     return { document: decodeDocument(entry.bytes, where, ['directory', 'keyPem']), key, revision: entry.revision };
   }
   return undefined;
+}
+
+/** The stored account of a certificate as solvers see it; undefined if there is none. No CA is asked. */
+export async function storedAccount(
+  engine: Pick<Engine, 'store' | 'connect'>,
+  { spec, issuer: settings }: StoredSpec,
+  signal: AbortSignal,
+): Promise<SolverAccount | undefined> {
+  const document = (await readAccount(engine, settings, signal))?.document;
+  if (!document) return undefined;
+  const { keyPem, url } = document;
+  const issuer = engine.connect.issuer(spec.issuer, settings);
+  return { url, thumbprint: issuer.as({ keyPem: new Secret(keyPem), url: url ?? '' }).thumbprint };
 }
 
 /** Writes the account, unless another process has changed it since it was `found`; undefined means there was none. */

@@ -3,7 +3,7 @@ import type { StoredSpec } from '../../core/spec.ts';
 import type { Directory } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import type { Job } from '../job.ts';
-import { readAccount } from '../ledger/account.ts';
+import { readAccount, storedAccount } from '../ledger/account.ts';
 import { connectParts } from '../run.ts';
 import { together } from '../wait.ts';
 import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
@@ -42,6 +42,7 @@ async function checkSolver(
   directory: Directory | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  const account = await storedAccount(engine, wanted, signal);
   const parts = await connectParts(engine, wanted);
   const looked = parts.map(({ spec, solver }) => {
     const subject = {
@@ -49,7 +50,7 @@ async function checkSolver(
       solver,
       settings: spec.preflight,
       caaIdentities: directory?.caaIdentities ?? [],
-      accountUrl: undefined,
+      account,
     };
     // Without a probe, which is an effect and needs the lease.
     return preflightBeforeOrder(engine, subject, {}, signal);

@@ -11,6 +11,7 @@ const path = '/.well-known/acme-challenge/health';
 const probe = { path, body: 'proof' };
 const spec = {
   spec: { name: 'www', identifiers: [{ type: 'dns', value: host }], solver: 'web' },
+  issuer: { directory: 'https://ca.test/dir' },
   preflight: { resolvers: [], http01Port: 80 },
 } as unknown as StoredSpec;
 
@@ -50,6 +51,7 @@ async function drawn({ addresses = { [host]: ['203.0.113.7'] }, path: described,
   };
   const engine = {
     clock,
+    store: { get: async () => undefined },
     connect: { looks: () => looks, solver: async () => solver },
     vantage: {
       get: async (url: string, at: { readonly address: string; readonly port: number }) => {

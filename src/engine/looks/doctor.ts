@@ -6,8 +6,9 @@ import { shortList } from '../../core/short-list.ts';
 import type { StoredSpec } from '../../core/spec.ts';
 import { partsOf } from '../../core/spec-parts.ts';
 import { createTurns, type Turns } from '../../core/turns.ts';
-import type { DescribedPath, Solver } from '../../ports/solver.ts';
+import type { DescribedPath, Solver, SolverAccount } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
+import { storedAccount } from '../ledger/account.ts';
 import { waitFor } from '../wait.ts';
 import { lookAtAnswers } from './doctor-answer.ts';
 
@@ -31,7 +32,9 @@ const healthyMs = 15_000;
 /** Draws the path of every identifier of a certificate. Changes nothing; what fails becomes a hop. */
 export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
   const turns = createTurns(mostAtOnce);
-  const paths = await Promise.all(partsOf(spec).map((part) => drawPart(engine, part, turns, signal)));
+  const account = await storedAccount(engine, spec, signal);
+  const parts = partsOf(spec).map((part) => ({ spec: part, account }));
+  const paths = await Promise.all(parts.map((part) => drawPart(engine, part, turns, signal)));
   const drawn = new Map(paths.flat().map((path) => [path.identifier, path]));
   return spec.spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
 }
@@ -39,7 +42,7 @@ export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortS
 /** Those that one solver of the certificate answers. */
 async function drawPart(
   engine: Engine,
-  spec: StoredSpec,
+  { spec, account }: Omit<Drawing, 'solver'>,
   turns: Turns,
   signal: AbortSignal,
 ): Promise<readonly DrawnPath[]> {
@@ -55,7 +58,7 @@ async function drawPart(
     identifiers.map(async (identifier) => {
       const hops = broken
         ? [broken]
-        : await turns.run(() => draw(engine, { spec, solver: solver! }, identifier, signal), signal);
+        : await turns.run(() => draw(engine, { spec, account, solver: solver! }, identifier, signal), signal);
       const challenge = solver?.answers[0] ?? 'http-01';
       return { certificate, identifier: identifier.value, challenge, solver: solverName, hops };
     }),
@@ -64,20 +67,22 @@ async function drawPart(
 
 interface Drawing {
   readonly spec: StoredSpec;
+  readonly account: SolverAccount | undefined;
   readonly solver: Solver;
 }
 
 async function draw(
   engine: Engine,
-  { spec, solver }: Drawing,
+  drawing: Drawing,
   identifier: Identifier,
   signal: AbortSignal,
 ): Promise<readonly Hop[]> {
+  const { spec, solver } = drawing;
   const looks = engine.connect.looks(spec.preflight);
   const overHttp = solver.answers.includes('http-01');
   const [name, path] = await Promise.all([
     overHttp ? lookAtName(looks, identifier, signal) : undefined,
-    describe(engine, solver, identifier, signal),
+    describe(engine, drawing, identifier, signal),
   ]);
   if (!name) return path.hops;
   const health = await lookAtHealth(engine, path, signal);
@@ -119,7 +124,7 @@ async function lookAtName(
 
 async function describe(
   engine: Engine,
-  solver: Solver,
+  { solver, account }: Drawing,
   identifier: Identifier,
   signal: AbortSignal,
 ): Promise<DescribedPath> {
@@ -136,7 +141,7 @@ async function describe(
     };
   const limit = engine.clock.deadline(describeMs, signal);
   try {
-    return await solver.describePath(identifier, limit.signal);
+    return await solver.describePath(identifier, limit.signal, account);
   } catch (error) {
     signal.throwIfAborted();
     if (!limit.expired || isFailure(error)) return { hops: [failedAt('solver', error)] };

@@ -3,7 +3,7 @@ import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts'
 import type { PreflightSettings } from '../../core/spec.ts';
 import { happenedWithin } from '../../core/stored-time.ts';
 import type { Deadline } from '../../ports/clock.ts';
-import type { ChallengeType, Prepared, Solver, SolverChallenge } from '../../ports/solver.ts';
+import type { ChallengeType, Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtPath, lookUntilServed } from './path.ts';
@@ -16,7 +16,8 @@ export interface PreflightSubject {
   readonly solver: Solver;
   readonly settings: PreflightSettings;
   readonly caaIdentities: readonly string[];
-  readonly accountUrl: string | undefined;
+  /** undefined if none is stored yet. */
+  readonly account: SolverAccount | undefined;
 }
 
 /** Step 2: checks everything that can be checked before the order. */
@@ -34,7 +35,7 @@ export async function preflightBeforeOrder(
   try {
     const found = await Promise.all(
       subject.identifiers.flatMap((identifier) => [
-        lookAtSolver(subject.solver, identifier, deadline),
+        lookAtSolver(subject, identifier, deadline),
         lookAtCaa(looks, subject, identifier, deadline),
         probe
           ? lookUntilServed(
@@ -77,10 +78,14 @@ const pass = (identifier: Identifier): Finding => ({
   advice: '',
 });
 
-async function lookAtSolver(solver: Solver, identifier: Identifier, deadline: Deadline): Promise<Finding> {
+async function lookAtSolver(
+  { solver, account }: PreflightSubject,
+  identifier: Identifier,
+  deadline: Deadline,
+): Promise<Finding> {
   if (!solver.preflight) return pass(identifier);
   try {
-    await solver.preflight(identifier, deadline.signal);
+    await solver.preflight(identifier, deadline.signal, account);
     return pass(identifier);
   } catch (error) {
     const finding = { identifier: identifier.value, finding: reasonOf(error) };
@@ -107,7 +112,7 @@ async function lookAtCaa(
         name: baseName(identifier),
         wildcard: isWildcard(identifier),
         caaIdentities: subject.caaIdentities,
-        accountUrl: subject.accountUrl,
+        accountUrl: subject.account?.url,
         challengeType: challengeTypeFor(subject.solver),
       },
       deadline.signal,

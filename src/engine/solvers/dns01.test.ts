@@ -106,6 +106,67 @@ dnsProviderContract(it, async () => {
   };
 });
 
+describe('dns-account-01', () => {
+  const label = '_ujmmovf2vn55tgye'; // of the draft's example account
+  const accountUrl = 'https://example.com/acme/acct/ExampleAccount';
+  const account = { url: accountUrl, thumbprint: 'thumbprint' };
+  const zones: typeof twoServers = {
+    'example.com': {
+      servers: { 'ns1.example.com': ['192.0.2.1'] },
+      records: [
+        ['www.example.com', 'A', '198.51.100.1'],
+        ['*.example.com', 'A', '198.51.100.9'],
+        ['*.www.example.com', 'A', '198.51.100.9'],
+        [`${label}._acme-challenge.delegated.example.com`, 'CNAME', 'x.acme.example.net'],
+      ],
+    },
+    'acme.example.net': { servers: { 'ns.example.net': ['192.0.2.3'] } },
+  };
+  const ofAccount = (name: string): SolverChallenge => ({ ...challenge(name), type: 'dns-account-01', accountUrl });
+
+  it('writes below the label of the account, and removes it from the intent alone', async () => {
+    const { dns, solver } = setUp(zones, { challenge: 'dns-account-01' });
+    expect(solver.answers).toEqual(['dns-account-01']);
+    // Another wildcard covers `_acme-challenge.www`, which has no address of its own to lose.
+    const c = ofAccount('www.example.com');
+    await solver.preflight?.(c.identifier, signal, account);
+    await solver.present(c, never, signal);
+    expect(dns.values('example.com')).toMatchObject([
+      { name: `${label}._acme-challenge.www.example.com`, value: valueFor(c) },
+    ]);
+    expect(await solver.ready(c, null, signal)).toEqual({ ready: true });
+    await solver.cleanup(c, undefined, signal);
+    expect(dns.values('example.com')).toEqual([]);
+  });
+
+  it('follows a CNAME at its own label', async () => {
+    const { dns, solver } = setUp(zones, { challenge: 'dns-account-01' });
+    const c = ofAccount('delegated.example.com');
+    await solver.present(c, never, signal);
+    expect(dns.values('acme.example.net')).toMatchObject([{ name: 'x.acme.example.net', value: valueFor(c) }]);
+    const { hops } = await solver.describePath!(c.identifier, signal, account);
+    expect(hops[0]?.finding).toBe(
+      `${label}._acme-challenge.delegated.example.com is an alias (CNAME) of x.acme.example.net`,
+    );
+  });
+
+  it('still protects a name that only a wildcard gives its address', async () => {
+    const { solver } = setUp(zones, { challenge: 'dns-account-01' });
+    await expect(solver.present(ofAccount('shop.example.com'), never, signal)).rejects.toMatchObject({
+      code: 'preflight/hides-wildcard',
+      message: expect.stringContaining('shop.example.com'),
+    });
+  });
+
+  it('cannot be checked before there is an account', async () => {
+    const { solver } = setUp(zones, { challenge: 'dns-account-01' });
+    const { identifier } = ofAccount('shop.example.com');
+    await solver.preflight?.(identifier, signal);
+    const { hops } = await solver.describePath!(identifier, signal);
+    expect(hops).toMatchObject([{ state: 'cannot-tell', finding: expect.stringContaining('there is no account yet') }]);
+  });
+});
+
 describe('where the value goes', () => {
   it('comes with what it was made from, for a bridge; also to be removed from the intent alone', async () => {
     const { dns, connect } = setUp();

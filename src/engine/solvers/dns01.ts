@@ -1,7 +1,9 @@
 import { isToken, toBase64url } from '../../core/encoding.ts';
 import { fail } from '../../core/errors.ts';
+import type { Hop } from '../../core/hop.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
+import { txtNameOf } from '../../core/txt-name.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
 import { describeDns01 } from './dns01-path.ts';
@@ -10,6 +12,8 @@ import { createZoneChecks } from './zone-checks.ts';
 import { createHands, type Hands, type HolderOptions, unlessElsewhere, zonesOf } from './zone-holders.ts';
 
 export interface Dns01Options extends HolderOptions, Omit<VisibilityOptions, 'hands'> {
+  /** `dns-01` by default. */
+  readonly challenge?: 'dns-01' | 'dns-account-01';
   /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (text: string) => Uint8Array;
 }
@@ -19,7 +23,8 @@ export interface Dns01Options extends HolderOptions, Omit<VisibilityOptions, 'ha
  * every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
-  const { dns, clock, log } = options;
+  const { dns, clock, log, challenge: type = 'dns-01' } = options;
+  const nameOf = (challenge: SolverChallenge) => txtNameOf(challenge, options.sha256);
   const zones = zonesOf(options);
   const hands = createHands(options);
   const visibility = createVisibility({ ...options, zones, hands });
@@ -37,30 +42,32 @@ export function createDns01(options: Dns01Options): Solver {
     const { token, keyAuthorization } = challenge;
     const more = { value, challenge: { domain: baseName(challenge.identifier), token, keyAuthorization } };
     // A receipt with another value is not for this challenge.
-    const target = known?.value === value ? known : await zones.resolveChain(challengeName(challenge), signal);
+    const target = known?.value === value ? known : await zones.resolveChain(nameOf(challenge), signal);
     return { ...target, ...more, ttl: hands.of(target.zone).ttl };
   }
 
   return {
     type: 'dns01',
-    answers: ['dns-01'],
+    answers: [type],
     // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
     readyBudgetMs: longestWait(hands) + 60_000,
     ...longestCleanup(hands),
 
-    async preflight(identifier, signal) {
-      const name = `_acme-challenge.${baseName(identifier)}`;
+    async preflight(identifier, signal, account) {
+      // The name of its record is not known before there is an account.
+      if (type === 'dns-account-01' && account?.url === undefined) return;
+      const name = txtNameOf({ type, identifier, accountUrl: account?.url }, options.sha256);
       const target = await zones.resolveChain(name, signal);
       await refuseToHide(target, signal);
       await unlessElsewhere(name, target, hands.of(target.zone), () => mayWrite(target.zone, signal));
     },
 
-    describePath: (identifier, signal) =>
-      describeDns01(
-        { hands, zones, dns, clock, isIgnored: visibility.isIgnored, refuseToHide },
-        `_acme-challenge.${baseName(identifier)}`,
-        signal,
-      ),
+    async describePath(identifier, signal, account) {
+      if (type === 'dns-account-01' && account?.url === undefined) return { hops: [noAccount] };
+      const name = txtNameOf({ type, identifier, accountUrl: account?.url }, options.sha256);
+      const { isIgnored } = visibility;
+      return describeDns01({ hands, zones, dns, clock, isIgnored, refuseToHide }, name, signal);
+    },
 
     async present(challenge, _note, signal) {
       if (!isToken(challenge.token))
@@ -68,9 +75,7 @@ export function createDns01(options: Dns01Options): Solver {
       const receipt = await recordOf(challenge, undefined, signal);
       await refuseToHide(receipt, signal);
       const hand = hands.of(receipt.zone);
-      const made = await unlessElsewhere(challengeName(challenge), receipt, hand, () =>
-        hand.writer.add(receipt, signal),
-      );
+      const made = await unlessElsewhere(nameOf(challenge), receipt, hand, () => hand.writer.add(receipt, signal));
       log.debug(`added a TXT value at ${receipt.name} in the zone ${receipt.zone}`);
       const { zone, name, value } = receipt;
       return made === undefined ? { zone, name, value } : { zone, name, value, made };
@@ -78,7 +83,7 @@ export function createDns01(options: Dns01Options): Solver {
 
     async ready(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
-      return visibility.look(value, challengeName(challenge), signal);
+      return visibility.look(value, nameOf(challenge), signal);
     },
 
     async cleanup(challenge, receipt, signal) {
@@ -118,4 +123,9 @@ function readReceipt(receipt: Json | undefined): Receipt | undefined {
   return { zone, name, value, ...(typeof made === 'string' ? { made } : {}) };
 }
 
-const challengeName = (challenge: SolverChallenge): string => `_acme-challenge.${baseName(challenge.identifier)}`;
+const noAccount: Hop = {
+  at: 'zone',
+  state: 'cannot-tell',
+  finding: 'the name of the TXT record depends on the URL of the account, and there is no account yet',
+  advice: 'Run `certfleet issue` once, which opens the account.',
+};

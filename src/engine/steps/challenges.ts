@@ -48,7 +48,8 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     'challenges',
     `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${shortList(parts.map(({ solver }) => solver.type))}`,
   );
-  await holding.apply(challengesIntended({ thumbprint: account.thumbprint, challenges: chosen }), signal);
+  const { thumbprint, accountUrl } = account;
+  await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);
   await presentAll(run);
   await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 
@@ -324,9 +325,10 @@ function adviceOn(
   caaIdentities: readonly string[],
 ): string {
   const type = problem && shortType(problem.type);
-  const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(challengeType === 'dns-01' ? ['dns'] : [])];
+  const overDns = challengeType?.startsWith('dns-') === true;
+  const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(overDns ? ['dns'] : [])];
   if (type !== undefined && !unreached.includes(type)) return adviceFor(type, caaIdentities);
-  return challengeType === 'dns-01'
+  return overDns
     ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.'
     : 'Check that port 80 of every address of this name leads to the solver from the whole internet.';
 }

@@ -6,7 +6,7 @@ import { report } from '../engine.ts';
 import type { Finding } from '../looks/finding.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
-import { announce, nameOf, type OrderRun, type Part } from '../run.ts';
+import { announce, nameOf, type OrderRun, type Part, solverAccount } from '../run.ts';
 import { together, waitFor } from '../wait.ts';
 
 /** How long what was prepared may take to be in place. A load balancer's health checks need some of it. */
@@ -42,7 +42,7 @@ async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]
     solver,
     settings: spec.preflight,
     caaIdentities: directory.caaIdentities,
-    accountUrl: account.accountUrl,
+    account: solverAccount(account),
   };
   let findings = await preflightBeforeOrder(engine, subject, prepared, signal);
   const { again } = prepared;
@@ -61,12 +61,13 @@ export async function makeStayingReady(run: OrderRun): Promise<void> {
 
 /** Prepares, and waits until it is in place. */
 async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
-  const { holding, signal } = run;
+  const { account, holding, signal } = run;
   const { solver, spec } = part;
   const { name, identifiers } = spec.spec;
   if (!solver.prepare) return {};
   const { prepare } = solver;
-  return untilReady(run, part, await holding.effect(signal, () => prepare.call(solver, name, identifiers, signal)));
+  const make = () => prepare.call(solver, name, identifiers, signal, solverAccount(account));
+  return untilReady(run, part, await holding.effect(signal, make));
 }
 
 async function untilReady(run: OrderRun, { spec, solver }: Part, prepared: Prepared): Promise<Prepared> {
