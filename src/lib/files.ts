@@ -97,6 +97,9 @@ export function createFiles(): Files {
       if (needsPause()) await pause();
       return unless(['ENOENT'], undefined, () => fs.readdirSync(folder));
     },
+    async readLink(path) {
+      return unless(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined, () => fs.readlinkSync(path));
+    },
     replace,
     makeFolders,
     remove,

@@ -85,6 +85,8 @@ export interface Files {
   stat(path: string): Promise<FileStat | undefined>;
   /** The names in a folder, or undefined if there is no such folder. */
   list(folder: string): Promise<readonly string[] | undefined>;
+  /** Where a symlink leads, as it is written in it; undefined if there is no symlink. */
+  readLink(path: string): Promise<string | undefined>;
   /**
    * Writes a file so that readers, also after a crash, see the old content or the new, never a part: temporary file
    * beside it, fsync, rename, fsync of the folder. Parent folders must exist. The file is a new one, which inherits no
@@ -129,12 +131,14 @@ export interface FolderGuard {
 
 /** The file system in one folder, which need not exist yet. */
 export interface FilesWithin
-  extends Pick<Files, 'stat' | 'list' | 'replace' | 'makeFolders' | 'remove' | 'removeFolderIfEmpty' | 'syncFolder'> {
+  extends Pick<
+    Files,
+    'stat' | 'list' | 'readLink' | 'replace' | 'makeFolders' | 'remove' | 'removeFolderIfEmpty' | 'syncFolder'
+  > {
   /** The user that new files belong to. */
   readonly uid: number;
   /** The content of a file; undefined if there is nothing, or anything but a regular file. */
   read(path: string): Promise<Uint8Array | undefined>;
-  readLink(path: string): Promise<string | undefined>;
   /**
    * Appends whole lines to a file, durably and in one write, so that concurrent appends lose nothing. Keeps owner and
    * mode, follows a symlink of root or this user, and creates a missing file.
