@@ -1,4 +1,4 @@
-import { optionFields } from '../config/fields.ts';
+import { certbotNames, findProvider, lackingPlugins } from '../config/certbot-plugins.ts';
 import { adapterEntry, type Registry } from '../config/registry.ts';
 import { manualProvider } from '../core/by-hand.ts';
 import { fail } from '../core/errors.ts';
@@ -8,9 +8,6 @@ import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from './certbot-key-flags.
 import type { Command } from './commands.ts';
 import type { FlagValue, Invocation } from './context.ts';
 import { listOf } from './flag-values.ts';
-
-/** certbot's own plugins without a counterpart. */
-const lacking: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);
 
 /** A day; more is a mistake. */
 const mostSeconds = 86_400;
@@ -102,7 +99,7 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
     given.options.push({ flag, provider, option: suffix, value: value() });
     return true;
   }
-  if (lacking.has(body) || (await findProvider(body, registry)) !== undefined) {
+  if (lackingPlugins.has(body) || (await findProvider(body, registry)) !== undefined) {
     given.chosen.set(await providerNamed(body, registry), flag);
     return true;
   }
@@ -144,24 +141,9 @@ async function providerNamed(name: string, registry: Registry): Promise<string> 
   });
 }
 
-/** By its id, else by the prefix that the keys of its credentials have in certbot: `nsone` is `ns1`. */
-async function findProvider(name: string, registry: Registry): Promise<string | undefined> {
-  if (adapterEntry(registry, 'dns', name)) return name;
-  for (const id of Object.keys(registry.dns)) {
-    if ((await certbotNames(id, registry)).includes(name.replaceAll('_', '-'))) return id;
-  }
-  return undefined;
-}
-
 async function providerNames(registry: Registry): Promise<readonly string[]> {
   const ids = Object.keys(registry.dns);
   return [...ids, ...(await Promise.all(ids.map((id) => certbotNames(id, registry)))).flat()];
-}
-
-async function certbotNames(id: string, registry: Registry): Promise<readonly string[]> {
-  const definition = await registry.dns[id]?.load();
-  const prefixes = definition ? optionFields(definition.options).flatMap(({ credentials = [] }) => credentials) : [];
-  return prefixes.flatMap((prefix) => /^dns_(.+)_$/.exec(prefix)?.[1]?.replaceAll('_', '-') ?? []);
 }
 
 async function optionsOf(provider: string, registry: Registry): Promise<readonly string[]> {
