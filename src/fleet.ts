@@ -1,6 +1,7 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors.ts';
+import type { Adoption, Found } from './core/found.ts';
 import { aroundOrder, withDeployHook } from './core/hooks.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
@@ -9,6 +10,7 @@ import type { Outcome } from './core/outcome.ts';
 import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
 import { solverSettings } from './core/spec-parts.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
+import type { AdoptOptions } from './engine/adopt.ts';
 import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
 import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
@@ -57,6 +59,11 @@ export interface Fleet {
    * authoritative server, and removes it. Whatever fails is in the report.
    */
   tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
+  /**
+   * Stores what another client has: accounts, keys, certificates, and how each is renewed. Orders nothing, and changes
+   * nothing outside the store. What is already stored stays as it is.
+   */
+  adopt(found: Found, options: AdoptOptions, signal: AbortSignal): Promise<Adoption>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -143,6 +150,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     doctor: (names, signal) => examine(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
+    adopt: async (found, options, signal) =>
+      (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     sweepLost: (remove, signal) => sweepLost(composed.engine, composed.declared, remove, signal),

@@ -1,4 +1,5 @@
 import { commandsOfMachine } from './commands-machine.ts';
+import { commandsOfMoving } from './commands-moving.ts';
 import type { Run } from './context.ts';
 
 /** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
@@ -277,6 +278,7 @@ export const commands: readonly Command[] = [
     examples: [{ line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' }],
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  ...commandsOfMoving,
   {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',

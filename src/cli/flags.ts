@@ -208,7 +208,7 @@ function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
   };
 }
 
-async function deployersFromFlags(
+export async function deployersFromFlags(
   session: Session,
   settings: Settings,
   registry: Registry,

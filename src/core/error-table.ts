@@ -639,6 +639,19 @@ export const errorTable = {
     retry: 'later',
     hint: '{advice}',
   },
+  'import/absent': {
+    message: 'there are no files of {client} in {path}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name its folder: certfleet import {client} PATH',
+  },
+  'import/untrusted': {
+    message:
+      '{path} is refused, because what is imported says which commands run as the user that runs certfleet: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
+  },
   'store/absent': {
     message: 'there is no store at {path}',
     blame: 'config',
@@ -725,6 +738,7 @@ export const exitCodes = {
   deploy: 6,
   schedule: 8,
   store: 7,
+  import: 2,
   network: 4,
   process: 5,
   output: 9,

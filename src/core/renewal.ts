@@ -89,3 +89,21 @@ export function renewalWithoutAnswer(
   const checkAfter = Math.max(named?.isLimit ? at : Math.min(at, later), now.getTime() + soonestMs);
   return { ...known, checkAfter: new Date(checkAfter).toISOString() };
 }
+
+/** certbot and others renew 30 days before the end, unless told otherwise. */
+const usualBeforeMs = 30 * day;
+
+/**
+ * When to renew a version that another client got: not before that client would have, so that moving in orders nothing
+ * early. Of a lifetime too short for that, its own share decides. Later versions are renewed by the CA's window or lifetime.
+ *
+ * @param beforeMs how long before the end the other client was told to renew it
+ */
+export function renewalOfImported(facts: Validity, beforeMs: number | undefined): Renewal {
+  const byLifetime = renewalByLifetime(facts);
+  const end = Date.parse(facts.notAfter);
+  const theirs = end - (beforeMs ?? usualBeforeMs);
+  if (theirs <= Date.parse(facts.notBefore)) return byLifetime;
+  if (beforeMs === undefined && theirs <= Date.parse(byLifetime.at)) return byLifetime;
+  return { ...byLifetime, at: new Date(theirs).toISOString() };
+}

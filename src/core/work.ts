@@ -1,4 +1,4 @@
-import { intended, type Sending, withSent } from './deployments.ts';
+import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
 import { type CertfleetError, fail } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
@@ -73,6 +73,7 @@ const mayFollow = {
   begun: ['absent', 'idle', 'interrupted', ...held],
   leased: ['idle', 'interrupted', ...held],
   trialBegun: ['absent'],
+  imported: ['absent', 'idle'],
   beaten: held,
   released: held,
   // Towards a certificate.
@@ -256,6 +257,50 @@ export const trialBegun = (
       challenges: [facts.challenge],
     },
   }),
+});
+
+/**
+ * A version that another client got, without an order. A lineage that is already stored keeps its settings.
+ *
+ * @param facts.has targets that already have the version
+ */
+export const imported = (facts: {
+  readonly wanted: StoredSpec;
+  readonly version: Version;
+  readonly renewal: Renewal;
+  readonly has: readonly string[];
+  readonly now: Date;
+}): Transition => ({
+  name: 'imported',
+  [change]: (lineage) => {
+    const { version, renewal, has, now } = facts;
+    const fresh: Lineage = {
+      schema: 1,
+      name: facts.wanted.spec.name,
+      origin: 'command-line',
+      spec: facts.wanted,
+      deployments: {},
+    };
+    const { failure: _before, ...before } = lineage ?? fresh;
+    const { spec: wanted, current, previous, retired = [] } = before;
+    const since = now.toISOString();
+    const delivered = has.map((target): [string, Deployment] => {
+      const settings = settingsOf(wanted, target);
+      return [
+        target,
+        { version: version.id, state: 'current', since, ...(settings === undefined ? {} : { settings }) },
+      ];
+    });
+    return {
+      ...before,
+      ...(current ? { previous: current } : {}),
+      ...(previous ? { retired: [...retired, previous.id] } : {}),
+      current: version,
+      renewal,
+      deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },
+      last: { at: since, result: 'issued', version: version.id, message: 'it was taken over from another client' },
+    };
+  },
 });
 
 /** A sign of life: gives the document a new revision. */

@@ -57,6 +57,7 @@ const foreign: Readonly<Record<string, readonly string[]>> = {
   'src/testing/planted': ['../lib/files.ts', 'vitest', 'node:fs'],
   'src/define': ['./lib/files.ts', './engine/run.ts', 'node:fs'],
   'src/config/planted': ['../lib/files.ts', '../engine/run.ts', '../cli/index.ts', 'node:fs'],
+  'src/import/planted': ['../lib/files.ts', '../engine/run.ts', '../x509/pki.ts', 'zod', 'node:fs'],
   'src/api/planted': ['../fleet.ts', '../config/load.ts', 'node:fs'],
   'src/compose': ['./fleet.ts', './cli/index.ts', 'zod', 'node:fs'],
   'src/fleet': ['./lib/files.ts', './config/load.ts', './acme/client.ts', 'zod', 'node:fs'],

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors.ts';
+import type { Found } from '../../src/core/found.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type {
@@ -56,6 +57,10 @@ interface LostCall {
   readonly lost: LostRemoval | undefined;
 }
 
+interface AdoptCall {
+  readonly found: Found;
+}
+
 export interface CommandLine {
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -80,6 +85,7 @@ export interface Done {
     | Omit<DnsTrialRequest, 'told'>
     | DoctorCall
     | LostCall
+    | AdoptCall
     | 'status'
     | 'sweep'
   )[];
@@ -140,6 +146,10 @@ export function commandLine(given: CommandLine = {}) {
       stored: async (name) => {
         const spec = given.fleet?.stored?.[name];
         return spec && { spec, origin: given.fleet?.origin ?? 'command-line' };
+      },
+      adopt: async (found) => {
+        calls.push({ found });
+        return { accounts: [], certificates: [] };
       },
       status: async (names) => {
         calls.push('status');

@@ -1,0 +1,28 @@
+import type { Command } from './commands.ts';
+
+/** Commands for people who come from another client. */
+export const commandsOfMoving: readonly Command[] = [
+  {
+    name: 'import',
+    summary: 'take over accounts, certificates and settings of another client',
+    description:
+      'Reads the files of another ACME client, stores its accounts, keys and certificates, and keeps how each is renewed: ' +
+      'nothing is ordered, and nothing of the other client is changed. Prints each setting that works differently or was ' +
+      'not taken over. Run it again at any time: what is already in the store stays as it is. Exits with 2 if a ' +
+      'certificate could not be taken over; the others were. Clients: certbot.',
+    arguments: { text: '<client> [path]', description: 'certbot; and its folder, if it is not the usual one' },
+    flags: [
+      { flags: '--dry-run', description: 'show what would be taken over, and write nothing' },
+      {
+        flags: '--deploy <target>',
+        description: 'files:FOLDER or a declared deployer that gets the certificates; repeat the flag for several',
+        list: true,
+      },
+    ],
+    examples: [
+      { line: 'certfleet import certbot --dry-run', why: 'see what would be taken over from /etc/letsencrypt' },
+      { line: 'certfleet import certbot --deploy files:/etc/certs', why: 'take it over, and write the files there' },
+    ],
+    load: async () => (await import('./import.ts')).importClient,
+  },
+];

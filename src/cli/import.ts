@@ -1,0 +1,120 @@
+import { fail, isFailure } from '../core/errors.ts';
+import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { AdapterSettings } from '../core/spec.ts';
+import type { Fleet } from '../fleet.ts';
+import { importers } from '../import/importers.ts';
+import type { Run, Session } from './context.ts';
+import { keptPath } from './flag-values.ts';
+import { deployersFromFlags } from './flags.ts';
+import { dateText, type Style, styleOf } from './text.ts';
+
+/** `certfleet import CLIENT [PATH]`. */
+export const importClient: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [client = '', path, more] = args;
+  const load = Object.hasOwn(importers, client) ? importers[client] : undefined;
+  if (!load) {
+    const known = Object.keys(importers);
+    throw fail('usage/invalid', {
+      what: `certfleet cannot read the files of "${client}"${didYouMean(client, known) || `; it reads those of ${known.join(', ')}`}`,
+    });
+  }
+  if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
+  const [importer, settings, { files }] = [await load(), await session.settings(), await session.world()];
+  const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+  const deployers = await deployersFromFlags(session, settings, registry);
+  const root = keptPath('', path ?? importer.path, session);
+  const found = await importer.read(root, { files, env: session.context.env, registry, settings });
+  const dryRun = flags['dryRun'] === true;
+  const fleet = await openFleet(session, dryRun);
+  const adoption = await fleet.adopt(withDeployers(found, deployers), { dryRun }, session.signal);
+  return tell(session, { title: importer.title, root, dryRun, found, adoption });
+};
+
+/** A dry run makes no store. */
+async function openFleet(session: Session, dryRun: boolean): Promise<Fleet> {
+  if (!dryRun) return session.fleet({ makeStore: true });
+  try {
+    return await session.fleet({ makeStore: false });
+  } catch (error) {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return session.fleet({ makeStore: true, inMemory: true });
+  }
+}
+
+function withDeployers(found: Found, deployers: Readonly<Record<string, AdapterSettings>>): Found {
+  const add = (one: FoundCertificate): FoundCertificate => ({
+    ...one,
+    settings: { ...one.settings, deployers: { ...deployers, ...one.settings.deployers } },
+  });
+  return { ...found, certificates: found.certificates.map((one) => ('reason' in one ? one : add(one))) };
+}
+
+interface Told {
+  /** The other client. */
+  readonly title: string;
+  readonly root: string;
+  readonly dryRun: boolean;
+  readonly found: Found;
+  readonly adoption: Adoption;
+}
+
+async function tell(session: Session, { title, root, dryRun, found, adoption }: Told): Promise<number> {
+  const now = await session.now();
+  const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
+  const { accounts, certificates } = adoption;
+  for (const account of accounts) session.printJson({ object: 'account', dryRun, ...account });
+  for (const certificate of certificates) session.printJson({ object: 'certificate', dryRun, ...certificate });
+  for (const remark of found.remarks) session.printJson({ object: 'remark', ...remark });
+  const failed = certificates.filter(({ result }) => result === 'failed');
+  if (!session.quiet) {
+    for (const account of accounts) session.print(accountLine(account, dryRun));
+    for (const remark of found.remarks) session.print(remarkLine(remark, style));
+  }
+  for (const one of certificates) {
+    if (one.result === 'failed')
+      session.complain(`${style.bad(one.certificate)}: not taken over: ${one.reason}\n  ${one.from}`);
+    else if (!session.quiet) {
+      session.print(certificateLine(one, { dryRun, now, style }));
+      for (const remark of one.remarks) session.print(`  ${remarkLine(remark, style)}`);
+    }
+  }
+  if (session.quiet) return failed.length === 0 ? 0 : 2;
+  const count = (...results: readonly Adopted['result'][]) =>
+    certificates.filter(({ result }) => results.includes(result)).length;
+  const parts = [
+    `${count('imported', 'updated')} of ${certificates.length} certificates ${dryRun ? 'would be taken over' : 'taken over'}`,
+    ...(count('unchanged') > 0 ? [`${count('unchanged')} already here`] : []),
+    ...(count('merged') > 0 ? [`${count('merged')} merged with others`] : []),
+    ...(failed.length > 0 ? [`${failed.length} could not be read`] : []),
+  ];
+  session.print(`\n${title} in ${root}: ${parts.join(', ')}. Nothing was ordered.`);
+  session.note(
+    dryRun
+      ? `Next: the same without --dry-run.`
+      : `Next: \`certfleet status\` shows them; then stop the timer of ${title}, so that not both renew.`,
+  );
+  return failed.length === 0 ? 0 : 2;
+}
+
+const accountLine = ({ name, directory, result }: AdoptedAccount, dryRun: boolean): string =>
+  `account ${name} at ${directory}: ${result === 'unchanged' ? 'already here' : dryRun ? 'would be taken over' : 'taken over'}`;
+
+function certificateLine(
+  { certificate, from, result, reason, renamedFrom, notAfter, renewAt }: Adopted,
+  { dryRun, now, style }: { readonly dryRun: boolean; readonly now: Date; readonly style: Style },
+): string {
+  const name = renamedFrom === undefined ? certificate : `${renamedFrom} → ${certificate}`;
+  if (result === 'unchanged' || result === 'merged')
+    return `${name}: ${result === 'merged' ? 'merged' : 'not changed'}: ${reason}`;
+  const valid = notAfter === undefined ? '' : `; valid until ${dateText(notAfter, now)}`;
+  const renewed = renewAt === undefined ? '' : `, renewed from ${dateText(renewAt, now)}`;
+  const done = dryRun ? 'would be taken over' : result === 'updated' ? 'newer version taken over' : 'taken over';
+  return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
+}
+
+const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: ' } as const;
+
+const remarkLine = ({ kind, text }: Remark, style: Style): string =>
+  `${kind === 'kept' ? '' : style.warn(remarkWords[kind])}${text}`;

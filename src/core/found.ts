@@ -1,0 +1,97 @@
+import type { Secret } from './secret.ts';
+import type { AdapterSettings, CertificateSpec, IssuerSettings, PreflightSettings } from './spec.ts';
+
+/** What another ACME client has, as an importer (`src/import/`) has read it. Nothing is stored yet. */
+export interface Found {
+  readonly accounts: readonly FoundAccount[];
+  readonly certificates: readonly (FoundCertificate | Unusable)[];
+  /** What concerns no single certificate. */
+  readonly remarks: readonly Remark[];
+}
+
+export interface FoundAccount {
+  readonly directory: string;
+  /** Its name in the store: the other client's id of it. */
+  readonly name: string;
+  readonly keyPem: Secret;
+  readonly url?: string;
+  /** Addresses without `mailto:`. */
+  readonly contacts: readonly string[];
+  /** The file or folder that it was read from. */
+  readonly from: string;
+}
+
+export interface FoundCertificate {
+  /** As the other client calls it. */
+  readonly name: string;
+  readonly from: string;
+  readonly keyPem: Secret;
+  /** The certificate first. */
+  readonly chainPem: string;
+  readonly settings: FoundSettings;
+  readonly remarks: readonly Remark[];
+  /** How long before its end the other client would renew it, if that is not certfleet's own time. */
+  readonly renewBeforeMs?: number;
+}
+
+/** How a certificate is to be renewed. Its identifiers are those of the certificate. */
+export interface FoundSettings {
+  /** By name, `account` included. */
+  readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
+  /** Those of identifiers that have another one than `solver`, by the identifier's value. */
+  readonly solverOf: Readonly<Record<string, string>>;
+  readonly solver: string;
+  readonly solvers: Readonly<Record<string, AdapterSettings>>;
+  /** In the order of delivery. */
+  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+  readonly wishes: Omit<
+    CertificateSpec,
+    'name' | 'identifiers' | 'issuer' | 'solver' | 'solvers' | 'deploy' | 'endpoints'
+  >;
+  readonly preflight: PreflightSettings;
+}
+
+/** A certificate that cannot be taken over. */
+export interface Unusable {
+  readonly name: string;
+  readonly from: string;
+  readonly reason: string;
+}
+
+/** One line of the report about a setting. */
+export interface Remark {
+  /** `kept`: works as before; `changed`: works, but differently; `dropped`: was not taken over. */
+  readonly kind: 'kept' | 'changed' | 'dropped';
+  readonly text: string;
+}
+
+/** What became of a certificate. */
+export interface Adopted {
+  /** The name in the store; the other client's if it was not taken over. */
+  readonly certificate: string;
+  readonly from: string;
+  /**
+   * `imported`; `updated`: the store had an older version; `unchanged`: the store has this version, or a newer one;
+   * `merged`: another certificate has the same names; `failed`.
+   */
+  readonly result: 'imported' | 'updated' | 'unchanged' | 'merged' | 'failed';
+  /** Why, unless it was imported. */
+  readonly reason?: string;
+  readonly renamedFrom?: string;
+  readonly notAfter?: string;
+  readonly renewAt?: string;
+  readonly remarks: readonly Remark[];
+}
+
+export interface AdoptedAccount {
+  readonly directory: string;
+  readonly name: string;
+  readonly from: string;
+  readonly result: 'imported' | 'unchanged' | 'failed';
+  readonly reason?: string;
+}
+
+export interface Adoption {
+  readonly accounts: readonly AdoptedAccount[];
+  readonly certificates: readonly Adopted[];
+}

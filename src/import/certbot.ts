@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { reasonOf } from '../core/errors.ts';
+import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
+import { readAccounts } from './certbot/accounts.ts';
+import { mergedWith } from './certbot/cli-ini.ts';
+import { parseConfigObj, type Section } from './certbot/config-obj.ts';
+import { hookFolders } from './certbot/hooks.ts';
+import { readLive } from './certbot/lineage.ts';
+import { settingsOf } from './certbot/settings.ts';
+import type { Importer } from './importer.ts';
+import { openTrusted, type TrustedFiles } from './trusted-files.ts';
+
+/** certbot's configuration folder: `renewal/`, `live/`, `archive/`, `accounts/`, `renewal-hooks/`. */
+export const certbot: Importer = {
+  id: 'certbot',
+  title: 'certbot',
+  path: '/etc/letsencrypt',
+  async read(root, context): Promise<Found> {
+    const files = await openTrusted(context.files, root, 'certbot');
+    const { accounts, remarks } = await readAccounts(files, root);
+    const cliIni = await readCliIni(files, root);
+    const shared = {
+      accounts: new Set(accounts.map(({ directory, name }) => `${directory} ${name}`)),
+      folders: await hookFolders(context.files, root),
+      context,
+    };
+    const certificates: (FoundCertificate | Unusable)[] = [];
+    for (const file of await files.list(join(root, 'renewal'))) {
+      if (!file.endsWith('.conf')) continue;
+      const name = file.slice(0, -'.conf'.length);
+      certificates.push(await readOne(files, { root, name, cliIni, ...shared }));
+    }
+    return { accounts, certificates, remarks };
+  },
+};
+
+async function readCliIni(files: TrustedFiles, root: string): Promise<Section | undefined> {
+  const text = await files.text(join(root, 'cli.ini'));
+  return text === undefined ? undefined : parseConfigObj(text);
+}
+
+type Shared = Omit<Parameters<typeof settingsOf>[2], 'name'>;
+
+async function readOne(
+  files: TrustedFiles,
+  {
+    root,
+    name,
+    cliIni,
+    ...shared
+  }: Shared & {
+    readonly root: string;
+    readonly name: string;
+    readonly cliIni: Section | undefined;
+  },
+): Promise<FoundCertificate | Unusable> {
+  const from = join(root, 'renewal', `${name}.conf`);
+  try {
+    const conf = parseConfigObj((await files.text(from)) ?? '');
+    const { chainPem, keyPem } = await readLive(shared.context.files, root, conf);
+    const params = conf.sections.get('renewalparams');
+    if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
+    return {
+      name,
+      from,
+      chainPem,
+      keyPem,
+      ...(await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared })),
+    };
+  } catch (error) {
+    return { name, from, reason: reasonOf(error) };
+  }
+}

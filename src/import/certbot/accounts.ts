@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { reasonOf } from '../../core/errors.ts';
+import type { FoundAccount, Remark } from '../../core/found.ts';
+import { keyFromJwk } from '../jwk.ts';
+import type { TrustedFiles } from '../trusted-files.ts';
+
+/** certbot's accounts: `accounts/<host>/<path of the directory>/<id>/{private_key,regr,meta}.json`. */
+export async function readAccounts(
+  files: TrustedFiles,
+  root: string,
+): Promise<{ readonly accounts: readonly FoundAccount[]; readonly remarks: readonly Remark[] }> {
+  const accounts: FoundAccount[] = [];
+  const remarks: Remark[] = [];
+  /** Folders are not followed further than a directory URL is long. */
+  const walk = async (folder: string, server: readonly string[]): Promise<void> => {
+    const text = server.length > 1 ? await files.text(join(folder, 'private_key.json')).catch(asReason) : undefined;
+    if (text === undefined) {
+      if (server.length > 8) return;
+      for (const name of await files.list(folder).catch(() => [])) await walk(join(folder, name), [...server, name]);
+      return;
+    }
+    const directory = `https://${server.slice(0, -1).join('/')}`;
+    // The CA's first protocol ended in 2021; certbot keeps a link from the accounts of the second one.
+    if (server[0]!.startsWith('acme-v01.')) return;
+    const name = server.at(-1)!;
+    try {
+      if (typeof text !== 'string') throw text;
+      const { uri, body } = await registration(files, folder);
+      const contacts = (body?.contact ?? []).map((contact) => contact.replace(/^mailto:/, ''));
+      accounts.push({
+        directory,
+        name,
+        keyPem: keyFromJwk(text),
+        ...(uri ? { url: uri } : {}),
+        contacts,
+        from: folder,
+      });
+    } catch (error) {
+      remarks.push({ kind: 'dropped', text: `the account ${name} at ${directory}: ${reasonOf(error)}` });
+    }
+  };
+  await walk(join(root, 'accounts'), []);
+  return { accounts, remarks };
+}
+
+const asReason = (error: unknown): Error => new Error(reasonOf(error));
+
+interface Registration {
+  readonly uri?: string;
+  readonly body?: { readonly contact?: readonly string[] };
+}
+
+async function registration(files: TrustedFiles, folder: string): Promise<Registration> {
+  const text = await files.text(join(folder, 'regr.json'));
+  // Without it, the CA finds the account by its key.
+  return text === undefined ? {} : (JSON.parse(text) as Registration);
+}

@@ -1,0 +1,48 @@
+import { dirname, join, resolve } from 'node:path';
+import { Secret } from '../../core/secret.ts';
+import type { Files } from '../../ports/files.ts';
+import { type Section, textIn } from './config-obj.ts';
+
+/** Where one of certbot's four files of a certificate is. */
+export interface LiveFile {
+  /** `live/NAME/privkey.pem` */
+  readonly link: string;
+  /** `archive/NAME/privkey3.pem` */
+  readonly file: string;
+}
+
+/** The certificate that a renewal file leads to. */
+export interface Live {
+  readonly fullchain: LiveFile;
+  readonly privkey: LiveFile;
+  readonly chainPem: string;
+  readonly keyPem: Secret;
+}
+
+/**
+ * Follows the links in `live/`. The folder may have been moved: then the paths in the renewal file are below the old
+ * one. Throws a plain Error that says what is missing.
+ */
+export async function readLive(files: Files, root: string, conf: Section): Promise<Live> {
+  const follow = async (kind: 'fullchain' | 'privkey'): Promise<LiveFile & { readonly text: string }> => {
+    const written = textIn(conf, kind);
+    if (written === undefined) throw new Error(`the line \`${kind} = …\` is missing; was the file half written?`);
+    const link = movedTo(root, written);
+    const target = await files.readLink(link);
+    if (target === undefined)
+      throw new Error(
+        (await files.stat(link)) ? `${link} is not a link, as certbot makes it` : `${link} does not exist`,
+      );
+    const file = resolve(dirname(link), target);
+    const bytes = await files.read(file);
+    if (!bytes) throw new Error(`${link} leads to ${file}, which does not exist`);
+    return { link, file, text: new TextDecoder().decode(bytes) };
+  };
+  const [fullchain, privkey] = [await follow('fullchain'), await follow('privkey')];
+  return { fullchain, privkey, chainPem: fullchain.text, keyPem: new Secret(privkey.text) };
+}
+
+function movedTo(root: string, path: string): string {
+  const at = path.lastIndexOf('/live/');
+  return at < 0 ? path : join(root, path.slice(at));
+}

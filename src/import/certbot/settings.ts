@@ -1,0 +1,152 @@
+import type { FoundCertificate, FoundSettings, Remark } from '../../core/found.ts';
+import type { ImportContext } from '../importer.ts';
+import { issuerFor } from '../issuer.ts';
+import { isTrueIn, type Section, textIn } from './config-obj.ts';
+import { hooksOf } from './hooks.ts';
+import { solversOf } from './solvers.ts';
+
+/** What certbot uses if a renewal file names no server, and the one that took the place of its first. */
+const usualServer = 'https://acme-v02.api.letsencrypt.org/directory';
+
+/** Settings that are read here, or that say nothing about renewals. */
+const understood = new RegExp(
+  `^(${[
+    ...['account', 'server', 'authenticator', 'installer', 'webroot_path', 'pref_challs', 'directory_hooks'],
+    ...[
+      'pre_hook',
+      'post_hook',
+      'renew_hook',
+      'manual_auth_hook',
+      'manual_cleanup_hook',
+      'manual_public_ip_logging_ok',
+    ],
+    ...['key_type', 'rsa_key_size', 'elliptic_curve', 'reuse_key', 'preferred_chain', 'must_staple', 'autorenew'],
+    ...['preferred_profile', 'required_profile', 'allow_subset_of_names', 'http01_port', 'http01_address'],
+    ...['config_dir', 'work_dir', 'logs_dir', 'cert_name', 'agree_tos', 'email', 'noninteractive_mode', 'tos'],
+    String.raw`(nginx|apache)_\w+|(\w+:)?dns_\w+|standalone_\w+|user_agent\w*|max_log_backups|verb`,
+  ].join('|')})$`,
+);
+
+const reloads: Readonly<Record<string, string>> = { nginx: 'nginx -s reload', apache: 'apache2ctl graceful' };
+
+export interface Settled extends Pick<FoundCertificate, 'settings' | 'remarks' | 'renewBeforeMs'> {}
+
+/**
+ * The settings of a renewal file, with a remark for each that is not the default. Throws a plain Error if the certificate
+ * must be left to certbot.
+ */
+export async function settingsOf(
+  conf: Section,
+  params: Section,
+  {
+    name,
+    accounts,
+    folders,
+    context,
+  }: {
+    readonly name: string;
+    /** `<directory> <id>` of those that could be read. */
+    readonly accounts: ReadonlySet<string>;
+    readonly folders: Parameters<typeof hooksOf>[1];
+    readonly context: ImportContext;
+  },
+): Promise<Settled> {
+  if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
+    throw new Error('autorenew is False: certbot does not renew it, and certfleet would');
+  const remarks: Remark[] = [];
+  const server = (textIn(params, 'server') ?? usualServer).replace(
+    '//acme-v01.api.letsencrypt.org',
+    '//acme-v02.api.letsencrypt.org',
+  );
+  const id = textIn(params, 'account');
+  const hasAccount = id !== undefined && accounts.has(`${server} ${id}`);
+  const issuer = issuerFor(server, hasAccount ? id : undefined, context.settings);
+  if (!issuer) throw new Error(`its server ${server} is not an https:// URL`);
+  if (!hasAccount)
+    remarks.push({
+      kind: 'dropped',
+      text: `the account ${id ?? ''}, which is not there: the next renewal opens a new one`,
+    });
+  const solvers = await solversOf(params, name, context.registry);
+  const { hooks, remarks: ofHooks } = hooksOf(params, folders);
+  remarks.push(...solvers.remarks, ...ofHooks);
+  const installer = textIn(params, 'installer') ?? '';
+  const reload = reloads[installer];
+  if (reload !== undefined)
+    remarks.push({
+      kind: 'changed',
+      text: `the installer ${installer}: its configuration stays as it is, and \`${reload}\` runs after a renewal`,
+    });
+  else if (installer !== '') remarks.push({ kind: 'dropped', text: `the installer ${installer}` });
+  const deploy = [hooks.deploy, reload].filter((hook) => hook !== undefined).join('\n');
+  const wishes = wishesOf(params, remarks);
+  for (const key of params.values.keys())
+    if (!understood.test(key)) remarks.push({ kind: 'dropped', text: `${key}: certfleet has no such setting` });
+  const { solver, solverOf, solvers: all } = solvers;
+  const { deploy: _own, ...others } = hooks;
+  const allHooks = { ...others, ...(deploy === '' ? {} : { deploy }) };
+  const before = renewBefore(textIn(conf, 'renew_before_expiry'), remarks);
+  return {
+    settings: {
+      issuer,
+      solver,
+      solverOf,
+      solvers: all,
+      deployers: {},
+      wishes: {
+        ...wishes,
+        ...(Object.keys(allHooks).length === 0 ? {} : { hooks: allHooks }),
+      } as FoundSettings['wishes'],
+      preflight: context.settings.preflight,
+    },
+    remarks,
+    ...(before === undefined ? {} : { renewBeforeMs: before }),
+  };
+}
+
+function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
+  const chain = textIn(params, 'preferred_chain');
+  const profile = textIn(params, 'required_profile') ?? textIn(params, 'preferred_profile');
+  const reuses = isTrueIn(params, 'reuse_key');
+  const drops = isTrueIn(params, 'allow_subset_of_names');
+  if (chain !== undefined) remarks.push({ kind: 'kept', text: `preferred chain: ${chain}` });
+  if (profile !== undefined) remarks.push({ kind: 'kept', text: `profile: ${profile}` });
+  if (reuses) remarks.push({ kind: 'kept', text: 'the next version gets the same key' });
+  if (drops) remarks.push({ kind: 'kept', text: 'names that fail are left out' });
+  if (isTrueIn(params, 'must_staple'))
+    remarks.push({
+      kind: 'dropped',
+      text: 'must_staple: Let’s Encrypt ended OCSP in 2025, and a certificate that demands it could not be served',
+    });
+  return {
+    ...(chain === undefined ? {} : { preferredChain: chain }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(reuses ? { reuseKey: true } : {}),
+    ...(drops ? { onFailedName: 'drop' } : {}),
+  } as FoundSettings['wishes'];
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 7 * 86_400_000,
+  month: 30 * 86_400_000,
+  year: 365 * 86_400_000,
+};
+
+/** `30 days`, as certbot writes it. */
+function renewBefore(text: string | undefined, remarks: Remark[]): number | undefined {
+  if (text === undefined) return undefined;
+  const [, count, unit] = /^(\d+)\s*(second|minute|hour|day|week|month|year)s?$/.exec(text.trim()) ?? [];
+  if (count === undefined || unit === undefined) {
+    remarks.push({ kind: 'dropped', text: `renew_before_expiry = ${text}` });
+    return undefined;
+  }
+  remarks.push({
+    kind: 'changed',
+    text: `renew_before_expiry = ${text} holds for this version; for later ones the CA or the lifetime decides`,
+  });
+  return Number(count) * unitMs[unit]!;
+}

@@ -1,0 +1,156 @@
+import { findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
+import { optionFields } from '../../config/fields.ts';
+import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts';
+import { manualProvider } from '../../core/by-hand.ts';
+import type { FoundSettings, Remark } from '../../core/found.ts';
+import type { Json } from '../../core/json.ts';
+import type { AdapterSettings } from '../../core/spec.ts';
+import { listIn, type Section, textIn } from './config-obj.ts';
+
+/** How to answer challenges, and what to say about it. */
+export interface Solvers extends Pick<FoundSettings, 'solver' | 'solvers' | 'solverOf'> {
+  readonly remarks: readonly Remark[];
+}
+
+/** What certbot's authenticator becomes. */
+export async function solversOf(params: Section, name: string, registry: Registry): Promise<Solvers> {
+  const authenticator = textIn(params, 'authenticator') ?? 'standalone';
+  const plugin = /(?:^|:)dns-([a-z0-9-]+)$/.exec(authenticator)?.[1];
+  if (plugin !== undefined) return dnsSolvers(params, plugin, registry);
+  switch (authenticator) {
+    case 'standalone':
+      return standalone(params, [{ kind: 'kept', text: 'answers over HTTP on its own port, as --standalone' }]);
+    case 'webroot':
+      return webroots(params, name);
+    case 'manual':
+      return manual(params, name);
+    case 'nginx':
+    case 'apache':
+      return standalone(params, [
+        {
+          kind: 'dropped',
+          text: `the authenticator ${authenticator}: certfleet does not edit the web server’s configuration. Name the folder that it serves: certfleet issue ${name} --http webroot:FOLDER. Until then, a renewal needs port 80 for itself`,
+        },
+      ]);
+    default:
+      return standalone(params, [
+        {
+          kind: 'dropped',
+          text: `the authenticator ${authenticator}, which certfleet does not know: choose another way with certfleet issue ${name} --http or --dns. Until then, a renewal needs port 80 for itself`,
+        },
+      ]);
+  }
+}
+
+const one = (name: string, settings: AdapterSettings, remarks: readonly Remark[]): Solvers => ({
+  solver: name,
+  solvers: { [name]: settings },
+  solverOf: {},
+  remarks,
+});
+
+function standalone(params: Section, remarks: readonly Remark[]): Solvers {
+  const port = textIn(params, 'http01_port') ?? '80';
+  const address = textIn(params, 'http01_address') ?? '';
+  const isUsual = port === '80' && address === '';
+  const host = address.includes(':') ? `[${address}]` : address === '' ? '0.0.0.0' : address;
+  const settings = { type: 'http01-responder', shared: false, ...(isUsual ? {} : { listen: `${host}:${port}` }) };
+  return one('standalone', settings, remarks);
+}
+
+/** Each folder is a solver, because only that of a name's own folder can answer for it. */
+function webroots(params: Section, name: string): Solvers {
+  const map = params.sections.get('webroot_map');
+  const folderOf = new Map<string, string>();
+  for (const identifier of map?.values.keys() ?? []) {
+    const folder = textIn(map, identifier);
+    if (folder !== undefined) folderOf.set(identifier.toLowerCase(), folder);
+  }
+  const usual = listIn(params, 'webroot_path').at(-1);
+  const folders = [...new Set([...folderOf.values(), ...(usual === undefined ? [] : [usual])])];
+  if (folders.length === 0)
+    return standalone(params, [
+      {
+        kind: 'dropped',
+        text: `the webroot, because no folder is written down: certfleet issue ${name} --http webroot:FOLDER`,
+      },
+    ]);
+  const nameOf = (folder: string): string => {
+    const at = folders.indexOf(folder);
+    return at === 0 ? 'webroot' : `webroot-${at + 1}`;
+  };
+  const solverOf = Object.fromEntries([...folderOf].map(([identifier, folder]) => [identifier, nameOf(folder)]));
+  const remarks = folders.map((folder): Remark => {
+    const names = [...folderOf].filter(([, other]) => other === folder).map(([identifier]) => identifier);
+    return {
+      kind: 'kept',
+      text: `answers over HTTP with files in ${folder}${names.length > 0 && folders.length > 1 ? `, for ${names.join(', ')}` : ''}`,
+    };
+  });
+  return {
+    solver: nameOf(usual ?? folders[0]!),
+    solvers: Object.fromEntries(
+      folders.map((folder) => [nameOf(folder), { type: 'http01-webroot', folders: [folder] }]),
+    ),
+    solverOf,
+    remarks,
+  };
+}
+
+function manual(params: Section, name: string): Solvers {
+  const present = textIn(params, 'manual_auth_hook');
+  const cleanup = textIn(params, 'manual_cleanup_hook');
+  const challenge = listIn(params, 'pref_challs').some((type) => type.startsWith('dns')) ? 'dns-01' : 'http-01';
+  if (present !== undefined) {
+    const settings = { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) };
+    return one('hooks', settings, [
+      { kind: 'kept', text: `answers ${challenge} with the manual hooks, which may run again for the same value` },
+    ]);
+  }
+  if (challenge === 'dns-01')
+    return one(manualProvider, { type: dns01Type, provider: manualProvider }, [
+      {
+        kind: 'kept',
+        text: 'answers over DNS by hand: `certfleet issue` asks for the record, and `renew` reports when it is due',
+      },
+    ]);
+  return standalone(params, [
+    {
+      kind: 'dropped',
+      text: `files by hand: name the folder that the web server serves: certfleet issue ${name} --http webroot:FOLDER`,
+    },
+  ]);
+}
+
+async function dnsSolvers(params: Section, plugin: string, registry: Registry): Promise<Solvers> {
+  const provider = lackingPlugins.has(plugin) ? undefined : await findProvider(plugin, registry);
+  if (provider === undefined)
+    return standalone(params, [
+      {
+        kind: 'dropped',
+        text: `the DNS plugin dns-${plugin}, for which certfleet has no provider: see \`certfleet providers ${plugin}\`, or keep certbot for this certificate`,
+      },
+    ]);
+  const definition = await adapterEntry(registry, 'dns', provider)?.load();
+  const known = definition ? optionFields(definition.options).map((field) => field.name) : [];
+  const own = new RegExp(`^(?:[a-z0-9_]+:)?dns_${plugin.replaceAll('-', '_')}_(.+)$`);
+  const options: Record<string, Json> = {};
+  const remarks: Remark[] = [];
+  let propagation: string | undefined;
+  for (const key of params.values.keys()) {
+    const end = own.exec(key)?.[1];
+    const value = textIn(params, key);
+    if (end === undefined || value === undefined) continue;
+    const option = known.find((field) => field.toLowerCase() === end.replaceAll('_', ''));
+    if (end === 'propagation_seconds') propagation = `${value}s`;
+    else if (option !== undefined) options[option] = value;
+    else remarks.push({ kind: 'dropped', text: `${key}: the DNS provider ${provider} has no such option` });
+  }
+  const file = options['credentials'];
+  const from =
+    file === undefined
+      ? 'with credentials from the environment or their usual place'
+      : `with the credentials in ${file}`;
+  const settings = { type: dns01Type, provider, options, ...(propagation === undefined ? {} : { propagation }) };
+  return one(provider, settings, [{ kind: 'kept', text: `answers over DNS by ${provider}, ${from}` }, ...remarks]);
+}

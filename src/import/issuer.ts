@@ -1,0 +1,32 @@
+import { directoryOf, issuerNameOf } from '../config/issuers.ts';
+import type { FoundSettings } from '../core/found.ts';
+import type { Settings } from '../core/spec.ts';
+
+/**
+ * The issuer of a directory URL, with the account that the other client has there: a declared one, else one of its own.
+ * Undefined if the text is not a directory that certfleet can use.
+ */
+export function issuerFor(
+  directory: string,
+  account: string | undefined,
+  { issuers }: Settings,
+): FoundSettings['issuer'] | undefined {
+  const known = directoryOf(directory);
+  if (!known) return undefined;
+  const named = account === undefined ? {} : { account };
+  const [name, declared] = Object.entries(issuers).find(([, one]) => one.directory === directory) ?? [];
+  if (name !== undefined && declared) return { name, settings: { ...declared, ...named, agreeToTerms: true } };
+  const { testDirectory, test = false } = known.known ?? {};
+  return {
+    name: issuerNameOf(directory),
+    // The account is open already: its owner agreed to the terms of service there, and the CA knows its addresses.
+    settings: {
+      directory,
+      email: [],
+      agreeToTerms: true,
+      test,
+      ...(testDirectory === undefined ? {} : { testDirectory }),
+      ...named,
+    },
+  };
+}

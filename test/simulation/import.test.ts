@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import type { Found, FoundCertificate } from '../../src/core/found.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { adopt } from '../../src/engine/adopt.ts';
+import { readBundle } from '../../src/engine/bundles.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { httpTo } from '../support/simulated-http.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const write = { dryRun: false };
+
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+/** A certificate that another store got, as an importer finds it. */
+async function made(other: World, name: string, names?: readonly string[]): Promise<FoundCertificate> {
+  const engine = other.replica(1);
+  await issue(engine, simulatedJob(simulatedSpec(name, names), { force: true }), signal);
+  const lineage = await other.readLineage(name);
+  const bundle = await readBundle(engine, { lineage: name, id: lineage!.current!.id }, signal);
+  const { issuer, solver, preflight } = simulatedSpec();
+  return {
+    name,
+    from: `/old/${name}`,
+    keyPem: bundle.keyPem,
+    chainPem: bundle.fullchainPem,
+    settings: {
+      ...{ solver: 'sim', solverOf: {}, solvers: { sim: solver }, deployers: {}, wishes: {}, preflight },
+      issuer: { name: 'sim', settings: { ...issuer, account: 'old-1' } },
+    },
+    remarks: [],
+  };
+}
+
+/** The account of the other store. */
+async function accountOf(other: World): Promise<Found['accounts'][number]> {
+  for await (const [entry] of other.store.scan('account', signal)) {
+    const { directory, keyPem, url } = JSON.parse(new TextDecoder().decode(entry!.bytes)) as Record<string, string>;
+    return { directory: directory!, name: 'old-1', keyPem: new Secret(keyPem!), url: url!, contacts: [], from: '/old' };
+  }
+  throw new Error('there is no account');
+}
+
+const foundOf = (...certificates: Found['certificates']): Found => ({ accounts: [], certificates, remarks: [] });
+const resultsOf = async (engine: Engine, found: Found, options: Parameters<typeof adopt>[2] = write) =>
+  (await adopt(engine, found, options, signal)).certificates.map(({ certificate, result }) => [certificate, result]);
+/** What `renew` does about a certificate. */
+const renew = async (world: World, name = 'abc') => {
+  const lineage = await world.readLineage(name);
+  return (await issue(world.replica(2), simulatedJob(lineage!.spec), signal)).result;
+};
+
+/** Another client's store and ours, at one CA. */
+async function worlds() {
+  const settings = { validate: async () => undefined };
+  const other = await createSimulatedWorld({ settings });
+  const world = await createSimulatedWorld({ clock: other.clock, between: () => httpTo(other.ca) });
+  return { other, world };
+}
+
+describe('adopt', () => {
+  it('stores a certificate that renew finds in order, and renews with the imported account when it is due', async () => {
+    const { other, world } = await worlds();
+    const found = { ...foundOf(await made(other, 'abc')), accounts: [await accountOf(other)] };
+    const orders = other.ca.state.orders.size;
+    const { accounts, certificates } = await adopt(world.replica(1), found, write, signal);
+    expect(accounts).toMatchObject([{ name: 'old-1', result: 'imported' }]);
+    expect(certificates).toMatchObject([{ certificate: 'abc', result: 'imported', from: '/old/abc' }]);
+    expect(await renew(world)).toBe('unchanged');
+    expect(other.ca.state.orders.size).toBe(orders);
+    const before = await world.readLineage();
+    world.pass(61 * dayMs);
+    expect(await renew(world)).toBe('renewed');
+    expect(other.ca.state.orders.size).toBe(orders + 1);
+    const after = await world.readLineage();
+    expect(after?.current?.accountUrl).toBe(found.accounts[0]!.url);
+    expect(after?.previous?.id).toBe(before?.current?.id);
+  });
+
+  it('changes nothing the second time, and writes nothing in a dry run', async () => {
+    const { other, world } = await worlds();
+    const found = { ...foundOf(await made(other, 'abc')), accounts: [await accountOf(other)] };
+    const engine = world.replica(1);
+    expect(await resultsOf(engine, found, { dryRun: true })).toEqual([['abc', 'imported']]);
+    expect(await world.readLineage()).toBeUndefined();
+    await adopt(engine, found, write, signal);
+    const before = await world.readLineage();
+    const again = await adopt(engine, found, write, signal);
+    expect(again.accounts).toMatchObject([{ result: 'unchanged' }]);
+    expect(again.certificates).toMatchObject([{ result: 'unchanged' }]);
+    expect(await world.readLineage()).toEqual(before);
+  });
+
+  it('finishes what a killed import began', async () => {
+    const { other, world } = await worlds();
+    const found = foundOf(await made(other, 'abc'));
+    const dies: Store = {
+      ...world.store,
+      put: (key, ...rest) =>
+        key.kind === 'lineage' ? Promise.reject(new Error('killed')) : world.store.put(key, ...rest),
+    };
+    expect(await resultsOf(world.replica(1, { store: dies }), found)).toEqual([['abc', 'failed']]);
+    expect(await resultsOf(world.replica(1), found)).toEqual([['abc', 'imported']]);
+    expect(await renew(world)).toBe('unchanged');
+  });
+
+  it('takes a newer version of the same certificate, and keeps a newer one of its own', async () => {
+    const { other, world } = await worlds();
+    const old = foundOf(await made(other, 'abc'));
+    await adopt(world.replica(1), old, write, signal);
+    other.pass(30 * dayMs);
+    const fresh = foundOf(await made(other, 'abc'));
+    expect(await resultsOf(world.replica(1), fresh)).toEqual([['abc', 'updated']]);
+    const lineage = await world.readLineage();
+    expect(lineage?.previous).toBeDefined();
+    expect(await resultsOf(world.replica(1), old)).toEqual([['abc', 'unchanged']]);
+    expect(await world.readLineage()).toEqual(lineage);
+  });
+
+  it('merges certificates with the same names, of which the newest stays, unless servers read both', async () => {
+    const { other, world } = await worlds();
+    const old = await made(other, 'abc');
+    other.pass(dayMs);
+    const fresh = await made(other, 'abc-0001');
+    const found = foundOf(old, fresh, { ...fresh, name: 'copy' });
+    expect(await resultsOf(world.replica(1), found)).toEqual([
+      ['abc-0001', 'merged'],
+      ['abc-0001', 'imported'],
+      ['abc-0001', 'merged'],
+    ]);
+    expect(await resultsOf(world.replica(1), found, { dryRun: false, keepDoubles: true })).toEqual([
+      ['abc', 'imported'],
+      ['abc-0001', 'unchanged'],
+      ['copy', 'imported'],
+    ]);
+  });
+
+  it('gives a name that is allowed and free', async () => {
+    const { other, world } = await worlds();
+    const odd = { ...(await made(other, 'a', ['a.test'])), name: 'Odd Name' };
+    const taken = { ...(await made(other, 'b', ['b.test'])), name: 'odd-name' };
+    const found = foundOf(odd, taken);
+    const both = [
+      ['odd-name', 'imported'],
+      ['odd-name-2', 'imported'],
+    ];
+    expect((await resultsOf(world.replica(1), found)).toSorted()).toEqual(both);
+    expect((await resultsOf(world.replica(1), found)).map(([, result]) => result)).toEqual(['unchanged', 'unchanged']);
+  });
+
+  it('says what it cannot take over, and takes over the others', async () => {
+    const { other, world } = await worlds();
+    const [good, bad] = [await made(other, 'a', ['a.test']), await made(other, 'b', ['b.test'])];
+    const found = foundOf(
+      { name: 'lost', from: '/old/lost', reason: 'it is gone' },
+      { ...bad, keyPem: good.keyPem },
+      { ...bad, name: 'text', chainPem: 'no certificate' },
+      good,
+    );
+    const { certificates } = await adopt(world.replica(1), found, write, signal);
+    expect(certificates.map(({ result, reason }) => [result, reason])).toEqual([
+      ['failed', 'it is gone'],
+      ['failed', 'its certificate and its key do not belong together: it is for another key'],
+      ['failed', 'it contains no certificate'],
+      ['imported', undefined],
+    ]);
+  });
+
+  it('leaves a certificate alone that certfleet works on', async () => {
+    const { other, world } = await worlds();
+    const old = await made(other, 'abc');
+    await adopt(world.replica(1), foundOf(old), write, signal);
+    await world.editLineage((lineage) => ({
+      ...lineage,
+      work: { step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] },
+    }));
+    other.pass(dayMs);
+    expect(await resultsOf(world.replica(1), foundOf(await made(other, 'abc')))).toEqual([['abc', 'failed']]);
+  });
+});
