@@ -1,6 +1,7 @@
 import { connect } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials } from './compose/credentials.ts';
+import { readStoreKeys } from './compose/store-keys.ts';
 import { resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
 import { fail, isFailure } from './core/errors.ts';
@@ -13,6 +14,7 @@ import type { Dns01Options } from './engine/solvers/dns01.ts';
 import { registry } from './generated/registry.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
+import { openEncrypted } from './stores/encrypted.ts';
 import { pki } from './x509/pki.ts';
 
 export type { ComposeContext };
@@ -34,12 +36,8 @@ export interface Composed {
 /** The composition root: turns configuration into running objects. Tests a new store before it uses it. */
 export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
   const { world } = context;
-  const store = await openStore(settings.store, context);
   const { signal } = new AbortController();
-  if (!(await store.exists(signal))) {
-    if (context.makeStore === false) throw fail('store/absent', { path: store.location });
-    await store.check(signal);
-  }
+  const store = await openStore(settings, context, signal);
   const { id: storeId, isNew } = await identify(store, world, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   const limits = limitsOf(settings);
@@ -84,7 +82,25 @@ function declaredDeployers({ deployers, preflight }: Settings): readonly StoredS
   return deploy.length > 0 ? [{ spec: { ...spec, deploy }, issuer, solver: { type: '' }, deployers, preflight }] : [];
 }
 
-async function openStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
+/** The store, encrypted if there is a key. Tests a new one before it is used. */
+async function openStore(settings: Settings, context: ComposeContext, signal: AbortSignal): Promise<Store> {
+  const { world, reporter } = context;
+  const plain = await connectStore(settings.store, context);
+  const keys = await readStoreKeys(settings.storeKeys ?? [], context);
+  const isNew = !(await plain.exists(signal));
+  if (isNew) {
+    if (context.makeStore === false) throw fail('store/absent', { path: plain.location });
+    await plain.check(signal);
+  }
+  const { store, isPartly } = await openEncrypted(plain, { keys, random: world.random, isNew }, signal);
+  if (isPartly) {
+    const message = `the store ${store.location} is not encrypted yet: new keys and credentials are; run \`certfleet store encrypt\` for those that it has`;
+    reporter.report({ v: 1, time: world.clock.now().toISOString(), level: 'warn', event: 'log', message });
+  }
+  return store;
+}
+
+export async function connectStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
   const definition = await entry.load();

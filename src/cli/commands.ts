@@ -1,5 +1,6 @@
 import { commandsOfMachine } from './commands-machine.ts';
 import { commandsOfMoving } from './commands-moving.ts';
+import { commandsOfStore } from './commands-store.ts';
 import type { Run } from './context.ts';
 
 /** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
@@ -34,6 +35,12 @@ export const globalFlags: readonly Flag[] = [
     description: 'configuration file (default: /etc/certfleet/certfleet.yaml, if it exists)',
   },
   { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
+  {
+    flags: '--store-key <where>',
+    description:
+      'key of an encrypted store: file:/path, env:NAME or credential:NAME (of systemd); of several, the first one encrypts',
+    repeat: true,
+  },
   { flags: '--json', description: 'print one JSON event per line on stdout, for programs' },
   { flags: '--quiet', description: 'print only failures, for cron' },
   { flags: '-v, --verbose', description: 'show each step, and each request with its status and time' },
@@ -43,6 +50,7 @@ export const globalFlags: readonly Flag[] = [
 export const commandGroups: Readonly<Record<string, string>> = {
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
+  store: 'encrypt the store',
 };
 
 /** Hooks around orders; `remark` says what is special for the command. */
@@ -279,6 +287,7 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./doctor.ts')).doctor,
   },
   ...commandsOfMoving,
+  ...commandsOfStore,
   {
     name: 'providers',
     summary: 'list DNS providers, solvers, deployers and CAs',

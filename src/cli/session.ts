@@ -1,4 +1,6 @@
 import { loadSettings } from '../config/load.ts';
+import { isKeyReference } from '../config/store-key.ts';
+import { fail } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
@@ -6,8 +8,8 @@ import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
-import type { CliContext, Invocation, LogFile, Session } from './context.ts';
-import { expandHome, wholePathOf } from './flag-values.ts';
+import type { CliContext, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
+import { cutAt, expandHome, listOf, wholePathOf } from './flag-values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
   jsonProgress,
@@ -115,7 +117,7 @@ export function openSession(
         const world = await session.world();
         const read = await session.settings();
         isInMemory = inMemory === true;
-        const used = inMemory ? { ...read, store: { type: 'memory' } } : read;
+        const used = inMemory ? { ...read, store: { type: 'memory' }, storeKeys: [] } : read;
         return guardedFleet(await open(used, { world, reporter, env: context.env, makeStore }));
       })().catch((error: unknown) => {
         // A later call may be allowed to create the store.
@@ -180,18 +182,31 @@ async function makeWorld(context: CliContext, log: Log, person: Person | undefin
 
 async function readSettings(session: Session): Promise<Settings> {
   const { context, invocation } = session;
-  const { config, store } = invocation.flags;
+  const { config, store, storeKey } = invocation.flags;
   const { files } = await session.world();
-  const settings = await loadSettings({
+  const loaded = await loadSettings({
     ...(typeof config === 'string' ? { file: expandHome('--config ', config, context.env) } : {}),
     files,
     env: context.env,
     ...(context.registry ? { registry: context.registry } : {}),
   });
+  const settings = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
   if (typeof store !== 'string') return settings;
   return {
     ...settings,
     store: { type: 'file', path: wholePathOf('--store ', store, context.env) },
     storeIsDeclared: false,
   };
+}
+
+function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {
+  return listOf(given).map((text) => {
+    const [kind, path] = cutAt(text, ':');
+    const where = kind === 'file' && path ? `file:${wholePathOf('--store-key file:', path, env)}` : text;
+    if (isKeyReference(where)) return where;
+    // Without the text: it may be the key.
+    throw fail('usage/invalid', {
+      what: '--store-key: every user of this machine can see a key on the command line; write file:/path, env:NAME or credential:NAME',
+    });
+  });
 }

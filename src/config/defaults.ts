@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../core/spec.ts';
 import type { Environment } from './options.ts';
+import { isKeyReference } from './store-key.ts';
 
 /** The paths used if neither a flag nor the configuration says otherwise. */
 export interface DefaultPaths {
@@ -41,10 +42,18 @@ export function defaultPaths(env: Environment): DefaultPaths {
   };
 }
 
+/** `CERTFLEET_STORE_KEY` has the key, or says where it is. */
+function storeKeysOf(env: Environment): readonly string[] {
+  const variable = 'CERTFLEET_STORE_KEY';
+  const value = env[variable];
+  return !value ? [] : isKeyReference(value) ? [value] : [`env:${variable}`];
+}
+
 /** The settings used if nothing is configured. */
 export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
   storeIsDeclared: false,
+  storeKeys: storeKeysOf(env),
   issuers: {},
   balancers: {},
   solvers: {},

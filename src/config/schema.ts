@@ -3,6 +3,7 @@ import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { knownIssuers } from './issuers.ts';
 import { bracketsOr, resolverAddress } from './resolver-address.ts';
+import { isKeyReference } from './store-key.ts';
 import { wishes } from './wishes.ts';
 
 /** All of certfleet.yaml except the options of adapters, which have schemas of their own. */
@@ -64,6 +65,14 @@ const issuer = z.strictObject({
     }),
 });
 
+const keyReference = z.string().refine(isKeyReference, {
+  error: 'write where the key is: file:/path, env:NAME or credential:NAME (of systemd)',
+});
+
+const storeKey = z
+  .union([keyReference, z.array(keyReference).min(1)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
 const hostPort = (example: string) =>
   z.string().refine((text) => parseHostPort(text) !== undefined, {
     error: bracketsOr(`must be an address and a port, like ${example}`),
@@ -118,6 +127,12 @@ const certificate = z.strictObject({
 
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
+  storeKey: storeKey.optional().meta({
+    title:
+      'Encrypts private keys and credentials in the store: where the key is, `file:/path`, `env:NAME` or `credential:NAME`',
+    description: 'Of several keys, the first one encrypts, and all decrypt. `certfleet store key FILE` makes a key.',
+    examples: ['file:/etc/certfleet/store.key', ['file:/etc/certfleet/new.key', 'file:/etc/certfleet/old.key']],
+  }),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z
     .record(z.string().min(1), adapter('How to answer a challenge'))

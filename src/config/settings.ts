@@ -121,6 +121,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
   return {
     store,
     storeIsDeclared: parsed.store !== undefined,
+    storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
     issuers,
     balancers,
     solvers: mapOf(solvers, (solver) => withZoneSolvers(withBalancer(solver, balancers), solvers)),

@@ -664,6 +664,24 @@ export const errorTable = {
     retry: 'later',
     hint: 'It was left unchanged in {file}. Restore it from a backup, or move it away.',
   },
+  'store/key-missing': {
+    message: 'the store {path} is encrypted, and no key is given',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name its key: `storeKey: file:/path` in certfleet.yaml, --store-key file:/path, or the variable CERTFLEET_STORE_KEY.',
+  },
+  'store/wrong-key': {
+    message: 'the store {path} is encrypted with the key {key}, and only {given} is given; nothing was changed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give the key {key}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.',
+  },
+  'store/key-unusable': {
+    message: 'the key of the store cannot be used: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
+  },
   'store/lease-lost': {
     message: 'another process has taken over {certificate}',
     blame: 'bug',

@@ -83,6 +83,8 @@ export interface Settings {
   readonly store: AdapterSettings;
   /** The configuration declares `store`, and --store does not override it, so `renew` may create it. */
   readonly storeIsDeclared?: boolean;
+  /** Where the keys of an encrypted store are (`file:…`, `env:…`, `credential:…`); the first one seals, all open. */
+  readonly storeKeys?: readonly string[];
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
   readonly balancers: Readonly<Record<string, AdapterSettings>>;
   readonly solvers: Readonly<Record<string, AdapterSettings>>;

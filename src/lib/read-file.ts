@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { Socket } from 'node:net';
 import type { ReadOptions } from '../ports/files.ts';
 import { foreignIn, foreignOn } from './foreign.ts';
+import { effectiveUid } from './owners.ts';
 
 // Another user may have put a pipe, a link or a huge file where this program expects a small file. So open without
 // waiting, look at what was opened, and read no more than a bound. An open that waits would stop the whole process,
@@ -36,18 +37,26 @@ function open(path: string, flags: number): number {
 }
 
 /** Reads a regular file, or throws. Does not follow a link unless the operator named the file. */
-export function readRegular(path: string, { named, maxBytes = defaultMaxBytes, trusted }: ReadOptions = {}): Buffer {
+export function readRegular(
+  path: string,
+  { named, maxBytes = defaultMaxBytes, trusted, readable }: ReadOptions = {},
+): Buffer {
   const descriptor = open(path, O_RDONLY | O_NONBLOCK | (named ? 0 : O_NOFOLLOW));
   try {
     const stats = fs.fstatSync(descriptor);
     if (!stats.isFile()) throw notAFile(path, stats);
     const foreign = trusted && foreignIn(path, stats);
     if (foreign) throw trusted(foreign);
+    if (readable && isOpenToOthers(stats)) throw readable(`${path} can be read by other users`);
     return readOpen(path, descriptor, stats.size, maxBytes);
   } finally {
     fs.closeSync(descriptor);
   }
 }
+
+/** As libpq has it for its key files. */
+const isOpenToOthers = ({ uid, mode }: fs.Stats): boolean =>
+  (mode & (uid === 0 && uid !== effectiveUid() ? 0o007 : 0o077)) !== 0;
 
 /** Reads an open file. A size of 0 may mean that it is not known, as below /proc. */
 function readOpen(path: string, descriptor: number, size: number, maxBytes: number): Buffer {

@@ -46,6 +46,11 @@ export interface ReadOptions {
   readonly maxBytes?: number;
   /** Refuses a regular file that users other than root and the effective user could write: makes the error. */
   readonly trusted?: (foreign: Foreign) => Error;
+  /**
+   * Refuses a regular file that other users could read: makes the error. A file of root may be open to a group, because
+   * there is no other way to hand one to another user (a mounted secret).
+   */
+  readonly readable?: (reason: string) => Error;
 }
 
 /** A file, folder or link that users other than root and the effective user can change. */

@@ -60,6 +60,7 @@ const foreign: Readonly<Record<string, readonly string[]>> = {
   'src/import/planted': ['../lib/files.ts', '../engine/run.ts', '../x509/pki.ts', 'zod', 'node:fs'],
   'src/api/planted': ['../fleet.ts', '../config/load.ts', 'node:fs'],
   'src/compose': ['./fleet.ts', './cli/index.ts', 'zod', 'node:fs'],
+  'src/whole-store': ['./lib/files.ts', './engine/engine.ts', './fleet.ts', 'zod', 'node:fs'],
   'src/fleet': ['./lib/files.ts', './config/load.ts', './acme/client.ts', 'zod', 'node:fs'],
   'src/cli/planted': ['../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],
   'src/daemon/planted': ['../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],

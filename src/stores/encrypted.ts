@@ -1,0 +1,206 @@
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { fail, isFailure } from '../core/errors.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import type { Random } from '../ports/random.ts';
+import type { Entry, Key, Store } from '../ports/store.ts';
+
+/**
+ * Encryption at rest, around any store (decision 0031). Documents with secrets are stored as
+ *
+ * ```
+ * certfleet-sealed 1 8c1f0a…(16 hex)
+ * <12 bytes nonce> <AES-256-GCM ciphertext> <16 bytes tag>
+ * ```
+ *
+ * The line has the version of the format and the id of the key. The additional data is the line with the kind and the
+ * name of the document, so a sealed document opens nowhere else. What is not sealed is read as it is, because a store
+ * may be encrypted while others use it; a document of certfleet is JSON and never begins like the line.
+ */
+const magic = 'certfleet-sealed 1 ';
+const linePattern = /^certfleet-sealed 1 ([0-9a-f]{16})\n/;
+const lineLength = magic.length + 17;
+const nonceLength = 12;
+const tagLength = 16;
+
+/** A key of a store. Its id is public: it says which key opens a document, and nothing of the key. */
+export interface StoreKey {
+  readonly id: string;
+  readonly key: KeyObject;
+}
+
+export function storeKeyOf(bytes: Uint8Array): StoreKey {
+  const id = createHmac('sha256', bytes).update('certfleet store key').digest('hex').slice(0, 16);
+  return { id, key: createSecretKey(bytes) };
+}
+
+const secretKinds: ReadonlySet<string> = new Set(['account', 'credential', 'key']);
+const secretMeta: ReadonlySet<string> = new Set(['responder']);
+
+/**
+ * Whether documents of this name have secrets. All others can be read without the key: certificates are public, and so
+ * is a key authorization once it is served.
+ */
+const isSecret = ({ kind, name }: Key): boolean => secretKinds.has(kind) || (kind === 'meta' && secretMeta.has(name));
+
+/** The id of the key that a document was sealed with; undefined if it is not sealed. */
+function sealedWith(bytes: Uint8Array): string | undefined {
+  return linePattern.exec(
+    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, lineLength)).toString(),
+  )?.[1];
+}
+
+const aboutOf = (line: string, { kind, name }: Key): Buffer => Buffer.from(`${line}${JSON.stringify([kind, name])}`);
+
+function seal(of: Key, bytes: Uint8Array, { id, key }: StoreKey, nonce: Uint8Array): Uint8Array {
+  const line = `${magic}${id}\n`;
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aboutOf(line, of));
+  const sealed = [cipher.update(bytes), cipher.final()];
+  return Buffer.concat([Buffer.from(line), nonce, ...sealed, cipher.getAuthTag()]);
+}
+
+/** Undefined if it was changed, or sealed under another kind or name. */
+function open(of: Key, bytes: Uint8Array, { id, key }: StoreKey): Uint8Array | undefined {
+  const body = bytes.subarray(lineLength);
+  if (body.length < nonceLength + tagLength) return undefined;
+  const decipher = createDecipheriv('aes-256-gcm', key, body.subarray(0, nonceLength))
+    .setAAD(aboutOf(`${magic}${id}\n`, of))
+    .setAuthTag(body.subarray(-tagLength));
+  try {
+    return Buffer.concat([decipher.update(body.subarray(nonceLength, -tagLength)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `meta/encryption`: with which keys documents of the store may be sealed. Made before the first one is. */
+interface Marker {
+  readonly schema: 1;
+  readonly keys: readonly string[];
+  /** No secret was stored before the store was encrypted, or `store encrypt` has sealed them all. */
+  readonly whole?: true;
+}
+
+const markerKey: Key = { kind: 'meta', name: 'encryption' };
+
+async function readMarker(store: Store, signal: AbortSignal) {
+  const entry = await store.get(markerKey, signal);
+  if (!entry) return undefined;
+  const where = { key: 'meta/encryption', file: store.location };
+  return { revision: entry.revision, marker: decodeDocument<Marker>(entry.bytes, where, ['schema', 'keys']) };
+}
+
+/** Fails with `store/key-missing` or `store/wrong-key` unless all keys of the store are given. */
+function checkKeys({ location: path }: Store, ids: readonly string[], given: readonly StoreKey[]): void {
+  const missing = ids.find((id) => !given.some((one) => one.id === id));
+  if (missing === undefined) return;
+  if (given.length === 0) throw fail('store/key-missing', { path });
+  throw fail('store/wrong-key', { path, key: missing, given: given.map(({ id }) => id).join(', ') });
+}
+
+export interface Encryption {
+  /** The first one seals, and all open. Without any, the store is used as it is. */
+  readonly keys: readonly StoreKey[];
+  readonly random: Random;
+}
+
+/**
+ * Opens a store with its keys, and changes nothing unless it is new. Fails with `store/key-missing` or
+ * `store/wrong-key`.
+ *
+ * @param isNew nothing is in the store yet, so everything that will be is sealed
+ * @returns whether secrets may still stand in it in the clear, although there is a key
+ */
+export async function openEncrypted(
+  inner: Store,
+  { keys, random, isNew }: Encryption & { readonly isNew: boolean },
+  signal: AbortSignal,
+): Promise<{ readonly store: Store; readonly isPartly: boolean }> {
+  const [first] = keys;
+  if (isNew && first)
+    await changeMarker(inner, (marker) => marker ?? { schema: 1, keys: [first.id], whole: true }, signal);
+  const found = await readMarker(inner, signal);
+  checkKeys(inner, found?.marker.keys ?? [], keys);
+  return { store: encrypted(inner, { keys, random }), isPartly: first !== undefined && !found?.marker.whole };
+}
+
+/** Changes the marker with compare-and-set; writes nothing if `change` returns the one that it was given. */
+async function changeMarker(
+  store: Store,
+  change: (marker: Marker | undefined) => Marker,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const found = await readMarker(store, signal);
+    const next = change(found?.marker);
+    if (next === found?.marker) return;
+    try {
+      await store.put(markerKey, encodeDocument(next), { ifRevision: found?.revision ?? null, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+/** The store, with secrets sealed as they are written, and opened as they are read. */
+function encrypted(inner: Store, { keys, random }: Encryption): Store {
+  const [writing] = keys;
+
+  /**
+   * Another process may have encrypted the store since it was opened, or changed its key. So ask before each secret: it
+   * would stand in the clear, or nobody would have its key.
+   */
+  async function admit(signal: AbortSignal): Promise<void> {
+    await (writing
+      ? changeMarker(
+          inner,
+          (marker) => {
+            checkKeys(inner, marker?.keys ?? [], keys);
+            if (marker?.keys.includes(writing.id)) return marker;
+            return { schema: 1, ...marker, keys: [writing.id, ...(marker?.keys ?? [])] };
+          },
+          signal,
+        )
+      : readMarker(inner, signal).then((found) => checkKeys(inner, found?.marker.keys ?? [], keys)));
+  }
+
+  function opened(entry: Entry): Entry {
+    const id = sealedWith(entry.bytes);
+    if (id === undefined) return entry;
+    checkKeys(inner, [id], keys);
+    const key = keys.find((one) => one.id === id)!;
+    const bytes = open(entry.key, entry.bytes, key);
+    if (bytes) return { ...entry, bytes };
+    throw fail('store/corrupt', {
+      key: `${entry.key.kind}/${entry.key.name}`,
+      reason: 'it was changed, or belongs to another name (its seal is broken)',
+      file: inner.location,
+    });
+  }
+
+  /** One document that cannot be opened must not hide the others. */
+  function openedOrCorrupt(entry: Entry): Entry {
+    try {
+      return opened(entry);
+    } catch (error) {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      return { ...entry, bytes: new Uint8Array(), corrupt: error };
+    }
+  }
+
+  return {
+    ...inner,
+    async get(key, signal) {
+      const entry = await inner.get(key, signal);
+      return entry && opened(entry);
+    },
+    async put(key, bytes, options) {
+      if (!isSecret(key)) return inner.put(key, bytes, options);
+      await admit(options.signal);
+      return inner.put(key, writing ? seal(key, bytes, writing, random.bytes(nonceLength)) : bytes, options);
+    },
+    async *scan(kind, signal) {
+      for await (const page of inner.scan(kind, signal)) yield page.map(openedOrCorrupt);
+    },
+  };
+}
