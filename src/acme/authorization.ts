@@ -13,6 +13,7 @@ import {
   readUrl,
 } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
+import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import { readProblem } from './problem.ts';
 
 /** These must be well-formed; others may be anything. */
@@ -49,6 +50,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
       url: readText(url, 2_000) ?? '',
       status: challengeStatuses.find((known) => known === status) ?? 'pending',
       token: isToken(token) ? token : undefined,
+      ...(type === 'dns-persist-01' ? readPersist(fields, answer) : {}),
       error,
     };
   }
@@ -61,4 +63,21 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
     token,
     error,
   };
+}
+
+/** What dns-persist-01 has in place of a token; nothing if it is malformed, so that it is as if it were not offered. */
+function readPersist(fields: Fields, answer: Answer): Pick<AcmeChallenge, 'persist'> {
+  const issuerDomainNames = readIssuerDomainNames(fields['issuerDomainNames'] ?? fields['issuer-domain-names']);
+  const { accounturi } = fields;
+  if (!issuerDomainNames || !isUrl(fields['url'], answer)) return {};
+  if (accounturi !== undefined && typeof accounturi !== 'string') return {};
+  return { persist: { issuerDomainNames, ...(accounturi === undefined ? {} : { accountUri: accounturi }) } };
+}
+
+function isUrl(value: unknown, answer: Answer): boolean {
+  try {
+    return readUrl(value, 'the URL', answer) === value;
+  } catch {
+    return false;
+  }
 }

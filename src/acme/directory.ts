@@ -4,6 +4,7 @@ import { createSingleFlight } from '../core/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
+import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import type { Ask, Requests } from './requests.ts';
 
 /** The directory (RFC 8555 §7.1.1), with the URLs that only this folder needs. */
@@ -28,6 +29,10 @@ const readCaaIdentities = (value: unknown): readonly string[] =>
   Array.isArray(value)
     ? value.filter((name) => typeof name === 'string' && /^[\w.-]{1,255}$/.test(name)).slice(0, mostCaaIdentities)
     : [];
+
+/** It becomes the beginning of a URI in TXT records, in which a semicolon would begin something else. */
+const readHashPrefix = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^https?:\/\/[\x21-\x3a\x3c-\x7e]{1,500}$/.test(value) ? value : undefined;
 
 /** Profiles by name, with their descriptions (draft-ietf-acme-profiles). */
 const readProfiles = (value: unknown): Readonly<Record<string, string>> =>
@@ -59,6 +64,8 @@ export function readDirectory(answer: Answer): Resources {
       termsOfService: readText(meta['termsOfService'], 2_000),
       externalAccountRequired: meta['externalAccountRequired'] === true,
       caaIdentities: readCaaIdentities(meta['caaIdentities']),
+      issuerDomainNames: readIssuerDomainNames(meta['issuerDomainNames']),
+      accountHashPrefix: readHashPrefix(meta['accountHashPrefix']),
       hasRenewalInfo: renewalInfo !== undefined,
       hasKeyChange: keyChange !== undefined,
       profiles: readProfiles(meta['profiles']),

@@ -312,6 +312,31 @@ describe('authorizations', () => {
     ]);
   });
 
+  test.each([
+    [
+      'draft 00',
+      { 'issuer-domain-names': ['ca.test', 'www.ca.test'] },
+      { issuerDomainNames: ['ca.test', 'www.ca.test'] },
+    ],
+    [
+      'draft 01',
+      { 'issuer-domain-names': ['ca.test'], accounturi: `${base}/acct/1` },
+      { issuerDomainNames: ['ca.test'], accountUri: `${base}/acct/1` },
+    ],
+    ['draft 02', { issuerDomainNames: ['ca.test'] }, { issuerDomainNames: ['ca.test'] }],
+    ['no names', {}, undefined],
+    ['an empty list', { issuerDomainNames: [] }, undefined],
+    ['more than ten names', { issuerDomainNames: Array.from({ length: 11 }, (_, i) => `ca${i}.test`) }, undefined],
+    ['a name that would end the value', { issuerDomainNames: ['ca.test; accounturi=x'] }, undefined],
+    ['capital letters', { issuerDomainNames: ['CA.test'] }, undefined],
+    ['an account that is not a text', { issuerDomainNames: ['ca.test'], accounturi: 7 }, undefined],
+    ['a URL that is not https', { issuerDomainNames: ['ca.test'], url: 'http://169.254.169.254/' }, undefined],
+  ])('dns-persist-01 as in %s', async (_how, fields, persist) => {
+    const challenge = { type: 'dns-persist-01', url: `${base}/c/2`, status: 'pending', ...fields };
+    const { challenges } = await authorization({ challenges: [challenge] });
+    expect(challenges[0]?.persist).toEqual(persist);
+  });
+
   test.each(['http-01', 'dns-01'])('%s with a token that is not base64url is refused', async (type) => {
     for (const bad of ['../../x', '', 'a b', 'a=', 7, undefined, 'x'.repeat(300)]) {
       const error = await failure(authorization({ challenges: [{ ...http01, type, token: bad }] }));

@@ -269,6 +269,22 @@ describe('the directory', () => {
     });
   });
 
+  test.each([
+    ['draft 02', ['ca.test'], 'https://ca.test/hash/', ['ca.test'], 'https://ca.test/hash/'],
+    ['no list', 'ca.test', 'https://ca.test/hash/', undefined, 'https://ca.test/hash/'],
+    ['an empty list', [], undefined, undefined, undefined],
+    ['a prefix that would end the value', ['ca.test'], 'https://ca.test/; policy=wildcard', ['ca.test'], undefined],
+    ['a prefix that is no URL', ['ca.test'], 'ca.test/', ['ca.test'], undefined],
+  ])(
+    'says what records of dns-persist-01 have: %s',
+    async (_how, issuerDomainNames, accountHashPrefix, names, prefix) => {
+      const meta = { issuerDomainNames, accountHashPrefix };
+      const { issuer } = testCa({ '/directory': () => ({ body: { ...directoryBody, meta } }) });
+      const directory = await issuer.directory(signal);
+      expect([directory.issuerDomainNames, directory.accountHashPrefix]).toEqual([names, prefix]);
+    },
+  );
+
   const { newOrder: _, ...withoutNewOrder } = directoryBody;
   test.each([
     ['a web page', { body: '<html>', headers: { 'content-type': 'text/html' } }, 'acme/not-a-directory'],

@@ -59,6 +59,10 @@ export interface Directory {
   readonly termsOfService: string | undefined;
   readonly externalAccountRequired: boolean;
   readonly caaIdentities: readonly string[];
+  /** For dns-persist-01 (from draft 02 on); undefined if there is none, or the list is malformed. */
+  readonly issuerDomainNames?: readonly string[] | undefined;
+  /** Only of a CA whose records of dns-persist-01 have a hash in place of the account's URL (from draft 02 on). */
+  readonly accountHashPrefix?: string | undefined;
   readonly hasRenewalInfo: boolean;
   /** Whether the CA can replace an account's key. */
   readonly hasKeyChange: boolean;
@@ -137,6 +141,12 @@ export interface AcmeChallenge {
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
   /** Checked to be base64url; undefined if the type has none (dns-persist-01). */
   readonly token: string | undefined;
+  /** Of dns-persist-01, if the challenge is well-formed. */
+  readonly persist?: {
+    readonly issuerDomainNames: readonly string[];
+    /** Of the account that ordered, from draft 01 on. */
+    readonly accountUri?: string;
+  };
   readonly error: Problem | undefined;
 }
 
