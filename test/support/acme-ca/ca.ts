@@ -71,6 +71,8 @@ const defaults = (): Settings => ({
   reuseAuthorizations: false,
   reuseOrders: true,
   unknownChallenges: true,
+  persist: undefined,
+  lookUpTxt: undefined,
   limitSeconds: undefined,
   renewalInfo: true,
   leafAlone: false,

@@ -1,15 +1,16 @@
 import { createHash, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import { type Authority, type ReadRequest, readCsr } from './issuance.ts';
+import { validatePersist } from './persist.ts';
 import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import type { Account, Authorization, Certificate, Challenge, Identifier, Order, Settings, State } from './state.ts';
-import { askForReal } from './validation.ts';
+import { askForReal, lookUpTxt } from './validation.ts';
 
 /** The rules of orders, authorizations and challenges (RFC 8555 §7.4, §7.5, §7.1.6; RFC 9773 §5). No HTTP here. */
 export interface Orders {
   create(account: Account, payload: NewOrder): Order;
   /** Updates an order's status from its authorizations and the clock. */
   refresh(order: Order): Order;
-  acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge): void;
+  acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge, base: string): void;
   finalize(account: Account, order: Order, csr: string): Order;
   /** The non-invalid order that replaces this certificate. */
   replacementOf(certificate: Certificate): Order | undefined;
@@ -125,7 +126,7 @@ export function createOrders(world: {
       status: 'pending',
       challenges: [
         // First, to detect clients that use the first one or fail on it.
-        ...(settings.unknownChallenges
+        ...(settings.unknownChallenges || (settings.persist && identifier.type === 'dns')
           ? [offer('dns-persist-01', undefined), offer('carrier-pigeon-01', newToken())]
           : []),
         ...types.map((type) => offer(type, newToken())),
@@ -135,18 +136,28 @@ export function createOrders(world: {
     return authorization;
   }
 
-  function acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge): void {
-    const { token } = challenge;
-    if (authorization.status !== 'pending' || challenge.status !== 'pending') return;
-    if (token === undefined || !['http-01', 'dns-01'].includes(challenge.type))
-      throw refuse(400, 'malformed', `${challenge.type} is not validated here`);
-    challenge.status = 'processing';
+  /** Starts a validation; undefined for a type that is not validated here. */
+  function begin(account: Account, authorization: Authorization, challenge: Challenge, base: string) {
+    const { type, token } = challenge;
+    const { identifier } = authorization;
+    const { persist } = settings;
+    if (type === 'dns-persist-01' && persist) {
+      const facts = { authorization, accountUrl: `${base}/account/${account.id}`, thumbprint: account.thumbprint };
+      const lookUp = settings.lookUpTxt ?? ((name: string) => lookUpTxt(settings.dnsServer, name));
+      const looked = lookUp(`_validation-persist.${identifier.value}`);
+      return looked.then((values) => validatePersist(persist, values, { ...facts, now: now() }));
+    }
+    if (token === undefined || !['http-01', 'dns-01'].includes(type)) return undefined;
     const validate = settings.validate ?? askForReal(settings);
-    const validation = validate(
-      authorization.identifier,
-      { type: challenge.type, token },
-      `${token}.${account.thumbprint}`,
-    )
+    return validate(identifier, { type, token }, `${token}.${account.thumbprint}`);
+  }
+
+  function acceptChallenge(account: Account, authorization: Authorization, challenge: Challenge, base: string): void {
+    if (authorization.status !== 'pending' || challenge.status !== 'pending') return;
+    const begun = begin(account, authorization, challenge, base);
+    if (!begun) throw refuse(400, 'malformed', `${challenge.type} is not validated here`);
+    challenge.status = 'processing';
+    const validation = begun
       .catch((error: Error): ProblemDocument => ({ type: 'about:blank', detail: error.message }))
       .then((problem) => {
         challenge.error = problem ? { status: 403, ...problem } : undefined;

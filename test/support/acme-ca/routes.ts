@@ -3,6 +3,7 @@ import type { JWK } from 'jose';
 import { createAccountRoutes } from './account-routes.ts';
 import { thumbprintOf } from './jws.ts';
 import type { Orders } from './orders.ts';
+import { persistFields, persistMeta } from './persist.ts';
 import { refuse } from './problem.ts';
 import { type Call, callerOf, json, type Route } from './route.ts';
 import type {
@@ -45,11 +46,14 @@ export function createRoutes(world: World): readonly Route[] {
     ...(order.error ? { error: order.error } : {}),
     ...(order.status === 'valid' ? { certificate: `${base}/certificate/${order.certificateId}` } : {}),
   });
-  const challengeJson = (challenge: Challenge, base: string) => ({
+  const challengeJson = (challenge: Challenge, accountId: string, base: string) => ({
     type: challenge.type,
     url: `${base}/challenge/${challenge.id}`,
     status: challenge.status,
     ...(challenge.token === undefined ? {} : { token: challenge.token }),
+    ...(challenge.type === 'dns-persist-01' && settings.persist
+      ? persistFields(settings.persist, `${base}/account/${accountId}`)
+      : {}),
     ...(challenge.error ? { error: challenge.error } : {}),
     ...(challenge.validated && !challenge.error ? { validated: challenge.validated.toISOString() } : {}),
   });
@@ -57,7 +61,7 @@ export function createRoutes(world: World): readonly Route[] {
     identifier: authorization.identifier,
     status: authorization.status,
     expires: authorization.expires.toISOString(),
-    challenges: authorization.challenges.map((challenge) => challengeJson(challenge, base)),
+    challenges: authorization.challenges.map((challenge) => challengeJson(challenge, authorization.accountId, base)),
     ...(authorization.wildcard ? { wildcard: true } : {}),
   });
   const orderAnswer = (status: number, order: Order, base: string): CaResponse =>
@@ -86,6 +90,7 @@ export function createRoutes(world: World): readonly Route[] {
       meta: {
         termsOfService: `${base}/terms`,
         caaIdentities: ['simulated.test'],
+        ...(settings.persist ? persistMeta(settings.persist) : {}),
         externalAccountRequired: settings.externalAccounts !== undefined && settings.tellsExternalAccounts,
         ...(profiles.length > 1
           ? { profiles: Object.fromEntries(profiles.map(([name, profile]) => [name, profile.description])) }
@@ -125,9 +130,9 @@ export function createRoutes(world: World): readonly Route[] {
     const found = [...state.authorizations.values()].find((a) => a.challenges.some((c) => c.id === call.id));
     const parent = own(found, call);
     const row = parent.challenges.find((c) => c.id === call.id)!;
-    if (call.signed?.payload !== undefined) orders.acceptChallenge(callerOf(call), parent, row);
+    if (call.signed?.payload !== undefined) orders.acceptChallenge(callerOf(call), parent, row, call.request.base);
     const { base } = call.request;
-    return json(200, challengeJson(row, base), {
+    return json(200, challengeJson(row, parent.accountId, base), {
       link: `<${base}/authorization/${parent.id}>;rel="up"`,
       ...retryAfter(settings.retryAfter.challenge),
     });

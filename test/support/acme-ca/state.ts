@@ -17,6 +17,13 @@ export type Validate = (
   keyAuthorization: string,
 ) => Promise<ProblemDocument | undefined>;
 
+/** How the CA does dns-persist-01: by which draft, under which names, and with which hashes from draft 02 on. */
+export interface Persist {
+  readonly draft: 0 | 1 | 2;
+  readonly issuers: readonly string[];
+  readonly hashPrefix?: string;
+}
+
 export interface Profile {
   readonly description: string;
   readonly validityMs: number;
@@ -41,6 +48,10 @@ export interface Settings {
   reuseOrders: boolean;
   /** Whether every authorization also offers an unknown type and one without a token (dns-persist-01). */
   unknownChallenges: boolean;
+  /** dns-persist-01, for DNS names. */
+  persist: Persist | undefined;
+  /** Reads TXT values for dns-persist-01, instead of real requests to `dnsServer`. */
+  lookUpTxt: ((name: string) => Promise<readonly string[]>) | undefined;
   /**
    * The Retry-After of a rate limit on newOrder that is reached. As in Boulder, it does not apply to an order with
    * `replaces`, and is checked after `replaces` and before an open order is returned again.

@@ -38,6 +38,15 @@ async function validateHttp01(
   return acmeProblem('connection', `${url}: too many redirects`);
 }
 
+/** The TXT values of a name, following one CNAME record. */
+export async function lookUpTxt(server: string | undefined, name: string): Promise<readonly string[]> {
+  if (server === undefined) throw new Error('this simulated CA was given no DNS server');
+  const answers = await askTxt(server, name);
+  const alias = answers.find((record) => record.type === 'CNAME');
+  const all = alias?.type === 'CNAME' ? [...answers, ...(await askTxt(server, alias.data))] : answers;
+  return all.flatMap((record) => (record.type === 'TXT' ? [textOf(record.data)] : []));
+}
+
 /** RFC 8555 §8.4, following CNAME records. */
 async function validateDns01(
   server: string | undefined,
