@@ -1,4 +1,4 @@
-import { challengeTypes } from '../core/challenge-type.ts';
+import { challengeTypes, staysAfterOrder } from '../core/challenge-type.ts';
 import { isToken } from '../core/encoding.ts';
 import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
 import {
@@ -17,7 +17,7 @@ import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import { readProblem } from './problem.ts';
 
 /** These must be well-formed; others may be anything. */
-const answered: readonly string[] = challengeTypes;
+const answered: readonly string[] = challengeTypes.filter((type) => !staysAfterOrder(type));
 
 /** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` of the order. */
 export function readAuthorization(answer: Answer): Authorization {

@@ -82,7 +82,7 @@ export async function dns01PartsOf(
 ): Promise<{ parts: Dns01Options; credentials: string }> {
   const { world, zonesOf, locks } = context;
   const settings = dns01Settings(spec.solver);
-  const { challenge, ignoreNameservers, vantagePoints } = settings;
+  const { challenge, persistMs, ignoreNameservers, vantagePoints } = settings;
   const own = await zoneHolderOf(context, spec.spec.solver, settings);
   const others = await Promise.all(
     settings.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
@@ -93,10 +93,10 @@ export async function dns01PartsOf(
   const parts = {
     ...own.holder,
     elsewhere: others.map(({ holder }) => holder),
-    ...{ challenge, locks, ignoreNameservers, zones: zonesOf(spec.preflight) },
+    ...{ challenge, persistMs, locks, ignoreNameservers, zones: zonesOf(spec.preflight) },
     vantagePoints: vantagePoints.map((text) => serverAt(text, 'vantagePoints')),
     ...{ dns: world.dns, clock: world.clock, log: world.log },
-    sha256: (text: string) => createHash('sha256').update(text).digest(),
+    sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest(),
   };
   return { parts, credentials: [own, ...others].map(({ credentials }) => credentials).join('') };
 }

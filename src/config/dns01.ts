@@ -42,11 +42,14 @@ export const dns01Options = z.strictObject({
       title: 'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them',
       examples: [{ 'example.net': 'otherSolver' }],
     }),
-  challenge: z.enum(['dns-01', 'dns-account-01']).default('dns-01').meta({
+  challenge: z.enum(['dns-01', 'dns-account-01', 'dns-persist-01']).default('dns-01').meta({
     title: 'The challenge to answer',
     description:
-      'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it.',
+      'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it. dns-persist-01 needs one record that stays, `_validation-persist`, so a renewal changes nothing; where the CA does not offer it, dns-01 is answered.',
   }),
+  persistFor: duration(
+    'dns-persist-01: how long a record is good (`persistUntil`); for ever by default. A new one is written 30 days before its end, or when a third of its time is left',
+  ).optional(),
   vantagePoints: z
     .array(resolverAddress())
     .optional()
@@ -72,7 +75,9 @@ export const dns01Options = z.strictObject({
 });
 
 export interface Dns01Settings {
-  readonly challenge: 'dns-01' | 'dns-account-01';
+  readonly challenge: 'dns-01' | 'dns-account-01' | 'dns-persist-01';
+  /** How long a new record of dns-persist-01 is good; for ever if undefined. */
+  readonly persistMs: number | undefined;
   readonly provider: string;
   /** The provider's options, with the provider as their `type`. */
   readonly options: AdapterSettings;
@@ -126,13 +131,18 @@ export function dns01Settings(settings: AdapterSettings): Dns01Settings {
     ignoreNameservers: more.ignoreNameservers ?? [],
     vantagePoints: more.vantagePoints ?? [],
     challenge: more.challenge,
+    persistMs: more.persistFor,
     elsewhere,
   };
 }
 
 /** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */
 export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {
-  if (solver.type === dns01Type) return [solver['challenge'] === 'dns-account-01' ? 'dns-account-01' : 'dns-01'];
+  if (solver.type === dns01Type) {
+    const { challenge } = solver;
+    if (challenge === 'dns-persist-01') return ['dns-persist-01', 'dns-01'];
+    return [challenge === 'dns-account-01' ? 'dns-account-01' : 'dns-01'];
+  }
   if (solver.type.startsWith('http01')) return ['http-01'];
   const declared = solver['challenge'] ?? solver['challenges'] ?? solver['answers'];
   const named = (Array.isArray(declared) ? declared : [declared]).filter((c): c is ChallengeType =>

@@ -30,6 +30,8 @@ export interface Lineage {
   readonly work?: Work;
   /** Closed challenges that are checked again, because another process may have presented them after their removal. */
   readonly tombstones?: readonly Tombstone[];
+  /** TXT records that stay after the order (dns-persist-01), the latest last. */
+  readonly kept?: readonly KeptRecord[];
   /** How the last run ended; a process that waited for it reports this as its own result. */
   readonly last?: LastRun;
 }
@@ -171,12 +173,32 @@ export interface Lease {
   readonly beat: number;
 }
 
+/** Identified by type and identifier. */
 export interface JournalledChallenge {
   readonly type: ChallengeType;
   /** As ordered: the DNS name or the IP address. */
   readonly identifier: string;
-  readonly token: string;
+  /** dns-persist-01 has none. */
+  readonly token?: string;
   readonly receipt?: Json;
+}
+
+/** A TXT record of dns-persist-01. It is journalled before it is written. */
+export interface KeptRecord {
+  /** As ordered; the names of the record and its zone may be those of an alias. */
+  readonly identifier: string;
+  readonly zone: string;
+  readonly name: string;
+  readonly value: string;
+  /** The CA's directory, and the URL of the account that the record permits. */
+  readonly directory: string;
+  readonly account: string;
+  /** When it ends by itself. RFC 3339. */
+  readonly until?: string;
+  /** It was there before, so certfleet never removes it. */
+  readonly found?: true;
+  /** About to be written: it may not be there. */
+  readonly intended?: true;
 }
 
 /**
@@ -192,7 +214,7 @@ export interface Presenter {
 export interface Tombstone {
   readonly type: ChallengeType;
   readonly identifier: string;
-  readonly token: string;
+  readonly token?: string;
   readonly thumbprint: string;
   readonly accountUrl?: string;
   readonly receipt?: Json;

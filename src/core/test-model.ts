@@ -114,7 +114,7 @@ export class Model {
     const { work } = lineage ?? {};
     if (lineage && work && !work.lease)
       this.expect(work.step !== 'close' || isOnlyOwing(lineage), 'work without a lease can be resumed, or swept');
-    const stones = (lineage?.tombstones ?? []).map(({ type, identifier, token, by }) =>
+    const stones = (lineage?.tombstones ?? []).map(({ type, identifier, token = '', by }) =>
       valueKey({ type, identifier, token, by: by?.name ?? '' }),
     );
     this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');

@@ -1,4 +1,4 @@
-import type { ChallengeType } from './challenge-type.ts';
+import { type ChallengeType, staysAfterOrder } from './challenge-type.ts';
 import type { Json } from './json.ts';
 import { encodeDocument, type Lineage, type Presenter, type Tombstone, type Work } from './lineage.ts';
 import { canonical } from './same-spec.ts';
@@ -9,7 +9,7 @@ import { partFor, partsOf, withSolver } from './spec-parts.ts';
 export interface Presented {
   readonly type: ChallengeType;
   readonly identifier: string;
-  readonly token: string;
+  readonly token?: string;
   readonly thumbprint: string;
   /** For dns-account-01. */
   readonly accountUrl?: string;
@@ -48,16 +48,17 @@ export const presentedIn = (work: Work): readonly Presented[] =>
 
 /** Whether the work may have left something in the outside world. */
 export const owesCleanup = (work: Work | undefined): work is Work =>
-  work !== undefined && (work.challenges.length > 0 || work.probe !== undefined);
+  work !== undefined && (work.probe !== undefined || work.challenges.some(({ type }) => !staysAfterOrder(type)));
 
 /** Everything the work may have left in the outside world. */
 export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] {
   if (!work) return [];
-  if (!work.probe) return presentedIn(work);
+  const presented = presentedIn(work).filter(({ type }) => !staysAfterOrder(type));
+  if (!work.probe) return presented;
   const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
   const parts = partsOf(spec);
   const probes = parts.length > 1 ? parts.map((part) => ({ ...probe, by: presenterOf(part) })) : [probe];
-  return [...probes, ...presentedIn(work)];
+  return [...probes, ...presented];
 }
 
 const presenterOf = ({ spec, solver, preflight }: StoredSpec): Presenter => ({ name: spec.solver, solver, preflight });
@@ -73,7 +74,7 @@ export function tombstoneOf(
   return {
     type,
     identifier,
-    token,
+    ...(token === undefined ? {} : { token }),
     thumbprint,
     ...(type === 'dns-account-01' && accountUrl !== undefined ? { accountUrl } : {}),
     ...(receipt === undefined ? {} : { receipt }),
@@ -106,11 +107,14 @@ export function bySolver<T extends Presented>(
   return [...groups.values()];
 }
 
-/** Keeps the latest tombstone for each value: every try of a kept order gets the same tokens. */
+/**
+ * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens. A record of dns-persist-01 has
+ * no token; its receipt says which it is.
+ */
 export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
   const latest = new Map<string, Tombstone>();
   for (const stone of stones) {
-    const key = canonical([stone.type, stone.identifier, stone.token, stone.by ?? null]);
+    const key = canonical([stone.type, stone.identifier, stone.token ?? stone.receipt ?? null, stone.by ?? null]);
     const before = latest.get(key);
     latest.set(key, before ? leftAgain(before, stone) : stone);
   }

@@ -1,9 +1,11 @@
 import type { ChallengeType } from './challenge-type.ts';
 import { baseName, type Identifier } from './identifier.ts';
+import { persistLabel } from './persist-record.ts';
 
 /**
  * The name of a challenge's TXT record: `_acme-challenge.NAME` (RFC 8555 §8.4), for dns-account-01 below a label made of
- * the account's URL (draft-ietf-acme-dns-account-label): `_`, and the first ten octets of its SHA-256 in base32.
+ * the account's URL (draft-ietf-acme-dns-account-label): `_`, and the first ten octets of its SHA-256 in base32. For
+ * dns-persist-01 it is `_validation-persist.NAME`.
  */
 export function txtNameOf(
   challenge: {
@@ -14,6 +16,7 @@ export function txtNameOf(
   sha256: (text: string) => Uint8Array,
 ): string {
   const { type, identifier, accountUrl } = challenge;
+  if (type === 'dns-persist-01') return `${persistLabel}.${baseName(identifier)}`;
   const name = `_acme-challenge.${baseName(identifier)}`;
   if (type !== 'dns-account-01') return name;
   if (accountUrl === undefined) throw new Error('a dns-account-01 challenge needs the URL of its account');

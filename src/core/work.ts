@@ -2,6 +2,7 @@ import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
 import { type CertfleetError, fail } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
+import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
 import {
   type Deployment,
   isOnlyOwing,
@@ -374,7 +375,11 @@ export const challengesIntended = (facts: {
       step: 'challenges',
       thumbprint: facts.thumbprint,
       ...(facts.challenges.some(({ type }) => type === 'dns-account-01') ? { accountUrl: facts.accountUrl } : {}),
-      challenges: facts.challenges.map(({ type, identifier, token }) => ({ type, identifier, token })),
+      challenges: facts.challenges.map(({ type, identifier, token }) => ({
+        type,
+        identifier,
+        ...(token === undefined ? {} : { token }),
+      })),
     };
   });
 
@@ -382,23 +387,32 @@ export const challengesIntended = (facts: {
 export const challengeKey = ({ type, identifier }: Pick<JournalledChallenge, 'type' | 'identifier'>): string =>
   `${type} ${identifier}`;
 
-const withReceipts = (work: Work, receipts: ReadonlyMap<string, Json>): Work => ({
-  ...work,
-  challenges: work.challenges.map((challenge) => {
+/** With receipts in the journal; the records among them stay after the order. */
+function withReceipts(lineage: Held, receipts: ReadonlyMap<string, Json>): Held {
+  const { kept: _before, ...rest } = lineage;
+  const challenges = lineage.work.challenges.map((challenge) => {
     const receipt = receipts.get(challengeKey(challenge));
     return receipt === undefined ? challenge : { ...challenge, receipt };
-  }),
-});
+  });
+  const fresh = challenges.filter((challenge) => receipts.has(challengeKey(challenge)));
+  return { ...rest, ...withKept(lineage, recordsOf(fresh)), work: { ...lineage.work, challenges } };
+}
 
 /** Step 6c: the solvers' receipts, by {@link challengeKey}. */
 export const receiptsKept = (receipts: ReadonlyMap<string, Json>): Transition =>
-  withWork('receiptsKept', (work) => withReceipts(work, receipts));
+  whileHeld('receiptsKept', (lineage) => withReceipts(lineage, receipts));
 
 /** Presenting a challenge failed. Keeps the receipts of the others, and drops refused ones, which need no clean-up. */
 export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Transition =>
-  withWork('presentFailed', (work) => {
-    const kept = withReceipts(work, receipts);
-    return { ...kept, challenges: kept.challenges.filter((challenge) => !refused.has(challengeKey(challenge))) };
+  whileHeld('presentFailed', (lineage) => {
+    const noted = withReceipts(lineage, receipts);
+    const { kept: _before, work, ...rest } = noted;
+    const isRefused = (challenge: JournalledChallenge) => refused.has(challengeKey(challenge));
+    return {
+      ...rest,
+      ...withoutRefused(noted, work.challenges.filter(isRefused)),
+      work: { ...work, challenges: work.challenges.filter((challenge) => !isRefused(challenge)) },
+    };
   });
 
 /** The account is gone, and its order with it: the run starts over with the same private key. */
@@ -460,7 +474,8 @@ export const closed = (facts: {
   readonly now: Date;
 }): Transition =>
   whileHeld('closed', (lineage) => {
-    const { work, failure, retired: _removed, ...rest } = lineage;
+    const { work, failure, retired: _removed, kept: _before, ...rest } = lineage;
+    const { kept, stones } = afterOrder(lineage, { work, spec: lineage.spec, now: facts.now });
     const isIssue = lineage.last?.version !== lineage.current?.id;
     const waiting = unparked(work);
     // A run that only delivered does not end the failure of an order, nor the CA's hold.
@@ -470,7 +485,8 @@ export const closed = (facts: {
     const stands = !isIssue && failure && (waiting || isDue || (failure.holdUntil ?? '') > now);
     return {
       ...rest,
-      ...tombstonesAfter(lineage, facts.left, facts.now),
+      ...tombstonesAfter(lineage, [...facts.left, ...stones], facts.now),
+      ...(kept.length > 0 ? { kept } : {}),
       ...(stands ? { failure } : {}),
       ...(waiting ? { work: waiting } : {}),
       ...(renewal ? { renewal } : {}),

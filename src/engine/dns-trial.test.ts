@@ -75,7 +75,7 @@ function setUp(
   const dns01 = {
     ...{ provider: connect(dns), type: 'memory', traits, locks, dns, clock, log },
     zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
-    sha256: (text: string) => createHash('sha256').update(text).digest(),
+    sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest(),
     ...more(dns),
   };
   const spec = {

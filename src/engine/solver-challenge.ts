@@ -10,7 +10,7 @@ import type { SolverChallenge } from '../ports/solver.ts';
  * @param remaining how many challenges of the order are presented after this one
  */
 export function solverChallenge({ spec }: StoredSpec, presented: Presented, remaining = 0): SolverChallenge {
-  const { type, token, thumbprint, accountUrl } = presented;
+  const { type, token = '', thumbprint, accountUrl } = presented;
   const identifier: Identifier = spec.identifiers.find(({ value }) => value === presented.identifier) ?? {
     type: 'dns',
     value: presented.identifier,
@@ -19,7 +19,7 @@ export function solverChallenge({ spec }: StoredSpec, presented: Presented, rema
     type,
     identifier,
     token,
-    keyAuthorization: `${token}.${thumbprint}`,
+    keyAuthorization: token === '' ? '' : `${token}.${thumbprint}`,
     ...(accountUrl === undefined ? {} : { accountUrl }),
     lineage: spec.name,
     allIdentifiers: spec.identifiers,

@@ -2,6 +2,8 @@ import type { ChallengeType } from '../core/challenge-type.ts';
 import type { Hop } from '../core/hop.ts';
 import type { Identifier } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
+import type { KeptRecord } from '../core/lineage.ts';
+import type { PersistAccount } from '../core/persist-record.ts';
 
 export type { ChallengeType };
 
@@ -88,11 +90,14 @@ export interface SolverChallenge {
   readonly type: ChallengeType;
   /** As ordered: with `*.` for a wildcard. */
   readonly identifier: Identifier;
+  /** Empty for dns-persist-01, which has none. */
   readonly token: string;
   /** RFC 8555 §8.1. */
   readonly keyAuthorization: string;
   /** The account's URL, if the type is dns-account-01, which has it in the record's name. */
   readonly accountUrl?: string | undefined;
+  /** For `present`, if the type is dns-persist-01. */
+  readonly persist?: PersistTerms;
   /** The lineage, for locks, logs and names. */
   readonly lineage: string;
   /**
@@ -101,6 +106,18 @@ export interface SolverChallenge {
    */
   readonly allIdentifiers: readonly Identifier[];
   readonly remaining: number;
+}
+
+/** What a record of dns-persist-01 must say. */
+export interface PersistTerms {
+  /** The CA's names for itself; the record has one of them. */
+  readonly issuers: readonly string[];
+  readonly directory: string;
+  readonly account: PersistAccount;
+  /** The certificate has a wildcard of the name, too. */
+  readonly wildcard: boolean;
+  /** Records that were written, or were about to be. */
+  readonly kept: readonly KeptRecord[];
 }
 
 /** Makes a durable checkpoint between two effects of one call: replaces the receipt in the journal. */

@@ -19,7 +19,7 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 stopAllAfterwards();
 
 const signal = new AbortController().signal;
-const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
 const note = async () => {};
 
 const lines: string[] = [];

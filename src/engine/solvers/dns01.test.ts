@@ -15,7 +15,7 @@ import { createDns01, type Dns01Options } from './dns01.ts';
 const signal = new AbortController().signal;
 // Shared by all tests of this file at once.
 setMaxListeners(0, signal);
-const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
 const never = async () => {};
 
 const twoServers: Record<string, FakeZone> = {

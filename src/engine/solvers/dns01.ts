@@ -6,16 +6,19 @@ import type { Json } from '../../core/json.ts';
 import { txtNameOf } from '../../core/txt-name.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
+import { createDnsPersist01, type PersistSolver } from './dns-persist01.ts';
 import { describeDns01 } from './dns01-path.ts';
 import { createVisibility, longestWait, type VisibilityOptions } from './visibility.ts';
 import { createZoneChecks } from './zone-checks.ts';
 import { createHands, type Hands, type HolderOptions, unlessElsewhere, zonesOf } from './zone-holders.ts';
 
 export interface Dns01Options extends HolderOptions, Omit<VisibilityOptions, 'hands'> {
-  /** `dns-01` by default. */
-  readonly challenge?: 'dns-01' | 'dns-account-01';
+  /** `dns-01` by default. With `dns-persist-01`, `dns-01` is answered where the CA does not offer it. */
+  readonly challenge?: 'dns-01' | 'dns-account-01' | 'dns-persist-01';
+  /** How long a new record of dns-persist-01 is good; for ever by default. */
+  readonly persistMs?: number | undefined;
   /** SHA-256, passed in because this layer may not import it from Node. */
-  readonly sha256: (text: string) => Uint8Array;
+  readonly sha256: (data: string | Uint8Array) => Uint8Array;
 }
 
 /**
@@ -28,7 +31,8 @@ export function createDns01(options: Dns01Options): Solver {
   const zones = zonesOf(options);
   const hands = createHands(options);
   const visibility = createVisibility({ ...options, zones, hands });
-  const { refuseToHide, mayWrite } = createZoneChecks({ zones, hands, clock });
+  const checks = createZoneChecks({ zones, hands, clock });
+  const { refuseToHide, mayWrite } = checks;
 
   /** The TXT record of a challenge, from its receipt or looked up again. */
   async function recordOf(
@@ -46,7 +50,7 @@ export function createDns01(options: Dns01Options): Solver {
     return { ...target, ...more, ttl: hands.of(target.zone).ttl };
   }
 
-  return {
+  const solver: Solver = {
     type: 'dns01',
     answers: [type],
     // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
@@ -102,6 +106,21 @@ export function createDns01(options: Dns01Options): Solver {
     async close() {
       for (const { provider } of hands.all) await provider.close?.();
     },
+  };
+  if (type !== 'dns-persist-01') return solver;
+  return withPersist(solver, createDnsPersist01({ ...options, ...checks, zones, hands, visibility }));
+}
+
+/** Answers dns-persist-01 where the CA offers it, and DNS-01 elsewhere. */
+function withPersist(dns01: Solver, persist: PersistSolver): Solver {
+  const of = ({ type }: SolverChallenge) => (type === 'dns-persist-01' ? persist : dns01);
+  return {
+    ...dns01,
+    answers: ['dns-persist-01', 'dns-01'],
+    preflight: (identifier, signal) => persist.preflight(identifier, signal),
+    present: (challenge, note, signal) => of(challenge).present(challenge, note, signal),
+    ready: (challenge, receipt, signal) => of(challenge).ready(challenge, receipt, signal),
+    cleanup: (challenge, receipt, signal) => of(challenge).cleanup(challenge, receipt, signal),
   };
 }
 

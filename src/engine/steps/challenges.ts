@@ -9,12 +9,14 @@ import { type Presented, presentedIn } from '../../core/tombstones.ts';
 import { neverArrived } from '../../core/unsent.ts';
 import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
 import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
-import type { Solver } from '../../ports/solver.ts';
+import type { PersistTerms, Solver } from '../../ports/solver.ts';
 import { ask } from '../ask.ts';
+import { report } from '../engine.ts';
 import type { Finding } from '../looks/finding.ts';
 import { preflightAnswer } from '../looks/preflight.ts';
 import { weigh } from '../looks/weigh.ts';
-import { announce, type OrderRun, type Part } from '../run.ts';
+import { persistTerms } from '../persist-terms.ts';
+import { announce, nameOf, type OrderRun, type Part } from '../run.ts';
 import { solverChallenge } from '../solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../wait.ts';
 
@@ -50,7 +52,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   );
   const { thumbprint, accountUrl } = account;
   await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);
-  await presentAll(run);
+  await presentAll(run, chosen);
   await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
 
   announce(run, 'validate', `asking ${issuer.name} to validate`);
@@ -88,7 +90,7 @@ const beforeWriting = [
 ] as const;
 
 /** Steps 6b and 6c: presents all challenges, and stores their receipts. */
-async function presentAll(run: OrderRun): Promise<void> {
+async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<void> {
   const { holding, signal } = run;
   const receipts = new Map<string, Json>();
   const refused = new Set<string>();
@@ -100,7 +102,8 @@ async function presentAll(run: OrderRun): Promise<void> {
         const key = challengeKey(presented);
         const { solver } = part;
         const remaining = all.slice(index + 1).filter((later) => later.part === part).length;
-        const subject = solverChallenge(part.spec, presented, remaining);
+        const persist = chosen.find((one) => challengeKey(one) === key)?.persist;
+        const subject = { ...solverChallenge(part.spec, presented, remaining), ...(persist ? { persist } : {}) };
         const present = () => solver.present(subject, (receipt) => note(key, receipt), signal);
         try {
           receipts.set(key, await holding.effect(signal, present));
@@ -164,6 +167,8 @@ function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<voi
 interface Chosen extends JournalledChallenge {
   readonly authorization: Authorization;
   readonly challengeUrl: string;
+  /** For dns-persist-01. */
+  readonly persist?: PersistTerms;
 }
 
 function choose(run: OrderRun, authorization: Authorization): Chosen {
@@ -173,10 +178,17 @@ function choose(run: OrderRun, authorization: Authorization): Chosen {
   const meant = identifiers.filter((one) => baseName(one) === baseName(identifier));
   const sorted = [...meant].sort((a, b) => Number(b.value === identifier.value) - Number(a.value === identifier.value));
   for (const { value } of sorted) {
-    for (const type of partOf(run, value).solver.answers) {
+    const { answers } = partOf(run, value).solver;
+    for (const type of answers) {
       const challenge = challenges.find((one) => one.type === type);
-      if (challenge?.token === undefined) continue;
-      return { type, identifier: value, token: challenge.token, authorization, challengeUrl: challenge.url };
+      if (!challenge) continue;
+      const { token, url: challengeUrl } = challenge;
+      const chosen = { type, identifier: value, authorization, challengeUrl };
+      const persist = type === 'dns-persist-01' ? persistTerms(run, value, challenge) : undefined;
+      if (persist) return { ...chosen, persist };
+      if (token === undefined || type === 'dns-persist-01') continue;
+      if (type !== answers[0]) reportInstead(run, value, { wanted: answers[0]!, type });
+      return { ...chosen, token };
     }
   }
   const { solver, spec } = partOf(run, identifier.value);
@@ -187,6 +199,12 @@ function choose(run: OrderRun, authorization: Authorization): Chosen {
     solver: spec.spec.solver,
     answers: solver.answers.join(', '),
   });
+}
+
+/** The CA does not offer, for this name, the challenge that the solver prefers. */
+function reportInstead(run: OrderRun, identifier: string, types: Pick<Chosen, 'type'> & { readonly wanted: string }) {
+  const message = `${run.issuer.name} does not offer ${types.wanted} for ${identifier}; answering ${types.type}`;
+  report(run.engine, { level: 'info', event: 'log', certificate: nameOf(run), message });
 }
 
 /** The part of the certificate to which an identifier belongs. */
