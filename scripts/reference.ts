@@ -6,12 +6,12 @@ import { explanationOf } from '../src/cli/explain.ts';
 import { dns01Options } from '../src/config/dns01.ts';
 import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
 import { forwardRuleOptions } from '../src/config/forward-rule.ts';
-import { knownIssuers } from '../src/config/issuers.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
 import { configuration } from '../src/config/schema.ts';
 import { type ErrorCode, errorTable } from '../src/core/error-table.ts';
 import type { EventName } from '../src/core/event.ts';
+import { knownIssuers } from '../src/core/known-issuers.ts';
 import type { LineageStatus } from '../src/core/status.ts';
 import { dnsProviderTable } from './dns-provider-table.ts';
 import { code, table } from './markdown.ts';
@@ -222,7 +222,7 @@ ${table(
   ['directory', 'CA', 'URL', 'with --staging'],
   Object.entries(knownIssuers).map(([name, issuer]) => [
     code(name),
-    `${issuer.title}${issuer.needsAccountBinding ? ' (requires external account binding, which this version does not support)' : ''}`,
+    `${issuer.title}${issuer.needsAccountBinding ? ' (needs external account binding)' : ''}`,
     issuer.directory,
     issuer.testDirectory ?? 'none',
   ]),

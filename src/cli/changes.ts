@@ -47,6 +47,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['issuer', spec.issuer],
     ['directory', issuer.directory],
     ['account', accountOf(issuer).name],
+    ['EAB key', issuer.eab?.hmacKey === undefined ? undefined : secretText(issuer.eab.hmacKey)],
     ['e-mail', issuer.email],
     ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.caFile],

@@ -114,7 +114,7 @@ export const commands: readonly Command[] = [
       {
         flags: '--issuer <ca>',
         description:
-          'letsencrypt, letsencrypt-staging, a directory URL, or a declared issuer (default: the declared issuer if there is only one, else letsencrypt)',
+          'a CA of `certfleet issuers`, a directory URL, or a declared issuer (default: the declared issuer if there is only one, else letsencrypt)',
       },
       {
         flags: '--email <address>',
@@ -122,6 +122,20 @@ export const commands: readonly Command[] = [
         list: true,
       },
       { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree to them' },
+      {
+        flags: '--eab-kid <id>',
+        description: 'key id for external account binding, if the CA opens accounts only for its customers',
+      },
+      {
+        flags: '--eab-hmac-key <key>',
+        description:
+          'the key that the CA gave you with it: file:/path or env:NAME (default: env:CERTFLEET_EAB_HMAC_KEY)',
+      },
+      { flags: '--eab-hmac-alg <algorithm>', description: 'HS256 (default), HS384 or HS512' },
+      {
+        flags: '--account <name>',
+        description: 'name of the account, if there are several at this CA (default: --eab-kid, else `default`)',
+      },
       {
         flags: '--ca-file <file>',
         description: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',

@@ -1,6 +1,6 @@
-import { knownIssuers } from '../config/issuers.ts';
 import type { Registry } from '../config/registry.ts';
 import { errorTable } from '../core/error-table.ts';
+import { knownIssuers } from '../core/known-issuers.ts';
 import type { Command, Flag } from './commands.ts';
 import type { WholeCommandLine } from './commands-machine.ts';
 

@@ -55,3 +55,10 @@ export async function checkAdapter(
   if (problems.length > 0)
     throw fail('usage/invalid', { what: `${flag}: ${problems.map(({ message }) => message).join('; ')}` });
 }
+
+/** The values of a flag, if it was given; `none` removes the stored ones. */
+export function given(flags: Flags, name: string): readonly string[] | undefined {
+  if (flags[name] === undefined) return undefined;
+  const values = listOf(flags[name]);
+  return values.length === 1 && values[0] === 'none' ? [] : values;
+}

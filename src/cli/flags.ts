@@ -1,7 +1,6 @@
 import { formatHostPort, inBrackets, parseHostPort } from '../config/addresses.ts';
 import { challengesOf } from '../config/dns01.ts';
 import { checkIdentifiers, lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
-import { directoryOf, issuerNameOf, knownIssuers } from '../config/issuers.ts';
 import type { Registry } from '../config/registry.ts';
 import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
@@ -9,11 +8,12 @@ import { withDeployHook } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { AdapterSettings, IssuerSettings, PreflightSettings, Settings, StoredSpec } from '../core/spec.ts';
+import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from '../core/spec.ts';
 import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
-import { checkAdapter, cutAt, type Flags, keptPath, listOf, textOf } from './flag-values.ts';
+import { checkAdapter, cutAt, type Flags, given, keptPath, listOf, textOf } from './flag-values.ts';
 import { hooksFromFlags } from './hook-flags.ts';
+import { issuerFlags, issuerFromFlags } from './issuer-flags.ts';
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
@@ -25,17 +25,13 @@ const describing = [
   'dns',
   'dnsOption',
   'propagation',
-  'issuer',
-  'email',
-  'caFile',
-  'onlyThisCa',
+  ...issuerFlags,
   ...wishFlags,
   'deploy',
   'endpoint',
   'preHook',
   'postHook',
   'deployHook',
-  'agreeTos',
   'resolver',
   'http01Port',
 ] as const;
@@ -125,87 +121,6 @@ export async function specFromFlags(
     deployers,
     preflight: preflightFromFlags(flags, kept?.preflight ?? settings.preflight),
   });
-}
-
-/** The values of a flag, if it was given; `none` removes the stored ones. */
-function given(flags: Flags, name: string): readonly string[] | undefined {
-  if (flags[name] === undefined) return undefined;
-  const values = listOf(flags[name]);
-  return values.length === 1 && values[0] === 'none' ? [] : values;
-}
-
-interface NamedIssuer {
-  readonly name: string;
-  readonly settings: IssuerSettings;
-}
-
-/** The issuer from --issuer and its related flags, else the stored one. */
-function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec | undefined): NamedIssuer {
-  const { flags } = session.invocation;
-  const chosen =
-    kept && flags['issuer'] === undefined
-      ? { name: kept.spec.issuer, settings: kept.issuer }
-      : chosenIssuer(flags, settings);
-  const isSame = kept?.issuer.directory === chosen.settings.directory;
-  // Another CA has other terms and another root, but the e-mail address stays.
-  const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
-  const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
-  const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
-  if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
-  const agreeToTerms =
-    flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
-  return { name: chosen.name, settings: { ...withRoots(base, session), email, agreeToTerms } };
-}
-
-/** With the roots of --ca-file, and only those if --only-this-ca comes with it. */
-function withRoots(base: IssuerSettings, session: Session): IssuerSettings {
-  const { flags } = session.invocation;
-  const isOnly = flags['onlyThisCa'] === true;
-  const given = textOf(flags['caFile']);
-  const { onlyThisCa, ...before } = base;
-  const caFile = given === undefined ? base.caFile : keptPath('--ca-file ', given, session);
-  if (caFile === undefined) {
-    if (isOnly) throw fail('usage/invalid', { what: '--only-this-ca needs --ca-file FILE, the roots to trust' });
-    return base;
-  }
-  const stays = given === undefined && onlyThisCa === true;
-  return { ...before, caFile, ...(isOnly || stays ? { onlyThisCa: true } : {}) };
-}
-
-const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
-  lists.find((list) => list.length > 0) ?? [];
-
-/**
- * A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's
- * Encrypt.
- */
-function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
-  const declaredNames = Object.keys(settings.issuers);
-  const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
-  const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
-  if (declared) return { name: typed, settings: declared };
-  const found = directoryOf(typed);
-  if (!found) {
-    const known = [...declaredNames, ...Object.keys(knownIssuers)];
-    throw fail('usage/invalid', {
-      what: `--issuer ${typed}: not an https:// URL, a known CA or a declared issuer${didYouMean(typed, known)}`,
-    });
-  }
-  const { directory, known } = found;
-  if (known?.needsAccountBinding)
-    throw fail('usage/invalid', {
-      what: `--issuer ${typed}: ${known.title} requires external account binding (EAB), which this version does not support yet`,
-    });
-  return {
-    name: issuerNameOf(typed),
-    settings: {
-      directory,
-      email: [],
-      agreeToTerms: false,
-      test: known?.test ?? false,
-      ...(known?.testDirectory === undefined ? {} : { testDirectory: known.testDirectory }),
-    },
-  };
 }
 
 export async function deployersFromFlags(

@@ -243,6 +243,19 @@ describe('paths', () => {
   });
 });
 
+describe('the account of a certificate', () => {
+  it.each([
+    ['--issuer zerossl --eab-kid k1 --eab-hmac-key env:KEY', { eab: { kid: 'k1', hmacKey: 'env:KEY' } }],
+    ['--issuer zerossl --eab-kid k1', { eab: { kid: 'k1' } }],
+    ['--issuer google --eab-kid k1 --eab-hmac-alg HS512', { eab: { kid: 'k1', algorithm: 'HS512' } }],
+    ['--issuer sslcom --account tenant', { account: 'tenant' }],
+  ])('is that of %s', async (flags, account) => {
+    const { calls } = await issue(`-d a.example.com ${flags}`);
+    const { issuer } = (calls[0] as { readonly adHoc: StoredSpec }).adHoc;
+    expect({ account: issuer.account, eab: issuer.eab }).toEqual(account);
+  });
+});
+
 describe('bad input: one sentence with the fix, exit 2, and no store made', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';
@@ -289,7 +302,16 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --dns rfc2163', 'no such DNS provider', 'did you mean "rfc2136"?'],
       ['-d example.com --issuer letsencript', 'a known CA or a declared issuer', 'did you mean "letsencrypt"?'],
       ['-d example.com --issuer http://ca/dir', 'not an https:// URL'],
-      ['-d example.com --issuer zerossl', 'external account binding'],
+      ['-d example.com --issuer zerossl', 'external account binding', 'give --eab-kid and --eab-hmac-key'],
+      [
+        '-d example.com --issuer zerossl --eab-kid k --eab-hmac-key c2VjcmV0',
+        'every user of this machine can see',
+        '--eab-hmac-key file:/path or env:NAME',
+      ],
+      ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID'],
+      ['-d example.com --eab-hmac-alg HS256', '--eab-hmac-alg needs --eab-kid ID'],
+      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg'],
+      ['-d example.com --eab-kid env:KID', 'write the key id itself'],
       [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
       ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],

@@ -38,6 +38,8 @@ const words: Readonly<Record<string, string>> = {
   '--force-renew': '`--force`',
   '--config-dir': '`--store`',
   '--path': '`--store`',
+  '--hmac': '`--eab-hmac-key`',
+  '--kid': '`--eab-kid`',
 };
 
 const asksRarely = 'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA';
@@ -50,7 +52,6 @@ const without: Readonly<Record<string, string>> = {
   '-n': asksRarely,
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
   '--expand': 'not needed: `certfleet issue NAME -d NAMES` takes the new list of names',
-  '--eab-kid': 'this version does not support external account binding (EAB)',
 };
 
 /** What to do instead of another client's command or flag, as a clause; undefined for an unknown word. */

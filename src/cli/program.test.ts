@@ -62,7 +62,7 @@ describe('a command line that cannot be parsed', () => {
       "unknown option '--non-interactive'; not needed: certfleet asks only on a terminal, and",
     ],
     ['issue -d a.test --expand', "unknown option '--expand'; not needed: `certfleet issue NAME -d NAMES` takes"],
-    ['issue -d a.test --eab-kid k', "unknown option '--eab-kid'; this version does not support external account"],
+    ['issue -d a.test --hmac k', "unknown option '--hmac'; use `--eab-hmac-key` instead"],
     ['issue --preferred-challenges dns', "unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],
     ['renew --days 30', "unknown option '--days'; not needed: the CA or the lifetime decides when"],
     ['revoke a', "unknown command 'revoke'; this version cannot revoke a certificate"],

@@ -42,7 +42,7 @@ it.each<Row>([
     argv: 'providers letsencrypt',
     says: [/^letsencrypt: Let's Encrypt \(CA\)\n\n {2}Directory +https:\S+\n {2}With --staging +https:/],
   },
-  { what: 'says which CA needs EAB', argv: 'providers zerossl', says: ['It requires external account binding'] },
+  { what: 'says which CA needs EAB', argv: 'providers zerossl', says: ['only for its customers', 'app.zerossl.com'] },
   {
     what: 'finds everything of a vendor',
     argv: 'providers alibaba',

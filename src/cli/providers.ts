@@ -1,5 +1,4 @@
 import { optionFields } from '../config/fields.ts';
-import { type KnownIssuer, knownIssuers } from '../config/issuers.ts';
 import {
   type AdapterEntry,
   type AdapterKind,
@@ -10,10 +9,12 @@ import {
   type Registry,
 } from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
+import { type KnownIssuer, knownIssuers } from '../core/known-issuers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { adapterText, type Definition, describe } from './adapter-page.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
+import { issuerText } from './issuer-text.ts';
 import { formatTable } from './table.ts';
 import { fill } from './text.ts';
 
@@ -75,8 +76,7 @@ export const providers: Run = async (session) => {
   };
   const found = wanted === undefined ? all : countOf(exact) > 0 ? exact : await search(wanted, all);
   if (wanted !== undefined && countOf(found) === 0) {
-    const usable = Object.keys(knownIssuers).filter((name) => !knownIssuers[name]!.needsAccountBinding);
-    const known = [...new Set([...all.adapters.map(({ entry }) => entry.id), ...usable])];
+    const known = [...new Set([...all.adapters.map(({ entry }) => entry.id), ...Object.keys(knownIssuers)])];
     throw fail('usage/invalid', {
       what: `there is no adapter or CA "${wanted}"${didYouMean(wanted, known) || `; available: ${known.join(', ')}`}`,
     });
@@ -167,18 +167,6 @@ function list({ adapters, issuers }: Found, session: Session): void {
     );
   print(
     'CAs (--issuer NAME, or any ACME directory URL)',
-    issuers.filter(([, issuer]) => !issuer.needsAccountBinding).map(([name, issuer]) => [name, issuer.title]),
+    issuers.map(([name, issuer]) => [name, issuer.title]),
   );
-}
-
-function issuerText(name: string, { title, directory, testDirectory, needsAccountBinding }: KnownIssuer): string {
-  return [
-    `${name}: ${title} (CA)\n`,
-    `  Directory       ${directory}`,
-    `  With --staging  ${testDirectory ?? 'refused: it has no test directory'}`,
-    ...(needsAccountBinding
-      ? ['\nIt requires external account binding, which this version does not support yet.']
-      : []),
-    '',
-  ].join('\n');
 }

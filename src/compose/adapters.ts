@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Dns01Settings, dns01Settings } from '../config/dns01.ts';
+import { eabSettings, externalAccount } from '../config/external-account.ts';
 import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
-import type { AdapterSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
+import type { AdapterSettings, ExternalAccount, PreflightSettings, StoredSpec } from '../core/spec.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
@@ -14,6 +15,7 @@ import { registry } from '../generated/registry.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { DnsServer } from '../ports/dns.ts';
+import type { ExternalAccount as PortExternalAccount } from '../ports/issuer.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { World } from '../ports/world.ts';
 import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
@@ -35,6 +37,17 @@ const optionsOf = <Shape extends z.ZodObject>(
     name,
     warn: (message) => world.log.warn(message),
   });
+
+/** An issuer's external account, with its key read. */
+export async function readExternalAccount(
+  context: ConnectContext,
+  eab: ExternalAccount,
+  issuer: string,
+): Promise<{ readonly account: PortExternalAccount; readonly credentials: string }> {
+  const { options, credentials } = await optionsOf(context, externalAccount, eabSettings(eab), `EAB of ${issuer}`);
+  const { kid, hmacKey, algorithm = 'HS256' } = options;
+  return { account: { kid, hmacKey, algorithm }, credentials };
+}
 
 /** The balancer that a stored solver or deployer names, with its options. */
 export async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {

@@ -18,7 +18,15 @@ import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
-import { balancerOf, connectDeployer, connectSolver, dns01PartsOf, ownerOf, resolversOf } from './adapters.ts';
+import {
+  balancerOf,
+  connectDeployer,
+  connectSolver,
+  dns01PartsOf,
+  ownerOf,
+  readExternalAccount,
+  resolversOf,
+} from './adapters.ts';
 import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
 
@@ -50,9 +58,11 @@ export function connect(context: ConnectContext): ComposedConnections {
     spec: StoredSpec,
     make: (env: Environment) => Promise<T>,
   ): Promise<T> {
-    const kept = await once(keptOf, spec.spec.name, () => keptCredentials(store, spec.spec.name));
+    const kept = await keptBy(spec);
     return once(made, canonical([settings, kept]), () => make({ ...kept, ...env }));
   }
+
+  const keptBy = ({ spec: { name } }: StoredSpec) => once(keptOf, name, () => keptCredentials(store, name));
 
   const solverOf = (spec: StoredSpec) =>
     shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
@@ -62,6 +72,13 @@ export function connect(context: ConnectContext): ComposedConnections {
     shared(deployers, [target, spec.deployers[target] ?? null], spec, (own) =>
       connectDeployer({ ...context, env: own }, target, spec.deployers[target]),
     );
+
+  async function externalAccountOf(spec: StoredSpec) {
+    const { eab } = spec.issuer;
+    if (!eab) return undefined;
+    const own = { ...(await keptBy(spec)), ...env };
+    return readExternalAccount({ ...context, env: own }, eab, spec.spec.issuer);
+  }
 
   const responder: SolverContext<unknown>['responder'] = ({ listen, fallback }, create) => {
     const key = canonical([listen, fallback ?? null]);
@@ -105,6 +122,7 @@ export function connect(context: ConnectContext): ComposedConnections {
       issuers.set(key, issuer);
       return issuer;
     },
+    externalAccount: async (spec) => (await externalAccountOf(spec))?.account,
     async roots({ caFile }) {
       const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
       return new TextDecoder().decode(bytes);
@@ -143,6 +161,9 @@ export function connect(context: ConnectContext): ComposedConnections {
     async credentialsOf(spec) {
       const hash = createHash('sha256');
       for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);
+      // Only an account that is not open yet needs the key, so it may be gone.
+      const bound = await externalAccountOf(spec).catch(() => undefined);
+      if (bound) hash.update(bound.credentials);
       for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
       return hash.digest('hex');
     },

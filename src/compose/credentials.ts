@@ -1,4 +1,5 @@
 import { withThoseElsewhere } from '../config/dns01.ts';
+import { eabSettings, externalAccount } from '../config/external-account.ts';
 import { balancerIn } from '../config/forward-rule.ts';
 import { captureFromEnvironment, type Environment, type WithOptions } from '../config/options.ts';
 import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
@@ -55,6 +56,8 @@ async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<
   const capture = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
     if (entry) Object.assign(captured, captureFromEnvironment(await entry.load(), env, settings));
   };
+  const { eab } = spec.issuer;
+  if (eab) Object.assign(captured, captureFromEnvironment(externalAccount, env, eabSettings(eab)));
   const solvers = partsOf(spec).map(({ solver }) => solver);
   for (const solver of solvers) {
     if (solver.type === dns01Type) {

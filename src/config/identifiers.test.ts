@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CertfleetError } from '../core/errors.ts';
+import { knownIssuers } from '../core/known-issuers.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import type { ChallengeType } from '../ports/solver.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
-import { isPublicIssuer, issuerNameOf, knownIssuers } from './issuers.ts';
+import { isPublicIssuer, issuerNameOf } from './issuers.ts';
 
 const codeOf = async (run: () => unknown): Promise<string | undefined> => {
   try {

@@ -358,6 +358,30 @@ describe('problems', () => {
   });
 });
 
+describe('external account binding', () => {
+  const issuer = (settings: string) => `issuers:\n  ca:\n    directory: zerossl\n    ${settings}\n`;
+
+  it.each([
+    ['eab: { kid: k1, hmacKey: "file:/run/eab" }', { eab: { kid: 'k1', hmacKey: 'file:/run/eab' } }],
+    ['eab: { kid: k1, hmacKey: "env:KEY", algorithm: HS512 }', { eab: { kid: 'k1', algorithm: 'HS512' } }],
+    ['eab: { kid: k1 }', { eab: { kid: 'k1' } }],
+    ['account: tenant-2', { account: 'tenant-2' }],
+  ])('is read: %s', async (text, expected) => {
+    expect((await load(issuer(text))).issuers['ca']).toMatchObject(expected);
+  });
+
+  it.each([
+    ['agreeToTerms: true', 'opens accounts only for its customers'],
+    ['eab: { kid: k1, hmacKey: "file:eab.key" }', 'write an absolute path'],
+    ['eab: { kid: "env:KID" }', 'write the key id itself'],
+    ['eab: { hmacKey: "env:KEY" }', 'eab'],
+    ['eab: { kid: k1, hmackey: x }', 'did you mean "hmacKey"?'],
+    ['eab: { kid: k1, hmacKey: "env:PATH" }', 'put the secret into one with another name'],
+  ])('is refused: %s', async (text, words) => {
+    expect((await problemsIn(issuer(text))).join('\n')).toContain(words);
+  });
+});
+
 describe('configurationJsonSchema', () => {
   it('knows every adapter, and asks for no secret', async () => {
     const schema = (await configurationJsonSchema(registry)) as unknown as {

@@ -1,7 +1,9 @@
+import { accountKeyTypes } from '../core/account-key.ts';
 import { isLineageName } from '../core/identifiers.ts';
+import { knownIssuers } from '../core/known-issuers.ts';
 import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
-import { knownIssuers } from './issuers.ts';
+import { eabFields } from './external-account.ts';
 import { bracketsOr, resolverAddress } from './resolver-address.ts';
 import { isKeyReference } from './store-key.ts';
 import { wishes } from './wishes.ts';
@@ -61,8 +63,16 @@ const issuer = z.strictObject({
     .optional()
     .meta({
       title: 'Name of the account, if you use several at this CA',
+      description: 'By default the key id of `eab`, else `default`.',
       examples: ['tenant-2'],
     }),
+  eab: eabFields.optional().meta({
+    title: 'External account binding (EAB), for a CA that opens accounts only for its customers',
+  }),
+  accountKey: z
+    .enum(accountKeyTypes)
+    .optional()
+    .meta({ title: 'Type of a new account key: ES256 (default), ES384, RS256 or EdDSA, which few CAs accept' }),
 });
 
 const keyReference = z.string().refine(isKeyReference, {

@@ -4,15 +4,24 @@ import { CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { isForEveryHook } from '../core/hook-variables.ts';
 import { type AroundOrder, aroundOrder, deployHookTarget } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
+import { knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { AdapterSettings, CertificateSpec, Hooks, IssuerSettings, Settings } from '../core/spec.ts';
+import type {
+  AdapterSettings,
+  CertificateSpec,
+  ExternalAccount,
+  Hooks,
+  IssuerSettings,
+  Settings,
+} from '../core/spec.ts';
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options, withZoneSolvers } from './dns01.ts';
+import { eabSettings, externalAccount, externalAccountOf } from './external-account.ts';
 import { forwardRuleOptions, withBalancer, withBalancerOfDelivery } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
-import { directoryOf, knownIssuers } from './issuers.ts';
+import { directoryOf } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
 import { type Problem, pathText, problemsOf } from './problems.ts';
 import {
@@ -140,18 +149,16 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
 
 type Path = readonly PropertyKey[];
 
-function issuerOf(issuer: Configuration['issuers'][string], path: Path, { problems }: Building): IssuerSettings {
+function issuerOf(issuer: Configuration['issuers'][string], path: Path, building: Building): IssuerSettings {
+  const { problems } = building;
   const found = directoryOf(issuer.directory);
   if (!found)
     problems.push({
       path: [...path, 'directory'],
       message: `the directory "${issuer.directory}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
     });
-  if (found?.known?.needsAccountBinding)
-    problems.push({
-      path: [...path, 'directory'],
-      message: `${found.known.title} requires external account binding (EAB), which this version does not support`,
-    });
+  if (found?.known?.needsAccountBinding && issuer.eab === undefined && issuer.account === undefined)
+    problems.push({ path: [...path, 'directory'], message: whyAccountNeeded(found.known) });
   if (issuer.onlyThisCa && issuer.caFile === undefined)
     problems.push({
       path: [...path, 'onlyThisCa'],
@@ -174,7 +181,19 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, { proble
     ...(testDirectory === undefined ? {} : { testDirectory }),
     ...(issuer.newAccount ? { newAccount: true } : {}),
     ...(issuer.account === undefined ? {} : { account: issuer.account }),
+    ...(issuer.eab === undefined
+      ? {}
+      : { eab: checkedExternalAccount(externalAccountOf(issuer.eab), [...path, 'eab'], building) }),
+    ...(issuer.accountKey === undefined ? {} : { accountKey: issuer.accountKey }),
   };
+}
+
+function checkedExternalAccount(eab: ExternalAccount, path: Path, building: Building): ExternalAccount {
+  // Without a key, an account that is already open can be used.
+  const problems = checkOptions(externalAccount, eabSettings(eab), building.env, path);
+  building.problems.push(...problems.filter(({ missing }) => missing !== true));
+  collectVariables(externalAccount, eabSettings(eab), path, building);
+  return eab;
 }
 
 /** Checks one adapter's type and options, and loads only the schema of its type. */

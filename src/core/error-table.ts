@@ -99,6 +99,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Declare it in the configuration, or correct the name.',
   },
+  'config/email-needed': {
+    message: '{issuer} does not issue to accounts without an e-mail address',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give one with --email, or as `email` on the issuer.',
+  },
   'config/eab-key': {
     message: 'the EAB key is not what a CA hands out: {reason}',
     blame: 'config',

@@ -1,3 +1,4 @@
+import type { AccountKeyType } from './account-key.ts';
 import type { Identifier } from './identifier.ts';
 import type { Json } from './json.ts';
 import type { KeyType } from './key-type.ts';
@@ -61,12 +62,15 @@ export interface IssuerSettings {
   readonly account?: string;
   /** External account binding (RFC 8555 §7.3.4): the CA's id and key for a customer. */
   readonly eab?: ExternalAccount;
+  /** For a new account key; ES256 by default. */
+  readonly accountKey?: AccountKeyType;
 }
 
 export interface ExternalAccount {
   readonly kid: string;
-  /** A secret: still a reference (`file:…`, `env:…`), or the key itself if it stands in the configuration. */
-  readonly hmacKey: string;
+  /** Needed once. A secret: still a reference (`file:…`, `env:…`), or the key itself if it stands in the configuration. */
+  readonly hmacKey?: string;
+  readonly algorithm?: 'HS256' | 'HS384' | 'HS512';
 }
 
 /** One adapter as declared: its type and options. Secrets are still references (`file:…`, `env:…`). */

@@ -5,7 +5,7 @@ import { createTurnsByKey } from '../core/turns.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
-import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
+import type { AccountIssuer, ExternalAccount, Issuer } from '../ports/issuer.ts';
 import type { Pki } from '../ports/pki.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { Random } from '../ports/random.ts';
@@ -77,6 +77,8 @@ export const createEngine = (ports: EnginePorts, locks: Locks = createLocks(port
 /** Turns settings into running objects, each made only once (compose.ts). */
 export interface Connections {
   issuer(name: string, settings: IssuerSettings): Issuer;
+  /** The external account of a spec's issuer, with its key read; undefined if it has none. */
+  externalAccount(spec: StoredSpec): Promise<ExternalAccount | undefined>;
   /** The certificates of the issuer's `caFile`, PEM; empty if it has none. */
   roots(settings: IssuerSettings): Promise<string>;
   solver(spec: StoredSpec): Promise<Solver>;

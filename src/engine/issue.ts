@@ -280,7 +280,7 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
 /** The account to continue with, if the error was about the account; otherwise undefined. */
 async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssuer | undefined> {
   const { account, job } = run;
-  const customer = { ...run, settings: job.wanted.issuer };
+  const customer = { ...run, wanted: job.wanted };
   if (isForgotten(error)) return reopenAccount(customer, account);
   if (problemType(error) !== 'unauthorized' || isFailure(error, 'acme/invalid-authorization')) return undefined;
   return accountInsteadOf(customer, account, job.newAccount ?? false);
@@ -300,7 +300,7 @@ async function openCa(run: Run): Promise<OrderRun> {
     const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
     report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
   }
-  const account = await openAccount({ engine, issuer, settings, signal });
+  const account = await openAccount({ engine, issuer, wanted: job.wanted, signal });
   return { ...run, issuer, account, directory, parts };
 }
 

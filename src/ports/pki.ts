@@ -1,3 +1,4 @@
+import type { AccountKeyType } from '../core/account-key.ts';
 import type { CertificateFacts } from '../core/certificate-facts.ts';
 import type { Identifier } from '../core/identifier.ts';
 import type { KeyType } from '../core/key-type.ts';
@@ -8,6 +9,8 @@ export type { CertificateFacts };
 export interface Pki {
   /** Makes a private key, as PKCS#8 PEM: P-256, unless a type is given. */
   newKey(type?: KeyType): Promise<Secret>;
+  /** Makes an account key, as PKCS#8 PEM: ES256, unless another type is given. */
+  newAccountKey(type?: AccountKeyType): Promise<Secret>;
   /** The type of a key; undefined for any other kind. Throws node's own error if it cannot be read. */
   keyType(keyPem: Secret): KeyType | undefined;
   /** Makes a certification request (RFC 2986), as DER, with all identifiers in the SAN and an empty subject. */

@@ -4,7 +4,7 @@ import type { CertificateFacts, Pki } from '../ports/pki.ts';
 import { factsOf, parseCertificate, sha256 } from './certificate.ts';
 import { brokenLink, orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
-import { keyTypeOf, makeKey, openKey } from './key.ts';
+import { keyTypeOf, makeAccountKey, makeKey, openKey } from './key.ts';
 import { splitPem, toPem } from './pem.ts';
 
 /** On a slow clock, a certificate issued now is not valid yet. One minute more: the skew was measured earlier in the run. */
@@ -13,6 +13,8 @@ const slowClockMs = longestSkewMs + 60_000;
 /** Keys and certificates over node:crypto. */
 export const pki: Pki = {
   newKey: makeKey,
+  newAccountKey: makeAccountKey,
+
   keyType: keyTypeOf,
 
   async csr(keyPem, identifiers) {

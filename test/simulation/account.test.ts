@@ -95,8 +95,8 @@ describe('the account at a CA', () => {
     const specs = [
       of('one', {}),
       of('two', { account: 'tenant-2' }),
-      of('three', { eab: { kid: 'kid-3', hmacKey: 'env:KEY' } }),
-      of('four', { account: 'tenant-2', eab: { kid: 'kid-4', hmacKey: 'env:KEY' } }),
+      of('three', { eab: { kid: 'kid-3', hmacKey: 'c2VjcmV0' } }),
+      of('four', { account: 'tenant-2', eab: { kid: 'kid-4', hmacKey: 'c2VjcmV0' } }),
     ];
     const outcomes = await Promise.all(specs.map((spec) => issue(engine, job(spec), signal)));
     expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('issued'));
@@ -138,6 +138,90 @@ describe('the account at a CA', () => {
     const now = await world.store.get(oldKey, signal);
     expect(JSON.parse(new TextDecoder().decode(now?.bytes))).toEqual({ ...old, contacts: ['new@example.com'] });
     expect(await world.store.get({ kind: 'account', name: `${directory}~default` }, signal)).toBeUndefined();
+  });
+
+  describe('at a CA with customers only (RFC 8555 §7.3.4)', () => {
+    const keys = { 'kid-1': 'c2VjcmV0LW9mLWN1c3RvbWVyLW9uZQ', 'kid-2': 'c2VjcmV0LW9mLWN1c3RvbWVyLXR3bw' };
+    const boundTo = (kid: string, hmacKey: string, algorithm?: 'HS384'): StoredSpec => {
+      const spec = specOf('abc');
+      const eab = { kid, hmacKey, ...(algorithm === undefined ? {} : { algorithm }) };
+      return { ...spec, issuer: { ...spec.issuer, eab } };
+    };
+    const atSuchCa = (settings = {}) => createSimulatedWorld({ settings: { externalAccounts: keys, ...settings } });
+    const accounts = (world: World) => [...world.ca.state.accounts.values()].map((one) => one.externalAccount);
+
+    it('is bound to the customer, once', async () => {
+      const world = await atSuchCa();
+      const spec = boundTo('kid-1', keys['kid-1'], 'HS384');
+      expect(await issue(world.replica(1), job(spec), signal)).toMatchObject({ result: 'issued' });
+      expect(await issue(world.replica(2), job(spec, { force: true }), signal)).toMatchObject({ result: 'renewed' });
+      expect(accounts(world)).toEqual(['kid-1']);
+      expect(countOf(world, 'newAccount')).toBe(1);
+    });
+
+    it.each([
+      ['nothing', specOf('abc'), 'acme/external-account-required', '--eab-kid'],
+      ['a wrong key', boundTo('kid-1', keys['kid-2']), 'acme/external-account-refused', 'wrong signature'],
+      ['a wrong key id', boundTo('kid-9', keys['kid-1']), 'acme/external-account-refused', 'kid-9 is not known'],
+      ['half a key', boundTo('kid-1', 'abcde'), 'config/eab-key', 'a part of it is missing'],
+    ])('is not opened with %s, and an unattended run does not try again', async (_what, spec, code, words) => {
+      const world = await atSuchCa();
+      const outcome = await issue(world.replica(1), job(spec), signal);
+      expect(outcome).toMatchObject({ result: 'failed', error: { code, retry: 'never' } });
+      expect(`${outcome.message} ${'error' in outcome && outcome.error.hint}`).toContain(words);
+      expect(accounts(world)).toEqual([]);
+    });
+
+    it('is asked for by a CA whose directory does not say so (SSL.com)', async () => {
+      const world = await atSuchCa({ tellsExternalAccounts: false });
+      const outcome = await issue(world.replica(1), job(specOf('abc')), signal);
+      expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/external-account-required' } });
+    });
+
+    it('has used up its key id, so no other key gets an account with it', async () => {
+      const world = await atSuchCa();
+      await issue(world.replica(1), job(boundTo('kid-1', keys['kid-1'])), signal);
+      const spec = boundTo('kid-1', keys['kid-1']);
+      const other = { ...spec, issuer: { ...spec.issuer, account: 'other' } };
+      const outcome = await issue(world.replica(1), job(other, { force: true }), signal);
+      expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/external-account-refused' } });
+      expect('error' in outcome && outcome.error.hint).toContain('one account');
+    });
+
+    it.each([
+      ['a CA that finds the account first', {}],
+      ['a CA that looks at the key id first', { externalAccountsFirst: true }],
+    ])('is found after a lost answer, although the key id is used up: %s', async (_how, settings) => {
+      const world = await atSuchCa(settings);
+      world.ca.failNext('newAccount', { after: true, cut: true });
+      const outcome = await issue(world.replica(1), job(boundTo('kid-1', keys['kid-1'])), signal);
+      expect(outcome).toMatchObject({ result: 'issued' });
+      expect(accounts(world)).toEqual(['kid-1']);
+    });
+
+    it('is used without its EAB key once it is open', async () => {
+      const world = await atSuchCa();
+      await issue(world.replica(1), job(boundTo('kid-1', keys['kid-1'])), signal);
+      const spec = specOf('abc');
+      const named = { ...spec, issuer: { ...spec.issuer, account: 'kid-1' } };
+      expect(await issue(world.replica(2), job(named, { force: true }), signal)).toMatchObject({ result: 'renewed' });
+    });
+  });
+
+  it.each(['ES256', 'ES384', 'RS256', 'EdDSA'] as const)('may have a key of type %s', async (accountKey) => {
+    const world = await createSimulatedWorld();
+    const spec = specOf('abc');
+    const wanted = { ...spec, issuer: { ...spec.issuer, accountKey } };
+    expect(await issue(world.replica(1), job(wanted), signal)).toMatchObject({ result: 'issued' });
+  });
+
+  it('with a key of a type that the CA refuses: the error names those that it accepts', async () => {
+    const world = await createSimulatedWorld({ settings: { algorithms: ['ES256', 'RS256'] } });
+    const spec = specOf('abc');
+    const wanted = { ...spec, issuer: { ...spec.issuer, accountKey: 'EdDSA' as const } };
+    const outcome = await issue(world.replica(1), job(wanted), signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/problem' } });
+    expect(outcome.message).toContain('it accepts ES256, RS256');
   });
 
   describe('that is deactivated (RFC 8555 §7.3.6)', () => {

@@ -110,6 +110,7 @@ function createWorld() {
         hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
+        externalAccount: async () => undefined,
         looks: () => ({
           asTheCa: false,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

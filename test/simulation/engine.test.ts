@@ -170,6 +170,7 @@ function createWorld(seed: number) {
         hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
+        externalAccount: async () => undefined,
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

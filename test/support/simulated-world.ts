@@ -2,6 +2,7 @@ import { createIssuer } from '../../src/acme/issuer.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/job.ts';
@@ -114,6 +115,8 @@ export async function createSimulatedWorld(
         hooks: { environment: () => ({}), freePorts: async () => {} },
         credentialsOf: async () => '',
         roots: async () => '',
+        externalAccount: async ({ issuer: { eab } }) =>
+          eab && { kid: eab.kid, hmacKey: new Secret(eab.hmacKey ?? ''), algorithm: eab.algorithm ?? 'HS256' },
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),

@@ -1,5 +1,6 @@
 import { longestSkewMs } from '../../core/clock-skew.ts';
 import { fail } from '../../core/errors.ts';
+import { knownIssuerAt } from '../../core/known-issuers.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { adviceFor } from '../../core/problem.ts';
 import { spanText } from '../../core/span.ts';
@@ -34,9 +35,10 @@ export function checkTerms(issuer: Issuer, settings: IssuerSettings, directory: 
 /** Fails if the CA would refuse a new account. */
 export function checkMayRegister(issuer: Issuer, settings: IssuerSettings, directory: Directory): void {
   checkTerms(issuer, settings, directory);
-  if (directory.externalAccountRequired)
-    throw fail('acme/external-account-required', {
-      issuer: issuer.name,
-      advice: adviceFor('externalAccountRequired'),
-    });
+  const known = knownIssuerAt(issuer.directoryUrl);
+  if (!settings.eab && (directory.externalAccountRequired || known?.needsAccountBinding)) {
+    const advice = [adviceFor('externalAccountRequired'), known?.accountBinding].filter((one) => one !== undefined);
+    throw fail('acme/external-account-required', { issuer: issuer.name, advice: advice.join(' ') });
+  }
+  if (known?.needsEmail && settings.email.length === 0) throw fail('config/email-needed', { issuer: issuer.name });
 }

@@ -1,10 +1,11 @@
 import { accountKey, accountOf } from '../../core/account.ts';
+import { openEabKey } from '../../core/eab-key.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { canonical } from '../../core/same-spec.ts';
 import { Secret } from '../../core/secret.ts';
-import type { IssuerSettings } from '../../core/spec.ts';
-import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
+import type { AccountIssuer, ExternalAccount, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { type Engine, report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
@@ -14,7 +15,8 @@ import { checkMayRegister, checkTerms } from '../looks/ca.ts';
 export interface Customer {
   readonly engine: Engine;
   readonly issuer: Issuer;
-  readonly settings: IssuerSettings;
+  /** The certificate that needs the account; its credentials may contain the EAB key. */
+  readonly wanted: StoredSpec;
   readonly signal: AbortSignal;
 }
 
@@ -41,7 +43,7 @@ export async function openAccount(customer: Customer): Promise<AccountIssuer> {
   }
 }
 
-const keyOf = ({ settings }: Customer): string => accountKey(accountOf(settings));
+const keyOf = ({ wanted }: Customer): string => accountKey(accountOf(wanted.issuer));
 
 function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<AccountIssuer> {
   customer.engine.memory.accounts.set(keyOf(customer), opening);
@@ -49,7 +51,8 @@ function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<
 }
 
 async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
-  const { engine, issuer, settings, signal } = customer;
+  const { engine, issuer, signal } = customer;
+  const settings = customer.wanted.issuer;
   for (;;) {
     const found = await readAccount(engine, settings, signal);
     if (!found) {
@@ -58,30 +61,43 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
     }
     const { document } = found;
     const keyPem = new Secret(document.keyPem);
-    if (document.url !== undefined && !hasNewContacts(document, settings))
-      return issuer.as({ keyPem, url: document.url });
-    let url: string;
-    try {
-      url = await register(customer, keyPem);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (document.url === undefined) throw error;
-      // The account works anyway: a refused address must never stop a renewal.
-      const message = `could not update the contacts at ${issuer.name}: ${reasonOf(error)}`;
-      report(engine, { level: 'warn', event: 'log', message });
-      return issuer.as({ keyPem, url: document.url });
+    const account = document.url === undefined ? undefined : issuer.as({ keyPem, url: document.url });
+    if (account && !hasNewContacts(document, settings)) return account;
+    if (account) {
+      const isUpdated = await updateContacts(customer, account);
+      if (isUpdated) await writeAccount(engine, { ...document, contacts: settings.email }, found, signal);
+      return account;
     }
+    const url = await register(customer, keyPem);
     await writeAccount(engine, { ...document, url, contacts: settings.email }, found, signal);
     return issuer.as({ keyPem, url });
   }
 }
 
-/** Stores a new account key, unless the CA requires external account binding and so would refuse it. */
+/** The account works in any case: a refused address must never stop a renewal. */
+async function updateContacts(customer: Customer, account: AccountIssuer): Promise<boolean> {
+  const { engine, issuer, wanted, signal } = customer;
+  try {
+    await ask(customer, () => account.updateContacts(contactsOf(wanted.issuer), signal));
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `could not update the contacts at ${issuer.name}: ${reasonOf(error)}`;
+    report(engine, { level: 'warn', event: 'log', message });
+    return false;
+  }
+}
+
+const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map((address) => `mailto:${address}`);
+
+/** Stores a new account key, unless it is certain that the CA would refuse it. */
 async function createKey(customer: Customer): Promise<void> {
-  const { engine, issuer, settings, signal } = customer;
+  const { engine, issuer, wanted, signal } = customer;
+  const settings = wanted.issuer;
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
   checkMayRegister(issuer, settings, directory);
-  const keyPem = await engine.pki.newKey();
+  await readExternalAccount(customer);
+  const keyPem = await engine.pki.newAccountKey(settings.accountKey);
   await writeAccount(engine, newAccountDocument(settings, keyPem), undefined, signal);
 }
 
@@ -106,7 +122,8 @@ export async function accountInsteadOf(
   refused: AccountIssuer,
   mayOpen: boolean,
 ): Promise<AccountIssuer | undefined> {
-  const { engine, issuer, settings, signal } = customer;
+  const { engine, issuer, wanted, signal } = customer;
+  const settings = wanted.issuer;
   const document = (await readAccount(engine, settings, signal))?.document;
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
@@ -116,7 +133,7 @@ export async function accountInsteadOf(
   return openInstead(customer, refused, async ({ keyPem, url = '', replaced = [] }) => {
     const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;
     report(engine, { level: 'warn', event: 'log', message });
-    const fresh = await engine.pki.newKey();
+    const fresh = await engine.pki.newAccountKey(settings.accountKey);
     return { ...newAccountDocument(settings, fresh), replaced: [...replaced, { keyPem, url }] };
   });
 }
@@ -161,8 +178,8 @@ async function changeDocument(
   refused: string,
   change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<void> {
-  const { engine, settings, signal } = customer;
-  const found = await readAccount(engine, settings, signal);
+  const { engine, wanted, signal } = customer;
+  const found = await readAccount(engine, wanted.issuer, signal);
   if (found?.document.url !== refused) return;
   await writeAccount(engine, await change(found.document), found, signal);
 }
@@ -174,13 +191,32 @@ async function changeDocument(
 const repeats = 2;
 
 async function register(customer: Customer, keyPem: Secret): Promise<string> {
-  const { issuer, settings, signal } = customer;
+  const { issuer, wanted, signal } = customer;
+  const settings = wanted.issuer;
   const { agreeToTerms } = settings;
   checkTerms(issuer, settings, await ask(customer, () => issuer.directory(signal), { isKnown: true }));
-  const contacts = settings.email.map((address) => `mailto:${address}`);
-  const open = () => issuer.openAccount({ keyPem, contacts, agreeToTerms }, signal);
-  const { url } = await ask(customer, open, { repeats });
-  return url;
+  const externalAccount = await readExternalAccount(customer);
+  const bound = externalAccount === undefined ? {} : { externalAccount };
+  const request = { keyPem, contacts: contactsOf(settings), agreeToTerms, ...bound };
+  try {
+    const { url } = await ask(customer, () => issuer.openAccount(request, signal), { repeats });
+    return url;
+  } catch (error) {
+    if (!isFailure(error, 'acme/external-account-refused')) throw error;
+    // An EAB key may be good for one account, and this may be it: the answer to an earlier request was lost.
+    const existing = { keyPem, contacts: [], agreeToTerms, onlyExisting: true };
+    const found = await issuer.openAccount(existing, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    if (found?.status !== 'valid') throw error;
+    return found.url;
+  }
+}
+
+/** Fails if the key is missing, and, before a request is made, if it cannot be one. */
+async function readExternalAccount({ engine, wanted }: Customer): Promise<ExternalAccount | undefined> {
+  const account = await engine.connect.externalAccount(wanted);
+  if (account) openEabKey(account.hmacKey);
+  return account;
 }
 
 export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';

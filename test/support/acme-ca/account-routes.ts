@@ -27,6 +27,8 @@ export function createAccountRoutes({
     if (!signed || signed.account) throw refuse(400, 'malformed', 'newAccount is signed with the key itself');
     const found = [...state.accounts.values()].find((a) => a.thumbprint === signed.thumbprint);
     if (found?.status === 'deactivated') throw refuse(403, 'unauthorized', 'the account is deactivated');
+    if (settings.externalAccountsFirst && !payload.onlyReturnExisting)
+      externalAccountOf(payload.externalAccountBinding, signed, `${base}/new-account`);
     if (found) return json(200, accountJson(found, base), { location: `${base}/account/${found.id}` });
     if (payload.onlyReturnExisting) throw refuse(400, 'accountDoesNotExist', 'no account has this key');
     if (payload.termsOfServiceAgreed !== true) throw refuse(403, 'userActionRequired', 'agree to the terms of service');

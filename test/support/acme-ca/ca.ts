@@ -78,6 +78,7 @@ const defaults = (): Settings => ({
   leafAlone: false,
   windowMs: undefined,
   externalAccounts: undefined,
+  externalAccountsFirst: false,
   tellsExternalAccounts: true,
   keepsContacts: true,
   algorithms: ['ES256', 'ES384', 'RS256', 'EdDSA'],

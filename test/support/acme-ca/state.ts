@@ -67,6 +67,8 @@ export interface Settings {
    * as at Google. undefined: anyone may open accounts.
    */
   externalAccounts: Readonly<Record<string, string>> | undefined;
+  /** Whether the binding is checked even if the account exists; ZeroSSL does. */
+  externalAccountsFirst: boolean;
   /** Whether the directory says that external account binding is needed; SSL.com's does not. */
   tellsExternalAccounts: boolean;
   /** Whether an account's contacts are kept; Let's Encrypt keeps none. */

@@ -1,0 +1,139 @@
+import { eabFields, externalAccountOf } from '../config/external-account.ts';
+import { directoryOf, issuerNameOf } from '../config/issuers.ts';
+import { fail } from '../core/errors.ts';
+import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
+import type { Session } from './context.ts';
+import { type Flags, given, keptPath, textOf } from './flag-values.ts';
+
+/** Flags that give settings of the issuer. */
+export const issuerFlags = [
+  'issuer',
+  'email',
+  'agreeTos',
+  'account',
+  'eabKid',
+  'eabHmacKey',
+  'eabHmacAlg',
+  'caFile',
+  'onlyThisCa',
+] as const;
+
+interface NamedIssuer {
+  readonly name: string;
+  readonly settings: IssuerSettings;
+}
+
+/** The issuer from --issuer and its related flags, else the stored one. */
+export function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec | undefined): NamedIssuer {
+  const { flags } = session.invocation;
+  const chosen =
+    kept && flags['issuer'] === undefined
+      ? { name: kept.spec.issuer, settings: kept.issuer }
+      : chosenIssuer(flags, settings);
+  const isSame = kept?.issuer.directory === chosen.settings.directory;
+  // Another CA has other terms and another root, but the e-mail address stays.
+  const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
+  const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
+  const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
+  if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
+  const agreeToTerms =
+    flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
+  const bound = withExternalAccount(withRoots(base, session), session);
+  const known = knownIssuerAt(bound.directory);
+  if (known?.needsAccountBinding && !bound.eab && bound.account === undefined)
+    throw fail('usage/invalid', { what: `--issuer ${chosen.name}: ${whyAccountNeeded(known)}` });
+  return { name: chosen.name, settings: { ...bound, email, agreeToTerms } };
+}
+
+/** With the account of --account, --eab-kid and their related flags. */
+function withExternalAccount(base: IssuerSettings, session: Session): IssuerSettings {
+  const { flags } = session.invocation;
+  const names = given(flags, 'account');
+  const kid = textOf(flags['eabKid']);
+  const { account: _account, eab, ...others } = base;
+  // `--account none` is the account of this CA without a name, and without a customer.
+  const before = names?.length === 0 ? undefined : eab;
+  const name = names?.[0] ?? (names === undefined && kid === undefined ? base.account : undefined);
+  const bound = kid === undefined ? before : { kid };
+  const withName = { ...others, ...(name === undefined ? {} : { account: name }) };
+  const hmacKey = eabKey(session);
+  const algorithm = textOf(flags['eabHmacAlg']) ?? bound?.algorithm;
+  if (bound === undefined) {
+    const flag = hmacKey === undefined ? 'eab-hmac-alg' : 'eab-hmac-key';
+    if (hmacKey !== undefined || algorithm !== undefined)
+      throw fail('usage/invalid', {
+        what: `--${flag} needs --eab-kid ID, the key id that the CA gave you with the key`,
+      });
+    return withName;
+  }
+  const changed = { ...bound, ...(hmacKey === undefined ? {} : { hmacKey }) };
+  const parsed = eabFields.safeParse({ ...changed, ...(algorithm === undefined ? {} : { algorithm }) });
+  if (!parsed.success)
+    throw fail('usage/invalid', {
+      what: parsed.error.issues
+        .map(({ path: [field], message }) => `--${flagOf[String(field)]}: ${message}`)
+        .join('; '),
+    });
+  return { ...withName, eab: externalAccountOf(parsed.data) };
+}
+
+const flagOf: Readonly<Record<string, string>> = { kid: 'eab-kid', hmacKey: 'eab-hmac-key', algorithm: 'eab-hmac-alg' };
+
+/** The reference of --eab-hmac-key. */
+function eabKey(session: Session): string | undefined {
+  const text = textOf(session.invocation.flags['eabHmacKey']);
+  if (text === undefined || text.startsWith('env:')) return text;
+  if (text.startsWith('file:')) return `file:${keptPath('--eab-hmac-key file:', text.slice(5), session)}`;
+  throw fail('usage/invalid', {
+    what: '--eab-hmac-key: every user of this machine can see a secret on the command line; write --eab-hmac-key file:/path or env:NAME',
+  });
+}
+
+/** With the roots of --ca-file, and only those if --only-this-ca comes with it. */
+function withRoots(base: IssuerSettings, session: Session): IssuerSettings {
+  const { flags } = session.invocation;
+  const isOnly = flags['onlyThisCa'] === true;
+  const given = textOf(flags['caFile']);
+  const { onlyThisCa, ...before } = base;
+  const caFile = given === undefined ? base.caFile : keptPath('--ca-file ', given, session);
+  if (caFile === undefined) {
+    if (isOnly) throw fail('usage/invalid', { what: '--only-this-ca needs --ca-file FILE, the roots to trust' });
+    return base;
+  }
+  const stays = given === undefined && onlyThisCa === true;
+  return { ...before, caFile, ...(isOnly || stays ? { onlyThisCa: true } : {}) };
+}
+
+const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
+  lists.find((list) => list.length > 0) ?? [];
+
+/**
+ * A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's
+ * Encrypt.
+ */
+function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
+  const declaredNames = Object.keys(settings.issuers);
+  const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
+  const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
+  if (declared) return { name: typed, settings: declared };
+  const found = directoryOf(typed);
+  if (!found) {
+    const known = [...declaredNames, ...Object.keys(knownIssuers)];
+    throw fail('usage/invalid', {
+      what: `--issuer ${typed}: not an https:// URL, a known CA or a declared issuer${didYouMean(typed, known)}`,
+    });
+  }
+  const { directory, known } = found;
+  return {
+    name: issuerNameOf(typed),
+    settings: {
+      directory,
+      email: [],
+      agreeToTerms: false,
+      test: known?.test ?? false,
+      ...(known?.testDirectory === undefined ? {} : { testDirectory: known.testDirectory }),
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { AdapterSettings, ExternalAccount } from '../core/spec.ts';
+import { secret, z } from '../define.ts';
+
+const kid = z
+  .string()
+  // It is the account's name too, so it is not read from elsewhere.
+  .regex(/^(?!(env|file):)[\x21-\x7e]{1,200}$/, {
+    error: 'write the key id itself, 1 to 200 characters without spaces',
+  })
+  .meta({ title: 'Key id that the CA gave you', examples: ['kid-1'] });
+
+const algorithm = z
+  .enum(['HS256', 'HS384', 'HS512'])
+  .optional()
+  .meta({ title: 'MAC algorithm: HS256 (default), HS384 or HS512, if the CA asks for another one' });
+
+/** The options of an external account (RFC 8555 §7.3.4): they are read, checked and kept like those of an adapter. */
+export const externalAccount = {
+  id: 'eab',
+  options: z.strictObject({
+    kid,
+    hmacKey: secret('Key that the CA gave you with it', { aliases: ['LEGO_EAB_HMAC'] }),
+    algorithm,
+  }),
+};
+
+/** As it is written in the configuration. */
+export const eabFields = z.strictObject({
+  kid,
+  hmacKey: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      title: 'Key that the CA gave you with it: `file:/path`, `env:NAME`, or the key itself',
+      description: 'Needed once, to open the account. Without it: the variable `CERTFLEET_EAB_HMAC_KEY`.',
+      examples: ['file:/etc/certfleet/eab.key'],
+    }),
+  algorithm,
+});
+
+export const externalAccountOf = ({
+  kid: id,
+  hmacKey,
+  algorithm: alg,
+}: z.infer<typeof eabFields>): ExternalAccount => ({
+  kid: id,
+  ...(hmacKey === undefined ? {} : { hmacKey }),
+  ...(alg === undefined ? {} : { algorithm: alg }),
+});
+
+/** In the form that the functions for options take. */
+export const eabSettings = (eab: ExternalAccount): AdapterSettings => ({ type: externalAccount.id, ...eab });

@@ -1,0 +1,138 @@
+/** A public CA with a short name, and what its directory does not say. */
+export interface KnownIssuer {
+  readonly title: string;
+  readonly directory: string;
+  /** The directory for --staging and --dry-run. */
+  readonly testDirectory?: string;
+  /** Its certificates are not trusted. */
+  readonly test: boolean;
+  /** It opens accounts only for its customers (EAB), even if its directory does not say so: SSL.com's does not. */
+  readonly needsAccountBinding: boolean;
+  /** Where its customers get EAB keys, and what these are good for. */
+  readonly accountBinding?: string;
+  /** It does not issue to accounts without an e-mail address. */
+  readonly needsEmail?: true;
+  /** For a person: how many names, wildcards and addresses, limits, and the like. */
+  readonly facts: readonly string[];
+}
+
+const letsEncryptStaging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
+const googleStaging = 'https://dv.acme-v02.test-api.pki.goog/directory';
+
+const names = 'Up to 100 names and wildcards (25 with tlsserver and shortlived); IP addresses with shortlived only.';
+const google = [
+  'Up to 100 names, and wildcards. IP addresses only by agreement.',
+  'Validity from 1 to 90 days on request. A failed challenge is not tried again within its order.',
+];
+const sslcom = [
+  'Without payment: one name and its www. Wildcards and more names cost money; an account with funds is charged.',
+  'No IP addresses, no renewal information (ARI), no key rollover.',
+];
+const sslcomBinding = 'In the dashboard of your SSL.com account, under API credentials: account key and HMAC key.';
+const paid = ['Names, wildcards and limits depend on your contract.'];
+
+const bound = (
+  title: string,
+  directory: string,
+  accountBinding: string,
+  facts: readonly string[],
+): Omit<KnownIssuer, 'testDirectory' | 'needsEmail'> => ({
+  ...{ title, directory, accountBinding, facts },
+  test: false,
+  needsAccountBinding: true,
+});
+
+/** As of 2026-11. Terms of service, CAA names and profiles are in the directories. Buypass ended in October 2025. */
+export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
+  letsencrypt: {
+    title: "Let's Encrypt",
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    testDirectory: letsEncryptStaging,
+    test: false,
+    needsAccountBinding: false,
+    facts: [
+      names,
+      'Limits: 50 new certificates a week for each registered domain, 5 a week for the same set of names, 300 orders in 3 hours for each account, 5 failed validations an hour for each name. Renewals at the time that it suggests are exempt.',
+      'It keeps no e-mail addresses, and sends no messages about expiry.',
+    ],
+  },
+  'letsencrypt-staging': {
+    title: "Let's Encrypt (staging: untrusted test certificates)",
+    directory: letsEncryptStaging,
+    testDirectory: letsEncryptStaging,
+    test: true,
+    needsAccountBinding: false,
+    facts: [names, 'Limits are far higher than in production, but only 20 requests a second are answered.'],
+  },
+  zerossl: bound('ZeroSSL', 'https://acme.zerossl.com/v2/DV90', 'At https://app.zerossl.com/developer.', [
+    'Up to 100 names, and wildcards. No IP addresses over ACME. No key rollover.',
+  ]),
+  google: {
+    ...bound(
+      'Google Trust Services',
+      'https://dv.acme-v02.api.pki.goog/directory',
+      'With `gcloud publicca external-account-keys create`. Each is good for one account, within 7 days.',
+      google,
+    ),
+    testDirectory: googleStaging,
+  },
+  'google-staging': {
+    ...bound(
+      'Google Trust Services (staging: untrusted test certificates)',
+      googleStaging,
+      'With `gcloud publicca external-account-keys create`, after `gcloud config set api_endpoint_overrides/publicca https://preprod-publicca.googleapis.com/`. The keys of the real CA are not valid here.',
+      google,
+    ),
+    testDirectory: googleStaging,
+    test: true,
+  },
+  sslcom: {
+    ...bound('SSL.com (for P-256 and P-384 keys)', 'https://acme.ssl.com/sslcom-dv-ecc', sslcomBinding, sslcom),
+    needsEmail: true,
+  },
+  'sslcom-ecc': {
+    ...bound('SSL.com (another name of sslcom)', 'https://acme.ssl.com/sslcom-dv-ecc', sslcomBinding, sslcom),
+    needsEmail: true,
+  },
+  'sslcom-rsa': {
+    ...bound('SSL.com (for RSA keys)', 'https://acme.ssl.com/sslcom-dv-rsa', sslcomBinding, sslcom),
+    needsEmail: true,
+  },
+  actalis: bound(
+    'Actalis',
+    'https://acme-api.actalis.com/acme/directory',
+    'In the customer area of Actalis, under ACME credentials.',
+    [
+      'Without payment: one name and its www, 90 days. Wildcards, more names and IP addresses cost money.',
+      'It does not reuse validations. A challenge that failed stays open, so certfleet gives up after its own time limit.',
+    ],
+  ),
+  litessl: bound(
+    'LiteSSL (TrustAsia)',
+    'https://acme.litessl.com/acme/v2/directory',
+    'In the EAB manager of your account at https://freessl.cn.',
+    ['Several names, and wildcards.'],
+  ),
+  freessl: bound('FreeSSL', 'https://acmepro.freessl.cn/v2/DV', 'In your account at https://freessl.cn.', paid),
+  sectigo: bound('Sectigo', 'https://acme.sectigo.com/v2/DV', 'With your subscription.', paid),
+  digicert: bound(
+    'DigiCert',
+    'https://one.digicert.com/mpki/api/v1/acme/v2/directory',
+    'From the certificate profile in DigiCert Trust Lifecycle Manager.',
+    paid,
+  ),
+  globalsign: bound(
+    'GlobalSign Atlas',
+    'https://emea.acme.atlas.globalsign.com/directory',
+    'In the Atlas portal.',
+    paid,
+  ),
+};
+
+/** What to do at a CA with customers only, as the end of a sentence. */
+export const whyAccountNeeded = ({ title, accountBinding = '' }: KnownIssuer): string =>
+  `${title} opens accounts only for its customers (external account binding): give --eab-kid and --eab-hmac-key (\`eab\` in the configuration), or name an account that is open with --account (\`account\`). EAB keys: ${accountBinding}`;
+
+/** The known CA with this directory. */
+export const knownIssuerAt = (directory: string): KnownIssuer | undefined =>
+  Object.values(knownIssuers).find((one) => one.directory === directory);
