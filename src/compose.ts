@@ -100,7 +100,11 @@ async function openStore(settings: Settings, context: ComposeContext, signal: Ab
   return store;
 }
 
-export async function connectStore(settings: AdapterSettings, { world, env }: ComposeContext): Promise<Store> {
+/** The store as it is on its medium. */
+export async function connectStore(
+  settings: AdapterSettings,
+  { world, env }: Pick<ComposeContext, 'world' | 'env'>,
+): Promise<Store> {
   const entry = adapterEntry(registry, 'store', settings.type);
   if (!entry) throw unknownType('store', settings.type);
   const definition = await entry.load();

@@ -13,4 +13,27 @@ export const commandsOfStore: readonly Command[] = [
     examples: [{ line: 'certfleet store key /etc/certfleet/store.key', why: 'make a key' }],
     load: async () => (await import('./store-key.ts')).makeStoreKey,
   },
+  {
+    name: 'store encrypt',
+    summary: 'encrypt what the store has in the clear',
+    description:
+      'Encrypts private keys, accounts and credentials with the first key, and removes earlier revisions of them and ' +
+      'left-overs of killed processes. Other commands may run meanwhile; if it is killed, run it again. With several ' +
+      'keys, it also encrypts anew what the others encrypted, so that only the first one is needed afterwards.',
+    flags: [],
+    examples: [
+      { line: 'certfleet store encrypt --store-key file:/etc/certfleet/store.key', why: 'encrypt the store' },
+      {
+        line: 'certfleet store encrypt --store-key file:/etc/certfleet/new.key --store-key file:/etc/certfleet/old.key',
+        why: 'change the key',
+      },
+    ],
+    load: async () => (await import('./store-encrypt.ts')).encrypt,
+  },
+  {
+    name: 'store decrypt',
+    summary: 'decrypt the store',
+    flags: [],
+    load: async () => (await import('./store-encrypt.ts')).decrypt,
+  },
 ];

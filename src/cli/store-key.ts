@@ -7,9 +7,7 @@ import { wholePathOf } from './flag-values.ts';
 
 /** `certfleet store key FILE`: makes a key. Replaces no file, which may be the only copy of another key. */
 export const makeStoreKey: Run = async (session) => {
-  const [given, another] = session.invocation.args;
-  if (given === undefined || another !== undefined)
-    throw fail('usage/invalid', { what: 'name the file for the key: certfleet store key FILE' });
+  const [given = ''] = session.invocation.args;
   const path = wholePathOf('', given, session.context.env);
   const { files, random } = await session.world();
   const { store } = await session.settings();

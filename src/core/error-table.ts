@@ -682,6 +682,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Give the key {key}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.',
   },
+  'store/in-use': {
+    message: 'other processes keep writing to the store {path}, so secrets may still stand in files of theirs',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run the command again in a minute; it continues where it stopped.',
+  },
   'store/key-unusable': {
     message: 'the key of the store cannot be used: {reason}',
     blame: 'config',

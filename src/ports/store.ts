@@ -35,6 +35,13 @@ export interface PutOptions {
   readonly signal: AbortSignal;
 }
 
+export interface Scrubbed {
+  /** Documents whose earlier revisions a writer may still need: once they are written again, it does not. */
+  readonly blocked: readonly Key[];
+  /** Some content may be half written, by a process that is alive, so try again later. */
+  readonly isTorn: boolean;
+}
+
 export interface Store {
   /** Where the store is, for messages: a path, a database URL without its password. */
   readonly location: string;
@@ -60,6 +67,11 @@ export interface Store {
   check(signal: AbortSignal): Promise<void>;
   /** Removes what has become safe to remove with time: old tombstones, left-over temporary files. */
   tidy(signal: AbortSignal): Promise<void>;
+  /**
+   * Removes what the store keeps of a kind besides its documents (earlier revisions, files of killed processes), if
+   * `mayStay` says no to the content. Undefined if the store keeps nothing.
+   */
+  scrub?(kind: Kind, mayStay: (key: Key, bytes: Uint8Array) => boolean, signal: AbortSignal): Promise<Scrubbed>;
   /** This process is done with it. What it made and no other process needs goes; the documents stay. */
   close?(): Promise<void>;
 }

@@ -40,10 +40,11 @@ const secretMeta: ReadonlySet<string> = new Set(['responder']);
  * Whether documents of this name have secrets. All others can be read without the key: certificates are public, and so
  * is a key authorization once it is served.
  */
-const isSecret = ({ kind, name }: Key): boolean => secretKinds.has(kind) || (kind === 'meta' && secretMeta.has(name));
+export const isSecret = ({ kind, name }: Key): boolean =>
+  secretKinds.has(kind) || (kind === 'meta' && secretMeta.has(name));
 
 /** The id of the key that a document was sealed with; undefined if it is not sealed. */
-function sealedWith(bytes: Uint8Array): string | undefined {
+export function sealedWith(bytes: Uint8Array): string | undefined {
   return linePattern.exec(
     Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, lineLength)).toString(),
   )?.[1];
@@ -124,7 +125,7 @@ export async function openEncrypted(
 }
 
 /** Changes the marker with compare-and-set; writes nothing if `change` returns the one that it was given. */
-async function changeMarker(
+export async function changeMarker(
   store: Store,
   change: (marker: Marker | undefined) => Marker,
   signal: AbortSignal,
@@ -140,6 +141,12 @@ async function changeMarker(
       if (!isFailure(error, 'store/conflict')) throw error;
     }
   }
+}
+
+/** Removes the marker, once nothing is sealed any more. */
+export async function unmark(store: Store, signal: AbortSignal): Promise<void> {
+  const entry = await store.get(markerKey, signal);
+  if (entry) await store.delete(markerKey, { ifRevision: entry.revision, signal });
 }
 
 /** The store, with secrets sealed as they are written, and opened as they are read. */

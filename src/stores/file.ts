@@ -8,6 +8,7 @@ import type { World } from '../ports/world.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
 import { numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
 import { type Current, createReader, maxRereads } from './file/reader.ts';
+import { scrubKind } from './file/scrub.ts';
 import { createTrust } from './file/trust.ts';
 import { createGuard } from './file/unusable.ts';
 import { bury, checkFolder, fileMode, folderMode, isUsedOnce, tidyFolders } from './file/upkeep.ts';
@@ -229,6 +230,8 @@ function openFileStore(root: string, world: World): Store {
     exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
     check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, trust, signal)),
+    scrub: (kind, mayStay, signal) =>
+      guarded(signal, () => scrubKind(root, kind, mayStay, { ...world, trust, signal })),
     async close() {
       for (const [place, number] of markers.splice(0)) await bury(place, number, world);
     },

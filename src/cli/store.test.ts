@@ -1,0 +1,91 @@
+import { expect, it } from 'vitest';
+import { memoryFiles } from '../../test/support/memory-files.ts';
+import { storeWorld } from '../../test/support/store-world.ts';
+import { encodeDocument } from '../core/lineage.ts';
+import type { World } from '../ports/world.ts';
+import fileStore from '../stores/file.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { main } from './main.ts';
+
+const { signal } = new AbortController();
+
+/** The command line on a disk in memory, with a store that has one planted secret. */
+async function machine() {
+  const clock = fakeClock();
+  const files = memoryFiles(() => clock.now());
+  const world: World = { ...storeWorld({ clock, files }), close: async () => undefined };
+  const store = fileStore.connect({ options: { path: '/s' }, name: 'store', world });
+  await store.check(signal);
+  for (const [kind, name] of [
+    ['meta', 'store'],
+    ['key', 'abc~1'],
+  ] as const)
+    await store.put({ kind, name }, encodeDocument({ schema: 1, id: 'planted' }), { ifRevision: null, signal });
+  const run = async (...argv: string[]) => {
+    let [stdout, stderr] = ['', ''];
+    const code = await main(argv, {
+      env: {},
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      isTerminal: false,
+      world,
+    });
+    return { code, stdout, stderr: stderr.replaceAll(/\s+/g, ' ') };
+  };
+  const plain = () =>
+    Object.entries(files.contents('/s/key')).filter(([, content]) => content.includes('planted')).length;
+  return { run, files, plain };
+}
+
+it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async () => {
+  const { run, files, plain } = await machine();
+  const key = (name: string) => ['--store', '/s', '--store-key', `file:/etc/${name}.key`];
+  for (const name of ['a', 'b']) {
+    const made = await run('store', 'key', `/etc/${name}.key`);
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining(`storeKey: file:/etc/${name}.key`) });
+    expect(made.stdout + made.stderr).not.toContain(files.contents('/etc')[`/etc/${name}.key`]!.trim());
+    expect((await files.stat(`/etc/${name}.key`))?.mode).toBe(0o600);
+  }
+  expect(plain()).toBe(1);
+  expect(await run('store', 'encrypt', ...key('a'))).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('1 document was written'),
+  });
+  expect(plain()).toBe(0);
+
+  const before = files.contents('/s');
+  expect(await run('status', '--store', '/s')).toMatchObject({
+    code: 7,
+    stderr: expect.stringContaining('the store /s is encrypted, and no key is given Name its key'),
+  });
+  expect(await run('store', 'encrypt', ...key('b'))).toMatchObject({
+    code: 7,
+    stderr: expect.stringContaining('nothing was changed'),
+  });
+  expect(files.contents('/s')).toEqual(before);
+
+  expect(await run('store', 'encrypt', ...key('b'), ...key('a').slice(2))).toMatchObject({ code: 0 });
+  expect(await run('status', ...key('a'))).toMatchObject({ code: 7 });
+  expect(await run('store', 'encrypt', ...key('b'))).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('already encrypted'),
+  });
+  expect(await run('store', 'decrypt', ...key('b'))).toMatchObject({ code: 0 });
+  expect(plain()).toBeGreaterThan(0);
+});
+
+it.each([
+  ['store key /s/store.key --store /s', '/s/store.key is in the store'],
+  ['store key /s/meta', 'exists, and may be the key of a store'],
+  ['store encrypt --store /s', 'name a key: --store-key file:/path'],
+  ['store encrypt --store /s --store-key c2VjcmV0', 'every user of this machine can see a key on the command line'],
+  ['store encrypt --store /s --store-key file:/none', 'there is no file /none'],
+  ['store encrypt --store /none --store-key env:HOME', 'the environment variable HOME is not set'],
+])('%s: %s', async (line, words) => {
+  const { run, plain } = await machine();
+  const done = await run(...line.split(' '));
+  expect(done.code).toBeGreaterThan(1);
+  expect(done.stderr).toContain(words);
+  expect(done.stderr).not.toContain('c2VjcmV0');
+  expect(plain()).toBe(1);
+});

@@ -1,0 +1,88 @@
+import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
+import type { Key, Kind, Store } from '../ports/store.ts';
+import { changeMarker, type Encryption, isSecret, openEncrypted, sealedWith, unmark } from '../stores/encrypted.ts';
+
+const kinds = ['account', 'credential', 'key', 'meta'] as const satisfies readonly Kind[];
+
+/** How often documents that others write at the same time are tried again. */
+const rounds = 5;
+
+/**
+ * Seals every secret of a store with the first key, and removes what the store keeps of them in the clear or under
+ * another key. May be killed anywhere: what is not sealed stays readable, and the next call goes on.
+ *
+ * @returns how many documents were sealed
+ */
+export async function sealAll(plain: Store, encryption: Encryption, signal: AbortSignal): Promise<number> {
+  const { store } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
+  const id = encryption.keys[0]!.id;
+  const isDone = (key: Key, bytes: Uint8Array) => !isSecret(key) || sealedWith(bytes) === id;
+  // From here on, no other process writes a secret in the clear.
+  await changeMarker(
+    plain,
+    (marker) => ({ schema: 1, keys: [id, ...(marker?.keys ?? []).filter((other) => other !== id)] }),
+    signal,
+  );
+  const count = await rewriteAll({ plain, store, to: store, isDone }, signal);
+  await changeMarker(plain, () => ({ schema: 1, keys: [id], whole: true }), signal);
+  return count;
+}
+
+/** Writes every secret in the clear again, and forgets that the store was encrypted. */
+export async function unsealAll(plain: Store, encryption: Encryption, signal: AbortSignal): Promise<number> {
+  const { store } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
+  const isDone = (_key: Key, bytes: Uint8Array) => sealedWith(bytes) === undefined;
+  const count = await rewriteAll({ plain, store, to: plain, isDone }, signal);
+  await unmark(plain, signal);
+  return count;
+}
+
+interface Rewriting {
+  readonly plain: Store;
+  /** Opens what is sealed. */
+  readonly store: Store;
+  readonly to: Store;
+  readonly isDone: (key: Key, bytes: Uint8Array) => boolean;
+}
+
+async function rewriteAll(rewriting: Rewriting, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for (const kind of kinds) {
+    for await (const page of rewriting.plain.scan(kind, signal)) {
+      const undone = page.filter(({ key, bytes, corrupt }) => corrupt !== undefined || !rewriting.isDone(key, bytes));
+      await Promise.all(undone.map(({ key, corrupt }) => rewrite(rewriting, key, corrupt, signal)));
+      count += undone.length;
+    }
+    await scrub(rewriting, kind, signal);
+  }
+  return count;
+}
+
+async function rewrite(
+  { store, to }: Rewriting,
+  key: Key,
+  corrupt: CertfleetError | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (corrupt) throw corrupt;
+  for (;;) {
+    const found = await store.get(key, signal);
+    if (!found) return; // deleted since
+    try {
+      await to.put(key, found.bytes, { ifRevision: found.revision, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+async function scrub(rewriting: Rewriting, kind: Kind, signal: AbortSignal): Promise<void> {
+  const { plain, isDone } = rewriting;
+  for (let round = 1; ; round += 1) {
+    const scrubbed = await plain.scrub?.(kind, isDone, signal);
+    if (!scrubbed || (scrubbed.blocked.length === 0 && !scrubbed.isTorn)) return;
+    if (round === rounds || scrubbed.blocked.length === 0) throw fail('store/in-use', { path: plain.location });
+    for (const key of scrubbed.blocked) await rewrite(rewriting, key, undefined, signal);
+  }
+}
