@@ -29,6 +29,24 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
     load: async () => (await import('./install-timer.ts')).installTimer,
   },
   {
+    name: 'certbot',
+    summary: 'do what a command line of certbot says',
+    description:
+      'Takes certbot’s commands certonly, run, renew, certificates, revoke, delete, reconfigure and plugins with their common flags, ' +
+      'prints certfleet’s own form of the command, and runs it. Files go to /etc/letsencrypt/live/NAME, as with certbot.',
+    arguments: { text: '[words...]', description: 'what is typed after `certbot`' },
+    flags: [],
+    examples: [
+      {
+        line: 'certfleet certbot certonly --webroot -w /var/www/html -d www.example.com --agree-tos',
+        why: 'get a certificate',
+      },
+      { line: 'certfleet certbot renew --quiet', why: 'renew what is due' },
+    ],
+    asksPerson: true,
+    load: async (parse) => (await import('./certbot.ts')).certbotOf(parse),
+  },
+  {
     name: 'completion',
     summary: 'print the completion script of a shell',
     description: 'The script also completes the names of certificates, if the user may read the store.',

@@ -2,6 +2,7 @@ import { commandsOfMachine } from './commands-machine.ts';
 import { commandsOfMoving } from './commands-moving.ts';
 import { commandsOfStore } from './commands-store.ts';
 import type { Run } from './context.ts';
+import type { Typed } from './program.ts';
 
 /** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
 export interface Command {
@@ -14,7 +15,8 @@ export interface Command {
   readonly examples?: readonly { readonly line: string; readonly why: string }[];
   /** It may ask a person at the terminal to add a record by hand. */
   readonly asksPerson?: true;
-  load(): Promise<Run>;
+  /** @param parse reads another command line, for a command that stands for others */
+  load(parse: (argv: readonly string[]) => Typed): Promise<Run>;
 }
 
 export interface Flag {
@@ -94,18 +96,24 @@ export const commands: readonly Command[] = [
       {
         flags: '--http <how>',
         description:
-          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], or a declared solver (default: the declared solver if there is only one, else standalone)',
+          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], hook, or a declared solver (default: the declared solver if there is only one, else standalone)',
       },
       {
         flags: '--dns <provider>',
         description:
-          'answer over DNS: a DNS provider (see `certfleet providers`) or a declared solver; together with --http, for the wildcards only',
+          'answer over DNS: a DNS provider (see `certfleet providers`), hook, or a declared solver; together with --http, for the wildcards only',
       },
       {
         flags: '--dns-option <key=value>',
         description: 'option of the DNS provider; for a secret, key=file:/path or key=env:NAME',
         repeat: true,
       },
+      {
+        flags: '--auth-hook <command>',
+        description:
+          'with --http hook or --dns hook: shell command that makes the challenge answerable, as for certbot',
+      },
+      { flags: '--cleanup-hook <command>', description: 'with --auth-hook: shell command that removes the answer' },
       {
         flags: '--propagation <duration>',
         description:

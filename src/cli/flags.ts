@@ -25,6 +25,8 @@ const describing = [
   'dns',
   'dnsOption',
   'propagation',
+  'authHook',
+  'cleanupHook',
   ...issuerFlags,
   ...wishFlags,
   'deploy',

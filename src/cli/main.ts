@@ -4,7 +4,7 @@ import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context
 import { failureData, failureText, stackOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
 import { guarded } from './guard.ts';
-import { mayBeCertbots } from './other-clients.ts';
+import { mayBeCertbots, splitAtCertbot } from './other-clients.ts';
 import { parseArguments, type Typed } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 import { styleOf } from './text.ts';
@@ -40,7 +40,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     const log = await openLog(typed.invocation, context);
     session = openSession(context, typed.invocation, stop.signal, { log, asksPerson });
     if (inOwnWords !== undefined) session.noteWhole(inOwnWords);
-    const run = await typed.command.load();
+    const run = await typed.command.load((words) => parseArguments(words, context));
     return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
     // If the arguments cannot be parsed, there is no session yet; open one, so that the error's event has a time.
@@ -61,6 +61,8 @@ async function parse(
   argv: readonly string[],
   context: CliContext,
 ): Promise<{ readonly typed: Typed; readonly inOwnWords?: string }> {
+  const split = splitAtCertbot(argv);
+  if (split) return { typed: withArguments(parseArguments(split.own, context), split.theirs) };
   if (!mayBeCertbots(argv)) return { typed: parseArguments(argv, context) };
   const { inOwnWords, translate, withTranslated } = await import('./certbot-flags.ts');
   const registry = context.registry ?? (await import('../generated/registry.ts')).registry;
@@ -69,6 +71,14 @@ async function parse(
   if ('exitCode' in typed || translated.first === '') return { typed };
   const invocation = withTranslated(typed, translated);
   return { typed: { ...typed, invocation }, inOwnWords: inOwnWords(typed, translated) };
+}
+
+/** What follows `certfleet certbot` is not certfleet's to parse. `renew` asks nobody. */
+function withArguments(typed: Typed, args: readonly string[]): Typed {
+  if ('exitCode' in typed) return typed;
+  const { asksPerson: _, ...unattended } = typed.command;
+  const command = args.includes('renew') ? unattended : typed.command;
+  return { command, invocation: { ...typed.invocation, args } };
 }
 
 async function openLog({ flags }: Invocation, context: CliContext): Promise<LogFile | undefined> {

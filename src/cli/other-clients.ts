@@ -3,8 +3,8 @@
  * docs/guides/coming-from-certbot.md has longer lists, and says what works differently.
  */
 const words: Readonly<Record<string, string>> = {
-  certonly: '`certfleet issue -d NAME`',
-  run: '`certfleet issue -d NAME`',
+  certonly: '`certfleet issue -d NAME`, or `certfleet certbot certonly`,',
+  run: '`certfleet issue -d NAME`, or `certfleet certbot run`,',
   obtain: '`certfleet issue -d NAME`',
   certificates: '`certfleet status`',
   list: '`certfleet status`',
@@ -67,3 +67,32 @@ export const mayBeCertbots = (argv: readonly string[]): boolean =>
       word,
     ),
   );
+
+/** certfleet's flags before and after the word `certbot`, with that word, and the rest, which is certbot's. */
+export interface SplitAtCertbot {
+  readonly own: readonly string[];
+  readonly theirs: readonly string[];
+}
+
+/** Splits `certfleet certbot …`; undefined for any other command. */
+export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefined {
+  let at = 0;
+  while (argv[at]?.startsWith('-')) at += /^--(config|store|log-file)$/.test(argv[at]!) ? 2 : 1;
+  if (argv[at] !== 'certbot') return undefined;
+  const own = argv.slice(0, at + 1);
+  const theirs: string[] = [];
+  let folder: string | undefined;
+  for (at += 1; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (/^--(store|log-file)$/.test(word)) own.push(word, argv[++at] ?? '');
+    else if (/^(--(json|help|version)|-h|-V|--(store|log-file)=.*)$/.test(word)) own.push(word);
+    else if (/^(-q|--quiet)$/.test(word)) own.push('--quiet');
+    else if (/^(-v+|--verbose)$/.test(word)) own.push('--verbose');
+    else theirs.push(word);
+    if (word === '--config-dir') folder = argv[at + 1];
+    else if (word.startsWith('--config-dir=')) folder = word.slice('--config-dir='.length);
+  }
+  // certbot keeps everything there, and so may need no other folder.
+  const hasStore = own.some((word) => /^--store(=|$)/.test(word));
+  return { own: folder === undefined || hasStore ? own : [...own, '--store', `${folder}/certfleet`], theirs };
+}

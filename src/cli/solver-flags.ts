@@ -12,6 +12,7 @@ import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../core/sp
 import type { Session } from './context.ts';
 import { needsDns, refining, withPropagation } from './dns-flags.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
+import { hookSolver, hookWord, refuseIdleHooks } from './hook-solver.ts';
 
 export interface NamedSolver {
   readonly name: string;
@@ -47,6 +48,7 @@ export async function solversFromFlags(
   const stored = kept ? partsOf(kept).map((part) => ({ name: part.spec.solver, settings: part.solver })) : [];
   const choosing = { ...sources, kept: stored };
   const { flags } = sources.session.invocation;
+  refuseIdleHooks(flags);
   if (kept && flags['http'] === undefined && flags['dns'] === undefined) {
     const all = refining(flags) === undefined ? stored : await withOtherOptions(choosing);
     return { named: keptSolvers(kept, identifiers), all };
@@ -162,6 +164,7 @@ function refuseOneKind(identifiers: readonly Identifier[]): void {
 async function httpSolver(how: string, session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
   if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, ['http-01'], settings);
   const [word, rest] = cutAt(how, ':');
+  if (how === hookWord) return hookSolver(session.invocation.flags, 'http-01');
   if (word === 'standalone') {
     // Only this machine answers, so no other node needs a token document, and a durable write is saved.
     const solver = { type: 'http01-responder', shared: false, ...(rest === undefined ? {} : { listen: rest }) };
@@ -179,7 +182,7 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
     await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
     return { name: 'webroot', settings: solver };
   }
-  const guess = didYouMean(word, ['standalone', 'webroot', ...Object.keys(settings.solvers)]);
+  const guess = didYouMean(word, ['standalone', 'webroot', hookWord, ...Object.keys(settings.solvers)]);
   throw fail('usage/invalid', {
     what: `--http ${how}: write standalone[:ADDRESS:PORT], webroot:FOLDER or the name of a declared solver${guess}`,
   });
@@ -192,6 +195,7 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
     refuseOptionsOfDeclared(dns, choosing);
     return declaredSolver(flag, dns, ['dns-01', 'dns-account-01'], settings);
   }
+  if (dns === hookWord) return hookSolver(session.invocation.flags, 'dns-01');
   const entry = adapterEntry(registry, 'dns', dns);
   if (!entry && isModulePath(dns)) return dnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
   if (!entry) {

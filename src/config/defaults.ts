@@ -7,6 +7,8 @@ import { isKeyReference } from './store-key.ts';
 export interface DefaultPaths {
   readonly configuration: string;
   readonly store: string;
+  /** Where certbot keeps everything. */
+  readonly certbot: string;
   /** The files and folders that cron reads. */
   readonly crontabs: readonly string[];
   /** The folder of the crontabs that packages bring. */
@@ -27,6 +29,7 @@ export function defaultPaths(env: Environment): DefaultPaths {
   return {
     configuration: below('etc/certfleet/certfleet.yaml'),
     store: below('var/lib/certfleet'),
+    certbot: below('etc/letsencrypt'),
     crontabs: [
       'etc/crontab',
       'etc/cron.d',

@@ -5,7 +5,9 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { translate } from '../../src/cli/certbot-flags.ts';
+import { readCertbot } from '../../src/cli/certbot-words.ts';
 import { main } from '../../src/cli/main.ts';
+import { splitAtCertbot } from '../../src/cli/other-clients.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { errorTable } from '../../src/core/error-table.ts';
 import { registry } from '../../src/generated/registry.ts';
@@ -98,6 +100,8 @@ describe('command lines', () => {
       // `certfleet help renew` and a bare group print help.
       const help = words[0] === 'help';
       try {
+        const certbots = splitAtCertbot(words);
+        if (certbots) return readCertbot(certbots.theirs).verb === '' ? [where] : [];
         const { argv } = await translate(words, registry);
         const typed = parseArguments(argv, { stdout: silent, stderr: silent });
         // `-d` must be a name, or one of the documents' placeholders.

@@ -1,0 +1,234 @@
+import { fail } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { shortList } from '../core/short-list.ts';
+
+/** What one command line of certbot says, before it is known which command of certfleet does it. */
+export interface CertbotWords {
+  readonly verb: string;
+  readonly domains: readonly string[];
+  readonly webroots: readonly string[];
+  /** How the challenges are answered: `webroot`, `standalone`, `manual`, `nginx`, `apache`, `dns-…`. */
+  readonly authenticator: string | undefined;
+  readonly installer: string | undefined;
+  /** The value of each flag that is read later, by its meaning. */
+  readonly values: Readonly<Partial<Record<Kept, string>>>;
+  readonly expand: boolean;
+  /** Flags that certfleet has too, in its own words. */
+  readonly same: readonly string[];
+  /** Flags for the DNS plugin and the key, which the parser of certfleet translates. */
+  readonly others: readonly string[];
+}
+
+type Kept =
+  | 'name'
+  | 'configDir'
+  | 'cliIni'
+  | 'challenges'
+  | 'authHook'
+  | 'cleanupHook'
+  | 'port'
+  | 'address'
+  | 'certPath'
+  | 'reason';
+
+type Meaning =
+  | { readonly does: 'same'; readonly as: string; readonly takes?: true }
+  | { readonly does: 'keep'; readonly as: Kept; readonly takes: true }
+  | { readonly does: 'choose'; readonly as: string }
+  | { readonly does: 'author' | 'installer' | 'both' | 'domains' | 'webroot' | 'map' | 'other'; readonly takes: true }
+  | { readonly does: 'expand' | 'nothing'; readonly takes?: true }
+  | { readonly does: 'refuse'; readonly why: string };
+
+const same = (as: string): Meaning => ({ does: 'same', as });
+const sameValue = (as: string): Meaning => ({ does: 'same', as, takes: true });
+const keep = (as: Kept): Meaning => ({ does: 'keep', as, takes: true });
+const choose = (as: string): Meaning => ({ does: 'choose', as });
+const other: Meaning = { does: 'other', takes: true };
+const nothing: Meaning = { does: 'nothing' };
+const ignored: Meaning = { does: 'nothing', takes: true };
+
+/** certbot's flags except those of DNS plugins. Where two names are on a line, certbot has both. */
+const meanings: Readonly<Record<string, Meaning>> = {
+  ...{ '-d': { does: 'domains', takes: true }, '--domains': { does: 'domains', takes: true } },
+  ...{ '--domain': { does: 'domains', takes: true }, '--ip-address': { does: 'domains', takes: true } },
+  ...{ '-w': { does: 'webroot', takes: true }, '--webroot-path': { does: 'webroot', takes: true } },
+  '--webroot-map': { does: 'map', takes: true },
+  '--webroot': choose('webroot'),
+  '--standalone': choose('standalone'),
+  '--manual': choose('manual'),
+  '--nginx': choose('nginx'),
+  '--apache': choose('apache'),
+  ...{ '-a': { does: 'author', takes: true }, '--authenticator': { does: 'author', takes: true } },
+  ...{ '-i': { does: 'installer', takes: true }, '--installer': { does: 'installer', takes: true } },
+  '--configurator': { does: 'both', takes: true },
+  '--preferred-challenges': keep('challenges'),
+  '--http-01-port': keep('port'),
+  '--http-01-address': keep('address'),
+  '--manual-auth-hook': keep('authHook'),
+  '--manual-cleanup-hook': keep('cleanupHook'),
+  '--cert-name': keep('name'),
+  '--config-dir': keep('configDir'),
+  ...{ '-c': keep('cliIni'), '--config': keep('cliIni') },
+  '--cert-path': keep('certPath'),
+  '--reason': keep('reason'),
+  '--expand': { does: 'expand' },
+  ...{ '--key-type': other, '--rsa-key-size': other, '--elliptic-curve': other },
+  ...{ '-m': sameValue('--email'), '--email': sameValue('--email') },
+  '--agree-tos': same('--agree-tos'),
+  '--server': sameValue('--issuer'),
+  ...{ '--staging': same('--staging'), '--test-cert': same('--staging') },
+  '--dry-run': same('--dry-run'),
+  ...{ '--force-renewal': same('--force'), '--renew-by-default': same('--force') },
+  '--pre-hook': sameValue('--pre-hook'),
+  '--post-hook': sameValue('--post-hook'),
+  ...{ '--deploy-hook': sameValue('--deploy-hook'), '--renew-hook': sameValue('--deploy-hook') },
+  '--reuse-key': same('--reuse-key'),
+  ...{ '--no-reuse-key': same('--no-reuse-key'), '--new-key': same('--no-reuse-key') },
+  '--preferred-chain': sameValue('--preferred-chain'),
+  ...{ '--preferred-profile': sameValue('--profile'), '--required-profile': sameValue('--profile') },
+  '--eab-kid': sameValue('--eab-kid'),
+  '--eab-hmac-key': sameValue('--eab-hmac-key'),
+  '--eab-hmac-alg': sameValue('--eab-hmac-alg'),
+  '--account': sameValue('--account'),
+  '--allow-subset-of-names': same('--on-failed-name=drop'),
+  // Questions that certfleet does not ask, and what it does anyway.
+  ...{ '-n': nothing, '--non-interactive': nothing, '--noninteractive': nothing, '--no-self-upgrade': nothing },
+  ...{ '--keep': nothing, '--keep-until-expiring': nothing, '--reinstall': nothing, '--autorenew': nothing },
+  ...{ '--renew-with-new-domains': nothing, '--register-unsafely-without-email': nothing },
+  ...{ '--eff-email': nothing, '--no-eff-email': nothing, '--agree-dev-preview': nothing },
+  ...{ '--manual-public-ip-logging-ok': nothing, '--no-random-sleep-on-renew': nothing },
+  ...{ '--disable-hook-validation': nothing, '--no-directory-hooks': nothing, '--strict-permissions': nothing },
+  ...{ '--debug': nothing, '--text': nothing, '-t': nothing, '--preconfigured-renewal': nothing },
+  ...{ '--delete-after-revoke': nothing, '--no-delete-after-revoke': nothing, '--run-deploy-hooks': nothing },
+  ...{ '--work-dir': ignored, '--logs-dir': ignored, '--max-log-backups': ignored, '--user-agent': ignored },
+  ...{ '--user-agent-comment': ignored, '--issuance-timeout': ignored },
+  // Only certbot's installers use them.
+  ...{ '--redirect': nothing, '--no-redirect': nothing, '--hsts': nothing, '--no-hsts': nothing, '--uir': nothing },
+  ...{ '--no-uir': nothing, '--staple-ocsp': nothing, '--no-staple-ocsp': nothing },
+  '--must-staple': { does: 'refuse', why: 'public CAs have ended OCSP, so a certificate cannot demand its answers' },
+  '--csr': { does: 'refuse', why: 'certfleet makes the key and the request itself' },
+  '--no-verify-ssl': {
+    does: 'refuse',
+    why: 'certfleet always checks the CA; name its root with `certfleet issue --ca-file`',
+  },
+  '--duplicate': { does: 'refuse', why: 'give the second certificate a name of its own with --cert-name' },
+  '--no-autorenew': { does: 'refuse', why: '`certfleet renew` renews all certificates that it has' },
+};
+
+/** Reads what is typed after `certfleet certbot`. Fails with `usage/invalid`. */
+export function readCertbot(words: readonly string[]): CertbotWords {
+  const read = {
+    verbs: [] as string[],
+    domains: [] as string[],
+    webroots: [] as string[],
+    authenticator: undefined as string | undefined,
+    installer: undefined as string | undefined,
+    values: {} as Partial<Record<Kept, string>>,
+    expand: false,
+    same: [] as string[],
+    others: [] as string[],
+  };
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (!word.startsWith('-')) {
+      read.verbs.push(word);
+      continue;
+    }
+    const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
+    const value = (): string => {
+      const text = inline ?? words[++at];
+      if (text === undefined || text === '') throw fail('usage/invalid', { what: `${typed}: its value is missing` });
+      return text;
+    };
+    if (isOfDnsPlugin(typed)) {
+      read.others.push(typed, ...(isChoice(typed) ? [] : [value()]));
+      if (isChoice(typed)) read.authenticator = typed.slice(2);
+      continue;
+    }
+    const flag = wholeFlag(typed);
+    const meaning = meanings[flag]!;
+    switch (meaning.does) {
+      case 'same':
+        read.same.push(...meaning.as.split('='), ...(meaning.takes ? [value()] : []));
+        break;
+      case 'keep':
+        read.values[meaning.as] = value();
+        break;
+      case 'choose':
+        read.authenticator = meaning.as;
+        break;
+      case 'author':
+        read.authenticator = value();
+        if (/dns-/.test(read.authenticator)) read.others.push('-a', read.authenticator);
+        break;
+      case 'installer':
+        read.installer = value();
+        break;
+      case 'both':
+        read.authenticator = read.installer = value();
+        break;
+      case 'domains':
+        read.domains.push(...listIn(value()));
+        break;
+      case 'webroot':
+        read.webroots.push(...listIn(value()));
+        break;
+      case 'map':
+        for (const [names, folder] of webrootMap(value())) {
+          read.domains.push(...listIn(names));
+          read.webroots.push(folder);
+        }
+        break;
+      case 'expand':
+        read.expand = true;
+        break;
+      case 'other':
+        read.others.push(flag, value());
+        break;
+      case 'nothing':
+        if (meaning.takes) value();
+        break;
+      case 'refuse':
+        throw fail('usage/invalid', { what: `${flag}: ${meaning.why}` });
+    }
+  }
+  const { verbs, domains, webroots, ...rest } = read;
+  const [verb = 'run', more] = verbs;
+  if (more !== undefined) throw fail('usage/invalid', { what: `certbot ${verb} takes no argument: ${more}` });
+  return { ...rest, verb, domains: [...new Set(domains)], webroots: [...new Set(webroots)] };
+}
+
+const listIn = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+function webrootMap(text: string): readonly (readonly [string, string])[] {
+  try {
+    const map: unknown = JSON.parse(text);
+    const entries = Object.entries(map as object);
+    if (entries.every(([, folder]) => typeof folder === 'string')) return entries as [string, string][];
+  } catch {
+    // Said below.
+  }
+  throw fail('usage/invalid', { what: `--webroot-map: write an object like {"www.example.com": "/var/www/html"}` });
+}
+
+const isOfDnsPlugin = (flag: string): boolean => /^--(certbot-[a-z0-9-]+:)?dns-/.test(flag);
+/** `--dns-cloudflare` alone; the other flags of a plugin have a value. */
+const isChoice = (flag: string): boolean => /^--dns-[a-z0-9]+$/.test(flag);
+
+/** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/invalid`. */
+function wholeFlag(typed: string): string {
+  if (Object.hasOwn(meanings, typed)) return typed;
+  const known = Object.keys(meanings);
+  const begun = typed.startsWith('--') ? known.filter((flag) => flag.startsWith(typed)) : [];
+  const [first, ...more] = begun;
+  if (first !== undefined && more.every((flag) => meaningText(flag) === meaningText(first))) return first;
+  if (first !== undefined)
+    throw fail('usage/invalid', { what: `certbot: '${typed}' may be ${shortList(begun)}: write it out` });
+  throw fail('usage/invalid', { what: `certbot: unknown option '${typed}'${didYouMean(typed, known)}` });
+}
+
+const meaningText = (flag: string): string => JSON.stringify(meanings[flag]);

@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { behaves, type CommandLine, commandLine, type Row } from '../../test/support/command-line.ts';
+import type { IssueRequest } from '../fleet.ts';
+import { valid } from './test-statuses.ts';
+
+const files = { '/etc/cloudflare.ini': 'dns_cloudflare_api_token = t0ken\n' };
+const certificate = { ...valid, name: 'example.com', identifiers: ['example.com', 'www.example.com'] };
+const fleet = {
+  status: [certificate],
+  delete: { certificate: 'example.com', keptBy: [], left: [], isDeclared: false },
+} as const;
+
+/** A command line as it is typed, and certfleet's own form of it. */
+const commonest: readonly (readonly [string, string, CommandLine?])[] = [
+  [
+    'certbot certonly --standalone -d example.com -d www.example.com',
+    'certfleet issue -d example.com,www.example.com --http standalone --deploy files:/etc/letsencrypt',
+  ],
+  [
+    'certbot certonly --webroot -w /var/www/a -d example.com -d www.example.com -w /var/www/b -d example.net',
+    'certfleet issue -d example.com,www.example.com,example.net --http webroot:/var/www/a,/var/www/b --deploy files:/etc/letsencrypt',
+  ],
+  [
+    "certbot certonly --dns-cloudflare --dns-cloudflare-credentials /etc/cloudflare.ini --dns-cloudflare-propagation-seconds 60 -d example.com -d '*.example.com'",
+    "certfleet issue -d 'example.com,*.example.com' --deploy files:/etc/letsencrypt --dns cloudflare --dns-option credentials=/etc/cloudflare.ini --propagation 60s",
+  ],
+  [
+    "certbot certonly --manual --preferred-challenges dns -d '*.example.com'",
+    "certfleet issue -d '*.example.com' --deploy files:/etc/letsencrypt --dns manual",
+  ],
+  [
+    'certbot certonly --manual --preferred-challenges=dns --manual-auth-hook /opt/add.sh --manual-cleanup-hook /opt/remove.sh -d example.com -n --agree-tos --manual-public-ip-logging-ok -m ops@example.com',
+    'certfleet issue -d example.com --dns hook --auth-hook /opt/add.sh --cleanup-hook /opt/remove.sh --agree-tos --email ops@example.com --deploy files:/etc/letsencrypt',
+  ],
+  [
+    'certbot certonly --cert-name example.com -d example.com,www.example.com,shop.example.com --expand -w /srv --force-renewal',
+    'certfleet issue -d example.com,www.example.com,shop.example.com --name example.com --http webroot:/srv --force',
+    { fleet },
+  ],
+  ['certbot renew', 'certfleet renew'],
+  [
+    "certbot -q renew --no-self-upgrade --pre-hook 'systemctl stop haproxy' --post-hook 'systemctl start haproxy' --deploy-hook 'systemctl reload nginx'",
+    "certfleet renew --pre-hook 'systemctl stop haproxy' --post-hook 'systemctl start haproxy' --deploy-hook 'systemctl reload nginx'",
+  ],
+  ['certbot renew --cert-name example.com --force-renewal', 'certfleet renew example.com --force', { fleet }],
+  ['certbot certificates', 'certfleet status', { fleet }],
+  ['certbot delete --cert-name example.com', 'certfleet delete example.com --force', { fleet }],
+  [
+    'certbot certonly --standalone --key-type rsa --rsa-key-size 4096 --staging -d example.org --http-01-port 8080',
+    'certfleet issue -d example.org --http standalone:0.0.0.0:8080 --staging --deploy files:/etc/letsencrypt --key-type rsa4096',
+  ],
+  [
+    'certbot certonly --standalone --config-dir /home/me/le --work-dir /tmp --logs-dir /tmp -d example.org --server https://ca.example/dir',
+    'certfleet issue -d example.org --http standalone --issuer https://ca.example/dir --deploy files:/home/me/le --store /home/me/le/certfleet',
+  ],
+];
+
+/** Splits as a shell does, as far as these lines need it. */
+const wordsOf = (line: string): readonly string[] =>
+  (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ''));
+
+describe('the commonest command lines of certbot', () => {
+  it.each(commonest.map(([typed, own, more = {}]) => [typed, own, more] as const))('%s', async (typed, own, more) => {
+    const words = wordsOf(typed);
+    const quiet = words.some((word) => word === '-q');
+    const done = await commandLine({ files, ...more }).run(...words);
+    expect(done.code, done.stderr).toBe(0);
+    if (!quiet) expect(done.stderr).toContain(`In certfleet’s own words: ${own}\n`);
+    // The form that is printed does the same.
+    const again = await commandLine({ files, ...more }).run(...wordsOf(own).slice(1));
+    expect(again.calls.at(-1)).toEqual(done.calls.at(-1));
+    expect(again.settings?.store).toEqual(done.settings?.store);
+  });
+});
+
+const rows: readonly Row[] = [
+  {
+    what: 'a flag may be shortened, as for certbot',
+    argv: 'certbot certonly --standa --agree-t --domain example.org --preferred-challenge http',
+    warns: ['certfleet issue -d example.org --http standalone --agree-tos '],
+  },
+  {
+    what: 'a mistyped flag is named with its nearest',
+    argv: 'certbot certonly --standalnoe -d example.org',
+    code: 2,
+    warns: ['certbot: unknown option \'--standalnoe\'; did you mean "--standalone"?'],
+  },
+  {
+    what: 'a shortened flag must be one',
+    argv: 'certbot certonly --re -d example.org',
+    code: 2,
+    warns: ["certbot: '--re' may be --reason, --renew-by-default, --renew-hook"],
+  },
+  {
+    what: 'an option of a DNS plugin is named with its nearest',
+    argv: 'certbot certonly --dns-cloudflare-credentail /x -d example.org',
+    code: 2,
+    warns: ['did you mean --dns-cloudflare-credentials?'],
+  },
+  { what: 'an unknown command', argv: 'certbot certonyl', code: 2, warns: ['did you mean "certonly"?'] },
+  {
+    what: 'an installer',
+    argv: 'certbot --nginx -d example.org',
+    code: 2,
+    warns: ['certbot --nginx: certfleet does not edit the configuration of a web server; use `certonly --webroot -w'],
+  },
+  {
+    what: 'names that a certificate has in part, without --expand',
+    argv: 'certbot certonly --standalone -d example.com,www.example.com,more.example.com',
+    fleet,
+    code: 2,
+    warns: ['example.com has some of these names (example.com, www.example.com): add --expand'],
+  },
+  {
+    what: 'fewer names than a certificate has',
+    argv: 'certbot certonly --standalone -d example.com',
+    fleet,
+    code: 2,
+    warns: ['example.com has other names (example.com, www.example.com): add --cert-name example.com to replace them'],
+  },
+  {
+    what: 'the names of a certificate in another order',
+    argv: 'certbot certonly --standalone -d www.example.com -d example.com',
+    fleet,
+    warns: ['certfleet issue -d www.example.com,example.com --name example.com --http standalone'],
+    never: ['--deploy'],
+  },
+  {
+    what: '--expand finds the certificate by its names',
+    argv: 'certbot certonly --standalone -d more.example.com,www.example.com,example.com --expand',
+    fleet,
+    warns: ['certfleet issue -d more.example.com,www.example.com,example.com --name example.com'],
+  },
+  {
+    what: 'a certificate that certbot has',
+    argv: 'certbot certonly --standalone -d example.org',
+    files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
+    code: 2,
+    warns: ['take it over first, with `certfleet import certbot /etc/letsencrypt`'],
+  },
+  {
+    what: 'a webroot map',
+    argv: ['certbot', 'certonly', '--webroot-map', '{"a.example.org,b.example.org":"/a","c.example.org":"/c"}'],
+    warns: ['certfleet issue -d a.example.org,b.example.org,c.example.org --http webroot:/a,/c'],
+  },
+  {
+    what: 'manual over HTTP without hooks',
+    argv: 'certbot certonly --manual -d example.org',
+    code: 2,
+    warns: ['--manual: only DNS records can be added by hand here'],
+  },
+  { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
+  { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
+  {
+    what: 'a hook without a place',
+    argv: 'issue -d example.org --auth-hook /x',
+    code: 2,
+    warns: ['--auth-hook needs --http hook or --dns hook'],
+  },
+  { what: 'help', argv: 'certbot --help', says: ['certbot [options] [words...]'] },
+  {
+    what: 'a certbot command without `certbot` in front',
+    argv: 'certonly -d example.org',
+    code: 2,
+    warns: ['use `certfleet issue -d NAME`, or `certfleet certbot certonly`, instead'],
+  },
+];
+it.each(rows)('$what', behaves);
+
+it('has hooks answer', async () => {
+  const { calls } = await commandLine().run(
+    ...['issue', '-d', 'example.org', '--http', 'hook', '--auth-hook', 'put it', '--cleanup-hook', 'take it'],
+  );
+  expect((calls[0] as IssueRequest).adHoc?.solver).toEqual({
+    ...{ type: 'command', challenge: 'http-01', present: 'put it', cleanup: 'take it' },
+  });
+});

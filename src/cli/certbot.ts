@@ -1,0 +1,175 @@
+import { basename, dirname, join } from 'node:path';
+import { defaultPaths } from '../config/defaults.ts';
+import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
+import { fail, isFailure } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { shellWord } from '../core/shell-word.ts';
+import { translate, withTranslated } from './certbot-flags.ts';
+import { type CertbotWords, readCertbot } from './certbot-words.ts';
+import type { Run, Session } from './context.ts';
+import { textOf, wholePathOf } from './flag-values.ts';
+import type { Typed } from './program.ts';
+
+/** `certfleet certbot …`: says it in certfleet's own words, and does it. */
+export const certbotOf =
+  (parse: (argv: readonly string[]) => Typed): Run =>
+  async (session) => {
+    const words = await ownWords(readCertbot(session.invocation.args), session);
+    const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+    const translated = await translate(words, registry);
+    const typed = parse(translated.argv);
+    if ('exitCode' in typed) return typed.exitCode;
+    const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
+    const own = translated.argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
+    session.noteWhole(
+      `In certfleet’s own words: certfleet ${[...own, ...translated.words, ...places(session)].join(' ')}`,
+    );
+    const run = await typed.command.load(parse);
+    return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags } } });
+  };
+
+/** The flags of every command that were given, or that --config-dir means. */
+const places = ({ invocation: { flags } }: Session): readonly string[] =>
+  (['config', 'store'] as const).flatMap((name) => {
+    const path = textOf(flags[name]);
+    return path === undefined ? [] : [`--${name}`, shellWord(path)];
+  });
+
+/** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
+async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
+  const { verb, values, same, others, domains } = given;
+  const named = values.name ?? nameIn(values.certPath);
+  switch (verb) {
+    case 'certonly':
+    case 'run':
+      return issueWords(given, session);
+    case 'reconfigure':
+      return ['issue', ...required(named, verb), ...solverWords(given), ...same, ...others];
+    case 'renew':
+      return ['renew', ...(named === undefined ? [] : [named]), ...same];
+    case 'certificates':
+      return ['status', ...(named === undefined ? domains : [named])];
+    case 'delete':
+      return ['delete', ...required(named, verb), '--force'];
+    case 'revoke':
+      return ['revoke', ...required(named, verb), ...(values.reason === undefined ? [] : ['--reason', values.reason])];
+    case 'plugins':
+      return ['providers'];
+    case 'register':
+      throw fail('usage/invalid', { what: 'certbot register: not needed; `certfleet issue` opens the account' });
+    case 'install':
+    case 'enhance':
+      throw fail('usage/invalid', { what: `certbot ${verb}: ${noInstaller}` });
+    default:
+      throw fail('usage/invalid', {
+        what: `certbot ${verb}: there is no such command here${didYouMean(verb, verbs) || `; there are ${verbs.join(', ')}`}`,
+      });
+  }
+}
+
+const verbs = ['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'] as const;
+
+const noInstaller =
+  'certfleet does not edit the configuration of a web server; use `certonly --webroot -w FOLDER --deploy-hook "systemctl reload nginx"`, and name the files of live/NAME in the server’s configuration once';
+
+/** certbot names the certificate of `--cert-path /etc/letsencrypt/live/NAME/cert.pem` by its folder. */
+const nameIn = (certPath: string | undefined): string | undefined =>
+  certPath !== undefined && basename(dirname(dirname(certPath))) === 'live' ? basename(dirname(certPath)) : undefined;
+
+function required(name: string | undefined, verb: string): readonly string[] {
+  if (name === undefined)
+    throw fail('usage/invalid', { what: `certbot ${verb}: name the certificate with --cert-name` });
+  return [name];
+}
+
+async function issueWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
+  const { domains, same, others, values, authenticator, installer } = given;
+  const editor = [authenticator, installer].find((one) => one === 'nginx' || one === 'apache');
+  if (editor !== undefined) throw fail('usage/invalid', { what: `certbot --${editor}: ${noInstaller}` });
+  if (domains.length === 0) throw fail('usage/invalid', { what: `certbot ${given.verb}: give the names with -d` });
+  const { env } = session.context;
+  const subject = await subjectOf(given, session);
+  const folder = values.configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', values.configDir, env);
+  if (!subject.isKnown) await refuseCertbots(folder, subject.name, session);
+  return [
+    'issue',
+    ...['-d', domains.join(',')],
+    ...(values.name === undefined && subject.name === lineageNameOf(parseIdentifiers(domains, ''))
+      ? []
+      : ['--name', subject.name]),
+    ...solverWords(given),
+    ...same,
+    ...others,
+    // As certbot: FOLDER/live/NAME/fullchain.pem.
+    ...(subject.isKnown ? [] : ['--deploy', `files:${folder}`]),
+  ];
+}
+
+/** A certificate that certbot itself has in the folder; it would be ordered a second time. */
+async function refuseCertbots(folder: string, name: string, session: Session): Promise<void> {
+  const { files } = await session.world();
+  if (!(await files.stat(join(folder, 'renewal', `${name}.conf`)).catch(() => undefined))) return;
+  throw fail('usage/invalid', {
+    what: `certbot has a certificate ${name} in ${folder}: take it over first, with \`certfleet import certbot ${shellWord(folder)}\``,
+  });
+}
+
+/**
+ * Which certificate it is. certbot finds the one to expand by its names, and never takes names from one without being
+ * told so. Fails with `usage/invalid`.
+ */
+async function subjectOf(
+  { domains, values, expand, verb }: CertbotWords,
+  session: Session,
+): Promise<{ readonly name: string; readonly isKnown: boolean }> {
+  const identifiers = parseIdentifiers(domains, 'the certificate');
+  const wanted = new Set(identifiers.map(({ value }) => value));
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
+  const all = ((await fleet?.status([], session.signal)) ?? []).filter(({ state }) => state !== 'test');
+  const isPart = (one: (typeof all)[number]) => one.identifiers.every((value) => wanted.has(value));
+  if (values.name !== undefined) return { name: values.name, isKnown: all.some(({ name }) => name === values.name) };
+  const same = all.find((one) => isPart(one) && one.identifiers.length === wanted.size);
+  const own = lineageNameOf(identifiers);
+  if (same) return { name: same.name, isKnown: true };
+  const part = all.find((one) => isPart(one) && one.identifiers.length > 0);
+  if (part && expand) return { name: part.name, isKnown: true };
+  const known = part ?? all.find(({ name }) => name === own);
+  if (!known) return { name: own, isKnown: false };
+  const names = known.identifiers.map(withLetters).join(', ');
+  throw fail('usage/invalid', {
+    what: part
+      ? `certbot ${verb}: ${known.name} has some of these names (${names}): add --expand to give it all of them, or --cert-name for another certificate`
+      : `certbot ${verb}: ${known.name} has other names (${names}): add --cert-name ${known.name} to replace them, or --cert-name with another name for another certificate`,
+  });
+}
+
+function solverWords({ authenticator, webroots, values }: CertbotWords): readonly string[] {
+  const { challenges, authHook, cleanupHook, port, address } = values;
+  const how = authenticator ?? (webroots.length > 0 ? 'webroot' : port === undefined ? undefined : 'standalone');
+  const isOverDns = /^\s*dns\b/.test(challenges ?? '');
+  if (how === 'manual' && authHook !== undefined)
+    return [
+      ...[isOverDns ? '--dns' : '--http', 'hook', '--auth-hook', authHook],
+      ...(cleanupHook === undefined ? [] : ['--cleanup-hook', cleanupHook]),
+    ];
+  if (how === 'manual') return ['--manual', '--preferred-challenges', challenges ?? 'http'];
+  if (isOverDns && (how === 'webroot' || how === 'standalone'))
+    throw fail('usage/invalid', { what: `--preferred-challenges ${challenges}: --${how} answers over HTTP` });
+  if (how === 'webroot') {
+    if (webroots.length === 0) throw fail('usage/invalid', { what: '--webroot: name the folder with -w' });
+    // Every folder gets every token, so it does not matter which of them serves a name.
+    return ['--http', `webroot:${webroots.join(',')}`];
+  }
+  if (how === 'standalone') {
+    const at = address === undefined || !address.includes(':') ? address : `[${address}]`;
+    const listen = port === undefined && at === undefined ? '' : `:${at ?? '0.0.0.0'}:${port ?? '80'}`;
+    return ['--http', `standalone${listen}`];
+  }
+  if (how === undefined || /dns-/.test(how)) return [];
+  throw fail('usage/invalid', {
+    what: `-a ${how}: certfleet has no such plugin; write --webroot -w FOLDER, --standalone, --manual or --dns-PROVIDER`,
+  });
+}

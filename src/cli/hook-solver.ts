@@ -1,0 +1,26 @@
+import { fail } from '../core/errors.ts';
+import type { AdapterSettings } from '../core/spec.ts';
+import { type Flags, textOf } from './flag-values.ts';
+
+/** The word for --http and --dns that has hooks answer. */
+export const hookWord = 'hook';
+
+/** `--http hook` or `--dns hook`: the commands of --auth-hook and --cleanup-hook answer, as certbot’s hooks do. */
+export function hookSolver(flags: Flags, challenge: 'http-01' | 'dns-01'): { name: string; settings: AdapterSettings } {
+  const [present, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
+  const flag = challenge === 'dns-01' ? '--dns' : '--http';
+  if (present === undefined)
+    throw fail('usage/invalid', { what: `${flag} ${hookWord} needs --auth-hook, the command that answers` });
+  return {
+    name: hookWord,
+    settings: { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) },
+  };
+}
+
+/** Hooks without `hook` would be ignored. */
+export function refuseIdleHooks(flags: Flags): void {
+  const given =
+    flags['authHook'] !== undefined ? '--auth-hook' : flags['cleanupHook'] !== undefined ? '--cleanup-hook' : '';
+  if (given === '' || flags['http'] === hookWord || flags['dns'] === hookWord) return;
+  throw fail('usage/invalid', { what: `${given} needs --http ${hookWord} or --dns ${hookWord}` });
+}

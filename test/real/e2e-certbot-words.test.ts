@@ -1,0 +1,93 @@
+import { X509Certificate } from 'node:crypto';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { buildCertfleet, type Certfleet, type Ran, succeeded } from '../support/e2e.ts';
+import { startPebble } from '../support/pebble.ts';
+import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+// What a user of certbot types, with `certfleet` in front, and a real CA.
+
+stopAllAfterwards();
+
+describeWith(['pebble', 'pebble-challtestsrv'], 'command lines of certbot', () => {
+  /** Two sites with a folder each, and a third folder in which a hook puts answers. */
+  const sites: Record<string, string> = {};
+  let run: (...words: readonly string[]) => Promise<Ran>;
+  let configDir: string;
+  let log: string;
+
+  beforeAll(async () => {
+    const [certfleet, httpPort] = await Promise.all([buildCertfleet() as Promise<Certfleet>, freePort()]);
+    const pebble = await startPebble({ httpPort });
+    for (const host of ['a.example.test', 'b.example.test', 'hook.example.test'])
+      sites[host] = await temporaryFolder('webroot');
+    const server = createServer(async (request, answer) => {
+      const folder = sites[String(request.headers.host).split(':')[0]!];
+      const file = await readFile(join(folder ?? '/none', request.url!)).catch(() => undefined);
+      answer.writeHead(file ? 200 : 404).end(file);
+    });
+    await new Promise<void>((listening) => server.listen(httpPort, '127.0.0.1', listening));
+    atEnd(() => void server.close());
+    configDir = await temporaryFolder('letsencrypt');
+    await chmod(configDir, 0o755);
+    log = join(await temporaryFolder('log'), 'deployed');
+    const configuration = join(await temporaryFolder('etc'), 'certfleet.yaml');
+    await writeFile(
+      configuration,
+      JSON.stringify({
+        issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, test: true } },
+        preflight: { resolvers: [pebble.dnsServer], http01Port: httpPort },
+      }),
+      { mode: 0o644 },
+    );
+    run = (...words) => certfleet(['--config', configuration, 'certbot', ...words, '--config-dir', configDir]);
+  });
+
+  const serial = async (name: string) =>
+    new X509Certificate(await readFile(join(configDir, 'live', name, 'fullchain.pem'))).serialNumber;
+
+  it('get, renew, list and delete a certificate', { timeout: 120_000 }, async () => {
+    const [a, b] = ['a.example.test', 'b.example.test'];
+    const first = await run(
+      ...['certonly', '--webroot', '-w', sites[a]!, '-d', a, '-w', sites[b]!, '-d', b, '-n', '--agree-tos'],
+      ...['-m', 'ops@example.com', '--deploy-hook', `echo "$RENEWED_DOMAINS" >> ${log}`],
+    );
+    succeeded(first);
+    expect(first.stderr).toContain(
+      `In certfleet’s own words: certfleet issue -d ${a},${b} --http webroot:${sites[a]},${sites[b]} --agree-tos`,
+    );
+    expect(await readFile(log, 'utf8')).toBe(`${a} ${b}\n`);
+    const before = await serial(a);
+
+    const none = await run('renew');
+    succeeded(none);
+    expect(none.stdout).toContain('not due yet');
+    succeeded(await run('renew', '--cert-name', a, '--force-renewal', '-q'));
+    expect(await serial(a)).not.toBe(before);
+    expect((await run('certificates')).stdout).toMatch(/^a\.example\.test +valid /m);
+
+    const fewer = await run('certonly', '--webroot', '-w', sites[a]!, '-d', a);
+    expect(fewer).toMatchObject({ status: 2, stderr: expect.stringContaining(`add --cert-name ${a}`) });
+    succeeded(await run('certonly', '--cert-name', a, '-d', a, '--key-type', 'rsa', '--rsa-key-size', '2048'));
+    const smaller = new X509Certificate(await readFile(join(configDir, 'live', a, 'cert.pem')));
+    expect([smaller.subjectAltName, smaller.publicKey.asymmetricKeyType]).toEqual([`DNS:${a}`, 'rsa']);
+
+    succeeded(await run('delete', '--cert-name', a));
+    expect((await run('certificates')).stdout).not.toContain(a);
+  });
+
+  it('have certbot’s manual hooks answer', { timeout: 60_000 }, async () => {
+    const host = 'hook.example.test';
+    const file = `${sites[host]}/.well-known/acme-challenge/$CERTBOT_TOKEN`;
+    const ran = await run(
+      ...['certonly', '--manual', '--preferred-challenges', 'http', '-d', host, '--non-interactive', '--agree-tos'],
+      ...['--manual-auth-hook', `mkdir -p $(dirname ${file}); printf %s "$CERTBOT_VALIDATION" > ${file}`],
+      ...['--manual-cleanup-hook', `rm ${file}`, '--register-unsafely-without-email'],
+    );
+    succeeded(ran);
+    expect(await serial(host)).toMatch(/^[0-9A-F]+$/);
+  });
+});
