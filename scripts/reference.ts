@@ -333,6 +333,8 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.deployed': 'Targets use the new version. `data.targets`.',
   'certificate.pending': 'A target does not use the new version yet. `data`: `target`, `code`.',
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
+  'certificate.revoked':
+    'The CA has revoked a version, or had before. `data`: `serial`, `reason`, `before` (it had been revoked already).',
   'preflight.finding': 'The result of a check before the order. `data`: `verdict`, `identifier`.',
   'renewal.scheduled': 'The renewal time was set. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
   'renewal.early':
@@ -359,6 +361,8 @@ const stateMeanings: Readonly<Record<LineageStatus['state'] | 'interrupted' | 't
     'The last try failed; `failure` says why, and when `renew` tries again. An older certificate may still be valid.',
   missing: 'It has not been issued yet.',
   expired: 'It has expired; the next `renew` renews it. If there is a `failure`, the last try failed, as in `failing`.',
+  revoked:
+    'Its certificate was revoked with `certfleet revoke`; `revoked` says when, why, and whether `renew` replaces it.',
   undeclared: 'The store has it, but the configuration no longer declares it: it is never renewed.',
   test: 'A test certificate (`NAME~staging`), which is never renewed.',
   corrupt: 'Its document in the store cannot be read; `failure` says why.',

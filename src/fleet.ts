@@ -7,6 +7,8 @@ import { isStagingName, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
+import { isReplaced } from './core/revocation.ts';
+import type { Secret } from './core/secret.ts';
 import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
 import { solverSettings } from './core/spec-parts.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
@@ -19,6 +21,7 @@ import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
+import type { NamedIssuer, RevocationWish, RevokedVersion } from './engine/revoke.ts';
 import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
@@ -54,6 +57,11 @@ export interface Fleet {
    * `solver/not-removed`.
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
+  /**
+   * Revokes a certificate at its CA. After `keyCompromise`, gets another one with a new key at once; the outcome of that
+   * is in the answer. Fails with `lineage/not-found`, `lineage/not-issued`, `acme/…`.
+   */
+  revoke(request: RevokeRequest, signal: AbortSignal): Promise<RevokeAnswer>;
   /**
    * Tries a DNS provider without a certificate: adds a value at a name that nothing else uses, sees it on every
    * authoritative server, and removes it. Whatever fails is in the report.
@@ -117,6 +125,32 @@ export interface DnsTrialRequest {
   readonly told: (news: TrialNews) => void;
 }
 
+export interface RevokeRequest extends RevocationWish {
+  /** The certificate, as `status` shows it, or one that need not be in the store. */
+  readonly what: string | ForeignCertificate;
+}
+
+/** A certificate in a file. */
+export interface ForeignCertificate {
+  readonly certificatePem: string;
+  /** Its key, which then signs the request. */
+  readonly keyPem?: Secret;
+  /** The CA, if the certificate is in no lineage. */
+  readonly issuer: NamedIssuer;
+}
+
+export interface RevokeAnswer {
+  /** The lineage; undefined if the certificate is in none. */
+  readonly certificate?: string;
+  readonly revoked: readonly RevokedVersion[];
+  /** Whether the version in use was revoked. */
+  readonly isCurrent: boolean;
+  /** Whether `renew` gets a certificate in its place. */
+  readonly isReplaced: boolean;
+  /** Of getting another one at once. */
+  readonly outcomes: readonly Outcome[];
+}
+
 export interface DeleteRequest {
   readonly name: string;
   /** Delete it even if a target has it, or if something cannot be cleaned up. */
@@ -149,6 +183,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
+    revoke: (request, signal) => revokeOne(fleet, request, signal),
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
     adopt: async (found, options, signal) =>
       (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
@@ -383,9 +418,56 @@ async function deleteOne(fleet: OpenFleet, { name, force }: DeleteRequest, signa
   const isDeclared = fleet.settings.certificates.some((certificate) => certificate.name === name);
   const forgotten = await forget(fleet.composed.engine, name, { force }, signal);
   if (forgotten) return { ...forgotten, isDeclared };
-  if (isDeclared) throw fail('lineage/not-issued', { name });
-  const names = [...(await readAll(fleet, signal)).keys()];
-  throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
+  throw await notThere(fleet, name, signal);
+}
+
+async function revokeOne(fleet: OpenFleet, request: RevokeRequest, signal: AbortSignal): Promise<RevokeAnswer> {
+  const { engine } = fleet.composed;
+  const { what, reason } = request;
+  const { revokeAt, revokeVersions } = await import('./engine/revoke.ts');
+  const meant = typeof what === 'string' ? { name: what, which: undefined } : await findVersion(fleet, what, signal);
+  if (!meant) {
+    const foreign = what as ForeignCertificate;
+    const { serial, notAfter } = engine.pki.readChain(foreign.certificatePem).facts;
+    const when = await revokeAt(engine, { ...foreign, reason }, signal);
+    return { revoked: [{ serial, notAfter, when }], isCurrent: false, isReplaced: false, outcomes: [] };
+  }
+  const { name } = meant;
+  const keyPem = typeof what === 'string' ? undefined : what.keyPem;
+  const by = keyPem ? 'certificate-key' : request.by;
+  const revoked = await revokeVersions(engine, meant, { reason, by }, signal);
+  if (!revoked) throw await notThere(fleet, name, signal);
+  const lineage = await readOne(fleet, name, signal);
+  const isCurrent = lineage?.current?.revoked !== undefined;
+  const [wanted] = allWanted(fleet, new Map(lineage ? [[name, lineage]] : [])).filter(
+    (one) => nameOfWanted(one) === name,
+  );
+  const isToReplace = wanted !== undefined && isCurrent && isReplaced(reason);
+  const now = isToReplace && reason === 'keyCompromise';
+  const outcomes = now ? await issueNamed(fleet, { names: [name], force: false, staging: false }, signal) : [];
+  return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
+}
+
+/** The lineage and version that a certificate in a file is. */
+async function findVersion(
+  fleet: OpenFleet,
+  { certificatePem }: ForeignCertificate,
+  signal: AbortSignal,
+): Promise<{ readonly name: string; readonly which: string } | undefined> {
+  const { fingerprint } = fleet.composed.engine.pki.readChain(certificatePem).facts;
+  for (const [name, found] of await readAll(fleet, signal)) {
+    if (found instanceof Error) continue;
+    const version = [found.current, found.previous].find((one) => one?.facts.fingerprint === fingerprint);
+    if (version) return { name, which: version.id };
+  }
+  return undefined;
+}
+
+async function notThere(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<CertfleetError> {
+  const stored = await readAll(fleet, signal);
+  const isDeclared = fleet.settings.certificates.some((certificate) => certificate.name === name);
+  if (isDeclared) return fail('lineage/not-issued', { name });
+  return fail('lineage/not-found', { name, nearest: didYouMean(name, [...stored.keys()]) });
 }
 
 /** Lineages by name; an error stands for a document that cannot be read. */

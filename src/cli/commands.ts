@@ -1,3 +1,4 @@
+import { commandsOfLife } from './commands-life.ts';
 import { commandsOfMachine } from './commands-machine.ts';
 import { commandsOfMoving } from './commands-moving.ts';
 import { commandsOfStore } from './commands-store.ts';
@@ -270,6 +271,7 @@ export const commands: readonly Command[] = [
     ],
     load: async () => (await import('./delete.ts')).deleteCertificate,
   },
+  ...commandsOfLife,
   {
     name: 'sweep',
     summary: 'clean up after killed processes',

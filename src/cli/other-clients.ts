@@ -46,7 +46,6 @@ const asksRarely = 'not needed: certfleet asks only on a terminal, and only befo
 
 /** Words without a counterpart. */
 const without: Readonly<Record<string, string>> = {
-  revoke: 'this version cannot revoke a certificate',
   register: 'not needed: `certfleet issue` opens the account',
   '--non-interactive': asksRarely,
   '-n': asksRarely,

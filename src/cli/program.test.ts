@@ -68,7 +68,6 @@ describe('a command line that cannot be parsed', () => {
     ['issue -d a.test --hmac k', "unknown option '--hmac'; use `--eab-hmac-key` instead"],
     ['issue --preferred-challenges dns', "unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],
     ['renew --days 30', "unknown option '--days'; not needed: the CA or the lifetime decides when"],
-    ['revoke a', "unknown command 'revoke'; this version cannot revoke a certificate"],
     ['register', "unknown command 'register'; not needed: `certfleet issue` opens the account"],
     ['reconfigure', "unknown command 'reconfigure'; use `certfleet issue NAME` with the flags that change instead"],
     ['install', "unknown command 'install'; use `certfleet renew --redeploy` instead"],

@@ -45,7 +45,8 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
-    ['Renewal', renewal],
+    ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
+    ['Renewal', lineage.revoked?.isReplaced ? 'at the next run' : renewal],
     ['Explained at', lineage.explanationUrl],
     ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
     ...lineage.deployments.flatMap(

@@ -59,8 +59,9 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
   return ms > 0 ? spanText(ms) : 'none';
 };
 
-/** Whether `renew` leaves it alone, because it is no longer declared or a test certificate. */
-export const isLeftAlone = ({ state }: LineageStatus): boolean => leftAlone.has(state);
+/** Whether `renew` leaves it alone, because it is no longer declared, a test certificate, or revoked for good. */
+export const isLeftAlone = ({ state, revoked }: LineageStatus): boolean =>
+  leftAlone.has(state) || (state === 'revoked' && revoked?.isReplaced === false);
 const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
 
 /**
@@ -70,6 +71,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
   if (isLeftAlone(lineage)) return 'never';
   if (state === 'corrupt') return '-';
+  if (state === 'revoked' && !failure) return 'now';
   if (failure)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
   if (heldUntil) return fromNow(heldUntil, now);
@@ -108,6 +110,13 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
+  const { revoked } = lineage;
+  if (revoked) {
+    const next = revoked.isReplaced
+      ? 'the next `certfleet renew` gets another one'
+      : `it is not renewed; \`certfleet issue ${name}\` gets another one`;
+    remarks.push(`${name} was revoked on ${dateText(revoked.at, now)} (${revoked.reason}): ${next}.`);
+  }
   if (lineage.byHand && !isLeftAlone(lineage))
     remarks.push(
       `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,
@@ -126,7 +135,8 @@ const waits = ({ failure, heldUntil }: LineageStatus, now: Date): boolean =>
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
-  const due = all.filter((lineage) => toWorkOn.has(lineage.state) && !lineage.byHand && !waits(lineage, now));
+  const isDue = (one: LineageStatus) => toWorkOn.has(one.state) || one.revoked?.isReplaced === true;
+  const due = all.filter((lineage) => isDue(lineage) && !lineage.byHand && !waits(lineage, now));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';

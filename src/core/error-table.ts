@@ -190,10 +190,10 @@ export const errorTable = {
     hint: 'Remove its targets first (`certfleet issue {name} --deploy none --endpoint none`, or in certfleet.yaml), or delete it anyway with --force. What was deployed stays in place.',
   },
   'lineage/not-issued': {
-    message: '"{name}" is declared in the configuration, but the store contains nothing of it to delete',
+    message: '"{name}" is declared in the configuration, but the store contains nothing of it',
     blame: 'config',
     retry: 'never',
-    hint: 'Remove it from the configuration; otherwise `certfleet renew` orders it.',
+    hint: 'If it is no longer wanted, remove it from the configuration; otherwise `certfleet renew` orders it.',
   },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
@@ -247,6 +247,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'later',
     hint: 'Set this machine’s clock (NTP). Certificates and renewal times depend on it.',
+  },
+  'acme/no-account': {
+    message: 'the store has no account at {issuer} that could ask for this',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Sign with the key of the certificate itself: --with certificate-key, or --key-path FILE for a certificate that is not in the store.',
   },
   'acme/problem': {
     message: '{issuer} refused {what}: {detail}',

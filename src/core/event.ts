@@ -31,6 +31,7 @@ export type EventName =
   | 'certificate.deployed'
   | 'certificate.pending'
   | 'certificate.failed'
+  | 'certificate.revoked'
   | 'preflight.finding'
   | 'renewal.scheduled'
   | 'renewal.early'

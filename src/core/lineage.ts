@@ -3,6 +3,7 @@ import type { ChallengeType } from './challenge-type.ts';
 import { fail } from './errors.ts';
 import type { Json } from './json.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import type { RevocationRecord } from './revocation.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec, Wishes } from './spec.ts';
 
 /**
@@ -42,6 +43,7 @@ export interface Version extends Issued {
   readonly facts: CertificateFacts;
   /** Its key is known to others and must never be used again; a transition that sets it gives unfinished work a new id. */
   readonly compromised?: true;
+  readonly revoked?: RevocationRecord;
 }
 
 /**

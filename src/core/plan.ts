@@ -3,6 +3,7 @@ import { targetsToDeploy, targetsToTry } from './deployments.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
+import { isStopped } from './revocation.ts';
 import { hasWanted } from './same-spec.ts';
 import { type Early, whyEarly } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
@@ -53,6 +54,8 @@ export function planLineage(
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   if (options.redeploy) return planRedeploy(wanted, lineage);
+  if (options.obeyBackoff && isStopped(lineage))
+    return { action: 'none', reason: `it was revoked (${lineage?.current?.revoked?.reason}), so it is not renewed` };
   const due = whyDue(wanted, lineage, now, options);
   const wait = due && waitOf(wanted, lineage, { now, ...options });
   if (wait) {
@@ -117,6 +120,8 @@ function whyDue(
     return { action: 'issue', reason: 'there is no certificate yet' };
   }
   if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'its names, CA, key type or profile changed' };
+  const { revoked } = lineage.current;
+  if (revoked) return { action: 'renew', reason: `it was revoked (${revoked.reason})` };
   if (force) return { action: 'renew', reason: 'it was forced' };
   if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;

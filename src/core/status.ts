@@ -5,6 +5,7 @@ import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
+import { isStopped, type RevocationRecord } from './revocation.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 import { partsOf } from './spec-parts.ts';
@@ -17,8 +18,8 @@ export interface LineageStatus {
   readonly issuer: string;
   /**
    * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
-   * (the next `renew` continues), `pending` (not yet on every target), `undeclared` (no longer declared, so never
-   * renewed), `test` (made with --staging, never renewed), `corrupt`.
+   * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
+   * never renewed), `test` (made with --staging, never renewed), `corrupt`.
    */
   readonly state:
     | 'valid'
@@ -29,6 +30,7 @@ export interface LineageStatus {
     | 'working'
     | 'interrupted'
     | 'pending'
+    | 'revoked'
     | 'undeclared'
     | 'test'
     | 'corrupt';
@@ -37,6 +39,8 @@ export interface LineageStatus {
   readonly serial?: string;
   readonly issuerName?: string;
   readonly keyType?: KeyType;
+  /** When and why its current certificate was revoked, and whether `renew` replaces it. */
+  readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
   /** When `renew` will renew it; undefined if it never does. */
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
@@ -87,10 +91,10 @@ export function describeLineage(
   },
 ): LineageStatus {
   const spec = wanted?.spec ?? lineage?.spec;
-  const facts = lineage?.current?.facts;
+  const { facts, revoked } = lineage?.current ?? {};
   const failure = spec && failureThatCounts(spec, lineage, {}, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
-  const renewal = isRenewed(state) ? lineage?.renewal : undefined;
+  const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
   const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
     name,
@@ -101,6 +105,7 @@ export function describeLineage(
     ...(facts
       ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
       : {}),
+    ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
     ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
     ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
@@ -126,7 +131,9 @@ export function describeLineage(
 }
 
 /** States in which the next step needs the CA. */
-const toObtain: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'missing', 'failing', 'interrupted']);
+const toObtain: ReadonlySet<LineageStatus['state']> = new Set([
+  ...(['due', 'expired', 'missing', 'failing', 'interrupted', 'revoked'] as const),
+]);
 
 /** Whether `renew` ever renews a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
@@ -139,6 +146,7 @@ function stateOf(
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
+  if (lineage?.current?.revoked) return 'revoked';
   // What servers show comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';

@@ -18,6 +18,7 @@ import {
 } from './lineage.ts';
 import { cut } from './remote-text.ts';
 import { renewalByLifetime } from './renewal.ts';
+import type { RevocationReason } from './revocation.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import {
@@ -89,6 +90,7 @@ const mayFollow = {
   certificateRefused: inFlight,
   madeCurrent: inFlight,
   sent: ['current'],
+  revoked: held,
   // The end of a run.
   closed: ['current'],
   failed: [...inFlight, 'current'],
@@ -457,6 +459,45 @@ export const sent = ({ target, version, receipt, now }: Sending & { readonly now
       [target]: withSent(lineage.deployments[target], { version, receipt }, now),
     },
   }));
+
+/**
+ * The CA has revoked versions. If their key is compromised, unfinished work gets a new version id, and with it a new key:
+ * the stored one may be the same.
+ */
+export const revoked = (facts: {
+  readonly versions: readonly string[];
+  readonly reason: RevocationReason;
+  /** The id for unfinished work. */
+  readonly newId: string;
+  readonly now: Date;
+}): Transition =>
+  whileHeld('revoked', (lineage) => {
+    const { versions, reason, newId, now } = facts;
+    const isCompromised = reason === 'keyCompromise';
+    const mark = (version: Version): Version =>
+      versions.includes(version.id)
+        ? {
+            ...version,
+            revoked: { at: now.toISOString(), reason },
+            ...(isCompromised ? { compromised: true } : {}),
+          }
+        : version;
+    const { current, previous, work } = lineage;
+    const { parked } = work;
+    const isUnfinished = work.step !== 'close' && work.step !== 'deploy';
+    return {
+      ...lineage,
+      ...(current ? { current: mark(current) } : {}),
+      ...(previous ? { previous: mark(previous) } : {}),
+      work: isCompromised
+        ? {
+            ...work,
+            ...(isUnfinished ? { version: newId } : {}),
+            ...(parked ? { parked: { ...parked, version: newId } } : {}),
+          }
+        : work,
+    };
+  });
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import type { Early } from '../core/schedule.ts';
 import type { Secret } from '../core/secret.ts';
 import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import { newVersionId } from '../core/version-id.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
@@ -125,7 +126,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
         askFirst = () => checkFirst(engine, visit, { job: today, before: lineage.spec }, signal);
         return undefined;
       }
-      return aim && begun({ ...job, aim, newId: newId(engine, claim.now) }, claim);
+      return aim && begun({ ...job, aim, newId: newVersionId(engine.random, claim.now) }, claim);
     },
     signal,
   );
@@ -174,12 +175,6 @@ function planFor(
   const isDown = memory.paces(job.wanted.issuer.directory).state() === 'down';
   const held = endOfCaHold(facts.caHold, lineage, now);
   return planLineage(job.wanted, lineage, now, { ...job, isDown, ...(held === undefined ? {} : { caHold: held }) });
-}
-
-/** Sortable by time, unique in the lineage, safe as a file name: `20261124-173001-k3f9ab`. */
-function newId({ random }: Engine, now: Date): string {
-  const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  return `${time}-${Buffer.from(random.bytes(3)).toString('hex')}`;
 }
 
 /** Everything that happens under the lease, until it is released. */

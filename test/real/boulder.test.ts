@@ -158,4 +158,29 @@ describeWith(boulderPrograms, 'Boulder', () => {
       expect(stderrOf(await issue('-d', 'theirs.example.com'))).toContain('add `0 issue "ca.boulder-kit.net"`');
     });
   });
+
+  it('revokes with account or key, and takes only four reasons; the next certificate counts towards the limits', async () => {
+    const here = await machine();
+    const name = `revoked-${Date.now()}.example.com`;
+    expect((await here.issue('-d', name)).status).toBe(0);
+    const { serial } = (await here.lineage(name)).current!.facts;
+    const atCa = async () => {
+      const sql = `select status, revokedReason from certificateStatus where serial='${serial.padStart(36, '0')}'`;
+      return (await boulder.sql(sql)).trim().replaceAll(/\s+/g, ' ');
+    };
+    const refused = await here.run('revoke', name, '--reason', 'affiliationChanged', '--yes');
+    expect([refused.status, await atCa()]).toEqual([4, 'good 0']);
+    const done = await here.run('revoke', name, '--reason', 'superseded', '--yes');
+    expect([done.status, await atCa()]).toEqual([0, 'revoked 4']);
+    // With its key, a certificate can be revoked again, now as compromised. The next one is no renewal by ARI, whose
+    // window of a revoked certificate is past, and this Boulder allows one certificate a week.
+    const again = await here.run('revoke', name, '--reason', 'keyCompromise', '--with', 'certificate-key', '--yes');
+    expect([again.status, await atCa()]).toEqual([4, 'revoked 1']);
+    const { current, failure } = await here.lineage(name);
+    expect([current?.revoked?.reason, current?.compromised, failure?.code]).toEqual([
+      'keyCompromise',
+      true,
+      'acme/rate-limited',
+    ]);
+  });
 });

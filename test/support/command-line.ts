@@ -16,6 +16,8 @@ import type {
   LostRemoval,
   LostReport,
   RenewRequest,
+  RevokeAnswer,
+  RevokeRequest,
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
@@ -37,6 +39,7 @@ export interface FakeAnswers {
   readonly tryDns?: (request: DnsTrialRequest, signal: AbortSignal) => Promise<TrialReport> | TrialReport;
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
+  readonly revoke?: RevokeAnswer;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -82,6 +85,7 @@ export interface Done {
     | IssueRequest
     | RenewRequest
     | DeleteRequest
+    | RevokeRequest
     | Omit<DnsTrialRequest, 'told'>
     | DoctorCall
     | LostCall
@@ -179,6 +183,11 @@ export function commandLine(given: CommandLine = {}) {
         calls.push(request);
         if (!given.fleet?.delete) throw fail('lineage/not-found', { name: request.name, nearest: '' });
         return given.fleet.delete;
+      },
+      revoke: async (request) => {
+        calls.push(request);
+        if (!given.fleet?.revoke) throw fail('lineage/not-found', { name: String(request.what), nearest: '' });
+        return given.fleet.revoke;
       },
       close: async () => {
         state.closed++;

@@ -77,7 +77,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
   const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
-  const wentBack = broken.length > 0 && previous !== undefined;
+  const wentBack = broken.length > 0 && isUsable(previous);
   if (wentBack) await goBack(delivery, previous, targets, broken);
   return await conclude(delivery, paused, wentBack);
 }
@@ -195,7 +195,7 @@ async function watchEndpoints(
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
-      : previous
+      : isUsable(previous)
         ? undefined
         : 'There is no previous version to put back';
     if (verdict.state === 'cannot-tell') {
@@ -207,6 +207,10 @@ async function watchEndpoints(
   }
   return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
 }
+
+/** Whether there is a previous version to go back to: never one that was revoked. */
+const isUsable = (previous: Version | undefined): previous is Version =>
+  previous !== undefined && previous.revoked === undefined;
 
 /** This delivery broke a handshake: puts the previous version back on its targets. */
 async function goBack(

@@ -1,0 +1,27 @@
+import { type Lineage, unfinishedWork } from './lineage.ts';
+
+/** Reasons for a revocation and their codes (RFC 5280 §5.3.1). Let's Encrypt takes all but `affiliationChanged`. */
+export const revocationReasons = {
+  unspecified: 0,
+  keyCompromise: 1,
+  affiliationChanged: 3,
+  superseded: 4,
+  cessationOfOperation: 5,
+} as const;
+
+export type RevocationReason = keyof typeof revocationReasons;
+
+/** That a version was revoked, and why. */
+export interface RevocationRecord {
+  readonly at: string;
+  readonly reason: RevocationReason;
+}
+
+/** Whether `renew` gets a certificate in place of one that was revoked for this reason. */
+export const isReplaced = (reason: RevocationReason): boolean => reason === 'keyCompromise' || reason === 'superseded';
+
+/** Whether the certificate was revoked for good: only `issue` gets a new one. */
+export function isStopped(lineage: Lineage | undefined): boolean {
+  const revoked = lineage?.current?.revoked;
+  return revoked !== undefined && !isReplaced(revoked.reason) && unfinishedWork(lineage) === undefined;
+}

@@ -1,0 +1,99 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
+import { type Pebble, startPebble } from '../support/pebble.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
+
+// What can be done with a certificate after it was issued, with Pebble.
+
+stopAllAfterwards();
+
+let certfleet: Certfleet;
+let pebble: Pebble;
+let folder: string;
+let store: string;
+let flags: readonly string[];
+beforeAll(async () => {
+  [certfleet, pebble, folder] = await Promise.all([buildCertfleet(), startPebble(), temporaryFolder('life')]);
+  store = join(folder, 'store');
+  flags = [
+    ...[
+      '--issuer',
+      pebble.directoryUrl,
+      '--ca-file',
+      pebble.caFile,
+      '--agree-tos',
+      '--http01-port',
+      String(pebble.httpPort),
+    ],
+    ...['--http', `standalone:127.0.0.1:${pebble.httpPort}`, '--resolver', pebble.dnsServer],
+  ];
+});
+const run = (...args: readonly string[]) => certfleet([...args, '--store', store]);
+const issue = async (name: string, ...more: readonly string[]) =>
+  succeeded(await run('issue', '-d', name, ...flags, '--deploy', `files:${join(folder, 'certs')}`, ...more));
+const filesOf = async (name: string) => ({
+  cert: join(folder, 'certs/live', name, 'cert.pem'),
+  key: join(folder, 'certs/live', name, 'privkey.pem'),
+});
+const served = async (name: string) => new X509Certificate(await readFile((await filesOf(name)).cert));
+const atCa = (serial: string) => pebble.certificateStatus(serial);
+
+describe('certfleet revoke', () => {
+  it('after a compromised key delivers another certificate with a new key', async () => {
+    const name = 'compromised.example.test';
+    await issue(name, '--reuse-key');
+    const before = await served(name);
+    const { current } = await readLineage(store, name);
+    const done = await run('revoke', name, '--reason', 'keyCompromise', '--yes');
+    succeeded(done);
+    expect(done.stdout).toMatch(/^compromised\.example\.test: revoked \(serial [0-9a-f]+, keyCompromise\)\n/);
+    expect(done.stdout).toContain('compromised.example.test: renewed, valid until');
+    expect(await atCa(current!.facts.serial)).toBe('Revoked');
+    const after = await served(name);
+    expect(after.publicKey.equals(before.publicKey)).toBe(false);
+    expect(await atCa(after.serialNumber.toLowerCase())).toBe('Valid');
+  });
+
+  it('for another reason ends the renewals, and issue gets another one', async () => {
+    const name = 'over.example.test';
+    await issue(name);
+    const refused = await run('revoke', name);
+    expect([refused.status, stderrOf(refused)]).toEqual([2, expect.stringContaining('add --yes')]);
+    succeeded(await run('revoke', name, '--reason', 'cessationOfOperation', '--yes'));
+    const again = await run('revoke', name, '--reason', 'cessationOfOperation', '--yes');
+    succeeded(again);
+    expect(again.stdout).toContain('over.example.test: had been revoked before');
+    expect((await run('status', name)).stdout).toMatch(/^over\.example\.test +revoked .* never /m);
+    const renewed = await run('renew', '--name', name);
+    succeeded(renewed);
+    expect(renewed.stdout).toContain('it was revoked (cessationOfOperation), so it is not renewed');
+    const issued = await run('issue', name);
+    succeeded(issued);
+    expect(issued.stdout).toContain('over.example.test: renewed');
+  });
+
+  it('of a certificate in a file needs its key only', async () => {
+    const name = 'file.example.test';
+    await issue(name);
+    const { cert, key } = await filesOf(name);
+    const elsewhere = join(folder, 'other-store');
+    succeeded(await certfleet(['issue', '-d', 'other.example.test', ...flags, '--store', elsewhere]));
+    const ca = ['--issuer', pebble.directoryUrl, '--ca-file', pebble.caFile, '--yes', '--store', elsewhere];
+    // Pebble does not let another account revoke it.
+    const refused = await certfleet(['revoke', '--cert-path', cert, ...ca]);
+    expect(refused.status).toBe(4);
+    succeeded(await certfleet(['revoke', '--cert-path', cert, '--key-path', key, '--reason', 'superseded', ...ca]));
+    expect(await atCa((await served(name)).serialNumber.toLowerCase())).toBe('Revoked');
+    // The store that has it knows it by its content.
+    const known = await run('revoke', '--cert-path', cert, '--reason', 'superseded', '--yes');
+    succeeded(known);
+    expect(known.stdout).toContain('file.example.test: had been revoked before');
+    expect(known.stdout).toContain('the next `certfleet renew` gets another certificate');
+    succeeded(await run('renew', '--name', name));
+    expect(await atCa((await served(name)).serialNumber.toLowerCase())).toBe('Valid');
+  });
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
+import type { RevocationReason } from '../../src/core/revocation.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { type RevocationWish, revokeVersions } from '../../src/engine/revoke.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+
+/** A world with a certificate; `spec` may change what is asked for. */
+async function worldWith(spec: Partial<StoredSpec['spec']> = {}) {
+  const world = await createSimulatedWorld();
+  const stored = simulatedSpec();
+  const wanted: StoredSpec = { ...stored, spec: { ...stored.spec, ...spec } };
+  await issue(world.replica(1), job(wanted), signal);
+  const revoke = (wish: Partial<RevocationWish> & { readonly which?: string } = {}, engine = world.replica(2)) => {
+    const { which, ...rest } = wish;
+    const whole: RevocationWish = { reason: 'unspecified', by: 'account-key', ...rest };
+    return passing(world.clock, revokeVersions(engine, { name: 'abc', which }, whole, signal));
+  };
+  const lineage = async () => {
+    const found = await world.readLineage();
+    if (!found?.current) throw new Error('no certificate');
+    return { ...found, current: found.current };
+  };
+  const atCa = async () => world.ca.certificate((await lineage()).current.facts.serial);
+  /** A renewal as by cron, or an issue as by a person. */
+  const run = (how: 'renew' | 'issue') =>
+    issue(world.replica(3), job(wanted, { obeyBackoff: how === 'renew' }), signal);
+  return { ...world, wanted, revoke, lineage, atCa, run };
+}
+
+describe('a revocation', () => {
+  it.each(['account-key', 'certificate-key'] as const)('with the %s reaches the CA, with its reason', async (by) => {
+    const world = await worldWith();
+    const { serial, notAfter } = (await world.lineage()).current.facts;
+    expect(await world.revoke({ reason: 'superseded', by })).toEqual([{ serial, notAfter, when: 'now' }]);
+    expect(await world.atCa()).toMatchObject({ revoked: true, reason: 4 });
+    const { current, work } = await world.lineage();
+    expect(current.revoked).toEqual({ at: expect.any(String), reason: 'superseded' });
+    expect(work).toBeUndefined();
+  });
+
+  it('that is repeated, after a crash before it was marked, is a success', async () => {
+    const world = await worldWith();
+    const engine = world.replica(2);
+    let isDead = false;
+    const store: Store = {
+      ...world.store,
+      put: async (key, bytes, options) => {
+        if (isDead || new TextDecoder().decode(bytes).includes('"revoked"')) {
+          isDead = true;
+          throw new Error('killed');
+        }
+        return world.store.put(key, bytes, options);
+      },
+    };
+    const dying: Engine = world.replica(2, { store });
+    await expect(world.revoke({}, dying)).rejects.toThrow('killed');
+    expect([(await world.atCa())?.revoked, (await world.lineage()).current.revoked]).toEqual([true, undefined]);
+    world.dead.add(2);
+    expect(await world.revoke({}, { ...engine, ...world.replica(4) })).toMatchObject([{ when: 'before' }]);
+    expect((await world.lineage()).current.revoked?.reason).toBe('unspecified');
+  });
+
+  it('that the CA refuses changes nothing', async () => {
+    const world = await worldWith();
+    await expect(world.revoke({ reason: 'affiliationChanged' })).rejects.toMatchObject({ code: 'acme/problem' });
+    const { current, work } = await world.lineage();
+    expect([current.revoked, work]).toEqual([undefined, undefined]);
+  });
+
+  it('with no account in the store names the other way', async () => {
+    const world = await worldWith();
+    for await (const page of world.store.scan('account', signal))
+      for (const { key, revision } of page) await world.store.delete(key, { ifRevision: revision, signal });
+    await expect(world.revoke()).rejects.toMatchObject({ code: 'acme/no-account' });
+    expect(await world.revoke({ by: 'certificate-key' })).toMatchObject([{ when: 'now' }]);
+  });
+
+  it('finds nothing of a lineage or version that is not there', async () => {
+    const world = await worldWith();
+    expect(await world.revoke({ which: 'other' })).toBeUndefined();
+  });
+});
+
+describe('after a revocation', () => {
+  it.each<[RevocationReason, string]>([
+    ['superseded', 'renewed'],
+    ['keyCompromise', 'renewed'],
+    ['unspecified', 'unchanged'],
+    ['cessationOfOperation', 'unchanged'],
+  ])('%s: renew leaves it %s, even long after', async (reason, result) => {
+    const world = await worldWith();
+    await world.revoke({ reason });
+    expect((await world.run('renew')).result).toBe(result);
+    world.pass(80 * dayMs);
+    expect((await world.run('renew')).result).toBe(result);
+  });
+
+  it('a person gets another one, which is renewed as before', async () => {
+    const world = await worldWith();
+    await world.revoke({ reason: 'cessationOfOperation' });
+    expect(await world.run('issue')).toMatchObject({ result: 'renewed' });
+    expect((await world.lineage()).current.revoked).toBeUndefined();
+    world.pass(80 * dayMs);
+    expect(await world.run('renew')).toMatchObject({ result: 'renewed' });
+  });
+
+  it('of a compromised key the next one has a new key, even if keys are reused, and older ones are revoked, too', async () => {
+    const world = await worldWith({ reuseKey: true });
+    world.pass(80 * dayMs);
+    await world.run('renew');
+    const { current: second, previous: first } = await world.lineage();
+    expect(second.facts.spkiFingerprint).toBe(first?.facts.spkiFingerprint);
+    world.pass(-10 * dayMs); // both are valid
+    expect(await world.revoke({ reason: 'keyCompromise' })).toHaveLength(2);
+    for (const version of [first, second])
+      expect(world.ca.certificate(version!.facts.serial)).toMatchObject({ revoked: true, reason: 1 });
+    await world.run('renew');
+    const { current, previous } = await world.lineage();
+    expect(current.facts.spkiFingerprint).not.toBe(second.facts.spkiFingerprint);
+    expect(previous).toMatchObject({ id: second.id, compromised: true });
+  });
+
+  it('of a compromised key, an order under way gets another key', async () => {
+    const world = await worldWith({ reuseKey: true });
+    world.pass(80 * dayMs);
+    const stop = new AbortController();
+    const slow = world.replica(5, {
+      solver: { ...world.solver, ready: async () => ({ ready: false, reason: 'not yet' }) },
+    });
+    const running = issue(slow, job(world.wanted), stop.signal);
+    running.catch(() => undefined);
+    while (world.txt.size === 0) await world.clock.advance(10);
+    world.dead.add(5); // the key is stored
+    expect(await world.revoke({ reason: 'keyCompromise' })).toHaveLength(1);
+    stop.abort();
+    const before = (await world.lineage()).current.facts.spkiFingerprint;
+    expect((await world.run('renew')).result).toBe('renewed');
+    expect((await world.lineage()).current.facts.spkiFingerprint).not.toBe(before);
+  });
+
+  it('a delivery that breaks an endpoint does not go back to the revoked version', async () => {
+    const world = await worldWith({ endpoints: ['www.example.com:443'] });
+    await world.revoke({ reason: 'keyCompromise' });
+    const engine = world.replica(6);
+    const handshake = () => {
+      // It breaks with the second version.
+      const cause = Object.assign(new Error('alert'), world.delivered.length > 1 ? { phase: 'exchange' } : {});
+      return Promise.reject(fail('network/failed', { method: 'TLS', url: '', reason: 'alert' }, { cause }));
+    };
+    const broken: Engine = { ...engine, vantage: { ...engine.vantage, handshake }, lookup: async () => ['192.0.2.1'] };
+    const outcome = await issue(broken, job(world.wanted), signal);
+    expect(outcome).toMatchObject({ error: { hint: expect.stringContaining('There is no previous version') } });
+    const { current, deployments } = await world.lineage();
+    expect(world.delivered.at(-1)).toBe(current.id);
+    expect(deployments['target']).toMatchObject({ version: current.id, state: 'current' });
+  });
+});
