@@ -1,7 +1,7 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors.ts';
-import type { Adoption, Found } from './core/found.ts';
+import type { Adoption, Found, UndoneImport } from './core/found.ts';
 import { aroundOrder, withDeployHook } from './core/hooks.ts';
 import { isStagingName, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
@@ -72,6 +72,11 @@ export interface Fleet {
    * nothing outside the store. What is already stored stays as it is.
    */
   adopt(found: Found, options: AdoptOptions, signal: AbortSignal): Promise<Adoption>;
+  /**
+   * Undoes `adopt` with the client's own folder as the target: the folder is as before, and no certificate is delivered
+   * into it any more.
+   */
+  undoImport(root: string, signal: AbortSignal): Promise<UndoneImport>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -187,6 +192,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
     adopt: async (found, options, signal) =>
       (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
+    undoImport: async (root, signal) =>
+      (await import('./engine/undo-import.ts')).undoImport(composed.engine, root, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     sweepLost: (remove, signal) => sweepLost(composed.engine, composed.declared, remove, signal),

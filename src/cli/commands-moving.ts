@@ -14,6 +14,16 @@ export const commandsOfMoving: readonly Command[] = [
     flags: [
       { flags: '--dry-run', description: 'show what would be taken over, and write nothing' },
       {
+        flags: '--in-place',
+        description:
+          'go on in the client’s own folder: renewed certificates get the files, links and numbers that certbot would give them, so no server configuration changes',
+      },
+      {
+        flags: '--undo',
+        description:
+          'make the client’s folder as it was before the first renewal in place, and forget its certificates',
+      },
+      {
         flags: '--deploy <target>',
         description: 'files:FOLDER or a declared deployer that gets the certificates; repeat the flag for several',
         list: true,
@@ -21,7 +31,11 @@ export const commandsOfMoving: readonly Command[] = [
     ],
     examples: [
       { line: 'certfleet import certbot --dry-run', why: 'see what would be taken over from /etc/letsencrypt' },
-      { line: 'certfleet import certbot --deploy files:/etc/certs', why: 'take it over, and write the files there' },
+      { line: 'certfleet import certbot --in-place', why: 'take over /etc/letsencrypt itself' },
+      {
+        line: 'certfleet import certbot --deploy files:/etc/certs',
+        why: 'take it over, and write the files elsewhere',
+      },
     ],
     load: async () => (await import('./import.ts')).importClient,
   },

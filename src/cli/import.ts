@@ -1,5 +1,6 @@
 import { fail, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
+import { inPlaceTarget } from '../core/in-place.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
@@ -22,13 +23,22 @@ export const importClient: Run = async (session) => {
   }
   if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
   const [importer, settings, { files }] = [await load(), await session.settings(), await session.world()];
+  const root = keptPath('', path ?? importer.path, session);
+  const inPlace = flags['inPlace'] === true;
+  const dryRun = flags['dryRun'] === true;
+  if ((inPlace || flags['undo'] === true) && !importer.inPlace)
+    throw fail('usage/invalid', {
+      what: `${inPlace ? '--in-place' : '--undo'} is for certbot’s folder, not for that of ${client}`,
+    });
+  if (flags['undo'] === true) return undo(session, root);
+  if (inPlace && flags['deploy'] !== undefined)
+    throw fail('usage/invalid', { what: '--in-place and --deploy name two places for the files: leave out one' });
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const deployers = await deployersFromFlags(session, settings, registry);
-  const root = keptPath('', path ?? importer.path, session);
-  const found = await importer.read(root, { files, env: session.context.env, registry, settings });
-  const dryRun = flags['dryRun'] === true;
+  const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
   const fleet = await openFleet(session, dryRun);
-  const adoption = await fleet.adopt(withDeployers(found, deployers), { dryRun }, session.signal);
+  const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
+  const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   return tell(session, { title: importer.title, root, dryRun, found, adoption });
 };
 
@@ -118,3 +128,30 @@ const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: 
 
 const remarkLine = ({ kind, text }: Remark, style: Style): string =>
   `${kind === 'kept' ? '' : style.warn(remarkWords[kind])}${text}`;
+
+/** `certfleet import certbot --undo`. */
+async function undo(session: Session, root: string): Promise<number> {
+  if (session.invocation.flags['dryRun'] === true || session.invocation.flags['inPlace'] === true)
+    throw fail('usage/invalid', { what: '--undo stands alone: leave out --in-place and --dry-run' });
+  const fleet = await session.fleet({ makeStore: false });
+  const { certificates, restored } = await fleet.undoImport(root, session.signal);
+  for (const one of certificates) session.printJson({ object: 'certificate', ...one });
+  session.printJson({ object: 'undone', restored: restored ?? [], complete: restored !== undefined });
+  for (const { certificate, result, reason } of certificates) {
+    if (result === 'failed') session.complain(`${certificate}: ${reason}`);
+    else if (!session.quiet)
+      session.print(
+        result === 'deleted'
+          ? `${certificate}: deleted from the store`
+          : `${certificate}: kept in the store, because certfleet has renewed it; it is renewed no more. \`certfleet delete ${certificate}\` deletes it`,
+      );
+  }
+  if (!restored) {
+    session.complain(`${root} was left as it is.`);
+    return 2;
+  }
+  if (session.quiet) return 0;
+  for (const what of restored) session.print(`${what}: as before`);
+  session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
+  return 0;
+}

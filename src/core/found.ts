@@ -1,5 +1,6 @@
+import type { KeyType } from './key-type.ts';
 import type { Secret } from './secret.ts';
-import type { AdapterSettings, CertificateSpec, IssuerSettings, PreflightSettings } from './spec.ts';
+import type { AdapterSettings, CertificateSpec, IssuerSettings, PreflightSettings, Wishes } from './spec.ts';
 
 /** What another ACME client has, as an importer (`src/import/`) has read it. Nothing is stored yet. */
 export interface Found {
@@ -30,6 +31,8 @@ export interface FoundCertificate {
   readonly chainPem: string;
   readonly settings: FoundSettings;
   readonly remarks: readonly Remark[];
+  /** The kind of key that the other client was told to make next. */
+  readonly nextKeyType?: KeyType;
   /** How long before its end the other client would renew it, if that is not certfleet's own time. */
   readonly renewBeforeMs?: number;
 }
@@ -44,10 +47,7 @@ export interface FoundSettings {
   readonly solvers: Readonly<Record<string, AdapterSettings>>;
   /** In the order of delivery. */
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
-  readonly wishes: Omit<
-    CertificateSpec,
-    'name' | 'identifiers' | 'issuer' | 'solver' | 'solvers' | 'deploy' | 'endpoints'
-  >;
+  readonly wishes: Wishes & Pick<CertificateSpec, 'hooks'>;
   readonly preflight: PreflightSettings;
 }
 
@@ -94,4 +94,18 @@ export interface AdoptedAccount {
 export interface Adoption {
   readonly accounts: readonly AdoptedAccount[];
   readonly certificates: readonly Adopted[];
+}
+
+/** What became of a certificate when an import was undone. */
+export interface Undone {
+  readonly certificate: string;
+  /** `kept`: the store keeps it, because it has versions that the other client never had; it is renewed no more. */
+  readonly result: 'deleted' | 'kept' | 'failed';
+  readonly reason?: string;
+}
+
+export interface UndoneImport {
+  readonly certificates: readonly Undone[];
+  /** What is again as it was before, in words; undefined if a certificate failed, so nothing was touched. */
+  readonly restored?: readonly string[];
 }

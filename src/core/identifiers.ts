@@ -89,6 +89,17 @@ const longestLineageName = 100;
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && name !== '.' && name !== '..'; // `.` and `..` are folders
 
+/** The name of a lineage that another client called so: what names may not have is replaced. */
+export function importedName(name: string): string {
+  if (isLineageName(name)) return name;
+  const plain = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[-.]+/, '')
+    .slice(0, 90);
+  return isLineageName(plain) ? plain : 'imported';
+}
+
 /**
  * The default name of a lineage: its first identifier. A wildcard becomes `wildcard.example.com`, not `example.com` as
  * in certbot, so that `-d example.com` and `-d '*.example.com'` do not replace each other. A name that is too long is

@@ -76,6 +76,7 @@ const mayFollow = {
   leased: ['idle', 'interrupted', ...held],
   trialBegun: ['absent'],
   imported: ['absent', 'idle'],
+  leftAlone: ['idle'],
   beaten: held,
   released: held,
   // Towards a certificate.
@@ -302,6 +303,31 @@ export const imported = (facts: {
       renewal,
       deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },
       last: { at: since, result: 'issued', version: version.id, message: 'it was taken over from another client' },
+    };
+  },
+});
+
+/**
+ * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
+ * it is renewed no more.
+ */
+export const leftAlone = (target: string): Transition => ({
+  name: 'leftAlone',
+  [change]: (lineage) => {
+    if (!lineage) return undefined;
+    const { spec, deployments } = lineage;
+    const without = <T>({ [target]: _gone, ...others }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+      others as Readonly<Record<string, T>>;
+    return {
+      ...lineage,
+      // Not declared anywhere, so `renew` leaves it alone.
+      origin: 'configuration',
+      spec: {
+        ...spec,
+        spec: { ...spec.spec, deploy: spec.spec.deploy.filter((one) => one !== target) },
+        deployers: without(spec.deployers),
+      },
+      deployments: without(deployments),
     };
   },
 });

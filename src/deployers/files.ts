@@ -1,3 +1,4 @@
+import { createCertbotFolder } from '../clients/certbot-folder.ts';
 import { createLiveDeployer } from '../clients/live-deployer.ts';
 import { defineDeployer, keyFiles, wholePath, z } from '../define.ts';
 
@@ -20,6 +21,15 @@ export default defineDeployer({
       .min(1)
       .optional()
       .meta({ title: 'Group of the files: a name or number', examples: ['ssl-cert'] }),
+    layout: z
+      .enum(['versions', 'certbot'])
+      .default('versions')
+      .meta({ title: '`certbot`: certbot’s own folders, with a link for each file and renewal/*.conf' }),
+    certbotName: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ title: 'With `layout: certbot`: certbot’s name of the certificate, if it has another' }),
     ...keyFiles(),
   }),
   notes: `Point servers to \`<path>/live/<name>/fullchain.pem\` and \`privkey.pem\`, as with certbot. \`live/<name>\` is a
@@ -27,16 +37,28 @@ symlink to \`archive/<name>/<version>/\` and is swapped in one step, so that key
 kept. Nothing is reloaded: for a server that reads its files only at start, use \`nginx\`, \`haproxy\` or \`command\`
 instead, or list a \`command\` after this one. A \`live/<name>\` that certfleet did not make, such as certbot's in
 \`/etc/letsencrypt\`, is refused and left alone: use another \`path\`. Setting \`owner\` needs root. The folder must belong to
-root or to the user that runs certfleet, and links in it are not followed.`,
-  connect: ({ options, name, world }) =>
-    createLiveDeployer({
+root or to the user that runs certfleet, and links in it are not followed.
+
+\`layout: certbot\` writes into certbot's own folder, as certbot does: \`archive/<name>/cert<number>.pem\` and so on, a link
+for each of the four files in \`live/<name>/\`, and \`renewal/<name>.conf\` for certificates that certbot does not know. Server
+configurations stay as they are, and certbot can go on at any time. The links change one after the other, so key and
+certificate may not match for a moment, as with certbot: reload servers after it. Owner and group are those of the key
+before. \`certfleet import certbot --in-place\` sets it up, and \`certfleet import certbot --undo\` puts everything back.`,
+  connect: ({ options, name, world }) => {
+    const keyMode = Number.parseInt(options.mode, 8);
+    if (options.layout === 'certbot') {
+      const { path: root, certbotName } = options;
+      return createCertbotFolder({ files: world.files, root, certbotName, name, keyMode });
+    }
+    return createLiveDeployer({
       type: 'files',
       name,
       files: world.files,
       root: options.path,
-      keyMode: Number.parseInt(options.mode, 8),
+      keyMode,
       haproxyBundle: options.haproxyBundle,
       ...(options.owner === undefined ? {} : { owner: options.owner }),
       ...(options.group === undefined ? {} : { group: options.group }),
-    }),
+    });
+  },
 });

@@ -1,7 +1,9 @@
 import { asFailure, isFailure, reasonOf } from '../core/errors.ts';
-import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Unusable } from '../core/found.ts';
+import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark, Unusable } from '../core/found.ts';
+import { deployHookTarget, withDeployHook } from '../core/hooks.ts';
 import { type Identifier, identifierSet } from '../core/identifier.ts';
-import { isLineageName } from '../core/identifiers.ts';
+import { importedName } from '../core/identifiers.ts';
+import { type KeyType, keyTypeOfVersion, usualKeyType } from '../core/key-type.ts';
 import { encodeDocument, type Lineage, type Version } from '../core/lineage.ts';
 import { renewalOfImported } from '../core/renewal.ts';
 import type { StoredSpec } from '../core/spec.ts';
@@ -92,6 +94,7 @@ interface Holder {
   readonly name: string;
   readonly names: string;
   readonly directory: string;
+  readonly keyType: KeyType | undefined;
   readonly facts: CertificateFacts | undefined;
 }
 
@@ -104,7 +107,7 @@ interface Places extends Required<Pick<AdoptOptions, 'keepDoubles'>> {
   readonly given: Set<string>;
 }
 
-const requestOf = ({ directory, names }: Holder): string => `${directory} ${names}`;
+const requestOf = ({ directory, keyType, names }: Holder): string => `${directory} ${keyType} ${names}`;
 
 function createPlaces(lineages: readonly Lineage[], { keepDoubles = false }: AdoptOptions): Places {
   const maps = { byName: new Map(), byFingerprint: new Map(), byRequest: new Map() };
@@ -114,6 +117,7 @@ function createPlaces(lineages: readonly Lineage[], { keepDoubles = false }: Ado
       name,
       names: identifierSet(spec.spec.identifiers),
       directory: spec.issuer.directory,
+      keyType: current && keyTypeOfVersion(current),
       facts: current?.facts,
     });
   return places;
@@ -132,6 +136,8 @@ interface Readable {
   readonly found: FoundCertificate;
   readonly facts: CertificateFacts;
   readonly chainPem: string;
+  /** Undefined if it is of a kind that certfleet does not make. */
+  readonly keyType: KeyType | undefined;
 }
 
 /** One that has a name in the store. */
@@ -157,7 +163,7 @@ function read({ pki }: Engine, found: FoundCertificate | Unusable): Adopted | Re
     if (problem !== undefined)
       return failedBecause(found, `its certificate and its key do not belong together: ${problem}`);
     if (facts.identifiers.length === 0) return failedBecause(found, 'its certificate has no names');
-    return { found, facts, chainPem };
+    return { found, facts, chainPem, keyType: pki.keyType(found.keyPem) };
   } catch (error) {
     return failedBecause(found, reasonOf(error));
   }
@@ -173,10 +179,10 @@ function placeAll(all: readonly (Adopted | Readable)[], places: Places): readonl
 }
 
 function place(readable: Readable, places: Places): Adopted | Placed {
-  const { found, facts } = readable;
+  const { found, facts, keyType = usualKeyType } = readable;
   const { directory } = found.settings.issuer.settings;
-  const wanted = nameFor(found.name);
-  const holder: Holder = { name: wanted, names: identifierSet(facts.identifiers), directory, facts };
+  const wanted = importedName(found.name);
+  const holder: Holder = { name: wanted, names: identifierSet(facts.identifiers), directory, keyType, facts };
   const instead = (result: Adopted['result'], certificate: string, reason: string): Adopted => {
     const renamed = certificate === found.name ? {} : { renamedFrom: found.name };
     return { certificate, from: found.from, result, reason, notAfter: facts.notAfter, remarks: [], ...renamed };
@@ -201,17 +207,6 @@ function place(readable: Readable, places: Places): Adopted | Placed {
 const isNewer = (facts: CertificateFacts, other: CertificateFacts | undefined): boolean =>
   other === undefined || Date.parse(facts.notBefore) > Date.parse(other.notBefore);
 
-/** The other client's name, with what certfleet's names may not have replaced. */
-function nameFor(name: string): string {
-  if (isLineageName(name)) return name;
-  const plain = name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9._-]+/g, '-')
-    .replace(/^[-.]+/, '')
-    .slice(0, 90);
-  return isLineageName(plain) ? plain : 'imported';
-}
-
 /** A name that no other certificate has, neither in the store nor in this import. */
 function freeName({ name, names, directory }: Holder, { byName, given }: Places): string {
   const isFree = (one: string): boolean => {
@@ -228,25 +223,29 @@ function freeName({ name, names, directory }: Holder, { byName, given }: Places)
 
 async function store(
   engine: Engine,
-  { found, name, facts, chainPem, urls }: Placed & { readonly urls: ReadonlyMap<string, string> },
+  { found, name, facts, chainPem, keyType, urls }: Placed & { readonly urls: ReadonlyMap<string, string> },
   { dryRun, has = [] }: AdoptOptions,
   signal: AbortSignal,
 ): Promise<Adopted> {
-  const wanted = specOf(found, name, facts.identifiers);
+  const wanted = withDeployHook(specOf(found, name, facts.identifiers));
   const { directory, account = '' } = wanted.issuer;
-  const { profile } = wanted.spec;
+  const { profile, preferredChain, hooks } = wanted.spec;
   const issued: Omit<Version, 'id' | 'facts'> = {
     directory,
     accountUrl: urls.get(`${directory} ${account}`) ?? '',
     issuedAt: facts.notBefore,
     ...(profile === undefined ? {} : { profile }),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
   };
+  // The other client has run it.
+  const delivered = hooks?.deploy === undefined ? has : [...has, deployHookTarget];
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found.renewBeforeMs);
   const said = {
     certificate: name,
     from: found.from,
-    remarks: found.remarks,
+    remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
     notAfter: facts.notAfter,
     renewAt: renewal.at,
     ...(name === found.name ? {} : { renamedFrom: found.name }),
@@ -262,7 +261,7 @@ async function store(
         return { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' };
       const now = engine.clock.now();
       const version = { id, facts, ...issued };
-      const next = after(lineage, imported({ wanted, version, renewal, has, now }));
+      const next = after(lineage, imported({ wanted, version, renewal, has: delivered, now }));
       if (!dryRun && next) {
         const document: VersionDocument = { chainPem, facts, ...issued };
         await create(engine, 'key', { lineage: name, id }, { keyPem: found.keyPem.reveal() }, signal);
@@ -277,6 +276,24 @@ async function store(
     if (isFailure(error, 'store/unusable')) throw error;
     return { ...said, result: 'failed', reason: asFailure(error).message };
   }
+}
+
+/** Without a word, the next version has the same kind of key. */
+function remarksOnKey(keyType: KeyType | undefined, next: KeyType | undefined): readonly Remark[] {
+  if (keyType === undefined)
+    return [
+      {
+        kind: 'changed',
+        text: `its kind of key, which certfleet does not make: the next version gets ${usualKeyType}`,
+      },
+    ];
+  if (next === undefined || next === keyType) return [];
+  return [
+    {
+      kind: 'changed',
+      text: `the next key would have been ${next}; it will be ${keyType} as this one, unless you run \`certfleet issue\` with --key-type ${next}`,
+    },
+  ];
 }
 
 async function create(

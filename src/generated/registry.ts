@@ -619,6 +619,8 @@ export const registry: Registry = {
         {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"owner","title":"Owner of the files: a user name or number","secret":false,"required":false},
         {"name":"group","title":"Group of the files: a name or number","secret":false,"required":false},
+        {"name":"layout","title":"`certbot`: certbot’s own folders, with a link for each file and renewal/*.conf","secret":false,"required":false},
+        {"name":"certbotName","title":"With `layout: certbot`: certbot’s name of the certificate, if it has another","secret":false,"required":false},
         {"name":"mode","title":"Mode of the private key; certificates are 0644","secret":false,"required":false},
         {"name":"haproxyBundle","title":"Also write haproxy.pem: chain and key in one file, with the key’s mode","secret":false,"required":false},
       ],

@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { reasonOf } from '../core/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
+import { inPlaceTarget } from '../core/in-place.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';
 import { parseConfigObj, type Section } from './certbot/config-obj.ts';
@@ -15,6 +17,7 @@ export const certbot: Importer = {
   id: 'certbot',
   title: 'certbot',
   path: '/etc/letsencrypt',
+  inPlace: true,
   async read(root, context): Promise<Found> {
     const files = await openTrusted(context.files, root, 'certbot');
     const { accounts, remarks } = await readAccounts(files, root);
@@ -57,17 +60,32 @@ async function readOne(
   const from = join(root, 'renewal', `${name}.conf`);
   try {
     const conf = parseConfigObj((await files.text(from)) ?? '');
-    const { chainPem, keyPem } = await readLive(shared.context.files, root, conf);
+    const { chainPem, keyPem, fullchain } = await readLive(shared.context.files, root, conf);
     const params = conf.sections.get('renewalparams');
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
-    return {
-      name,
-      from,
-      chainPem,
-      keyPem,
-      ...(await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared })),
-    };
+    const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });
+    const one = { name, from, chainPem, keyPem, ...settled };
+    return shared.context.inPlace ? inPlace(one, root, dirname(fullchain.link)) : one;
   } catch (error) {
     return { name, from, reason: reasonOf(error) };
   }
+}
+
+/** Versions go into certbot's own folders, and the deploy hook finds them there. */
+function inPlace(found: FoundCertificate, root: string, live: string): FoundCertificate {
+  const { wishes } = found.settings;
+  const deploy = wishes.hooks?.deploy;
+  const hooks =
+    deploy === undefined
+      ? wishes.hooks
+      : { ...wishes.hooks, deploy: `export RENEWED_LINEAGE=${shellWord(live)}\n${deploy}` };
+  const target = { type: 'files', path: root, layout: 'certbot', certbotName: basename(live) };
+  return {
+    ...found,
+    settings: {
+      ...found.settings,
+      deployers: { [inPlaceTarget(root)]: target },
+      wishes: { ...wishes, ...(hooks ? { hooks } : {}) },
+    },
+  };
 }

@@ -11,6 +11,8 @@ export interface Importer {
   readonly title: string;
   /** Where the client keeps its files, if the user names no path; `~` is the home folder. */
   readonly path: string;
+  /** It can go on in the client's own folder (`--in-place`). */
+  readonly inPlace?: true;
   /** Fails with `import/absent` and `import/untrusted`. What is wrong with one certificate is in what it finds. */
   read(path: string, context: ImportContext): Promise<Found>;
 }
@@ -21,4 +23,6 @@ export interface ImportContext {
   readonly registry: Registry;
   /** Declared issuers serve certificates from their directory; the preflight is that of all certificates. */
   readonly settings: Settings;
+  /** Versions are to be delivered into the client's own folder. */
+  readonly inPlace: boolean;
 }

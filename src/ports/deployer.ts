@@ -48,6 +48,11 @@ export interface Deployer {
    *   stay if anything refers to it, and MUST be no error if it is not there.
    */
   retire?(old: VersionRef, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes the target as it was before the first deployment, for `import --undo`. Resolves with what it restored, in
+   * words. Calling it again finishes what a kill left, and it does nothing where nothing was deployed.
+   */
+  restore?(signal: AbortSignal): Promise<readonly string[]>;
   /** Everything of any owner at the target that carries certfleet's mark, for `sweep --lost`. */
   owned?(signal: AbortSignal): Promise<readonly OwnedObject[]>;
   /** Removes one of these, if it is still there and nothing refers to it. */

@@ -58,7 +58,10 @@ export function memoryFiles(now: () => Date): MemoryFiles {
         .filter((path) => dirname(path) === at)
         .map((path) => basename(path));
     },
-    readLink: async (path) => nodes.get(clean(path))?.target,
+    readLink: async (path) => {
+      const node = nodes.get(clean(path));
+      return node?.kind === 'symlink' ? node.target : undefined;
+    },
     replace: async (path, content, attributes) => write(path, content, attributes),
     async append(path, lines) {
       const before = nodes.get(clean(path));

@@ -19,6 +19,9 @@ export interface Live {
   readonly keyPem: Secret;
 }
 
+/** As in Linux. */
+const mostLinks = 40;
+
 /**
  * Follows the links in `live/`. The folder may have been moved: then the paths in the renewal file are below the old
  * one. Throws a plain Error that says what is missing.
@@ -33,7 +36,13 @@ export async function readLive(files: Files, root: string, conf: Section): Promi
       throw new Error(
         (await files.stat(link)) ? `${link} is not a link, as certbot makes it` : `${link} does not exist`,
       );
-    const file = resolve(dirname(link), target);
+    let file = resolve(dirname(link), target);
+    // A key that is used again is a link to the one before.
+    for (let hops = 0; hops < mostLinks; hops++) {
+      const next = await files.readLink(file);
+      if (next === undefined) break;
+      file = resolve(dirname(file), next);
+    }
     const bytes = await files.read(file);
     if (!bytes) throw new Error(`${link} leads to ${file}, which does not exist`);
     return { link, file, text: new TextDecoder().decode(bytes) };

@@ -1,4 +1,6 @@
 import type { FoundCertificate, FoundSettings, Remark } from '../../core/found.ts';
+import { importedName } from '../../core/identifiers.ts';
+import { type KeyType, keyTypes } from '../../core/key-type.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
 import { isTrueIn, type Section, textIn } from './config-obj.ts';
@@ -29,7 +31,7 @@ const understood = new RegExp(
 
 const reloads: Readonly<Record<string, string>> = { nginx: 'nginx -s reload', apache: 'apache2ctl graceful' };
 
-export interface Settled extends Pick<FoundCertificate, 'settings' | 'remarks' | 'renewBeforeMs'> {}
+export type Settled = Pick<FoundCertificate, 'settings' | 'remarks' | 'renewBeforeMs' | 'nextKeyType'>;
 
 /**
  * The settings of a renewal file, with a remark for each that is not the default. Throws a plain Error if the certificate
@@ -67,7 +69,7 @@ export async function settingsOf(
       kind: 'dropped',
       text: `the account ${id ?? ''}, which is not there: the next renewal opens a new one`,
     });
-  const solvers = await solversOf(params, name, context.registry);
+  const solvers = await solversOf(params, importedName(name), context.registry);
   const { hooks, remarks: ofHooks } = hooksOf(params, folders);
   remarks.push(...solvers.remarks, ...ofHooks);
   const installer = textIn(params, 'installer') ?? '';
@@ -93,14 +95,12 @@ export async function settingsOf(
       solverOf,
       solvers: all,
       deployers: {},
-      wishes: {
-        ...wishes,
-        ...(Object.keys(allHooks).length === 0 ? {} : { hooks: allHooks }),
-      } as FoundSettings['wishes'],
+      wishes: { ...wishes, ...(Object.keys(allHooks).length === 0 ? {} : { hooks: allHooks }) },
       preflight: context.settings.preflight,
     },
     remarks,
     ...(before === undefined ? {} : { renewBeforeMs: before }),
+    ...nextKeyTypeOf(params),
   };
 }
 
@@ -123,7 +123,20 @@ function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
     ...(profile === undefined ? {} : { profile }),
     ...(reuses ? { reuseKey: true } : {}),
     ...(drops ? { onFailedName: 'drop' } : {}),
-  } as FoundSettings['wishes'];
+  };
+}
+
+const curves: Readonly<Record<string, KeyType>> = { secp256r1: 'p256', secp384r1: 'p384' };
+
+/** Undefined if the file does not say, or if certfleet makes no such key. */
+function nextKeyTypeOf(params: Section): Pick<FoundCertificate, 'nextKeyType'> {
+  const type = textIn(params, 'key_type');
+  const wanted =
+    type === 'rsa'
+      ? `rsa${textIn(params, 'rsa_key_size') ?? '2048'}`
+      : curves[textIn(params, 'elliptic_curve') ?? 'secp256r1'];
+  const known = type === undefined ? undefined : keyTypes.find((one) => one === wanted);
+  return known === undefined ? {} : { nextKeyType: known };
 }
 
 const unitMs: Readonly<Record<string, number>> = {
@@ -139,8 +152,8 @@ const unitMs: Readonly<Record<string, number>> = {
 /** `30 days`, as certbot writes it. */
 function renewBefore(text: string | undefined, remarks: Remark[]): number | undefined {
   if (text === undefined) return undefined;
-  const [, count, unit] = /^(\d+)\s*(second|minute|hour|day|week|month|year)s?$/.exec(text.trim()) ?? [];
-  if (count === undefined || unit === undefined) {
+  const [, count, unit = 'day'] = /^(\d+)\s*(second|minute|hour|day|week|month|year)?s?$/.exec(text.trim()) ?? [];
+  if (count === undefined) {
     remarks.push({ kind: 'dropped', text: `renew_before_expiry = ${text}` });
     return undefined;
   }

@@ -1,0 +1,310 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { memoryFiles } from '../../test/support/memory-files.ts';
+import { defaultSettings } from '../config/defaults.ts';
+import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
+import { registry } from '../generated/registry.ts';
+import { certbot } from './certbot.ts';
+
+const root = '/etc/letsencrypt';
+const le = 'https://acme-v02.api.letsencrypt.org/directory';
+const account = `${root}/accounts/acme-v02.api.letsencrypt.org/directory/0123abcd`;
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwk = JSON.stringify(privateKey.export({ format: 'jwk' }));
+
+interface Machine {
+  /** The lines of `[renewalparams]`. */
+  readonly params?: string;
+  /** The lines before it. */
+  readonly head?: string;
+  readonly conf?: string;
+  /** More files by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly inPlace?: boolean;
+  readonly links?: Readonly<Record<string, string>>;
+  readonly lacks?: string;
+  readonly root?: string;
+}
+
+/** certbot's folder with the certificate a.test, and what the importer finds in it. */
+async function find(machine: Machine): Promise<Found> {
+  const files = memoryFiles(() => new Date(0));
+  const put = async (path: string, text: string, mode = 0o644) => {
+    await files.makeFolders(path.slice(0, path.lastIndexOf('/')), 0o755);
+    if (path !== machine.lacks) await files.replace(path, text, { mode });
+  };
+  const at = machine.root ?? root;
+  const paths = ['cert', 'privkey', 'chain', 'fullchain'].map((kind) => `${kind} = ${root}/live/a.test/${kind}.pem`);
+  const params = machine.params ?? 'authenticator = standalone';
+  const usual = `${machine.head ?? ''}\nversion = 4.0.0\narchive_dir = ${root}/archive/a.test\n${paths.join('\n')}\n\n[renewalparams]\naccount = 0123abcd\nserver = ${le}\n${params}\n`;
+  await put(`${at}/renewal/a.test.conf`, machine.conf ?? usual);
+  for (const kind of ['fullchain', 'privkey']) {
+    await put(`${at}/archive/a.test/${kind}3.pem`, `${kind} 3`);
+    await files.makeFolders(`${at}/live/a.test`, 0o755);
+    await files.replaceLink(`${at}/live/a.test/${kind}.pem`, `../../archive/a.test/${kind}3.pem`);
+  }
+  await put(`${account}/private_key.json`, jwk);
+  await put(`${account}/regr.json`, '{"body": {"contact": ["mailto:ops@a.test"]}, "uri": "https://ca/acct/1"}');
+  for (const [path, text] of Object.entries(machine.files ?? {})) await put(path, text, 0o755);
+  for (const [path, target] of Object.entries(machine.links ?? {})) await files.replaceLink(path, target);
+  const settings = defaultSettings({});
+  return certbot.read(at, { files, env: {}, registry, settings, inPlace: machine.inPlace ?? false });
+}
+
+/** The one certificate: its settings, and its remarks as `kind: text`. */
+async function read(machine: Machine) {
+  const [one] = (await find(machine)).certificates as readonly FoundCertificate[];
+  if (!one || 'reason' in one) throw new Error(String((one as Unusable | undefined)?.reason));
+  return { ...one, said: one.remarks.map(({ kind, text }) => `${kind}: ${text}`) };
+}
+
+describe('certbot’s folder', () => {
+  it('has accounts, and certificates with key, chain, issuer and account', async () => {
+    const { accounts, certificates } = await find({});
+    expect(accounts).toMatchObject([
+      { directory: le, name: '0123abcd', url: 'https://ca/acct/1', contacts: ['ops@a.test'], from: account },
+    ]);
+    expect(accounts[0]?.keyPem.reveal()).toBe(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const [one] = certificates as readonly FoundCertificate[];
+    expect(one).toMatchObject({
+      name: 'a.test',
+      from: `${root}/renewal/a.test.conf`,
+      chainPem: 'fullchain 3',
+      settings: {
+        issuer: {
+          name: 'letsencrypt',
+          settings: { directory: le, account: '0123abcd', agreeToTerms: true, email: [] },
+        },
+        solver: 'standalone',
+        deployers: {},
+        wishes: {},
+      },
+    });
+    expect(one?.keyPem.reveal()).toBe('privkey 3');
+  });
+
+  it('may have a key that is a link to the one before', async () => {
+    const found = await find({
+      links: { [`${root}/archive/a.test/privkey3.pem`]: 'privkey1.pem' },
+      files: { [`${root}/archive/a.test/privkey1.pem`]: 'first' },
+    });
+    expect((found.certificates[0] as FoundCertificate).keyPem.reveal()).toBe('first');
+  });
+
+  it('may have been moved', async () => {
+    expect((await find({ root: '/mnt/le' })).certificates).toMatchObject([{ chainPem: 'fullchain 3' }]);
+  });
+
+  it.each<[string, Machine, string]>([
+    [
+      'a half-written renewal file',
+      { conf: 'version = 4.0.0\narchive_dir = /etc' },
+      'the line `fullchain = …` is missing; was the file half written?',
+    ],
+    [
+      'one without its section',
+      { conf: `fullchain = ${root}/live/a.test/fullchain.pem\nprivkey = ${root}/live/a.test/privkey.pem` },
+      'the section [renewalparams] is missing; was the file half written?',
+    ],
+    ['one that is no renewal file', { conf: 'hello' }, 'line 1 is not `key = value`'],
+    [
+      'a broken link',
+      { lacks: `${root}/archive/a.test/privkey3.pem` },
+      `${root}/live/a.test/privkey.pem leads to ${root}/archive/a.test/privkey3.pem, which does not exist`,
+    ],
+    [
+      'a certificate that certbot does not renew',
+      { params: 'autorenew = False' },
+      'autorenew is False: certbot does not renew it, and certfleet would',
+    ],
+    ['a server that is no URL', { params: 'server = nonsense' }, 'its server nonsense is not an https:// URL'],
+  ])('with %s: says so', async (_, machine, reason) => {
+    expect((await find(machine)).certificates).toEqual([
+      { name: 'a.test', from: `${root}/renewal/a.test.conf`, reason },
+    ]);
+  });
+
+  it('with an account that cannot be read: says so, and a new one will be opened', async () => {
+    const machine = { files: { [`${account}/private_key.json`]: '{"kty": "no"}' } };
+    expect((await find(machine)).remarks).toEqual([
+      { kind: 'dropped', text: `the account 0123abcd at ${le}: it contains no private key` },
+    ]);
+    const { settings, said } = await read(machine);
+    expect(settings.issuer.settings.account).toBeUndefined();
+    expect(said[0]).toBe('dropped: the account 0123abcd, which is not there: the next renewal opens a new one');
+  });
+});
+
+describe('a renewal file', () => {
+  it('with a webroot map has a solver for each folder', async () => {
+    const params =
+      'authenticator = webroot\nwebroot_path = /srv/a, /srv/b\n[[webroot_map]]\na.test = /srv/a\nb.test = /srv/b\nc.test = /srv/b';
+    const { settings, said } = await read({ params });
+    expect(settings).toMatchObject({
+      solver: 'webroot-2',
+      solvers: {
+        webroot: { type: 'http01-webroot', folders: ['/srv/a'] },
+        'webroot-2': { type: 'http01-webroot', folders: ['/srv/b'] },
+      },
+      solverOf: { 'a.test': 'webroot', 'b.test': 'webroot-2', 'c.test': 'webroot-2' },
+    });
+    expect(said).toEqual([
+      'kept: answers over HTTP with files in /srv/a, for a.test',
+      'kept: answers over HTTP with files in /srv/b, for b.test, c.test',
+    ]);
+  });
+
+  it.each<[string, string, object, string | undefined]>([
+    [
+      'standalone',
+      'authenticator = standalone',
+      { standalone: { type: 'http01-responder', shared: false } },
+      undefined,
+    ],
+    [
+      'standalone on another port',
+      'authenticator = standalone\nhttp01_port = 8080\nhttp01_address = ::1',
+      { standalone: { listen: '[::1]:8080' } },
+      undefined,
+    ],
+    [
+      'manual hooks',
+      'authenticator = manual\npref_challs = dns-01,\nmanual_auth_hook = /a.sh\nmanual_cleanup_hook = /c.sh',
+      { hooks: { type: 'command', challenge: 'dns-01', present: '/a.sh', cleanup: '/c.sh' } },
+      undefined,
+    ],
+    [
+      'manual hooks over HTTP',
+      'authenticator = manual\nmanual_auth_hook = /a.sh',
+      { hooks: { challenge: 'http-01' } },
+      undefined,
+    ],
+    [
+      'a person',
+      'authenticator = manual\npref_challs = dns-01,',
+      { manual: { type: 'dns01', provider: 'manual' } },
+      undefined,
+    ],
+    [
+      'a DNS plugin',
+      'authenticator = dns-cloudflare\ndns_cloudflare_credentials = /root/cf.ini\ndns_cloudflare_propagation_seconds = 30',
+      {
+        cloudflare: {
+          type: 'dns01',
+          provider: 'cloudflare',
+          options: { credentials: '/root/cf.ini' },
+          propagation: '30s',
+        },
+      },
+      undefined,
+    ],
+    [
+      'a DNS plugin by its older name',
+      'authenticator = certbot-dns-nsone:dns-nsone\ncertbot_dns_nsone:dns_nsone_credentials = /root/n.ini',
+      { ns1: { provider: 'ns1', options: { credentials: '/root/n.ini' } } },
+      undefined,
+    ],
+    [
+      'an unknown DNS plugin',
+      'authenticator = dns-gehirn\ndns_gehirn_credentials = /x',
+      { standalone: {} },
+      'the DNS plugin dns-gehirn',
+    ],
+    [
+      'an unknown option',
+      'authenticator = dns-cloudflare\ndns_cloudflare_colour = red',
+      { cloudflare: {} },
+      'dns_cloudflare_colour: the DNS provider',
+    ],
+    ['nginx', 'authenticator = nginx', { standalone: {} }, 'the authenticator nginx'],
+    ['another plugin', 'authenticator = icecast', { standalone: {} }, 'the authenticator icecast'],
+    ['a webroot without a folder', 'authenticator = webroot', { standalone: {} }, 'the webroot, because'],
+    [
+      'an unknown setting',
+      'authenticator = standalone\nhsts = True',
+      { standalone: {} },
+      'hsts: certfleet has no such setting',
+    ],
+    [
+      'must_staple',
+      'authenticator = standalone\nmust_staple = True',
+      { standalone: {} },
+      'must_staple: Let’s Encrypt ended OCSP',
+    ],
+  ])('for %s', async (_, params, solvers, dropped) => {
+    const { settings, remarks } = await read({ params });
+    expect(settings.solvers).toMatchObject(solvers);
+    const lines = remarks.filter(({ kind }) => kind === 'dropped').map(({ text }) => text);
+    expect(lines).toEqual(dropped === undefined ? [] : [expect.stringContaining(dropped)]);
+  });
+
+  it('has wishes for the certificate', async () => {
+    const params =
+      'reuse_key = True\npreferred_chain = "ISRG Root X1"\npreferred_profile = shortlived\nallow_subset_of_names = True\nkey_type = ecdsa\nelliptic_curve = secp384r1';
+    const { settings, nextKeyType } = await read({ params });
+    expect(settings.wishes).toEqual({
+      reuseKey: true,
+      preferredChain: 'ISRG Root X1',
+      profile: 'shortlived',
+      onFailedName: 'drop',
+    });
+    expect(nextKeyType).toBe('p384');
+    expect((await read({ params: 'key_type = rsa\nrsa_key_size = 4096' })).nextKeyType).toBe('rsa4096');
+  });
+
+  it.each([
+    ['', undefined],
+    ['renew_before_expiry = 20 days', 20 * 86_400_000],
+    ['renew_before_expiry = 1 week', 7 * 86_400_000],
+    ['renew_before_expiry = 10', 10 * 86_400_000],
+    ['renew_before_expiry = soon', undefined],
+  ])('with %j is renewed before its end by %s ms', async (head, ms) => {
+    expect((await read({ head })).renewBeforeMs).toBe(ms);
+  });
+
+  it('of a server that ended is renewed by its successor, as certbot does', async () => {
+    const { settings } = await read({ params: 'server = https://acme-v01.api.letsencrypt.org/directory' });
+    expect(settings.issuer.settings.directory).toBe(le);
+  });
+});
+
+describe('hooks', () => {
+  const own = 'pre_hook = stop web\npost_hook = start web\nrenew_hook = reload # now';
+
+  it('are those of the renewal file', async () => {
+    const { settings } = await read({ params: own });
+    expect(settings.wishes.hooks).toEqual({ pre: 'stop web', post: 'start web', deploy: 'reload' });
+  });
+
+  it('of the folders run first', async () => {
+    const { settings, said } = await read({ params: own, files: { [`${root}/renewal-hooks/deploy/1.sh`]: 'true' } });
+    expect(settings.wishes.hooks?.deploy).toContain(`for f in ${root}/renewal-hooks/deploy/*`);
+    expect(settings.wishes.hooks?.deploy).toContain('\nreload\n');
+    expect(settings.wishes.hooks?.pre).toBe('stop web');
+    expect(said).toContain(`kept: deploy hook: the programs in ${root}/renewal-hooks/deploy, then \`reload\``);
+  });
+
+  it('of the folders do not run if cli.ini says so, whose settings come before those of the file', async () => {
+    const files = {
+      [`${root}/renewal-hooks/deploy/1.sh`]: 'true',
+      [`${root}/cli.ini`]: 'directory-hooks = False\ndeploy-hook = reload all\nagree-tos = true\n',
+    };
+    expect((await read({ params: own, files })).settings.wishes.hooks?.deploy).toBe('reload all');
+  });
+
+  it('take the place of an installer', async () => {
+    const { settings, said } = await read({ params: 'installer = nginx' });
+    expect(settings.wishes.hooks).toEqual({ deploy: 'nginx -s reload' });
+    expect(said).toContain(
+      'changed: the installer nginx: its configuration stays as it is, and `nginx -s reload` runs after a renewal',
+    );
+  });
+
+  it('find the files in certbot’s own folder if it is taken over', async () => {
+    const { settings } = await read({ params: own, inPlace: true });
+    expect(settings.deployers).toEqual({
+      [`files:${root}`]: { type: 'files', path: root, layout: 'certbot', certbotName: 'a.test' },
+    });
+    expect(settings.wishes.hooks?.deploy).toBe(`export RENEWED_LINEAGE=${root}/live/a.test\nreload`);
+  });
+});
