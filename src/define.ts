@@ -7,7 +7,8 @@ import { durationMs, durationPattern } from './core/span.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
-import type { Responder } from './ports/responder.ts';
+import type { Pki } from './ports/pki.ts';
+import type { AlpnResponder, Responder } from './ports/responder.ts';
 import type { Solver } from './ports/solver.ts';
 import type { Store } from './ports/store.ts';
 import type { World } from './ports/world.ts';
@@ -189,6 +190,8 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
     options: { readonly listen: string; readonly fallback?: string | undefined },
     create: CreateResponder,
   ): Responder;
+  /** The same for TLS-ALPN-01. */
+  alpnResponder(listen: string, create: CreateAlpnResponder): AlpnResponder;
 }
 
 /** `createResponder` of `src/responder/`, which only solvers that need a port load. */
@@ -196,6 +199,12 @@ export type CreateResponder = (
   options: { readonly listen: string; readonly fallback?: { readonly host: string; readonly port: number } },
   parts: { readonly world: World; readonly store: Store },
 ) => Responder;
+
+/** `createAlpnResponder` of `src/responder/`. */
+export type CreateAlpnResponder = (
+  options: { readonly listen: string },
+  parts: { readonly world: World; readonly store: Store; readonly pki: Pki },
+) => AlpnResponder;
 
 interface AdapterDefinition<Shape extends z.ZodObject> {
   /** The `type` in the configuration, and the name of the file. */

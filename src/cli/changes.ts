@@ -7,7 +7,7 @@ import { deployHookTarget } from '../core/hooks.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { type AdapterSettings, type StoredSpec, tlsAlpn01PortOf } from '../core/spec.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { solversText } from './names.ts';
 
@@ -63,6 +63,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['deploy hook', spec.hooks?.deploy],
     ['resolvers', preflight.resolvers],
     ['HTTP-01 port', preflight.http01Port],
+    ['TLS-ALPN-01 port', tlsAlpn01PortOf(preflight)],
   ];
 }
 

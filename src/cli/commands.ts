@@ -100,9 +100,14 @@ export const commands: readonly Command[] = [
           'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], hook, or a declared solver (default: the declared solver if there is only one, else standalone)',
       },
       {
+        flags: '--tls-alpn [address]',
+        description:
+          'answer over TLS on port 443, or on ADDRESS:PORT behind a proxy; in place of --http, if port 80 is closed',
+      },
+      {
         flags: '--dns <provider>',
         description:
-          'answer over DNS: a DNS provider (see `certfleet providers`), hook, or a declared solver; together with --http, for the wildcards only',
+          'answer over DNS: a DNS provider (see `certfleet providers`), hook, or a declared solver; together with --http or --tls-alpn, for the wildcards only',
       },
       {
         flags: '--dns-option <key=value>',
@@ -191,6 +196,10 @@ export const commands: readonly Command[] = [
       {
         flags: '--http01-port <port>',
         description: 'port that the CA connects to for HTTP-01 (default: 80; only test CAs use another)',
+      },
+      {
+        flags: '--tls-alpn01-port <port>',
+        description: 'the same for TLS-ALPN-01 (default: 443)',
       },
     ],
     examples: [

@@ -22,6 +22,7 @@ const describing = [
   'identifier',
   'name',
   'http',
+  'tlsAlpn',
   'dns',
   'dnsOption',
   'propagation',
@@ -36,6 +37,7 @@ const describing = [
   'deployHook',
   'resolver',
   'http01Port',
+  'tlsAlpn01Port',
 ] as const;
 
 /** The first flag that gives a setting of a certificate, as typed; undefined if there is none. */
@@ -154,13 +156,20 @@ export async function deployersFromFlags(
 }
 
 function preflightFromFlags(flags: Flags, before: PreflightSettings): PreflightSettings {
-  const port = textOf(flags['http01Port']);
-  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
-    throw fail('usage/invalid', { what: `--http01-port ${port}: a port is a number from 1 to 65535` });
+  const http01Port = portOf('--http01-port', textOf(flags['http01Port'])) ?? before.http01Port;
+  const tlsAlpn01Port = portOf('--tls-alpn01-port', textOf(flags['tlsAlpn01Port'])) ?? before.tlsAlpn01Port;
   return {
     resolvers: given(flags, 'resolver')?.map(resolverAddress) ?? before.resolvers,
-    http01Port: port === undefined ? before.http01Port : Number(port),
+    http01Port,
+    ...(tlsAlpn01Port === undefined ? {} : { tlsAlpn01Port }),
   };
+}
+
+function portOf(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw fail('usage/invalid', { what: `${flag} ${text}: a port is a number from 1 to 65535` });
 }
 
 function resolverAddress(text: string): string {

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
 import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../core/spec-parts.ts';
-import type { Session } from './context.ts';
+import type { FlagValue, Session } from './context.ts';
 import { needsDns, refining, withPropagation } from './dns-flags.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 import { hookSolver, hookWord, refuseIdleHooks } from './hook-solver.ts';
@@ -38,7 +38,7 @@ interface Solvers {
 
 /**
  * The solvers of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment.
- * With both --http and --dns, the latter answers for the wildcards.
+ * With --dns and another one, the former answers for the wildcards.
  */
 export async function solversFromFlags(
   sources: Sources,
@@ -49,7 +49,7 @@ export async function solversFromFlags(
   const choosing = { ...sources, kept: stored };
   const { flags } = sources.session.invocation;
   refuseIdleHooks(flags);
-  if (kept && flags['http'] === undefined && flags['dns'] === undefined) {
+  if (kept && ['http', 'tlsAlpn', 'dns'].every((flag) => flags[flag] === undefined)) {
     const all = refining(flags) === undefined ? stored : await withOtherOptions(choosing);
     return { named: keptSolvers(kept, identifiers), all };
   }
@@ -129,7 +129,7 @@ async function withOtherOptions(choosing: Choosing): Promise<readonly NamedSolve
 }
 
 /**
- * The solver of --http or --dns, or one for the wildcards after another for the other names. Without them: the declared
+ * The solver of --http, --tls-alpn or --dns, or one for the wildcards after another for the other names. Without them: the declared
  * solver if there is only one, else the responder on port 80.
  */
 async function chosenSolvers(
@@ -139,24 +139,29 @@ async function chosenSolvers(
   const { session, settings, registry } = choosing;
   const { flags } = session.invocation;
   const http = textOf(flags['http']);
+  const alpn = flags['tlsAlpn'];
   const dns = textOf(flags['dns']);
+  if (http !== undefined && alpn !== undefined)
+    throw fail('usage/invalid', { what: 'use either --http or --tls-alpn: both answer for the same names' });
   if (dns === undefined && refining(flags) !== undefined) throw needsDns(flags);
   const overDns = dns === undefined ? undefined : await completed(await dnsSolver(dns, choosing), choosing);
-  if (overDns && http === undefined) return [overDns];
-  if (overDns) refuseOneKind(identifiers);
+  if (overDns && http === undefined && alpn === undefined) return [overDns];
+  if (overDns) refuseOneKind(identifiers, alpn === undefined ? '--http' : '--tls-alpn');
   const only = Object.keys(settings.solvers);
-  const isOnly = http === undefined && only.length === 1;
+  const isOnly = http === undefined && alpn === undefined && only.length === 1;
   const chosen = isOnly
     ? { name: only[0]!, settings: settings.solvers[only[0]!]! }
-    : await httpSolver(http ?? 'standalone', session, settings, registry);
+    : alpn !== undefined
+      ? await alpnSolver(alpn, session, registry)
+      : await httpSolver(http ?? 'standalone', session, settings, registry);
   const first = await completed(chosen, choosing);
   return overDns ? [first, overDns] : [first];
 }
 
-/** --http and --dns together need names for both. */
-function refuseOneKind(identifiers: readonly Identifier[]): void {
+/** --dns and another one together need names for both. */
+function refuseOneKind(identifiers: readonly Identifier[], other: string): void {
   const wildcards = identifiers.filter(isWildcard).length;
-  const what = 'use either --http or --dns: with both, --dns answers for the wildcards and --http for the other names';
+  const what = `use either ${other} or --dns: with both, --dns answers for the wildcards and ${other} for the other names`;
   if (wildcards === 0) throw fail('usage/invalid', { what: `${what}, but there is no wildcard` });
   if (wildcards === identifiers.length) throw fail('usage/invalid', { what: `${what}, but there are only wildcards` });
 }
@@ -186,6 +191,14 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
   throw fail('usage/invalid', {
     what: `--http ${how}: write standalone[:ADDRESS:PORT], webroot:FOLDER or the name of a declared solver${guess}`,
   });
+}
+
+/** @param listen where to listen, or true for port 443 */
+async function alpnSolver(listen: FlagValue, session: Session, registry: Registry): Promise<NamedSolver> {
+  const given = textOf(listen);
+  const solver = { type: 'tls-alpn01', shared: false, ...(given === undefined ? {} : { listen: given }) };
+  await checkAdapter(`--tls-alpn${given === undefined ? '' : ` ${given}`}`, 'solver', solver, session, registry);
+  return { name: 'tls-alpn', settings: solver };
 }
 
 /** @param flag how the user named it, for messages */

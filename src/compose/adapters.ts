@@ -85,12 +85,12 @@ export async function connectDeployer(
 
 export interface SolverParts extends ConnectContext {
   readonly zonesOf: (settings: PreflightSettings) => Zones;
-  readonly responder: SolverContext<unknown>['responder'];
+  readonly responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'>;
 }
 
 /** What the solver `dns01` of a spec is made of. */
 export async function dns01PartsOf(
-  context: Omit<SolverParts, 'responder'>,
+  context: Omit<SolverParts, 'responders'>,
   spec: StoredSpec,
 ): Promise<{ parts: Dns01Options; credentials: string }> {
   const { world, zonesOf, locks } = context;
@@ -139,7 +139,7 @@ export async function connectSolver(
   context: SolverParts,
   spec: StoredSpec,
 ): Promise<{ solver: Solver; credentials: string }> {
-  const { world, store, storeId, responder } = context;
+  const { world, store, storeId, responders } = context;
   const name = spec.spec.solver;
   if (spec.solver.type === forwardRuleType) {
     const [{ createForwardRule }, { createResponder }] = await Promise.all([
@@ -151,7 +151,7 @@ export async function connectSolver(
     const solver = createForwardRule({
       balancer: named.connect(),
       name: named.name,
-      responder: responder({ listen, fallback }, createResponder),
+      responder: responders.responder({ listen, fallback }, createResponder),
       locks: context.locks,
       owner: ownerOf(storeId),
       clock: world.clock,
@@ -173,7 +173,7 @@ export async function connectSolver(
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, spec.solver, name);
   return {
-    solver: definition.connect({ options: resolved.options, name, world, store, storeId, responder }),
+    solver: definition.connect({ options: resolved.options, name, world, store, storeId, ...responders }),
     credentials: resolved.credentials,
   };
 }

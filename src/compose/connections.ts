@@ -16,8 +16,9 @@ import { userAgent } from '../lib/user-agent.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
-import type { Responder } from '../ports/responder.ts';
+import type { AlpnResponder, Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
+import { pki } from '../x509/pki.ts';
 import {
   balancerOf,
   connectDeployer,
@@ -48,6 +49,7 @@ export function connect(context: ConnectContext): ComposedConnections {
   const looks = new Map<string, Looks>();
   const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
   const responders = new Map<string, Responder>();
+  const alpnResponders = new Map<string, AlpnResponder>();
   const balancers = new Map<string, Promise<Balancer>>();
 
   // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
@@ -66,7 +68,7 @@ export function connect(context: ConnectContext): ComposedConnections {
 
   const solverOf = (spec: StoredSpec) =>
     shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
-      connectSolver({ ...context, env: own, zonesOf, responder }, spec),
+      connectSolver({ ...context, env: own, zonesOf, responders: { responder, alpnResponder } }, spec),
     );
   const deployerOf = (spec: StoredSpec, target: string) =>
     shared(deployers, [target, spec.deployers[target] ?? null], spec, (own) =>
@@ -87,6 +89,12 @@ export function connect(context: ConnectContext): ComposedConnections {
     const to = fallback === undefined ? undefined : parseHostPort(fallback);
     const made = create({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
     responders.set(key, made);
+    return made;
+  };
+
+  const alpnResponder: SolverContext<unknown>['alpnResponder'] = (listen, create) => {
+    const made = alpnResponders.get(listen) ?? create({ listen }, { world, store, pki });
+    alpnResponders.set(listen, made);
     return made;
   };
 

@@ -144,6 +144,7 @@ export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] 
     return [challenge === 'dns-account-01' ? 'dns-account-01' : 'dns-01'];
   }
   if (solver.type.startsWith('http01')) return ['http-01'];
+  if (solver.type === 'tls-alpn01') return ['tls-alpn-01'];
   const declared = solver['challenge'] ?? solver['challenges'] ?? solver['answers'];
   const named = (Array.isArray(declared) ? declared : [declared]).filter((c): c is ChallengeType =>
     (challengeTypes as readonly unknown[]).includes(c),

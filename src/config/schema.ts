@@ -172,6 +172,12 @@ export const configuration = z.strictObject({
         .max(65_535)
         .default(80)
         .meta({ title: 'Port that the CA connects to for HTTP-01: 80, except for test CAs' }),
+      tlsAlpn01Port: z
+        .int()
+        .min(1)
+        .max(65_535)
+        .optional()
+        .meta({ title: 'Port that the CA connects to for TLS-ALPN-01: 443, except for test CAs' }),
     })
     .default({ resolvers: [], http01Port: 80 })
     .meta({ title: 'The checks before an order' }),

@@ -139,6 +139,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
       http01Port: parsed.preflight.http01Port,
+      ...(parsed.preflight.tlsAlpn01Port === undefined ? {} : { tlsAlpn01Port: parsed.preflight.tlsAlpn01Port }),
     },
     shutdownBudgetMs: parsed.shutdownBudget,
     leaseTtlMs: parsed.leaseTtl,

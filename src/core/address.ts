@@ -39,6 +39,13 @@ function groupsOf(canonical: string): readonly number[] {
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
+/** The name of a canonical address in the reverse tree of the DNS, without a dot at the end (RFC 1035 §3.5, RFC 3596 §2.5). */
+export function reverseName(canonical: string): string {
+  if (!canonical.includes(':')) return `${canonical.split('.').reverse().join('.')}.in-addr.arpa`;
+  const digits = groupsOf(canonical).map((group) => group.toString(16).padStart(4, '0'));
+  return `${[...digits.join('')].reverse().join('.')}.ip6.arpa`;
+}
+
 /** The IPv4 address that an IPv6 address stands for; undefined if it stands for none. */
 function ipv4Within(groups: readonly number[]): number | undefined {
   const [first, second] = groups;

@@ -110,7 +110,11 @@ export interface PreflightSettings {
   readonly resolvers: readonly string[];
   /** The port that the CA connects to for HTTP-01 (80; Pebble uses 5002). */
   readonly http01Port: number;
+  /** The port for TLS-ALPN-01, if not 443 (Pebble uses 5001). */
+  readonly tlsAlpn01Port?: number;
 }
+
+export const tlsAlpn01PortOf = ({ tlsAlpn01Port }: PreflightSettings): number => tlsAlpn01Port ?? 443;
 
 /** Everything that `renew` needs to know about a certificate, kept in its lineage. */
 export interface StoredSpec {

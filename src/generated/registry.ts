@@ -492,6 +492,17 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../solvers/http01-webroot.ts')).default,
     },
+    "tls-alpn01": {
+      id: "tls-alpn01",
+      title: "TLS-ALPN-01 responder",
+      since: "0.1.0",
+      homepage: "https://www.rfc-editor.org/rfc/rfc8737",
+      options: [
+        {"name":"listen","title":"Address and port to listen on","secret":false,"required":false},
+        {"name":"shared","title":"Write each answer into the store, so that responders on other nodes answer too","secret":false,"required":false},
+      ],
+      load: async () => (await import('../solvers/tls-alpn01.ts')).default,
+    },
   },
   balancer: {
     "alibaba-clb": {

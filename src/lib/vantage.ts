@@ -138,7 +138,7 @@ const get = (
   });
 
 const handshake = (
-  endpoint: { readonly address: string; readonly port: number; readonly serverName: string },
+  endpoint: Parameters<Vantage['handshake']>[0],
   progress: Progress,
   signal: AbortSignal,
 ): ReturnType<Vantage['handshake']> =>
@@ -148,6 +148,7 @@ const handshake = (
       port: endpoint.port,
       // RFC 6066 §3: no IP address in SNI.
       ...(endpoint.serverName !== '' && net.isIP(endpoint.serverName) === 0 ? { servername: endpoint.serverName } : {}),
+      ...(endpoint.protocol === undefined ? {} : { ALPNProtocols: [endpoint.protocol] }),
       // The certificate is compared with the deployed one, whether trusted or not.
       rejectUnauthorized: false,
     });
@@ -162,7 +163,8 @@ const handshake = (
     socket.once('secureConnect', () => {
       const certificate = socket.getPeerX509Certificate();
       signal.removeEventListener('abort', onAbort);
-      if (certificate) resolve({ certificateDer: new Uint8Array(certificate.raw) });
+      if (certificate)
+        resolve({ certificateDer: new Uint8Array(certificate.raw), protocol: socket.alpnProtocol || undefined });
       else reject(new Error('the server showed no certificate'));
       // Our Finished must still be sent (TLS 1.3), or the server logs a failed handshake for every check.
       socket.end(() => socket.destroy());

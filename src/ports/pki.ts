@@ -15,6 +15,14 @@ export interface Pki {
   keyType(keyPem: Secret): KeyType | undefined;
   /** Makes a certification request (RFC 2986), as DER, with all identifiers in the SAN and an empty subject. */
   csr(keyPem: Secret, identifiers: readonly Identifier[]): Promise<Uint8Array>;
+  /** Makes the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */
+  alpnCertificate(
+    keyPem: Secret,
+    answer: { readonly identifier: Identifier; readonly keyAuthorization: string },
+    now: Date,
+  ): string;
+  /** Whether a certificate is such an answer. */
+  answersAlpn(certificateDer: Uint8Array, identifier: Identifier, keyAuthorization: string): boolean;
   /**
    * Splits a PEM chain, puts the leaf first and each issuer after its certificate (RFC 8555 §9.1), and reads the leaf.
    * Throws a plain Error that says what is wrong; the caller decides who is to blame.

@@ -1,3 +1,4 @@
+import type { Identifier } from '../core/identifier.ts';
 import type { Json } from '../core/json.ts';
 import type { Probe, Readiness, SolverChallenge } from './solver.ts';
 
@@ -22,4 +23,13 @@ export interface Responder {
   withdraw(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /** Frees the port. With a signal, it first waits for other processes that rely on it. */
   close(signal?: AbortSignal): Promise<void>;
+}
+
+/** The TLS server for TLS-ALPN-01 challenges at one address, shared like {@link Responder}. */
+export interface AlpnResponder extends Omit<Responder, 'probe'> {
+  /**
+   * Listens, and returns what a responder of this store proves for an identifier without a challenge: the key
+   * authorization of the certificate that it shows.
+   */
+  proof(signal: AbortSignal): Promise<(identifier: Identifier) => string>;
 }

@@ -130,6 +130,11 @@ export type Readiness =
 export interface Prepared {
   /** What to request by the public path. */
   readonly probe?: Probe;
+  /**
+   * For TLS-ALPN-01, in place of a probe: the key authorization of the certificate that a handshake for the identifier
+   * must show by the public path.
+   */
+  readonly handshake?: (identifier: Identifier) => string;
   /** Whether it is in place; returns at once. `readyBudgetMs` holds here too. */
   ready?(signal: AbortSignal): Promise<Readiness>;
   /** Nothing was made, because it is there from before. Makes it anew; called if the probe is not answered. */
@@ -141,6 +146,8 @@ export interface DescribedPath {
   readonly hops: readonly Hop[];
   /** What the public path must answer now; absent if it leads to the solver only during an order. */
   readonly probe?: Probe;
+  /** As in {@link Prepared}. */
+  readonly handshake?: (identifier: Identifier) => string;
   /** Whether the balancer reaches the responder, in its own words; returns at once. */
   healthy?(signal: AbortSignal): Promise<Readiness>;
   /** The public addresses of the balancer, which may be private ones in a test or a private cloud. */

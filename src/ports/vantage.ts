@@ -11,11 +11,16 @@ export interface Vantage {
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly location: string | undefined; readonly body: string }>;
   /**
-   * A TLS handshake with SNI, without verification. Returns the certificate for the caller to compare. Rejects with
-   * `network/failed` if it does not complete.
+   * A TLS handshake with SNI, without verification. Returns the certificate for the caller to compare, and the protocol
+   * that the server chose of the one offered in `protocol` (ALPN). Rejects with `network/failed` if it does not complete.
    */
   handshake(
-    endpoint: { readonly address: string; readonly port: number; readonly serverName: string },
+    endpoint: {
+      readonly address: string;
+      readonly port: number;
+      readonly serverName: string;
+      readonly protocol?: string;
+    },
     signal: AbortSignal,
-  ): Promise<{ readonly certificateDer: Uint8Array }>;
+  ): Promise<{ readonly certificateDer: Uint8Array; readonly protocol?: string | undefined }>;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
+import type { World } from '../ports/world.ts';
 
 /** The challenges of other processes that this responder has answered: its guests. */
 export interface Guests {
@@ -57,6 +58,35 @@ export function createGuests(find: (token: string) => Promise<string | undefined
       }
     },
   };
+}
+
+// How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
+// queue. A limit is needed because a process that was killed leaves its token.
+const stayMs = 30_000;
+// By then a person wonders why the program does not exit.
+const quietMs = 500;
+
+/** Waits at the end of a process until its guests are gone, and says so if that takes long. */
+export async function stayForGuests(
+  guests: Guests,
+  { world: { clock, log }, address }: { readonly world: Pick<World, 'clock' | 'log'>; readonly address: string },
+  signal: AbortSignal,
+): Promise<void> {
+  if (guests.count === 0) return;
+  const deadline = clock.deadline(stayMs, signal);
+  // Usually the guests are done at the first check, and no message is needed.
+  const quiet = clock.deadline(quietMs, deadline.signal);
+  try {
+    await guests.gone(quiet.signal);
+    if (guests.count === 0 || deadline.signal.aborted) return;
+    log.info(
+      `still answering challenges for another certfleet process on ${address}; exiting within ${stayMs / 1000} s`,
+    );
+    await guests.gone(deadline.signal);
+  } finally {
+    quiet.done();
+    deadline.done();
+  }
 }
 
 const aborted = (signal: AbortSignal): Promise<false> =>

@@ -1,14 +1,10 @@
-import { challengePath } from '../core/challenge-path.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from '../core/listen-address.ts';
 import { orAborted } from '../core/on-abort.ts';
 import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { Random } from '../ports/random.ts';
-import type { Vantage } from '../ports/vantage.ts';
-import { type ChallengeServer, healthPath, isHealthAnswer, type Listening, portPath } from './server.ts';
-import { isProof, newChallenge, type StoreProof } from './store-proof.ts';
+import type { StoreProof } from './store-proof.ts';
 
 /** Which process answers on the port: this one, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };
@@ -22,26 +18,47 @@ export interface PortClaim {
   hold(signal: AbortSignal): Promise<Holder>;
   /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
-  /** What the other responder answers for a token; undefined if it does not know the token or does not answer. */
-  ask(address: string, token: string, signal: AbortSignal): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** Who answers on the port in place of this process. */
+export interface Neighbour {
+  /**
+   * `twin`: a responder that proves to read this store; `foreign`: one that only says that it is certfleet's, as any user
+   * may on a port from 1024 on.
+   */
+  look(
+    at: { readonly address: string; readonly port: number },
+    proof: StoreProof,
+    signal: AbortSignal,
+  ): Promise<'twin' | 'foreign' | undefined>;
+}
+
+/** A server that is listening. */
+export interface Listening {
+  readonly address: string;
+  readonly port: number;
+  /** Stops listening at once, finishes answers that are being looked up, and drops all other connections. */
   close(): Promise<void>;
 }
 
 export interface PortClaimOptions {
-  readonly responder: ChallengeServer;
+  /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…). */
+  readonly listen: (at: ListenAddress) => Promise<Listening>;
+  readonly neighbour: Neighbour;
+  /** For messages: `HTTP-01`. */
+  readonly what: string;
   readonly at: ListenAddress;
   /** Makes the store's secret if there is none, so it is called before the port is bound. */
   readonly proof: () => Promise<StoreProof>;
   /** Whether any challenge still needs an answer. */
   readonly wanted: () => boolean;
   readonly clock: Clock;
-  readonly random: Random;
-  readonly vantage: Vantage;
   readonly log: Log;
 }
 
 // A responder on this machine answers within a millisecond; one that is stopped (SIGSTOP) never does.
-const healthMs = 2_000;
+export const healthMs = 2_000;
 // A process that exits waits for its guests (guests.ts), but one that is killed cannot, and the CA may be about to
 // ask. Trying to bind costs 50 µs.
 const rebindMs = 25;
@@ -54,7 +71,7 @@ const lookAgainMs = 500;
 
 /** Shares one port between the processes of one store. */
 export function createPortClaim(options: PortClaimOptions): PortClaim {
-  const { responder, at, wanted, clock, vantage, log } = options;
+  const { at, wanted, clock, log, what } = options;
   const ended = new AbortController();
   const where = formatListenAddress(at);
   let listening: Listening | undefined;
@@ -64,12 +81,12 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
 
   const listen = async (): Promise<Listening> => {
     try {
-      return await responder.listen(at);
+      return await options.listen(at);
     } catch (error) {
       // `::` means all addresses; on a machine without IPv6 these are the IPv4 ones.
       const { code } = error as NodeJS.ErrnoException;
       if (at.host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
-      return responder.listen({ ...at, host: '0.0.0.0' });
+      return options.listen({ ...at, host: '0.0.0.0' });
     }
   };
 
@@ -83,7 +100,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
         throw ended.signal.reason;
       }
       listening = server;
-      log.debug(`the HTTP-01 responder listens on ${where}`);
+      log.debug(`the ${what} responder listens on ${where}`);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
@@ -92,34 +109,13 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     }
   };
 
-  const get = async (address: string, path: string, parent: AbortSignal) => {
-    const host = address.includes(':') ? `[${address}]` : address;
-    const deadline = clock.deadline(healthMs, parent);
-    try {
-      // Not an HTTP client, which would use the environment's proxy even for this machine.
-      return await vantage.get(`http://${host}:${at.port}${path}`, { address, port: at.port }, deadline.signal);
-    } catch (error) {
-      if (parent.aborted) throw parent.reason;
-      return { failed: error };
-    } finally {
-      deadline.done();
-    }
-  };
-
-  /**
-   * Finds a responder that proves to read this store, or one that says that it is certfleet's. Any user may listen on a
-   * port from 1024 on, and say so.
-   */
+  /** Finds a responder that proves to read this store, or one that says that it is certfleet's. */
   const findResponder = async (proof: StoreProof): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
     let isForeign = false;
     for (const address of localAddresses(at.host)) {
-      const challenge = newChallenge(options.random);
-      const answer = await get(address, `${portPath}${challenge}`, ended.signal);
-      if ('failed' in answer) continue;
-      const expected = proof.atPort(challenge, { address, port: at.port });
-      if (answer.status === 200 && isProof(answer.body, expected)) return { twin: address, isForeign: false };
-      const health = await get(address, healthPath, ended.signal);
-      isForeign ||= !('failed' in health) && health.status === 200 && isHealthAnswer(health.body);
+      const found = await options.neighbour.look({ address, port: at.port }, proof, ended.signal);
+      if (found === 'twin') return { twin: address, isForeign: false };
+      isForeign ||= found === 'foreign';
     }
     return { isForeign };
   };
@@ -198,11 +194,6 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
           await clock.sleep(lookAgainMs, signal);
         }
       }
-    },
-
-    async ask(address, token, signal) {
-      const answer = await get(address, `${challengePath}${token}`, signal);
-      return 'failed' in answer || answer.status !== 200 ? undefined : answer.body;
     },
 
     async close() {

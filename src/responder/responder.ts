@@ -5,10 +5,11 @@ import type { Responder } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { createFallback } from './fallback.ts';
-import { createGuests } from './guests.ts';
+import { createGuests, stayForGuests } from './guests.ts';
+import { createHttpNeighbour } from './http-neighbour.ts';
 import { createPortClaim, type Holder, isPortError, patienceMs } from './port-claim.ts';
 import { createChallengeServer, healthPath } from './server.ts';
-import { newChallenge, readStoreProof, type StoreProof } from './store-proof.ts';
+import { newChallenge, storeProofOf } from './store-proof.ts';
 import { createTokenDocuments } from './token-documents.ts';
 
 interface Known {
@@ -21,12 +22,6 @@ interface Known {
 
 // When to check again for the port or the token; the engine may wait longer.
 const retryAfterMs = 200;
-// How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
-// queue. A limit is needed because a process that was killed leaves its token.
-const stayMs = 30_000;
-// By then a person wonders why the program does not exit.
-const quietMs = 500;
-
 export interface ResponderOptions {
   /** As in {@link parseListenAddress}, by which it has been checked. */
   readonly listen: string;
@@ -45,48 +40,23 @@ export function createResponder(
   // Look in the store even if this process shares nothing, because another process may rely on our port.
   const guests = createGuests(documents.find, world.clock);
   const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
-  let reading: Promise<StoreProof> | undefined;
-  /** Read once; a failure is forgotten. */
-  const proof = (): Promise<StoreProof> => {
-    reading ??= readStoreProof(store, world.random, new AbortController().signal).catch((error: unknown) => {
-      reading = undefined;
-      throw error;
-    });
-    return reading;
-  };
+  const proof = storeProofOf(store, world.random);
+  const neighbour = createHttpNeighbour(world);
   const claim = createPortClaim({
-    responder: createChallengeServer({
+    listen: createChallengeServer({
       lookup,
       proof,
       log: world.log,
       fallback: options.fallback && createFallback(options.fallback, world),
-    }),
+    }).listen,
+    neighbour,
+    what: 'HTTP-01',
     at,
     proof,
     wanted: () => tokens.size > 0,
     clock: world.clock,
-    random: world.random,
-    vantage: world.vantage,
     log: world.log,
   });
-
-  const stayForGuests = async (signal: AbortSignal): Promise<void> => {
-    const deadline = world.clock.deadline(stayMs, signal);
-    // Usually the guests are done at the first check, and no message is needed.
-    const quiet = world.clock.deadline(quietMs, deadline.signal);
-    try {
-      await guests.gone(quiet.signal);
-      if (guests.count === 0 || deadline.signal.aborted) return;
-      world.log.info(
-        `still answering challenges for another certfleet process on ${options.listen}; ` +
-          `exiting within ${stayMs / 1000} s`,
-      );
-      await guests.gone(deadline.signal);
-    } finally {
-      quiet.done();
-      deadline.done();
-    }
-  };
 
   return {
     address: options.listen,
@@ -131,7 +101,9 @@ export function createResponder(
         if (!isPortError(error)) throw error;
         return { ready: false, reason: error.message, retryAfterMs };
       }
-      const answer = await (holder.kind === 'self' ? lookup(token) : claim.ask(holder.address, token, signal));
+      const answer = await (holder.kind === 'self'
+        ? lookup(token)
+        : neighbour.ask({ address: holder.address, port: at.port }, token, signal));
       if (answer === keyAuthorization) return { ready: true };
       const who = holder.kind === 'self' ? 'this responder' : 'the responder of the other certfleet process';
       return { ready: false, reason: `${who} does not answer the challenge yet`, retryAfterMs };
@@ -149,7 +121,7 @@ export function createResponder(
     },
 
     async close(signal) {
-      if (signal && guests.count > 0) await stayForGuests(signal);
+      if (signal) await stayForGuests(guests, { world, address: options.listen }, signal);
       await claim.close();
     },
   };

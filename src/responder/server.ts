@@ -11,6 +11,7 @@ import { isToken } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { ListenAddress } from '../core/listen-address.ts';
 import type { Log } from '../ports/log.ts';
+import type { Listening } from './port-claim.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';
 
 /**
@@ -42,13 +43,6 @@ export interface FallbackAnswer {
   readonly status: number;
   readonly body: string;
   readonly location?: string | undefined;
-}
-
-export interface Listening {
-  readonly address: string;
-  readonly port: number;
-  /** Stops listening at once, finishes answers that are being looked up, and drops all other connections. */
-  close(): Promise<void>;
 }
 
 export interface ChallengeServer {

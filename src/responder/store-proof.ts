@@ -16,6 +16,8 @@ export interface StoreProof {
   atPort(challenge: string, at: { readonly address: string; readonly port: number }): string;
   /** For a responder that was reached by the public path, which may lead to any node, through any balancer. */
   byPath(challenge: string): string;
+  /** For a TLS-ALPN-01 responder, which is reached by the name alone that was asked for. */
+  byName(serverName: string): string;
 }
 
 /** As long as the output of the hash (RFC 2104 §3). */
@@ -33,6 +35,18 @@ export function isProof(answer: string, expected: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
+/** Reads the store's secret once, when it is first needed; a failure is forgotten. */
+export function storeProofOf(store: Store, random: Random): () => Promise<StoreProof> {
+  let reading: Promise<StoreProof> | undefined;
+  return () => {
+    reading ??= readStoreProof(store, random, new AbortController().signal).catch((error: unknown) => {
+      reading = undefined;
+      throw error;
+    });
+    return reading;
+  };
+}
+
 /** Reads the store's secret, or makes it if this store has none yet. Fails with `store/…`. */
 export async function readStoreProof(store: Store, random: Random, signal: AbortSignal): Promise<StoreProof> {
   const secret = await secretOf(store, random, signal);
@@ -43,6 +57,7 @@ export async function readStoreProof(store: Store, random: Random, signal: Abort
   return {
     atPort: (challenge, { address, port }) => answer(`port ${plain(address)} ${port}`, challenge),
     byPath: (challenge) => answer('path', challenge),
+    byName: (serverName) => answer('name', serverName),
   };
 }
 

@@ -22,8 +22,8 @@ export interface TokenClaim {
 }
 
 export interface TokenDocuments {
-  /** Makes every responder on this store answer the token. Repeatable. */
-  publish(claim: TokenClaim, signal: AbortSignal): Promise<void>;
+  /** Makes every responder on this store answer the token. Repeatable. Returns false if the document is another one's. */
+  publish(claim: TokenClaim, signal: AbortSignal): Promise<boolean>;
   /** Removes this lineage from the document, and the document with its last lineage. Succeeds if it does not exist. */
   withdraw(claim: TokenClaim, signal: AbortSignal): Promise<void>;
   /**
@@ -35,6 +35,8 @@ export interface TokenDocuments {
 
 // As long as Let's Encrypt keeps a pending authorization. It matters only for documents that were forgotten.
 const lifetimeMs = 7 * 24 * 3_600_000;
+// An exclusive document that was forgotten keeps others from being answered, and no validation takes that long.
+const exclusiveLifetimeMs = 3_600_000;
 // Only two or three orders share a token, so losing a compare-and-set this often has another cause.
 const maxTries = 10;
 // Anyone can request tokens that do not exist. This many look-ups at once do not overload a store; a file store answers
@@ -47,15 +49,22 @@ const lookupMs = 5_000;
 /**
  * Answers are not cached: a positive one could outlive its document, and a negative one does not help, because an
  * attacker requests another token each time.
+ *
+ * @param exclusive the document of another key authorization stays until it is withdrawn; it is not overwritten
  */
-export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments {
+export function createTokenDocuments(
+  store: Store,
+  clock: Clock,
+  { exclusive = false }: { readonly exclusive?: boolean } = {},
+): TokenDocuments {
   const lookups = createTurns(maxLookups);
   const share = createSingleFlight<string | undefined>();
 
+  const isAlive = ({ expires }: TokenDocument) => Date.parse(expires) > clock.now().getTime();
   const keyOf = (token: string): Key => ({ kind: 'token', name: token });
 
   /** Repeats a compare-and-set until it succeeds. */
-  const repeat = async (round: () => Promise<void>): Promise<void> => {
+  const repeat = async <T>(round: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries++) {
       try {
         return await round();
@@ -66,7 +75,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
   };
 
   const write = (claim: TokenClaim, lineages: readonly string[], ifRevision: string | null, signal: AbortSignal) => {
-    const expires = new Date(clock.now().getTime() + lifetimeMs).toISOString();
+    const expires = new Date(clock.now().getTime() + (exclusive ? exclusiveLifetimeMs : lifetimeMs)).toISOString();
     const document: TokenDocument = { keyAuthorization: claim.keyAuthorization, lineages, expires };
     return store.put(keyOf(claim.token), encode(document), { ifRevision, signal });
   };
@@ -77,7 +86,7 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
       // Raced, because a store that hangs may also ignore its signal.
       const entry = await orAborted(store.get(keyOf(token), deadline.signal), deadline.signal);
       const document = entry && decode(entry.bytes);
-      return document && Date.parse(document.expires) > clock.now().getTime() ? document.keyAuthorization : undefined;
+      return document && isAlive(document) ? document.keyAuthorization : undefined;
     } finally {
       deadline.done();
     }
@@ -87,13 +96,16 @@ export function createTokenDocuments(store: Store, clock: Clock): TokenDocuments
     async publish(claim, signal) {
       // The document rarely exists yet, so write without reading first.
       let known = false;
-      await repeat(async () => {
+      return repeat(async () => {
         const entry = known ? await store.get(keyOf(claim.token), signal) : undefined;
         known = true;
         const document = entry && decode(entry.bytes);
-        const others = document?.keyAuthorization === claim.keyAuthorization ? document.lineages : [];
+        const isSame = document?.keyAuthorization === claim.keyAuthorization;
+        if (exclusive && document && !isSame && isAlive(document)) return false;
+        const others = isSame ? document.lineages : [];
         const lineages = [...others.filter((other) => other !== claim.lineage), claim.lineage];
         await write(claim, lineages, entry?.revision ?? null, signal);
+        return true;
       });
     },
 

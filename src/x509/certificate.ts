@@ -73,6 +73,9 @@ export const nameText = (name: string | undefined): string =>
 /** SHA-256 in lower-case hex. */
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+/** The values of its extensions, by OBJECT IDENTIFIER. */
+export const extensionsOf = ({ der }: Certificate): Tbs['extensions'] => readTbs(der).extensions;
+
 interface Tbs {
   readonly serial: Uint8Array;
   /** SubjectPublicKeyInfo, DER. Through node:crypto it would take 90 µs. */

@@ -32,7 +32,7 @@ export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uin
 }
 
 /** The signature that goes with a key: RSA with SHA-256, ECDSA with the hash of the curve's size. */
-function signatureBy(key: KeyObject): { readonly hash: string; readonly algorithm: Uint8Array } {
+export function signatureBy(key: KeyObject): { readonly hash: string; readonly algorithm: Uint8Array } {
   if (key.asymmetricKeyType === 'rsa')
     // RFC 4055 §5: the parameters are NULL.
     return { hash: 'sha256', algorithm: encode(sequence, encodeOid(oids.rsaWithSha256), encode(tags.null)) };
@@ -42,5 +42,5 @@ function signatureBy(key: KeyObject): { readonly hash: string; readonly algorith
 }
 
 /** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]. */
-const encodeName = ({ type, value }: Identifier): Uint8Array =>
+export const encodeName = ({ type, value }: Identifier): Uint8Array =>
   type === 'dns' ? encode(context(2), Buffer.from(value, 'latin1')) : encode(context(7), addressOctets(value));

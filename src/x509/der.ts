@@ -24,6 +24,8 @@ export const tags = {
 /** OBJECT IDENTIFIERs, as the hex of their content. */
 export const oids = {
   subjectAltName: '551d11', // 2.5.29.17
+  commonName: '550403', // 2.5.4.3
+  acmeIdentifier: '2b0601050507011f', // 1.3.6.1.5.5.7.1.31, RFC 8737 §6.1
   authorityKeyIdentifier: '551d23', // 2.5.29.35
   extensionRequest: '2a864886f70d01090e', // 1.2.840.113549.1.9.14, RFC 2985 §5.4.2
   ecdsaWithSha256: '2a8648ce3d040302', // 1.2.840.10045.4.3.2, RFC 5758 §3.2

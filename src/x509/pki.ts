@@ -1,6 +1,7 @@
 import { longestSkewMs } from '../core/clock-skew.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
+import { answersAlpn, makeAlpnCertificate } from './alpn.ts';
 import { factsOf, parseCertificate, sha256 } from './certificate.ts';
 import { brokenLink, orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
@@ -20,6 +21,10 @@ export const pki: Pki = {
   async csr(keyPem, identifiers) {
     return makeCsr(keyPem, identifiers);
   },
+
+  alpnCertificate: (keyPem, answer, now) => makeAlpnCertificate(keyPem, answer, now),
+
+  answersAlpn,
 
   readChain(chainPem) {
     const chain = orderedChain(chainPem);

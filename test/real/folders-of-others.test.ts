@@ -315,7 +315,7 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
         world: files ? { ...bench.world, files } : bench.world,
         store: bench.store,
         storeId,
-        responder: respondersOf(bench.world, bench.store),
+        ...respondersOf(bench.world, bench.store),
       }),
     );
   };

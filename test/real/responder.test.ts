@@ -2,12 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  type ChallengeServerOptions,
-  createChallengeServer,
-  type FallbackAnswer,
-  type Listening,
-} from '../../src/responder/server.ts';
+import type { Listening } from '../../src/responder/port-claim.ts';
+import { type ChallengeServerOptions, createChallengeServer, type FallbackAnswer } from '../../src/responder/server.ts';
 import type { StoreProof } from '../../src/responder/store-proof.ts';
 
 // Sends raw bytes to the challenge server; most of them no HTTP client would send.
@@ -25,6 +21,7 @@ afterEach(async () => {
 const proof = async (): Promise<StoreProof> => ({
   atPort: (challenge, { address, port }) => `at ${address} ${port} ${challenge}`,
   byPath: (challenge) => `by path ${challenge}`,
+  byName: (serverName) => `by name ${serverName}`,
 });
 
 async function start(options: Partial<ChallengeServerOptions> = {}, host = '127.0.0.1'): Promise<Listening> {

@@ -25,7 +25,7 @@ const connect = (bench: Bench, options: Record<string, unknown>): Solver =>
       world: bench.world,
       store: bench.store,
       storeId,
-      responder: respondersOf(bench.world, bench.store),
+      ...respondersOf(bench.world, bench.store),
     }),
   );
 

@@ -25,7 +25,7 @@ const connect = (bench: Bench, port: number, options: object = {}, store = bench
       world: bench.world,
       store,
       storeId,
-      responder: respondersOf(bench.world, store),
+      ...respondersOf(bench.world, store),
     }),
   );
 

@@ -31,7 +31,7 @@ const connect = (bench: Bench, folders: string | readonly string[] = bench.folde
       world: bench.world,
       store: bench.store,
       storeId,
-      responder: respondersOf(bench.world, bench.store),
+      ...respondersOf(bench.world, bench.store),
     }),
   );
 

@@ -5,10 +5,11 @@ import type { Hop } from '../../core/hop.ts';
 import type { Identifier } from '../../core/identifier.ts';
 import { canonicalAddress } from '../../core/identifiers.ts';
 import { type PathAnswer, verdictOnAnswer } from '../../core/path-answer.ts';
-import type { PreflightSettings } from '../../core/spec.ts';
+import type { PreflightSettings, StoredSpec } from '../../core/spec.ts';
 import type { Probe } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
 import { waitFor } from '../wait.ts';
+import { lookAtHandshake } from './handshake.ts';
 
 /** The CA allows 10 s for a request with its redirects; here, 5 s without an answer are enough to say so. */
 const getMs = 5_000;
@@ -50,6 +51,30 @@ export async function lookAtAnswers(engine: Ports, look: AnswerLook): Promise<re
       othersAnswer: answers.some((other, at) => at !== index && other.kind === 'answer'),
     });
   });
+}
+
+/** Shakes hands with every address of the name, as the CA would for TLS-ALPN-01. */
+export async function lookAtAnswerOverTls(
+  engine: Engine,
+  {
+    spec,
+    identifier,
+    expected,
+  }: { readonly spec: StoredSpec; readonly identifier: Identifier; readonly expected: string },
+  signal: AbortSignal,
+): Promise<Hop> {
+  const deadline = engine.clock.deadline(2 * getMs, signal);
+  try {
+    const look = { engine, settings: spec.preflight, identifier, expected, deadline };
+    const { verdict, finding, advice } = await lookAtHandshake(look, { onlyAsTheCa: true });
+    signal.throwIfAborted();
+    if (verdict === 'pass') return { at: 'answer', state: 'well', finding };
+    const state =
+      verdict === 'no' ? ({ state: 'broken', code: 'preflight/no' } as const) : ({ state: 'cannot-tell' } as const);
+    return { at: 'answer', ...state, finding, advice };
+  } finally {
+    deadline.done();
+  }
 }
 
 /** Requests it again while the balancer has not noticed the responder yet. */

@@ -1,4 +1,4 @@
-import type { ChallengeType } from '../../core/challenge-type.ts';
+import { type ChallengeType, isOverDns } from '../../core/challenge-type.ts';
 import { isFailure } from '../../core/errors.ts';
 import { failedAt, type Hop } from '../../core/hop.ts';
 import { baseName, type Identifier } from '../../core/identifier.ts';
@@ -10,7 +10,7 @@ import type { DescribedPath, Solver, SolverAccount } from '../../ports/solver.ts
 import type { Engine, Looks } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
 import { waitFor } from '../wait.ts';
-import { lookAtAnswers } from './doctor-answer.ts';
+import { lookAtAnswerOverTls, lookAtAnswers } from './doctor-answer.ts';
 
 /** The CA's path for one identifier of a certificate, hop by hop. */
 export interface DrawnPath {
@@ -79,12 +79,17 @@ async function draw(
 ): Promise<readonly Hop[]> {
   const { spec, solver } = drawing;
   const looks = engine.connect.looks(spec.preflight);
-  const overHttp = solver.answers.includes('http-01');
+  const overDns = solver.answers.every(isOverDns);
   const [name, path] = await Promise.all([
-    overHttp ? lookAtName(looks, identifier, signal) : undefined,
+    !overDns ? lookAtName(looks, identifier, signal) : undefined,
     describe(engine, drawing, identifier, signal),
   ]);
   if (!name) return path.hops;
+  const { handshake } = path;
+  if (handshake) {
+    const expected = handshake(identifier);
+    return [name.hop, ...path.hops, await lookAtAnswerOverTls(engine, { spec, identifier, expected }, signal)];
+  }
   const health = await lookAtHealth(engine, path, signal);
   const { addresses } = name;
   const answers = await lookAtAnswers(engine, {

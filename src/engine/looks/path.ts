@@ -47,20 +47,32 @@ export interface PathLook {
   readonly deadline: Deadline;
 }
 
-interface PathFinding extends Finding {
+export interface PathFinding extends Finding {
   readonly noBackend?: boolean;
   /** Some address answered, and not what is expected. */
   readonly isWrong?: boolean;
 }
 
 /** Requests the path once from every address of the name. */
-export async function lookAtPath(look: PathLook): Promise<PathFinding> {
-  const { engine, identifier, deadline } = look;
-  const looks = engine.connect.looks(look.settings);
-  const finding = {
-    identifier: identifier.value,
-    advice: `Make http://${identifier.value}/.well-known/acme-challenge/ lead to the solver from the whole internet.`,
-  };
+export const lookAtPath = (look: PathLook): Promise<PathFinding> =>
+  lookAtAddresses(look, {
+    advice: `Make http://${look.identifier.value}/.well-known/acme-challenge/ lead to the solver from the whole internet.`,
+    lookAt: (address, asTheCa) => lookAtAddress(look, address, asTheCa),
+  });
+
+/** Looks once at every address of the name, as a CA may that validates over HTTP or TLS. */
+export async function lookAtAddresses(
+  { engine, settings, identifier, deadline }: Omit<PathLook, 'expected'>,
+  {
+    advice,
+    lookAt,
+  }: {
+    readonly advice: string;
+    readonly lookAt: (address: string, asTheCa: boolean) => Promise<Answer>;
+  },
+): Promise<PathFinding> {
+  const looks = engine.connect.looks(settings);
+  const finding = { identifier: identifier.value, advice };
   try {
     let addresses: readonly string[] = [identifier.value];
     let left = 0;
@@ -77,7 +89,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
       addresses = [...found.ipv4, ...found.ipv6];
       left = found.left ?? 0;
     }
-    const answers = await Promise.all(addresses.map((address) => lookAtAddress(look, address, looks.asTheCa)));
+    const answers = await Promise.all(addresses.map((address) => lookAt(address, looks.asTheCa)));
     const worst = answers.find((a) => a.verdict === 'no') ?? answers.find((a) => a.verdict === 'cannot-tell');
     if (worst) return { ...finding, ...worst, isWrong: answers.some(({ isWrong }) => isWrong) };
     if (left > 0) {
@@ -90,7 +102,7 @@ export async function lookAtPath(look: PathLook): Promise<PathFinding> {
   }
 }
 
-type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend' | 'isWrong'>;
+export type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend' | 'isWrong'>;
 
 async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean): Promise<Answer> {
   const { engine, settings, expected, deadline } = look;

@@ -1,3 +1,4 @@
+import { challengePath } from '../../core/challenge-path.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts';
 import type { PreflightSettings } from '../../core/spec.ts';
@@ -6,6 +7,7 @@ import type { Deadline } from '../../ports/clock.ts';
 import type { ChallengeType, Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
+import { lookAtHandshake } from './handshake.ts';
 import { lookAtPath, lookUntilServed } from './path.ts';
 
 /** How long all checks together may take: a firewall that drops packets must not delay the order for long. */
@@ -24,7 +26,7 @@ export interface PreflightSubject {
 export async function preflightBeforeOrder(
   engine: Engine,
   subject: PreflightSubject,
-  { probe, again }: Prepared,
+  { probe, handshake, again }: Prepared,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const looks = engine.connect.looks(subject.settings);
@@ -42,7 +44,12 @@ export async function preflightBeforeOrder(
               { engine, settings: subject.settings, identifier, expected: probe, deadline: pathDeadline },
               settleMs,
             )
-          : pass(identifier),
+          : handshake
+            ? lookAtHandshake({
+                ...{ engine, settings: subject.settings, identifier, deadline },
+                expected: handshake(identifier),
+              })
+            : pass(identifier),
       ]),
     );
     signal.throwIfAborted();
@@ -53,17 +60,25 @@ export async function preflightBeforeOrder(
   }
 }
 
-/** Step 7: requests the challenge's answer by the public path, once the solver says that it is ready. */
+/** Step 7: looks at the challenge's answer by the public path, once the solver says that it is ready. */
 export async function preflightAnswer(
   engine: Engine,
   settings: PreflightSettings,
-  { identifier, token, keyAuthorization }: Pick<SolverChallenge, 'identifier' | 'token' | 'keyAuthorization'>,
+  {
+    type,
+    identifier,
+    token,
+    keyAuthorization,
+  }: Pick<SolverChallenge, 'type' | 'identifier' | 'token' | 'keyAuthorization'>,
   signal: AbortSignal,
 ): Promise<Finding> {
   const deadline = engine.clock.deadline(budgetMs, signal);
-  const expected = { path: `/.well-known/acme-challenge/${token}`, body: keyAuthorization };
+  const look = { engine, settings, identifier, deadline };
   try {
-    const found = await lookAtPath({ engine, settings, identifier, expected, deadline });
+    const found =
+      type === 'tls-alpn-01'
+        ? await lookAtHandshake({ ...look, expected: keyAuthorization })
+        : await lookAtPath({ ...look, expected: { path: `${challengePath}${token}`, body: keyAuthorization } });
     signal.throwIfAborted();
     return found;
   } finally {

@@ -1,3 +1,4 @@
+import { type ChallengeType, isOverDns } from '../../core/challenge-type.ts';
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { baseName, type Identifier } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
@@ -215,7 +216,7 @@ function partOf({ parts, job }: OrderRun, identifier: string): Part {
   return found;
 }
 
-/** Step 7: waits until the solver is ready, then checks HTTP-01 answers by the public path. */
+/** Step 7: waits until the solver is ready, then checks answers over HTTP and TLS by the public path. */
 async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   const { engine, holding, learned, signal } = run;
   const { type, identifier } = presented;
@@ -233,7 +234,7 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
     },
   );
   if ('timedOut' in waited) throw notReady(solver, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
-  if (type !== 'http-01' || learned.overruled) return;
+  if (isOverDns(type) || learned.overruled) return;
   let last: Finding | undefined;
   const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
   await waitFor<true>(engine.clock, { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
@@ -343,10 +344,10 @@ function adviceOn(
   caaIdentities: readonly string[],
 ): string {
   const type = problem && shortType(problem.type);
-  const overDns = challengeType?.startsWith('dns-') === true;
+  const overDns = challengeType !== undefined && isOverDns(challengeType as ChallengeType);
   const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(overDns ? ['dns'] : [])];
   if (type !== undefined && !unreached.includes(type)) return adviceFor(type, caaIdentities);
   return overDns
     ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.'
-    : 'Check that port 80 of every address of this name leads to the solver from the whole internet.';
+    : `Check that port ${challengeType === 'tls-alpn-01' ? 443 : 80} of every address of this name leads to the solver from the whole internet.`;
 }

@@ -1,0 +1,46 @@
+import type { Identifier } from '../core/identifier.ts';
+import { challengeProtocol, serverNameOf } from '../core/tls-alpn.ts';
+import type { Pki } from '../ports/pki.ts';
+import type { World } from '../ports/world.ts';
+import { healthMs, type Neighbour } from './port-claim.ts';
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface AlpnNeighbour extends Neighbour {
+  /** Whether the other responder answers this challenge. */
+  answers(at: Place, identifier: Identifier, keyAuthorization: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Below this name, which cannot exist, a responder proves that it has the port (RFC 6761 §6.4). */
+const below = '.port.certfleet.invalid';
+export const isPortName = (serverName: string): boolean => serverName.endsWith(below);
+
+/** The TLS-ALPN-01 responder that has the port. */
+export function createAlpnNeighbour({ vantage, clock, random }: World, pki: Pki): AlpnNeighbour {
+  const shakeHands = async (at: Place, serverName: string, parent: AbortSignal) => {
+    const deadline = clock.deadline(healthMs, parent);
+    try {
+      return await vantage.handshake({ ...at, serverName, protocol: challengeProtocol }, deadline.signal);
+    } catch {
+      parent.throwIfAborted();
+      return undefined;
+    } finally {
+      deadline.done();
+    }
+  };
+  const answers: AlpnNeighbour['answers'] = async (at, identifier, keyAuthorization, signal) => {
+    const done = await shakeHands(at, serverNameOf(identifier), signal);
+    return done?.protocol === challengeProtocol && pki.answersAlpn(done.certificateDer, identifier, keyAuthorization);
+  };
+  return {
+    answers,
+    async look(at, proof, signal) {
+      // A name that was never asked for, so that the answer cannot be an old one.
+      const value = `${Buffer.from(random.bytes(16)).toString('hex')}${below}`;
+      return (await answers(at, { type: 'dns', value }, proof.atPort(value, at), signal)) ? 'twin' : undefined;
+    },
+  };
+}

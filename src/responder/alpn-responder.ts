@@ -1,0 +1,178 @@
+import { isToken } from '../core/encoding.ts';
+import { fail, isFailure } from '../core/errors.ts';
+import { type Identifier, identifierKey } from '../core/identifier.ts';
+import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
+import type { Secret } from '../core/secret.ts';
+import { identifierOf, serverNameOf } from '../core/tls-alpn.ts';
+import type { Pki } from '../ports/pki.ts';
+import type { AlpnResponder } from '../ports/responder.ts';
+import type { SolverChallenge } from '../ports/solver.ts';
+import type { Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+import { createAlpnNeighbour, isPortName } from './alpn-neighbour.ts';
+import { listenForAlpn } from './alpn-server.ts';
+import { createGuests, stayForGuests } from './guests.ts';
+import { createPortClaim, type Holder, isPortError, patienceMs } from './port-claim.ts';
+import { storeProofOf } from './store-proof.ts';
+import { createTokenDocuments, type TokenClaim } from './token-documents.ts';
+
+/** An answer that this process gives. */
+interface Known {
+  readonly identifier: Identifier;
+  readonly keyAuthorization: string;
+  /** The CA may give two lineages of one account the same pending authorization. */
+  readonly lineages: Set<string>;
+  /** Whether other processes must answer it, too, and whether its document says so. */
+  shared: boolean;
+  isPublished: boolean;
+}
+
+const retryAfterMs = 200;
+
+/**
+ * The TLS-ALPN-01 responder of one listen address of this process. A handshake has no token, only a name; so two orders
+ * with the same name are answered one after the other.
+ */
+export function createAlpnResponder(
+  { listen }: { readonly listen: string },
+  { world, store, pki }: { readonly world: World; readonly store: Store; readonly pki: Pki },
+): AlpnResponder {
+  const at = parseListenAddress(listen) as ListenAddress; // checked by the solver's options
+  /** By server name, in the sequence in which they came: the first one is answered. */
+  const queues = new Map<string, Known[]>();
+  const documents = createTokenDocuments(store, world.clock, { exclusive: true });
+  const guests = createGuests(documents.find, world.clock);
+  const proof = storeProofOf(store, world.random);
+  const neighbour = createAlpnNeighbour(world, pki);
+  let making: Promise<Secret> | undefined;
+  const ownKey = (): Promise<Secret> => {
+    making ??= pki.newKey();
+    return making;
+  };
+
+  /** Without a challenge for the name, the answer proves that a responder of this store was reached. */
+  const keyAuthorizationFor = async (
+    serverName: string,
+    here: { readonly address: string; readonly port: number },
+  ): Promise<string> => {
+    if (isPortName(serverName)) return (await proof()).atPort(serverName, here);
+    const own = queues.get(serverName)?.[0]?.keyAuthorization;
+    return own ?? (await guests.find(documentName(serverName))) ?? (await proof()).byName(serverName);
+  };
+
+  const claim = createPortClaim({
+    listen: (address) =>
+      listenForAlpn(
+        {
+          async certificateFor(serverName, here, from) {
+            const [keyAuthorization, key] = await Promise.all([keyAuthorizationFor(serverName, here), ownKey()]);
+            world.log.debug(`the responder shook hands for ${serverName} with ${from}`);
+            const identifier = identifierOf(serverName);
+            const cert = pki.alpnCertificate(key, { identifier, keyAuthorization }, world.clock.now());
+            return { cert, key: key.reveal() };
+          },
+        },
+        address,
+      ),
+    neighbour,
+    what: 'TLS-ALPN-01',
+    at,
+    proof,
+    wanted: () => queues.size > 0,
+    clock: world.clock,
+    log: world.log,
+  });
+
+  const find = ({ identifier, keyAuthorization }: SolverChallenge): Known | undefined =>
+    queues.get(serverNameOf(identifier))?.find((one) => one.keyAuthorization === keyAuthorization);
+
+  /** Returns false if the document is that of another order. */
+  const publish = async (known: Known, { lineage }: SolverChallenge, signal: AbortSignal): Promise<boolean> => {
+    known.isPublished = await documents.publish(claimOf(known, lineage), signal);
+    return known.isPublished;
+  };
+
+  return {
+    address: listen,
+    patienceMs,
+
+    async proof(signal) {
+      await claim.holdPatiently(signal);
+      const { byName } = await proof();
+      return (identifier) => byName(serverNameOf(identifier));
+    },
+
+    async answer(challenge, { shared }, signal) {
+      signal.throwIfAborted();
+      if (!isToken(challenge.token))
+        throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
+      // If another certfleet process has the port, `ready` says so until it is free.
+      const holder = await claim.hold(signal).catch((error: unknown) => {
+        if (!isFailure(error, 'solver/port-held')) throw error;
+        return undefined;
+      });
+      const { identifier, keyAuthorization, lineage } = challenge;
+      const name = serverNameOf(identifier);
+      const known = find(challenge) ?? {
+        identifier,
+        keyAuthorization,
+        lineages: new Set(),
+        shared: false,
+        isPublished: false,
+      };
+      if (known.lineages.size === 0) queues.set(name, [...(queues.get(name) ?? []), known]);
+      known.lineages.add(lineage);
+      known.shared ||= shared || holder?.kind !== 'self';
+      if (known.shared) await publish(known, challenge, signal);
+      return { published: known.shared };
+    },
+
+    async ready(challenge, signal) {
+      const { identifier, keyAuthorization } = challenge;
+      let holder: Holder;
+      try {
+        holder = await claim.hold(signal);
+      } catch (error) {
+        if (!isPortError(error)) throw error;
+        return { ready: false, reason: error.message, retryAfterMs };
+      }
+      const name = identifierKey(identifier);
+      const another = { ready: false, reason: `another order for ${name} is being validated`, retryAfterMs } as const;
+      const known = find(challenge);
+      if (holder.kind === 'self' && queues.get(serverNameOf(identifier))?.[0] !== known) return another;
+      // Another process may have published its own answer for the name before.
+      if (known?.shared && !known.isPublished && !(await publish(known, challenge, signal))) return another;
+      if (holder.kind === 'self') return known ? { ready: true } : another;
+      const there = { address: holder.address, port: at.port };
+      if (await neighbour.answers(there, identifier, keyAuthorization, signal)) return { ready: true };
+      return { ready: false, reason: `the other certfleet process does not answer for ${name} yet`, retryAfterMs };
+    },
+
+    async withdraw(challenge, receipt, signal) {
+      signal.throwIfAborted();
+      const { identifier, keyAuthorization, lineage, token } = challenge;
+      const name = serverNameOf(identifier);
+      const known = find(challenge);
+      const isMine = known?.lineages.delete(lineage) === true;
+      if (known?.lineages.size === 0) {
+        const rest = queues.get(name)?.filter((one) => one !== known) ?? [];
+        if (rest.length > 0) queues.set(name, rest);
+        else queues.delete(name);
+      }
+      // A receipt does not prove that there is no document: a later `present` may have died before it left its own.
+      if (isMine && !known.shared && (receipt as { published?: unknown } | undefined)?.published === false) return;
+      if (isToken(token)) await documents.withdraw(claimOf({ identifier, keyAuthorization }, lineage), signal);
+    },
+
+    async close(signal) {
+      if (signal) await stayForGuests(guests, { world, address: listen }, signal);
+      await claim.close();
+    },
+  };
+}
+
+/** Not a token, which has no `~`. */
+const documentName = (serverName: string): string => `~alpn~${serverName}`;
+
+const claimOf = ({ identifier, keyAuthorization }: Pick<Known, 'identifier' | 'keyAuthorization'>, lineage: string) =>
+  ({ token: documentName(serverNameOf(identifier)), keyAuthorization, lineage }) satisfies TokenClaim;
