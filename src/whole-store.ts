@@ -1,12 +1,13 @@
+import { type Backup, type BackupDocument, backUp, readBackup, restoreAll } from './compose/backup.ts';
 import type { ComposeContext } from './compose/context.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { connectStore } from './compose.ts';
-import { fail } from './core/errors.ts';
+import { fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Settings } from './core/spec.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
-import { storeKeyOf } from './stores/encrypted.ts';
+import { openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
 
 /** What works on the store as a whole, without the engine: the second interface of the application, beside `fleet.ts`. */
 
@@ -62,4 +63,65 @@ async function existing(settings: Settings, context: Context, signal: AbortSigna
   const store = await connectStore(settings.store, context);
   if (!(await store.exists(signal))) throw fail('store/absent', { path: store.location });
   return store;
+}
+
+export interface BackedUp extends Backup {
+  readonly location: string;
+}
+
+/** Reads the whole store, as it is: sealed documents stay sealed. Fails with `store/absent`. */
+export async function backUpStore(settings: Settings, context: Context, signal: AbortSignal): Promise<BackedUp> {
+  const store = await existing(settings, context, signal);
+  const made = await backUp(store, context.world.clock.now(), signal);
+  await store.close?.();
+  return { ...made, location: store.location };
+}
+
+export interface Restored {
+  readonly location: string;
+  readonly documents: number;
+  readonly certificates: number;
+}
+
+/**
+ * Writes a backup into a store that is not there yet. If keys are given, every secret must open with them. Fails with
+ * `store/backup-damaged`, `store/wrong-key`, `store/not-empty`.
+ */
+export async function restoreStore(
+  { bytes, path }: { readonly bytes: Uint8Array; readonly path: string },
+  settings: Settings,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const documents = readBackup(bytes, path);
+  const keys = await readStoreKeys(settings.storeKeys ?? [], context);
+  const store = await connectStore(settings.store, context);
+  if (keys.length > 0) await checkOpens(documents, { keys, store, path, context }, signal);
+  const certificates = await restoreAll(store, documents, signal);
+  await store.close?.();
+  return { location: store.location, documents: documents.length, certificates };
+}
+
+/** Opens every document of a backup, before anything is written. */
+async function checkOpens(
+  documents: readonly BackupDocument[],
+  given: {
+    readonly keys: readonly StoreKey[];
+    readonly store: Store;
+    readonly path: string;
+    readonly context: Context;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { keys, store, path, context } = given;
+  const idOf = ({ key: { kind, name } }: Pick<BackupDocument, 'key'>) => `${kind}/${name}`;
+  const byId = new Map(documents.map((document) => [idOf(document), { ...document, revision: '' }]));
+  const inBackup: Store = { ...store, location: path, get: async (key) => byId.get(idOf({ key })) };
+  const { random } = context.world;
+  const { store: opened } = await openEncrypted(inBackup, { keys, random, isNew: false }, signal);
+  for (const { key } of documents)
+    await opened.get(key, signal).catch((error: unknown) => {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      throw fail('store/backup-damaged', { file: path, reason: reasonOf(error) });
+    });
 }

@@ -31,6 +31,32 @@ export const commandsOfStore: readonly Command[] = [
     load: async () => (await import('./store-encrypt.ts')).encrypt,
   },
   {
+    name: 'backup',
+    summary: 'write the whole store to one file',
+    description:
+      'Other commands may run meanwhile: every certificate is in the backup with the keys that it needs. What is encrypted ' +
+      'stays so, and no key is needed. Otherwise the file has private keys in the clear, and only its owner can read it. ' +
+      'What targets have is not in it.',
+    arguments: { text: '<file>', description: 'the file, which is replaced; - for stdout' },
+    flags: [],
+    examples: [
+      { line: 'certfleet backup /var/backups/certfleet.backup', why: 'once a day, from cron' },
+      { line: 'certfleet backup - | ssh backup.example.com "cat > certfleet.backup"', why: 'to another machine' },
+    ],
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'make a store from a backup',
+    description:
+      'The place of the store must be empty. A damaged file is refused before anything is written; if it is killed, run it ' +
+      'again. `certfleet renew` then continues what was in progress at the time of the backup.',
+    arguments: { text: '<file>', description: 'what `certfleet backup` wrote; - for stdin' },
+    flags: [],
+    examples: [{ line: 'certfleet restore /var/backups/certfleet.backup', why: 'after the store was lost' }],
+    load: async () => (await import('./backup.ts')).restore,
+  },
+  {
     name: 'store decrypt',
     summary: 'decrypt the store',
     flags: [],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
 import { encodeDocument } from '../core/lineage.ts';
@@ -16,6 +16,7 @@ async function machine() {
   const world: World = { ...storeWorld({ clock, files }), close: async () => undefined };
   const store = fileStore.connect({ options: { path: '/s' }, name: 'store', world });
   await store.check(signal);
+  await files.makeFolders('/out', 0o755);
   for (const [kind, name] of [
     ['meta', 'store'],
     ['key', 'abc~1'],
@@ -88,4 +89,90 @@ it.each([
   expect(done.stderr).toContain(words);
   expect(done.stderr).not.toContain('c2VjcmV0');
   expect(plain()).toBe(1);
+});
+
+describe('backup and restore', () => {
+  const backedUp = async () => {
+    const made = await machine();
+    expect(await made.run('backup', '/out/b', '--store', '/s')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(
+        'Backed up /s to /out/b: 0 certificates, 2 documents. warning: the backup has private keys',
+      ),
+    });
+    return made;
+  };
+
+  it('are the same store, in a file that only its owner can read', async () => {
+    const { run, files } = await backedUp();
+    expect((await files.stat('/out/b'))?.mode).toBe(0o600);
+    expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({
+      code: 0,
+      stdout: 'Restored /t: 0 certificates, 2 documents.\n',
+    });
+    const body = (text: string) => text.split('\n').slice(1, -2).sort();
+    await run('backup', '/out/c', '--store', '/t');
+    const both = files.contents('/out');
+    expect(body(both['/out/c']!)).toEqual(body(both['/out/b']!));
+    expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('there is a store at /t already'),
+    });
+  });
+
+  it('to stdout has nothing else on it', async () => {
+    const { run, files } = await backedUp();
+    const { stdout } = await run('backup', '-', '--store', '/s');
+    expect(stdout).toBe(files.contents('/out')['/out/b']);
+    expect(await run('backup', '-', '--store', '/s', '--json')).toMatchObject({ code: 2 });
+  });
+
+  it.each([
+    ['is cut', (text: string) => text.slice(0, -30), 'its end is missing'],
+    ['lacks a line', (text: string) => text.replace(/\n[^\n]*/, ''), 'it has changed since it was written'],
+    ['has another byte', (text: string) => text.replace('meta', 'mete'), 'it has changed since it was written'],
+    ['is another file', () => 'PK\n', 'it is no backup of certfleet'],
+    ['is empty', () => '', 'it is no backup of certfleet'],
+    ['is of a later version', (text: string) => text.replace('"version":1', '"version":2'), 'a later version'],
+  ])('a backup that %s changes nothing', async (_what, change, words) => {
+    const { run, files } = await backedUp();
+    await files.replace('/out/b', change(files.contents('/out')['/out/b']!), { mode: 0o600 });
+    const done = await run('restore', '/out/b', '--store', '/t');
+    expect(done).toMatchObject({ code: 7, stderr: expect.stringContaining(words) });
+    expect(await files.stat('/t')).toBeUndefined();
+  });
+
+  it('of an encrypted store stay encrypted, need no key, and are refused with a wrong one', async () => {
+    const { run, files } = await machine();
+    const key = (name: string) => ['--store-key', `file:/etc/${name}.key`];
+    for (const name of ['a', 'b']) await run('store', 'key', `/etc/${name}.key`);
+    await run('store', 'encrypt', '--store', '/s', ...key('a'));
+    const made = await run('backup', '/out/b', '--store', '/s');
+    expect(made.stderr).not.toContain('warning');
+    const text = files.contents('/out')['/out/b']!;
+    const [, sealed] = /"key","name":"abc~1","data":"([^"]+)"/.exec(text) ?? [];
+    expect(Buffer.from(sealed!, 'base64').toString('latin1')).toMatch(/^certfleet-sealed 1 /);
+    expect(await run('restore', '/out/b', '--store', '/t', ...key('b'))).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('nothing was changed'),
+    });
+    expect(await files.stat('/t')).toBeUndefined();
+    expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({ code: 0 });
+    expect(await run('restore', '/out/b', '--store', '/u', ...key('a'))).toMatchObject({ code: 0 });
+    expect(await run('store', 'encrypt', '--store', '/t', ...key('a'))).toMatchObject({
+      stdout: expect.stringContaining('already encrypted'),
+    });
+  });
+
+  it('names what it cannot read, and backs up the rest', async () => {
+    const { run, files } = await machine();
+    const [path] = Object.keys(files.contents('/s/key'));
+    await files.replace(path!, 'damaged', { mode: 0o600 });
+    const done = await run('backup', '/out/b', '--store', '/s');
+    expect(done).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('left out, because it cannot be read: key/'),
+    });
+    expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({ code: 0 });
+  });
 });

@@ -688,6 +688,18 @@ export const errorTable = {
     retry: 'never',
     hint: 'Give the key {key}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.',
   },
+  'store/not-empty': {
+    message: 'there is a store at {path} already; a backup is restored only where there is none',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Move it away first, or name another folder with --store.',
+  },
+  'store/backup-damaged': {
+    message: '{file} cannot be restored: {reason}; nothing was changed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Use another backup.',
+  },
   'store/in-use': {
     message: 'other processes keep writing to the store {path}, so secrets may still stand in files of theirs',
     blame: 'config',

@@ -79,6 +79,7 @@ const mayFollow = {
   leftAlone: ['idle'],
   beaten: held,
   released: held,
+  restored: held,
   // Towards a certificate.
   pastRemoved: ['begun', 'current'],
   overruled: inFlight,
@@ -342,6 +343,14 @@ export const released = (): Transition =>
     const { work, ...rest } = lineage;
     const { lease: _given, ...left } = work;
     return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: left } : rest;
+  });
+
+/** From a backup: the holder of the lease may be alive, but works on a store that is gone. */
+export const restored = (): Transition =>
+  whileHeld('restored', (lineage) => {
+    const { work, ...rest } = lineage;
+    const { lease: _of, ...left } = work;
+    return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: { ...left, takenOver: true } } : rest;
   });
 
 // --- Towards a certificate -------------------------------------------------------------------------------------------

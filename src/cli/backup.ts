@@ -1,0 +1,70 @@
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { type BackedUp, backUpStore, restoreStore } from '../whole-store.ts';
+import type { Run, Session } from './context.ts';
+import { wholePathOf } from './flag-values.ts';
+
+/** The largest backup that is read: about 60,000 certificates. */
+const maxBytes = 1024 ** 3;
+
+/** `certfleet backup FILE|-`. Exits with 7 if it had to leave out damaged documents. */
+export const backup: Run = async (session) => {
+  const [given = ''] = session.invocation.args;
+  const { stdout } = session.context;
+  const isPiped = given === '-';
+  if (isPiped && (stdout.columns !== undefined || session.json))
+    throw fail('usage/invalid', {
+      what: 'backup -: the output is the backup, so send it to a file or a program, without --json',
+    });
+  const path = wholePathOf('', given, session.context.env);
+  const made = await backUpStore(...(await storeOf(session)));
+  if (isPiped) stdout.write(made.text);
+  else await write(session, path, made.text);
+  tell(session, made, isPiped ? undefined : path);
+  return made.damaged.length === 0 ? 0 : 7;
+};
+
+async function write(session: Session, path: string, text: string): Promise<void> {
+  const { files } = await session.world();
+  await files.replace(path, text, { mode: 0o600 }).catch((error: unknown) => {
+    if (isFailure(error)) throw error;
+    throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
+  });
+}
+
+function tell(session: Session, { location, documents, certificates, isOpen, damaged }: BackedUp, path?: string): void {
+  session.printJson({ object: 'backup', store: location, path, documents, certificates, encrypted: !isOpen, damaged });
+  const where = path === undefined ? '' : ` to ${path}`;
+  session.note(
+    `Backed up ${location}${where}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`,
+  );
+  if (isOpen)
+    session.complain(
+      'warning: the backup has private keys and credentials in the clear, as the store does: keep it as safe, or encrypt the store first (certfleet store encrypt).',
+    );
+  for (const key of damaged) session.complain(`left out, because it cannot be read: ${key}`);
+}
+
+/** `certfleet restore FILE`. */
+export const restore: Run = async (session) => {
+  const [given = ''] = session.invocation.args;
+  const path = given === '-' ? '/dev/stdin' : wholePathOf('', given, session.context.env);
+  const { files } = await session.world();
+  const bytes = await files.read(path, { named: true, maxBytes }).catch((error: unknown) => {
+    throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
+  });
+  if (!bytes) throw fail('usage/invalid', { what: `there is no file ${path}` });
+  const { location, documents, certificates } = await restoreStore({ bytes, path }, ...(await storeOf(session)));
+  session.printJson({ object: 'restore', store: location, path, documents, certificates });
+  session.print(`Restored ${location}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`);
+  session.note(
+    'Next: `certfleet renew` continues what was in progress, and orders only what is due. If the targets lost their files too, `certfleet renew --redeploy` delivers all again.',
+  );
+  return 0;
+};
+
+async function storeOf(session: Session) {
+  const [settings, world] = await Promise.all([session.settings(), session.world()]);
+  return [settings, { world, env: session.context.env }, session.signal] as const;
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { fail, isFailure } from '../core/errors.ts';
+import { decodeLineage, encodeDocument, type Lineage } from '../core/lineage.ts';
+import { decodeLock } from '../core/lock.ts';
+import { after, restored } from '../core/work.ts';
+import type { Entry, Key, Kind, Store } from '../ports/store.ts';
+import { isSecret, sealedWith } from '../stores/encrypted.ts';
+
+/**
+ * A backup is one text file of JSON lines:
+ *
+ * ```
+ * {"certfleet":"backup","version":1,"at":"2026-11-26T02:00:00.000Z"}
+ * {"kind":"lineage","name":"www.example.com","data":"<base64>"}
+ * {"documents":1,"sha256":"<hex, over all lines before>"}
+ * ```
+ *
+ * Sealed documents stay sealed, so neither a backup nor a restore needs the key.
+ */
+const format = { certfleet: 'backup', version: 1 } as const;
+
+/** Lineages first: the keys and versions that they name are written before they are, and read after them here. */
+const order = {
+  lineage: 1,
+  account: 2,
+  credential: 3,
+  key: 4,
+  version: 5,
+  ledger: 6,
+  lock: 7,
+  token: 8,
+  meta: 9,
+} as const satisfies Record<Kind, number>;
+const kinds = Object.keys(order) as readonly Kind[];
+
+export interface Backup {
+  readonly text: string;
+  readonly documents: number;
+  readonly certificates: number;
+  /** Secrets stand in it in the clear. */
+  readonly isOpen: boolean;
+  /** Documents that could not be read and are left out. */
+  readonly damaged: readonly string[];
+}
+
+export type BackupDocument = Pick<Entry, 'key' | 'bytes'>;
+const idOf = ({ kind, name }: Key): string => `${kind}/${name}`;
+
+/** How often a certificate that changes meanwhile is read again. */
+const rounds = 10;
+
+/**
+ * Reads a whole store. Documents may be from different moments while other processes write, but every certificate
+ * has the keys and versions that its lineage names.
+ */
+export async function backUp(store: Store, at: Date, signal: AbortSignal): Promise<Backup> {
+  const found = new Map<string, BackupDocument>();
+  const damaged: string[] = [];
+  for (const kind of kinds)
+    for await (const page of store.scan(kind, signal))
+      for (const { key, bytes, corrupt } of page) {
+        if (corrupt) damaged.push(idOf(key));
+        else found.set(idOf(key), { key, bytes });
+      }
+  const lineages = [...found.values()].filter(({ key }) => key.kind === 'lineage');
+  for (const lineage of lineages) await complete(store, found, lineage, signal);
+  const documents = [...found.values()];
+  const lines = [
+    { ...format, at: at.toISOString() },
+    ...documents.map(({ key, bytes }) => ({ ...key, data: Buffer.from(bytes).toString('base64') })),
+  ];
+  const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const end = { documents: documents.length, sha256: digestOf(body) };
+  return {
+    text: `${body}${JSON.stringify(end)}\n`,
+    documents: documents.length,
+    certificates: lineages.length,
+    isOpen: documents.some(({ key, bytes }) => isSecret(key) && sealedWith(bytes) === undefined),
+    damaged,
+  };
+}
+
+const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
+
+/** Adds what a lineage names and is not there: a version that was made, or removed, since it was read. */
+async function complete(
+  store: Store,
+  found: Map<string, BackupDocument>,
+  document: BackupDocument,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name } = document.key;
+  let lineage: Lineage = decodeLineage(document.bytes, name, store.location);
+  for (let round = 1; round <= rounds; round += 1) {
+    let isMissing = false;
+    for (const { id, isStored } of versionsOf(lineage))
+      for (const kind of ['key', 'version'] as const) {
+        const key = { kind, name: `${name}~${id}` };
+        if (found.has(idOf(key))) continue;
+        const entry = await store.get(key, signal);
+        if (entry) found.set(idOf(key), { key, bytes: entry.bytes });
+        else isMissing ||= isStored;
+      }
+    if (!isMissing) return;
+    const now = await store.get({ kind: 'lineage', name }, signal);
+    if (!now) {
+      found.delete(idOf(document.key));
+      return;
+    }
+    found.set(idOf(document.key), { key: document.key, bytes: now.bytes });
+    lineage = decodeLineage(now.bytes, name, store.location);
+  }
+  // It lacks a document for good; `renew` says so, and orders a new certificate.
+}
+
+/** The version in progress may have no key yet, and has no chain. */
+const versionsOf = ({ current, previous, work }: Lineage) =>
+  [
+    ...[current, previous].map((version) => ({ id: version?.id ?? '', isStored: true })),
+    ...[work?.version, work?.parked?.version].map((id) => ({ id: id ?? '', isStored: false })),
+  ].filter(({ id }) => id !== '');
+
+/** The documents of a backup. Fails with `store/backup-damaged`, naming `file`, unless it is whole. */
+export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocument[] {
+  const damaged = (reason: string) => fail('store/backup-damaged', { file, reason });
+  const text = new TextDecoder().decode(bytes);
+  const lines = text.split('\n');
+  const [first, last] = [lines[0], lines.at(-2)].map(parsed);
+  if (first?.['certfleet'] !== format.certfleet) throw damaged('it is no backup of certfleet');
+  if (first['version'] !== format.version) throw damaged('a later version of certfleet has written it');
+  const body = `${lines.slice(0, -2).join('\n')}\n`;
+  if (lines.at(-1) !== '' || last?.['sha256'] === undefined) throw damaged('its end is missing');
+  if (last['sha256'] !== digestOf(body)) throw damaged('it has changed since it was written (checksum)');
+  return lines.slice(1, -2).map((line) => {
+    const { kind, name, data } = parsed(line) as { readonly kind: Kind; readonly name: string; readonly data: string };
+    return { key: { kind, name }, bytes: Buffer.from(data, 'base64') };
+  });
+}
+
+function parsed(line: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return JSON.parse(line ?? '') as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes the documents of a backup into a store without any. The store's id comes last, so a restore that was killed can
+ * be repeated. Fails with `store/not-empty`.
+ */
+export async function restoreAll(
+  store: Store,
+  documents: readonly BackupDocument[],
+  signal: AbortSignal,
+): Promise<number> {
+  const refused = () => fail('store/not-empty', { path: store.location });
+  const isId = ({ key }: BackupDocument) => key.kind === 'meta' && key.name === 'store';
+  if (await store.get({ kind: 'meta', name: 'store' }, signal)) throw refused();
+  await store.check(signal);
+  const write = async ({ key, bytes }: BackupDocument): Promise<void> => {
+    try {
+      await store.put(key, bytes, { ifRevision: null, signal });
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+      const there = await store.get(key, signal);
+      if (!there || !Buffer.from(there.bytes).equals(bytes)) throw refused();
+    }
+  };
+  const fresh = documents.map((document) => withoutLease(document, store.location));
+  const others = fresh.filter((one) => !isId(one));
+  for (let done = 0; done < others.length; done += atOnce)
+    await Promise.all(others.slice(done, done + atOnce).map(write));
+  for (const one of fresh.filter(isId)) await write(one);
+  return fresh.filter(({ key }) => key.kind === 'lineage').length;
+}
+
+const atOnce = 32;
+
+/** A lease of the time of the backup protects nothing now, and would keep others waiting. */
+function withoutLease({ key, bytes }: BackupDocument, location: string): BackupDocument {
+  if (key.kind === 'lineage') {
+    const lineage = decodeLineage(bytes, key.name, location);
+    const next = lineage.work?.lease ? after(lineage, restored()) : lineage;
+    return { key, bytes: next === lineage || !next ? bytes : encodeDocument(next) };
+  }
+  if (key.kind === 'lock') {
+    const { lease, ...lock } = decodeLock(bytes, key.name, location);
+    return { key, bytes: lease ? encodeDocument(lock) : bytes };
+  }
+  return { key, bytes };
+}
