@@ -1,4 +1,5 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
+import type { AccountKeyType } from './core/account-key.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors.ts';
 import type { Adoption, Found, UndoneImport } from './core/found.ts';
@@ -12,6 +13,13 @@ import type { Secret } from './core/secret.ts';
 import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
 import { solverSettings } from './core/spec-parts.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
+import type { ChangedAccount } from './engine/account-change.ts';
+import {
+  type AccountStatus,
+  type KnownAccount,
+  knownAccounts,
+  statusOf as statusOfAccount,
+} from './engine/accounts.ts';
 import type { AdoptOptions } from './engine/adopt.ts';
 import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
 import { type Engine, report } from './engine/engine.ts';
@@ -26,7 +34,18 @@ import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
 
-export type { DrawnPath, LineageStatus, LostObject, LostRemoval, LostReport, Outcome, TrialNews, TrialReport };
+export type {
+  AccountStatus,
+  ChangedAccount,
+  DrawnPath,
+  LineageStatus,
+  LostObject,
+  LostRemoval,
+  LostReport,
+  Outcome,
+  TrialNews,
+  TrialReport,
+};
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
@@ -77,6 +96,12 @@ export interface Fleet {
    * into it any more.
    */
   undoImport(root: string, signal: AbortSignal): Promise<UndoneImport>;
+  /** All accounts of the store. Only reads it. */
+  accounts(signal: AbortSignal): Promise<readonly AccountStatus[]>;
+  /** What else depends on an account: sentences for a person. */
+  accountDependents(id: string, what: 'rollover' | 'deactivate', signal: AbortSignal): Promise<readonly string[]>;
+  /** Changes an account at its CA. Fails with `account/not-found`, `account/not-open`, `store/held`, `acme/…`. */
+  changeAccount(request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -155,6 +180,11 @@ export interface RevokeAnswer {
   /** Of getting another one at once. */
   readonly outcomes: readonly Outcome[];
 }
+export type AccountRequest = { readonly id: string } & (
+  | { readonly what: 'update'; readonly emails: readonly string[] }
+  | { readonly what: 'rollover'; readonly keyType?: AccountKeyType }
+  | { readonly what: 'deactivate' }
+);
 
 export interface DeleteRequest {
   readonly name: string;
@@ -194,11 +224,36 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
       (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
     undoImport: async (root, signal) =>
       (await import('./engine/undo-import.ts')).undoImport(composed.engine, root, signal),
+    accounts: async (signal) => (await accountsOf(fleet, signal)).map((one) => statusOfAccount(composed.engine, one)),
+    accountDependents: async (id, what, signal) => {
+      const { dependents } = await import('./engine/account-change.ts');
+      const found = await dependents(composed.engine, await accountOfId(fleet, id, signal), what);
+      return found.map((one) => `${one.certificate}: ${one.what}`);
+    },
+    changeAccount: (request, signal) => changeAccount(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),
     sweep: (signal) => sweep(composed.engine, signal),
     sweepLost: (remove, signal) => sweepLost(composed.engine, composed.declared, remove, signal),
     close: (signal) => composed.close(signal),
   };
+}
+
+const accountsOf = ({ composed, settings }: OpenFleet, signal: AbortSignal): Promise<readonly KnownAccount[]> =>
+  knownAccounts(composed.engine, settings.issuers, signal);
+
+async function accountOfId(fleet: OpenFleet, id: string, signal: AbortSignal): Promise<KnownAccount> {
+  const found = (await accountsOf(fleet, signal)).find(({ stored }) => stored.key.name === id);
+  if (!found) throw fail('account/not-found', { which: ` ${id}`, advice: 'See `certfleet account list`.' });
+  return found;
+}
+
+async function changeAccount(fleet: OpenFleet, request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount> {
+  const { engine } = fleet.composed;
+  const account = await accountOfId(fleet, request.id, signal);
+  const { updateContacts, rollover, deactivate } = await import('./engine/account-change.ts');
+  if (request.what === 'update') return updateContacts(engine, account, request.emails, signal);
+  if (request.what === 'rollover') return rollover(engine, account, request.keyType, signal);
+  return deactivate(engine, account, signal);
 }
 
 async function once({ composed }: OpenFleet, what: string, signal: AbortSignal): Promise<boolean> {

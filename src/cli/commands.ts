@@ -1,3 +1,4 @@
+import { commandsOfAccounts } from './commands-accounts.ts';
 import { commandsOfLife } from './commands-life.ts';
 import { commandsOfMachine } from './commands-machine.ts';
 import { commandsOfMoving } from './commands-moving.ts';
@@ -51,6 +52,7 @@ export const globalFlags: readonly Flag[] = [
 ];
 
 export const commandGroups: Readonly<Record<string, string>> = {
+  account: 'show and change accounts at CAs',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
   store: 'encrypt the store',
@@ -320,6 +322,7 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./doctor.ts')).doctor,
   },
   ...commandsOfMoving,
+  ...commandsOfAccounts,
   ...commandsOfStore,
   {
     name: 'providers',

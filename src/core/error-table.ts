@@ -202,6 +202,26 @@ export const errorTable = {
     hint: '{advice}',
   },
 
+  // ── accounts: exit 2 ─────────────────────────────────────────────────────────────────────────────────────────
+  'account/not-found': {
+    message: 'there is no account{which} in this store',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
+  },
+  'account/not-open': {
+    message: 'the CA has not opened the account {account} yet',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Issue a certificate with it; that opens it.',
+  },
+  'account/changed': {
+    message: 'another process has just replaced the key of {url}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Look at it with `certfleet account list`, and run the command again if you want another key.',
+  },
+
   // ── preflight: exit 3 ────────────────────────────────────────────────────────────────────────────────────────
   'preflight/no': {
     message: '{finding}; the CA was not asked',
@@ -777,6 +797,7 @@ export const exitCodes = {
   usage: 2,
   config: 2,
   identifier: 2,
+  account: 2,
   lineage: 2,
   preflight: 3,
   acme: 4,

@@ -37,7 +37,7 @@ import { askDirectory, checkProfile } from './looks/ca.ts';
 import { checkChange } from './looks/change.ts';
 import { removeSentTooLate } from './lost.ts';
 import { announce, connectParts, nameOf, type OrderRun, type Run } from './run.ts';
-import { accountInsteadOf, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
+import { accountInsteadOf, accountWithNewKey, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
@@ -277,7 +277,12 @@ async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssue
   const { account, job } = run;
   const customer = { ...run, wanted: job.wanted };
   if (isForgotten(error)) return reopenAccount(customer, account);
-  if (problemType(error) !== 'unauthorized' || isFailure(error, 'acme/invalid-authorization')) return undefined;
+  if (isFailure(error, 'acme/invalid-authorization')) return undefined;
+  const type = problemType(error);
+  // What CAs answer to a signature with the key that the account had before.
+  const hasNewKey = type === 'unauthorized' || type === 'malformed';
+  const renewed = hasNewKey ? await accountWithNewKey(customer, account) : undefined;
+  if (renewed || type !== 'unauthorized') return renewed;
   return accountInsteadOf(customer, account, job.newAccount ?? false);
 }
 

@@ -85,6 +85,23 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     });
   });
 
+  it('lists, rolls over and closes the account', async () => {
+    const store = ['--store', join(folder, 'kept')];
+    const run = (...args: string[]) => certfleet([...args, ...store]);
+    const before = JSON.parse((await run('account', 'list', '--json')).stdout) as Record<string, unknown>;
+    expect(before).toMatchObject({ name: 'kid-3', state: 'open', certificates: ['b.example.test', 'c.example.test'] });
+    succeeded(await run('account', 'rollover', '--account-key', 'ES384'));
+    const after = JSON.parse((await run('account', 'list', '--json')).stdout) as Record<string, unknown>;
+    expect(after).toMatchObject({ url: before['url'], keyType: 'p384' });
+    succeeded(await run('renew', '--force', '--name', 'b.example.test'));
+    succeeded(await run('account', 'update', '--email', 'ops@example.com'));
+    expect((await run('account', 'deactivate')).status).toBe(2);
+    succeeded(await run('account', 'deactivate', '--yes'));
+    const refused = await run('renew', '--force', '--name', 'b.example.test');
+    expect(refused.status).toBe(4);
+    expect(stderrOf(refused)).toContain('is deactivated');
+  });
+
   it('opens an account with a key from a file, of a configuration', async () => {
     await writeFile(join(folder, 'eab.key'), `${keys['kid-1']}\n`, { mode: 0o600 });
     const { directoryUrl: directory, caFile, httpPort } = pebble;

@@ -6,6 +6,9 @@ import type { Found } from '../../src/core/found.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type {
+  AccountRequest,
+  AccountStatus,
+  ChangedAccount,
   Deleted,
   DeleteRequest,
   DnsTrialRequest,
@@ -40,6 +43,10 @@ export interface FakeAnswers {
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
   readonly revoke?: RevokeAnswer;
+  readonly accounts?: readonly AccountStatus[];
+  /** What depends on the account that is changed. */
+  readonly dependents?: readonly string[];
+  readonly changed?: Partial<ChangedAccount>;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -90,6 +97,7 @@ export interface Done {
     | DoctorCall
     | LostCall
     | AdoptCall
+    | AccountRequest
     | 'status'
     | 'sweep'
   )[];
@@ -178,6 +186,12 @@ export function commandLine(given: CommandLine = {}) {
       sweepLost: async (remove) => {
         calls.push({ lost: remove });
         return { lost: [], known: 0, removed: [], failed: [], ...given.fleet?.lost };
+      },
+      accounts: async () => given.fleet?.accounts ?? [],
+      accountDependents: async () => given.fleet?.dependents ?? [],
+      changeAccount: async (request) => {
+        calls.push(request);
+        return { url: 'https://ca.test/account/1', thumbprint: 'print', contacts: [], ...given.fleet?.changed };
       },
       once: async (what) => given.fleet?.said?.includes(what) !== true,
       delete: async (request) => {

@@ -3,7 +3,7 @@ import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
 import { Secret } from '../../core/secret.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
 import type { SolverAccount } from '../../ports/solver.ts';
-import type { Key } from '../../ports/store.ts';
+import type { Entry, Key, Store } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import { ignoreConflict } from './conflict.ts';
 
@@ -13,10 +13,16 @@ export interface AccountDocument {
   /** Missing in documents from before there were several accounts at one directory; then it is the default one. */
   readonly name?: string;
   readonly keyPem: string;
+  /** Keys that a rollover stored before it asked the CA. It may know one of them in place of `keyPem`. */
+  readonly newKeys?: readonly string[];
   /** Undefined until the CA has answered newAccount. */
   readonly url?: string;
   /** The addresses that the CA knows. */
   readonly contacts?: readonly string[];
+  /** Those that the issuer's settings had when `account update` told the CA others. */
+  readonly configured?: readonly string[];
+  /** When `account deactivate` closed it. */
+  readonly deactivatedAt?: string;
   /** The deactivated accounts that this one replaced. */
   readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
 }
@@ -47,12 +53,38 @@ export async function readAccount(
 ): Promise<StoredAccount | undefined> {
   const ref = accountOf(settings);
   for (const key of ref.name === defaultAccount ? [keyOf(ref), oldKeyOf(ref)] : [keyOf(ref)]) {
-    const entry = await store.get(key, signal);
-    if (!entry) continue;
-    const where = { key: `account/${key.name}`, file: store.location };
-    return { document: decodeDocument(entry.bytes, where, ['directory', 'keyPem']), key, revision: entry.revision };
+    const found = await readStored({ store }, key, signal);
+    if (found) return found;
   }
   return undefined;
+}
+
+export async function readStored(
+  { store }: Pick<Engine, 'store'>,
+  key: Key,
+  signal: AbortSignal,
+): Promise<StoredAccount | undefined> {
+  const entry = await store.get(key, signal);
+  return entry && decoded(store, entry);
+}
+
+function decoded(store: Pick<Store, 'location'>, { key, bytes, revision }: Entry): StoredAccount {
+  const where = { key: `account/${key.name}`, file: store.location };
+  return { document: decodeDocument(bytes, where, ['directory', 'keyPem']), key, revision };
+}
+
+/** All accounts of the store. */
+export async function allAccounts(
+  { store }: Pick<Engine, 'store'>,
+  signal: AbortSignal,
+): Promise<readonly StoredAccount[]> {
+  const found: StoredAccount[] = [];
+  for await (const page of store.scan('account', signal))
+    for (const entry of page) {
+      if (entry.corrupt) throw entry.corrupt;
+      found.push(decoded(store, entry));
+    }
+  return found;
 }
 
 /** The stored account of a certificate as solvers see it; undefined if there is none. No CA is asked. */

@@ -9,6 +9,7 @@ import type { AccountIssuer, ExternalAccount, Issuer } from '../../ports/issuer.
 import { ask } from '../ask.ts';
 import { type Engine, report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { settleKey } from '../ledger/account-key.ts';
 import { checkMayRegister, checkTerms } from '../looks/ca.ts';
 
 /** What is needed to use an account at a CA. */
@@ -65,7 +66,8 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
     if (account && !hasNewContacts(document, settings)) return account;
     if (account) {
       const isUpdated = await updateContacts(customer, account);
-      if (isUpdated) await writeAccount(engine, { ...document, contacts: settings.email }, found, signal);
+      const { configured: _before, ...rest } = document;
+      if (isUpdated) await writeAccount(engine, { ...rest, contacts: settings.email }, found, signal);
       return account;
     }
     const url = await register(customer, keyPem);
@@ -102,8 +104,8 @@ async function createKey(customer: Customer): Promise<void> {
 }
 
 /** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
-const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSettings): boolean =>
-  email.length > 0 && canonical([...contacts].sort()) !== canonical([...email].sort());
+const hasNewContacts = ({ contacts = [], configured = contacts }: AccountDocument, { email }: IssuerSettings) =>
+  email.length > 0 && canonical([...configured].sort()) !== canonical([...email].sort());
 
 /**
  * Registers the same key again, because the CA does not know the account (a test CA was reset). With the same key,
@@ -111,6 +113,23 @@ const hasNewContacts = ({ contacts = [] }: AccountDocument, { email }: IssuerSet
  */
 export const reopenAccount = (customer: Customer, refused: AccountIssuer): Promise<AccountIssuer> =>
   openInstead(customer, refused, async ({ url: _gone, ...rest }) => rest);
+
+/**
+ * The same account with another key, after the CA refused a request; undefined if the key is not the reason. Another
+ * process has replaced it, or one was killed while it did.
+ */
+export async function accountWithNewKey(
+  customer: Customer,
+  refused: AccountIssuer,
+): Promise<AccountIssuer | undefined> {
+  const { engine, issuer, wanted, signal } = customer;
+  const found = await readAccount(engine, wanted.issuer, signal);
+  if (found?.document.url !== refused.accountUrl) return undefined;
+  const { document } = await settleKey(engine, issuer, found, signal);
+  const { thumbprint } = issuer.as({ keyPem: new Secret(document.keyPem), url: refused.accountUrl });
+  if (thumbprint === refused.thumbprint) return undefined;
+  return openInstead(customer, refused, async (same) => same);
+}
 
 /**
  * The account to use after the CA refused a request as `unauthorized`; undefined if the account is not the reason. A

@@ -1,0 +1,133 @@
+import { describe, it } from 'vitest';
+import { behaves, type Row } from '../../test/support/command-line.ts';
+import type { AccountStatus } from '../fleet.ts';
+
+const account = (name: string, more: Partial<AccountStatus> = {}): AccountStatus => ({
+  ...{ id: `https://acme-v02.api.letsencrypt.org/directory~${name}`, name },
+  directory: 'https://acme-v02.api.letsencrypt.org/directory',
+  issuers: ['letsencrypt'],
+  state: 'open',
+  url: 'https://acme-v02.api.letsencrypt.org/acme/acct/1',
+  contacts: ['ops@example.com'],
+  keyType: 'p256',
+  thumbprint: 'print-1',
+  isRollingOver: false,
+  certificates: ['www.example.com'],
+  replaced: [],
+  ...more,
+});
+const one = { accounts: [account('default')] };
+const two = { accounts: [account('default'), account('tenant-2', { certificates: [] })] };
+
+describe('certfleet account', () => {
+  it.each<Row>([
+    { what: 'list: none', argv: 'account list', says: ['There are no accounts yet'] },
+    {
+      what: 'list',
+      argv: 'account list',
+      fleet: { accounts: [account('default', { isRollingOver: true }), account('k1', { state: 'deactivated' })] },
+      says: [/letsencrypt +default +open, key change not finished +ops@example.com +1/, /k1 +deactivated/],
+    },
+    {
+      what: 'list --json',
+      argv: 'account list --json',
+      fleet: one,
+      says: ['"object":"account"', '"thumbprint":"print-1"'],
+    },
+    {
+      what: 'show: the only one',
+      argv: 'account show',
+      fleet: { ...one, dependents: ['www: the TXT record _validation-persist.www'] },
+      says: ['acme/acct/1', 'print-1', 'www.example.com', '_validation-persist.www'],
+    },
+    {
+      what: 'show: one of two must be named',
+      argv: 'account show letsencrypt',
+      fleet: two,
+      code: 2,
+      warns: ['there are several accounts at letsencrypt', 'letsencrypt (tenant-2)'],
+    },
+    { what: 'show: one of two', argv: 'account show --account tenant-2', fleet: two, says: ['tenant-2'] },
+    {
+      what: 'show: by the directory of a known CA',
+      argv: 'account show https://acme-v02.api.letsencrypt.org/directory',
+      fleet: { accounts: [account('default', { issuers: ['le'] })] },
+      says: ['le'],
+    },
+    {
+      what: 'show: another CA',
+      argv: 'account show zerossl',
+      fleet: one,
+      code: 2,
+      warns: ['there is no account zerossl in this store', 'There are: letsencrypt'],
+    },
+    {
+      what: 'update',
+      argv: 'account update --email a@example.com,b@example.com',
+      fleet: { ...one, changed: { contacts: ['mailto:a@example.com', 'mailto:b@example.com'] } },
+      calls: [{ id: one.accounts[0]!.id, what: 'update', emails: ['a@example.com', 'b@example.com'] }],
+      says: ['the addresses are now a@example.com, b@example.com'],
+      never: ['keeps no addresses'],
+    },
+    {
+      what: 'update: a CA that keeps none',
+      argv: 'account update --email a@example.com',
+      fleet: one,
+      says: ['keeps no addresses'],
+    },
+    {
+      what: 'update: none',
+      argv: 'account update --email none',
+      fleet: one,
+      calls: [{ id: one.accounts[0]!.id, what: 'update', emails: [] }],
+    },
+    { what: 'update: no address', argv: 'account update', fleet: one, code: 2, calls: [], warns: ['--email none'] },
+    { what: 'update: a wrong one', argv: 'account update --email x', fleet: one, code: 2, calls: [] },
+    {
+      what: 'rollover',
+      argv: 'account rollover letsencrypt --account-key ES384',
+      fleet: { ...one, dependents: ['www: the snippet of nginx'] },
+      calls: [{ id: one.accounts[0]!.id, what: 'rollover', keyType: 'ES384' }],
+      warns: ['It depends on this account', 'the snippet of nginx'],
+      says: ['the account has a new key. Its URL stays https://ca.test/account/1', 'Thumbprint: print'],
+    },
+    {
+      what: 'rollover: an interrupted one was done',
+      argv: 'account rollover',
+      fleet: { ...one, changed: { wasDone: true } },
+      says: ['an earlier key change, which was interrupted, had its effect'],
+    },
+    {
+      what: 'rollover: an unknown type',
+      argv: 'account rollover --account-key ES265',
+      fleet: one,
+      code: 2,
+      calls: [],
+      warns: ['did you mean "ES256"?'],
+    },
+    {
+      what: 'deactivate: says first what it means, and needs a yes',
+      argv: 'account deactivate',
+      fleet: one,
+      code: 2,
+      calls: [],
+      warns: ['for ever', 'These certificates use it: www.example.com', 'confirm this with --yes'],
+    },
+    {
+      what: 'deactivate: no',
+      argv: 'account deactivate',
+      typed: 'n',
+      fleet: one,
+      code: 2,
+      calls: [],
+      warns: ['was not confirmed'],
+    },
+    {
+      what: 'deactivate',
+      argv: 'account deactivate --yes',
+      fleet: one,
+      calls: [{ id: one.accounts[0]!.id, what: 'deactivate' }],
+      says: ['deactivated', 'certfleet issue www.example.com --new-account'],
+    },
+  ])('$what', behaves);
+});

@@ -1,0 +1,62 @@
+import type { Command } from './commands.ts';
+
+const which = {
+  text: '[issuer]',
+  description:
+    'the CA: a declared issuer, a name of `certfleet issuers` or a directory URL; not needed if there is one account',
+};
+const named = { flags: '--account <name>', description: 'name of the account, if there are several at this CA' };
+
+/** Accounts at CAs. */
+export const commandsOfAccounts: readonly Command[] = [
+  {
+    name: 'account list',
+    summary: 'list the accounts in the store, and the certificates that use each',
+    flags: [],
+    load: async () => (await import('./account.ts')).listAccounts,
+  },
+  {
+    name: 'account show',
+    summary: 'show an account: its URL, key and contacts, and what depends on it',
+    arguments: which,
+    flags: [named],
+    load: async () => (await import('./account.ts')).showAccount,
+  },
+  {
+    name: 'account update',
+    summary: 'tell the CA other e-mail addresses',
+    description:
+      'The settings of certificates and the configuration stay as they are, and count again once they change: to change ' +
+      'the addresses for good, change `email` there.',
+    arguments: which,
+    flags: [named, { flags: '--email <address>', description: 'the new addresses; `none` for none', list: true }],
+    examples: [{ line: 'certfleet account update letsencrypt --email ops@example.com', why: 'one address' }],
+    load: async () => (await import('./account.ts')).updateAccount,
+  },
+  {
+    name: 'account rollover',
+    summary: 'replace the key of an account',
+    description:
+      'The account keeps its URL, its certificates and its limits (RFC 8555 §7.3.5). The new key is stored before the CA ' +
+      'gets it: if this is killed, the next run finds out which key the CA knows. Refused while a certificate of the ' +
+      'account is being ordered, or by a CA that cannot do it (ZeroSSL, SSL.com).',
+    arguments: which,
+    flags: [
+      named,
+      { flags: '--account-key <type>', description: 'type of the new key: ES256 (default), ES384, RS256 or EdDSA' },
+    ],
+    examples: [{ line: 'certfleet account rollover letsencrypt', why: 'after the key may have been seen' }],
+    load: async () => (await import('./account.ts')).rolloverAccount,
+  },
+  {
+    name: 'account deactivate',
+    summary: 'close an account for ever',
+    description:
+      'Its certificates stay valid until they expire, but only their own keys can revoke them then. Renewals need a new ' +
+      'account (`issue NAME --new-account`, or `newAccount: true` on the issuer). Asks on a terminal; elsewhere, --yes is ' +
+      'required.',
+    arguments: which,
+    flags: [named, { flags: '--yes', description: 'do not ask' }],
+    load: async () => (await import('./account.ts')).deactivateAccount,
+  },
+];

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import type { StoredSpec } from '../../src/core/spec.ts';
+import { deactivate, rollover, updateContacts } from '../../src/engine/account-change.ts';
+import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Http } from '../../src/ports/http.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
+  const spec = simulatedSpec(name, [`${name}.example.com`]);
+  return { ...spec, issuer: { ...spec.issuer, email } };
+};
+
+/** One certificate with its account. */
+async function issued(options: Parameters<typeof createSimulatedWorld>[0] = {}): Promise<World> {
+  const world = await createSimulatedWorld(options);
+  await issue(world.replica(1), job(specOf('one', ['old@example.com'])), signal);
+  return world;
+}
+async function theAccount(engine: Engine): Promise<KnownAccount> {
+  const [account] = await knownAccounts(engine, {}, signal);
+  return account!;
+}
+const documentOf = async (world: World) => (await theAccount(world.replica(9))).stored.document;
+const roll = async (world: World, engine: Engine, type?: 'ES384') =>
+  passing(world.clock, rollover(engine, await theAccount(engine), type, signal));
+const renewed = (world: World, pid = 5) => issue(world.replica(pid), job(specOf('one'), { force: true }), signal);
+const soleAccount = (world: World) => {
+  const [account, another] = world.ca.state.accounts.values();
+  expect(another).toBeUndefined();
+  return account!;
+};
+
+describe('a key rollover', () => {
+  it('replaces the key, and nothing else', async () => {
+    const world = await issued();
+    const before = await documentOf(world);
+    const changed = await roll(world, world.replica(2), 'ES384');
+    const after = await documentOf(world);
+    expect(after).toEqual({ ...before, keyPem: after.keyPem });
+    expect(after.keyPem).not.toBe(before.keyPem);
+    expect(changed).toMatchObject({ url: before.url, thumbprint: soleAccount(world).thumbprint });
+    expect(soleAccount(world).jwk.crv).toBe('P-384');
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('does not disturb a process that has the account open', async () => {
+    const world = await issued();
+    const open = world.replica(3);
+    await issue(open, job(specOf('two')), signal);
+    await roll(world, world.replica(2));
+    expect(await issue(open, job(specOf('three')), signal)).toMatchObject({ result: 'issued' });
+    expect(await issue(open, job(specOf('four')), signal)).toMatchObject({ result: 'issued' });
+    expect(world.ca.state.accounts.size).toBe(1);
+  });
+
+  it.each([
+    ['that had its effect is found out at once', true],
+    ['that had none can be sent again, with the same key', false],
+  ])('whose answer is lost: one %s', async (_what, after) => {
+    const world = await issued();
+    world.ca.failNext('keyChange', { cut: true, after });
+    const first = await roll(world, world.replica(2)).then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+    expect(first).toBe(after ? 'done' : 'acme/unreachable');
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+    if (after) return;
+    const { newKeys } = await documentOf(world);
+    expect(newKeys).toHaveLength(1);
+    await roll(world, world.replica(3));
+    expect((await documentOf(world)).keyPem).toBe(newKeys?.[0]);
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('that the CA refuses changes nothing', async () => {
+    const world = await issued();
+    const { keyPem } = await documentOf(world);
+    const problem = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not here', status: 403 };
+    world.ca.failNext('keyChange', { problem });
+    await expect(roll(world, world.replica(2))).rejects.toMatchObject({ code: 'acme/problem' });
+    expect((await documentOf(world)).keyPem).toBe(keyPem);
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('by two processes at once leaves one key, which the CA knows', async () => {
+    const world = await issued();
+    const accounts = await Promise.all([2, 3].map((pid) => theAccount(world.replica(pid))));
+    const both = [2, 3].map((pid, at) => rollover(world.replica(pid), accounts[at]!, undefined, signal));
+    const ends = await passing(world.clock, Promise.allSettled(both));
+    expect(ends.map(({ status }) => status)).toContain('fulfilled');
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+    expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
+  });
+
+  it('is refused while a process orders with the account', async () => {
+    const world = await issued();
+    await world.editLineage(
+      (lineage) => ({
+        ...lineage,
+        work: {
+          ...{ step: 'challenges', version: 'v', directory: '', startedAt: '', challenges: [] },
+          lease: { id: 'l', beat: 1, holder: { bootId: 'b', pidNamespace: 'n', pid: 7, startTime: '1' } },
+        },
+      }),
+      'one',
+    );
+    await expect(roll(world, world.replica(2))).rejects.toMatchObject({ code: 'store/held' });
+    world.dead.add(7);
+    expect(await roll(world, world.replica(2))).toMatchObject({ thumbprint: soleAccount(world).thumbprint });
+  });
+
+  // Every write and every request is a place to die, right before it and right after it.
+  const places = Array.from({ length: 12 }, (_, n) => [Math.floor(n / 2), n % 2 === 0 ? 'before' : 'after'] as const);
+  it.each(places)('killed at its effect %i, %s it, loses nothing', async (place, when) => {
+    const mortal = { armed: false, isDead: false, effects: 0 };
+    const gate = async <T>(effect: () => Promise<T>): Promise<T> => {
+      const isHere = mortal.armed && mortal.effects++ === place;
+      if (mortal.isDead || (isHere && when === 'before')) {
+        mortal.isDead = true;
+        throw new Error('killed');
+      }
+      const done = await effect();
+      if (isHere) mortal.isDead = true;
+      if (mortal.isDead) throw new Error('killed');
+      return done;
+    };
+    const between = (honest: Http): Http => ({
+      ...honest,
+      request: (request) => (mortal.armed ? gate(() => honest.request(request)) : honest.request(request)),
+    });
+    const world = await issued({ between });
+    const store: Store = { ...world.store, put: (...args) => gate(() => world.store.put(...args)) };
+    const victim = world.replica(2, { store });
+    const account = await theAccount(victim);
+    mortal.armed = true;
+    await passing(world.clock, rollover(victim, account, undefined, signal)).catch(() => undefined);
+    mortal.armed = false;
+    // Whoever comes next: a renewal, or the rollover again.
+    expect(await renewed(world)).toMatchObject({ result: 'renewed' });
+    await roll(world, world.replica(6));
+    expect(await renewed(world, 7)).toMatchObject({ result: 'renewed' });
+    const { keyPem, newKeys } = await documentOf(world);
+    expect(newKeys).toBeUndefined();
+    expect(keyPem).not.toBe(account.stored.document.keyPem);
+    expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
+  });
+});
+
+describe('new contacts', () => {
+  it('stay until the settings change', async () => {
+    const world = await issued();
+    const contacts = () => soleAccount(world).contacts;
+    const engine = world.replica(2);
+    await passing(world.clock, updateContacts(engine, await theAccount(engine), ['new@example.com'], signal));
+    expect(contacts()).toEqual(['mailto:new@example.com']);
+    const renew = (email: string) => issue(world.replica(3), job(specOf('one', [email]), { force: true }), signal);
+    await renew('old@example.com');
+    expect(contacts()).toEqual(['mailto:new@example.com']);
+    await renew('third@example.com');
+    expect(contacts()).toEqual(['mailto:third@example.com']);
+  });
+
+  it('that the CA does not keep are reported as none (Let’s Encrypt)', async () => {
+    const world = await issued({ settings: { keepsContacts: false } });
+    const engine = world.replica(2);
+    const changed = await updateContacts(engine, await theAccount(engine), ['new@example.com'], signal);
+    expect(changed.contacts).toEqual([]);
+  });
+});
+
+describe('deactivation', () => {
+  it.each([
+    ['', {}],
+    [', also if the answer is lost', { after: true, cut: true }],
+  ])('closes the account, and renewals say so%s', async (_how, failure) => {
+    const world = await issued();
+    if ('cut' in failure) world.ca.failNext('account', failure);
+    const engine = world.replica(2);
+    await passing(world.clock, deactivate(engine, await theAccount(engine), signal));
+    expect(soleAccount(world).status).toBe('deactivated');
+    expect((await documentOf(world)).deactivatedAt).toBeDefined();
+    expect(await renewed(world)).toMatchObject({ result: 'failed', error: { code: 'acme/account-deactivated' } });
+    const again = { ...job(specOf('one'), { force: true, obeyBackoff: false }), newAccount: true };
+    expect(await issue(world.replica(4), again, signal)).toMatchObject({ result: 'renewed' });
+    expect((await documentOf(world)).deactivatedAt).toBeUndefined();
+  });
+});
