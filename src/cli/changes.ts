@@ -53,6 +53,8 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['CA file', issuer.caFile],
     ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
     ['profile', spec.profile],
+    ['begins', spec.validity?.notBefore],
+    ['ends', spec.validity?.notAfter],
     ['key type', spec.keyType],
     ['key', spec.reuseKey ? 'stays' : 'new each time'],
     ['solver', solversText(spec)],

@@ -162,6 +162,14 @@ export const commands: readonly Command[] = [
         description: 'certificate profile of the CA, for example shortlived; `none` for the CA’s default',
       },
       {
+        flags: '--not-before <when>',
+        description: 'when it begins to be valid, if the CA lets you choose: -1h, or a time in RFC 3339; or `none`',
+      },
+      {
+        flags: '--not-after <when>',
+        description: 'when its validity ends, if the CA lets you choose: 30d, or a time in RFC 3339; or `none`',
+      },
+      {
         flags: '--key-type <type>',
         description:
           'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default: the type that the certificate has, else p256)',

@@ -1,6 +1,7 @@
 import { formatHostPort, inBrackets, parseHostPort } from '../config/addresses.ts';
 import { challengesOf } from '../config/dns01.ts';
 import { checkIdentifiers, lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
+import { checkOrder } from '../config/order-limits.ts';
 import type { Registry } from '../config/registry.ts';
 import { parseServerAddress } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
@@ -103,6 +104,8 @@ export async function specFromFlags(
       return { name, answers: challengesOf(settingsOfSolvers[name]!) };
     },
   });
+  const wishes = wishesFromFlags(flags, kept?.spec);
+  checkOrder({ identifiers, issuer, wishes }, await session.now());
   for (const solver of solvers.all) await proveCredentials(solver, session, registry, kept);
   const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
   const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
@@ -115,7 +118,7 @@ export async function specFromFlags(
     ...solvers.named,
     deploy,
     endpoints: endpoints ?? kept?.spec.endpoints ?? [],
-    ...wishesFromFlags(flags, kept?.spec),
+    ...wishes,
     ...hooksFromFlags(flags, kept?.spec.hooks),
   };
   return withDeployHook({

@@ -43,12 +43,17 @@ const words: Readonly<Record<string, string>> = {
 };
 
 const asksRarely = 'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA';
+const noStapling =
+  'CAs have ended OCSP, so there is nothing to staple: Let’s Encrypt refuses such requests since 2025, and clients would reject a certificate without the staple';
 
 /** Words without a counterpart. */
 const without: Readonly<Record<string, string>> = {
   register: 'not needed: `certfleet issue` opens the account',
   '--non-interactive': asksRarely,
   '-n': asksRarely,
+  '--must-staple': noStapling,
+  '--ocsp-must-staple': noStapling,
+  '--ocsp': noStapling,
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
   '--expand': 'not needed: `certfleet issue NAME -d NAMES` takes the new list of names',
 };

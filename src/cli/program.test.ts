@@ -64,6 +64,7 @@ describe('a command line that cannot be parsed', () => {
       'renew --non-interactive',
       "unknown option '--non-interactive'; not needed: certfleet asks only on a terminal, and",
     ],
+    ['issue -d a.test --must-staple', "unknown option '--must-staple'; CAs have ended OCSP, so there is nothing to"],
     ['issue -d a.test --expand', "unknown option '--expand'; not needed: `certfleet issue NAME -d NAMES` takes"],
     ['issue -d a.test --hmac k', "unknown option '--hmac'; use `--eab-hmac-key` instead"],
     ['issue --preferred-challenges dns', "unknown option '--preferred-challenges'; use `--http` or `--dns` instead"],

@@ -3,16 +3,19 @@ import { fail } from '../core/errors.ts';
 import { type KeyType, keyTypes } from '../core/key-type.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Wishes } from '../core/spec.ts';
+import { dateProblem } from '../core/validity.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** Flags that say what a certificate shall be, besides its names. */
-export const wishFlags = ['profile', 'keyType', 'reuseKey'] as const;
+export const wishFlags = ['profile', 'notBefore', 'notAfter', 'keyType', 'reuseKey'] as const;
 
 /** What flags say that a certificate shall be. What has no flag stays; `none` leaves it to the CA or certfleet. */
 export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
   const { reuseKey = kept.reuseKey } = flags;
   return wishesOf({
     profile: given(flags, 'profile', kept.profile),
+    notBefore: dateFrom('--not-before', given(flags, 'notBefore', kept.validity?.notBefore)),
+    notAfter: dateFrom('--not-after', given(flags, 'notAfter', kept.validity?.notAfter)),
     keyType: keyTypeFrom(given(flags, 'keyType', kept.keyType)),
     reuseKey: reuseKey === true,
   });
@@ -30,4 +33,10 @@ function keyTypeFrom(text: string | undefined): KeyType | undefined {
   if (type) return type;
   const guess = didYouMean(text, keyTypes);
   throw fail('usage/invalid', { what: `--key-type ${text}: write one of ${keyTypes.join(', ')}${guess}` });
+}
+
+function dateFrom(flag: string, text: string | undefined): string | undefined {
+  const problem = text === undefined ? undefined : dateProblem(text);
+  if (problem !== undefined) throw fail('usage/invalid', { what: `${flag} ${text}: ${problem}` });
+  return text;
 }

@@ -23,6 +23,7 @@ import { forwardRuleOptions, withBalancer, withBalancerOfDelivery } from './forw
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
+import { checkOrder } from './order-limits.ts';
 import { type Problem, pathText, problemsOf } from './problems.ts';
 import {
   type AdapterKind,
@@ -434,6 +435,11 @@ async function certificateOf(
           const name = solverNameOf(spec, identifier);
           return { name, answers: challengesOf(declared.solvers[name]!) };
         },
+      });
+      checkOrder({
+        identifiers,
+        issuer: { name: issuer, settings: declared.issuers[issuer]! },
+        wishes: wishesOf(certificate),
       });
     });
   }

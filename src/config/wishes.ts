@@ -1,6 +1,18 @@
 import { type KeyType, keyTypes } from '../core/key-type.ts';
 import type { Wishes } from '../core/spec.ts';
+import { dateProblem } from '../core/validity.ts';
 import { z } from '../define.ts';
+
+const date = (title: string, example: string) =>
+  z
+    .string()
+    .refine((text) => dateProblem(text) === undefined, { error: ({ input }) => dateProblem(String(input)) })
+    .optional()
+    .meta({
+      title: `${title}: a duration from now, or a time in RFC 3339`,
+      description: 'Many CAs, Let’s Encrypt among them, refuse such orders; Google Trust Services takes 1 to 90 days.',
+      examples: [example],
+    });
 
 /** The options of a certificate in certfleet.yaml that say what it shall be, besides its names. */
 export const wishes = {
@@ -9,6 +21,8 @@ export const wishes = {
     .min(1)
     .optional()
     .meta({ title: 'Certificate profile of the CA', examples: ['shortlived'] }),
+  notBefore: date('When it begins to be valid', '-1h'),
+  notAfter: date('When its validity ends', '30d'),
   keyType: z
     .enum(keyTypes)
     .optional()
@@ -26,9 +40,14 @@ export const wishes = {
 type Given = { readonly [Option in keyof typeof wishes]?: z.infer<(typeof wishes)[Option]> };
 
 /** The wishes of a certificate as they are stored: without those that were left out. */
-export function wishesOf({ profile, keyType, reuseKey }: Given): Wishes {
+export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey }: Given): Wishes {
+  const validity = {
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(notAfter === undefined ? {} : { notAfter }),
+  };
   return {
     ...(profile === undefined ? {} : { profile }),
+    ...(Object.keys(validity).length === 0 ? {} : { validity }),
     ...(keyType === undefined ? {} : { keyType }),
     ...(reuseKey === true ? { reuseKey } : {}),
   };

@@ -123,6 +123,18 @@ export const errorTable = {
     retry: 'never',
     hint: 'Choose one of {profiles} with --profile, or with `profile` in certfleet.yaml, or leave it out.',
   },
+  'config/validity': {
+    message: 'a certificate with {given} cannot be ordered: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Change it with --not-before and --not-after, or with `notBefore` and `notAfter` in certfleet.yaml; `none` leaves it to the CA.',
+  },
+  'config/ca-sets-validity': {
+    message: 'the issuer {issuer} does not let its customers choose when a certificate begins or ends',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Leave out --not-before and --not-after (`notBefore` and `notAfter` in certfleet.yaml); to remove stored ones, set them to `none`. {advice}',
+  },
   'config/no-test-directory': {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
     blame: 'config',
@@ -164,6 +176,12 @@ export const errorTable = {
     blame: 'config',
     retry: 'never',
     hint: 'Use --dns PROVIDER, or a solver of type dns01.',
+  },
+  'identifier/not-in-profile': {
+    message: 'with the profile {profile}, the issuer {issuer} accepts {accepts}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
   },
   'identifier/ip-needs-http': {
     message: 'the IP address "{value}" cannot be validated over DNS (RFC 8738 §7)',
@@ -334,6 +352,12 @@ export const errorTable = {
     blame: 'ca',
     retry: 'later',
     hint: 'The next try begins a new order.',
+  },
+  'acme/profile-refused': {
+    message: 'the issuer {issuer} does not offer the profile "{profile}" any more: {detail}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another one with --profile, or with `profile` in certfleet.yaml{others}, or leave it out; the next run then orders anew, with the same private key. Until then it asks once a day for this profile, and the certificate before stays in use.',
   },
   'acme/no-usable-challenge': {
     message: '{issuer} offers {offered} for {identifier}, but {solver} answers {answers}',

@@ -1,3 +1,5 @@
+import { letsEncryptProfiles, type ProfileLimits } from './profiles.ts';
+
 /** A public CA with a short name, and what its directory does not say. */
 export interface KnownIssuer {
   readonly title: string;
@@ -12,6 +14,10 @@ export interface KnownIssuer {
   readonly accountBinding?: string;
   /** It does not issue to accounts without an e-mail address. */
   readonly needsEmail?: true;
+  /** What its profiles accept, if that is known. */
+  readonly profiles?: Readonly<Record<string, ProfileLimits>>;
+  /** It refuses orders that say when the certificate shall begin or end. */
+  readonly setsValidity?: true;
   /** For a person: how many names, wildcards and addresses, limits, and the like. */
   readonly facts: readonly string[];
 }
@@ -19,6 +25,7 @@ export interface KnownIssuer {
 const letsEncryptStaging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 const googleStaging = 'https://dv.acme-v02.test-api.pki.goog/directory';
 
+const letsEncrypt = { profiles: letsEncryptProfiles, setsValidity: true } as const;
 const names = 'Up to 100 names and wildcards (25 with tlsserver and shortlived); IP addresses with shortlived only.';
 const google = [
   'Up to 100 names, and wildcards. IP addresses only by agreement.',
@@ -50,6 +57,7 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
     testDirectory: letsEncryptStaging,
     test: false,
     needsAccountBinding: false,
+    ...letsEncrypt,
     facts: [
       names,
       'Limits: 50 new certificates a week for each registered domain, 5 a week for the same set of names, 300 orders in 3 hours for each account, 5 failed validations an hour for each name. Renewals at the time that it suggests are exempt.',
@@ -62,6 +70,7 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
     testDirectory: letsEncryptStaging,
     test: true,
     needsAccountBinding: false,
+    ...letsEncrypt,
     facts: [names, 'Limits are far higher than in production, but only 20 requests a second are answered.'],
   },
   zerossl: bound('ZeroSSL', 'https://acme.zerossl.com/v2/DV90', 'At https://app.zerossl.com/developer.', [

@@ -23,7 +23,8 @@ const advice: Readonly<Record<string, string>> = {
   accountDoesNotExist: 'The CA does not know this account key; the next try registers it again.',
   alreadyReplaced: 'Another order has already renewed this certificate; the next try omits `replaces`.',
   badCSR: 'The CA does not accept this certificate request; its message says which name or key it objects to.',
-  badPublicKey: 'The CA does not accept this kind of key; certfleet makes P-256 keys.',
+  badPublicKey:
+    'The CA does not accept this kind of key: choose another with --key-type, or with `keyType` in certfleet.yaml.',
   badSignatureAlgorithm:
     'The CA does not accept the algorithm of this account key; ES256 is accepted by all known CAs.',
   compound: 'The CA’s message gives the reason for each identifier.',
@@ -67,11 +68,13 @@ const caaRecord = (caaIdentities: readonly string[]): string =>
 /** The advice after a refused newOrder, including which profile accepts these identifiers. */
 export function adviceOnOrder(
   type: string,
-  order: Parameters<typeof profileAdvice>[0],
+  order: Parameters<typeof profileAdvice>[0] & { readonly notBefore?: string; readonly notAfter?: string },
   directory: { readonly caaIdentities: readonly string[]; readonly profiles: Readonly<Record<string, string>> },
 ): string {
   const short = shortType(type);
   const profiles = Object.keys(directory.profiles);
+  if (short === 'malformed' && (order.notBefore ?? order.notAfter) !== undefined)
+    return 'This CA may not let its customers choose when a certificate begins or ends: leave out `notBefore` and `notAfter` (--not-before none, --not-after none).';
   const mayBeProfile = ['malformed', 'rejectedIdentifier', 'unsupportedIdentifier'].includes(short);
   return (mayBeProfile ? profileAdvice(order, profiles) : undefined) ?? adviceFor(type, directory.caaIdentities);
 }

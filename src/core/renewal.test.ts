@@ -18,7 +18,18 @@ describe('renewal by lifetime', () => {
     [10, 20 / 3],
     [160 / 24, 80 / 24],
   ])('a certificate of %f days is renewed on day %f', (lifetime, expected) => {
-    expect(renewalByLifetime(facts(lifetime)).at).toBe(at(expected));
+    expect(renewalByLifetime({ facts: facts(lifetime) }).at).toBe(at(expected));
+  });
+});
+
+describe('renewal of a certificate whose dates were chosen', () => {
+  // Issued on day 30: its notBefore is long before.
+  it.each([
+    ['its notBefore is long before its issue', 40, 30 + 10 / 3],
+    ['it has only hours', 30 + 1 / 12, 30 + 1 / 36],
+    ['it has long enough', 90, 60],
+  ])('is not at once: %s', (_what, end, expected) => {
+    expect(renewalByLifetime({ facts: facts(end), issuedAt: at(30) }).at).toBe(at(expected));
   });
 });
 
@@ -98,15 +109,15 @@ describe('renewal by the CA’s window', () => {
     ['a CA that limits, when it says', 1_000, true, 1_000],
   ])('asks again: %s', (_what, minutes, isLimit, expected) => {
     const named = { retryAt: new Date(now.getTime() + minutes * 60_000), isLimit };
-    const { checkAfter } = renewalWithoutAnswer(facts(90), undefined, now, named);
+    const { checkAfter } = renewalWithoutAnswer({ facts: facts(90) }, undefined, now, named);
     expect((Date.parse(checkAfter ?? '') - now.getTime()) / 60_000).toBe(expected);
   });
 
   it('falls back to what is known, asking again in six hours', () => {
-    const kept = renewalWithoutAnswer(facts(90), undefined, now);
+    const kept = renewalWithoutAnswer({ facts: facts(90) }, undefined, now);
     expect(kept).toEqual({ at: at(60), source: 'lifetime', checkAfter: '2026-01-10T06:00:00.000Z' });
     const drawn = renewalByWindow({ facts: facts(90) }, window, undefined, now, 0);
-    expect(renewalWithoutAnswer(facts(90), drawn, now).at).toBe(drawn.at);
+    expect(renewalWithoutAnswer({ facts: facts(90) }, drawn, now).at).toBe(drawn.at);
   });
 });
 

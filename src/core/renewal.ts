@@ -9,12 +9,22 @@ interface Validity {
   readonly notAfter: string;
 }
 
-/** Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). */
-export function renewalByLifetime(facts: Validity): Renewal {
-  const from = Date.parse(facts.notBefore);
-  const lifetime = Date.parse(facts.notAfter) - from;
-  const share = lifetime < 10 * day ? 1 / 2 : 2 / 3;
-  return { at: new Date(from + lifetime * share).toISOString(), source: 'lifetime' };
+/** What to renew; `issuedAt` is missing in old stores. */
+interface Renewed {
+  readonly facts: Validity;
+  readonly issuedAt?: string;
+}
+
+/**
+ * Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). A certificate
+ * whose `notBefore` was chosen long before its issue is not due at once: a third of what is left comes first.
+ */
+export function renewalByLifetime({ facts, issuedAt = facts.notBefore }: Renewed): Renewal {
+  const [from, end] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
+  const share = end - from < 10 * day ? 1 / 2 : 2 / 3;
+  const issued = Math.min(Date.parse(issuedAt), end);
+  const at = Math.max(from + (end - from) * share, issued + (end - issued) / 3);
+  return { at: new Date(at).toISOString(), source: 'lifetime' };
 }
 
 /** The last tenth of a lifetime is reserved for failed tries: a renewal time in it cannot be right. */
@@ -29,11 +39,10 @@ const shortestPauseMs = 3_600_000;
  * A wrong window must neither let the certificate expire nor order one at every pass, so the lifetime decides if the
  * window cannot be right.
  *
- * @param version what to renew; `issuedAt` is missing in old stores
  * @param random uniform in [0, 1)
  */
 export function renewalByWindow(
-  { facts, issuedAt }: { readonly facts: Validity; readonly issuedAt?: string },
+  version: Renewed,
   answer: {
     readonly start: string;
     readonly end: string;
@@ -44,12 +53,13 @@ export function renewalByWindow(
   now: Date,
   random: number,
 ): Renewal {
+  const { facts, issuedAt } = version;
   const window = { start: answer.start, end: answer.end };
   const same = before?.window?.start === window.start && before.window.end === window.end;
   const [start, end] = [Date.parse(window.start), Date.parse(window.end)];
   const drawn = same ? Date.parse(before.at) : start + (end - start) * random;
   const checkAfter = new Date(now.getTime() + answer.retryAfterMs).toISOString();
-  if (!canBeRight(facts, start, end, drawn)) return { ...renewalByLifetime(facts), checkAfter };
+  if (!canBeRight(facts, start, end, drawn)) return { ...renewalByLifetime(version), checkAfter };
   const soonest =
     issuedAt === undefined || isFromTheFuture(issuedAt, now) ? drawn : Date.parse(issuedAt) + shortestPauseMs;
   return {
@@ -78,12 +88,12 @@ const soonestMs = 60_000;
  * @param named the Retry-After of the CA's refusal; a rate limit is obeyed however long it is
  */
 export function renewalWithoutAnswer(
-  facts: Validity,
+  version: Renewed,
   before: Renewal | undefined,
   now: Date,
   named?: { readonly retryAt: Date; readonly isLimit: boolean },
 ): Renewal {
-  const known = before ?? renewalByLifetime(facts);
+  const known = before ?? renewalByLifetime(version);
   const later = now.getTime() + askAgainMs;
   const at = named?.retryAt.getTime() ?? later;
   const checkAfter = Math.max(named?.isLimit ? at : Math.min(at, later), now.getTime() + soonestMs);
@@ -100,7 +110,7 @@ const usualBeforeMs = 30 * day;
  * @param beforeMs how long before the end the other client was told to renew it
  */
 export function renewalOfImported(facts: Validity, beforeMs: number | undefined): Renewal {
-  const byLifetime = renewalByLifetime(facts);
+  const byLifetime = renewalByLifetime({ facts });
   const end = Date.parse(facts.notAfter);
   const theirs = end - (beforeMs ?? usualBeforeMs);
   if (theirs <= Date.parse(facts.notBefore)) return byLifetime;

@@ -22,7 +22,7 @@ function issuedFor(days: number, renewal: Partial<Lineage['renewal']> = {}, onDa
   return {
     ...testLineage,
     current: { ...testLineage.current, facts, issuedAt: at(onDay) },
-    renewal: { ...renewalByLifetime(facts), ...renewal },
+    renewal: { ...renewalByLifetime({ facts }), ...renewal },
   };
 }
 

@@ -1,5 +1,5 @@
 import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
-import { type CertfleetError, fail } from './errors.ts';
+import { type CertfleetError, fail, isFailure } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
 import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
@@ -479,7 +479,7 @@ export const madeCurrent = (facts: {
       ...(current && isNew ? { previous: current } : {}),
       ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
       current: version,
-      renewal: renewalByLifetime(version.facts),
+      renewal: renewalByLifetime(version),
       deployments: intended(lineage, wanted, version.id, now),
       work: { ...work, version: version.id, step: 'deploy' },
     };
@@ -641,7 +641,7 @@ const lastVersion = ({ last }: Lineage) => (last?.version === undefined ? {} : {
 function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Work | undefined {
   if (work.step === 'deploy') return closedWork(work, undefined);
   const { order } = work;
-  const isDead = error.code === 'acme/invalid-authorization' || error.code === 'acme/invalid-order';
+  const isDead = isFailure(error, 'acme/invalid-authorization', 'acme/invalid-order', 'acme/profile-refused');
   // The next try uses the same key, but not the dead order.
   if (isDead || !order) return closedWork(work, undefined);
   return mayExist(order, asked) ? closedWork(work, order) : undefined;

@@ -12,6 +12,7 @@ import type { Early } from '../core/schedule.ts';
 import type { Secret } from '../core/secret.ts';
 import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
@@ -295,7 +296,10 @@ async function openCa(run: Run): Promise<OrderRun> {
     connectParts(engine, job.wanted),
     askDirectory({ engine, issuer, signal }),
   ]);
-  if (holding.work.order?.url === undefined) checkProfile(spec, directory.profiles);
+  if (holding.work.order?.url === undefined) {
+    checkProfile(spec, directory.profiles);
+    datesToOrder(spec.validity ?? {}, engine.clock.now());
+  }
   if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
     const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
     report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });

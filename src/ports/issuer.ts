@@ -108,6 +108,9 @@ export interface OrderRequest {
   /** The ARI id of the certificate this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
   readonly profile?: string;
+  /** RFC 3339. */
+  readonly notBefore?: string;
+  readonly notAfter?: string;
 }
 
 /** When the CA wants to be polled again, in ms from now, if it said so. */

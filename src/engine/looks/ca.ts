@@ -1,8 +1,8 @@
 import { longestSkewMs } from '../../core/clock-skew.ts';
-import { fail } from '../../core/errors.ts';
+import { fail, isFailure } from '../../core/errors.ts';
 import { knownIssuerAt } from '../../core/known-issuers.ts';
 import { didYouMean } from '../../core/nearest.ts';
-import { adviceFor } from '../../core/problem.ts';
+import { adviceFor, problemType } from '../../core/problem.ts';
 import { spanText } from '../../core/span.ts';
 import type { CertificateSpec, IssuerSettings } from '../../core/spec.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
@@ -24,6 +24,23 @@ export function checkProfile({ issuer, profile }: CertificateSpec, listed: Direc
   if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
   const nearest = didYouMean(profile, profiles);
   throw fail('config/unknown-profile', { issuer, profile, nearest, profiles: profiles.join(', ') });
+}
+
+/**
+ * The error of a CA that refused to order or to finalize, because it has withdrawn the profile since it listed it
+ * (`invalidProfile`); any other error as it is.
+ */
+export function asWithdrawn(
+  error: unknown,
+  { issuer, profile }: CertificateSpec,
+  listed: Directory['profiles'],
+): unknown {
+  if (profile === undefined || problemType(error) !== 'invalidProfile' || !isFailure(error)) return error;
+  const left = Object.keys(listed).filter((name) => name !== profile);
+  const others = left.length === 0 ? '' : ` (${left.join(', ')})`;
+  const { problem } = error;
+  const { detail = 'invalidProfile' } = (problem ?? {}) as { readonly detail?: string };
+  return fail('acme/profile-refused', { issuer, profile, detail, others }, { cause: error, problem });
 }
 
 /** Fails with `config/terms-not-agreed` if the CA has terms of service and the user has not agreed to them. */

@@ -5,6 +5,7 @@ import { certificateRefused } from '../../core/work.ts';
 import type { Order, Problem } from '../../ports/issuer.ts';
 import type { Pki } from '../../ports/pki.ts';
 import { ask } from '../ask.ts';
+import { asWithdrawn } from '../looks/ca.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 import { retryAtOf, waitFor } from '../wait.ts';
 
@@ -36,7 +37,7 @@ export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Pro
       const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
       // Obey a Retry-After: the next run checks the order first.
       const holds = isFailure(error) && error.retryAt !== undefined;
-      if (!doubtful || holds || attempt >= repeats) throw error;
+      if (!doubtful || holds || attempt >= repeats) throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
       order = await untilLeft(run, await look(), { what: 'the order', leaves: 'pending' });
     }
   }

@@ -1,10 +1,12 @@
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { hasRoomForOrder } from '../../core/tombstones.ts';
+import { datesToOrder } from '../../core/validity.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
-import type { Order } from '../../ports/issuer.ts';
+import type { Order, OrderRequest } from '../../ports/issuer.ts';
 import { ask, isLost } from '../ask.ts';
 import { endHold } from '../ledger/ca-hold.ts';
+import { asWithdrawn } from '../looks/ca.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
 
 /** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
@@ -43,18 +45,23 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   announce(run, 'order', 'ordering the certificate');
   if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
   const replaces = whatItReplaces(run);
-  const { profile } = job.wanted.spec;
+  const { identifiers, profile, validity = {} } = job.wanted.spec;
+  const request = {
+    identifiers,
+    ...(profile === undefined ? {} : { profile }),
+    ...datesToOrder(validity, engine.clock.now()),
+  };
   learned.asked = true;
   let order: Order;
   try {
-    order = await orderOnce(run, replaces);
+    order = await orderOnce(run, request, replaces);
   } catch (error) {
     // If the CA is down, the failure says nothing about this order, so its next try keeps `replaces`.
     if (isLost(error)) {
       failIfDown(run, error);
       pace.failed();
     }
-    throw error;
+    throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
   }
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
   await holding.apply(ordered({ ...asked, url: order.url }), signal);
@@ -96,28 +103,22 @@ function whatItReplaces({ holding, directory, issuer }: OrderRun): string | unde
  * Sends newOrder, and repeats it without `replaces` if the CA refuses that, and after a lost answer. Boulder then
  * returns the order that it has already opened; another CA may open a second one, which expires unused.
  */
-async function orderOnce(run: OrderRun, replaces: string | undefined): Promise<Order> {
+async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string | undefined): Promise<Order> {
   try {
-    return await sendNewOrder(run, replaces);
+    return await sendNewOrder(run, request, replaces);
   } catch (error) {
     if (replaces === undefined || !refusesReplaces(error)) throw error;
     // `replaces` must never prevent a renewal (RFC 9773 §5): try without it.
-    return await sendNewOrder(run, undefined).catch((second: unknown) => {
+    return await sendNewOrder(run, request).catch((second: unknown) => {
       if (!isAlreadyReplaced(error) || !isFailure(second, 'acme/rate-limited')) throw second;
-      return sendBehindOpenOrder(run, replaces, second);
+      return sendBehindOpenOrder(run, { ...request, replaces }, second);
     });
   }
 }
 
-function sendNewOrder(run: OrderRun, replaces: string | undefined): Promise<Order> {
+function sendNewOrder(run: OrderRun, request: OrderRequest, replaces?: string): Promise<Order> {
   const { account, holding, signal } = run;
-  const { identifiers, profile } = run.job.wanted.spec;
-  const request = {
-    identifiers,
-    ...(replaces === undefined ? {} : { replaces }),
-    ...(profile === undefined ? {} : { profile }),
-  };
-  const send = () => account.newOrder(request, signal);
+  const send = () => account.newOrder(replaces === undefined ? request : { ...request, replaces }, signal);
   return holding.effect(signal, () =>
     ask(run, send, { repeats: 1, repeatAfter: (error) => isFailure(error, 'acme/unreachable') }),
   );
@@ -128,9 +129,9 @@ function sendNewOrder(run: OrderRun, replaces: string | undefined): Promise<Orde
  * without `replaces`. Boulder accepts `replaces` again once that order is dead. It does not say when, so the next try
  * comes within an hour.
  */
-async function sendBehindOpenOrder(run: OrderRun, replaces: string, limit: CertfleetError): Promise<Order> {
+async function sendBehindOpenOrder(run: OrderRun, request: OrderRequest, limit: CertfleetError): Promise<Order> {
   try {
-    return await sendNewOrder(run, replaces);
+    return await sendNewOrder(run, request);
   } catch (error) {
     if (!isAlreadyReplaced(error)) throw error;
     const soon = run.engine.clock.now().getTime() + openOrderHoldMs;
@@ -151,4 +152,4 @@ const refusesReplaces = (error: unknown): boolean =>
   // Pebble answers 500 if it cannot find the predecessor. A CA that is really down will refuse the next try, too.
   (isFailure(error, 'acme/busy') && error.retryAt === undefined);
 
-const aboutOtherThings: readonly string[] = ['rejectedIdentifier', 'accountDoesNotExist'];
+const aboutOtherThings: readonly string[] = ['rejectedIdentifier', 'accountDoesNotExist', 'invalidProfile'];

@@ -29,17 +29,18 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     Date.parse(facts.notAfter) <= now.getTime() ||
     current.directory !== wanted.issuer.directory
   )
-    return before ?? renewalByLifetime(facts);
+    return before ?? renewalByLifetime(current);
   const hold = holdForWindow(run, now);
-  if (hold !== undefined) return renewalWithoutAnswer(facts, before, now, { retryAt: new Date(hold), isLimit: false });
+  if (hold !== undefined)
+    return renewalWithoutAnswer(current, before, now, { retryAt: new Date(hold), isLimit: false });
   // A CA that hangs would delay every certificate.
-  if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(facts, before, now);
+  if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
     const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);
     const asker = { engine, issuer, signal: deadline.signal };
     const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
-    if (!answer) return renewalWithoutAnswer(facts, renewalByLifetime(facts), now);
+    if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
     const renewal = renewalByWindow(current, answer, before, now, engine.random.number());
     if (renewal.source === 'lifetime') {
       const window = `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end})`;
@@ -55,7 +56,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     warn(run, `could not get the CA’s renewal window: ${reasonOf(error)}`);
     const retryAt = isFailure(error) ? error.retryAt : undefined;
     const named = retryAt && { retryAt, isLimit: isFailure(error, 'acme/rate-limited') };
-    return renewalWithoutAnswer(facts, before, now, named);
+    return renewalWithoutAnswer(current, before, now, named);
   } finally {
     deadline.done();
   }

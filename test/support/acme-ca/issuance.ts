@@ -22,6 +22,7 @@ export interface Authority {
     readonly identifiers: readonly Identifier[];
     readonly profile: Profile;
     readonly notBefore: Date;
+    readonly notAfter?: Date | undefined;
   }): {
     readonly pem: string;
     readonly serial: string;
@@ -78,11 +79,11 @@ export function createAuthority(now: Date): Authority {
   return {
     rootPem: root,
     intermediatePem: intermediate,
-    issue({ publicKey, identifiers, profile, notBefore }) {
+    issue({ publicKey, identifiers, profile, notBefore, notAfter: chosenEnd }) {
       const serial = newSerial();
       const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;
       // RFC 5280 §4.1.2.5: notAfter is the last second that still belongs to the validity.
-      const notAfter = new Date(notBefore.getTime() + profile.validityMs - 1000);
+      const notAfter = chosenEnd ?? new Date(notBefore.getTime() + profile.validityMs - 1000);
       const leaf = certificate({
         notBefore,
         notAfter,

@@ -20,6 +20,8 @@ export interface NewOrder {
   readonly identifiers: readonly Identifier[];
   readonly profile: string | undefined;
   readonly replaces: string | undefined;
+  readonly notBefore?: string | undefined;
+  readonly notAfter?: string | undefined;
 }
 
 const hourMs = 3_600_000;
@@ -63,6 +65,9 @@ export function createOrders(world: {
     const { identifiers, replaces } = payload;
     const profile = payload.profile ?? Object.keys(settings.profiles)[0]!;
     checkIdentifiers(identifiers, settings.blocked);
+    const dates = [payload.notBefore, payload.notAfter];
+    if (!settings.acceptsDates && dates.some((date) => date !== undefined))
+      throw refuse(400, 'malformed', 'NotBefore and NotAfter are not supported');
     if (!Object.hasOwn(settings.profiles, profile)) throw refuse(400, 'invalidProfile', `no profile ${profile} here`);
     if (replaces !== undefined) checkReplaces(account, identifiers, replaces);
     else if (settings.limitSeconds !== undefined)
@@ -86,6 +91,7 @@ export function createOrders(world: {
       authorizationIds: identifiers.map((identifier) => authorize(account, identifier).id),
       profile,
       replaces,
+      dates: dates.map((date) => (date === undefined ? undefined : new Date(date))),
       expires: new Date(now().getTime() + lifeMs),
       status: 'pending',
       error: undefined,
@@ -179,12 +185,14 @@ export function createOrders(world: {
       throw refuse(403, 'unauthorized', 'the names of the CSR are not those of the order');
     if (csr.spki.equals(spkiOf(account))) throw refuse(400, 'badPublicKey', 'the key of the CSR is the account key');
     // Whole seconds, as certificates have; an hour back, as Let's Encrypt does for slow clocks.
-    const notBefore = new Date(Math.floor((now().getTime() - hourMs) / 1000) * 1000);
+    const usual = new Date(Math.floor((now().getTime() - hourMs) / 1000) * 1000);
+    const [notBefore = usual, notAfter] = order.dates ?? [];
     const issued = authority.issue({
       publicKey: csr.publicKey,
       identifiers: order.identifiers,
       profile,
       notBefore,
+      notAfter,
     });
     const certificate: Certificate = {
       id: newId(),

@@ -2,21 +2,11 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import type { JWK } from 'jose';
 import { createAccountRoutes } from './account-routes.ts';
 import { thumbprintOf } from './jws.ts';
-import type { Orders } from './orders.ts';
+import type { NewOrder, Orders } from './orders.ts';
 import { persistFields, persistMeta } from './persist.ts';
 import { refuse } from './problem.ts';
 import { type Call, callerOf, json, type Route } from './route.ts';
-import type {
-  Authorization,
-  CaResponse,
-  Certificate,
-  Challenge,
-  Identifier,
-  Order,
-  RetryAfter,
-  Settings,
-  State,
-} from './state.ts';
+import type { Authorization, CaResponse, Certificate, Challenge, Order, RetryAfter, Settings, State } from './state.ts';
 
 interface World {
   readonly state: State;
@@ -100,9 +90,10 @@ export function createRoutes(world: World): readonly Route[] {
   };
 
   const newOrder = (call: Call): CaResponse => {
-    const payload = (call.signed?.payload ?? {}) as { identifiers?: Identifier[]; profile?: string; replaces?: string };
-    const { identifiers = [], profile, replaces } = payload;
-    return orderAnswer(201, orders.create(callerOf(call), { identifiers, profile, replaces }), call.request.base);
+    const payload = (call.signed?.payload ?? {}) as Partial<NewOrder>;
+    const { identifiers = [], profile, replaces, notBefore, notAfter } = payload;
+    const wanted = { identifiers, profile, replaces, notBefore, notAfter };
+    return orderAnswer(201, orders.create(callerOf(call), wanted), call.request.base);
   };
 
   const order = (call: Call): CaResponse => {

@@ -77,6 +77,8 @@ export interface Settings {
   algorithms: readonly string[];
   /** How many polls find an order `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;
+  /** Whether an order may say when the certificate begins and ends, which Boulder refuses. */
+  acceptsDates: boolean;
   /** Identifiers that are refused at newOrder, each in a subproblem. */
   blocked: readonly string[];
   /** The percentage of valid nonces refused with badNonce. */
@@ -128,6 +130,8 @@ export interface Order {
   readonly authorizationIds: readonly string[];
   readonly profile: string;
   readonly replaces: string | undefined;
+  /** When the certificate begins and ends, if the client chose it; missing in stores of old versions. */
+  readonly dates?: readonly (Date | undefined)[];
   readonly expires: Date;
   status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
   error: ProblemDocument | undefined;

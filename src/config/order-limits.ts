@@ -1,0 +1,31 @@
+import { fail } from '../core/errors.ts';
+import type { Identifier } from '../core/identifier.ts';
+import { knownIssuerAt } from '../core/known-issuers.ts';
+import { profileProblem } from '../core/profiles.ts';
+import type { IssuerSettings, Wishes } from '../core/spec.ts';
+import { datesToOrder } from '../core/validity.ts';
+
+/**
+ * Refuses what this CA is known to refuse, before anything is asked of it. Fails with `identifier/not-in-profile`,
+ * `config/ca-sets-validity` or `config/validity`.
+ *
+ * @param now without it, dates are not compared with today's
+ */
+export function checkOrder(
+  order: {
+    readonly identifiers: readonly Identifier[];
+    readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
+    readonly wishes: Wishes;
+  },
+  now?: Date,
+): void {
+  const { identifiers, issuer, wishes } = order;
+  const { profile, validity } = wishes;
+  const { profiles = {}, setsValidity = false } = knownIssuerAt(issuer.settings.directory) ?? {};
+  const problem = profileProblem({ identifiers, profile }, profiles);
+  if (problem) throw fail('identifier/not-in-profile', { issuer: issuer.name, ...problem });
+  if (!validity) return;
+  const advice = Object.keys(profiles).length > 1 ? 'Its profiles have lifetimes of their own.' : '';
+  if (setsValidity) throw fail('config/ca-sets-validity', { issuer: issuer.name, advice });
+  if (now) datesToOrder(validity, now);
+}

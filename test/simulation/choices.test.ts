@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { Wishes } from '../../src/core/spec.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+
+const job = (wishes: Wishes, rules: { readonly obeyBackoff?: boolean } = {}) => {
+  const wanted = simulatedSpec();
+  return simulatedJob({ ...wanted, spec: { ...wanted.spec, ...wishes } }, rules);
+};
+const day90 = { description: '', validityMs: 90 * dayMs, commonName: false, subjectKeyIdentifier: false };
+
+describe('dates', () => {
+  const dates = { validity: { notBefore: '-1h', notAfter: '9d' } };
+
+  it('are ordered, counted anew at each renewal, and decide when that is', async () => {
+    const world = await createSimulatedWorld({ settings: { renewalInfo: false } });
+    const begun = world.clock.now().getTime();
+    await issue(world.replica(1), job(dates), signal);
+    const { current, renewal } = (await world.readLineage())!;
+    const seconds = (ms: number) => new Date(Math.floor(ms / 1000) * 1000).toISOString();
+    expect(current).toMatchObject({
+      facts: { notBefore: seconds(begun - dayMs / 24), notAfter: seconds(begun + 9 * dayMs) },
+    });
+    // Half of a lifetime below ten days.
+    expect(Math.abs(Date.parse(renewal!.at) - (begun + 4.5 * dayMs))).toBeLessThan(dayMs / 24);
+    expect(await issue(world.replica(1), job(dates), signal)).toMatchObject({ result: 'unchanged' });
+    world.pass(5 * dayMs);
+    expect(await issue(world.replica(1), job(dates), signal)).toMatchObject({ result: 'renewed' });
+    expect(Date.parse((await world.readLineage())!.current!.facts.notAfter)).toBeGreaterThan(begun + 13 * dayMs);
+  });
+
+  it('long before the issue do not make it due at once', async () => {
+    const world = await createSimulatedWorld({ settings: { renewalInfo: false } });
+    const old = job({ validity: { notBefore: '-300d', notAfter: '30d' } });
+    await issue(world.replica(1), old, signal);
+    expect(await issue(world.replica(1), old, signal)).toMatchObject({ result: 'unchanged' });
+    expect(world.ca.accepted('newOrder')).toBe(1);
+  });
+
+  it('make the certificate due if they change', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job({}), signal);
+    expect(await issue(world.replica(1), job(dates), signal)).toMatchObject({ result: 'renewed' });
+    expect(await issue(world.replica(1), job({}), signal)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('that the CA refuses are named in the hint', async () => {
+    const world = await createSimulatedWorld({ settings: { acceptsDates: false } });
+    const outcome = await issue(world.replica(1), job(dates), signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/problem' } });
+    expect(outcome).toHaveProperty('error.hint', expect.stringContaining('leave out `notBefore` and `notAfter`'));
+  });
+
+  it('that cannot be used are refused before an order', async () => {
+    const world = await createSimulatedWorld();
+    const late = job({ validity: { notAfter: '2020-01-01T00:00:00Z' } });
+    const outcome = await issue(world.replica(1), late, signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'config/validity', retry: 'never' } });
+    expect(world.ca.accepted('newOrder')).toBe(0);
+  });
+});
+
+describe('a profile that is withdrawn', () => {
+  const gold = { profile: 'gold' };
+  const begin = async () => {
+    const world = await createSimulatedWorld({ settings: { profiles: { plain: day90, gold: day90, silver: day90 } } });
+    await issue(world.replica(1), job(gold), signal);
+    world.pass(61 * dayMs);
+    return world;
+  };
+  const refusal = {
+    result: 'failed',
+    error: { code: 'acme/profile-refused', retry: 'never', hint: expect.stringContaining('(plain, silver)') },
+  };
+
+  it('point 12: before finalize leaves no order behind, and another one is used at once', async () => {
+    const world = await begin();
+    const engine = world.replica(1);
+    const present = world.solver.present;
+    const withdrawing = {
+      ...world.solver,
+      present: async (...args: Parameters<typeof present>) => {
+        delete world.ca.settings.profiles['gold'];
+        return present(...args);
+      },
+    };
+    const outcome = await issue(world.replica(1, { solver: withdrawing }), job(gold), signal);
+    expect(outcome).toMatchObject(refusal);
+    expect(outcome.message).toBe(
+      'the issuer sim does not offer the profile "gold" any more: the profile gold has been withdrawn',
+    );
+    expect((await world.readLineage())?.work?.order).toBeUndefined();
+    expect(world.txt.size).toBe(0);
+    // It is tried again after a day, and the list has no such profile then.
+    expect(await issue(engine, job(gold), signal)).toMatchObject({ result: 'unchanged', failing: true });
+    expect(await issue(engine, job({ profile: 'silver' }), signal)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('before newOrder is not ordered a second time without `replaces`', async () => {
+    const world = await begin();
+    const engine = world.replica(1);
+    const blind = { ...world.solver, preflight: async () => void delete world.ca.settings.profiles['gold'] };
+    const from = world.ca.requests.length;
+    expect(await issue(world.replica(2, { solver: blind }), job(gold), signal)).toMatchObject(refusal);
+    expect(world.ca.requests.slice(from).filter(({ kind }) => kind === 'newOrder')).toHaveLength(1);
+    expect(await issue(engine, job({}), signal)).toMatchObject({ result: 'renewed' });
+  });
+});
