@@ -92,15 +92,19 @@ export async function scheduledIn(
       .filter((line) => !/^\s*#/.test(line) && called.test(line))
       .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
   for (const path of paths.crontabs) for (const one of await filesAt(files, path)) if (runs(one.text)) return one.path;
-  const timers = (await unlessUnreadable(files.list(paths.timers))) ?? [];
+  const timers = await namesIn(files, paths.timers);
   for (const path of paths.units)
     for (const one of timers.length > 0 ? await filesAt(files, path) : [])
       if (timers.includes(basename(one.path).replace(/\.service$/, '.timer')) && runs(one.text)) return one.path;
   return undefined;
 }
 
+/** The names in a folder; none if there is no such folder, or if this user may not read it. */
+export const namesIn = async (files: Files, folder: string): Promise<readonly string[]> =>
+  (await unlessUnreadable(files.list(folder))) ?? [];
+
 /** A file, or the files of a folder, as text. */
-async function filesAt(
+export async function filesAt(
   files: Files,
   path: string,
 ): Promise<readonly { readonly path: string; readonly text: string }[]> {

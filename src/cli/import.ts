@@ -1,3 +1,4 @@
+import { defaultPaths } from '../config/defaults.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
 import { inPlaceTarget } from '../core/in-place.ts';
@@ -8,6 +9,7 @@ import { importers } from '../import/importers.ts';
 import type { Run, Session } from './context.ts';
 import { keptPath } from './flag-values.ts';
 import { deployersFromFlags } from './flags.ts';
+import { type OtherTimer, timersOf } from './other-timers.ts';
 import { dateText, type Style, styleOf } from './text.ts';
 
 /** `certfleet import CLIENT [PATH]`. */
@@ -18,7 +20,7 @@ export const importClient: Run = async (session) => {
   if (!load) {
     const known = Object.keys(importers);
     throw fail('usage/invalid', {
-      what: `certfleet cannot read the files of "${client}"${didYouMean(client, known) || `; it reads those of ${known.join(', ')}`}`,
+      what: `cannot import from "${client}"${didYouMean(client, known) || `; it knows ${known.join(', ')}`}`,
     });
   }
   if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
@@ -39,7 +41,8 @@ export const importClient: Run = async (session) => {
   const fleet = await openFleet(session, dryRun);
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
-  return tell(session, { title: importer.title, root, dryRun, found, adoption });
+  const timers = dryRun ? [] : await timersOf(client, files, defaultPaths(session.context.env));
+  return tell(session, { title: importer.title, root, dryRun, found, adoption, timers });
 };
 
 /** A dry run makes no store. */
@@ -68,14 +71,17 @@ interface Told {
   readonly dryRun: boolean;
   readonly found: Found;
   readonly adoption: Adoption;
+  /** What still starts it. */
+  readonly timers: readonly OtherTimer[];
 }
 
-async function tell(session: Session, { title, root, dryRun, found, adoption }: Told): Promise<number> {
+async function tell(session: Session, { title, root, dryRun, found, adoption, timers }: Told): Promise<number> {
   const now = await session.now();
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
   const { accounts, certificates } = adoption;
   for (const account of accounts) session.printJson({ object: 'account', dryRun, ...account });
   for (const certificate of certificates) session.printJson({ object: 'certificate', dryRun, ...certificate });
+  for (const timer of timers) session.printJson({ object: 'timer', ...timer });
   for (const remark of found.remarks) session.printJson({ object: 'remark', ...remark });
   const failed = certificates.filter(({ result }) => result === 'failed');
   if (!session.quiet) {
@@ -103,8 +109,9 @@ async function tell(session: Session, { title, root, dryRun, found, adoption }: 
   session.note(
     dryRun
       ? `Next: the same without --dry-run.`
-      : `Next: \`certfleet status\` shows them; then stop the timer of ${title}, so that not both renew.`,
+      : `Next: \`certfleet status\` shows them, and \`certfleet install-timer\` renews them from now on.`,
   );
+  for (const { where, advice } of timers) session.note(`${title} still renews, by ${where}. To stop it: ${advice}`);
   return failed.length === 0 ? 0 : 2;
 }
 

@@ -1,0 +1,174 @@
+import { X509Certificate } from 'node:crypto';
+import { cp, lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Certbot, certbotPrograms, startCertbot } from '../support/certbot.ts';
+import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+const names = ['a.example.test', 'new-name', 'second.example.test'] as const;
+
+/** Every file with its text, every link with where it leads. */
+async function treeOf(root: string): Promise<Record<string, string>> {
+  const tree: Record<string, string> = {};
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(root, path);
+    if (entry.isSymbolicLink()) tree[name] = `→ ${await readlink(path)}`;
+    else if (entry.isFile()) tree[name] = `${(await lstat(path)).mode.toString(8)} ${await readFile(path, 'utf8')}`;
+  }
+  return tree;
+}
+
+describeWith(certbotPrograms, 'certfleet import certbot', () => {
+  let certbot: Certbot;
+  let certfleet: Certfleet;
+  let store: string;
+  let config: string;
+  let before: Record<string, string>;
+  beforeAll(async () => {
+    [certbot, certfleet] = await Promise.all([startCertbot(), buildCertfleet()]);
+    const folder = await temporaryFolder('import');
+    [store, config] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
+    const { pebble, proxy } = certbot;
+    const settings = {
+      store: { type: 'file', path: store },
+      issuers: { pebble: { directory: proxy.directoryUrl, caFile: proxy.caFile, test: true } },
+      preflight: { http01Port: pebble.httpPort },
+    };
+    await writeFile(config, JSON.stringify(settings));
+    before = await treeOf(certbot.root);
+  }, 120_000);
+
+  const run = (...args: readonly string[]) => certfleet([...args, '--config', config]);
+  const live = (name: string, kind = 'cert') => readFile(join(certbot.root, 'live', name, `${kind}.pem`), 'utf8');
+
+  it('shows what it would take over, line by line, and writes nothing', async () => {
+    const shown = await run('import', 'certbot', certbot.root, '--in-place', '--dry-run');
+    expect(shown.status).toBe(2);
+    expect(shown.stdout).toContain('a.example.test: would be taken over');
+    expect(shown.stdout).toContain('New Name → new-name: would be taken over');
+    expect(shown.stdout).toContain('not taken over: must_staple');
+    expect(shown.stdout).toContain('3 of 5 certificates would be taken over, 2 could not be read');
+    expect(shown.stderr).toContain('broken.example.test: not taken over:');
+    expect(shown.stderr).toContain('half.example.test: not taken over: the line `fullchain = …` is missing');
+    await expect(readdir(store)).rejects.toThrow('ENOENT');
+  });
+
+  it('takes over accounts, certificates and settings without asking the CA', async () => {
+    const { proxy, root, webroots } = certbot;
+    proxy.forget();
+    expect((await run('import', 'certbot', root, '--in-place')).status).toBe(2);
+    expect((await run('import', 'certbot', root, '--in-place')).stdout).toContain(
+      '0 of 5 certificates taken over, 3 already here',
+    );
+    expect(proxy.requests).toEqual([]);
+    expect(await treeOf(root)).toEqual(before);
+    const [a, renamed, second] = await Promise.all(names.map((name) => readLineage(store, name)));
+    expect(a?.spec).toMatchObject({
+      solver: { type: 'http01-webroot', folders: [webroots[1]] },
+      solvers: { webroot: { folders: [webroots[0]] } },
+      spec: { solver: 'webroot-2', solvers: { 'a.example.test': 'webroot' }, reuseKey: true },
+    });
+    expect([a, renamed, second].map((one) => one?.current?.keyType)).toEqual(['rsa2048', 'p384', undefined]);
+    expect(renamed?.spec.spec.preferredChain).toBe('Pebble Root CA');
+    const accounts = [a, renamed, second].map((one) => one?.spec.issuer.account);
+    expect(new Set(accounts).size).toBe(2);
+    expect(accounts[0]).toBe(accounts[1]);
+  });
+
+  it('then orders nothing that certbot would not order', async () => {
+    const renewed = await run('renew', '--json');
+    succeeded(renewed);
+    expect(outcomesOf(renewed).map(({ result }) => result)).toEqual(['unchanged', 'unchanged', 'unchanged']);
+    expect(certbot.proxy.seen('newOrder')).toBe(0);
+    expect(certbot.proxy.seen('newAccount')).toBe(0);
+    expect(await treeOf(certbot.root)).toEqual(before);
+  });
+
+  it('renews with the same accounts, keys, webroots and hooks, into certbot’s folder', async () => {
+    const { root, proxy, log, run: runCertbot } = certbot;
+    const [key, serial] = [
+      await live('a.example.test', 'privkey'),
+      new X509Certificate(await live('a.example.test')).serialNumber,
+    ];
+    const was = await Promise.all(names.map((name) => readLineage(store, name)));
+    const renewed = await run('renew', '--force', '--json');
+    succeeded(renewed);
+    expect(outcomesOf(renewed).map(({ result }) => result)).toEqual(['renewed', 'renewed', 'renewed']);
+    expect([proxy.accepted('newOrder'), proxy.seen('newAccount')]).toEqual([3, 0]);
+    const now = await Promise.all(names.map((name) => readLineage(store, name)));
+    expect(now.map((one) => one.current?.keyType)).toEqual(['rsa2048', 'p384', undefined]);
+    expect(now.map((one) => one.current?.accountUrl)).toEqual(was.map((one) => one.current?.accountUrl));
+    expect(await live('a.example.test', 'privkey')).toBe(key);
+    expect(await readlink(join(root, 'live/Old Name/fullchain.pem'))).toBe('../../archive/Old Name/fullchain2.pem');
+    const path = join(root, 'live/a.example.test');
+    const hooks = (await readFile(log, 'utf8')).trim().split('\n');
+    expect(hooks).toContain('pre');
+    expect(hooks.filter((line) => line.includes(path))).toEqual([`folder ${path}`, `deploy ${path}`]);
+    expect(hooks).toContain(`folder ${join(root, 'live/Old Name')}`);
+    expect(hooks.at(-1)).toBe('post');
+    const shown = await runCertbot(root, 'certificates');
+    for (const name of ['a.example.test', 'New Name', 'second.example.test'])
+      expect(shown).toContain(`Certificate Name: ${name}`);
+    const fresh = new X509Certificate(await live('a.example.test')).serialNumber;
+    expect(fresh).not.toBe(serial);
+    expect(shown.toUpperCase()).toContain(fresh.replace(/^0+/, ''));
+  });
+
+  it('lets certbot go on where certfleet stops, and takes that over, too', async () => {
+    const copy = join(await temporaryFolder('copy'), 'etc');
+    await cp(certbot.root, copy, { recursive: true, verbatimSymlinks: true });
+    for (const name of await readdir(join(copy, 'renewal'))) {
+      const conf = join(copy, 'renewal', name);
+      await writeFile(conf, (await readFile(conf, 'utf8')).replaceAll(`${certbot.root}/`, `${copy}/`));
+    }
+    await certbot.run(
+      copy,
+      'renew',
+      '--cert-name',
+      'a.example.test',
+      '--force-renewal',
+      '--no-random-sleep-on-renew',
+      '--no-directory-hooks',
+    );
+    expect(await readlink(join(copy, 'live/a.example.test/fullchain.pem'))).toBe(
+      '../../archive/a.example.test/fullchain3.pem',
+    );
+    expect((await run('import', 'certbot', copy)).stdout).toContain('a.example.test: newer version taken over');
+  });
+
+  it('puts every link and file back', async () => {
+    const undone = await run('import', 'certbot', certbot.root, '--undo');
+    succeeded(undone);
+    expect(await treeOf(certbot.root)).toEqual(before);
+    expect(undone.stdout).toContain('a.example.test: kept in the store');
+    const renewed = await run('renew', '--json');
+    expect(outcomesOf(renewed)).toEqual([]);
+    expect(await treeOf(certbot.root)).toEqual(before);
+  });
+});
+
+describe('certfleet import', () => {
+  let certfleet: Certfleet;
+  beforeAll(async () => {
+    certfleet = await buildCertfleet();
+  });
+
+  it.each([
+    [['import', 'certbt'], 'cannot import from "certbt"; did you mean "certbot"?'],
+    [['import', 'certbot', '/nowhere'], 'there are no files of certbot in /nowhere'],
+    [
+      ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
+      '--in-place and --deploy name two places',
+    ],
+    [['import', 'certbot', '/nowhere', '--undo', '--dry-run'], '--undo stands alone'],
+  ])('%j is refused', async (args, message) => {
+    const ran = await certfleet([...args, '--store', join(await temporaryFolder('none'), 'store')]);
+    expect(ran.status).toBe(2);
+    expect(ran.stderr.replaceAll(/\s+/g, ' ')).toContain(message);
+  });
+});
