@@ -1,6 +1,7 @@
 import { connect } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials } from './compose/credentials.ts';
+import { withoutLiterals } from './compose/literals.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
@@ -37,7 +38,7 @@ export interface Composed {
 export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
   const { world } = context;
   const { signal } = new AbortController();
-  const store = await openStore(settings, context, signal);
+  const store = withoutLiterals(await openStore(settings, context, signal), world.random);
   const { id: storeId, isNew } = await identify(store, world, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   const limits = limitsOf(settings);

@@ -1,5 +1,6 @@
 import { type Backup, type BackupDocument, backUp, readBackup, restoreAll } from './compose/backup.ts';
 import type { ComposeContext } from './compose/context.ts';
+import { moveLiterals } from './compose/move-literals.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { connectStore } from './compose.ts';
@@ -31,23 +32,22 @@ export interface Rewritten {
  * Encrypts the secrets that a store has in the clear or under another key, and removes every trace of them in its files.
  * May be killed and called again. Fails with `store/absent`, `store/wrong-key`, `store/in-use`.
  */
-export const encryptStore = (settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> =>
-  rewrite(settings, context, signal, sealAll);
+export async function encryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
+  const [plain, keys] = await Promise.all([existing(settings, context, signal), keysOf(settings, context)]);
+  const encryption = { keys, random: context.world.random };
+  const { store: sealed } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
+  await moveLiterals({ plain, sealed }, context.world, signal);
+  const count = await sealAll(plain, encryption, signal);
+  await plain.close?.();
+  return { location: plain.location, count, key: keys[0]!.id };
+}
 
 /** The opposite. */
-export const decryptStore = (settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> =>
-  rewrite(settings, context, signal, unsealAll);
-
-async function rewrite(
-  settings: Settings,
-  context: Context,
-  signal: AbortSignal,
-  all: typeof sealAll,
-): Promise<Rewritten> {
-  const [store, keys] = await Promise.all([existing(settings, context, signal), keysOf(settings, context)]);
-  const count = await all(store, { keys, random: context.world.random }, signal);
-  await store.close?.();
-  return { location: store.location, count, key: keys[0]?.id ?? '' };
+export async function decryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
+  const [plain, keys] = await Promise.all([existing(settings, context, signal), keysOf(settings, context)]);
+  const count = await unsealAll(plain, { keys, random: context.world.random }, signal);
+  await plain.close?.();
+  return { location: plain.location, count, key: keys[0]!.id };
 }
 
 async function keysOf(settings: Settings, context: Context) {

@@ -11,44 +11,69 @@ import { registry } from '../generated/registry.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import type { Store } from '../ports/store.ts';
 
+/** `credential/<name>`: the secrets of a certificate that are neither in files nor in every environment. */
+export interface CredentialDocument {
+  readonly schema: 1;
+  /** What `issue` took from the environment. */
+  readonly env: Environment;
+  /** What its lineage names `kept:…` (`literals.ts`). */
+  readonly literals?: Readonly<Record<string, string>>;
+}
+
+const none: CredentialDocument = { schema: 1, env: {} };
+const isEmpty = ({ env, literals = {} }: CredentialDocument) => Object.keys({ ...env, ...literals }).length === 0;
 const credentialKey = (lineage: string) => ({ kind: 'credential', name: lineage }) as const;
+
+export async function readCredentials(store: Store, lineage: string, signal: AbortSignal): Promise<CredentialDocument> {
+  const entry = await store.get(credentialKey(lineage), signal);
+  return entry ? (JSON.parse(new TextDecoder().decode(entry.bytes)) as CredentialDocument) : none;
+}
+
+/** Changes the credentials of a certificate with compare-and-set; an empty document is deleted. */
+export async function changeCredentials(
+  store: Store,
+  lineage: string,
+  change: (document: CredentialDocument) => CredentialDocument | Promise<CredentialDocument>,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = credentialKey(lineage);
+  for (;;) {
+    const before = await store.get(key, signal);
+    const document = before ? (JSON.parse(new TextDecoder().decode(before.bytes)) as CredentialDocument) : none;
+    const next = await change(document);
+    const bytes = encodeDocument(next);
+    if (before ? Buffer.from(before.bytes).equals(bytes) : isEmpty(next)) return;
+    try {
+      if (before && isEmpty(next)) await store.delete(key, { ifRevision: before.revision, signal });
+      else await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error; // another process changed it: try again
+    }
+  }
+}
 
 /** What an earlier `issue` of the lineage took from its environment. */
 export async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
-  const entry = await store.get(credentialKey(lineage), new AbortController().signal);
-  const kept = entry ? keptIn(entry.bytes) : {};
-  for (const name of Object.keys(kept)) keepFromHooks(name);
-  return kept;
+  const { env } = await readCredentials(store, lineage, new AbortController().signal);
+  for (const name of Object.keys(env)) keepFromHooks(name);
+  return env;
 }
-
-const keptIn = (bytes: Uint8Array): Environment =>
-  (JSON.parse(new TextDecoder().decode(bytes)) as { env: Environment }).env;
 
 /**
  * Stores what `issue` took from the environment, for `renew`. Also keeps stored ones that the spec still needs, because a flag may change only one of the
  * adapters.
  */
-export async function keepCredentials(
-  store: Store,
-  env: Environment,
-  spec: StoredSpec,
-  signal: AbortSignal,
-): Promise<void> {
-  const key = credentialKey(spec.spec.name);
-  for (;;) {
-    const before = await store.get(key, signal);
-    const captured = await captureFor(spec, { ...(before && keptIn(before.bytes)), ...env });
-    if (Object.keys(captured).length === 0) return;
-    const bytes = encodeDocument({ schema: 1, env: captured });
-    if (before && Buffer.from(before.bytes).equals(bytes)) return;
-    try {
-      await store.put(key, bytes, { ifRevision: before?.revision ?? null, signal });
-      return;
-    } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error; // another `issue` of the same certificate: try again
-    }
-  }
-}
+export const keepCredentials = (store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> =>
+  changeCredentials(
+    store,
+    spec.spec.name,
+    async (document) => {
+      const captured = await captureFor(spec, { ...document.env, ...env });
+      return Object.keys(captured).length === 0 ? document : { ...document, env: captured };
+    },
+    signal,
+  );
 
 /** What the adapters of a spec take from an environment. */
 async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<Record<string, string>>> {

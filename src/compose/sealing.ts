@@ -79,10 +79,19 @@ async function rewrite(
 
 async function scrub(rewriting: Rewriting, kind: Kind, signal: AbortSignal): Promise<void> {
   const { plain, isDone } = rewriting;
+  await scrubKind({ plain, kind, mayStay: isDone }, (key) => rewrite(rewriting, key, undefined, signal), signal);
+}
+
+/** Removes earlier content of a kind from a store's files; `again` writes a document once more that is in the way. */
+export async function scrubKind(
+  { plain, kind, mayStay }: { plain: Store; kind: Kind; mayStay: (key: Key, bytes: Uint8Array) => boolean },
+  again: (key: Key) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   for (let round = 1; ; round += 1) {
-    const scrubbed = await plain.scrub?.(kind, isDone, signal);
+    const scrubbed = await plain.scrub?.(kind, mayStay, signal);
     if (!scrubbed || (scrubbed.blocked.length === 0 && !scrubbed.isTorn)) return;
     if (round === rounds || scrubbed.blocked.length === 0) throw fail('store/in-use', { path: plain.location });
-    for (const key of scrubbed.blocked) await rewrite(rewriting, key, undefined, signal);
+    for (const key of scrubbed.blocked) await again(key);
   }
 }

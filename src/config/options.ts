@@ -291,6 +291,9 @@ async function openValue(given: unknown, place: Place): Promise<unknown> {
       throw fail('config/credential-missing', { what: place.what, credential: `the environment variable ${variable}` });
     return value.startsWith('file:') ? readText(value.slice(5), place) : value;
   }
+  // A lineage's literal secret that its credentials lack.
+  if (place.secret && given.startsWith('kept:'))
+    throw fail('config/credential-missing', { what: place.what, credential: `the stored value of "${place.option}"` });
   if (given.startsWith('file:')) return readText(given.slice(5), place);
   if (place.secret && given.trim() === '')
     throw fail('config/credential-missing', { what: place.what, credential: `a value for "${place.option}"` });

@@ -34,7 +34,7 @@ export function storeKeyOf(bytes: Uint8Array): StoreKey {
 }
 
 const secretKinds: ReadonlySet<string> = new Set(['account', 'credential', 'key']);
-const secretMeta: ReadonlySet<string> = new Set(['responder']);
+const secretMeta: ReadonlySet<string> = new Set(['literals', 'responder']);
 
 /**
  * Whether documents of this name have secrets. All others can be read without the key: certificates are public, and so

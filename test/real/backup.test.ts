@@ -1,4 +1,4 @@
-import { readdir, rm, truncate } from 'node:fs/promises';
+import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
@@ -72,5 +72,48 @@ describeWith(['pebble'], 'a store that is lost', () => {
     await run('renew', '--force');
     expect(orders()).toBe(2);
     expect(proxy.requests.filter(({ kind }) => kind === 'newAccount')).toHaveLength(1);
+  });
+});
+
+describeWith(['pebble'], 'literal secrets of certfleet.yaml', () => {
+  const hmacKey = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
+
+  it('are found nowhere in an encrypted store, and only among credentials in any other', async () => {
+    const httpPort = await freePort();
+    const config = { externalAccountBindingRequired: true, externalAccountMACKeys: { 'kid-1': hmacKey } };
+    const [certfleet, pebble, folder] = await Promise.all([
+      buildCertfleet(),
+      startPebble({ httpPort, config }),
+      temporaryFolder('literals'),
+    ]);
+    const [store, key, yaml] = ['store', 'store.key', 'certfleet.yaml'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const directory = { directory: pebble.directoryUrl, caFile: pebble.caFile, test: true, agreeToTerms: true };
+    await writeFile(
+      yaml,
+      JSON.stringify({
+        store: { type: 'file', path: store },
+        issuers: { pebble: { ...directory, eab: { kid: 'kid-1', hmacKey } } },
+        solvers: { http: { type: 'http01-responder', listen: `127.0.0.1:${httpPort}` } },
+        certificates: [{ name: 'abc', identifiers: ['abc.example.test'] }],
+        preflight: { http01Port: httpPort },
+      }),
+      { mode: 0o600 },
+    );
+    const holders = async () =>
+      [...(await filesBelow(store))]
+        .filter(([, content]) => content.includes(hmacKey))
+        .map(([path]) => path.slice(store.length).split('/')[1]);
+    const run = async (...args: string[]) => succeeded(await certfleet([...args, '--config', yaml]));
+    await run('issue', '--ignore-preflight');
+    expect(new Set(await holders())).toEqual(new Set(['credential']));
+    await run('store', 'key', key);
+    await run('store', 'encrypt', '--store-key', `file:${key}`);
+    expect(await holders()).toEqual([]);
+    await run('renew', '--force', '--store-key', `file:${key}`);
+    expect(await holders()).toEqual([]);
   });
 });

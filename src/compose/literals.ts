@@ -1,0 +1,186 @@
+import { createHmac } from 'node:crypto';
+import { inSolver, literalsOf } from '../config/literals.ts';
+import { isFailure } from '../core/errors.ts';
+import type { Json } from '../core/json.ts';
+import { encodeDocument, type Lineage } from '../core/lineage.ts';
+import { canonical } from '../core/same-spec.ts';
+import { registry } from '../generated/registry.ts';
+import type { Random } from '../ports/random.ts';
+import type { Entry, Store } from '../ports/store.ts';
+import { changeCredentials, readCredentials } from './credentials.ts';
+
+/** A literal secret in a stored lineage stands for itself as `kept:` and a name; its value is in `credential/<name>`. */
+const prefix = 'kept:';
+
+/**
+ * A store in which no lineage has the literal secrets of certfleet.yaml. They are taken out as a lineage is written, and
+ * put in again as it is read, so everything else sees the settings as they were declared. A lineage from before is read
+ * as it is, and loses them when it is next written.
+ *
+ * The name of a secret is an HMAC of its value under a secret of the store: equal values have one name, so the
+ * thousand certificates of one solver need one look at one of their credentials, and the name tells nothing.
+ */
+export function withoutLiterals(
+  inner: Store,
+  random: Random,
+): Store & { hasLiterals(bytes: Uint8Array): Promise<boolean> } {
+  const values = new Map<string, string>();
+  /** By certificate: what its credentials are known to have. */
+  const stored = new Map<string, Set<string>>();
+  const literals = new Map<string, Promise<readonly string[]>>();
+  let naming: Promise<string> | undefined;
+
+  async function nameOf(value: string, signal: AbortSignal): Promise<string> {
+    naming ??= namingSecret(inner, random, signal);
+    naming.catch(() => {
+      naming = undefined;
+    });
+    const name = `${prefix}${createHmac('sha256', await naming)
+      .update(value)
+      .digest('base64url')
+      .slice(0, 22)}`;
+    values.set(name, value);
+    return name;
+  }
+
+  /** The literals of a lineage. Many have the same settings, so each is looked through once. */
+  async function literalsIn({ spec, tombstones = [] }: Lineage): Promise<ReadonlySet<string>> {
+    const { solver, solvers, deployers, issuer } = spec;
+    const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
+    const parts = [
+      once(literals, JSON.stringify([solver, solvers, deployers, issuer]), () => literalsOf(spec, registry)),
+      ...presenters.map((one) => once(literals, JSON.stringify(one), () => inSolver(one, registry))),
+    ];
+    return new Set((await Promise.all(parts)).flat());
+  }
+
+  async function taken(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const lineage = decode(bytes);
+    const found = lineage && (await literalsIn(lineage));
+    if (!found || found.size === 0) return bytes;
+    const names = new Map<string, string>();
+    for (const value of found) names.set(value, await nameOf(value, signal));
+    await keep(name, new Map([...names].map(([value, one]) => [one, value])), signal);
+    return encodeDocument(replaced(lineage, (text) => names.get(text) ?? text));
+  }
+
+  /** Stores secrets before the lineage that needs them. Those that the stored lineage still names stay. */
+  async function keep(name: string, needed: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
+    const known = stored.get(name);
+    if (known && [...needed.keys()].every((one) => known.has(one))) return;
+    const before = (await inner.get({ kind: 'lineage', name }, signal))?.bytes;
+    const text = before ? Buffer.from(before).toString() : '';
+    await changeCredentials(
+      inner,
+      name,
+      (document) => ({
+        ...document,
+        literals: {
+          ...Object.fromEntries(Object.entries(document.literals ?? {}).filter(([one]) => text.includes(one))),
+          ...Object.fromEntries(needed),
+        },
+      }),
+      signal,
+    );
+    stored.set(name, new Set(needed.keys()));
+  }
+
+  async function given(entry: Entry, signal: AbortSignal): Promise<Entry> {
+    if (!Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.length).includes(prefix)) return entry;
+    const lineage = decode(entry.bytes);
+    if (!lineage) return entry;
+    const unknown = new Set<string>();
+    const look = (text: string) => {
+      if (text.startsWith(prefix) && !values.has(text)) unknown.add(text);
+      return values.get(text) ?? text;
+    };
+    const known = replaced(lineage, look);
+    if (unknown.size === 0) return { ...entry, bytes: encodeDocument(known) };
+    const { literals: kept = {} } = await readCredentials(inner, entry.key.name, signal);
+    for (const [name, value] of Object.entries(kept)) values.set(name, value);
+    return { ...entry, bytes: encodeDocument(replaced(lineage, look)) };
+  }
+
+  return {
+    ...inner,
+    /** Whether a lineage, as it is stored, still has literals. */
+    async hasLiterals(bytes) {
+      const lineage = decode(bytes);
+      return lineage !== undefined && (await literalsIn(lineage)).size > 0;
+    },
+    async get(key, signal) {
+      const entry = await inner.get(key, signal);
+      return entry && key.kind === 'lineage' ? given(entry, signal) : entry;
+    },
+    async put(key, bytes, options) {
+      return inner.put(key, key.kind === 'lineage' ? await taken(key.name, bytes, options.signal) : bytes, options);
+    },
+    async delete(key, options) {
+      await inner.delete(key, options);
+      if (key.kind !== 'lineage') return;
+      stored.delete(key.name);
+      // A first issue that came to nothing leaves nothing.
+      await changeCredentials(inner, key.name, ({ literals: _gone, ...document }) => document, options.signal);
+    },
+    async *scan(kind, signal) {
+      for await (const page of inner.scan(kind, signal))
+        yield kind === 'lineage' ? await Promise.all(page.map((entry) => given(entry, signal))) : page;
+    },
+  };
+}
+
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(key) ?? make();
+  made.set(key, known);
+  return known;
+}
+
+/** What cannot be read is written and read as it is; who needs it says what is wrong with it. */
+function decode(bytes: Uint8Array): Lineage | undefined {
+  try {
+    const lineage = JSON.parse(new TextDecoder().decode(bytes)) as Lineage;
+    return typeof lineage.spec?.solver === 'object' && typeof lineage.deployments === 'object' ? lineage : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A lineage with other texts in its settings, wherever it keeps some. */
+function replaced(lineage: Lineage, change: (text: string) => string): Lineage {
+  const inSettings = (text: string): string => canonical(mapTexts(JSON.parse(text) as Json, change));
+  return {
+    ...lineage,
+    spec: mapTexts(lineage.spec as unknown as Json, change) as unknown as Lineage['spec'],
+    ...(lineage.tombstones
+      ? { tombstones: mapTexts(lineage.tombstones as unknown as Json, change) as unknown as Lineage['tombstones'] }
+      : {}),
+    deployments: Object.fromEntries(
+      Object.entries(lineage.deployments).map(([target, one]) => [
+        target,
+        one.settings === undefined ? one : { ...one, settings: inSettings(one.settings) },
+      ]),
+    ),
+  } as Lineage;
+}
+
+function mapTexts(value: Json, change: (text: string) => string): Json {
+  if (typeof value === 'string') return change(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((one: Json) => mapTexts(one, change));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapTexts(one as Json, change)]));
+}
+
+/** `meta/literals`, made once. */
+async function namingSecret(store: Store, random: Random, signal: AbortSignal): Promise<string> {
+  const key = { kind: 'meta', name: 'literals' } as const;
+  for (;;) {
+    const entry = await store.get(key, signal);
+    if (entry) return (JSON.parse(new TextDecoder().decode(entry.bytes)) as { readonly secret: string }).secret;
+    const secret = Buffer.from(random.bytes(32)).toString('base64url');
+    try {
+      await store.put(key, encodeDocument({ schema: 1, secret }), { ifRevision: null, signal });
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}

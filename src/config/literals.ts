@@ -1,0 +1,54 @@
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { zoneSolversKey } from '../core/spec.ts';
+import { eabSettings, externalAccount } from './external-account.ts';
+import { optionFields } from './fields.ts';
+import { balancerIn, withoutBalancer } from './forward-rule.ts';
+import type { WithOptions } from './options.ts';
+import { type AdapterKind, adapterEntry, dns01Type, forwardRuleType, type Registry } from './registry.ts';
+
+/** Secrets that stand in settings themselves, not as `file:…` or `env:…`: all of a certificate's adapters. */
+export async function literalsOf(
+  { solver, solvers = {}, deployers, issuer }: Omit<StoredSpec, 'spec' | 'preflight'>,
+  registry: Registry,
+): Promise<readonly string[]> {
+  const found = await Promise.all([
+    ...[solver, ...Object.values(solvers)].map((one) => inSolver(one, registry)),
+    ...Object.values(deployers).map((one) => inDeployer(one, registry)),
+  ]);
+  return [...(issuer.eab ? inOptions(externalAccount, eabSettings(issuer.eab)) : []), ...found.flat()];
+}
+
+/** The same of one solver, which a tombstone may have kept. */
+export async function inSolver(settings: AdapterSettings, registry: Registry): Promise<readonly string[]> {
+  const named = inBalancer(settings, registry);
+  if (settings.type === forwardRuleType) return named;
+  if (settings.type !== dns01Type) return inAdapter('solver', settings, registry);
+  const { provider, options, [zoneSolversKey]: elsewhere } = settings;
+  const own = { ...(options as object | undefined), type: String(provider) } as AdapterSettings;
+  const others = Object.values((elsewhere ?? {}) as Readonly<Record<string, AdapterSettings>>);
+  const found = await Promise.all([inAdapter('dns', own, registry), ...others.map((one) => inSolver(one, registry))]);
+  return found.flat();
+}
+
+const inDeployer = async (settings: AdapterSettings, registry: Registry): Promise<readonly string[]> => [
+  ...(await inAdapter('deployer', withoutBalancer(settings), registry)),
+  ...(await inBalancer(settings, registry)),
+];
+
+async function inBalancer(settings: AdapterSettings, registry: Registry): Promise<readonly string[]> {
+  const named = balancerIn(settings);
+  return named ? inAdapter('balancer', named.settings, registry) : [];
+}
+
+async function inAdapter(kind: AdapterKind, settings: AdapterSettings, registry: Registry): Promise<readonly string[]> {
+  const entry = adapterEntry(registry, kind, settings.type);
+  // Without its definition (an operator's module that is gone), nothing says which option is a secret.
+  const definition: WithOptions | undefined = await entry?.load().catch(() => undefined);
+  return definition ? inOptions(definition, settings) : [];
+}
+
+const inOptions = ({ options }: WithOptions, settings: AdapterSettings): readonly string[] =>
+  optionFields(options).flatMap(({ name, secret }) => {
+    const value = settings[name];
+    return secret && typeof value === 'string' && value !== '' && !/^(file|env|kept):/.test(value) ? [value] : [];
+  });
