@@ -1,7 +1,18 @@
 /**
- * TXT data as it stands in a zone file (RFC 1035 §5.1), which many APIs use: `"text"`. Data of several strings, or with
- * escapes, stays as it is in both directions, so that what others wrote is written back unchanged.
+ * TXT data as it stands in a zone file (RFC 1035 §5.1), which many APIs use: `"text"`, and for a text of more than 255
+ * octets several such strings. Other data of several strings, or with escapes, stays as it is in both directions, so that
+ * what others wrote is written back unchanged.
  */
-export const toTxtContent = (value: string): string => (value.startsWith('"') ? value : `"${value}"`);
+export const toTxtContent = (value: string): string =>
+  value.startsWith('"') ? value : (value.match(new RegExp(`.{1,${longest}}`, 'gs')) ?? ['']).map(inQuotes).join(' ');
 
-export const fromTxtContent = (content: string): string => /^"([^"\\]*)"$/.exec(content)?.[1] ?? content;
+export function fromTxtContent(content: string): string {
+  if (!/^"[^"\\]*"( "[^"\\]*")*$/.test(content)) return content;
+  const value = content.slice(1, -1).replaceAll('" "', '');
+  return toTxtContent(value) === content ? value : content;
+}
+
+/** Octets of one string. certfleet's own values are ASCII. */
+const longest = 255;
+
+const inQuotes = (text: string): string => `"${text}"`;

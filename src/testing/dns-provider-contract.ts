@@ -141,6 +141,22 @@ export function runDnsProviderContract(test: TestFunction, make: () => Promise<D
     await expectAt(bench, value, [value.value]);
   });
 
+  check('a value with blanks and semicolons, as of dns-persist-01', async (bench) => {
+    // A service that keeps only the last values has no records that stay.
+    if (bench.traits.keepsLast !== undefined) return;
+    const provider = bench.connect();
+    const account = 'https://acme-v02.api.letsencrypt.org/acme/acct/1234567890';
+    const record = `letsencrypt.org; accounturi=${account}; policy=wildcard; persistUntil=1798761600`;
+    const value = { ...challengeIn(bench, 'www'), value: record };
+    await provider.add(value, never());
+    await listed(bench);
+    await bench.connect().add(value, never());
+    await expectAt(bench, value, [record]);
+    await listed(bench);
+    await provider.remove(value, undefined, never());
+    await expectAt(bench, value, [record], [record]);
+  });
+
   check('two values can share a name: apex and wildcard', async (bench) => {
     const provider = bench.connect();
     const apex = challengeIn(bench, '');
