@@ -103,6 +103,15 @@ it('changes the credentials of a stored certificate, as certbot does', async () 
   expect((await solverOf(none, { fleet })).solver).not.toHaveProperty('propagation');
 });
 
+it('changes the challenge of a stored certificate', async () => {
+  const fleet = { stored: { 'example.com': stored(solver) } };
+  const persist = { ...solver, challenge: 'dns-persist-01' };
+  expect((await solverOf(['example.com', '--challenge', 'dns-persist-01'], { fleet })).solver).toEqual(persist);
+  const again = { stored: { 'example.com': stored(persist) } };
+  const dns01 = await solverOf(['example.com', '--challenge', 'dns-01'], { fleet: again });
+  expect(dns01.solver).not.toHaveProperty('challenge');
+});
+
 const rows: readonly Row[] = [
   {
     what: 'renews with the stored settings',
@@ -250,6 +259,19 @@ const rows: readonly Row[] = [
     files,
     code: 2,
     warns: ['--propagation 30: write a duration'],
+  },
+  {
+    what: 'wants a challenge over DNS',
+    argv: ['issue', ...names, ...certbots.slice(0, 3), '--challenge', 'dns-persist-1'],
+    files,
+    code: 2,
+    warns: ['--challenge dns-persist-1: write dns-01, dns-account-01, dns-persist-01; did you mean "dns-persist-01"?'],
+  },
+  {
+    what: 'wants a DNS provider for the challenge',
+    argv: ['issue', ...names, '--challenge', 'dns-persist-01'],
+    code: 2,
+    warns: ['--challenge needs --dns PROVIDER'],
   },
 ];
 it.each(rows)('$what', behaves);

@@ -128,6 +128,11 @@ export const commands: readonly Command[] = [
           'with --dns: ask the authoritative servers at least so long, such as 30s, and order only if they still have the record then; `none` for no least time',
       },
       {
+        flags: '--challenge <type>',
+        description:
+          'with --dns: dns-01 (default), dns-account-01, or dns-persist-01: one TXT record that stays, so renewals change nothing in the zone (where the CA does not offer it, dns-01 is answered)',
+      },
+      {
         flags: '--issuer <ca>',
         description:
           'a CA of `certfleet issuers`, a directory URL, or a declared issuer (default: the declared issuer if there is only one, else letsencrypt)',

@@ -1,4 +1,6 @@
+import { dnsChallenges } from '../config/dns01.ts';
 import { fail } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { durationPattern } from '../core/span.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import { type Flags, textOf } from './flag-values.ts';
@@ -10,7 +12,9 @@ export const refining = (flags: Flags): string | undefined =>
     ? '--dns-option'
     : flags['propagation'] !== undefined
       ? '--propagation'
-      : undefined);
+      : flags['challenge'] !== undefined
+        ? '--challenge'
+        : undefined);
 
 /** Also certbot takes the credentials of a plugin without using it. */
 export function needsDns(flags: Flags) {
@@ -22,8 +26,22 @@ export function needsDns(flags: Flags) {
   return fail('usage/invalid', { what });
 }
 
-/** The settings of a solver `dns01` with those of --propagation; `none` removes the stored time. */
-export function withPropagation(settings: AdapterSettings, flags: Flags): AdapterSettings {
+/** The settings of a solver `dns01` with those of --propagation and --challenge; `none` removes the stored time. */
+export const withDnsFlags = (settings: AdapterSettings, flags: Flags): AdapterSettings =>
+  withChallenge(withPropagation(settings, flags), flags);
+
+function withChallenge(settings: AdapterSettings, flags: Flags): AdapterSettings {
+  const challenge = textOf(flags['challenge']);
+  if (challenge === undefined) return settings;
+  if (!(dnsChallenges as readonly string[]).includes(challenge))
+    throw fail('usage/invalid', {
+      what: `--challenge ${challenge}: write ${dnsChallenges.join(', ')}${didYouMean(challenge, dnsChallenges)}`,
+    });
+  const { challenge: _before, ...rest } = settings;
+  return challenge === dnsChallenges[0] ? rest : { ...rest, challenge };
+}
+
+function withPropagation(settings: AdapterSettings, flags: Flags): AdapterSettings {
   const propagation = textOf(flags['propagation']);
   if (propagation === undefined) return settings;
   const { propagation: _before, ...rest } = settings;

@@ -29,6 +29,7 @@ const describing = [
   'propagation',
   'authHook',
   'cleanupHook',
+  'challenge',
   ...issuerFlags,
   ...wishFlags,
   'deploy',

@@ -10,7 +10,7 @@ import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
 import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../core/spec-parts.ts';
 import type { FlagValue, Session } from './context.ts';
-import { needsDns, refining, withPropagation } from './dns-flags.ts';
+import { needsDns, refining, withDnsFlags } from './dns-flags.ts';
 import { checkAdapter, cutAt, keptPath, listOf, textOf } from './flag-values.ts';
 import { hookSolver, hookWord, refuseIdleHooks } from './hook-solver.ts';
 
@@ -124,7 +124,7 @@ async function withOtherOptions(choosing: Choosing): Promise<readonly NamedSolve
   if (!stored || provider === undefined || implied !== provider || another) throw needsDns(flags);
   refuseOptionsOfDeclared(stored.name, choosing);
   const options = await providerOptions(provider, stored.settings['options'] as JsonObject | undefined, choosing);
-  const changed = { name: stored.name, settings: withPropagation({ ...stored.settings, options }, flags) };
+  const changed = { name: stored.name, settings: withDnsFlags({ ...stored.settings, options }, flags) };
   return kept.map((one) => (one === stored ? changed : one));
 }
 
@@ -225,7 +225,7 @@ export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns')
   const options = await providerOptions(dns, before, choosing);
   return {
     name: dns,
-    settings: withPropagation({ ...stored, provider: dns, options }, session.invocation.flags),
+    settings: withDnsFlags({ ...stored, provider: dns, options }, session.invocation.flags),
   };
 }
 

@@ -5,6 +5,9 @@ import { duration, z } from '../define.ts';
 import { dns01Type } from './registry.ts';
 import { resolverAddress } from './resolver-address.ts';
 
+/** The challenges that the solver `dns01` can answer; the first one is the default. */
+export const dnsChallenges = ['dns-01', 'dns-account-01', 'dns-persist-01'] as const;
+
 /**
  * The options of the solver `dns01`, which is part of the engine and not an adapter file. Its provider is one, and
  * `options` are the provider's.
@@ -42,7 +45,7 @@ export const dns01Options = z.strictObject({
       title: 'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them',
       examples: [{ 'example.net': 'otherSolver' }],
     }),
-  challenge: z.enum(['dns-01', 'dns-account-01', 'dns-persist-01']).default('dns-01').meta({
+  challenge: z.enum(dnsChallenges).default('dns-01').meta({
     title: 'The challenge to answer',
     description:
       'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it. dns-persist-01 needs one record that stays, `_validation-persist`, so a renewal changes nothing; where the CA does not offer it, dns-01 is answered.',
@@ -75,7 +78,7 @@ export const dns01Options = z.strictObject({
 });
 
 export interface Dns01Settings {
-  readonly challenge: 'dns-01' | 'dns-account-01' | 'dns-persist-01';
+  readonly challenge: (typeof dnsChallenges)[number];
   /** How long a new record of dns-persist-01 is good; for ever if undefined. */
   readonly persistMs: number | undefined;
   readonly provider: string;
