@@ -39,6 +39,23 @@ it.each<Row>([
     ].join('\n'),
   },
   {
+    what: 'says which TXT records stay',
+    argv: 'delete abc',
+    fleet: {
+      delete: {
+        ...gone,
+        records: [
+          { name: '_validation-persist.a.test', value: 'ca.test; accounturi=x', usedBy: [] },
+          { name: '_validation-persist.b.test', value: 'ca.test; accounturi=x', usedBy: ['other', 'one'] },
+        ],
+      },
+    },
+    says: [
+      'The TXT record at _validation-persist.a.test stays, and lets the account get certificates until you remove it: ca.test; accounturi=x\n',
+      'The TXT record at _validation-persist.b.test stays: other, one use it, too.\n',
+    ],
+  },
+  {
     what: 'says nothing of the end of what has expired',
     argv: 'delete abc',
     fleet: { delete: { ...gone, notAfter: '2026-01-01T00:00:00.000Z' } },

@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
+import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Deleted } from '../fleet.ts';
@@ -22,7 +23,7 @@ export const deleteCertificate: Run = async (session) => {
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
   const now = await session.now();
   const message = `${withLetters(name)}: deleted from the store, with its keys`;
-  const { certificate, keptBy, notAfter, left, isDeclared } = deleted;
+  const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
   session.reporter.report({
     v: 1,
     time: now.toISOString(),
@@ -30,7 +31,7 @@ export const deleteCertificate: Run = async (session) => {
     event: 'run.finished',
     certificate,
     message,
-    data: { exitCode: 0, keptBy, left, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
+    data: { exitCode: 0, keptBy, left, records, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
   });
   if (session.quiet) return 0;
   session.print([message, ...remarksOf(deleted, settings, now).map((line) => `  ${line}`)].join('\n'));
@@ -39,7 +40,7 @@ export const deleteCertificate: Run = async (session) => {
 
 /** What stays in place, and what comes next. */
 function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly string[] {
-  const { certificate, keptBy, notAfter, left, isDeclared } = deleted;
+  const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     const folder = folderOf(target, certificate, settings);
@@ -52,6 +53,11 @@ function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly st
           `It was not revoked, so it stays valid until ${dateText(notAfter, now)} (${spanText(Date.parse(notAfter) - now.getTime())}).`,
         ]
       : []),
+    ...records.map(({ name, value, usedBy }) =>
+      usedBy.length > 0
+        ? `The TXT record at ${name} stays: ${shortList(usedBy)} ${usedBy.length === 1 ? 'uses' : 'use'} it, too.`
+        : `The TXT record at ${name} stays, and lets the account get certificates until you remove it: ${value}`,
+    ),
     ...left.map((what) => `Left behind: ${what}.`),
     isDeclared
       ? 'Next: remove it from the configuration, too; otherwise `certfleet renew` orders it again.'

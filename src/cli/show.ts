@@ -48,6 +48,10 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
     ['Renewal', lineage.revoked?.isReplaced ? 'at the next run' : renewal],
     ['Explained at', lineage.explanationUrl],
+    ...(lineage.records ?? []).flatMap(({ name, value, until }): readonly (readonly [string, string])[] => [
+      ['TXT record', `${name}, which stays${until === undefined ? '' : ` until ${date(until)}`}`],
+      ['', value],
+    ]),
     ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
     ...lineage.deployments.flatMap(
       ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [

@@ -25,6 +25,8 @@ const corrupt: LineageStatus = {
   failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
 };
 
+const ending = '2026-12-10T00:00:00.000Z';
+
 describe('status', () => {
   it.each<Row>([
     {
@@ -53,6 +55,28 @@ describe('status', () => {
         '\nabc is renewed by hand: run `certfleet issue abc` at a terminal, from 2027-01-23 on.\n',
       ],
       never: ['Next:'],
+    },
+    {
+      what: 'says which TXT records end soon',
+      argv: 'status',
+      ...statuses(
+        {
+          ...valid,
+          records: [
+            { name: 'x.test', value: 'v' },
+            { name: 'a.test', value: 'v', until: ending, ends: 'renewal' },
+          ],
+        },
+        {
+          ...{ ...valid, name: 'hand' },
+          records: ['b.test', 'c.test'].map((name) => ({ name, value: 'v', until: ending, ends: 'person' })),
+        },
+      ),
+      says: [
+        '\nabc: the TXT record at a.test ends on 2026-12-10; the next renewal writes a new one.\n',
+        '\nhand: the TXT record at b.test, and 1 more, end on 2026-12-10; run `certfleet issue hand --force` at a terminal to add the next one.\n',
+      ],
+      never: ['x.test'],
     },
     {
       what: 'advises nothing that the CA has refused',

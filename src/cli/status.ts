@@ -121,8 +121,25 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     remarks.push(
       `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,
     );
+  if (!isLeftAlone(lineage)) remarks.push(...endingText(lineage, now));
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${explanationUrl}`);
   return remarks;
+}
+
+/** Records that stay, and that end soon. Several names of a certificate end together. */
+export function endingText({ name, records = [] }: LineageStatus, now: Date): readonly string[] {
+  const ending = records.filter(({ ends }) => ends !== undefined);
+  const [first] = ending;
+  if (first?.until === undefined) return [];
+  const more = ending.length > 1 ? `, and ${ending.length - 1} more,` : '';
+  const isOver = Date.parse(first.until) <= now.getTime();
+  const next =
+    first.ends === 'person'
+      ? `run \`certfleet issue ${name} --force\` at a terminal to add the next one`
+      : 'the next renewal writes a new one';
+  return [
+    `${name}: the TXT record at ${first.name}${more} ${isOver ? 'ended' : ending.length > 1 ? 'end' : 'ends'} on ${dateText(first.until, now)}; ${next}.`,
+  ];
 }
 
 const heldText = (until: string, now: Date): string =>

@@ -8,7 +8,11 @@ export const manualProvider = 'manual';
 export const isByHand = (wanted: StoredSpec): boolean => partsOf(wanted).some(({ solver }) => isManual(solver));
 
 /** A record of dns-persist-01 stays, so only the first order needs the person. */
-const isManual = ({ type, provider, challenge, [zoneSolversKey]: others = {} }: AdapterSettings): boolean =>
+const isManual = (solver: AdapterSettings): boolean => solver['challenge'] !== 'dns-persist-01' && isPerson(solver);
+
+/** Whether a person writes the records of a certificate: each time, or once with dns-persist-01. */
+export const isWrittenByHand = (wanted: StoredSpec): boolean => partsOf(wanted).some(({ solver }) => isPerson(solver));
+
+const isPerson = ({ type, provider, [zoneSolversKey]: others = {} }: AdapterSettings): boolean =>
   type === 'dns01' &&
-  challenge !== 'dns-persist-01' &&
-  (provider === manualProvider || Object.values(others as Record<string, AdapterSettings>).some(isManual));
+  (provider === manualProvider || Object.values(others as Record<string, AdapterSettings>).some(isPerson));

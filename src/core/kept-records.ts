@@ -39,6 +39,19 @@ export const recordsOf = (challenges: readonly JournalledChallenge[]): readonly 
     staysAfterOrder(type) && receipt !== undefined && receipt !== null ? [keptIn(receipt)] : [],
   );
 
+/** How long before its end a record is told, and replaced by an order. */
+export const endingMs = 30 * 86_400_000;
+
+/** The records that names of the certificate need, and that end within 30 days. */
+export const endingRecords = ({ kept = [], spec }: Pick<Lineage, 'kept' | 'spec'>, now: Date): readonly KeptRecord[] =>
+  kept.filter(
+    ({ until, directory, identifier }) =>
+      until !== undefined &&
+      Date.parse(until) - now.getTime() < endingMs &&
+      directory === spec.issuer.directory &&
+      spec.spec.identifiers.some(({ value }) => value === identifier),
+  );
+
 /**
  * After an order, earlier records at the same names for the same CA are no longer needed: those that certfleet wrote
  * become tombstones, which a sweep removes.

@@ -68,6 +68,32 @@ describe('the status of a certificate', () => {
     expect(at({ caHold: '2026-03-01T01:00:00Z' })).not.toHaveProperty('heldUntil');
   });
 
+  it('says which records stay, and which end soon', () => {
+    const record = {
+      identifier: 'abc.example.com',
+      zone: 'example.com',
+      account: 'a',
+      directory: spec.issuer.directory,
+    };
+    const kept = [
+      { ...record, name: '_validation-persist.abc.example.com', value: 'v1', until: '2026-03-20T00:00:00Z' },
+      { ...record, name: '_validation-persist.abc.example.com', value: 'v2', until: '2026-06-20T00:00:00Z' },
+      // Of another CA, and of a name that the certificate no longer has.
+      { ...record, name: 'n', value: 'v3', until: '2026-03-20T00:00:00Z', directory: 'https://other.test/' },
+      { ...record, name: 'n', value: 'v4', until: '2026-03-20T00:00:00Z', identifier: 'old.example.com' },
+      { ...record, name: 'n', value: 'v5' },
+    ];
+    const endsOf = (one: Lineage) => at({ lineage: one }).records?.map(({ value, ends }) => [value, ends]);
+    const rest = ['v2', 'v3', 'v4', 'v5'].map((value) => [value, undefined]);
+    expect(endsOf({ ...lineage, kept })).toEqual([['v1', 'renewal'], ...rest]);
+    const byHand = { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' };
+    expect(endsOf({ ...lineage, kept, spec: { ...lineage.spec, solver: byHand } })).toEqual([
+      ['v1', 'person'],
+      ...rest,
+    ]);
+    expect(at()).not.toHaveProperty('records');
+  });
+
   it('shows a document that cannot be read, and what to do', () => {
     const corrupt = fail('store/corrupt', { key: 'lineage/abc', reason: 'torn', file: '/f' });
     expect(at({ lineage: undefined, corrupt })).toMatchObject({

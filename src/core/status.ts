@@ -1,8 +1,9 @@
-import { isByHand } from './by-hand.ts';
+import { isByHand, isWrittenByHand } from './by-hand.ts';
 import { targetsToDeploy } from './deployments.ts';
 import type { CertfleetError } from './errors.ts';
 import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
+import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { isStopped, type RevocationRecord } from './revocation.ts';
@@ -63,6 +64,15 @@ export interface LineageStatus {
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
   readonly needsSweep?: true;
+  /** Its TXT records that stay (dns-persist-01). */
+  readonly records?: readonly {
+    readonly name: string;
+    readonly value: string;
+    /** When it ends by itself. */
+    readonly until?: string;
+    /** It ends within 30 days: `renewal` writes the next one at the next renewal, or a `person` must. */
+    readonly ends?: 'renewal' | 'person';
+  }[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
   readonly spec?: CertificateSpec;
@@ -126,8 +136,22 @@ export function describeLineage(
       : {}),
     ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
     ...(spec && isByHand(spec) ? { byHand: true } : {}),
+    ...keptRecords(lineage, now),
     ...(spec ? { spec: spec.spec } : {}),
   };
+}
+
+function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatus, 'records'> {
+  if (!lineage?.kept) return {};
+  const ending = endingRecords(lineage, now);
+  const by = isWrittenByHand(lineage.spec) ? ('person' as const) : ('renewal' as const);
+  const records = lineage.kept.map((record) => ({
+    name: record.name,
+    value: record.value,
+    ...(record.until === undefined ? {} : { until: record.until }),
+    ...(ending.includes(record) ? { ends: by } : {}),
+  }));
+  return { records };
 }
 
 /** States in which the next step needs the CA. */

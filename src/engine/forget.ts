@@ -8,7 +8,7 @@ import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
-import { readLineage } from './stored-lineage.ts';
+import { lineageOf, readLineage } from './stored-lineage.ts';
 import { removeOwed } from './sweep.ts';
 
 /** A lineage that was deleted from the store, and what is left of it elsewhere. */
@@ -16,6 +16,8 @@ export interface Forgotten {
   readonly certificate: string;
   /** Targets and endpoints that still have it. */
   readonly keptBy: readonly string[];
+  /** TXT records that stay (dns-persist-01), and the other certificates that use them. */
+  readonly records?: readonly { readonly name: string; readonly value: string; readonly usedBy: readonly string[] }[];
   /** When its current certificate expires; it is not revoked. */
   readonly notAfter?: string;
   /** What could not be cleaned up, in words; empty without `force`. */
@@ -81,6 +83,7 @@ const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
 
 async function forgetHeld(engine: Engine, holding: Holding, force: boolean, signal: AbortSignal): Promise<Forgotten> {
   const { lineage } = holding;
+  const records = await recordsLeft(engine, lineage, signal);
   const left = await removeAll(engine, holding, signal);
   const [first] = left;
   if (first && !force) {
@@ -94,9 +97,31 @@ async function forgetHeld(engine: Engine, holding: Holding, force: boolean, sign
   return {
     certificate: lineage.name,
     keptBy: keepersOf(lineage),
+    ...records,
     ...(notAfter === undefined ? {} : { notAfter }),
     left: left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
   };
+}
+
+/**
+ * The records that stay. They are not removed: the same record may be for other certificates, of this store or another.
+ */
+async function recordsLeft(
+  engine: Engine,
+  { name, kept = [] }: Lineage,
+  signal: AbortSignal,
+): Promise<Pick<Forgotten, 'records'>> {
+  if (kept.length === 0) return {};
+  const users = new Map<string, string[]>();
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      const other = lineageOf(engine, entry);
+      if (other instanceof Error || other.name === name) continue;
+      for (const { value, name: at } of other.kept ?? [])
+        users.set(`${at} ${value}`, [...(users.get(`${at} ${value}`) ?? []), other.name]);
+    }
+  const usersOf = (at: string, value: string) => users.get(`${at} ${value}`) ?? [];
+  return { records: kept.map(({ name: at, value }) => ({ name: at, value, usedBy: usersOf(at, value) })) };
 }
 
 interface NotRemoved {

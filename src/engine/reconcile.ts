@@ -2,6 +2,7 @@ import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
+import { warnOfEnding } from './ending-records.ts';
 import { type Engine, report } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { afterRun } from './hooks.ts';
@@ -51,6 +52,7 @@ export async function reconcileAll(
   const due: Job[] = [];
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
+    if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
     const idle = outcomeWithoutWork(engine, { name, job, found });
     if (idle) outcomes.set(name, idle);
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';

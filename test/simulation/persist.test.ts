@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { forget } from '../../src/engine/forget.ts';
 import { testLocks } from '../../src/engine/leases/test-locks.ts';
+import { reconcileAll } from '../../src/engine/reconcile.ts';
 import { createDns01, type Dns01Options } from '../../src/engine/solvers/dns01.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
@@ -288,6 +290,49 @@ describe('a process that is killed', () => {
       error: { code: 'dns/refused' },
     });
     expect((await world.readLineage())?.kept).toBeUndefined();
+  });
+});
+
+describe('conformance 17: the end of a record that a person wrote', () => {
+  it('is told in every pass, and the record is used until then', async () => {
+    const world = await createWorld();
+    const wanted = {
+      ...names('example.com'),
+      solver: { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' },
+    };
+    const more = { persistMs: 100 * dayMs };
+    await world.run(wanted, more);
+    const pass = async (beforeMs: number) => {
+      const end = Date.parse((await world.readLineage())?.kept?.[0]?.until ?? '');
+      world.clock.set(new Date(end - beforeMs));
+      const engine = world.replica(900, { solver: world.solver(more) });
+      // Nobody is there.
+      const jobs = [{ ...job(wanted), unattended: true }];
+      world.events.length = 0;
+      const [outcome] = await passing(world.clock, reconcileAll(engine, { jobs, jobOf: () => undefined }, signal));
+      return [outcome?.result, world.events.filter(({ message }) => message.includes('at a terminal')).length];
+    };
+    expect(await pass(31 * dayMs)).toEqual(['renewed', 0]);
+    expect(await pass(29 * dayMs)).toEqual(['unchanged', 1]);
+    expect(world.events.map(({ message }) => message).join('\n')).toMatch(
+      /the TXT record at _validation-persist\.example\.com ends at \S+; before that, run `certfleet issue abc --force` at a terminal/,
+    );
+  });
+});
+
+describe('a certificate that is deleted', () => {
+  it('leaves its records, and says which, and whose else they are', async () => {
+    const world = await createWorld();
+    await world.run(names('example.com', 'www.example.com'));
+    await world.run(simulatedSpec('other', ['www.example.com']));
+    const before = world.values();
+    const engine = world.replica(900, { solver: world.solver() });
+    const gone = await passing(world.clock, forget(engine, 'abc', { force: true }, signal));
+    expect(gone?.records).toEqual([
+      { ...before.find(({ name }) => name === at), usedBy: [] },
+      { ...before.find(({ name }) => name !== at), usedBy: ['other'] },
+    ]);
+    expect(world.values()).toEqual(before);
   });
 });
 

@@ -1,7 +1,7 @@
 import { reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
-import { keptIn, receiptOfKept } from '../../core/kept-records.ts';
+import { endingMs, keptIn, receiptOfKept } from '../../core/kept-records.ts';
 import type { KeptRecord } from '../../core/lineage.ts';
 import {
   accountUriOf,
@@ -38,8 +38,6 @@ type Target = { readonly zone: string; readonly name: string };
 
 /** How long a record must still be good when the CA is about to look for it. */
 const leastLeftMs = 3_600_000;
-/** A record is replaced when it has less than this left, or than a third of its time. */
-const earlyMs = 30 * 86_400_000;
 const dayMs = 86_400_000;
 
 /**
@@ -65,10 +63,11 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     return good.toSorted((a, b) => endOf(b) - endOf(a))[0];
   }
 
+  /** Near its end, or when a third of its time is left. */
   function isToReplace(value: string): boolean {
     const end = parsePersistRecord(value)?.until;
     const leftMs = end === undefined ? Number.POSITIVE_INFINITY : end.getTime() - clock.now().getTime();
-    return leftMs < Math.min(earlyMs, (persistMs ?? Number.POSITIVE_INFINITY) / 3);
+    return leftMs < Math.min(endingMs, (persistMs ?? Number.POSITIVE_INFINITY) / 3);
   }
 
   function newValue({ issuers, accountUri, wildcard }: PersistWanted): string {
