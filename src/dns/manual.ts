@@ -16,7 +16,8 @@ export default defineDnsProvider({
   notes: `For a domain whose DNS has no API: \`certfleet issue\` shows names and values, waits until every authoritative server
 has them, and goes on by itself; afterwards it says which records you can remove. It takes at most 12 hours.
 
-It needs a terminal each time. So \`certfleet renew\` never gets such a certificate: from its renewal time on it says so,
+With \`challenge: dns-persist-01\`, where the CA offers it, the record stays, and \`certfleet renew\` needs nobody
+([how](../guides/validate-once.md)). Otherwise it needs a terminal each time. So \`certfleet renew\` never gets such a certificate: from its renewal time on it says so,
 with exit code 5, and \`certfleet status\` shows it. To renew without a person, let a CNAME record send
 \`_acme-challenge\` to a zone that has an API ([how](../guides/wildcard-over-dns.md)).`,
   traits: {
@@ -84,6 +85,7 @@ function addText(values: readonly DnsValue[]): string {
     `Add ${count} where the DNS of ${zonesOf(values)} is managed:`,
     '',
     ...recordLines(values),
+    ...(values.some(({ stays }) => stays) ? ['It stays there, so that renewals need nobody.'] : []),
     ...(shared ? ['Records of the same name are separate records: add each, and keep the others.'] : []),
     'certfleet waits until every name server has them, and then goes on by itself.',
   ].join('\n');

@@ -57,6 +57,8 @@ export interface DnsValue {
   readonly value: string;
   /** In seconds; at least the provider's `minTtl`. */
   readonly ttl: number;
+  /** It is not removed after the order (dns-persist-01). */
+  readonly stays?: true;
   /** What the value was made from, for a bridge to a program that makes it itself; undefined outside an order. */
   readonly challenge?: {
     /** Without `*.`. */

@@ -118,6 +118,14 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
     expect(await bind.txt('example.test')).toEqual([]);
   });
 
+  it('cuts a value of more than 255 octets into strings', async () => {
+    const long = { ...value, value: `ca.test; accounturi=https://ca.test/${'x'.repeat(500)}` };
+    await change(connect(), long);
+    expect(await bind.txt('example.test')).toEqual([{ name: value.name, value: long.value }]);
+    await change(connect(), long, true);
+    expect(await bind.txt('example.test')).toEqual([]);
+  });
+
   it('reaches the server by name and over IPv6', async () => {
     for (const server of [`localhost:${bind.port}`, `[::1]:${bind.port}`]) {
       const provider = connect({ server });

@@ -93,7 +93,10 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     return record;
   }
 
-  const txtOf = ({ zone, name, value }: KeptRecord): DnsValue => ({ zone, name, value, ttl: hands.of(zone).ttl });
+  const txtOf = ({ zone, name, value }: KeptRecord): DnsValue => ({
+    ...{ zone, name, value, ttl: hands.of(zone).ttl },
+    stays: true,
+  });
 
   async function obtain(
     challenge: SolverChallenge,
