@@ -29,6 +29,8 @@ describe('conformance 17: dns-persist-01', () => {
 
   it('has the URL of the account up to draft 01', () => {
     expect(accountUriOf(account, 'example.com', sha256)).toBe(account.url);
+    const stated = 'http://ca.example/acct/123';
+    expect(accountUriOf({ ...account, stated }, 'example.com', sha256)).toBe(stated);
   });
 
   it.each([

@@ -19,6 +19,8 @@ export interface PersistRecord {
 /** The account that a record must name. */
 export interface PersistAccount {
   readonly url: string;
+  /** The URL that the CA wants in records, if it says so (draft 01). Boulder's may have another scheme and port. */
+  readonly stated?: string | undefined;
   /** RFC 7638 thumbprint of its key. */
   readonly thumbprint: string;
   /** The directory's `accountHashPrefix`, which only CAs have that follow draft 02. */
@@ -35,11 +37,11 @@ export interface PersistWanted {
 
 /** The account as the record of a name has it: with draft 02, a hash that nobody can trace to other names. */
 export function accountUriOf(
-  { url, thumbprint, hashPrefix }: PersistAccount,
+  { url, stated = url, thumbprint, hashPrefix }: PersistAccount,
   name: string,
   sha256: (data: Uint8Array) => Uint8Array,
 ): string {
-  if (hashPrefix === undefined) return url;
+  if (hashPrefix === undefined) return stated;
   const hashed = Buffer.concat([Uint8Array.of(name.length), Buffer.from(`${name}${thumbprint}${url}`)]);
   return `${hashPrefix}sha-256/${toBase64url(sha256(hashed))}`;
 }

@@ -23,8 +23,13 @@ const hashPrefix = 'https://ca.test/hash/';
 
 it('takes the hash from draft 02 on, which the directory tells', () => {
   const persist = { issuerDomainNames: ['ca.test'] };
-  expect(terms(persist)?.account).toEqual({ url, thumbprint: 'print', hashPrefix: undefined });
+  expect(terms(persist)?.account).toEqual({ url, thumbprint: 'print' });
   expect(terms(persist, { accountHashPrefix: hashPrefix })?.account).toEqual({ url, thumbprint: 'print', hashPrefix });
+});
+
+it('has the URL that the CA states for the account: Boulder’s may have another scheme and port', () => {
+  const stated = 'http://ca.test:4001/account/1';
+  expect(terms({ issuerDomainNames: ['ca.test'], accountUri: stated })?.account.stated).toBe(stated);
 });
 
 it.each([
@@ -39,6 +44,9 @@ it.each([
   ['nothing', undefined, {}],
   // With the name of another CA, it would let a stranger's account there get certificates.
   ['another account', { issuerDomainNames: ['other-ca.test'], accountUri: 'https://other-ca.test/account/666' }, {}],
+  ['the account of somebody else there', { issuerDomainNames: ['ca.test'], accountUri: `${url}2` }, {}],
+  ['more than an account', { issuerDomainNames: ['ca.test'], accountUri: `${url}?;policy=wildcard` }, {}],
+  ['no URL', { issuerDomainNames: ['ca.test'], accountUri: 'account 1' }, {}],
   ['a name that the directory lacks', { issuerDomainNames: ['x.test'] }, { accountHashPrefix: hashPrefix }],
   [
     'not every name of the directory',

@@ -17,7 +17,7 @@ export function persistTerms(
   if (!persist) return undefined;
   const { accountUri, issuerDomainNames } = persist;
   const hashPrefix = directory.accountHashPrefix;
-  if (hashPrefix === undefined && accountUri !== undefined && accountUri !== account.accountUrl) return undefined;
+  if (hashPrefix === undefined && accountUri !== undefined && !isOfCa(accountUri, account.accountUrl)) return undefined;
   if (hashPrefix !== undefined && !isDisclosed(issuerDomainNames, directory)) return undefined;
   const { identifiers } = job.wanted.spec;
   const name = baseName({ type: 'dns', value: identifier });
@@ -25,11 +25,19 @@ export function persistTerms(
   return {
     issuers: issuerDomainNames,
     directory: issuer.directoryUrl,
-    account: { url: account.accountUrl, thumbprint: account.thumbprint, hashPrefix },
+    account: { url: account.accountUrl, stated: accountUri, thumbprint: account.thumbprint, hashPrefix },
     wildcard: identifiers.some((one) => isWildcard(one) && baseName(one) === name),
     kept: kept.filter((one) => one.directory === issuer.directoryUrl),
   };
 }
+
+/** Whether a URL is that of the account, at least at the same CA. Boulder's may have another scheme and port. */
+const isOfCa = (uri: string, accountUrl: string): boolean =>
+  URL.canParse(uri) &&
+  new URL(uri).hostname === new URL(accountUrl).hostname &&
+  new URL(uri).pathname === new URL(accountUrl).pathname &&
+  // It becomes part of the record's value.
+  /^[\x21-\x3a\x3c-\x7e]+$/.test(uri);
 
 /** Draft 02 §3.2: the challenge names all that the directory names, and none that is not among the CAA identities. */
 const isDisclosed = (names: readonly string[], { issuerDomainNames = [], caaIdentities }: Directory): boolean =>

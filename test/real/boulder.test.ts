@@ -67,6 +67,20 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect((await here.lineage(name)).current?.id).not.toBe(current!.id);
   });
 
+  it('validates a name and its wildcard by the records of dns-persist-01', async () => {
+    const here = await machine();
+    expect((await here.issue('-d', `first-${Date.now()}.example.com`)).status).toBe(0);
+    const account = await here.account();
+    // Its first prefix of account URLs is not the one that certfleet uses.
+    const value = `ca.boulder-kit.net; accounturi=http://10.78.0.1:4001/acme/acct/${await idOf(here)}`;
+    expect(await boulder.persist(account, ['once.example.com', '*.twice.example.com'])).toEqual(
+      expect.arrayContaining([
+        { value, status: 'valid' },
+        { value: `${value}; policy=wildcard`, status: 'valid' },
+      ]),
+    );
+  });
+
   it('deactivates an account: certfleet reports it, and opens a new one on request', async () => {
     const here = await machine();
     expect((await here.issue('-d', 'closed.example.com')).status).toBe(0);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram, repositoryRoot, sharedFolder, startService, temporaryFolder } from './service.ts';
@@ -29,6 +29,11 @@ export interface Boulder {
   sql(statement: string): Promise<string>;
   /** Calls the management of pebble-challtestsrv, which is the validators' DNS. */
   dns(path: string, body: object): Promise<void>;
+  /** Orders names by the account, with certfleet's client, and answers each with the record of dns-persist-01. */
+  persist(
+    account: string,
+    names: readonly string[],
+  ): Promise<readonly { readonly value: string; readonly status: string }[]>;
   /** Sends a request signed by an account in certfleet's store, without certfleet. */
   post(account: string, resource: 'newOrder' | 'account', payload: object): Promise<Record<string, unknown>>;
 }
@@ -39,7 +44,7 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
   const [home, limitsFile, upFile] = [join(folder, 'ca'), join(folder, 'limits.yml'), join(folder, 'up')];
   // JSON is YAML.
   await writeFile(limitsFile, JSON.stringify(limits));
-  const up = join(sharedFolder(), 'boulder/up.sh');
+  const up = join(await kitWithPersist(folder), 'up.sh');
   // Also a process namespace, so that everything that up.sh starts dies with its first process.
   const { pid } = await startService({
     name: 'boulder',
@@ -75,6 +80,14 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
     dns: async (path, body) => {
       await run(['curl', '--silent', '--fail', '--data', JSON.stringify(body), `http://${address}:8055/${path}`]);
     },
+    persist: async (account, names) => {
+      const script = join(repositoryRoot, 'test/support/acme-persist.ts');
+      const command = [process.execPath, '--import', 'tsx', script, directoryUrl, caFile, ...names];
+      return JSON.parse(await run(command, { ACCOUNT: account, DNS: `http://${address}:8055/set-txt` })) as readonly {
+        readonly value: string;
+        readonly status: string;
+      }[];
+    },
     post: async (account, resource, payload) => {
       const script = join(repositoryRoot, 'test/support/acme-post.ts');
       const command = [process.execPath, '--import', 'tsx', script, directoryUrl, resource, JSON.stringify(payload)];
@@ -84,6 +97,25 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
       >;
     },
   };
+}
+
+/** The kit with dns-persist-01 (draft 01), which Let's Encrypt offers in its staging environment. */
+async function kitWithPersist(folder: string): Promise<string> {
+  const kit = join(folder, 'kit');
+  await cp(join(sharedFolder(), 'boulder'), kit, { recursive: true });
+  const isOn = '"DNSPersist01Enabled": true';
+  const changes = [
+    ['ra.json', '"tls-alpn-01": true', '"tls-alpn-01": true, "dns-persist-01": true'],
+    ['ra.json', '"features": {', `"features": { ${isOn},`],
+    ...['va.json', 'rva.json'].map((file) => [file, '"issuerDomain"', `"features": { ${isOn} }, "issuerDomain"`]),
+  ] as const;
+  for (const [name = '', before = '', after = ''] of changes) {
+    const file = join(kit, 'config', name);
+    // A copy has the mode of the original, which may be read-only.
+    await chmod(file, 0o644);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(before, after));
+  }
+  return kit;
 }
 
 /** Boulder's own address, in its namespace. */
