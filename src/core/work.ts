@@ -7,6 +7,7 @@ import {
   type Deployment,
   isOnlyOwing,
   type JournalledChallenge,
+  type KeptRecord,
   type LastRun,
   type Lease,
   type Lineage,
@@ -78,6 +79,7 @@ const mayFollow = {
   imported: ['absent', 'idle'],
   leftAlone: ['idle'],
   beaten: held,
+  recordsKept: held,
   released: held,
   restored: held,
   // Towards a certificate.
@@ -336,6 +338,13 @@ export const leftAlone = (target: string): Transition => ({
 /** A sign of life: gives the document a new revision. */
 export const beaten = (): Transition =>
   withWork('beaten', (work) => (work.lease ? { ...work, lease: { ...work.lease, beat: work.lease.beat + 1 } } : work));
+
+/** Records of dns-persist-01 that are written beside an order, since the account gets another key. */
+export const recordsKept = (records: readonly KeptRecord[]): Transition =>
+  whileHeld('recordsKept', ({ kept, ...lineage }) => ({
+    ...lineage,
+    ...withKept({ ...(kept ? { kept } : {}) }, records),
+  }));
 
 /** Gives the lease back. Work that can be resumed stays. */
 export const released = (): Transition =>

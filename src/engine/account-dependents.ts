@@ -1,6 +1,7 @@
 import type { AccountRef } from '../core/account.ts';
 import type { Lineage } from '../core/lineage.ts';
 import type { Engine } from './engine.ts';
+import { recordsOfAccount } from './republish.ts';
 
 /** What is about to happen to an account. */
 export interface AccountChange {
@@ -31,9 +32,9 @@ export interface Dependent {
  * before a change, and prepared for it.
  */
 export function dependentsOf(
-  _engine: Engine,
-  _lineages: readonly Lineage[],
-  _change: AccountChange,
+  engine: Engine,
+  lineages: readonly Lineage[],
+  change: AccountChange,
 ): Promise<readonly Dependent[]> {
-  return Promise.resolve([]);
+  return Promise.resolve(recordsOfAccount(engine, lineages, change));
 }

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { dependents, rollover } from '../../src/engine/account-change.ts';
+import { knownAccounts } from '../../src/engine/accounts.ts';
 import { forget } from '../../src/engine/forget.ts';
 import { testLocks } from '../../src/engine/leases/test-locks.ts';
 import { reconcileAll } from '../../src/engine/reconcile.ts';
@@ -333,6 +335,74 @@ describe('a certificate that is deleted', () => {
       { ...before.find(({ name }) => name !== at), usedBy: ['other'] },
     ]);
     expect(world.values()).toEqual(before);
+  });
+});
+
+describe('another key of the account', () => {
+  /** The account, and a process that changes it. */
+  const opened = async (world: Awaited<ReturnType<typeof createWorld>>, provider?: ValuesProvider) => {
+    const engine = world.replica(900, { solver: world.solver(provider ? { provider } : {}) });
+    const [account] = await knownAccounts(engine, {}, signal);
+    return { engine, account: account! };
+  };
+
+  it('needs other records with draft 02, which every server has before the CA gets the key', async () => {
+    const world = await createWorld({ persist: draft(2) });
+    const wanted = names('example.com', '*.example.com');
+    await world.run(wanted);
+    const [first] = world.valuesAt(at);
+    const { engine, account } = await opened(world);
+    expect((await dependents(engine, account, 'rollover')).map(({ what }) => what)).toEqual([
+      `abc: the TXT record at ${at} depends on the key, and is written anew before the change`,
+    ]);
+    const late = world.dns.server('192.0.2.2');
+    late.held = true;
+    const rolling = rollover(engine, account, undefined, signal);
+    while (world.values().length < 2) await world.clock.advance(10);
+    for (let turn = 0; turn < 100; turn++) await world.clock.advance(10);
+    expect(world.ca.accepted('keyChange')).toBe(0);
+    late.held = false;
+    await passing(world.clock, rolling);
+    const [, second] = world.valuesAt(at);
+    expect((await world.readLineage())?.kept?.map(({ value }) => value)).toEqual([first, second]);
+    world.calls.length = 0;
+    // This CA no longer knows the earlier key.
+    expect(await world.run(wanted, {}, { force: true })).toMatchObject({ result: 'renewed' });
+    await world.sweepNow();
+    expect(world.calls).toEqual([`remove ${at} ${first}`]);
+    expect(world.valuesAt(at)).toEqual([second]);
+  });
+
+  it('is not given to the CA if the records cannot be written; the next try goes on with them', async () => {
+    const world = await createWorld({ persist: draft(2) });
+    const wanted = names('example.com', 'www.example.com');
+    await world.run(wanted);
+    const refused = fail('dns/refused', { provider: 'memory', name: at, reason: 'no', advice: 'Check it.' });
+    const mayWrite = (name: string) => name === at;
+    const { engine, account } = await opened(world, {
+      ...world.memory,
+      append: (value, over) => (mayWrite(value.name) ? world.memory.append(value, over) : Promise.reject(refused)),
+    });
+    await expect(passing(world.clock, rollover(engine, account, undefined, signal))).rejects.toBe(refused);
+    expect(world.ca.accepted('keyChange')).toBe(0);
+    expect(world.values()).toHaveLength(3);
+    expect((await world.readLineage())?.work).toBeUndefined();
+    const again = await opened(world);
+    await passing(world.clock, rollover(again.engine, again.account, undefined, signal));
+    expect(world.values()).toHaveLength(4);
+    expect(await world.run(wanted, {}, { force: true })).toMatchObject({ result: 'renewed' });
+    await world.sweepNow();
+    expect(world.values()).toHaveLength(2);
+  });
+
+  it('changes no record with the account’s URL, but the end of the account ends it', async () => {
+    const world = await createWorld();
+    await world.run(names('example.com'));
+    const { engine, account } = await opened(world);
+    expect(await dependents(engine, account, 'rollover')).toEqual([]);
+    expect(await dependents(engine, account, 'deactivate')).toEqual([
+      { certificate: 'abc', what: `abc: the TXT record at ${at} no longer lets it be renewed` },
+    ]);
   });
 });
 
