@@ -15,7 +15,7 @@ export interface Resources {
   readonly renewalInfo: string | undefined;
   readonly revokeCert: string | undefined;
   readonly keyChange: string | undefined;
-  readonly facts: Directory;
+  readonly facts: Omit<Directory, 'clockSkewMs'>;
 }
 
 /** Directories have about 1 KiB; a web page at a wrong URL is not read to its end. */
@@ -69,7 +69,6 @@ export function readDirectory(answer: Answer): Resources {
       hasRenewalInfo: renewalInfo !== undefined,
       hasKeyChange: keyChange !== undefined,
       profiles: readProfiles(meta['profiles']),
-      clockSkewMs: answer.sentAt && answer.receivedAt.getTime() - answer.sentAt.getTime(),
     },
   };
 }
@@ -91,18 +90,22 @@ function notReached(url: string, error: CertfleetError): CertfleetError {
  */
 const unreachableMs = 60_000;
 
+/** Profiles, terms of service and URLs may change while a process runs for months. */
+const longestKnownMs = 86_400_000;
+
 /**
- * Fetches the directory once, when it is first needed; concurrent callers share the request. All certificates of a pass
- * wait together if the CA named a time or could not be reached.
+ * Fetches the directory when it is first needed, and again after a day; concurrent callers share the request. All
+ * certificates of a pass wait together if the CA named a time or could not be reached. One that was read before is used
+ * on while the CA cannot be reached.
  *
  * `afresh` fetches it again, to find out whether a CA that recently gave no answer is reachable.
  */
 export function createDirectory(
   url: string,
   requests: Requests,
-  clock: Pick<Clock, 'now'>,
+  clock: Pick<Clock, 'now' | 'monotonicMs'>,
 ): (signal: AbortSignal, afresh?: boolean) => Promise<Resources> {
-  let known: Resources | undefined;
+  let known: { readonly resources: Resources; readonly untilMs: number } | undefined;
   let refused: { readonly error: CertfleetError; readonly until: Date } | undefined;
   const share = createSingleFlight<Resources>();
 
@@ -116,8 +119,9 @@ export function createDirectory(
         status < 500 && status !== 429 ? fail('acme/not-a-directory', { url, reason: `HTTP ${status}` }) : undefined,
     };
     try {
-      known = readDirectory(await requests.get(url, ask));
-      return known;
+      const resources = readDirectory(await requests.get(url, ask));
+      known = { resources, untilMs: clock.monotonicMs() + longestKnownMs };
+      return resources;
     } catch (error) {
       if (error instanceof MalformedAnswer) throw fail('acme/not-a-directory', { url, reason: error.message });
       if (isFailure(error, 'acme/malformed-answer')) throw fail('acme/not-a-directory', { url, reason: error.message });
@@ -133,8 +137,16 @@ export function createDirectory(
 
   return async (signal, afresh = false) => {
     signal.throwIfAborted();
-    if (known && !afresh) return known;
-    if (refused && refused.until > clock.now()) throw refused.error;
-    return share('', () => load(signal), signal);
+    const before = afresh ? undefined : known;
+    if (before && clock.monotonicMs() < before.untilMs) return before.resources;
+    if (!before && refused && refused.until > clock.now()) throw refused.error;
+    try {
+      return await share('', () => load(signal), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!before) throw error;
+      known = { ...before, untilMs: clock.monotonicMs() + unreachableMs };
+      return before.resources;
+    }
   };
 }

@@ -1,3 +1,4 @@
+import { longestSkewMs } from '../core/clock-skew.ts';
 import { toBase64url } from '../core/encoding.ts';
 import { adviceFor, adviceOnOrder } from '../core/problem.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -25,6 +26,9 @@ const chainBytes = 128 * 1024;
 const mostCertificates = 10;
 const chainType = 'application/pem-certificate-chain';
 
+/** How often to compare a wrong clock with the CA's again: a pass may have thousands of certificates. */
+const skewAgainMs = 10_000;
+
 export interface IssuerOptions {
   /** The configured name, for messages. */
   readonly name: string;
@@ -45,11 +49,19 @@ export function createIssuer(options: IssuerOptions): Issuer {
     newNonceUrl: async (signal) => (await resources(signal)).newNonce,
   });
   const resources = createDirectory(directoryUrl, requests, options.clock);
+  /** A wrong clock stops every order, and so no answer would ever show that it was mended. */
+  const isSkewDoubtful = () => {
+    const { ms, atMs } = requests.clockSkew() ?? { ms: 0, atMs: 0 };
+    return Math.abs(ms) > longestSkewMs && options.clock.monotonicMs() - atMs > skewAgainMs;
+  };
 
   return {
     name,
     directoryUrl,
-    directory: async (signal) => (await resources(signal, requests.isSilent())).facts,
+    async directory(signal) {
+      const { facts } = await resources(signal, requests.isSilent() || isSkewDoubtful());
+      return { ...facts, clockSkewMs: requests.clockSkew()?.ms };
+    },
     openAccount: async (request, signal) => openAccount(requests, await resources(signal), request, signal),
     as: (account) => speakAs(requests, resources, account),
 

@@ -4,6 +4,7 @@ import type { CertfleetError } from '../core/errors.ts';
 import { fail } from '../core/errors.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
 import { base, directoryBody, type Handler, orderBody, problem, readSigned, testCa } from './test-ca.ts';
 
 const keyPem = new Secret(
@@ -284,6 +285,56 @@ describe('the directory', () => {
       expect([directory.issuerDomainNames, directory.accountHashPrefix]).toEqual([names, prefix]);
     },
   );
+
+  test('is read again after a day, and used on while the CA cannot be reached', async () => {
+    const clock = fakeClock(undefined, { auto: true });
+    let [isDown, profiles] = [false, { classic: '' } as object];
+    const directory: Handler = () => (isDown ? 'lost' : { body: { ...directoryBody, meta: { profiles } } });
+    const ca = testCa({ '/directory': directory }, { clock });
+    const names = async () => Object.keys((await ca.issuer.directory(signal)).profiles);
+    expect(await names()).toEqual(['classic']);
+    profiles = { shortlived: '' };
+    await clock.advance(86_399_000);
+    expect(await names()).toEqual(['classic']);
+    isDown = true;
+    await clock.advance(1_000);
+    expect(await names()).toEqual(['classic']);
+    isDown = false;
+    await clock.advance(60_000);
+    expect(await names()).toEqual(['shortlived']);
+  });
+
+  test('has the skew of the last answer of any kind, so a clock that goes wrong is noticed', async () => {
+    const clock = fakeClock(undefined, { auto: true });
+    const caTime = (behindMs: number) => ({ date: new Date(clock.now().getTime() - behindMs).toUTCString() });
+    let behindMs = 0;
+    const order: Handler = () => ({ body: orderBody, headers: caTime(behindMs) });
+    const ca = testCa({ '/order/1': order }, { clock });
+    const skew = async () => (await ca.issuer.directory(signal)).clockSkewMs;
+    expect(await skew()).toBe(0);
+    behindMs = 3_600_000;
+    await ca.issuer.as({ keyPem, url: accountUrl }).order(`${base}/order/1`, signal);
+    expect(await skew()).toBe(3_600_000);
+    expect(ca.count('/directory')).toBe(1);
+  });
+
+  test('is read again while the clock is wrong, so that a mended clock needs no restart', async () => {
+    const clock = fakeClock(undefined, { auto: true });
+    let aheadMs = 86_400_000;
+    const date = () => ({ date: new Date(clock.now().getTime() - aheadMs).toUTCString() });
+    const ca = testCa({ '/directory': () => ({ body: directoryBody, headers: date() }) }, { clock });
+    const skew = async () => (await ca.issuer.directory(signal)).clockSkewMs;
+    expect(await skew()).toBe(86_400_000);
+    aheadMs = 0;
+    // Not for each certificate of a pass.
+    expect(await skew()).toBe(86_400_000);
+    expect(ca.count('/directory')).toBe(1);
+    await clock.advance(11_000);
+    expect(await skew()).toBe(0);
+    await clock.advance(11_000);
+    await skew();
+    expect(ca.count('/directory')).toBe(2);
+  });
 
   const { newOrder: _, ...withoutNewOrder } = directoryBody;
   test.each([

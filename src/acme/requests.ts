@@ -53,6 +53,11 @@ export interface Requests {
   read(url: string, ask: SignedAsk): Promise<Answer>;
   /** A request that changes something is sent once. After badNonce it is repeated, because nothing was processed. */
   change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
+  /**
+   * How far this machine's clock was ahead of the CA's at its last answer with a Date, and when that was on the monotonic
+   * clock; undefined if no answer had one.
+   */
+  clockSkew(): { readonly ms: number; readonly atMs: number } | undefined;
   /** Whether the CA gave no answer to the last few exchanges of any kind. */
   isSilent(): boolean;
   /** Runs the code that reads an answer, and names the request if that fails. */
@@ -75,6 +80,7 @@ export function createRequests(options: RequestsOptions): Requests {
   // RFC 8555 §6.1. Messages quote the CA, so its texts should be in English too.
   const headers = { 'user-agent': options.userAgent, 'accept-language': 'en' };
   let unanswered = 0;
+  let skew: ReturnType<Requests['clockSkew']>;
 
   /** One exchange. Errors of the port become `acme/…`; an abort is passed on. */
   const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
@@ -87,7 +93,10 @@ export function createRequests(options: RequestsOptions): Requests {
         maxBytes,
       });
       unanswered = 0;
-      return toAnswer(request.url, response, clock.now());
+      const answer = toAnswer(request.url, response, clock.now());
+      if (answer.sentAt)
+        skew = { ms: answer.receivedAt.getTime() - answer.sentAt.getTime(), atMs: clock.monotonicMs() };
+      return answer;
     } catch (error) {
       if (isFailure(error, 'network/too-large'))
         throw fail('acme/malformed-answer', { issuer: name, what, reason: `it is larger than ${maxBytes} bytes` });
@@ -158,6 +167,7 @@ export function createRequests(options: RequestsOptions): Requests {
     get: async (url, ask) => succeeded(await patiently(ask, () => once({ method: 'GET', url }, ask)), ask),
     read: async (url, ask) => succeeded(await patiently(ask, () => post(url, '', ask)), ask),
     change: async (url, payload, ask) => succeeded(await post(url, JSON.stringify(payload), ask), ask),
+    clockSkew: () => skew,
     isSilent: () => unanswered >= silentExchanges,
     parse(ask, read) {
       try {

@@ -15,7 +15,7 @@ export interface Issuer {
   /** The configured name. */
   readonly name: string;
   readonly directoryUrl: string;
-  /** Fetched only once. Also fails with `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
+  /** Fetched once a day. Also fails with `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
   directory(signal: AbortSignal): Promise<Directory>;
   /**
    * newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. Also fails
@@ -67,7 +67,7 @@ export interface Directory {
   /** Whether the CA can replace an account's key. */
   readonly hasKeyChange: boolean;
   readonly profiles: Readonly<Record<string, string>>;
-  /** How far this machine's clock is ahead of the CA's Date header, in ms; undefined without one. */
+  /** How far this machine's clock was ahead of the last Date header of the CA, in ms; undefined without one. */
   readonly clockSkewMs: number | undefined;
 }
 
