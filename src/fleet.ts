@@ -33,10 +33,12 @@ import type { NamedIssuer, RevocationWish, RevokedVersion } from './engine/revok
 import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
+import type { Directory } from './ports/issuer.ts';
 
 export type {
   AccountStatus,
   ChangedAccount,
+  Directory,
   DrawnPath,
   LineageStatus,
   LostObject,
@@ -96,6 +98,8 @@ export interface Fleet {
    * into it any more.
    */
   undoImport(root: string, signal: AbortSignal): Promise<UndoneImport>;
+  /** What a CA says of itself, now. Needs no account. Fails with `acme/…`. */
+  directory(issuer: NamedIssuer, signal: AbortSignal): Promise<Directory>;
   /** All accounts of the store. Only reads it. */
   accounts(signal: AbortSignal): Promise<readonly AccountStatus[]>;
   /** What else depends on an account: sentences for a person. */
@@ -224,6 +228,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
       (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
     undoImport: async (root, signal) =>
       (await import('./engine/undo-import.ts')).undoImport(composed.engine, root, signal),
+    directory: ({ name, settings: asked }, signal) => composed.engine.connect.issuer(name, asked).directory(signal),
     accounts: async (signal) => (await accountsOf(fleet, signal)).map((one) => statusOfAccount(composed.engine, one)),
     accountDependents: async (id, what, signal) => {
       const { dependents } = await import('./engine/account-change.ts');

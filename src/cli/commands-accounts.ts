@@ -10,6 +10,18 @@ const named = { flags: '--account <name>', description: 'name of the account, if
 /** Accounts at CAs. */
 export const commandsOfAccounts: readonly Command[] = [
   {
+    name: 'issuers',
+    summary: 'list CAs; with a name, what that CA offers: profiles, terms, CAA names, limits',
+    description: 'With a name, it reads the CA’s directory now. No account is needed, and none is opened.',
+    arguments: { text: '[name]', description: 'a declared issuer, a CA of the list, or a directory URL' },
+    flags: [
+      { flags: '--ca-file <file>', description: 'PEM file with root certificates to trust for the CA’s HTTPS server' },
+      { flags: '--only-this-ca', description: 'trust only the root certificates in --ca-file' },
+    ],
+    examples: [{ line: 'certfleet issuers letsencrypt', why: 'its profiles, as they are today' }],
+    load: async () => (await import('./issuers.ts')).issuers,
+  },
+  {
     name: 'account list',
     summary: 'list the accounts in the store, and the certificates that use each',
     flags: [],

@@ -14,7 +14,7 @@ import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, given, keptPath, listOf, textOf } from './flag-values.ts';
 import { hooksFromFlags } from './hook-flags.ts';
-import { issuerFlags, issuerFromFlags } from './issuer-flags.ts';
+import { issuerFlags, issuerFromFlags, refuseWithoutAccount } from './issuer-flags.ts';
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
@@ -95,6 +95,7 @@ export async function specFromFlags(
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const identifiers = subject.identifiers ?? kept?.spec.identifiers ?? [];
   const issuer = issuerFromFlags(session, settings, kept);
+  refuseWithoutAccount(issuer);
   const solvers = await solversFromFlags({ session, settings, registry }, identifiers, kept);
   const settingsOfSolvers = Object.fromEntries(solvers.all.map((one) => [one.name, one.settings]));
   await checkIdentifiers({

@@ -5,7 +5,7 @@ import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/known-iss
 import { didYouMean } from '../core/nearest.ts';
 import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
 import type { Session } from './context.ts';
-import { type Flags, given, keptPath, textOf } from './flag-values.ts';
+import { given, keptPath, textOf } from './flag-values.ts';
 
 /** Flags that give settings of the issuer. */
 export const issuerFlags = [
@@ -31,7 +31,7 @@ export function issuerFromFlags(session: Session, settings: Settings, kept: Stor
   const chosen =
     kept && flags['issuer'] === undefined
       ? { name: kept.spec.issuer, settings: kept.issuer }
-      : chosenIssuer(flags, settings);
+      : chosenIssuer(textOf(flags['issuer']), settings, '--issuer ');
   const isSame = kept?.issuer.directory === chosen.settings.directory;
   // Another CA has other terms and another root, but the e-mail address stays.
   const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
@@ -41,10 +41,14 @@ export function issuerFromFlags(session: Session, settings: Settings, kept: Stor
   const agreeToTerms =
     flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
   const bound = withExternalAccount(withRoots(base, session), session);
-  const known = knownIssuerAt(bound.directory);
-  if (known?.needsAccountBinding && !bound.eab && bound.account === undefined)
-    throw fail('usage/invalid', { what: `--issuer ${chosen.name}: ${whyAccountNeeded(known)}` });
   return { name: chosen.name, settings: { ...bound, email, agreeToTerms } };
+}
+
+/** Fails with `usage/invalid` if the CA opens accounts only for its customers, and no account is named. */
+export function refuseWithoutAccount({ name, settings }: NamedIssuer): void {
+  const known = knownIssuerAt(settings.directory);
+  if (known?.needsAccountBinding && !settings.eab && settings.account === undefined)
+    throw fail('usage/invalid', { what: `--issuer ${name}: ${whyAccountNeeded(known)}` });
 }
 
 /** With the account of --account, --eab-kid and their related flags. */
@@ -91,6 +95,12 @@ function eabKey(session: Session): string | undefined {
   });
 }
 
+/** The issuer that a person names, with the roots of --ca-file. */
+export const issuerNamed = (session: Session, settings: Settings, typed: string): NamedIssuer => {
+  const { name, settings: chosen } = chosenIssuer(typed, settings, '');
+  return { name, settings: withRoots(chosen, session) };
+};
+
 /** With the roots of --ca-file, and only those if --only-this-ca comes with it. */
 function withRoots(base: IssuerSettings, session: Session): IssuerSettings {
   const { flags } = session.invocation;
@@ -113,16 +123,16 @@ const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
  * A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's
  * Encrypt.
  */
-function chosenIssuer(flags: Flags, settings: Settings): NamedIssuer {
+function chosenIssuer(given: string | undefined, settings: Settings, flag: string): NamedIssuer {
   const declaredNames = Object.keys(settings.issuers);
-  const typed = textOf(flags['issuer']) ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
+  const typed = given ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
   const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
   if (declared) return { name: typed, settings: declared };
   const found = directoryOf(typed);
   if (!found) {
     const known = [...declaredNames, ...Object.keys(knownIssuers)];
     throw fail('usage/invalid', {
-      what: `--issuer ${typed}: not an https:// URL, a known CA or a declared issuer${didYouMean(typed, known)}`,
+      what: `${flag}${typed}: not an https:// URL, a known CA or a declared issuer${didYouMean(typed, known)}`,
     });
   }
   const { directory, known } = found;

@@ -102,6 +102,14 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     expect(stderrOf(refused)).toContain('is deactivated');
   });
 
+  it('says of itself that it has customers only, and no store is made to ask it', async () => {
+    const store = join(folder, 'none');
+    const ran = await certfleet(['issuers', pebble.directoryUrl, '--ca-file', pebble.caFile, '--store', store]);
+    succeeded(ran);
+    expect(ran.stdout).toContain('only for its customers (EAB)');
+    expect(await filesBelow(store)).toEqual(new Map());
+  });
+
   it('opens an account with a key from a file, of a configuration', async () => {
     await writeFile(join(folder, 'eab.key'), `${keys['kid-1']}\n`, { mode: 0o600 });
     const { directoryUrl: directory, caFile, httpPort } = pebble;

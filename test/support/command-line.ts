@@ -11,6 +11,7 @@ import type {
   ChangedAccount,
   Deleted,
   DeleteRequest,
+  Directory,
   DnsTrialRequest,
   DrawnPath,
   Fleet,
@@ -43,6 +44,7 @@ export interface FakeAnswers {
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
   readonly revoke?: RevokeAnswer;
+  readonly directory?: Directory;
   readonly accounts?: readonly AccountStatus[];
   /** What depends on the account that is changed. */
   readonly dependents?: readonly string[];
@@ -186,6 +188,10 @@ export function commandLine(given: CommandLine = {}) {
       sweepLost: async (remove) => {
         calls.push({ lost: remove });
         return { lost: [], known: 0, removed: [], failed: [], ...given.fleet?.lost };
+      },
+      directory: async () => {
+        if (!given.fleet?.directory) throw new Error('no directory was expected');
+        return given.fleet.directory;
       },
       accounts: async () => given.fleet?.accounts ?? [],
       accountDependents: async () => given.fleet?.dependents ?? [],
