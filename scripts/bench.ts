@@ -4,6 +4,7 @@ import { stopAll } from '../test/support/service.ts';
 import { apiCalls } from './bench/api-calls.ts';
 import { distance } from './bench/distance.ts';
 import { dns } from './bench/dns.ts';
+import { encrypted } from './bench/encrypted.ts';
 import { hundred } from './bench/hundred.ts';
 import { one } from './bench/one.ts';
 import { renew } from './bench/renew.ts';
@@ -14,13 +15,14 @@ import { start } from './bench/start.ts';
 // absolute numbers beside it are this machine's alone.
 //
 //   npm run bench                             every row
-//   npm run bench -- one dns                  some: start, one, hundred, distance, dns, renew, calls
+//   npm run bench -- one dns                  some: start, one, hundred, encrypted, distance, dns, renew, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   start,
   one,
   hundred,
+  encrypted,
   distance,
   dns,
   renew,

@@ -48,6 +48,10 @@ it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async
     expect((await files.stat(`/etc/${name}.key`))?.mode).toBe(0o600);
   }
   expect(plain()).toBe(1);
+  expect(await run('status', ...key('a'))).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('warning: the store /s is not encrypted yet: new keys and credentials are'),
+  });
   expect(await run('store', 'encrypt', ...key('a'))).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('1 document was written'),

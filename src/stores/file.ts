@@ -26,7 +26,7 @@ export default defineStore({
     }),
   }),
   notes:
-    'Several processes may share the folder, also from several containers. The file system must support hard links and fsync, as local file systems and NFS do. To back the store up, copy the folder. Who can write it can run commands as the user that runs certfleet, so it and the folders above it must belong to that user or root, and no group or others may write them; a sticky folder above it, as `/tmp`, is allowed.',
+    'Several processes may share the folder, also from several containers. The file system must support hard links and fsync, as local file systems and NFS do. To back the store up, use `certfleet backup`. Who can write it can run commands as the user that runs certfleet, so it and the folders above it must belong to that user or root, and no group or others may write them; a sticky folder above it, as `/tmp`, is allowed.',
   connect: ({ options, world }) => openFileStore(resolve(options.path), world),
 });
 

@@ -19,6 +19,7 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`
       'one certificate',
       'peak memory of one issue',
       '2 certificates in one command',
+      '2 certificates in one command: rate with an encrypted store',
       'a CA at a distance, 8 certificates',
       'apex and wildcard over RFC 2136, 1 times',
       'renew, nothing due, 20 lineages',
