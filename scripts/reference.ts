@@ -335,6 +335,9 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
   'certificate.revoked':
     'The CA has revoked a version, or had before. `data`: `serial`, `reason`, `before` (it had been revoked already).',
+  'certificate.rolled-back': 'A person went back to the previous version. `data`: `from`, `to` (ids of versions).',
+  'certificate.exported':
+    'The current version was exported with its private key. `data`: `version`, `format` (`pem`, `pkcs12`), `to`.',
   'preflight.finding': 'The result of a check before the order. `data`: `verdict`, `identifier`.',
   'renewal.scheduled': 'The renewal time was set. `data`: `at`, `source` (`ari`, `lifetime`), `explanationUrl`.',
   'renewal.early':

@@ -33,6 +33,7 @@ import type { NamedIssuer, RevocationWish, RevokedVersion } from './engine/revok
 import { lineageOf, readLineage } from './engine/stored-lineage.ts';
 import { sweep } from './engine/sweep.ts';
 import type { NotSwept } from './engine/swept.ts';
+import type { VersionBundle } from './ports/deployer.ts';
 import type { Directory } from './ports/issuer.ts';
 
 export type {
@@ -83,6 +84,16 @@ export interface Fleet {
    * is in the answer. Fails with `lineage/not-found`, `lineage/not-issued`, `acme/…`.
    */
   revoke(request: RevokeRequest, signal: AbortSignal): Promise<RevokeAnswer>;
+  /**
+   * The current version with its private key. That it was exported is remembered in the lineage. Fails with
+   * `lineage/not-found`, `lineage/no-certificate`.
+   */
+  export(request: ExportRequest, signal: AbortSignal): Promise<Exported>;
+  /**
+   * Goes back to the previous version, and delivers it. `renew` does not replace it at once. Fails with
+   * `lineage/not-found`, `lineage/no-way-back`.
+   */
+  rollback(name: string, signal: AbortSignal): Promise<Outcome>;
   /**
    * Tries a DNS provider without a certificate: adds a value at a name that nothing else uses, sees it on every
    * authoritative server, and removes it. Whatever fails is in the report.
@@ -173,6 +184,19 @@ export interface ForeignCertificate {
   readonly issuer: NamedIssuer;
 }
 
+export interface ExportRequest {
+  readonly name: string;
+  /** Where it goes, for the record. */
+  readonly to: string;
+  /** A PKCS#12 file with this password; without it, PEM. */
+  readonly pkcs12?: { readonly password: Secret; readonly isLegacy: boolean };
+}
+
+export interface Exported {
+  readonly bundle: VersionBundle;
+  readonly pkcs12?: Uint8Array;
+}
+
 export interface RevokeAnswer {
   /** The lineage; undefined if the certificate is in none. */
   readonly certificate?: string;
@@ -223,6 +247,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     doctor: (names, signal) => examine(fleet, names, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     revoke: (request, signal) => revokeOne(fleet, request, signal),
+    export: (request, signal) => exportOne(fleet, request, signal),
+    rollback: (name, signal) => rollBackOne(fleet, name, signal),
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
     adopt: async (found, options, signal) =>
       (await import('./engine/adopt.ts')).adopt(composed.engine, found, options, signal),
@@ -513,6 +539,32 @@ async function revokeOne(fleet: OpenFleet, request: RevokeRequest, signal: Abort
   const now = isToReplace && reason === 'keyCompromise';
   const outcomes = now ? await issueNamed(fleet, { names: [name], force: false, staging: false }, signal) : [];
   return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
+}
+
+async function exportOne(fleet: OpenFleet, request: ExportRequest, signal: AbortSignal): Promise<Exported> {
+  const { engine } = fleet.composed;
+  const { name, to, pkcs12 } = request;
+  if (!(await readOne(fleet, name, signal))) throw await notThere(fleet, name, signal);
+  const { exportCurrent } = await import('./engine/export.ts');
+  const bundle = await exportCurrent(engine, { name, to, format: pkcs12 ? 'pkcs12' : 'pem' }, signal);
+  if (!bundle) throw fail('lineage/no-certificate', { name });
+  if (!pkcs12) return { bundle };
+  const { keyPem, certPem, chainPem } = bundle;
+  const content = { friendlyName: name, keyPem, certificates: [certPem, chainPem], ...pkcs12 };
+  return { bundle, pkcs12: await engine.pki.pkcs12(content) };
+}
+
+async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {
+  const { engine } = fleet.composed;
+  const lineage = await readOne(fleet, name, signal);
+  if (!lineage) throw await notThere(fleet, name, signal);
+  const all = allWanted(fleet, new Map([[name, lineage]]));
+  const found = all.find((one) => nameOfWanted(one) === name) ?? { wanted: lineage.spec, origin: lineage.origin };
+  const { rollBack } = await import('./engine/rollback.ts');
+  if (!(await rollBack(engine, { name, wanted: found.wanted }, signal))) throw await notThere(fleet, name, signal);
+  const job: Job = { ...found, force: false, redeploy: true, obeyBackoff: false, unattended: true };
+  const [outcome] = await reconcile(engine, [job], signal);
+  return outcome!; // one for each job
 }
 
 /** The lineage and version that a certificate in a file is. */

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { askAt, type Input } from './ask.ts';
+import { askAt, askHiddenAt, type Input } from './ask.ts';
 
 function terminal() {
   const input: EventEmitter & Input & { reading: boolean } = Object.assign(new EventEmitter(), {
@@ -31,5 +31,41 @@ describe('a question at a terminal', () => {
     stop.abort(new Error('stopped'));
     await expect(answer).rejects.toThrow('stopped');
     expect([input.reading, input.listenerCount('data')]).toEqual([false, 0]);
+  });
+});
+
+describe('a secret', () => {
+  function terminal() {
+    const emitter = new EventEmitter();
+    const raw: boolean[] = [];
+    const input = Object.assign(emitter, {
+      setRawMode: (isRaw: boolean) => raw.push(isRaw),
+      resume: () => undefined,
+      pause: () => undefined,
+    });
+    let shown = '';
+    const output = { write: (text: string) => (shown += text) };
+    const stop = new AbortController();
+    const interrupted = () => stop.abort(new Error('stopped'));
+    const asked = askHiddenAt(input, output, 'Password: ', { signal: stop.signal, interrupted });
+    return { input, raw, asked, shown: () => shown };
+  }
+
+  it.each([
+    ['typed at once', ['s3cret\r'], 's3cret'],
+    ['typed one by one, with a correction', ['s', '3', 'x', '\u007f', 'c\n'], 's3c'],
+    ['ended by Ctrl-D', ['abc\u0004'], 'abc'],
+  ])('%s is not shown', async (_how, chunks, expected) => {
+    const { input, raw, asked, shown } = terminal();
+    for (const chunk of chunks) input.emit('data', chunk);
+    expect(await asked).toBe(expected);
+    expect([shown(), raw, input.listenerCount('data')]).toEqual(['Password: \n', [true, false], 0]);
+  });
+
+  it('is given up with Ctrl-C', async () => {
+    const { input, raw, asked } = terminal();
+    input.emit('data', 'abc\u0003');
+    await expect(asked).rejects.toThrow('stopped');
+    expect(raw).toEqual([true, false]);
   });
 });

@@ -29,3 +29,54 @@ export function askAt(input: Input, output: Output, question: string, signal: Ab
     input.resume();
   });
 }
+
+/** The part of `process.stdin` that is used to read without showing what is typed. */
+export interface RawInput {
+  on(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
+  off(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+  setRawMode(isRaw: boolean): unknown;
+}
+
+const [enter, ctrlC, ctrlD, backspace, erase] = ['\r', '\u0003', '\u0004', '\b', '\u007f'];
+
+/**
+ * Asks for a secret at a terminal, which shows nothing of it. Rejects with the signal's reason; Ctrl-C, which a raw
+ * terminal does not turn into a signal, calls `interrupted`.
+ */
+export function askHiddenAt(
+  input: RawInput,
+  output: Output,
+  question: string,
+  { signal, interrupted }: { readonly signal: AbortSignal; readonly interrupted: () => void },
+): Promise<string> {
+  signal.throwIfAborted();
+  output.write(question);
+  input.setRawMode(true);
+  let typed = '';
+  return new Promise((resolve, reject) => {
+    const end = (done: () => void) => {
+      input.off('data', read);
+      input.off('end', close);
+      signal.removeEventListener('abort', stop);
+      input.setRawMode(false);
+      input.pause(); // reading from the terminal would keep the process alive
+      output.write('\n');
+      done();
+    };
+    const close = () => end(() => resolve(typed));
+    const stop = () => end(() => reject(signal.reason));
+    const read = (chunk?: unknown) => {
+      for (const character of String(chunk ?? '')) {
+        if (character === enter || character === '\n' || character === ctrlD) return close();
+        if (character === ctrlC) interrupted();
+        else typed = character === backspace || character === erase ? typed.slice(0, -1) : typed + character;
+      }
+    };
+    input.on('data', read);
+    input.on('end', close);
+    signal.addEventListener('abort', stop);
+    input.resume();
+  });
+}

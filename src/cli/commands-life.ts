@@ -44,4 +44,44 @@ export const commandsOfLife: readonly Command[] = [
     ],
     load: async () => (await import('./revoke.ts')).revoke,
   },
+  {
+    name: 'rollback',
+    summary: 'go back to the previous version of a certificate, and deliver it',
+    description:
+      'For instance, if clients do not accept the new one. Refuses if the previous version is expired, revoked or ' +
+      'compromised, or has other names than the settings of today. `certfleet renew` then leaves it alone until the newer one ' +
+      'would have been renewed, or two thirds of its time are over. Rolling back once more returns to the newer one.',
+    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
+    flags: [{ flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] }],
+    examples: [{ line: 'certfleet rollback www.example.com', why: 'use the version before the last renewal again' }],
+    load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
+    name: 'export',
+    summary: 'write a certificate with its private key to a file, as PEM or PKCS#12',
+    description:
+      'The files have mode 0600. The store remembers when and where to a key was exported; `certfleet show` lists it. For ' +
+      'PKCS#12, it asks for a password at a terminal. To deliver every renewal, use a deployer.',
+    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
+    flags: [
+      { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] },
+      {
+        flags: '--out <path>',
+        description:
+          'FILE.p12 or FILE.pfx: PKCS#12; FILE.pem: key and chain in one file; anything else: a folder with cert.pem, chain.pem, fullchain.pem and privkey.pem',
+      },
+      { flags: '--format <format>', description: 'pem or pkcs12 (default: by the name of the file)' },
+      { flags: '--password <source>', description: 'password for PKCS#12: file:/path or env:NAME' },
+      {
+        flags: '--legacy',
+        description: 'PKCS#12 with 3DES and SHA-1, for Windows before Server 2019, macOS before 15 and old Java',
+      },
+      { flags: '--force', description: 'write over files that are there' },
+    ],
+    examples: [
+      { line: 'certfleet export www.example.com --out /root/www.p12', why: 'for Java or Windows; asks for a password' },
+      { line: 'certfleet export www.example.com --out /root/www.pem', why: 'key and chain in one file' },
+    ],
+    load: async () => (await import('./export.ts')).exportCertificate,
+  },
 ];

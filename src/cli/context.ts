@@ -53,6 +53,8 @@ export interface CliContext {
   readonly signals?: Signals;
   /** Asks at the terminal, and resolves with the line typed; undefined if there is no terminal. */
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** Like `ask`, but what is typed is not shown. */
+  readonly askSecret?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
   /** How certfleet was called, for the cron line. */

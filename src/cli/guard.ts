@@ -30,6 +30,7 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   status: async (names, signal) => guarded(await fleet.status(names, signal)),
   doctor: async (names, signal) => guarded(await fleet.doctor(names, signal)),
   delete: async (request, signal) => guarded(await fleet.delete(request, signal)),
+  rollback: async (name, signal) => guarded(await fleet.rollback(name, signal)),
   revoke: async (request, signal) => guarded(await fleet.revoke(request, signal)),
   sweep: async (signal) => guarded(await fleet.sweep(signal)),
 });

@@ -33,6 +33,12 @@ if (first === '--version' || first === '-V') {
     process.stdin.isTTY && process.stderr.isTTY
       ? (await import('./ask.ts')).askAt(process.stdin, process.stderr, question, signal)
       : undefined;
+  const askSecret = async (question: string, signal: AbortSignal) => {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+    const { askHiddenAt } = await import('./ask.ts');
+    const interrupted = () => void process.kill(process.pid, 'SIGINT');
+    return askHiddenAt(process.stdin, process.stderr, question, { signal, interrupted });
+  };
   const code = await main(process.argv.slice(2), {
     env: process.env,
     stdout: process.stdout,
@@ -41,6 +47,7 @@ if (first === '--version' || first === '-V') {
     signals: process,
     exit: (exitCode) => process.exit(exitCode),
     ask,
+    askSecret,
     ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
   });
   end(code);

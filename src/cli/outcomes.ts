@@ -16,6 +16,8 @@ export interface OutcomeContext {
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
+  /** It went back to its previous version. */
+  readonly rollback?: boolean;
   /** `issue` changes settings of a stored certificate. */
   readonly changes?: boolean;
   /** `renew` renews what falls due before the next run. */
@@ -123,6 +125,10 @@ type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
 function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
   const name = good(outcome.certificate);
+  if (told.rollback) {
+    const until = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
+    return `${name}: went back to the previous version${until}`;
+  }
   if (outcome.result === 'unchanged' || outcome.result === 'deployed') {
     const valid = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
     return `${name}: ${withoutName(outcome)}${valid}`;
@@ -169,6 +175,7 @@ async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise
 }
 
 function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
+  if (told.rollback) return undefined;
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
   const renews = (iso: string) => {
     const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;

@@ -45,6 +45,8 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
+    ['Rolled back', date(lineage.rolledBack?.at)],
+    ['Exported', lineage.exports?.map(({ at, to }) => `${dateText(at, now)} to ${to}`).join(', ')],
     ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
     ['Renewal', lineage.revoked?.isReplaced ? 'at the next run' : renewal],
     ['Explained at', lineage.explanationUrl],

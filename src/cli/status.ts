@@ -110,7 +110,11 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
-  const { revoked } = lineage;
+  const { revoked, rolledBack } = lineage;
+  if (rolledBack)
+    remarks.push(
+      `${name} was rolled back on ${dateText(rolledBack.at, now)}; \`certfleet issue ${name} --force\` gets a new one.`,
+    );
   if (revoked) {
     const next = revoked.isReplaced
       ? 'the next `certfleet renew` gets another one'

@@ -213,6 +213,18 @@ export const errorTable = {
     retry: 'never',
     hint: 'If it is no longer wanted, remove it from the configuration; otherwise `certfleet renew` orders it.',
   },
+  'lineage/no-certificate': {
+    message: 'the store has no certificate of "{name}" yet',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet status {name}` says why; `certfleet issue {name}` gets one.',
+  },
+  'lineage/no-way-back': {
+    message: '"{name}" cannot go back to its previous version: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet issue {name} --force` gets a new certificate.',
+  },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
     blame: 'config',

@@ -32,6 +32,8 @@ export type EventName =
   | 'certificate.pending'
   | 'certificate.failed'
   | 'certificate.revoked'
+  | 'certificate.rolled-back'
+  | 'certificate.exported'
   | 'preflight.finding'
   | 'renewal.scheduled'
   | 'renewal.early'

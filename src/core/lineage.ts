@@ -33,8 +33,20 @@ export interface Lineage {
   readonly tombstones?: readonly Tombstone[];
   /** TXT records that stay after the order (dns-persist-01), the latest last. */
   readonly kept?: readonly KeptRecord[];
+  /** After a rollback, `renew` neither replaces the current version before this time nor asks the CA when to. */
+  readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** When the private key was last exported, and where to. */
+  readonly exports?: readonly ExportRecord[];
   /** How the last run ended; a process that waited for it reports this as its own result. */
   readonly last?: LastRun;
+}
+
+export interface ExportRecord {
+  readonly at: string;
+  readonly version: string;
+  readonly format: 'pem' | 'pkcs12';
+  /** The path, as it was typed. */
+  readonly to: string;
 }
 
 export interface Version extends Issued {

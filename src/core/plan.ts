@@ -3,7 +3,7 @@ import { targetsToDeploy, targetsToTry } from './deployments.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
-import { isStopped } from './revocation.ts';
+import { isHeldBack, isStopped } from './revocation.ts';
 import { hasWanted } from './same-spec.ts';
 import { type Early, whyEarly } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
@@ -88,6 +88,8 @@ export function planLineage(
     const next = earlierOf(wakeAt, retryAt);
     return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
   }
+  if (lineage && isHeldBack(lineage, now))
+    return { action: 'none', reason: 'it was rolled back, and is not due yet', ...(wakeAt ? { wakeAt } : {}) };
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
     return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
   return { action: 'none', reason: 'not due yet', ...(wakeAt ? { wakeAt } : {}) };
@@ -123,7 +125,8 @@ function whyDue(
   const { revoked } = lineage.current;
   if (revoked) return { action: 'renew', reason: `it was revoked (${revoked.reason})` };
   if (force) return { action: 'renew', reason: 'it was forced' };
-  if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
+  if (unfinishedWork(lineage) && !isHeldBack(lineage, now))
+    return { action: 'resume', reason: 'an earlier run was interrupted' };
   const at = lineage.renewal?.at;
   if (at === undefined || Date.parse(at) <= now.getTime())
     return {

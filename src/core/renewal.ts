@@ -27,6 +27,17 @@ export function renewalByLifetime({ facts, issuedAt = facts.notBefore }: Renewed
   return { at: new Date(at).toISOString(), source: 'lifetime' };
 }
 
+/**
+ * Until when `renew` leaves a version alone to which a person went back: when the newer one would have been renewed, or
+ * when two thirds of what is left of it have passed, whichever is first.
+ */
+export function endOfRollback({ notAfter }: Pick<Validity, 'notAfter'>, newer: Renewal | undefined, now: Date): string {
+  const left = Date.parse(notAfter) - now.getTime();
+  const latest = now.getTime() + (left * 2) / 3;
+  const planned = newer === undefined ? latest : Date.parse(newer.at);
+  return new Date(planned > now.getTime() ? Math.min(planned, latest) : latest).toISOString();
+}
+
 /** The last tenth of a lifetime is reserved for failed tries: a renewal time in it cannot be right. */
 const lastShare = 1 / 10;
 /** The least time between two certificates of one lineage, however often the CA's window says "now". */

@@ -1,4 +1,4 @@
-import { type Lineage, unfinishedWork } from './lineage.ts';
+import { type Lineage, unfinishedWork, type Version } from './lineage.ts';
 
 /** Reasons for a revocation and their codes (RFC 5280 §5.3.1). Let's Encrypt takes all but `affiliationChanged`. */
 export const revocationReasons = {
@@ -25,3 +25,14 @@ export function isStopped(lineage: Lineage | undefined): boolean {
   const revoked = lineage?.current?.revoked;
   return revoked !== undefined && !isReplaced(revoked.reason) && unfinishedWork(lineage) === undefined;
 }
+
+/** Why a version must not be delivered again; undefined if it may. */
+export function whyUnusable({ facts, revoked, compromised }: Version, now: Date): string | undefined {
+  if (compromised) return 'its key is compromised';
+  if (revoked) return `it was revoked at ${revoked.at} (${revoked.reason})`;
+  return Date.parse(facts.notAfter) <= now.getTime() ? `it expired at ${facts.notAfter}` : undefined;
+}
+
+/** Whether a person went back to the current version, and it is too early to replace it. */
+export const isHeldBack = ({ rolledBack }: Lineage, now: Date): boolean =>
+  rolledBack !== undefined && Date.parse(rolledBack.until) > now.getTime();

@@ -5,8 +5,8 @@ import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
-import { type Lineage, unfinishedWork } from './lineage.ts';
-import { isStopped, type RevocationRecord } from './revocation.ts';
+import { type ExportRecord, type Lineage, unfinishedWork } from './lineage.ts';
+import { isHeldBack, isStopped, type RevocationRecord } from './revocation.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 import { partsOf } from './spec-parts.ts';
@@ -42,6 +42,10 @@ export interface LineageStatus {
   readonly keyType?: KeyType;
   /** When and why its current certificate was revoked, and whether `renew` replaces it. */
   readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
+  /** When a person went back to the previous version, while `renew` leaves that alone. */
+  readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** The last exports of its private key. */
+  readonly exports?: readonly ExportRecord[];
   /** When `renew` will renew it; undefined if it never does. */
   readonly renewAt?: string;
   readonly renewalSource?: 'ari' | 'lifetime';
@@ -116,6 +120,8 @@ export function describeLineage(
       ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
       : {}),
     ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
+    ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
+    ...(lineage?.exports ? { exports: lineage.exports } : {}),
     ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
     ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),

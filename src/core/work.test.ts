@@ -54,6 +54,8 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   madeCurrent: work.madeCurrent({ wanted, version, now }),
   sent: work.sent({ target: 'edge', version: 'v2', receipt: 'upload', now }),
   revoked: work.revoked({ versions: ['v1'], reason: 'keyCompromise', newId: 'v3', now }),
+  rolledBack: work.rolledBack({ wanted, now }),
+  exported: work.exported({ at: now.toISOString(), version: 'v1', format: 'pem', to: '/root/x' }),
   closed: work.closed({ deployments: undefined, renewal: undefined, retired: [], left: [], last, now }),
   failed: work.failed({ error: busy, asked: true, left: [], now }),
   stopped: work.stopped({ asked: true, left: [], now }),
@@ -123,14 +125,21 @@ describe('the table of what may follow what', () => {
     madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
     sent: { current: 'current' },
     revoked: stays,
+    rolledBack: stays,
+    exported: stays,
     closed: { current: 'idle' },
     failed: left,
     stopped: left,
     swept: { ...left, bare: 'idle' },
     forgotten: { bare: 'absent', begun: 'absent', ordered: 'absent', challenged: 'absent', current: 'absent' },
   };
+  const withPrevious = (lineage: Lineage | undefined) =>
+    lineage && { ...lineage, previous: { ...testLineage.current, id: 'v0' } };
   const cases = Object.entries(table).flatMap(([name, rows]) =>
-    Object.entries(phases).map(([phase, lineage]) => [name, phase, rows[phase], lineage] as const),
+    Object.entries(phases).map(
+      ([phase, lineage]) =>
+        [name, phase, rows[phase], name === 'rolledBack' ? withPrevious(lineage) : lineage] as const,
+    ),
   );
   it.each(cases)('%s after %s: %s', (name, _phase, expected, lineage) => {
     const transition = one[name as work.TransitionName];

@@ -5,6 +5,7 @@ import type { Json } from './json.ts';
 import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
 import {
   type Deployment,
+  type ExportRecord,
   isOnlyOwing,
   type JournalledChallenge,
   type KeptRecord,
@@ -18,7 +19,7 @@ import {
   type Work,
 } from './lineage.ts';
 import { cut } from './remote-text.ts';
-import { renewalByLifetime } from './renewal.ts';
+import { endOfRollback, renewalByLifetime } from './renewal.ts';
 import type { RevocationReason } from './revocation.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
@@ -95,6 +96,8 @@ const mayFollow = {
   madeCurrent: inFlight,
   sent: ['current'],
   revoked: held,
+  rolledBack: held,
+  exported: held,
   // The end of a run.
   closed: ['current'],
   failed: [...inFlight, 'current'],
@@ -481,10 +484,11 @@ export const madeCurrent = (facts: {
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
     const { order: _done, ...work } = withoutProbe(lineage.work, wanted);
-    const { current, previous, retired = [] } = lineage;
+    const { rolledBack: _over, ...rest } = lineage;
+    const { current, previous, retired = [] } = rest;
     const isNew = current?.id !== version.id;
     return {
-      ...lineage,
+      ...rest,
       ...(current && isNew ? { previous: current } : {}),
       ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
       current: version,
@@ -542,6 +546,35 @@ export const revoked = (facts: {
         : work,
     };
   });
+
+/** A person goes back to the previous version; the current one takes its place. */
+export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; readonly now: Date }): Transition =>
+  whileHeld('rolledBack', (lineage) => {
+    const { current, previous, work } = lineage;
+    if (!current || !previous) throw fail('bug/unexpected', { reason: `${lineage.name} has no previous version` });
+    const until = endOfRollback(previous.facts, lineage.renewal, now);
+    return {
+      ...lineage,
+      current: previous,
+      previous: current,
+      renewal: { at: until, source: 'lifetime' },
+      rolledBack: { at: now.toISOString(), until },
+      deployments: intended(lineage, wanted, previous.id, now),
+      work: work.step === 'deploy' ? { ...work, version: previous.id } : work,
+      // The delivery that follows is no issue.
+      last: { at: now.toISOString(), result: 'unchanged', version: previous.id, message: 'it was rolled back' },
+    };
+  });
+
+/** How many exports a lineage remembers. */
+const mostExports = 10;
+
+/** The private key of a version is about to leave the store. */
+export const exported = (record: ExportRecord): Transition =>
+  whileHeld('exported', (lineage) => ({
+    ...lineage,
+    exports: [...(lineage.exports ?? []), record].slice(-mostExports),
+  }));
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ import { type RevocationReason, revocationReasons } from '../core/revocation.ts'
 import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { leased, revoked } from '../core/work.ts';
+import { revoked } from '../core/work.ts';
 import type { Revocation, Revoked } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import { readKey, readVersion } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
-import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { underLease } from './leases/bare.ts';
+import type { Holding } from './leases/lease.ts';
 import { readAccount } from './ledger/account.ts';
 
 /** How to ask the CA for a revocation. */
@@ -46,25 +47,13 @@ export async function revokeVersions(
   wish: RevocationWish,
   signal: AbortSignal,
 ): Promise<readonly RevokedVersion[] | undefined> {
-  for (let sight = firstSight(engine, name); ; ) {
-    const take = (lineage: Lineage | undefined) => lineage && versionsOf(lineage, which, wish.reason).length > 0;
-    const taken = await takeLease(engine, sight, (found, claim) => (take(found) ? leased(claim) : undefined), signal);
-    if (!taken) return undefined;
-    if (isBusy(taken)) await engine.clock.sleep(taken.pauseMs, signal);
-    if (!('holding' in taken)) {
-      // Another process has finished its own work.
-      if ('finished' in taken) sight = firstSight(engine, name);
-      continue;
-    }
-    const { holding } = taken;
-    const stop = holding.keepAlive();
-    try {
-      return await revokeHeld(engine, holding, { which, wish }, AbortSignal.any([signal, holding.lost]));
-    } finally {
-      stop();
-      await giveBack(engine, holding);
-    }
-  }
+  const isMeant = (lineage: Lineage) => versionsOf(lineage, which, wish.reason).length > 0;
+  return underLease(
+    engine,
+    { name, isMeant },
+    (holding, held) => revokeHeld(engine, holding, { which, wish }, held),
+    signal,
+  );
 }
 
 /** The version itself, and those with the same key if it is compromised. */

@@ -31,9 +31,24 @@ export interface Pki {
   /** Why this leaf cannot be used with this key and these identifiers at `now`; undefined if it can. */
   mismatch(certPem: string, keyPem: Secret, identifiers: readonly Identifier[], now: Date): string | undefined;
   /**
+   * A PKCS#12 file with the key and its chain, leaf first: AES-256 and SHA-256, or what old programs read (3DES and
+   * SHA-1) if `isLegacy`.
+   */
+  pkcs12(request: Pkcs12Request): Promise<Uint8Array>;
+  /**
    * Why clients would refuse this chain of {@link readChain} at `now`; undefined if each certificate is signed by the
    * next one and all are valid. The last may be signed by a root that is not in the chain. A leaf alone must be signed
    * by one of the PEM certificates in `roots`.
    */
   brokenChain(certificates: readonly string[], roots: string, now: Date): string | undefined;
+}
+
+export interface Pkcs12Request {
+  /** For people who choose from a list of certificates. */
+  readonly friendlyName: string;
+  readonly keyPem: Secret;
+  /** PEM, the leaf first. */
+  readonly certificates: readonly string[];
+  readonly password: Secret;
+  readonly isLegacy: boolean;
 }

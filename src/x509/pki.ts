@@ -31,6 +31,11 @@ export const pki: Pki = {
     return { certificates: chain.map(({ der }) => toPem(der)), facts: factsOf(chain[0]) };
   },
 
+  async pkcs12(request) {
+    const { makePkcs12 } = await import('./pkcs12.ts');
+    return makePkcs12(request);
+  },
+
   mismatch(certPem, keyPem, identifiers, now) {
     let facts: CertificateFacts;
     let isOurs: boolean;

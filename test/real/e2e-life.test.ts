@@ -1,15 +1,19 @@
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { temporaryFolder } from '../support/service.ts';
+import { findProgram, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 // What can be done with a certificate after it was issued, with Pebble.
 
 stopAllAfterwards();
+
+const execute = promisify(execFile);
 
 let certfleet: Certfleet;
 let pebble: Pebble;
@@ -95,5 +99,73 @@ describe('certfleet revoke', () => {
     expect(known.stdout).toContain('the next `certfleet renew` gets another certificate');
     succeeded(await run('renew', '--name', name));
     expect(await atCa((await served(name)).serialNumber.toLowerCase())).toBe('Valid');
+  });
+});
+
+describe('certfleet export', () => {
+  const name = 'exported.example.test';
+  const secret = 'correct horse';
+  const env = { PW: secret };
+  const openssl = (file: string, ...more: readonly string[]) =>
+    execute('openssl', ['pkcs12', '-in', file, '-passin', `pass:${secret}`, '-nodes', ...more]);
+
+  it('writes PKCS#12 that OpenSSL and Java read, in the modern form and the old one, and PEM', async () => {
+    await issue(name);
+    const expected = await served(name);
+    for (const [flags, info] of [
+      [[], /PBES2, PBKDF2, AES-256-CBC, Iteration \d+, PRF hmacWithSHA256/],
+      [['--legacy'], /pbeWithSHA1And3-KeyTripleDES-CBC/],
+    ] as const) {
+      const out = join(folder, `${flags.length}.p12`);
+      const args = ['export', name, '--out', out, '--password', 'env:PW', ...flags, '--store', store];
+      succeeded(await certfleet(args, { env }));
+      expect((await stat(out)).mode & 0o777).toBe(0o600);
+      const { stdout, stderr } = await openssl(out, '-info', ...flags.map(() => '-legacy'));
+      expect(stderr).toMatch(info);
+      expect(stderr).toContain(flags.length === 0 ? 'MAC: sha256' : 'MAC: sha1');
+      expect(new X509Certificate(stdout.slice(stdout.indexOf('-----BEGIN CERT'))).fingerprint).toBe(
+        expected.fingerprint,
+      );
+      expect(expected.checkPrivateKey(createPrivateKey(stdout.slice(stdout.indexOf('-----BEGIN PRIVATE'))))).toBe(true);
+      if (findProgram('keytool') === undefined) continue;
+      const java = await execute('keytool', ['-list', '-v', '-keystore', out, '-storepass', secret]);
+      expect(java.stdout).toContain('Entry type: PrivateKeyEntry');
+      expect(java.stdout).toContain('Certificate chain length: 2');
+      expect(java.stdout).toContain(`Alias name: ${name}`);
+    }
+    const pem = join(folder, 'one.pem');
+    const done = await run('export', name, '--out', pem, '--json');
+    succeeded(done);
+    expect(done.events.map(({ event }) => event)).toContain('certificate.exported');
+    const text = await readFile(pem, 'utf8');
+    expect(new X509Certificate(text.slice(text.indexOf('-----BEGIN CERT'))).fingerprint).toBe(expected.fingerprint);
+    expect(expected.checkPrivateKey(createPrivateKey(text))).toBe(true);
+    // The store remembers where its key went.
+    const { exports: audited } = await readLineage(store, name);
+    expect(audited?.map(({ format, to }) => [format, to])).toEqual([
+      ['pkcs12', join(folder, '0.p12')],
+      ['pkcs12', join(folder, '1.p12')],
+      ['pem', pem],
+    ]);
+    expect((await run('show', name)).stdout.replaceAll(/\s+/g, ' ')).toContain(`to ${pem}`);
+  });
+});
+
+describe('certfleet rollback', () => {
+  it('delivers the version before, and renew leaves it', async () => {
+    const name = 'back.example.test';
+    await issue(name);
+    const first = await served(name);
+    succeeded(await run('issue', name, '--force'));
+    expect((await served(name)).fingerprint).not.toBe(first.fingerprint);
+    const done = await run('rollback', name);
+    succeeded(done);
+    expect(done.stdout).toMatch(/^back\.example\.test: went back to the previous version; valid until /);
+    expect((await served(name)).fingerprint).toBe(first.fingerprint);
+    const renewed = await run('renew', '--name', name);
+    succeeded(renewed);
+    expect(renewed.stdout).toContain('it was rolled back, and is not due yet');
+    expect((await served(name)).fingerprint).toBe(first.fingerprint);
+    expect((await run('status', name)).stdout).toContain('back.example.test was rolled back on');
   });
 });

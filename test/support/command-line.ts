@@ -14,6 +14,8 @@ import type {
   Directory,
   DnsTrialRequest,
   DrawnPath,
+  Exported,
+  ExportRequest,
   Fleet,
   IssueRequest,
   LineageStatus,
@@ -49,6 +51,8 @@ export interface FakeAnswers {
   /** What depends on the account that is changed. */
   readonly dependents?: readonly string[];
   readonly changed?: Partial<ChangedAccount>;
+  readonly export?: Exported;
+  readonly rollback?: Outcome;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -95,6 +99,8 @@ export interface Done {
     | RenewRequest
     | DeleteRequest
     | RevokeRequest
+    | ExportRequest
+    | { readonly rollback: string }
     | Omit<DnsTrialRequest, 'told'>
     | DoctorCall
     | LostCall
@@ -109,6 +115,8 @@ export interface Done {
   readonly closed: number;
   /** What `--log-file` got, by its path. */
   readonly logs: Readonly<Record<string, string>>;
+  /** The files that were written. */
+  readonly written: Readonly<Record<string, { readonly content: string; readonly mode: number }>>;
   /** Codes with which the process exited at once. */
   readonly exits: readonly number[];
 }
@@ -124,6 +132,7 @@ export function commandLine(given: CommandLine = {}) {
   const calls: Done['calls'][number][] = [];
   const exits: number[] = [];
   const logs: Record<string, string> = {};
+  const written: Record<string, { readonly content: string; readonly mode: number }> = {};
   const files = given.files ?? {};
   const isFolder = (path: string) => Object.keys(files).some((file) => file.startsWith(`${path}/`));
   const world = {
@@ -136,6 +145,14 @@ export function commandLine(given: CommandLine = {}) {
         files[path] !== undefined || isFolder(path)
           ? { kind: isFolder(path) ? 'folder' : 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 }
           : undefined,
+      foreign: async (path: string) =>
+        path.startsWith('/shared')
+          ? { path, reason: `${path} belongs to user 1000`, command: 'chown', change: 'root', needsRoot: true }
+          : undefined,
+      makeFolders: async () => [],
+      replace: async (path: string, content: string | Uint8Array, { mode }: { readonly mode: number }) => {
+        written[path] = { content: typeof content === 'string' ? content : new TextDecoder().decode(content), mode };
+      },
       list: async (folder: string) => {
         const names = Object.keys(files).filter((path) => path.startsWith(`${folder}/`));
         return names.length > 0
@@ -205,6 +222,16 @@ export function commandLine(given: CommandLine = {}) {
         if (!given.fleet?.delete) throw fail('lineage/not-found', { name: request.name, nearest: '' });
         return given.fleet.delete;
       },
+      export: async (request) => {
+        calls.push(request);
+        if (!given.fleet?.export) throw fail('lineage/no-certificate', { name: request.name });
+        return given.fleet.export;
+      },
+      rollback: async (name) => {
+        calls.push({ rollback: name });
+        if (!given.fleet?.rollback) throw fail('lineage/no-way-back', { name, reason: 'there is none' });
+        return given.fleet.rollback;
+      },
       revoke: async (request) => {
         calls.push(request);
         if (!given.fleet?.revoke) throw fail('lineage/not-found', { name: String(request.what), nearest: '' });
@@ -241,6 +268,10 @@ export function commandLine(given: CommandLine = {}) {
             state.stderr += `${question}\n`;
             return given.typed ?? '';
           },
+          askSecret: async (question) => {
+            state.stderr += `${question}\n`;
+            return given.typed;
+          },
         }),
     ...(given.program === undefined ? {} : { program: given.program }),
   };
@@ -254,7 +285,7 @@ export function commandLine(given: CommandLine = {}) {
     exits,
     run: async (...argv: string[]): Promise<Done> => {
       const code = await main(argv, context);
-      return { code, calls, exits, logs, ...state };
+      return { code, calls, exits, logs, written, ...state };
     },
   };
 }

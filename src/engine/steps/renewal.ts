@@ -2,6 +2,7 @@ import { isFailure, reasonOf } from '../../core/errors.ts';
 import { heldUntil } from '../../core/failure.ts';
 import type { Renewal } from '../../core/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/renewal.ts';
+import { isHeldBack } from '../../core/revocation.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
 import { endOfCaHold } from '../ledger/ca-hold.ts';
@@ -21,6 +22,8 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   const { current, renewal: before } = holding.lineage;
   if (!current) return undefined;
   const now = clock.now();
+  // The window of a version that was replaced is past.
+  if (isHeldBack(holding.lineage, now)) return before;
   const { facts } = current;
   const { ariId } = facts;
   // An expired certificate MUST NOT be asked about (RFC 9773 §4.3.3), nor can another CA's.

@@ -1,0 +1,140 @@
+import { dirname, join } from 'node:path';
+import { withLetters } from '../config/identifiers.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { Secret } from '../core/secret.ts';
+import type { Exported, ExportRequest } from '../fleet.ts';
+import type { Run, Session } from './context.ts';
+import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';
+import { certificateNames } from './names.ts';
+import { reportStart } from './outcomes.ts';
+
+/** `certfleet export NAME --out PATH`. */
+export const exportCertificate: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const typed = textOf(flags['out']);
+  if (name === undefined || another !== undefined || typed === undefined)
+    throw fail('usage/invalid', {
+      what: 'name the one certificate to export, and where to: certfleet export NAME --out FILE.p12, FILE.pem or FOLDER',
+    });
+  const out = wholePathOf('--out ', typed, session.context.env);
+  const format = formatOf(flags, out);
+  await refusePlace(session, out, format);
+  const pkcs12 = format === 'pkcs12' ? await protection(session) : refuseProtection(flags);
+  const fleet = await session.fleet({ makeStore: false });
+  await reportStart(session, 'export');
+  const request: ExportRequest = { name, to: out, ...(pkcs12 ? { pkcs12 } : {}) };
+  const files = filesOf(await fleet.export(request, session.signal), out, format);
+  await write(session, files, format === 'folder' ? out : undefined);
+  const message = `${withLetters(name)}: exported to ${out}, with its private key`;
+  const time = (await session.now()).toISOString();
+  const data = { exitCode: 0, files: files.map(({ path }) => path) };
+  session.reporter.report({ v: 1, time, level: 'info', event: 'run.finished', certificate: name, message, data });
+  if (!session.quiet) session.print(message);
+  return 0;
+};
+
+type Flags = Session['invocation']['flags'];
+type Format = 'pkcs12' | 'pem' | 'folder';
+
+/** From --format, else from the name of the file. */
+function formatOf(flags: Flags, out: string): Format {
+  const typed = textOf(flags['format']);
+  const byName = /\.(p12|pfx)$/i.test(out) ? 'pkcs12' : /\.(pem|crt|key)$/i.test(out) ? 'pem' : 'folder';
+  if (typed === undefined) return byName;
+  if (typed === 'pem') return byName === 'pkcs12' ? 'pem' : byName;
+  if (typed === 'pkcs12') return 'pkcs12';
+  throw fail('usage/invalid', { what: `--format ${typed}: write pem or pkcs12` });
+}
+
+/** Refuses to write over something, and into a folder where others could take the key. */
+async function refusePlace(session: Session, out: string, format: Format): Promise<void> {
+  const { files } = await session.world();
+  const refuse = (why: string) => fail('usage/invalid', { what: `--out ${out}: ${why}` });
+  const found = await files.stat(out);
+  if (format === 'folder' ? found !== undefined && found.kind !== 'folder' : found?.kind === 'folder')
+    throw refuse('this is something else; choose another name');
+  const isTaken = format === 'folder' ? ((await files.list(out)) ?? []).length > 0 : found !== undefined;
+  if (isTaken && session.invocation.flags['force'] !== true)
+    throw refuse('there is something already; add --force to write over it');
+  const folder = format === 'folder' && found ? out : dirname(out);
+  const foreign = await files.foreign(folder);
+  if (foreign)
+    throw refuse(`others could take the key from there (${foreign.reason}); choose a folder that only you can write`);
+}
+
+/** The password of --password, or one that a person types. */
+async function protection(session: Session): Promise<NonNullable<ExportRequest['pkcs12']>> {
+  const { flags } = session.invocation;
+  const password = await passwordFrom(session);
+  // Java reads no others.
+  if (!/^[\x20-\x7e]+$/.test(password.reveal()))
+    throw fail('usage/invalid', {
+      what: 'the password must not be empty, and have only letters, digits and signs of ASCII',
+    });
+  return { password, isLegacy: flags['legacy'] === true };
+}
+
+function refuseProtection(flags: Flags): undefined {
+  const given = ['password', 'legacy'].find((flag) => flags[flag] !== undefined);
+  if (given) throw fail('usage/invalid', { what: `--${given} is for PKCS#12: add --format pkcs12` });
+  return undefined;
+}
+
+async function passwordFrom(session: Session): Promise<Secret> {
+  const typed = textOf(session.invocation.flags['password']);
+  if (typed === undefined) return askPassword(session);
+  const [kind, rest = ''] = cutAt(typed, ':');
+  if (kind === 'env') {
+    const value = session.context.env[rest];
+    if (value === undefined) throw fail('usage/invalid', { what: `--password env:${rest}: the variable is not set` });
+    return new Secret(value);
+  }
+  if (kind !== 'file')
+    throw fail('usage/invalid', {
+      what: '--password: every user of this machine can see a secret on the command line; write --password file:/path or env:NAME',
+    });
+  const path = wholePathOf('--password file:', rest, session.context.env);
+  const refused = (why: string) => fail('usage/invalid', { what: `--password file:${rest}: ${why}` });
+  const { files } = await session.world();
+  const bytes = await files.read(path, { named: true }).catch((error: unknown) => {
+    throw isFailure(error) ? error : refused(reasonOf(error));
+  });
+  if (!bytes) throw refused('there is no such file');
+  return new Secret(new TextDecoder().decode(bytes).replace(/\r?\n$/, ''));
+}
+
+async function askPassword(session: Session): Promise<Secret> {
+  const ask = session.json ? undefined : session.context.askSecret;
+  const first = await ask?.('Password for the PKCS#12 file: ', session.signal);
+  if (first === undefined)
+    throw fail('usage/invalid', { what: 'a PKCS#12 file needs a password: add --password file:/path or env:NAME' });
+  const second = await ask?.('The same once more: ', session.signal);
+  if (first !== second) throw fail('usage/invalid', { what: 'the two passwords differ' });
+  return new Secret(first);
+}
+
+interface FileToWrite {
+  readonly path: string;
+  readonly content: Secret | string | Uint8Array;
+}
+
+function filesOf({ bundle, pkcs12 }: Exported, out: string, format: Format): readonly FileToWrite[] {
+  if (pkcs12) return [{ path: out, content: pkcs12 }];
+  const { keyPem, certPem, chainPem, fullchainPem } = bundle;
+  if (format === 'pem') return [{ path: out, content: new Secret(keyPem.reveal() + fullchainPem) }];
+  const parts = { 'cert.pem': certPem, 'chain.pem': chainPem, 'fullchain.pem': fullchainPem, 'privkey.pem': keyPem };
+  return Object.entries(parts).map(([name, content]) => ({ path: join(out, name), content }));
+}
+
+async function write(session: Session, all: readonly FileToWrite[], folder: string | undefined): Promise<void> {
+  const { files } = await session.world();
+  try {
+    if (folder !== undefined) await files.makeFolders(folder, 0o700);
+    for (const { path, content } of all)
+      await files.replace(path, content instanceof Secret ? content.reveal() : content, { mode: 0o600 });
+  } catch (error) {
+    if (isFailure(error)) throw error;
+    throw fail('usage/invalid', { what: `--out: ${reasonOf(error)}` });
+  }
+}

@@ -1,0 +1,31 @@
+import type { ExportRecord } from '../core/lineage.ts';
+import { exported } from '../core/work.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
+import { readBundle } from './bundles.ts';
+import { type Engine, report } from './engine.ts';
+import { underLease } from './leases/bare.ts';
+
+/**
+ * Reads the current version with its private key, for a person. That it leaves the store is written down before.
+ *
+ * @returns undefined if there is no certificate
+ */
+export const exportCurrent = (
+  engine: Engine,
+  { name, ...how }: { readonly name: string } & Pick<ExportRecord, 'format' | 'to'>,
+  signal: AbortSignal,
+): Promise<VersionBundle | undefined> =>
+  underLease(
+    engine,
+    { name, isMeant: ({ current }) => current !== undefined },
+    async (holding, held) => {
+      const { id } = holding.lineage.current!;
+      const record = { at: engine.clock.now().toISOString(), version: id, ...how };
+      await holding.apply(exported(record), held);
+      const message = `exported to ${how.to}, with its private key`;
+      const data = { version: id, format: how.format, to: how.to };
+      report(engine, { level: 'info', event: 'certificate.exported', certificate: name, message, data });
+      return readBundle(engine, { lineage: name, id }, held);
+    },
+    signal,
+  );

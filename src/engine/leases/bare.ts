@@ -1,0 +1,45 @@
+import type { Lineage } from '../../core/lineage.ts';
+import { leased } from '../../core/work.ts';
+import type { Engine } from '../engine.ts';
+import { firstSight, giveBack, type Holding, isBusy, takeLease } from './lease.ts';
+
+/**
+ * Does something with a stored certificate while no other process works on it, and leaves its unfinished work as it is.
+ * Waits for a process that is working on it; fails with `store/busy` after 15 minutes.
+ *
+ * @param isMeant looks at the document, also right before the lease is taken
+ * @returns undefined if there is no such lineage, or none that is meant
+ */
+export async function underLease<T>(
+  engine: Engine,
+  { name, isMeant = () => true }: { readonly name: string; readonly isMeant?: (lineage: Lineage) => boolean },
+  work: (holding: Holding, signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  for (let sight = firstSight(engine, name); ; ) {
+    const taken = await takeLease(
+      engine,
+      sight,
+      (found, claim) => (found && isMeant(found) ? leased(claim) : undefined),
+      signal,
+    );
+    if (!taken) return undefined;
+    if (isBusy(taken)) {
+      await engine.clock.sleep(taken.pauseMs, signal);
+      continue;
+    }
+    if ('finished' in taken) {
+      // Another process has finished its own work.
+      sight = firstSight(engine, name);
+      continue;
+    }
+    const { holding } = taken;
+    const stop = holding.keepAlive();
+    try {
+      return await work(holding, AbortSignal.any([signal, holding.lost]));
+    } finally {
+      stop();
+      await giveBack(engine, holding);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { fail } from '../core/errors.ts';
+import type { Lineage } from '../core/lineage.ts';
+import { whyUnusable } from '../core/revocation.ts';
+import { hasWanted } from '../core/same-spec.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import { rolledBack } from '../core/work.ts';
+import { type Engine, report } from './engine.ts';
+import { underLease } from './leases/bare.ts';
+
+/**
+ * Makes the previous version the current one, with an intent for every target; a delivery follows. Fails with
+ * `lineage/no-way-back`.
+ *
+ * @returns undefined if there is no such lineage
+ */
+export const rollBack = (
+  engine: Engine,
+  { name, wanted }: { readonly name: string; readonly wanted: StoredSpec },
+  signal: AbortSignal,
+): Promise<'done' | undefined> =>
+  underLease(
+    engine,
+    { name },
+    async (holding, held) => {
+      const now = engine.clock.now();
+      const reason = whyNoWayBack(holding.lineage, wanted, now);
+      if (reason !== undefined) throw fail('lineage/no-way-back', { name, reason });
+      await holding.apply(rolledBack({ wanted, now }), held);
+      const { current, previous } = holding.lineage;
+      const message = `went back from version ${previous?.id} to ${current?.id}`;
+      const data = { from: previous?.id ?? '', to: current?.id ?? '' };
+      report(engine, { level: 'warn', event: 'certificate.rolled-back', certificate: name, message, data });
+      return 'done' as const;
+    },
+    signal,
+  );
+
+function whyNoWayBack(lineage: Lineage, wanted: StoredSpec, now: Date): string | undefined {
+  const { previous } = lineage;
+  if (!previous) return 'the store has no version before the current one';
+  const why = whyUnusable(previous, now);
+  if (why !== undefined) return `of the version before, ${why}`;
+  // `renew` would replace it at once.
+  if (!hasWanted({ ...lineage, current: previous }, wanted))
+    return 'the version before has other names, another CA, key type or profile than the settings of today';
+  return undefined;
+}
