@@ -55,6 +55,7 @@ const servers = {
   uacme: 'uacme',
   // Another one, which knows the APIs of many DNS providers, and so shows that their fakes are like them.
   lego: 'lego',
+  dehydrated: 'dehydrated',
   // And one that knows APIs that Debian's lego lacks; it calls them with curl.
   'acme.sh': '/usr/share/acme.sh/acme.sh',
   curl: 'curl',

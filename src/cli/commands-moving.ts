@@ -9,8 +9,13 @@ export const commandsOfMoving: readonly Command[] = [
       'Reads the files of another ACME client, stores its accounts, keys and certificates, and keeps how each is renewed: ' +
       'nothing is ordered, and nothing of the other client is changed. Prints each setting that works differently or was ' +
       'not taken over. Run it again at any time: what is already in the store stays as it is. Exits with 2 if a ' +
-      'certificate could not be taken over; the others were. Clients: certbot.',
-    arguments: { text: '<client> [path]', description: 'certbot; and its folder, if it is not the usual one' },
+      'certificate could not be taken over; the others were. Afterwards it names the crontab or timer that still runs the ' +
+      'other client. Of the others than certbot, the files that servers read are written on each renewal, too.',
+    arguments: {
+      text: '<client> [path]',
+      description:
+        'certbot, acme.sh, lego, dehydrated, uacme or traefik; and its folder (of Traefik its acme.json), if it is not the usual one',
+    },
     flags: [
       { flags: '--dry-run', description: 'show what would be taken over, and write nothing' },
       {
@@ -36,6 +41,7 @@ export const commandsOfMoving: readonly Command[] = [
         line: 'certfleet import certbot --deploy files:/etc/certs',
         why: 'take it over, and write the files elsewhere',
       },
+      { line: 'certfleet import acme.sh', why: 'take over ~/.acme.sh' },
     ],
     load: async () => (await import('./import.ts')).importClient,
   },

@@ -1,6 +1,7 @@
 import type { Registry } from '../config/registry.ts';
 import { errorTable } from '../core/error-table.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
+import { importers } from '../import/importers.ts';
 import type { Command, Flag } from './commands.ts';
 import type { WholeCommandLine } from './commands-machine.ts';
 
@@ -86,5 +87,6 @@ function placeholders(registry: Registry): Readonly<Record<string, Candidates>> 
     word: ids.sort(),
     code: Object.keys(errorTable),
     shell: shells,
+    client: Object.keys(importers),
   };
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bareEnvironment, temporaryFolder } from './service.ts';
 
@@ -45,4 +46,16 @@ export async function acmeSh(
   }).catch((error: Error & { stdout?: string }) => {
     throw new Error(`${error.message}\n${error.stdout}`);
   });
+}
+
+/** Debian's acme.sh gets a certificate over HTTP-01, with files in a webroot, and installs it elsewhere. */
+export async function acmeShWebroot(
+  folder: string,
+  { webroot, name, install }: { readonly webroot: string; readonly name: string; readonly install: readonly string[] },
+  ca: { readonly directoryUrl: string; readonly caFile: string },
+): Promise<void> {
+  const env = { ...bareEnvironment(), HOME: folder, LE_WORKING_DIR: folder, LE_CONFIG_HOME: folder };
+  const call = (...args: readonly string[]) => run(join(acmeShFolder, 'acme.sh'), [...args], { timeout: 60_000, env });
+  await call('--issue', '-d', name, '-w', webroot, '--server', ca.directoryUrl, '--ca-bundle', ca.caFile, '--force');
+  await call('--install-cert', '-d', name, '--ecc', ...install);
 }

@@ -61,3 +61,20 @@ export async function lego({ provider, env, names, resolver, ca, internet }: Leg
   );
   return stdout + stderr;
 }
+
+/** Debian's lego gets a certificate over HTTP-01, with files in a webroot. */
+export async function legoWebroot(
+  folder: string,
+  webroot: string,
+  name: string,
+  ca: { readonly directoryUrl: string; readonly caFile: string },
+): Promise<void> {
+  await run(
+    findProgram('lego')!,
+    [
+      ...['--server', ca.directoryUrl, '--path', folder, '--email', 'ops@example.test', '--accept-tos'],
+      ...['--key-type', 'ec256', '--http', '--http.webroot', webroot, '--domains', name, 'run'],
+    ],
+    { timeout: 60_000, env: { ...bareEnvironment(), HOME: folder, LEGO_CA_CERTIFICATES: ca.caFile } },
+  );
+}

@@ -1,0 +1,185 @@
+import { join } from 'node:path';
+import { reasonOf } from '../core/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
+import { shellWord } from '../core/shell-word.ts';
+import { answeringOf } from './acme-sh-solvers.ts';
+import type { ImportContext, Importer } from './importer.ts';
+import { beforeEndMs, keyFromPem } from './keys.ts';
+import { accountName, certificateOr, settingsAt, writesBack, writesBackRemark } from './settings.ts';
+import { shellVariables } from './shell-variables.ts';
+import { openTrusted, type TrustedFiles } from './trusted-files.ts';
+
+/** acme.sh’s folder: `account.conf`, `NAME[_ecc]/NAME.conf` for each certificate, `ca/HOST/PATH` for each account. */
+export const acmeSh: Importer = {
+  id: 'acme.sh',
+  title: 'acme.sh',
+  path: '~/.acme.sh',
+  async read(root, context): Promise<Found> {
+    const files = await openTrusted(context.files, root, 'acme.sh');
+    const variables = shellVariables((await files.text(join(root, 'account.conf'))) ?? '');
+    const home = variables.get('CERT_HOME') || root;
+    const inHome = home === root ? files : await openTrusted(context.files, home, 'acme.sh');
+    const accounts = createAccounts(files, root);
+    const certificates: (FoundCertificate | Unusable)[] = [];
+    for (const folder of await inHome.list(home)) {
+      const name = folder.replace(/_ecc$/, '');
+      const from = join(home, folder, `${name}.conf`);
+      const text = await inHome.text(from).catch(() => undefined);
+      if (text === undefined) continue;
+      certificates.push(
+        await certificateOr(name, from, () =>
+          read({ name, folder: join(home, folder), conf: shellVariables(text) }, inHome, accounts, { root, context }),
+        ),
+      );
+    }
+    return { accounts: accounts.found(), certificates, remarks: accounts.remarks() };
+  },
+};
+
+interface Conf {
+  readonly name: string;
+  readonly folder: string;
+  readonly conf: ReadonlyMap<string, string>;
+}
+
+async function read(
+  { name, folder, conf }: Conf,
+  files: TrustedFiles,
+  accounts: Accounts,
+  { root, context }: { readonly root: string; readonly context: ImportContext },
+): Promise<Omit<FoundCertificate, 'name' | 'from'>> {
+  const directory = conf.get('Le_API');
+  if (!directory) throw new Error('Le_API is missing, the URL of the CA; was the file half written?');
+  const [own, key] = ['fullchain.cer', `${name}.key`].map((file) => join(folder, file)) as [string, string];
+  const [chainPem, keyText] = [await files.text(own), await files.text(key)];
+  if (chainPem === undefined || keyText === undefined)
+    throw new Error(`${chainPem === undefined ? own : key} is missing: it was never issued, or is not to be renewed`);
+  const answering = await answeringOf(conf, root, context);
+  const account = await accounts.at(directory);
+  const text = (variable: string): string | undefined => conf.get(variable)?.trim() || undefined;
+  const installed = [
+    ['privkey.pem', text('Le_RealKeyPath')],
+    ['cert.pem', text('Le_RealCertPath')],
+    ['chain.pem', text('Le_RealCACertPath')],
+    ['fullchain.pem', text('Le_RealFullChainPath')],
+  ] as const;
+  const isInstalled = installed.some(([, path]) => path !== undefined);
+  const copies = isInstalled
+    ? installed
+    : ([
+        ['privkey.pem', key],
+        ['cert.pem', join(folder, `${name}.cer`)],
+        ['chain.pem', join(folder, 'ca.cer')],
+        ['fullchain.pem', own],
+      ] as const);
+  const commands = [text('Le_ReloadCmd'), text('Le_RenewHook')].filter((command) => command !== undefined);
+  const variables = commands.length > 0 ? [`export Le_Domain=${shellWord(name)}${pathsText(copies)}`] : [];
+  const [pre, post] = [text('Le_PreHook'), text('Le_PostHook')];
+  const renewAt = Number(conf.get('Le_NextRenewTime'));
+  const before = renewAt > 0 ? beforeEndMs(chainPem, new Date(renewAt * 1_000)) : undefined;
+  const chain = text('Le_Preferred_Chain');
+  return {
+    chainPem,
+    keyPem: keyFromPem(keyText),
+    settings: settingsAt(
+      directory,
+      account?.name,
+      {
+        answering,
+        hooks: {
+          ...(pre === undefined ? {} : { pre }),
+          ...(post === undefined ? {} : { post }),
+          deploy: [...writesBack(copies), ...variables, ...commands].join('\n'),
+        },
+        wishes: chain === undefined ? {} : { preferredChain: chain },
+      },
+      context,
+    ),
+    remarks: [
+      ...(account
+        ? []
+        : [{ kind: 'dropped', text: 'the account, which is not there: the next renewal opens a new one' } as const]),
+      ...answering.remarks,
+      writesBackRemark(copies),
+      ...commands
+        .map((): Remark => ({ kind: 'kept', text: 'the reload command and the renew hook run after a renewal' }))
+        .slice(0, 1),
+      ...[pre, post].flatMap((hook, at): Remark[] =>
+        hook === undefined ? [] : [{ kind: 'kept', text: `the ${at === 0 ? 'pre' : 'post'}-hook` }],
+      ),
+      ...(text('Le_DeployHook') === undefined
+        ? []
+        : [
+            {
+              kind: 'dropped',
+              text: `the deploy hooks ${text('Le_DeployHook')}: see \`certfleet providers\` for deployers`,
+            } as const,
+          ]),
+      ...(text('Le_ChallengeAlias') === undefined
+        ? []
+        : [{ kind: 'kept', text: 'the challenge alias: certfleet follows the CNAME record' } as const]),
+    ],
+    ...(before === undefined ? {} : { renewBeforeMs: before }),
+  };
+}
+
+/** The variables that acme.sh gives a reload command. */
+const pathsText = (copies: readonly (readonly [string, string | undefined])[]): string => {
+  const names: Readonly<Record<string, string>> = {
+    'privkey.pem': 'CERT_KEY_PATH',
+    'cert.pem': 'CERT_PATH',
+    'chain.pem': 'CA_CERT_PATH',
+    'fullchain.pem': 'CERT_FULLCHAIN_PATH',
+  };
+  return copies.map(([file, path]) => (path === undefined ? '' : ` ${names[file]}=${shellWord(path)}`)).join('');
+};
+
+interface Accounts {
+  /** The account at a directory, read once. */
+  at(directory: string): Promise<FoundAccount | undefined>;
+  found(): readonly FoundAccount[];
+  remarks(): readonly Remark[];
+}
+
+function createAccounts(files: TrustedFiles, root: string): Accounts {
+  const read = new Map<string, FoundAccount | undefined>();
+  const remarks: Remark[] = [];
+  return {
+    async at(directory) {
+      if (read.has(directory)) return read.get(directory);
+      const folder = folderOf(root, directory);
+      let account: FoundAccount | undefined;
+      try {
+        account = await accountIn(files, folder, directory);
+      } catch (error) {
+        remarks.push({ kind: 'dropped', text: `the account in ${folder}: ${reasonOf(error)}` });
+      }
+      read.set(directory, account);
+      return account;
+    },
+    found: () => [...read.values()].filter((one) => one !== undefined),
+    remarks: () => remarks,
+  };
+}
+
+/** acme.sh leaves out the port. */
+const folderOf = (root: string, directory: string): string => {
+  const { hostname, pathname } = new URL(directory);
+  return join(root, 'ca', hostname, pathname);
+};
+
+async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {
+  const key = await files.text(join(folder, 'account.key')).catch(() => undefined);
+  if (key === undefined) return undefined;
+  const variables = shellVariables((await files.text(join(folder, 'ca.conf'))) ?? '');
+  const url = variables.get('ACCOUNT_URL') || undefined;
+  const email = variables.get('CA_EMAIL') || undefined;
+  return {
+    directory,
+    name: accountName(url, 'acme.sh'),
+    keyPem: keyFromPem(key),
+    ...(url === undefined ? {} : { url }),
+    contacts: email === undefined ? [] : [email],
+    from: folder,
+  };
+}

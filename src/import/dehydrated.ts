@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import { reasonOf } from '../core/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
+import { knownIssuers } from '../core/known-issuers.ts';
+import { shellWord } from '../core/shell-word.ts';
+import type { ImportContext, Importer } from './importer.ts';
+import { keyFromPem } from './keys.ts';
+import {
+  type Answering,
+  accountName,
+  certificateOr,
+  settingsAt,
+  standalone,
+  writesBack,
+  writesBackRemark,
+} from './settings.ts';
+import { shellVariables } from './shell-variables.ts';
+import { openTrusted, type TrustedFiles } from './trusted-files.ts';
+
+/** dehydrated’s short names of CAs. */
+const named: Readonly<Record<string, string | undefined>> = {
+  letsencrypt: knownIssuers['letsencrypt']!.directory,
+  'letsencrypt-test': knownIssuers['letsencrypt-staging']!.directory,
+  zerossl: knownIssuers['zerossl']!.directory,
+  google: knownIssuers['google']!.directory,
+  'google-test': knownIssuers['google']!.testDirectory,
+};
+
+/** The folder with dehydrated’s `config`, which names the one with `certs` and `accounts`. */
+export const dehydrated: Importer = {
+  id: 'dehydrated',
+  title: 'dehydrated',
+  path: '/etc/dehydrated',
+  async read(root, context): Promise<Found> {
+    const inRoot = await openTrusted(context.files, root, 'dehydrated');
+    const variables = await readConfig(inRoot, root);
+    const base = variables.get('BASEDIR') || root;
+    const files = base === root ? inRoot : await openTrusted(context.files, base, 'dehydrated');
+    const typed = variables.get('CA') || 'letsencrypt';
+    const directory = named[typed] ?? typed;
+    const remarks: Remark[] = [];
+    const account = await accountIn(files, variables.get('ACCOUNTDIR') || join(base, 'accounts'), directory).catch(
+      (error: unknown) => {
+        remarks.push({ kind: 'dropped', text: `the account at ${directory}: ${reasonOf(error)}` });
+        return undefined;
+      },
+    );
+    const folder = variables.get('CERTDIR') || join(base, 'certs');
+    const certificates: (FoundCertificate | Unusable)[] = [];
+    for (const name of await files.list(folder)) {
+      const at = join(folder, name);
+      certificates.push(
+        await certificateOr(name, at, async () => {
+          const texts = [await textOf(context, at, 'fullchain.pem'), await textOf(context, at, 'privkey.pem')];
+          const copies = (['privkey.pem', 'cert.pem', 'chain.pem', 'fullchain.pem'] as const).map(
+            (file) => [file, join(at, file)] as const,
+          );
+          const answering = answeringOf(variables, base);
+          const hook = variables.get('HOOK') || undefined;
+          const deploy = [
+            ...writesBack(copies),
+            ...(hook === undefined
+              ? []
+              : [
+                  `${shellWord(hook)} deploy_cert ${[name, ...['privkey', 'cert', 'fullchain', 'chain'].map((file) => join(at, `${file}.pem`))].map(shellWord).join(' ')} "$(date +%s)"`,
+                ]),
+          ];
+          const chain = variables.get('PREFERRED_CHAIN') || undefined;
+          const profile = variables.get('ACME_PROFILE') || undefined;
+          const reuses = variables.get('PRIVATE_KEY_RENEW') === 'no';
+          return {
+            chainPem: texts[0]!,
+            keyPem: keyFromPem(texts[1]!),
+            settings: settingsAt(
+              directory,
+              account?.name,
+              {
+                answering,
+                hooks: { deploy: deploy.join('\n') },
+                wishes: {
+                  ...(chain === undefined ? {} : { preferredChain: chain }),
+                  ...(profile === undefined ? {} : { profile }),
+                  ...(reuses ? { reuseKey: true } : {}),
+                },
+              },
+              context,
+            ),
+            remarks: [
+              ...(account
+                ? []
+                : [
+                    {
+                      kind: 'dropped',
+                      text: 'the account, which is not there: the next renewal opens a new one',
+                    } as const,
+                  ]),
+              ...answering.remarks,
+              writesBackRemark(copies),
+              ...(hook === undefined ? [] : [{ kind: 'kept', text: `the hook ${hook} deploys, as before` } as const]),
+            ],
+            renewBeforeMs: (Number(variables.get('RENEW_DAYS')) || 32) * 86_400_000,
+          };
+        }),
+      );
+    }
+    return { accounts: account ? [account] : [], certificates, remarks };
+  },
+};
+
+/** `config`, and the files `*.sh` of the folder that it names. */
+async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {
+  const variables = shellVariables((await files.text(join(root, 'config'))) ?? '');
+  const more = variables.get('CONFIG_D');
+  if (!more?.startsWith(`${root}/`)) return variables;
+  let all = variables;
+  for (const name of await files.list(more).catch(() => []))
+    if (name.endsWith('.sh')) all = shellVariables((await files.text(join(more, name))) ?? '', all);
+  return all;
+}
+
+/** The files of a certificate are links to those of its newest version. */
+async function textOf({ files }: ImportContext, folder: string, name: string): Promise<string> {
+  const link = join(folder, name);
+  const target = await files.readLink(link);
+  const bytes = await files.read(target === undefined ? link : join(folder, target));
+  if (!bytes) throw new Error(`${link} is missing: it was never issued`);
+  return new TextDecoder().decode(bytes);
+}
+
+function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answering {
+  const challenge = variables.get('CHALLENGETYPE') || 'http-01';
+  const hook = variables.get('HOOK') || undefined;
+  const one = (name: string, settings: Answering['solvers'][string], remark: Remark): Answering => ({
+    ...{ solver: name, solvers: { [name]: settings }, solverOf: {}, remarks: [remark] },
+  });
+  if (challenge === 'dns-01' && hook !== undefined) {
+    const call = (what: string) =>
+      `${shellWord(hook)} ${what} "$CERTBOT_DOMAIN" "$CERTBOT_TOKEN" "$CERTBOT_VALIDATION"`;
+    return one(
+      'hook',
+      { type: 'command', challenge: 'dns-01', present: call('deploy_challenge'), cleanup: call('clean_challenge') },
+      { kind: 'kept', text: `answers over DNS with the hook ${hook}, which may run again for the same value` },
+    );
+  }
+  const folder = variables.get('WELLKNOWN') || '/var/www/dehydrated';
+  const inner = '/.well-known/acme-challenge';
+  if (challenge === 'http-01' && folder.endsWith(inner))
+    return one(
+      'webroot',
+      { type: 'http01-webroot', folders: [folder.slice(0, -inner.length)] },
+      { kind: 'kept', text: `answers over HTTP with files in ${folder}` },
+    );
+  // The folder holds the tokens themselves; a web server leads the path of the challenges there.
+  if (challenge === 'http-01')
+    return one(
+      'hook',
+      {
+        type: 'command',
+        challenge: 'http-01',
+        present: `printf %s "$CERTBOT_VALIDATION" > ${shellWord(folder)}/"$CERTBOT_TOKEN"`,
+        cleanup: `rm -f ${shellWord(folder)}/"$CERTBOT_TOKEN"`,
+      },
+      { kind: 'kept', text: `answers over HTTP with files in ${folder}` },
+    );
+  return one('standalone', standalone, {
+    kind: 'dropped',
+    text: `the challenge type ${challenge} in ${base}: choose another way with certfleet issue NAME --http or --dns. Until then, a renewal needs port 80 for itself`,
+  });
+}
+
+async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {
+  // The text of `echo`, so with the end of the line.
+  const at = join(folder, Buffer.from(`${directory}\n`).toString('base64url'));
+  const key = await files.text(join(at, 'account_key.pem')).catch(() => undefined);
+  if (key === undefined) return undefined;
+  const read = async (name: string) => {
+    const text = await files.text(join(at, name));
+    return text === undefined
+      ? {}
+      : (JSON.parse(text) as { readonly url?: string; readonly contact?: readonly string[] });
+  };
+  const { url } = await read('account_id.json');
+  const { contact = [] } = await read('registration_info.json');
+  return {
+    directory,
+    name: accountName(url, 'dehydrated'),
+    keyPem: keyFromPem(key),
+    ...(url === undefined ? {} : { url }),
+    contacts: contact.map((one) => one.replace(/^mailto:/, '')),
+    from: at,
+  };
+}
