@@ -16,7 +16,7 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
   // The certificate is issued, so do not fail for this.
   if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
   session.note(`\n${cronHint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine('renew', session, certificate, store)}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${await cronLine('renew', session, certificate, store)}`);
 }
 
 /**
@@ -31,7 +31,7 @@ export async function adviseSweep(session: Session, certificate: string): Promis
   const fleet = await session.fleet({ makeStore: false });
   if (!(await fleet.once('sweep', session.signal).catch(() => false))) return;
   session.note(`\n${sweepHint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${cronLine('sweep', session, certificate, store)}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${await cronLine('sweep', session, certificate, store)}`);
 }
 
 /** The store that is named on the command line. */
@@ -39,6 +39,16 @@ export const storeOf = ({ context, invocation }: Session): string | undefined =>
   const typed = textOf(invocation.flags['store']);
   return typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
 };
+
+/**
+ * The flags that give another process the key of the store, if it came by a flag or the environment. A key that is
+ * itself in the environment cannot be given on.
+ */
+export async function storeKeyFlags({ settings, invocation, context }: Session): Promise<readonly string[]> {
+  const { storeKeys = [] } = await settings();
+  const isGiven = invocation.flags['storeKey'] !== undefined || storeKeys[0] === context.env['CERTFLEET_STORE_KEY'];
+  return isGiven ? storeKeys.flatMap((where) => ['--store-key', where]) : [];
+}
 
 const sweepHint =
   'A run that is killed leaves its forward rule in the load balancer until the next run. To remove it within the hour, run ' +
@@ -52,12 +62,13 @@ const cronHint =
  * Runs a command once an hour: `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
  * minute depends on the name, so that not all machines call the CA at the full hour.
  */
-function cronLine(
+async function cronLine(
   command: 'renew' | 'sweep',
-  { context, invocation }: Session,
+  session: Session,
   name: string,
   store: string | undefined,
-): string {
+): Promise<string> {
+  const { context, invocation } = session;
   const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
   const { program } = context;
   const called =
@@ -67,6 +78,7 @@ function cronLine(
     // cron runs in the home folder, where a relative path would mean another place.
     config === undefined ? '' : ` --config ${shellWord(wholePathOf('--config ', config, context.env))}`,
     store === undefined ? '' : ` --store ${shellWord(store)}`,
+    ...(await storeKeyFlags(session)).map((word) => ` ${shellWord(word)}`),
   ];
   // cron ends the command at a bare % and gives it what follows as input.
   return `${minute} * * * * ${called} ${command} --quiet${more.join('')}`.replaceAll('%', '\\%');

@@ -4,7 +4,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Settings } from '../core/spec.ts';
 import type { World } from '../ports/world.ts';
 import type { Run, Session } from './context.ts';
-import { scheduledIn, storeOf } from './crontab.ts';
+import { scheduledIn, storeKeyFlags, storeOf } from './crontab.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
 import {
   commandInCron,
@@ -135,6 +135,7 @@ async function hourlyOf(session: Session, settings: Settings, world: World): Pro
       ...[process.execPath, program, 'renew'],
       ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
       ...(store === undefined ? [] : ['--store', store]),
+      ...(await storeKeyFlags(session)),
     ],
     minute: before.minute ?? Math.floor(world.random.number() * 60),
     second: before.second ?? Math.floor(world.random.number() * 60),

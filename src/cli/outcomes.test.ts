@@ -137,6 +137,18 @@ it.each<Row>([
     ...ends(issued),
     warns: [` --store ${process.cwd()}/my-store `],
   },
+  ...(
+    [
+      ['a flag', '--store-key file:/etc/store.key', {}, 'file:/etc/store.key'],
+      ['the environment', '', { CERTFLEET_STORE_KEY: 'credential:store.key' }, 'credential:store.key'],
+    ] as const
+  ).map(([by, flag, env, where]) => ({
+    what: `gives cron the key of the store that came by ${by}`,
+    argv: `${abc} --store /s ${flag}`.trim(),
+    env,
+    ...ends(issued),
+    warns: [` --store /s --store-key ${where} `],
+  })),
   {
     what: 'asks for one crontab line, not for one each',
     argv: abc,

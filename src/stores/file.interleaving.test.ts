@@ -117,7 +117,7 @@ interface Act {
 const { signal } = new AbortController();
 
 /** Runs processes in an order that the seed decides; answers everything they did, and what is there in the end. */
-async function play(kind: Kind, seed: number) {
+async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
   const document: Key = { kind, name: 'a' };
   const pick = seeded(seed);
   const disk = new Disk();
@@ -146,6 +146,11 @@ async function play(kind: Kind, seed: number) {
       const world = { files: disk.filesOf(turn), clock, random: { ...random } } as unknown as World;
       return fileStore.connect({ options: { path: '/s' }, name: 'store', world });
     };
+    // One of them removes whatever is not the document, drafts of the others too.
+    if (scrubs && who === 0) {
+      for (let round = 0; round < rounds; round += 1) await open().scrub?.(kind, () => false, signal);
+      return;
+    }
     for (let round = 0; round < rounds; round += 1) {
       const store = open();
       let base: string | null = null;
@@ -246,6 +251,19 @@ describe('several processes on one document', () => {
         if (begun.length > 1) anew += 1;
       }
       expect(anew > 0).toBe(kind === 'token');
+    },
+    600_000,
+  );
+
+  it.each(['key', 'account'] as const)(
+    'of the kind %s lose no acknowledged write to a scrub',
+    async (kind) => {
+      const first = Number(process.env['CERTFLEET_SEED'] ?? 1);
+      const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 1_000;
+      for (let seed = first; seed < first + orders; seed += 1) {
+        const played = await play(kind, seed, { scrubs: true });
+        expect(violations(played), `seed ${seed}: ${JSON.stringify(played)}`).toEqual([]);
+      }
     },
     600_000,
   );
