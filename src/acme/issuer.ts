@@ -150,6 +150,10 @@ function speakAs(
       return revoke(requests, await resources(signal), request, ask('the revocation', signal));
     },
 
+    async deactivateAuthorization(url, signal) {
+      await requests.change(url, { status: 'deactivated' }, ask('the end of the authorization', signal));
+    },
+
     updateContacts: (contacts, signal) =>
       updateContacts(requests, account.url, contacts, ask('the account’s new contacts', signal)),
 

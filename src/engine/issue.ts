@@ -2,6 +2,7 @@ import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
+import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
 import type { Issued, Lineage, Version } from '../core/lineage.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
@@ -360,7 +361,16 @@ async function obtainChain(
   const keyPem = await obtainKey(engine, version, nextKey(job.wanted.spec, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
-  return { keyPem, chain: await finalize(run, order, keyPem) };
+  const chain = await finalize(run, order, keyPem);
+  if (isStagingName(job.wanted.spec.name)) await giveUpAuthorizations(run, order);
+  return { keyPem, chain };
+}
+
+/** After a test: with an authorization that the CA reuses, the next test would not try the challenge again. */
+async function giveUpAuthorizations({ account, signal }: OrderRun, order: Order): Promise<void> {
+  const all = order.authorizationUrls.map((url) => account.deactivateAuthorization(url, signal));
+  await Promise.allSettled(all); // the certificate is there in any case
+  signal.throwIfAborted();
 }
 
 /** Step 11: makes a version the current one, and journals every target's intent in the same write. */

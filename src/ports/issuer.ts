@@ -44,6 +44,8 @@ export interface AccountIssuer {
   download(order: Order, signal: AbortSignal): Promise<string>;
   /** Revokes a certificate (§7.6). Also fails with `acme/cannot`. */
   revoke(request: Revocation, signal: AbortSignal): Promise<Revoked>;
+  /** Gives an authorization up (§7.5.2), so that the CA does not reuse it. */
+  deactivateAuthorization(url: string, signal: AbortSignal): Promise<void>;
   /** Replaces the account's contacts (§7.3.2). The answer lists those that the CA keeps: Let's Encrypt keeps none. */
   updateContacts(contacts: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /**

@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   readonly store?: Store;
   readonly solver?: Solver | ((spec: StoredSpec) => Promise<Solver>);
   readonly deployer?: Deployer;
+  /** How far the wall clock of its machine is ahead of the CA's. */
+  readonly aheadMs?: () => number;
 }
 
 export const dayMs = 86_400_000;
@@ -83,18 +85,20 @@ export async function createSimulatedWorld(
 
   function replica(pid: number, own: ReplicaOptions = {}): Engine {
     const theirs = own.solver ?? solver;
+    const { aheadMs = () => 0 } = own;
+    const theirClock = { ...clock, now: () => new Date(clock.now().getTime() + aheadMs()) };
     const issuer = createIssuer({
       name: 'sim',
       directoryUrl: 'https://ca.test/directory',
       http,
-      clock,
+      clock: theirClock,
       random,
       userAgent: 'simulation',
       log: silent,
     });
     return createEngine({
       store: own.store ?? store,
-      clock: mortal(clock, () => dead.has(pid)),
+      clock: mortal(theirClock, () => dead.has(pid)),
       random,
       processes: {
         self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
