@@ -304,10 +304,12 @@ describe('conformance 17: the end of a record that a person wrote', () => {
     };
     const more = { persistMs: 100 * dayMs };
     await world.run(wanted, more);
+    const needsPerson = () => Promise.reject(fail('dns/needs-person', { name: at, until: '' }));
+    const nobody = { ...more, provider: { ...world.memory, check: needsPerson, append: needsPerson } };
     const pass = async (beforeMs: number) => {
       const end = Date.parse((await world.readLineage())?.kept?.[0]?.until ?? '');
       world.clock.set(new Date(end - beforeMs));
-      const engine = world.replica(900, { solver: world.solver(more) });
+      const engine = world.replica(900, { solver: world.solver(nobody) });
       // Nobody is there.
       const jobs = [{ ...job(wanted), unattended: true }];
       world.events.length = 0;
@@ -319,6 +321,11 @@ describe('conformance 17: the end of a record that a person wrote', () => {
     expect(world.events.map(({ message }) => message).join('\n')).toMatch(
       /the TXT record at _validation-persist\.example\.com ends at \S+; before that, run `certfleet issue abc --force` at a terminal/,
     );
+    // Nothing is noted, and so nothing is to be removed, of a record that could not be written.
+    expect(await world.run(wanted, nobody, { force: true })).toMatchObject({ result: 'renewed' });
+    expect(await world.readLineage()).not.toHaveProperty('tombstones');
+    expect((await world.readLineage())?.kept).toHaveLength(1);
+    expect(world.warnings).toEqual([expect.stringContaining('could not replace the TXT record')]);
   });
 });
 

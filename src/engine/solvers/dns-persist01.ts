@@ -1,6 +1,5 @@
-import { reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
 import { baseName } from '../../core/identifier.ts';
-import type { Json } from '../../core/json.ts';
 import { endingMs, keptIn, receiptOfKept } from '../../core/kept-records.ts';
 import type { KeptRecord } from '../../core/lineage.ts';
 import {
@@ -87,6 +86,11 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
   ): Promise<KeptRecord> {
     await parts.refuseToHide(record, signal);
     const hand = hands.of(record.zone);
+    // A person who is not there writes nothing, so there is nothing to note.
+    await parts.mayWrite(record.zone, signal).catch((error: unknown) => {
+      if (isFailure(error, 'dns/needs-person')) throw error;
+    });
+    signal.throwIfAborted();
     await note(record);
     await unlessElsewhere(nameOf(challenge), record, hand, () => hand.writer.add(txtOf(record), signal));
     log.debug(`added a TXT record at ${record.name} in the zone ${record.zone}, which stays`);
@@ -150,7 +154,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
       const { persist } = challenge;
       if (!persist) throw new Error('a dns-persist-01 challenge needs the terms of its record');
       const intend = (record: KeptRecord) => note(receiptOfKept({ ...record, intended: true }));
-      const key = JSON.stringify([baseName(challenge.identifier), persist.account.url, persist.wildcard]);
+      const key = JSON.stringify([baseName(challenge.identifier), persist.account, persist.wildcard]);
       const record = await presenting(key, () => obtain(challenge, persist, intend, signal), signal);
       return receiptOfKept({ ...record, identifier: challenge.identifier.value });
     },
@@ -160,7 +164,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     async cleanup(_challenge, receipt, signal) {
       // Only a record that a receipt names is ever removed: a later one has taken its place.
       if (receipt === undefined || receipt === null) return;
-      const value = txtOf(keptIn(receipt as Json));
+      const value = txtOf(keptIn(receipt));
       visibility.forget(value);
       await hands.of(value.zone).writer.remove(value, undefined, signal);
       log.debug(`removed a TXT record at ${value.name} in the zone ${value.zone}`);
