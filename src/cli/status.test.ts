@@ -211,6 +211,21 @@ describe('show', () => {
       ],
     },
     {
+      what: 'the TXT records that stay',
+      argv: 'show abc',
+      ...statuses({
+        ...valid,
+        records: [
+          { name: 'a.test', value: 'ca.test; accounturi=x' },
+          { name: 'b.test', value: 'v', until: ending },
+        ],
+      }),
+      says: [
+        'TXT record   a.test, which stays\n             ca.test; accounturi=x\n',
+        'TXT record   b.test, which stays until 2026-12-10 (in 15 days)\n             v\n',
+      ],
+    },
+    {
       what: 'failures in a row',
       argv: 'show bad.example.com',
       ...statuses(failing),

@@ -98,6 +98,15 @@ describe('loadSettings', () => {
     expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: write an absolute path`)]);
   });
 
+  it('answers dns-persist-01 only with a service that keeps its records', async () => {
+    const dns = (provider: string) =>
+      `solvers: { dns: { type: dns01, provider: ${provider}, options: {}, challenge: dns-persist-01, persistFor: 365d } }`;
+    expect(await problemsIn(dns('manual'))).toEqual([]);
+    expect(await problemsIn(dns('acme-dns'))).toContain(
+      '1: solvers.dns: acme-dns cannot answer dns-persist-01, since it keeps only the last 2 values of a name',
+    );
+  });
+
   it('trusts only the roots of a CA file if it says so', async () => {
     const own = (more: string) => `issuers: { own: { directory: "https://ca.test/d"${more} } }`;
     const { issuers } = await load(own(', caFile: /ca.pem, onlyThisCa: true'));

@@ -344,6 +344,11 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
       problems.push({ path: [...path, 'provider'], message: error.message, error });
     });
     if (!definition) return;
+    if (parsed.data.challenge === 'dns-persist-01' && definition.traits.keepsLast !== undefined)
+      problems.push({
+        path: [...path, 'challenge'],
+        message: `${pathText(path)}: ${provider} cannot answer dns-persist-01, since it keeps only the last ${definition.traits.keepsLast} values of a name`,
+      });
     const given = { ...options, type: provider } as AdapterSettings;
     problems.push(...checkOptions(definition, given, env, [...path, 'options']));
     collectVariables(definition, given, [...path, 'options'], building);
