@@ -11,7 +11,8 @@ import type { Outcome } from './core/outcome.ts';
 import { isReplaced } from './core/revocation.ts';
 import type { Secret } from './core/secret.ts';
 import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
-import { solverSettings } from './core/spec-parts.ts';
+import { partsOf, solverSettings } from './core/spec-parts.ts';
+import { type StatelessAnswer, statelessType } from './core/stateless.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
 import type { ChangedAccount } from './engine/account-change.ts';
 import {
@@ -73,6 +74,11 @@ export interface Fleet {
    * rule, server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
    */
   doctor(names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]>;
+  /**
+   * What the proxies must answer for the named certificates, or for all, whose challenges they answer themselves. Fails
+   * with `lineage/not-found`, `config/two-accounts`.
+   */
+  stateless(request: StatelessRequest, signal: AbortSignal): Promise<readonly StatelessAnswer[]>;
   /**
    * Removes a certificate from the store, with its versions, keys and credentials, after cleaning up its challenges.
    * Does not revoke anything or touch any target. Fails with `lineage/not-found`, `lineage/in-use`, `store/held`,
@@ -214,6 +220,15 @@ export type AccountRequest = { readonly id: string } & (
   | { readonly what: 'deactivate' }
 );
 
+export interface StatelessRequest {
+  /** Empty means all declared and stored certificates. */
+  readonly names: readonly string[];
+  /** A certificate that is given by flags, in place of the names. */
+  readonly adHoc?: StoredSpec;
+  /** For orders at the CA's test directory. */
+  readonly staging: boolean;
+}
+
 export interface DeleteRequest {
   readonly name: string;
   /** Delete it even if a target has it, or if something cannot be cleaned up. */
@@ -245,6 +260,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     stored: (name, signal) => readOne(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
+    stateless: (request, signal) => statelessOf(fleet, request, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     revoke: (request, signal) => revokeOne(fleet, request, signal),
     export: (request, signal) => exportOne(fleet, request, signal),
@@ -420,6 +436,35 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
 
 /** Also a stored one that is renewed no more: its name may still lead somewhere. */
 async function examine(fleet: OpenFleet, names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]> {
+  const { drawPaths } = await import('./engine/looks/doctor.ts');
+  const drawn: DrawnPath[] = [];
+  for (const spec of await specsOf(fleet, names, signal))
+    drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
+  return drawn;
+}
+
+async function statelessOf(
+  fleet: OpenFleet,
+  { names, adHoc, staging }: StatelessRequest,
+  signal: AbortSignal,
+): Promise<readonly StatelessAnswer[]> {
+  const found = adHoc
+    ? [adHoc]
+    : names.length > 0
+      ? await specsOf(fleet, names, signal)
+      : allWanted(fleet, await readAll(fleet, signal)).map(({ wanted }) => wanted);
+  const users = found.filter((spec) => partsOf(spec).some(({ solver }) => solver.type === statelessType));
+  const specs = staging ? users.map((wanted) => forStaging({ wanted, origin: 'command-line' }).wanted) : users;
+  const { statelessAnswers } = await import('./engine/stateless.ts');
+  return statelessAnswers(fleet.composed.engine, specs, signal);
+}
+
+/** The specs of named certificates, as declared or else as stored. */
+async function specsOf(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly StoredSpec[]> {
   const byName = new Map(declared(fleet.settings).map((one) => [nameOfWanted(one), one.wanted]));
   const specs: StoredSpec[] = [];
   for (const name of new Set(names)) {
@@ -430,10 +475,7 @@ async function examine(fleet: OpenFleet, names: readonly string[], signal: Abort
     }
     specs.push(spec);
   }
-  const { drawPaths } = await import('./engine/looks/doctor.ts');
-  const drawn: DrawnPath[] = [];
-  for (const spec of specs) drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
-  return drawn;
+  return specs;
 }
 
 async function tryProvider(

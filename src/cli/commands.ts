@@ -1,4 +1,5 @@
 import { commandsOfAccounts } from './commands-accounts.ts';
+import { commandsOfChallenges } from './commands-challenges.ts';
 import { commandsOfLife } from './commands-life.ts';
 import { commandsOfMachine } from './commands-machine.ts';
 import { commandsOfMoving } from './commands-moving.ts';
@@ -99,7 +100,7 @@ export const commands: readonly Command[] = [
       {
         flags: '--http <how>',
         description:
-          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], hook, or a declared solver (default: the declared solver if there is only one, else standalone)',
+          'answer over HTTP: standalone[:ADDRESS:PORT], webroot:FOLDER[,FOLDER], stateless, hook, or a declared solver (default: the declared solver if there is only one, else standalone)',
       },
       {
         flags: '--tls-alpn [address]',
@@ -334,6 +335,7 @@ export const commands: readonly Command[] = [
     examples: [{ line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' }],
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  ...commandsOfChallenges,
   ...commandsOfMoving,
   ...commandsOfAccounts,
   ...commandsOfStore,

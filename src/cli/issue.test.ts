@@ -108,6 +108,10 @@ describe('flags', () => {
 
   it.each([
     ['--http standalone', { type: 'http01-responder', shared: false }],
+    ['--http stateless', { type: 'http01-stateless' }],
+    ['--http stateless:10.0.0.7:80,edge:81', { type: 'http01-stateless', frontends: ['10.0.0.7:80', 'edge:81'] }],
+    ['--tls-alpn', { type: 'tls-alpn01', shared: false }],
+    ['--tls-alpn 127.0.0.1:8443', { type: 'tls-alpn01', listen: '127.0.0.1:8443', shared: false }],
     ['--http standalone:5002', { type: 'http01-responder', listen: '5002', shared: false }],
     ['--http standalone:127.0.0.1:5002', { type: 'http01-responder', listen: '127.0.0.1:5002', shared: false }],
     ['--http standalone:[::]:80', { type: 'http01-responder', listen: '[::]:80', shared: false }],
@@ -317,6 +321,11 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],
+      ['-d example.com --http standalone --tls-alpn', 'use either --http or --tls-alpn'],
+      ['-d example.com --tls-alpn 443x', '--tls-alpn 443x'],
+      ['-d example.com --tls-alpn --dns rfc2136', 'use either --tls-alpn or --dns'],
+      ['-d example.com --tls-alpn01-port 0', 'from 1 to 65535'],
+      ['-d example.com --http stateless:edge', 'write a host or an address and a port'],
       ['-d example.com --deploy edge', 'write files:FOLDER'],
       [
         '-d example.com --deploy files:/a --deploy files:/b,files:/a/',

@@ -187,9 +187,15 @@ async function httpSolver(how: string, session: Session, settings: Settings, reg
     await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
     return { name: 'webroot', settings: solver };
   }
-  const guess = didYouMean(word, ['standalone', 'webroot', hookWord, ...Object.keys(settings.solvers)]);
+  if (word === 'stateless') {
+    const frontends = (rest ?? '').split(',').filter((frontend) => frontend !== '');
+    const solver = { type: 'http01-stateless', ...(frontends.length === 0 ? {} : { frontends }) };
+    await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
+    return { name: 'stateless', settings: solver };
+  }
+  const guess = didYouMean(word, ['standalone', 'webroot', 'stateless', hookWord, ...Object.keys(settings.solvers)]);
   throw fail('usage/invalid', {
-    what: `--http ${how}: write standalone[:ADDRESS:PORT], webroot:FOLDER or the name of a declared solver${guess}`,
+    what: `--http ${how}: write standalone[:ADDRESS:PORT], webroot:FOLDER, stateless[:PROXY:PORT] or the name of a declared solver${guess}`,
   });
 }
 

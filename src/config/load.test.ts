@@ -534,3 +534,28 @@ describe('zones that another solver changes', () => {
     expect(await problemsIn(solvers(zones))).toEqual([expect.stringContaining(message)]);
   });
 });
+
+describe('a stateless solver', () => {
+  const stateless = (second: string, solver = 'web') =>
+    whole
+      .replace('web: { type: http01-responder, listen: "0.0.0.0:30080" }', 'web: { type: http01-stateless }')
+      .replace('newAccount: true }', `newAccount: true }\n  second: ${second}`)
+      .replace(
+        'identifiers: [example.com, "*.example.com"], issuer: letsencrypt, solver: dns',
+        `identifiers: [example.com], issuer: second, solver: ${solver}`,
+      );
+  const staging = '{ directory: letsencrypt-staging, agreeToTerms: true }';
+
+  it('is refused with two accounts, because its proxies have the thumbprint of one key', async () => {
+    expect(await problemsIn(stateless(staging))).toEqual([
+      expect.stringContaining('the solver "web" is used with two accounts (letsencrypt, second)'),
+    ]);
+  });
+
+  it.each([
+    ['another name for the same account', stateless('{ directory: letsencrypt, agreeToTerms: true }')],
+    ['another solver for the other account', stateless(staging, 'dns')],
+  ])('may have %s', async (_what, text) => {
+    expect((await load(text)).certificates).toHaveLength(2);
+  });
+});

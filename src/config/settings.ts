@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
+import { accountKey, accountOf } from '../core/account.ts';
 import { CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { isForEveryHook } from '../core/hook-variables.ts';
 import { type AroundOrder, aroundOrder, deployHookTarget } from '../core/hooks.ts';
@@ -15,6 +16,7 @@ import type {
   Settings,
 } from '../core/spec.ts';
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
+import { statelessType } from '../core/stateless.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options, withZoneSolvers } from './dns01.ts';
@@ -128,6 +130,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     seen.add(certificate.name);
     certificates.push(await certificateOf(certificate, path, { issuers, solvers, deployers }, building));
   }
+  checkStateless({ certificates, issuers, solvers }, building);
   return {
     store,
     storeIsDeclared: parsed.store !== undefined,
@@ -278,6 +281,33 @@ function checkBalancerOf(
   else if (needed !== undefined && found.type !== needed) {
     const message = `${where}: ${settings.type} needs a balancer of type ${needed}, but ${balancer} is of type ${found.type}`;
     problems.push({ path: at, message });
+  }
+}
+
+/** A proxy's configuration answers with the key of one account, so all certificates of such a solver must have that one. */
+function checkStateless(
+  {
+    certificates,
+    issuers,
+    solvers,
+  }: {
+    readonly certificates: readonly CertificateSpec[];
+    readonly issuers: Readonly<Record<string, IssuerSettings>>;
+    readonly solvers: Readonly<Record<string, AdapterSettings>>;
+  },
+  { problems }: Building,
+): void {
+  for (const [name, solver] of Object.entries(solvers)) {
+    if (solver.type !== statelessType) continue;
+    const users = certificates.filter((one) => one.identifiers.some((id) => solverNameOf(one, id) === name));
+    const named = [...new Set(users.map(({ issuer }) => issuer))].flatMap((issuer) => {
+      const settings = Object.hasOwn(issuers, issuer) ? issuers[issuer] : undefined;
+      return settings ? [[accountKey(accountOf(settings)), issuer] as const] : [];
+    });
+    const accounts = new Map(named.reverse());
+    if (accounts.size < 2) continue;
+    const error = fail('config/two-accounts', { solver: name, accounts: [...accounts.values()].reverse().join(', ') });
+    problems.push({ path: ['solvers', name], message: `${error.message}. ${error.hint}`, error });
   }
 }
 

@@ -135,6 +135,19 @@ export const errorTable = {
     retry: 'never',
     hint: 'Leave out --not-before and --not-after (`notBefore` and `notAfter` in certfleet.yaml); to remove stored ones, set them to `none`. {advice}',
   },
+  'account/proxies-behind': {
+    message: 'the account keeps its key, because the proxies do not answer with the new one yet: {finding}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run `certfleet stateless {name}`, which now prints the configuration for the new key, put it into every proxy, and run `certfleet account rollover` again, without --account-key. Until then, an order for a name whose proxies have the new key already is refused before the CA is asked.',
+  },
+  'config/two-accounts': {
+    message:
+      'the solver "{solver}" is used with two accounts ({accounts}), but the proxies can answer for one account only',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give its certificates one issuer, or declare a second solver of type http01-stateless for the names of the other one.',
+  },
   'config/no-test-directory': {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
     blame: 'config',
@@ -512,19 +525,19 @@ export const errorTable = {
     hint: 'If the provider uses TSIG, check the key on both sides, and the clocks.',
   },
   'solver/port-taken': {
-    message: 'the HTTP-01 responder cannot listen on {address}: {holder} is using the port',
+    message: 'the responder cannot listen on {address}: {holder} is using the port',
     blame: 'config',
     retry: 'later',
     hint: 'Stop that program, listen on another port behind your load balancer, or use `--http webroot:FOLDER`.',
   },
   'solver/port-held': {
-    message: 'the HTTP-01 responder cannot listen on {address}: {holder} is using the port',
+    message: 'the responder cannot listen on {address}: {holder} is using the port',
     blame: 'config',
     retry: 'later',
     hint: 'It releases the port when its orders are done. If it is suspended, resume it (`kill -CONT` and its pid) or end it: the next run finishes its work.',
   },
   'solver/cannot-listen': {
-    message: 'the HTTP-01 responder cannot listen on {address}: {reason}',
+    message: 'the responder cannot listen on {address}: {reason}',
     blame: 'config',
     retry: 'later',
     hint: 'Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
@@ -552,6 +565,18 @@ export const errorTable = {
     blame: 'provider',
     retry: 'later',
     hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when the solver works, or add --force to leave it behind.',
+  },
+  'solver/wrong-answer': {
+    message: '{what} answers the challenge path of {identifier} with {answer}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'solver/frontend-silent': {
+    message: 'the proxy at {frontend} does not answer: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check that it runs, and that this machine may connect to it; or take it out of `frontends` of the solver.',
   },
   'solver/not-ready': {
     message: '{solver} was not ready for {identifier} after {seconds} s: {reason}',

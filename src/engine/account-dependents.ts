@@ -2,6 +2,7 @@ import type { AccountRef } from '../core/account.ts';
 import type { Lineage } from '../core/lineage.ts';
 import type { Engine } from './engine.ts';
 import { recordsOfAccount } from './republish.ts';
+import { proxiesOfAccount } from './stateless.ts';
 
 /** What is about to happen to an account. */
 export interface AccountChange {
@@ -31,10 +32,11 @@ export interface Dependent {
  * Everything that depends on an account's key, thumbprint or URL, found in the lineages that use the account. Shown
  * before a change, and prepared for it.
  */
-export function dependentsOf(
+export async function dependentsOf(
   engine: Engine,
   lineages: readonly Lineage[],
   change: AccountChange,
 ): Promise<readonly Dependent[]> {
-  return Promise.resolve(recordsOfAccount(engine, lineages, change));
+  // The proxies first: they may stop a rollover, and records that are written anew would be for nothing.
+  return [...proxiesOfAccount(engine, lineages, change), ...recordsOfAccount(engine, lineages, change)];
 }

@@ -483,6 +483,15 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../solvers/http01-responder.ts')).default,
     },
+    "http01-stateless": {
+      id: "http01-stateless",
+      title: "HTTP-01 by the proxies’ own configuration",
+      since: "0.1.0",
+      options: [
+        {"name":"frontends","title":"The proxies themselves, if the addresses of the names lead to a load balancer in front of them","secret":false,"required":false},
+      ],
+      load: async () => (await import('../solvers/http01-stateless.ts')).default,
+    },
     "http01-webroot": {
       id: "http01-webroot",
       title: "HTTP-01 webroot",

@@ -55,7 +55,7 @@ export interface Solver {
   forget?(lineage: string, signal: AbortSignal): Promise<void>;
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
-   * wildcard would be hidden). Fails with the error to show: `preflight/no` and `preflight/hides-wildcard` stop the
+   * wildcard would be hidden). Fails with the error to show: `solver/wrong-answer` and `preflight/hides-wildcard` stop the
    * order; other errors of the areas `dns/` and `solver/` mean "cannot tell". They stop a first issue, and a change of
    * settings, if they come for every name.
    *
@@ -160,4 +160,6 @@ export interface Probe {
   /** What messages call it, if it has a part that is different each time: `/.well-known/acme-challenge/_health`. */
   readonly shownPath?: string;
   readonly body: string;
+  /** What to do if it is not answered, if that is more than to lead the path to the solver. */
+  readonly advice?: string;
 }

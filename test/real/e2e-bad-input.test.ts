@@ -354,7 +354,7 @@ describe('the machine', () => {
       expect(ran.status, ran.stderr).toBe(5);
       expect(stderrOf(ran)).toMatch(
         new RegExp(
-          `the HTTP-01 responder cannot listen on 127\\.0\\.0\\.1:${nginx.httpPort}: .*nginx.* is using the port Stop that program`,
+          `the responder cannot listen on 127\\.0\\.0\\.1:${nginx.httpPort}: .*nginx.* is using the port Stop that program`,
         ),
       );
       expect(proxy.accepted('newOrder')).toBe(0);

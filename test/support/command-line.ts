@@ -178,6 +178,7 @@ export function commandLine(given: CommandLine = {}) {
         const spec = given.fleet?.stored?.[name];
         return spec && { spec, origin: given.fleet?.origin ?? 'command-line' };
       },
+      stateless: async () => [],
       undoImport: async () => ({ certificates: [], restored: [] }),
       adopt: async (found) => {
         calls.push({ found });

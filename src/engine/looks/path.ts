@@ -56,7 +56,9 @@ export interface PathFinding extends Finding {
 /** Requests the path once from every address of the name. */
 export const lookAtPath = (look: PathLook): Promise<PathFinding> =>
   lookAtAddresses(look, {
-    advice: `Make http://${look.identifier.value}/.well-known/acme-challenge/ lead to the solver from the whole internet.`,
+    advice:
+      look.expected.advice ??
+      `Make http://${look.identifier.value}/.well-known/acme-challenge/ lead to the solver from the whole internet.`,
     lookAt: (address, asTheCa) => lookAtAddress(look, address, asTheCa),
   });
 

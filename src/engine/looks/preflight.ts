@@ -107,7 +107,7 @@ async function lookAtSolver(
     // Without a zone, the record cannot be written anywhere, whatever the CA sees.
     if (isFailure(error, 'preflight/hides-wildcard', 'dns/zone-not-found', 'dns/cname-loop'))
       return { ...finding, verdict: 'no', advice: error.hint, refusal: error };
-    if (isFailure(error, 'preflight/no')) return { ...finding, verdict: 'no', advice: error.hint };
+    if (isFailure(error, 'solver/wrong-answer')) return { ...finding, verdict: 'no', advice: error.hint };
     const unusable = isFailure(error, 'config/', 'dns/', 'solver/') ? { unusable: error } : {};
     return { ...finding, verdict: 'cannot-tell', advice: isFailure(error) ? error.hint : '', ...unusable };
   }

@@ -1,0 +1,32 @@
+import type { Command } from './commands.ts';
+
+/** What the operator sets up so that challenges are answered, or that only these are allowed. */
+export const commandsOfChallenges: readonly Command[] = [
+  {
+    name: 'stateless',
+    summary: 'print configuration with which nginx or HAProxy answers HTTP-01 challenges itself',
+    description:
+      'For the certificates with a solver of type http01-stateless, or for the names given with -d, which ' +
+      '`certfleet issue -d NAME --http stateless` can order then. The configuration holds the thumbprint of the ' +
+      'account’s key, which is made if there is none yet, and is for these names only. No CA is asked.',
+    arguments: { text: '[name...]', description: 'only these certificates (default: all that use the solver)' },
+    flags: [
+      {
+        flags: '-d, --identifier <names>',
+        description: 'DNS name or IP address; repeat the flag or use commas',
+        list: true,
+      },
+      { flags: '--proxy <name>', description: 'nginx or haproxy (default: both)' },
+      { flags: '--issuer <ca>', description: 'with -d: the CA, as for `issue`' },
+      { flags: '--account <name>', description: 'with -d: the account at the CA, as for `issue`' },
+      { flags: '--staging', description: 'for test orders, which have an account of their own' },
+    ],
+    examples: [
+      {
+        line: 'certfleet stateless -d www.example.com --proxy nginx > /etc/nginx/certfleet-stateless.conf',
+        why: 'for an include in the server blocks of port 80',
+      },
+    ],
+    load: async () => (await import('./stateless.ts')).stateless,
+  },
+];
