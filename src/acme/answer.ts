@@ -119,14 +119,29 @@ export function readWebPage(value: unknown): string | undefined {
 /** Links after this many characters of the header are ignored: searching it takes the square of its length. */
 const longestLinks = 4_000;
 
-/** The target of a relation in a Link header (RFC 8288), which may contain several links joined by commas. */
-export function readLink(header: string | undefined, relation: string): string | undefined {
+/** The target of a relation in a Link header (RFC 8288). */
+export const readLink = (header: string | undefined, relation: string): string | undefined =>
+  readLinks(header, relation)[0];
+
+/** All targets of a relation in a Link header, which may contain several links joined by commas. */
+function readLinks(header: string | undefined, relation: string): readonly string[] {
+  const targets: string[] = [];
   for (const [, target, parameters] of (header ?? '')
     .slice(0, longestLinks)
     .matchAll(/<([^>]*)>((?:[^,"]|"[^"]*")*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(parameters ?? '');
     const names = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/);
-    if (names.includes(relation)) return target;
+    if (target !== undefined && names.includes(relation)) targets.push(target);
   }
-  return undefined;
+  return targets;
 }
+
+/** The other chains of a certificate (RFC 8555 §7.4.2). A broken link is ignored: the certificate itself is here. */
+export const readAlternates = (answer: Answer): readonly string[] =>
+  readLinks(answer.headers['link'], 'alternate').flatMap((target) => {
+    try {
+      return [readUrl(target, 'the alternate chain', answer)];
+    } catch {
+      return [];
+    }
+  });

@@ -389,7 +389,7 @@ describe('download', () => {
 
   test('requests PEM by POST-as-GET and returns it unchanged', async () => {
     const ca = account({ '/cert/1': () => ({ body: pem, headers: { 'content-type': `${type}; charset=utf-8` } }) });
-    expect(await ca.account.download(order, signal)).toBe(pem);
+    expect(await ca.account.download(order, signal)).toEqual({ chainPem: pem, alternates: [] });
     expect(ca.requests.at(-1)!.headers?.['accept']).toBe(type);
     expect(readSigned(ca.requests.at(-1)!)!.payload).toBe('');
   });
@@ -401,6 +401,17 @@ describe('download', () => {
   ])('malformed: %s', async (_what, reply) => {
     const ca = account({ '/cert/1': () => reply });
     expect((await failure(ca.account.download(order, signal))).code).toBe('acme/malformed-answer');
+  });
+
+  test('has the URLs of other chains, except broken ones', async () => {
+    const link = `<${base}/cert/1/1>;rel="alternate", </cert/1/2>; rel=alternate, <ftp://x/>;rel="alternate", <${base}/up>;rel="up"`;
+    const ca = account({
+      '/cert/1': () => ({ body: pem, headers: { 'content-type': type, link } }),
+      '/cert/1/2': () => ({ body: pem, headers: { 'content-type': type } }),
+    });
+    const { alternates } = await ca.account.download(order, signal);
+    expect(alternates).toEqual([`${base}/cert/1/1`, `${base}/cert/1/2`]);
+    expect(await ca.account.downloadAlternate(alternates[1]!, signal)).toBe(pem);
   });
 
   test('an order without a certificate', async () => {

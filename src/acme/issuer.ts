@@ -7,7 +7,7 @@ import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import { deactivateAccount, openAccount, updateContacts } from './account.ts';
-import { MalformedAnswer, mediaType, readLocation } from './answer.ts';
+import { MalformedAnswer, mediaType, readAlternates, readLocation } from './answer.ts';
 import { readAuthorization } from './authorization.ts';
 import { createDirectory, type Resources } from './directory.ts';
 import { createSigner } from './jws.ts';
@@ -87,6 +87,20 @@ function speakAs(
 ): AccountIssuer {
   const signer = createSigner(account.keyPem);
   const ask = (what: string, signal: AbortSignal): SignedAsk => ({ what, signal, signer, kid: account.url });
+  const readChain = async (url: string, signal: AbortSignal) => {
+    const about = { ...ask('the request for the certificate', signal), accept: chainType, maxBytes: chainBytes };
+    const answer = await requests.read(url, about);
+    const chainPem = requests.parse(about, () => {
+      const type = mediaType(answer);
+      if (type !== chainType) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not ${chainType}`);
+      const chain = new TextDecoder().decode(answer.body);
+      const count = chain.split('-----BEGIN CERTIFICATE-----').length - 1;
+      if (count > mostCertificates)
+        throw new MalformedAnswer(`it has ${count} certificates; at most ${mostCertificates} are allowed`);
+      return chain;
+    });
+    return { answer, chainPem };
+  };
 
   return {
     accountUrl: account.url,
@@ -127,23 +141,18 @@ function speakAs(
       return requests.parse(about, () => readOrder(answer, order.url));
     },
 
-    async download(order, signal) {
-      const about = { ...ask('the request for the certificate', signal), accept: chainType, maxBytes: chainBytes };
-      const { certificateUrl } = order;
+    async download({ certificateUrl }, signal) {
+      const about = ask('the request for the certificate', signal);
       if (certificateUrl === undefined)
         return requests.parse(about, () => {
           throw new MalformedAnswer('the order has no certificate');
         });
-      const answer = await requests.read(certificateUrl, about);
-      return requests.parse(about, () => {
-        const type = mediaType(answer);
-        if (type !== chainType) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not ${chainType}`);
-        const chain = new TextDecoder().decode(answer.body);
-        const count = chain.split('-----BEGIN CERTIFICATE-----').length - 1;
-        if (count > mostCertificates)
-          throw new MalformedAnswer(`it has ${count} certificates; at most ${mostCertificates} are allowed`);
-        return chain;
-      });
+      const { answer, chainPem } = await readChain(certificateUrl, signal);
+      return { chainPem, alternates: readAlternates(answer) };
+    },
+
+    async downloadAlternate(url, signal) {
+      return (await readChain(url, signal)).chainPem;
     },
 
     async revoke(request, signal) {

@@ -56,6 +56,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['begins', spec.validity?.notBefore],
     ['ends', spec.validity?.notAfter],
     ['key type', spec.keyType],
+    ['chain', spec.preferredChain],
     ['key', spec.reuseKey ? 'stays' : 'new each time'],
     ['solver', solversText(spec)],
     ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],

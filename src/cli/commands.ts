@@ -181,6 +181,11 @@ export const commands: readonly Command[] = [
           'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default: the type that the certificate has, else p256)',
       },
       { flags: '--reuse-key', description: 'renew with the same private key' },
+      {
+        flags: '--preferred-chain <name>',
+        description:
+          'common name of an issuer in the chain to choose, if the CA offers several; `none` for the CA’s choice',
+      },
       { flags: '--no-reuse-key', description: 'make a new private key for every certificate (default)' },
       {
         flags: '--staging',

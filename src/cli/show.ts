@@ -42,6 +42,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Key', lineage.keyType && `${lineage.keyType}${lineage.spec?.reuseKey ? ', stays at renewals' : ''}`],
     ['Solver', lineage.spec && solversText(lineage.spec)],
     ['Issued by', lineage.issuerName],
+    ['Chain', lineage.chain?.join(' → ')],
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],

@@ -7,7 +7,7 @@ import { dateProblem } from '../core/validity.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** Flags that say what a certificate shall be, besides its names. */
-export const wishFlags = ['profile', 'notBefore', 'notAfter', 'keyType', 'reuseKey'] as const;
+export const wishFlags = ['profile', 'notBefore', 'notAfter', 'keyType', 'reuseKey', 'preferredChain'] as const;
 
 /** What flags say that a certificate shall be. What has no flag stays; `none` leaves it to the CA or certfleet. */
 export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
@@ -18,6 +18,7 @@ export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
     notAfter: dateFrom('--not-after', given(flags, 'notAfter', kept.validity?.notAfter)),
     keyType: keyTypeFrom(given(flags, 'keyType', kept.keyType)),
     reuseKey: reuseKey === true,
+    preferredChain: given(flags, 'preferredChain', kept.preferredChain),
   });
 }
 

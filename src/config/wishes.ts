@@ -35,12 +35,22 @@ export const wishes = {
     .boolean()
     .optional()
     .meta({ title: 'Renew with the same private key; without it, every certificate gets a new one' }),
+  preferredChain: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({
+      title: 'Common name of an issuer in the chain to choose, if the CA offers several',
+      description: 'If no chain has it, the CA’s usual one is used, with a warning.',
+      examples: ['ISRG Root X1'],
+    }),
 };
 
 type Given = { readonly [Option in keyof typeof wishes]?: z.infer<(typeof wishes)[Option]> };
 
 /** The wishes of a certificate as they are stored: without those that were left out. */
-export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey }: Given): Wishes {
+export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey, preferredChain }: Given): Wishes {
   const validity = {
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(notAfter === undefined ? {} : { notAfter }),
@@ -50,6 +60,7 @@ export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey }: Gi
     ...(Object.keys(validity).length === 0 ? {} : { validity }),
     ...(keyType === undefined ? {} : { keyType }),
     ...(reuseKey === true ? { reuseKey } : {}),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
   };
 }
 

@@ -65,6 +65,8 @@ export interface Version extends Issued {
 export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' | 'preferredChain'> {
   readonly directory: string;
   readonly accountUrl: string;
+  /** The common names of the issuers in its chain, from the leaf's on. Missing in versions from before it was stored. */
+  readonly chain?: readonly string[];
   /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
   readonly issuedAt?: string;
 }

@@ -40,6 +40,8 @@ export interface LineageStatus {
   readonly serial?: string;
   readonly issuerName?: string;
   readonly keyType?: KeyType;
+  /** The common names of the issuers in its chain, from its own on. */
+  readonly chain?: readonly string[];
   /** When and why its current certificate was revoked, and whether `renew` replaces it. */
   readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
   /** When a person went back to the previous version, while `renew` leaves that alone. */
@@ -122,6 +124,7 @@ export function describeLineage(
     ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
     ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
     ...(lineage?.exports ? { exports: lineage.exports } : {}),
+    ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),
     ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
     ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),

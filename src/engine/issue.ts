@@ -323,7 +323,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   const pace = engine.memory.paces(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;
-  const current = { facts, ...issuedWith(run, keyPem) };
+  const current = { facts, ...issuedWith(run, keyPem, chain) };
   await holding.check(signal);
   await storeVersion(engine, version, { ...current, chainPem }, signal);
   const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
@@ -334,12 +334,13 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
 }
 
 /** What the new version was asked for, and got. */
-function issuedWith({ engine, job, issuer, account }: OrderRun, keyPem: Secret): Issued {
+function issuedWith({ engine, job, issuer, account }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
   const { profile, validity, preferredChain } = job.wanted.spec;
   const keyType = engine.pki.keyType(keyPem);
   return {
     directory: issuer.directoryUrl,
     accountUrl: account.accountUrl,
+    chain: issuers,
     issuedAt: engine.clock.now().toISOString(),
     ...(profile === undefined ? {} : { profile }),
     ...(validity === undefined ? {} : { validity }),

@@ -40,8 +40,10 @@ export interface AccountIssuer {
   /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to poll (§8.2). */
   accept(challengeUrl: string, signal: AbortSignal): Promise<{ readonly retryAfterMs?: number }>;
   finalize(order: Order, csrDer: Uint8Array, signal: AbortSignal): Promise<Order>;
-  /** The chain as served, PEM, leaf first (§7.4.2). */
-  download(order: Order, signal: AbortSignal): Promise<string>;
+  /** The certificate with the chain that the CA prefers, and where it has others (§7.4.2). */
+  download(order: Order, signal: AbortSignal): Promise<Download>;
+  /** The same certificate with another chain. */
+  downloadAlternate(url: string, signal: AbortSignal): Promise<string>;
   /** Revokes a certificate (§7.6). Also fails with `acme/cannot`. */
   revoke(request: Revocation, signal: AbortSignal): Promise<Revoked>;
   /** Gives an authorization up (§7.5.2), so that the CA does not reuse it. */
@@ -129,6 +131,13 @@ export interface Order extends Polled {
   readonly certificateUrl: string | undefined;
   readonly expires: string | undefined;
   readonly error: Problem | undefined;
+}
+
+export interface Download {
+  /** As served: PEM, leaf first. */
+  readonly chainPem: string;
+  /** The URLs of other chains. */
+  readonly alternates: readonly string[];
 }
 
 export interface Authorization extends Polled {

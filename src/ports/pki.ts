@@ -28,6 +28,8 @@ export interface Pki {
    * Throws a plain Error that says what is wrong; the caller decides who is to blame.
    */
   readChain(chainPem: string): { readonly certificates: readonly string[]; readonly facts: CertificateFacts };
+  /** The common names of the issuers of these certificates, each once; the whole name of one without. */
+  issuerNames(certificates: readonly string[]): readonly string[];
   /** Why this leaf cannot be used with this key and these identifiers at `now`; undefined if it can. */
   mismatch(certPem: string, keyPem: Secret, identifiers: readonly Identifier[], now: Date): string | undefined;
   /**

@@ -70,6 +70,9 @@ function readFacts({ der, x509 }: Certificate): CertificateFacts {
 export const nameText = (name: string | undefined): string =>
   remoteText((name ?? '').replace(/\s*\n\s*/g, ', '), 300) || 'a nameless certificate';
 
+/** The common name of a distinguished name, or the whole of it. */
+export const commonName = (name: string): string => nameText(/^CN=(.*)$/m.exec(name)?.[1] ?? name);
+
 /** SHA-256 in lower-case hex. */
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

@@ -2,7 +2,7 @@ import { longestSkewMs } from '../core/clock-skew.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
 import { answersAlpn, makeAlpnCertificate } from './alpn.ts';
-import { factsOf, parseCertificate, sha256 } from './certificate.ts';
+import { commonName, factsOf, parseCertificate, sha256 } from './certificate.ts';
 import { brokenLink, orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
 import { keyTypeOf, makeAccountKey, makeKey, openKey } from './key.ts';
@@ -34,6 +34,11 @@ export const pki: Pki = {
   async pkcs12(request) {
     const { makePkcs12 } = await import('./pkcs12.ts');
     return makePkcs12(request);
+  },
+
+  issuerNames(certificates) {
+    const chain = certificates.flatMap((pem) => splitPem(pem).map(parseCertificate));
+    return [...new Set(chain.map(({ x509 }) => commonName(x509.issuer)))];
   },
 
   mismatch(certPem, keyPem, identifiers, now) {

@@ -107,3 +107,66 @@ describe('a profile that is withdrawn', () => {
     expect(await issue(engine, job({}), signal)).toMatchObject({ result: 'renewed' });
   });
 });
+
+describe('a preferred chain', () => {
+  const begin = async (alternateChains: number) => {
+    const warnings: string[] = [];
+    const reporter = {
+      report: ({ level, message }: { level: string; message: string }) =>
+        void (level === 'warn' && warnings.push(message)),
+    };
+    return { warnings, world: await createSimulatedWorld({ settings: { alternateChains }, reporter }) };
+  };
+  type World = Awaited<ReturnType<typeof begin>>['world'];
+  const chainOf = async (world: World) => (await world.readLineage())?.current?.chain;
+  const downloads = ({ ca }: World) => ca.accepted('certificate');
+
+  it('point 21: is chosen by the name of any issuer in it, among the CA’s other ones', async () => {
+    const { world, warnings } = await begin(2);
+    await issue(world.replica(1), job({ preferredChain: 'Other Root 2' }), signal);
+    expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Other Root 2']);
+    expect(downloads(world)).toBe(3);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([{}, { preferredChain: 'Simulated Root' }, { preferredChain: 'Simulated Intermediate' }])(
+    'that the CA sends anyway costs no request: %j',
+    async (wishes) => {
+      const { world } = await begin(2);
+      await issue(world.replica(1), job(wishes), signal);
+      expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Simulated Root']);
+      expect(downloads(world)).toBe(1);
+    },
+  );
+
+  it('point 21: that the CA does not have leaves its usual one, with a warning, and nothing is ordered again', async () => {
+    const { world, warnings } = await begin(1);
+    const wanted = job({ preferredChain: 'DST Root CA X3' });
+    expect(await issue(world.replica(1), wanted, signal)).toMatchObject({ result: 'issued' });
+    expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Simulated Root']);
+    expect(warnings).toEqual([
+      'sim offers no chain with "DST Root CA X3", so its usual one is used; it offers "Simulated Intermediate → Simulated Root", "Simulated Intermediate → Other Root 1"',
+    ]);
+    expect(await issue(world.replica(1), wanted, signal)).toMatchObject({ result: 'unchanged' });
+    // Another wish needs another download, and so another order.
+    expect(await issue(world.replica(1), job({ preferredChain: 'Other Root 1' }), signal)).toMatchObject({
+      result: 'renewed',
+    });
+    expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Other Root 1']);
+  });
+
+  it('that cannot be fetched does not cost the certificate', async () => {
+    const { world, warnings } = await begin(2);
+    const engine = world.replica(1);
+    const { pki } = engine;
+    let chains = 0;
+    const issuerNames = (certificates: readonly string[]) => {
+      if (chains++ === 0) world.ca.failNext('certificate', { status: 404, times: 5 });
+      return pki.issuerNames(certificates);
+    };
+    const counting = { ...engine, pki: { ...pki, issuerNames } };
+    expect(await issue(counting, job({ preferredChain: 'Other Root 1' }), signal)).toMatchObject({ result: 'issued' });
+    expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Simulated Root']);
+    expect(warnings[0]).toContain('another chain of sim cannot be used: ');
+  });
+});

@@ -212,7 +212,7 @@ export async function collect(account: AccountIssuer, order: Order): Promise<Obt
   const csr = await pki.csr(keyPem, order.identifiers);
   await account.finalize(order, csr, signal());
   const valid = await orderUntil(account, order.url, (o) => o.status !== 'processing' && o.status !== 'ready');
-  const chain = await account.download(valid, signal());
+  const { chainPem: chain } = await account.download(valid, signal());
   return { order: valid, chain, keyPem, ...pki.readChain(chain) };
 }
 

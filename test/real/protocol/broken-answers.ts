@@ -53,7 +53,7 @@ export function brokenAnswerCases(scene: Scene): void {
     const error = await failure(scene.client.account.finalize(order, await pki.csr(keyPem, identifiers), signal()));
     expect(error.code).toBe('acme/unreachable');
     const valid = await orderUntil(scene.client.account, order.url, (o) => o.status === 'valid');
-    const { certificates } = pki.readChain(await scene.client.account.download(valid, signal()));
+    const { certificates } = pki.readChain((await scene.client.account.download(valid, signal())).chainPem);
     expect(pki.mismatch(certificates[0]!, keyPem, identifiers, new Date())).toBeUndefined();
     expect(scene.bench.proxy.seen('finalize')).toBe(1);
   });
@@ -76,7 +76,7 @@ export function brokenAnswerCases(scene: Scene): void {
     expect((await scene.client.account.order(got.order.url, signal())).status).toBe('valid');
     const authorization = await scene.client.account.authorization(got.order.authorizationUrls[0]!, signal());
     expect(authorization.status).toBe('valid');
-    expect(await scene.client.account.download(got.order, signal())).toBe(got.chain);
+    expect((await scene.client.account.download(got.order, signal())).chainPem).toBe(got.chain);
     expect(await scene.client.issuer.renewalInfo(got.facts.ariId!, signal())).toBeDefined();
   });
 

@@ -71,7 +71,7 @@ export function certificateCases(scene: Scene): void {
     const got = await obtain(scene.bench, scene.client.account, { identifiers: dns(freshName()) });
     const again = await scene.client.account.order(got.order.url, signal());
     expect(again).toMatchObject({ status: 'valid', certificateUrl: got.order.certificateUrl });
-    expect(await scene.client.account.download(again, signal())).toBe(got.chain);
+    expect((await scene.client.account.download(again, signal())).chainPem).toBe(got.chain);
   });
 
   // ── challenges ──

@@ -83,6 +83,7 @@ const defaults = (): Settings => ({
   keepsContacts: true,
   algorithms: ['ES256', 'ES384', 'RS256', 'EdDSA'],
   processingPolls: 0,
+  alternateChains: 0,
   acceptsDates: true,
   blocked: [],
   badNoncePercent: 0,

@@ -17,6 +17,8 @@ import type { Identifier, Profile } from './state.ts';
 export interface Authority {
   readonly rootPem: string;
   readonly intermediatePem: string;
+  /** The intermediate as another root has signed it: "Other Root 1" and so on. */
+  crossSigned(n: number): string;
   issue(request: {
     readonly publicKey: pkijs.PublicKeyInfo;
     readonly identifiers: readonly Identifier[];
@@ -79,6 +81,22 @@ export function createAuthority(now: Date): Authority {
   return {
     rootPem: root,
     intermediatePem: intermediate,
+    crossSigned(n) {
+      const keys = newKeys();
+      return certificate({
+        ...validity,
+        subject: 'Simulated Intermediate',
+        issuer: `Other Root ${n}`,
+        publicKey: publicKeyOf(intermediateKeys),
+        signer: keys,
+        serial: newSerial(),
+        extensions: [
+          ...caExtensions(),
+          subjectKeyIdentifier(keyIdOf(intermediateKeys)),
+          authorityKeyIdentifier(keyIdOf(keys)),
+        ],
+      });
+    },
     issue({ publicKey, identifiers, profile, notBefore, notAfter: chosenEnd }) {
       const serial = newSerial();
       const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;

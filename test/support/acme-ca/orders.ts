@@ -198,6 +198,7 @@ export function createOrders(world: {
       id: newId(),
       accountId: account.id,
       orderId: order.id,
+      alternates: Array.from({ length: settings.alternateChains }, (_, n) => issued.pem + authority.crossSigned(n + 1)),
       chainPem: settings.leafAlone ? issued.pem : issued.pem + authority.intermediatePem,
       serial: issued.serial,
       ariId: issued.ariId,

@@ -136,11 +136,16 @@ export function createRoutes(world: World): readonly Route[] {
     return orderAnswer(200, orders.finalize(callerOf(call), row, csr), call.request.base);
   };
 
-  const certificate = (call: Call): CaResponse => ({
-    status: 200,
-    headers: { 'content-type': 'application/pem-certificate-chain' },
-    body: own(state.certificates.get(call.id), call).chainPem,
-  });
+  /** `ID`, or `ID~0` for its first other chain. */
+  const certificate = (call: Call): CaResponse => {
+    const [id = '', other] = call.id.split('~');
+    const { chainPem, alternates = [] } = own(state.certificates.get(id), call);
+    const links = alternates.map((_, at) => `<${call.request.base}/certificate/${id}~${at}>;rel="alternate"`);
+    const body = other === undefined ? chainPem : alternates[Number(other)];
+    if (body === undefined) throw refuse(404, 'malformed', 'no such chain');
+    const link = links.length === 0 || other !== undefined ? {} : { link: links.join(', ') };
+    return { status: 200, headers: { 'content-type': 'application/pem-certificate-chain', ...link }, body };
+  };
 
   const revokeCert = (call: Call): CaResponse => {
     const { certificate: der = '', reason } = (call.signed?.payload ?? {}) as { certificate?: string; reason?: number };

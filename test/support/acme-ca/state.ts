@@ -77,6 +77,8 @@ export interface Settings {
   algorithms: readonly string[];
   /** How many polls find an order `processing` after finalize; 0: finalize answers `valid`. */
   processingPolls: number;
+  /** How many other chains each certificate has, up to "Other Root 1" and so on. */
+  alternateChains: number;
   /** Whether an order may say when the certificate begins and ends, which Boulder refuses. */
   acceptsDates: boolean;
   /** Identifiers that are refused at newOrder, each in a subproblem. */
@@ -146,6 +148,8 @@ export interface Certificate {
   readonly orderId: string;
   /** Leaf and intermediate. */
   readonly chainPem: string;
+  /** Other chains; missing in stores of old versions. */
+  readonly alternates?: readonly string[];
   /** Lower-case hex of the DER content octets. */
   readonly serial: string;
   readonly ariId: string;
