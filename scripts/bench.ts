@@ -6,6 +6,7 @@ import { distance } from './bench/distance.ts';
 import { dns } from './bench/dns.ts';
 import { encrypted } from './bench/encrypted.ts';
 import { hundred } from './bench/hundred.ts';
+import { importAll } from './bench/import.ts';
 import { one } from './bench/one.ts';
 import { renew } from './bench/renew.ts';
 import { type Rig, startRig } from './bench/rig.ts';
@@ -16,6 +17,7 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, encrypted, distance, dns, renew, calls
+//   npm run bench -- one dns                  some: start, one, hundred, distance, dns, renew, import, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -26,6 +28,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   distance,
   dns,
   renew,
+  import: importAll,
   calls: apiCalls,
 };
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
@@ -7,7 +8,7 @@ import type { AdapterSettings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import { importers } from '../import/importers.ts';
 import type { Run, Session } from './context.ts';
-import { keptPath } from './flag-values.ts';
+import { expandHome, keptPath } from './flag-values.ts';
 import { deployersFromFlags } from './flags.ts';
 import { type OtherTimer, timersOf } from './other-timers.ts';
 import { dateText, type Style, styleOf } from './text.ts';
@@ -25,7 +26,7 @@ export const importClient: Run = async (session) => {
   }
   if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
   const [importer, settings, { files }] = [await load(), await session.settings(), await session.world()];
-  const root = keptPath('', path ?? importer.path, session);
+  const root = path === undefined ? usualPath(importer.path, session) : keptPath('', path, session);
   const inPlace = flags['inPlace'] === true;
   const dryRun = flags['dryRun'] === true;
   if ((inPlace || flags['undo'] === true) && !importer.inPlace)
@@ -44,6 +45,10 @@ export const importClient: Run = async (session) => {
   const timers = dryRun ? [] : await timersOf(client, files, defaultPaths(session.context.env));
   return tell(session, { title: importer.title, root, dryRun, found, adoption, timers });
 };
+
+/** Below the folder that tests use in place of `/`. */
+const usualPath = (path: string, { context }: Session): string =>
+  path.startsWith('/') ? join(context.env['CERTFLEET_ROOT'] || '/', path) : expandHome('', path, context.env);
 
 /** A dry run makes no store. */
 async function openFleet(session: Session, dryRun: boolean): Promise<Fleet> {

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { cp, lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certbot, certbotPrograms, startCertbot } from '../support/certbot.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
-import { temporaryFolder } from '../support/service.ts';
+import { repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -29,6 +29,8 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
   let store: string;
   let config: string;
   let before: Record<string, string>;
+  /** certbot's folder as it was then, with the paths of the other one. */
+  let untouched: string;
   beforeAll(async () => {
     [certbot, certfleet] = await Promise.all([startCertbot(), buildCertfleet()]);
     const folder = await temporaryFolder('import');
@@ -41,9 +43,20 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     };
     await writeFile(config, JSON.stringify(settings));
     before = await treeOf(certbot.root);
+    untouched = join(folder, 'untouched');
+    await cp(certbot.root, untouched, { recursive: true, verbatimSymlinks: true });
   }, 120_000);
 
   const run = (...args: readonly string[]) => certfleet([...args, '--config', config]);
+  /** certbot's folder elsewhere, with its paths. */
+  async function copyTo(to: string, from = certbot.root): Promise<string> {
+    await cp(from, to, { recursive: true, verbatimSymlinks: true });
+    for (const name of await readdir(join(to, 'renewal'))) {
+      const conf = join(to, 'renewal', name);
+      await writeFile(conf, (await readFile(conf, 'utf8')).replaceAll(certbot.root, to));
+    }
+    return to;
+  }
   const live = (name: string, kind = 'cert') => readFile(join(certbot.root, 'live', name, `${kind}.pem`), 'utf8');
 
   it('shows what it would take over, line by line, and writes nothing', async () => {
@@ -120,12 +133,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
   });
 
   it('lets certbot go on where certfleet stops, and takes that over, too', async () => {
-    const copy = join(await temporaryFolder('copy'), 'etc');
-    await cp(certbot.root, copy, { recursive: true, verbatimSymlinks: true });
-    for (const name of await readdir(join(copy, 'renewal'))) {
-      const conf = join(copy, 'renewal', name);
-      await writeFile(conf, (await readFile(conf, 'utf8')).replaceAll(`${certbot.root}/`, `${copy}/`));
-    }
+    const copy = await copyTo(join(await temporaryFolder('copy'), 'etc'));
     await certbot.run(
       copy,
       'renew',
@@ -139,6 +147,38 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
       '../../archive/a.example.test/fullchain3.pem',
     );
     expect((await run('import', 'certbot', copy)).stdout).toContain('a.example.test: newer version taken over');
+  });
+
+  it('follows the guide, line by line', async () => {
+    const folder = await temporaryFolder('guide');
+    const etc = await copyTo(join(folder, 'etc/letsencrypt'), untouched);
+    for (const name of ['broken.example.test', 'half.example.test']) await rm(join(etc, `renewal/${name}.conf`));
+    await mkdir(join(folder, 'etc/certfleet'));
+    const { store: _other, ...settings } = JSON.parse(await readFile(config, 'utf8')) as Record<string, unknown>;
+    await writeFile(join(folder, 'etc/certfleet/certfleet.yaml'), JSON.stringify(settings));
+    const was = await treeOf(etc);
+    const guide = await readFile(join(repositoryRoot, 'docs/guides/moving-from-certbot.md'), 'utf8');
+    const lines = [...guide.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, text]) => text!.trim().split('\n'));
+    expect(lines.length).toBeGreaterThan(8);
+    const { proxy } = certbot;
+    proxy.forget();
+    for (const line of lines) {
+      const [program, ...words] = line.replaceAll('www.example.com', 'a.example.test').split(' ');
+      // They would change this machine; install-timer has a test of its own.
+      if (program === 'systemctl' || words[0] === 'install-timer') continue;
+      if (program === 'certbot') expect(await certbot.run(etc, ...words)).toContain('Certificate Name: New Name');
+      else {
+        const ran = await certfleet(words, { env: { CERTFLEET_ROOT: folder } });
+        expect(ran, line).toMatchObject({ status: 0 });
+        // Only the test of a renewal orders anything.
+        expect([line, proxy.accepted('newOrder')]).toEqual([
+          line,
+          words.includes('--dry-run') && words[0] === 'issue' ? 1 : 0,
+        ]);
+        proxy.forget();
+      }
+    }
+    expect(await treeOf(etc)).toEqual(was);
   });
 
   it('puts every link and file back', async () => {

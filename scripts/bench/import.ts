@@ -1,0 +1,68 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromBER } from 'asn1js';
+import { PublicKeyInfo } from 'pkijs';
+import { createAuthority } from '../../test/support/acme-ca/issuance.ts';
+import { measure, medianOf, printRow, range } from './measure.ts';
+import { certfleet, configure, type Rig } from './rig.ts';
+
+const day = 86_400_000;
+
+/** Taking over what certbot has, each time into a new store. */
+export async function importAll(rig: Rig): Promise<void> {
+  const count = rig.count(10_000);
+  const root = await certbotFolder(join(rig.folder, 'import-certbot'), count);
+  const costs = [];
+  for (let round = 0; round < rig.rounds(3); round++) {
+    const folder = await configure(rig, `import-${round}`, []);
+    costs.push(await measure(certfleet(folder, 'import', 'certbot', root)));
+  }
+  printRow({
+    what: `import of ${count} lineages of certbot, in seconds`,
+    ours: range(costs.map((cost) => cost.wall)),
+    peer: 'bound 10 s',
+    ratio: medianOf(costs, 'wall') / 10,
+    bound: { atMost: 1 },
+  });
+}
+
+/** Lineages as certbot keeps them, each with a key and a certificate of its own. */
+async function certbotFolder(root: string, count: number): Promise<string> {
+  const { issue, intermediatePem } = createAuthority(new Date());
+  const account = join(root, 'accounts/acme-v02.api.letsencrypt.org/directory/0123abcd');
+  for (const folder of [account, join(root, 'renewal')]) await mkdir(folder, { recursive: true });
+  const jwk = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+  await writeFile(join(account, 'private_key.json'), JSON.stringify(jwk));
+  const notBefore = new Date(Date.now() - day);
+  for (let number = 0; number < count; number++) {
+    const name = `n${number}.example.test`;
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spki = publicKey.export({ type: 'spki', format: 'der' });
+    const { pem } = issue({
+      publicKey: new PublicKeyInfo({ schema: fromBER(new Uint8Array(spki).buffer).result }),
+      identifiers: [{ type: 'dns', value: name }],
+      profile: { description: '', validityMs: 90 * day },
+      notBefore,
+    });
+    const texts = {
+      cert: pem,
+      chain: intermediatePem,
+      fullchain: pem + intermediatePem,
+      privkey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    };
+    const [archive, live] = [join(root, 'archive', name), join(root, 'live', name)];
+    for (const folder of [archive, live]) await mkdir(folder, { recursive: true });
+    const kinds = Object.entries(texts);
+    for (const [kind, text] of kinds) {
+      await writeFile(join(archive, `${kind}1.pem`), text, { mode: 0o600 });
+      await symlink(`../../archive/${name}/${kind}1.pem`, join(live, `${kind}.pem`));
+    }
+    const paths = kinds.map(([kind]) => `${kind} = ${live}/${kind}.pem\n`).join('');
+    await writeFile(
+      join(root, `renewal/${name}.conf`),
+      `version = 4.0.0\narchive_dir = ${archive}\n${paths}\n[renewalparams]\naccount = 0123abcd\nserver = https://acme-v02.api.letsencrypt.org/directory\nauthenticator = webroot\nwebroot_path = /var/www/html,\nkey_type = ecdsa\n[[webroot_map]]\n${name} = /var/www/html\n`,
+    );
+  }
+  return root;
+}
