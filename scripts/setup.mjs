@@ -49,6 +49,8 @@ const servers = {
   zsh: 'zsh',
   fish: 'fish',
   'groff-base': 'groff',
+  // A CA that is not of Pebble's family: Caddy has the ACME server of smallstep.
+  caddy: 'caddy',
   // A client that is not ours, which shows that the tests' simulated CA is a CA.
   'acme-tiny': 'acme-tiny',
   // Another one, which renews behind the same load balancer.

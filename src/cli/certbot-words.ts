@@ -29,6 +29,7 @@ type Kept =
   | 'port'
   | 'address'
   | 'certPath'
+  | 'keyPath'
   | 'reason';
 
 type Meaning =
@@ -70,6 +71,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--config-dir': keep('configDir'),
   ...{ '-c': keep('cliIni'), '--config': keep('cliIni') },
   '--cert-path': keep('certPath'),
+  '--key-path': keep('keyPath'),
   '--reason': keep('reason'),
   '--expand': { does: 'expand' },
   ...{ '--key-type': other, '--rsa-key-size': other, '--elliptic-curve': other },

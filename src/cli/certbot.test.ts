@@ -8,6 +8,7 @@ const certificate = { ...valid, name: 'example.com', identifiers: ['example.com'
 const fleet = {
   status: [certificate],
   delete: { certificate: 'example.com', keptBy: [], left: [], isDeclared: false },
+  revoke: { certificate: 'example.com', revoked: [], isCurrent: true, isReplaced: false, outcomes: [] },
 } as const;
 
 /** A command line as it is typed, and certfleet's own form of it. */
@@ -45,6 +46,21 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
   ['certbot renew --cert-name example.com --force-renewal', 'certfleet renew example.com --force', { fleet }],
   ['certbot certificates', 'certfleet status', { fleet }],
   ['certbot delete --cert-name example.com', 'certfleet delete example.com --force', { fleet }],
+  [
+    'certbot revoke --cert-name example.com --reason keycompromise --no-delete-after-revoke',
+    'certfleet revoke example.com --reason keycompromise --yes',
+    { fleet },
+  ],
+  [
+    'certbot certonly --standalone -d example.org -n',
+    'certfleet issue -d example.org --http standalone --agree-tos --email ops@example.com --deploy files:/etc/letsencrypt',
+    {
+      files: {
+        '/etc/letsencrypt/cli.ini':
+          '# Debian\nmax-log-backups = 0\nagree-tos = True\nemail = ops@example.com\npreconfigured-renewal = True\nstaging = false\n',
+      },
+    },
+  ],
   [
     'certbot certonly --standalone --key-type rsa --rsa-key-size 4096 --staging -d example.org --http-01-port 8080',
     'certfleet issue -d example.org --http standalone:0.0.0.0:8080 --staging --deploy files:/etc/letsencrypt --key-type rsa4096',

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
 import { fail, isFailure } from '../core/errors.ts';
@@ -14,7 +14,7 @@ import type { Typed } from './program.ts';
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
-    const words = await ownWords(readCertbot(session.invocation.args), session);
+    const words = await ownWords(await withCliIni(session), session);
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
     const translated = await translate(words, registry);
     const typed = parse(translated.argv);
@@ -28,6 +28,33 @@ export const certbotOf =
     return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags } } });
   };
 
+/** What is typed, after what certbot's own configuration file says. Fails with `usage/invalid`. */
+async function withCliIni(session: Session): Promise<CertbotWords> {
+  const { args } = session.invocation;
+  const typed = readCertbot(args);
+  const { env } = session.context;
+  const { cliIni, configDir } = typed.values;
+  const path =
+    cliIni === undefined
+      ? join(configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', configDir, env), 'cli.ini')
+      : wholePathOf('--config ', cliIni, env);
+  const { files } = await session.world();
+  const bytes = await files.read(path, { named: true });
+  if (!bytes && cliIni !== undefined)
+    throw fail('usage/invalid', { what: `--config ${cliIni}: there is no such file` });
+  if (!bytes) return typed;
+  session.note(`Flags of ${path} count, too.`);
+  return readCertbot([...wordsOfIni(new TextDecoder().decode(bytes)), ...args]);
+}
+
+/** The flags that are not typed but written as `key = value`. */
+const wordsOfIni = (text: string): readonly string[] =>
+  text.split('\n').flatMap((line) => {
+    const [, key, value = ''] = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i.exec(line) ?? [];
+    if (key === undefined || /^false$/i.test(value)) return [];
+    return /^true$/i.test(value) ? [`--${key}`] : [`--${key}=${value.replaceAll(/^(["'])(.*)\1$/g, '$2')}`];
+  });
+
 /** The flags of every command that were given, or that --config-dir means. */
 const places = ({ invocation: { flags } }: Session): readonly string[] =>
   (['config', 'store'] as const).flatMap((name) => {
@@ -38,7 +65,7 @@ const places = ({ invocation: { flags } }: Session): readonly string[] =>
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
 async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { verb, values, same, others, domains } = given;
-  const named = values.name ?? nameIn(values.certPath);
+  const named = values.name;
   switch (verb) {
     case 'certonly':
     case 'run':
@@ -52,7 +79,7 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
     case 'delete':
       return ['delete', ...required(named, verb), '--force'];
     case 'revoke':
-      return ['revoke', ...required(named, verb), ...(values.reason === undefined ? [] : ['--reason', values.reason])];
+      return ['revoke', ...revoked(given), ...same, '--yes'];
     case 'plugins':
       return ['providers'];
     case 'register':
@@ -72,9 +99,16 @@ const verbs = ['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', '
 const noInstaller =
   'certfleet does not edit the configuration of a web server; use `certonly --webroot -w FOLDER --deploy-hook "systemctl reload nginx"`, and name the files of live/NAME in the server’s configuration once';
 
-/** certbot names the certificate of `--cert-path /etc/letsencrypt/live/NAME/cert.pem` by its folder. */
-const nameIn = (certPath: string | undefined): string | undefined =>
-  certPath !== undefined && basename(dirname(dirname(certPath))) === 'live' ? basename(dirname(certPath)) : undefined;
+/** Which certificate, and why; certbot takes a file, too. */
+function revoked({ values: { name, certPath, keyPath, reason } }: CertbotWords): readonly string[] {
+  if (name === undefined && certPath === undefined)
+    throw fail('usage/invalid', { what: 'certbot revoke: name the certificate with --cert-name or --cert-path' });
+  return [
+    ...(name === undefined ? ['--cert-path', certPath!] : [name]),
+    ...(keyPath === undefined ? [] : ['--key-path', keyPath]),
+    ...(reason === undefined ? [] : ['--reason', reason]),
+  ];
+}
 
 function required(name: string | undefined, verb: string): readonly string[] {
   if (name === undefined)

@@ -37,7 +37,9 @@ describeWith(caddyPrograms, 'the ACME server of Caddy', () => {
     const issuer = new X509Certificate(chain);
     expect([first.verify(issuer.publicKey), issuer.verify(root.publicKey)]).toEqual([true, true]);
     // Half of a lifetime of twelve hours, since the CA suggests no time.
-    expect((await run('status')).stdout).toMatch(/a\.example\.test +valid .* in [56] hours/);
+    const status = (await run('status')).stdout;
+    expect(status).toMatch(/a\.example\.test +valid /);
+    expect(status).toMatch(/\(in [56] hours\)/);
 
     expect((await run('renew')).stdout).toContain('not due yet');
     await run('renew', '--force');
