@@ -1,10 +1,10 @@
 import { type ComposeContext, type Composed, compose } from './compose.ts';
 import type { AccountKeyType } from './core/account-key.ts';
 import { maxNameLength } from './core/document-limits.ts';
-import { type CertfleetError, fail, isFailure } from './core/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Adoption, Found, UndoneImport } from './core/found.ts';
 import { aroundOrder, withDeployHook } from './core/hooks.ts';
-import { isStagingName, stagingName } from './core/identifiers.ts';
+import { isStagingName, nameOfReal, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
 import type { Outcome } from './core/outcome.ts';
@@ -65,6 +65,11 @@ export interface Fleet {
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** Makes one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
+  /**
+   * Orders a test certificate for each certificate that `renew` would renew, at its CA's test directory, and stores none
+   * that was not there before. Delivers nothing, and runs no deploy hook.
+   */
+  dryRun(request: Pick<RenewRequest, 'names' | 'hooks'>, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** The stored settings of a certificate, and where they come from. Fails with `store/corrupt`. */
   stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin'> | undefined>;
   /** The status of the named certificates, or of all. Only reads the store. */
@@ -257,6 +262,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     owner: composed.engine.connect.owner,
     issue: (request, signal) => issueNamed(fleet, request, signal),
     renew: (request, signal) => renewAll(fleet, request, signal),
+    dryRun: (request, signal) => tryAll(fleet, request, signal),
     stored: (name, signal) => readOne(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
@@ -344,11 +350,13 @@ function store(settings: Settings, spec: CertificateSpec): StoredSpec {
 }
 
 /** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
-const testHooks = ({ hooks }: CertificateSpec): Pick<CertificateSpec, 'hooks'> =>
-  hooks ? { hooks: aroundOrder(hooks) } : {};
+function testHooks(hooks: Hooks): Pick<CertificateSpec, 'hooks'> {
+  const around = aroundOrder(hooks);
+  return around.pre === undefined && around.post === undefined ? {} : { hooks: around };
+}
 
 /** The test certificate beside the real one, which is never deployed. */
-function forStaging({ wanted, origin }: Wanted): Wanted {
+function forStaging({ wanted, origin }: Wanted, hooks?: Hooks): Wanted {
   const { issuer, spec } = wanted;
   const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
   if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
@@ -364,7 +372,7 @@ function forStaging({ wanted, origin }: Wanted): Wanted {
         issuer: testIssuer,
         deploy: [],
         endpoints: [],
-        ...testHooks(spec),
+        ...testHooks({ ...spec.hooks, ...hooks }),
       },
       issuer: { ...issuer, directory, test: true },
       deployers: {},
@@ -376,7 +384,7 @@ async function issueNamed(fleet: OpenFleet, request: IssueRequest, signal: Abort
   const all = request.adHoc
     ? [{ wanted: request.adHoc, origin: 'command-line' } as const]
     : await declaredOrNamed(fleet, request.names, signal);
-  const tried = request.staging ? all.map(forStaging) : all;
+  const tried = request.staging ? all.map((one) => forStaging(one)) : all;
   // A test must always order, because "not due" would prove nothing.
   const force = request.force || request.staging;
   const { ignorePreflight = false, newAccount = false } = request;
@@ -407,6 +415,52 @@ async function renewAll(fleet: OpenFleet, request: RenewRequest, signal: AbortSi
   };
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
   return reconcileAll(engine, { jobs, jobOf: ofFlags }, signal);
+}
+
+async function tryAll(
+  fleet: OpenFleet,
+  { names, hooks }: Pick<RenewRequest, 'names' | 'hooks'>,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const { engine } = fleet.composed;
+  const stored = await readAll(fleet, signal);
+  const all = names.length > 0 ? await declaredOrNamed(fleet, names, signal) : allWanted(fleet, stored);
+  const canTry = ({ wanted: { issuer } }: Wanted) => issuer.test || issuer.testDirectory !== undefined;
+  const tested = all.filter(canTry).map((one) => forStaging(one, hooks));
+  // As `renew` would do it, without a person; and always with an order, because "not due" would prove nothing.
+  const jobs = tested.map(({ wanted, origin }): Job => {
+    return { wanted, origin, force: true, obeyBackoff: false, unattended: true };
+  });
+  try {
+    const outcomes = (await reconcile(engine, jobs, signal)).map(
+      (outcome): Outcome => ({ ...outcome, certificate: nameOfReal(outcome.certificate) }),
+    );
+    const untested = all
+      .filter((one) => !canTry(one))
+      .map(
+        ({ wanted: { spec } }): Outcome => ({
+          ...{ certificate: spec.name, result: 'unchanged' },
+          message: `not tried, because ${spec.issuer} has no test directory`,
+        }),
+      );
+    return [...outcomes, ...untested];
+  } finally {
+    // After a signal, too: a test that failed would be shown by `status` for ever.
+    for (const { wanted } of tested) if (!stored.has(wanted.spec.name)) await forgetTest(engine, wanted.spec.name);
+  }
+}
+
+/** Deletes a test certificate. What its challenges left is journalled, so a sweep removes it. */
+async function forgetTest(engine: Engine, name: string): Promise<void> {
+  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
+  try {
+    await forget(engine, name, { force: false }, deadline.signal);
+  } catch (error) {
+    const message = `the test certificate stays in the store: ${reasonOf(error)}`;
+    report(engine, { level: 'warn', event: 'log', certificate: name, message });
+  } finally {
+    deadline.done();
+  }
 }
 
 /** All declared certificates, or the named ones, which may also be stored ones that were issued by flags. */

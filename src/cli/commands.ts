@@ -250,6 +250,10 @@ export const commands: readonly Command[] = [
     flags: [
       { flags: '--name <name>', description: 'only this certificate', list: true },
       { flags: '--force', description: 'renew even if not due' },
+      {
+        flags: '--dry-run',
+        description: 'order a test certificate for each, at its CA’s test directory; deliver nothing and keep none',
+      },
       { flags: '--redeploy', description: 'deliver the current certificates to every target again, and order nothing' },
       ...hookFlags('in this run, in place of the certificate’s own'),
       {
@@ -260,6 +264,7 @@ export const commands: readonly Command[] = [
     ],
     examples: [
       { line: 'certfleet renew --quiet', why: 'once an hour, from cron' },
+      { line: 'certfleet renew --dry-run', why: 'try whether every renewal would succeed' },
       { line: 'certfleet renew --quiet --next-run 31d', why: 'once a month, from a job scheduler' },
     ],
     load: async () => (await import('./renew.ts')).renew,

@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import type { Settings } from '../core/spec.ts';
@@ -43,6 +44,7 @@ function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly st
   const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
+    if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
     const folder = folderOf(target, certificate, settings);
     return folder === undefined ? `${target} keeps what it has.` : `The files in ${folder} stay.`;
   });

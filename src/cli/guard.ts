@@ -27,6 +27,7 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   ...fleet,
   issue: async (request, signal) => guarded(await fleet.issue(request, signal)),
   renew: async (request, signal) => guarded(await fleet.renew(request, signal)),
+  dryRun: async (request, signal) => guarded(await fleet.dryRun(request, signal)),
   status: async (names, signal) => guarded(await fleet.status(names, signal)),
   doctor: async (names, signal) => guarded(await fleet.doctor(names, signal)),
   delete: async (request, signal) => guarded(await fleet.delete(request, signal)),

@@ -176,6 +176,7 @@ async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise
 
 function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
   if (told.rollback) return undefined;
+  if (told.dryRun && told.command === 'renew') return undefined;
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
   const renews = (iso: string) => {
     const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;

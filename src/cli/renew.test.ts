@@ -1,5 +1,5 @@
-import { it } from 'vitest';
-import { behaves, type Row } from '../../test/support/command-line.ts';
+import { describe, expect, it } from 'vitest';
+import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
 import { asFailure, type CertfleetError, fail } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { LineageStatus } from '../fleet.ts';
@@ -223,3 +223,28 @@ it.each<Row>([
   },
   { what: 'helps where there is no certificate', argv: 'renew', says: ['There are no certificates yet'] },
 ])('$what', behaves);
+
+describe('renew --dry-run', () => {
+  const notAfter = '2027-02-22T10:00:00.000Z';
+  const untested = 'not tried, because own has no test directory';
+  it('says for each certificate whether its renewal would succeed', async () => {
+    const error = fail('solver/port-taken', { port: 80, holder: 'nginx' } as never);
+    const dryRun: readonly Outcome[] = [
+      { certificate: 'abc', result: 'issued', notAfter, message: 'issued' },
+      { certificate: 'bad', result: 'failed', message: error.message, error },
+      { certificate: 'own', result: 'unchanged', message: untested },
+    ];
+    const done = await commandLine({ fleet: { dryRun } }).run('renew', 'abc', '--dry-run');
+    expect(done.calls[0]).toEqual({ dryRun: ['abc'] });
+    expect(done.stdout).toContain('abc: the dry run succeeded (test certificate valid until 2027-02-22');
+    expect(done.stdout).toContain(`own: ${untested}`);
+    expect(done.stdout + done.stderr).not.toContain('without --staging');
+    expect(done.stderr).toContain('Next: fix the problem and run it again.');
+    expect(done.code).toBe(5);
+  });
+
+  it.each(['--force', '--redeploy', '--next-run=31d'])('does not go with %s', async (flag) => {
+    const done = await commandLine({ fleet: {} }).run('renew', '--dry-run', flag);
+    expect([done.code, done.calls.length]).toEqual([2, 0]);
+  });
+});

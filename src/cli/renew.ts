@@ -22,6 +22,15 @@ export const renew: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = certificateNames([...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
+  if (flags['dryRun'] === true) {
+    const other = ['force', 'redeploy', 'nextRun'].find((flag) => flags[flag] !== undefined);
+    if (other !== undefined)
+      throw fail('usage/invalid', {
+        what: '--dry-run always orders a test certificate: leave out --force, --redeploy and --next-run',
+      });
+    const tried = await fleet.dryRun({ names, ...hooksFromFlags(flags) }, session.signal);
+    return tellOutcomes(tried, session, { command: 'renew', dryRun: true });
+  }
   const request = {
     names,
     force,

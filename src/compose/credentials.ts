@@ -4,6 +4,7 @@ import { balancerIn } from '../config/forward-rule.ts';
 import { captureFromEnvironment, type Environment, type WithOptions } from '../config/options.ts';
 import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { isFailure } from '../core/errors.ts';
+import { isStagingName, nameOfReal } from '../core/identifiers.ts';
 import { encodeDocument } from '../core/lineage.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 import { partsOf } from '../core/spec-parts.ts';
@@ -55,7 +56,11 @@ export async function changeCredentials(
 
 /** What an earlier `issue` of the lineage took from its environment. */
 export async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
-  const { env } = await readCredentials(store, lineage, new AbortController().signal);
+  const { signal } = new AbortController();
+  // A test certificate has those of the real one.
+  const real = isStagingName(lineage) ? await readCredentials(store, nameOfReal(lineage), signal) : none;
+  const own = await readCredentials(store, lineage, signal);
+  const env = { ...real.env, ...own.env };
   for (const name of Object.keys(env)) keepFromHooks(name);
   return env;
 }

@@ -80,6 +80,8 @@ export function coveredByWildcard(
 /** The name of the test lineage (`issue --staging`) beside a real one; it is never renewed or deployed. */
 export const stagingName = (name: string): string => `${name}~staging`;
 export const isStagingName = (name: string): boolean => name.endsWith('~staging');
+/** The certificate that a test certificate is a test of. */
+export const nameOfReal = (name: string): string => name.slice(0, -stagingName('').length);
 
 const longestLineageName = 100;
 

@@ -1,5 +1,6 @@
 import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
@@ -18,7 +19,7 @@ export interface Forgotten {
   readonly keptBy: readonly string[];
   /** TXT records that stay (dns-persist-01), and the other certificates that use them. */
   readonly records?: readonly { readonly name: string; readonly value: string; readonly usedBy: readonly string[] }[];
-  /** When its current certificate expires; it is not revoked. */
+  /** When its current certificate expires; undefined if it is revoked. */
   readonly notAfter?: string;
   /** What could not be cleaned up, in words; empty without `force`. */
   readonly left: readonly string[];
@@ -71,7 +72,8 @@ function refuse({ processes }: Engine, lineage: Lineage, force: boolean): void {
   const lease = lineage.work?.lease;
   if (lease && processes.look(lease.holder) !== 'dead')
     throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: lineage.name });
-  const targets = keepersOf(lineage);
+  // A hook has nothing to take it from.
+  const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget);
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
 }
 
@@ -93,7 +95,8 @@ async function forgetHeld(engine: Engine, holding: Holding, force: boolean, sign
   for (const kind of ['key', 'version'] as const) await deleteVersions(engine, holding, kind, signal);
   await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(forgotten(), signal);
-  const notAfter = lineage.current?.facts.notAfter;
+  const { current } = lineage;
+  const notAfter = current?.revoked ? undefined : current?.facts.notAfter;
   return {
     certificate: lineage.name,
     keptBy: keepersOf(lineage),

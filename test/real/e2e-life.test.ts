@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
+import { buildCertfleet, type Certfleet, documents, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { findProgram, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
@@ -78,6 +78,13 @@ describe('certfleet revoke', () => {
     const issued = await run('issue', name);
     succeeded(issued);
     expect(issued.stdout).toContain('over.example.test: renewed');
+    // Deleted once it is revoked and has no target but a hook.
+    succeeded(await run('issue', name, '--deploy', 'none', '--deploy-hook', 'true'));
+    succeeded(await run('revoke', name, '--yes'));
+    const deleted = await run('delete', name);
+    succeeded(deleted);
+    expect(deleted.stdout).not.toContain('stays valid');
+    expect(deleted.stdout).toContain('The deploy hook does not run any more');
   });
 
   it('of a certificate in a file needs its key only', async () => {
@@ -167,5 +174,52 @@ describe('certfleet rollback', () => {
     expect(renewed.stdout).toContain('it was rolled back, and is not due yet');
     expect((await served(name)).fingerprint).toBe(first.fingerprint);
     expect((await run('status', name)).stdout).toContain('back.example.test was rolled back on');
+  });
+});
+
+describe('certfleet renew --dry-run', () => {
+  it('orders a test certificate for each, delivers and keeps nothing, and runs no deploy hook', async () => {
+    const own = join(folder, 'declared');
+    const [config, log] = [join(folder, 'certfleet.yaml'), join(folder, 'log')];
+    const ca = { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true };
+    const hooks = { pre: `echo pre >> ${log}`, post: `echo post >> ${log}`, deploy: `echo deploy >> ${log}` };
+    const certificate = (name: string, more: object = {}) => ({
+      ...{ name, identifiers: [`${name}.example.test`], issuer: 'pebble', solver: 'web', deploy: ['files'] },
+      ...more,
+    });
+    const written = (cert: object) => ({
+      store: { type: 'file', path: own },
+      issuers: { pebble: { ...ca, test: true }, other: { ...ca, test: false } },
+      solvers: { web: { type: 'http01-responder', listen: `127.0.0.1:${pebble.httpPort}` } },
+      deployers: { files: { type: 'files', path: join(folder, 'dry') } },
+      certificates: [certificate('one', { hooks }), certificate('two', { hooks }), cert],
+      preflight: { resolvers: [pebble.dnsServer], http01Port: pebble.httpPort },
+    });
+    const other = certificate('other', { issuer: 'other', identifiers: ['other.example.com'] });
+    await writeFile(config, JSON.stringify(written(other)));
+    succeeded(await certfleet(['issue', 'one', '--config', config]));
+    await writeFile(log, '');
+    const stored = async () =>
+      Promise.all(
+        (['lineage', 'key', 'version'] as const).map(async (kind) => [...(await documents(own, kind))].sort()),
+      );
+    const before = await stored();
+    const done = await certfleet(['renew', '--dry-run', '--config', config]);
+    succeeded(done);
+    expect(done.stdout).toContain('one: the dry run succeeded');
+    expect(done.stdout).toContain('two: the dry run succeeded');
+    expect(done.stdout).toContain('other: not tried, because other has no test directory');
+    expect(await stored()).toEqual(before);
+    expect(await readFile(log, 'utf8')).toBe('pre\npost\n');
+    // One that would fail is named, and the others are tried all the same.
+    await writeFile(
+      config,
+      JSON.stringify(written(certificate('bad', { identifiers: ['bad.blocked-domain.example'] }))),
+    );
+    const failed = await certfleet(['renew', '--dry-run', '--config', config]);
+    expect(failed.status).toBe(4);
+    expect(failed.stdout).toContain('two: the dry run succeeded');
+    expect(stderrOf(failed)).toContain('bad');
+    expect(await stored()).toEqual(before);
   });
 });

@@ -53,6 +53,7 @@ export interface FakeAnswers {
   readonly changed?: Partial<ChangedAccount>;
   readonly export?: Exported;
   readonly rollback?: Outcome;
+  readonly dryRun?: readonly Outcome[];
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -101,6 +102,7 @@ export interface Done {
     | RevokeRequest
     | ExportRequest
     | { readonly rollback: string }
+    | { readonly dryRun: readonly string[] }
     | Omit<DnsTrialRequest, 'told'>
     | DoctorCall
     | LostCall
@@ -173,6 +175,10 @@ export function commandLine(given: CommandLine = {}) {
       renew: async (request, signal) => {
         calls.push(request);
         return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
+      },
+      dryRun: async (request) => {
+        calls.push({ dryRun: request.names });
+        return given.fleet?.dryRun ?? [];
       },
       stored: async (name) => {
         const spec = given.fleet?.stored?.[name];
