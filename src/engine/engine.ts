@@ -124,7 +124,8 @@ export interface CaaQuestion {
   readonly wildcard: boolean;
   readonly caaIdentities: readonly string[];
   readonly accountUrl: string | undefined;
-  readonly challengeType: string;
+  /** Those that the solver can answer; one that is allowed is enough. */
+  readonly challengeTypes: readonly string[];
 }
 
 export interface CaaFinding {

@@ -233,7 +233,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
     const ours = {
       caaIdentities: ['ca.example'] as readonly string[],
       accountUrl: 'https://ca.example/acct/1' as string | undefined,
-      challengeType: 'http-01',
+      challengeTypes: ['http-01'] as readonly string[],
       wildcard: false,
     };
     const check = (name: string, more: Partial<typeof ours> = {}) =>
@@ -269,7 +269,7 @@ describeWith(bindPrograms, 'zones on BIND', () => {
       ['names are not', 'wildno.caa.test', {}, 'pass'],
       ['another account', 'account.caa.test', { accountUrl: 'https://ca.example/acct/2' }, 'no'],
       ['an account that is not known yet', 'account.caa.test', { accountUrl: undefined }, 'cannot-tell'],
-      ['the named method', 'method.caa.test', { challengeType: 'dns-01' }, 'pass'],
+      ['the named method', 'method.caa.test', { challengeTypes: ['dns-01'] }, 'pass'],
       ['a CA without a name, where CAA limits', 'www.caa.test', { caaIdentities: [] }, 'cannot-tell'],
       ['a CA without a name, where it does not', 'www.nocaa.test', { caaIdentities: [] }, 'pass'],
       ['any of the CA’s names', 'www.caa.test', { caaIdentities: ['old.example', 'ca.example'] }, 'pass'],

@@ -275,7 +275,7 @@ const caaQuestion = {
   wildcard: false,
   caaIdentities: ['ca.example'],
   accountUrl: undefined,
-  challengeType: 'dns-01',
+  challengeTypes: ['dns-01'],
 } as const;
 
 const searches: readonly [what: string, mostMs: number, mostQuestions: number, (bed: Bed) => Promise<unknown>][] = [

@@ -32,7 +32,7 @@ const account = 'https://ca.example/acct/1';
 const ours: Omit<CaaQuestion, 'name'> = {
   caaIdentities: ['ca.example'],
   accountUrl: account,
-  challengeType: 'http-01',
+  challengeTypes: ['http-01'],
   wildcard: false,
 };
 const check = (name: string, zones: Zones, more: Partial<CaaQuestion> = {}) =>
@@ -71,6 +71,12 @@ describe('the CAA records of a name', () => {
       { accountUrl: undefined },
     ],
     ['names our method', ['0 issue ca.example; validationmethods=dns-01,http-01'], 'pass'],
+    [
+      'names one of our methods',
+      ['0 issue ca.example; validationmethods=dns-01'],
+      'pass',
+      { challengeTypes: ['dns-persist-01', 'dns-01'] },
+    ],
     ['names another method', ['0 issue ca.example; validationmethods=dns-01'], 'no'],
     ['names our method and another account', ['0 issue ca.example; validationmethods=http-01; accounturi=x:y'], 'no'],
     ['says one parameter twice', [`0 issue ca.example; accounturi=${account}; accounturi=${account}`], 'no'],

@@ -133,7 +133,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   const reason = opinions.includes('wrong-account')
     ? 'for another account'
     : opinions.includes('wrong-method')
-      ? `without ${question.challengeType}`
+      ? `without ${question.challengeTypes.join(' and ')}`
       : `not ${question.caaIdentities.join(' or ')}`;
   return { verdict: 'no', finding: `the CAA records of ${name} allow ${shown}, ${reason}` };
 }
@@ -164,7 +164,7 @@ function weigh(value: string, question: CaaQuestion): Opinion {
     parameters.set(key, match?.[2] ?? '');
   }
   const methods = parameters.get('validationmethods')?.split(',');
-  if (methods && !methods.includes(question.challengeType)) return 'wrong-method';
+  if (methods && !question.challengeTypes.some((type) => methods.includes(type))) return 'wrong-method';
   const account = parameters.get('accounturi');
   if (account === undefined || account === question.accountUrl) return 'allows';
   return question.accountUrl === undefined ? 'depends' : 'wrong-account';

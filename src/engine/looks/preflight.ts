@@ -4,7 +4,7 @@ import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts'
 import type { PreflightSettings } from '../../core/spec.ts';
 import { happenedWithin } from '../../core/stored-time.ts';
 import type { Deadline } from '../../ports/clock.ts';
-import type { ChallengeType, Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
+import type { Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtHandshake } from './handshake.ts';
@@ -128,7 +128,7 @@ async function lookAtCaa(
         wildcard: isWildcard(identifier),
         caaIdentities: subject.caaIdentities,
         accountUrl: subject.account?.url,
-        challengeType: challengeTypeFor(subject.solver),
+        challengeTypes: subject.solver.answers,
       },
       deadline.signal,
     );
@@ -138,8 +138,6 @@ async function lookAtCaa(
     return { verdict: 'cannot-tell', identifier: identifier.value, finding: reasonOf(error), advice: '' };
   }
 }
-
-const challengeTypeFor = (solver: Solver): ChallengeType => solver.answers[0] ?? 'http-01';
 
 /**
  * Why the solver cannot be used: a setting is missing or wrong, a DNS provider refuses the credentials or a zone, or no
