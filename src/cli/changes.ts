@@ -57,6 +57,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['ends', spec.validity?.notAfter],
     ['key type', spec.keyType],
     ['chain', spec.preferredChain],
+    ['on a failed name', spec.onFailedName],
     ['key', spec.reuseKey ? 'stays' : 'new each time'],
     ['solver', solversText(spec)],
     ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],

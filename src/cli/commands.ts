@@ -182,6 +182,10 @@ export const commands: readonly Command[] = [
       },
       { flags: '--reuse-key', description: 'renew with the same private key' },
       {
+        flags: '--on-failed-name <what>',
+        description: 'if a name is refused: fail (default), or drop it and get the certificate for the others',
+      },
+      {
         flags: '--preferred-chain <name>',
         description:
           'common name of an issuer in the chain to choose, if the CA offers several; `none` for the CA’s choice',

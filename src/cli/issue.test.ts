@@ -96,7 +96,20 @@ describe('flags', () => {
     expect(JSON.parse(JSON.stringify({ keyType, reuseKey }))).toEqual(wishes);
   });
 
+  it('say what the certificate shall be', async () => {
+    const flags = '--on-failed-name drop --preferred-chain X1 --not-before -1h --not-after 30d';
+    const ca = '--issuer https://ca.example.com/directory';
+    expect(adHocOf(await issue(`-d example.com --agree-tos ${ca} ${flags}`)).spec).toMatchObject({
+      onFailedName: 'drop',
+      preferredChain: 'X1',
+      validity: { notBefore: '-1h', notAfter: '30d' },
+    });
+  });
+
   it.each([
+    ['--on-failed-name skip', '--on-failed-name skip: write fail or drop'],
+    ['--not-after soon', '--not-after soon: write a duration from now'],
+    ['--not-after 30d', 'the issuer letsencrypt does not let its customers choose'],
     ['--key-type rsa1024', '--key-type rsa1024: write one of p256, p384, rsa2048, rsa3072, rsa4096'],
     ['--rsa-key-size 1024', '--rsa-key-size 1024: certfleet makes keys of the types rsa2048, rsa3072, rsa4096'],
     ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: certfleet makes keys of the types p256, p384'],

@@ -106,6 +106,13 @@ it.each([
     expect(words(narrow.stdout + narrow.stderr)).toEqual(words(whole.stdout + whole.stderr));
 });
 
+it('says which names the certificate lacks', async () => {
+  const dropped = [{ identifier: 'b.example.com', reason: 'no TXT record' }];
+  const done = await commandLine(ends({ ...issued, dropped })).run(...abc.split(' '));
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.stdout).toContain('\n  without b.example.com: no TXT record\n');
+});
+
 it.each<Row>([
   {
     what: 'says what happened and what comes next, with a crontab line',

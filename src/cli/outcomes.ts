@@ -1,3 +1,4 @@
+import { withLetters } from '../config/identifiers.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
@@ -82,6 +83,8 @@ export async function tellOutcomes(
       else session.complain(`  ${nextAfterFailure(group, now, told)}`);
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
+      for (const { identifier, reason } of outcome.dropped ?? [])
+        session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
       for (const line of placeLines(outcome, told, settings, session.delivered)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
       if (next !== undefined) session.print(`  ${next}`);

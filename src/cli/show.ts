@@ -36,6 +36,10 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
     ['Name', withLetters(lineage.name)],
     ['State', lineage.state],
     ['Identifiers', lineage.identifiers.map(withLetters).join(', ')],
+    ...(lineage.dropped ?? []).map(({ identifier, reason }): readonly [string, string] => [
+      'Left out',
+      `${withLetters(identifier)}: ${reason}`,
+    ]),
     ['Declared by', declaredBy(lineage)],
     ['Issuer', lineage.issuer],
     ['Profile', lineage.spec?.profile],

@@ -19,6 +19,7 @@ const held: LineageStatus = {
   failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
   heldUntil: '2026-11-24T13:00:00Z',
 };
+const lacking: LineageStatus = { ...valid, dropped: [{ identifier: 'xn--fiqs8s.test', reason: 'no TXT record' }] };
 const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
 const corrupt: LineageStatus = {
   ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
@@ -45,6 +46,15 @@ describe('status', () => {
         'Next: `certfleet renew` renews abc around 2027-01-23 (in 59 days).',
         '',
       ].join('\n'),
+    },
+    {
+      what: 'says which names were dropped',
+      argv: 'status',
+      ...statuses(lacking),
+      says: [
+        /^abc +valid /m,
+        '\nabc lacks xn--fiqs8s.test (中国.test): no TXT record\n  The next renewal asks for it again; `certfleet renew --force abc` asks now.\n',
+      ],
     },
     {
       what: 'says what a person must renew',
@@ -223,6 +233,16 @@ describe('show', () => {
       says: [
         'TXT record   a.test, which stays\n             ca.test; accounturi=x\n',
         'TXT record   b.test, which stays until 2026-12-10 (in 15 days)\n             v\n',
+      ],
+    },
+    {
+      what: 'its key, its chain and the names that it lacks',
+      argv: 'show abc',
+      ...statuses({ ...lacking, keyType: 'rsa2048', chain: ['R10', 'ISRG Root X1'] }),
+      says: [
+        'Left out     xn--fiqs8s.test (中国.test): no TXT record\n',
+        'Key          rsa2048\n',
+        'Chain        R10 → ISRG Root X1\n',
       ],
     },
     {

@@ -126,6 +126,10 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,
     );
   if (!isLeftAlone(lineage)) remarks.push(...endingText(lineage, now));
+  for (const { identifier, reason } of lineage.dropped ?? [])
+    remarks.push(`${name} lacks ${withLetters(identifier)}: ${reason}`);
+  if (lineage.dropped && !isLeftAlone(lineage))
+    remarks.push(`  The next renewal asks for it again; \`certfleet renew --force ${name}\` asks now.`);
   if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${explanationUrl}`);
   return remarks;
 }

@@ -7,7 +7,15 @@ import { dateProblem } from '../core/validity.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** Flags that say what a certificate shall be, besides its names. */
-export const wishFlags = ['profile', 'notBefore', 'notAfter', 'keyType', 'reuseKey', 'preferredChain'] as const;
+export const wishFlags = [
+  'profile',
+  'notBefore',
+  'notAfter',
+  'keyType',
+  'reuseKey',
+  'preferredChain',
+  'onFailedName',
+] as const;
 
 /** What flags say that a certificate shall be. What has no flag stays; `none` leaves it to the CA or certfleet. */
 export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
@@ -19,6 +27,7 @@ export function wishesFromFlags(flags: Flags, kept: Wishes = {}): Wishes {
     keyType: keyTypeFrom(given(flags, 'keyType', kept.keyType)),
     reuseKey: reuseKey === true,
     preferredChain: given(flags, 'preferredChain', kept.preferredChain),
+    onFailedName: choiceFrom(given(flags, 'onFailedName', kept.onFailedName)),
   });
 }
 
@@ -40,4 +49,9 @@ function dateFrom(flag: string, text: string | undefined): string | undefined {
   const problem = text === undefined ? undefined : dateProblem(text);
   if (problem !== undefined) throw fail('usage/invalid', { what: `${flag} ${text}: ${problem}` });
   return text;
+}
+
+function choiceFrom(text: string | undefined): 'fail' | 'drop' | undefined {
+  if (text === undefined || text === 'fail' || text === 'drop') return text;
+  throw fail('usage/invalid', { what: `--on-failed-name ${text}: write fail or drop` });
 }

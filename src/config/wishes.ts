@@ -45,12 +45,24 @@ export const wishes = {
       description: 'If no chain has it, the CA’s usual one is used, with a warning.',
       examples: ['ISRG Root X1'],
     }),
+  onFailedName: z.enum(['fail', 'drop']).optional().meta({
+    title: 'If a name is refused: `fail` orders nothing (the default), `drop` goes on without it',
+    description: 'A dropped name is asked for again at the next renewal. At least one name must remain.',
+  }),
 };
 
 type Given = { readonly [Option in keyof typeof wishes]?: z.infer<(typeof wishes)[Option]> };
 
 /** The wishes of a certificate as they are stored: without those that were left out. */
-export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey, preferredChain }: Given): Wishes {
+export function wishesOf({
+  profile,
+  notBefore,
+  notAfter,
+  keyType,
+  reuseKey,
+  preferredChain,
+  onFailedName,
+}: Given): Wishes {
   const validity = {
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(notAfter === undefined ? {} : { notAfter }),
@@ -61,6 +73,7 @@ export function wishesOf({ profile, notBefore, notAfter, keyType, reuseKey, pref
     ...(keyType === undefined ? {} : { keyType }),
     ...(reuseKey === true ? { reuseKey } : {}),
     ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...(onFailedName === 'drop' ? { onFailedName } : {}),
   };
 }
 

@@ -19,6 +19,14 @@ export interface FailOptions {
   readonly retryAt?: Date;
   /** The whole ACME problem document (RFC 8555 §6.7), if a CA sent one. */
   readonly problem?: unknown;
+  /** The identifiers to blame, if it is not the whole certificate. */
+  readonly names?: readonly RefusedName[];
+}
+
+/** An identifier of a certificate, and why it cannot be in it. */
+export interface RefusedName {
+  readonly identifier: string;
+  readonly reason: string;
 }
 
 /**
@@ -32,6 +40,7 @@ export class CertfleetError extends Error {
   readonly retry: Retry;
   readonly retryAt: Date | undefined;
   readonly problem: unknown;
+  readonly names: readonly RefusedName[] | undefined;
 
   constructor(code: ErrorCode, message: string, hint: string, options: FailOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -43,6 +52,7 @@ export class CertfleetError extends Error {
     this.retry = options.retryAt ? 'at' : entry.retry;
     this.retryAt = options.retryAt;
     this.problem = options.problem;
+    this.names = options.names;
   }
 
   /** The exit code of the command line for this error. */
@@ -123,7 +133,21 @@ export function asFailure(error: unknown, certificate?: string): CertfleetError 
   if (!isFailure(error)) return fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
   if (certificate === undefined || !error.hint.includes('{certificate}')) return error;
   const hint = fill(error.hint, { certificate: certificate.replace(/~staging$/, '') });
+  return changed(error, { hint });
+}
+
+/** The same error, about these identifiers. */
+export const aboutNames = (error: CertfleetError, names: readonly RefusedName[]): CertfleetError =>
+  changed(error, { names });
+
+function changed(
+  error: CertfleetError,
+  {
+    hint = error.hint,
+    names = error.names,
+  }: { readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
+): CertfleetError {
   const { code, message, cause, retryAt, problem, stack } = error;
-  const options = { cause, problem, ...(retryAt === undefined ? {} : { retryAt }) };
+  const options = { cause, problem, ...(names ? { names } : {}), ...(retryAt === undefined ? {} : { retryAt }) };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }

@@ -1,6 +1,6 @@
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { ChallengeType } from './challenge-type.ts';
-import { fail } from './errors.ts';
+import { fail, type RefusedName } from './errors.ts';
 import type { Json } from './json.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationRecord } from './revocation.ts';
@@ -67,6 +67,8 @@ export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' 
   readonly accountUrl: string;
   /** The common names of the issuers in its chain, from the leaf's on. Missing in versions from before it was stored. */
   readonly chain?: readonly string[];
+  /** Names of the spec that it lacks, because they were refused; the next renewal asks for them again. */
+  readonly dropped?: readonly RefusedName[];
   /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
   readonly issuedAt?: string;
 }
@@ -152,6 +154,8 @@ export interface Work {
     readonly replaces?: string;
     readonly profile?: string;
     readonly doubtful?: true;
+    /** Names that were refused, and are left out (`onFailedName: drop`). */
+    readonly dropped?: readonly RefusedName[];
   };
   /**
    * What the solver prepared may exist, a probe or a forward rule: `ours`, made by this process; `left`, by an earlier one.

@@ -1,6 +1,6 @@
 import { isByHand } from './by-hand.ts';
 import { type ErrorCode, errorTable } from './error-table.ts';
-import { CertfleetError, fail } from './errors.ts';
+import { CertfleetError, fail, type RefusedName } from './errors.ts';
 import type { LastRun, Lineage } from './lineage.ts';
 import type { Plan } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
@@ -10,6 +10,8 @@ export type Outcome = {
   readonly certificate: string;
   /** When `renew` will next have something to do for it: RFC 3339. */
   readonly next?: string;
+  /** Names that its certificate lacks, because they were refused. */
+  readonly dropped?: readonly RefusedName[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
 } & (
@@ -32,7 +34,11 @@ export type Outcome = {
  */
 export function outcomeOfLast({ last, name, current, renewal, spec }: Lineage, error?: CertfleetError): Outcome {
   if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
-  const next = { ...(renewal ? { next: renewal.at } : {}), ...(isByHand(spec) ? { byHand: true as const } : {}) };
+  const next = {
+    ...(renewal ? { next: renewal.at } : {}),
+    ...(current?.dropped ? { dropped: current.dropped } : {}),
+    ...(isByHand(spec) ? { byHand: true as const } : {}),
+  };
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
 }
 
@@ -91,5 +97,6 @@ export function outcomeOfPlan(
   }
   const valid = notAfter === undefined ? {} : { notAfter };
   const failing = plan.wait?.isFailing ? { failing: true } : {};
-  return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...next };
+  const lacking = lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {};
+  return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...lacking, ...next };
 }

@@ -1,7 +1,7 @@
 import { sameAccount } from './account.ts';
-import { sameIdentifiers } from './identifier.ts';
+import { type Identifier, sameIdentifiers } from './identifier.ts';
 import { keyTypeOfVersion } from './key-type.ts';
-import type { Lineage } from './lineage.ts';
+import type { Lineage, Version } from './lineage.ts';
 import type { StoredSpec, Wishes } from './spec.ts';
 
 /** JSON with sorted keys, so that equal values give equal text. */
@@ -23,6 +23,7 @@ export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) 
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   sameAccount(a.issuer, b.issuer) &&
   a.spec.keyType === b.spec.keyType &&
+  a.spec.onFailedName === b.spec.onFailedName &&
   sameOrder(a.spec, b.spec) &&
   sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
 
@@ -33,7 +34,13 @@ export const hasWanted = ({ current }: Lineage, { spec, issuer }: StoredSpec): b
   // A type that is not named stays as it is.
   (spec.keyType === undefined || spec.keyType === keyTypeOfVersion(current)) &&
   sameOrder(current, spec) &&
-  sameIdentifiers(current.facts.identifiers, spec.identifiers);
+  sameIdentifiers(namesOf(current, spec), spec.identifiers);
+
+/** The names of a version, with those that were refused, unless the spec must have all. */
+function namesOf({ facts, dropped }: Version, { onFailedName }: Wishes): readonly Pick<Identifier, 'value'>[] {
+  if (!dropped || onFailedName !== 'drop') return facts.identifiers;
+  return [...facts.identifiers, ...dropped.map(({ identifier }) => ({ value: identifier }))];
+}
 
 type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
 

@@ -1,6 +1,6 @@
 import { isByHand, isWrittenByHand } from './by-hand.ts';
 import { targetsToDeploy } from './deployments.ts';
-import type { CertfleetError } from './errors.ts';
+import type { CertfleetError, RefusedName } from './errors.ts';
 import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { endingRecords } from './kept-records.ts';
@@ -40,6 +40,8 @@ export interface LineageStatus {
   readonly serial?: string;
   readonly issuerName?: string;
   readonly keyType?: KeyType;
+  /** Names that it lacks, because they were refused; the next renewal asks for them again. */
+  readonly dropped?: readonly RefusedName[];
   /** The common names of the issuers in its chain, from its own on. */
   readonly chain?: readonly string[];
   /** When and why its current certificate was revoked, and whether `renew` replaces it. */
@@ -124,6 +126,7 @@ export function describeLineage(
     ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
     ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
     ...(lineage?.exports ? { exports: lineage.exports } : {}),
+    ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
     ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),
     ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
     ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),

@@ -51,6 +51,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
   accountLost: work.accountLost({ left: [], now }),
   certificateRefused: work.certificateRefused(),
+  namesDropped: work.namesDropped({ dropped: [{ identifier: 'b.test', reason: 'no' }], left: [], now }),
   madeCurrent: work.madeCurrent({ wanted, version, now }),
   sent: work.sent({ target: 'edge', version: 'v2', receipt: 'upload', now }),
   revoked: work.revoked({ versions: ['v1'], reason: 'keyCompromise', newId: 'v3', now }),
@@ -122,6 +123,7 @@ describe('the table of what may follow what', () => {
     presentFailed: { challenged: 'challenged' },
     accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
+    namesDropped: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
     sent: { current: 'current' },
     revoked: stays,
@@ -236,6 +238,16 @@ describe('towards a certificate', () => {
     const [a, b] = challenges;
     expect(workOf(through(renewal.challenged(), 'receiptsKept')).challenges).toEqual([{ ...a, receipt: 'receipt' }, b]);
     expect(workOf(through(renewal.challenged(), 'presentFailed')).challenges).toEqual([{ ...a, receipt: 'receipt' }]);
+  });
+
+  it('dropped names stay with the work, however its orders end, until an order is dead for another reason', () => {
+    const dropped = [{ identifier: 'b.test', reason: 'no' }];
+    const narrowed = through(renewal.challenged(), 'namesDropped');
+    expect(workOf(narrowed)).toMatchObject({ step: 'lease', version: 'v2', challenges: [], order: { dropped } });
+    expect(workOf(narrowed).order).not.toHaveProperty('url');
+    expect(workOf(through(narrowed, 'ordered')).order).toMatchObject({ dropped, url: expect.any(String) });
+    expect(workOf(through(narrowed, 'orderGivenUp')).order).toEqual({ dropped, doubtful: true });
+    expect(workOf(through(narrowed, 'accountLost')).order).toEqual({});
   });
 
   it('a lost account takes its order along, and leaves the version', () => {

@@ -1,5 +1,5 @@
 import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
-import { type CertfleetError, fail, isFailure } from './errors.ts';
+import { type CertfleetError, fail, isFailure, type RefusedName } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import type { Json } from './json.ts';
 import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
@@ -93,6 +93,7 @@ const mayFollow = {
   presentFailed: ['challenged'],
   accountLost: inFlight,
   certificateRefused: inFlight,
+  namesDropped: inFlight,
   madeCurrent: inFlight,
   sent: ['current'],
   revoked: held,
@@ -396,14 +397,17 @@ export const overruled = (now: Date): Transition =>
 
 /** A kept order is dead: removes its URL before newOrder, so that it is never taken for the new order's. */
 export const orderGivenUp = (): Transition =>
-  withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true } }));
+  withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true, ...droppedBefore(work) } }));
+
+const droppedBefore = ({ order }: Work): Pick<NonNullable<Work['order']>, 'dropped'> =>
+  order?.dropped ? { dropped: order.dropped } : {};
 
 /** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
   withWork('ordered', ({ first: _ordered, ...work }, lineage) => ({
     ...withoutProbe(work, lineage.spec),
     step: 'order',
-    order,
+    order: { ...order, ...droppedBefore(work) },
   }));
 
 /** After the preflight: a probe is gone, and a forward rule stays until the challenges are removed. */
@@ -471,6 +475,23 @@ export const accountLost = (facts: { readonly left: readonly Tombstone[]; readon
     ...tombstonesAfter(lineage, facts.left, facts.now),
     work: { ...lineage.work, step: 'lease', challenges: [], order: {} },
   }));
+
+/** Some names were refused: their order is dead, and the next one, with the same private key, goes without them. */
+export const namesDropped = (facts: {
+  readonly dropped: readonly RefusedName[];
+  readonly left: readonly Tombstone[];
+  readonly now: Date;
+}): Transition =>
+  whileHeld('namesDropped', (lineage) => {
+    const { work } = lineage;
+    const { dropped: before = [] } = droppedBefore(work);
+    const order = { dropped: [...before, ...facts.dropped] };
+    return {
+      ...lineage,
+      ...tombstonesAfter(lineage, facts.left, facts.now),
+      work: { ...work, step: 'lease', challenges: [], order },
+    };
+  });
 
 /** The certificate is not what was ordered. Drops the order, because downloading again would give the same one. */
 export const certificateRefused = (): Transition => withWork('certificateRefused', ({ order: _over, ...work }) => work);

@@ -1,6 +1,7 @@
 import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
-import { asFailure, isFailure } from '../core/errors.ts';
+import { namesToDrop, withoutNames } from '../core/dropped-names.ts';
+import { asFailure, isFailure, type RefusedName } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
@@ -15,7 +16,7 @@ import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
+import { accountLost, begun, madeCurrent, namesDropped, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
@@ -309,8 +310,45 @@ async function openCa(run: Run): Promise<OrderRun> {
   return { ...run, issuer, account, directory, parts };
 }
 
-/** Steps 3 to 11 with an open account. */
+/** Steps 3 to 11 with an open account; again without the names that were refused, if the spec allows that. */
 async function makeVersion(run: OrderRun): Promise<VersionBundle> {
+  for (;;) {
+    const narrowed = withoutDropped(run);
+    try {
+      return await makeVersionOf(narrowed);
+    } catch (error) {
+      const dropped = namesToDrop(error, narrowed.job.wanted.spec);
+      if (dropped.length === 0) throw error;
+      await dropNames(run, dropped);
+    }
+  }
+}
+
+/** The run as far as the order goes: the names that were dropped are in no step from the preflight to the version. */
+function withoutDropped(run: OrderRun): OrderRun {
+  const { job, parts, holding } = run;
+  const { dropped } = holding.work.order ?? {};
+  if (!dropped) return run;
+  const narrowed = parts.map((part) => ({ ...part, spec: withoutNames(part.spec, dropped) }));
+  return {
+    ...run,
+    job: { ...job, wanted: withoutNames(job.wanted, dropped) },
+    parts: narrowed.filter(({ spec }) => spec.spec.identifiers.length > 0),
+  };
+}
+
+async function dropNames(run: OrderRun, dropped: readonly RefusedName[]): Promise<void> {
+  const { engine, job, holding, parts, learned, signal } = run;
+  const left = await cleanJournalled(run, job.wanted);
+  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
+  await holding.apply(namesDropped({ dropped, left, now: engine.clock.now() }), signal);
+  for (const { identifier, reason } of dropped) {
+    const message = `${identifier} is left out, and tried again at the next renewal: ${reason}`;
+    report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+  }
+}
+
+async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   const { engine, job, holding, issuer, learned, signal } = run;
   const { spec } = job.wanted;
   const version = { lineage: spec.name, id: holding.work.version };
@@ -334,13 +372,15 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
 }
 
 /** What the new version was asked for, and got. */
-function issuedWith({ engine, job, issuer, account }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
+function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
   const { profile, validity, preferredChain } = job.wanted.spec;
+  const { dropped } = holding.work.order ?? {};
   const keyType = engine.pki.keyType(keyPem);
   return {
     directory: issuer.directoryUrl,
     accountUrl: account.accountUrl,
     chain: issuers,
+    ...(dropped ? { dropped } : {}),
     issuedAt: engine.clock.now().toISOString(),
     ...(profile === undefined ? {} : { profile }),
     ...(validity === undefined ? {} : { validity }),

@@ -1,5 +1,5 @@
 import { challengePath } from '../../core/challenge-path.ts';
-import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { aboutNames, type CertfleetError, fail, isFailure, type RefusedName, reasonOf } from '../../core/errors.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts';
 import type { PreflightSettings } from '../../core/spec.ts';
 import { happenedWithin } from '../../core/stored-time.ts';
@@ -168,8 +168,11 @@ export function verdictOn(
     readonly validations: Readonly<Record<string, readonly string[]>>;
   },
 ): { readonly error?: CertfleetError; readonly overruled?: boolean } {
-  const refused = findings.find((f) => f.refusal);
-  if (refused?.refusal) return { error: refused.refusal };
+  const refused = findings.filter((f) => f.refusal);
+  // What protects the user's own service comes first; it is about the certificate as a whole.
+  const other = refused.find(({ refusal }) => !isFailure(refusal, 'dns/zone-not-found'))?.refusal;
+  if (other) return { error: other };
+  if (refused[0]?.refusal) return { error: aboutNames(refused[0].refusal, refused.map(asName)) };
   const now = history.now.getTime();
   const [no, ...others] = oneEach(findings.filter((f) => f.verdict === 'no'));
   if (no) {
@@ -178,7 +181,8 @@ export function verdictOn(
     if (overdue && !triedToday) return { overruled: true };
     // Report all names at once, so that they can be fixed in one go.
     const finding = [no, ...others].map(saying).join('; ');
-    return { error: fail('preflight/no', { finding, advice: no.advice }) };
+    const names = [no, ...others].map(asName);
+    return { error: fail('preflight/no', { finding, advice: no.advice }, { names }) };
   }
   const doubtful = findings.find(
     (f) =>
@@ -188,6 +192,8 @@ export function verdictOn(
   );
   return doubtful ? { error: fail('preflight/cannot-tell', { finding: saying(doubtful) }) } : {};
 }
+
+const asName = (finding: Finding): RefusedName => ({ identifier: finding.identifier, reason: finding.finding });
 
 /** The first finding of each identifier, because its others usually have the same cause. */
 const oneEach = (findings: readonly Finding[]): readonly Finding[] =>

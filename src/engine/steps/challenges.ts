@@ -40,8 +40,8 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal))),
   );
   for (const { identifier } of authorizations) checkOrdered(run, identifier);
-  const failed = authorizations.find(({ status }) => status !== 'pending' && status !== 'valid');
-  if (failed) throw invalidAuthorization(run, failed);
+  const failed = authorizations.filter(({ status }) => status !== 'pending' && status !== 'valid');
+  if (failed[0]) throw invalidAuthorization(run, failed[0], failed);
   const pending = authorizations.filter(({ status }) => status === 'pending');
   if (pending.length === 0) return;
 
@@ -64,8 +64,8 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     { signal, now: holding.lost, graceMs: engine.limits.shutdownBudgetMs / 4 },
     (late) => together(chosen.map((one) => acceptAndWait({ ...run, signal: late }, one))),
   );
-  const invalid = done.find(({ status }) => status !== 'valid');
-  if (invalid) throw invalidAuthorization(run, invalid);
+  const invalid = done.filter(({ status }) => status !== 'valid');
+  if (invalid[0]) throw invalidAuthorization(run, invalid[0], invalid);
 }
 
 /** A CA gets nothing answered, and nothing changed in a zone, for a name that was not ordered from it. */
@@ -320,22 +320,33 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
   return waited.value;
 }
 
-function invalidAuthorization(run: OrderRun, authorization: Authorization): CertfleetError {
-  const challenge =
-    authorization.challenges.find((c) => c.error) ?? authorization.challenges.find((c) => c.status === 'invalid');
+/** @param all that failed; the message is about the first */
+function invalidAuthorization(
+  run: OrderRun,
+  authorization: Authorization,
+  all: readonly Authorization[],
+): CertfleetError {
+  const challenge = failedChallenge(authorization);
   const problem = challenge?.error;
+  const names = all.map((one) => ({ identifier: one.identifier.value, reason: whyInvalid(one) }));
   return fail(
     'acme/invalid-authorization',
     {
       issuer: run.issuer.name,
       identifier: authorization.identifier.value,
       challenge: challenge?.type ?? 'its challenge',
-      detail: problem?.detail ?? `its authorization is ${authorization.status}`,
+      detail: whyInvalid(authorization),
       advice: adviceOn(challenge?.type, problem, run.directory.caaIdentities),
     },
-    { problem: { ...problem, identifier: authorization.identifier } },
+    { problem: { ...problem, identifier: authorization.identifier }, names },
   );
 }
+
+const failedChallenge = ({ challenges }: Authorization) =>
+  challenges.find((c) => c.error) ?? challenges.find((c) => c.status === 'invalid');
+
+const whyInvalid = (authorization: Authorization): string =>
+  failedChallenge(authorization)?.error?.detail ?? `its authorization is ${authorization.status}`;
 
 /** The advice after a failed validation: to open what the CA could not reach, or that of the problem type. */
 function adviceOn(
