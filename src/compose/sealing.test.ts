@@ -51,7 +51,7 @@ async function planted(keys: readonly StoreKey[] = []) {
   await store.delete({ kind: 'credential', name: 'gone' }, { ifRevision: gone!.revision, signal });
   const folder = (await disk.list('/s/key'))![0]!;
   await disk.replace(`/s/key/${folder}/.certfleet-9-9-9.tmp`, 'planted, torn', { mode: 0o600 });
-  await clock.advance(60_000);
+  await clock.advance(61_000);
   return { disk, clock, before: await Promise.all(secrets.map((key) => textOf(store, key))) };
 }
 
@@ -88,7 +88,7 @@ describe('sealAll', () => {
       await expect(sealAll(opened(files, clock), { keys: [ours], random }, signal)).rejects.toThrow(Killed);
       const { store } = await openEncrypted(opened(disk, clock), { keys: [ours], random, isNew: false }, signal);
       expect(await Promise.all(secrets.map((key) => textOf(store, key)))).toEqual(before);
-      await clock.advance(11_000); // until a torn file of a killed process is taken for one
+      await clock.advance(61_000); // until a torn file of a killed process is taken for one
       await sealAll(opened(disk, clock), { keys: [ours], random }, signal);
       await isWhole(disk, clock, before);
     }
@@ -138,7 +138,7 @@ describe('sealAll', () => {
     await expect(sealAll(opened(disk, clock), { keys: [ours], random }, signal)).rejects.toMatchObject({
       code: 'store/in-use',
     });
-    await clock.advance(11_000);
+    await clock.advance(61_000);
     await sealAll(opened(disk, clock), { keys: [ours], random }, signal);
     expect(plainIn(disk)).toEqual([]);
   });

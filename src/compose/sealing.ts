@@ -91,7 +91,7 @@ export async function scrubKind(
   for (let round = 1; ; round += 1) {
     const scrubbed = await plain.scrub?.(kind, mayStay, signal);
     if (!scrubbed || (scrubbed.blocked.length === 0 && !scrubbed.isTorn)) return;
-    if (round === rounds || scrubbed.blocked.length === 0) throw fail('store/in-use', { path: plain.location });
+    if (round === rounds) throw fail('store/in-use', { path: plain.location });
     for (const key of scrubbed.blocked) await again(key);
   }
 }

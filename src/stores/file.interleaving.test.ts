@@ -34,6 +34,11 @@ class Disk {
   readonly names = new Map<string, Inode>();
   readonly folders = new Set<string>();
   #drafts = 0;
+  readonly nowMs: number;
+
+  constructor(nowMs: number) {
+    this.nowMs = nowMs;
+  }
 
   filesOf(turn: () => Promise<void>): Files {
     const folderOf = (path: string) => path.slice(0, path.lastIndexOf('/'));
@@ -47,7 +52,7 @@ class Disk {
         const inode = this.names.get(path);
         const kind = inode ? 'file' : this.folders.has(path) ? 'folder' : undefined;
         if (kind === undefined) return undefined;
-        const facts = { size: 0, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0, changedMs: 0 };
+        const facts = { size: 0, mode: 0o600, uid: 0, gid: 0, modifiedMs: this.nowMs, changedMs: this.nowMs };
         return { ...facts, kind, links: inode?.links ?? 1 };
       },
       list: async (folder) => (this.folders.has(folder) ? inFolder(folder) : undefined),
@@ -120,8 +125,8 @@ const { signal } = new AbortController();
 async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
   const document: Key = { kind, name: 'a' };
   const pick = seeded(seed);
-  const disk = new Disk();
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
+  const disk = new Disk(clock.now().getTime());
   const acts: Act[] = [];
   const waiting: { readonly who: number; readonly go: () => void }[] = [];
   let time = 0;
@@ -146,7 +151,7 @@ async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
       const world = { files: disk.filesOf(turn), clock, random: { ...random } } as unknown as World;
       return fileStore.connect({ options: { path: '/s' }, name: 'store', world });
     };
-    // One of them removes whatever is not the document, drafts of the others too.
+    // One of them removes whatever is not the document.
     if (scrubs && who === 0) {
       for (let round = 0; round < rounds; round += 1) await open().scrub?.(kind, () => false, signal);
       return;

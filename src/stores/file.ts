@@ -173,6 +173,19 @@ function openFileStore(root: string, world: World): Store {
     return place;
   }
 
+  /** Writes a deletion marker on what is there; false if another process was faster. */
+  async function mark(key: Key, place: Place, found: Current): Promise<boolean> {
+    const marker: StoredDocument = {
+      state: 'deleted',
+      number: found.number + 1,
+      name: key.name,
+      nonce: newNonce(),
+      after: found.document.nonce,
+      bytes: new Uint8Array(),
+    };
+    return (await advance(key, place, found, marker, false)) !== undefined;
+  }
+
   const newNonce = (): string => toBase64url(random.bytes(6));
 
   return {
@@ -214,16 +227,8 @@ function openFileStore(root: string, world: World): Store {
         if (found?.document.state !== 'live') return;
         if (ifRevision !== `${found.number}-${found.document.nonce}`) throw conflict(key);
         signal.throwIfAborted();
-        const tombstone: StoredDocument = {
-          state: 'deleted',
-          number: found.number + 1,
-          name: key.name,
-          nonce: newNonce(),
-          after: found.document.nonce,
-          bytes: new Uint8Array(),
-        };
-        if ((await advance(key, place, found, tombstone, false)) === undefined) throw conflict(key);
-        if (isUsedOnce(key.kind)) markers.push([place, tombstone.number]);
+        if (!(await mark(key, place, found))) throw conflict(key);
+        if (isUsedOnce(key.kind)) markers.push([place, found.number + 1]);
       }),
     scan,
     // An empty folder may be the mount point of a missing volume, but every store contains its own id.
@@ -231,7 +236,7 @@ function openFileStore(root: string, world: World): Store {
     check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, trust, signal)),
     scrub: (kind, mayStay, signal) =>
-      guarded(signal, () => scrubKind(root, kind, mayStay, { ...world, trust, signal })),
+      guarded(signal, () => scrubKind(root, kind, mayStay, { ...world, trust, signal, markAgain: mark })),
     async close() {
       for (const [place, number] of markers.splice(0)) await bury(place, number, world);
     },

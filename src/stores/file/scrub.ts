@@ -4,28 +4,29 @@ import type { Key, Kind, Scrubbed } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored, type StoredDocument } from './document.ts';
 import { groupByStem, isShard, type Place, pathOf } from './layout.ts';
+import type { Current } from './reader.ts';
 import type { Trust } from './trust.ts';
 
-/** A write takes milliseconds; a file that is torn for longer was left by a killed process. */
-const tornMs = 10_000;
+/** A write takes milliseconds; a temporary file that is older was left by a killed process. */
+const leftMs = 60_000;
+
+interface Scrubbing extends Pick<World, 'files' | 'clock'> {
+  readonly trust: Trust;
+  readonly signal: AbortSignal;
+  /** Writes a deletion marker once more; false if another process was faster. */
+  readonly markAgain: (key: Key, place: Place, current: Current) => Promise<boolean>;
+}
 
 /**
  * Removes earlier revisions and temporary files whose content must not stay. A revision below the current one is removed
- * only if the current one has a single name, as in decision 0013: its writer has looked for what is below. Nobody needs
- * what is below a deletion marker.
- *
- * A temporary file may belong to a writer that is alive. That writer gets `store/conflict`, and reads again.
+ * only if the current one has a single name, as in decision 0013: its writer has looked for what is below. Otherwise the
+ * current one is written again, and the writer finds that the next one was built on its own.
  */
 export async function scrubKind(
   root: string,
   kind: Kind,
   mayStay: (key: Key, bytes: Uint8Array) => boolean,
-  {
-    files,
-    clock,
-    trust,
-    signal,
-  }: Pick<World, 'files' | 'clock'> & { readonly trust: Trust; readonly signal: AbortSignal },
+  { files, clock, trust, signal, markAgain }: Scrubbing,
 ): Promise<Scrubbed> {
   const blocked: Key[] = [];
   let isTorn = false;
@@ -37,11 +38,19 @@ export async function scrubKind(
   const isAllowed = (found: StoredDocument | string): boolean =>
     typeof found === 'object' && (found.state === 'deleted' || mayStay({ kind, name: found.name }, found.bytes));
 
+  /** Another process may have removed the folder, because it was empty. */
+  const syncIfThere = (folder: string): Promise<void> =>
+    files.syncFolder(folder).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+
+  /** That of a writer that is alive stays: what it does depends on its file (decision 0019). */
   async function scrubTemporary(path: string): Promise<boolean> {
     const found = await read(path);
     if (found === undefined || isAllowed(found)) return false;
-    const stat = typeof found === 'string' ? await files.stat(path) : undefined;
-    if (stat && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) < tornMs) {
+    const stat = await files.stat(path);
+    if (!stat) return false;
+    if (clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) < leftMs) {
       isTorn = true;
       return false;
     }
@@ -60,8 +69,10 @@ export async function scrubKind(
       isTorn = true;
       return false;
     }
-    if (document.state === 'live' && (await files.stat(current))?.links !== 1) {
-      blocked.push({ kind, name: document.name });
+    if ((await files.stat(current))?.links !== 1) {
+      const key = { kind, name: document.name };
+      if (document.state === 'live') blocked.push(key);
+      else if (!(await markAgain(key, place, { number: document.number, document }))) isTorn = true;
       return false;
     }
     for (const number of earlier) await files.remove(pathOf(place, number));
@@ -79,7 +90,7 @@ export async function scrubKind(
       isChanged = (await scrubTemporary(join(folder, name))) || isChanged;
     for (const [stem, numbers] of groupByStem(names))
       isChanged = (await scrubDocument({ folder, stem }, numbers)) || isChanged;
-    if (isChanged) await files.syncFolder(folder);
+    if (isChanged) await syncIfThere(folder);
   }
   return { blocked, isTorn };
 }
