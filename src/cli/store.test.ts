@@ -85,7 +85,7 @@ it.each([
   ['store encrypt --store /s', 'name a key: --store-key file:/path'],
   ['store encrypt --store /s --store-key c2VjcmV0', 'every user of this machine can see a key on the command line'],
   ['store encrypt --store /s --store-key file:/none', 'there is no file /none'],
-  ['store encrypt --store /none --store-key env:HOME', 'the environment variable HOME is not set'],
+  ['store encrypt --store /none --store-key env:NO_KEY', 'the environment variable NO_KEY is not set'],
 ])('%s: %s', async (line, words) => {
   const { run, plain } = await machine();
   const done = await run(...line.split(' '));

@@ -12,6 +12,7 @@ import { type Engine, report } from './engine.ts';
 import { underLease } from './leases/bare.ts';
 import type { Holding } from './leases/lease.ts';
 import { readAccount } from './ledger/account.ts';
+import { settleKey } from './ledger/account-key.ts';
 
 /** How to ask the CA for a revocation. */
 export interface RevocationWish {
@@ -121,8 +122,8 @@ export async function revokeAt(
     const { keyPem } = request;
     return send(() => issuer.revokeWithKey(keyPem, revocation, signal));
   }
-  const account = (await readAccount(engine, settings, signal))?.document;
-  if (account?.url === undefined) throw fail('acme/no-account', { issuer: name });
-  const { keyPem, url } = account;
+  const found = await readAccount(engine, settings, signal);
+  if (found?.document.url === undefined) throw fail('acme/no-account', { issuer: name });
+  const { keyPem, url = '' } = (await settleKey(engine, issuer, found, signal)).document;
   return send(() => issuer.as({ keyPem: new Secret(keyPem), url }).revoke(revocation, signal));
 }

@@ -107,6 +107,24 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect(other.status, other.stderr).toBe(0);
   });
 
+  it('replaces the key of an account, refuses a type that it does not take, and closes the account', async () => {
+    const [here, at] = [await machine(), Date.now()];
+    expect((await here.issue('-d', `first-${at}.example.com`)).status).toBe(0);
+    const before = await idOf(here);
+    const rolled = await here.run('account', 'rollover', '--account-key', 'ES384');
+    expect(rolled.status, rolled.stderr).toBe(0);
+    const refused = await here.run('account', 'rollover', '--account-key', 'EdDSA');
+    expect(refused.status).toBe(4);
+    expect(stderrOf(refused)).toContain('ES384');
+    const second = await here.issue('-d', `second-${at}.example.com`);
+    expect(second.status, second.stderr).toBe(0);
+    expect(await idOf(here)).toBe(before);
+    const updated = await here.run('account', 'update', '--email', 'ops@example.com');
+    expect(updated.stdout + updated.stderr).toContain('keeps no addresses');
+    expect((await here.run('account', 'deactivate', '--yes')).status).toBe(0);
+    expect(stderrOf(await here.issue('-d', `third-${at}.example.com`))).toContain('is deactivated');
+  });
+
   it('pauses an account for a name: renew leaves it alone until a person acts', async () => {
     const here = await machine();
     expect((await here.issue('-d', 'first.example.com')).status).toBe(0);

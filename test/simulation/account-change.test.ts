@@ -88,6 +88,15 @@ describe('a key rollover', () => {
     expect(await renewed(world)).toMatchObject({ result: 'renewed' });
   });
 
+  it('to a type that the CA does not take leaves nothing behind', async () => {
+    const world = await issued({ settings: { algorithms: ['ES256', 'RS256'] } });
+    const before = await documentOf(world);
+    await expect(roll(world, world.replica(2), 'ES384')).rejects.toMatchObject({ code: 'acme/problem' });
+    expect(await documentOf(world)).toEqual(before);
+    await roll(world, world.replica(3));
+    expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
+  });
+
   it('by two processes at once leaves one key, which the CA knows', async () => {
     const world = await issued();
     const accounts = await Promise.all([2, 3].map((pid) => theAccount(world.replica(pid))));

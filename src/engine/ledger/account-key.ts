@@ -8,7 +8,7 @@ import { readStored, type StoredAccount, writeAccount } from './account.ts';
 /**
  * After a rollover whose end is not known: asks the CA whether it knows one of the new keys, and if so makes that one
  * the account's key. A new key that the CA does not know stays in the document, because a request with it may still be
- * on its way from another process.
+ * on its way from another process; unless the CA takes no keys of its kind.
  *
  * @returns the account as it is now
  */
@@ -18,20 +18,33 @@ export async function settleKey(
   found: StoredAccount,
   signal: AbortSignal,
 ): Promise<StoredAccount> {
-  for (const keyPem of found.document.newKeys ?? [])
-    if (await knows(issuer, found, keyPem, signal)) return useKey(engine, found, keyPem, signal);
-  return found;
+  const useless: string[] = [];
+  for (const keyPem of found.document.newKeys ?? []) {
+    const answer = await askFor(issuer, found, keyPem, signal);
+    if (answer === 'known') return useKey(engine, found, keyPem, signal);
+    if (answer === 'useless') useless.push(keyPem);
+  }
+  if (useless.length === 0) return found;
+  const { newKeys = [], ...document } = found.document;
+  const left = newKeys.filter((one) => !useless.includes(one));
+  await writeAccount(engine, { ...document, ...(left.length === 0 ? {} : { newKeys: left }) }, found, signal);
+  return (await readStored(engine, found.key, signal)) ?? found;
 }
 
-/** Whether the CA knows this key as that of the account. */
-async function knows(issuer: Issuer, found: StoredAccount, keyPem: string, signal: AbortSignal): Promise<boolean> {
+/** Whether the CA knows this key as that of the account, or takes no such keys. */
+async function askFor(
+  issuer: Issuer,
+  found: StoredAccount,
+  keyPem: string,
+  signal: AbortSignal,
+): Promise<'known' | 'unknown' | 'useless'> {
   const request = { keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
   try {
     const { url } = await issuer.openAccount(request, signal);
-    return url === found.document.url;
+    return url === found.document.url ? 'known' : 'unknown';
   } catch (error) {
-    if (isFailure(error, 'acme/problem') && problemType(error) === 'accountDoesNotExist') return false;
-    throw error;
+    if (!isFailure(error, 'acme/problem')) throw error;
+    return ['badSignatureAlgorithm', 'badPublicKey'].includes(problemType(error) ?? '') ? 'useless' : 'unknown';
   }
 }
 

@@ -54,7 +54,7 @@ export function createAccountRoutes({
   const keyChange = (call: Call): CaResponse => {
     const caller = callerOf(call);
     const { base } = call.request;
-    const inside = readInside(call.signed?.payload, `${base}/key-change`);
+    const inside = readInside(call.signed?.payload, `${base}/key-change`, settings.algorithms);
     const { account: url, oldKey } = inside.payload as { account?: string; oldKey?: Account['jwk'] };
     if (url !== `${base}/account/${caller.id}`) throw refuse(400, 'malformed', 'the key change is for another account');
     if (oldKey === undefined || thumbprintOf(oldKey) !== caller.thumbprint)

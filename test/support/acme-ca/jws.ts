@@ -35,12 +35,7 @@ export function readSigned(
     throw refuse(415, 'malformed', `the content type is ${request.headers['content-type']}, not application/jose+json`);
   const jws = parseJws(request.body);
   const header = decodeProtectedHeader(jws) as { jwk?: JWK; kid?: string; alg?: string; url?: string; nonce?: string };
-  const algorithm = options.algorithms.includes(header.alg ?? '') ? algorithms[header.alg!] : undefined;
-  if (!algorithm)
-    throw new Refusal(
-      { ...acmeProblem('badSignatureAlgorithm', `no ${header.alg} here`), algorithms: options.algorithms },
-      400,
-    );
+  const algorithm = algorithmOf(header.alg, options.algorithms);
   if ((header.jwk === undefined) === (header.kid === undefined))
     throw refuse(400, 'malformed', 'exactly one of jwk and kid must be in the protected header');
   // Before the nonce is used up. RFC 8555 §6.4 and §6.5 leave this open, so clients must not depend on it.
@@ -62,6 +57,12 @@ export function readSigned(
   };
 }
 
+function algorithmOf(alg = '', accepted: readonly string[]): (typeof algorithms)[string] {
+  const algorithm = accepted.includes(alg) ? algorithms[alg] : undefined;
+  if (algorithm) return algorithm;
+  throw new Refusal({ ...acmeProblem('badSignatureAlgorithm', `no ${alg} here`), algorithms: accepted }, 400);
+}
+
 type Jws = ReturnType<typeof parseJws>;
 
 function checkSignature(jws: Jws, jwk: JWK, algorithm: (typeof algorithms)[string]): void {
@@ -74,11 +75,15 @@ function checkSignature(jws: Jws, jwk: JWK, algorithm: (typeof algorithms)[strin
 }
 
 /** The JWS inside a keyChange (RFC 8555 §7.3.5): signed by the new key, for the same URL, without a nonce. */
-export function readInside(payload: unknown, url: string): { readonly payload: unknown; readonly jwk: JWK } {
+export function readInside(
+  payload: unknown,
+  url: string,
+  accepted: readonly string[],
+): { readonly payload: unknown; readonly jwk: JWK } {
   const jws = parseJws(JSON.stringify(payload ?? {}));
   const header = decodeProtectedHeader(jws) as { jwk?: JWK; alg?: string; url?: string; nonce?: string };
-  const algorithm = algorithms[header.alg ?? ''];
-  if (!algorithm || header.jwk === undefined) throw refuse(400, 'malformed', 'the inner JWS has no key');
+  const algorithm = algorithmOf(header.alg, accepted);
+  if (header.jwk === undefined) throw refuse(400, 'malformed', 'the inner JWS has no key');
   if (header.url !== url) throw refuse(400, 'malformed', 'the inner JWS is for another URL');
   if (header.nonce !== undefined) throw refuse(400, 'malformed', 'the inner JWS has a nonce');
   checkSignature(jws, header.jwk, algorithm);
