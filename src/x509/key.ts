@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { AccountKeyType } from '../core/account-key.ts';
 import { type KeyType, keyTypes, usualKeyType } from '../core/key-type.ts';
 import { Secret } from '../core/secret.ts';
+import { insideKey } from './key-inside.ts';
 
 /** A private key ready for use, with its subject public key info (RFC 5280 §4.1.2.7). */
 export interface OpenKey {
@@ -55,8 +56,23 @@ export function openKey(keyPem: Secret): OpenKey {
   return key;
 }
 
+/** The subject public key info of a key. Throws node's own error if it is none. */
+export const spkiOf = (keyPem: Secret): Uint8Array =>
+  opened.get(keyPem)?.spkiDer ?? insideKey(keyPem.reveal())?.spkiDer ?? openKey(keyPem).spkiDer;
+
+/** As {@link insideKey} names them. */
+const sizes: Readonly<Record<KeyType, string | number>> = {
+  p256: '2a8648ce3d030107', // 1.2.840.10045.3.1.7
+  p384: '2b81040022', // 1.3.132.0.34
+  rsa2048: 2048,
+  rsa3072: 3072,
+  rsa4096: 4096,
+};
+
 /** The type of a key; undefined if certfleet makes none of that kind. */
 export function keyTypeOf(keyPem: Secret): KeyType | undefined {
+  const inside = opened.has(keyPem) ? undefined : insideKey(keyPem.reveal());
+  if (inside) return keyTypes.find((type) => sizes[type] === inside.size);
   const { asymmetricKeyType, asymmetricKeyDetails = {} } = openKey(keyPem).privateKey;
   if (asymmetricKeyType !== 'ec' && asymmetricKeyType !== 'rsa') return undefined;
   return keyTypes.find((type) => {

@@ -5,7 +5,7 @@ import { answersAlpn, makeAlpnCertificate } from './alpn.ts';
 import { commonName, factsOf, parseCertificate, sha256 } from './certificate.ts';
 import { brokenLink, orderedChain } from './chain.ts';
 import { makeCsr } from './csr.ts';
-import { keyTypeOf, makeAccountKey, makeKey, openKey } from './key.ts';
+import { keyTypeOf, makeAccountKey, makeKey, spkiOf } from './key.ts';
 import { splitPem, toPem } from './pem.ts';
 
 /** On a slow clock, a certificate issued now is not valid yet. One minute more: the skew was measured earlier in the run. */
@@ -47,7 +47,7 @@ export const pki: Pki = {
     try {
       const [leaf] = orderedChain(certPem);
       facts = factsOf(leaf);
-      isOurs = sha256(openKey(keyPem).spkiDer) === facts.spkiFingerprint;
+      isOurs = sha256(spkiOf(keyPem)) === facts.spkiFingerprint;
     } catch (error) {
       return (error as Error).message;
     }

@@ -1,0 +1,42 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { keyTypes } from '../core/key-type.ts';
+import { Secret } from '../core/secret.ts';
+import { keyTypeOf, makeKey, spkiOf } from './key.ts';
+import { insideKey } from './key-inside.ts';
+
+const spkiByNode = (pem: string) => createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' });
+const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
+
+describe('insideKey', () => {
+  it.each(keyTypes)('reads the public key and the type of %s as node does', async (type) => {
+    const pem = (await makeKey(type)).reveal();
+    expect(Buffer.from(insideKey(pem)?.spkiDer ?? [])).toEqual(spkiByNode(pem));
+    // A new Secret has not been opened before.
+    expect(keyTypeOf(new Secret(pem))).toBe(type);
+    expect(Buffer.from(spkiOf(new Secret(pem)))).toEqual(spkiByNode(pem));
+  });
+
+  it('knows no type for kinds that certfleet does not make', () => {
+    const [p521, rsa1024] = [
+      generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey.export(pkcs8).toString(),
+      generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export(pkcs8).toString(),
+    ];
+    for (const pem of [p521, rsa1024]) {
+      expect(keyTypeOf(new Secret(pem))).toBeUndefined();
+      expect(Buffer.from(spkiOf(new Secret(pem)))).toEqual(spkiByNode(pem));
+    }
+  });
+
+  it('leaves other forms to node', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const sec1 = privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+    const edwards = generateKeyPairSync('ed25519').privateKey.export(pkcs8).toString();
+    expect([insideKey(sec1), insideKey(edwards), insideKey('no key')]).toEqual([undefined, undefined, undefined]);
+    expect(keyTypeOf(new Secret(sec1))).toBe('p256');
+    expect(keyTypeOf(new Secret(edwards))).toBeUndefined();
+    expect(() => spkiOf(new Secret('no key'))).toThrow();
+    const broken = privateKey.export(pkcs8).toString().replace(/\n./, '\nA');
+    expect(insideKey(broken)).toBeUndefined();
+  });
+});
