@@ -1,7 +1,7 @@
 import { reasonOf } from '../core/errors.ts';
 import type { Undone, UndoneImport } from '../core/found.ts';
 import { inPlaceTarget, isInPlace } from '../core/in-place.ts';
-import type { Lineage } from '../core/lineage.ts';
+import { type Lineage, unfinishedWork } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { storable } from '../core/storable.ts';
 import { after, leftAlone, phaseOf } from '../core/work.ts';
@@ -48,7 +48,9 @@ async function leave(engine: Engine, entry: Entry, target: string, signal: Abort
   const { name } = entry.key;
   try {
     const lineage: Lineage = readLineage(engine, entry);
-    if (phaseOf(lineage) !== 'idle') {
+    // A killed call may have left a lease, which `forget` takes.
+    const isBusy = lineage.previous === undefined ? unfinishedWork(lineage) !== undefined : phaseOf(lineage) !== 'idle';
+    if (isBusy) {
       const reason = 'certfleet is working on it, or has unfinished work; run `certfleet renew` first';
       return { certificate: name, result: 'failed', reason };
     }

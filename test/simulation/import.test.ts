@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Found, FoundCertificate } from '../../src/core/found.ts';
+import { inPlaceTarget } from '../../src/core/in-place.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { adopt } from '../../src/engine/adopt.ts';
 import { readBundle } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { undoImport } from '../../src/engine/undo-import.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { httpTo } from '../support/simulated-http.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
@@ -179,3 +182,91 @@ describe('adopt', () => {
     expect(await resultsOf(world.replica(1), foundOf(await made(other, 'abc')))).toEqual([['abc', 'failed']]);
   });
 });
+
+describe('undoImport', () => {
+  const root = '/etc/letsencrypt';
+  const target = inPlaceTarget(root);
+
+  /** `abc`, which certfleet has renewed since, and `xyz`, both taken over in place. */
+  async function takenOver() {
+    const { other, world } = await worlds();
+    const inPlace = (one: FoundCertificate): FoundCertificate => ({
+      ...one,
+      settings: {
+        ...one.settings,
+        deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
+        wishes: { hooks: { deploy: 'reload' } },
+      },
+    });
+    const [abc, xyz] = [await made(other, 'abc'), await made(other, 'xyz', ['xyz.test'])];
+    await adopt(world.replica(1), foundOf(inPlace(abc), inPlace(xyz)), { dryRun: false, has: [target] }, signal);
+    let restored = 0;
+    const deployer: Deployer = {
+      ...world.deployer,
+      look: async () => ({ state: 'current', detail: '' }),
+      restore: async () => {
+        restored += 1;
+        return ['live/abc'];
+      },
+    };
+    return { world, deployer, restored: () => restored };
+  }
+
+  it('delivers nothing of what is taken over in place, nor runs its hook', async () => {
+    const { world } = await takenOver();
+    const lineage = await world.readLineage();
+    expect(lineage?.deployments).toMatchObject({ [target]: { state: 'current' }, 'deploy-hook': { state: 'current' } });
+    expect(await renew(world)).toBe('unchanged');
+    expect(world.delivered).toEqual([]);
+  });
+
+  it('forgets what was never renewed, keeps what was, and restores the folder, wherever it is killed', async () => {
+    for (let at = 1; ; at++) {
+      const { world, deployer, restored } = await takenOver();
+      await issue(
+        world.replica(1, { deployer }),
+        simulatedJob((await world.readLineage())!.spec, { force: true }),
+        signal,
+      );
+      const killed = dyingStore(world.store, at);
+      await undoImport(world.replica(3, { deployer, store: killed.store }), root, signal).catch(() => undefined);
+      world.dead.add(3);
+      const ended = killed.died() ? await undoImport(world.replica(4, { deployer }), root, signal) : undefined;
+      if (ended) expect(ended.restored).toEqual(['live/abc']);
+      expect(await world.readLineage('xyz')).toBeUndefined();
+      expect(await world.readLineage()).toMatchObject({
+        origin: 'configuration',
+        spec: { spec: { deploy: ['deploy-hook'] } },
+      });
+      expect(restored()).toBeGreaterThan(0);
+      if (!killed.died()) break;
+    }
+  });
+
+  it('touches nothing if a certificate is being worked on', async () => {
+    const { world, deployer, restored } = await takenOver();
+    const work = { step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] } as const;
+    await world.editLineage((lineage) => ({ ...lineage, work }));
+    const { certificates, ...rest } = await undoImport(world.replica(1, { deployer }), root, signal);
+    expect(certificates.find(({ certificate }) => certificate === 'abc')).toMatchObject({ result: 'failed' });
+    expect(rest).toEqual({});
+    expect(restored()).toBe(0);
+  });
+});
+
+/** A store whose process dies before its nth write. */
+function dyingStore(store: Store, at: number): { readonly store: Store; died(): boolean } {
+  let writes = 0;
+  const dies = <T>(write: () => Promise<T>): Promise<T> => {
+    writes += 1;
+    return writes >= at ? Promise.reject(new Error('killed')) : write();
+  };
+  return {
+    store: {
+      ...store,
+      put: (...args) => dies(() => store.put(...args)),
+      delete: (...args) => dies(() => store.delete(...args)),
+    },
+    died: () => writes >= at,
+  };
+}
