@@ -95,7 +95,7 @@ name and its wildcard needs two values at one name, so \`/cleanup\` must remove 
 function raw({ name, challenge }: DnsValue) {
   if (challenge) return { domain: challenge.domain, token: challenge.token, keyAuth: challenge.keyAuthorization };
   const reason = 'the mode RAW sends the challenge of a CA, and there is none';
-  const advice = 'Only an order has a challenge. Set `mode: default`, if the server knows that mode.';
+  const advice = 'Only DNS-01 has one. Set `mode: default`, if the server knows that mode.';
   throw fail('dns/refused', { provider: title, name, reason, advice });
 }
 

@@ -93,7 +93,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     signal.throwIfAborted();
     await note(record);
     await unlessElsewhere(nameOf(challenge), record, hand, () => hand.writer.add(txtOf(record), signal));
-    log.debug(`added a TXT record at ${record.name} in the zone ${record.zone}, which stays`);
+    log.info(`added a TXT record at ${record.name}, which stays: ${record.value}`);
     return record;
   }
 
