@@ -9,6 +9,7 @@ import { hundred } from './bench/hundred.ts';
 import { importAll } from './bench/import.ts';
 import { one } from './bench/one.ts';
 import { renew } from './bench/renew.ts';
+import { renewImported } from './bench/renew-imported.ts';
 import { type Rig, startRig } from './bench/rig.ts';
 import { start } from './bench/start.ts';
 
@@ -16,8 +17,8 @@ import { start } from './bench/start.ts';
 // absolute numbers beside it are this machine's alone.
 //
 //   npm run bench                             every row
-//   npm run bench -- one dns                  some: start, one, hundred, encrypted, distance, dns, renew, calls
-//   npm run bench -- one dns                  some: start, one, hundred, distance, dns, renew, import, calls
+//   npm run bench -- one dns                  some: start, one, hundred, encrypted, distance, dns, renew, import,
+//                                             imported, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -29,6 +30,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   dns,
   renew,
   import: importAll,
+  imported: renewImported,
   calls: apiCalls,
 };
 

@@ -27,13 +27,42 @@ export async function importAll(rig: Rig): Promise<void> {
   });
 }
 
-/** Lineages as certbot keeps them, each with a key and a certificate of its own. */
-async function certbotFolder(root: string, count: number): Promise<string> {
-  const { issue, intermediatePem } = createAuthority(new Date());
-  const account = join(root, 'accounts/acme-v02.api.letsencrypt.org/directory/0123abcd');
+const usualServer = 'https://acme-v02.api.letsencrypt.org/directory';
+const accountId = '0123abcd';
+
+/** An account of certbot's that the CA does not know yet. */
+export async function writeAccount(root: string, server: string): Promise<void> {
+  const account = join(root, 'accounts', server.replace('https://', ''), accountId);
   for (const folder of [account, join(root, 'renewal')]) await mkdir(folder, { recursive: true });
   const jwk = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
   await writeFile(join(account, 'private_key.json'), JSON.stringify(jwk));
+}
+
+/** A lineage as certbot keeps it. */
+export async function writeLineage(
+  root: string,
+  name: string,
+  texts: Readonly<Record<'cert' | 'chain' | 'fullchain' | 'privkey', string>>,
+  { server, webroot }: { readonly server: string; readonly webroot: string },
+): Promise<void> {
+  const [archive, live] = [join(root, 'archive', name), join(root, 'live', name)];
+  for (const folder of [archive, live]) await mkdir(folder, { recursive: true });
+  const kinds = Object.entries(texts);
+  for (const [kind, text] of kinds) {
+    await writeFile(join(archive, `${kind}1.pem`), text, { mode: 0o600 });
+    await symlink(`../../archive/${name}/${kind}1.pem`, join(live, `${kind}.pem`));
+  }
+  const paths = kinds.map(([kind]) => `${kind} = ${live}/${kind}.pem\n`).join('');
+  await writeFile(
+    join(root, `renewal/${name}.conf`),
+    `version = 4.0.0\narchive_dir = ${archive}\n${paths}\n[renewalparams]\naccount = ${accountId}\nserver = ${server}\nauthenticator = webroot\nwebroot_path = ${webroot},\nkey_type = ecdsa\n[[webroot_map]]\n${name} = ${webroot}\n`,
+  );
+}
+
+/** Lineages as certbot keeps them, each with a key and a certificate of its own. */
+async function certbotFolder(root: string, count: number): Promise<string> {
+  const { issue, intermediatePem } = createAuthority(new Date());
+  await writeAccount(root, usualServer);
   const notBefore = new Date(Date.now() - day);
   for (let number = 0; number < count; number++) {
     const name = `n${number}.example.test`;
@@ -51,18 +80,7 @@ async function certbotFolder(root: string, count: number): Promise<string> {
       fullchain: pem + intermediatePem,
       privkey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     };
-    const [archive, live] = [join(root, 'archive', name), join(root, 'live', name)];
-    for (const folder of [archive, live]) await mkdir(folder, { recursive: true });
-    const kinds = Object.entries(texts);
-    for (const [kind, text] of kinds) {
-      await writeFile(join(archive, `${kind}1.pem`), text, { mode: 0o600 });
-      await symlink(`../../archive/${name}/${kind}1.pem`, join(live, `${kind}.pem`));
-    }
-    const paths = kinds.map(([kind]) => `${kind} = ${live}/${kind}.pem\n`).join('');
-    await writeFile(
-      join(root, `renewal/${name}.conf`),
-      `version = 4.0.0\narchive_dir = ${archive}\n${paths}\n[renewalparams]\naccount = 0123abcd\nserver = https://acme-v02.api.letsencrypt.org/directory\nauthenticator = webroot\nwebroot_path = /var/www/html,\nkey_type = ecdsa\n[[webroot_map]]\n${name} = /var/www/html\n`,
-    );
+    await writeLineage(root, name, texts, { server: usualServer, webroot: '/var/www/html' });
   }
   return root;
 }

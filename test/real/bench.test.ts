@@ -24,6 +24,8 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`
       'apex and wildcard over RFC 2136, 1 times',
       'renew, nothing due, 20 lineages',
       'renew, nothing due, 200 lineages',
+      'import of 200 lineages',
+      'renewing 20 lineages imported',
       '2 orders at once: calls',
       '50 orders one after another: calls',
     ])
