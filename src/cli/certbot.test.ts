@@ -39,6 +39,11 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
     { fleet },
   ],
   ['certbot renew', 'certfleet renew'],
+  ['certbot renew --dry-run', 'certfleet renew --dry-run'],
+  [
+    "certbot certonly --standalone -d example.org --preferred-chain 'ISRG Root X2' --reuse-key --allow-subset-of-names",
+    "certfleet issue -d example.org --http standalone --preferred-chain 'ISRG Root X2' --reuse-key --on-failed-name drop --deploy files:/etc/letsencrypt",
+  ],
   [
     "certbot -q renew --no-self-upgrade --pre-hook 'systemctl stop haproxy' --post-hook 'systemctl start haproxy' --deploy-hook 'systemctl reload nginx'",
     "certfleet renew --pre-hook 'systemctl stop haproxy' --post-hook 'systemctl start haproxy' --deploy-hook 'systemctl reload nginx'",
