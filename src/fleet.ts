@@ -27,6 +27,7 @@ import { type Engine, report } from './engine/engine.ts';
 import { type Forgotten, forget } from './engine/forget.ts';
 import type { Job } from './engine/job.ts';
 import { type CaHold, endOfCaHold, holdOf } from './engine/ledger/ca-hold.ts';
+import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
 import { reconcile, reconcileAll } from './engine/reconcile.ts';
@@ -39,6 +40,7 @@ import type { Directory } from './ports/issuer.ts';
 
 export type {
   AccountStatus,
+  CaaReport,
   ChangedAccount,
   Directory,
   DrawnPath,
@@ -79,6 +81,11 @@ export interface Fleet {
    * rule, server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
    */
   doctor(names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]>;
+  /**
+   * The CAA records that pin the names of certificates to their account and challenges, and what stands in the DNS. Fails
+   * with `lineage/not-found`, `acme/…`.
+   */
+  caa(names: readonly string[], signal: AbortSignal): Promise<readonly CaaReport[]>;
   /**
    * What the proxies must answer for the named certificates, or for all, whose challenges they answer themselves. Fails
    * with `lineage/not-found`, `config/two-accounts`.
@@ -266,6 +273,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     stored: (name, signal) => readOne(fleet, name, signal),
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
+    caa: (names, signal) => caaOf(fleet, names, signal),
     stateless: (request, signal) => statelessOf(fleet, request, signal),
     delete: (request, signal) => deleteOne(fleet, request, signal),
     revoke: (request, signal) => revokeOne(fleet, request, signal),
@@ -495,6 +503,14 @@ async function examine(fleet: OpenFleet, names: readonly string[], signal: Abort
   for (const spec of await specsOf(fleet, names, signal))
     drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
   return drawn;
+}
+
+async function caaOf(fleet: OpenFleet, names: readonly string[], signal: AbortSignal): Promise<readonly CaaReport[]> {
+  const { reportCaa } = await import('./engine/looks/caa-report.ts');
+  const reports: CaaReport[] = [];
+  for (const spec of await specsOf(fleet, names, signal))
+    reports.push(await reportCaa(fleet.composed.engine, spec, signal));
+  return reports;
 }
 
 async function statelessOf(

@@ -3,6 +3,19 @@ import type { Command } from './commands.ts';
 /** What the operator sets up so that challenges are answered, or that only these are allowed. */
 export const commandsOfChallenges: readonly Command[] = [
   {
+    name: 'caa',
+    summary: 'print the CAA records that pin the names of a certificate to its account and challenges',
+    description:
+      'Prints lines of a zone file: with them, no other CA, account or challenge can get a certificate for these names ' +
+      '(RFC 8659, RFC 8657), nor for names below them that have no CAA records of their own. As comments, it shows the ' +
+      'records that stand in the DNS, and whether they allow the certificate. Changes nothing. Exits with 3 if they ' +
+      'refuse it.',
+    arguments: { text: '<name...>', description: 'certificates that are declared or stored' },
+    flags: [],
+    examples: [{ line: 'certfleet caa www.example.com', why: 'before you add the records to your zone' }],
+    load: async () => (await import('./caa.ts')).caa,
+  },
+  {
     name: 'stateless',
     summary: 'print configuration with which nginx or HAProxy answers HTTP-01 challenges itself',
     description:

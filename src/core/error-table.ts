@@ -420,6 +420,12 @@ export const errorTable = {
     retry: 'never',
     hint: '{advice}',
   },
+  'acme/no-caa-identity': {
+    message: '{issuer} does not say in its directory which name it uses in CAA records',
+    blame: 'ca',
+    retry: 'never',
+    hint: 'Look for the name in the documentation of the CA.',
+  },
   'acme/cannot': {
     message: '{issuer} cannot {what}: its directory offers nothing for that',
     blame: 'ca',

@@ -131,6 +131,8 @@ export interface CaaQuestion {
 export interface CaaFinding {
   readonly verdict: 'pass' | 'no' | 'cannot-tell';
   readonly finding: string;
+  /** The records that decided, as `name CAA flags tag "value"`; at most a few. */
+  readonly records?: readonly string[];
 }
 
 /** An event without its time, which {@link report} adds. */

@@ -215,4 +215,38 @@ describeWith(boulderPrograms, 'Boulder', () => {
       'acme/rate-limited',
     ]);
   });
+
+  it('keeps to the CAA records that pin a name to an account and a challenge, and so does the preflight', async () => {
+    const [here, stranger] = [await machine(), await machine()];
+    const name = 'pinned.example.com';
+    expect((await here.issue('-d', name)).status).toBe(0);
+    const printed = await here.run('caa', name);
+    expect([printed.status, printed.stdout]).toEqual([0, expect.stringContaining('today allows it: no CAA record')]);
+    const { url } = JSON.parse(await here.account()) as { readonly url: string };
+    const line = `${name}. CAA 0 issue "ca.boulder-kit.net; accounturi=${url}; validationmethods=http-01"`;
+    expect(printed.stdout.split('\n')).toContain(line);
+    const value = line.slice(line.indexOf('"') + 1, -1);
+    await boulder.dns('add-caa', { host: `${name}.`, policies: [{ tag: 'issue', value }] });
+
+    // The records are those of the names below, too.
+    const below = await here.issue('-d', `www.${name}`);
+    expect(below.status, below.stderr).toBe(0);
+    const again = await here.run('caa', `www.${name}`);
+    expect(again.stdout).toContain(`;   ${name} CAA 0 issue "${value}"`);
+
+    expect((await stranger.issue('-d', 'stranger.example.com')).status).toBe(0);
+    // This DNS has no SOA records, so the preflight warns only, and Boulder shows that it is right.
+    const refused = await stranger.issue('-d', `other.${name}`);
+    expect(refused.status).toBe(4);
+    expect(stderrOf(refused)).toMatch(/validationmethods=http-01", for another account;.* prevents issuance/);
+
+    const overTls = ['--tls-alpn', `${boulder.webAddress}:443`];
+    const { directoryUrl, caFile, resolver } = boulder;
+    const flags = ['--issuer', directoryUrl, '--ca-file', caFile, '--agree-tos', '--resolver', resolver, ...overTls];
+    const otherMethod = await here.run('issue', '-d', `tls.${name}`, ...flags);
+    expect(otherMethod.status).toBe(4);
+    expect(stderrOf(otherMethod)).toMatch(/validationmethods=http-01", without tls-alpn-01;.* prevents issuance/);
+    const allowed = await here.run('issue', '-d', 'over-tls.example.com', ...flags);
+    expect(allowed.status, allowed.stderr).toBe(0);
+  });
 });

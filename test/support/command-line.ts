@@ -184,6 +184,7 @@ export function commandLine(given: CommandLine = {}) {
         const spec = given.fleet?.stored?.[name];
         return spec && { spec, origin: given.fleet?.origin ?? 'command-line' };
       },
+      caa: async () => [],
       stateless: async () => [],
       undoImport: async () => ({ certificates: [], restored: [] }),
       adopt: async (found) => {

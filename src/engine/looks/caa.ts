@@ -31,7 +31,7 @@ export async function checkCaa(
     if (typeof look === 'string')
       return { verdict: 'cannot-tell', finding: `the CAA records of ${name} could not be read: ${look}` };
     if (look.properties.length === 0) continue;
-    const finding = permits(name, look.properties, question);
+    const finding = judge(name, look.properties, question);
     const isCurrent = looks.slice(0, at + 1).every((one) => typeof one !== 'string' && one.authoritative);
     return finding.verdict !== 'no' || isCurrent
       ? finding
@@ -55,7 +55,7 @@ async function askAgain(
         verdict: 'cannot-tell',
         finding: `${doubted.finding}; the name servers of ${name} could not confirm it: ${look}`,
       };
-    if (look.length > 0) return permits(name, look, question);
+    if (look.length > 0) return judge(name, look, question);
   }
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name} any more` };
 }
@@ -101,6 +101,16 @@ function readProperty({ value }: DnsRecord): Property {
 
 /** Known tags (RFC 8659 §4, RFC 9495). Any other critical tag forbids the issue. */
 const knownTags = ['issue', 'issuewild', 'iodef', 'issuemail'];
+
+/** The verdict, and the records that it is about. */
+function judge(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
+  const shown = properties.slice(0, mostRecords).map(({ critical, tag, value }) => {
+    const text = value.replace(/^"(.*)"$/, '$1');
+    return `${name} CAA ${critical ? 128 : 0} ${cut(tag, mostShown)} "${cut(text, mostShown)}"`;
+  });
+  const more = properties.length - shown.length;
+  return { ...permits(name, properties, question), records: more > 0 ? [...shown, `and ${more} more`] : shown };
+}
 
 function permits(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
   const unknown = properties.find((property) => property.critical && !knownTags.includes(property.tag));
