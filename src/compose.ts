@@ -1,9 +1,9 @@
 import { connect } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
-import { keepCredentials } from './compose/credentials.ts';
+import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
-import { resolveOptions } from './config/options.ts';
+import { type Environment, resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
 import { fail, isFailure } from './core/errors.ts';
 import { encodeDocument } from './core/lineage.ts';
@@ -29,6 +29,8 @@ export interface Composed {
   readonly unattended: boolean;
   /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
   keepCredentials(spec: StoredSpec, signal: AbortSignal): Promise<void>;
+  /** What `keepCredentials` stored for a lineage. */
+  keptEnvironment(name: string): Promise<Environment>;
   /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
   dns01(spec: StoredSpec): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
@@ -64,6 +66,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     declared: declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
+    keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
     close: connections.close,
   };

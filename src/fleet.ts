@@ -3,7 +3,7 @@ import type { AccountKeyType } from './core/account-key.ts';
 import { maxNameLength } from './core/document-limits.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Adoption, Found, UndoneImport } from './core/found.ts';
-import { aroundOrder, withDeployHook } from './core/hooks.ts';
+import { aroundOrder } from './core/hooks.ts';
 import { isStagingName, nameOfReal, stagingName } from './core/identifiers.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from './core/lineage.ts';
 import { didYouMean } from './core/nearest.ts';
@@ -11,9 +11,10 @@ import type { Outcome } from './core/outcome.ts';
 import { isReplaced } from './core/revocation.ts';
 import type { Secret } from './core/secret.ts';
 import type { AdapterSettings, CertificateSpec, Hooks, Settings, StoredSpec } from './core/spec.ts';
-import { partsOf, solverSettings } from './core/spec-parts.ts';
+import { partsOf } from './core/spec-parts.ts';
 import { type StatelessAnswer, statelessType } from './core/stateless.ts';
 import { describeLineage, type LineageStatus } from './core/status.ts';
+import { storedSpecOf } from './core/stored-spec.ts';
 import type { ChangedAccount } from './engine/account-change.ts';
 import {
   type AccountStatus,
@@ -74,6 +75,8 @@ export interface Fleet {
   dryRun(request: Pick<RenewRequest, 'names' | 'hooks'>, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** The stored settings of a certificate, and where they come from. Fails with `store/corrupt`. */
   stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin'> | undefined>;
+  /** Environment variables whose secrets are stored with a certificate, for a check of its settings. */
+  keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
   /** The status of the named certificates, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
@@ -271,6 +274,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     renew: (request, signal) => renewAll(fleet, request, signal),
     dryRun: (request, signal) => tryAll(fleet, request, signal),
     stored: (name, signal) => readOne(fleet, name, signal),
+    keptEnvironment: (name) => composed.keptEnvironment(name),
     status: (names, signal) => statusOf(fleet, names, signal),
     doctor: (names, signal) => examine(fleet, names, signal),
     caa: (names, signal) => caaOf(fleet, names, signal),
@@ -341,21 +345,7 @@ interface Wanted {
 }
 
 const declared = (settings: Settings): readonly Wanted[] =>
-  settings.certificates.map((spec) => ({ wanted: store(settings, spec), origin: 'configuration' }));
-
-/** A declared certificate with everything it refers to, so that its lineage does not need the configuration. */
-function store(settings: Settings, spec: CertificateSpec): StoredSpec {
-  const issuer = settings.issuers[spec.issuer];
-  if (!issuer) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are incomplete` });
-  const deployers = Object.fromEntries(
-    spec.deploy.flatMap((name) => {
-      const deployer = settings.deployers[name];
-      return deployer ? [[name, deployer]] : [];
-    }),
-  );
-  const { preflight } = settings;
-  return withDeployHook({ spec, issuer, ...solverSettings(spec, settings.solvers), deployers, preflight });
-}
+  settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
 
 /** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
 function testHooks(hooks: Hooks): Pick<CertificateSpec, 'hooks'> {

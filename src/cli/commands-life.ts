@@ -45,6 +45,18 @@ export const commandsOfLife: readonly Command[] = [
     load: async () => (await import('./revoke.ts')).revoke,
   },
   {
+    name: 'edit',
+    summary: 'change the stored settings of a certificate in an editor',
+    description:
+      'Opens the settings as in certfleet.yaml in $VISUAL or $EDITOR, checks them like a configuration, shows what changed, and ' +
+      'stores it as `certfleet issue NAME` with flags does: a new certificate is ordered only if the change needs one. For a ' +
+      'certificate that the configuration declares, it names the file and line to change.',
+    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
+    flags: [{ flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] }],
+    examples: [{ line: 'certfleet edit www.example.com', why: 'change several settings at once' }],
+    load: async () => (await import('./edit.ts')).edit,
+  },
+  {
     name: 'rollback',
     summary: 'go back to the previous version of a certificate, and deliver it',
     description:

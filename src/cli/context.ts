@@ -55,6 +55,11 @@ export interface CliContext {
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Like `ask`, but what is typed is not shown. */
   readonly askSecret?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** Lets a person edit a text. */
+  readonly editFile?: (
+    text: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly text: string; readonly path: string; remove(): Promise<void> }>;
   /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
   /** How certfleet was called, for the cron line. */

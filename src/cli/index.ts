@@ -39,6 +39,11 @@ if (first === '--version' || first === '-V') {
     const interrupted = () => void process.kill(process.pid, 'SIGINT');
     return askHiddenAt(process.stdin, process.stderr, question, { signal, interrupted });
   };
+  const editFile = async (text: string, signal: AbortSignal) => {
+    // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens the editor
+    const { editText } = await import('../lib/editor.ts');
+    return editText(text, process.env, signal);
+  };
   const code = await main(process.argv.slice(2), {
     env: process.env,
     stdout: process.stdout,
@@ -48,6 +53,7 @@ if (first === '--version' || first === '-V') {
     exit: (exitCode) => process.exit(exitCode),
     ask,
     askSecret,
+    editFile,
     ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
   });
   end(code);

@@ -96,7 +96,7 @@ const notOfFlags = ({ name, identifiers }: CertificateSpec) =>
   });
 
 /** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
-async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
+export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
   if (session.json || kept.issuer.directory === wanted.issuer.directory) return;
   const { name, issuer } = wanted.spec;
   const other = issuer === kept.spec.issuer ? wanted.issuer.directory : issuer;
@@ -107,7 +107,7 @@ async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredS
   throw fail('usage/not-confirmed', { what: `the new issuer of ${name}` });
 }
 
-async function reportChanges(
+export async function reportChanges(
   session: Session,
   { kept, wanted, isAdopted }: Changing & { readonly kept: StoredSpec },
 ): Promise<void> {

@@ -223,3 +223,23 @@ describe('certfleet renew --dry-run', () => {
     expect(await stored()).toEqual(before);
   });
 });
+
+describe('certfleet edit', () => {
+  it('opens the stored settings in $EDITOR, and stores what was changed', async () => {
+    const name = 'edited.example.test';
+    await issue(name);
+    const edit = (editor: string) =>
+      certfleet(['edit', name, '--store', store], { env: { EDITOR: editor, TMPDIR: folder } });
+    const done = await edit("sed -i 's/deploy:.*/deploy: []\\n    keyType: p384/; /- files:/d'");
+    succeeded(done);
+    expect(stderrOf(done)).toContain('key type: none → p384');
+    expect(done.stdout).toContain('edited.example.test: renewed');
+    const { spec, current } = await readLineage(store, name);
+    expect([spec.spec.deploy, current?.keyType]).toEqual([[], 'p384']);
+    const wrong = await edit("sed -i 's/keyType: .*/keyType: dsa/'");
+    expect(wrong.status).toBe(2);
+    const [, kept = ''] = /is in (\S+)/.exec(stderrOf(wrong)) ?? [];
+    expect(await readFile(kept, 'utf8')).toContain('keyType: dsa');
+    expect((await readLineage(store, name)).spec).toEqual(spec);
+  });
+});

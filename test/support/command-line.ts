@@ -85,6 +85,8 @@ export interface CommandLine {
   readonly columns?: number;
   /** The answer typed to a question; undefined if there is no terminal. */
   readonly typed?: string;
+  /** What a person makes of each text in the editor. */
+  readonly edits?: (text: string) => string;
   readonly fleet?: FakeAnswers;
   readonly program?: string;
 }
@@ -180,6 +182,7 @@ export function commandLine(given: CommandLine = {}) {
         calls.push({ dryRun: request.names });
         return given.fleet?.dryRun ?? [];
       },
+      keptEnvironment: async () => ({}),
       stored: async (name) => {
         const spec = given.fleet?.stored?.[name];
         return spec && { spec, origin: given.fleet?.origin ?? 'command-line' };
@@ -279,6 +282,16 @@ export function commandLine(given: CommandLine = {}) {
           askSecret: async (question) => {
             state.stderr += `${question}\n`;
             return given.typed;
+          },
+        }),
+    ...(given.edits === undefined
+      ? {}
+      : {
+          editFile: async (text) => {
+            const edited = given.edits!(text);
+            const path = '/tmp/edit/certfleet.yaml';
+            written[path] = { content: edited, mode: 0o600 };
+            return { text: edited, path, remove: async () => void delete written[path] };
           },
         }),
     ...(given.program === undefined ? {} : { program: given.program }),

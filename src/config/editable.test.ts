@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { storedSpecOf } from '../core/stored-spec.ts';
+import { registry } from '../generated/registry.ts';
+import { editableText } from './editable.ts';
+import { settingsOf } from './settings.ts';
+
+it('writes references in place of what is stored inside, so that the same settings are read again', async () => {
+  const text = `
+issuers:
+  own: { directory: https://ca.test/dir, caFile: /ca.pem, test: true, agreeToTerms: true }
+balancers:
+  edge: { type: haproxy, sockets: [/run/haproxy.sock], map: /etc/haproxy/map }
+solvers:
+  web: { type: http01-forward-rule, balancer: edge, listen: "127.0.0.1:30080" }
+  dns: { type: dns01, provider: rfc2136, options: { server: "ns1.example.com:53", keyName: acme, secret: "env:TSIG" }, zones: { example.net: other } }
+  other: { type: dns01, provider: rfc2136, options: { server: "ns2.example.com:53", keyName: acme, secret: "env:TSIG" } }
+deployers:
+  files: { type: files, path: /etc/certs }
+certificates:
+  - name: abc
+    identifiers: [abc.example.com, { name: "*.example.org", solver: dns }, { name: 192.0.2.1, solver: web }]
+    issuer: own
+    solver: web
+    deploy: [files]
+    endpoints: ["abc.example.com:443"]
+    reuseKey: true
+    hooks: { post: "start it" }
+`;
+  const read = async (from: string) => {
+    const { settings, problems } = await settingsOf(from, {}, registry);
+    expect(problems).toEqual([]);
+    return storedSpecOf(settings!, settings!.certificates[0]!);
+  };
+  const stored = await read(text);
+  expect(await read(await editableText(stored, registry))).toEqual(stored);
+});

@@ -1,0 +1,72 @@
+import { stringify } from 'yaml';
+import { fail } from '../core/errors.ts';
+import { deployHookTarget } from '../core/hooks.ts';
+import { identifierKey } from '../core/identifier.ts';
+import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec.ts';
+import { zoneSolversKey } from '../core/spec.ts';
+import { balancerIn, withoutBalancer } from './forward-rule.ts';
+import { literalsOf } from './literals.ts';
+import type { Registry } from './registry.ts';
+
+const head = (
+  name: string,
+): string => `# The settings of ${name}, as in certfleet.yaml. Save and close to store them; an empty file,
+# or one without a change, changes nothing. A new certificate is ordered only if the change needs one.
+# Options: certfleet config schema, or docs/reference/configuration.md. A secret is file:/path or env:NAME.
+`;
+
+// `yaml` loads slowly, so import this module only to edit.
+
+/** The stored settings of a certificate as the text of a configuration with this certificate alone. */
+export async function editableText(stored: StoredSpec, registry: Registry): Promise<string> {
+  const { spec } = stored;
+  if ((await literalsOf(stored, registry)).length > 0)
+    throw fail('usage/invalid', {
+      what: `the settings of ${spec.name} contain a secret, which must not be in a file of an editor; change them with flags: certfleet issue ${spec.name} …`,
+    });
+  const parts = {
+    certificates: [certificateOf(spec)],
+    issuers: { [spec.issuer]: stored.issuer },
+    ...adaptersOf(stored),
+    preflight: stored.preflight,
+  };
+  const sections = Object.entries(parts).filter(([, value]) => Object.keys(value).length > 0);
+  return `${head(spec.name)}${sections.map(([key, value]) => stringify({ [key]: value })).join('')}`;
+}
+
+function certificateOf(spec: CertificateSpec): object {
+  const { identifiers, solvers = {}, validity, deploy, hooks, ...rest } = spec;
+  return {
+    ...rest,
+    identifiers: identifiers.map((identifier) => {
+      const own = Object.hasOwn(solvers, identifier.value) ? solvers[identifier.value] : undefined;
+      const name = identifierKey(identifier);
+      return own === undefined ? name : { name, solver: own };
+    }),
+    ...validity,
+    deploy: deploy.filter((target) => target !== deployHookTarget),
+    ...(hooks ? { hooks } : {}),
+  };
+}
+
+/** Solvers, deployers and load balancers by name, with references in place of what is stored inside. */
+function adaptersOf({ spec, solver, solvers = {}, deployers }: StoredSpec): Readonly<Record<string, object>> {
+  const balancers: Record<string, AdapterSettings> = {};
+  const named = new Map<string, AdapterSettings>();
+  const plain = (settings: AdapterSettings): AdapterSettings => {
+    const balancer = balancerIn(settings);
+    if (balancer) balancers[balancer.name] ??= balancer.settings;
+    const { [zoneSolversKey]: elsewhere, ...own } = withoutBalancer(settings);
+    for (const [name, one] of Object.entries((elsewhere ?? {}) as Readonly<Record<string, AdapterSettings>>))
+      if (!named.has(name)) named.set(name, plain(one));
+    return own as AdapterSettings;
+  };
+  for (const [name, settings] of Object.entries({ ...solvers, [spec.solver]: solver }))
+    named.set(name, plain(settings));
+  const targets = Object.entries(deployers).filter(([target]) => target !== deployHookTarget);
+  return {
+    solvers: Object.fromEntries(named),
+    deployers: Object.fromEntries(targets.map(([target, settings]) => [target, plain(settings)])),
+    balancers,
+  };
+}
