@@ -97,6 +97,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
           await place.setLinks(linksTo(place, links, number));
         } catch (error) {
           if (links) await place.setLinks(links);
+          else for (const kind of kinds) await place.inside.remove(join(place.live, `${kind}.pem`));
           throw error;
         }
         await writeConf(place, archive);

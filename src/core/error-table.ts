@@ -744,6 +744,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Name its folder: certfleet import {client} PATH',
   },
+  'import/unreadable': {
+    message: 'the files of {client} in {path} cannot be read: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Run the import as a user who may read them, such as root.',
+  },
   'import/untrusted': {
     message:
       '{path} is refused, because what is imported says which commands run as the user that runs certfleet: {reason}',

@@ -4,6 +4,7 @@ import { memoryFiles } from '../../test/support/memory-files.ts';
 import { defaultSettings } from '../config/defaults.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
 import { registry } from '../generated/registry.ts';
+import type { Files } from '../ports/files.ts';
 import { certbot } from './certbot.ts';
 
 const root = '/etc/letsencrypt';
@@ -89,6 +90,20 @@ describe('certbot’s folder', () => {
       files: { [`${root}/archive/a.test/privkey1.pem`]: 'first' },
     });
     expect((found.certificates[0] as FoundCertificate).keyPem.reveal()).toBe('first');
+  });
+
+  it('is refused if it is not there, cannot be read, or can be written by others', async () => {
+    const [settings, plain] = [defaultSettings({}), memoryFiles(() => new Date(0))];
+    const codeWith = (files: Partial<Files>) =>
+      certbot.read(root, { files: { ...plain, ...files }, env: {}, registry, settings, inPlace: false }).then(
+        () => undefined,
+        (error: unknown) => (error as { code?: string }).code,
+      );
+    expect(await codeWith({})).toBe('import/absent');
+    const denied = Object.assign(new Error('EACCES'), { code: 'EACCES' });
+    expect(await codeWith({ list: () => Promise.reject(denied) })).toBe('import/unreadable');
+    const foreign = { path: root, reason: 'x', command: 'chmod', change: 'go-w', needsRoot: true } as const;
+    expect(await codeWith({ foreign: async () => foreign })).toBe('import/untrusted');
   });
 
   it('may have been moved', async () => {

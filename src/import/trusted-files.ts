@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
 /** The files of another client. */
@@ -21,8 +21,10 @@ export async function openTrusted(files: Files, root: string, client: string): P
     });
   const foreign = await files.foreign(root);
   if (foreign) throw refuse(foreign);
-  if ((await files.list(root).catch(() => undefined)) === undefined)
-    throw fail('import/absent', { client, path: root });
+  const names = await files.list(root).catch((cause: unknown) => {
+    throw fail('import/unreadable', { client, path: root, reason: reasonOf(cause) }, { cause });
+  });
+  if (names === undefined) throw fail('import/absent', { client, path: root });
   const safe = new Set([root]);
   const check = async (folder: string) => {
     if (safe.has(folder)) return;

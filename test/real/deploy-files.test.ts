@@ -45,6 +45,30 @@ deployerContract(test, async () => {
   };
 });
 
+// certbot's own folders: the last of the four links cannot be changed.
+deployerContract(test, async () => {
+  const path = await temporaryFolder('deploy');
+  const made = createDeployWorld();
+  let links = 0;
+  return {
+    connect: () => open({ path, layout: 'certbot' }, made),
+    version: () => make(),
+    inUse: () => fingerprintOfFile(join(path, 'live/www/fullchain.pem')).catch(() => undefined),
+    keyFiles: () => findKeyFiles(path),
+    async breakActivation() {
+      links = 0;
+      made.interfere = (call) => {
+        if (call === 'replaceLink' && ++links === 4) throw Object.assign(new Error('EROFS'), { code: 'EROFS' });
+      };
+      return async () => {
+        made.interfere = () => {};
+      };
+    },
+    logged: () => made.lines,
+    stop: () => rm(path, { recursive: true, force: true }),
+  };
+});
+
 describe('certbot’s layout', () => {
   test('a version without an id is refused: its folder would be the archive itself', async () => {
     const path = await temporaryFolder('deploy');
