@@ -17,7 +17,7 @@ const check = (name: string, identifiers: readonly Identifier[], wishes: Wishes)
 
 it.each<[string, string, readonly Identifier[], Wishes, string, RegExp]>([
   [
-    'point 12: 26 names with tlsserver',
+    'conformance 12: 26 names with tlsserver',
     ...(['letsencrypt', names(26), { profile: 'tlsserver' }] as const),
     'with the profile tlsserver, the issuer letsencrypt accepts at most 25 identifiers',
     /^Use `--profile classic`/,
@@ -29,7 +29,7 @@ it.each<[string, string, readonly Identifier[], Wishes, string, RegExp]>([
     /^Use `--profile classic`/,
   ],
   [
-    'point 13: an address without shortlived',
+    'conformance 13: an address without shortlived',
     ...(['letsencrypt', addresses, {}] as const),
     'with the profile classic, the issuer letsencrypt accepts no IP addresses',
     /^Use `--profile shortlived`.*including IP addresses/,
@@ -41,7 +41,7 @@ it.each<[string, string, readonly Identifier[], Wishes, string, RegExp]>([
     /split them across several certificates/,
   ],
   [
-    'point 22: notAfter at Let’s Encrypt',
+    'conformance 22: notAfter at Let’s Encrypt',
     ...(['letsencrypt', names(1), { validity: { notAfter: '30d' } }] as const),
     'the issuer letsencrypt does not let its customers choose when a certificate begins or ends',
     /Its profiles have lifetimes of their own/,

@@ -74,7 +74,7 @@ describe('a profile that is withdrawn', () => {
     error: { code: 'acme/profile-refused', retry: 'never', hint: expect.stringContaining('(plain, silver)') },
   };
 
-  it('point 12: before finalize leaves no order behind, and another one is used at once', async () => {
+  it('conformance 12: before finalize leaves no order behind, and another one is used at once', async () => {
     const world = await begin();
     const engine = world.replica(1);
     const present = world.solver.present;
@@ -121,7 +121,7 @@ describe('a preferred chain', () => {
   const chainOf = async (world: World) => (await world.readLineage())?.current?.chain;
   const downloads = ({ ca }: World) => ca.accepted('certificate');
 
-  it('point 21: is chosen by the name of any issuer in it, among the CA’s other ones', async () => {
+  it('conformance 21: is chosen by the name of any issuer in it, among the CA’s other ones', async () => {
     const { world, warnings } = await begin(2);
     await issue(world.replica(1), job({ preferredChain: 'Other Root 2' }), signal);
     expect(await chainOf(world)).toEqual(['Simulated Intermediate', 'Other Root 2']);
@@ -139,7 +139,7 @@ describe('a preferred chain', () => {
     },
   );
 
-  it('point 21: that the CA does not have leaves its usual one, with a warning, and nothing is ordered again', async () => {
+  it('conformance 21: that the CA does not have leaves its usual one, with a warning, and nothing is ordered again', async () => {
     const { world, warnings } = await begin(1);
     const wanted = job({ preferredChain: 'DST Root CA X3' });
     expect(await issue(world.replica(1), wanted, signal)).toMatchObject({ result: 'issued' });

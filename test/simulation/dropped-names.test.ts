@@ -36,7 +36,7 @@ const current = async (world: World) => (await world.readLineage())?.current;
 const namesIn = async (world: World) => (await current(world))?.facts.identifiers.map(({ value }) => value);
 const newOrders = ({ ca }: World) => ca.accepted('newOrder');
 
-describe('point 10: a name whose validation fails', () => {
+describe('conformance 10: a name whose validation fails', () => {
   it('is dropped on request: the others are issued, and who lacks is said', async () => {
     const { world, warnings } = await worldWith(new Set(['b.test']));
     const dropped = [{ identifier: 'b.test', reason: 'no TXT record for b.test' }];
@@ -102,7 +102,7 @@ describe('point 10: a name whose validation fails', () => {
   });
 });
 
-describe('point 10: names that the CA refuses at newOrder', () => {
+describe('conformance 10: names that the CA refuses at newOrder', () => {
   it('are found in its subproblems', async () => {
     const { world } = await worldWith(new Set(), { blocked: ['a.test', 'b.test'] });
     expect(await issue(world.replica(1), job(), signal)).toMatchObject({
