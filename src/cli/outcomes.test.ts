@@ -111,6 +111,13 @@ it('says which names the certificate lacks', async () => {
   const done = await commandLine(ends({ ...issued, dropped })).run(...abc.split(' '));
   expect(done).toMatchObject({ code: 0 });
   expect(done.stdout).toContain('\n  without b.example.com: no TXT record\n');
+  const json = await commandLine(ends({ ...issued, dropped })).run(...abc.split(' '), '--json');
+  expect(jsonLines(json).at(-1)).toMatchObject({ data: { outcomes: [{ result: 'issued', dropped }] } });
+});
+
+it('shows an international name in its letters', async () => {
+  const done = await commandLine(ends({ ...issued, certificate: 'xn--bcher-kva.test' })).run(...abc.split(' '));
+  expect(done.stdout).toContain('xn--bcher-kva.test (bücher.test): issued');
 });
 
 it.each<Row>([

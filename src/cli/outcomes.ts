@@ -77,7 +77,9 @@ export async function tellOutcomes(
       if (!group) continue; // printed with the first of its group
       for (const one of group)
         if (one.result === 'pending')
-          session.print(`${style.warn(one.certificate)}: ${untilText(one.notAfter, now)}; a deployment is pending`);
+          session.print(
+            `${style.warn(withLetters(one.certificate))}: ${untilText(one.notAfter, now)}; a deployment is pending`,
+          );
       session.complain(groupText(group, style, width));
       if (outcome.result === 'pending') session.note('  Next: `certfleet renew` tries again.');
       else session.complain(`  ${nextAfterFailure(group, now, told)}`);
@@ -127,7 +129,7 @@ const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' 
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
 function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
-  const name = good(outcome.certificate);
+  const name = good(withLetters(outcome.certificate));
   if (told.rollback) {
     const until = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
     return `${name}: went back to the previous version${until}`;
@@ -219,5 +221,6 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   ...(outcome.next === undefined ? {} : { next: outcome.next }),
   ...(isWaiting(outcome) ? { failing: true } : {}),
   ...(outcome.byHand ? { byHand: true } : {}),
+  ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

@@ -67,6 +67,31 @@ describeWith(boulderPrograms, 'Boulder', () => {
     expect((await here.lineage(name)).current?.id).not.toBe(current!.id);
   });
 
+  it('conformance 13: issues for an address with the profile shortlived, and for an RSA key', async () => {
+    const here = await machine();
+    const issued = await here.issue('-d', boulder.webAddress, '--profile', 'shortlived', '--key-type', 'rsa2048');
+    expect(issued.status, issued.stderr).toBe(0);
+    const { current } = await here.lineage(boulder.webAddress);
+    expect(current).toMatchObject({ keyType: 'rsa2048', facts: { identifiers: [{ type: 'ip' }] } });
+  });
+
+  it('conformance 10: names names that it refuses in its text alone, one after the other, and they are dropped', async () => {
+    const here = await machine();
+    const name = `good-${Date.now()}.example.com`;
+    const bad = ['one.without-suffix', 'two.without-suffix'];
+    const issued = await here.issue('-d', [name, ...bad].join(','), '--on-failed-name', 'drop');
+    expect(issued.status, issued.stderr).toBe(0);
+    for (const one of bad) expect(issued.stdout).toContain(`without ${one}: `);
+    expect((await here.lineage(name)).current?.facts.identifiers).toEqual([{ type: 'dns', value: name }]);
+  });
+
+  it('conformance 22: refuses dates, and the hint says so', async () => {
+    const here = await machine();
+    const refused = await here.issue('-d', `dates-${Date.now()}.example.com`, '--not-after', '30d');
+    expect(refused.status).toBe(4);
+    expect(stderrOf(refused)).toContain('leave out `notBefore` and `notAfter`');
+  });
+
   it('validates a name and its wildcard by the records of dns-persist-01', async () => {
     const here = await machine();
     expect((await here.issue('-d', `first-${Date.now()}.example.com`)).status).toBe(0);

@@ -45,6 +45,7 @@ describeWith(['pebble'], 'what is ordered of Pebble', () => {
   it('conformance 14: an international name is typed and shown in its letters, and ordered as xn--', async () => {
     const issued = await issue('bücher.test');
     succeeded(issued);
+    expect(issued.stdout).toContain('xn--bcher-kva.test (bücher.test): issued');
     expect((await leafOf('xn--bcher-kva.test')).subjectAltName).toBe('DNS:xn--bcher-kva.test');
     for (const command of [['status'], ['show', 'bücher.test']])
       expect((await run(...command)).stdout).toContain('bücher.test');
