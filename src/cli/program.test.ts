@@ -73,7 +73,6 @@ describe('a command line that cannot be parsed', () => {
     ['reconfigure', "unknown command 'reconfigure'; use `certfleet issue NAME` with the flags that change instead"],
     ['install', "unknown command 'install'; use `certfleet renew --redeploy` instead"],
     ['-d a.test', "unknown option '-d'; it is an option of `certfleet issue`"],
-    ['renew --dry-run', "unknown option '--dry-run'; it is an option of `certfleet issue`"],
   ])('with words of other clients: %s', async (argv, words) => {
     const done = await commandLine().run(...argv.split(' '));
     expect(done).toMatchObject({ code: 2, stdout: '' });
