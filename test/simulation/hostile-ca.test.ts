@@ -195,7 +195,7 @@ it('a refusal is remembered in a document that is full', async () => {
     const closedAt = clock.now().toISOString();
     const tombstones = Array.from({ length: 3_000 }, (_, n): Tombstone => ({ ...stone, token: `t${n}`, closedAt }));
     // Room for the lease, and for nothing else.
-    while (sizeOf({ ...lineage, tombstones }) > maxDocumentBytes - 500) tombstones.pop();
+    while (sizeOf({ ...lineage, tombstones }) > maxDocumentBytes - 400) tombstones.pop();
     return { ...lineage, tombstones };
   });
   const before = ordered();
