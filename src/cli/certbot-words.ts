@@ -13,6 +13,8 @@ export interface CertbotWords {
   /** The value of each flag that is read later, by its meaning. */
   readonly values: Readonly<Partial<Record<Kept, string>>>;
   readonly expand: boolean;
+  /** It must not ask. */
+  readonly isUnattended: boolean;
   /** Flags that certfleet has too, in its own words. */
   readonly same: readonly string[];
   /** Flags for the DNS plugin and the key, which the parser of certfleet translates. */
@@ -37,7 +39,7 @@ type Meaning =
   | { readonly does: 'keep'; readonly as: Kept; readonly takes: true }
   | { readonly does: 'choose'; readonly as: string }
   | { readonly does: 'author' | 'installer' | 'both' | 'domains' | 'webroot' | 'map' | 'other'; readonly takes: true }
-  | { readonly does: 'expand' | 'nothing'; readonly takes?: true }
+  | { readonly does: 'expand' | 'unattended' | 'nothing'; readonly takes?: true }
   | { readonly does: 'refuse'; readonly why: string };
 
 const same = (as: string): Meaning => ({ does: 'same', as });
@@ -45,6 +47,7 @@ const sameValue = (as: string): Meaning => ({ does: 'same', as, takes: true });
 const keep = (as: Kept): Meaning => ({ does: 'keep', as, takes: true });
 const choose = (as: string): Meaning => ({ does: 'choose', as });
 const other: Meaning = { does: 'other', takes: true };
+const unattended: Meaning = { does: 'unattended' };
 const nothing: Meaning = { does: 'nothing' };
 const ignored: Meaning = { does: 'nothing', takes: true };
 
@@ -94,7 +97,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--account': sameValue('--account'),
   '--allow-subset-of-names': same('--on-failed-name=drop'),
   // Questions that certfleet does not ask, and what it does anyway.
-  ...{ '-n': nothing, '--non-interactive': nothing, '--noninteractive': nothing, '--no-self-upgrade': nothing },
+  ...{
+    '-n': unattended,
+    '--non-interactive': unattended,
+    '--noninteractive': unattended,
+    '--no-self-upgrade': nothing,
+  },
   ...{ '--keep': nothing, '--keep-until-expiring': nothing, '--reinstall': nothing, '--autorenew': nothing },
   ...{ '--renew-with-new-domains': nothing, '--register-unsafely-without-email': nothing },
   ...{ '--eff-email': nothing, '--no-eff-email': nothing, '--agree-dev-preview': nothing },
@@ -127,6 +135,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     installer: undefined as string | undefined,
     values: {} as Partial<Record<Kept, string>>,
     expand: false,
+    isUnattended: false,
     same: [] as string[],
     others: [] as string[],
   };
@@ -183,6 +192,9 @@ export function readCertbot(words: readonly string[]): CertbotWords {
         break;
       case 'expand':
         read.expand = true;
+        break;
+      case 'unattended':
+        read.isUnattended = true;
         break;
       case 'other':
         read.others.push(flag, value());

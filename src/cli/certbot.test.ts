@@ -173,6 +173,18 @@ const rows: readonly Row[] = [
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
   {
+    what: 'accounts',
+    argv: 'certbot update_account --email ops@example.com --server https://ca.example/dir',
+    warns: ['certfleet account update https://ca.example/dir --email ops@example.com'],
+    code: 2,
+  },
+  {
+    what: 'closing an account without a question',
+    argv: 'certbot unregister -n',
+    warns: ['certfleet account deactivate --yes'],
+    code: 2,
+  },
+  {
     what: 'a hook without a place',
     argv: 'issue -d example.org --auth-hook /x',
     code: 2,

@@ -84,6 +84,12 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
       return ['providers'];
     case 'register':
       throw fail('usage/invalid', { what: 'certbot register: not needed; `certfleet issue` opens the account' });
+    case 'show_account':
+      return ['account', 'show', ...ofAccount(given)];
+    case 'update_account':
+      return ['account', 'update', ...ofAccount(given)];
+    case 'unregister':
+      return ['account', 'deactivate', ...ofAccount(given), ...(given.isUnattended ? ['--yes'] : [])];
     case 'install':
     case 'enhance':
       throw fail('usage/invalid', { what: `certbot ${verb}: ${noInstaller}` });
@@ -94,7 +100,17 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
   }
 }
 
-const verbs = ['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'] as const;
+const verbs = [
+  ...['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'],
+  ...['show_account', 'update_account', 'unregister'],
+] as const;
+
+/** The CA is an argument there, and not a flag. */
+function ofAccount({ same }: CertbotWords): readonly string[] {
+  const at = same.indexOf('--issuer');
+  const words = at < 0 ? same : [same[at + 1]!, ...same.toSpliced(at, 2)];
+  return words.filter((word) => word !== '--agree-tos');
+}
 
 const noInstaller =
   'certfleet does not edit the configuration of a web server; use `certonly --webroot -w FOLDER --deploy-hook "systemctl reload nginx"`, and name the files of live/NAME in the server’s configuration once';
