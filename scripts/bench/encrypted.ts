@@ -5,7 +5,7 @@ import { certfleet, configure, type Rig } from './rig.ts';
 /** A hundred certificates in one command, with an encrypted store and without, in turn. */
 export async function encrypted(rig: Rig): Promise<void> {
   const count = rig.count(100);
-  const rounds = rig.rounds(5);
+  const rounds = rig.rounds(3);
   const key = join(rig.folder, 'store.key');
   const [program, cli] = certfleet(rig.folder);
   await measure([program!, cli!, 'store', 'key', key, '--quiet']);

@@ -62,24 +62,23 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
         if (corrupt) damaged.push(idOf(key));
         else found.set(idOf(key), { key, bytes });
       }
-  const lineages = [...found.values()].filter(({ key }) => key.kind === 'lineage');
-  for (const lineage of lineages) await complete(store, found, lineage, signal);
-  const documents = [...found.values()];
-  const lines = [
-    { ...format, at: at.toISOString() },
-    ...documents.map(({ key, bytes }) => ({ ...key, data: Buffer.from(bytes).toString('base64') })),
-  ];
-  const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  const end = { documents: documents.length, sha256: digestOf(body) };
-  return {
-    text: `${body}${JSON.stringify(end)}\n`,
-    documents: documents.length,
-    certificates: lineages.length,
-    isOpen: documents.some(({ key, bytes }) => isSecret(key) && sealedWith(bytes) === undefined),
-    damaged,
-  };
+  const lineages = () => [...found.values()].filter(({ key }) => key.kind === 'lineage');
+  for (const lineage of lineages()) await complete(store, found, lineage, signal);
+  const certificates = lineages().length;
+  const isOpen = [...found.values()].some(({ key, bytes }) => isSecret(key) && sealedWith(bytes) === undefined);
+  const documents = found.size;
+  const lines = [lineOf({ ...format, at: at.toISOString() })];
+  for (const [id, { key, bytes }] of found) {
+    lines.push(lineOf({ ...key, data: Buffer.from(bytes).toString('base64') }));
+    found.delete(id); // of a large store, not all of it twice
+  }
+  const hash = createHash('sha256');
+  for (const line of lines) hash.update(line);
+  lines.push(lineOf({ documents, sha256: hash.digest('hex') }));
+  return { text: lines.join(''), documents, certificates, isOpen, damaged };
 }
 
+const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
 /** Adds what a lineage names and is not there: a version that was made, or removed, since it was read. */
