@@ -87,7 +87,7 @@ function dying(files: MemoryFiles, at: number): { readonly files: MemoryFiles; d
 }
 
 const connect = (files: MemoryFiles): Deployer =>
-  createCertbotFolder({ files, root, certbotName: undefined, name: `files:${root}`, keyMode: 0o600 });
+  createCertbotFolder({ files, root: `${root}/`, certbotName: undefined, name: `files:${root}`, keyMode: 0o600 });
 const deliver = async (deployer: Deployer, version: VersionBundle): Promise<void> =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
 

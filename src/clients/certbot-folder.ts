@@ -28,7 +28,8 @@ export interface CertbotFolderOptions {
  * change, `archive/<name>/.certfleet.json` says what was there; `restore` undoes everything from it.
  */
 export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
-  const { files, root, keyMode } = options;
+  const { files, keyMode } = options;
+  const root = resolve(options.root); // without a slash at its end
   const target = targetName('files', options.name);
 
   function within<T>(lineage: string, signal: AbortSignal, work: (place: CertbotPlace) => Promise<T>): Promise<T> {

@@ -81,7 +81,7 @@ export function readOne({ pki }: Engine, found: FoundCertificate | Unusable): Ad
     const { certificates, facts } = pki.readChain(found.chainPem);
     const chainPem = certificates.join('');
     // The dates do not matter: what has expired is due at once, as it would be for the other client.
-    const problem = pki.mismatch(chainPem, found.keyPem, facts.identifiers, new Date(facts.notBefore));
+    const problem = pki.mismatch(certificates[0] ?? '', found.keyPem, facts.identifiers, new Date(facts.notBefore));
     if (problem !== undefined)
       return failedBecause(found, `its certificate and its key do not belong together: ${problem}`);
     if (facts.identifiers.length === 0) return failedBecause(found, 'its certificate has no names');
