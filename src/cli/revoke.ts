@@ -23,7 +23,11 @@ export const revoke: Run = async (session) => {
   const reason = reasonFrom(flags);
   const by = signerFrom(flags);
   const what = file === undefined ? name! : await readForeign(session, file);
-  const fleet = await session.fleet({ makeStore: false });
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    // The key of the certificate is enough, so no store is needed.
+    if (!isFailure(error, 'store/absent') || typeof what === 'string' || !what.keyPem) throw error;
+    return session.fleet({ makeStore: true, inMemory: true });
+  });
   const found = name === undefined ? undefined : (await fleet.status([name], session.signal))[0];
   await confirm(session, found, file ?? name!, reason);
   await reportStart(session, 'revoke');

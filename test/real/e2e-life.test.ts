@@ -97,7 +97,11 @@ describe('certfleet revoke', () => {
     // Pebble does not let another account revoke it.
     const refused = await certfleet(['revoke', '--cert-path', cert, ...ca]);
     expect(refused.status).toBe(4);
-    succeeded(await certfleet(['revoke', '--cert-path', cert, '--key-path', key, '--reason', 'superseded', ...ca]));
+    const withKey = ['revoke', '--cert-path', cert, '--key-path', key, '--reason', 'superseded', ...ca];
+    // The key is enough, even without a store.
+    succeeded(await certfleet([...withKey, '--store', join(folder, 'no-store')]));
+    await expect(stat(join(folder, 'no-store'))).rejects.toThrow('ENOENT');
+    succeeded(await certfleet(withKey));
     expect(await atCa((await served(name)).serialNumber.toLowerCase())).toBe('Revoked');
     // The store that has it knows it by its content.
     const known = await run('revoke', '--cert-path', cert, '--reason', 'superseded', '--yes');
