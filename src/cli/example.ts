@@ -18,6 +18,8 @@ solvers:
   web: { type: http01-responder, listen: "0.0.0.0:80" }
   # If a web server already listens there, give it files instead.
   # webroot: { type: http01-webroot, folders: [/var/www/html] }
+  # If port 80 is closed, answer on port 443.
+  # tls: { type: tls-alpn01 }
   # Wildcards need DNS. Secrets are file:/path (mode 0600) or env:NAME.
   dns:
     type: dns01

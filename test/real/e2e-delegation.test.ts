@@ -78,7 +78,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
     await writeFile(join(home.folder, 'other'), bench.bind.keys[1]!.secret, { mode: 0o600 });
   });
 
-  it('is issued, killed and swept with the solver that `zones` names', async () => {
+  it('conformance 16: is issued, killed and swept with the solver that `zones` names', async () => {
     await home.configure(configuration({ 'acme.other.test': 'other' }));
     const killWhen = until(async () => (await bench.bind.txt('acme.other.test')).length > 0, {
       what: 'the value is there',
@@ -107,7 +107,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
   const hasNewPebble = findProgram('pebble', 'shared') !== undefined;
   if (!hasNewPebble) noteSkipped('not tested: dns-account-01 (missing: pebble (of ../shared/bin))');
   it.skipIf(!hasNewPebble)(
-    'is dns-account-01: each account has a label, which may be delegated on its own',
+    'conformance 18: is dns-account-01: each account has a label, which may be delegated on its own',
     async () => {
       const pebble = await startPebble({ program: 'shared', dnsServer: bench.bind.server });
       const issuers = {
