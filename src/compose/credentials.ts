@@ -5,12 +5,12 @@ import { captureFromEnvironment, type Environment, type WithOptions } from '../c
 import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { isFailure } from '../core/errors.ts';
 import { isStagingName, nameOfReal } from '../core/identifiers.ts';
-import { encodeDocument } from '../core/lineage.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { registry } from '../generated/registry.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
-import type { Store } from '../ports/store.ts';
+import type { Entry, Store } from '../ports/store.ts';
 
 /** `credential/<name>`: the secrets of a certificate that are neither in files nor in every environment. */
 export interface CredentialDocument {
@@ -25,9 +25,12 @@ const none: CredentialDocument = { schema: 1, env: {} };
 const isEmpty = ({ env, literals = {} }: CredentialDocument) => Object.keys({ ...env, ...literals }).length === 0;
 const credentialKey = (lineage: string) => ({ kind: 'credential', name: lineage }) as const;
 
+const decode = ({ location: file }: Store, { key, bytes }: Entry): CredentialDocument =>
+  decodeDocument(bytes, { key: `credential/${key.name}`, file }, ['schema', 'env']);
+
 export async function readCredentials(store: Store, lineage: string, signal: AbortSignal): Promise<CredentialDocument> {
   const entry = await store.get(credentialKey(lineage), signal);
-  return entry ? (JSON.parse(new TextDecoder().decode(entry.bytes)) as CredentialDocument) : none;
+  return entry ? decode(store, entry) : none;
 }
 
 /** Changes the credentials of a certificate with compare-and-set; an empty document is deleted. */
@@ -40,7 +43,7 @@ export async function changeCredentials(
   const key = credentialKey(lineage);
   for (;;) {
     const before = await store.get(key, signal);
-    const document = before ? (JSON.parse(new TextDecoder().decode(before.bytes)) as CredentialDocument) : none;
+    const document = before ? decode(store, before) : none;
     const next = await change(document);
     const bytes = encodeDocument(next);
     if (before ? Buffer.from(before.bytes).equals(bytes) : isEmpty(next)) return;

@@ -118,6 +118,23 @@ describe('a lineage', () => {
     expect(await inner.get(named('credential'), signal)).toBeUndefined();
   });
 
+  it('whose credentials cannot be read does not hide the others', async () => {
+    const inner = createMemoryStore();
+    for (const [name, tsig] of [
+      ['abc', 'planted-1'],
+      ['xyz', 'planted-2'],
+    ] as const)
+      await write(process(inner), lineage(name, tsig));
+    const { revision } = (await inner.get(named('credential'), signal))!;
+    await inner.put(named('credential'), Buffer.from('{'), { ifRevision: revision, signal });
+    const found = [];
+    for await (const page of process(inner).scan('lineage', signal)) found.push(...page);
+    expect(found.map(({ key, corrupt }) => [key.name, corrupt?.code]).sort()).toEqual([
+      ['abc', 'store/corrupt'],
+      ['xyz', undefined],
+    ]);
+  });
+
   it('whose credentials are lost says which value is missing, and is not changed', async () => {
     const inner = createMemoryStore();
     await write(process(inner), lineage());

@@ -101,6 +101,13 @@ export function withoutLiterals(
     return { ...entry, bytes: encodeDocument(replaced(lineage, look)) };
   }
 
+  /** One certificate whose credentials cannot be read must not hide the others. */
+  const givenOrCorrupt = (entry: Entry, signal: AbortSignal): Promise<Entry> =>
+    given(entry, signal).catch((error: unknown) => {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      return { ...entry, bytes: new Uint8Array(), corrupt: error };
+    });
+
   return {
     ...inner,
     /** Whether a lineage, as it is stored, still has literals. */
@@ -124,7 +131,7 @@ export function withoutLiterals(
     },
     async *scan(kind, signal) {
       for await (const page of inner.scan(kind, signal))
-        yield kind === 'lineage' ? await Promise.all(page.map((entry) => given(entry, signal))) : page;
+        yield kind === 'lineage' ? await Promise.all(page.map((entry) => givenOrCorrupt(entry, signal))) : page;
     },
   };
 }
