@@ -86,18 +86,20 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
   });
 
   it('lists, rolls over and closes the account', async () => {
-    const store = ['--store', join(folder, 'kept')];
-    const run = (...args: string[]) => certfleet([...args, ...store]);
-    const before = JSON.parse((await run('account', 'list', '--json')).stdout) as Record<string, unknown>;
-    expect(before).toMatchObject({ name: 'kid-3', state: 'open', certificates: ['b.example.test', 'c.example.test'] });
+    // A store of its own, so that it can be tried again.
+    const [name, flags] = [`life-${Date.now()}`, ['--eab-kid', 'kid-1', '--eab-hmac-key', 'env:KEY']];
+    succeeded(await issue(name, 'e.example.test', flags, { KEY: keys['kid-1'] }));
+    const run = (...args: string[]) => certfleet([...args, '--store', join(folder, name)]);
+    const account = async () => JSON.parse((await run('account', 'list', '--json')).stdout) as Record<string, unknown>;
+    const before = await account();
+    expect(before).toMatchObject({ name: 'kid-1', state: 'open', certificates: ['e.example.test'] });
     succeeded(await run('account', 'rollover', '--account-key', 'ES384'));
-    const after = JSON.parse((await run('account', 'list', '--json')).stdout) as Record<string, unknown>;
-    expect(after).toMatchObject({ url: before['url'], keyType: 'p384' });
-    succeeded(await run('renew', '--force', '--name', 'b.example.test'));
+    expect(await account()).toMatchObject({ url: before['url'], keyType: 'p384' });
+    succeeded(await run('renew', '--force'));
     succeeded(await run('account', 'update', '--email', 'ops@example.com'));
     expect((await run('account', 'deactivate')).status).toBe(2);
     succeeded(await run('account', 'deactivate', '--yes'));
-    const refused = await run('renew', '--force', '--name', 'b.example.test');
+    const refused = await run('renew', '--force');
     expect(refused.status).toBe(4);
     expect(stderrOf(refused)).toContain('is deactivated');
   });
