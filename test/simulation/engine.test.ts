@@ -48,7 +48,8 @@ interface Replica {
   readonly killed: Promise<never>;
 }
 
-function createWorld(seed: number) {
+/** @param failing a third name, whose validation fails, and which may be dropped */
+function createWorld(seed: number, failing?: string) {
   const chance = chanceOf(seed);
   const clock = fakeClock();
   const store = createMemoryStore();
@@ -60,13 +61,23 @@ function createWorld(seed: number) {
     random: chance,
     settings: {
       badNoncePercent: 10,
-      validate: async (_identifier, _challenge, keyAuthorization) =>
-        txt.has(keyAuthorization)
+      validate: async ({ value }, _challenge, keyAuthorization) =>
+        txt.has(keyAuthorization) && value !== failing
           ? undefined
           : { type: 'urn:ietf:params:acme:error:dns', detail: 'no such value', status: 400 },
     },
   });
-  const spec = simulatedSpec('abc', ['example.com', '*.example.com']);
+  const whole = simulatedSpec('abc', ['example.com', '*.example.com']);
+  const spec: StoredSpec = failing
+    ? {
+        ...whole,
+        spec: {
+          ...whole.spec,
+          identifiers: [...whole.spec.identifiers, { type: 'dns', value: failing }],
+          onFailedName: 'drop',
+        },
+      }
+    : whole;
 
   /** A process. `killAt` is the number of the gate where it dies. */
   function replica(pid: number, killAt: number, faultRate: number): Replica {
@@ -204,33 +215,46 @@ const job = (spec: StoredSpec, obeyBackoff = false) =>
   ({ wanted: spec, origin: 'configuration', force: false, obeyBackoff }) as const;
 
 describe('the engine in a simulated world', () => {
-  it(`survives ${seeds} histories of kills and lost answers (first seed ${firstSeed})`, async () => {
-    for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-      const world = createWorld(seed);
-      const kills = Math.floor(world.chance() * 4);
-      for (let pid = 1; pid <= kills; pid += 1) {
-        const { context, killed } = world.replica(pid, 1 + Math.floor(world.chance() * 60), 0.02);
-        const run = Promise.race([reconcile(context, [job(world.spec)], signal), killed]);
-        await passing(world.clock, run).catch(() => undefined);
-      }
-      let result = '';
-      for (let attempt = 0; attempt < 10 && !/issued|unchanged/.test(result); attempt += 1) {
-        const { context } = world.replica(100 + attempt, Number.POSITIVE_INFINITY, attempt < 4 ? 0.05 : 0);
-        result = (await issue(context, job(world.spec), signal)).result;
-      }
-      const { context } = world.replica(200, Number.POSITIVE_INFINITY, 0);
-      await passing(world.clock, sweep(context, signal));
+  it.each([
+    ['', undefined],
+    [', with a name that is dropped', 'fails.test'],
+  ])(
+    `survives ${seeds} histories of kills and lost answers (first seed ${firstSeed})%s`,
+    async (_what, failing) => {
+      for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+        const world = createWorld(seed, failing);
+        const kills = Math.floor(world.chance() * 4);
+        for (let pid = 1; pid <= kills; pid += 1) {
+          const { context, killed } = world.replica(pid, 1 + Math.floor(world.chance() * 60), 0.02);
+          const run = Promise.race([reconcile(context, [job(world.spec)], signal), killed]);
+          await passing(world.clock, run).catch(() => undefined);
+        }
+        let result = '';
+        for (let attempt = 0; attempt < 10 && !/issued|unchanged/.test(result); attempt += 1) {
+          const { context } = world.replica(100 + attempt, Number.POSITIVE_INFINITY, attempt < 4 ? 0.05 : 0);
+          result = (await issue(context, job(world.spec), signal)).result;
+        }
+        const { context } = world.replica(200, Number.POSITIVE_INFINITY, 0);
+        await passing(world.clock, sweep(context, signal));
 
-      const where = `CERTFLEET_SEED=${seed}`;
-      expect(result, where).toMatch(/issued|unchanged/);
-      const lineage = await world.readLineage();
-      expect(lineage?.work, where).toBeUndefined();
-      expect([...world.txt], where).toEqual([foreign]);
-      expect(world.target.version, where).toBe(lineage?.current?.id);
-      expect(world.ca.accepted('finalize'), `${where}: certificates bought`).toBe(1);
-      expect(await keyFits(world, lineage), `${where}: key and certificate belong together`).toBe(true);
-    }
-  }, 300_000);
+        const where = `CERTFLEET_SEED=${seed}`;
+        expect(result, where).toMatch(/issued|unchanged/);
+        const lineage = await world.readLineage();
+        expect(lineage?.work, where).toBeUndefined();
+        expect([...world.txt], where).toEqual([foreign]);
+        expect(world.target.version, where).toBe(lineage?.current?.id);
+        expect(world.ca.accepted('finalize'), `${where}: certificates bought`).toBe(1);
+        expect(await keyFits(world, lineage), `${where}: key and certificate belong together`).toBe(true);
+        const { facts, dropped = [] } = lineage?.current ?? {};
+        expect(facts?.identifiers, where).toHaveLength(2);
+        expect(
+          dropped.map(({ identifier }) => identifier),
+          where,
+        ).toEqual(failing ? [failing] : []);
+      }
+    },
+    300_000,
+  );
 
   it.each([
     ['at once, when the CA breaks over it', {}, ['renewed']],
