@@ -121,7 +121,8 @@ function whyDue(
     if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
     return { action: 'issue', reason: 'there is no certificate yet' };
   }
-  if (!hasWanted(lineage, wanted)) return { action: 'renew', reason: 'its names, CA, key type, profile, dates or chain changed' };
+  if (!hasWanted(lineage, wanted))
+    return { action: 'renew', reason: 'its names, CA, key type, profile, dates or chain changed' };
   const { revoked } = lineage.current;
   if (revoked) return { action: 'renew', reason: `it was revoked (${revoked.reason})` };
   if (force) return { action: 'renew', reason: 'it was forced' };
