@@ -238,6 +238,32 @@ describeWith(['pebble'], 'tls-alpn-01 with Pebble', () => {
     ]);
   });
 
+  it('leaves no answer in the store after a kill', async () => {
+    const [folder, store] = [await temporaryFolder('alpn-kill'), await newStore()];
+    const config = join(folder, 'certfleet.yaml');
+    const issuer = { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true };
+    // JSON is YAML.
+    await writeFile(
+      config,
+      JSON.stringify({
+        store: { type: 'file', path: store },
+        issuers: { pebble: issuer },
+        solvers: { tls: { type: 'tls-alpn01', listen: listen() } },
+        certificates: [{ name: 'shared', identifiers: ['shared.example.test'], issuer: 'pebble', solver: 'tls' }],
+        preflight: { resolvers: [pebble.dnsServer], tlsAlpn01Port: pebble.tlsPort },
+      }),
+    );
+    const answers = async () => (await documents(store, 'token').catch(() => new Map())).size;
+    const isThere = until(async () => (await answers()) > 0, { what: 'the answer is in the store', everyMs: 1 });
+    // It may have got its certificate before that was seen, or before the signal arrived.
+    const killWhen = isThere.catch(() => undefined);
+    await certfleet(['issue', '--config', config], { killWhen });
+    succeeded(await certfleet(['sweep', '--config', config]));
+    expect(await answers()).toBe(0);
+    succeeded(await certfleet(['renew', '--force', '--config', config]));
+    expect([await answers(), (await readLineage(store, 'shared')).current !== undefined]).toEqual([0, true]);
+  });
+
   const haproxy = findProgram('haproxy');
   it.skipIf(haproxy === undefined)('works behind HAProxy, which keeps port 443 for the web', async () => {
     const [folder, store] = [await temporaryFolder('haproxy'), await newStore()];
