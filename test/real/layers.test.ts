@@ -59,11 +59,12 @@ const foreign: Readonly<Record<string, readonly string[]>> = {
   'src/config/planted': ['../lib/files.ts', '../engine/run.ts', '../cli/index.ts', 'node:fs'],
   'src/import/planted': ['../lib/files.ts', '../engine/run.ts', '../x509/pki.ts', 'zod', 'node:fs'],
   'src/api/planted': ['../fleet.ts', '../config/load.ts', 'node:fs'],
-  'src/compose': ['./fleet.ts', './cli/index.ts', 'zod', 'node:fs'],
+  'src/compose': ['./fleet.ts', './fleet/issue.ts', './cli/index.ts', 'zod', 'node:fs'],
   'src/whole-store': ['./lib/files.ts', './engine/engine.ts', './fleet.ts', 'zod', 'node:fs'],
   'src/fleet': ['./lib/files.ts', './config/load.ts', './acme/client.ts', 'zod', 'node:fs'],
-  'src/cli/planted': ['../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],
-  'src/daemon/planted': ['../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],
+  'src/fleet/planted': ['../lib/files.ts', '../config/load.ts', '../acme/client.ts', 'zod', 'node:fs'],
+  'src/cli/planted': ['../fleet/issue.ts', '../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],
+  'src/daemon/planted': ['../fleet/issue.ts', '../engine/run.ts', '../acme/client.ts', 'zod', 'node:fs'],
 };
 
 const forbiddenNode = [

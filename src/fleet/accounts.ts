@@ -1,0 +1,41 @@
+import { fail } from '../core/errors.ts';
+import type { ChangedAccount } from '../engine/account-change.ts';
+import { type AccountStatus, type KnownAccount, knownAccounts, statusOf } from '../engine/accounts.ts';
+import type { AccountRequest } from '../fleet.ts';
+import type { OpenFleet } from './opened.ts';
+
+export const accountsOf = async (fleet: OpenFleet, signal: AbortSignal): Promise<readonly AccountStatus[]> =>
+  (await known(fleet, signal)).map((one) => statusOf(fleet.composed.engine, one));
+
+export async function dependentsOf(
+  fleet: OpenFleet,
+  id: string,
+  what: 'rollover' | 'deactivate',
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { dependents } = await import('../engine/account-change.ts');
+  const found = await dependents(fleet.composed.engine, await knownById(fleet, id, signal), what);
+  return found.map((one) => `${one.certificate}: ${one.what}`);
+}
+
+export async function changeAccount(
+  fleet: OpenFleet,
+  request: AccountRequest,
+  signal: AbortSignal,
+): Promise<ChangedAccount> {
+  const { engine } = fleet.composed;
+  const account = await knownById(fleet, request.id, signal);
+  const { updateContacts, rollover, deactivate } = await import('../engine/account-change.ts');
+  if (request.what === 'update') return updateContacts(engine, account, request.emails, signal);
+  if (request.what === 'rollover') return rollover(engine, account, request.keyType, signal);
+  return deactivate(engine, account, signal);
+}
+
+const known = ({ composed, settings }: OpenFleet, signal: AbortSignal): Promise<readonly KnownAccount[]> =>
+  knownAccounts(composed.engine, settings.issuers, signal);
+
+async function knownById(fleet: OpenFleet, id: string, signal: AbortSignal): Promise<KnownAccount> {
+  const found = (await known(fleet, signal)).find(({ stored }) => stored.key.name === id);
+  if (!found) throw fail('account/not-found', { which: ` ${id}`, advice: 'See `certfleet account list`.' });
+  return found;
+}

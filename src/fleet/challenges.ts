@@ -1,0 +1,69 @@
+import type { StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
+import { type StatelessAnswer, statelessType } from '../core/stateless.ts';
+import type { TrialReport } from '../engine/dns-trial.ts';
+import type { CaaReport } from '../engine/looks/caa-report.ts';
+import type { DrawnPath } from '../engine/looks/doctor.ts';
+import type { DnsTrialRequest, StatelessRequest } from '../fleet.ts';
+import type { OpenFleet } from './opened.ts';
+import { forStaging } from './staging.ts';
+import { readAll } from './stored.ts';
+import { allWanted, specsOf } from './wanted.ts';
+
+export async function drawNamed(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly DrawnPath[]> {
+  const { drawPaths } = await import('../engine/looks/doctor.ts');
+  const drawn: DrawnPath[] = [];
+  // Also one that is renewed no more: its name may still lead somewhere.
+  for (const spec of await specsOf(fleet, names, signal))
+    drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
+  return drawn;
+}
+
+export async function reportCaaOf(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly CaaReport[]> {
+  const { reportCaa } = await import('../engine/looks/caa-report.ts');
+  const reports: CaaReport[] = [];
+  for (const spec of await specsOf(fleet, names, signal))
+    reports.push(await reportCaa(fleet.composed.engine, spec, signal));
+  return reports;
+}
+
+export async function statelessOf(
+  fleet: OpenFleet,
+  { names, adHoc, staging }: StatelessRequest,
+  signal: AbortSignal,
+): Promise<readonly StatelessAnswer[]> {
+  const found = adHoc
+    ? [adHoc]
+    : names.length > 0
+      ? await specsOf(fleet, names, signal)
+      : allWanted(fleet, await readAll(fleet, signal)).map(({ wanted }) => wanted);
+  // Only these: the CA of another certificate may have no test directory.
+  const users = found.filter((spec) => partsOf(spec).some(({ solver }) => solver.type === statelessType));
+  const specs = staging ? users.map((spec) => forStaging(spec)) : users;
+  const { statelessAnswers } = await import('../engine/stateless.ts');
+  return statelessAnswers(fleet.composed.engine, specs, signal);
+}
+
+export async function tryProvider(
+  { settings, composed }: OpenFleet,
+  { solver, ...request }: DnsTrialRequest,
+  signal: AbortSignal,
+): Promise<TrialReport> {
+  const { tryDns } = await import('../engine/dns-trial.ts');
+  const spec: StoredSpec = {
+    spec: { name: solver.name, identifiers: [], issuer: '', solver: solver.name, deploy: [], endpoints: [] },
+    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
+    solver: solver.settings,
+    deployers: {},
+    preflight: settings.preflight,
+  };
+  return tryDns(composed.engine, await composed.dns01(spec), { ...request, spec }, signal);
+}

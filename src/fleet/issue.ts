@@ -1,0 +1,25 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { Job } from '../engine/job.ts';
+import { reconcile } from '../engine/reconcile.ts';
+import type { IssueRequest } from '../fleet.ts';
+import type { OpenFleet } from './opened.ts';
+import { forStaging } from './staging.ts';
+import { declaredOrNamed, type Wanted } from './wanted.ts';
+
+export async function issue(fleet: OpenFleet, request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
+  const all: readonly Wanted[] = request.adHoc
+    ? [{ wanted: request.adHoc, origin: 'command-line' }]
+    : await declaredOrNamed(fleet, request.names, signal);
+  // A test must always order, because "not due" would prove nothing.
+  const force = request.force || request.staging;
+  const { ignorePreflight = false, newAccount = false } = request;
+  const jobs = all.map(({ wanted: real, origin }): Job => {
+    const { unattended } = fleet.composed;
+    const wanted = request.staging ? forStaging(real) : real;
+    const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false, unattended };
+    if (origin === 'configuration') return job;
+    // Only `issue` replaces stored credentials; `renew` may run in any environment.
+    return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
+  });
+  return reconcile(fleet.composed.engine, jobs, signal);
+}

@@ -1,0 +1,46 @@
+import { fail } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { forget } from '../engine/forget.ts';
+import type { Job } from '../engine/job.ts';
+import { reconcile } from '../engine/reconcile.ts';
+import type { Deleted, DeleteRequest, Exported, ExportRequest } from '../fleet.ts';
+import type { OpenFleet } from './opened.ts';
+import { isDeclared, notThere, readNamed } from './stored.ts';
+import { wantedOf } from './wanted.ts';
+
+export async function deleteOne(
+  fleet: OpenFleet,
+  { name, force }: DeleteRequest,
+  signal: AbortSignal,
+): Promise<Deleted> {
+  const forgotten = await forget(fleet.composed.engine, name, { force }, signal);
+  if (!forgotten) throw await notThere(fleet, name, signal);
+  return { ...forgotten, isDeclared: isDeclared(fleet, name) };
+}
+
+export async function exportOne(
+  fleet: OpenFleet,
+  { name, to, pkcs12 }: ExportRequest,
+  signal: AbortSignal,
+): Promise<Exported> {
+  const { engine } = fleet.composed;
+  await readNamed(fleet, name, signal);
+  const { exportCurrent } = await import('../engine/export.ts');
+  const bundle = await exportCurrent(engine, { name, to, format: pkcs12 ? 'pkcs12' : 'pem' }, signal);
+  if (!bundle) throw fail('lineage/no-certificate', { name });
+  if (!pkcs12) return { bundle };
+  const { keyPem, certPem, chainPem } = bundle;
+  const content = { friendlyName: name, keyPem, certificates: [certPem, chainPem], ...pkcs12 };
+  return { bundle, pkcs12: await engine.pki.pkcs12(content) };
+}
+
+export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {
+  const { engine } = fleet.composed;
+  const lineage = await readNamed(fleet, name, signal);
+  const found = wantedOf(fleet, lineage) ?? { wanted: lineage.spec, origin: lineage.origin };
+  const { rollBack } = await import('../engine/rollback.ts');
+  if (!(await rollBack(engine, { name, wanted: found.wanted }, signal))) throw await notThere(fleet, name, signal);
+  const job: Job = { ...found, force: false, redeploy: true, obeyBackoff: false, unattended: true };
+  const [outcome] = await reconcile(engine, [job], signal);
+  return outcome!; // one for each job
+}

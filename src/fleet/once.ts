@@ -1,0 +1,14 @@
+import { isFailure } from '../core/errors.ts';
+import { encodeDocument } from '../core/lineage.ts';
+import type { OpenFleet } from './opened.ts';
+
+export async function once({ composed }: OpenFleet, what: string, signal: AbortSignal): Promise<boolean> {
+  const key = { kind: 'meta', name: `once~${what}` } as const;
+  try {
+    await composed.engine.store.put(key, encodeDocument({ schema: 1 }), { ifRevision: null, signal });
+    return true;
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+    return false;
+  }
+}

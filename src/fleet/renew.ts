@@ -1,0 +1,35 @@
+import { isStagingName } from '../core/identifiers.ts';
+import type { Lineage } from '../core/lineage.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { type Engine, report } from '../engine/engine.ts';
+import type { Job } from '../engine/job.ts';
+import { reconcileAll } from '../engine/reconcile.ts';
+import type { RenewRequest } from '../fleet.ts';
+import type { OpenFleet } from './opened.ts';
+import { declaredOrNamed, madeOfFlags, type Wanted } from './wanted.ts';
+
+export async function renew(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
+  const { engine } = fleet.composed;
+  const { names, force, redeploy = false, nextRunMs, hooks } = request;
+  const obeyBackoff = !force && !redeploy;
+  // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.
+  const jobOf = ({ wanted, origin, isStored }: Wanted): Job =>
+    isStored
+      ? { wanted, origin, isStored, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true }
+      : { wanted, origin, force, redeploy, obeyBackoff, nextRunMs, hooks, unattended: true };
+  const ofFlags = (stored: Lineage): Job | undefined => {
+    if (names.length > 0) return undefined;
+    const one = madeOfFlags(stored);
+    if (!one) reportUndeclared(engine, stored);
+    return one && jobOf(one);
+  };
+  const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
+  return reconcileAll(engine, { jobs, jobOf: ofFlags }, signal);
+}
+
+/** Warns that a certificate is no longer declared. `renew` does this, because people look at its output. */
+function reportUndeclared(engine: Engine, { name, current }: Lineage): void {
+  if (!current || isStagingName(name)) return;
+  const message = `no longer declared, so it is not renewed; valid until ${current.facts.notAfter}`;
+  report(engine, { level: 'warn', event: 'log', certificate: name, message });
+}

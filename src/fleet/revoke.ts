@@ -1,0 +1,70 @@
+import { isReplaced } from '../core/revocation.ts';
+import type { RevocationWish } from '../engine/revoke.ts';
+import type { ForeignCertificate, RevokeAnswer, RevokeRequest } from '../fleet.ts';
+import { issue } from './issue.ts';
+import type { OpenFleet } from './opened.ts';
+import { notThere, readAll, readOne } from './stored.ts';
+import { wantedOf } from './wanted.ts';
+
+/** A lineage, and one version of it; undefined for the versions that a reason concerns. */
+interface Meant {
+  readonly name: string;
+  readonly which: string | undefined;
+}
+
+export async function revoke(
+  fleet: OpenFleet,
+  { what, reason, by }: RevokeRequest,
+  signal: AbortSignal,
+): Promise<RevokeAnswer> {
+  if (typeof what === 'string') return revokeStored(fleet, { name: what, which: undefined }, { reason, by }, signal);
+  const meant = await findVersion(fleet, what, signal);
+  if (!meant) return revokeForeign(fleet, what, reason, signal);
+  return revokeStored(fleet, meant, { reason, by: what.keyPem ? 'certificate-key' : by }, signal);
+}
+
+async function revokeStored(
+  fleet: OpenFleet,
+  meant: Meant,
+  wish: RevocationWish,
+  signal: AbortSignal,
+): Promise<RevokeAnswer> {
+  const { name } = meant;
+  const { reason } = wish;
+  const { revokeVersions } = await import('../engine/revoke.ts');
+  const revoked = await revokeVersions(fleet.composed.engine, meant, wish, signal);
+  if (!revoked) throw await notThere(fleet, name, signal);
+  const lineage = await readOne(fleet, name, signal);
+  const isCurrent = lineage?.current?.revoked !== undefined;
+  const isToReplace = isCurrent && isReplaced(reason) && wantedOf(fleet, lineage) !== undefined;
+  const now = isToReplace && reason === 'keyCompromise';
+  const outcomes = now ? await issue(fleet, { names: [name], force: false, staging: false }, signal) : [];
+  return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
+}
+
+async function revokeForeign(
+  { composed: { engine } }: OpenFleet,
+  foreign: ForeignCertificate,
+  reason: RevocationWish['reason'],
+  signal: AbortSignal,
+): Promise<RevokeAnswer> {
+  const { serial, notAfter } = engine.pki.readChain(foreign.certificatePem).facts;
+  const { revokeAt } = await import('../engine/revoke.ts');
+  const when = await revokeAt(engine, { ...foreign, reason }, signal);
+  return { revoked: [{ serial, notAfter, when }], isCurrent: false, isReplaced: false, outcomes: [] };
+}
+
+/** The lineage and version that a certificate in a file is. */
+async function findVersion(
+  fleet: OpenFleet,
+  { certificatePem }: ForeignCertificate,
+  signal: AbortSignal,
+): Promise<Meant | undefined> {
+  const { fingerprint } = fleet.composed.engine.pki.readChain(certificatePem).facts;
+  for (const [name, found] of await readAll(fleet, signal)) {
+    if (found instanceof Error) continue;
+    const version = [found.current, found.previous].find((one) => one?.facts.fingerprint === fingerprint);
+    if (version) return { name, which: version.id };
+  }
+  return undefined;
+}

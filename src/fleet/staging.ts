@@ -1,0 +1,32 @@
+import { fail } from '../core/errors.ts';
+import { aroundOrder } from '../core/hooks.ts';
+import { stagingName } from '../core/identifiers.ts';
+import type { CertificateSpec, Hooks, StoredSpec } from '../core/spec.ts';
+
+/** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
+export function forStaging(wanted: StoredSpec, hooks?: Hooks): StoredSpec {
+  const { issuer, spec } = wanted;
+  const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
+  if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
+  // Messages about the test must not look as if the real CA had been asked.
+  const testIssuer = issuer.testDirectory === undefined ? spec.issuer : `${spec.issuer} (staging)`;
+  return {
+    ...wanted,
+    spec: {
+      ...spec,
+      name: stagingName(spec.name),
+      issuer: testIssuer,
+      deploy: [],
+      endpoints: [],
+      ...testHooks({ ...spec.hooks, ...hooks }),
+    },
+    issuer: { ...issuer, directory, test: true },
+    deployers: {},
+  };
+}
+
+/** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
+function testHooks(hooks: Hooks): Pick<CertificateSpec, 'hooks'> {
+  const around = aroundOrder(hooks);
+  return around.pre === undefined && around.post === undefined ? {} : { hooks: around };
+}

@@ -1,0 +1,50 @@
+import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
+import { describeLineage, type LineageStatus } from '../core/status.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
+import type { OpenFleet } from './opened.ts';
+import { notFound, readAll } from './stored.ts';
+import { allWanted, nameOfWanted } from './wanted.ts';
+
+export async function statusOf(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly LineageStatus[]> {
+  const { engine } = fleet.composed;
+  const stored = await readAll(fleet, signal);
+  const wanted = new Map(allWanted(fleet, stored).map((one) => [nameOfWanted(one), one]));
+  const shown = [...stored].filter(([, found]) => found instanceof Error || !isOnlyOwing(found));
+  const all = new Set([...wanted.keys(), ...shown.map(([name]) => name)].sort());
+  for (const name of names) if (!all.has(name)) throw notFound(name, all);
+  const now = engine.clock.now();
+  const holdAt = createHolds(engine, signal);
+  const described = (names.length > 0 ? names : [...all]).map(async (name) => {
+    const found = stored.get(name);
+    const one = wanted.get(name);
+    const corrupt = found instanceof Error ? found : undefined;
+    const lineage = found instanceof Error ? undefined : found;
+    const isWorking = isHeld(engine, lineage);
+    const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.directory), lineage, now);
+    const declaredAs = one && { spec: one.wanted, origin: one.origin };
+    return describeLineage(name, { wanted: declaredAs, lineage, corrupt, now, isWorking, caHold });
+  });
+  return Promise.all(described);
+}
+
+/** Whether a process that may be alive works on the lineage. */
+function isHeld({ processes }: Engine, lineage: Lineage | undefined): boolean {
+  const lease = lineage?.work?.lease;
+  return lease !== undefined && processes.look(lease.holder) !== 'dead';
+}
+
+/** Reads the hold of each CA once. */
+function createHolds(engine: Engine, signal: AbortSignal) {
+  const holds = new Map<string, Promise<CaHold | undefined>>();
+  return (directory: string | undefined): Promise<CaHold | undefined> | undefined => {
+    if (directory === undefined) return undefined;
+    const hold = holds.get(directory) ?? holdOf(engine, directory, signal);
+    holds.set(directory, hold);
+    return hold;
+  };
+}

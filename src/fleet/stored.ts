@@ -1,0 +1,46 @@
+import { maxNameLength } from '../core/document-limits.ts';
+import { type CertfleetError, fail } from '../core/errors.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { lineageOf, readLineage } from '../engine/stored-lineage.ts';
+import type { OpenFleet } from './opened.ts';
+
+/** Lineages by name; an error stands for a document that cannot be read. */
+export type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
+
+export async function readAll({ composed }: OpenFleet, signal: AbortSignal): Promise<Stored> {
+  const stored = new Map<string, Lineage | CertfleetError>();
+  for await (const page of composed.engine.store.scan('lineage', signal))
+    for (const entry of page) stored.set(entry.key.name, lineageOf(composed.engine, entry));
+  return stored;
+}
+
+export async function readOne(
+  { composed }: OpenFleet,
+  name: string,
+  signal: AbortSignal,
+): Promise<Lineage | undefined> {
+  if (name === '' || name.length > maxNameLength) return undefined; // no store accepts such a name
+  const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
+  const lineage = entry && readLineage(composed.engine, entry);
+  return lineage && !isOnlyOwing(lineage) ? lineage : undefined;
+}
+
+/** Fails with `lineage/not-found`, `lineage/not-issued`. */
+export async function readNamed(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage> {
+  const lineage = await readOne(fleet, name, signal);
+  if (!lineage) throw await notThere(fleet, name, signal);
+  return lineage;
+}
+
+/** The failure for a name that the store does not have. */
+export async function notThere(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<CertfleetError> {
+  const stored = await readAll(fleet, signal);
+  return isDeclared(fleet, name) ? fail('lineage/not-issued', { name }) : notFound(name, stored.keys());
+}
+
+export const notFound = (name: string, known: Iterable<string>): CertfleetError =>
+  fail('lineage/not-found', { name, nearest: didYouMean(name, [...known]) });
+
+export const isDeclared = ({ settings }: OpenFleet, name: string): boolean =>
+  settings.certificates.some((certificate) => certificate.name === name);

@@ -1,0 +1,91 @@
+import { fail } from '../core/errors.ts';
+import { isStagingName } from '../core/identifiers.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
+import { storedSpecOf } from '../core/stored-spec.ts';
+import type { Job } from '../engine/job.ts';
+import type { OpenFleet } from './opened.ts';
+import { notFound, readAll, readOne, type Stored } from './stored.ts';
+
+/** The settings of a certificate, and where they come from. */
+export type Wanted = Pick<Job, 'wanted' | 'origin' | 'isStored'>;
+
+export const nameOfWanted = ({ wanted }: Wanted): string => wanted.spec.name;
+
+const allDeclared = ({ settings }: OpenFleet): readonly Wanted[] =>
+  settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
+
+/** A stored lineage that is renewed without being declared, because it was issued by flags. */
+export function madeOfFlags(lineage: Lineage): Wanted | undefined {
+  const { name, origin, spec } = lineage;
+  if (origin !== 'command-line' || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
+  return { wanted: spec, origin, isStored: true };
+}
+
+/** All declared certificates, and all that were issued by flags and are not declared. */
+export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
+  const declared = allDeclared(fleet);
+  const names = new Set(declared.map(nameOfWanted));
+  const others = [...stored].flatMap(([name, found]) => {
+    const one = found instanceof Error || names.has(name) ? undefined : madeOfFlags(found);
+    return one ? [one] : [];
+  });
+  return [...declared, ...others];
+}
+
+/** What `renew` wants of a stored lineage; undefined if it leaves it alone. */
+export const wantedOf = (fleet: OpenFleet, lineage: Lineage): Wanted | undefined =>
+  allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ?? madeOfFlags(lineage);
+
+/**
+ * All declared certificates, or the named ones, which may also be stored ones that were issued by flags. Fails with
+ * `lineage/not-found`, `lineage/not-renewed`.
+ */
+export async function declaredOrNamed(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Wanted[]> {
+  const declared = allDeclared(fleet);
+  if (names.length === 0) return declared;
+  const byName = new Map(declared.map((one) => [nameOfWanted(one), one]));
+  const found: Wanted[] = [];
+  for (const name of new Set(names)) found.push(byName.get(name) ?? (await storedOfFlags(fleet, name, signal)));
+  return found;
+}
+
+async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Wanted> {
+  const lineage = await readOne(fleet, name, signal);
+  if (!lineage) throw notFound(name, allWanted(fleet, await readAll(fleet, signal)).map(nameOfWanted));
+  const one = madeOfFlags(lineage);
+  if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
+  return one;
+}
+
+/** Why a stored lineage is never renewed, and what to do about it. */
+const notRenewed = (name: string): { readonly why: string; readonly advice: string } =>
+  isStagingName(name)
+    ? {
+        why: 'only as a test certificate, which is not renewed',
+        advice: 'For a new test, run `certfleet issue` with --staging again.',
+      }
+    : {
+        why: 'no longer declared, so it is not renewed',
+        advice: 'Declare it again, or name the configuration that declares it with --config.',
+      };
+
+/** The specs of named certificates, as declared or else as stored, also if `renew` leaves them alone. */
+export async function specsOf(
+  fleet: OpenFleet,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly StoredSpec[]> {
+  const byName = new Map(allDeclared(fleet).map((one) => [nameOfWanted(one), one.wanted]));
+  const specs: StoredSpec[] = [];
+  for (const name of new Set(names)) {
+    const spec = byName.get(name) ?? (await readOne(fleet, name, signal))?.spec;
+    if (!spec) throw notFound(name, [...byName.keys(), ...(await readAll(fleet, signal)).keys()]);
+    specs.push(spec);
+  }
+  return specs;
+}
