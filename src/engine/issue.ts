@@ -1,7 +1,7 @@
 import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
-import { namesToDrop, withoutNames } from '../core/dropped-names.ts';
-import { asFailure, isFailure, type RefusedName } from '../core/errors.ts';
+import { namesToDrop } from '../core/dropped-names.ts';
+import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
@@ -16,10 +16,12 @@ import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { accountLost, begun, madeCurrent, namesDropped, pastRemoved } from '../core/work.ts';
+import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
+import type { Chain } from './chain.ts';
+import { dropNames, withoutDropped } from './dropped.ts';
 import { type Engine, report } from './engine.ts';
 import { beforeOrder } from './hooks.ts';
 import { noteOutcome } from './hooks-of-run.ts';
@@ -45,7 +47,7 @@ import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
-import { type Chain, finalize } from './steps/finalize.ts';
+import { finalize } from './steps/finalize.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { makeStayingReady, prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
@@ -319,32 +321,8 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
     } catch (error) {
       const dropped = namesToDrop(error, narrowed.job.wanted.spec);
       if (dropped.length === 0) throw error;
-      await dropNames(run, dropped);
+      await dropNames(run, dropped, await cleanJournalled(run, run.job.wanted));
     }
-  }
-}
-
-/** The run as far as the order goes: the names that were dropped are in no step from the preflight to the version. */
-function withoutDropped(run: OrderRun): OrderRun {
-  const { job, parts, holding } = run;
-  const { dropped } = holding.work.order ?? {};
-  if (!dropped) return run;
-  const narrowed = parts.map((part) => ({ ...part, spec: withoutNames(part.spec, dropped) }));
-  return {
-    ...run,
-    job: { ...job, wanted: withoutNames(job.wanted, dropped) },
-    parts: narrowed.filter(({ spec }) => spec.spec.identifiers.length > 0),
-  };
-}
-
-async function dropNames(run: OrderRun, dropped: readonly RefusedName[]): Promise<void> {
-  const { engine, job, holding, parts, learned, signal } = run;
-  const left = await cleanJournalled(run, job.wanted);
-  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
-  await holding.apply(namesDropped({ dropped, left, now: engine.clock.now() }), signal);
-  for (const { identifier, reason } of dropped) {
-    const message = `${identifier} is left out, and tried again at the next renewal: ${reason}`;
-    report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
   }
 }
 

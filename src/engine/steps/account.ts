@@ -1,25 +1,15 @@
 import { accountKey, accountOf } from '../../core/account.ts';
-import { openEabKey } from '../../core/eab-key.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { canonical } from '../../core/same-spec.ts';
 import { Secret } from '../../core/secret.ts';
-import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
-import type { AccountIssuer, ExternalAccount, Issuer } from '../../ports/issuer.ts';
+import type { IssuerSettings } from '../../core/spec.ts';
+import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
-import { type Engine, report } from '../engine.ts';
+import { report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
 import { settleKey } from '../ledger/account-key.ts';
-import { checkMayRegister, checkTerms } from '../looks/ca.ts';
-
-/** What is needed to use an account at a CA. */
-export interface Customer {
-  readonly engine: Engine;
-  readonly issuer: Issuer;
-  /** The certificate that needs the account; its credentials may contain the EAB key. */
-  readonly wanted: StoredSpec;
-  readonly signal: AbortSignal;
-}
+import { type Customer, contactsOf, createKey, register } from '../register.ts';
 
 /**
  * Step 0: the account at a CA. The key is stored before newAccount, and the URL after; after a crash in between, the
@@ -88,19 +78,6 @@ async function updateContacts(customer: Customer, account: AccountIssuer): Promi
     report(engine, { level: 'warn', event: 'log', message });
     return false;
   }
-}
-
-const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map((address) => `mailto:${address}`);
-
-/** Stores a new account key, unless it is certain that the CA would refuse it. */
-async function createKey(customer: Customer): Promise<void> {
-  const { engine, issuer, wanted, signal } = customer;
-  const settings = wanted.issuer;
-  const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
-  checkMayRegister(issuer, settings, directory);
-  await readExternalAccount(customer);
-  const keyPem = await engine.pki.newAccountKey(settings.accountKey);
-  await writeAccount(engine, newAccountDocument(settings, keyPem), undefined, signal);
 }
 
 /** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
@@ -201,41 +178,6 @@ async function changeDocument(
   const found = await readAccount(engine, wanted.issuer, signal);
   if (found?.document.url !== refused) return;
   await writeAccount(engine, await change(found.document), found, signal);
-}
-
-/**
- * How often to repeat newAccount after a lost answer, or a 5xx without Retry-After. That is safe, because it then finds
- * the account (RFC 8555 §7.3). Pebble 2.6 answers 500 if several processes register one new key at the same time.
- */
-const repeats = 2;
-
-async function register(customer: Customer, keyPem: Secret): Promise<string> {
-  const { issuer, wanted, signal } = customer;
-  const settings = wanted.issuer;
-  const { agreeToTerms } = settings;
-  checkTerms(issuer, settings, await ask(customer, () => issuer.directory(signal), { isKnown: true }));
-  const externalAccount = await readExternalAccount(customer);
-  const bound = externalAccount === undefined ? {} : { externalAccount };
-  const request = { keyPem, contacts: contactsOf(settings), agreeToTerms, ...bound };
-  try {
-    const { url } = await ask(customer, () => issuer.openAccount(request, signal), { repeats });
-    return url;
-  } catch (error) {
-    if (!isFailure(error, 'acme/external-account-refused')) throw error;
-    // An EAB key may be good for one account, and this may be it: the answer to an earlier request was lost.
-    const existing = { keyPem, contacts: [], agreeToTerms, onlyExisting: true };
-    const found = await issuer.openAccount(existing, signal).catch(() => undefined);
-    signal.throwIfAborted();
-    if (found?.status !== 'valid') throw error;
-    return found.url;
-  }
-}
-
-/** Fails if the key is missing, and, before a request is made, if it cannot be one. */
-async function readExternalAccount({ engine, wanted }: Customer): Promise<ExternalAccount | undefined> {
-  const account = await engine.connect.externalAccount(wanted);
-  if (account) openEabKey(account.hmacKey);
-  return account;
 }
 
 export const isForgotten = (error: unknown): boolean => problemType(error) === 'accountDoesNotExist';

@@ -1,0 +1,34 @@
+import { withoutNames } from '../core/dropped-names.ts';
+import type { RefusedName } from '../core/errors.ts';
+import type { Tombstone } from '../core/lineage.ts';
+import { namesDropped } from '../core/work.ts';
+import { report } from './engine.ts';
+import { nameOf, type OrderRun } from './run.ts';
+
+/** The run as far as the order goes: the names that were dropped are in no step from the preflight to the version. */
+export function withoutDropped(run: OrderRun): OrderRun {
+  const { job, parts, holding } = run;
+  const { dropped } = holding.work.order ?? {};
+  if (!dropped) return run;
+  const narrowed = parts.map((part) => ({ ...part, spec: withoutNames(part.spec, dropped) }));
+  return {
+    ...run,
+    job: { ...job, wanted: withoutNames(job.wanted, dropped) },
+    parts: narrowed.filter(({ spec }) => spec.spec.identifiers.length > 0),
+  };
+}
+
+/** Journals the names that are left out from now on, once their challenges are removed, and what could not be. */
+export async function dropNames(
+  run: OrderRun,
+  dropped: readonly RefusedName[],
+  left: readonly Tombstone[],
+): Promise<void> {
+  const { engine, holding, parts, learned, signal } = run;
+  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
+  await holding.apply(namesDropped({ dropped, left, now: engine.clock.now() }), signal);
+  for (const { identifier, reason } of dropped) {
+    const message = `${identifier} is left out, and tried again at the next renewal: ${reason}`;
+    report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+  }
+}
