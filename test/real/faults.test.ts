@@ -341,7 +341,7 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
   it('quotes the CA on an unknown profile and on each refused identifier', async () => {
     const profile = await bench.home({ profile: 'no-such' });
     const unknown = await profile.issueOne();
-    expect(errorOf(unknown).code).toBe('acme/problem');
+    expect(errorOf(unknown).code).toBe('acme/profile-refused');
     expect(unknown.message).toContain('no profile no-such here');
     expect(errorOf(unknown).hint).toContain('profile');
 
