@@ -194,7 +194,11 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const many = Array.from({ length: 26 }, (_, n) => ['-d', `n${n}.example.com`]).flat();
     it.each<[string, readonly string[], string]>([
       ['26 names on tlsserver', [...many, '--name', 'many', '--profile', 'tlsserver'], '`--profile classic`'],
-      ['an IP address on classic', ['-d', '64.112.117.122', '--name', 'address'], '`--profile shortlived`'],
+      [
+        'an IP address on classic',
+        ['-d', '64.112.117.122,with-ip.example.com', '--name', 'address'],
+        '`--profile shortlived`',
+      ],
     ])('%s', async (_title, args, words) => {
       const { issue } = await machine();
       const refused = await issue(...args);
