@@ -15,8 +15,10 @@ export interface CertbotWords {
   readonly expand: boolean;
   /** It must not ask. */
   readonly isUnattended: boolean;
-  /** Flags that certfleet has too, in its own words. */
-  readonly same: readonly string[];
+  /** Flags that certfleet has too, in its own words, each with its value. */
+  readonly same: readonly (readonly string[])[];
+  /** The flags that are for an order, and not for `renew`, as they are typed. */
+  readonly ofOrder: readonly string[];
   /** Flags for the DNS plugin and the key, which the parser of certfleet translates. */
   readonly others: readonly string[];
 }
@@ -125,6 +127,26 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--no-autorenew': { does: 'refuse', why: '`certfleet renew` renews all certificates that it has' },
 };
 
+/** The flags of `certfleet renew`, which work there as certbot's. */
+export const flagsOfRenew: readonly string[] = ['--force', '--dry-run', '--pre-hook', '--post-hook', '--deploy-hook'];
+
+/** Whether `renew` would drop something that changes what happens; who accepts terms, and for whom, was said before. */
+function isOfOrder(flag: string, meaning: Meaning): boolean {
+  if (flag === '--no-directory-hooks') return true;
+  switch (meaning.does) {
+    case 'same':
+      return ![...flagsOfRenew, '--agree-tos', '--email'].includes(meaning.as);
+    case 'keep':
+      return !['name', 'configDir', 'cliIni'].includes(meaning.as);
+    case 'nothing':
+    case 'unattended':
+    case 'refuse':
+      return false;
+    default:
+      return true;
+  }
+}
+
 /** Reads what is typed after `certfleet certbot`. Fails with `usage/invalid`. */
 export function readCertbot(words: readonly string[]): CertbotWords {
   const read = {
@@ -136,7 +158,8 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     values: {} as Partial<Record<Kept, string>>,
     expand: false,
     isUnattended: false,
-    same: [] as string[],
+    same: [] as (readonly string[])[],
+    ofOrder: [] as string[],
     others: [] as string[],
   };
   for (let at = 0; at < words.length; at++) {
@@ -152,15 +175,17 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       return text;
     };
     if (isOfDnsPlugin(typed)) {
+      read.ofOrder.push(typed);
       read.others.push(typed, ...(isChoice(typed) ? [] : [value()]));
       if (isChoice(typed)) read.authenticator = typed.slice(2);
       continue;
     }
     const flag = wholeFlag(typed);
     const meaning = meanings[flag]!;
+    if (isOfOrder(flag, meaning)) read.ofOrder.push(typed);
     switch (meaning.does) {
       case 'same':
-        read.same.push(...meaning.as.split('='), ...(meaning.takes ? [value()] : []));
+        read.same.push([...meaning.as.split('='), ...(meaning.takes ? [value()] : [])]);
         break;
       case 'keep':
         read.values[meaning.as] = value();

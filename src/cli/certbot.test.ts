@@ -50,7 +50,14 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
   ],
   ['certbot renew --cert-name example.com --force-renewal', 'certfleet renew example.com --force', { fleet }],
   ['certbot certificates', 'certfleet status', { fleet }],
-  ['certbot delete --cert-name example.com', 'certfleet delete example.com --force', { fleet }],
+  ['certbot renew -n --force-renewal --dry-run --agree-tos -m ops@example.com', 'certfleet renew --dry-run'],
+  ['certbot delete --cert-name example.com', 'certfleet delete example.com', { fleet }],
+  ['certbot delete --cert-name example.com -n', 'certfleet delete example.com --force', { fleet }],
+  [
+    'certbot renew',
+    'certfleet renew',
+    { files: { '/etc/letsencrypt/cli.ini': 'webroot-path = /srv\nagree-tos = true\nemail = ops@example.com\n' } },
+  ],
   [
     'certbot revoke --cert-name example.com --reason keycompromise --no-delete-after-revoke',
     'certfleet revoke example.com --reason keycompromise --yes',
@@ -170,6 +177,40 @@ const rows: readonly Row[] = [
     code: 2,
     warns: ['--manual: only DNS records can be added by hand here'],
   },
+  {
+    what: 'deletes after a yes',
+    argv: 'certbot delete --cert-name example.com',
+    fleet,
+    typed: 'y',
+    warns: ['Delete example.com from the store, with its keys? [y/N]'],
+    calls: [{ name: 'example.com', force: true }],
+  },
+  {
+    what: 'deletes nothing after a no',
+    argv: 'certbot delete --cert-name example.com',
+    ...{ fleet, typed: '', code: 2, calls: [] },
+    warns: ['the deletion was not confirmed; nothing was changed'],
+  },
+  {
+    what: 'deletes nothing with --dry-run',
+    argv: 'certbot delete --cert-name example.com -n --dry-run',
+    ...{ fleet, code: 2, calls: [] },
+    warns: ['certbot delete: --dry-run is for certonly and renew'],
+  },
+  ...[
+    ['-d example.com --force-renewal', 'certbot renew: -d: name the certificate with --cert-name'],
+    ['--webroot -w /other', '--webroot is not an option of it here'],
+    ['--cert-name a.example --http-01-port 8080', '`certfleet certbot reconfigure --cert-name a.example`'],
+    ['--no-directory-hooks', '--no-directory-hooks is not an option of it here; `certfleet edit NAME`'],
+    ['--preferred-chain X', '--preferred-chain is not an option of it here'],
+    ['--key-type rsa', '--key-type is not an option of it here'],
+    ['--allow-subset-of-names', '--allow-subset-of-names is not an option of it here'],
+    ['--dns-cloudflare', '--dns-cloudflare is not an option of it here'],
+  ].map(
+    ([flags, warns]): Row => ({
+      ...{ what: `renew ${flags}`, argv: `certbot renew ${flags}`, fleet, code: 2, calls: [], warns: [warns!] },
+    }),
+  ),
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
   {

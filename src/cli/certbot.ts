@@ -5,7 +5,7 @@ import { fail, isFailure } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
-import { type CertbotWords, readCertbot } from './certbot-words.ts';
+import { type CertbotWords, flagsOfRenew, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
 import type { Typed } from './program.ts';
@@ -32,6 +32,7 @@ export const certbotOf =
 async function withCliIni(session: Session): Promise<CertbotWords> {
   const { args } = session.invocation;
   const typed = readCertbot(args);
+  if (typed.verb === 'renew') refuseOfOrder(typed);
   const { env } = session.context;
   const { cliIni, configDir } = typed.values;
   const path =
@@ -45,6 +46,19 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
   if (!bytes) return typed;
   session.note(`Flags of ${path} count, too.`);
   return readCertbot([...wordsOfIni(new TextDecoder().decode(bytes)), ...args]);
+}
+
+/** certbot's own configuration file may have flags for orders; typed for `renew`, they would be dropped without a word. */
+function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords): void {
+  if (flag === undefined) return;
+  const what = `certbot renew: ${flag} is not an option of it here`;
+  if (['-d', '--domain', '--domains'].includes(flag))
+    throw fail('usage/invalid', { what: `certbot renew: ${flag}: name the certificate with --cert-name` });
+  if (flag === '--no-directory-hooks')
+    throw fail('usage/invalid', { what: `${what}; \`certfleet edit NAME\` changes the hooks of a certificate` });
+  throw fail('usage/invalid', {
+    what: `${what}, because each certificate keeps its settings: change them with \`certfleet certbot reconfigure --cert-name ${name ?? 'NAME'}\``,
+  });
 }
 
 /** The flags that are not typed but written as `key = value`. */
@@ -64,8 +78,12 @@ const places = ({ invocation: { flags } }: Session): readonly string[] =>
 
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
 async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
-  const { verb, values, same, others, domains } = given;
+  const { verb, values, others, domains } = given;
+  const same = given.same.flat();
   const named = values.name;
+  const isDry = same.includes('--dry-run');
+  if (isDry && !['certonly', 'run', 'renew', 'reconfigure'].includes(verb))
+    throw fail('usage/invalid', { what: `certbot ${verb}: --dry-run is for certonly and renew` });
   switch (verb) {
     case 'certonly':
     case 'run':
@@ -73,11 +91,11 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
     case 'reconfigure':
       return ['issue', ...required(named, verb), ...solverWords(given), ...same, ...others];
     case 'renew':
-      return ['renew', ...(named === undefined ? [] : [named]), ...same];
+      return ['renew', ...(named === undefined ? [] : [named]), ...forRenew(given)];
     case 'certificates':
       return ['status', ...(named === undefined ? domains : [named])];
     case 'delete':
-      return ['delete', ...required(named, verb), '--force'];
+      return ['delete', ...required(named, verb), ...((await isSure(given, session)) ? ['--force'] : [])];
     case 'revoke':
       return ['revoke', ...revoked(given), ...same, '--yes'];
     case 'plugins':
@@ -100,6 +118,21 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
   }
 }
 
+/** What `renew` takes; certbot's --dry-run goes over --force-renewal. */
+function forRenew({ same }: CertbotWords): readonly string[] {
+  const isDry = same.some(([flag]) => flag === '--dry-run');
+  return same.filter(([flag = '']) => flagsOfRenew.includes(flag) && !(isDry && flag === '--force')).flat();
+}
+
+/** certbot asks before it deletes, unless it must not. */
+async function isSure({ values, isUnattended }: CertbotWords, session: Session): Promise<boolean> {
+  if (isUnattended) return true;
+  const question = `Delete ${values.name} from the store, with its keys? [y/N] `;
+  const answer = session.json ? undefined : await session.context.ask?.(question, session.signal);
+  if (answer !== undefined && !/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: 'the deletion' });
+  return answer !== undefined;
+}
+
 const verbs = [
   ...['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'],
   ...['show_account', 'update_account', 'unregister'],
@@ -107,9 +140,8 @@ const verbs = [
 
 /** The CA is an argument there, and not a flag. */
 function ofAccount({ same }: CertbotWords): readonly string[] {
-  const at = same.indexOf('--issuer');
-  const words = at < 0 ? same : [same[at + 1]!, ...same.toSpliced(at, 2)];
-  return words.filter((word) => word !== '--agree-tos');
+  const [issuer, rest] = [same.find(([flag]) => flag === '--issuer'), same.filter(([flag]) => flag !== '--issuer')];
+  return [...(issuer?.slice(1) ?? []), ...rest.filter(([flag]) => flag !== '--agree-tos').flat()];
 }
 
 const noInstaller =
@@ -148,7 +180,7 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
       ? []
       : ['--name', subject.name]),
     ...solverWords(given),
-    ...same,
+    ...same.flat(),
     ...others,
     // As certbot: FOLDER/live/NAME/fullchain.pem.
     ...(subject.isKnown ? [] : ['--deploy', `files:${folder}`]),
