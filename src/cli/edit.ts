@@ -95,7 +95,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
     const again = isSame ? 'n' : await session.context.ask?.('Edit it again? [Y/n] ', session.signal);
     if (again === undefined || /^n/i.test(again))
       throw fail('usage/invalid', {
-        what: `the settings are not valid, and nothing was changed; what you wrote is in ${shellWord(edited.path)}`,
+        what: `the settings are not valid, and nothing was changed; what you wrote is in ${shellWord(edited.path)} until you delete it`,
       });
     await edited.remove();
   }

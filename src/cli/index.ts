@@ -42,7 +42,8 @@ if (first === '--version' || first === '-V') {
   const editFile = async (text: string, signal: AbortSignal) => {
     // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens the editor
     const { editText } = await import('../lib/editor.ts');
-    return editText(text, process.env, signal);
+    const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+    return editText(text, process.env, { isTerminal, signal });
   };
   const code = await main(process.argv.slice(2), {
     env: process.env,

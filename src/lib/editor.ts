@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 
 /** A text that a person has edited, and the file that it is in. */
 export interface Edited {
@@ -12,14 +13,22 @@ export interface Edited {
   remove(): Promise<void>;
 }
 
-/** Opens a text in the editor of `VISUAL` or `EDITOR`, at this terminal. Fails with `process/failed`. */
+/**
+ * Opens a text in the editor of `VISUAL` or `EDITOR`, or in `vi` at a terminal. Fails with `usage/invalid` if there is
+ * neither, or if the editor fails. Then the file stays only if a person has written into it.
+ */
 export async function editText(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
+  { isTerminal, signal }: { readonly isTerminal: boolean; readonly signal: AbortSignal },
 ): Promise<Edited> {
-  const editor = env['VISUAL'] || env['EDITOR'] || 'vi';
+  const editor = env['VISUAL'] || env['EDITOR'] || (isTerminal ? 'vi' : undefined);
+  if (editor === undefined)
+    throw fail('usage/invalid', {
+      what: '`certfleet edit` needs a terminal, or an editor named by $VISUAL or $EDITOR',
+    });
   const folder = await mkdtemp(join(tmpdir(), 'certfleet-edit-')); // mode 0700
+  const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
   await writeFile(path, text, { mode: 0o600 });
   // By a shell, because the variables may contain arguments (`code --wait`).
@@ -31,11 +40,14 @@ export async function editText(
     signal.throwIfAborted();
     throw fail('process/failed', { command: editor, reason: reasonOf(cause) }, { cause });
   });
-  if (status !== 0)
-    throw fail('process/failed', { command: editor, reason: `it ended with ${status}; your text is in ${path}` });
-  return {
-    text: await readFile(path, 'utf8'),
-    path,
-    remove: () => rm(folder, { recursive: true, force: true }),
+  const unchanged = async (what: string, edited: string | undefined) => {
+    const isWorthKeeping = edited !== undefined && edited !== text;
+    if (!isWorthKeeping) await remove();
+    const where = isWorthKeeping ? `; what you wrote is in ${shellWord(path)} until you delete it` : '';
+    return fail('usage/invalid', { what: `${what}, and nothing was changed${where}` });
   };
+  const edited = await readFile(path, 'utf8').catch(() => undefined);
+  if (status !== 0) throw await unchanged(`the editor \`${editor}\` ended with ${status}`, edited);
+  if (edited === undefined) throw await unchanged(`the editor \`${editor}\` has removed the file`, edited);
+  return { text: edited, path, remove };
 }

@@ -1,0 +1,44 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { editText } from './editor.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'editor-'));
+  vi.stubEnv('TMPDIR', folder);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const edit = (env: Readonly<Record<string, string>>) =>
+  editText('old\n', env, { isTerminal: false, signal: new AbortController().signal });
+
+describe('editText', () => {
+  it('reads what the editor wrote, and removes it when asked', async () => {
+    const edited = await edit({ EDITOR: 'echo new >' });
+    expect(edited.text).toBe('new\n');
+    await edited.remove();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['there is neither a terminal nor an editor', { VISUAL: '', EDITOR: '' }, /needs a terminal, or an editor/],
+    ['the editor removes the file', { EDITOR: 'rm' }, /has removed the file, and nothing was changed$/],
+    ['the editor fails', { EDITOR: 'sh -c "exit 3"' }, /ended with 3, and nothing was changed$/],
+    ['there is no such editor', { EDITOR: '/no/such/editor 2>&- ' }, /ended with 127, and nothing was changed$/],
+  ])('leaves nothing behind if %s', async (_what, env, message) => {
+    await expect(edit(env)).rejects.toMatchObject({ code: 'usage/invalid', message: expect.stringMatching(message) });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('keeps what was written if the editor fails after it', async () => {
+    const failing = edit({ EDITOR: 'fails() { echo new > "$1"; return 1; }; fails' });
+    await expect(failing).rejects.toThrow(/ended with 1, and nothing was changed; what you wrote is in .* until you/);
+    const [kept = ''] = await readdir(folder);
+    expect(await readFile(join(folder, kept, 'certfleet.yaml'), 'utf8')).toBe('new\n');
+  });
+});
