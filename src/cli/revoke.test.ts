@@ -95,10 +95,18 @@ it.each<Row>([
     calls: [],
     warns: ['--cert-path /c.pem: this is not a certificate in PEM'],
   },
+  {
+    what: 'names a file without a private key',
+    argv: 'revoke --cert-path /c.pem --key-path /c.pem --yes',
+    files: { '/c.pem': pem },
+    code: 2,
+    calls: [],
+    warns: ['--key-path /c.pem: this is not a private key in PEM'],
+  },
 ])('revoke $what', behaves);
 
 it('takes certificate and key from files, and hides the key', async () => {
-  const files = { '/c.pem': pem, '/k.pem': 'the-key' };
+  const files = { '/c.pem': pem, '/k.pem': '-----BEGIN EC PRIVATE KEY-----\nthe-key' };
   const done = await commandLine({ files, fleet: { revoke: { ...answer, isCurrent: false } } }).run(
     ...'revoke --cert-path /c.pem --key-path /k.pem --issuer https://ca.test/dir --yes --verbose'.split(' '),
   );

@@ -65,7 +65,10 @@ async function readForeign(session: Session, file: string): Promise<ForeignCerti
     throw fail('usage/invalid', { what: `--cert-path ${file}: this is not a certificate in PEM` });
   const issuer = issuerFromFlags(session, await session.settings(), undefined);
   if (keyFile === undefined) return { certificatePem, issuer };
-  return { certificatePem, issuer, keyPem: new Secret(await readNamed(session, '--key-path', keyFile)) };
+  const keyPem = new Secret(await readNamed(session, '--key-path', keyFile));
+  if (!/-----BEGIN (\w+ )?PRIVATE KEY-----/.test(keyPem.reveal()))
+    throw fail('usage/invalid', { what: `--key-path ${keyFile}: this is not a private key in PEM` });
+  return { certificatePem, issuer, keyPem };
 }
 
 async function readNamed(session: Session, flag: string, file: string): Promise<string> {

@@ -1,3 +1,4 @@
+import { fail } from '../core/errors.ts';
 import { isReplaced } from '../core/revocation.ts';
 import type { RevocationWish } from '../engine/revoke.ts';
 import type { ForeignCertificate, RevokeAnswer, RevokeRequest } from '../fleet.ts';
@@ -18,6 +19,7 @@ export async function revoke(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   if (typeof what === 'string') return revokeStored(fleet, { name: what, which: undefined }, { reason, by }, signal);
+  refuseOtherKey(fleet, what);
   const meant = await findVersion(fleet, what, signal);
   if (!meant) return revokeForeign(fleet, what, reason, signal);
   return revokeStored(fleet, meant, { reason, by: what.keyPem ? 'certificate-key' : by }, signal);
@@ -40,6 +42,18 @@ async function revokeStored(
   const now = isToReplace && reason === 'keyCompromise';
   const outcomes = now ? await issue(fleet, { names: [name], force: false, staging: false }, signal) : [];
   return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
+}
+
+/** Not every CA compares them, and a wrong path must not revoke a certificate for ever. */
+function refuseOtherKey({ composed: { engine } }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
+  if (!keyPem) return;
+  const { identifiers, notBefore } = engine.pki.readChain(certificatePem).facts;
+  // With its own names, at a time when it is valid, only the key can be wrong.
+  const reason = engine.pki.mismatch(certificatePem, keyPem, identifiers, new Date(notBefore));
+  if (reason !== undefined)
+    throw fail('usage/invalid', {
+      what: `the key does not belong to this certificate: ${reason}; nothing was revoked`,
+    });
 }
 
 async function revokeForeign(

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -98,6 +98,13 @@ describe('certfleet revoke', () => {
     const refused = await certfleet(['revoke', '--cert-path', cert, ...ca]);
     expect(refused.status).toBe(4);
     const withKey = ['revoke', '--cert-path', cert, '--key-path', key, '--reason', 'superseded', ...ca];
+    // Another key is refused before the CA is asked.
+    const otherKey = join(elsewhere, 'other.key');
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    await writeFile(otherKey, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const withOther = await certfleet(['revoke', '--cert-path', cert, '--key-path', otherKey, ...ca]);
+    expect(withOther.status).toBe(2);
+    expect(withOther.stderr).toContain('the key does not belong to this certificate');
     // The key is enough, even without a store.
     succeeded(await certfleet([...withKey, '--store', join(folder, 'no-store')]));
     await expect(stat(join(folder, 'no-store'))).rejects.toThrow('ENOENT');

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { RevocationReason } from '../../src/core/revocation.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { readKey, readVersion } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type RevocationWish, revokeVersions } from '../../src/engine/revoke.ts';
+import type { OpenFleet } from '../../src/fleet/opened.ts';
+import { revoke } from '../../src/fleet/revoke.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -42,6 +46,29 @@ describe('a revocation', () => {
     const { current, work } = await world.lineage();
     expect(current.revoked).toEqual({ at: expect.any(String), reason: 'superseded' });
     expect(work).toBeUndefined();
+  });
+
+  it('of a certificate in a file with the key of another one is refused before the CA is asked', async () => {
+    const world = await worldWith();
+    const engine = world.replica(2);
+    const { current } = await world.lineage();
+    const version = { lineage: 'abc', id: current.id };
+    const certificatePem = (await readVersion(engine, version, signal))!.chainPem;
+    const issuer = { name: 'ca', settings: world.wanted.issuer };
+    const ask = (keyPem: Secret) =>
+      revoke(
+        { composed: { engine } } as OpenFleet,
+        { what: { certificatePem, issuer, keyPem }, reason: 'unspecified', by: 'account-key' },
+        signal,
+      );
+    await expect(ask(await engine.pki.newKey())).rejects.toMatchObject({
+      code: 'usage/invalid',
+      message: expect.stringContaining('the key does not belong to this certificate'),
+    });
+    expect(await world.atCa()).not.toMatchObject({ revoked: true });
+    const ownKey = await readKey(engine, version, signal);
+    const answer = await passing(world.clock, ask(ownKey!));
+    expect(answer).toMatchObject({ certificate: 'abc', revoked: [{ when: 'now' }] });
   });
 
   it('that is repeated, after a crash before it was marked, is a success', async () => {
