@@ -155,15 +155,21 @@ async function undo(session: Session, root: string): Promise<number> {
       session.print(
         result === 'deleted'
           ? `${certificate}: deleted from the store`
-          : `${certificate}: kept in the store, because certfleet has renewed it; it is renewed no more. \`certfleet delete ${certificate}\` deletes it`,
+          : `${certificate}: kept in the store, because ${reason}; it is renewed no more. \`certfleet delete ${certificate}\` deletes it`,
       );
   }
   if (!restored) {
     session.complain(`${root} was left as it is.`);
     return 2;
   }
+  if (certificates.length + restored.length === 0) {
+    session.complain(`Nothing to undo: certfleet delivers no certificate into ${root}.`);
+    return 2;
+  }
   if (session.quiet) return 0;
   for (const what of restored) session.print(`${what}: as before`);
-  session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
+  const isLost = restored.length === 0 && certificates.every(({ result }) => result === 'kept');
+  if (isLost) session.print(`Nothing in ${root} was to be put back.`);
+  else session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
   return 0;
 }

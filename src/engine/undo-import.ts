@@ -6,6 +6,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { storable } from '../core/storable.ts';
 import { after, leftAlone, phaseOf } from '../core/work.ts';
 import type { Entry } from '../ports/store.ts';
+import { readBundle, readKey } from './bundles.ts';
 import type { Engine } from './engine.ts';
 import { forget } from './forget.ts';
 import { readLineage } from './stored-lineage.ts';
@@ -54,16 +55,33 @@ async function leave(engine: Engine, entry: Entry, target: string, signal: Abort
       const reason = 'certfleet is working on it, or has unfinished work; run `certfleet renew` first';
       return { certificate: name, result: 'failed', reason };
     }
-    if (lineage.previous === undefined) {
+    const kept = await keptBecause(engine, lineage, target, signal);
+    if (kept === undefined) {
       await forget(engine, name, { force: true }, signal);
       return { certificate: name, result: 'deleted' };
     }
     const next = after(lineage, leftAlone(target));
     const options = { ifRevision: entry.revision, signal };
     if (next) await engine.store.put(entry.key, storable(next).bytes, options);
-    return { certificate: name, result: 'kept' };
+    return { certificate: name, result: 'kept', reason: kept };
   } catch (error) {
     signal.throwIfAborted();
     return { certificate: name, result: 'failed', reason: reasonOf(error) };
   }
+}
+
+/** Why the store has the only copy of its keys; undefined if the folder has what it has. */
+async function keptBecause(
+  engine: Engine,
+  { name, spec, current, previous }: Lineage,
+  target: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (previous !== undefined) return 'certfleet has renewed it';
+  // A killed call has deleted the key already.
+  const version = { lineage: name, id: current?.id ?? '' };
+  if (current === undefined || !(await readKey(engine, version, signal))) return undefined;
+  const deployer = await engine.connect.deployer(spec, target);
+  const { state } = await deployer.look(await readBundle(engine, version, signal), signal);
+  return state === 'current' ? undefined : 'the folder no longer has it';
 }

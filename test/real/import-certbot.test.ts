@@ -189,6 +189,21 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     const renewed = await run('renew', '--json');
     expect(outcomesOf(renewed)).toEqual([]);
     expect(await treeOf(certbot.root)).toEqual(before);
+    const again = await run('import', 'certbot', certbot.root, '--undo');
+    expect(again.status).toBe(2);
+    expect(again.stderr).toContain('Nothing to undo');
+  });
+
+  it('keeps the only copy of a certificate when certbot’s folder is gone', async () => {
+    const folder = await temporaryFolder('lost');
+    const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
+    await certfleet(['import', 'certbot', copy, '--in-place', ...its]);
+    await rm(copy, { recursive: true });
+    const undone = await certfleet(['import', 'certbot', copy, '--undo', ...its]);
+    succeeded(undone);
+    expect(undone.stdout).toContain('a.example.test: kept in the store, because the folder no longer has it');
+    expect(undone.stdout).not.toContain('is as it was');
+    succeeded(await certfleet(['show', 'a.example.test', ...its]));
   });
 });
 

@@ -243,6 +243,16 @@ describe('undoImport', () => {
     }
   });
 
+  it.each(['absent', 'stale'] as const)('keeps a certificate that is %s in the folder', async (state) => {
+    const { world, deployer } = await takenOver();
+    const looks: Deployer = { ...deployer, look: async () => ({ state, detail: '' }) };
+    const { certificates } = await undoImport(world.replica(1, { deployer: looks }), root, signal);
+    const reason = 'the folder no longer has it';
+    expect(certificates).toMatchObject(['abc', 'xyz'].map((certificate) => ({ certificate, result: 'kept', reason })));
+    const { current } = (await world.readLineage('xyz'))!;
+    await expect(readBundle(world.replica(2), { lineage: 'xyz', id: current!.id }, signal)).resolves.toBeDefined();
+  });
+
   it('touches nothing if a certificate is being worked on', async () => {
     const { world, deployer, restored } = await takenOver();
     const work = { step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] } as const;
