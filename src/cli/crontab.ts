@@ -1,9 +1,9 @@
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
-import { shellWord } from '../core/shell-word.ts';
 import type { Files } from '../ports/files.ts';
 import type { Session } from './context.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
+import { commandInCron } from './timer-files.ts';
 
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
 export async function adviseCrontab(session: Session, certificate: string): Promise<void> {
@@ -15,8 +15,10 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
   const fleet = await session.fleet({ makeStore: false });
   // The certificate is issued, so do not fail for this.
   if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
+  const line = await cronLine('renew', session, certificate, store).catch(() => undefined);
+  if (line === undefined) return;
   session.note(`\n${cronHint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${await cronLine('renew', session, certificate, store)}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
 }
 
 /**
@@ -30,8 +32,10 @@ export async function adviseSweep(session: Session, certificate: string): Promis
   if ((await scheduledIn('sweep', files, defaultPaths(session.context.env), store)) !== undefined) return;
   const fleet = await session.fleet({ makeStore: false });
   if (!(await fleet.once('sweep', session.signal).catch(() => false))) return;
+  const line = await cronLine('sweep', session, certificate, store).catch(() => undefined);
+  if (line === undefined) return;
   session.note(`\n${sweepHint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${await cronLine('sweep', session, certificate, store)}`);
+  session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
 }
 
 /** The store that is named on the command line. */
@@ -74,14 +78,14 @@ async function cronLine(
   const called =
     program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
   const config = textOf(invocation.flags['config']);
-  const more = [
+  const words = [
+    ...[called, command, '--quiet'],
     // cron runs in the home folder, where a relative path would mean another place.
-    config === undefined ? '' : ` --config ${shellWord(wholePathOf('--config ', config, context.env))}`,
-    store === undefined ? '' : ` --store ${shellWord(store)}`,
-    ...(await storeKeyFlags(session)).map((word) => ` ${shellWord(word)}`),
+    ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
+    ...(store === undefined ? [] : ['--store', store]),
+    ...(await storeKeyFlags(session)),
   ];
-  // cron ends the command at a bare % and gives it what follows as input.
-  return `${minute} * * * * ${called} ${command} --quiet${more.join('')}`.replaceAll('%', '\\%');
+  return `${minute} * * * * ${commandInCron(words)}`;
 }
 
 /** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */

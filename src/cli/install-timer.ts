@@ -36,11 +36,12 @@ export const installTimer: Run = async (session) => {
   const { write, remove } = change;
   for (const { path, text } of write) session.printJson({ object: 'file', action: 'write', path, text });
   for (const path of remove) session.printJson({ object: 'file', action: 'remove', path });
-  if (isPrint) {
+  const isNothing = write.length + remove.length === 0;
+  if (isPrint && !isNothing) {
     session.printWhole(shown(change));
     return 0;
   }
-  if (write.length + remove.length === 0) {
+  if (isNothing) {
     session.print(
       flags['uninstall'] === true ? 'There is no timer to remove.' : 'The timer is installed; nothing to do.',
     );
@@ -130,17 +131,27 @@ async function hourlyOf(session: Session, settings: Settings, world: World): Pro
   }
   const config = textOf(invocation.flags['config']);
   const store = storeOf(session);
+  const keys = await storeKeyFlags(session);
+  tellVariables(session, keys);
   return {
     command: [
       ...[process.execPath, program, 'renew'],
       ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
       ...(store === undefined ? [] : ['--store', store]),
-      ...(await storeKeyFlags(session)),
+      ...keys,
     ],
     minute: before.minute ?? Math.floor(world.random.number() * 60),
     second: before.second ?? Math.floor(world.random.number() * 60),
     stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
   };
+}
+
+/** Neither cron nor systemd has the variables of this shell. */
+function tellVariables(session: Session, keys: readonly string[]): void {
+  for (const name of keys.flatMap((word) => (word.startsWith('env:') ? [word.slice(4)] : [])))
+    session.note(
+      `The timer does not get ${name} from this shell: put it into /etc/certfleet/environment for systemd, or into the crontab’s environment; a key in a file (--store-key file:/PATH) needs neither.`,
+    );
 }
 
 /** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */

@@ -36,6 +36,21 @@ const rows: readonly Row[] = [
     says: [`* * * * root ${process.execPath} ${program} renew --store ${process.cwd()}/rel --quiet\n`],
   },
   {
+    what: 'refuses a path that would begin another line of cron’s file',
+    argv: ['install-timer', '--cron', '--print', '--store', 'x\n* * * * * root touch /tmp/pwn #'],
+    program,
+    code: 2,
+    warns: ['x\\n* * * * * root touch /tmp/pwn #": a line break or another control character cannot be part of'],
+    never: [/^\* \* \* \* \* root touch/m],
+  },
+  {
+    what: 'says that the key of the store must be in the environment of the timer',
+    argv: 'install-timer --cron --print --store-key env:FOO',
+    env: { FOO: 'x'.repeat(43) },
+    program,
+    warns: ['The timer does not get FOO from this shell: put it into /etc/certfleet/environment'],
+  },
+  {
     what: 'keeps the minute of the file that is there',
     argv: 'install-timer --cron --print',
     program: '/opt/certfleet',
@@ -81,6 +96,11 @@ const rows: readonly Row[] = [
     typed: 'n',
     code: 2,
     warns: ['the change was not confirmed; nothing was changed'],
+  },
+  {
+    what: 'has nothing to show for removal',
+    argv: 'install-timer --uninstall --print',
+    stdout: 'There is no timer to remove.\n',
   },
   {
     what: 'has nothing to remove',

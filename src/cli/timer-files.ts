@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { DefaultPaths } from '../config/defaults.ts';
+import { fail } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 
 /** A file that `certfleet install-timer` writes. */
@@ -90,7 +91,18 @@ ${hourly.minute} * * * * root ${commandInCron([...hourly.command, '--quiet'])}
 
 /** cron ends the command at a bare % and gives it what follows as input. */
 export const commandInCron = (command: readonly string[]): string =>
-  command.map(shellWord).join(' ').replaceAll('%', '\\%');
+  command
+    .map((word) => shellWord(onOneLine(word)))
+    .join(' ')
+    .replaceAll('%', '\\%');
+
+/** The word; cron and systemd know no way to write one that goes on in the next line. Fails with `usage/invalid`. */
+function onOneLine(word: string): string {
+  if (!/[\u0000-\u001f\u007f]/.test(word)) return word;
+  throw fail('usage/invalid', {
+    what: `${JSON.stringify(word)}: a line break or another control character cannot be part of the command that a timer runs`,
+  });
+}
 
 /** The minute, and the second if there is one, of a file that {@link unitFiles} or {@link cronFile} made. */
 export function timeIn(text: string): { readonly minute: number; readonly second?: number } | undefined {
@@ -102,6 +114,6 @@ export function timeIn(text: string): { readonly minute: number; readonly second
 
 /** A word of ExecStart, where % and $ stand for something, and quotes are like those of C. */
 const systemdWord = (word: string): string => {
-  const escaped = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  const escaped = onOneLine(word).replaceAll('%', '%%').replaceAll('$', '$$$$');
   return /^[\w./:@%$+=,-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
 };
