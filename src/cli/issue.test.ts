@@ -273,6 +273,20 @@ describe('the account of a certificate', () => {
   });
 });
 
+describe('the EAB key of a stored certificate', () => {
+  const files = { '/eab': 'c2VjcmV0', '/odd': 'no base64!' };
+  const stored = async (): Promise<StoredSpec> =>
+    adHocOf(await issue('-d abc.example.com --name abc --issuer zerossl --eab-kid k1 --eab-hmac-key file:/eab', { files }));
+
+  it.each([
+    ['', { kid: 'k1', hmacKey: 'file:/eab' }],
+    [' --eab-hmac-alg HS512', { kid: 'k1', hmacKey: 'file:/eab', algorithm: 'HS512' }],
+  ])('stays with the same key id%s', async (more, eab) => {
+    const done = await issue(`abc --eab-kid k1${more}`, { fleet: { stored: { abc: await stored() } } });
+    expect(adHocOf(done).issuer.eab).toEqual(eab);
+  });
+});
+
 describe('bad input: one sentence with the fix, exit 2, and no store made', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';

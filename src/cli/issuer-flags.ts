@@ -59,8 +59,9 @@ function withExternalAccount(base: IssuerSettings, session: Session): IssuerSett
   const { account: _account, eab, ...others } = base;
   // `--account none` is the account of this CA without a name, and without a customer.
   const before = names?.length === 0 ? undefined : eab;
-  const name = names?.[0] ?? (names === undefined && kid === undefined ? base.account : undefined);
-  const bound = kid === undefined ? before : { kid };
+  const isSameKid = kid === undefined || kid === before?.kid;
+  const name = names?.[0] ?? (names === undefined && isSameKid ? base.account : undefined);
+  const bound = isSameKid ? before : { kid };
   const withName = { ...others, ...(name === undefined ? {} : { account: name }) };
   const hmacKey = eabKey(session);
   const algorithm = textOf(flags['eabHmacAlg']) ?? bound?.algorithm;
