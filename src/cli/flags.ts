@@ -14,7 +14,7 @@ import { solverNameOf, solverSettings } from '../core/spec-parts.ts';
 import type { Session } from './context.ts';
 import { checkAdapter, cutAt, type Flags, given, keptPath, listOf, textOf } from './flag-values.ts';
 import { hooksFromFlags } from './hook-flags.ts';
-import { issuerFlags, issuerFromFlags, refuseWithoutAccount } from './issuer-flags.ts';
+import { issuerFlags, issuerFromFlags, proveEabKey, refuseWithoutAccount } from './issuer-flags.ts';
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
@@ -108,6 +108,7 @@ export async function specFromFlags(
   });
   const wishes = wishesFromFlags(flags, kept?.spec);
   checkOrder({ identifiers, issuer, wishes }, await session.now());
+  await proveEabKey(issuer, session);
   for (const solver of solvers.all) await proveCredentials(solver, session, registry, kept);
   const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
   const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);

@@ -267,16 +267,18 @@ describe('the account of a certificate', () => {
     ['--issuer google --eab-kid k1 --eab-hmac-alg HS512', { eab: { kid: 'k1', algorithm: 'HS512' } }],
     ['--issuer sslcom --account tenant', { account: 'tenant' }],
   ])('is that of %s', async (flags, account) => {
-    const { calls } = await issue(`-d a.example.com ${flags}`);
+    const { calls } = await issue(`-d a.example.com ${flags}`, { env: { KEY: 'c2VjcmV0' } });
     const { issuer } = (calls[0] as { readonly adHoc: StoredSpec }).adHoc;
     expect({ account: issuer.account, eab: issuer.eab }).toEqual(account);
   });
 });
 
 describe('the EAB key of a stored certificate', () => {
-  const files = { '/eab': 'c2VjcmV0', '/odd': 'no base64!' };
+  const files = { '/eab': 'c2VjcmV0', '/odd': 'no base64!', '/empty': '' };
   const stored = async (): Promise<StoredSpec> =>
-    adHocOf(await issue('-d abc.example.com --name abc --issuer zerossl --eab-kid k1 --eab-hmac-key file:/eab', { files }));
+    adHocOf(
+      await issue('-d abc.example.com --name abc --issuer zerossl --eab-kid k1 --eab-hmac-key file:/eab', { files }),
+    );
 
   it.each([
     ['', { kid: 'k1', hmacKey: 'file:/eab' }],
@@ -284,6 +286,18 @@ describe('the EAB key of a stored certificate', () => {
   ])('stays with the same key id%s', async (more, eab) => {
     const done = await issue(`abc --eab-kid k1${more}`, { fleet: { stored: { abc: await stored() } } });
     expect(adHocOf(done).issuer.eab).toEqual(eab);
+  });
+
+  it.each([
+    ['file:/none', '/none cannot be read: no such file'],
+    ['file:/odd', 'a character that base64 does not have'],
+    ['file:/empty', 'the file /empty is empty'],
+    ['env:NOPE', 'missing the environment variable NOPE'],
+  ])('is read before anything is changed: %s', async (key, sentence) => {
+    const fleet = { stored: { abc: await stored() } };
+    const done = await issue(`abc --eab-kid k2 --eab-hmac-key ${key}`, { files, fleet });
+    expect([done.code, done.calls]).toEqual([2, []]);
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(sentence);
   });
 });
 

@@ -1,6 +1,7 @@
-import { eabFields, externalAccountOf } from '../config/external-account.ts';
+import { eabFields, eabSettings, externalAccount, externalAccountOf } from '../config/external-account.ts';
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
-import { fail } from '../core/errors.ts';
+import { openEabKey } from '../core/eab-key.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
@@ -82,6 +83,24 @@ function withExternalAccount(base: IssuerSettings, session: Session): IssuerSett
         .join('; '),
     });
   return { ...withName, eab: externalAccountOf(parsed.data) };
+}
+
+/** Reads the EAB key of the flags, to report a wrong one before anything is changed. */
+export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, session: Session): Promise<void> {
+  const { flags } = session.invocation;
+  if (!eab || (flags['eabHmacKey'] === undefined && flags['eabKid'] === undefined)) return;
+  // The account may be open already, so a stored key, or none, need not be readable.
+  const isGiven = flags['eabHmacKey'] !== undefined;
+  if (!isGiven && eab.hmacKey !== undefined) return;
+  const { resolveOptions } = await import('../config/options.ts');
+  const { files } = await session.world();
+  const { env } = session.context;
+  try {
+    const { options } = await resolveOptions(externalAccount, eabSettings(eab), { env, files, name: `EAB of ${name}` });
+    openEabKey(options.hmacKey);
+  } catch (error) {
+    if (isGiven || !isFailure(error, 'config/credential-missing')) throw error;
+  }
 }
 
 const flagOf: Readonly<Record<string, string>> = { kid: 'eab-kid', hmacKey: 'eab-hmac-key', algorithm: 'eab-hmac-alg' };
