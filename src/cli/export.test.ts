@@ -95,6 +95,8 @@ it.each<Row>(
       argv: 'export abc --out /shared/x.pem',
       warns: ['others could take the key from there'],
     },
+    { what: 'a folder that is not there', argv: 'export abc --out /none/x.pem', warns: ['there is no folder /none'] },
+    { what: 'stdout', argv: 'export abc --out -', warns: ['a private key is written only to a file'] },
     { what: 'an unknown format', argv: 'export abc --out /x --format der', warns: ['write pem or pkcs12'] },
   ].map((row) => ({ ...row, code: 2, calls: [] })),
 )('export refuses $what', behaves);

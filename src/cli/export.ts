@@ -17,6 +17,8 @@ export const exportCertificate: Run = async (session) => {
     throw fail('usage/invalid', {
       what: 'name the one certificate to export, and where to: certfleet export NAME --out FILE.p12, FILE.pem or FOLDER',
     });
+  if (typed === '-')
+    throw fail('usage/invalid', { what: '--out -: a private key is written only to a file; name one' });
   const out = wholePathOf('--out ', typed, session.context.env);
   const format = formatOf(flags, out);
   await refusePlace(session, out, format);
@@ -25,7 +27,7 @@ export const exportCertificate: Run = async (session) => {
   await reportStart(session, 'export');
   const request: ExportRequest = { name, to: out, ...(pkcs12 ? { pkcs12 } : {}) };
   const files = filesOf(await fleet.export(request, session.signal), out, format);
-  await write(session, files, format === 'folder' ? out : undefined);
+  await write(session, files, { out, format });
   const message = `${withLetters(name)}: exported to ${out}, with its private key`;
   const time = (await session.now()).toISOString();
   const data = { exitCode: 0, files: files.map(({ path }) => path) };
@@ -58,6 +60,7 @@ async function refusePlace(session: Session, out: string, format: Format): Promi
   if (isTaken && session.invocation.flags['force'] !== true)
     throw refuse('there is something already; add --force to write over it');
   const folder = format === 'folder' && found ? out : dirname(out);
+  if (format !== 'folder' && (await files.stat(folder)) === undefined) throw refuse(`there is no folder ${folder}`);
   const foreign = await files.foreign(folder);
   if (foreign)
     throw refuse(`others could take the key from there (${foreign.reason}); choose a folder that only you can write`);
@@ -127,14 +130,18 @@ function filesOf({ bundle, pkcs12 }: Exported, out: string, format: Format): rea
   return Object.entries(parts).map(([name, content]) => ({ path: join(out, name), content }));
 }
 
-async function write(session: Session, all: readonly FileToWrite[], folder: string | undefined): Promise<void> {
+async function write(
+  session: Session,
+  all: readonly FileToWrite[],
+  { out, format }: { readonly out: string; readonly format: Format },
+): Promise<void> {
   const { files } = await session.world();
   try {
-    if (folder !== undefined) await files.makeFolders(folder, 0o700);
+    if (format === 'folder') await files.makeFolders(out, 0o700);
     for (const { path, content } of all)
       await files.replace(path, content instanceof Secret ? content.reveal() : content, { mode: 0o600 });
   } catch (error) {
     if (isFailure(error)) throw error;
-    throw fail('usage/invalid', { what: `--out: ${reasonOf(error)}` });
+    throw fail('usage/invalid', { what: `--out ${out}: ${reasonOf(error)}` });
   }
 }

@@ -138,7 +138,8 @@ export function commandLine(given: CommandLine = {}) {
   const logs: Record<string, string> = {};
   const written: Record<string, { readonly content: string; readonly mode: number }> = {};
   const files = given.files ?? {};
-  const isFolder = (path: string) => Object.keys(files).some((file) => file.startsWith(`${path}/`));
+  const isFolder = (path: string) =>
+    ['/', '/root', '/shared'].includes(path) || Object.keys(files).some((file) => file.startsWith(`${path}/`));
   const world = {
     clock,
     random: { number: () => 0.5 },
