@@ -80,6 +80,7 @@ describe('certfleet account', () => {
       argv: 'account update --email none',
       fleet: one,
       calls: [{ id: one.accounts[0]!.id, what: 'update', emails: [] }],
+      says: ['it has no address now.'],
     },
     { what: 'update: no address', argv: 'account update', fleet: one, code: 2, calls: [], warns: ['--email none'] },
     { what: 'update: a wrong one', argv: 'account update --email x', fleet: one, code: 2, calls: [] },

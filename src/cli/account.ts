@@ -68,7 +68,9 @@ export const updateAccount: Run = async (session) => {
   const missing = emails.length > 0 && kept.length === 0;
   const said = missing ? ' The CA accepted them, but keeps no addresses.' : '';
   session.printJson({ object: 'account', id: account.id, contacts: kept });
-  session.print(`${labelOf(account)}: the addresses are now ${emails.join(', ') || 'none'}.${said}`);
+  session.print(
+    `${labelOf(account)}: ${emails.length === 0 ? 'it has no address now' : `the addresses are now ${emails.join(', ')}`}.${said}`,
+  );
   return 0;
 };
 

@@ -26,11 +26,11 @@ export function isStopped(lineage: Lineage | undefined): boolean {
   return revoked !== undefined && !isReplaced(revoked.reason) && unfinishedWork(lineage) === undefined;
 }
 
-/** Why a version must not be delivered again; undefined if it may. */
+/** Why a version must not be delivered again, as the end of a sentence about it; undefined if it may. */
 export function whyUnusable({ facts, revoked, compromised }: Version, now: Date): string | undefined {
-  if (compromised) return 'its key is compromised';
-  if (revoked) return `it was revoked at ${revoked.at} (${revoked.reason})`;
-  return Date.parse(facts.notAfter) <= now.getTime() ? `it expired at ${facts.notAfter}` : undefined;
+  if (compromised) return 'has a compromised key';
+  if (revoked) return `was revoked on ${revoked.at.slice(0, 10)} (${revoked.reason})`;
+  return Date.parse(facts.notAfter) <= now.getTime() ? `expired on ${facts.notAfter.slice(0, 10)}` : undefined;
 }
 
 /** Whether a person went back to the current version, and it is too early to replace it. */

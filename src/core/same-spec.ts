@@ -27,14 +27,23 @@ export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   sameOrder(a.spec, b.spec) &&
   sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
 
-/** Whether the current certificate has the names, CA, key and profile of the spec. */
-export const hasWanted = ({ current }: Lineage, { spec, issuer }: StoredSpec): boolean =>
-  current !== undefined &&
-  current.directory === issuer.directory &&
-  // A type that is not named stays as it is.
-  (spec.keyType === undefined || spec.keyType === keyTypeOfVersion(current)) &&
-  sameOrder(current, spec) &&
-  sameIdentifiers(namesOf(current, spec), spec.identifiers);
+/** Whether the current certificate is what the spec asks for. */
+export const hasWanted = ({ current }: Lineage, wanted: StoredSpec): boolean =>
+  current !== undefined && differences(current, wanted).length === 0;
+
+/** In what a version is not as the spec asks, in words. */
+export function differences(version: Version, { spec, issuer }: StoredSpec): readonly string[] {
+  const same = {
+    names: sameIdentifiers(namesOf(version, spec), spec.identifiers),
+    CA: version.directory === issuer.directory,
+    // A type that is not named stays as it is.
+    'key type': spec.keyType === undefined || spec.keyType === keyTypeOfVersion(version),
+    profile: version.profile === spec.profile,
+    'preferred chain': version.preferredChain === spec.preferredChain,
+    validity: sameValidity(version, spec),
+  };
+  return Object.entries(same).flatMap(([what, isSame]) => (isSame ? [] : [what]));
+}
 
 /** The names of a version, with those that were refused, unless the spec must have all. */
 function namesOf({ facts, dropped }: Version, { onFailedName }: Wishes): readonly Pick<Identifier, 'value'>[] {
@@ -46,10 +55,10 @@ type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
 
 /** Whether a certificate that one of them asks for serves the other. */
 const sameOrder = (a: Ordered, b: Ordered): boolean =>
-  a.profile === b.profile &&
-  a.preferredChain === b.preferredChain &&
-  a.validity?.notBefore === b.validity?.notBefore &&
-  a.validity?.notAfter === b.validity?.notAfter;
+  a.profile === b.profile && a.preferredChain === b.preferredChain && sameValidity(a, b);
+
+const sameValidity = ({ validity: a }: Ordered, { validity: b }: Ordered): boolean =>
+  a?.notBefore === b?.notBefore && a?.notAfter === b?.notAfter;
 
 /**
  * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a

@@ -1,7 +1,7 @@
 import { fail } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { whyUnusable } from '../core/revocation.ts';
-import { hasWanted } from '../core/same-spec.ts';
+import { differences } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { rolledBack } from '../core/work.ts';
 import { type Engine, report } from './engine.ts';
@@ -39,9 +39,9 @@ function whyNoWayBack(lineage: Lineage, wanted: StoredSpec, now: Date): string |
   const { previous } = lineage;
   if (!previous) return 'the store has no version before the current one';
   const why = whyUnusable(previous, now);
-  if (why !== undefined) return `of the version before, ${why}`;
+  if (why !== undefined) return `the version before ${why}`;
   // `renew` would replace it at once.
-  if (!hasWanted({ ...lineage, current: previous }, wanted))
-    return 'the version before has other names, another CA, key type or profile than the settings of today';
-  return undefined;
+  const differing = differences(previous, wanted);
+  if (differing.length === 0) return undefined;
+  return `the version before differs from the settings of today in its ${differing.join(', ')}`;
 }

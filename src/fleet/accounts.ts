@@ -15,7 +15,7 @@ export async function dependentsOf(
 ): Promise<readonly string[]> {
   const { dependents } = await import('../engine/account-change.ts');
   const found = await dependents(fleet.composed.engine, await knownById(fleet, id, signal), what);
-  return found.map((one) => `${one.certificate}: ${one.what}`);
+  return found.map((one) => one.what);
 }
 
 export async function changeAccount(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import type { StoredSpec, Wishes } from '../../src/core/spec.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { revokeVersions } from '../../src/engine/revoke.ts';
 import { rollBack } from '../../src/engine/rollback.ts';
@@ -28,6 +28,11 @@ async function renewedWorld() {
   const renew = () => issue(world.replica(4), job(wanted), signal);
   return { ...world, wanted, lineage, first: previous!, second: current!, back, renew };
 }
+
+const withWishes = (wishes: Wishes): StoredSpec => {
+  const { spec, ...rest } = simulatedSpec();
+  return { ...rest, spec: { ...spec, ...wishes } };
+};
 
 describe('a rollback', () => {
   it('delivers the previous version, which renew leaves alone until it is due, and then replaces', async () => {
@@ -71,7 +76,7 @@ describe('a rollback', () => {
   });
 
   it.each<[string, (world: Awaited<ReturnType<typeof renewedWorld>>) => Promise<unknown>, RegExp]>([
-    ['an expired one', async (world) => world.pass(40 * dayMs), /it expired at/],
+    ['an expired one', async (world) => world.pass(40 * dayMs), /the version before expired on \d{4}-\d\d-\d\d$/],
     [
       'a revoked one',
       async (world) => {
@@ -79,12 +84,12 @@ describe('a rollback', () => {
         const which = { name: 'abc', which: world.first.id };
         await passing(world.clock, revokeVersions(world.replica(5), which, wish, signal));
       },
-      /it was revoked at .* \(superseded\)/,
+      /the version before was revoked on \d{4}-\d\d-\d\d \(superseded\)/,
     ],
     [
       'one with a compromised key',
       (world) => world.editLineage((one) => ({ ...one, previous: { ...one.previous!, compromised: true } })),
-      /its key is compromised/,
+      /the version before has a compromised key/,
     ],
     [
       'one that is not there',
@@ -102,10 +107,14 @@ describe('a rollback', () => {
     expect([current?.id, work]).toEqual([world.second.id, undefined]);
   });
 
-  it('to other names than those of today is refused', async () => {
+  it.each<[string, StoredSpec]>([
+    ['names', simulatedSpec('abc', ['other.example.com'])],
+    ['preferred chain', withWishes({ preferredChain: 'Other Root' })],
+    ['profile, validity', withWishes({ profile: 'shortlived', validity: { notAfter: '6d' } })],
+  ])('to one with other %s than today is refused', async (what, wanted) => {
     const world = await renewedWorld();
-    await expect(world.back(simulatedSpec('abc', ['other.example.com']))).rejects.toMatchObject({
-      message: expect.stringContaining('other names'),
+    await expect(world.back(wanted)).rejects.toMatchObject({
+      message: expect.stringContaining(`differs from the settings of today in its ${what}`),
     });
   });
 });
