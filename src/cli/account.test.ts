@@ -47,6 +47,16 @@ describe('certfleet account', () => {
       code: 2,
       warns: ['there are several accounts at letsencrypt', 'letsencrypt (tenant-2)'],
     },
+    {
+      what: 'show: lists no account of another CA',
+      argv: 'account show letsencrypt',
+      fleet: {
+        accounts: [...two.accounts, account('k1', { issuers: ['zerossl'], directory: 'https://zerossl.test' })],
+      },
+      code: 2,
+      warns: ['letsencrypt; letsencrypt (tenant-2)'],
+      never: ['zerossl'],
+    },
     { what: 'show: one of two', argv: 'account show --account tenant-2', fleet: two, says: ['tenant-2'] },
     {
       what: 'show: by the directory of a known CA',

@@ -153,10 +153,11 @@ async function chosen(session: Session): Promise<{ readonly fleet: Fleet; readon
   const isMeant = (one: AccountStatus) =>
     (name === undefined || one.name === name) &&
     (typed === undefined || one.issuers.includes(typed) || one.directory === directory || one.url === typed);
-  const [found, another] = accounts.filter(isMeant);
+  const meant = accounts.filter(isMeant);
+  const [found, another] = meant;
   if (found && !another) return { fleet, account: found };
   const which = [typed, ...(name === undefined ? [] : [`named ${name}`])].filter((one) => one !== undefined).join(' ');
-  const list = accounts.map(labelOf).join('; ');
+  const list = (found ? meant : accounts).map(labelOf).join('; ');
   if (found)
     throw fail('usage/invalid', {
       what: `there are several accounts${which === '' ? '' : ` at ${which}`}; name one with its issuer and --account: ${list}`,
