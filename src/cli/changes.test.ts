@@ -113,6 +113,11 @@ describe('flags for a certificate that is stored', () => {
       says: ['e-mail: ops@example.com → a@example.com, b@example.com'],
     },
     {
+      argv: `${name} --eab-kid k1 --eab-hmac-alg HS512`,
+      wanted: { issuer: { eab: { kid: 'k1', algorithm: 'HS512' } } },
+      says: ['account: default → k1', 'EAB algorithm: none → HS512'],
+    },
+    {
       argv: `${name} --deploy files:/d,files:/c`,
       wanted: {
         spec: { deploy: ['files:/d', 'files:/c'] },

@@ -48,6 +48,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['directory', issuer.directory],
     ['account', accountOf(issuer).name],
     ['EAB key', issuer.eab?.hmacKey === undefined ? undefined : secretText(issuer.eab.hmacKey)],
+    ['EAB algorithm', issuer.eab?.algorithm],
     ['e-mail', issuer.email],
     ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.caFile],

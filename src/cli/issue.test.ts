@@ -355,7 +355,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ],
       ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID'],
       ['-d example.com --eab-hmac-alg HS256', '--eab-hmac-alg needs --eab-kid ID'],
-      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg'],
+      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg: write HS256, HS384 or HS512'],
       ['-d example.com --eab-kid env:KID', 'write the key id itself'],
       [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
       ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],

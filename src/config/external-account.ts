@@ -10,7 +10,7 @@ const kid = z
   .meta({ title: 'Key id that the CA gave you', examples: ['kid-1'] });
 
 const algorithm = z
-  .enum(['HS256', 'HS384', 'HS512'])
+  .enum(['HS256', 'HS384', 'HS512'], { error: 'write HS256, HS384 or HS512' })
   .optional()
   .meta({ title: 'MAC algorithm: HS256 (default), HS384 or HS512, if the CA asks for another one' });
 
