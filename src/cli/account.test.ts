@@ -125,6 +125,15 @@ describe('certfleet account', () => {
       warns: ['for ever', 'These certificates use it: www.example.com', 'confirm this with --yes'],
     },
     {
+      what: 'deactivate: one that the CA has not opened',
+      argv: 'account deactivate --yes',
+      fleet: { accounts: [account('default', { state: 'not open yet' })] },
+      code: 2,
+      calls: [],
+      warns: ['the CA has not opened the account default yet'],
+      never: ['for ever'],
+    },
+    {
       what: 'deactivate: no',
       argv: 'account deactivate',
       typed: 'n',

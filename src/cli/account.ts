@@ -102,6 +102,7 @@ const ofType = (keyType: AccountKeyType | undefined) => (keyType === undefined ?
 export const deactivateAccount: Run = async (session) => {
   const { fleet, account } = await chosen(session);
   const { certificates } = account;
+  if (account.state === 'not open yet') throw fail('account/not-open', { account: account.name });
   session.note(
     [
       `This closes ${account.url ?? 'the account'} for ever.`,
