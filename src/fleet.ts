@@ -115,7 +115,7 @@ export interface Fleet {
   tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
   /**
    * Stores what another client has: accounts, keys, certificates, and how each is renewed. Orders nothing, and changes
-   * nothing outside the store. What is already stored stays as it is.
+   * nothing outside the store. What is already stored keeps its settings, and gets the targets that it lacks.
    */
   adopt(found: Found, options: AdoptOptions, signal: AbortSignal): Promise<Adoption>;
   /**
@@ -279,7 +279,10 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     export: (request, signal) => exportOne(fleet, request, signal),
     rollback: (name, signal) => rollBackOne(fleet, name, signal),
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
-    adopt: async (found, options, signal) => (await import('./engine/adopt.ts')).adopt(engine, found, options, signal),
+    adopt: async (found, options, signal) => {
+      const declared = new Set(settings.certificates.map(({ name }) => name));
+      return (await import('./engine/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
+    },
     undoImport: async (root, signal) => (await import('./engine/undo-import.ts')).undoImport(engine, root, signal),
     directory: ({ name, settings: asked }, signal) => engine.connect.issuer(name, asked).directory(signal),
     accounts: (signal) => accountsOf(fleet, signal),

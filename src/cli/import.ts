@@ -39,6 +39,9 @@ export const importClient: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const deployers = await deployersFromFlags(session, settings, registry);
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
+  // A folder above or below the right one has nothing to take over.
+  if (found.accounts.length + found.certificates.length === 0)
+    throw fail('import/absent', { client: importer.title, path: root });
   const fleet = await openFleet(session, dryRun);
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
@@ -106,7 +109,7 @@ async function tell(session: Session, { title, root, dryRun, found, adoption, ti
     certificates.filter(({ result }) => results.includes(result)).length;
   const parts = [
     `${count('imported', 'updated')} of ${certificates.length} certificates ${dryRun ? 'would be taken over' : 'taken over'}`,
-    ...(count('unchanged') > 0 ? [`${count('unchanged')} already here`] : []),
+    ...(count('unchanged', 'joined') > 0 ? [`${count('unchanged', 'joined')} already here`] : []),
     ...(count('merged') > 0 ? [`${count('merged')} merged with others`] : []),
     ...(failed.length > 0 ? [`${failed.length} could not be read`] : []),
   ];
@@ -128,6 +131,7 @@ function certificateLine(
   { dryRun, now, style }: { readonly dryRun: boolean; readonly now: Date; readonly style: Style },
 ): string {
   const name = renamedFrom === undefined ? certificate : `${renamedFrom} → ${certificate}`;
+  if (result === 'joined') return `${style.good(name)}: ${reason}`;
   if (result === 'unchanged' || result === 'merged')
     return `${name}: ${result === 'merged' ? 'merged' : 'not changed'}: ${reason}`;
   const valid = notAfter === undefined ? '' : `; valid until ${dateText(notAfter, now)}`;

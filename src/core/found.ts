@@ -72,9 +72,10 @@ export interface Adopted {
   readonly from: string;
   /**
    * `imported`; `updated`: the store had an older version; `unchanged`: the store has this version, or a newer one;
-   * `merged`: another certificate has the same names; `failed`.
+   * `joined`: so it does, but it gets more targets, or is renewed again; `merged`: another certificate has the same names;
+   * `failed`.
    */
-  readonly result: 'imported' | 'updated' | 'unchanged' | 'merged' | 'failed';
+  readonly result: 'imported' | 'updated' | 'unchanged' | 'joined' | 'merged' | 'failed';
   /** Why, unless it was imported. */
   readonly reason?: string;
   readonly renamedFrom?: string;

@@ -1,6 +1,7 @@
 import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
 import { type CertfleetError, fail, isFailure, type RefusedName } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
+import { joined } from './joined.ts';
 import type { Json } from './json.ts';
 import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
 import {
@@ -271,7 +272,8 @@ export const trialBegun = (
 });
 
 /**
- * A version that another client got, without an order. A lineage that is already stored keeps its settings.
+ * A version that another client got, without an order. A lineage that is already stored keeps its settings, and gets the
+ * targets that it lacks.
  *
  * @param facts.has targets that already have the version
  */
@@ -280,6 +282,8 @@ export const imported = (facts: {
   readonly version: Version;
   readonly renewal: Renewal;
   readonly has: readonly string[];
+  /** The configuration says where it goes. */
+  readonly isDeclared?: boolean;
   readonly now: Date;
 }): Transition => ({
   name: 'imported',
@@ -292,10 +296,16 @@ export const imported = (facts: {
       spec: facts.wanted,
       deployments: {},
     };
-    const { failure: _before, ...before } = lineage ?? fresh;
+    const { failure: _before, ...stored } = lineage ?? fresh;
+    // An import that was undone left it as if the configuration had declared it.
+    const before: Lineage = facts.isDeclared
+      ? stored
+      : { ...stored, origin: 'command-line', spec: joined(stored.spec, facts.wanted) };
     const { spec: wanted, current, previous, retired = [] } = before;
+    const isNew = current?.id !== version.id;
     const since = now.toISOString();
-    const delivered = has.map((target): [string, Deployment] => {
+    const there = has.filter((target) => wanted.spec.deploy.includes(target));
+    const delivered = there.map((target): [string, Deployment] => {
       const settings = settingsOf(wanted, target);
       return [
         target,
@@ -304,8 +314,8 @@ export const imported = (facts: {
     });
     return {
       ...before,
-      ...(current ? { previous: current } : {}),
-      ...(previous ? { retired: [...retired, previous.id] } : {}),
+      ...(current && isNew ? { previous: current } : {}),
+      ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
       current: version,
       renewal,
       deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },

@@ -2,6 +2,7 @@ import { asFailure, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
 import { deployHookTarget, withDeployHook } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
+import { joined } from '../core/joined.ts';
 import { type KeyType, usualKeyType } from '../core/key-type.ts';
 import { encodeDocument, type Lineage, type Version } from '../core/lineage.ts';
 import { renewalOfImported } from '../core/renewal.ts';
@@ -27,6 +28,8 @@ export interface AdoptOptions {
   readonly keepDoubles?: boolean;
   /** These deployers already have what they are to get. */
   readonly has?: readonly string[];
+  /** Certificates of the configuration, which says where each goes. */
+  readonly declared?: ReadonlySet<string>;
 }
 
 /**
@@ -111,8 +114,8 @@ interface Adopting extends Placed {
 
 async function store(
   engine: Engine,
-  { found, name, facts, chainPem, keyType, urls, known }: Adopting,
-  { dryRun, has = [] }: AdoptOptions,
+  { found, name, facts, chainPem, keyType, stays, urls, known }: Adopting,
+  { dryRun, has = [], declared }: AdoptOptions,
   signal: AbortSignal,
 ): Promise<Adopted> {
   const wanted = withDeployHook(specOf(found, name, facts.identifiers));
@@ -130,24 +133,39 @@ async function store(
   const delivered = hooks?.deploy === undefined ? has : [...has, deployHookTarget];
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found.renewBeforeMs);
-  const said = {
+  const stayed = {
     certificate: name,
     from: found.from,
-    remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
+    remarks: [],
     notAfter: facts.notAfter,
-    renewAt: renewal.at,
     ...(name === found.name ? {} : { renamedFrom: found.name }),
   };
+  const remarks = [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)];
+  const said = { ...stayed, remarks, renewAt: renewal.at };
+  const isDeclared = declared?.has(name) ?? false;
   try {
     // Read again only if another process has been faster since the scan.
     for (let before = known; ; before = await readKnown(engine, name, signal)) {
       const { lineage } = before ?? {};
-      if (lineage?.current?.id === id) return { ...said, result: 'unchanged', reason: 'it is in the store already' };
+      const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
+      const added = lineage && !isDeclared ? addedTo(lineage, wanted) : undefined;
+      if (reason !== undefined && added === undefined) return { ...stayed, result: 'unchanged', reason };
       const phase = phaseOf(lineage);
       if (phase !== 'absent' && phase !== 'idle')
         return { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' };
+      const now = engine.clock.now();
+      if (reason !== undefined && lineage?.current) {
+        const { current: version, renewal: its = renewal } = lineage;
+        const ran = lineage.deployments[deployHookTarget]?.state === 'current';
+        const there = version.id !== id ? [] : ran ? delivered : has;
+        const next = after(lineage, imported({ wanted, version, renewal: its, has: there, now }));
+        const options = { ifRevision: before?.revision ?? null, signal };
+        if (!dryRun && next)
+          if (!(await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options)))) continue;
+        return { ...stayed, result: 'joined', reason: `${reason}; ${added}` };
+      }
       const version = { id, facts, ...issued };
-      const next = after(lineage, imported({ wanted, version, renewal, has: delivered, now: engine.clock.now() }));
+      const next = after(lineage, imported({ wanted, version, renewal, has: delivered, isDeclared, now }));
       if (!dryRun && next) {
         const document: VersionDocument = { chainPem, facts, ...issued };
         await create(engine, 'key', { lineage: name, id }, { keyPem: found.keyPem.reveal() }, signal);
@@ -162,6 +180,14 @@ async function store(
     if (isFailure(error, 'store/unusable')) throw error;
     return { ...said, result: 'failed', reason: asFailure(error).message };
   }
+}
+
+/** What a stored lineage gets by another import, in words; undefined if nothing. */
+function addedTo({ origin, spec }: Lineage, wanted: StoredSpec): string | undefined {
+  const { deploy } = joined(spec, wanted).spec;
+  const added = deploy.filter((target) => !spec.spec.deploy.includes(target));
+  if (added.length > 0) return `from now on, it is delivered to ${added.join(', ')}, too`;
+  return origin === 'configuration' ? 'from now on, it is renewed again' : undefined;
 }
 
 /** Without a word, the next version has the same kind of key. */

@@ -65,6 +65,8 @@ interface Readable {
 /** One that has a name in the store. */
 export interface Placed extends Readable {
   readonly name: string;
+  /** Why the store keeps its own version. */
+  readonly stays?: string;
 }
 
 const failedBecause = ({ name, from }: Pick<Unusable, 'name' | 'from'>, reason: string): Adopted => ({
@@ -113,10 +115,11 @@ function place(readable: Readable, places: Places): Adopted | Placed {
   if (twin && (twin.name === wanted || !places.keepDoubles))
     return places.given.has(twin.name)
       ? instead('merged', twin.name, 'it is the same certificate')
-      : instead('unchanged', twin.name, 'it is in the store already');
+      : { ...readable, name: twin.name, stays: 'it is in the store already' };
   const same = places.byName.get(wanted);
   const isOlder = same?.names === holder.names && same.directory === directory && !isNewer(facts, same.facts);
-  if (isOlder && !places.given.has(wanted)) return instead('unchanged', wanted, 'the store has a newer certificate');
+  if (isOlder && !places.given.has(wanted))
+    return { ...readable, name: wanted, stays: 'the store has a newer certificate' };
   const double = places.keepDoubles ? undefined : places.byRequest.get(requestOf(holder));
   if (double && !isNewer(facts, double.facts))
     return instead('merged', double.name, 'another one has the same names and kind of key, and is newer');

@@ -216,6 +216,7 @@ describe('certfleet import', () => {
   it.each([
     [['import', 'certbt'], 'cannot import from "certbt"; did you mean "certbot"?'],
     [['import', 'certbot', '/nowhere'], 'there are no files of certbot in /nowhere'],
+    [['import', 'certbot', '/usr'], 'there are no files of certbot in /usr'],
     [
       ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
       '--in-place and --deploy name two places',

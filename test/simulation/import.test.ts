@@ -183,21 +183,60 @@ describe('adopt', () => {
   });
 });
 
-describe('undoImport', () => {
-  const root = '/etc/letsencrypt';
-  const target = inPlaceTarget(root);
+const root = '/etc/letsencrypt';
+const target = inPlaceTarget(root);
 
+const inPlace = (one: FoundCertificate): FoundCertificate => ({
+  ...one,
+  settings: {
+    ...one.settings,
+    deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
+    wishes: { hooks: { deploy: 'export RENEWED_LINEAGE=/there\nreload' } },
+  },
+});
+const hooked = (one: FoundCertificate): FoundCertificate => ({
+  ...one,
+  settings: { ...one.settings, wishes: { hooks: { deploy: 'reload' } } },
+});
+const writeInPlace = { dryRun: false, keepDoubles: true, has: [target] };
+
+describe('an import in place of what is stored', () => {
+  it('adds the folder, of which the next renewal makes use', async () => {
+    const { other, world } = await worlds();
+    const abc = await made(other, 'abc');
+    await adopt(world.replica(1), foundOf(hooked(abc)), write, signal);
+    const found = foundOf(inPlace(abc));
+    const declared = { ...writeInPlace, declared: new Set(['abc']) };
+    expect(await resultsOf(world.replica(1), found, declared)).toEqual([['abc', 'unchanged']]);
+    expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'joined']]);
+    expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'unchanged']]);
+    expect(await world.readLineage()).toMatchObject({
+      spec: {
+        spec: { deploy: [target, 'deploy-hook'] },
+        deployers: { 'deploy-hook': { run: 'export RENEWED_LINEAGE=/there\nreload' } },
+      },
+      deployments: { [target]: { state: 'current' } },
+    });
+    expect(await renew(world)).toBe('unchanged');
+    world.pass(61 * dayMs);
+    expect(await renew(world)).toBe('renewed');
+    expect((await world.readLineage())?.deployments[target]?.version).toBe((await world.readLineage())?.current?.id);
+  });
+
+  it('adds the folder together with a newer version', async () => {
+    const { other, world } = await worlds();
+    await adopt(world.replica(1), foundOf(hooked(await made(other, 'abc'))), write, signal);
+    other.pass(30 * dayMs);
+    const fresh = foundOf(inPlace(await made(other, 'abc')));
+    expect(await resultsOf(world.replica(1), fresh, writeInPlace)).toEqual([['abc', 'updated']]);
+    expect((await world.readLineage())?.spec.spec.deploy).toEqual([target, 'deploy-hook']);
+  });
+});
+
+describe('undoImport', () => {
   /** `abc`, which certfleet has renewed since, and `xyz`, both taken over in place. */
   async function takenOver() {
     const { other, world } = await worlds();
-    const inPlace = (one: FoundCertificate): FoundCertificate => ({
-      ...one,
-      settings: {
-        ...one.settings,
-        deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
-        wishes: { hooks: { deploy: 'reload' } },
-      },
-    });
     const [abc, xyz] = [await made(other, 'abc'), await made(other, 'xyz', ['xyz.test'])];
     await adopt(world.replica(1), foundOf(inPlace(abc), inPlace(xyz)), { dryRun: false, has: [target] }, signal);
     let restored = 0;
@@ -209,7 +248,7 @@ describe('undoImport', () => {
         return ['live/abc'];
       },
     };
-    return { world, deployer, restored: () => restored };
+    return { world, deployer, restored: () => restored, found: foundOf(inPlace(abc)) };
   }
 
   it('delivers nothing of what is taken over in place, nor runs its hook', async () => {
@@ -251,6 +290,23 @@ describe('undoImport', () => {
     expect(certificates).toMatchObject(['abc', 'xyz'].map((certificate) => ({ certificate, result: 'kept', reason })));
     const { current } = (await world.readLineage('xyz'))!;
     await expect(readBundle(world.replica(2), { lineage: 'xyz', id: current!.id }, signal)).resolves.toBeDefined();
+  });
+
+  it('is itself undone by the next import, which delivers what is newer than the folder', async () => {
+    const { world, deployer, found } = await takenOver();
+    await issue(
+      world.replica(1, { deployer }),
+      simulatedJob((await world.readLineage())!.spec, { force: true }),
+      signal,
+    );
+    const renewed = (await world.readLineage())?.current?.id;
+    await undoImport(world.replica(1, { deployer }), root, signal);
+    expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'joined']]);
+    expect(await world.readLineage()).toMatchObject({
+      origin: 'command-line',
+      current: { id: renewed },
+      deployments: { [target]: { version: renewed, state: 'intended' } },
+    });
   });
 
   it('touches nothing if a certificate is being worked on', async () => {
