@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, type Row } from '../../test/support/command-line.ts';
+import { fail } from '../core/errors.ts';
 import type { IssueRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 
@@ -101,6 +102,10 @@ describe('the commonest command lines of certbot', () => {
   });
 });
 
+const absent = () => {
+  throw fail('store/absent', { path: '/var/lib/certfleet' });
+};
+
 const rows: readonly Row[] = [
   {
     what: 'a flag may be shortened, as for certbot',
@@ -164,8 +169,25 @@ const rows: readonly Row[] = [
     argv: 'certbot certonly --standalone -d example.org',
     files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
     code: 2,
-    warns: ['take it over first, with `certfleet import certbot /etc/letsencrypt`'],
+    warns: ['take it over first, with `certfleet import certbot /etc/letsencrypt --in-place`'],
   },
+  {
+    what: 'a certificate that certbot has in another folder',
+    argv: 'certbot certonly --standalone -d example.org --config-dir /le',
+    files: { '/le/renewal/example.org.conf': '' },
+    code: 2,
+    warns: ['with `certfleet import certbot /le --in-place --store /le/certfleet`'],
+  },
+  ...['renew', 'certificates'].map(
+    (verb): Row => ({
+      what: `${verb} where only certbot has certificates`,
+      argv: `certbot ${verb}`,
+      files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
+      fleet: { open: absent },
+      code: 2,
+      warns: [`certbot ${verb}: certfleet has no certificates yet, but certbot has some in /etc/letsencrypt`],
+    }),
+  ),
   {
     what: 'a webroot map',
     argv: ['certbot', 'certonly', '--webroot-map', '{"a.example.org,b.example.org":"/a","c.example.org":"/c"}'],

@@ -7,7 +7,7 @@ import { shellWord } from '../core/shell-word.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
 import { type CertbotWords, flagsOfRenew, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
-import { textOf, wholePathOf } from './flag-values.ts';
+import { wholePathOf, withPlaces } from './flag-values.ts';
 import type { Typed } from './program.ts';
 
 /** `certfleet certbot …`: says it in certfleet's own words, and does it. */
@@ -22,7 +22,7 @@ export const certbotOf =
     const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
     const own = translated.argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
     session.noteWhole(
-      `In certfleet’s own words: certfleet ${[...own, ...translated.words, ...places(session)].join(' ')}`,
+      `In certfleet’s own words: ${withPlaces(['certfleet', ...own, ...translated.words].join(' '), session)}`,
     );
     const run = await typed.command.load(parse);
     return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags } } });
@@ -69,13 +69,6 @@ const wordsOfIni = (text: string): readonly string[] =>
     return /^true$/i.test(value) ? [`--${key}`] : [`--${key}=${value.replaceAll(/^(["'])(.*)\1$/g, '$2')}`];
   });
 
-/** The flags of every command that were given, or that --config-dir means. */
-const places = ({ invocation: { flags } }: Session): readonly string[] =>
-  (['config', 'store'] as const).flatMap((name) => {
-    const path = textOf(flags[name]);
-    return path === undefined ? [] : [`--${name}`, shellWord(path)];
-  });
-
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
 async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { verb, values, others, domains } = given;
@@ -84,6 +77,7 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
   const isDry = same.includes('--dry-run');
   if (isDry && !['certonly', 'run', 'renew', 'reconfigure'].includes(verb))
     throw fail('usage/invalid', { what: `certbot ${verb}: --dry-run is for certonly and renew` });
+  if (verb === 'renew' || verb === 'certificates') await refuseUntaken(given, session);
   switch (verb) {
     case 'certonly':
     case 'run':
@@ -187,12 +181,34 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
   ];
 }
 
+const importOf = (folder: string, session: Session): string =>
+  withPlaces(`certfleet import certbot ${shellWord(folder)} --in-place`, session);
+
+/** Without a store, `renew` and `certificates` would say nothing of what certbot has in its folder. */
+async function refuseUntaken({ verb, values }: CertbotWords, session: Session): Promise<void> {
+  const { env } = session.context;
+  const { certificates, storeIsDeclared } = await session.settings();
+  if (storeIsDeclared === true && certificates.length > 0) return;
+  const isAbsent = await session.fleet({ makeStore: false }).then(
+    () => false,
+    (error: unknown) => isFailure(error, 'store/absent'),
+  );
+  if (!isAbsent) return;
+  const folder = values.configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', values.configDir, env);
+  const { files } = await session.world();
+  const names = (await files.list(join(folder, 'renewal')).catch(() => undefined)) ?? [];
+  if (!names.some((name) => name.endsWith('.conf'))) return;
+  throw fail('usage/invalid', {
+    what: `certbot ${verb}: certfleet has no certificates yet, but certbot has some in ${folder}: take them over first, with \`${importOf(folder, session)}\``,
+  });
+}
+
 /** A certificate that certbot itself has in the folder; it would be ordered a second time. */
 async function refuseCertbots(folder: string, name: string, session: Session): Promise<void> {
   const { files } = await session.world();
   if (!(await files.stat(join(folder, 'renewal', `${name}.conf`)).catch(() => undefined))) return;
   throw fail('usage/invalid', {
-    what: `certbot has a certificate ${name} in ${folder}: take it over first, with \`certfleet import certbot ${shellWord(folder)}\``,
+    what: `certbot has a certificate ${name} in ${folder}: take it over first, with \`${importOf(folder, session)}\``,
   });
 }
 

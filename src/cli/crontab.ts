@@ -2,7 +2,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
 import type { Files } from '../ports/files.ts';
 import type { Session } from './context.ts';
-import { textOf, wholePathOf } from './flag-values.ts';
+import { textOf, wholePathOf, withPlaces } from './flag-values.ts';
 import { commandInCron } from './timer-files.ts';
 
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
@@ -17,7 +17,7 @@ export async function adviseCrontab(session: Session, certificate: string): Prom
   if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
   const line = await cronLine('renew', session, certificate, store).catch(() => undefined);
   if (line === undefined) return;
-  session.note(`\n${cronHint}`);
+  session.note(`\n${cronHint(session)}`);
   session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
 }
 
@@ -58,8 +58,9 @@ const sweepHint =
   'A run that is killed leaves its forward rule in the load balancer until the next run. To remove it within the hour, run ' +
   '`certfleet sweep` once an hour too, for instance from a crontab:';
 
-const cronHint =
-  'To renew all certificates automatically, run `certfleet install-timer`, or add this line to the crontab of the user that ' +
+const cronHint = (session: Session): string =>
+  `To renew all certificates automatically, run \`${withPlaces('certfleet install-timer', session)}\`, or ` +
+  'add this line to the crontab of the user that ' +
   'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
 
 /**

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { checkOptions } from '../config/options.ts';
 import { type AdapterKind, adapterEntry, type Registry } from '../config/registry.ts';
 import { fail } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Environment, FlagValue, Session } from './context.ts';
 
@@ -16,6 +17,15 @@ export const cutAt = (text: string, separator: string): readonly [string, string
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 };
+
+/** The configuration and the store that were named, as the next command needs them, too: `install-timer --store /srv`. */
+export function withPlaces(command: string, { invocation: { flags } }: Pick<Session, 'invocation'>): string {
+  const named = (['config', 'store'] as const).flatMap((name) => {
+    const path = textOf(flags[name]);
+    return path === undefined ? [] : [`--${name}`, shellWord(path)];
+  });
+  return [command, ...named].join(' ');
+}
 
 /** Replaces a leading `~` by the user's home folder, because a shell does not expand it in `files:~/certs`. */
 export function expandHome(flag: string, path: string, env: Environment): string {

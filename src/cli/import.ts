@@ -8,7 +8,7 @@ import type { AdapterSettings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import { importers } from '../import/importers.ts';
 import type { Run, Session } from './context.ts';
-import { expandHome, keptPath } from './flag-values.ts';
+import { expandHome, keptPath, withPlaces } from './flag-values.ts';
 import { deployersFromFlags } from './flags.ts';
 import { type OtherTimer, timersOf } from './other-timers.ts';
 import { dateText, type Style, styleOf } from './text.ts';
@@ -117,7 +117,7 @@ async function tell(session: Session, { title, root, dryRun, found, adoption, ti
   session.note(
     dryRun
       ? `Next: the same without --dry-run.`
-      : `Next: \`certfleet status\` shows them, and \`certfleet install-timer\` renews them from now on.`,
+      : `Next: \`${withPlaces('certfleet status', session)}\` shows them, and \`${withPlaces('certfleet install-timer', session)}\` renews them from now on.`,
   );
   for (const { where, advice } of timers) session.note(`${title} still renews, by ${where}. To stop it: ${advice}`);
   return failed.length === 0 ? 0 : 2;

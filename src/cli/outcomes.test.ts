@@ -161,7 +161,7 @@ it.each<Row>([
     argv: `${abc} --store /s ${flag}`.trim(),
     env,
     ...ends(issued),
-    warns: [` --store /s --store-key ${where} `],
+    warns: [` --store /s --store-key ${where} `, 'run `certfleet install-timer --store /s`, or add'],
   })),
   {
     what: 'asks for one crontab line, not for one each',
