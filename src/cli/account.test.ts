@@ -29,6 +29,19 @@ describe('certfleet account', () => {
       says: [/letsencrypt +default +open, key change not finished +ops@example.com +1/, /k1 +deactivated/],
     },
     {
+      what: 'list: one that nothing uses is called as its CA',
+      argv: 'account list',
+      fleet: { accounts: [account('k1', { issuers: [], directory: 'https://127.0.0.1:14000/dir' })] },
+      says: [/^127\.0\.0\.1:14000\/dir +k1/m],
+      never: ['https://'],
+    },
+    {
+      what: 'show: one that nothing uses, by that name',
+      argv: 'account show 127.0.0.1:14000/dir',
+      fleet: { accounts: [...two.accounts, account('k1', { issuers: [], directory: 'https://127.0.0.1:14000/dir' })] },
+      says: ['127.0.0.1:14000/dir (k1)'],
+    },
+    {
       what: 'list --json',
       argv: 'account list --json',
       fleet: one,

@@ -1,4 +1,4 @@
-import { directoryOf } from '../config/issuers.ts';
+import { directoryOf, issuerNameOf } from '../config/issuers.ts';
 import { type AccountKeyType, accountKeyTypes } from '../core/account-key.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -7,8 +7,12 @@ import type { Run, Session } from './context.ts';
 import { given, textOf } from './flag-values.ts';
 import { formatTable } from './table.ts';
 
-const labelOf = ({ issuers, directory, name }: AccountStatus): string =>
-  `${issuers.length === 0 ? directory : issuers.join(', ')}${name === 'default' ? '' : ` (${name})`}`;
+/** An account that nothing uses is called as its CA would be. */
+const issuersOf = ({ issuers, directory }: AccountStatus): readonly string[] =>
+  issuers.length === 0 ? [issuerNameOf(directory)] : issuers;
+
+const labelOf = (account: AccountStatus): string =>
+  `${issuersOf(account).join(', ')}${account.name === 'default' ? '' : ` (${account.name})`}`;
 
 /** `certfleet account list`. */
 export const listAccounts: Run = async (session) => {
@@ -22,7 +26,7 @@ export const listAccounts: Run = async (session) => {
 
 function tableOf(accounts: readonly AccountStatus[], columns = Number.POSITIVE_INFINITY): string {
   const rows = accounts.map((one) => [
-    one.issuers.join(', ') || one.directory,
+    issuersOf(one).join(', '),
     one.name,
     one.isRollingOver ? `${one.state}, key change not finished` : one.state,
     one.contacts.join(', ') || 'none',
@@ -153,7 +157,7 @@ async function chosen(session: Session): Promise<{ readonly fleet: Fleet; readon
   const directory = typed === undefined ? undefined : directoryOf(typed)?.directory;
   const isMeant = (one: AccountStatus) =>
     (name === undefined || one.name === name) &&
-    (typed === undefined || one.issuers.includes(typed) || one.directory === directory || one.url === typed);
+    (typed === undefined || issuersOf(one).includes(typed) || one.directory === directory || one.url === typed);
   const meant = accounts.filter(isMeant);
   const [found, another] = meant;
   if (found && !another) return { fleet, account: found };
