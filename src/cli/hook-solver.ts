@@ -11,6 +11,11 @@ export function hookSolver(flags: Flags, challenge: 'http-01' | 'dns-01'): { nam
   const flag = challenge === 'dns-01' ? '--dns' : '--http';
   if (present === undefined)
     throw fail('usage/invalid', { what: `${flag} ${hookWord} needs --auth-hook, the command that answers` });
+  const asked = textOf(flags['challenge']);
+  if (challenge === 'dns-01' && asked !== undefined && asked !== challenge)
+    throw fail('usage/invalid', {
+      what: `--challenge ${asked}: hooks answer dns-01 only; for another challenge, name a DNS provider with --dns`,
+    });
   return {
     name: hookWord,
     settings: { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) },

@@ -359,6 +359,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --eab-kid env:KID', 'write the key id itself'],
       [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
       ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],
+      ['-d example.com --dns hook --auth-hook /a --challenge dns-persist-01', 'hooks answer dns-01 only'],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],
