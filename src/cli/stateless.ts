@@ -4,7 +4,7 @@ import { statelessProxies, statelessSnippet } from '../core/stateless.ts';
 import type { Run, Session } from './context.ts';
 import { textOf } from './flag-values.ts';
 import { specFromFlags, subjectOf } from './flags.ts';
-import { certificateNames } from './names.ts';
+import { certificateNames, solversText } from './names.ts';
 
 /** Where the configuration of each proxy belongs. */
 const places = {
@@ -26,10 +26,14 @@ export const stateless: Run = async (session) => {
   const names = adHoc ? [] : certificateNames(session.invocation.args);
   const request = { names, staging: flags['staging'] === true, ...(adHoc ? { adHoc } : {}) };
   const answers = await fleet.stateless(request, session.signal);
-  if (answers.length === 0)
+  if (answers.length === 0) {
+    const [name] = names;
+    const found = name === undefined ? undefined : await fleet.stored(name, session.signal);
+    const whose = found ? `${name} answers with the solver ${solversText(found.spec.spec)}` : 'no certificate has one';
     throw fail('usage/invalid', {
-      what: 'no certificate has a solver of type http01-stateless: name one with -d, or declare the solver',
+      what: `this is for a solver of type http01-stateless, but ${whose}: name other names with -d, or declare the solver`,
     });
+  }
   for (const proxy of proxies) {
     const text = statelessSnippet(proxy, answers);
     for (const { thumbprint, identifiers, isNext = false } of answers)
