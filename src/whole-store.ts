@@ -33,7 +33,10 @@ export interface Rewritten {
  * May be killed and called again. Fails with `store/absent`, `store/wrong-key`, `store/in-use`.
  */
 export async function encryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
-  const [plain, keys] = await Promise.all([existing(settings, context, signal), keysOf(settings, context)]);
+  const [plain, keys] = await Promise.all([
+    existing(settings, context, signal),
+    keysOf(settings, context, '; `certfleet store key FILE` makes one'),
+  ]);
   const encryption = { keys, random: context.world.random };
   const { store: sealed } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
   await moveLiterals({ plain, sealed }, context.world, signal);
@@ -44,17 +47,20 @@ export async function encryptStore(settings: Settings, context: Context, signal:
 
 /** The opposite. */
 export async function decryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
-  const [plain, keys] = await Promise.all([existing(settings, context, signal), keysOf(settings, context)]);
+  const [plain, keys] = await Promise.all([
+    existing(settings, context, signal),
+    keysOf(settings, context, ', the one that the store is encrypted with'),
+  ]);
   const count = await unsealAll(plain, { keys, random: context.world.random }, signal);
   await plain.close?.();
   return { location: plain.location, count, key: keys[0]!.id };
 }
 
-async function keysOf(settings: Settings, context: Context) {
+async function keysOf(settings: Settings, context: Context, which: string) {
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   if (keys.length > 0) return keys;
   throw fail('usage/invalid', {
-    what: 'name a key: --store-key file:/path, or `storeKey` in certfleet.yaml; `certfleet store key FILE` makes one',
+    what: `name a key: --store-key file:/path, or \`storeKey\` in certfleet.yaml${which}`,
   });
 }
 

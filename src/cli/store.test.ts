@@ -75,6 +75,8 @@ it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async
     code: 0,
     stdout: expect.stringContaining('already encrypted'),
   });
+  const without = await run('store', 'decrypt', '--store', '/s');
+  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('the one that the store is encrypted') });
   expect(await run('store', 'decrypt', ...key('b'))).toMatchObject({ code: 0 });
   expect(plain()).toBeGreaterThan(0);
 });
@@ -133,6 +135,7 @@ describe('backup and restore', () => {
 
   it.each([
     ['is cut', (text: string) => text.slice(0, -30), 'its end is missing'],
+    ['has a line more', (text: string) => `${text}more\n`, 'or something was added to it'],
     ['lacks a line', (text: string) => text.replace(/\n[^\n]*/, ''), 'it has changed since it was written'],
     ['has another byte', (text: string) => text.replace('meta', 'mete'), 'it has changed since it was written'],
     ['is another file', () => 'PK\n', 'it is no backup of certfleet'],
@@ -158,7 +161,7 @@ describe('backup and restore', () => {
     expect(Buffer.from(sealed!, 'base64').toString('latin1')).toMatch(/^certfleet-sealed 1 /);
     expect(await run('restore', '/out/b', '--store', '/t', ...key('b'))).toMatchObject({
       code: 7,
-      stderr: expect.stringContaining('nothing was changed'),
+      stderr: expect.stringContaining('certfleet: /out/b is encrypted with'),
     });
     expect(await files.stat('/t')).toBeUndefined();
     expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({ code: 0 });

@@ -128,7 +128,8 @@ export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocu
   if (first?.['certfleet'] !== format.certfleet) throw damaged('it is no backup of certfleet');
   if (first['version'] !== format.version) throw damaged('a later version of certfleet has written it');
   const body = `${lines.slice(0, -2).join('\n')}\n`;
-  if (lines.at(-1) !== '' || last?.['sha256'] === undefined) throw damaged('its end is missing');
+  if (lines.at(-1) !== '' || last?.['sha256'] === undefined)
+    throw damaged('its end is missing, or something was added to it');
   if (last['sha256'] !== digestOf(body)) throw damaged('it has changed since it was written (checksum)');
   return lines.slice(1, -2).map((line) => {
     const { kind, name, data } = parsed(line) as { readonly kind: Kind; readonly name: string; readonly data: string };

@@ -776,7 +776,7 @@ export const errorTable = {
     hint: 'Name its key: `storeKey: file:/path` in certfleet.yaml, --store-key file:/path, or the variable CERTFLEET_STORE_KEY.',
   },
   'store/wrong-key': {
-    message: 'the store {path} is encrypted with the key {key}, and only {given} is given; nothing was changed',
+    message: '{path} is encrypted with the key {key}, and only {given} is given; nothing was changed',
     blame: 'config',
     retry: 'never',
     hint: 'Give the key {key}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.',
