@@ -149,10 +149,9 @@ describe('what people are spared', () => {
   });
 
   it('is a result, which is printed in the end', () => {
-    const results = (['certificate.issued', 'renewal.scheduled', 'certificate.deployed'] as const).map((name) =>
-      event(name, 'a', 'x'),
-    );
-    expect(plain(results)).toBe('');
+    const life = ['certificate.revoked', 'certificate.exported'] as const;
+    const results = ['certificate.issued', 'renewal.scheduled', 'certificate.deployed', ...life] as const;
+    expect(plain(results.map((name) => event(name, 'a', 'x')))).toBe('');
   });
 
   it('is a finding that the failure repeats, and no other', () => {

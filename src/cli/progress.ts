@@ -61,7 +61,10 @@ export function plainProgress(stderr: Output, style: Style): Progress {
 }
 
 /** What the command prints as its result. */
-const results: ReadonlySet<string> = new Set(['certificate.issued', 'renewal.scheduled', 'certificate.deployed']);
+const results: ReadonlySet<string> = new Set([
+  ...['certificate.issued', 'renewal.scheduled', 'certificate.deployed'],
+  ...['certificate.revoked', 'certificate.exported'],
+]);
 
 const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
 /** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
