@@ -221,6 +221,19 @@ describe('show', () => {
       ],
     },
     {
+      what: 'what was chosen for it',
+      argv: 'show abc',
+      ...statuses({
+        ...valid,
+        account: 'kid-1',
+        spec: {
+          ...{ name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy: [], endpoints: [] },
+          ...{ preferredChain: 'Root X', validity: { notAfter: '6d' }, onFailedName: 'drop' },
+        },
+      }),
+      says: ['Account      kid-1\n', 'Chain wanted Root X\n', 'Not after    6d\n', 'Failed names left out\n'],
+    },
+    {
       what: 'the TXT records that stay',
       argv: 'show abc',
       ...statuses({

@@ -43,6 +43,11 @@ describe('the status of a certificate', () => {
     expect(at(more).state).toBe(state);
   });
 
+  it('names the account, unless it is the default one', () => {
+    const bound = { ...spec, issuer: { ...spec.issuer, account: 'kid-1' } };
+    expect([at().account, at({ wanted: { ...wanted, spec: bound } }).account]).toEqual([undefined, 'kid-1']);
+  });
+
   const failure = { count: 1, at: '', code: 'acme/busy', message: 'm', hint: 'h', retryAt: '2026-05-03T00:00:00Z' };
   const hold = '2026-05-02T12:00:00Z';
   it.each([

@@ -1,3 +1,4 @@
+import { accountOf, defaultAccount } from './account.ts';
 import { isByHand, isWrittenByHand } from './by-hand.ts';
 import { targetsToDeploy } from './deployments.ts';
 import type { CertfleetError, RefusedName } from './errors.ts';
@@ -17,6 +18,8 @@ export interface LineageStatus {
   readonly origin: 'command-line' | 'configuration';
   readonly identifiers: readonly string[];
   readonly issuer: string;
+  /** The name of the account, unless it is the default one. */
+  readonly account?: string;
   /**
    * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
    * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
@@ -149,8 +152,13 @@ export function describeLineage(
     ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
     ...(spec && isByHand(spec) ? { byHand: true } : {}),
     ...keptRecords(lineage, now),
-    ...(spec ? { spec: spec.spec } : {}),
+    ...(spec ? { ...accountName(spec), spec: spec.spec } : {}),
   };
+}
+
+function accountName({ issuer }: StoredSpec): Pick<LineageStatus, 'account'> {
+  const { name } = accountOf(issuer);
+  return name === defaultAccount ? {} : { account: name };
 }
 
 function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatus, 'records'> {
