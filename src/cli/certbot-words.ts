@@ -7,7 +7,9 @@ export interface CertbotWords {
   readonly verb: string;
   readonly domains: readonly string[];
   readonly webroots: readonly string[];
-  /** How the challenges are answered: `webroot`, `standalone`, `manual`, `nginx`, `apache`, `dns-…`. */
+  /** Every answer to how the challenges are answered. */
+  readonly authenticators: readonly string[];
+  /** The last of them: `webroot`, `standalone`, `manual`, `nginx`, `apache`, `dns-…`. */
   readonly authenticator: string | undefined;
   readonly installer: string | undefined;
   /** The value of each flag that is read later, by its meaning. */
@@ -153,7 +155,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     verbs: [] as string[],
     domains: [] as string[],
     webroots: [] as string[],
-    authenticator: undefined as string | undefined,
+    authenticators: [] as string[],
     installer: undefined as string | undefined,
     values: {} as Partial<Record<Kept, string>>,
     expand: false,
@@ -171,13 +173,19 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
     const value = (): string => {
       const text = inline ?? words[++at];
-      if (text === undefined || text === '') throw fail('usage/invalid', { what: `${typed}: its value is missing` });
+      // A word with a blank is a value: a command, for example.
+      if (text === undefined || text === '' || (inline === undefined && /^--?[a-z]\S*$/.test(text)))
+        throw fail('usage/invalid', { what: `${typed}: its value is missing` });
       return text;
+    };
+    const author = (how: string) => {
+      read.authenticators.push(how);
+      if (/dns-/.test(how)) read.others.push('-a', how);
     };
     if (isOfDnsPlugin(typed)) {
       read.ofOrder.push(typed);
       read.others.push(typed, ...(isChoice(typed) ? [] : [value()]));
-      if (isChoice(typed)) read.authenticator = typed.slice(2);
+      if (isChoice(typed)) read.authenticators.push(typed.slice(2));
       continue;
     }
     const flag = wholeFlag(typed);
@@ -191,17 +199,17 @@ export function readCertbot(words: readonly string[]): CertbotWords {
         read.values[meaning.as] = value();
         break;
       case 'choose':
-        read.authenticator = meaning.as;
+        read.authenticators.push(meaning.as);
         break;
       case 'author':
-        read.authenticator = value();
-        if (/dns-/.test(read.authenticator)) read.others.push('-a', read.authenticator);
+        author(value());
         break;
       case 'installer':
         read.installer = value();
         break;
       case 'both':
-        read.authenticator = read.installer = value();
+        read.installer = value();
+        read.authenticators.push(read.installer);
         break;
       case 'domains':
         read.domains.push(...listIn(value()));
@@ -234,7 +242,13 @@ export function readCertbot(words: readonly string[]): CertbotWords {
   const { verbs, domains, webroots, ...rest } = read;
   const [verb = 'run', more] = verbs;
   if (more !== undefined) throw fail('usage/invalid', { what: `certbot ${verb} takes no argument: ${more}` });
-  return { ...rest, verb, domains: [...new Set(domains)], webroots: [...new Set(webroots)] };
+  return {
+    ...rest,
+    verb,
+    authenticator: rest.authenticators.at(-1),
+    domains: [...new Set(domains)],
+    webroots: [...new Set(webroots)],
+  };
 }
 
 const listIn = (text: string): readonly string[] =>

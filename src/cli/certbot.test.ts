@@ -233,6 +233,26 @@ const rows: readonly Row[] = [
       ...{ what: `renew ${flags}`, argv: `certbot renew ${flags}`, fleet, code: 2, calls: [], warns: [warns!] },
     }),
   ),
+  {
+    what: 'flags of one letter in one word',
+    argv: 'certbot certonly --standalone -nvd example.org -dwww.example.org -mops@example.com',
+    warns: ['certfleet issue -d example.org,www.example.org --http standalone --email ops@example.com'],
+  },
+  {
+    what: 'revokes a test certificate',
+    argv: 'certbot revoke --cert-name example.com --staging --agree-tos',
+    fleet,
+    warns: ["certfleet revoke 'example.com~staging' --yes"],
+  },
+  ...[
+    ['-d --config-dir /le', '-d: its value is missing'],
+    ['-d example.org --standalone --preferred-challenges foo', '--preferred-challenges foo: write http or dns'],
+    ['-d example.org --webroot -w /srv --standalone', 'webroot and standalone both say how to answer'],
+  ].map(
+    ([flags, warns]): Row => ({
+      ...{ what: `certonly ${flags}`, argv: `certbot certonly ${flags}`, code: 2, warns: [warns!] },
+    }),
+  ),
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
   {

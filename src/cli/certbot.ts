@@ -33,6 +33,9 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
   const { args } = session.invocation;
   const typed = readCertbot(args);
   if (typed.verb === 'renew') refuseOfOrder(typed);
+  const [how, other] = new Set(typed.authenticators);
+  if (other !== undefined)
+    throw fail('usage/invalid', { what: `certbot: ${how} and ${other} both say how to answer: leave out one` });
   const { env } = session.context;
   const { cliIni, configDir } = typed.values;
   const path =
@@ -91,7 +94,7 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
     case 'delete':
       return ['delete', ...required(named, verb), ...((await isSure(given, session)) ? ['--force'] : [])];
     case 'revoke':
-      return ['revoke', ...revoked(given), ...same, '--yes'];
+      return ['revoke', ...revoked(given), '--yes'];
     case 'plugins':
       return ['providers'];
     case 'register':
@@ -142,11 +145,14 @@ const noInstaller =
   'certfleet does not edit the configuration of a web server; use `certonly --webroot -w FOLDER --deploy-hook "systemctl reload nginx"`, and name the files of live/NAME in the server’s configuration once';
 
 /** Which certificate, and why; certbot takes a file, too. */
-function revoked({ values: { name, certPath, keyPath, reason } }: CertbotWords): readonly string[] {
+function revoked({ same, values: { name, certPath, keyPath, reason } }: CertbotWords): readonly string[] {
+  const isTest = same.some(([flag]) => flag === '--staging');
+  const issuer = same.findLast(([flag]) => flag === '--issuer') ?? (isTest ? ['--issuer', 'letsencrypt-staging'] : []);
   if (name === undefined && certPath === undefined)
     throw fail('usage/invalid', { what: 'certbot revoke: name the certificate with --cert-name or --cert-path' });
   return [
-    ...(name === undefined ? ['--cert-path', certPath!] : [name]),
+    // A test certificate is one of its own here.
+    ...(name === undefined ? ['--cert-path', certPath!, ...issuer] : [isTest ? `${name}~staging` : name]),
     ...(keyPath === undefined ? [] : ['--key-path', keyPath]),
     ...(reason === undefined ? [] : ['--reason', reason]),
   ];
@@ -247,6 +253,9 @@ async function subjectOf(
 function solverWords({ authenticator, webroots, values }: CertbotWords): readonly string[] {
   const { challenges, authHook, cleanupHook, port, address } = values;
   const how = authenticator ?? (webroots.length > 0 ? 'webroot' : port === undefined ? undefined : 'standalone');
+  const unknown = challenges?.split(',').find((one) => !/^\s*(dns|http)(-01)?\s*$/.test(one));
+  if (unknown !== undefined)
+    throw fail('usage/invalid', { what: `--preferred-challenges ${unknown.trim()}: write http or dns` });
   const isOverDns = /^\s*dns\b/.test(challenges ?? '');
   if (how === 'manual' && authHook !== undefined)
     return [

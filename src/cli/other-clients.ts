@@ -82,6 +82,13 @@ export interface SplitAtCertbot {
   readonly theirs: readonly string[];
 }
 
+/** `-nd NAME` as `-n -d NAME`, and `-dNAME` as `-d NAME`, as certbot reads them. */
+const unbundled = (word: string): readonly string[] => {
+  const [, alone, flag, value] = /^-(?=.)([nqtvh]*)([dwaimc]?)(\S*)$/.exec(word) ?? [];
+  if (alone === undefined || flag === undefined || (flag === '' && value !== '')) return [word];
+  return [...[...alone].map((letter) => `-${letter}`), ...(flag === '' ? [] : [`-${flag}`]), ...(value ? [value] : [])];
+};
+
 /** Splits `certfleet certbot …`; undefined for any other command. */
 export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefined {
   let at = 0;
@@ -90,14 +97,15 @@ export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefi
   const own = argv.slice(0, at + 1);
   const theirs: string[] = [];
   let folder: string | undefined;
-  for (at += 1; at < argv.length; at++) {
-    const word = argv[at]!;
-    if (/^--(store|log-file)$/.test(word)) own.push(word, argv[++at] ?? '');
+  const typed = argv.slice(at + 1).flatMap(unbundled);
+  for (at = 0; at < typed.length; at++) {
+    const word = typed[at]!;
+    if (/^--(store|log-file)$/.test(word)) own.push(word, typed[++at] ?? '');
     else if (/^(--(json|help|version)|-h|-V|--(store|log-file)=.*)$/.test(word)) own.push(word);
     else if (/^(-q|--quiet)$/.test(word)) own.push('--quiet');
     else if (/^(-v+|--verbose)$/.test(word)) own.push('--verbose');
     else theirs.push(word);
-    if (word === '--config-dir') folder = argv[at + 1];
+    if (word === '--config-dir') folder = typed[at + 1];
     else if (word.startsWith('--config-dir=')) folder = word.slice('--config-dir='.length);
   }
   // certbot keeps everything there, and so may need no other folder.
