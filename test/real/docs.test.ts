@@ -126,6 +126,7 @@ describe('command lines', () => {
       const done = await commandLine({
         files: {
           '/etc/certfleet/tsig': secret,
+          '/etc/certfleet/eab.key': secret,
           '/etc/certfleet/dnspod.ini': dnspodFile,
           '/etc/letsencrypt/dnspod.ini': dnspodFile,
         },
