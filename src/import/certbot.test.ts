@@ -25,11 +25,19 @@ interface Machine {
   readonly links?: Readonly<Record<string, string>>;
   readonly lacks?: string;
   readonly root?: string;
+  /** What others than root can write. */
+  readonly foreign?: string;
 }
 
 /** certbot's folder with the certificate a.test, and what the importer finds in it. */
 async function find(machine: Machine): Promise<Found> {
-  const files = memoryFiles(() => new Date(0));
+  const files: ReturnType<typeof memoryFiles> = {
+    ...memoryFiles(() => new Date(0)),
+    foreign: async (path) =>
+      path === machine.foreign
+        ? { path, reason: 'others can write it', command: 'chmod', change: 'go-w', needsRoot: false }
+        : undefined,
+  };
   const put = async (path: string, text: string, mode = 0o644) => {
     await files.makeFolders(path.slice(0, path.lastIndexOf('/')), 0o755);
     if (path !== machine.lacks) await files.replace(path, text, { mode });
@@ -297,6 +305,11 @@ describe('hooks', () => {
     expect(settings.wishes.hooks?.deploy).toContain('\nreload\n');
     expect(settings.wishes.hooks?.pre).toBe('stop web');
     expect(said).toContain(`kept: deploy hook: the programs in ${root}/renewal-hooks/deploy, then \`reload\``);
+  });
+
+  it('of the folders are refused if others can write one', async () => {
+    const foreign = `${root}/renewal-hooks/deploy/1.sh`;
+    await expect(find({ files: { [foreign]: 'true' }, foreign })).rejects.toMatchObject({ code: 'import/untrusted' });
   });
 
   it('of the folders do not run if cli.ini says so, whose settings come before those of the file', async () => {

@@ -8,17 +8,19 @@ export interface TrustedFiles {
   list(folder: string): Promise<readonly string[]>;
 }
 
+export const untrusted = (root: string, { reason, path, command, change }: Foreign): Error =>
+  fail('import/untrusted', {
+    path: root,
+    reason,
+    advice: `Run \`${command} ${change} ${path}\`, and look at its content.`,
+  });
+
 /**
  * What is imported says which commands run as this user, so nobody else may be able to write it: neither the folder, nor
  * the files in it. Fails with `import/absent` and `import/untrusted`.
  */
 export async function openTrusted(files: Files, root: string, client: string): Promise<TrustedFiles> {
-  const refuse = ({ reason, path, command, change }: Foreign) =>
-    fail('import/untrusted', {
-      path: root,
-      reason,
-      advice: `Run \`${command} ${change} ${path}\`, and look at its content.`,
-    });
+  const refuse = (foreign: Foreign) => untrusted(root, foreign);
   const foreign = await files.foreign(root);
   if (foreign) throw refuse(foreign);
   const names = await files.list(root).catch((cause: unknown) => {

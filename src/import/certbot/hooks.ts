@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Remark } from '../../core/found.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import type { Files } from '../../ports/files.ts';
+import { untrusted } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
 
 const kinds = ['pre', 'deploy', 'post'] as const;
@@ -10,14 +11,17 @@ type Kind = (typeof kinds)[number];
 /** In the renewal file, a deploy hook has its old name. */
 const keyOf = { pre: 'pre_hook', deploy: 'renew_hook', post: 'post_hook' } as const satisfies Record<Kind, string>;
 
-/** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. */
+/** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. Fails with `import/untrusted`. */
 export async function hookFolders(files: Files, root: string): Promise<Readonly<Partial<Record<Kind, string>>>> {
   const folders: Partial<Record<Kind, string>> = {};
   for (const kind of kinds) {
     const folder = join(root, 'renewal-hooks', kind);
     for (const name of (await files.list(folder)) ?? []) {
       const stat = name.endsWith('~') ? undefined : await files.stat(join(folder, name));
-      if (stat && (stat.kind === 'symlink' || (stat.mode & 0o111) !== 0)) folders[kind] = folder;
+      if (!stat || (stat.kind !== 'symlink' && (stat.mode & 0o111) === 0)) continue;
+      const foreign = await files.foreign(join(folder, name));
+      if (foreign) throw untrusted(root, foreign);
+      folders[kind] = folder;
     }
   }
   return folders;
