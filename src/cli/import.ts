@@ -46,7 +46,9 @@ export const importClient: Run = async (session) => {
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const timers = dryRun ? [] : await timersOf(client, files, defaultPaths(session.context.env));
-  return tell(session, { title: importer.title, root, dryRun, found, adoption, timers });
+  const hasTarget = inPlace || Object.keys(deployers).length > 0;
+  const told = importer.inPlace ? hasTarget : undefined;
+  return tell(session, { title: importer.title, root, dryRun, inPlace: told, found, adoption, timers });
 };
 
 /** Below the folder that tests use in place of `/`. */
@@ -77,13 +79,18 @@ interface Told {
   readonly title: string;
   readonly root: string;
   readonly dryRun: boolean;
+  /** False if new versions could go into the client’s own folder, and go nowhere. */
+  readonly inPlace: boolean | undefined;
   readonly found: Found;
   readonly adoption: Adoption;
   /** What still starts it. */
   readonly timers: readonly OtherTimer[];
 }
 
-async function tell(session: Session, { title, root, dryRun, found, adoption, timers }: Told): Promise<number> {
+async function tell(
+  session: Session,
+  { title, root, dryRun, inPlace, found, adoption, timers }: Told,
+): Promise<number> {
   const now = await session.now();
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
   const { accounts, certificates } = adoption;
@@ -114,9 +121,14 @@ async function tell(session: Session, { title, root, dryRun, found, adoption, ti
     ...(failed.length > 0 ? [`${failed.length} could not be read`] : []),
   ];
   session.print(`\n${title} in ${root}: ${parts.join(', ')}. Nothing was ordered.`);
+  const goesNowhere = inPlace === false && count('imported', 'updated') > 0;
+  if (goesNowhere)
+    session.note(
+      `Nothing writes new versions into ${root}: servers that read it keep the old ones. To write them there, add --in-place.`,
+    );
   session.note(
     dryRun
-      ? `Next: the same without --dry-run.`
+      ? `Next: the same without --dry-run${goesNowhere ? ', and with --in-place' : ''}.`
       : `Next: \`${withPlaces('certfleet status', session)}\` shows them, and \`${withPlaces('certfleet install-timer', session)}\` renews them from now on.`,
   );
   for (const { where, advice } of timers) session.note(`${title} still renews, by ${where}. To stop it: ${advice}`);

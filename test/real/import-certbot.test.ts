@@ -68,6 +68,10 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(shown.stdout).toContain('3 of 5 certificates would be taken over, 2 could not be read');
     expect(shown.stderr).toContain('broken.example.test: not taken over:');
     expect(shown.stderr).toContain('half.example.test: not taken over: the line `fullchain = …` is missing');
+    const plain = await run('import', 'certbot', certbot.root, '--dry-run');
+    expect(plain.stderr.replaceAll(/\s+/g, ' ')).toContain('servers that read it keep the old ones');
+    expect(plain.stderr.replaceAll(/\s+/g, ' ')).toContain('the same without --dry-run, and with --in-place');
+    expect(shown.stderr).not.toContain('--in-place');
     await expect(readdir(store)).rejects.toThrow('ENOENT');
   });
 
