@@ -16,7 +16,7 @@ const run = promisify(execFile);
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = process.env.CERTFLEET_LONG ? Number.POSITIVE_INFINITY : 10;
+const samples = process.env.CERTFLEET_LONG ? Number.POSITIVE_INFINITY : 5;
 const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
 
 const foreign = 'somebody-else';
