@@ -1,5 +1,6 @@
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
 import { type AccountKeyType, accountKeyTypes } from '../core/account-key.ts';
+import { addressOf } from '../core/contact.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AccountStatus, Fleet } from '../fleet.ts';
@@ -68,7 +69,7 @@ export const updateAccount: Run = async (session) => {
     throw fail('usage/invalid', { what: 'give the new addresses with --email, or --email none for none' });
   const { fleet, account } = await chosen(session);
   const { contacts } = await fleet.changeAccount({ id: account.id, what: 'update', emails }, session.signal);
-  const kept = contacts.map((contact) => contact.replace(/^mailto:/, ''));
+  const kept = contacts.map(addressOf);
   const missing = emails.length > 0 && kept.length === 0;
   const said = missing ? ' The CA accepted them, but keeps no addresses.' : '';
   session.printJson({ object: 'account', id: account.id, contacts: kept });

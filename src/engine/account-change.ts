@@ -1,5 +1,6 @@
 import { accountKey } from '../core/account.ts';
 import type { AccountKeyType } from '../core/account-key.ts';
+import { contactOf } from '../core/contact.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
@@ -9,7 +10,7 @@ import type { KnownAccount } from './accounts.ts';
 import { ask, isLost } from './ask.ts';
 import type { Engine } from './engine.ts';
 import { readStored, type StoredAccount, writeAccount } from './ledger/account.ts';
-import { settleKey, useKey } from './ledger/account-key.ts';
+import { isDeactivated, settleKey, useKey } from './ledger/account-key.ts';
 
 /** An account at its CA. */
 interface Open {
@@ -51,7 +52,7 @@ export async function updateContacts(
 ): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
   const { account, stored, issuer } = opened;
-  const urls = emails.map((email) => `mailto:${email}`);
+  const urls = emails.map(contactOf);
   const asker = { engine, issuer, signal };
   const kept = await ask(asker, () => account.updateContacts(urls, signal), { repeats: 1 });
   await rewrite(opened, stored, (document) => ({
@@ -134,20 +135,14 @@ export async function deactivate(engine: Engine, known: KnownAccount, signal: Ab
     await ask({ engine, issuer, signal }, () => account.deactivate(signal), { repeats: 2 });
   } catch (error) {
     // A CA refuses every request from an account that is closed already, perhaps by a request whose answer was lost.
-    if (problemType(error) !== 'unauthorized' || !(await isClosed(issuer, stored, signal))) throw error;
+    const { keyPem } = stored.document;
+    const isClosed =
+      problemType(error) === 'unauthorized' && (await isDeactivated(issuer, keyPem, signal).catch(() => false));
+    if (!isClosed) throw error;
   }
   const deactivatedAt = engine.clock.now().toISOString();
   await rewrite(opened, stored, (document) => ({ ...document, deactivatedAt }));
   return done(opened);
-}
-
-async function isClosed(issuer: Issuer, { document }: StoredAccount, signal: AbortSignal): Promise<boolean> {
-  const request = { keyPem: new Secret(document.keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
-  try {
-    return (await issuer.openAccount(request, signal)).status !== 'valid';
-  } catch (error) {
-    return problemType(error) === 'unauthorized';
-  }
 }
 
 /** What depends on an account, before anything is changed. */

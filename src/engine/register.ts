@@ -1,3 +1,4 @@
+import { contactOf } from '../core/contact.ts';
 import { openEabKey } from '../core/eab-key.ts';
 import { isFailure } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
@@ -17,7 +18,7 @@ export interface Customer {
   readonly signal: AbortSignal;
 }
 
-export const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map((address) => `mailto:${address}`);
+export const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map(contactOf);
 
 /** Stores a new account key, unless it is certain that the CA would refuse it. */
 export async function createKey(customer: Customer): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { addressOf } from '../core/contact.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
@@ -186,7 +187,7 @@ async function accountIn(files: TrustedFiles, folder: string, directory: string)
     name: accountName(url, 'dehydrated'),
     keyPem: keyFromPem(key),
     ...(url === undefined ? {} : { url }),
-    contacts: contact.map((one) => one.replace(/^mailto:/, '')),
+    contacts: contact.map(addressOf),
     from: at,
   };
 }

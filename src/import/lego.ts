@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { addressOf } from '../core/contact.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { Settings } from '../core/spec.ts';
@@ -130,7 +131,7 @@ async function accountIn(
     name: id.replaceAll(/[^A-Za-z0-9_.@-]/g, '-'),
     keyPem: keyFromPem(key),
     ...(url ? { url } : {}),
-    contacts: contacts.map((one) => one.replace(/^mailto:/, '')),
+    contacts: contacts.map(addressOf),
     from: folder,
   };
 }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { addressOf } from '../core/contact.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { ImportContext, Importer } from './importer.ts';
@@ -98,7 +99,7 @@ function accountIn(
       name: accountName(url, resolver),
       keyPem: keyFromDer(account.PrivateKey),
       url,
-      contacts: contacts.map((one) => one.replace(/^mailto:/, '')),
+      contacts: contacts.map(addressOf),
       from: `${path} (${resolver})`,
     };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { isFailure } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { Secret } from '../../core/secret.ts';
-import type { Issuer } from '../../ports/issuer.ts';
+import type { AccountInfo, Issuer } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import { readStored, type StoredAccount, writeAccount } from './account.ts';
 
@@ -38,15 +38,31 @@ async function askFor(
   keyPem: string,
   signal: AbortSignal,
 ): Promise<'known' | 'unknown' | 'useless'> {
-  const request = { keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
   try {
-    const { url } = await issuer.openAccount(request, signal);
+    const { url } = await lookUp(issuer, keyPem, signal);
     return url === found.document.url ? 'known' : 'unknown';
   } catch (error) {
     if (!isFailure(error, 'acme/problem')) throw error;
     return ['badSignatureAlgorithm', 'badPublicKey'].includes(problemType(error) ?? '') ? 'useless' : 'unknown';
   }
 }
+
+/**
+ * Whether the CA says that the account of this key is closed. It refuses every request from such an account as
+ * `unauthorized`, but other requests, too; only looking up the account by its key tells them apart.
+ */
+export async function isDeactivated(issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await lookUp(issuer, keyPem, signal)).status !== 'valid';
+  } catch (error) {
+    if (problemType(error) === 'unauthorized') return true;
+    throw error;
+  }
+}
+
+/** The account of a key, which is never opened by this. */
+const lookUp = (issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<AccountInfo> =>
+  issuer.openAccount({ keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true }, signal);
 
 /** Makes one of the new keys the account's key. The old one is worth nothing any more, and goes. */
 export async function useKey(

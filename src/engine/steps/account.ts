@@ -8,7 +8,7 @@ import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
-import { settleKey } from '../ledger/account-key.ts';
+import { isDeactivated, settleKey } from '../ledger/account-key.ts';
 import { type Customer, contactsOf, createKey, register } from '../register.ts';
 
 /**
@@ -123,7 +123,7 @@ export async function accountInsteadOf(
   const document = (await readAccount(engine, settings, signal))?.document;
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
-    if (!(await isDeactivated(issuer, document, signal))) return undefined;
+    if (!(await isDeactivated(issuer, document.keyPem, signal))) return undefined;
     if (!mayOpen && !settings.newAccount) throw deactivated(refused.accountUrl, issuer);
   }
   return openInstead(customer, refused, async ({ keyPem, url = '', replaced = [] }) => {
@@ -136,20 +136,6 @@ export async function accountInsteadOf(
 
 const deactivated = (account: string, issuer: Issuer): CertfleetError =>
   fail('acme/account-deactivated', { account, issuer: issuer.name }, { problem: { account } });
-
-/**
- * A CA refuses every request from a deactivated account as `unauthorized`, but other requests, too. Only looking up the
- * account by its key tells them apart.
- */
-async function isDeactivated(issuer: Issuer, { keyPem }: AccountDocument, signal: AbortSignal): Promise<boolean> {
-  const request = { keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true };
-  try {
-    return (await issuer.openAccount(request, signal)).status !== 'valid';
-  } catch (error) {
-    if (problemType(error) === 'unauthorized') return true;
-    throw error;
-  }
-}
 
 /** Replaces a refused account. Many orders may be refused at once; the first one opens the new account for all. */
 async function openInstead(

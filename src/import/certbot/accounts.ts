@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { addressOf } from '../../core/contact.ts';
 import { reasonOf } from '../../core/errors.ts';
 import type { FoundAccount, Remark } from '../../core/found.ts';
 import { keyFromJwk } from '../jwk.ts';
@@ -26,7 +27,7 @@ export async function readAccounts(
     try {
       if (typeof text !== 'string') throw text;
       const { uri, body } = await registration(files, folder);
-      const contacts = (body?.contact ?? []).map((contact) => contact.replace(/^mailto:/, ''));
+      const contacts = (body?.contact ?? []).map(addressOf);
       accounts.push({
         directory,
         name,
