@@ -1,5 +1,5 @@
 import { isToken } from '../core/encoding.ts';
-import { fail, isFailure } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
 import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
 import type { Secret } from '../core/secret.ts';
@@ -107,10 +107,7 @@ export function createAlpnResponder(
       if (!isToken(challenge.token))
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       // If another certfleet process has the port, `ready` says so until it is free.
-      const holder = await claim.hold(signal).catch((error: unknown) => {
-        if (!isFailure(error, 'solver/port-held')) throw error;
-        return undefined;
-      });
+      const holder = await claim.holdIfFree(signal);
       const { identifier, keyAuthorization, lineage } = challenge;
       const name = serverNameOf(identifier);
       const known = find(challenge) ?? {

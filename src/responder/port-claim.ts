@@ -16,6 +16,8 @@ export interface PortClaim {
    * `solver/port-held` (by a certfleet process that does not answer for this store), `solver/cannot-listen`.
    */
   hold(signal: AbortSignal): Promise<Holder>;
+  /** Like `hold`; undefined instead of `solver/port-held`, after which a later call may succeed. */
+  holdIfFree(signal: AbortSignal): Promise<Holder | undefined>;
   /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
   close(): Promise<void>;
@@ -177,6 +179,12 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
 
   return {
     hold,
+
+    holdIfFree: (signal) =>
+      hold(signal).catch((error: unknown) => {
+        if (!isFailure(error, 'solver/port-held')) throw error;
+        return undefined;
+      }),
 
     async holdPatiently(signal) {
       for (;;) {

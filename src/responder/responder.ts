@@ -1,5 +1,5 @@
 import { isToken } from '../core/encoding.ts';
-import { fail, isFailure } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
@@ -74,10 +74,7 @@ export function createResponder(
       const { token, keyAuthorization, lineage } = challenge;
       if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       // If another certfleet process has the port, `ready` says so until it is free.
-      const holder = await claim.hold(signal).catch((error: unknown) => {
-        if (!isFailure(error, 'solver/port-held')) throw error;
-        return undefined;
-      });
+      const holder = await claim.holdIfFree(signal);
       const known = tokens.get(token);
       const entry: Known =
         known?.keyAuthorization === keyAuthorization
