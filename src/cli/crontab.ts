@@ -6,35 +6,34 @@ import { textOf, wholePathOf, withPlaces } from './flag-values.ts';
 import { commandInCron } from './timer-files.ts';
 
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
-export async function adviseCrontab(session: Session, certificate: string): Promise<void> {
-  if (session.json || session.quiet) return;
-  const { context } = session;
-  const store = storeOf(session);
-  const { files } = await session.world();
-  if ((await scheduledIn('renew', files, defaultPaths(context.env), store)) !== undefined) return;
-  const fleet = await session.fleet({ makeStore: false });
-  // The certificate is issued, so do not fail for this.
-  if (!(await fleet.once('crontab', session.signal).catch(() => false))) return;
-  const line = await cronLine('renew', session, certificate, store).catch(() => undefined);
-  if (line === undefined) return;
-  session.note(`\n${cronHint(session)}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
-}
+export const adviseCrontab = (session: Session, certificate: string): Promise<void> =>
+  advise(session, certificate, { command: 'renew', once: 'crontab', hint: cronHint(session) });
 
 /**
  * Says that a run that is killed leaves its forward rule until the next run: once for each store, and not if this
  * machine runs `sweep` already.
  */
-export async function adviseSweep(session: Session, certificate: string): Promise<void> {
+export const adviseSweep = (session: Session, certificate: string): Promise<void> =>
+  advise(session, certificate, { command: 'sweep', once: 'sweep', hint: sweepHint });
+
+interface Advice {
+  readonly command: 'renew' | 'sweep';
+  /** What the store remembers it by. */
+  readonly once: string;
+  readonly hint: string;
+}
+
+async function advise(session: Session, certificate: string, { command, once, hint }: Advice): Promise<void> {
   if (session.json || session.quiet) return;
   const store = storeOf(session);
   const { files } = await session.world();
-  if ((await scheduledIn('sweep', files, defaultPaths(session.context.env), store)) !== undefined) return;
+  if ((await scheduledIn(command, files, defaultPaths(session.context.env), store)) !== undefined) return;
   const fleet = await session.fleet({ makeStore: false });
-  if (!(await fleet.once('sweep', session.signal).catch(() => false))) return;
-  const line = await cronLine('sweep', session, certificate, store).catch(() => undefined);
+  // What was asked for is done, so do not fail for this.
+  if (!(await fleet.once(once, session.signal).catch(() => false))) return;
+  const line = await cronLine(command, session, certificate, store).catch(() => undefined);
   if (line === undefined) return;
-  session.note(`\n${sweepHint}`);
+  session.note(`\n${hint}`);
   session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
 }
 
