@@ -1,7 +1,34 @@
-import type { Command } from './commands.ts';
+import type { Command, Flag } from './commands.ts';
+
+/** The commands of this file take one certificate, as an argument or by the flag that certbot has. */
+const oneName = { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' };
+const nameFlag: Flag = { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] };
 
 /** What can be done with a certificate after it was issued. */
 export const commandsOfLife: readonly Command[] = [
+  {
+    name: 'delete',
+    summary: 'remove a certificate, its keys and its settings from the store',
+    description:
+      'First removes what earlier runs left behind (TXT records, token files, forward rules), then deletes the certificate. Refuses if a ' +
+      'target still has the certificate, or another process is working on it. Deployed files stay, and nothing is revoked.',
+    arguments: oneName,
+    flags: [
+      nameFlag,
+      {
+        flags: '--force',
+        description: 'delete even if a target still has it, or if something left behind cannot be removed',
+      },
+    ],
+    examples: [
+      {
+        line: 'certfleet issue www.example.com --deploy none --endpoint none',
+        why: 'first, remove its targets',
+      },
+      { line: 'certfleet delete www.example.com', why: 'then delete it' },
+    ],
+    load: async () => (await import('./delete.ts')).deleteCertificate,
+  },
   {
     name: 'revoke',
     summary: 'revoke a certificate at its CA',
@@ -10,9 +37,9 @@ export const commandsOfLife: readonly Command[] = [
       'certificate with a new key at once, and never goes back to the old one. After superseded, `certfleet renew` gets ' +
       'another one. After any other reason the certificate is not renewed any more; `certfleet issue NAME` gets another one. ' +
       'A certificate that had been revoked before is no error.',
-    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
+    arguments: oneName,
     flags: [
-      { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] },
+      nameFlag,
       {
         flags: '--reason <reason>',
         description:
@@ -51,8 +78,8 @@ export const commandsOfLife: readonly Command[] = [
       'Opens the settings as in certfleet.yaml in $VISUAL or $EDITOR, checks them like a configuration, shows what changed, and ' +
       'stores it as `certfleet issue NAME` with flags does: a new certificate is ordered only if the change needs one. For a ' +
       'certificate that the configuration declares, it names the file and line to change.',
-    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
-    flags: [{ flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] }],
+    arguments: oneName,
+    flags: [nameFlag],
     examples: [{ line: 'certfleet edit www.example.com', why: 'change several settings at once' }],
     load: async () => (await import('./edit.ts')).edit,
   },
@@ -63,8 +90,8 @@ export const commandsOfLife: readonly Command[] = [
       'For instance, if clients do not accept the new one. Refuses if the previous version is expired, revoked or ' +
       'compromised, or differs from the settings of today. `certfleet renew` then leaves it alone until the newer one ' +
       'would have been renewed, or two thirds of its time are over. Rolling back once more returns to the newer one.',
-    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
-    flags: [{ flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] }],
+    arguments: oneName,
+    flags: [nameFlag],
     examples: [{ line: 'certfleet rollback www.example.com', why: 'use the version before the last renewal again' }],
     load: async () => (await import('./rollback.ts')).rollback,
   },
@@ -74,9 +101,9 @@ export const commandsOfLife: readonly Command[] = [
     description:
       'The files have mode 0600. The store remembers when and where to a key was exported; `certfleet show` lists it. For ' +
       'PKCS#12, it asks for a password at a terminal. To deliver every renewal, use a deployer.',
-    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
+    arguments: oneName,
     flags: [
-      { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] },
+      nameFlag,
       {
         flags: '--out <path>',
         description:

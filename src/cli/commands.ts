@@ -76,29 +76,6 @@ export const commands: readonly Command[] = [
     flags: [],
     load: async () => (await import('./show.ts')).show,
   },
-  {
-    name: 'delete',
-    summary: 'remove a certificate, its keys and its settings from the store',
-    description:
-      'First removes what earlier runs left behind (TXT records, token files, forward rules), then deletes the certificate. Refuses if a ' +
-      'target still has the certificate, or another process is working on it. Deployed files stay, and nothing is revoked.',
-    arguments: { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' },
-    flags: [
-      { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] },
-      {
-        flags: '--force',
-        description: 'delete even if a target still has it, or if something left behind cannot be removed',
-      },
-    ],
-    examples: [
-      {
-        line: 'certfleet issue www.example.com --deploy none --endpoint none',
-        why: 'first, remove its targets',
-      },
-      { line: 'certfleet delete www.example.com', why: 'then delete it' },
-    ],
-    load: async () => (await import('./delete.ts')).deleteCertificate,
-  },
   ...commandsOfLife,
   {
     name: 'sweep',
