@@ -73,7 +73,7 @@ async function parse(
   return { typed: { ...typed, invocation }, inOwnWords: inOwnWords(typed, translated) };
 }
 
-/** What follows `certfleet certbot` is not certfleet's to parse. `renew` asks nobody. */
+/** What follows `certfleet certbot` is not certfleet's to parse. `renew` never asks. */
 function withArguments(typed: Typed, args: readonly string[]): Typed {
   if ('exitCode' in typed) return typed;
   const { asksPerson: _, ...unattended } = typed.command;

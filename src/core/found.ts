@@ -31,7 +31,7 @@ export interface FoundCertificate {
   readonly chainPem: string;
   readonly settings: FoundSettings;
   readonly remarks: readonly Remark[];
-  /** The kind of key that the other client was told to make next. */
+  /** The kind of key that the other client would make next. */
   readonly nextKeyType?: KeyType;
   /** How long before its end the other client would renew it, if that is not certfleet's own time. */
   readonly renewBeforeMs?: number;

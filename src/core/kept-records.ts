@@ -39,7 +39,7 @@ export const recordsOf = (challenges: readonly JournalledChallenge[]): readonly 
     staysAfterOrder(type) && receipt !== undefined && receipt !== null ? [keptIn(receipt)] : [],
   );
 
-/** How long before its end a record is told, and replaced by an order. */
+/** How long before its end a record is reported, and replaced by an order. */
 export const endingMs = 30 * 86_400_000;
 
 /** The records that names of the certificate need, and that end within 30 days. */

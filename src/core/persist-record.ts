@@ -35,7 +35,7 @@ export interface PersistWanted {
   readonly wildcard: boolean;
 }
 
-/** The account as the record of a name has it: with draft 02, a hash that nobody can trace to other names. */
+/** The account as the record of a name has it: with draft 02, a hash that does not show which other names the account has. */
 export function accountUriOf(
   { url, stated = url, thumbprint, hashPrefix }: PersistAccount,
   name: string,

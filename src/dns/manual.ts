@@ -16,7 +16,7 @@ export default defineDnsProvider({
   notes: `For a domain whose DNS has no API: \`certfleet issue\` shows names and values, waits until every authoritative server
 has them, and goes on by itself; afterwards it says which records you can remove. It takes at most 12 hours.
 
-With \`challenge: dns-persist-01\`, where the CA offers it, the record stays, and \`certfleet renew\` needs nobody
+With \`challenge: dns-persist-01\`, where the CA offers it, the record stays, and \`certfleet renew\` runs unattended
 ([how](../guides/validate-once.md)). Otherwise it needs a terminal each time. So \`certfleet renew\` never gets such a certificate: from its renewal time on it says so,
 with exit code 5, and \`certfleet status\` shows it. To renew without a person, let a CNAME record send
 \`_acme-challenge\` to a zone that has an API ([how](../guides/wildcard-over-dns.md)).`,
