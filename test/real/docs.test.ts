@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { translate } from '../../src/cli/certbot-flags.ts';
@@ -353,10 +353,12 @@ describe('links', () => {
 
   it('every guide and every decision is in its list', () => {
     for (const folder of ['docs/guides', 'docs/decisions']) {
-      const list = documents.get(`${folder}/README.md`)!;
       const missing = paths
-        .filter((path) => dirname(path) === folder && !path.endsWith('/README.md'))
-        .filter((path) => !list.includes(`](${path.slice(folder.length + 1)})`));
+        .filter((path) => dirname(path) === folder && !basename(path).startsWith('README'))
+        .filter((path) => {
+          const list = documents.get(`${folder}/README${path.endsWith('.zh-CN.md') ? '.zh-CN' : ''}.md`)!;
+          return !list.includes(`](${basename(path)})`);
+        });
       expect(missing).toEqual([]);
     }
   });
@@ -404,29 +406,52 @@ describe('error codes', () => {
   });
 });
 
-describe('README in two languages', () => {
-  const [english, chinese] = ['README.md', 'README.zh-CN.md'] as const;
-  const withoutComments = ({ language, text }: Block) => ({ language, text: text.replaceAll(/^ *#.*\n/gm, '') });
+describe('documents in two languages', () => {
+  const pairs = paths
+    .filter((path) => path.endsWith('.zh-CN.md'))
+    .map((chinese) => [chinese.replace('.zh-CN.md', '.md'), chinese] as const);
 
-  it('has the same code blocks', () => {
-    expect(blocksOf(chinese).map(withoutComments)).toEqual(blocksOf(english).map(withoutComments));
-  });
+  it('are found', () => expect(pairs.length).toBeGreaterThan(9));
 
-  it('has the same sections, links and code words', () => {
-    const shape = (path: string) => [...documents.get(path)!.matchAll(/^#+ /gm)].map(([mark]) => mark);
-    expect(shape(chinese)).toEqual(shape(english));
+  describe.each(pairs)('%s and %s', (english, chinese) => {
+    const sibling = (path: string) => basename(path === english ? chinese : english);
     const sorted = (path: string, pattern: RegExp) =>
       [...proseOf(documents.get(path)!).matchAll(pattern)].map(([, found]) => found!).sort();
-    const links = /\]\(((?!#|README)[^)]+)\)/g;
-    // A guide that exists in both languages is linked in its own.
-    const inOwn = sorted(chinese, links).map((link) => link.replace('.zh-CN.md', '.md'));
-    expect(inOwn.sort()).toEqual(sorted(english, links));
-    const code = /`([^`]+)`/g;
-    expect([...new Set(sorted(chinese, code))]).toEqual([...new Set(sorted(english, code))]);
-  });
 
+    it('have the same code blocks', () => {
+      const withoutComments = ({ language, text }: Block) => ({ language, text: text.replaceAll(/^ *#.*\n/gm, '') });
+      expect(blocksOf(chinese).map(withoutComments)).toEqual(blocksOf(english).map(withoutComments));
+    });
+
+    it('have the same sections, links and code words', () => {
+      const shape = (path: string) => [...documents.get(path)!.matchAll(/^#+ /gm)].map(([mark]) => mark);
+      expect(shape(chinese)).toEqual(shape(english));
+      // Headings are in the language of the document, and so are the anchors of links.
+      const links = (path: string) =>
+        sorted(path, /\]\(([^)\s]+)\)/g)
+          .filter((link) => !link.startsWith('#') && link !== sibling(path))
+          .map((link) => link.replace('.zh-CN.md', '.md').replace(/#.*/, ''))
+          .sort();
+      expect(links(chinese)).toEqual(links(english));
+      const code = /`([^`]+)`/g;
+      expect([...new Set(sorted(chinese, code))]).toEqual([...new Set(sorted(english, code))]);
+    });
+
+    it('link to each other, and to documents in their own language', () => {
+      const linked = (path: string) => sorted(path, /\]\(([^)\s#]+\.md)(?:#[^)]*)?\)/g);
+      expect(linked(english)).toContain(sibling(english));
+      expect(linked(chinese)).toContain(sibling(chinese));
+      const foreign = linked(chinese)
+        .filter((link) => link !== sibling(chinese) && !link.endsWith('.zh-CN.md'))
+        .filter((link) => documents.has(join(dirname(chinese), link.replace(/\.md$/, '.zh-CN.md'))));
+      expect(foreign).toEqual([]);
+    });
+  });
+});
+
+describe('README', () => {
   it('shows figures, and no placeholders', () => {
-    for (const path of [english, chinese]) {
+    for (const path of ['README.md', 'README.zh-CN.md']) {
       expect(documents.get(path)).not.toMatch(/@@|TODO|TBD/);
       expect(documents.get(path)).toMatch(/acme-tiny/);
     }
