@@ -27,6 +27,8 @@ export interface Wait {
 export interface Means {
   /** Hash over the current secrets. */
   readonly credentials?: string;
+  /** Why they cannot be read. The run fails with this once it has the lease, so that the failure is stored. */
+  readonly unusable?: CertfleetError;
   /** URL of the account at the CA, if it is known. */
   readonly account?: string;
 }

@@ -1,7 +1,7 @@
 import { isByHand } from './by-hand.ts';
 import { targetsToDeploy, targetsToTry } from './deployments.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
-import { type Lineage, unfinishedWork } from './lineage.ts';
+import { type Failure, type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
 import { isHeldBack, isStopped } from './revocation.ts';
 import { hasWanted } from './same-spec.ts';
@@ -136,6 +136,15 @@ function whyDue(
     };
   const early = nextRunMs === undefined ? undefined : whyEarly(lineage, now, nextRunMs);
   return early && { action: 'renew', reason: early.reason, early };
+}
+
+/**
+ * When `renew` tries again after a failure: after the back-off, or not before the renewal time if only a person had
+ * asked for a new certificate. RFC 3339.
+ */
+export function nextTry(wanted: StoredSpec, lineage: Lineage | undefined, { retryAt }: Failure): string {
+  const isDue = whyDue(wanted, lineage, new Date(retryAt), { force: false }) !== undefined;
+  return isDue ? retryAt : (lineage?.renewal?.at ?? retryAt);
 }
 
 const earlierOf = (a: string | undefined, b: string | undefined) =>

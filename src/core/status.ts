@@ -7,6 +7,7 @@ import { isStagingName } from './identifiers.ts';
 import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type ExportRecord, type Lineage, unfinishedWork } from './lineage.ts';
+import { nextTry } from './plan.ts';
 import { isHeldBack, isStopped, type RevocationRecord } from './revocation.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
@@ -142,7 +143,14 @@ export function describeLineage(
     })),
     ...(held === undefined ? {} : { heldUntil: held }),
     ...(failure
-      ? { failure: { count: failure.count, message: failure.message, hint: failure.hint, retryAt: failure.retryAt } }
+      ? {
+          failure: {
+            count: failure.count,
+            message: failure.message,
+            hint: failure.hint,
+            retryAt: nextTry(spec, lineage, failure),
+          },
+        }
       : corrupt
         ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
         : {}),

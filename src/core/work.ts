@@ -191,7 +191,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       challenges: before?.challenges ?? [],
       ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
       ...(before?.accountUrl === undefined ? {} : { accountUrl: before.accountUrl }),
-      ...(before?.probe ? { probe: 'left' } : onlyDelivers ? {} : { probe: 'ours' }),
+      ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
       ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
     };
     // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.

@@ -167,6 +167,7 @@ async function checkFirst(
   { job, before }: { readonly job: Job; readonly before: StoredSpec },
   signal: AbortSignal,
 ): Promise<void> {
+  if (job.unusable) throw job.unusable;
   await checkChange(engine, job, before, signal);
   visit.isChecked = true;
 }
@@ -189,6 +190,7 @@ async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome 
   const run: Run = { ...given, signal, learned: { asked: false, isPrepared: false, overruled: false } };
   const stop = holding.keepAlive();
   try {
+    if (job.unusable) throw job.unusable;
     await removePast(run);
     const fresh = holding.work.step === 'deploy' ? undefined : await obtain(run);
     const [deployed, left, renewal] = await together([

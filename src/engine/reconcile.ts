@@ -1,4 +1,5 @@
 import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
+import type { Means } from '../core/failure.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
@@ -146,15 +147,19 @@ function outcomeWithoutWork(
 function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
   let visit: ReturnType<typeof newVisit> | undefined;
   return async (signal) => {
-    try {
-      visit ??= newVisit(engine, { ...job, credentials: await engine.connect.credentialsOf(job.wanted) });
-    } catch (error) {
-      signal.throwIfAborted();
-      const failure = asFailure(error);
-      return { certificate: job.wanted.spec.name, result: 'failed', message: failure.message, error: failure };
-    }
+    visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) });
     return issue(engine, visit, signal);
   };
+}
+
+/** Secrets that cannot be read get a hash, too, so that the failure ends once they can. */
+async function credentialsOf({ connect }: Engine, { wanted }: Job, signal: AbortSignal): Promise<Means> {
+  try {
+    return { credentials: await connect.credentialsOf(wanted) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { credentials: 'unusable', unusable: asFailure(error, wanted.spec.name) };
+  }
 }
 
 /**

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/error-table.ts';
-import { CertfleetError } from '../../src/core/errors.ts';
+import { CertfleetError, fail } from '../../src/core/errors.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { describeLineage } from '../../src/core/status.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 // Compares what the error table says about the next try with what `renew` does.
@@ -84,4 +86,50 @@ it('errors that do not concern the certificate never make it wait longer', async
     // Otherwise the next failures would make it wait ten minutes, then a hundred.
     for (const minutes of [2, 4, 6, 8]) expect([code, await triesAfter(minutes * minuteMs)]).toEqual([code, true]);
   }
+});
+
+describe('secrets that cannot be read', () => {
+  const wanted = simulatedSpec();
+  const noSecret = fail('config/credential-missing', { what: 'dns', credential: 'a token' });
+  const withSecrets = (engine: Engine, credentialsOf: () => Promise<string>): Engine => ({
+    ...engine,
+    connect: { ...engine.connect, credentialsOf },
+  });
+
+  /** A certificate whose renewal failed for lack of them, after so many days; how it failed, and what `status` says. */
+  async function failed(days: number, rules: Parameters<typeof job>[1]) {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(wanted), signal);
+    world.pass(days * dayMs);
+    const without = withSecrets(world.replica(1), () => Promise.reject(noSecret));
+    const outcome = await issue(without, job(wanted, rules), signal);
+    const lineage = await world.readLineage();
+    const { clock } = world;
+    const facts = { wanted: { spec: wanted, origin: 'configuration' as const }, corrupt: undefined, isWorking: false };
+    return { world, without, outcome, lineage, shown: describeLineage('abc', { ...facts, lineage, now: clock.now() }) };
+  }
+  const ofFailure = { state: 'failing', failure: { message: 'dns is missing a token' } };
+
+  it('fail a renewal, which is shown and tried again as soon as they can be read', async () => {
+    const { world, without, outcome, shown } = await failed(70, {});
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'config/credential-missing' } });
+    expect(shown).toMatchObject(ofFailure);
+    expect(await issue(without, job(wanted), signal), 'the back-off holds').toMatchObject({ failing: true });
+    const again = withSecrets(world.replica(1), async () => 'right');
+    expect(await issue(again, job(wanted), signal)).toMatchObject({ result: 'renewed' });
+  });
+
+  it('fail a forced renewal, which is tried again when it is due', async () => {
+    const { without, outcome, lineage, shown } = await failed(0, { force: true, obeyBackoff: false });
+    const at = lineage?.renewal?.at;
+    expect(outcome).toMatchObject({ result: 'failed', next: at });
+    expect(shown).toMatchObject({ ...ofFailure, failure: { retryAt: at } });
+    expect(await issue(without, job(wanted), signal)).toMatchObject({ message: 'not due yet' });
+  });
+
+  it('are not noticed while nothing is due', async () => {
+    const { outcome, shown } = await failed(0, {});
+    expect(outcome).toMatchObject({ result: 'unchanged' });
+    expect(shown).toMatchObject({ state: 'valid' });
+  });
 });

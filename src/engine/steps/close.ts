@@ -2,6 +2,7 @@ import { CertfleetError, fail } from '../../core/errors.ts';
 import { longestStored } from '../../core/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../core/lineage.ts';
 import { type Outcome, outcomeOfLast } from '../../core/outcome.ts';
+import { nextTry } from '../../core/plan.ts';
 import { cut } from '../../core/remote-text.ts';
 import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
@@ -69,10 +70,8 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data });
   const outcome: Outcome = { certificate, result: 'failed', message, error };
   if (!failure) return outcome;
-  return {
-    ...outcome,
-    next: current && Date.parse(failure.retryAt) < now.getTime() ? now.toISOString() : failure.retryAt,
-  };
+  const next = nextTry(run.job.wanted, holding.lineage, failure);
+  return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
 }
 
 /** Ends an aborted run: everything is kept for the next run, and it does not count as a failure. */
