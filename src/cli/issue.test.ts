@@ -330,6 +330,13 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
         'Set the environment variable',
       ],
     ],
+    'config/eab-key-missing': [
+      [
+        '-d example.com --issuer zerossl --eab-kid k --eab-hmac-key env:NOWHERE',
+        'the account at zerossl cannot be opened: eab is missing the environment variable NOWHERE',
+        '--eab-hmac-key file:/path, or `hmacKey: file:/path`',
+      ],
+    ],
     'config/secret-unreadable': [
       [
         `${dns}${options('server=a', 'keyName=b', 'secret=file:/none')}`,

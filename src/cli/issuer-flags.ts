@@ -1,4 +1,4 @@
-import { eabFields, eabSettings, externalAccount, externalAccountOf } from '../config/external-account.ts';
+import { eabFields, externalAccountOf, resolveExternalAccount } from '../config/external-account.ts';
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
 import { openEabKey } from '../core/eab-key.ts';
 import { fail, isFailure } from '../core/errors.ts';
@@ -92,14 +92,13 @@ export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, sess
   // The account may be open already, so a stored key, or none, need not be readable.
   const isGiven = flags['eabHmacKey'] !== undefined;
   if (!isGiven && eab.hmacKey !== undefined) return;
-  const { resolveOptions } = await import('../config/options.ts');
   const { files } = await session.world();
   const { env } = session.context;
   try {
-    const { options } = await resolveOptions(externalAccount, eabSettings(eab), { env, files, name: `EAB of ${name}` });
+    const { options } = await resolveExternalAccount(eab, name, { env, files });
     openEabKey(options.hmacKey);
   } catch (error) {
-    if (isGiven || !isFailure(error, 'config/credential-missing')) throw error;
+    if (isGiven || !isFailure(error, 'config/eab-key-missing')) throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Dns01Settings, dns01Settings } from '../config/dns01.ts';
-import { eabSettings, externalAccount } from '../config/external-account.ts';
+import { resolveExternalAccount } from '../config/external-account.ts';
 import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
@@ -24,19 +24,20 @@ import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 
+/** How secrets are read. */
+const resolvingIn = ({ world, env }: ConnectContext) => ({
+  ...secretsFrom(env),
+  files: world.files,
+  warn: (message: string) => world.log.warn(message),
+});
+
 /** An adapter's options, with secrets read. */
 const optionsOf = <Shape extends z.ZodObject>(
-  { world, env }: ConnectContext,
+  context: ConnectContext,
   definition: WithOptions<Shape>,
   settings: AdapterSettings,
   name: string,
-) =>
-  resolveOptions(definition, settings, {
-    ...secretsFrom(env),
-    files: world.files,
-    name,
-    warn: (message) => world.log.warn(message),
-  });
+) => resolveOptions(definition, settings, { ...resolvingIn(context), name });
 
 /** An issuer's external account, with its key read. */
 export async function readExternalAccount(
@@ -44,7 +45,7 @@ export async function readExternalAccount(
   eab: ExternalAccount,
   issuer: string,
 ): Promise<{ readonly account: PortExternalAccount; readonly credentials: string }> {
-  const { options, credentials } = await optionsOf(context, externalAccount, eabSettings(eab), `EAB of ${issuer}`);
+  const { options, credentials } = await resolveExternalAccount(eab, issuer, resolvingIn(context));
   const { kid, hmacKey, algorithm = 'HS256' } = options;
   return { account: { kid, hmacKey, algorithm }, credentials };
 }

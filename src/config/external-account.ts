@@ -1,5 +1,7 @@
+import { fail, isFailure } from '../core/errors.ts';
 import type { AdapterSettings, ExternalAccount } from '../core/spec.ts';
 import { secret, z } from '../define.ts';
+import { type ResolveContext, resolveOptions } from './options.ts';
 
 const kid = z
   .string()
@@ -51,3 +53,13 @@ export const externalAccountOf = ({
 
 /** In the form that the functions for options take. */
 export const eabSettings = (eab: ExternalAccount): AdapterSettings => ({ type: externalAccount.id, ...eab });
+
+/** Reads the key of an issuer’s external account. Fails with `config/eab-key-missing`, or as {@link resolveOptions}. */
+export async function resolveExternalAccount(eab: ExternalAccount, issuer: string, context: ResolveContext) {
+  try {
+    return await resolveOptions(externalAccount, eabSettings(eab), context);
+  } catch (error) {
+    if (!isFailure(error, 'config/credential-missing')) throw error;
+    throw fail('config/eab-key-missing', { issuer, reason: error.message });
+  }
+}

@@ -69,6 +69,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration. For a DNS provider on the command line, use --dns-option KEY=VALUE, or KEY=file:/path for a secret.',
   },
+  'config/eab-key-missing': {
+    message: 'the account at {issuer} cannot be opened: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Set the environment variable to the HMAC key that the CA gave you with the key id, or name a file (mode 0600) that has it: --eab-hmac-key file:/path, or `hmacKey: file:/path` in the configuration.',
+  },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',
     blame: 'config',
