@@ -86,7 +86,7 @@ keeps them for as long as a connection is busy (\`worker_shutdown_timeout\` boun
 
 certfleet must be allowed to signal nginx (root, or \`reload: [sudo, …]\`). The file's folder must belong to root or to the
 user that runs certfleet, who must be allowed to write in it. Of certfleet's own environment, the commands get the [listed
-variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of \`passEnvironment\`. Installations with
+variables](../guides/deliver.md#the-environment-of-a-hook) and those of \`passEnvironment\`. Installations with
 stores of their own should have files of their own.`,
   connect({ options, name, world }): Balancer {
     const balancer = `the balancer "${name}" (nginx)`;

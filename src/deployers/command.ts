@@ -25,7 +25,7 @@ export default defineDeployer({
   }),
   notes: `The environment contains \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
 \`RENEWED_DOMAINS\` (the names, separated by spaces), as for certbot's deploy hooks. Of certfleet's own environment it
-contains the [listed variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of
+contains the [listed variables](../guides/deliver.md#the-environment-of-a-hook) and those of
 \`passEnvironment\`. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
 with the previous version if a deployment goes back. If it fails, \`live/<name>\` points to the previous version again;
 what the command did elsewhere is not undone.`,

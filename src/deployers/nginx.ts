@@ -28,7 +28,7 @@ names is missing: add the server block after the first delivery, or begin with a
 folder. If nginx is not running at the first delivery, the files stay, so that it can start, and \`renew\` reports the
 target as pending until a reload succeeds. certfleet must be allowed to signal nginx (root, or \`reload: [sudo, …]\`). Of
 certfleet's own environment, the commands get the [listed
-variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of \`passEnvironment\`.`,
+variables](../guides/deliver.md#the-environment-of-a-hook) and those of \`passEnvironment\`.`,
   connect({ options, name, world }) {
     const target = targetName('nginx', name);
 

@@ -54,7 +54,7 @@ export default defineDnsProvider({
   }),
   notes: `For a provider that certfleet does not know: acme.sh has scripts for some 170. It needs bash, and acme.sh installed, but not
 used otherwise. The script gets the variables of \`environment\` and the [variables that every hook
-gets](../guides/deliver.md#what-a-hook-gets-of-the-environment), and stores nothing.
+gets](../guides/deliver.md#the-environment-of-a-hook), and stores nothing.
 
 \`\`\`yaml
 solvers:

@@ -40,7 +40,7 @@ export default defineSolver({
     'for `cleanup` `CERTBOT_AUTH_OUTPUT`, what `present` printed (at most 4 KiB). certfleet adds',
     '`CERTFLEET_CERTIFICATE`, `CERTFLEET_IDENTIFIER` (as ordered), `CERTFLEET_CHALLENGE`, and for DNS-01',
     '`CERTFLEET_RECORD`, the name of the TXT record. Of certfleet’s own environment, hooks get the [listed',
-    'variables](../guides/deliver.md#what-a-hook-gets-of-the-environment) and those of `passEnvironment`.',
+    'variables](../guides/deliver.md#the-environment-of-a-hook) and those of `passEnvironment`.',
     '',
     'After a crash, a hook may run again for the same challenge, and `cleanup` may run with nothing to remove: both must',
     'then exit with 0. `maxConcurrent` applies to each certfleet process.',
