@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bind, startBind } from '../../test/support/bind.ts';
 import { startNginx } from '../../test/support/nginx.ts';
-import { startPebble } from '../../test/support/pebble.ts';
+import { type Pebble, startPebble } from '../../test/support/pebble.ts';
 import { repositoryRoot, temporaryFolder } from '../../test/support/service.ts';
 
 export const cli = join(repositoryRoot, 'dist/cli.js');
@@ -21,7 +21,9 @@ export interface Size {
 export interface Rig extends Size {
   readonly folder: string;
   readonly webroot: string;
-  readonly ca: { readonly directoryUrl: string; readonly caFile: string };
+  readonly ca: Pick<Pebble, 'directoryUrl' | 'caFile'>;
+  /** Behind {@link ca}, unless a row puts something else in its place. */
+  readonly pebble: Pebble;
   /** Where the CA asks for HTTP-01. */
   readonly httpPort: number;
   readonly bind: Bind;
@@ -44,7 +46,7 @@ export async function startRig(size: Size): Promise<Rig> {
     REQUESTS_CA_BUNDLE: pebble.caFile,
     NODE_EXTRA_CA_CERTS: pebble.caFile,
   };
-  return { ...size, folder, webroot, ca: pebble, httpPort: nginx.httpPort, bind, trust };
+  return { ...size, folder, webroot, ca: pebble, pebble, httpPort: nginx.httpPort, bind, trust };
 }
 
 export interface Wanted {

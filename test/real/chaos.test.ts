@@ -41,10 +41,10 @@ describeWith(['pebble', ...bindPrograms], 'two hundred orders on a CA that misbe
     for (let tries = 1; ; tries++) {
       const bench = await pebbleFleetBench({ pebble: options });
       const home = await bench.home({ certificates });
-      const outcomes = await unlessLocked(bench, issueAll(home));
+      const outcomes = await unlessLocked(bench.pebble, issueAll(home));
       if (outcomes !== 'locked') return { bench, home, outcomes };
       if (tries === 3) throw new Error('Pebble has locked itself up three times in a row');
-      process.stderr.write('Pebble has locked itself up (makeAuthorizations); once more with a fresh one\n');
+      process.stderr.write('Pebble has locked itself up; once more with a fresh one\n');
     }
   }
 

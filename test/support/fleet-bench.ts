@@ -109,7 +109,10 @@ export interface FleetBenchOptions {
 export async function pebbleFleetBench(options: FleetBenchOptions & { readonly pebble?: PebbleOptions } = {}) {
   const bind = await startZone(options);
   const pebble = await startPebble({ dnsServer: bind.server, ...options.pebble });
-  return assemble({ bind, pebble, ca: pebble, httpPort: pebble.httpPort, clock: shiftedClock() });
+  return {
+    ...(await assemble({ bind, pebble, ca: pebble, httpPort: pebble.httpPort, clock: shiftedClock() })),
+    pebble,
+  };
 }
 
 /** With the simulated CA, which has the program's movable clock. */

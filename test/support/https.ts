@@ -6,7 +6,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { temporaryFolder } from './service.ts';
+import { atEnd, temporaryFolder } from './service.ts';
 
 const run = promisify(execFile);
 
@@ -21,10 +21,15 @@ let made: Promise<LocalHttps> | undefined;
 
 /**
  * One root and one certificate for `localhost` and `127.0.0.1` per process, made by openssl. Pebble, the fault proxy
- * and the simulated CA share it, so that clients need a single `caFile`.
+ * and the simulated CA share it, so that clients need a single `caFile`. After `stopAll` it is made anew.
  */
 export function localHttps(): Promise<LocalHttps> {
-  made ??= makeLocalHttps();
+  if (made === undefined) {
+    made = makeLocalHttps();
+    atEnd(() => {
+      made = undefined;
+    });
+  }
   return made;
 }
 
