@@ -4,10 +4,10 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { build, type Plugin } from 'esbuild';
+import { build, type CodeSplittingGroup, type Plugin } from 'rolldown';
 import { manPage } from './man-page.ts';
 
-// The build: JavaScript by esbuild, split so that `--version` loads almost nothing and every adapter is a file that is
+// The build: JavaScript by Rolldown, split so that `--version` loads almost nothing and every adapter is a file that is
 // read only if it is used; declarations by tsc; and the manual page.
 //
 //   npm run build                    → dist/
@@ -32,12 +32,38 @@ const entries: Readonly<Record<string, string>> = {
 /** zod has messages in 50 languages, 250 kB that every start would read; keep only the English ones. */
 const englishOnly: Plugin = {
   name: 'zod-in-english-only',
-  setup(bundler) {
-    bundler.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
-      contents: "export { default as en } from './en.js';",
-    }));
+  load: {
+    filter: { id: /zod\/v4\/locales\/index\.js$/ },
+    handler: () => "export { default as en } from './en.js';",
   },
 };
+
+/**
+ * Modules that are loaded together are one file, because node takes its time for each file, however small. A module that
+ * the source says `import()` for, and what nobody else needs, is another file.
+ */
+const files: CodeSplittingGroup[] = [
+  { name: 'version', test: /src\/core\/version\.ts$/, priority: 4 },
+  { name: startName(join(root, 'src/cli/main.ts')), priority: 3 },
+  { name: 'zod', test: /node_modules\/zod\//, priority: 2 },
+  // Most passes need most of it.
+  { name: 'shared', minShareCount: 3, priority: 1 },
+];
+
+/** `start` for the modules that are loaded with this one. */
+function startName(entry: string): CodeSplittingGroup['name'] {
+  const start = new Set<string>();
+  return (id, modules) => {
+    if (start.size === 0) follow(entry);
+    return start.has(id) ? 'start' : null;
+
+    function follow(module: string): void {
+      if (start.has(module)) return;
+      start.add(module);
+      for (const imported of modules.getModuleInfo(module)?.importedIds ?? []) follow(imported);
+    }
+  };
+}
 
 // Built beside the old one and swapped by rename, so that a certfleet that runs from dist never sees half of it.
 const drafts = out === join(root, 'dist') ? join(root, '.cache') : dirname(out);
@@ -57,7 +83,7 @@ if (failures.length === 0) {
   await rm(old, { recursive: true, force: true });
 } else {
   await rm(draft, { recursive: true, force: true });
-  // tsc prints its errors on stdout, esbuild in its message. A stack of this script would not help.
+  // tsc prints its errors on stdout, Rolldown in its message. A stack of this script would not help.
   for (const { stdout, message } of failures) console.error(stdout || message);
   process.exitCode = 1;
 }
@@ -69,30 +95,24 @@ interface BuildFailure {
 
 async function buildJavaScript(folder: string): Promise<void> {
   await build({
-    absWorkingDir: root,
-    entryPoints: entries,
-    outdir: folder,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
+    cwd: root,
+    input: entries,
     platform: 'node',
-    target: 'node20.19',
-    chunkNames: 'chunks/[name]-[hash]',
-    // For --enable-source-maps and debuggers; node does not read them by default.
-    sourcemap: 'linked',
-    sourcesContent: false,
-    legalComments: 'external',
-    // Half of a cold start is reading source text. Names stay, so that stack traces are readable.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    plugins: [englishOnly],
     // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
-    external: ['*.node', 'cpu-features'],
+    external: [/\.node$/, 'cpu-features'],
     // ssh2 reads it at start, though it needs no file.
-    define: { __dirname: 'import.meta.dirname' },
-    // CommonJS libraries call require for node's own modules.
-    banner: {
-      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    transform: { target: 'node20.19', define: { __dirname: 'import.meta.dirname' } },
+    plugins: [englishOnly],
+    output: {
+      dir: folder,
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      codeSplitting: { groups: files },
+      // Half of a cold start is reading source text. Names stay, so that stack traces are readable.
+      minify: { compress: { keepNames: { function: true, class: true } }, mangle: false, codegen: true },
+      comments: { legal: true, annotation: false, jsdoc: false },
+      // For --enable-source-maps and debuggers; node does not read them by default.
+      sourcemap: true,
+      sourcemapExcludeSources: true,
     },
     logLevel: 'silent',
   });
