@@ -226,6 +226,7 @@ export interface RevokeAnswer {
 export type AccountRequest = { readonly id: string } & (
   | { readonly what: 'update'; readonly emails: readonly string[] }
   | { readonly what: 'rollover'; readonly keyType?: AccountKeyType }
+  | { readonly what: 'rollover-abort' }
   | { readonly what: 'deactivate' }
 );
 

@@ -11,7 +11,6 @@ const account = (name: string, more: Partial<AccountStatus> = {}): AccountStatus
   contacts: ['ops@example.com'],
   keyType: 'p256',
   thumbprint: 'print-1',
-  isRollingOver: false,
   certificates: ['www.example.com'],
   replaced: [],
   ...more,
@@ -25,7 +24,9 @@ describe('certfleet account', () => {
     {
       what: 'list',
       argv: 'account list',
-      fleet: { accounts: [account('default', { isRollingOver: true }), account('k1', { state: 'deactivated' })] },
+      fleet: {
+        accounts: [account('default', { rolloverAt: '2026-11-24T10:00:00Z' }), account('k1', { state: 'deactivated' })],
+      },
       says: [/letsencrypt +default +open, key change not finished +ops@example.com +1/, /k1 +deactivated/],
     },
     {

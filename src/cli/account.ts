@@ -29,7 +29,7 @@ function tableOf(accounts: readonly AccountStatus[], columns = Number.POSITIVE_I
   const rows = accounts.map((one) => [
     issuersOf(one).join(', '),
     one.name,
-    one.isRollingOver ? `${one.state}, key change not finished` : one.state,
+    one.rolloverAt === undefined ? one.state : `${one.state}, key change not finished`,
     one.contacts.join(', ') || 'none',
     String(one.certificates.length),
   ]);
@@ -45,7 +45,8 @@ export const showAccount: Run = async (session) => {
   const rows: readonly (readonly [string, string])[] = [
     ['Directory', account.directory],
     ['Account', account.name],
-    ['State', account.isRollingOver ? `${account.state}; a key change is not finished` : account.state],
+    ['State', account.state],
+    ...(account.rolloverAt === undefined ? [] : [['Rollover', `started at ${account.rolloverAt}`] as const]),
     ['URL', account.url ?? 'none yet'],
     ['Key', account.keyType],
     ['Thumbprint', account.thumbprint],
@@ -88,6 +89,7 @@ export const rolloverAccount: Run = async (session) => {
       what: `--account-key ${typed}: write ${accountKeyTypes.join(', ')}${didYouMean(typed, accountKeyTypes)}`,
     });
   const { fleet, account } = await chosen(session);
+  if (session.invocation.flags['abort'] === true) return giveUp(session, fleet, account);
   await sayDependents(session, fleet, account, 'rollover');
   const request = { id: account.id, what: 'rollover' as const, ...ofType(keyType) };
   const { url, thumbprint, wasDone = false } = await fleet.changeAccount(request, session.signal);
@@ -100,6 +102,22 @@ export const rolloverAccount: Run = async (session) => {
   session.print(`Thumbprint: ${thumbprint}`);
   return 0;
 };
+
+/** `certfleet account rollover --abort`. */
+async function giveUp(session: Session, fleet: Fleet, account: AccountStatus): Promise<number> {
+  const request = { id: account.id, what: 'rollover-abort' as const };
+  const { url, thumbprint, wasDone = false } = await fleet.changeAccount(request, session.signal);
+  session.printJson({ object: 'account', id: account.id, url, thumbprint, wasDone });
+  session.print(`${labelOf(account)}: ${givenUpText(account, wasDone)}`);
+  session.print(`Thumbprint: ${thumbprint}`);
+  return 0;
+}
+
+function givenUpText({ rolloverAt }: AccountStatus, wasDone: boolean): string {
+  if (wasDone) return 'it is too late: the CA has the new key already, and the account goes on with it.';
+  if (rolloverAt === undefined) return 'no rollover is under way, so nothing was changed.';
+  return 'the rollover is given up, and the account keeps its key. Proxies that have the configuration for the new key need the present one again: `certfleet stateless` prints it.';
+}
 
 const ofType = (keyType: AccountKeyType | undefined) => (keyType === undefined ? {} : { keyType });
 

@@ -50,12 +50,14 @@ export const commandsOfAccounts: readonly Command[] = [
     summary: 'replace the key of an account',
     description:
       'The account keeps its URL, its certificates and its limits (RFC 8555 §7.3.5). The new key is stored before the CA ' +
-      'gets it: if this is killed, the next run finds out which key the CA knows. Refused while a certificate of the ' +
-      'account is being ordered, or by a CA that cannot do it (ZeroSSL, SSL.com).',
+      'gets it: if this is killed, the next run finds out which key the CA knows, and goes on. Until it ends, certificates ' +
+      'whose proxies answer by themselves (http01-stateless) are not ordered. Refused while a certificate of the account ' +
+      'is being ordered, or by a CA that cannot do it (ZeroSSL, SSL.com).',
     arguments: which,
     flags: [
       named,
       { flags: '--account-key <type>', description: 'type of the new key: ES256 (default), ES384, RS256 or EdDSA' },
+      { flags: '--abort', description: 'give up a rollover that is under way; the account keeps its key' },
     ],
     examples: [{ line: 'certfleet account rollover letsencrypt', why: 'after the key may have been seen' }],
     load: async () => (await import('./account.ts')).rolloverAccount,

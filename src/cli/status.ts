@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
+import { rolloverText } from '../core/rollover.ts';
 import { spanText } from '../core/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
@@ -75,6 +76,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   if (failure)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
   if (heldUntil) return fromNow(heldUntil, now);
+  if (lineage.rollover && toWorkOn.has(state)) return 'waits';
   if (!renewAt) return '-';
   if (lineage.byHand) return `by hand ${dateText(renewAt, now)}`;
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
@@ -99,6 +101,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       );
   }
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
+  if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
   for (const { target, state: where, message } of lineage.deployments)
     if (where !== 'current' && message) {
       // Most messages name the target themselves.
@@ -154,8 +157,10 @@ const heldText = (until: string, now: Date): string =>
   `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override; then \`certfleet renew\` tries again.`;
 
 /** Whether it is too early to try again. */
-const waits = ({ failure, heldUntil }: LineageStatus, now: Date): boolean =>
-  heldUntil !== undefined || (failure !== undefined && Date.parse(failure.retryAt) > now.getTime());
+const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>
+  heldUntil !== undefined ||
+  rollover !== undefined ||
+  (failure !== undefined && Date.parse(failure.retryAt) > now.getTime());
 
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 

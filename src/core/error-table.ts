@@ -145,7 +145,7 @@ export const errorTable = {
     message: 'the account keeps its key, because the proxies do not answer with the new one yet: {finding}',
     blame: 'config',
     retry: 'later',
-    hint: 'Run `certfleet stateless {name}`, which now prints the configuration for the new key, put it into every proxy, and run `certfleet account rollover` again, without --account-key. Until then, an order for a name whose proxies have the new key already is refused before the CA is asked.',
+    hint: 'Run `certfleet stateless {name}`, which now prints the configuration for the new key, put it into every proxy, and run `certfleet account rollover` again. Until then, certificates whose proxies answer by themselves are not ordered. `certfleet account rollover --abort` keeps the present key.',
   },
   'config/two-accounts': {
     message:
@@ -265,10 +265,16 @@ export const errorTable = {
     hint: 'Issue a certificate with it; that opens it.',
   },
   'account/changed': {
-    message: 'another process has just replaced the key of {url}',
+    message: 'another process has just replaced the key of {url}, or given that up',
     blame: 'config',
     retry: 'later',
     hint: 'Look at it with `certfleet account list`, and run the command again if you want another key.',
+  },
+  'account/rolling': {
+    message: '{certificate} {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Its proxies answer with the thumbprint of the account’s key, and some may have that of the new one already. Nothing was ordered.',
   },
 
   // ── preflight: exit 3 ────────────────────────────────────────────────────────────────────────────────────────
@@ -818,7 +824,7 @@ export const errorTable = {
     hint: 'There is nothing to do: the other process finishes the work.',
   },
   'store/held': {
-    message: 'another process ({holder}) is working on {certificate}; nothing was deleted',
+    message: 'another process ({holder}) is working on {certificate}; nothing was changed',
     blame: 'config',
     retry: 'later',
     hint: 'Wait for it, or stop it. If its machine is gone, run `certfleet sweep` first to end its lease.',

@@ -4,6 +4,7 @@ import type { Failure, Lineage } from './lineage.ts';
 import { problemType } from './problem.ts';
 import { cut } from './remote-text.ts';
 import { endOfHold, longestRetryAfterMs } from './retry-after.ts';
+import { holdsBack, type Rollover, rolloverText } from './rollover.ts';
 import { sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
@@ -15,8 +16,9 @@ export interface Wait {
   /**
    * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
    * `--force` does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
+   * `rollover`: the account is getting another key, which has no end that is known.
    */
-  readonly why: 'back-off' | 'hold' | 'down';
+  readonly why: 'back-off' | 'hold' | 'down' | 'rollover';
   /** For a person. */
   readonly reason: string;
   /** Whether it waits because it failed. */
@@ -33,7 +35,7 @@ export interface Means {
   readonly account?: string;
 }
 
-/** What a certificate waits for: our own back-off or the CA's hold, whichever ends later. */
+/** What a certificate waits for; of our own back-off and the CA's hold, whichever ends later. */
 export function waitOf(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
@@ -45,9 +47,13 @@ export function waitOf(
     readonly caHold?: string;
     /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
+    /** The rollover of its account that is under way. */
+    readonly rollover?: Rollover;
   },
 ): Wait | undefined {
-  const { now } = facts;
+  const { now, rollover } = facts;
+  if (rollover && holdsBack(rollover, lineage, now))
+    return { until: now.toISOString(), why: 'rollover', reason: rolloverText(rollover), isFailing: false };
   if (facts.isDown)
     return {
       until: now.toISOString(),

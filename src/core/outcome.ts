@@ -80,7 +80,9 @@ export function outcomeOfPlan(
     const error =
       why === 'down'
         ? fail('acme/down', { issuer, certificate })
-        : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
+        : why === 'rollover'
+          ? fail('account/rolling', { certificate, reason: plan.wait.reason })
+          : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
     return { certificate, result: 'failed', message: error.message, error, ...next };
   }
   const notAfter = lineage?.current?.facts.notAfter;

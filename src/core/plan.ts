@@ -4,6 +4,7 @@ import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Failure, type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
 import { isHeldBack, isStopped } from './revocation.ts';
+import type { Rollover } from './rollover.ts';
 import { hasWanted } from './same-spec.ts';
 import { type Early, whyEarly } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
@@ -46,6 +47,8 @@ export function planLineage(
     readonly redeploy?: boolean;
     /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
+    /** The rollover of its account that is under way, if its challenges depend on the key. */
+    readonly rollover?: Rollover;
     /** How long after this run the next one comes: what cannot wait for it is renewed now. */
     readonly nextRunMs?: number | undefined;
     /** No person is there to add records by hand. */

@@ -9,6 +9,7 @@ import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type ExportRecord, type Lineage, unfinishedWork } from './lineage.ts';
 import { nextTry } from './plan.ts';
 import { isHeldBack, isStopped, type RevocationRecord } from './revocation.ts';
+import { holdsBack, type Rollover } from './rollover.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
 import { partsOf } from './spec-parts.ts';
@@ -67,6 +68,8 @@ export interface LineageStatus {
   }[];
   /** Until when its CA asked us to wait; `--force` does not override that. */
   readonly heldUntil?: string;
+  /** The rollover of its account that is under way: until it ends, it is not ordered. */
+  readonly rollover?: Rollover;
   readonly failure?: {
     readonly count: number;
     readonly message: string;
@@ -100,6 +103,7 @@ export function describeLineage(
     now,
     isWorking,
     caHold,
+    rollover,
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
@@ -110,6 +114,7 @@ export function describeLineage(
     readonly isWorking: boolean;
     /** Until when the CA asked us to wait with every certificate. */
     readonly caHold?: string | undefined;
+    readonly rollover?: Rollover | undefined;
   },
 ): LineageStatus {
   const spec = wanted?.spec ?? lineage?.spec;
@@ -142,6 +147,7 @@ export function describeLineage(
       ...(deployment.message === undefined ? {} : { message: deployment.message }),
     })),
     ...(held === undefined ? {} : { heldUntil: held }),
+    ...(rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? { rollover } : {}),
     ...(failure
       ? {
           failure: {

@@ -1,5 +1,5 @@
-import { accountKey } from '../core/account.ts';
-import type { AccountKeyType } from '../core/account-key.ts';
+import { accountKey, accountOf } from '../core/account.ts';
+import { type AccountKeyType, keyTypeOfAccount } from '../core/account-key.ts';
 import { contactOf } from '../core/contact.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { problemType } from '../core/problem.ts';
@@ -11,6 +11,7 @@ import { ask, isLost } from './ask.ts';
 import type { Engine } from './engine.ts';
 import { readStored, type StoredAccount, writeAccount } from './ledger/account.ts';
 import { isDeactivated, settleKey, useKey } from './ledger/account-key.ts';
+import { readLineage } from './stored-lineage.ts';
 
 /** An account at its CA. */
 interface Open {
@@ -65,7 +66,8 @@ export async function updateContacts(
 
 /**
  * Replaces the account's key (RFC 8555 §7.3.5). The new key is stored before the request. If the answer is lost, or the
- * process is killed, the next one that needs the account finds out which key the CA knows.
+ * process is killed, the next one that needs the account finds out which key the CA knows. From then on until the end,
+ * certificates whose proxies answer with the key's thumbprint are not ordered; the same call goes on with it.
  *
  * Fails with `store/held` while another process orders with this account.
  */
@@ -77,14 +79,18 @@ export async function rollover(
 ): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
   const { issuer, account } = opened;
-  if (opened.stored.document.keyPem !== known.stored.document.keyPem) return { ...(await done(opened)), wasDone: true };
+  if (hasEnded(opened)) return { ...(await done(opened)), wasDone: true };
   if (!(await issuer.directory(signal)).hasKeyChange)
     throw fail('acme/cannot', { issuer: issuer.name, what: 'replace the key of an account' });
-  refuseIfBusy(engine, known);
-  const { stored, newKey } = await storeNewKey(opened, type);
+  await refuseIfBusy(opened);
+  const { stored, newKey } = await beginRollover(opened, type);
+  // An order that has read the account before that has its lease now.
+  await refuseIfBusy(opened);
   const newThumbprint = issuer.as({ keyPem: newKey, url: account.accountUrl }).thumbprint;
   const change = changeOf(opened, 'rollover', newThumbprint);
   for (const dependent of await dependentsOf(engine, known.lineages, change)) await dependent.prepare?.(change, signal);
+  if (!isRollingTo(newKey, await readStored(engine, stored.key, signal)))
+    throw fail('account/changed', { url: account.accountUrl });
   try {
     await account.rollover(newKey, signal);
   } catch (error) {
@@ -98,6 +104,32 @@ export async function rollover(
   return done({ ...opened, stored: await useKey(engine, stored, newKey.reveal(), signal) });
 }
 
+/**
+ * Gives up a rollover that is under way: the account keeps its key, unless the CA has the new one already. The new key
+ * stays stored, because a process that was frozen may still send it.
+ */
+export async function giveUpRollover(
+  engine: Engine,
+  known: KnownAccount,
+  signal: AbortSignal,
+): Promise<ChangedAccount> {
+  const opened = await open(engine, known, signal);
+  let { stored } = opened;
+  while (stored.document.rolloverAt !== undefined) {
+    const { rolloverAt: _over, ...document } = stored.document;
+    await writeAccount(engine, document, stored, signal);
+    stored = (await readStored(engine, stored.key, signal)) ?? { ...stored, document };
+  }
+  const now = { ...opened, stored };
+  return { ...(await done(now)), ...(hasEnded(now) ? { wasDone: true } : {}) };
+}
+
+/** Whether an earlier rollover has turned out to have had its effect. */
+const hasEnded = ({ stored, known }: Open): boolean => stored.document.keyPem !== known.stored.document.keyPem;
+
+const isRollingTo = (newKey: Secret, stored: StoredAccount | undefined): boolean =>
+  stored?.document.rolloverAt !== undefined && stored.document.newKeys?.[0] === newKey.reveal();
+
 /** In this process, too, the account has its new key from now on. */
 async function done({ engine, issuer, known, stored }: Open): Promise<ChangedAccount> {
   engine.memory.accounts.delete(accountKey({ directory: stored.document.directory, name: known.name }));
@@ -105,19 +137,29 @@ async function done({ engine, issuer, known, stored }: Open): Promise<ChangedAcc
   return { url: accountUrl, thumbprint, contacts: stored.document.contacts ?? [] };
 }
 
-/** Stores the key for a rollover; that of an earlier try, if there is one of this type. */
-async function storeNewKey(
+/**
+ * Journals that a rollover is under way, and its key: that of the rollover which is, unless another type is wanted now, or
+ * of one that was given up.
+ */
+async function beginRollover(
   { engine, stored, signal }: Open,
   type: AccountKeyType | undefined,
 ): Promise<{ readonly stored: StoredAccount; readonly newKey: Secret }> {
-  const fresh = await engine.pki.newAccountKey(type);
+  const isOfType = (keyPem: string, wanted: AccountKeyType) =>
+    engine.pki.keyType(new Secret(keyPem)) === keyTypeOfAccount[wanted];
+  let fresh: Secret | undefined;
   for (let now = stored; ; ) {
-    const { newKeys = [], keyPem } = now.document;
-    // An earlier try of this process was written, although its answer was a conflict.
-    const isStored = newKeys.includes(fresh.reveal());
-    const earlier = type === undefined ? newKeys[0] : undefined;
-    if (isStored || earlier !== undefined) return { stored: now, newKey: isStored ? fresh : new Secret(earlier ?? '') };
-    await writeAccount(engine, { ...now.document, newKeys: [...newKeys, fresh.reveal()] }, now, signal);
+    const { newKeys = [], keyPem, rolloverAt } = now.document;
+    const [first] = rolloverAt === undefined ? [] : newKeys;
+    const isMeant = first !== undefined && (type === undefined || isOfType(first, type));
+    const earlier = isMeant ? first : newKeys.find((one) => isOfType(one, type ?? 'ES256'));
+    if (earlier === undefined) fresh ??= await engine.pki.newAccountKey(type);
+    const newKey = earlier === undefined ? (fresh as Secret) : new Secret(earlier);
+    if (isRollingTo(newKey, now)) return { stored: now, newKey };
+    const others = newKeys.filter((one) => one !== newKey.reveal());
+    const startedAt = rolloverAt ?? engine.clock.now().toISOString();
+    const rolling = { ...now.document, newKeys: [newKey.reveal(), ...others], rolloverAt: startedAt };
+    await writeAccount(engine, rolling, now, signal);
     const read = await readStored(engine, now.key, signal);
     if (read?.document.keyPem !== keyPem) throw fail('account/changed', { url: now.document.url ?? '' });
     now = read;
@@ -128,7 +170,7 @@ async function storeNewKey(
 export async function deactivate(engine: Engine, known: KnownAccount, signal: AbortSignal): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
   const { issuer, account, stored } = opened;
-  refuseIfBusy(engine, known);
+  await refuseIfBusy(opened);
   const change = changeOf(opened, 'deactivate', undefined);
   for (const dependent of await dependentsOf(engine, known.lineages, change)) await dependent.prepare?.(change, signal);
   try {
@@ -141,7 +183,7 @@ export async function deactivate(engine: Engine, known: KnownAccount, signal: Ab
     if (!isClosed) throw error;
   }
   const deactivatedAt = engine.clock.now().toISOString();
-  await rewrite(opened, stored, (document) => ({ ...document, deactivatedAt }));
+  await rewrite(opened, stored, ({ rolloverAt: _over, ...document }) => ({ ...document, deactivatedAt }));
   return done(opened);
 }
 
@@ -166,14 +208,22 @@ const changeOf = (
   account: { directory: known.stored.document.directory, name: known.name },
 });
 
-/** An order under way would fail: its challenges are answered with the thumbprint of the present key. */
-function refuseIfBusy({ processes }: Engine, { lineages }: KnownAccount): void {
-  const busy = lineages.find(
-    ({ work }) =>
-      work?.lease && work.step !== 'deploy' && work.step !== 'close' && processes.look(work.lease.holder) !== 'dead',
-  );
-  const pid = busy?.work?.lease?.holder.pid;
-  if (busy) throw fail('store/held', { holder: `pid ${pid}`, certificate: busy.name });
+/**
+ * Fails with `store/held` while a process orders with the account: the order would fail, because its challenges are
+ * answered with the thumbprint of the present key.
+ */
+async function refuseIfBusy({ engine, known, signal }: Open): Promise<void> {
+  const { directory } = known.stored.document;
+  const id = accountKey({ directory, name: known.name });
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      if (entry.corrupt) continue;
+      const { name, work, spec } = readLineage(engine, entry);
+      const { lease, step } = work ?? {};
+      if (!lease || step === 'deploy' || step === 'close' || accountKey(accountOf(spec.issuer)) !== id) continue;
+      if (engine.processes.look(lease.holder) === 'dead') continue;
+      throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
+    }
 }
 
 async function rewrite(

@@ -31,8 +31,8 @@ export interface AccountStatus {
   readonly contacts: readonly string[];
   readonly keyType: string;
   readonly thumbprint: string;
-  /** A rollover was interrupted; the next one finishes it. */
-  readonly isRollingOver: boolean;
+  /** RFC 3339: when the rollover began that is under way. `account rollover` goes on with it. */
+  readonly rolloverAt?: string;
   readonly certificates: readonly string[];
   /** URLs of deactivated accounts that it replaced. */
   readonly replaced: readonly string[];
@@ -40,14 +40,14 @@ export interface AccountStatus {
 
 export function statusOf(engine: Engine, known: KnownAccount): AccountStatus {
   const { stored, name, issuers, lineages, thumbprint } = known;
-  const { directory, url, contacts = [], newKeys = [], deactivatedAt, replaced = [], keyPem } = stored.document;
+  const { directory, url, contacts = [], rolloverAt, deactivatedAt, replaced = [], keyPem } = stored.document;
   const isOpen = url !== undefined;
   return {
     ...{ id: stored.key.name, name, directory, issuers, thumbprint, contacts },
     state: deactivatedAt !== undefined ? 'deactivated' : isOpen ? 'open' : 'not open yet',
     ...(isOpen ? { url } : {}),
     keyType: engine.pki.keyType(new Secret(keyPem)) ?? 'ed25519',
-    isRollingOver: newKeys.length > 0,
+    ...(rolloverAt === undefined ? {} : { rolloverAt }),
     certificates: lineages.map((lineage) => lineage.name).sort(),
     replaced: replaced.map((one) => one.url),
   };

@@ -9,11 +9,13 @@ import type { Issued, Lineage, Version } from '../core/lineage.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
+import type { Rollover } from '../core/rollover.ts';
 import { sameSpec } from '../core/same-spec.ts';
 import type { Early } from '../core/schedule.ts';
 import type { Secret } from '../core/secret.ts';
 import { shortList } from '../core/short-list.ts';
 import type { StoredSpec } from '../core/spec.ts';
+import { statelessParts } from '../core/stateless.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
 import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
@@ -36,13 +38,20 @@ import {
   withNewSettings,
 } from './job.ts';
 import { type Busy, firstSight, isBusy, type Sight, sightOfLoser, takeLease } from './leases/lease.ts';
-import { readAccount } from './ledger/account.ts';
+import { readAccount, rolloverOf } from './ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf, keepHold } from './ledger/ca-hold.ts';
 import { askDirectory, checkProfile } from './looks/ca.ts';
 import { checkChange } from './looks/change.ts';
 import { removeSentTooLate } from './lost.ts';
 import { announce, connectParts, nameOf, type OrderRun, type Run } from './run.ts';
-import { accountInsteadOf, accountWithNewKey, isForgotten, openAccount, reopenAccount } from './steps/account.ts';
+import {
+  accountInsteadOf,
+  accountWithNewKey,
+  isForgotten,
+  openAccount,
+  openForProxies,
+  reopenAccount,
+} from './steps/account.ts';
 import { validate } from './steps/challenges.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone, closeFailed, closeStopped } from './steps/close.ts';
@@ -107,6 +116,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const { sight } = visit;
   let { job } = visit;
   const caHold = await holdOf(engine, job.wanted.issuer.directory, signal);
+  const rollover = await rolloverOf(engine, job.wanted, signal);
   let found: Lineage | undefined;
   let plan: Plan | undefined;
   /** What to find out before the lease is taken. */
@@ -124,7 +134,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
         askFirst = () => learnAccount(engine, visit, signal);
         return undefined;
       }
-      plan = planFor(engine, job, { lineage, caHold, now: claim.now });
+      plan = planFor(engine, job, { lineage, caHold, rollover, now: claim.now });
       const aim = aimOf(job, lineage, plan);
       if (aim === 'certificate') job = withHooksOfRun(job);
       if (aim && lineage && !visit.isChecked && changesSettings(job, lineage)) {
@@ -175,12 +185,18 @@ async function checkFirst(
 function planFor(
   { memory }: Engine,
   job: Job,
-  facts: { readonly lineage: Lineage | undefined; readonly caHold: CaHold | undefined; readonly now: Date },
+  facts: {
+    readonly lineage: Lineage | undefined;
+    readonly caHold: CaHold | undefined;
+    readonly rollover: Rollover | undefined;
+    readonly now: Date;
+  },
 ): Plan {
-  const { lineage, now } = facts;
+  const { lineage, rollover, now } = facts;
   const isDown = memory.paces(job.wanted.issuer.directory).state() === 'down';
   const held = endOfCaHold(facts.caHold, lineage, now);
-  return planLineage(job.wanted, lineage, now, { ...job, isDown, ...(held === undefined ? {} : { caHold: held }) });
+  const waits = { ...(held === undefined ? {} : { caHold: held }), ...(rollover ? { rollover } : {}) };
+  return planLineage(job.wanted, lineage, now, { ...job, isDown, ...waits });
 }
 
 /** Everything that happens under the lease, until it is released. */
@@ -310,7 +326,9 @@ async function openCa(run: Run): Promise<OrderRun> {
     const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
     report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
   }
-  const account = await openAccount({ engine, issuer, wanted: job.wanted, signal });
+  const customer = { engine, issuer, wanted: job.wanted, signal };
+  const isStateless = statelessParts(job.wanted).length > 0;
+  const account = isStateless ? await openForProxies(customer, holding.lineage) : await openAccount(customer);
   return { ...run, issuer, account, directory, parts };
 }
 
@@ -418,6 +436,11 @@ async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome
     throw signal.reason;
   }
   const failure = asFailure(error, nameOf(run));
+  if (failure.code === 'account/rolling') {
+    // A rollover began after the plan was made. The next turn waits for it.
+    await closeStopped(run, left);
+    return 'again';
+  }
   await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage also stores it
   return closeFailed(run, failure, left);
 }

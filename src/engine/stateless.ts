@@ -4,8 +4,7 @@ import { type Identifier, identifierKey } from '../core/identifier.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
-import { type StatelessAnswer, statelessType } from '../core/stateless.ts';
+import { type StatelessAnswer, statelessParts } from '../core/stateless.ts';
 import type { SolverAccount } from '../ports/solver.ts';
 import type { AccountChange, Dependent } from './account-dependents.ts';
 import type { Engine } from './engine.ts';
@@ -15,12 +14,9 @@ import { lookAtPath } from './looks/path.ts';
 /** How long all proxies of a certificate may take to answer. */
 const lookMs = 20_000;
 
-const statelessParts = (spec: StoredSpec): readonly StoredSpec[] =>
-  partsOf(spec).filter(({ solver }) => solver.type === statelessType);
-
 /**
  * What the proxies must answer for these certificates, for each account. Makes the key of an account that does not exist
- * yet; the CA gets it with the first order. Once a rollover has begun, it is about the new key. Fails with
+ * yet; the CA gets it with the first order. While a rollover is under way, it is about the new key. Fails with
  * `config/two-accounts` if one name has two accounts.
  */
 export async function statelessAnswers(
@@ -58,7 +54,8 @@ async function keyOf(
   for (;;) {
     const stored = await readAccount(engine, settings, signal);
     if (stored) {
-      const { keyPem, url = '', newKeys: [next] = [] } = stored.document;
+      const { keyPem, url = '', rolloverAt, newKeys = [] } = stored.document;
+      const next = rolloverAt === undefined ? undefined : newKeys[0];
       const issuer = engine.connect.issuer(spec.issuer, settings);
       const { thumbprint } = issuer.as({ keyPem: new Secret(next ?? keyPem), url });
       return next === undefined ? { thumbprint } : { thumbprint, isNext: true };

@@ -25,9 +25,10 @@ export async function changeAccount(
 ): Promise<ChangedAccount> {
   const { engine } = fleet.composed;
   const account = await knownById(fleet, request.id, signal);
-  const { updateContacts, rollover, deactivate } = await import('../engine/account-change.ts');
+  const { updateContacts, rollover, giveUpRollover, deactivate } = await import('../engine/account-change.ts');
   if (request.what === 'update') return updateContacts(engine, account, request.emails, signal);
   if (request.what === 'rollover') return rollover(engine, account, request.keyType, signal);
+  if (request.what === 'rollover-abort') return giveUpRollover(engine, account, signal);
   return deactivate(engine, account, signal);
 }
 

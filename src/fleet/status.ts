@@ -1,6 +1,8 @@
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import { describeLineage, type LineageStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
+import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
@@ -19,6 +21,7 @@ export async function statusOf(
   for (const name of names) if (!all.has(name)) throw notFound(name, all);
   const now = engine.clock.now();
   const holdAt = createHolds(engine, signal);
+  const rolloverFor = async (wanted: StoredSpec | undefined) => wanted && rolloverOf(engine, wanted, signal);
   const described = (names.length > 0 ? names : [...all]).map(async (name) => {
     const found = stored.get(name);
     const one = wanted.get(name);
@@ -27,7 +30,8 @@ export async function statusOf(
     const isWorking = isHeld(engine, lineage);
     const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
-    return describeLineage(name, { wanted: declaredAs, lineage, corrupt, now, isWorking, caHold });
+    const rollover = await rolloverFor(one?.wanted);
+    return describeLineage(name, { wanted: declaredAs, lineage, corrupt, now, isWorking, caHold, rollover });
   });
   return Promise.all(described);
 }

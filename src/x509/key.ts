@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { AccountKeyType } from '../core/account-key.ts';
+import { type AccountKeyType, keyTypeOfAccount } from '../core/account-key.ts';
 import { type KeyType, keyTypes, usualKeyType } from '../core/key-type.ts';
 import { Secret } from '../core/secret.ts';
 import { insideKey } from './key-inside.ts';
@@ -34,15 +34,10 @@ export async function makeKey(type: KeyType = usualKeyType): Promise<Secret> {
   return keyPem;
 }
 
-const accountKinds: Readonly<Record<Exclude<AccountKeyType, 'EdDSA'>, KeyType>> = {
-  ES256: 'p256',
-  ES384: 'p384',
-  RS256: 'rsa2048',
-};
-
 /** Makes an account key, as PKCS#8 PEM. */
 export async function makeAccountKey(type: AccountKeyType = 'ES256'): Promise<Secret> {
-  if (type !== 'EdDSA') return makeKey(accountKinds[type]);
+  const kind = keyTypeOfAccount[type];
+  if (kind !== undefined) return makeKey(kind);
   return new Secret(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 

@@ -96,24 +96,55 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     succeeded(drawn);
     expect(drawn.stdout).toContain(`the proxy at 127.0.0.1:${haproxy.httpPort} gives the right answer`);
 
-    // A rollover waits until every proxy has the new thumbprint.
-    const rollover = () => certfleet(['account', 'rollover', '--store', store]);
+    // A rollover waits until every proxy has the new thumbprint, and orders wait for the rollover.
+    const rollover = (...flags: readonly string[]) => certfleet(['account', 'rollover', ...flags, '--store', store]);
+    const renew = () => certfleet(['renew', '--force', '--store', store]);
+    const showWaiting = async () => {
+      const [again, status, account] = await Promise.all([
+        renew(),
+        certfleet(['status', '--store', store]),
+        certfleet(['account', 'show', '--store', store]),
+      ]);
+      expect([again.status, stderrOf(again)]).toEqual([
+        2,
+        expect.stringMatching(
+          /a\.example\.test waits for the key rollover of the account at \S+, started at 20\S+Z; run/,
+        ),
+      ]);
+      expect(status.stdout).toContain('a.example.test waits for the key rollover');
+      expect(account.stdout).toMatch(/Rollover +started at 20/);
+    };
     const waiting = await rollover();
     expect(waiting.status).toBe(2);
     expect(stderrOf(waiting)).toContain('the account keeps its key');
     expect(stderrOf(waiting)).toContain('`certfleet stateless a.example.test`');
-    succeeded(await certfleet(['renew', '--force', '--store', store]));
-    await serveWithNginx(await print('nginx'));
+    await showWaiting();
+    const present = await print('nginx');
+    await serveWithNginx(present);
     const halfway = await rollover();
     expect(stderrOf(halfway)).toContain(`the proxy at 127.0.0.1:${haproxy.httpPort} answers`);
-    const paused = await certfleet(['renew', '--force', '--store', store]);
-    expect([paused.status, stderrOf(paused)]).toEqual([3, expect.stringContaining('the CA was not asked')]);
+    await showWaiting();
+
+    // It can be given up, and begun again with the same key.
+    const aborted = await rollover('--abort');
+    succeeded(aborted);
+    expect(aborted.stdout).toContain('the rollover is given up, and the account keeps its key');
+    expect(await print('nginx')).not.toContain('# for the new key');
+    await serveWithNginx(await print('nginx'));
+    succeeded(await renew());
+    expect((await rollover('--abort')).stdout).toContain('no rollover is under way');
+    expect((await rollover()).status).toBe(2);
+    expect(await print('nginx')).toBe(present);
+
+    await serveWithNginx(present);
     const next = await print('haproxy');
     expect(next).toContain('# for the new key');
     await haproxy.stop();
     const newer = await serveWithHaproxy(next, haproxy.httpPort);
     succeeded(await rollover());
-    succeeded(await certfleet(['renew', '--force', '--store', store]));
+    succeeded(await renew());
+    const idle = await certfleet(['status', '--store', store]);
+    expect(idle.stdout).not.toContain('rollover');
 
     // Without names, for every certificate that uses the solver.
     const all = await certfleet(['stateless', '--store', store, '--json']);

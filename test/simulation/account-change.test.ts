@@ -5,6 +5,7 @@ import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { createKillGate, killPlaces } from '../support/kill-gate.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -124,38 +125,26 @@ describe('a key rollover', () => {
     expect(await roll(world, world.replica(2))).toMatchObject({ thumbprint: soleAccount(world).thumbprint });
   });
 
-  // Every write and every request is a place to die, right before it and right after it.
-  const places = Array.from({ length: 12 }, (_, n) => [Math.floor(n / 2), n % 2 === 0 ? 'before' : 'after'] as const);
-  it.each(places)('killed at its effect %i, %s it, loses nothing', async (place, when) => {
-    const mortal = { armed: false, isDead: false, effects: 0 };
-    const gate = async <T>(effect: () => Promise<T>): Promise<T> => {
-      const isHere = mortal.armed && mortal.effects++ === place;
-      if (mortal.isDead || (isHere && when === 'before')) {
-        mortal.isDead = true;
-        throw new Error('killed');
-      }
-      const done = await effect();
-      if (isHere) mortal.isDead = true;
-      if (mortal.isDead) throw new Error('killed');
-      return done;
-    };
+  // Every write and every request is a place to die.
+  it.each(killPlaces(6))('killed at its effect %i, %s it, loses nothing', async (place, when) => {
+    const gate = createKillGate(place, when);
     const between = (honest: Http): Http => ({
       ...honest,
-      request: (request) => (mortal.armed ? gate(() => honest.request(request)) : honest.request(request)),
+      request: (request) => gate.pass(() => honest.request(request)),
     });
     const world = await issued({ between });
-    const store: Store = { ...world.store, put: (...args) => gate(() => world.store.put(...args)) };
+    const store: Store = { ...world.store, put: (...args) => gate.pass(() => world.store.put(...args)) };
     const victim = world.replica(2, { store });
     const account = await theAccount(victim);
-    mortal.armed = true;
+    gate.armed = true;
     await passing(world.clock, rollover(victim, account, undefined, signal)).catch(() => undefined);
-    mortal.armed = false;
+    gate.armed = false;
     // Whoever comes next: a renewal, or the rollover again.
     expect(await renewed(world)).toMatchObject({ result: 'renewed' });
     await roll(world, world.replica(6));
     expect(await renewed(world, 7)).toMatchObject({ result: 'renewed' });
-    const { keyPem, newKeys } = await documentOf(world);
-    expect(newKeys).toBeUndefined();
+    const { keyPem, newKeys, rolloverAt } = await documentOf(world);
+    expect([newKeys, rolloverAt]).toEqual([undefined, undefined]);
     expect(keyPem).not.toBe(account.stored.document.keyPem);
     expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
   });

@@ -8,7 +8,7 @@ import { readStored, type StoredAccount, writeAccount } from './account.ts';
 /**
  * After a rollover whose end is not known: asks the CA whether it knows one of the new keys, and if so makes that one
  * the account's key. A new key that the CA does not know stays in the document, because a request with it may still be
- * on its way from another process; unless the CA takes no keys of its kind.
+ * on its way from another process; unless the CA takes no keys of its kind, which ends the rollover to it.
  *
  * @returns the account as it is now
  */
@@ -25,9 +25,15 @@ export async function settleKey(
     if (answer === 'useless') useless.push(keyPem);
   }
   if (useless.length === 0) return found;
-  const { newKeys = [], ...document } = found.document;
+  const { newKeys = [], rolloverAt, ...document } = found.document;
   const left = newKeys.filter((one) => !useless.includes(one));
-  await writeAccount(engine, { ...document, ...(left.length === 0 ? {} : { newKeys: left }) }, found, signal);
+  const isOver = rolloverAt === undefined || left[0] !== newKeys[0];
+  const now = {
+    ...document,
+    ...(left.length === 0 ? {} : { newKeys: left }),
+    ...(isOver ? {} : { rolloverAt }),
+  };
+  await writeAccount(engine, now, found, signal);
   return (await readStored(engine, found.key, signal)) ?? found;
 }
 
@@ -73,7 +79,7 @@ export async function useKey(
 ): Promise<StoredAccount> {
   for (let now: StoredAccount | undefined = found; now; now = await readStored(engine, found.key, signal)) {
     if (now.document.keyPem === keyPem) return now;
-    const { newKeys: _settled, ...document } = now.document;
+    const { newKeys: _settled, rolloverAt: _over, ...document } = now.document;
     await writeAccount(engine, { ...document, keyPem }, now, signal);
   }
   return found;

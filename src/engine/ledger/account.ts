@@ -1,7 +1,9 @@
 import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/account.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
+import { type Rollover, rolloverFor } from '../../core/rollover.ts';
 import { Secret } from '../../core/secret.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
+import { statelessParts } from '../../core/stateless.ts';
 import type { SolverAccount } from '../../ports/solver.ts';
 import type { Entry, Key, Store } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
@@ -13,8 +15,13 @@ export interface AccountDocument {
   /** Missing in documents from before there were several accounts at one directory; then it is the default one. */
   readonly name?: string;
   readonly keyPem: string;
-  /** Keys that a rollover stored before it asked the CA. It may know one of them in place of `keyPem`. */
+  /**
+   * Keys that a rollover stored before it asked the CA, that of the last one first. The CA may know one of them in place
+   * of `keyPem`.
+   */
   readonly newKeys?: readonly string[];
+  /** RFC 3339: when the rollover to the first of `newKeys` began, until it ends or is given up. */
+  readonly rolloverAt?: string;
   /** Undefined until the CA has answered newAccount. */
   readonly url?: string;
   /** The addresses that the CA knows. */
@@ -98,6 +105,17 @@ export async function storedAccount(
   const { keyPem, url } = document;
   const issuer = engine.connect.issuer(spec.issuer, settings);
   return { url, thumbprint: issuer.as({ keyPem: new Secret(keyPem), url: url ?? '' }).thumbprint };
+}
+
+/** The rollover of the account that a certificate waits for, because proxies answer its challenges; read anew. */
+export async function rolloverOf(
+  engine: Pick<Engine, 'store'>,
+  wanted: StoredSpec,
+  signal: AbortSignal,
+): Promise<Rollover | undefined> {
+  if (statelessParts(wanted).length === 0) return undefined;
+  const startedAt = (await readAccount(engine, wanted.issuer, signal))?.document.rolloverAt;
+  return startedAt === undefined ? undefined : rolloverFor(wanted, startedAt);
 }
 
 /** Writes the account, unless another process has changed it since it was `found`; undefined means there was none. */

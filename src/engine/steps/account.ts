@@ -1,13 +1,15 @@
 import { accountKey, accountOf } from '../../core/account.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
+import type { Lineage } from '../../core/lineage.ts';
 import { problemType } from '../../core/problem.ts';
+import { holdsBack, rolloverText } from '../../core/rollover.ts';
 import { canonical } from '../../core/same-spec.ts';
 import { Secret } from '../../core/secret.ts';
 import type { IssuerSettings } from '../../core/spec.ts';
 import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
-import { type AccountDocument, newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { type AccountDocument, newAccountDocument, readAccount, rolloverOf, writeAccount } from '../ledger/account.ts';
 import { isDeactivated, settleKey } from '../ledger/account-key.ts';
 import { type Customer, contactsOf, createKey, register } from '../register.ts';
 
@@ -32,6 +34,25 @@ export async function openAccount(customer: Customer): Promise<AccountIssuer> {
       if (accounts.get(key) === known) accounts.delete(key);
     }
   }
+}
+
+/**
+ * The account for an order that proxies answer: with the key that is stored now, not one that this process remembers.
+ * Called while the lease is held, which a rollover sees once it has been journalled. So either it waits for this order,
+ * or this fails with `account/rolling`.
+ */
+export async function openForProxies(customer: Customer, lineage: Lineage): Promise<AccountIssuer> {
+  const { engine, issuer, wanted, signal } = customer;
+  const account = await openAccount(customer);
+  const rollover = await rolloverOf(engine, wanted, signal);
+  if (rollover && holdsBack(rollover, lineage, engine.clock.now()))
+    throw fail('account/rolling', { certificate: lineage.name, reason: rolloverText(rollover) });
+  const stored = await readAccount(engine, wanted.issuer, signal);
+  const { keyPem = '', url = '' } = stored?.document ?? {};
+  if (url !== account.accountUrl || issuer.as({ keyPem: new Secret(keyPem), url }).thumbprint === account.thumbprint)
+    return account;
+  engine.memory.accounts.delete(keyOf(customer));
+  return openAccount(customer);
 }
 
 const keyOf = ({ wanted }: Customer): string => accountKey(accountOf(wanted.issuer));
