@@ -1,8 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBER } from 'asn1js';
-import { PublicKeyInfo } from 'pkijs';
 import { createAuthority } from '../../test/support/acme-ca/issuance.ts';
 import { measure, medianOf, printRow, range } from './measure.ts';
 import { certfleet, configure, type Rig } from './rig.ts';
@@ -67,9 +65,8 @@ async function certbotFolder(root: string, count: number): Promise<string> {
   for (let number = 0; number < count; number++) {
     const name = `n${number}.example.test`;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const spki = publicKey.export({ type: 'spki', format: 'der' });
     const { pem } = issue({
-      publicKey: new PublicKeyInfo({ schema: fromBER(new Uint8Array(spki).buffer).result }),
+      spkiDer: publicKey.export({ type: 'spki', format: 'der' }),
       identifiers: [{ type: 'dns', value: name }],
       profile: { description: '', validityMs: 90 * day },
       notBefore,

@@ -5,9 +5,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { PublicKeyInfo } from 'pkijs';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAuthority, readCsr } from '../support/acme-ca/issuance.ts';
+import { readCsr } from '../support/acme-ca/certification-request.ts';
+import { createAuthority } from '../support/acme-ca/issuance.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { errorOf, exitOf, type SimulatedFleetBench, simulatedFleetBench } from '../support/fleet-bench.ts';
 import { localHttps } from '../support/https.ts';
@@ -96,11 +96,11 @@ describeWith(bindPrograms, 'a hostile CA', () => {
         const finalize = bench.ca.requests.findLast((request) => request.kind === 'finalize');
         const { csr } = (finalize?.payload ?? {}) as { csr: string };
         const authority = createAuthority(new Date());
-        const theirs = PublicKeyInfo.fromBER(
-          generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' }),
-        );
+        const theirs = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
         const { pem } = authority.issue({
-          publicKey: otherKey ? theirs : readCsr(Buffer.from(csr, 'base64url')).publicKey,
+          spkiDer: otherKey
+            ? theirs.export({ type: 'spki', format: 'der' })
+            : readCsr(Buffer.from(csr, 'base64url')).spkiDer,
           identifiers: (names?.(name) ?? [name]).map((value) => ({ type: 'dns', value })),
           profile: { description: '', validityMs: 90 * dayMs },
           notBefore: new Date(Date.now() + startsInMs),

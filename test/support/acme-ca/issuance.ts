@@ -1,14 +1,6 @@
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  verify,
-} from 'node:crypto';
-import * as asn1js from 'asn1js';
-import * as pkijs from 'pkijs';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { elementOf, elementsOf, encode, encodeOid, oids, tags } from '../../../src/x509/der.ts';
+import { toPem } from '../../../src/x509/pem.ts';
 import type { Identifier, Profile } from './state.ts';
 
 // Nothing here waits: a simulation on a fake clock must not depend on how long a signature takes.
@@ -20,7 +12,8 @@ export interface Authority {
   /** The intermediate as another root has signed it: "Other Root 1" and so on. */
   crossSigned(n: number): string;
   issue(request: {
-    readonly publicKey: pkijs.PublicKeyInfo;
+    /** The subject public key info. */
+    readonly spkiDer: Uint8Array;
     readonly identifiers: readonly Identifier[];
     readonly profile: Profile;
     readonly notBefore: Date;
@@ -34,101 +27,75 @@ export interface Authority {
   };
 }
 
-const oid = {
-  commonName: '2.5.4.3',
-  subjectAltName: '2.5.29.17',
-  basicConstraints: '2.5.29.19',
-  keyUsage: '2.5.29.15',
-  extendedKeyUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  ecdsaWithSha256: '1.2.840.10045.4.3.2',
-  authorityKeyIdentifier: '2.5.29.35',
-  subjectKeyIdentifier: '2.5.29.14',
+const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
+const boolean = 0x01;
+const utf8String = 0x0c;
+const isTrue = encode(boolean, Uint8Array.of(0xff));
+const extensionOids = {
+  subjectKeyIdentifier: '551d0e', // 2.5.29.14
+  keyUsage: '551d0f', // 2.5.29.15
+  subjectAltName: oids.subjectAltName,
+  basicConstraints: '551d13', // 2.5.29.19
+  authorityKeyIdentifier: oids.authorityKeyIdentifier,
+  extendedKeyUsage: '551d25', // 2.5.29.37
 };
+const serverAuth = '2b06010505070301'; // 1.3.6.1.5.5.7.3.1
 const dayMs = 86_400_000;
 
 export function createAuthority(now: Date): Authority {
-  const rootKeys = newKeys();
-  const intermediateKeys = newKeys();
+  const root = newParty('Simulated Root');
+  const intermediate = newParty('Simulated Intermediate');
   // Long before and after any time that a test sets.
   const validity = {
     notBefore: new Date(now.getTime() - 3650 * dayMs),
     notAfter: new Date(now.getTime() + 7300 * dayMs),
   };
-  const root = certificate({
-    ...validity,
-    subject: 'Simulated Root',
-    issuer: 'Simulated Root',
-    publicKey: publicKeyOf(rootKeys),
-    signer: rootKeys,
-    serial: newSerial(),
-    extensions: [...caExtensions(), subjectKeyIdentifier(keyIdOf(rootKeys))],
-  });
-  const intermediate = certificate({
-    ...validity,
-    subject: 'Simulated Intermediate',
-    issuer: 'Simulated Root',
-    publicKey: publicKeyOf(intermediateKeys),
-    signer: rootKeys,
-    serial: newSerial(),
-    extensions: [
-      ...caExtensions(),
-      subjectKeyIdentifier(keyIdOf(intermediateKeys)),
-      authorityKeyIdentifier(keyIdOf(rootKeys)),
-    ],
-  });
-  const keyId = keyIdOf(intermediateKeys);
+  const intermediateBy = (issuer: Party): string =>
+    certificate({
+      ...validity,
+      subject: intermediate.name,
+      issuer,
+      spkiDer: intermediate.spkiDer,
+      serial: newSerial(),
+      extensions: [...caExtensions(), subjectKeyIdentifier(intermediate.keyId), authorityKeyIdentifier(issuer.keyId)],
+    });
   return {
-    rootPem: root,
-    intermediatePem: intermediate,
-    crossSigned(n) {
-      const keys = newKeys();
-      return certificate({
-        ...validity,
-        subject: 'Simulated Intermediate',
-        issuer: `Other Root ${n}`,
-        publicKey: publicKeyOf(intermediateKeys),
-        signer: keys,
-        serial: newSerial(),
-        extensions: [
-          ...caExtensions(),
-          subjectKeyIdentifier(keyIdOf(intermediateKeys)),
-          authorityKeyIdentifier(keyIdOf(keys)),
-        ],
-      });
-    },
-    issue({ publicKey, identifiers, profile, notBefore, notAfter: chosenEnd }) {
+    rootPem: certificate({
+      ...validity,
+      subject: root.name,
+      issuer: root,
+      spkiDer: root.spkiDer,
+      serial: newSerial(),
+      extensions: [...caExtensions(), subjectKeyIdentifier(root.keyId)],
+    }),
+    intermediatePem: intermediateBy(root),
+    crossSigned: (n) => intermediateBy(newParty(`Other Root ${n}`)),
+    issue({ spkiDer, identifiers, profile, notBefore, notAfter: chosenEnd }) {
       const serial = newSerial();
       const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;
       // RFC 5280 §4.1.2.5: notAfter is the last second that still belongs to the validity.
       const notAfter = chosenEnd ?? new Date(notBefore.getTime() + profile.validityMs - 1000);
-      const leaf = certificate({
+      const pem = certificate({
         notBefore,
         notAfter,
         subject: name,
-        issuer: 'Simulated Intermediate',
-        publicKey,
-        signer: intermediateKeys,
+        issuer: intermediate,
+        spkiDer,
         serial,
         extensions: [
-          extension(
-            oid.keyUsage,
-            true,
-            new asn1js.BitString({ valueHex: new Uint8Array([0x80]).buffer, unusedBits: 7 }),
-          ),
-          extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: [oid.serverAuth] }).toSchema()),
-          extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: false }).toSchema()),
-          authorityKeyIdentifier(keyId),
-          ...(profile.subjectKeyIdentifier
-            ? [subjectKeyIdentifier(sha1(publicKey.subjectPublicKey.valueBlock.valueHexView))]
-            : []),
+          // digitalSignature: bit 0.
+          extension('keyUsage', true, encode(bitString, Uint8Array.of(7, 0x80))),
+          extension('extendedKeyUsage', false, encode(sequence, encodeOid(serverAuth))),
+          extension('basicConstraints', true, encode(sequence)),
+          authorityKeyIdentifier(intermediate.keyId),
+          ...(profile.subjectKeyIdentifier ? [subjectKeyIdentifier(keyIdOf(spkiDer))] : []),
           subjectAltName(identifiers, name === undefined),
         ],
       });
       return {
-        pem: leaf,
+        pem,
         serial: Buffer.from(serial).toString('hex'),
-        ariId: `${Buffer.from(keyId).toString('base64url')}.${Buffer.from(serial).toString('base64url')}`,
+        ariId: `${Buffer.from(intermediate.keyId).toString('base64url')}.${Buffer.from(serial).toString('base64url')}`,
         notBefore,
         notAfter,
       };
@@ -136,108 +103,79 @@ export function createAuthority(now: Date): Authority {
   };
 }
 
-// ── the request ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-export interface ReadRequest {
-  readonly publicKey: pkijs.PublicKeyInfo;
-  /** SHA-256 over the public key info, to compare with the account's. */
-  readonly spki: Buffer;
-  readonly identifiers: readonly Identifier[];
-}
-
-/** The hashes of ECDSA (RFC 5758 §3.2) and of RSA (RFC 4055 §5). */
-const hashes: Readonly<Record<string, string>> = {
-  [oid.ecdsaWithSha256]: 'sha256',
-  '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.113549.1.1.11': 'sha256',
-};
-
-/** Reads a certification request and verifies its signature (RFC 2986). Throws a plain Error if it is invalid. */
-export function readCsr(der: Uint8Array): ReadRequest {
-  const csr = pkijs.CertificationRequest.fromBER(bufferOf(der));
-  const spkiDer = Buffer.from(csr.subjectPublicKeyInfo.toSchema().toBER());
-  const key = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
-  const signature = csr.signatureValue.valueBlock.valueHexView;
-  if (!verify(hashes[csr.signatureAlgorithm.algorithmId], csr.tbsView, key, signature))
-    throw new Error('the signature of the CSR does not fit its key');
-  const requested = csr.attributes?.find((a) => a.type === '1.2.840.113549.1.9.14');
-  const schema = requested?.values[0];
-  const extensions = schema ? new pkijs.Extensions({ schema }).extensions : [];
-  const san = extensions.find((e) => e.extnID === oid.subjectAltName);
-  if (!san) throw new Error('the CSR has no subject alternative names');
-  const names = pkijs.GeneralNames.fromBER(san.extnValue.valueBlock.valueHexView).names;
-  const identifiers = names.map((name): Identifier => {
-    if (name.type === 2) return { type: 'dns', value: String(name.value).toLowerCase() };
-    if (name.type === 7) return { type: 'ip', value: addressOf(name.value.valueBlock.valueHexView) };
-    throw new Error(`the CSR asks for a name of type ${name.type}`);
-  });
-  return { publicKey: csr.subjectPublicKeyInfo, spki: sha256(spkiDer), identifiers };
-}
-
 // ── the pieces ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Party {
+  readonly name: string;
+  readonly key: KeyObject;
+  readonly spkiDer: Uint8Array;
+  readonly keyId: Uint8Array;
+}
+
+function newParty(name: string): Party {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const spkiDer = publicKey.export({ format: 'der', type: 'spki' });
+  return { name, key: privateKey, spkiDer, keyId: keyIdOf(spkiDer) };
+}
 
 function certificate(fields: {
   readonly subject: string | undefined;
-  readonly issuer: string;
-  readonly publicKey: pkijs.PublicKeyInfo;
-  readonly signer: KeyObject;
+  readonly issuer: Party;
+  readonly spkiDer: Uint8Array;
   readonly serial: Uint8Array;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  readonly extensions: pkijs.Extension[];
+  readonly extensions: readonly Uint8Array[];
 }): string {
-  const cert = new pkijs.Certificate();
-  cert.version = 2;
-  cert.serialNumber = new asn1js.Integer({ valueHex: bufferOf(fields.serial) });
-  if (fields.subject !== undefined) cert.subject.typesAndValues.push(commonName(fields.subject));
-  cert.issuer.typesAndValues.push(commonName(fields.issuer));
-  cert.notBefore.value = fields.notBefore;
-  cert.notAfter.value = fields.notAfter;
-  cert.subjectPublicKeyInfo = fields.publicKey;
-  cert.extensions = fields.extensions;
-  cert.signature = new pkijs.AlgorithmIdentifier({ algorithmId: oid.ecdsaWithSha256 });
-  cert.signatureAlgorithm = cert.signature;
-  cert.tbsView = new Uint8Array(cert.encodeTBS().toBER());
-  cert.signatureValue = new asn1js.BitString({ valueHex: bufferOf(sign('sha256', cert.tbsView, fields.signer)) });
-  const base64 = Buffer.from(cert.toSchema().toBER()).toString('base64');
-  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  const algorithm = encode(sequence, encodeOid(oids.ecdsaWithSha256));
+  const tbs = encode(
+    sequence,
+    encode(contextParts(0), encode(integer, Uint8Array.of(2))), // version 3
+    encode(integer, fields.serial),
+    algorithm,
+    nameOf(fields.issuer.name),
+    encode(sequence, timeOf(fields.notBefore), timeOf(fields.notAfter)),
+    nameOf(fields.subject),
+    fields.spkiDer,
+    encode(contextParts(3), encode(sequence, ...fields.extensions)),
+  );
+  const signature = sign('sha256', tbs, fields.issuer.key);
+  return toPem(encode(sequence, tbs, algorithm, encode(bitString, Uint8Array.of(0), signature)));
 }
 
-const commonName = (value: string) =>
-  new pkijs.AttributeTypeAndValue({ type: oid.commonName, value: new asn1js.Utf8String({ value }) });
+function nameOf(commonName: string | undefined): Uint8Array {
+  if (commonName === undefined) return encode(sequence);
+  const value = encode(sequence, encodeOid(oids.commonName), encode(utf8String, Buffer.from(commonName)));
+  return encode(sequence, encode(set, value));
+}
 
-const extension = (extnID: string, critical: boolean, value: asn1js.BaseBlock) =>
-  new pkijs.Extension({ extnID, critical, extnValue: value.toBER() });
+/** RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime afterwards. */
+function timeOf(date: Date): Uint8Array {
+  const text = `${date.toISOString().replace(/[-:T]|\..*/g, '')}Z`;
+  return date.getUTCFullYear() < 2050 ? encode(0x17, Buffer.from(text.slice(2))) : encode(0x18, Buffer.from(text));
+}
+
+const extension = (name: keyof typeof extensionOids, critical: boolean, value: Uint8Array) =>
+  encode(sequence, encodeOid(extensionOids[name]), ...(critical ? [isTrue] : []), encode(octetString, value));
 
 const caExtensions = () => [
-  extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: true }).toSchema()),
+  extension('basicConstraints', true, encode(sequence, isTrue)),
   // keyCertSign and cRLSign: bits 5 and 6.
-  extension(oid.keyUsage, true, new asn1js.BitString({ valueHex: new Uint8Array([0x06]).buffer, unusedBits: 1 })),
+  extension('keyUsage', true, encode(bitString, Uint8Array.of(1, 0x06))),
 ];
 
-const subjectKeyIdentifier = (id: Uint8Array) =>
-  extension(oid.subjectKeyIdentifier, false, new asn1js.OctetString({ valueHex: bufferOf(id) }));
+const subjectKeyIdentifier = (id: Uint8Array) => extension('subjectKeyIdentifier', false, encode(octetString, id));
 
 const authorityKeyIdentifier = (id: Uint8Array) =>
-  extension(
-    oid.authorityKeyIdentifier,
-    false,
-    new pkijs.AuthorityKeyIdentifier({ keyIdentifier: new asn1js.OctetString({ valueHex: bufferOf(id) }) }).toSchema(),
-  );
+  extension('authorityKeyIdentifier', false, encode(sequence, encode(context(0), id)));
 
 // RFC 5280 §4.2.1.6: critical if the subject is empty.
-const subjectAltName = (identifiers: readonly Identifier[], critical: boolean) =>
-  extension(
-    oid.subjectAltName,
-    critical,
-    new pkijs.GeneralNames({
-      names: identifiers.map((i) =>
-        i.type === 'dns'
-          ? new pkijs.GeneralName({ type: 2, value: i.value })
-          : new pkijs.GeneralName({ type: 7, value: new asn1js.OctetString({ valueHex: bufferOf(bytesOf(i.value)) }) }),
-      ),
-    }).toSchema(),
+const subjectAltName = (identifiers: readonly Identifier[], critical: boolean) => {
+  const names = identifiers.map(({ type, value }) =>
+    type === 'dns' ? encode(context(2), Buffer.from(value)) : encode(context(7), bytesOf(value)),
   );
+  return extension('subjectAltName', critical, encode(sequence, ...names));
+};
 
 /** 16 random octets; half of them need a leading 00 to stay positive, which an ARI id must keep (RFC 9773 §4.1). */
 function newSerial(): Uint8Array {
@@ -246,17 +184,10 @@ function newSerial(): Uint8Array {
   return (random[0] ?? 0) < 0x80 ? random : Buffer.concat([Buffer.from([0]), random]);
 }
 
-const newKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-
-const publicKeyOf = (key: KeyObject): pkijs.PublicKeyInfo =>
-  pkijs.PublicKeyInfo.fromBER(createPublicKey(key).export({ format: 'der', type: 'spki' }));
-
-const keyIdOf = (key: KeyObject) => sha1(publicKeyOf(key).subjectPublicKey.valueBlock.valueHexView);
-const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest();
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
-
-function bufferOf(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
+/** RFC 5280 §4.2.1.2: the SHA-1 of the key's bits. */
+function keyIdOf(spkiDer: Uint8Array): Uint8Array {
+  const [, bits] = elementsOf(elementOf(spkiDer, sequence).content);
+  return createHash('sha1').update(bits!.content.subarray(1)).digest();
 }
 
 /** IPv4 only, since the protocol suite needs no IPv6 certificate. */
@@ -265,4 +196,3 @@ function bytesOf(address: string): Uint8Array {
   if (parts.length !== 4) throw new Error(`the simulated CA issues for IPv4 addresses only, not ${address}`);
   return Uint8Array.from(parts);
 }
-const addressOf = (bytes: Uint8Array): string => [...bytes].join('.');

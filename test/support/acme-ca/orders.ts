@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
-import { type Authority, type ReadRequest, readCsr } from './issuance.ts';
+import { type ReadRequest, readCsr } from './certification-request.ts';
+import type { Authority } from './issuance.ts';
 import { validatePersist } from './persist.ts';
 import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import type { Account, Authorization, Certificate, Challenge, Identifier, Order, Settings, State } from './state.ts';
@@ -183,12 +184,13 @@ export function createOrders(world: {
     const csr = csrOf(csrText);
     if (setOf(csr.identifiers) !== setOf(order.identifiers))
       throw refuse(403, 'unauthorized', 'the names of the CSR are not those of the order');
-    if (csr.spki.equals(spkiOf(account))) throw refuse(400, 'badPublicKey', 'the key of the CSR is the account key');
+    if (csr.spkiHash.equals(spkiOf(account)))
+      throw refuse(400, 'badPublicKey', 'the key of the CSR is the account key');
     // Whole seconds, as certificates have; an hour back, as Let's Encrypt does for slow clocks.
     const usual = new Date(Math.floor((now().getTime() - hourMs) / 1000) * 1000);
     const [notBefore = usual, notAfter] = order.dates ?? [];
     const issued = authority.issue({
-      publicKey: csr.publicKey,
+      spkiDer: csr.spkiDer,
       identifiers: order.identifiers,
       profile,
       notBefore,
