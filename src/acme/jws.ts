@@ -1,8 +1,9 @@
-import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, sign } from 'node:crypto';
 import { openEabKey } from '../core/eab-key.ts';
 import { toBase64url } from '../core/encoding.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ExternalAccount } from '../ports/issuer.ts';
+import { openKey } from '../x509/key.ts';
 
 /** Signs requests with one account key. */
 export interface Signer {
@@ -31,7 +32,7 @@ const curves: Readonly<Record<string, readonly [alg: string, hash: string]>> = {
 
 /** The algorithm of an account key: EC (P-256, P-384, P-521), RSA, or Ed25519 (RFC 8037 §3.1), which few CAs accept. */
 export function createSigner(keyPem: Secret): Signer {
-  const key = createPrivateKey(keyPem.reveal());
+  const key = openKey(keyPem).privateKey;
   const { kty, crv = '', x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
   const curve = crv === 'Ed25519' ? (['EdDSA', undefined] as const) : curves[crv];
   let jwk: Record<string, string>;
