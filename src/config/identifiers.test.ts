@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { codePoint } from '../../test/support/any-text.ts';
 import { CertfleetError } from '../core/errors.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import type { IssuerSettings } from '../core/spec.ts';
@@ -50,7 +51,7 @@ describe('parseIdentifier', () => {
 
   it('throws only identifier/invalid, and accepts its own result unchanged', () => {
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: codePoint }),
       fc.string({ unit: 'grapheme' }),
       fc.domain(),
       fc.ipV4(),

@@ -10,6 +10,7 @@ import { createChallengeServer } from '../../src/responder/server.ts';
 import { readStoreProof } from '../../src/responder/store-proof.ts';
 import { createTokenDocuments } from '../../src/responder/token-documents.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
+import { codePoint } from '../support/any-text.ts';
 import { atEnd, until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
@@ -28,7 +29,7 @@ const proof = () => readStoreProof(createMemoryStore(), systemRandom, new AbortC
 const methods = fc.oneof(
   { weight: 5, arbitrary: fc.constant('GET') },
   fc.constantFrom('HEAD', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'TRACE', 'get', 'G\0T', ''),
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: codePoint, maxLength: 12 }),
 );
 const targets = fc.oneof(
   { weight: 3, arbitrary: fc.constant(folder + token) },
@@ -40,7 +41,7 @@ const targets = fc.oneof(
     `${folder}${token}\x1b[2J`,
     `${folder}\u202e`,
   ),
-  fc.string({ unit: 'binary', maxLength: 60 }).map((text) => folder + text),
+  fc.string({ unit: codePoint, maxLength: 60 }).map((text) => folder + text),
   fc.nat(20_000).map((length) => folder + 'a'.repeat(length)),
 );
 const headers = fc.oneof(
@@ -49,7 +50,7 @@ const headers = fc.oneof(
   fc.constantFrom('Content-Length: 5', 'Content-Length: 99999999999999999999', 'Transfer-Encoding: chunked', 'Host: b'),
   fc.constantFrom('X-Forwarded-For: \x1b]0;owned\x07', 'Referer: \u202e', ': ', 'X', ' folded'),
   fc
-    .tuple(fc.string({ unit: 'binary', maxLength: 15 }), fc.string({ unit: 'binary', maxLength: 40 }))
+    .tuple(fc.string({ unit: codePoint, maxLength: 15 }), fc.string({ unit: 'binary', maxLength: 40 }))
     .map(([name, value]) => `${name}: ${value}`),
   fc.nat(12_000).map((length) => `Cookie: ${'c'.repeat(length)}`),
 );
@@ -62,7 +63,7 @@ const request = fc
     headers: fc.array(headers, { maxLength: 3 }),
     body: fc.oneof(
       fc.constant(''),
-      fc.string({ unit: 'binary', maxLength: 50 }),
+      fc.string({ unit: codePoint, maxLength: 50 }),
       fc.constant('5\r\nhello\r\n0\r\n\r\n'),
     ),
   })

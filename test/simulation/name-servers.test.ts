@@ -12,6 +12,7 @@ import { createZones } from '../../src/engine/zones/zone.ts';
 import { decodeAnswer } from '../../src/lib/dns-answer.ts';
 import type { Dns, DnsType } from '../../src/ports/dns.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
+import { codePoint, webUrl } from '../support/any-text.ts';
 
 // Name servers, and the web servers that they lead to, may say anything. Whatever it is, each search ends in time, with
 // a result or an error of ours, after a limited number of questions, and in words that are safe to print.
@@ -38,11 +39,11 @@ const names = fc.oneof(
       Array(60).fill('d').join('.'),
     ),
   },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
+  { weight: 1, arbitrary: fc.string({ unit: codePoint, maxLength: 40 }) },
 );
 const addresses = fc.oneof(fc.ipV4(), fc.constantFrom('127.0.0.1', '10.0.0.1', '192.0.2.1'));
 const texts = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.string({ unit: codePoint, maxLength: 60 }),
   fc.constantFrom('ca.example', 'ca.example; accounturi=x\x1b[2J', '\u202eca', ';', 'x'.repeat(255), 'the value'),
 );
 const record = fc.record({
@@ -366,8 +367,8 @@ describe('whatever the servers at the addresses answer', () => {
     status: fc.constantFrom(200, 204, 301, 302, 307, 404, 502, 503),
     location: fc.option(
       fc.oneof(
-        fc.webUrl(),
-        fc.string({ unit: 'binary', maxLength: 30 }),
+        webUrl,
+        fc.string({ unit: codePoint, maxLength: 30 }),
         fc.constantFrom(
           '/again',
           'http://www.a.test/',
@@ -378,9 +379,9 @@ describe('whatever the servers at the addresses answer', () => {
       ),
       { nil: undefined },
     ),
-    body: fc.oneof(fc.constant('the body'), fc.string({ unit: 'binary', maxLength: 30 })),
+    body: fc.oneof(fc.constant('the body'), fc.string({ unit: codePoint, maxLength: 30 })),
     fails: fc.constantFrom(false, false, false, true),
-    words: fc.string({ unit: 'binary', maxLength: 30 }),
+    words: fc.string({ unit: codePoint, maxLength: 30 }),
   });
 
   it(
@@ -427,7 +428,7 @@ describe('whatever the servers at the addresses answer', () => {
       await fc.assert(
         fc.asyncProperty(
           fc.uniqueArray(fc.oneof(fc.ipV4(), fc.ipV6()), { maxLength: 60 }),
-          fc.array(fc.string({ unit: 'binary', maxLength: 30 }), { minLength: 1, maxLength: 5 }),
+          fc.array(fc.string({ unit: codePoint, maxLength: 30 }), { minLength: 1, maxLength: 5 }),
           async (addresses, words) => {
             let handshakes = 0;
             const text = () => words[handshakes % words.length]!;
