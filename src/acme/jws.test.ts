@@ -1,6 +1,7 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { calculateJwkThumbprint, flattenedVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { Secret } from '../core/secret.ts';
 import { bindAccount, createSigner } from './jws.ts';
 
@@ -11,7 +12,7 @@ const keys = [
   ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey],
   ['ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
   ['ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey],
-  ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+  ['RS256', createPrivateKey(rsaKeyPem(2048))],
   ['EdDSA', generateKeyPairSync('ed25519').privateKey],
 ] as const;
 

@@ -1,11 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { Secret } from '../core/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AwsJson } from './aws.ts';
 import { createAcm, keyTypeOf, uncovered } from './aws-acm.ts';
 
 const signal = new AbortController().signal;
+const pemOf = (namedCurve: string): string =>
+  generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 describe('certificates in ACM', () => {
   it.each([
@@ -20,11 +23,11 @@ describe('certificates in ACM', () => {
   });
 
   it.each([
-    ['EC_prime256v1', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
-    ['EC_secp384r1', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
-    ['RSA_2048', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['EC_prime256v1', () => pemOf('P-256')],
+    ['EC_secp384r1', () => pemOf('P-384')],
+    ['RSA_2048', () => rsaKeyPem(2048)],
   ])('names the type of a key as ACM does: %s', (type, make) => {
-    const keyPem = new Secret(make().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    const keyPem = new Secret(make());
     expect(keyTypeOf({ keyPem } as VersionBundle)).toBe(type);
   });
 

@@ -1,6 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
+import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { defaultSettings } from '../config/defaults.ts';
 import type { Found, FoundCertificate } from '../core/found.ts';
 import { registry } from '../generated/registry.ts';
@@ -8,7 +9,7 @@ import { importers } from './importers.ts';
 
 const le = 'https://acme-v02.api.letsencrypt.org/directory';
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+const rsa = createPrivateKey(rsaKeyPem(2048));
 const sec1 = privateKey.export({ type: 'sec1', format: 'pem' }).toString();
 const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const certificate = (name: string) => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { keyTypes } from '../core/key-type.ts';
+import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { Secret } from '../core/secret.ts';
 import { keyTypeOf, makeKey, spkiOf } from './key.ts';
 import { insideKey } from './key-inside.ts';
@@ -9,8 +9,14 @@ const spkiByNode = (pem: string) => createPublicKey(createPrivateKey(pem)).expor
 const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
 
 describe('insideKey', () => {
-  it.each(keyTypes)('reads the public key and the type of %s as node does', async (type) => {
-    const pem = (await makeKey(type)).reveal();
+  it.each([
+    ['p256', async () => (await makeKey('p256')).reveal()],
+    ['p384', async () => (await makeKey('p384')).reveal()],
+    ['rsa2048', async () => (await makeKey('rsa2048')).reveal()],
+    ['rsa3072', () => rsaKeyPem(3072)],
+    ['rsa4096', () => rsaKeyPem(4096)],
+  ])('reads the public key and the type of %s as node does', async (type, pemOf) => {
+    const pem = await pemOf();
     expect(Buffer.from(insideKey(pem)?.spkiDer ?? [])).toEqual(spkiByNode(pem));
     // A new Secret has not been opened before.
     expect(keyTypeOf(new Secret(pem))).toBe(type);

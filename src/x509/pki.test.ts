@@ -6,6 +6,7 @@ import {
   type KeyPairKeyObjectResult,
 } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { longestSkewMs } from '../core/clock-skew.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { remoteText } from '../core/remote-text.ts';
@@ -73,7 +74,7 @@ describe('newKey', () => {
 
   test.each([
     ['p256', () => key],
-    ['rsa2048', () => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }))],
+    ['rsa2048', () => new Secret(rsaKeyPem(2048))],
     [undefined, () => pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }))],
     [undefined, () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-521' }))],
     [undefined, () => pemOf(generateKeyPairSync('ed25519'))],
