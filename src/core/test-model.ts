@@ -92,8 +92,9 @@ export class Model {
 
   check(): void {
     const { lineage } = this;
+    const journal = journalOf(lineage);
     for (const value of [...this.values.values(), ...[...this.frozen.values()].flat()])
-      this.expect(isJournalled(lineage, value), `the document knows of ${valueKey(value)}`);
+      this.expect(journal(value), `the document knows of ${valueKey(value)}`);
     for (const order of this.orders) {
       if (order.keptFor === undefined || order.status === 'invalid') continue;
       const { order: own, version, parked } = unfinishedWork(lineage) ?? {};
@@ -190,11 +191,14 @@ export class Model {
 
 export const requestOf = ({ spec, issuer }: StoredSpec) => `${issuer.directory} ${identifierSet(spec.identifiers)}`;
 
-function isJournalled(lineage: Lineage | undefined, { type, identifier, token, by }: Value): boolean {
-  if (!lineage) return false;
-  const isIt = (one: Presented) => one.type === type && one.identifier === identifier && one.token === token;
+/** Whether the document knows of a value. */
+function journalOf(lineage: Lineage | undefined): (value: Value) => boolean {
+  if (!lineage) return () => false;
   const all = [...owedBy(lineage), ...(lineage.tombstones ?? [])];
-  return all.some((one) => isIt(one) && specOfPresented(lineage.spec, one).spec.solver === by);
+  return ({ type, identifier, token, by }) => {
+    const isIt = (one: Presented) => one.type === type && one.identifier === identifier && one.token === token;
+    return all.some((one) => isIt(one) && specOfPresented(lineage.spec, one).spec.solver === by);
+  };
 }
 
 /** Five specs of one name: as it is, with another solver, with other names, with another target, with two solvers. */

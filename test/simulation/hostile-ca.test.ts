@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { maxDocumentBytes } from '../../src/core/document-limits.ts';
 import { CertfleetError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
-import { encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
+import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -104,10 +104,8 @@ async function check(lies: readonly Lie[]): Promise<Outcome> {
     const outcome = await run();
     first ??= outcome;
     const lineage = await world.readLineage();
-    for (const text of textsIn([outcome, events, lineage])) {
-      expect(text).not.toMatch(dangerous);
-      expect(text.length).toBeLessThan(20_000);
-    }
+    const texts = textsIn([outcome, events, lineage]);
+    expect(texts.filter((text) => dangerous.test(text) || text.length >= 20_000)).toEqual([]);
     if (outcome.result === 'failed') {
       expect(outcome.error.code).not.toBe('bug/unexpected');
       expect(lineage?.failure).toMatchObject({ code: outcome.error.code });
@@ -189,13 +187,13 @@ it('a refusal is remembered in a document that is full', async () => {
   const { clock, world, run, ordered } = await play([]);
   expect(await run()).toMatchObject({ result: 'issued' });
   await clock.advance(89 * 24 * 3_600_000);
-  const sizeOf = (lineage: Lineage) => encodeDocument(lineage).length;
   await world.editLineage((lineage) => {
     const stone = { type: 'dns-01', identifier: 'example.com', thumbprint: 'x', looked: 0 } as const;
     const closedAt = clock.now().toISOString();
     const tombstones = Array.from({ length: 3_000 }, (_, n): Tombstone => ({ ...stone, token: `t${n}`, closedAt }));
     // Room for the lease, and for nothing else.
-    while (sizeOf({ ...lineage, tombstones }) > maxDocumentBytes - 400) tombstones.pop();
+    let tooMuch = encodeDocument({ ...lineage, tombstones }).length - (maxDocumentBytes - 400);
+    while (tooMuch > 0) tooMuch -= `,${JSON.stringify(tombstones.pop())}`.length;
     return { ...lineage, tombstones };
   });
   const before = ordered();
