@@ -450,7 +450,7 @@ describe('whatever dies or freezes in between', () => {
       fc.property(programs, worlds, (program, world) =>
         play(new Model({ ...world, wanted: specsOf(['a.test', 'b.test'], ['a.test']) }), program),
       ),
-      { numRuns: 300 },
+      { numRuns: process.env['CERTFLEET_LONG'] ? 3_000 : 100 },
     );
   });
 
@@ -469,7 +469,7 @@ describe('whatever dies or freezes in between', () => {
           play(model, program);
           expect(model.largest).toBeLessThan(maxDocumentBytes);
         }),
-        { numRuns: 15, endOnFailure: true },
+        { numRuns: process.env['CERTFLEET_LONG'] ? 50 : 5, endOnFailure: true },
       );
     });
 
