@@ -18,6 +18,7 @@ export default defineConfig({
           testTimeout: 60_000,
           // Also on two cores, where one would be left to vitest itself.
           maxWorkers: 2,
+          experimental: { fsModuleCache: true },
           sequence: { groupOrder: 0 },
         },
       },
