@@ -15,7 +15,7 @@ const kept: StoredSpec = withDeployHook({
     deploy: ['files:/etc/certs'],
     endpoints: [`${name}:443`],
     keyType: 'p384',
-    hooks: { pre: 'stop it', deploy: 'reload it' },
+    hooks: { pre: 'stop it', deploy: 'reload it', first: { pre: 'warn all' } },
   },
   issuer: {
     directory: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -69,7 +69,11 @@ describe('edit', () => {
         .replace(/ +- files:.*\n/, '')
         .replace('deploy:\n', 'deploy: []\n'),
     );
-    expect([adHoc?.spec.hooks, adHoc?.spec.deploy, adHoc?.deployers]).toEqual([{ pre: 'stop it' }, [], {}]);
+    expect([adHoc?.spec.hooks, adHoc?.spec.deploy, adHoc?.deployers]).toEqual([
+      { pre: 'stop it', first: { pre: 'warn all' } },
+      [],
+      {},
+    ]);
   });
 
   it.each([

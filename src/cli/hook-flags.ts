@@ -1,12 +1,16 @@
-import type { Hooks } from '../core/spec.ts';
+import type { HookKind, Hooks } from '../core/spec.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
-/** The hooks that flags give, and those stored before; `none` removes one. */
+/** The hooks that flags give, and those stored before; `none` removes one, with what runs before it. */
 export function hooksFromFlags(flags: Flags, kept: Hooks = {}): { readonly hooks?: Hooks } {
-  const flagOf = { pre: 'preHook', post: 'postHook', deploy: 'deployHook' } as const;
+  const flagOf: Readonly<Record<HookKind, string>> = { pre: 'preHook', post: 'postHook', deploy: 'deployHook' };
   const hooks = Object.entries(flagOf).flatMap(([kind, flag]) => {
-    const command = textOf(flags[flag]) ?? kept[kind as keyof Hooks];
+    const command = textOf(flags[flag]) ?? kept[kind as HookKind];
     return command === undefined || command === 'none' ? [] : [[kind, command] as const];
   });
-  return hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks) };
+  const first = Object.entries(kept.first ?? {}).filter(([kind]) => textOf(flags[flagOf[kind as HookKind]]) !== 'none');
+  if (hooks.length + first.length === 0) return {};
+  return {
+    hooks: { ...Object.fromEntries(hooks), ...(first.length === 0 ? {} : { first: Object.fromEntries(first) }) },
+  };
 }

@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
+import { wholeHook } from '../core/hooks.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Settings } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
@@ -76,9 +77,9 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
       .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
       .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
-    ['Pre-hook', lineage.spec?.hooks?.pre],
-    ['Post-hook', lineage.spec?.hooks?.post],
-    ['Deploy hook', lineage.spec?.hooks?.deploy],
+    ['Pre-hook', wholeHook(lineage.spec?.hooks, 'pre')],
+    ['Post-hook', wholeHook(lineage.spec?.hooks, 'post')],
+    ['Deploy hook', wholeHook(lineage.spec?.hooks, 'deploy')],
     isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
     ['What to do', failure?.hint],
     [

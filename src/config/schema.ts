@@ -130,6 +130,10 @@ const certificate = z.strictObject({
       pre: hook('Runs before the order, once in a run', 'systemctl stop nginx'),
       post: hook('Runs after all certificates of the run, once, also after a failure', 'systemctl start nginx'),
       deploy: hook('Runs for each new certificate, after its targets', 'systemctl reload postfix'),
+      first: z.strictObject({ pre: z.string(), post: z.string(), deploy: z.string() }).partial().optional().meta({
+        title:
+          'Shell lines that run before each of these, also if flags of `renew` replace it; `import` writes them, such as for the programs in certbot’s `renewal-hooks`. They may set `s`, the exit code',
+      }),
     })
     .optional()
     .meta({ title: 'Shell commands around orders, as certbot’s hooks' }),

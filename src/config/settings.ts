@@ -3,7 +3,7 @@ import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import { accountKey, accountOf } from '../core/account.ts';
 import { CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { isForEveryHook } from '../core/hook-variables.ts';
-import { type AroundOrder, aroundOrder, deployHookTarget } from '../core/hooks.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import type { Identifier } from '../core/identifier.ts';
 import { knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -11,6 +11,7 @@ import type {
   AdapterSettings,
   CertificateSpec,
   ExternalAccount,
+  HookKind,
   Hooks,
   IssuerSettings,
   Settings,
@@ -433,7 +434,10 @@ async function certificateOf(
     else if (certificate.deploy.indexOf(name) < index)
       problems.push({ path: [...path, 'deploy', index], message: `${where} names the deployer "${name}" twice` });
   }
-  if (certificate.hooks?.deploy !== undefined && deployers.includes(deployHookTarget))
+  if (
+    (certificate.hooks?.deploy ?? certificate.hooks?.first?.deploy) !== undefined &&
+    deployers.includes(deployHookTarget)
+  )
     problems.push({
       path: [...path, 'hooks', 'deploy'],
       message: `${where}: the deploy hook is a target called "${deployHookTarget}"; give the deployer of that name another one`,
@@ -490,10 +494,13 @@ async function certificateOf(
   };
 }
 
-const hooksOf = ({ deploy, ...around }: NonNullable<Configuration['certificates'][number]['hooks']>): Hooks => ({
-  ...aroundOrder(around as AroundOrder),
-  ...(deploy === undefined ? {} : { deploy }),
+const hooksOf = ({ first, ...own }: NonNullable<Configuration['certificates'][number]['hooks']>): Hooks => ({
+  ...withoutUndefined(own),
+  ...(first === undefined ? {} : { first: withoutUndefined(first) }),
 });
+
+const withoutUndefined = (hooks: object): Pick<Hooks, HookKind> =>
+  Object.fromEntries(Object.entries(hooks).filter(([, command]) => command !== undefined));
 
 function unknownReference(path: Path, where: string, kind: string, name: string, known: readonly string[]): Problem {
   const error = fail('config/unknown-reference', { where, kind, name, nearest: didYouMean(name, known) });

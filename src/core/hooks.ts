@@ -1,23 +1,43 @@
+import { filesInPlace } from './in-place.ts';
 import { canonical } from './same-spec.ts';
-import type { Hooks, StoredSpec } from './spec.ts';
+import type { HookKind, Hooks, StoredSpec } from './spec.ts';
 
 /** The target that a deploy hook is: a `command`, so that it is journalled, and repeated until it succeeds. */
 export const deployHookTarget = 'deploy-hook';
 
 /** The spec with the target that its deploy hook is. Every spec that is stored has passed through this. */
 export function withDeployHook(stored: StoredSpec): StoredSpec {
-  const run = stored.spec.hooks?.deploy;
+  const run = wholeHook(stored.spec.hooks, 'deploy');
   if (run === undefined && !stored.spec.deploy.includes(deployHookTarget)) return stored;
   const { [deployHookTarget]: _before, ...others } = stored.deployers;
   const deploy = stored.spec.deploy.filter((target) => target !== deployHookTarget);
   if (run === undefined) return { ...stored, spec: { ...stored.spec, deploy }, deployers: others };
+  const [there] = deploy.flatMap((target) => filesInPlace(others[target], stored.spec.name) ?? []);
   return {
     ...stored,
     // Last, because it may act on what the other targets have.
     spec: { ...stored.spec, deploy: [...deploy, deployHookTarget] },
-    // certbot has no limit; this is that of a whole delivery.
-    deployers: { ...others, [deployHookTarget]: { type: 'command', run, timeout: '5m' } },
+    deployers: {
+      ...others,
+      [deployHookTarget]: {
+        // certbot has no limit; this is that of a whole delivery.
+        ...{ type: 'command', run, timeout: '5m' },
+        // As with certbot, the hook finds the files where servers read them.
+        ...(there === undefined ? {} : { env: { RENEWED_LINEAGE: there } }),
+      },
+    },
   };
+}
+
+/**
+ * A hook as it runs: what runs first, and then the certificate's own. As in certbot, one that fails does not keep the
+ * others from running; the exit code is that of the last one that failed.
+ */
+export function wholeHook(hooks: Hooks | undefined, kind: HookKind): string | undefined {
+  const [first, own] = [hooks?.first?.[kind], hooks?.[kind]];
+  if (first === undefined) return own;
+  // In lines of its own, because the hook may end in a comment.
+  return `s=0\n${first}\n${own === undefined ? '' : `(\n${own}\n) || s=$?\n`}exit $s`;
 }
 
 /** The spec with other hooks; those that are not given stay. */
@@ -27,10 +47,10 @@ export const withHooks = (stored: StoredSpec, hooks: Hooks): StoredSpec =>
 /** What runs around an order. */
 export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;
 
-export const aroundOrder = ({ pre, post }: Hooks): AroundOrder => ({
-  ...(pre === undefined ? {} : { pre }),
-  ...(post === undefined ? {} : { post }),
-});
+export function aroundOrder(hooks: Hooks): AroundOrder {
+  const [pre, post] = [wholeHook(hooks, 'pre'), wholeHook(hooks, 'post')];
+  return { ...(pre === undefined ? {} : { pre }), ...(post === undefined ? {} : { post }) };
+}
 
 /** Identifies a pair of hooks. */
 export const hooksKey = ({ pre, post }: AroundOrder): string => canonical([pre ?? null, post ?? null]);

@@ -3,6 +3,12 @@ import type { AdapterSettings } from './spec.ts';
 /** The name of the target that is another client's own folder. */
 export const inPlaceTarget = (root: string): string => `files:${root}`;
 
+/** The folder in which another client has the files of a certificate, if a deployer writes there. */
+export const filesInPlace = (settings: AdapterSettings | undefined, name: string): string | undefined =>
+  settings?.type === 'files' && settings['layout'] === 'certbot'
+    ? `${String(settings['path']).replace(/\/+$/, '')}/live/${settings['certbotName'] ?? name}`
+    : undefined;
+
 /** Whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
   settings?.type === 'files' && settings['layout'] === 'certbot' && settings['path'] === root;

@@ -1,14 +1,14 @@
-import { deployHookTarget, withHooks } from './hooks.ts';
+import { deployHookTarget, withDeployHook } from './hooks.ts';
 import type { StoredSpec } from './spec.ts';
 
 /**
  * The spec with the targets that another import names too; everything else stays as it is. The same object if there are
- * none. A deploy hook that the import only tells where the files are is taken from it.
+ * none.
  */
 export function joined(stored: StoredSpec, wanted: StoredSpec): StoredSpec {
   const added = wanted.spec.deploy.filter((name) => name !== deployHookTarget && !stored.spec.deploy.includes(name));
   if (added.length === 0) return stored;
-  const spec = {
+  return withDeployHook({
     ...stored,
     // First, because a hook acts on what the targets before it have.
     spec: { ...stored.spec, deploy: [...added, ...stored.spec.deploy] },
@@ -16,8 +16,5 @@ export function joined(stored: StoredSpec, wanted: StoredSpec): StoredSpec {
       ...stored.deployers,
       ...Object.fromEntries(Object.entries(wanted.deployers).filter(([name]) => added.includes(name))),
     },
-  };
-  const [before, now] = [stored.spec.hooks?.deploy, wanted.spec.hooks?.deploy];
-  const isTold = before !== undefined && now?.endsWith(`\n${before}`) === true;
-  return isTold ? withHooks(spec, { deploy: now }) : spec;
+  });
 }

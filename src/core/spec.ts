@@ -41,7 +41,14 @@ export interface Hooks {
   readonly post?: string;
   /** Runs for each new certificate; it is a target of its own (`core/hooks.ts`). */
   readonly deploy?: string;
+  /**
+   * Shell lines that run before each of them and stay if flags replace it: what the client did for every certificate, from
+   * which this one was imported. They may set `s`, the exit code.
+   */
+  readonly first?: Pick<Hooks, HookKind>;
 }
+
+export type HookKind = 'pre' | 'post' | 'deploy';
 
 export interface IssuerSettings {
   /** The directory URL, with short names resolved. */

@@ -120,7 +120,7 @@ async function store(
 ): Promise<Adopted> {
   const wanted = withDeployHook(specOf(found, name, facts.identifiers));
   const { directory, account = '' } = wanted.issuer;
-  const { profile, preferredChain, hooks } = wanted.spec;
+  const { profile, preferredChain } = wanted.spec;
   const issued: Omit<Version, 'id' | 'facts'> = {
     directory,
     accountUrl: urls.get(`${directory} ${account}`) ?? '',
@@ -130,7 +130,7 @@ async function store(
     ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
   };
   // The other client has run it.
-  const delivered = hooks?.deploy === undefined ? has : [...has, deployHookTarget];
+  const delivered = wanted.spec.deploy.includes(deployHookTarget) ? [...has, deployHookTarget] : has;
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found.renewBeforeMs);
   const stayed = {

@@ -89,7 +89,8 @@ async function read(
         hooks: {
           ...(pre === undefined ? {} : { pre }),
           ...(post === undefined ? {} : { post }),
-          deploy: [...writesBack(copies), ...variables, ...commands].join('\n'),
+          ...(commands.length === 0 ? {} : { deploy: [...variables, ...commands].join('\n') }),
+          first: { deploy: writesBack(copies) },
         },
         wishes: chain === undefined ? {} : { preferredChain: chain },
       },

@@ -301,9 +301,10 @@ describe('hooks', () => {
 
   it('of the folders run first', async () => {
     const { settings, said } = await read({ params: own, files: { [`${root}/renewal-hooks/deploy/1.sh`]: 'true' } });
-    expect(settings.wishes.hooks?.deploy).toContain(`for f in ${root}/renewal-hooks/deploy/*`);
-    expect(settings.wishes.hooks?.deploy).toContain('\nreload\n');
-    expect(settings.wishes.hooks?.pre).toBe('stop web');
+    expect(settings.wishes.hooks).toEqual({
+      ...{ pre: 'stop web', post: 'start web', deploy: 'reload' },
+      first: { deploy: expect.stringContaining(`for f in ${root}/renewal-hooks/deploy/*`) },
+    });
     expect(said).toContain(`kept: deploy hook: the programs in ${root}/renewal-hooks/deploy, then \`reload\``);
   });
 
@@ -328,11 +329,10 @@ describe('hooks', () => {
     );
   });
 
-  it('find the files in certbot’s own folder if it is taken over', async () => {
+  it('go on in certbot’s own folder if it is taken over', async () => {
     const { settings } = await read({ params: own, inPlace: true });
     expect(settings.deployers).toEqual({
       [`files:${root}`]: { type: 'files', path: root, layout: 'certbot', certbotName: 'a.test' },
     });
-    expect(settings.wishes.hooks?.deploy).toBe(`export RENEWED_LINEAGE=${root}/live/a.test\nreload`);
   });
 });

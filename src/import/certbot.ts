@@ -2,7 +2,6 @@ import { basename, dirname, join } from 'node:path';
 import { reasonOf } from '../core/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
 import { inPlaceTarget } from '../core/in-place.ts';
-import { shellWord } from '../core/shell-word.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';
 import { parseConfigObj, type Section } from './certbot/config-obj.ts';
@@ -71,21 +70,8 @@ async function readOne(
   }
 }
 
-/** Versions go into certbot's own folders, and the deploy hook finds them there. */
+/** Versions go into certbot's own folders. */
 function inPlace(found: FoundCertificate, root: string, live: string): FoundCertificate {
-  const { wishes } = found.settings;
-  const deploy = wishes.hooks?.deploy;
-  const hooks =
-    deploy === undefined
-      ? wishes.hooks
-      : { ...wishes.hooks, deploy: `export RENEWED_LINEAGE=${shellWord(live)}\n${deploy}` };
   const target = { type: 'files', path: root, layout: 'certbot', certbotName: basename(live) };
-  return {
-    ...found,
-    settings: {
-      ...found.settings,
-      deployers: { [inPlaceTarget(root)]: target },
-      wishes: { ...wishes, ...(hooks ? { hooks } : {}) },
-    },
-  };
+  return { ...found, settings: { ...found.settings, deployers: { [inPlaceTarget(root)]: target } } };
 }

@@ -58,14 +58,8 @@ export const dehydrated: Importer = {
           );
           const answering = answeringOf(variables, base);
           const hook = variables.get('HOOK') || undefined;
-          const deploy = [
-            ...writesBack(copies),
-            ...(hook === undefined
-              ? []
-              : [
-                  `${shellWord(hook)} deploy_cert ${[name, ...['privkey', 'cert', 'fullchain', 'chain'].map((file) => join(at, `${file}.pem`))].map(shellWord).join(' ')} "$(date +%s)"`,
-                ]),
-          ];
+          const written = ['privkey', 'cert', 'fullchain', 'chain'].map((file) => join(at, `${file}.pem`));
+          const deploy = hook && `${[hook, 'deploy_cert', name, ...written].map(shellWord).join(' ')} "$(date +%s)"`;
           const chain = variables.get('PREFERRED_CHAIN') || undefined;
           const profile = variables.get('ACME_PROFILE') || undefined;
           const reuses = variables.get('PRIVATE_KEY_RENEW') === 'no';
@@ -77,7 +71,7 @@ export const dehydrated: Importer = {
               account?.name,
               {
                 answering,
-                hooks: { deploy: deploy.join('\n') },
+                hooks: { ...(deploy === undefined ? {} : { deploy }), first: { deploy: writesBack(copies) } },
                 wishes: {
                   ...(chain === undefined ? {} : { preferredChain: chain }),
                   ...(profile === undefined ? {} : { profile }),

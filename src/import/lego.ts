@@ -55,7 +55,7 @@ export const lego: Importer = {
             settings: settingsAt(
               directory,
               account?.name,
-              { answering, hooks: { deploy: writesBack(copies).join('\n') } },
+              { answering, hooks: { first: { deploy: writesBack(copies) } } },
               context,
             ),
             remarks: [...answering.remarks, writesBackRemark(copies)],

@@ -73,9 +73,13 @@ describe('acme.sh', () => {
           preferredChain: 'ISRG Root X2',
           hooks: {
             pre: 'stop it',
+            first: {
+              deploy: [
+                'cat "$RENEWED_LINEAGE/privkey.pem" > /etc/k.pem || s=$?',
+                'cat "$RENEWED_LINEAGE/fullchain.pem" > \'/etc/my certs/f.pem\' || s=$?',
+              ].join('\n'),
+            },
             deploy: [
-              'cat "$RENEWED_LINEAGE/privkey.pem" > /etc/k.pem',
-              'cat "$RENEWED_LINEAGE/fullchain.pem" > \'/etc/my certs/f.pem\'',
               "export Le_Domain=a.test CERT_KEY_PATH=/etc/k.pem CERT_FULLCHAIN_PATH='/etc/my certs/f.pem'",
               'systemctl reload nginx',
             ].join('\n'),
@@ -177,7 +181,7 @@ describe('lego', () => {
     });
     expect(found.chainPem.replaceAll('\n\n', '\n')).toBe(whole);
     expect(found.settings.wishes).toMatchObject({
-      hooks: { deploy: expect.stringContaining(`/cert.pem" > ${stem}.crt\n`) },
+      hooks: { first: { deploy: expect.stringContaining(`/cert.pem" > ${stem}.crt ||`) } },
     });
   });
 

@@ -76,11 +76,15 @@ export const accountName = (url: string | undefined, otherwise: string): string 
 type Copy = readonly [file: 'privkey.pem' | 'cert.pem' | 'chain.pem' | 'fullchain.pem', path: string | undefined];
 
 /**
- * The lines of a deploy hook that write a new version into the files that servers read already. They keep owner and
+ * The lines before a deploy hook that write a new version into the files that servers read already. They keep owner and
  * mode.
  */
-export const writesBack = (copies: readonly Copy[]): readonly string[] =>
-  copies.flatMap(([file, path]) => (path === undefined ? [] : [`cat "$RENEWED_LINEAGE/${file}" > ${shellWord(path)}`]));
+export const writesBack = (copies: readonly Copy[]): string =>
+  copies
+    .flatMap(([file, path]) =>
+      path === undefined ? [] : [`cat "$RENEWED_LINEAGE/${file}" > ${shellWord(path)} || s=$?`],
+    )
+    .join('\n');
 
 export const writesBackRemark = (copies: readonly Copy[]): Remark => ({
   kind: 'kept',

@@ -50,7 +50,7 @@ export const uacme: Importer = {
             settings: settingsAt(
               directory,
               accounts[0]?.name,
-              { answering, hooks: { deploy: writesBack(copies).join('\n') } },
+              { answering, hooks: { first: { deploy: writesBack(copies) } } },
               context,
             ),
             remarks: [...answering.remarks, writesBackRemark(copies)],

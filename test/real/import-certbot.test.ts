@@ -185,6 +185,16 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(await treeOf(etc)).toEqual(was);
   });
 
+  it('runs the hook of one run after the programs of the folder, as certbot does', async () => {
+    const { root, log } = certbot;
+    await writeFile(log, '');
+    const hook = `echo "flag $RENEWED_LINEAGE" >> ${log}`;
+    succeeded(await run('renew', 'a.example.test', '--force', '--deploy-hook', hook));
+    const path = join(root, 'live/a.example.test');
+    const ran = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(path));
+    expect(ran).toEqual([`folder ${path}`, `flag ${path}`]);
+  });
+
   it('puts every link and file back', async () => {
     const undone = await run('import', 'certbot', certbot.root, '--undo');
     succeeded(undone);

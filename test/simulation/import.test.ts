@@ -191,7 +191,7 @@ const inPlace = (one: FoundCertificate): FoundCertificate => ({
   settings: {
     ...one.settings,
     deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
-    wishes: { hooks: { deploy: 'export RENEWED_LINEAGE=/there\nreload' } },
+    wishes: { hooks: { deploy: 'reload' } },
   },
 });
 const hooked = (one: FoundCertificate): FoundCertificate => ({
@@ -213,7 +213,7 @@ describe('an import in place of what is stored', () => {
     expect(await world.readLineage()).toMatchObject({
       spec: {
         spec: { deploy: [target, 'deploy-hook'] },
-        deployers: { 'deploy-hook': { run: 'export RENEWED_LINEAGE=/there\nreload' } },
+        deployers: { 'deploy-hook': { run: 'reload', env: { RENEWED_LINEAGE: `${root}/live/abc` } } },
       },
       deployments: { [target]: { state: 'current' } },
     });

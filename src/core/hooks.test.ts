@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { hooksFromFlags } from '../cli/hook-flags.ts';
+import { aroundOrder, withHooks } from './hooks.ts';
+import { inPlaceTarget } from './in-place.ts';
+import type { Hooks, StoredSpec } from './spec.ts';
+
+const root = '/etc/letsencrypt';
+const folder = 'for f in /hooks/*; do "$f" || s=$?; done';
+
+/** A certificate that was imported in place, under another name than certbot’s. */
+const stored = (hooks: Hooks): StoredSpec => ({
+  spec: {
+    ...{ name: 'old-name', identifiers: [], issuer: '', solver: '', endpoints: [], hooks },
+    deploy: [inPlaceTarget(root)],
+  },
+  issuer: { directory: '', email: [], agreeToTerms: true, test: false },
+  solver: { type: 'command' },
+  deployers: { [inPlaceTarget(root)]: { type: 'files', path: root, layout: 'certbot', certbotName: 'Old Name' } },
+  preflight: { resolvers: [], http01Port: 80 },
+});
+
+describe('the hooks of a run', () => {
+  it.each<[string, Hooks, Hooks, string | undefined]>([
+    ['run in place of the certificate’s', { deploy: 'old' }, { deploy: 'new' }, 'new'],
+    [
+      'run after what comes first',
+      { deploy: 'old', first: { deploy: folder } },
+      { deploy: 'new # now' },
+      `s=0\n${folder}\n(\nnew # now\n) || s=$?\nexit $s`,
+    ],
+    ['leave what comes first', { first: { deploy: folder } }, {}, `s=0\n${folder}\nexit $s`],
+    ['are none', {}, {}, undefined],
+  ])('%s', (_, before, hooks, run) => {
+    const { spec, deployers } = withHooks(stored(before), hooks);
+    const env = { RENEWED_LINEAGE: `${root}/live/Old Name` };
+    expect(deployers['deploy-hook']).toEqual(
+      run === undefined ? undefined : { type: 'command', run, timeout: '5m', env },
+    );
+    expect(spec.deploy).toEqual([inPlaceTarget(root), ...(run === undefined ? [] : ['deploy-hook'])]);
+  });
+
+  it('around an order run after what comes first', () => {
+    expect(aroundOrder({ pre: 'stop', post: 'start', first: { pre: folder } })).toEqual({
+      pre: `s=0\n${folder}\n(\nstop\n) || s=$?\nexit $s`,
+      post: 'start',
+    });
+  });
+});
+
+describe('flags of `issue`', () => {
+  const kept: Hooks = { deploy: 'reload', first: { deploy: folder, pre: folder } };
+  it.each<[Readonly<Record<string, string>>, Hooks]>([
+    [{}, kept],
+    [{ deployHook: 'new' }, { ...kept, deploy: 'new' }],
+    [{ deployHook: 'none' }, { first: { pre: folder } }],
+    [{ deployHook: 'none', preHook: 'none' }, {}],
+  ])('%j', (flags, hooks) => {
+    expect(hooksFromFlags(flags, kept).hooks ?? {}).toEqual(hooks);
+  });
+});
