@@ -1,9 +1,11 @@
+import { createPublicKey } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MemoryFiles, memoryFiles } from '../../test/support/memory-files.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { FilesWithin } from '../ports/files.ts';
+import { testCertificate, testParty } from '../x509/test-certificates.ts';
 import { createCertbotFolder } from './certbot-folder.ts';
 import { kinds } from './certbot-place.ts';
 
@@ -143,6 +145,32 @@ describe('layout: certbot', () => {
       expect(await treeOf(files)).toEqual(before);
       if (!killed.died()) break;
     }
+  });
+
+  it.each([
+    ['older', '2026-05-01T00:00:00.000Z', 'deploy/newer-there'],
+    ['newer', '2026-07-01T00:00:00.000Z', undefined],
+  ])('over what certbot has renewed itself, writes no %s version', async (_, notBefore, code) => {
+    const files = await certbots();
+    const ca = testParty('CA');
+    const live = testCertificate({
+      subject: '',
+      issuer: ca,
+      publicKey: createPublicKey(ca.key),
+      notBefore: '2026-06-01T00:00:00Z',
+    });
+    for (const kind of kinds) {
+      await files.replace(`${root}/archive/a.test/${kind}2.pem`, live, { mode: 0o644 });
+      await files.replaceLink(`${root}/live/a.test/${kind}.pem`, `../../archive/a.test/${kind}2.pem`);
+    }
+    const before = await treeOf(files);
+    const version = { ...v3, facts: { ...v3.facts, notBefore } };
+    const delivered = await deliver(connect(files), version).catch((error: { code?: string }) => error.code);
+    expect(delivered).toBe(code);
+    if (code !== undefined) return expect(await treeOf(files)).toEqual(before);
+    // What certfleet wrote itself may be rolled back.
+    await deliver(connect(files), v1);
+    expect(await connect(files).look(v1, signal)).toMatchObject({ state: 'current' });
   });
 
   it('keeps what certbot itself has renewed since, when it is undone', async () => {

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { Files } from '../ports/files.ts';
 import { CertbotPlace, type Kind, kinds, type Links, type Mark, markFile } from './certbot-place.ts';
@@ -43,6 +45,17 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
     });
   }
 
+  /** What certbot itself has renewed stays, unless the version is newer; what certfleet wrote may be rolled back. */
+  async function refuseOlder(place: CertbotPlace, links: Links | undefined, version: VersionBundle): Promise<void> {
+    if (!links) return;
+    const { made = [] } = (await place.mark(place.archiveOf(links))) ?? {};
+    if (made.includes(numberIn(links.cert))) return;
+    const from = notBeforeOf(await place.text(resolve(place.live, links.cert)));
+    if (from === undefined || !(from.getTime() > Date.parse(version.facts.notBefore))) return;
+    const words = { path: place.live, from: from.toISOString(), root: shellWord(root) };
+    throw fail('deploy/newer-there', { target, certificate: version.lineage, ...words });
+  }
+
   return {
     type: 'files',
     scope: 'node',
@@ -66,6 +79,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
           !links && ((await inside.list(live)) ?? []).some((name) => name !== 'README' && !isPartOfOurs(name));
         if (isBroken) throw new Error(`${live} is not as certbot makes it; it was left alone`);
         const archive = place.archiveOf(links);
+        await refuseOlder(place, links, version);
         const numbers = await place.numbers(archive);
         if ((await numberOf(place, archive, version)) !== undefined) return null;
         const mark = await place.mark(archive);
@@ -91,6 +105,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
       within(version.lineage, signal, async (place) => {
         const links = await place.links();
         const archive = place.archiveOf(links);
+        await refuseOlder(place, links, version);
         const number = await numberOf(place, archive, version);
         if (number === undefined) throw new Error(`its files in ${archive} are gone`);
         await place.inside.makeFolders(place.live, 0o755);
@@ -136,6 +151,17 @@ function textOf({ certPem, chainPem, fullchainPem, keyPem }: VersionBundle, kind
       return fullchainPem;
     case 'privkey':
       return keyPem.reveal();
+  }
+}
+
+const numberIn = (link: string): number => Number(/(\d+)\.pem$/.exec(link)?.[1]);
+
+/** Undefined if there is no certificate. */
+function notBeforeOf(pem: string | undefined): Date | undefined {
+  try {
+    return pem === undefined ? undefined : new Date(new X509Certificate(pem).validFrom);
+  } catch {
+    return undefined;
   }
 }
 
@@ -191,7 +217,7 @@ const confOf = (place: CertbotPlace): string => join(place.root, 'renewal', `${p
 async function restore(place: CertbotPlace, archive: string, { before, made }: Mark): Promise<void> {
   const { inside, live } = place;
   const links = await place.links();
-  const isOurs = (path: string) => made.includes(Number(/(\d+)\.pem$/.exec(path)?.[1]));
+  const isOurs = (path: string) => made.includes(numberIn(path));
   // If certbot has renewed since, its links stay.
   if (before && (!links || kinds.some((kind) => isOurs(links[kind])))) await place.setLinks(before);
   if (!before) {

@@ -679,6 +679,13 @@ export const errorTable = {
     retry: 'later',
     hint: 'Private keys go only into folders of root or of the user that runs certfleet, and through no links of others. Mend the folder; `certfleet renew` tries it again.',
   },
+  'deploy/newer-there': {
+    message:
+      'deploying {certificate} to {target} was refused: certbot has renewed it, and its version in {path} is newer (valid from {from})',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Take over the newer version with `certfleet import certbot {root} --in-place`, and stop certbot, so that not both renew.',
+  },
   'deploy/config-test-failed': {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
     blame: 'config',

@@ -153,6 +153,27 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect((await run('import', 'certbot', copy)).stdout).toContain('a.example.test: newer version taken over');
   });
 
+  it('puts no older version in the place of one that certbot made itself, and takes that over', async () => {
+    const folder = await temporaryFolder('newer');
+    const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
+    const [name, forced] = [
+      'a.example.test',
+      ['--force-renewal', '--no-random-sleep-on-renew', '--no-directory-hooks'],
+    ];
+    await run('import', 'certbot', copy, '--in-place', ...its);
+    await certbot.run(copy, 'renew', '--cert-name', name, ...forced);
+    const was = await treeOf(copy);
+    const refused = await run('renew', name, '--redeploy', ...its);
+    expect(refused.status).toBe(6);
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain(`certfleet import certbot ${copy} --in-place`);
+    expect(await treeOf(copy)).toEqual(was);
+    expect((await run('import', 'certbot', copy, '--in-place', ...its)).stdout).toContain(
+      `${name}: newer version taken over`,
+    );
+    succeeded(await run('renew', name, '--redeploy', ...its));
+    expect(await treeOf(copy)).toEqual(was);
+  });
+
   it('follows the guide, line by line', async () => {
     const folder = await temporaryFolder('guide');
     const etc = await copyTo(join(folder, 'etc/letsencrypt'), untouched);
