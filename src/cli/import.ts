@@ -152,7 +152,7 @@ function certificateLine(
   return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
 }
 
-const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: ' } as const;
+const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: ', missing: 'missing: ' } as const;
 
 const remarkLine = ({ kind, text }: Remark, style: Style): string =>
   `${kind === 'kept' ? '' : style.warn(remarkWords[kind])}${text}`;

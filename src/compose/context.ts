@@ -26,5 +26,5 @@ export interface ConnectContext extends ComposeContext {
 /** Where adapters find their secrets; hooks do not get these variables. */
 export const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepFromHooks });
 
-export const unknownType = (kind: string, name: string) =>
-  fail('config/unknown-reference', { where: `a ${kind}`, kind: 'type', name, nearest: '' });
+/** Only stored settings get here: an import keeps what has no counterpart, and a later version may have had the adapter. */
+export const unknownType = (kind: string, name: string) => fail('config/unknown-type', { kind, name });

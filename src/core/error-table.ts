@@ -105,6 +105,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Declare it in the configuration, or correct the name.',
   },
+  'config/unknown-type': {
+    message: 'certfleet has no {kind} "{name}"',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose one that it has (`certfleet providers` lists them), for instance: certfleet issue {certificate} --dns PROVIDER',
+  },
   'config/email-needed': {
     message: '{issuer} does not issue to accounts without an e-mail address',
     blame: 'config',

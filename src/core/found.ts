@@ -60,8 +60,11 @@ export interface Unusable {
 
 /** One line of the report about a setting. */
 export interface Remark {
-  /** `kept`: works as before; `changed`: works, but differently; `dropped`: was not taken over. */
-  readonly kind: 'kept' | 'changed' | 'dropped';
+  /**
+   * `kept`: works as before; `changed`: works, but differently; `dropped`: was not taken over; `missing`: without it, the
+   * certificate cannot be renewed.
+   */
+  readonly kind: 'kept' | 'changed' | 'dropped' | 'missing';
   readonly text: string;
 }
 

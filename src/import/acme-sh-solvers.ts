@@ -5,6 +5,7 @@ import { adapterEntry, dns01Type } from '../config/registry.ts';
 import type { Remark } from '../core/found.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { ImportContext } from './importer.ts';
+import { whyNoFolder } from './missing.ts';
 import { type Answering, standalone } from './settings.ts';
 
 /** The DNS providers that acme.sh calls otherwise. */
@@ -54,6 +55,12 @@ export async function answeringOf(
       solvers[solver] = made.settings;
       known.set(method, solver);
       remarks.push(made.remark);
+      const why = method.startsWith('/') ? await whyNoFolder(context.files, method) : undefined;
+      if (why !== undefined)
+        remarks.push({
+          kind: 'missing',
+          text: `the folder ${method}: ${why}. Make it, or name the folder that the web server serves: certfleet issue ${names[0]} --http webroot:FOLDER`,
+        });
     }
     solverOf[name.toLowerCase()] = solver;
   }

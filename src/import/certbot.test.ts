@@ -27,12 +27,20 @@ interface Machine {
   readonly root?: string;
   /** What others than root can write. */
   readonly foreign?: string;
+  /** What only root can read. */
+  readonly denied?: string;
 }
 
 /** certbot's folder with the certificate a.test, and what the importer finds in it. */
 async function find(machine: Machine): Promise<Found> {
+  const plain = memoryFiles(() => new Date(0));
+  const guarded =
+    <T>(look: (path: string) => Promise<T>) =>
+    (path: string): Promise<T> =>
+      path === machine.denied ? Promise.reject(Object.assign(new Error(''), { code: 'EACCES' })) : look(path);
   const files: ReturnType<typeof memoryFiles> = {
-    ...memoryFiles(() => new Date(0)),
+    ...plain,
+    ...{ list: guarded(plain.list), read: guarded(plain.read), readLink: guarded(plain.readLink) },
     foreign: async (path) =>
       path === machine.foreign
         ? { path, reason: 'others can write it', command: 'chmod', change: 'go-w', needsRoot: false }
@@ -110,8 +118,19 @@ describe('certbot’s folder', () => {
     expect(await codeWith({})).toBe('import/absent');
     const denied = Object.assign(new Error('EACCES'), { code: 'EACCES' });
     expect(await codeWith({ list: () => Promise.reject(denied) })).toBe('import/unreadable');
+    expect(await codeWith({ foreign: () => Promise.reject(denied) })).toBe('import/unreadable');
     const foreign = { path: root, reason: 'x', command: 'chmod', change: 'go-w', needsRoot: true } as const;
     expect(await codeWith({ foreign: async () => foreign })).toBe('import/untrusted');
+  });
+
+  it.each([
+    ...[`${root}/renewal`, `${root}/renewal/a.test.conf`, `${root}/accounts`, `${account}/private_key.json`],
+    ...[`${root}/live/a.test/privkey.pem`, `${root}/archive/a.test/privkey3.pem`, `${root}/renewal-hooks/deploy`],
+  ])('without root, does not read %s and says who may', async (denied) => {
+    await expect(find({ denied })).rejects.toMatchObject({
+      code: 'import/unreadable',
+      message: `the files of certbot in ${denied} cannot be read: permission denied`,
+    });
   });
 
   it('may have been moved', async () => {
@@ -162,7 +181,8 @@ describe('a renewal file', () => {
   it('with a webroot map has a solver for each folder', async () => {
     const params =
       'authenticator = webroot\nwebroot_path = /srv/a, /srv/b\n[[webroot_map]]\na.test = /srv/a\nb.test = /srv/b\nc.test = /srv/b';
-    const { settings, said } = await read({ params });
+    const files = { '/srv/a/index.html': '', '/srv/b/index.html': '' };
+    const { settings, said } = await read({ params, files });
     expect(settings).toMatchObject({
       solver: 'webroot-2',
       solvers: {
@@ -228,19 +248,12 @@ describe('a renewal file', () => {
       undefined,
     ],
     [
-      'an unknown DNS plugin',
-      'authenticator = dns-gehirn\ndns_gehirn_credentials = /x',
-      { standalone: {} },
-      'the DNS plugin dns-gehirn',
-    ],
-    [
       'an unknown option',
       'authenticator = dns-cloudflare\ndns_cloudflare_colour = red',
       { cloudflare: {} },
       'dns_cloudflare_colour: the DNS provider',
     ],
     ['nginx', 'authenticator = nginx', { standalone: {} }, 'the authenticator nginx'],
-    ['another plugin', 'authenticator = icecast', { standalone: {} }, 'the authenticator icecast'],
     ['a webroot without a folder', 'authenticator = webroot', { standalone: {} }, 'the webroot, because'],
     [
       'an unknown setting',
@@ -259,6 +272,68 @@ describe('a renewal file', () => {
     expect(settings.solvers).toMatchObject(solvers);
     const lines = remarks.filter(({ kind }) => kind === 'dropped').map(({ text }) => text);
     expect(lines).toEqual(dropped === undefined ? [] : [expect.stringContaining(dropped)]);
+  });
+
+  it.each<[string, Machine, readonly string[]]>([
+    [
+      'a credentials file',
+      { params: 'authenticator = dns-cloudflare\ndns_cloudflare_credentials = /root/cf.ini' },
+      [
+        'the credentials file /root/cf.ini: it does not exist. Put it there, or name another: certfleet issue a.test --dns cloudflare --dns-option credentials=FILE',
+      ],
+    ],
+    [
+      'nothing',
+      {
+        params: 'authenticator = dns-cloudflare\ndns_cloudflare_credentials = /root/cf.ini',
+        files: { '/root/cf.ini': '' },
+      },
+      [],
+    ],
+    [
+      'the folder of a credentials file',
+      { params: 'authenticator = dns-cloudflare\ndns_cloudflare_credentials = cf.ini' },
+      [expect.stringContaining('the credentials file cf.ini: its path is not absolute')],
+    ],
+    [
+      'a webroot',
+      { params: 'authenticator = webroot\nwebroot_path = /srv/a, srv/b, /srv/c', files: { '/srv/a/index.html': '' } },
+      [
+        expect.stringMatching(
+          /^the folder \/srv\/c: it does not exist.*certfleet issue a\.test --http webroot:FOLDER$/,
+        ),
+      ],
+    ],
+    [
+      'one of several webroots',
+      {
+        params: 'authenticator = webroot\n[[webroot_map]]\na.test = /srv/a\nb.test = srv/b',
+        files: { '/srv/a/index.html': '' },
+      },
+      [expect.stringContaining('the folder srv/b: its path is not absolute')],
+    ],
+    [
+      'a DNS provider',
+      { params: 'authenticator = dns-gehirn\ndns_gehirn_credentials = /x' },
+      [
+        'a DNS provider in place of certbot’s plugin dns-gehirn, for which certfleet has none. Until you choose one, it cannot be renewed: certfleet issue a.test --dns PROVIDER. `certfleet providers` lists them',
+      ],
+    ],
+    [
+      'a mistyped DNS provider',
+      { params: 'authenticator = dns-cloudfare' },
+      [expect.stringContaining('(is it cloudflare?)')],
+    ],
+    [
+      'a solver',
+      { params: 'authenticator = icecast' },
+      [expect.stringContaining('a solver in place of certbot’s plugin icecast')],
+    ],
+  ])('lacks %s: says so', async (_, machine, lines) => {
+    const { settings, remarks } = await read(machine);
+    expect(remarks.filter(({ kind }) => kind === 'missing').map(({ text }) => text)).toEqual(lines);
+    // Nothing else takes its place.
+    expect(settings.solvers).not.toHaveProperty('standalone');
   });
 
   it('has wishes for the certificate', async () => {

@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path';
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
 import { inPlaceTarget } from '../core/in-place.ts';
+import type { Files } from '../ports/files.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';
 import { parseConfigObj, type Section } from './certbot/config-obj.ts';
@@ -9,7 +10,7 @@ import { hookFolders } from './certbot/hooks.ts';
 import { readLive } from './certbot/lineage.ts';
 import { settingsOf } from './certbot/settings.ts';
 import type { Importer } from './importer.ts';
-import { openTrusted, type TrustedFiles } from './trusted-files.ts';
+import { openTrusted, readableFiles, type TrustedFiles } from './trusted-files.ts';
 
 /** certbot's configuration folder: `renewal/`, `live/`, `archive/`, `accounts/`, `renewal-hooks/`. */
 export const certbot: Importer = {
@@ -19,18 +20,19 @@ export const certbot: Importer = {
   inPlace: true,
   async read(root, context): Promise<Found> {
     const files = await openTrusted(context.files, root, 'certbot');
+    const readable = readableFiles(context.files, 'certbot');
     const { accounts, remarks } = await readAccounts(files, root);
     const cliIni = await readCliIni(files, root);
     const shared = {
       accounts: new Set(accounts.map(({ directory, name }) => `${directory} ${name}`)),
-      folders: await hookFolders(context.files, root),
+      folders: await hookFolders(readable, root),
       context,
     };
     const certificates: (FoundCertificate | Unusable)[] = [];
     for (const file of await files.list(join(root, 'renewal'))) {
       if (!file.endsWith('.conf')) continue;
       const name = file.slice(0, -'.conf'.length);
-      certificates.push(await readOne(files, { root, name, cliIni, ...shared }));
+      certificates.push(await readOne(files, { root, name, cliIni, readable, ...shared }));
     }
     return { accounts, certificates, remarks };
   },
@@ -49,23 +51,26 @@ async function readOne(
     root,
     name,
     cliIni,
+    readable,
     ...shared
   }: Shared & {
     readonly root: string;
     readonly name: string;
     readonly cliIni: Section | undefined;
+    readonly readable: Files;
   },
 ): Promise<FoundCertificate | Unusable> {
   const from = join(root, 'renewal', `${name}.conf`);
   try {
     const conf = parseConfigObj((await files.text(from)) ?? '');
-    const { chainPem, keyPem, fullchain } = await readLive(shared.context.files, root, conf);
+    const { chainPem, keyPem, fullchain } = await readLive(readable, root, conf);
     const params = conf.sections.get('renewalparams');
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
     const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });
     const one = { name, from, chainPem, keyPem, ...settled };
     return shared.context.inPlace ? inPlace(one, root, dirname(fullchain.link)) : one;
   } catch (error) {
+    if (isFailure(error, 'import/unreadable')) throw error;
     return { name, from, reason: reasonOf(error) };
   }
 }

@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { FoundCertificate, FoundSettings, Remark, Unusable } from '../core/found.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import { shellWord } from '../core/shell-word.ts';
@@ -15,6 +15,7 @@ export async function certificateOr(
   try {
     return { name, from, ...(await read()) };
   } catch (error) {
+    if (isFailure(error, 'import/unreadable')) throw error;
     return { name, from, reason: reasonOf(error) };
   }
 }

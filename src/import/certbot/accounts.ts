@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { addressOf } from '../../core/contact.ts';
-import { reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { FoundAccount, Remark } from '../../core/found.ts';
 import { keyFromJwk } from '../jwk.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
@@ -17,7 +17,7 @@ export async function readAccounts(
     const text = server.length > 1 ? await files.text(join(folder, 'private_key.json')).catch(asReason) : undefined;
     if (text === undefined) {
       if (server.length > 8) return;
-      for (const name of await files.list(folder).catch(() => [])) await walk(join(folder, name), [...server, name]);
+      for (const name of await files.list(folder)) await walk(join(folder, name), [...server, name]);
       return;
     }
     const directory = `https://${server.slice(0, -1).join('/')}`;
@@ -37,6 +37,7 @@ export async function readAccounts(
         from: folder,
       });
     } catch (error) {
+      if (isFailure(error, 'import/unreadable')) throw error;
       remarks.push({ kind: 'dropped', text: `the account ${name} at ${directory}: ${reasonOf(error)}` });
     }
   };
@@ -44,7 +45,10 @@ export async function readAccounts(
   return { accounts, remarks };
 }
 
-const asReason = (error: unknown): Error => new Error(reasonOf(error));
+function asReason(error: unknown): Error {
+  if (isFailure(error, 'import/unreadable')) throw error;
+  return new Error(reasonOf(error));
+}
 
 interface Registration {
   readonly uri?: string;

@@ -69,7 +69,7 @@ export async function settingsOf(
       kind: 'dropped',
       text: `the account ${id ?? ''}, which is not there: the next renewal opens a new one`,
     });
-  const solvers = await solversOf(params, importedName(name), context.registry);
+  const solvers = await solversOf(params, importedName(name), context);
   const { hooks, remarks: ofHooks } = hooksOf(params, folders);
   remarks.push(...solvers.remarks, ...ofHooks);
   const installer = textIn(params, 'installer') ?? '';

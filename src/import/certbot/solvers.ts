@@ -1,10 +1,13 @@
 import { findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
 import { optionFields } from '../../config/fields.ts';
-import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts';
+import { adapterEntry, dns01Type } from '../../config/registry.ts';
 import { manualProvider } from '../../core/by-hand.ts';
 import type { FoundSettings, Remark } from '../../core/found.ts';
 import type { Json } from '../../core/json.ts';
+import { nearest } from '../../core/nearest.ts';
 import type { AdapterSettings } from '../../core/spec.ts';
+import type { ImportContext } from '../importer.ts';
+import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';
 
 /** How to answer challenges, and what to say about it. */
@@ -13,15 +16,15 @@ export interface Solvers extends Pick<FoundSettings, 'solver' | 'solvers' | 'sol
 }
 
 /** What certbot's authenticator becomes. */
-export async function solversOf(params: Section, name: string, registry: Registry): Promise<Solvers> {
+export async function solversOf(params: Section, name: string, context: ImportContext): Promise<Solvers> {
   const authenticator = textIn(params, 'authenticator') ?? 'standalone';
   const plugin = /(?:^|:)dns-([a-z0-9-]+)$/.exec(authenticator)?.[1];
-  if (plugin !== undefined) return dnsSolvers(params, plugin, registry);
+  if (plugin !== undefined) return dnsSolvers(params, { plugin, name }, context);
   switch (authenticator) {
     case 'standalone':
       return standalone(params, [{ kind: 'kept', text: 'answers over HTTP on its own port, as --standalone' }]);
     case 'webroot':
-      return webroots(params, name);
+      return webroots(params, name, context);
     case 'manual':
       return manual(params, name);
     case 'nginx':
@@ -33,10 +36,10 @@ export async function solversOf(params: Section, name: string, registry: Registr
         },
       ]);
     default:
-      return standalone(params, [
+      return one('unknown', { type: `certbot’s plugin ${authenticator}` }, [
         {
-          kind: 'dropped',
-          text: `the authenticator ${authenticator}, which certfleet does not know: choose another way with certfleet issue ${name} --http or --dns. Until then, a renewal needs port 80 for itself`,
+          kind: 'missing',
+          text: `a solver in place of certbot’s plugin ${authenticator}, for which certfleet has none. Until you choose one, it cannot be renewed: certfleet issue ${name} --http webroot:FOLDER, or --dns PROVIDER`,
         },
       ]);
   }
@@ -59,7 +62,7 @@ function standalone(params: Section, remarks: readonly Remark[]): Solvers {
 }
 
 /** Each folder is a solver, because only that of a name's own folder can answer for it. */
-function webroots(params: Section, name: string): Solvers {
+async function webroots(params: Section, name: string, { files }: ImportContext): Promise<Solvers> {
   const map = params.sections.get('webroot_map');
   const folderOf = new Map<string, string>();
   for (const identifier of map?.values.keys() ?? []) {
@@ -80,13 +83,21 @@ function webroots(params: Section, name: string): Solvers {
     return at === 0 ? 'webroot' : `webroot-${at + 1}`;
   };
   const solverOf = Object.fromEntries([...folderOf].map(([identifier, folder]) => [identifier, nameOf(folder)]));
-  const remarks = folders.map((folder): Remark => {
+  const remarks: Remark[] = folders.map((folder) => {
     const names = [...folderOf].filter(([, other]) => other === folder).map(([identifier]) => identifier);
     return {
       kind: 'kept',
       text: `answers over HTTP with files in ${folder}${names.length > 0 && folders.length > 1 ? `, for ${names.join(', ')}` : ''}`,
     };
   });
+  for (const folder of folders) {
+    const why = await whyNoFolder(files, folder);
+    if (why !== undefined)
+      remarks.push({
+        kind: 'missing',
+        text: `the folder ${folder}: ${why}. Make it, or name the folder that the web server serves: certfleet issue ${name} --http webroot:FOLDER`,
+      });
+  }
   return {
     solver: nameOf(usual ?? folders[0]!),
     solvers: Object.fromEntries(
@@ -122,15 +133,22 @@ function manual(params: Section, name: string): Solvers {
   ]);
 }
 
-async function dnsSolvers(params: Section, plugin: string, registry: Registry): Promise<Solvers> {
+async function dnsSolvers(
+  params: Section,
+  { plugin, name }: { readonly plugin: string; readonly name: string },
+  { registry, files }: ImportContext,
+): Promise<Solvers> {
   const provider = lackingPlugins.has(plugin) ? undefined : await findProvider(plugin, registry);
-  if (provider === undefined)
-    return standalone(params, [
+  if (provider === undefined) {
+    const near = nearest(plugin, Object.keys(registry.dns));
+    // Kept under its name, so that a renewal says what is missing, and does not try another way.
+    return one(plugin, { type: dns01Type, provider: plugin, options: {} }, [
       {
-        kind: 'dropped',
-        text: `the DNS plugin dns-${plugin}, for which certfleet has no provider: see \`certfleet providers ${plugin}\`, or keep certbot for this certificate`,
+        kind: 'missing',
+        text: `a DNS provider in place of certbot’s plugin dns-${plugin}, for which certfleet has none${near === undefined ? '' : ` (is it ${near}?)`}. Until you choose one, it cannot be renewed: certfleet issue ${name} --dns PROVIDER. \`certfleet providers\` lists them`,
       },
     ]);
+  }
   const definition = await adapterEntry(registry, 'dns', provider)?.load();
   const known = definition ? optionFields(definition.options).map((field) => field.name) : [];
   const own = new RegExp(`^(?:[a-z0-9_]+:)?dns_${plugin.replaceAll('-', '_')}_(.+)$`);
@@ -151,6 +169,12 @@ async function dnsSolvers(params: Section, plugin: string, registry: Registry): 
     file === undefined
       ? 'with credentials from the environment or their usual place'
       : `with the credentials in ${file}`;
+  const why = typeof file === 'string' ? await whyNoFile(files, file) : undefined;
+  if (why !== undefined)
+    remarks.push({
+      kind: 'missing',
+      text: `the credentials file ${file}: ${why}. Put it there, or name another: certfleet issue ${name} --dns ${provider} --dns-option credentials=FILE`,
+    });
   const settings = { type: dns01Type, provider, options, ...(propagation === undefined ? {} : { propagation }) };
   return one(provider, settings, [{ kind: 'kept', text: `answers over DNS by ${provider}, ${from}` }, ...remarks]);
 }
