@@ -12,6 +12,15 @@ const fleet = {
   revoke: { certificate: 'example.com', revoked: [], isCurrent: true, isReplaced: false, outcomes: [] },
 } as const;
 
+/** Imported in place; certbot’s folder of it is still called Old Name. */
+const renamed = {
+  spec: { name: 'new-name', identifiers: [], issuer: '', solver: '', deploy: [], endpoints: [] },
+  issuer: { directory: '', email: [], agreeToTerms: true, test: false },
+  solver: { type: 'command' },
+  deployers: { 'files:/le': { type: 'files', path: '/le', layout: 'certbot', certbotName: 'Old Name' } },
+  preflight: { resolvers: [], http01Port: 80 },
+} as const;
+
 /** A command line as it is typed, and certfleet's own form of it. */
 const commonest: readonly (readonly [string, string, CommandLine?])[] = [
   [
@@ -51,6 +60,24 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
   ],
   ['certbot renew --cert-name example.com --force-renewal', 'certfleet renew example.com --force', { fleet }],
   ['certbot certificates', 'certfleet status', { fleet }],
+  [
+    "certbot renew --cert-name 'Old Name'",
+    'certfleet renew old-name',
+    { fleet: { status: [{ ...valid, name: 'old-name' }] } },
+  ],
+  [
+    "certbot renew --cert-name 'Old Name'",
+    'certfleet renew new-name',
+    {
+      fleet: {
+        status: [
+          { ...valid, name: 'old-name' },
+          { ...valid, name: 'new-name' },
+        ],
+        stored: { 'new-name': renamed },
+      },
+    },
+  ],
   ['certbot renew -n --force-renewal --dry-run --agree-tos -m ops@example.com', 'certfleet renew --dry-run'],
   ['certbot delete --cert-name example.com', 'certfleet delete example.com', { fleet }],
   ['certbot delete --cert-name example.com -n', 'certfleet delete example.com --force', { fleet }],
@@ -205,18 +232,18 @@ const rows: readonly Row[] = [
     fleet,
     typed: 'y',
     warns: ['Delete example.com from the store, with its keys? [y/N]'],
-    calls: [{ name: 'example.com', force: true }],
+    calls: ['status', { name: 'example.com', force: true }],
   },
   {
     what: 'deletes nothing after a no',
     argv: 'certbot delete --cert-name example.com',
-    ...{ fleet, typed: '', code: 2, calls: [] },
+    ...{ fleet, typed: '', code: 2, calls: ['status'] },
     warns: ['the deletion was not confirmed; nothing was changed'],
   },
   {
     what: 'deletes nothing with --dry-run',
     argv: 'certbot delete --cert-name example.com -n --dry-run',
-    ...{ fleet, code: 2, calls: [] },
+    ...{ fleet, code: 2, calls: ['status'] },
     warns: ['certbot delete: --dry-run is for certonly and renew'],
   },
   ...[

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
 import { fail, isFailure } from '../core/errors.ts';
+import { importedName, unnamed } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
+import type { Fleet } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
 import { type CertbotWords, flagsOfRenew, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
@@ -73,7 +75,8 @@ const wordsOfIni = (text: string): readonly string[] =>
   });
 
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
-async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
+async function ownWords(typed: CertbotWords, session: Session): Promise<readonly string[]> {
+  const given = await withOwnName(typed, session);
   const { verb, values, others, domains } = given;
   const same = given.same.flat();
   const named = values.name;
@@ -114,6 +117,31 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
       });
   }
 }
+
+/** An imported certificate may have another name here, and keeps certbot's for its folder. */
+async function withOwnName(given: CertbotWords, session: Session): Promise<CertbotWords> {
+  const { name: typed } = given.values;
+  if (typed === undefined) return given;
+  const fleet = await storedFleet(session);
+  const names = ((await fleet?.status([], session.signal)) ?? []).map(({ name }) => name);
+  const named = (name: string): CertbotWords => ({ ...given, values: { ...given.values, name } });
+  if (!fleet || names.includes(typed)) return given;
+  for (const name of names) {
+    const { spec } = (await fleet.stored(name, session.signal)) ?? {};
+    if (Object.values(spec?.deployers ?? {}).some(({ certbotName }) => certbotName === typed)) return named(name);
+  }
+  const own = importedName(typed);
+  // Other names may have become the same word, with a number.
+  const isClear = own !== unnamed && names.includes(own) && !names.includes(`${own}-2`);
+  return isClear ? named(own) : given;
+}
+
+/** Undefined if there is no store yet. */
+const storedFleet = (session: Session): Promise<Fleet | undefined> =>
+  session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
 
 /** What `renew` takes; certbot's --dry-run goes over --force-renewal. */
 function forRenew({ same }: CertbotWords): readonly string[] {
@@ -195,11 +223,7 @@ async function refuseUntaken({ verb, values }: CertbotWords, session: Session): 
   const { env } = session.context;
   const { certificates, storeIsDeclared } = await session.settings();
   if (storeIsDeclared === true && certificates.length > 0) return;
-  const isAbsent = await session.fleet({ makeStore: false }).then(
-    () => false,
-    (error: unknown) => isFailure(error, 'store/absent'),
-  );
-  if (!isAbsent) return;
+  if (await storedFleet(session)) return;
   const folder = values.configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', values.configDir, env);
   const { files } = await session.world();
   const names = (await files.list(join(folder, 'renewal')).catch(() => undefined)) ?? [];
@@ -228,10 +252,7 @@ async function subjectOf(
 ): Promise<{ readonly name: string; readonly isKnown: boolean }> {
   const identifiers = parseIdentifiers(domains, 'the certificate');
   const wanted = new Set(identifiers.map(({ value }) => value));
-  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
-    if (!isFailure(error, 'store/absent')) throw error;
-    return undefined;
-  });
+  const fleet = await storedFleet(session);
   const all = ((await fleet?.status([], session.signal)) ?? []).filter(({ state }) => state !== 'test');
   const isPart = (one: (typeof all)[number]) => one.identifiers.every((value) => wanted.has(value));
   if (values.name !== undefined) return { name: values.name, isKnown: all.some(({ name }) => name === values.name) };

@@ -3,13 +3,13 @@ import { fail } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
-import type { Settings } from '../core/spec.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import type { Deleted } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
-import { folderOf } from './places.ts';
+import { deployersOf, folderOf } from './places.ts';
 import { dateText } from './text.ts';
 
 /** `certfleet delete NAME`. */
@@ -18,8 +18,8 @@ export const deleteCertificate: Run = async (session) => {
   const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
     throw fail('usage/invalid', { what: 'name the one certificate to delete: certfleet delete NAME' });
-  const settings = await session.settings();
   const fleet = await session.fleet({ makeStore: false });
+  const deployers = await deployersOf(session, name);
   await reportStart(session, 'delete');
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
   const now = await session.now();
@@ -35,17 +35,17 @@ export const deleteCertificate: Run = async (session) => {
     data: { exitCode: 0, keptBy, left, records, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
   });
   if (session.quiet) return 0;
-  session.print([message, ...remarksOf(deleted, settings, now).map((line) => `  ${line}`)].join('\n'));
+  session.print([message, ...remarksOf(deleted, deployers, now).map((line) => `  ${line}`)].join('\n'));
   return 0;
 };
 
 /** What stays in place, and what comes next. */
-function remarksOf(deleted: Deleted, settings: Settings, now: Date): readonly string[] {
+function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Date): readonly string[] {
   const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
-    const folder = folderOf(target, certificate, settings);
+    const folder = folderOf(target, certificate, deployers);
     return folder === undefined ? `${target} keeps what it has.` : `The files in ${folder} stay.`;
   });
   return [

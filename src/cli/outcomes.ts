@@ -3,13 +3,12 @@ import { deployHookTarget } from '../core/hooks.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { spanText } from '../core/span.ts';
-import type { Settings } from '../core/spec.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { type Failed, failureData, groupsOf, groupText, stackOf } from './failure.ts';
-import { folderOf } from './places.ts';
+import { deployersOf, folderOf } from './places.ts';
 import { dateText, fromNow, styleOf } from './text.ts';
 
 export interface OutcomeContext {
@@ -68,7 +67,6 @@ export async function tellOutcomes(
   // People still read five lines of "not due"; a thousand would hide what happened.
   const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && group.length > 5;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
-  const settings = await session.settings();
   const renewAt = session.quiet || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
   const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
   for (const outcome of outcomes) {
@@ -87,7 +85,7 @@ export async function tellOutcomes(
       session.print(successLine(outcome, now, told, style.good));
       for (const { identifier, reason } of outcome.dropped ?? [])
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
-      for (const line of placeLines(outcome, told, settings, session.delivered)) session.print(`  ${line}`);
+      for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
       if (next !== undefined) session.print(`  ${next}`);
     }
@@ -151,17 +149,18 @@ function untilText(notAfter: string, now: Date): string {
 }
 
 /** Where to find the new certificate. */
-function placeLines(
+async function placeLines(
   { certificate, result }: Success,
   { targets, staging, dryRun }: OutcomeContext,
-  settings: Settings,
-  delivered: Session['delivered'],
-): readonly string[] {
+  session: Session,
+): Promise<readonly string[]> {
   if (staging || dryRun || result === 'unchanged') return [];
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
-  return (delivered.get(certificate) ?? []).map((target) => {
+  const delivered = session.delivered.get(certificate) ?? [];
+  const deployers = delivered.length === 0 ? {} : await deployersOf(session, certificate);
+  return delivered.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook has run.';
-    const folder = folderOf(target, certificate, settings);
+    const folder = folderOf(target, certificate, deployers);
     if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
     const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');
     return isEndpoint ? `Served at ${target}.` : `Deployed to ${target}.`;

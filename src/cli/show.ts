@@ -2,11 +2,11 @@ import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { wholeHook } from '../core/hooks.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Settings } from '../core/spec.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { certificateNames, solversText } from './names.ts';
-import { folderOf } from './places.ts';
+import { deployersOf, folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
 import { dateText, fromNow, wrap } from './text.ts';
 
@@ -21,11 +21,12 @@ export const show: Run = async (session) => {
   }
   session.printJson({ object: 'certificate', ...found });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  session.printWhole(details(found, await session.settings(), await session.now(), width));
+  const deployers = await deployersOf(session, found.name);
+  session.printWhole(details(found, deployers, await session.now(), width));
   return 0;
 };
 
-function details(lineage: LineageStatus, settings: Settings, now: Date, width: number): string {
+function details(lineage: LineageStatus, deployers: StoredSpec['deployers'], now: Date, width: number): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
   const { failure } = lineage;
   const isCorrupt = lineage.state === 'corrupt';
@@ -70,7 +71,7 @@ function details(lineage: LineageStatus, settings: Settings, now: Date, width: n
       ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
         ['Target', `${target}: ${stateWords[state]} (version ${version})`],
         ['', state === 'current' ? undefined : message],
-        ['Files', folderOf(target, lineage.name, settings)],
+        ['Files', folderOf(target, lineage.name, deployers)],
       ],
     ),
     ...(lineage.spec?.deploy ?? [])

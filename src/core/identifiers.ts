@@ -91,6 +91,9 @@ const longestLineageName = 100;
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && name !== '.' && name !== '..'; // `.` and `..` are folders
 
+/** The name of an imported lineage of whose own name nothing is left. */
+export const unnamed = 'imported';
+
 /** The name of a lineage that another client called so: what names may not have is replaced. */
 export function importedName(name: string): string {
   if (isLineageName(name)) return name;
@@ -99,7 +102,7 @@ export function importedName(name: string): string {
     .replaceAll(/[^a-z0-9._-]+/g, '-')
     .replace(/^[-.]+/, '')
     .slice(0, 90);
-  return isLineageName(plain) ? plain : 'imported';
+  return isLineageName(plain) ? plain : unnamed;
 }
 
 /**

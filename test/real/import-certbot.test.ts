@@ -128,6 +128,10 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(hooks.filter((line) => line.includes(path))).toEqual([`folder ${path}`, `deploy ${path}`]);
     expect(hooks).toContain(`folder ${join(root, 'live/Old Name')}`);
     expect(hooks.at(-1)).toBe('post');
+    expect((await run('show', 'new-name')).stdout.replaceAll(/\s+/g, ' ')).toContain(`Files ${root}/live/Old Name/`);
+    const named = await run('certbot', 'certificates', '--cert-name', 'Old Name');
+    succeeded(named);
+    expect(named.stdout).toContain('new-name');
     const shown = await runCertbot(root, 'certificates');
     for (const name of ['a.example.test', 'New Name', 'second.example.test'])
       expect(shown).toContain(`Certificate Name: ${name}`);
