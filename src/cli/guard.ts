@@ -1,17 +1,22 @@
 import { CertfleetError } from '../core/errors.ts';
-import { harmless } from '../core/remote-text.ts';
+import { harmless, remoteText } from '../core/remote-text.ts';
 import type { Fleet } from '../fleet.ts';
 
 /**
  * The last guard before all outputs. Texts from elsewhere are made harmless where they enter, but documents written by
  * earlier versions may contain others, and an adapter may forget it.
  */
-export function guarded<T>(value: T): T {
-  if (typeof value === 'string') return harmless(value) as T;
+export const guarded = <T>(value: T): T => withTexts(value, harmless);
+
+/** The same for names and values in the files of another client, which may have line breaks: each on one line. */
+export const onOneLine = <T>(value: T): T => withTexts(value, remoteText);
+
+function withTexts<T>(value: T, change: (text: string) => string): T {
+  if (typeof value === 'string') return change(value) as T;
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(guarded) as T;
+  if (Array.isArray(value)) return value.map((one) => withTexts(one, change)) as T;
   if (value instanceof CertfleetError) return guardedError(value) as T;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [harmless(key), guarded(one)])) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [change(key), withTexts(one, change)])) as T;
 }
 
 function guardedError(error: CertfleetError): CertfleetError {
@@ -34,4 +39,6 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   rollback: async (name, signal) => guarded(await fleet.rollback(name, signal)),
   revoke: async (request, signal) => guarded(await fleet.revoke(request, signal)),
   sweep: async (signal) => guarded(await fleet.sweep(signal)),
+  adopt: async (found, options, signal) => onOneLine(await fleet.adopt(found, options, signal)),
+  undoImport: async (root, signal) => onOneLine(await fleet.undoImport(root, signal)),
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
@@ -8,8 +8,10 @@ import type { AdapterSettings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import { importers } from '../import/importers.ts';
 import type { Run, Session } from './context.ts';
+import { scheduledIn, storeOf } from './crontab.ts';
 import { expandHome, keptPath, withPlaces } from './flag-values.ts';
 import { deployersFromFlags } from './flags.ts';
+import { onOneLine } from './guard.ts';
 import { type OtherTimer, timersOf } from './other-timers.ts';
 import { dateText, type Style, styleOf } from './text.ts';
 
@@ -38,6 +40,7 @@ export const importClient: Run = async (session) => {
     throw fail('usage/invalid', { what: '--in-place and --deploy name two places for the files: leave out one' });
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const deployers = await deployersFromFlags(session, settings, registry);
+  if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
   // A folder above or below the right one has nothing to take over.
   if (found.accounts.length + found.certificates.length === 0)
@@ -45,11 +48,23 @@ export const importClient: Run = async (session) => {
   const fleet = await openFleet(session, dryRun);
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
-  const timers = dryRun ? [] : await timersOf(client, files, defaultPaths(session.context.env));
+  const paths = defaultPaths(session.context.env);
+  const timers = dryRun ? [] : await timersOf(client, files, paths);
+  const renewedBy = await scheduledIn('renew', files, paths, storeOf(session));
   const hasTarget = inPlace || Object.keys(deployers).length > 0;
   const told = importer.inPlace ? hasTarget : undefined;
-  return tell(session, { title: importer.title, root, dryRun, inPlace: told, found, adoption, timers });
+  const remarks = onOneLine(found.remarks);
+  return tell(session, { title: importer.title, root, dryRun, inPlace: told, remarks, adoption, timers, renewedBy });
 };
+
+/** A deployer with a layout of its own would not find its way there, and so fail at the first renewal. */
+function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, title: string, root: string): void {
+  for (const [name, { path }] of Object.entries(deployers))
+    if (typeof path === 'string' && resolve(path) === resolve(root))
+      throw fail('usage/invalid', {
+        what: `--deploy ${name}: ${root} is the folder of ${title} itself; to go on writing there, use --in-place`,
+      });
+}
 
 /** Below the folder that tests use in place of `/`. */
 const usualPath = (path: string, { context }: Session): string =>
@@ -81,15 +96,18 @@ interface Told {
   readonly dryRun: boolean;
   /** False if new versions could go into the client’s own folder, and go nowhere. */
   readonly inPlace: boolean | undefined;
-  readonly found: Found;
+  /** What concerns no single certificate. */
+  readonly remarks: readonly Remark[];
   readonly adoption: Adoption;
   /** What still starts it. */
   readonly timers: readonly OtherTimer[];
+  /** What runs `certfleet renew` on this machine already. */
+  readonly renewedBy: string | undefined;
 }
 
 async function tell(
   session: Session,
-  { title, root, dryRun, inPlace, found, adoption, timers }: Told,
+  { title, root, dryRun, inPlace, remarks, adoption, timers, renewedBy }: Told,
 ): Promise<number> {
   const now = await session.now();
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
@@ -97,11 +115,11 @@ async function tell(
   for (const account of accounts) session.printJson({ object: 'account', dryRun, ...account });
   for (const certificate of certificates) session.printJson({ object: 'certificate', dryRun, ...certificate });
   for (const timer of timers) session.printJson({ object: 'timer', ...timer });
-  for (const remark of found.remarks) session.printJson({ object: 'remark', ...remark });
+  for (const remark of remarks) session.printJson({ object: 'remark', ...remark });
   const failed = certificates.filter(({ result }) => result === 'failed');
   if (!session.quiet) {
     for (const account of accounts) session.print(accountLine(account, dryRun));
-    for (const remark of found.remarks) session.print(remarkLine(remark, style));
+    for (const remark of remarks) session.print(remarkLine(remark, style));
   }
   for (const one of certificates) {
     if (one.result === 'failed')
@@ -115,10 +133,11 @@ async function tell(
   const count = (...results: readonly Adopted['result'][]) =>
     certificates.filter(({ result }) => results.includes(result)).length;
   const parts = [
-    `${count('imported', 'updated')} of ${certificates.length} certificates ${dryRun ? 'would be taken over' : 'taken over'}`,
+    `${count('imported', 'updated')} of ${certificates.length} ${certificates.length === 1 ? 'certificate' : 'certificates'} ${dryRun ? 'would be taken over' : 'taken over'}`,
     ...(count('unchanged', 'joined') > 0 ? [`${count('unchanged', 'joined')} already here`] : []),
     ...(count('merged') > 0 ? [`${count('merged')} merged with others`] : []),
-    ...(failed.length > 0 ? [`${failed.length} could not be read`] : []),
+    ...(count('left') > 0 ? [`${count('left')} left to ${title}`] : []),
+    ...(failed.length > 0 ? [`${failed.length} could not be`] : []),
   ];
   session.print(`\n${title} in ${root}: ${parts.join(', ')}. Nothing was ordered.`);
   const goesNowhere = inPlace === false && count('imported', 'updated') > 0;
@@ -126,13 +145,20 @@ async function tell(
     session.note(
       `Nothing writes new versions into ${root}: servers that read it keep the old ones. To write them there, add --in-place.`,
     );
-  session.note(
-    dryRun
-      ? `Next: the same without --dry-run${goesNowhere ? ', and with --in-place' : ''}.`
-      : `Next: \`${withPlaces('certfleet status', session)}\` shows them, and \`${withPlaces('certfleet install-timer', session)}\` renews them from now on.`,
-  );
-  for (const { where, advice } of timers) session.note(`${title} still renews, by ${where}. To stop it: ${advice}`);
+  const isThere = count('imported', 'updated', 'unchanged', 'joined') > 0;
+  if (dryRun) session.note(`Next: the same without --dry-run${goesNowhere ? ', and with --in-place' : ''}.`);
+  else if (isThere) session.note(nextText(session, renewedBy));
+  for (const { where, advice } of timers)
+    session.note(`${title} still renews: ${where} starts it. To stop it: ${advice}`);
   return failed.length === 0 ? 0 : 2;
+}
+
+function nextText(session: Session, renewedBy: string | undefined): string {
+  const [status, timer] = ['certfleet status', 'certfleet install-timer'].map((command) =>
+    withPlaces(command, session),
+  );
+  if (renewedBy !== undefined) return `Next: \`${status}\` shows them. ${renewedBy} runs \`certfleet renew\` already.`;
+  return `Next: \`${status}\` shows them. Nothing on this machine runs \`certfleet renew\` yet, so they would expire: \`${timer}\` has it run once an hour.`;
 }
 
 const accountLine = ({ name, directory, result }: AdoptedAccount, dryRun: boolean): string =>
@@ -143,11 +169,12 @@ function certificateLine(
   { dryRun, now, style }: { readonly dryRun: boolean; readonly now: Date; readonly style: Style },
 ): string {
   const name = renamedFrom === undefined ? certificate : `${renamedFrom} → ${certificate}`;
+  if (result === 'left') return `${style.warn(name)}: left alone: ${reason}`;
   if (result === 'joined') return `${style.good(name)}: ${reason}`;
   if (result === 'unchanged' || result === 'merged')
     return `${name}: ${result === 'merged' ? 'merged' : 'not changed'}: ${reason}`;
   const valid = notAfter === undefined ? '' : `; valid until ${dateText(notAfter, now)}`;
-  const renewed = renewAt === undefined ? '' : `, renewed from ${dateText(renewAt, now)}`;
+  const renewed = renewAt === undefined ? '' : `, to be renewed on ${dateText(renewAt, now)}`;
   const done = dryRun ? 'would be taken over' : result === 'updated' ? 'newer version taken over' : 'taken over';
   return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
 }

@@ -27,7 +27,7 @@ describe('timersOf', () => {
       { [`${wanted}/snap.certbot.renew.timer`]: '' },
       ['snap.certbot.renew.timer: systemctl disable --now snap.certbot.renew.timer'],
     ],
-    ['certbot', { '/etc/cron.d/certbot': debians }, ['/etc/cron.d/certbot: remove its line with certbot']],
+    ['certbot', { '/etc/cron.d/certbot': debians }, ['/etc/cron.d/certbot: remove the line that runs certbot from it']],
     [
       'certbot',
       { '/etc/cron.d/certbot': debians, [`${wanted}/certbot.timer`]: '' },
@@ -40,12 +40,12 @@ describe('timersOf', () => {
         '/var/spool/cron/crontabs/root':
           '7 0 * * * "/root/.acme.sh"/acme.sh --cron --home "/root/.acme.sh" > /dev/null',
       },
-      ['/var/spool/cron/crontabs/root: remove its line with acme.sh'],
+      ['/var/spool/cron/crontabs/root: remove the line that runs acme.sh from it'],
     ],
     [
       'dehydrated',
       { '/etc/cron.daily/certs': '#!/bin/sh\n/usr/bin/dehydrated -c' },
-      ['/etc/cron.daily/certs: remove its line with dehydrated'],
+      ['/etc/cron.daily/certs: remove the line that runs dehydrated from it'],
     ],
   ])('%s with %j', async (client, texts, expected) =>
     expect(await timersOn(client, texts as Record<string, string>)).toEqual(expected),

@@ -34,7 +34,7 @@ export async function timersOf(
       const lines = text.split('\n').filter((line) => !/^\s*#/.test(line) && schedule.line.test(line));
       // Debian's line does nothing where systemd runs, and so where there is a timer.
       const acts = lines.filter((line) => timers.length === 0 || !line.includes('/run/systemd/system'));
-      if (acts.length > 0) found.push({ where, advice: `remove its line with ${client}` });
+      if (acts.length > 0) found.push({ where, advice: `remove the line that runs ${client} from it` });
     }
   return found;
 }

@@ -56,6 +56,8 @@ export interface Unusable {
   readonly name: string;
   readonly from: string;
   readonly reason: string;
+  /** The other client does not renew it, so nothing is wrong. */
+  readonly isLeft?: true;
 }
 
 /** One line of the report about a setting. */
@@ -76,9 +78,9 @@ export interface Adopted {
   /**
    * `imported`; `updated`: the store had an older version; `unchanged`: the store has this version, or a newer one;
    * `joined`: so it does, but it gets more targets, or is renewed again; `merged`: another certificate has the same names;
-   * `failed`.
+   * `left`: the other client does not renew it; `failed`.
    */
-  readonly result: 'imported' | 'updated' | 'unchanged' | 'joined' | 'merged' | 'failed';
+  readonly result: 'imported' | 'updated' | 'unchanged' | 'joined' | 'merged' | 'left' | 'failed';
   /** Why, unless it was imported. */
   readonly reason?: string;
   readonly renamedFrom?: string;

@@ -69,10 +69,10 @@ export interface Placed extends Readable {
   readonly stays?: string;
 }
 
-const failedBecause = ({ name, from }: Pick<Unusable, 'name' | 'from'>, reason: string): Adopted => ({
+const failedBecause = ({ name, from, isLeft }: Omit<Unusable, 'reason'>, reason: string): Adopted => ({
   certificate: name,
   from,
-  result: 'failed',
+  result: isLeft ? 'left' : 'failed',
   reason,
   remarks: [],
 });

@@ -154,15 +154,17 @@ describe('certbot’s folder', () => {
       { lacks: `${root}/archive/a.test/privkey3.pem` },
       `${root}/live/a.test/privkey.pem leads to ${root}/archive/a.test/privkey3.pem, which does not exist`,
     ],
-    [
-      'a certificate that certbot does not renew',
-      { params: 'autorenew = False' },
-      'autorenew is False: certbot does not renew it, and certfleet would',
-    ],
     ['a server that is no URL', { params: 'server = nonsense' }, 'its server nonsense is not an https:// URL'],
   ])('with %s: says so', async (_, machine, reason) => {
     expect((await find(machine)).certificates).toEqual([
       { name: 'a.test', from: `${root}/renewal/a.test.conf`, reason },
+    ]);
+  });
+
+  it('leaves alone what certbot does not renew', async () => {
+    const reason = 'autorenew is False: certbot does not renew it, and certfleet would';
+    expect((await find({ params: 'autorenew = False' })).certificates).toEqual([
+      { name: 'a.test', from: `${root}/renewal/a.test.conf`, reason, isLeft: true },
     ]);
   });
 

@@ -5,7 +5,7 @@ import { inPlaceTarget } from '../core/in-place.ts';
 import type { Files } from '../ports/files.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';
-import { parseConfigObj, type Section } from './certbot/config-obj.ts';
+import { parseConfigObj, type Section, textIn } from './certbot/config-obj.ts';
 import { hookFolders } from './certbot/hooks.ts';
 import { readLive } from './certbot/lineage.ts';
 import { settingsOf } from './certbot/settings.ts';
@@ -63,8 +63,10 @@ async function readOne(
   const from = join(root, 'renewal', `${name}.conf`);
   try {
     const conf = parseConfigObj((await files.text(from)) ?? '');
-    const { chainPem, keyPem, fullchain } = await readLive(readable, root, conf);
     const params = conf.sections.get('renewalparams');
+    if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
+      return { name, from, reason: 'autorenew is False: certbot does not renew it, and certfleet would', isLeft: true };
+    const { chainPem, keyPem, fullchain } = await readLive(readable, root, conf);
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
     const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });
     const one = { name, from, chainPem, keyPem, ...settled };

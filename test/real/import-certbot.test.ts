@@ -65,7 +65,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(shown.stdout).toContain('a.example.test: would be taken over');
     expect(shown.stdout).toContain('New Name → new-name: would be taken over');
     expect(shown.stdout).toContain('not taken over: must_staple');
-    expect(shown.stdout).toContain('3 of 5 certificates would be taken over, 2 could not be read');
+    expect(shown.stdout).toContain('3 of 5 certificates would be taken over, 2 could not be. Nothing was ordered.');
     expect(shown.stderr).toContain('broken.example.test: not taken over:');
     expect(shown.stderr).toContain('half.example.test: not taken over: the line `fullchain = …` is missing');
     const plain = await run('import', 'certbot', certbot.root, '--dry-run');

@@ -79,7 +79,7 @@ describeWith(programs, 'what other clients have', () => {
       await writeFile(join(root, path), text);
     }
     stops = {
-      'acme.sh': `acme.sh still renews, by ${root}/etc/cron.d/acme. To stop it: remove its line`,
+      'acme.sh': `acme.sh still renews: ${root}/etc/cron.d/acme starts it. To stop it: remove the line that runs acme.sh`,
       lego: 'To stop it: systemctl disable --now lego-renew.timer',
       dehydrated: 'certfleet install-timer',
       uacme: 'certfleet install-timer',

@@ -157,6 +157,7 @@ describe('adopt', () => {
     const [good, bad] = [await made(other, 'a', ['a.test']), await made(other, 'b', ['b.test'])];
     const found = foundOf(
       { name: 'lost', from: '/old/lost', reason: 'it is gone' },
+      { name: 'off', from: '/old/off', reason: 'it is not renewed', isLeft: true },
       { ...bad, keyPem: good.keyPem },
       { ...bad, name: 'text', chainPem: 'no certificate' },
       good,
@@ -164,6 +165,7 @@ describe('adopt', () => {
     const { certificates } = await adopt(world.replica(1), found, write, signal);
     expect(certificates.map(({ result, reason }) => [result, reason])).toEqual([
       ['failed', 'it is gone'],
+      ['left', 'it is not renewed'],
       ['failed', 'its certificate and its key do not belong together: it is for another key'],
       ['failed', 'it contains no certificate'],
       ['imported', undefined],

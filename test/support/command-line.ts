@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors.ts';
-import type { Found } from '../../src/core/found.ts';
+import type { Adoption, Found } from '../../src/core/found.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type {
@@ -54,6 +54,7 @@ export interface FakeAnswers {
   readonly export?: Exported;
   readonly rollback?: Outcome;
   readonly dryRun?: readonly Outcome[];
+  readonly adopted?: Adoption;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -193,7 +194,7 @@ export function commandLine(given: CommandLine = {}) {
       undoImport: async () => ({ certificates: [], restored: [] }),
       adopt: async (found) => {
         calls.push({ found });
-        return { accounts: [], certificates: [] };
+        return given.fleet?.adopted ?? { accounts: [], certificates: [] };
       },
       status: async (names) => {
         calls.push('status');

@@ -53,8 +53,6 @@ export async function settingsOf(
     readonly context: ImportContext;
   },
 ): Promise<Settled> {
-  if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
-    throw new Error('autorenew is False: certbot does not renew it, and certfleet would');
   const remarks: Remark[] = [];
   const server = (textIn(params, 'server') ?? usualServer).replace(
     '//acme-v01.api.letsencrypt.org',

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
+import type { Adopted, Adoption } from '../core/found.ts';
+
+const files = { '/etc/letsencrypt/renewal/a.test.conf': 'half' };
+const from = '/etc/letsencrypt/renewal/a.test.conf';
+const notAfter = '2027-02-22T00:00:00.000Z';
+const one = (result: Adopted['result'], more: Partial<Adopted> = {}): Adopted => ({
+  ...{ certificate: 'a.test', from, result, notAfter, renewAt: '2027-01-23T00:00:00.000Z', remarks: [] },
+  ...more,
+});
+const adopted = (...certificates: Adoption['certificates']) => ({ fleet: { adopted: { accounts: [], certificates } } });
+const argv = 'import certbot --in-place';
+const debians = '0 */12 * * * root certbot -q renew';
+
+describe('import', () => {
+  it.each<Row>([
+    {
+      what: 'says what was taken over, and what starts the renewals',
+      ...{ argv, files },
+      ...adopted(one('imported', { remarks: [{ kind: 'missing', text: 'the folder /srv: it does not exist' }] })),
+      stdout: `a.test: taken over from ${from}; valid until 2027-02-22, to be renewed on 2027-01-23
+  missing: the folder /srv: it does not exist
+
+certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
+`,
+      warns: [
+        'Next: `certfleet status` shows them. Nothing on this machine runs `certfleet renew` yet, so they would expire: `certfleet install-timer` has it run once an hour.',
+      ],
+    },
+    {
+      what: 'names what renews already, on either side',
+      argv,
+      files: {
+        ...files,
+        '/etc/cron.d/certfleet': '7 * * * * root certfleet renew --quiet',
+        '/etc/cron.d/certbot': debians,
+      },
+      ...adopted(one('updated')),
+      says: ['a.test: newer version taken over'],
+      warns: [
+        'Next: `certfleet status` shows them. /etc/cron.d/certfleet runs `certfleet renew` already.',
+        'certbot still renews: /etc/cron.d/certbot starts it. To stop it: remove the line that runs certbot from it',
+      ],
+      never: ['install-timer'],
+    },
+    {
+      what: 'is no failure if the other client does not renew a certificate',
+      ...{ argv, files },
+      ...adopted(one('left', { reason: 'autorenew is False' }), one('merged', { reason: 'the same' })),
+      says: [
+        'a.test: left alone: autorenew is False\n',
+        '0 of 2 certificates taken over, 1 merged with others, 1 left to certbot. Nothing was ordered.',
+      ],
+      never: ['Next:'],
+    },
+    {
+      what: 'fails if a certificate cannot be taken over',
+      ...{ argv, files, code: 2 },
+      ...adopted(one('failed', { reason: 'it is gone' }), one('unchanged', { reason: 'it is here' })),
+      says: ['0 of 2 certificates taken over, 1 already here, 1 could not be. Nothing was ordered.'],
+      warns: ['a.test: not taken over: it is gone'],
+    },
+    {
+      what: 'prints what stands in the files of another client on one line',
+      ...{ argv, files },
+      ...adopted(
+        one('imported', {
+          certificate: 'x',
+          renamedFrom: 'x\n\u001b[31mroot: taken over',
+          remarks: [{ kind: 'kept', text: 'post hook: `a\nb\u202e`' }],
+        }),
+      ),
+      says: ['x [31mroot: taken over → x: taken over', '\n  post hook: `a b\ufffd`\n'],
+    },
+    ...['/etc/letsencrypt', '/etc/letsencrypt/'].map((folder) => ({
+      what: `refuses to deliver into ${folder} with another layout`,
+      ...{ argv: `import certbot --deploy files:${folder}`, files, code: 2, calls: [] },
+      warns: ['/etc/letsencrypt is the folder of certbot itself; to go on writing there, use --in-place'],
+    })),
+  ])('$what', behaves);
+
+  it('prints the same as JSON', async () => {
+    const done = await commandLine({ files, ...adopted(one('left', { reason: 'x\ny' })) }).run(
+      ...argv.split(' '),
+      '--json',
+    );
+    expect([done.code, JSON.parse(done.stdout.split('\n')[0]!)]).toMatchObject([0, { result: 'left', reason: 'x y' }]);
+  });
+});
