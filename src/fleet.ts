@@ -102,7 +102,7 @@ export interface Fleet {
    * The current version with its private key. That it was exported is remembered in the lineage. Fails with
    * `lineage/not-found`, `lineage/no-certificate`.
    */
-  export(request: ExportRequest, signal: AbortSignal): Promise<Exported>;
+  export(request: ExportRequest, signal: AbortSignal): Promise<void>;
   /**
    * Goes back to the previous version, and delivers it. `renew` does not replace it at once. Fails with
    * `lineage/not-found`, `lineage/no-way-back`.
@@ -204,6 +204,8 @@ export interface ExportRequest {
   readonly to: string;
   /** A PKCS#12 file with this password; without it, PEM. */
   readonly pkcs12?: { readonly password: Secret; readonly isLegacy: boolean };
+  /** Puts it there. If this fails, the key has not left the store, and the record is taken back. */
+  write(exported: Exported): Promise<void>;
 }
 
 export interface Exported {

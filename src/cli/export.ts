@@ -25,12 +25,19 @@ export const exportCertificate: Run = async (session) => {
   const pkcs12 = format === 'pkcs12' ? await protection(session) : refuseProtection(flags);
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'export');
-  const request: ExportRequest = { name, to: out, ...(pkcs12 ? { pkcs12 } : {}) };
-  const files = filesOf(await fleet.export(request, session.signal), out, format);
-  await write(session, files, { out, format });
+  const paths: string[] = [];
+  const request: ExportRequest = {
+    ...{ name, to: out, ...(pkcs12 ? { pkcs12 } : {}) },
+    async write(exported) {
+      const files = filesOf(exported, out, format);
+      await write(session, files, { out, format });
+      paths.push(...files.map(({ path }) => path));
+    },
+  };
+  await fleet.export(request, session.signal);
   const message = `${withLetters(name)}: exported to ${out}, with its private key`;
   const time = (await session.now()).toISOString();
-  const data = { exitCode: 0, files: files.map(({ path }) => path) };
+  const data = { exitCode: 0, files: paths };
   session.reporter.report({ v: 1, time, level: 'info', event: 'run.finished', certificate: name, message, data });
   if (!session.quiet) session.print(message);
   return 0;

@@ -100,6 +100,7 @@ const mayFollow = {
   revoked: held,
   rolledBack: held,
   exported: held,
+  exportFailed: held,
   // The end of a run.
   closed: ['current'],
   failed: [...inFlight, 'current'],
@@ -606,6 +607,13 @@ export const exported = (record: ExportRecord): Transition =>
     ...lineage,
     exports: [...(lineage.exports ?? []), record].slice(-mostExports),
   }));
+
+/** It did not leave the store. */
+export const exportFailed = ({ at, to }: ExportRecord): Transition =>
+  whileHeld('exportFailed', ({ exports = [], ...lineage }) => {
+    const others = exports.filter((one) => one.at !== at || one.to !== to);
+    return { ...lineage, ...(others.length > 0 ? { exports: others } : {}) };
+  });
 
 // --- The end of a run ------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 import type { ExportRecord } from '../core/lineage.ts';
-import { exported } from '../core/work.ts';
+import { exported, exportFailed } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { underLease } from './leases/bare.ts';
 
 /**
- * Reads the current version with its private key, for a person. That it leaves the store is written down before.
+ * Gives the current version with its private key to `write`, for a person. That it leaves the store is written down
+ * before, and taken back if `write` fails.
  *
  * @returns undefined if there is no certificate
  */
@@ -14,18 +15,26 @@ export const exportCurrent = (
   engine: Engine,
   { name, ...how }: { readonly name: string } & Pick<ExportRecord, 'format' | 'to'>,
   signal: AbortSignal,
-): Promise<VersionBundle | undefined> =>
+  write: (bundle: VersionBundle) => Promise<void>,
+): Promise<boolean | undefined> =>
   underLease(
     engine,
     { name, isMeant: ({ current }) => current !== undefined },
     async (holding, held) => {
       const { id } = holding.lineage.current!;
+      const bundle = await readBundle(engine, { lineage: name, id }, held);
       const record = { at: engine.clock.now().toISOString(), version: id, ...how };
       await holding.apply(exported(record), held);
+      try {
+        await write(bundle);
+      } catch (error) {
+        await holding.apply(exportFailed(record), held);
+        throw error;
+      }
       const message = `exported to ${how.to}, with its private key`;
       const data = { version: id, format: how.format, to: how.to };
       report(engine, { level: 'info', event: 'certificate.exported', certificate: name, message, data });
-      return readBundle(engine, { lineage: name, id }, held);
+      return true;
     },
     signal,
   );

@@ -3,7 +3,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { forget } from '../engine/forget.ts';
 import type { Job } from '../engine/job.ts';
 import { reconcile } from '../engine/reconcile.ts';
-import type { Deleted, DeleteRequest, Exported, ExportRequest } from '../fleet.ts';
+import type { Deleted, DeleteRequest, ExportRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { isDeclared, notThere, readNamed } from './stored.ts';
 import { wantedOf } from './wanted.ts';
@@ -20,18 +20,20 @@ export async function deleteOne(
 
 export async function exportOne(
   fleet: OpenFleet,
-  { name, to, pkcs12 }: ExportRequest,
+  { name, to, pkcs12, write }: ExportRequest,
   signal: AbortSignal,
-): Promise<Exported> {
+): Promise<void> {
   const { engine } = fleet.composed;
   await readNamed(fleet, name, signal);
   const { exportCurrent } = await import('../engine/export.ts');
-  const bundle = await exportCurrent(engine, { name, to, format: pkcs12 ? 'pkcs12' : 'pem' }, signal);
-  if (!bundle) throw fail('lineage/no-certificate', { name });
-  if (!pkcs12) return { bundle };
-  const { keyPem, certPem, chainPem } = bundle;
-  const content = { friendlyName: name, keyPem, certificates: [certPem, chainPem], ...pkcs12 };
-  return { bundle, pkcs12: await engine.pki.pkcs12(content) };
+  const format = pkcs12 ? 'pkcs12' : 'pem';
+  const done = await exportCurrent(engine, { name, to, format }, signal, async (bundle) => {
+    if (!pkcs12) return write({ bundle });
+    const { keyPem, certPem, chainPem } = bundle;
+    const content = { friendlyName: name, keyPem, certificates: [certPem, chainPem], ...pkcs12 };
+    return write({ bundle, pkcs12: await engine.pki.pkcs12(content) });
+  });
+  if (!done) throw fail('lineage/no-certificate', { name });
 }
 
 export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {

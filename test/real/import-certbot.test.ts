@@ -129,7 +129,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(hooks).toContain(`folder ${join(root, 'live/Old Name')}`);
     expect(hooks.at(-1)).toBe('post');
     expect((await run('show', 'new-name')).stdout.replaceAll(/\s+/g, ' ')).toContain(`Files ${root}/live/Old Name/`);
-    const named = await run('certbot', 'certificates', '--cert-name', 'Old Name');
+    const named = await certfleet(['certbot', 'certificates', '--cert-name', 'Old Name', '--store', store]);
     succeeded(named);
     expect(named.stdout).toContain('new-name');
     const shown = await runCertbot(root, 'certificates');

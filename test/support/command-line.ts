@@ -238,7 +238,7 @@ export function commandLine(given: CommandLine = {}) {
       export: async (request) => {
         calls.push(request);
         if (!given.fleet?.export) throw fail('lineage/no-certificate', { name: request.name });
-        return given.fleet.export;
+        await request.write(given.fleet.export);
       },
       rollback: async (name) => {
         calls.push({ rollback: name });
