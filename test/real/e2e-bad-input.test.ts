@@ -36,10 +36,10 @@ async function attempt(args: readonly string[], env: Readonly<Record<string, str
   return { ...ran, store };
 }
 
-/** One sentence, the fix, and where to read more; no stack; nothing stored. */
+/** One sentence, the fix, and where to read more; no stack; nothing stored but the failure of a declared certificate. */
 async function expectRefused(
   ran: Tried,
-  expected: { status: number; code: keyof typeof errorTable; sentence: RegExp },
+  expected: { status: number; code: keyof typeof errorTable; sentence: RegExp; failing?: string },
 ) {
   expect([ran.status, ran.stdout], ran.stderr).toEqual([expected.status, '']);
   const text = stderrOf(ran);
@@ -50,10 +50,13 @@ async function expectRefused(
   const [fix = ''] = errorTable[expected.code].hint.split(/\{\w+\}/);
   expect(text).toContain(fix.trim());
   for (const kind of ['lineage', 'key', 'version', 'account', 'credential', 'token'] as const)
-    expect([...(await documents(ran.store, kind)).keys()]).toEqual([]);
+    expect([...(await documents(ran.store, kind)).keys()]).toEqual(
+      expected.failing !== undefined && kind === 'lineage' ? [expected.failing] : [],
+    );
   // A deletion marker stays for a day, so that its revision never comes back.
   for (const [name, content] of await filesBelow(ran.store))
-    if (!content.toString().startsWith('certfleet 1 deleted ')) expect(name).toMatch(/\/meta\//);
+    if (!content.toString().startsWith('certfleet 1 deleted '))
+      expect(name).toMatch(expected.failing === undefined ? /\/meta\// : /\/(meta|lineage)\//);
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, at) => `n${at}.example.com`).join(',');
@@ -317,13 +320,13 @@ describe('in the configuration', () => {
     await expectRefused(await attempt(['issue', '--config', config]), {
       status: 2,
       code: 'config/credential-missing',
-      sentence,
+      ...{ sentence, failing: 'abc' },
     });
     await writeFile(config, dns(', secret: "file:/nowhere/tsig"').join('\n'));
     await expectRefused(await attempt(['issue', '--config', config]), {
       status: 2,
       code: 'config/secret-unreadable',
-      sentence: /the secret file \/nowhere\/tsig cannot be read: no such file/,
+      ...{ sentence: /the secret file \/nowhere\/tsig cannot be read: no such file/, failing: 'abc' },
     });
   });
 });
