@@ -17,6 +17,8 @@ export interface CertbotWords {
   readonly expand: boolean;
   /** It must not ask. */
   readonly isUnattended: boolean;
+  /** `--disable-hook-validation`. */
+  readonly trustsHooks: boolean;
   /** Flags that certfleet has too, in its own words, each with its value. */
   readonly same: readonly (readonly string[])[];
   /** The flags that are for an order, and not for `renew`, as they are typed. */
@@ -43,7 +45,7 @@ type Meaning =
   | { readonly does: 'keep'; readonly as: Kept; readonly takes: true }
   | { readonly does: 'choose'; readonly as: string }
   | { readonly does: 'author' | 'installer' | 'both' | 'domains' | 'webroot' | 'map' | 'other'; readonly takes: true }
-  | { readonly does: 'expand' | 'unattended' | 'nothing'; readonly takes?: true }
+  | { readonly does: 'expand' | 'unattended' | 'trust' | 'nothing'; readonly takes?: true }
   | { readonly does: 'refuse'; readonly why: string };
 
 const same = (as: string): Meaning => ({ does: 'same', as });
@@ -111,7 +113,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ...{ '--renew-with-new-domains': nothing, '--register-unsafely-without-email': nothing },
   ...{ '--eff-email': nothing, '--no-eff-email': nothing, '--agree-dev-preview': nothing },
   ...{ '--manual-public-ip-logging-ok': nothing, '--no-random-sleep-on-renew': nothing },
-  ...{ '--disable-hook-validation': nothing, '--no-directory-hooks': nothing, '--strict-permissions': nothing },
+  ...{
+    '--disable-hook-validation': { does: 'trust' },
+    '--no-directory-hooks': nothing,
+    '--strict-permissions': nothing,
+  },
   ...{ '--debug': nothing, '--text': nothing, '-t': nothing, '--preconfigured-renewal': nothing },
   ...{ '--delete-after-revoke': nothing, '--no-delete-after-revoke': nothing, '--run-deploy-hooks': nothing },
   ...{ '--work-dir': ignored, '--logs-dir': ignored, '--max-log-backups': ignored, '--user-agent': ignored },
@@ -142,6 +148,7 @@ function isOfOrder(flag: string, meaning: Meaning): boolean {
       return !['name', 'configDir', 'cliIni'].includes(meaning.as);
     case 'nothing':
     case 'unattended':
+    case 'trust':
     case 'refuse':
       return false;
     default:
@@ -160,6 +167,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     values: {} as Partial<Record<Kept, string>>,
     expand: false,
     isUnattended: false,
+    trustsHooks: false,
     same: [] as (readonly string[])[],
     ofOrder: [] as string[],
     others: [] as string[],
@@ -182,6 +190,8 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       read.authenticators.push(how);
       if (/dns-/.test(how)) read.others.push('-a', how);
     };
+    if (inline !== undefined && isSwitch(typed))
+      throw fail('usage/invalid', { what: `${typed} takes no value: leave out =${inline}` });
     if (isOfDnsPlugin(typed)) {
       read.ofOrder.push(typed);
       read.others.push(typed, ...(isChoice(typed) ? [] : [value()]));
@@ -229,6 +239,9 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       case 'unattended':
         read.isUnattended = true;
         break;
+      case 'trust':
+        read.trustsHooks = true;
+        break;
       case 'other':
         read.others.push(flag, value());
         break;
@@ -271,6 +284,13 @@ function webrootMap(text: string): readonly (readonly [string, string])[] {
 const isOfDnsPlugin = (flag: string): boolean => /^--(certbot-[a-z0-9-]+:)?dns-/.test(flag);
 /** `--dns-cloudflare` alone; the other flags of a plugin have a value. */
 const isChoice = (flag: string): boolean => /^--dns-[a-z0-9]+$/.test(flag);
+
+/** Whether a flag has no value. Fails with `usage/invalid` for an unknown one. */
+export function isSwitch(typed: string): boolean {
+  if (isOfDnsPlugin(typed)) return isChoice(typed);
+  const meaning = meanings[wholeFlag(typed)]!;
+  return meaning.does !== 'refuse' && !('takes' in meaning && meaning.takes === true);
+}
 
 /** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/invalid`. */
 function wholeFlag(typed: string): string {

@@ -275,11 +275,32 @@ const rows: readonly Row[] = [
     ['-d --config-dir /le', '-d: its value is missing'],
     ['-d example.org --standalone --preferred-challenges foo', '--preferred-challenges foo: write http or dns'],
     ['-d example.org --webroot -w /srv --standalone', 'webroot and standalone both say how to answer'],
+    ['-d example.org --standalone --force-renewal=yes', '--force-renewal takes no value: leave out =yes'],
+    ['-d example.org --dns-cloudflare=1', '--dns-cloudflare takes no value: leave out =1'],
+    ['-d example.org --standalone --pre-hook missing', '--pre-hook missing: not found in /usr/local/sbin:'],
+    ['-d example.org --standalone --deploy-hook /missing.sh', '--deploy-hook /missing.sh: there is no such program'],
+    ['--manual --manual-auth-hook missing -d example.org', '--auth-hook missing: not found in'],
   ].map(
     ([flags, warns]): Row => ({
       ...{ what: `certonly ${flags}`, argv: `certbot certonly ${flags}`, code: 2, warns: [warns!] },
     }),
   ),
+  ...['--pre-hook missing --disable-hook-validation', '--pre-hook $(missing)', '--pre-hook MISSING=1'].map(
+    (hook): Row => ({ what: `certonly ${hook}`, argv: `certbot certonly --standalone -d example.org ${hook}` }),
+  ),
+  {
+    what: 'switches in the configuration file of certbot',
+    argv: 'certbot certonly --standalone -d example.org',
+    files: { '/etc/letsencrypt/cli.ini': 'agree-tos = yes\nstaging = no\nreuse-key = 1\n' },
+    warns: ['--http standalone --agree-tos --reuse-key --deploy'],
+    never: ['--staging'],
+  },
+  {
+    what: 'a switch with an odd value in the configuration file of certbot',
+    argv: 'certbot certonly --standalone -d example.org',
+    ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = perhaps\n' }, code: 2 },
+    warns: ['--agree-tos takes no value: leave out =perhaps'],
+  },
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
   {

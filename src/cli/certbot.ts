@@ -7,22 +7,25 @@ import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Fleet } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
-import { type CertbotWords, flagsOfRenew, readCertbot } from './certbot-words.ts';
+import { type CertbotWords, flagsOfRenew, isSwitch, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
+import { refuseMissingHooks } from './hook-flags.ts';
 import type { Typed } from './program.ts';
 
 /** `certfleet certbot …`: says it in certfleet's own words, and does it. */
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
-    const words = await ownWords(await withCliIni(session), session);
+    const given = await withCliIni(session);
+    const words = await ownWords(given, session);
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
     const translated = await translate(words, registry);
     const typed = parse(translated.argv);
     if ('exitCode' in typed) return typed.exitCode;
     const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
     const own = translated.argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
+    if (!given.trustsHooks) await refuseMissingHooks(flags, session);
     session.noteWhole(
       `In certfleet’s own words: ${withPlaces(['certfleet', ...own, ...translated.words].join(' '), session)}`,
     );
@@ -66,12 +69,14 @@ function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords): voi
   });
 }
 
-/** The flags that are not typed but written as `key = value`. */
+/** The flags that are not typed but written as `key = value`; a switch has the words of certbot's parser. */
 const wordsOfIni = (text: string): readonly string[] =>
   text.split('\n').flatMap((line) => {
     const [, key, value = ''] = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i.exec(line) ?? [];
     if (key === undefined || /^false$/i.test(value)) return [];
-    return /^true$/i.test(value) ? [`--${key}`] : [`--${key}=${value.replaceAll(/^(["'])(.*)\1$/g, '$2')}`];
+    if (/^(yes|on|1|true)$/i.test(value) && isSwitch(`--${key}`)) return [`--${key}`];
+    if (/^(no|off|0)$/i.test(value) && isSwitch(`--${key}`)) return [];
+    return [`--${key}=${value.replaceAll(/^(["'])(.*)\1$/g, '$2')}`];
   });
 
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */

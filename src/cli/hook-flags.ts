@@ -1,4 +1,6 @@
+import { fail } from '../core/errors.ts';
 import type { HookKind, Hooks } from '../core/spec.ts';
+import type { Session } from './context.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** The hooks that flags give, and those stored before; `none` removes one, with what runs before it. */
@@ -13,4 +15,27 @@ export function hooksFromFlags(flags: Flags, kept: Hooks = {}): { readonly hooks
   return {
     hooks: { ...Object.fromEntries(hooks), ...(first.length === 0 ? {} : { first: Object.fromEntries(first) }) },
   };
+}
+
+/**
+ * As certbot does, refuses a hook whose program is not there, before anything is ordered. What a shell must read first
+ * (`[ -e x ] && y`) is not judged. Fails with `usage/invalid`.
+ */
+export async function refuseMissingHooks(flags: Flags, session: Session): Promise<void> {
+  const PATH = session.context.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  for (const flag of ['pre', 'post', 'deploy', 'auth', 'cleanup']) {
+    const [, program] = /^\s*([\w./][\w./+-]*)(?=\s|$)/.exec(textOf(flags[`${flag}Hook`]) ?? '') ?? [];
+    if (program === undefined || program === 'none') continue;
+    const { processes } = await session.world();
+    const { status } = await processes.run({
+      command: ['/bin/sh', '-c', 'command -v "$1"', 'sh', program],
+      env: { PATH },
+      signal: session.signal,
+    });
+    if (status === 0) continue;
+    const where = program.includes('/') ? 'there is no such program, or it is not executable' : `not found in ${PATH}`;
+    throw fail('usage/invalid', {
+      what: `--${flag}-hook ${program}: ${where}; --disable-hook-validation leaves this check out`,
+    });
+  }
 }

@@ -27,6 +27,7 @@ import type {
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
+import type { ProcessRequest } from '../../src/ports/processes.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
@@ -144,6 +145,10 @@ export function commandLine(given: CommandLine = {}) {
   const world = {
     clock,
     random: { number: () => 0.5 },
+    // Only asked whether a program is there.
+    processes: {
+      run: async ({ command }: ProcessRequest) => ({ status: command.at(-1)?.includes('missing') ? 127 : 0 }),
+    },
     files: {
       user: () => 0,
       read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
