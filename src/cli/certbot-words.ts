@@ -135,6 +135,18 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--no-autorenew': { does: 'refuse', why: '`certfleet renew` renews all certificates that it has' },
 };
 
+/** The commands of certbot that have a counterpart here. */
+export const certbotVerbs = [
+  ...['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'],
+  ...['show_account', 'update_account', 'unregister'],
+] as const;
+
+/** All flags that are taken, for a shell to complete. */
+export const certbotFlags = (): readonly { readonly flag: string; readonly takes: boolean }[] =>
+  Object.entries(meanings)
+    .filter(([, meaning]) => meaning.does !== 'refuse')
+    .map(([flag]) => ({ flag, takes: !isSwitch(flag) }));
+
 /** The flags of `certfleet renew`, which work there as certbot's. */
 export const flagsOfRenew: readonly string[] = ['--force', '--dry-run', '--pre-hook', '--post-hook', '--deploy-hook'];
 

@@ -7,7 +7,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Fleet } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
-import { type CertbotWords, flagsOfRenew, isSwitch, readCertbot } from './certbot-words.ts';
+import { type CertbotWords, certbotVerbs, flagsOfRenew, isSwitch, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
 import { refuseMissingHooks } from './hook-flags.ts';
@@ -118,7 +118,7 @@ async function ownWords(typed: CertbotWords, session: Session): Promise<readonly
       throw fail('usage/invalid', { what: `certbot ${verb}: ${noInstaller}` });
     default:
       throw fail('usage/invalid', {
-        what: `certbot ${verb}: there is no such command here${didYouMean(verb, verbs) || `; there are ${verbs.join(', ')}`}`,
+        what: `certbot ${verb}: there is no such command here${didYouMean(verb, certbotVerbs) || `; there are ${certbotVerbs.join(', ')}`}`,
       });
   }
 }
@@ -162,11 +162,6 @@ async function isSure({ values, isUnattended }: CertbotWords, session: Session):
   if (answer !== undefined && !/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: 'the deletion' });
   return answer !== undefined;
 }
-
-const verbs = [
-  ...['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'],
-  ...['show_account', 'update_account', 'unregister'],
-] as const;
 
 /** The CA is an argument there, and not a flag. */
 function ofAccount({ same }: CertbotWords): readonly string[] {

@@ -33,6 +33,18 @@ function flagsByValue(all: readonly CompletedCommand[]): readonly (readonly [rea
 const groupsOf = (all: readonly CompletedCommand[]): readonly string[] =>
   all.flatMap(({ name, next }) => (name !== '' && 'words' in next ? [name] : []));
 
+/** What bash and zsh offer for the argument at the cursor, by how many stand before it. */
+function byCount(
+  { args, isList }: { readonly args: readonly Candidates[]; readonly isList: boolean },
+  offer: (candidates: Candidates) => string,
+): string {
+  const cases = args.map((argument, at) => {
+    const isRepeated = isList && at === args.length - 1;
+    return `${isRepeated ? '*' : at}) ${offer(argument)} ;;`;
+  });
+  return cases.length === 0 ? ':' : `case $count in ${cases.join(' ')} esac`;
+}
+
 function bash(all: readonly CompletedCommand[]): string {
   const offer = (candidates: Candidates): string =>
     candidates === 'file' || candidates === 'folder'
@@ -44,12 +56,7 @@ function bash(all: readonly CompletedCommand[]): string {
           : `_certfleet_words ${quoted(candidates.join(' '))} "$word"`;
   const values = flagsByValue(all).map(([names, value]) => `    ${names.join('|')}) ${offer(value)}; return ;;`);
   const commands = all.map(({ name, flags, next }) => {
-    const nextText =
-      'words' in next
-        ? offer(next.words.map(({ word }) => word))
-        : next.isList
-          ? offer(next.argument)
-          : `[[ $count -gt 0 ]] || ${offer(next.argument)}`;
+    const nextText = 'words' in next ? offer(next.words.map(({ word }) => word)) : byCount(next, offer);
     const names = flags.flatMap((flag) => flag.names).join(' ');
     return `    ${quoted(name)})
       if [[ $word == -* ]]; then _certfleet_words ${quoted(names)} "$word"; else ${nextText}; fi ;;`;
@@ -114,9 +121,7 @@ function zsh(all: readonly CompletedCommand[]): string {
     const nextText =
       'words' in next
         ? `list=(${next.words.map(({ word, summary }) => entry(word, summary)).join(' ')}); _describe command list`
-        : next.isList
-          ? offer(next.argument)
-          : `(( count > 0 )) || ${offer(next.argument)}`;
+        : byCount(next, offer);
     return `    ${quoted(name)})
       if [[ $word == -* ]]; then
         list=(${flags.flatMap(flagEntries).join(' ')}); _describe -o option list
@@ -185,9 +190,10 @@ function fish(all: readonly CompletedCommand[]): string {
         ? next.words.map(
             ({ word, summary }) => `${here()} --exclusive --arguments ${word} --description ${quotedInFish(summary)}`,
           )
-        : next.argument.length === 0
-          ? []
-          : [`${here(next.isList ? '' : ' 0')}${offer(next.argument)}`];
+        : next.args.flatMap((argument, at) => {
+            const isRepeated = next.isList && at === next.args.length - 1;
+            return argument.length === 0 ? [] : [`${here(isRepeated ? '' : ` ${at}`)}${offer(argument)}`];
+          });
     return [...ofFlags, ...ofNext];
   });
   return `${header('fish')}

@@ -1,7 +1,9 @@
+import { certbotNames } from '../config/certbot-plugins.ts';
 import type { Registry } from '../config/registry.ts';
 import { errorTable } from '../core/error-table.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import { importers } from '../import/importers.ts';
+import { certbotFlags, certbotVerbs } from './certbot-words.ts';
 import type { Command, Flag } from './commands.ts';
 import type { WholeCommandLine } from './commands-machine.ts';
 
@@ -19,8 +21,10 @@ export interface CompletedCommand {
   /** `''` for the program itself, `dns` for a group, `dns test` for a command of it. */
   readonly name: string;
   readonly flags: readonly CompletedFlag[];
-  /** What may follow: commands with their summaries, or the argument. */
-  readonly next: { readonly words: readonly Described[] } | { readonly argument: Candidates; readonly isList: boolean };
+  /** What may follow: commands with their summaries, or the arguments, of which the last may be repeated. */
+  readonly next:
+    | { readonly words: readonly Described[] }
+    | { readonly args: readonly Candidates[]; readonly isList: boolean };
 }
 
 interface Described {
@@ -31,10 +35,10 @@ interface Described {
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
 /** Everything that the shells complete, from the commands. */
-export function completed(
+export async function completed(
   { commands, commandGroups, globalFlags }: WholeCommandLine,
   registry: Registry,
-): readonly CompletedCommand[] {
+): Promise<readonly CompletedCommand[]> {
   const words = placeholders(registry);
   const candidatesFor = (placeholder: string): Candidates => words[placeholder.replaceAll(/[<>[\].]/g, '')] ?? [];
   const flagOf = ({ flags, description }: Flag): CompletedFlag => {
@@ -51,7 +55,7 @@ export function completed(
       flags: [...common, { names: ['-V', '--version'], description: 'print the version', value: undefined }],
       next: { words: [...top, ...groups, { word: 'help', summary: 'print the help of a command' }] },
     },
-    { name: 'help', flags: [], next: { argument: [...top, ...groups].map(({ word }) => word), isList: false } },
+    { name: 'help', flags: [], next: { args: [[...top, ...groups].map(({ word }) => word)], isList: false } },
     ...groups.map(({ word }) => ({
       name: word,
       flags: common,
@@ -61,11 +65,45 @@ export function completed(
           .map(describedAs((name) => name.slice(word.length + 1))),
       },
     })),
-    ...commands.map(({ name, flags, arguments: { text } = { text: '' } }) => ({
-      name,
-      flags: [...flags.map(flagOf), ...common],
-      next: { argument: text === '' ? [] : candidatesFor(text.split(' ')[0]!), isList: text.includes('...') },
+    ...commands
+      .filter(({ name }) => name !== 'certbot')
+      .map(({ name, flags, arguments: { text } = { text: '' } }) => ({
+        name,
+        flags: [...flags.map(flagOf), ...common],
+        next: { args: text === '' ? [] : text.split(' ').map(candidatesFor), isList: text.includes('...') },
+      })),
+    {
+      name: 'certbot',
+      flags: [...(await flagsOfCertbot(registry)), ...common],
+      next: { args: [certbotVerbs], isList: false },
+    },
+  ];
+}
+
+/** certbot's own flags, with those of its plugins for DNS providers. */
+async function flagsOfCertbot(registry: Registry): Promise<readonly CompletedFlag[]> {
+  const names = await Promise.all(Object.keys(registry.dns).map((id) => certbotNames(id, registry)));
+  const plugins = names.flat().map((name) => `dns-${name}`);
+  const words: Readonly<Record<string, Candidates>> = {
+    ...{ '--cert-name': 'certificate', '--cert-path': 'file', '--key-path': 'file', '-c': 'file', '--config': 'file' },
+    ...{
+      '-w': 'folder',
+      '--webroot-path': 'folder',
+      '--config-dir': 'folder',
+      '--preferred-challenges': ['http', 'dns'],
+    },
+    ...{ '-a': ['standalone', 'webroot', 'manual', ...plugins], '--server': Object.keys(knownIssuers) },
+  };
+  const description = 'as with certbot';
+  return [
+    ...certbotFlags().map(({ flag, takes }) => ({
+      ...{ names: [flag], description, value: takes ? (words[flag] ?? []) : undefined },
     })),
+    ...plugins.flatMap((plugin) => [
+      { names: [`--${plugin}`], description, value: undefined },
+      { names: [`--${plugin}-credentials`], description, value: 'file' as const },
+      { names: [`--${plugin}-propagation-seconds`], description, value: [] },
+    ]),
   ];
 }
 
@@ -78,6 +116,7 @@ function placeholders(registry: Registry): Readonly<Record<string, Candidates>> 
   const ids = [...new Set(Object.values(registry).flatMap((adapters) => Object.keys(adapters)))];
   return {
     file: 'file',
+    path: 'file',
     folder: 'folder',
     name: 'certificate',
     provider: Object.keys(registry.dns),

@@ -21,6 +21,6 @@ export const completionOf =
       });
     const { scripts } = await import('./completion-scripts.ts');
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
-    session.printWhole(scripts[known](completed(whole, registry)).trimEnd());
+    session.printWhole(scripts[known](await completed(whole, registry)).trimEnd());
     return 0;
   };

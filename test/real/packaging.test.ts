@@ -80,6 +80,13 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
         ['certfleet completion f', 'fish'],
         ['certfleet issue --ca-file /etc/passw', '/etc/passwd'],
         ['certfleet help swee', 'sweep'],
+        ['certfleet import cert', 'certbot'],
+        ['certfleet import certbot /etc/passw', '/etc/passwd'],
+        ['certfleet certbot cert', 'certonly certificates'],
+        ['certfleet certbot certonly --webr', '--webroot --webroot-path --webroot-map'],
+        ['certfleet certbot certonly -w /us', '/usr'],
+        ['certfleet certbot certonly --dns-rfc2136-cred', '--dns-rfc2136-credentials'],
+        ['certfleet certbot delete --cert-name t', 'two.example'],
       ] as const;
       const found = await offered(
         shell,
@@ -87,8 +94,8 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
         rows.map(([line]) => line),
       );
       for (const [index, [line, words]] of rows.entries()) {
-        // fish also offers what contains the letters; zsh offers the last part of a path.
-        const all = new Set(found[index]?.split(' '));
+        // fish also offers what contains the letters, and ends a folder with /; zsh offers the last part of a path.
+        const all = new Set(found[index]?.split(' ').map((word) => word.replace(/(?<=.)\/$/, '')));
         const isThere = (word: string) => all.has(word) || all.has(word.slice(word.lastIndexOf('/') + 1));
         expect({ line, words: words.split(' ').filter(isThere) }).toEqual({ line, words: words.split(' ') });
       }
