@@ -103,6 +103,14 @@ it.each<Row>([
     calls: [],
     warns: ['--key-path /c.pem: this is not a private key in PEM'],
   },
+  {
+    what: 'names a file with an encrypted private key',
+    argv: 'revoke --cert-path /c.pem --key-path /k.pem --yes',
+    files: { '/c.pem': pem, '/k.pem': '-----BEGIN ENCRYPTED PRIVATE KEY-----\n' },
+    code: 2,
+    calls: [],
+    warns: ['--key-path /k.pem: this key is encrypted'],
+  },
 ])('revoke $what', behaves);
 
 it('takes certificate and key from files, and hides the key', async () => {

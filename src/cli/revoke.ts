@@ -3,6 +3,7 @@ import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { type RevocationReason, revocationReasons } from '../core/revocation.ts';
 import { Secret } from '../core/secret.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { ForeignCertificate, LineageStatus, RevokeAnswer, RevokeRequest } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { listOf, textOf, wholePathOf } from './flag-values.ts';
@@ -68,6 +69,10 @@ async function readForeign(session: Session, file: string): Promise<ForeignCerti
   const keyPem = new Secret(await readNamed(session, '--key-path', keyFile));
   if (!/-----BEGIN (\w+ )?PRIVATE KEY-----/.test(keyPem.reveal()))
     throw fail('usage/invalid', { what: `--key-path ${keyFile}: this is not a private key in PEM` });
+  if (/-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(keyPem.reveal()))
+    throw fail('usage/invalid', {
+      what: `--key-path ${keyFile}: this key is encrypted; \`openssl pkey -in ${shellWord(keyFile)}\` prints it decrypted`,
+    });
   return { certificatePem, issuer, keyPem };
 }
 

@@ -19,7 +19,7 @@ export async function revoke(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   if (typeof what === 'string') return revokeStored(fleet, { name: what, which: undefined }, { reason, by }, signal);
-  refuseOtherKey(fleet, what);
+  refuseUnusable(fleet, what);
   const meant = await findVersion(fleet, what, signal);
   if (!meant) return revokeForeign(fleet, what, reason, signal);
   return revokeStored(fleet, meant, { reason, by: what.keyPem ? 'certificate-key' : by }, signal);
@@ -45,15 +45,26 @@ async function revokeStored(
 }
 
 /** Not every CA compares them, and a wrong path must not revoke a certificate for ever. */
-function refuseOtherKey({ composed: { engine } }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
+function refuseUnusable({ composed }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
+  const { pki } = composed.engine;
+  const { identifiers, notBefore } = reading('the certificate', () => pki.readChain(certificatePem)).facts;
   if (!keyPem) return;
-  const { identifiers, notBefore } = engine.pki.readChain(certificatePem).facts;
+  reading('the private key', () => pki.keyType(keyPem));
   // With its own names, at a time when it is valid, only the key can be wrong.
-  const reason = engine.pki.mismatch(certificatePem, keyPem, identifiers, new Date(notBefore));
+  const reason = pki.mismatch(certificatePem, keyPem, identifiers, new Date(notBefore));
   if (reason !== undefined)
     throw fail('usage/invalid', {
       what: `the key does not belong to this certificate: ${reason}; nothing was revoked`,
     });
+}
+
+/** Reads what a file has. Fails with `usage/invalid`. */
+function reading<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw fail('usage/invalid', { what: `${what} in the file cannot be read; nothing was revoked` }, { cause });
+  }
 }
 
 async function revokeForeign(

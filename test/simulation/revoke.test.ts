@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { RevocationReason } from '../../src/core/revocation.ts';
-import type { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { readKey, readVersion } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -65,11 +65,32 @@ describe('a revocation', () => {
       code: 'usage/invalid',
       message: expect.stringContaining('the key does not belong to this certificate'),
     });
+    await expect(ask(new Secret('-----BEGIN PRIVATE KEY-----\nAAAA\n'))).rejects.toMatchObject({
+      code: 'usage/invalid',
+      message: 'the private key in the file cannot be read; nothing was revoked',
+    });
     expect(await world.atCa()).not.toMatchObject({ revoked: true });
     const ownKey = await readKey(engine, version, signal);
     const answer = await passing(world.clock, ask(ownKey!));
     expect(answer).toMatchObject({ certificate: 'abc', revoked: [{ when: 'now' }] });
   });
+
+  it.each(['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', '-----BEGIN CERTIFICATE-----\nAA!A\n'])(
+    'of a certificate in a file that cannot be read is refused: %j',
+    async (certificatePem) => {
+      const world = await worldWith();
+      const what = { certificatePem, issuer: { name: 'ca', settings: world.wanted.issuer } };
+      const asked = revoke(
+        { composed: { engine: world.replica(2) } } as OpenFleet,
+        { what, reason: 'unspecified', by: 'account-key' },
+        signal,
+      );
+      await expect(asked).rejects.toMatchObject({
+        code: 'usage/invalid',
+        message: 'the certificate in the file cannot be read; nothing was revoked',
+      });
+    },
+  );
 
   it('that is repeated, after a crash before it was marked, is a success', async () => {
     const world = await worldWith();
