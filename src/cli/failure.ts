@@ -1,4 +1,4 @@
-import { CertfleetError } from '../core/errors.ts';
+import { CertfleetError, isFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';
@@ -64,14 +64,19 @@ export const failureData = (error: CertfleetError): JsonObject => ({
 });
 
 /**
- * The stack frames of an error and its causes, for --verbose. The first line is left out: a library may quote its input
- * there, which may be a secret.
+ * What --verbose shows of an error besides its message: its code and what caused it, and the stack frames of a bug. No
+ * message of a cause, because a library may quote its input there, which may be a secret.
  */
-export function stackOf(error: unknown): string {
-  const parts: string[] = [];
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-    parts.push(`${depth === 0 ? '' : 'caused by '}${cause.name}\n${frames.join('\n')}`);
-  }
-  return parts.join('\n');
+export function detailOf(error: unknown): string {
+  const chain: Error[] = [];
+  for (let cause = error; cause instanceof Error && chain.length < 5; cause = cause.cause) chain.push(cause);
+  const isBug = !isFailure(error) || isFailure(error, 'bug/');
+  const parts = chain.map((one) => {
+    const { code } = one as { readonly code?: unknown };
+    const word = typeof code === 'string' && /^\w+$/.test(code) ? ` ${code}` : '';
+    const name = isFailure(one) ? one.code : `${one.name}${word}`;
+    const frames = isBug ? (one.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : [];
+    return [name, ...frames].join('\n');
+  });
+  return parts.join(isBug ? '\ncaused by ' : ', caused by ');
 }

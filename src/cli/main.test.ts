@@ -20,14 +20,18 @@ describe('failures', () => {
   it.each([
     ['a bug', new TypeError('x is not a function'), {}, 1, false],
     ['a failure', unusable, {}, 7, false],
-    ['a failure with CERTFLEET_DEBUG', unusable, { CERTFLEET_DEBUG: '1' }, 7, true],
-  ])('%s: frames only when asked for, and never the words of a cause', async (what, error, env, code, frames) => {
-    const done = await broken(error, env);
-    expect(done.code).toBe(code);
-    expect(done.stderr.includes('    at ')).toBe(frames);
-    expect(done.stderr).not.toContain('tell-nobody');
-    if (what === 'a bug') expect(done.stderr).toContain('something went wrong inside certfleet');
-  });
+    ['a failure with CERTFLEET_DEBUG', unusable, { CERTFLEET_DEBUG: '1' }, 7, false],
+    ['a bug with CERTFLEET_DEBUG', new TypeError('x is not a function'), { CERTFLEET_DEBUG: '1' }, 1, true],
+  ])(
+    '%s: frames only of a bug and when asked for, and never the words of a cause',
+    async (what, error, env, code, frames) => {
+      const done = await broken(error, env);
+      expect(done.code).toBe(code);
+      expect(done.stderr.includes('    at ')).toBe(frames);
+      expect(done.stderr).not.toContain('tell-nobody');
+      if (what === 'a bug') expect(done.stderr).toContain('something went wrong inside certfleet');
+    },
+  );
 
   it('never rejects, whatever is thrown', async () => {
     await fc.assert(

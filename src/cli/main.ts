@@ -1,7 +1,7 @@
 import { asFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context.ts';
-import { failureData, failureText, stackOf } from './failure.ts';
+import { detailOf, failureData, failureText } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
 import { guarded } from './guard.ts';
 import { mayBeCertbots, splitAtCertbot } from './other-clients.ts';
@@ -170,7 +170,7 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   // Events need the world's clock; open it only if someone will read them.
   if (session.json || session.verbose || session.invocation.flags['logFile'] !== undefined)
     await session.now().catch(() => undefined);
-  session.debug(stackOf(error));
+  session.debug(detailOf(error));
   reportEnd(session, failure.message, failure.exitCode, failureData(failure));
   session.complain(failureText(failure, styleOf(context), context.stderr.columns ?? 100, 'certfleet'));
   return failure.exitCode;

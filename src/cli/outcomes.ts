@@ -7,7 +7,7 @@ import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { type Failed, failureData, groupsOf, groupText, stackOf } from './failure.ts';
+import { detailOf, type Failed, failureData, groupsOf, groupText } from './failure.ts';
 import { deployersOf, folderOf } from './places.ts';
 import { dateText, fromNow, styleOf } from './text.ts';
 
@@ -50,7 +50,7 @@ export async function tellOutcomes(
   const { tooSlow = [] } = told;
   const code = exitCodeOf([...outcomes, ...tooSlow]);
   for (const outcome of outcomes)
-    if ('error' in outcome) session.debug(`${outcome.certificate}: ${outcome.error.code}\n${stackOf(outcome.error)}`);
+    if ('error' in outcome) session.debug(`${outcome.certificate}: ${detailOf(outcome.error)}`);
   session.reporter.report({
     v: 1,
     time: now.toISOString(),

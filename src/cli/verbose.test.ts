@@ -7,12 +7,19 @@ const renew: FakeAnswers['renew'] = (_request, { reporter, clock }) => {
   const time = clock.now().toISOString();
   reporter.report({ v: 1, time, level: 'info', event: 'certificate.step', certificate: 'abc', message: 'ordering' });
   reporter.report({ v: 1, time, level: 'debug', event: 'log', message: 'POST https://ca.test/order: 201 in 34 ms' });
-  const error = fail('dns/zone-not-found', { name: 'abc' }, { cause: new Error('tell-nobody') });
+  const cause = Object.assign(new Error('tell-nobody'), { code: 'EXAMPLE' });
+  const error = fail('dns/zone-not-found', { name: 'abc' }, { cause });
   return [{ certificate: 'abc', result: 'failed', message: error.message, error }];
 };
 const pass = { fleet: { renew }, code: 5 };
 const request = 'POST https://ca.test/order: 201 in 34 ms';
-const verbose = [`10:00:00.000 abc: ordering 10:00:00.000 ${request}`, / at .*verbose\.test\.ts/];
+const verbose = [
+  `10:00:00.000 abc: ordering 10:00:00.000 ${request}`,
+  'abc: dns/zone-not-found, caused by Error EXAMPLE',
+];
+const broken: FakeAnswers['renew'] = () => {
+  throw new Error('tell-nobody');
+};
 
 describe('each step and each request', () => {
   it.each<Row>([
@@ -23,7 +30,26 @@ describe('each step and each request', () => {
       warns: ['abc: ordering'],
       never: [request, /:\d+:\d+/],
     },
-    { what: 'all with --verbose', argv: 'renew --verbose', ...pass, warns: verbose, never: ['tell-nobody'] },
+    {
+      what: 'all with --verbose, and no stack of a failure',
+      argv: 'renew --verbose',
+      ...pass,
+      warns: verbose,
+      never: ['tell-nobody', ' at '],
+    },
+    {
+      what: 'the stack of a bug',
+      argv: 'renew --verbose',
+      ...{ fleet: { renew: broken }, code: 1 },
+      warns: [/Error at .*verbose\.test\.ts/],
+    },
+    {
+      what: 'no stack of a refusal',
+      argv: 'issue -d a_b.c -v',
+      code: 2,
+      warns: ['identifier/invalid'],
+      never: [' at '],
+    },
     { what: 'all with -v before the command', argv: '-v renew', ...pass, warns: verbose },
     {
       what: 'all on a terminal too',
@@ -40,7 +66,10 @@ describe('each step and each request', () => {
 
   it.each([
     ['renew --json', []],
-    ['renew --json --verbose', ['POST https://ca.test/order: 201 in 34 ms', expect.stringContaining('    at ')]],
+    [
+      'renew --json --verbose',
+      ['POST https://ca.test/order: 201 in 34 ms', expect.stringContaining('dns/zone-not-found')],
+    ],
   ])('%s', async (argv, messages) => {
     const done = await commandLine(pass).run(...argv.split(' '));
     const debug = jsonLines(done).filter((line) => 'level' in line && line.level === 'debug');
@@ -61,7 +90,7 @@ describe('--log-file', () => {
         '2026-11-24T10:00:00.000Z info  abc: ordering',
         `2026-11-24T10:00:00.000Z debug ${request}`,
       ]);
-      expect(lines).toContainEqual(expect.stringMatching(/^ {6}at /));
+      expect(lines).toContainEqual(expect.stringMatching(/debug abc: dns\/zone-not-found, caused by Error EXAMPLE$/));
       expect(lines.slice(-3)).toEqual(['2026-11-24T10:00:00.000Z error 1 failed', '(closed)', '']);
     }
   });
