@@ -1,5 +1,6 @@
 import { fail } from '../core/errors.ts';
 import type { AdapterSettings } from '../core/spec.ts';
+import { refining } from './dns-flags.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** The word for --http and --dns that has hooks answer. */
@@ -15,6 +16,11 @@ export function hookSolver(flags: Flags, challenge: 'http-01' | 'dns-01'): { nam
   if (challenge === 'dns-01' && asked !== undefined && asked !== challenge)
     throw fail('usage/invalid', {
       what: `--challenge ${asked}: hooks answer dns-01 only; for another challenge, name a DNS provider with --dns`,
+    });
+  const idle = challenge === 'dns-01' ? refining({ ...flags, challenge: undefined }) : undefined;
+  if (idle !== undefined)
+    throw fail('usage/invalid', {
+      what: `${idle} is for DNS providers; with --dns ${hookWord}, the command of --auth-hook gets its settings itself, and waits itself`,
     });
   return {
     name: hookWord,

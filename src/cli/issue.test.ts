@@ -367,6 +367,11 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
       ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],
       ['-d example.com --dns hook --auth-hook /a --challenge dns-persist-01', 'hooks answer dns-01 only'],
+      [
+        '-d example.com --dns hook --auth-hook /a --propagation 60s',
+        '--propagation is for DNS providers; with --dns hook',
+      ],
+      ['-d example.com --dns hook --auth-hook /a --dns-option a=b', '--dns-option is for DNS providers'],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --http standalone:99999', 'write an IP address and a port'],
       ['-d example.com --http webroot:', '--http webroot:/var/www/html'],
