@@ -99,7 +99,9 @@ export async function tellOutcomes(
       `${waiting.length} certificates failed earlier and wait for their next try; \`certfleet status\` shows why and when.`,
     );
   if (outcomes.length === 0)
-    session.print('There are no certificates yet. To get one: `certfleet issue -d www.example.com --agree-tos`');
+    session.print(
+      `${told.dryRun ? 'Nothing was tried: there' : 'There'} are no certificates yet. To get one: \`certfleet issue -d www.example.com --agree-tos\``,
+    );
   const first = outcomes.find((outcome) => outcome.result === 'issued');
   if (told.command === 'issue' && !told.staging && first && !first.byHand)
     await adviseCrontab(session, first.certificate);

@@ -222,6 +222,11 @@ it.each<Row>([
     says: ['  Next: `certfleet renew` checks it again around 2026-11-24 16:00 UTC.\n'],
   },
   { what: 'helps where there is no certificate', argv: 'renew', says: ['There are no certificates yet'] },
+  {
+    what: 'says that a dry run had nothing to try, which is no failure, as with certbot',
+    argv: 'renew --dry-run',
+    says: ['Nothing was tried: there are no certificates yet'],
+  },
 ])('$what', behaves);
 
 describe('renew --dry-run', () => {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors.ts';
 import { nameOfReal } from '../core/identifiers.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Engine, report } from '../engine/engine.ts';
@@ -26,7 +26,8 @@ export async function dryRun(
   try {
     const outcomes = await reconcile(engine, jobs, signal);
     const tried = outcomes.map((one): Outcome => ({ ...one, certificate: nameOfReal(one.certificate) }));
-    return [...tried, ...all.filter((one) => !canTry(one)).map(notTried)];
+    // If nothing is left to try, the question has no answer, and that must not look like a yes.
+    return [...tried, ...all.filter((one) => !canTry(one)).map(jobs.length > 0 ? notTried : refused)];
   } finally {
     // After a signal, too: a test that failed would be shown by `status` for ever.
     for (const { wanted } of jobs) if (!stored.has(wanted.spec.name)) await forgetTest(engine, wanted.spec.name);
@@ -40,6 +41,11 @@ const notTried = ({ wanted: { spec } }: Wanted): Outcome => ({
   result: 'unchanged',
   message: `not tried, because ${spec.issuer} has no test directory`,
 });
+
+function refused({ wanted: { spec } }: Wanted): Outcome {
+  const error = fail('config/no-test-directory', { issuer: spec.issuer });
+  return { certificate: spec.name, result: 'failed', message: error.message, error };
+}
 
 /** Deletes a test certificate. What its challenges left is journalled, so a sweep removes it. */
 async function forgetTest(engine: Engine, name: string): Promise<void> {

@@ -222,6 +222,8 @@ describe('certfleet renew --dry-run', () => {
     expect(done.stdout).toContain('other: not tried, because other has no test directory');
     expect(await stored()).toEqual(before);
     expect(await readFile(log, 'utf8')).toBe('pre\npost\n');
+    const nothing = await certfleet(['renew', 'other', '--dry-run', '--config', config]);
+    expect([nothing.status, stderrOf(nothing)]).toEqual([2, expect.stringContaining('`testDirectory` on the issuer')]);
     // One that would fail is named, and the others are tried all the same.
     await writeFile(
       config,
