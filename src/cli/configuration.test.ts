@@ -6,6 +6,7 @@ const faulty = { '/c.yaml': 'stoer: {}\nleaseTtl: 5\n' };
 const cloud = `balancers:
   slb: { type: alibaba-clb, region: "env:REGION", loadBalancer: lb-1, credentials: /root/ali.ini }
 `;
+const literal = 'solvers: { dns: { type: dns01, provider: cloudflare, options: { token: s3cret } } }';
 const check = 'config check --config /c.yaml';
 
 it.each<Row>([
@@ -39,6 +40,25 @@ it.each<Row>([
     },
     stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
   },
+  ...(
+    [
+      [literal, 0o640, true],
+      [
+        'balancers: { slb: { type: alibaba-clb, region: a, loadBalancer: lb-1, accessKeyId: a, accessKeySecret: s3cret } }',
+        ...([0o644, true] as const),
+      ],
+      ['issuers: { z: { directory: "https://ca.test/d", eab: { kid: a, hmacKey: s3cret } } }', 0o604, true],
+      [literal, 0o600, false],
+      [literal.replace('s3cret', '"env:T"'), 0o644, false],
+    ] as const
+  ).map(
+    ([text, mode, warns]): Row => ({
+      ...{ what: `says who can read ${text} with mode ${mode.toString(8)}`, argv: check, mode, env: { T: 't' } },
+      files: { '/c.yaml': `${text}\n` },
+      warns: warns ? ['a secret stands in /c.yaml, which other users can read: chmod 600 /c.yaml'] : [],
+      never: warns ? ['s3cret'] : ['chmod'],
+    }),
+  ),
   {
     what: 'prints every problem with its line',
     argv: check,

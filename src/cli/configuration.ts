@@ -5,6 +5,7 @@ import { resolveOptions } from '../config/options.ts';
 import type { Problem } from '../config/problems.ts';
 import { type AdapterKind, adapterEntry, dns01Type } from '../config/registry.ts';
 import { CertfleetError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { expandHome } from './flag-values.ts';
@@ -28,6 +29,7 @@ export const checkConfig: Run = async (session) => {
     session.note('Next: `certfleet config example > certfleet.yaml` writes one to start from; name it with --config.');
     return 0;
   }
+  if (settings) await warnOfLiterals(session, file, settings);
   const found = settings ? await placed(text, await secretProblems(session, settings)) : problems;
   for (const { line, message } of found) {
     session.printJson({ object: 'problem', file, ...(line === undefined ? {} : { line }), message });
@@ -48,6 +50,19 @@ export const checkConfig: Run = async (session) => {
   session.note('Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.');
   return 0;
 };
+
+/** Whoever can read the file has the secrets in it. */
+async function warnOfLiterals(session: Session, file: string, settings: Settings): Promise<void> {
+  const { files } = await session.world();
+  const stat = await files.stat(file);
+  if (!stat || (stat.mode & 0o077) === 0) return;
+  const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+  const { literalsIn } = await import('../config/literals.ts');
+  if ((await literalsIn(settings, registry)).length === 0) return;
+  session.note(
+    `warning: a secret stands in ${file}, which other users can read: chmod 600 ${shellWord(file)}, or put the secret in a file of its own (file:/path)`,
+  );
+}
 
 async function placed(text: string, problems: readonly Problem[]): Promise<readonly Problem[]> {
   if (problems.length === 0) return problems;

@@ -1,4 +1,4 @@
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
 import { zoneSolversKey } from '../core/spec.ts';
 import { eabSettings, externalAccount } from './external-account.ts';
 import { optionFields } from './fields.ts';
@@ -16,6 +16,20 @@ export async function literalsOf(
     ...Object.values(deployers).map((one) => inDeployer(one, registry)),
   ]);
   return [...(issuer.eab ? inOptions(externalAccount, eabSettings(issuer.eab)) : []), ...found.flat()];
+}
+
+/** The same of a whole configuration. */
+export async function literalsIn(
+  { solvers, deployers, balancers, issuers }: Pick<Settings, 'solvers' | 'deployers' | 'balancers' | 'issuers'>,
+  registry: Registry,
+): Promise<readonly string[]> {
+  const found = await Promise.all([
+    ...Object.values(solvers).map((one) => inSolver(one, registry)),
+    ...Object.values(deployers).map((one) => inDeployer(one, registry)),
+    ...Object.values(balancers).map((one) => inAdapter('balancer', one, registry)),
+  ]);
+  const bound = Object.values(issuers).flatMap(({ eab }) => (eab ? inOptions(externalAccount, eabSettings(eab)) : []));
+  return [...bound, ...found.flat()];
 }
 
 /** The same of one solver, which a tombstone may have kept. */

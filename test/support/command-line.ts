@@ -82,6 +82,8 @@ interface AdoptCall {
 
 export interface CommandLine {
   readonly files?: Readonly<Record<string, string>>;
+  /** The mode of all files; default 0600. */
+  readonly mode?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly columns?: number;
@@ -154,7 +156,14 @@ export function commandLine(given: CommandLine = {}) {
       read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
       stat: async (path: string) =>
         files[path] !== undefined || isFolder(path)
-          ? { kind: isFolder(path) ? 'folder' : 'file', size: 1, mode: 0o600, uid: 0, gid: 0, modifiedMs: 0 }
+          ? {
+              kind: isFolder(path) ? 'folder' : 'file',
+              size: 1,
+              mode: given.mode ?? 0o600,
+              uid: 0,
+              gid: 0,
+              modifiedMs: 0,
+            }
           : undefined,
       foreign: async (path: string) =>
         path.startsWith('/shared')
