@@ -120,6 +120,22 @@ describe('edit', () => {
     expect(stderr).toMatch(message);
   });
 
+  it.each([
+    ['keeps what was written', (text: string) => text.replace('keyType: p384', 'keyType: p256'), 1],
+    ['leaves nothing behind', (text: string) => text, 0],
+  ])('%s if it is stopped in the editor', async (_what, edits, files) => {
+    const line = commandLine({
+      fleet: { stored: { [name]: kept } },
+      edits: (text) => {
+        line.kill('SIGINT');
+        return edits(text);
+      },
+    });
+    const done = await line.run('edit', name);
+    expect([done.code, Object.keys(done.written).length]).toEqual([130, files]);
+    expect(done.stderr.includes('what you wrote is in /tmp/edit/certfleet.yaml until you delete it')).toBe(files === 1);
+  });
+
   it('has no secret in the text', async () => {
     const literal: StoredSpec = {
       ...kept,

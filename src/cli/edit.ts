@@ -80,6 +80,12 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
   for (let complaints: readonly string[] = []; ; ) {
     const edited = await open(withComplaints(text, complaints), session.signal);
     const isSame = withoutComplaints(edited.text) === withoutComplaints(text);
+    const where = `what you wrote is in ${shellWord(edited.path)} until you delete it`;
+    if (session.signal.aborted) {
+      if (withoutComplaints(edited.text) === withoutComplaints(original)) await edited.remove();
+      else session.note(`Note: ${where}.`);
+      throw session.signal.reason;
+    }
     text = withoutComplaints(edited.text);
     if (text.trim() === '' || text === withoutComplaints(original)) {
       await edited.remove();
@@ -92,12 +98,22 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
     }
     complaints = checked.complaints;
     for (const one of complaints) session.complain(one);
-    const again = isSame ? 'n' : await session.context.ask?.('Edit it again? [Y/n] ', session.signal);
+    const again = isSame ? 'n' : await askAgain(session, where);
     if (again === undefined || /^n/i.test(again))
       throw fail('usage/invalid', {
-        what: `the settings are not valid, and nothing was changed; what you wrote is in ${shellWord(edited.path)} until you delete it`,
+        what: `the settings are not valid, and nothing was changed; ${where}`,
       });
     await edited.remove();
+  }
+}
+
+/** @param where the text is, in case that the answer is Ctrl-C */
+async function askAgain(session: Session, where: string): Promise<string | undefined> {
+  try {
+    return await session.context.ask?.('Edit it again? [Y/n] ', session.signal);
+  } catch (error) {
+    session.note(`Note: ${where}.`);
+    throw error;
   }
 }
 

@@ -41,4 +41,25 @@ describe('editText', () => {
     const [kept = ''] = await readdir(folder);
     expect(await readFile(join(folder, kept, 'certfleet.yaml'), 'utf8')).toBe('new\n');
   });
+
+  it.each([
+    ['as it is', '', 'old\n'],
+    ['as it was written', 'echo new > "$1";', 'new\n'],
+  ])('ends the editor after an abort, and returns the text %s', async (_what, writes, text) => {
+    const stop = new AbortController();
+    const editing = editText(
+      'old\n',
+      { EDITOR: `${writes} : > "$1.open"; exec sleep 60;` },
+      { isTerminal: false, signal: stop.signal },
+    );
+    await vi.waitFor(async () => {
+      const [made = ''] = await readdir(folder);
+      expect(await readdir(join(folder, made))).toContain('certfleet.yaml.open');
+    });
+    stop.abort(new Error('stopped'));
+    const edited = await editing;
+    expect(edited.text).toBe(text);
+    await edited.remove();
+    expect(await readdir(folder)).toEqual([]);
+  });
 });

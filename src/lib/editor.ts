@@ -15,7 +15,8 @@ export interface Edited {
 
 /**
  * Opens a text in the editor of `VISUAL` or `EDITOR`, or in `vi` at a terminal. Fails with `usage/invalid` if there is
- * neither, or if the editor fails. Then the file stays only if a person has written into it.
+ * neither, or if the editor fails. Then the file stays only if a person has written into it. After an abort, ends the
+ * editor, and resolves with what the file has.
  */
 export async function editText(
   text: string,
@@ -27,19 +28,25 @@ export async function editText(
     throw fail('usage/invalid', {
       what: '`certfleet edit` needs a terminal, or an editor named by $VISUAL or $EDITOR',
     });
+  signal.throwIfAborted();
   const folder = await mkdtemp(join(tmpdir(), 'certfleet-edit-')); // mode 0700
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
   await writeFile(path, text, { mode: 0o600 });
-  // By a shell, because the variables may contain arguments (`code --wait`).
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit', signal });
+  // By a shell, because the variables may contain arguments (`code --wait`); in its place, so that a signal reaches it.
+  const command = /^[\w./-]+( [\w./=+-]+)*$/.test(editor) ? `exec ${editor}` : editor;
+  const child = spawn('/bin/sh', ['-c', `${command} "$1"`, 'sh', path], { stdio: 'inherit' });
+  const end = () => void child.kill();
+  signal.addEventListener('abort', end);
   const status = await new Promise<number | string>((done, failed) => {
     child.once('error', failed);
     child.once('exit', (code, name) => done(code ?? name ?? 'unknown'));
-  }).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw fail('process/failed', { command: editor, reason: reasonOf(cause) }, { cause });
-  });
+  })
+    .catch(async (cause: unknown) => {
+      await remove();
+      throw fail('process/failed', { command: editor, reason: reasonOf(cause) }, { cause });
+    })
+    .finally(() => signal.removeEventListener('abort', end));
   const unchanged = async (what: string, edited: string | undefined) => {
     const isWorthKeeping = edited !== undefined && edited !== text;
     if (!isWorthKeeping) await remove();
@@ -47,6 +54,7 @@ export async function editText(
     return fail('usage/invalid', { what: `${what}, and nothing was changed${where}` });
   };
   const edited = await readFile(path, 'utf8').catch(() => undefined);
+  if (signal.aborted && edited !== undefined) return { text: edited, path, remove };
   if (status !== 0) throw await unchanged(`the editor \`${editor}\` ended with ${status}`, edited);
   if (edited === undefined) throw await unchanged(`the editor \`${editor}\` has removed the file`, edited);
   return { text: edited, path, remove };
