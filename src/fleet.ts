@@ -129,7 +129,10 @@ export interface Fleet {
   accounts(signal: AbortSignal): Promise<readonly AccountStatus[]>;
   /** What else depends on an account: sentences for a person. */
   accountDependents(id: string, what: 'rollover' | 'deactivate', signal: AbortSignal): Promise<readonly string[]>;
-  /** Changes an account at its CA. Fails with `account/not-found`, `account/not-open`, `store/held`, `acme/…`. */
+  /**
+   * Changes an account at its CA, or removes one that it never opened. Fails with `account/not-found`,
+   * `account/not-open`, `account/stays`, `store/held`, `acme/…`.
+   */
   changeAccount(request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount>;
   /** Resolves with true only the first time in this store: for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
@@ -230,6 +233,7 @@ export type AccountRequest = { readonly id: string } & (
   | { readonly what: 'rollover'; readonly keyType?: AccountKeyType }
   | { readonly what: 'rollover-abort' }
   | { readonly what: 'deactivate' }
+  | { readonly what: 'remove'; readonly force: boolean }
 );
 
 export interface StatelessRequest {

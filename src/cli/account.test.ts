@@ -55,6 +55,13 @@ describe('certfleet account', () => {
       says: ['acme/acct/1', 'print-1', 'www.example.com', '_validation-persist.www'],
     },
     {
+      what: 'remove',
+      argv: 'account remove letsencrypt --account tenant-2 --force',
+      fleet: two,
+      calls: [{ id: two.accounts[1]!.id, what: 'remove', force: true }],
+      says: ['letsencrypt (tenant-2): removed from the store, with its key.'],
+    },
+    {
       what: 'show: one of two must be named',
       argv: 'account show letsencrypt',
       fleet: two,

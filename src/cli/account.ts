@@ -148,6 +148,16 @@ export const deactivateAccount: Run = async (session) => {
   return 0;
 };
 
+/** `certfleet account remove`. */
+export const removeAccount: Run = async (session) => {
+  const { fleet, account } = await chosen(session);
+  const force = session.invocation.flags['force'] === true;
+  await fleet.changeAccount({ id: account.id, what: 'remove', force }, session.signal);
+  session.printJson({ object: 'account', id: account.id, state: 'removed' });
+  session.print(`${labelOf(account)}: removed from the store, with its key.`);
+  return 0;
+};
+
 async function confirm(session: Session, account: AccountStatus): Promise<void> {
   if (session.invocation.flags['yes'] === true) return;
   const what = `the end of the account ${labelOf(account)}`;

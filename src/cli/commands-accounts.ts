@@ -73,4 +73,15 @@ export const commandsOfAccounts: readonly Command[] = [
     flags: [named, { flags: '--yes', description: 'do not ask' }],
     load: async () => (await import('./account.ts')).deactivateAccount,
   },
+  {
+    name: 'account remove',
+    summary: 'remove an account that was never opened, or is closed, from the store',
+    description:
+      'For an account that was only attempted: the CA refused it, or the key of the external account was wrong. The CA is ' +
+      'asked first whether it knows the key. Refused while a certificate uses the account.',
+    arguments: which,
+    flags: [named, { flags: '--force', description: 'do not ask the CA, for one that is gone' }],
+    examples: [{ line: 'certfleet account remove zerossl --account kid-1', why: 'after a mistyped key id' }],
+    load: async () => (await import('./account.ts')).removeAccount,
+  },
 ];

@@ -268,7 +268,13 @@ export const errorTable = {
     message: 'the CA has not opened the account {account} yet',
     blame: 'config',
     retry: 'never',
-    hint: 'Issue a certificate with it; that opens it.',
+    hint: 'Issue a certificate with it; that opens it. If no certificate uses it, `certfleet account remove` removes it.',
+  },
+  'account/stays': {
+    message: 'the account {account} is not removed: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
   },
   'account/changed': {
     message: 'another process has just replaced the key of {url}, or given that up',

@@ -25,6 +25,8 @@ export async function changeAccount(
 ): Promise<ChangedAccount> {
   const { engine } = fleet.composed;
   const account = await knownById(fleet, request.id, signal);
+  if (request.what === 'remove')
+    return (await import('../engine/account-remove.ts')).removeAccount(engine, account, request.force, signal);
   const { updateContacts, rollover, giveUpRollover, deactivate } = await import('../engine/account-change.ts');
   if (request.what === 'update') return updateContacts(engine, account, request.emails, signal);
   if (request.what === 'rollover') return rollover(engine, account, request.keyType, signal);

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { encodeDocument } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { deactivate, rollover, updateContacts } from '../../src/engine/account-change.ts';
+import { removeAccount } from '../../src/engine/account-remove.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { forget } from '../../src/engine/forget.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createKillGate, killPlaces } from '../support/kill-gate.ts';
@@ -187,5 +190,81 @@ describe('deactivation', () => {
     const again = { ...job(specOf('one'), { force: true, obeyBackoff: false }), newAccount: true };
     expect(await issue(world.replica(4), again, signal)).toMatchObject({ result: 'renewed' });
     expect((await documentOf(world)).deactivatedAt).toBeUndefined();
+  });
+});
+
+describe('removal', () => {
+  const refusal = { type: 'urn:ietf:params:acme:error:malformed', detail: 'no', status: 403 };
+  const byFlags = { ...job(specOf('one')), origin: 'command-line' } as const;
+  const remove = async (world: World, force = false) => {
+    const engine = world.replica(2);
+    return passing(world.clock, removeAccount(engine, await theAccount(engine), force, signal));
+  };
+  /** An account that the CA refused to open. */
+  async function attempted(options: Parameters<typeof createSimulatedWorld>[0] = {}): Promise<World> {
+    const world = await createSimulatedWorld(options);
+    world.ca.failNext('newAccount', { problem: refusal });
+    expect(await issue(world.replica(1), byFlags, signal)).toMatchObject({ result: 'failed' });
+    return world;
+  }
+  /** The account as if the answer to newAccount had been lost. */
+  async function forgetUrl(world: World): Promise<void> {
+    const { key, revision, document } = (await theAccount(world.replica(9))).stored;
+    const { url: _lost, ...rest } = document;
+    await world.store.put(key, encodeDocument(rest), { ifRevision: revision, signal });
+  }
+
+  it.each([true, false])('of an account that was never opened; by force: %s', async (force) => {
+    const world = await attempted();
+    await remove(world, force);
+    expect(await knownAccounts(world.replica(3), {}, signal)).toEqual([]);
+    expect(await issue(world.replica(4), byFlags, signal)).toMatchObject({ result: 'issued' });
+  });
+
+  it('of one that the CA has opened after all is refused, and its URL is known then', async () => {
+    const world = await attempted();
+    expect(await issue(world.replica(4), byFlags, signal)).toMatchObject({ result: 'issued' });
+    await forget(world.replica(4), 'one', { force: true }, signal);
+    await forgetUrl(world);
+    await expect(remove(world)).rejects.toMatchObject({ code: 'account/stays' });
+    expect((await documentOf(world)).url).toBeDefined();
+    await expect(remove(world, true)).rejects.toMatchObject({
+      code: 'account/stays',
+      message: expect.stringContaining('it is open'),
+    });
+  });
+
+  it('of one that a certificate uses is refused', async () => {
+    const world = await issued();
+    await forgetUrl(world);
+    await expect(remove(world, true)).rejects.toMatchObject({ message: expect.stringContaining('use it: one') });
+  });
+
+  it('without an answer of the CA needs force', async () => {
+    const world = await attempted();
+    world.ca.failNext('any', { cut: true, times: 50 });
+    await expect(remove(world)).rejects.toMatchObject({ hint: expect.stringContaining('--force') });
+    await remove(world, true);
+    expect(await knownAccounts(world.replica(3), {}, signal)).toEqual([]);
+  });
+
+  it('while the CA opens it loses no key', async () => {
+    const seen: (() => Promise<void>)[] = [];
+    const between = (honest: Http): Http => ({
+      ...honest,
+      async request(request) {
+        const answer = await honest.request(request);
+        if (/new-?acc/i.test(request.url)) await seen.pop()?.();
+        return answer;
+      },
+    });
+    const world = await attempted({ between });
+    seen.push(async () => {
+      const { key, revision } = (await theAccount(world.replica(2))).stored;
+      await world.store.delete(key, { ifRevision: revision, signal });
+    });
+    expect(await issue(world.replica(4), byFlags, signal)).toMatchObject({ result: 'issued' });
+    expect(seen).toEqual([]);
+    expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
   });
 });

@@ -67,7 +67,7 @@ export async function isDeactivated(issuer: Issuer, keyPem: string, signal: Abor
 }
 
 /** The account of a key, which is never opened by this. */
-const lookUp = (issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<AccountInfo> =>
+export const lookUp = (issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<AccountInfo> =>
   issuer.openAccount({ keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true }, signal);
 
 /** Makes one of the new keys the account's key. The old one is worth nothing any more, and goes. */

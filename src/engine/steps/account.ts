@@ -82,7 +82,10 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
       return account;
     }
     const url = await register(customer, keyPem);
-    await writeAccount(engine, { ...document, url, contacts: settings.email }, found, signal);
+    const opened = { ...document, url, contacts: settings.email };
+    await writeAccount(engine, opened, found, signal);
+    // A person has removed it meanwhile; its key must not be lost.
+    if (!(await readAccount(engine, settings, signal))) await writeAccount(engine, opened, undefined, signal);
     return issuer.as({ keyPem, url });
   }
 }
