@@ -121,6 +121,12 @@ interface Act {
 
 const { signal } = new AbortController();
 
+/** Documents that the store keeps in the same folder as `a`. */
+const neighbours = ['b308', 'b319'];
+const conflictIsFine = (error: unknown): void => {
+  if (!isFailure(error, 'store/conflict')) throw error;
+};
+
 /** Runs processes in an order that the seed decides; answers everything they did, and what is there in the end. */
 async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
   const document: Key = { kind, name: 'a' };
@@ -166,8 +172,15 @@ async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
       const ifRevision = base as string | null;
       if (ifRevision !== null && pick(3) > 0)
         await act('delete', ifRevision, async () => void (await store.delete(document, { ifRevision, signal })));
-      else
+      else {
+        // Created while others are being created in its folder, it shares what they do.
+        const besides = ifRevision === null && pick(2) === 0 ? neighbours : [];
+        const others = besides.map((name) =>
+          store.put({ kind, name }, new Uint8Array([who]), { ifRevision: null, signal }).then(() => {}, conflictIsFine),
+        );
         await act('put', ifRevision, () => store.put(document, new Uint8Array([who, round]), { ifRevision, signal }));
+        await Promise.all(others);
+      }
       await store.close?.();
     }
   }

@@ -1,17 +1,25 @@
 import { join, resolve } from 'node:path';
+import { createBatches } from '../core/batches.ts';
 import { checkDocument } from '../core/document-limits.ts';
 import { toBase64url } from '../core/encoding.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
+import { createTurns } from '../core/turns.ts';
 import { defineStore, wholePath, z } from '../define.ts';
 import type { Key, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
+import { type Content, type First, writeFirsts } from './file/firsts.ts';
 import { numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
 import { type Current, createReader, maxRereads } from './file/reader.ts';
 import { scrubKind } from './file/scrub.ts';
 import { createTrust } from './file/trust.ts';
 import { createGuard } from './file/unusable.ts';
 import { bury, checkFolder, fileMode, folderMode, isUsedOnce, tidyFolders } from './file/upkeep.ts';
+
+function resultOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
@@ -42,6 +50,9 @@ export default defineStore({
  * removed after the link. A slow reader may find that its revision is being written over: the line has another number,
  * or the digest is wrong, and the name is gone.
  *
+ * A first revision is written on nothing. Those that are created in one folder at the same time share its listings and
+ * its fsync (`createAll`).
+ *
  * A deletion is a revision too, the marker. Markers of names that are used once are removed early (`bury`, decision
  * 0019), and the numbers of such a name may begin anew. So nothing is written over there, and the nonce identifies a base.
  *
@@ -62,7 +73,20 @@ function openFileStore(root: string, world: World): Store {
 
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
 
-  async function draft(place: Place, document: StoredDocument, spare: string | undefined): Promise<string> {
+  /** Each has an open file, and a process may have 1,024. */
+  const drafts = createTurns(64);
+  /** By folder: what is to be created there while others are being created is created together. */
+  const creations = new Map<
+    string,
+    ReturnType<typeof createBatches<Content, PromiseSettledResult<string | undefined>>>
+  >();
+  function creating(folder: string) {
+    const batches = creations.get(folder) ?? createBatches(createAll);
+    creations.set(folder, batches);
+    return batches;
+  }
+
+  async function draft(place: Place, document: StoredDocument, spare?: string): Promise<string> {
     const content = encodeStored(document);
     const isFirst = document.number === 1 && !(await files.stat(place.folder));
     for (let tries = 1; ; tries += 1) {
@@ -80,8 +104,8 @@ function openFileStore(root: string, world: World): Store {
    * Whether the writer of `base` has made sure that it was in time and has ended, and nothing is left below its
    * predecessor; then that can be written over.
    */
-  async function standing(place: Place, base: Current | undefined): Promise<{ isSettled: boolean; spare?: string }> {
-    if (!base || (await files.stat(pathOf(place, base.number)))?.links !== 1) return { isSettled: false };
+  async function standing(place: Place, base: Current): Promise<{ isSettled: boolean; spare?: string }> {
+    if ((await files.stat(pathOf(place, base.number)))?.links !== 1) return { isSettled: false };
     if (base.number < 2) return { isSettled: true };
     if (base.number > 2 && (await files.stat(pathOf(place, base.number - 2)))) return { isSettled: false };
     return { isSettled: true, spare: pathOf(place, base.number - 1) };
@@ -99,9 +123,9 @@ function openFileStore(root: string, world: World): Store {
     place: Place,
     base: Current | undefined,
     { number, nonce }: StoredDocument,
-    create: boolean,
+    { create, names }: { readonly create: boolean; readonly names: readonly string[] },
   ) {
-    const numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
+    const numbers = numbersOf(place.stem, names);
     if (numbers.some((other) => other > number)) {
       // The next writer may have removed the base already; it names the revision that it built on.
       const next = await read(key, place, number + 1, numbers);
@@ -124,8 +148,8 @@ function openFileStore(root: string, world: World): Store {
   }
 
   /** Links `document` as the revision after `base`; undefined if another process was faster. */
-  async function advance(key: Key, place: Place, base: Current | undefined, document: StoredDocument, create: boolean) {
-    const { number, state, nonce } = document;
+  async function advance(key: Key, place: Place, base: Current, document: StoredDocument, create: boolean) {
+    const { number, state } = document;
     const path = pathOf(place, number);
     const { isSettled, spare: below } = await standing(place, base);
     // Where numbers may begin anew, the file below a stale base can be the new document.
@@ -135,12 +159,12 @@ function openFileStore(root: string, world: World): Store {
     const temporary = await draft(place, document, spare);
     try {
       // `bury` relies on this check, and on the temporary file, which stays until the end.
-      if (base && isUsedOnce(key.kind) && !(await isStill(place, base))) return undefined;
+      if (isUsedOnce(key.kind) && !(await isStill(place, base))) return undefined;
       if (!(await linkDraft(temporary, path))) return undefined;
       const settled =
-        base && isPlain && (await isStill(place, base))
+        isPlain && (await isStill(place, base))
           ? { won: true, numbers: [base.number] }
-          : await settle(key, place, base, document, create);
+          : await settle(key, place, base, document, { create, names: await listed(place.folder) });
       if (!settled.won) {
         await files.remove(path);
         return undefined;
@@ -152,12 +176,60 @@ function openFileStore(root: string, world: World): Store {
       // damages this one, and remove older ones only once this one is durable.
       if (state === 'deleted') await removeBelow(number);
       await files.syncFolder(place.folder);
-      if (state === 'live') await removeBelow(base?.number ?? 0);
+      if (state === 'live') await removeBelow(base.number);
     } finally {
       await files.remove(temporary);
     }
-    return `${number}-${nonce}`;
+    return revisionOf(document);
   }
+
+  const listed = async (folder: string): Promise<readonly string[]> => (await files.list(folder)) ?? [];
+
+  const following = (base: StoredDocument | undefined, { key, bytes }: Content): StoredDocument => ({
+    state: 'live',
+    number: (base?.number ?? 0) + 1,
+    name: key.name,
+    nonce: newNonce(),
+    after: base?.nonce ?? noPredecessor,
+    bytes,
+  });
+
+  /** Creates documents of one folder; undefined for one that exists. */
+  async function createAll(contents: readonly Content[]): Promise<readonly PromiseSettledResult<string | undefined>[]> {
+    const { folder } = contents[0]!.place;
+    const names = await listed(folder);
+    const firsts = new Map<Content, First>();
+    for (const one of contents)
+      if (numbersOf(one.place.stem, names).length === 0)
+        firsts.set(one, { ...one, document: following(undefined, one) });
+    const written = writeFirsts(folder, [...firsts.values()], files, {
+      draft: (place, document) => drafts.run(() => draft(place, document)),
+      link: linkDraft,
+      isInTime,
+    });
+    return Promise.allSettled(
+      contents.map(async (one) => {
+        const first = firsts.get(one);
+        if (!first) return createAgain(one);
+        return resultOf((await written).get(first)!) ? revisionOf(first.document) : undefined;
+      }),
+    );
+  }
+
+  /** Creates a document on its deletion marker. */
+  async function createAgain(content: Content): Promise<string | undefined> {
+    const { key, place } = content;
+    const base = await current(key, place);
+    if (base?.document.state === 'live') return undefined;
+    if (base) return advance(key, place, base, following(base.document, content), true);
+    // The marker was removed since the listing.
+    const [created] = await createAll([content]);
+    return resultOf(created!);
+  }
+
+  /** Whether a first revision was linked before others had continued. */
+  const isInTime = async ({ key, place, document }: First, names: readonly string[]): Promise<boolean> =>
+    (await settle(key, place, undefined, document, { create: true, names })).won;
 
   /** The revision that a caller names, if its file exists; link(2) will find any above it. */
   async function named(key: Key, place: Place, revision: string): Promise<Current | undefined> {
@@ -186,6 +258,7 @@ function openFileStore(root: string, world: World): Store {
     return (await advance(key, place, found, marker, false)) !== undefined;
   }
 
+  const revisionOf = ({ number, nonce }: StoredDocument): string => `${number}-${nonce}`;
   const newNonce = (): string => toBase64url(random.bytes(6));
 
   return {
@@ -203,19 +276,16 @@ function openFileStore(root: string, world: World): Store {
       guarded(signal, async () => {
         checkDocument(key, bytes);
         const place = await trustedPlace(key);
-        const create = ifRevision === null;
-        const base = create ? await current(key, place) : await named(key, place, ifRevision);
-        if (create ? base?.document.state === 'live' : !base) throw conflict(key);
+        const content = { key, place, bytes };
+        if (ifRevision === null) {
+          const created = resultOf(await creating(place.folder)(content, signal));
+          if (created === undefined) throw conflict(key);
+          return created;
+        }
+        const base = await named(key, place, ifRevision);
+        if (!base) throw conflict(key);
         signal.throwIfAborted();
-        const document: StoredDocument = {
-          state: 'live',
-          number: (base?.number ?? 0) + 1,
-          name: key.name,
-          nonce: newNonce(),
-          after: base?.document.nonce ?? noPredecessor,
-          bytes,
-        };
-        const revision = await advance(key, place, base, document, create);
+        const revision = await advance(key, place, base, following(base.document, content), false);
         if (revision === undefined) throw conflict(key);
         return revision;
       }),
