@@ -6,7 +6,7 @@ import { longestRetryAfterMs } from './retry-after.ts';
 import { isHeldBack, isStopped } from './revocation.ts';
 import type { Rollover } from './rollover.ts';
 import { hasWanted } from './same-spec.ts';
-import { type Early, whyEarly } from './schedule.ts';
+import { type Early, whyNow } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
 import { isToCome } from './stored-time.ts';
 
@@ -137,7 +137,7 @@ function whyDue(
       action: 'renew',
       reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
     };
-  const early = nextRunMs === undefined ? undefined : whyEarly(lineage, now, nextRunMs);
+  const early = whyNow(lineage, now, nextRunMs);
   return early && { action: 'renew', reason: early.reason, early };
 }
 

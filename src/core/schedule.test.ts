@@ -26,6 +26,32 @@ function issuedFor(days: number, renewal: Partial<Lineage['renewal']> = {}, onDa
   };
 }
 
+describe('without --next-run, the next run is an hour away', () => {
+  const minutes = (count: number) => new Date(start + 3 * day + count * 60_000);
+  /** A window and a time in it, in minutes from now. */
+  const renewal = (from: number, drawn: number, to: number) => ({
+    at: minutes(drawn).toISOString(),
+    source: 'ari' as const,
+    window: { start: minutes(from).toISOString(), end: minutes(to).toISOString() },
+    checkAfter: at(4),
+  });
+  const plan = (lineage: Lineage) => planLineage(testSpec, lineage, minutes(0), rules).action;
+  it.each([
+    ['a window that will be over by then', renewal(-120, 20, 60), 'renew'],
+    ['one that ends a few minutes later, since timers are late', renewal(-120, 20, 64), 'renew'],
+    ['a short one that begins and ends before it', renewal(20, 25, 30), 'renew'],
+    ['one that the next run is in', renewal(-120, 20, 72), 'none'],
+    ['a time that was put off to an hour after the issue', renewal(-120, 50, 40), 'none'],
+    ['no window', { ...renewal(-120, 20, 60), window: undefined }, 'none'],
+  ])('%s', (_what, now, expected) => {
+    expect(plan(issuedFor(160 / 24, now as Partial<Lineage['renewal']>))).toBe(expected);
+  });
+
+  it('but a certificate that is younger than an hour waits', () => {
+    expect(plan(issuedFor(160 / 24, renewal(-120, 20, 60), 3 - 0.5 / 24))).toBe('none');
+  });
+});
+
 describe('an interval holds a lifetime if twice the interval is below it', () => {
   it.each([
     [31, 90, true],

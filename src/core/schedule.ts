@@ -81,6 +81,27 @@ export function whyEarly({ current, renewal }: Lineage, now: Date, nextRunMs: nu
   return { reason: `${reason}; ${counted}`, outside: { start, end } };
 }
 
+/** How far apart hourly runs may be: timers and the runs themselves are a few minutes late. */
+const hourlyMs = 65 * 60_000;
+
+/**
+ * Why a run must not leave a renewal to the next one: with `--next-run` as in {@link whyEarly}, else because the CA's
+ * window will be over an hour later. A window of Let's Encrypt's six-day certificates is about three hours long, and only
+ * renewals inside it are exempt from the rate limits; if no run falls into a window, the one before it renews.
+ */
+export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefined): Early | undefined {
+  if (nextRunMs !== undefined) return whyEarly(lineage, now, nextRunMs);
+  const { current, renewal } = lineage;
+  if (!current || !renewal?.window) return undefined;
+  const { at, window } = renewal;
+  const end = Date.parse(window.end);
+  // The renewal time is after the window if the certificate is less than an hour old.
+  if (Date.parse(at) >= end || end > now.getTime() + hourlyMs || isTooYoung(current, now, 4 * hourMs)) return undefined;
+  return {
+    reason: `it is due at ${at}, and the CA’s window ends at ${window.end}, before the next run an hour from now`,
+  };
+}
+
 /**
  * Whether it was issued so recently that a new certificate would not last much longer: a second run by hand, or a
  * schedule that cannot hold the lifetime. Two days keep such runs below Let's Encrypt's limit of five certificates a

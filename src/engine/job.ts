@@ -4,7 +4,7 @@ import type { Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
-import { whyEarly } from '../core/schedule.ts';
+import { whyNow } from '../core/schedule.ts';
 import type { Hooks, StoredSpec } from '../core/spec.ts';
 
 /** What a pass should do for one certificate. */
@@ -99,8 +99,8 @@ export function isHalfDone(
   if (outcome.result === 'failed') return false;
   // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
   const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
-  // It may also have turned out to be before the next run.
-  const isEarly = nextRunMs !== undefined && whyEarly(now, at, nextRunMs) !== undefined;
+  // It may also have turned out that it cannot wait for the next run.
+  const isEarly = whyNow(now, at, nextRunMs) !== undefined;
   if (outcome.result === 'unchanged' && (isDue || isEarly)) return true;
   // This turn only finished an interrupted deployment, but `force` asks for a new certificate.
   return force && now.current?.id === found?.current?.id;

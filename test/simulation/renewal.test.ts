@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -23,4 +23,51 @@ it('a window that is always in the past leads to at most one certificate an hour
   const world = await createSimulatedWorld({ settings: { windowMs: [-hourMs, 1] } });
   expect(await boughtIn(world, 3)).toBe(1);
   expect(await boughtIn(world, 4)).toBe(2);
+});
+
+// Let's Encrypt's six-day certificates: a window of 2 % of the lifetime, 3.2 hours, in the middle. Renewals outside it
+// count against its rate limits.
+describe('an hourly run renews 160-hour certificates inside the window', () => {
+  const settings = { profiles: { classic: { description: '160 hours', validityMs: 160 * hourMs } } };
+  it.each(
+    [0, 0.3, 0.69, 0.8, 0.95, 0.999].flatMap((drawn) => [1, 17, 38, 59].map((minute) => [drawn, minute] as const)),
+  )('drawn at %d of it, at minute %d', async (drawn, minute) => {
+    const world = await createSimulatedWorld({ settings });
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    const { current, renewal } = (await world.readLineage())!;
+    const { start, end } = renewal!.window!;
+    const [from, to] = [Date.parse(start), Date.parse(end)];
+    expect((to - from) / hourMs).toBeCloseTo(3.2, 1);
+    const at = new Date(from + drawn * (to - from)).toISOString();
+    await world.editLineage((lineage) => ({ ...lineage, renewal: { ...renewal!, at } }));
+    world.clock.set(new Date(from - 2 * hourMs + minute * minuteMs));
+    for (let passes = 0; passes < 8; passes += 1) {
+      await issue(world.replica(1), job(simulatedSpec()), signal);
+      const now = (await world.readLineage())!.current!;
+      if (now.id !== current!.id) {
+        const issuedAt = Date.parse(now.issuedAt!);
+        expect([issuedAt >= from, issuedAt < to]).toEqual([true, true]);
+        return;
+      }
+      world.pass(hourMs);
+    }
+    throw new Error('it was not renewed');
+  });
+
+  it('and one whose window is shorter than an hour before it ends', async () => {
+    // From the beginning of the certificate, which is an hour before its issue.
+    const window = [50 * hourMs + 20 * minuteMs, 50 * hourMs + 40 * minuteMs] as const;
+    const world = await createSimulatedWorld({ settings: { ...settings, windowMs: window } });
+    let passes = 0;
+    for (; world.ca.state.certificates.size < 2 && passes < 100; passes += 1) {
+      await issue(world.replica(1), job(simulatedSpec()), signal);
+      world.pass(hourMs);
+    }
+    const [first, second] = [...world.ca.state.certificates.values()];
+    const renewedAt = second!.notBefore.getTime() + hourMs - first!.notBefore.getTime();
+    expect([renewedAt > window[0] - hourMs, renewedAt < window[1]]).toEqual([true, true]);
+    // The next runs do not order again.
+    for (let run = 0; run < 3; run += 1) await issue(world.replica(1), job(simulatedSpec()), signal);
+    expect(world.ca.state.certificates.size).toBe(2);
+  });
 });
