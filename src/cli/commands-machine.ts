@@ -20,6 +20,18 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
       { flags: '--print', description: 'show the files, and change nothing' },
       { flags: '--yes', description: 'do not ask' },
       { flags: '--cron', description: 'use cron even if the machine has systemd' },
+      {
+        flags: '--credential <name:path>',
+        description:
+          'a systemd credential for the unit, such as the key of the store; found by itself in /etc/credstore',
+        list: true,
+      },
+      {
+        flags: '--encrypted-credential <name:path>',
+        description:
+          'the same for a file that `systemd-creds encrypt` made; found by itself in /etc/credstore.encrypted',
+        list: true,
+      },
       { flags: '--uninstall', description: 'stop the timer and remove its files' },
     ],
     examples: [

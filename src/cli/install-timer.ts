@@ -6,6 +6,7 @@ import type { World } from '../ports/world.ts';
 import type { Run, Session } from './context.ts';
 import { scheduledIn, storeKeyFlags, storeOf } from './crontab.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
+import { credentialsOf, refuseCredentials, tellVariables } from './timer-credentials.ts';
 import {
   commandInCron,
   cronFile,
@@ -66,7 +67,7 @@ async function installing(session: Session, world: World): Promise<Change> {
   const places = timerPlaces(paths);
   const isSystemd =
     session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
-  const hourly = await hourlyOf(session, settings, world);
+  const hourly = await hourlyOf(session, settings, world, isSystemd);
   if (!isSystemd && (await files.stat(paths.cronFiles))?.kind !== 'folder')
     throw fail('usage/invalid', {
       what: `this machine has neither systemd nor the folder ${paths.cronFiles}; add this line to the crontab of root: ${hourly.minute} * * * * ${commandInCron([...hourly.command, '--quiet'])}`,
@@ -112,7 +113,7 @@ async function uninstalling(session: Session, world: World): Promise<Change> {
 }
 
 /** The command with absolute paths, at the time of the files that are there, else at a random one. */
-async function hourlyOf(session: Session, settings: Settings, world: World): Promise<Hourly> {
+async function hourlyOf(session: Session, settings: Settings, world: World, isSystemd: boolean): Promise<Hourly> {
   const { context, invocation } = session;
   const { program } = context;
   if (program === undefined || !isAbsolute(program))
@@ -123,16 +124,20 @@ async function hourlyOf(session: Session, settings: Settings, world: World): Pro
     });
   const { units, cron } = timerPlaces(defaultPaths(context.env));
   const before = { minute: undefined as number | undefined, second: undefined as number | undefined };
+  let service: string | undefined;
   for (const path of [...units, ...cron]) {
     const text = await textAt(path, world);
-    const time = text?.startsWith(timerMark) === true ? timeIn(text) : undefined;
+    const ourText = text?.startsWith(timerMark) === true ? text : undefined;
+    const time = ourText === undefined ? undefined : timeIn(ourText);
+    if (path === units[0]) service = ourText;
     before.minute ??= time?.minute;
     before.second ??= time?.second;
   }
   const config = textOf(invocation.flags['config']);
   const store = storeOf(session);
   const keys = await storeKeyFlags(session);
-  tellVariables(session, keys);
+  await tellVariables(session, world, isSystemd);
+  if (!isSystemd) await refuseCredentials(session);
   return {
     command: [
       ...[process.execPath, program, 'renew'],
@@ -143,15 +148,8 @@ async function hourlyOf(session: Session, settings: Settings, world: World): Pro
     minute: before.minute ?? Math.floor(world.random.number() * 60),
     second: before.second ?? Math.floor(world.random.number() * 60),
     stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
+    credentials: isSystemd ? await credentialsOf(session, world, service) : [],
   };
-}
-
-/** Neither cron nor systemd has the variables of this shell. */
-function tellVariables(session: Session, keys: readonly string[]): void {
-  for (const name of keys.flatMap((word) => (word.startsWith('env:') ? [word.slice(4)] : [])))
-    session.note(
-      `The timer does not get ${name} from this shell: put it into /etc/certfleet/environment for systemd, or into the crontab’s environment; a key in a file (--store-key file:/PATH) needs neither.`,
-    );
 }
 
 /** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */

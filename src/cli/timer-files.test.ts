@@ -9,9 +9,11 @@ const hourly = {
   minute: 7,
   second: 5,
   stopSeconds: 15,
+  credentials: [],
 };
 const program = '/usr/local/bin/certfleet';
 const cronFolder = { '/etc/cron.d/anacron': '' };
+const systemd = { '/run/systemd/system/x': '' };
 
 it('writes paths as systemd and cron read them', () => {
   const [service] = unitFiles(hourly, paths);
@@ -44,11 +46,116 @@ const rows: readonly Row[] = [
     never: [/^\* \* \* \* \* root touch/m],
   },
   {
-    what: 'says that the key of the store must be in the environment of the timer',
+    what: 'says that cron does not get the key of the store from the environment',
     argv: 'install-timer --cron --print --store-key env:FOO',
     env: { FOO: 'x'.repeat(43) },
     program,
-    warns: ['The timer does not get FOO from this shell: put it into /etc/certfleet/environment'],
+    warns: ['cron does not get FOO, which has the key of the store, from this shell', 'storeKey: file:/PATH'],
+  },
+  {
+    what: 'says what to write for a key in the environment of the unit',
+    argv: 'install-timer --print --store-key env:FOO',
+    env: { FOO: 'x'.repeat(43) },
+    program,
+    files: systemd,
+    warns: ['The timer does not get FOO', 'add the line FOO=KEY to /etc/certfleet/environment'],
+  },
+  {
+    what: 'also for the key itself in CERTFLEET_STORE_KEY',
+    argv: 'install-timer --print',
+    env: { CERTFLEET_STORE_KEY: 'x'.repeat(43) },
+    program,
+    files: systemd,
+    warns: ['add the line CERTFLEET_STORE_KEY=KEY to /etc/certfleet/environment'],
+    never: ['x'.repeat(43)],
+  },
+  {
+    what: 'says nothing of a key that the unit gets',
+    argv: 'install-timer --print --store-key env:FOO',
+    program,
+    files: { ...systemd, '/etc/certfleet/environment': 'FOO=secret\n' },
+    never: ['does not get', 'secret'],
+  },
+  {
+    what: 'loads the key of the store from the folder of credentials',
+    argv: 'install-timer --print --store-key credential:store.key',
+    program,
+    files: { ...systemd, '/etc/credstore/store.key': 'secret' },
+    says: ['    LoadCredential=store.key:/etc/credstore/store.key\n', 'renew --store-key credential:store.key\n'],
+    never: ['secret'],
+  },
+  {
+    what: 'loads an encrypted one rather than that',
+    argv: 'install-timer --print --store-key credential:store.key',
+    program,
+    files: { ...systemd, '/etc/credstore.encrypted/store.key': 'x', '/etc/credstore/store.key': 'x' },
+    says: ['    LoadCredentialEncrypted=store.key:/etc/credstore.encrypted/store.key\n'],
+  },
+  {
+    what: 'loads what the flags say, with the names of systemd',
+    argv: [
+      ...[
+        'install-timer',
+        '--print',
+        '--store-key',
+        'credential:store.key',
+        '--credential',
+        'store.key:/srv/a 100%.key',
+      ],
+      ...['--encrypted-credential', '/srv/dnspod'],
+    ],
+    program,
+    files: systemd,
+    says: ['    LoadCredential=store.key:/srv/a 100%%.key\n', '    LoadCredentialEncrypted=dnspod:/srv/dnspod\n'],
+  },
+  {
+    what: 'keeps what it loaded before',
+    argv: 'install-timer --print --store-key credential:store.key',
+    program,
+    files: {
+      ...systemd,
+      '/etc/systemd/system/certfleet.service': unitFiles(
+        { ...hourly, credentials: [{ name: 'store.key', path: '/srv/100%', isEncrypted: true }] },
+        paths,
+      )[0]!.text,
+    },
+    says: ['    LoadCredentialEncrypted=store.key:/srv/100%%\n'],
+  },
+  {
+    what: 'loads nothing twice that systemctl edit added',
+    argv: 'install-timer --print --store-key credential:store.key',
+    program,
+    files: {
+      ...systemd,
+      '/etc/systemd/system/certfleet.service.d/override.conf': '[Service]\nLoadCredential=store.key:/srv/k\n',
+    },
+    says: ['ExecStart='],
+    never: ['LoadCredential'],
+  },
+  {
+    what: 'refuses a unit that would lack the key',
+    argv: 'install-timer --print --store-key credential:store.key',
+    program,
+    files: systemd,
+    code: 2,
+    warns: [
+      'the systemd credential store.key, and the unit must load it: name its file with --credential store.key:/PATH',
+    ],
+  },
+  {
+    what: 'refuses cron for a credential of systemd',
+    argv: 'install-timer --cron --print --store-key credential:store.key',
+    program,
+    code: 2,
+    warns: ['the systemd credential store.key, which cron does not pass'],
+  },
+  {
+    what: 'refuses a credential without an absolute path',
+    argv: 'install-timer --print --credential store.key',
+    program,
+    files: systemd,
+    code: 2,
+    warns: ['--credential store.key: write NAME:/path'],
   },
   {
     what: 'keeps the minute of the file that is there',

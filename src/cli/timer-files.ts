@@ -16,6 +16,16 @@ export interface Hourly {
   readonly second: number;
   /** How long systemd waits for it to end after SIGTERM. */
   readonly stopSeconds: number;
+  /** What systemd passes to it. */
+  readonly credentials: readonly LoadedCredential[];
+}
+
+/** A credential of systemd: its name in the unit, and its file. */
+export interface LoadedCredential {
+  readonly name: string;
+  readonly path: string;
+  /** `systemd-creds encrypt` made the file. */
+  readonly isEncrypted: boolean;
 }
 
 /** In the first line of each file: a file without it is not ours, and stays as it is. */
@@ -34,7 +44,10 @@ export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | '
  * A service and its timer. What protects the keys without changing what a hook can do is set; what would change that
  * (ProtectSystem, PrivateTmp, NoNewPrivileges) is not.
  */
-export function unitFiles({ command, minute, second, stopSeconds }: Hourly, paths: DefaultPaths): readonly TimerFile[] {
+export function unitFiles(
+  { command, minute, second, stopSeconds, credentials }: Hourly,
+  paths: DefaultPaths,
+): readonly TimerFile[] {
   const [service, timer] = timerPlaces(paths).units;
   const at = [minute, second].map((number) => String(number).padStart(2, '0')).join(':');
   return [
@@ -50,7 +63,7 @@ After=network-online.target
 Type=oneshot
 # For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
 EnvironmentFile=-/etc/certfleet/environment
-ExecStart=${command.map(systemdWord).join(' ')}
+${credentials.map(credentialLine).join('')}ExecStart=${command.map(systemdWord).join(' ')}
 # A little more than shutdownBudget: certfleet cleans up when stopped and journals the rest.
 TimeoutStopSec=${stopSeconds}
 # A server that a hook has started keeps running.
@@ -111,6 +124,18 @@ export function timeIn(text: string): { readonly minute: number; readonly second
   const [, minute, second] = found;
   return { minute: Number(minute), ...(second === undefined ? {} : { second: Number(second) }) };
 }
+
+/** Everything after the colon is the path; % stands for something. */
+const credentialLine = ({ name, path, isEncrypted }: LoadedCredential): string =>
+  `LoadCredential${isEncrypted ? 'Encrypted' : ''}=${name}:${onOneLine(path).replaceAll('%', '%%')}\n`;
+
+/** The credentials that a unit of {@link unitFiles} loads. */
+export const loadedIn = (text: string): readonly LoadedCredential[] =>
+  [...text.matchAll(/^LoadCredential(Encrypted)?=([^:\n]+):(.+)$/gm)].map(([, encrypted, name, path]) => ({
+    name: name!,
+    path: path!.replaceAll('%%', '%'),
+    isEncrypted: encrypted !== undefined,
+  }));
 
 /** A word of ExecStart, where % and $ stand for something, and quotes are like those of C. */
 const systemdWord = (word: string): string => {

@@ -16,6 +16,11 @@ export interface DefaultPaths {
   /** The folders of systemd units, and the folder of enabled timers. */
   readonly units: readonly string[];
   readonly timers: string;
+  /** Where systemd looks for credentials by their names: as they are, and encrypted by `systemd-creds`. */
+  readonly credentials: string;
+  readonly encryptedCredentials: string;
+  /** The variables of the service that `install-timer` writes. */
+  readonly environment: string;
   /** Exists where systemd started the machine. */
   readonly bootedBySystemd: string;
 }
@@ -41,6 +46,9 @@ export function defaultPaths(env: Environment): DefaultPaths {
     cronFiles: below('etc/cron.d'),
     units: ['etc/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'].map(below),
     timers: below('etc/systemd/system/timers.target.wants'),
+    credentials: below('etc/credstore'),
+    encryptedCredentials: below('etc/credstore.encrypted'),
+    environment: below('etc/certfleet/environment'),
     bootedBySystemd: below('run/systemd/system'),
   };
 }

@@ -51,6 +51,10 @@ describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => 
     expect(minute(await timer())).toBe(first);
     expect(await readFile(files[0]!, 'utf8')).toContain(' renew --store "/srv/other store"\n');
 
+    await run('--yes', '--credential', 'store.key:/srv/100% of it');
+    expect(await readFile(files[0]!, 'utf8')).toContain('LoadCredential=store.key:/srv/100%% of it\n');
+    expect(await execute(findProgram('systemd-analyze')!, ['verify', ...files])).toEqual({ stdout: '', stderr: '' });
+
     await run('--yes', '--cron');
     expect(minute(await readFile(join(root, 'etc/cron.d/certfleet'), 'utf8'))).toBe(first);
     expect(await readdir(units)).not.toContain('certfleet.timer');

@@ -1,0 +1,93 @@
+import { basename, isAbsolute } from 'node:path';
+import { defaultPaths } from '../config/defaults.ts';
+import { fail } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
+import type { World } from '../ports/world.ts';
+import type { Session } from './context.ts';
+import { filesAt } from './crontab.ts';
+import { listOf } from './flag-values.ts';
+import { type LoadedCredential, loadedIn } from './timer-files.ts';
+
+/**
+ * The systemd credentials that the unit loads: those of the flags, those that an earlier run wrote, and the key of the
+ * store if it is one. Fails with `usage/invalid` if the file of that key is not known.
+ */
+export async function credentialsOf(
+  session: Session,
+  { files }: World,
+  before: string | undefined,
+): Promise<readonly LoadedCredential[]> {
+  const { flags } = session.invocation;
+  const paths = defaultPaths(session.context.env);
+  const loaded = new Map<string, LoadedCredential>();
+  const add = (one: LoadedCredential) => loaded.set(one.name, one);
+  for (const one of loadedIn(before ?? '')) add(one);
+  for (const text of listOf(flags['credential'])) add(credentialIn('--credential', text, false));
+  for (const text of listOf(flags['encryptedCredential'])) add(credentialIn('--encrypted-credential', text, true));
+  // What `systemctl edit` added stays there.
+  const added = await filesAt(files, `${paths.units[0]}/certfleet.service.d`);
+  const isThere = (name: string) => loaded.has(name) || added.some(({ text }) => new Set(namesIn(text)).has(name));
+  for (const name of await keysOf(session, 'credential')) {
+    if (isThere(name)) continue;
+    const places = [
+      { name, path: `${paths.encryptedCredentials}/${name}`, isEncrypted: true },
+      { name, path: `${paths.credentials}/${name}`, isEncrypted: false },
+    ];
+    const found = await firstOf(
+      places,
+      async ({ path }) => (await files.stat(path).catch(() => undefined)) !== undefined,
+    );
+    if (!found)
+      throw fail('usage/invalid', {
+        what: `the key of the store is the systemd credential ${name}, and the unit must load it: name its file with --credential ${shellWord(`${name}:/PATH`)}, or with --encrypted-credential if \`systemd-creds encrypt\` made it`,
+      });
+    add(found);
+  }
+  return [...loaded.values()];
+}
+
+/** cron passes no credentials. Fails with `usage/invalid` if one is needed. */
+export async function refuseCredentials(session: Session): Promise<void> {
+  const [name] = await keysOf(session, 'credential');
+  if (name !== undefined)
+    throw fail('usage/invalid', {
+      what: `the key of the store is the systemd credential ${name}, which cron does not pass: use the timer of systemd, or a key in a file (storeKey: file:/PATH)`,
+    });
+}
+
+/** Neither cron nor systemd has the variables of this shell. */
+export async function tellVariables(session: Session, { files }: World, isSystemd: boolean): Promise<void> {
+  const { environment } = defaultPaths(session.context.env);
+  const [there] = isSystemd ? await filesAt(files, environment) : [];
+  for (const name of await keysOf(session, 'env')) {
+    if (there && new RegExp(`^\\s*${name}=`, 'm').test(there.text)) continue;
+    session.note(
+      isSystemd
+        ? `The timer does not get ${name}, which has the key of the store, from this shell: add the line ${name}=KEY to ${environment}, which only root may read (chmod 600). Or use a key in a file: storeKey: file:/PATH.`
+        : `cron does not get ${name}, which has the key of the store, from this shell, and /etc/cron.d is open to all: use a key in a file (storeKey: file:/PATH), else \`certfleet renew\` fails each hour.`,
+    );
+  }
+}
+
+/** The names of the store's keys that are of this kind. */
+async function keysOf(session: Session, kind: 'credential' | 'env'): Promise<readonly string[]> {
+  const { storeKeys = [] } = await session.settings();
+  return storeKeys.flatMap((where) => (where.startsWith(`${kind}:`) ? [where.slice(kind.length + 1)] : []));
+}
+
+/** Of `NAME:/path`, or of a path, whose last part is then the name. */
+function credentialIn(flag: string, text: string, isEncrypted: boolean): LoadedCredential {
+  const [, typed, path = ''] = /^(?:([^:/]+):)?(.*)$/s.exec(text) ?? [];
+  const name = typed ?? basename(path);
+  if (!isAbsolute(path) || !/^[A-Za-z0-9_][\w.-]*$/.test(name))
+    throw fail('usage/invalid', { what: `${flag} ${text}: write NAME:/path, the absolute path of the file` });
+  return { name, path, isEncrypted };
+}
+
+const namesIn = (text: string): readonly string[] =>
+  [...text.matchAll(/^\s*(?:Load|Set)Credential(?:Encrypted)?=([^:\s]+)/gm)].map(([, name]) => name!);
+
+async function firstOf<T>(all: readonly T[], isIt: (one: T) => Promise<boolean>): Promise<T | undefined> {
+  for (const one of all) if (await isIt(one)) return one;
+  return undefined;
+}
