@@ -69,6 +69,8 @@ export interface Visit {
   sight: Sight;
   /** Settings that `issue` changes have been checked. */
   isChecked?: true;
+  /** It found that the key of its account is being changed. */
+  hasMetRollover?: true;
   /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
   lost?: Lineage;
 }
@@ -436,8 +438,9 @@ async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome
     throw signal.reason;
   }
   const failure = asFailure(error, nameOf(run));
-  if (failure.code === 'account/rolling') {
-    // A rollover began after the plan was made. The next turn waits for it.
+  if (failure.code === 'account/rolling' && !visit.hasMetRollover) {
+    // It began after the plan was made. The next turn waits for it.
+    visit.hasMetRollover = true;
     await closeStopped(run, left);
     return 'again';
   }
