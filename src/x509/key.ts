@@ -46,7 +46,9 @@ export function openKey(keyPem: Secret): OpenKey {
   const before = opened.get(keyPem);
   if (before) return before;
   const privateKey = createPrivateKey(keyPem.reveal());
-  const key = { privateKey, spkiDer: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }) };
+  const inside = insideKey(keyPem.reveal());
+  const spkiDer = inside?.spkiDer ?? createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const key = { privateKey, spkiDer };
   opened.set(keyPem, key);
   return key;
 }
