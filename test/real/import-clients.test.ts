@@ -111,7 +111,7 @@ describeWith(programs, 'what other clients have', () => {
       succeeded(imported);
       expect(imported.stdout).toContain(`${names[client]}: taken over`);
       expect(imported.stderr).toContain(stops[client]);
-      expect(imported.stdout).toMatch(/1 of 1 certificates taken over/);
+      expect(imported.stdout).toMatch(/1 of 1 certificate taken over/);
     }
     expect(await documents(store, 'account')).toHaveLength(4);
 
