@@ -161,6 +161,20 @@ describe('certbot’s folder', () => {
     ]);
   });
 
+  it('in place, leaves alone a second renewal file of the same folder', async () => {
+    const params = `archive_dir = x\nfullchain = ${root}/live/a.test/fullchain.pem\nprivkey = ${root}/live/a.test/privkey.pem\n[renewalparams]\nserver = ${le}\n`;
+    const files = { [`${root}/renewal/twin.conf`]: params };
+    expect((await find({ files, inPlace: true })).certificates).toMatchObject([
+      { name: 'a.test', settings: {} },
+      {
+        name: 'twin',
+        isLeft: true,
+        reason: expect.stringContaining(`a.test has its files in the same folder, ${root}/live/a.test`),
+      },
+    ]);
+    expect((await find({ files })).certificates).toMatchObject([{ settings: {} }, { settings: {} }]);
+  });
+
   it('leaves alone what certbot does not renew', async () => {
     const reason = 'autorenew is False: certbot does not renew it, and certfleet would';
     expect((await find({ params: 'autorenew = False' })).certificates).toEqual([

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
-import { inPlaceTarget } from '../core/in-place.ts';
+import { filesInPlace, inPlaceTarget } from '../core/in-place.ts';
 import type { Files } from '../ports/files.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';
@@ -29,10 +29,13 @@ export const certbot: Importer = {
       context,
     };
     const certificates: (FoundCertificate | Unusable)[] = [];
+    /** The certificate that is delivered to each folder. */
+    const inFolder = new Map<string, string>();
     for (const file of await files.list(join(root, 'renewal'))) {
       if (!file.endsWith('.conf')) continue;
       const name = file.slice(0, -'.conf'.length);
-      certificates.push(await readOne(files, { root, name, cliIni, readable, ...shared }));
+      const one = await readOne(files, { root, name, cliIni, readable, ...shared });
+      certificates.push(withoutSecond(one, inFolder));
     }
     return { accounts, certificates, remarks };
   },
@@ -75,6 +78,21 @@ async function readOne(
     if (isFailure(error, 'import/unreadable')) throw error;
     return { name, from, reason: reasonOf(error) };
   }
+}
+
+/** Two renewal files may name one folder, in which two certificates would take turns. */
+function withoutSecond(one: FoundCertificate | Unusable, inFolder: Map<string, string>): FoundCertificate | Unusable {
+  if ('reason' in one) return one;
+  for (const target of Object.values(one.settings.deployers)) {
+    const folder = filesInPlace(target, one.name);
+    const first = folder === undefined ? undefined : inFolder.get(folder);
+    if (first !== undefined) {
+      const reason = `${first} has its files in the same folder, ${folder}, and is renewed there`;
+      return { name: one.name, from: one.from, reason, isLeft: true };
+    }
+    if (folder !== undefined) inFolder.set(folder, one.name);
+  }
+  return one;
 }
 
 /** Versions go into certbot's own folders. */

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { cp, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -155,6 +155,36 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
       '../../archive/a.example.test/fullchain3.pem',
     );
     expect((await run('import', 'certbot', copy)).stdout).toContain('a.example.test: newer version taken over');
+  });
+
+  it('renews two certificates with the same names, each in its own folder', async () => {
+    const folder = await temporaryFolder('twice');
+    const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
+    const [a, b] = certbot.webroots;
+    const account = /^account = (\w+)$/m.exec(await readFile(join(copy, 'renewal/a.example.test.conf'), 'utf8'))![1]!;
+    const [server, key] = [certbot.proxy.directoryUrl, ['--key-type', 'rsa']];
+    const words = ['-w', a, '-d', 'a.example.test', '-w', b, '-d', 'b.example.test', '--duplicate', ...key];
+    await certbot.run(copy, 'certonly', '--webroot', ...words, '--server', server, '--account', account);
+    await run('import', 'certbot', copy, '--in-place', ...its);
+    const both = ['a.example.test', 'a.example.test-0001'];
+    const versions = () =>
+      Promise.all(
+        both.map(async (name) => {
+          const [cert, privateKey] = await Promise.all(
+            ['cert', 'privkey'].map((kind) => readFile(join(copy, `live/${name}/${kind}.pem`), 'utf8')),
+          );
+          const leaf = new X509Certificate(cert!);
+          expect(leaf.checkPrivateKey(createPrivateKey(privateKey!))).toBe(true);
+          return leaf.serialNumber;
+        }),
+      );
+    const before = await versions();
+    const renewed = await run('renew', ...both, '--force', '--json', ...its);
+    succeeded(renewed);
+    expect(outcomesOf(renewed).map(({ result }) => result)).toEqual(['renewed', 'renewed']);
+    expect(new Set([...before, ...(await versions())]).size).toBe(4);
+    const again = await run('import', 'certbot', copy, '--in-place', ...its);
+    expect(again.stdout).toContain('0 of 6 certificates taken over, 4 already here');
   });
 
   it('puts no older version in the place of one that certbot made itself, and takes that over', async () => {
