@@ -176,7 +176,7 @@ describe('certbot’s folder', () => {
   });
 
   it('leaves alone what certbot does not renew', async () => {
-    const reason = 'autorenew is False: certbot does not renew it, and certfleet would';
+    const reason = 'autorenew is False, so certbot does not renew it';
     expect((await find({ params: 'autorenew = False' })).certificates).toEqual([
       { name: 'a.test', from: `${root}/renewal/a.test.conf`, reason, isLeft: true },
     ]);
@@ -189,7 +189,9 @@ describe('certbot’s folder', () => {
     ]);
     const { settings, said } = await read(machine);
     expect(settings.issuer.settings.account).toBeUndefined();
-    expect(said[0]).toBe('dropped: the account 0123abcd, which is not there: the next renewal opens a new one');
+    expect(said[0]).toBe(
+      'dropped: the account 0123abcd, which is not there for this CA: the next renewal opens a new one',
+    );
   });
 });
 
@@ -276,6 +278,18 @@ describe('a renewal file', () => {
       'authenticator = standalone\nhsts = True',
       { standalone: {} },
       'hsts: certfleet has no such setting',
+    ],
+    [
+      'a key that certfleet does not make',
+      'authenticator = standalone\nkey_type = ecdsa\nelliptic_curve = secp521r1',
+      { standalone: {} },
+      'elliptic_curve = secp521r1: certfleet makes no such key',
+    ],
+    [
+      'no account',
+      'authenticator = standalone\naccount = None',
+      { standalone: {} },
+      'the account, because none is named',
     ],
     [
       'must_staple',
@@ -414,7 +428,12 @@ describe('hooks', () => {
 
   it('take the place of an installer', async () => {
     const { settings, said } = await read({ params: 'installer = nginx' });
-    expect(settings.wishes.hooks).toEqual({ deploy: 'nginx -s reload' });
+    expect(settings.wishes.hooks).toEqual({ first: { deploy: 'nginx -s reload || s=$?' } });
+    const files = { [`${root}/renewal-hooks/deploy/1.sh`]: 'true' };
+    expect((await read({ params: `installer = apache\n${own}`, files })).settings.wishes.hooks).toMatchObject({
+      deploy: 'reload',
+      first: { deploy: expect.stringMatching(/^for f in .*; done\napache2ctl graceful \|\| s=\$\?$/) },
+    });
     expect(said).toContain(
       'changed: the installer nginx: its configuration stays as it is, and `nginx -s reload` runs after a renewal',
     );

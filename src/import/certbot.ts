@@ -68,7 +68,7 @@ async function readOne(
     const conf = parseConfigObj((await files.text(from)) ?? '');
     const params = conf.sections.get('renewalparams');
     if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
-      return { name, from, reason: 'autorenew is False: certbot does not renew it, and certfleet would', isLeft: true };
+      return { name, from, reason: 'autorenew is False, so certbot does not renew it', isLeft: true };
     const { chainPem, keyPem, fullchain } = await readLive(readable, root, conf);
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
     const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });

@@ -157,6 +157,19 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect((await run('import', 'certbot', copy)).stdout).toContain('a.example.test: newer version taken over');
   });
 
+  it('renews nothing in another way where a plugin has no counterpart', async () => {
+    const folder = await temporaryFolder('plugin');
+    const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
+    const [name, conf] = ['second.example.test', join(copy, 'renewal/second.example.test.conf')];
+    await writeFile(conf, (await readFile(conf, 'utf8')).replace('authenticator = webroot', 'authenticator = dns-foo'));
+    expect((await run('import', 'certbot', copy, ...its)).stdout).toContain('missing: a DNS provider in place of');
+    const renewed = await run('renew', name, '--force', ...its);
+    expect(renewed.status).toBe(2);
+    expect(renewed.stderr.replaceAll(/\s+/g, ' ')).toContain(`certfleet issue ${name} --dns PROVIDER`);
+    succeeded(await run('issue', name, '--http', `webroot:${certbot.webroots[1]}`, ...its));
+    succeeded(await run('renew', name, '--force', ...its));
+  });
+
   it('renews two certificates with the same names, each in its own folder', async () => {
     const folder = await temporaryFolder('twice');
     const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];

@@ -1,6 +1,7 @@
 import type { FoundCertificate, FoundSettings, Remark } from '../../core/found.ts';
 import { importedName } from '../../core/identifiers.ts';
 import { type KeyType, keyTypes } from '../../core/key-type.ts';
+import type { Hooks } from '../../core/spec.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
 import { isTrueIn, type Section, textIn } from './config-obj.ts';
@@ -65,7 +66,7 @@ export async function settingsOf(
   if (!hasAccount)
     remarks.push({
       kind: 'dropped',
-      text: `the account ${id ?? ''}, which is not there: the next renewal opens a new one`,
+      text: `the account${id === undefined ? ', because none is named' : ` ${id}, which is not there for this CA`}: the next renewal opens a new one`,
     });
   const solvers = await solversOf(params, importedName(name), context);
   const { hooks, remarks: ofHooks } = hooksOf(params, folders);
@@ -78,13 +79,11 @@ export async function settingsOf(
       text: `the installer ${installer}: its configuration stays as it is, and \`${reload}\` runs after a renewal`,
     });
   else if (installer !== '') remarks.push({ kind: 'dropped', text: `the installer ${installer}` });
-  const deploy = [hooks.deploy, reload].filter((hook) => hook !== undefined).join('\n');
   const wishes = wishesOf(params, remarks);
   for (const key of params.values.keys())
     if (!understood.test(key)) remarks.push({ kind: 'dropped', text: `${key}: certfleet has no such setting` });
   const { solver, solverOf, solvers: all } = solvers;
-  const { deploy: _own, ...others } = hooks;
-  const allHooks = { ...others, ...(deploy === '' ? {} : { deploy }) };
+  const allHooks = reload === undefined ? hooks : withReload(hooks, reload);
   const before = renewBefore(textIn(conf, 'renew_before_expiry'), remarks);
   return {
     settings: {
@@ -98,8 +97,14 @@ export async function settingsOf(
     },
     remarks,
     ...(before === undefined ? {} : { renewBeforeMs: before }),
-    ...nextKeyTypeOf(params),
+    ...nextKeyTypeOf(params, remarks),
   };
+}
+
+/** certbot has its installer reload the server whatever the hook is. */
+function withReload(hooks: Hooks, reload: string): Hooks {
+  const lines = [hooks.first?.deploy, `${reload} || s=$?`].filter((line) => line !== undefined);
+  return { ...hooks, first: { ...hooks.first, deploy: lines.join('\n') } };
 }
 
 function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
@@ -127,14 +132,16 @@ function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
 const curves: Readonly<Record<string, KeyType>> = { secp256r1: 'p256', secp384r1: 'p384' };
 
 /** Undefined if the file does not say, or if certfleet makes no such key. */
-function nextKeyTypeOf(params: Section): Pick<FoundCertificate, 'nextKeyType'> {
+function nextKeyTypeOf(params: Section, remarks: Remark[]): Pick<FoundCertificate, 'nextKeyType'> {
   const type = textIn(params, 'key_type');
-  const wanted =
-    type === 'rsa'
-      ? `rsa${textIn(params, 'rsa_key_size') ?? '2048'}`
-      : curves[textIn(params, 'elliptic_curve') ?? 'secp256r1'];
-  const known = type === undefined ? undefined : keyTypes.find((one) => one === wanted);
-  return known === undefined ? {} : { nextKeyType: known };
+  if (type === undefined) return {};
+  const [size, curve] = [textIn(params, 'rsa_key_size') ?? '2048', textIn(params, 'elliptic_curve') ?? 'secp256r1'];
+  const wanted = type === 'rsa' ? `rsa${size}` : curves[curve];
+  const known = keyTypes.find((one) => one === wanted);
+  if (known !== undefined) return { nextKeyType: known };
+  const key = type === 'rsa' ? `rsa_key_size = ${size}` : `elliptic_curve = ${curve}`;
+  remarks.push({ kind: 'dropped', text: `${key}: certfleet makes no such key` });
+  return {};
 }
 
 const unitMs: Readonly<Record<string, number>> = {
