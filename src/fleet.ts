@@ -8,6 +8,7 @@ import type { AdapterSettings, Hooks, Settings, StoredSpec } from './core/spec.t
 import type { StatelessAnswer } from './core/stateless.ts';
 import type { LineageStatus } from './core/status.ts';
 import type { ChangedAccount } from './engine/account-change.ts';
+import type { OpenedAccount } from './engine/account-open.ts';
 import type { AccountStatus } from './engine/accounts.ts';
 import type { AdoptOptions } from './engine/adopt.ts';
 import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
@@ -127,6 +128,8 @@ export interface Fleet {
   directory(issuer: NamedIssuer, signal: AbortSignal): Promise<Directory>;
   /** All accounts of the store. Only reads it. */
   accounts(signal: AbortSignal): Promise<readonly AccountStatus[]>;
+  /** Opens the account of an issuer, unless it is open. Fails with `acme/…`, `config/…`. */
+  openAccount(issuer: NamedIssuer, signal: AbortSignal): Promise<OpenedAccount>;
   /** What else depends on an account: sentences for a person. */
   accountDependents(id: string, what: 'rollover' | 'deactivate', signal: AbortSignal): Promise<readonly string[]>;
   /**
@@ -293,6 +296,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     undoImport: async (root, signal) => (await import('./engine/undo-import.ts')).undoImport(engine, root, signal),
     directory: ({ name, settings: asked }, signal) => engine.connect.issuer(name, asked).directory(signal),
     accounts: (signal) => accountsOf(fleet, signal),
+    openAccount: async (issuer, signal) =>
+      (await import('./engine/account-open.ts')).openAccount(engine, issuer, signal),
     accountDependents: (id, what, signal) => dependentsOf(fleet, id, what, signal),
     changeAccount: (request, signal) => changeAccount(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),

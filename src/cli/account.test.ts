@@ -55,6 +55,23 @@ describe('certfleet account', () => {
       says: ['acme/acct/1', 'print-1', 'www.example.com', '_validation-persist.www'],
     },
     {
+      what: 'open',
+      argv: 'account open https://ca.test/dir --agree-tos --email ops@example.com --account a',
+      says: ['ca.test/dir: the account https://ca.test/account/1 is open.'],
+    },
+    {
+      what: 'open: an odd CA',
+      argv: 'account open letsencript',
+      code: 2,
+      calls: [],
+      warns: ['did you mean "letsencrypt"'],
+    },
+    {
+      what: 'open: a CA with customers only',
+      argv: 'account open zerossl --agree-tos',
+      ...{ code: 2, calls: [], warns: ['external account binding'] },
+    },
+    {
       what: 'remove',
       argv: 'account remove letsencrypt --account tenant-2 --force',
       fleet: two,

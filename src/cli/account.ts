@@ -6,6 +6,7 @@ import { didYouMean } from '../core/nearest.ts';
 import type { AccountStatus, Fleet } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { given, textOf } from './flag-values.ts';
+import { issuerFromFlags, proveEabKey, refuseWithoutAccount } from './issuer-flags.ts';
 import { formatTable } from './table.ts';
 
 /** An account that nothing uses is called as its CA would be. */
@@ -58,6 +59,21 @@ export const showAccount: Run = async (session) => {
   session.printWhole(
     `${labelOf(account)}\n\n${rows.map(([key, value]) => `  ${key.padEnd(14)}  ${value}`).join('\n')}\n`,
   );
+  return 0;
+};
+
+/** `certfleet account open`. */
+export const openAccount: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [typed] = args;
+  const invocation = { args, flags: { ...flags, ...(typed === undefined ? {} : { issuer: typed }) } };
+  const issuer = issuerFromFlags({ ...session, invocation }, await session.settings(), undefined);
+  refuseWithoutAccount(issuer);
+  await proveEabKey(issuer, session);
+  const fleet = await session.fleet({ makeStore: true });
+  const { url, wasOpen } = await fleet.openAccount(issuer, session.signal);
+  session.printJson({ object: 'account', url, wasOpen });
+  session.print(`${issuer.name}: the account ${url} ${wasOpen ? 'was open already' : 'is open'}.`);
   return 0;
 };
 

@@ -138,7 +138,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 /** The commands of certbot that have a counterpart here. */
 export const certbotVerbs = [
   ...['certonly', 'run', 'renew', 'certificates', 'revoke', 'delete', 'reconfigure', 'plugins'],
-  ...['show_account', 'update_account', 'unregister'],
+  ...['register', 'show_account', 'update_account', 'unregister'],
 ] as const;
 
 /** All flags that are taken, for a shell to complete. */

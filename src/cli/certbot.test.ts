@@ -310,6 +310,19 @@ const rows: readonly Row[] = [
     code: 2,
   },
   {
+    what: 'opening an account',
+    argv: 'certbot register -n --agree-tos -m ops@example.com --no-eff-email --staging',
+    warns: ['certfleet account open letsencrypt-staging --agree-tos --email ops@example.com'],
+    says: ['letsencrypt-staging: the account https://ca.test/account/1 is open.'],
+  },
+  {
+    what: 'an account, whatever the configuration file of certbot says of orders',
+    argv: 'certbot show_account',
+    files: { '/etc/letsencrypt/cli.ini': 'deploy-hook = true\nreuse-key = true\nagree-tos = true\n' },
+    warns: ['In certfleet’s own words: certfleet account show certfleet: there is no account'],
+    code: 2,
+  },
+  {
     what: 'closing an account without a question',
     argv: 'certbot unregister -n',
     warns: ['certfleet account deactivate --yes'],

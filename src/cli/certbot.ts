@@ -106,13 +106,17 @@ async function ownWords(typed: CertbotWords, session: Session): Promise<readonly
     case 'plugins':
       return ['providers'];
     case 'register':
-      throw fail('usage/invalid', { what: 'certbot register: not needed; `certfleet issue` opens the account' });
+      return [
+        'account',
+        'open',
+        ...ofAccount(given, ['--agree-tos', '--email', '--eab-kid', '--eab-hmac-key', '--eab-hmac-alg']),
+      ];
     case 'show_account':
-      return ['account', 'show', ...ofAccount(given)];
+      return ['account', 'show', ...ofAccount(given, [])];
     case 'update_account':
-      return ['account', 'update', ...ofAccount(given)];
+      return ['account', 'update', ...ofAccount(given, ['--email'])];
     case 'unregister':
-      return ['account', 'deactivate', ...ofAccount(given), ...(given.isUnattended ? ['--yes'] : [])];
+      return ['account', 'deactivate', ...ofAccount(given, []), ...(given.isUnattended ? ['--yes'] : [])];
     case 'install':
     case 'enhance':
       throw fail('usage/invalid', { what: `certbot ${verb}: ${noInstaller}` });
@@ -163,10 +167,11 @@ async function isSure({ values, isUnattended }: CertbotWords, session: Session):
   return answer !== undefined;
 }
 
-/** The CA is an argument there, and not a flag. */
-function ofAccount({ same }: CertbotWords): readonly string[] {
-  const [issuer, rest] = [same.find(([flag]) => flag === '--issuer'), same.filter(([flag]) => flag !== '--issuer')];
-  return [...(issuer?.slice(1) ?? []), ...rest.filter(([flag]) => flag !== '--agree-tos').flat()];
+/** The CA is an argument there, and not a flag. What cli.ini says of orders is left out. */
+function ofAccount({ same }: CertbotWords, flags: readonly string[]): readonly string[] {
+  const isTest = same.some(([flag]) => flag === '--staging');
+  const issuer = same.findLast(([flag]) => flag === '--issuer')?.slice(1) ?? (isTest ? ['letsencrypt-staging'] : []);
+  return [...issuer, ...same.filter(([flag = '']) => ['--account', ...flags].includes(flag)).flat()];
 }
 
 const noInstaller =

@@ -35,6 +35,31 @@ export const commandsOfAccounts: readonly Command[] = [
     load: async () => (await import('./account.ts')).showAccount,
   },
   {
+    name: 'account open',
+    summary: 'open an account before the first certificate',
+    description:
+      'Not needed: `issue` opens it. For scripts that open the account first, or that alone have the key of the external ' +
+      'account, which is needed once. An account that is open stays as it is.',
+    arguments: {
+      text: '[ca]',
+      description: 'a declared issuer, a name of `certfleet issuers` or a directory URL (default: as for `issue`)',
+    },
+    flags: [
+      { flags: '--email <address>', description: 'e-mail address for the CA', list: true },
+      { flags: '--agree-tos', description: 'you have read the CA’s terms of service and agree to them' },
+      { flags: '--account <name>', description: 'name of the account (default: --eab-kid, else `default`)' },
+      { flags: '--eab-kid <id>', description: 'key id for external account binding' },
+      { flags: '--eab-hmac-key <key>', description: 'its HMAC key: file:/path or env:NAME' },
+      { flags: '--eab-hmac-alg <algorithm>', description: 'HS256 (default), HS384 or HS512' },
+      { flags: '--ca-file <file>', description: 'PEM file with root certificates to trust for the CA’s HTTPS server' },
+      { flags: '--only-this-ca', description: 'trust only the root certificates in --ca-file' },
+    ],
+    examples: [
+      { line: 'certfleet account open letsencrypt --agree-tos --email ops@example.com', why: 'as `certbot register`' },
+    ],
+    load: async () => (await import('./account.ts')).openAccount,
+  },
+  {
     name: 'account update',
     summary: 'tell the CA other e-mail addresses',
     description:

@@ -44,8 +44,8 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
     name: 'certbot',
     summary: 'do what a command line of certbot says',
     description:
-      'Takes certbot’s commands certonly, run, renew, certificates, revoke, delete, reconfigure and plugins with their common flags, ' +
-      'prints certfleet’s own form of the command, and runs it. Files go to /etc/letsencrypt/live/NAME, as with certbot.',
+      'Takes certbot’s commands certonly, run, renew, certificates, revoke, delete, reconfigure, register, show_account, ' +
+      'update_account, unregister and plugins with their common flags, prints certfleet’s own form of the command, and runs it. Files go to /etc/letsencrypt/live/NAME, as with certbot.',
     arguments: { text: '[words...]', description: 'what is typed after `certbot`' },
     flags: [],
     examples: [

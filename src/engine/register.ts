@@ -1,12 +1,12 @@
 import { contactOf } from '../core/contact.ts';
 import { openEabKey } from '../core/eab-key.ts';
 import { isFailure } from '../core/errors.ts';
-import type { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secret.ts';
 import type { IssuerSettings, StoredSpec } from '../core/spec.ts';
 import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import type { Engine } from './engine.ts';
-import { newAccountDocument, writeAccount } from './ledger/account.ts';
+import { newAccountDocument, readAccount, type StoredAccount, writeAccount } from './ledger/account.ts';
 import { checkMayRegister, checkTerms } from './looks/ca.ts';
 
 /** What is needed to use an account at a CA. */
@@ -20,8 +20,28 @@ export interface Customer {
 
 export const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map(contactOf);
 
-/** Stores a new account key, unless it is certain that the CA would refuse it. */
-export async function createKey(customer: Customer): Promise<void> {
+/** The stored account; with a new key, unless it is certain that the CA would refuse it, if there is none. */
+export async function readOrCreate(customer: Customer): Promise<StoredAccount> {
+  const { engine, wanted, signal } = customer;
+  for (;;) {
+    const found = await readAccount(engine, wanted.issuer, signal);
+    if (found) return found;
+    await createKey(customer);
+  }
+}
+
+/** Opens a stored account at the CA, and stores its URL. */
+export async function registerStored(customer: Customer, found: StoredAccount): Promise<string> {
+  const { engine, wanted, signal } = customer;
+  const url = await register(customer, new Secret(found.document.keyPem));
+  const opened = { ...found.document, url, contacts: wanted.issuer.email };
+  await writeAccount(engine, opened, found, signal);
+  // A person has removed it meanwhile; its key must not be lost.
+  if (!(await readAccount(engine, wanted.issuer, signal))) await writeAccount(engine, opened, undefined, signal);
+  return url;
+}
+
+async function createKey(customer: Customer): Promise<void> {
   const { engine, issuer, wanted, signal } = customer;
   const settings = wanted.issuer;
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
@@ -38,7 +58,7 @@ export async function createKey(customer: Customer): Promise<void> {
 const repeats = 2;
 
 /** newAccount: opens the account of this key, or finds it. Returns its URL. */
-export async function register(customer: Customer, keyPem: Secret): Promise<string> {
+async function register(customer: Customer, keyPem: Secret): Promise<string> {
   const { issuer, wanted, signal } = customer;
   const settings = wanted.issuer;
   const { agreeToTerms } = settings;

@@ -104,6 +104,25 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     expect(stderrOf(refused)).toContain('is deactivated');
   });
 
+  it('opens an account alone, and removes one that the CA refused', async () => {
+    const name = `alone-${Date.now()}`;
+    const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+      certfleet([...args, '--store', join(folder, name)], { env });
+    const open = (kid: string, key: string) => {
+      const trust = ['--ca-file', pebble.caFile, '--agree-tos'];
+      return run(['account', 'open', pebble.directoryUrl, ...trust, '--eab-kid', kid, '--eab-hmac-key', 'env:KEY'], {
+        KEY: key,
+      });
+    };
+    expect((await open('kid-9', keys['kid-1'])).status).toBe(4);
+    succeeded(await open('kid-1', keys['kid-1']));
+    const removed = await run(['account', 'remove', '--account', 'kid-9', '--force']);
+    succeeded(removed);
+    const listed = (await run(['account', 'list'])).stdout;
+    expect(listed).toMatch(/kid-1 +open/);
+    expect(listed).not.toContain('kid-9');
+  });
+
   it('says of itself that it has customers only, and no store is made to ask it', async () => {
     const store = join(folder, 'none');
     const ran = await certfleet(['issuers', pebble.directoryUrl, '--ca-file', pebble.caFile, '--store', store]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { deactivate, rollover, updateContacts } from '../../src/engine/account-change.ts';
+import { openAccount } from '../../src/engine/account-open.ts';
 import { removeAccount } from '../../src/engine/account-remove.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -190,6 +191,21 @@ describe('deactivation', () => {
     const again = { ...job(specOf('one'), { force: true, obeyBackoff: false }), newAccount: true };
     expect(await issue(world.replica(4), again, signal)).toMatchObject({ result: 'renewed' });
     expect((await documentOf(world)).deactivatedAt).toBeUndefined();
+  });
+});
+
+describe('opening', () => {
+  it('before the first certificate gives it that account, and is done once', async () => {
+    const world = await createSimulatedWorld();
+    const named = { name: 'sim', settings: specOf('one').issuer };
+    const open = (pid: number) => passing(world.clock, openAccount(world.replica(pid), named, signal));
+    const [first, again] = [await open(1), await open(2)];
+    expect([first.wasOpen, again]).toEqual([false, { url: first.url, wasOpen: true }]);
+    expect(await issue(world.replica(3), job(specOf('one')), signal)).toMatchObject({ result: 'issued' });
+    expect((await documentOf(world)).url).toBe(first.url);
+    soleAccount(world);
+    await passing(world.clock, deactivate(world.replica(4), await theAccount(world.replica(4)), signal));
+    await expect(open(5)).rejects.toMatchObject({ code: 'acme/account-deactivated' });
   });
 });
 

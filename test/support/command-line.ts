@@ -5,6 +5,7 @@ import { fail } from '../../src/core/errors.ts';
 import type { Adoption, Found } from '../../src/core/found.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
+import type { NamedIssuer } from '../../src/engine/revoke.ts';
 import type {
   AccountRequest,
   AccountStatus,
@@ -76,6 +77,11 @@ interface LostCall {
   readonly lost: LostRemoval | undefined;
 }
 
+/** A call of `openAccount`. */
+interface OpenCall {
+  readonly open: NamedIssuer;
+}
+
 interface AdoptCall {
   readonly found: Found;
 }
@@ -114,6 +120,7 @@ export interface Done {
     | LostCall
     | AdoptCall
     | AccountRequest
+    | OpenCall
     | 'status'
     | 'sweep'
   )[];
@@ -238,6 +245,10 @@ export function commandLine(given: CommandLine = {}) {
         return given.fleet.directory;
       },
       accounts: async () => given.fleet?.accounts ?? [],
+      openAccount: async (issuer) => {
+        calls.push({ open: issuer });
+        return { url: 'https://ca.test/account/1', wasOpen: false };
+      },
       accountDependents: async () => given.fleet?.dependents ?? [],
       changeAccount: async (request) => {
         calls.push(request);

@@ -11,7 +11,7 @@ import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, rolloverOf, writeAccount } from '../ledger/account.ts';
 import { isDeactivated, settleKey } from '../ledger/account-key.ts';
-import { type Customer, contactsOf, createKey, register } from '../register.ts';
+import { type Customer, contactsOf, readOrCreate, registerStored } from '../register.ts';
 
 /**
  * Step 0: the account at a CA. The key is stored before newAccount, and the URL after; after a crash in between, the
@@ -65,29 +65,16 @@ function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<
 async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   const { engine, issuer, signal } = customer;
   const settings = customer.wanted.issuer;
-  for (;;) {
-    const found = await readAccount(engine, settings, signal);
-    if (!found) {
-      await createKey(customer);
-      continue;
-    }
-    const { document } = found;
-    const keyPem = new Secret(document.keyPem);
-    const account = document.url === undefined ? undefined : issuer.as({ keyPem, url: document.url });
-    if (account && !hasNewContacts(document, settings)) return account;
-    if (account) {
-      const isUpdated = await updateContacts(customer, account);
-      const { configured: _before, ...rest } = document;
-      if (isUpdated) await writeAccount(engine, { ...rest, contacts: settings.email }, found, signal);
-      return account;
-    }
-    const url = await register(customer, keyPem);
-    const opened = { ...document, url, contacts: settings.email };
-    await writeAccount(engine, opened, found, signal);
-    // A person has removed it meanwhile; its key must not be lost.
-    if (!(await readAccount(engine, settings, signal))) await writeAccount(engine, opened, undefined, signal);
-    return issuer.as({ keyPem, url });
+  const found = await readOrCreate(customer);
+  const { document } = found;
+  const keyPem = new Secret(document.keyPem);
+  if (document.url === undefined) return issuer.as({ keyPem, url: await registerStored(customer, found) });
+  const account = issuer.as({ keyPem, url: document.url });
+  if (hasNewContacts(document, settings) && (await updateContacts(customer, account))) {
+    const { configured: _before, ...rest } = document;
+    await writeAccount(engine, { ...rest, contacts: settings.email }, found, signal);
   }
+  return account;
 }
 
 /** The account works in any case: a refused address must never stop a renewal. */
