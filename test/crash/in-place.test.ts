@@ -7,7 +7,17 @@ import { beforeAll, expect, it } from 'vitest';
 import { bareEnvironment, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { readLineage } from './inspect.ts';
-import { isLong, pointsTimeout, type Ran, type Rig, recordedNames, type State, samplePoints, startRig } from './rig.ts';
+import {
+  comesByChance,
+  isLong,
+  pointsTimeout,
+  type Ran,
+  type Rig,
+  recordedNames,
+  type State,
+  samplePoints,
+  startRig,
+} from './rig.ts';
 
 // SIGKILL before and after every effect of `import certbot --in-place`, of a renewal into certbot's folder, and of
 // `import --undo`. Debian's certbot must read the folder and renew, whatever was killed.
@@ -102,7 +112,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'certbot'], 'kill points in 
         for (const when of ['before', 'after']) points.push({ one, point: `${effect}@${when}` });
     }
     const numbers = points.map((_, at) => String(at));
-    for (const number of samplePoints(numbers, 2, 'certbot’s folder')) {
+    for (const number of samplePoints(numbers, 1, 'certbot’s folder')) {
       const { one, point } = points[Number(number)]!;
       let ran: Ran;
       for (let tries = 4; ; tries -= 1) {
@@ -110,6 +120,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'certbot'], 'kill points in 
         ran = await run({ stopAt: point }, ...one.argv);
         if (ran.status !== 0 || tries === 1) break;
       }
+      if (ran.status === 0 && comesByChance(point)) continue;
       expect(ran.status, `${one.argv[0]} ${point}: was not reached\n${ran.stderr}`).toBe('SIGKILL');
       await certbotRenews(join(await temporaryFolder('copy'), 'etc'), point);
       await one.end();

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
-import { challengeFiles, hookName, pointsTimeout, type Rig, type State, startRig } from './rig.ts';
+import { challengeFiles, comesByChance, hookName, pointsTimeout, type Rig, type State, startRig } from './rig.ts';
 
 const run = promisify(execFile);
 
@@ -141,9 +141,6 @@ async function isHookRunning(): Promise<boolean> {
   const { stdout } = await run('ps', ['-e', '-o', 'args=']);
   return stdout.split('\n').some((line) => line.includes(hookName));
 }
-
-const comesByChance = (point: string): boolean =>
-  /\/(mkdir|draft)\/store\//.test(point) || /#([2-9]|\d\d+)@/.test(point);
 
 const pointsOf = (names: readonly string[]): readonly string[] =>
   names.flatMap((name) => [`${name}@before`, `${name}@after`]);

@@ -2,7 +2,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createWorld } from '../../src/lib/world.ts';
@@ -10,6 +10,7 @@ import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { documents, liveFits, openState, readLineage, resultOf, rewriteLineage } from './inspect.ts';
 import {
+  comesByChance,
   pointsTimeout,
   type Ran,
   type Rig,
@@ -40,7 +41,6 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     await new Promise<void>((listening) => server.listen(rig.pebble.httpPort, '127.0.0.1', listening));
     atEnd(() => void server.close().closeAllConnections());
   });
-  afterEach(() => rig.proxy.forget());
 
   const stateless = (more: object = {}) => ({
     change: (config: RigConfig): RigConfig => ({
@@ -83,12 +83,17 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     await works(ran, 'the undisturbed run');
     return recordedNames(record);
   };
-  /** Kills a run at a point; once more if that did not come, because the CA was asked less often. */
-  async function killed(point: string, make: () => Promise<State>, ...argv: readonly string[]): Promise<State> {
+  /** Kills a run at a point; undefined if that does not come in four runs, and need not. */
+  async function killed(
+    point: string,
+    make: () => Promise<State>,
+    ...argv: readonly string[]
+  ): Promise<State | undefined> {
     for (let tries = 4; ; tries -= 1) {
       const state = await make();
       const ran = await command(state, point, ...argv);
       if (ran.status === 'SIGKILL') return state;
+      if (tries === 1 && ran.status === 0 && comesByChance(point)) return undefined;
       expect([ran.status, tries > 1], `${point}: was not reached\n${ran.stderr}`).toEqual([0, true]);
     }
   }
@@ -115,6 +120,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
         return state;
       };
       const state = await killed(point, make, 'account', 'rollover');
+      if (!state) continue;
       // A renewal waits, unless the rollover has ended.
       const isOver = (await accountOf(state)).rolloverAt === undefined;
       const renewal = await command(state, undefined, 'renew', '--force');
@@ -127,7 +133,6 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
       expect([after.rolloverAt, after.newKeys, after.keyPem === before], point).toEqual([undefined, undefined, false]);
       expect([await knows(before), await knows(after.keyPem)], `${point}: one key`).toEqual([undefined, after.url]);
       await renewed(state, point);
-      expect(rig.proxy.accepted('newAccount'), point).toBeLessThanOrEqual(3);
     }
   });
 
@@ -152,8 +157,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     await renewed(template, 'the second version');
     const copy = () => rig.state('webroot', template, stateless());
     const first = (await readLineage(template))!.previous!.id;
-    for (const point of samplePoints(pointsOf(await namesOf(await copy(), 'rollback', 'abc')), 2, 'rollback')) {
+    for (const point of samplePoints(pointsOf(await namesOf(await copy(), 'rollback', 'abc')), 1, 'rollback')) {
       const state = await killed(point, copy, 'rollback', 'abc');
+      if (!state) continue;
       expect(await isWhole(state), `${point}: what is deployed`).toBe(true);
       await works(rig.run(state, { command: 'renew' }), `${point}: the next run`);
       expect(await liveFits(state), `${point}: after the next run`).toBe(true);
@@ -180,8 +186,9 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     const logged = async () => (await readFile(log, 'utf8').catch(() => '')).split('\n').filter(Boolean);
     const names = await namesOf(await copy(), 'renew');
     expect(await logged()).toEqual(['pre', 'deploy', 'post']);
-    for (const point of samplePoints(pointsOf(names), 2, 'hooks')) {
+    for (const point of samplePoints(pointsOf(names), 1, 'hooks')) {
       const state = await killed(point, copy, 'renew');
+      if (!state) continue;
       await works(rig.run(state, { command: 'renew' }), `${point}: the next run`);
       const lines = await logged();
       expect(new Set(lines), `${point}: ${lines}`).toEqual(new Set(['pre', 'deploy', 'post']));
