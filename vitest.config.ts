@@ -26,6 +26,7 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts', 'test/crash/**/*.test.ts'],
+          globalSetup: ['./test/support/built.ts'],
           pool: 'forks',
           // Real servers on two cores: generous limits, which only guard against a hang.
           testTimeout: 180_000,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { Event } from '../../src/core/event.ts';
+import { builtProgram } from '../support/built.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -11,14 +12,7 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 stopAllAfterwards();
 
 const execute = promisify(execFile);
-let cli: string;
-
-beforeAll(async () => {
-  // Inside the repository, so modules that are not bundled would be found; build.test.ts checks that.
-  const dist = join(await temporaryFolder('cli'), 'dist');
-  await execute('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'], { cwd: repositoryRoot });
-  cli = join(dist, 'cli.js');
-});
+const cli = builtProgram();
 
 interface Ended {
   readonly code: number | string;

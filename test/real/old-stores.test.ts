@@ -1,24 +1,19 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage.ts';
 import type { LineageStatus } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import fileStore from '../../src/stores/file.ts';
+import { builtProgram } from '../support/built.ts';
 import { fillStore, oldStores } from '../support/old-store.ts';
-import { bareEnvironment, repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { bareEnvironment, temporaryFolder } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
 const execute = promisify(execFile);
-let cli: string;
-
-beforeAll(async () => {
-  const dist = join(await temporaryFolder('cli'), 'dist');
-  await execute('node', ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'], { cwd: repositoryRoot });
-  cli = join(dist, 'cli.js');
-});
+const cli = builtProgram();
 
 describe('the status of a store of 769111c', () => {
   it.each(oldStores())('%s', async (_name, { documents }) => {

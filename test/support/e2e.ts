@@ -1,17 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Event } from '../../src/core/event.ts';
 import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { type Bind, type BindOptions, startBind } from './bind.ts';
+import { builtProgram } from './built.ts';
 import { type Haproxy, startHaproxy } from './haproxy.ts';
 import { ask } from './https.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
-import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder } from './service.ts';
+import { atEnd, bareEnvironment, freePort, temporaryFolder } from './service.ts';
 import { storeWorld } from './store-world.ts';
 
 /** The built command line as a user runs it, with real parts: Pebble, BIND, HAProxy, a configuration file. */
@@ -49,12 +49,10 @@ export interface RunOptions {
 
 export type Certfleet = (args: readonly string[], options?: RunOptions) => Promise<Ran>;
 
-/** Builds the program into its own folder (half a second) and returns how to run it. */
+/** How to run the program that was built for this run of the tests. */
 export async function buildCertfleet(): Promise<Certfleet> {
-  const dist = join(await temporaryFolder('dist'), 'dist');
-  const build = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
-  await promisify(execFile)(process.execPath, build, { cwd: repositoryRoot });
-  return (args, options = {}) => run([...(options.node ?? []), join(dist, 'cli.js'), ...args], args, options);
+  const program = builtProgram();
+  return (args, options = {}) => run([...(options.node ?? []), program, ...args], args, options);
 }
 
 function run(argv: readonly string[], args: readonly string[], options: RunOptions): Promise<Ran> {
