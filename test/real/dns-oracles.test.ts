@@ -313,10 +313,11 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
       const names = [zone, `*.${zone}`];
       await lego({ provider: client.lego, env, names, resolver: bind.server, ca: pebble, internet });
     } else {
-      const options = { script: client.acmeSh, env, internet };
-      for (const digest of digests) await acmeSh(options, 'add', challengeName, digest);
-      // The last one first, since its script for Gandi cannot remove a value between two others.
-      for (const digest of digests.toReversed()) await acmeSh(options, 'rm', challengeName, digest);
+      await acmeSh({ script: client.acmeSh, env, internet }, challengeName, [
+        ...digests.map((value) => ({ action: 'add', value }) as const),
+        // The last one first, since its script for Gandi cannot remove a value between two others.
+        ...digests.toReversed().map((value) => ({ action: 'rm', value }) as const),
+      ]);
     }
     expect(fake.api.unknown).toEqual([]);
     expect(internet.strays).toEqual([]);
@@ -336,9 +337,8 @@ describeWith(programs, 'the fakes of DNS providers, driven by other clients', ()
       ...{ ACMEDNS_SUBDOMAIN: subdomain, ACMEDNS_FULLDOMAIN: fulldomain },
     };
     const internet = await startFakeInternet(fake.api, ['https://auth.example.test']);
-    for (const action of ['add', 'rm'] as const)
-      for (const digest of digests)
-        await acmeSh({ script: 'dns_acmedns', env, internet }, action, challengeName, digest);
+    const steps = (['add', 'rm'] as const).flatMap((action) => digests.map((value) => ({ action, value })));
+    await acmeSh({ script: 'dns_acmedns', env, internet }, challengeName, steps);
     expect([fake.api.unknown, internet.strays]).toEqual([[], []]);
     expect(fake.values(acmeDns.zone).map(({ value }) => value)).toEqual(digests);
   });

@@ -16,22 +16,32 @@ export interface AcmeShOptions {
   readonly internet?: { readonly proxyUrl: string; readonly caFile: string };
 }
 
-/** Debian's acme.sh adds or removes one TXT value. Rejects with what it said, if it failed. */
+export interface AcmeShStep {
+  readonly action: 'add' | 'rm';
+  readonly value: string;
+}
+
+/** Debian's acme.sh adds and removes TXT values at a name, one after another. Rejects with what it said, if one failed. */
 export async function acmeSh(
   { script, env, internet }: AcmeShOptions,
-  action: 'add' | 'rm',
-  ...[name, value]: readonly [name: string, value: string]
+  name: string,
+  steps: readonly AcmeShStep[],
 ): Promise<void> {
   const folder = await temporaryFolder('acme-sh');
-  // Without a command it would print its help, and with a function's name it calls that.
-  const source = `folder=$1 script=$2 action=$3 name=$4 value=$5
+  // Without a command it would print its help, and with a function's name it calls that. Each step is a subshell, as in
+  // acme.sh itself.
+  const source = `folder=$1 script=$2 name=$3; shift 3; steps=("$@")
     set -- true; . "$folder/acme.sh"; . "$folder/dnsapi/$script.sh"
     # A header line that was read from an answer still has its carriage return.
     curl() { command curl "\${@//$'\\r'/}"; }
-    __initHome; _initpath; "$script"_"$action" "$name" "$value"`;
-  await run('bash', ['-c', source, 'bash', acmeShFolder, script, action, name, value], {
+    # Some pause for 3 or 10 s after a call, because of a limit that the fakes check by other means.
+    _sleep() { :; }
+    __initHome; _initpath
+    for step in "\${steps[@]}"; do ("$script"_"\${step%% *}" "$name" "\${step#* }") || exit 1; done`;
+  const args = steps.map(({ action, value }) => `${action} ${value}`);
+  await run('bash', ['-c', source, 'bash', acmeShFolder, script, name, ...args], {
     cwd: folder,
-    timeout: 60_000,
+    timeout: 120_000,
     env: {
       ...bareEnvironment(),
       HOME: folder,
