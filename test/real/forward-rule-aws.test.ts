@@ -230,17 +230,24 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     expect(cloud.calls.filter(({ action }) => action === 'CreateTargetGroup').length).toBeLessThanOrEqual(4);
   });
 
-  it.each([
-    ['a wrong key', { secretAccessKey: 'wrong-secret-wrong' }, /SignatureDoesNotMatch/],
-    ['an unknown load balancer', { loadBalancer: 'wob' }, /LoadBalancerNotFound/],
-    ['a missing listener', { listenerPort: 8080 }, /the listener on port 8080 of the load balancer web/],
-  ])('%s is one sentence, and nothing is changed', async (_what, balancer, message) => {
-    const cluster = await start();
-    const before = await cluster.cloud.snapshot();
-    const ran = await (await home(cluster, { balancer })).run(['issue']);
-    expect(ran.status).not.toBe(0);
-    expect(stderrOf(ran)).toMatch(message);
-    expect(ran.stdout + ran.stderr).not.toContain('wrong-secret');
-    expect(await cluster.cloud.snapshot()).toBe(before);
+  describe('one sentence, and nothing is changed:', () => {
+    let cluster: Cluster;
+    let before: string;
+    beforeAll(async () => {
+      cluster = await start();
+      before = await cluster.cloud.snapshot();
+    });
+
+    it.each([
+      ['a wrong key', { secretAccessKey: 'wrong-secret-wrong' }, /SignatureDoesNotMatch/],
+      ['an unknown load balancer', { loadBalancer: 'wob' }, /LoadBalancerNotFound/],
+      ['a missing listener', { listenerPort: 8080 }, /the listener on port 8080 of the load balancer web/],
+    ])('%s', async (_what, balancer, message) => {
+      const ran = await (await home(cluster, { balancer })).run(['issue']);
+      expect(ran.status).not.toBe(0);
+      expect(stderrOf(ran)).toMatch(message);
+      expect(ran.stdout + ran.stderr).not.toContain('wrong-secret');
+      expect(await cluster.cloud.snapshot()).toBe(before);
+    });
   });
 });
