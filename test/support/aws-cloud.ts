@@ -544,11 +544,11 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
     },
     async clear() {
       ruleArns = undefined;
-      for (const one of await allRules()) await elb('DeleteRule', { RuleArn: textIn(one, 'RuleArn') });
-      for (const one of await groupsNow()) {
-        const arn = textIn(one, 'TargetGroupArn');
-        if (arn !== webGroup) await elb('DeleteTargetGroup', { TargetGroupArn: arn });
-      }
+      const rules = await allRules();
+      for (const one of rules) await elb('DeleteRule', { RuleArn: textIn(one, 'RuleArn') });
+      const groups = (await groupsNow()).map((one) => textIn(one, 'TargetGroupArn')).filter((arn) => arn !== webGroup);
+      for (const arn of groups) await elb('DeleteTargetGroup', { TargetGroupArn: arn });
+      if (rules.length + groups.length > 0) await plane.refresh();
     },
     async snapshot() {
       const rules = await allRules();
