@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type AwsCloud, type AwsCloudOptions, startAwsCloud } from '../support/aws-cloud.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, stderrOf, succeeded } from '../support/e2e.ts';
@@ -55,6 +55,13 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     return { cloud, bind, pebble, responder };
   }
 
+  /** moto and the health checks end with the test. */
+  async function clusterOfTest(options?: AwsCloudOptions): Promise<Cluster> {
+    const cluster = await start(options);
+    onTestFinished(() => cluster.cloud.stop());
+    return cluster;
+  }
+
   /** A configuration of a process on one of the nodes; the store may be that of another one. */
   async function home(
     { cloud, bind, pebble, responder }: Cluster,
@@ -99,7 +106,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     (await shakeHands(cloud.plane.portOf(443), name)).fingerprint;
 
   it('fails without the rule, and succeeds with it; a renewal keeps the ARN, and nothing else is left', async () => {
-    const cluster = await start();
+    const cluster = await clusterOfTest();
     const { cloud } = cluster;
     const before = await objects(cloud);
     const plain = await home(cluster, { solver: { type: 'http01-responder', balancer: undefined } });
@@ -132,7 +139,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
   });
 
   it('doctor draws the path before an order, and through a rule that stays', async () => {
-    const cluster = await start();
+    const cluster = await clusterOfTest();
     const { cloud } = cluster;
     const { run } = await home(cluster, { solver: { keep: true } });
     const drawn = async (by: Home['run']) => {
@@ -161,14 +168,14 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     ['the listener redirects everything to HTTPS', { defaultAction: 'redirect' }, {}],
     ['rules answer the tokens themselves', {}, { balancer: { mode: 'fixed-response' } }],
   ] satisfies [string, AwsCloudOptions, Changes][])('issues where %s', async (_what, options, changes) => {
-    const cluster = await start(options);
+    const cluster = await clusterOfTest(options);
     const before = await objects(cluster.cloud);
     succeeded(await (await home(cluster, changes)).run(['issue']));
     expect(await objects(cluster.cloud)).toBe(before);
   });
 
   it('issues although answers to changes are lost and calls throttled', async () => {
-    const cluster = await start();
+    const cluster = await clusterOfTest();
     const { cloud } = cluster;
     const before = await objects(cloud);
     let drawn = 0;
@@ -183,7 +190,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
   });
 
   it('a process that is killed leaves what the next one, on another node, removes', async () => {
-    const cluster = await start();
+    const cluster = await clusterOfTest();
     const { cloud } = cluster;
     const before = await objects(cloud);
     const first = await home(cluster);
@@ -209,7 +216,7 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
   });
 
   it('fifty names in two processes share a group', async () => {
-    const cluster = await start();
+    const cluster = await clusterOfTest();
     const { cloud } = cluster;
     const before = await objects(cloud);
     const identifiers = (from: number) =>

@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
-import { accessKey, type Cluster, type ClusterConfiguration, startCluster } from '../support/alibaba-cluster.ts';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import {
+  accessKey,
+  type Cluster,
+  type ClusterConfiguration,
+  type ClusterOptions,
+  startCluster,
+} from '../support/alibaba-cluster.ts';
 import { startMetadata } from '../support/alibaba-metadata.ts';
 import { createOracle } from '../support/alibaba-oracle.ts';
 import { bindPrograms } from '../support/bind.ts';
@@ -22,6 +28,13 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     certfleet = await buildCertfleet();
   });
 
+  /** Its health checks end with the test. */
+  async function clusterOfTest(options?: ClusterOptions): Promise<Cluster> {
+    const cluster = await startCluster(options);
+    onTestFinished(() => cluster.clb.stop());
+    return cluster;
+  }
+
   async function home(cluster: Cluster, options: ClusterConfiguration = {}, more: object = {}) {
     const folder = await temporaryFolder('paths');
     const [store, config] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
@@ -37,7 +50,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
   ])('the certificate is issued although %s', async (_what, records, unreachable) => {
     // The CA sees the balancer.
     const { dnsServer } = await startChallengeServer();
-    const cluster = await startCluster({ records, pebble: { dnsServer } });
+    const cluster = await clusterOfTest({ records, pebble: { dnsServer } });
     const before = cluster.clb.snapshot();
     const { run } = await home(cluster);
     const issued = await run(['issue']);
@@ -48,7 +61,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
   });
 
   it('where port 80 redirects to HTTPS, the rule goes on the HTTPS listener', async () => {
-    const cluster = await startCluster({ https: ['*.example.test'], redirect: true });
+    const cluster = await clusterOfTest({ https: ['*.example.test'], redirect: true });
     const before = cluster.clb.snapshot();
     const { run } = await home(cluster);
     const issued = await run(['issue']);
@@ -60,7 +73,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
   });
 
   it('keep: the rule stays, and later orders make no call to the balancer', async () => {
-    const cluster = await startCluster();
+    const cluster = await clusterOfTest();
     const { run, store } = await home(cluster, { solver: { keep: true } });
     succeeded(await run(['issue']));
     const kept = cluster.clb.snapshot();
@@ -88,7 +101,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
   });
 
   it('without keys and server, the instance’s metadata server gives both', async () => {
-    const cluster = await startCluster();
+    const cluster = await clusterOfTest();
     const before = cluster.clb.snapshot();
     const metadata = await startMetadata(cluster.clb, { instanceId: 'i-node1', role: 'certfleet', hardened: true });
     const backend = { port: cluster.responderPort };
@@ -103,7 +116,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
   });
 
   it('flags name solver and deployer of a configuration without certificates; renew and sweep need none', async () => {
-    const cluster = await startCluster({ https: ['abc.example.test'] });
+    const cluster = await clusterOfTest({ https: ['abc.example.test'] });
     const served = async () => (await shakeHands(cluster.clb.port(443), 'abc.example.test')).fingerprint;
     const current = async () => (await readLineage(store, 'abc.example.test')).current?.facts.fingerprint;
     const before = cluster.clb.snapshot();

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import {
   accessKey,
   type Cluster,
@@ -24,6 +24,13 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     certfleet = await buildCertfleet();
   });
 
+  /** Its health checks end with the test. */
+  async function clusterOfTest(options?: ClusterOptions): Promise<Cluster> {
+    const cluster = await startCluster(options);
+    onTestFinished(() => cluster.clb.stop());
+    return cluster;
+  }
+
   const callsOf = (cluster: Cluster) => cluster.clb.records.length;
 
   /** A home with a configuration for one of the nodes; the store may be that of another one. */
@@ -36,7 +43,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
   }
 
   it('fails without the rule, and succeeds with it; nothing is left', async () => {
-    const cluster = await startCluster();
+    const cluster = await clusterOfTest();
     const before = cluster.clb.snapshot();
     const plain = await home(cluster, { solver: { type: 'http01-responder', balancer: undefined } });
     const without = await plain.run(['issue', '--ignore-preflight']);
@@ -64,7 +71,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
   ] satisfies [string, ClusterOptions][])(
     'the certificate is issued, and all is as before: %s',
     async (_what, options) => {
-      const cluster = await startCluster(options);
+      const cluster = await clusterOfTest(options);
       const before = cluster.clb.snapshot();
       const { run } = await home(cluster);
       succeeded(await run(['issue']));
@@ -74,7 +81,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
   );
 
   it('fifty names in two processes at once need a handful of rules', async () => {
-    const cluster = await startCluster({ clb: { changeMs: 20 } });
+    const cluster = await clusterOfTest({ clb: { changeMs: 20 } });
     const before = cluster.clb.snapshot();
     const identifiers = (from: number) =>
       Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`c${from + i}`, [`c${from + i}.example.test`]]));
@@ -91,7 +98,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
   });
 
   it('two installations on one balancer never touch each other’s rules', async () => {
-    const cluster = await startCluster({ clb: { changeMs: 20 } });
+    const cluster = await clusterOfTest({ clb: { changeMs: 20 } });
     const before = cluster.clb.snapshot();
     const homes = [
       await home(cluster),
@@ -104,7 +111,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
 
   it('a balancer without room is waited for', async () => {
     const rules = Array.from({ length: 40 }, (_, i) => ({ name: `r${i}`, domain: `r${i}.example.test` }));
-    const cluster = await startCluster({ rules });
+    const cluster = await clusterOfTest({ rules });
     const { run } = await home(cluster, { solver: { timeout: '3s' } });
     const full = await run(['issue']);
     expect(full.status).not.toBe(0);
@@ -131,7 +138,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     ['another region', { region: 'cn-shanghai' }, `cn-shanghai.*${request}`],
   ])('%s is one sentence, and nothing is changed', async (_what, balancer, message, options) => {
     unchanged ??= startCluster({ clb: { keys: [accessKey, readOnly] } });
-    const cluster = await (options ? startCluster(options) : unchanged);
+    const cluster = await (options ? clusterOfTest(options) : unchanged);
     const before = cluster.clb.snapshot();
     const { run, store } = await home(cluster, { balancer });
     const ran = await run(['issue']);
