@@ -25,6 +25,10 @@ export const backup: Run = async (session) => {
 
 async function write(session: Session, path: string, text: string): Promise<void> {
   const { files } = await session.world();
+  // A device or a link such as /dev/stdout would be replaced by a file.
+  const there = await files.stat(path);
+  if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
+    throw fail('usage/invalid', { what: `${path} is not a file; \`certfleet backup -\` writes to stdout` });
   await files.replace(path, text, { mode: 0o600 }).catch((error: unknown) => {
     if (isFailure(error)) throw error;
     throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });

@@ -1,5 +1,7 @@
-import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { lstat, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { buildCertfleet, type Certfleet, filesBelow, succeeded } from '../support/e2e.ts';
@@ -52,6 +54,11 @@ describeWith(['pebble'], 'a store that is lost', () => {
     );
     expect(await privateKeys()).toEqual([]);
     const before = statuses(await run('status', '--json'));
+    // What stands there and is no file is never replaced by one.
+    const pipe = join(folder, 'pipe');
+    await promisify(execFile)('mkfifo', [pipe]);
+    expect((await certfleet(['backup', pipe, '--store', store], { env })).status).toBe(2);
+    expect((await lstat(pipe)).isFIFO()).toBe(true);
     await run('backup', backup);
     if (how === 'removed') await rm(store, { recursive: true });
     else {
