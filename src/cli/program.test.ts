@@ -79,6 +79,12 @@ describe('a command line that cannot be parsed', () => {
     expect(done.stderr.replaceAll(/\n +/g, ' ')).toContain(`certfleet: ${words}`);
   });
 
+  it('with an empty argument', async () => {
+    const done = await commandLine().run('delete', '');
+    expect(done).toMatchObject({ code: 2, calls: [] });
+    expect(done.stderr).toContain('certfleet delete: an argument is empty');
+  });
+
   it('is an event with its time with --json', async () => {
     expect(jsonLines(await commandLine().run('bogus', '--json'))).toEqual([
       expect.objectContaining({

@@ -61,6 +61,9 @@ export function parseArguments(
     if (error.code === 'commander.help') return { exitCode: 2 };
     throw fail('usage/invalid', { what: wordsOf(error) });
   }
+  // An empty shell variable.
+  if (typed && 'invocation' in typed && typed.invocation.args.some((arg) => arg.trim() === ''))
+    throw fail('usage/invalid', { what: `certfleet ${typed.command.name}: an argument is empty` });
   return typed ?? { exitCode: 2 };
 }
 
