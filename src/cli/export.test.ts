@@ -85,6 +85,12 @@ it.each<Row>(
       warns: ['add --force to write over it'],
     },
     {
+      what: 'a device, which a file would take the place of',
+      argv: 'export abc --out /dev/full --format pkcs12 --force',
+      files: { '/dev/full': '' },
+      warns: ['this is something else'],
+    },
+    {
       what: 'a folder that is not empty',
       argv: 'export abc --out /there',
       files,

@@ -61,8 +61,9 @@ async function refusePlace(session: Session, out: string, format: Format): Promi
   const { files } = await session.world();
   const refuse = (why: string) => fail('usage/invalid', { what: `--out ${out}: ${why}` });
   const found = await files.stat(out);
-  if (format === 'folder' ? found !== undefined && found.kind !== 'folder' : found?.kind === 'folder')
-    throw refuse('this is something else; choose another name');
+  const isOfItsKind =
+    format === 'folder' ? found?.kind === 'folder' : found?.kind === 'file' || found?.kind === 'symlink';
+  if (found && !isOfItsKind) throw refuse('this is something else; choose another name');
   const isTaken = format === 'folder' ? ((await files.list(out)) ?? []).length > 0 : found !== undefined;
   if (isTaken && session.invocation.flags['force'] !== true)
     throw refuse('there is something already; add --force to write over it');

@@ -164,7 +164,7 @@ export function commandLine(given: CommandLine = {}) {
       stat: async (path: string) =>
         files[path] !== undefined || isFolder(path)
           ? {
-              kind: isFolder(path) ? 'folder' : 'file',
+              kind: isFolder(path) ? 'folder' : path.startsWith('/dev/') ? 'other' : 'file',
               size: 1,
               mode: given.mode ?? 0o600,
               uid: 0,
