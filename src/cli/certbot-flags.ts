@@ -3,11 +3,11 @@ import { adapterEntry, type Registry } from '../config/registry.ts';
 import { manualProvider } from '../core/by-hand.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean, nearest } from '../core/nearest.ts';
-import { shellWord } from '../core/shell-word.ts';
 import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from './certbot-key-flags.ts';
 import type { Command } from './commands.ts';
 import type { FlagValue, Invocation } from './context.ts';
 import { listOf } from './flag-values.ts';
+import { shownOf } from './shown-words.ts';
 
 /** A day; more is a mistake. */
 const mostSeconds = 86_400;
@@ -18,8 +18,8 @@ export interface Translated {
   readonly argv: readonly string[];
   /** In their place, as the parser would return them. */
   readonly flags: Readonly<Record<string, FlagValue>>;
-  /** The same, as a person would type it. */
-  readonly words: readonly string[];
+  /** All that follows `certfleet`, as a person would type it, without secrets. */
+  readonly shown: string;
   /** The first of them, for messages. */
   readonly first: string;
 }
@@ -56,10 +56,16 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
       what: `${given.chosen.get(manualProvider)}: only DNS records can be added by hand here; add --preferred-challenges dns, or use --http webroot:FOLDER`,
     });
   if (challenges !== undefined && given.chosen.size === 0) rest.push('--preferred-challenges', challenges);
-  return { argv: rest, ...withKey(collected(given), key) };
+  const { words, ...translated } = withKey(collected(given), key);
+  return { argv: rest, ...translated, shown: await shownOf([...rest, ...words], translated.flags, registry) };
 }
 
-function withKey(translated: Omit<Translated, 'argv'>, key: KeyFlags): Omit<Translated, 'argv'> {
+interface Collected extends Pick<Translated, 'flags' | 'first'> {
+  /** Those flags, as a person would type them. */
+  readonly words: readonly string[];
+}
+
+function withKey(translated: Collected, key: KeyFlags): Collected {
   const keyType = keyTypeOfFlags(key);
   if (keyType === undefined) return translated;
   const { first, flags, words } = translated;
@@ -151,7 +157,7 @@ async function optionsOf(provider: string, registry: Registry): Promise<readonly
   return Object.keys(definition?.options.shape ?? {});
 }
 
-function collected({ chosen, options }: Given): Omit<Translated, 'argv'> {
+function collected({ chosen, options }: Given): Collected {
   const [first, second] = [...chosen];
   if (first && second)
     throw fail('usage/invalid', { what: `${first[1]} and ${second[1]} name two DNS providers: a certificate has one` });
@@ -181,7 +187,7 @@ function collected({ chosen, options }: Given): Omit<Translated, 'argv'> {
     },
     words: [
       ...(dns === undefined ? [] : ['--dns', dns]),
-      ...dnsOption.flatMap(([option, value]) => ['--dns-option', `${option}=${shellWord(value)}`]),
+      ...dnsOption.flatMap(([option, value]) => ['--dns-option', `${option}=${value}`]),
       ...(propagation === undefined ? [] : ['--propagation', propagation]),
     ],
   };
@@ -217,9 +223,8 @@ interface Parsed {
 }
 
 /** One sentence with certfleet's own form of the command. */
-export function inOwnWords({ command }: Parsed, { argv, words }: Pick<Translated, 'argv' | 'words'>): string {
+export function inOwnWords({ command }: Parsed, { shown }: Pick<Translated, 'shown'>): string {
   if (command.name === 'renew')
     return 'Flags of certbot: `certfleet renew` needs none of them, because the settings are stored with each certificate.';
-  const typed = argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
-  return `Flags of certbot. In certfleet’s own words: certfleet ${[...typed, ...words].join(' ')}`;
+  return `Flags of certbot. In certfleet’s own words: certfleet ${shown}`;
 }

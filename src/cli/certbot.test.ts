@@ -285,6 +285,18 @@ const rows: readonly Row[] = [
       ...{ what: `certonly ${flags}`, argv: `certbot certonly ${flags}`, code: 2, warns: [warns!] },
     }),
   ),
+  ...[
+    ['certonly -d a.example --eab-kid x --eab-hmac-key ', ' --eab-hmac-key *** '],
+    ['certonly -d a.example --eab-kid=x --eab-hmac-key=', ' --eab-hmac-key *** '],
+    ['register -n --agree-tos --eab-kid x --eab-hmac-key ', ' --eab-hmac-key ***'],
+    ['certonly -d a.example --dns-cloudflare --dns-cloudflare-api-key ', ' --dns-option apiKey=***'],
+  ].map(
+    ([typed, warns]): Row => ({
+      what: `the secret of ${typed} is not shown`,
+      argv: `certbot ${typed}SECRETSECRET`,
+      ...{ code: 2, warns: [warns!, 'see a secret on the command line'], never: ['SECRETSECRET'] },
+    }),
+  ),
   ...['--pre-hook missing --disable-hook-validation', '--pre-hook $(missing)', '--pre-hook MISSING=1'].map(
     (hook): Row => ({ what: `certonly ${hook}`, argv: `certbot certonly --standalone -d example.org ${hook}` }),
   ),

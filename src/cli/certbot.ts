@@ -24,11 +24,8 @@ export const certbotOf =
     const typed = parse(translated.argv);
     if ('exitCode' in typed) return typed.exitCode;
     const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
-    const own = translated.argv.map((word) => (/^[\w./:@=,-]+$/.test(word) ? word : shellWord(word)));
     if (!given.trustsHooks) await refuseMissingHooks(flags, session);
-    session.noteWhole(
-      `In certfleet’s own words: ${withPlaces(['certfleet', ...own, ...translated.words].join(' '), session)}`,
-    );
+    session.noteWhole(`In certfleet’s own words: ${withPlaces(`certfleet ${translated.shown}`, session)}`);
     const run = await typed.command.load(parse);
     return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags } } });
   };
