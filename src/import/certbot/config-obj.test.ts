@@ -16,6 +16,7 @@ describe('parseConfigObj', () => {
     ['a list with quotes', 'a = "b, c", d', { a: ['b, c', 'd'] }],
     ['a quoted empty element', 'a = "", b', { a: ['', 'b'] }],
     ['three quotes', "a = '''one'\ntwo''' # end", { a: "one'\ntwo" }],
+    ['three quotes inside', `a = '''echo "$x", '''y''' >> /z''' # '''`, { a: `echo "$x", '''y''' >> /z` }],
     ['quoted keys', '"a b" = c', { 'a b': 'c' }],
     ['an equals sign in a value', 'a = b=c', { a: 'b=c' }],
     ['Windows line ends and a mark', '\ufeffa = b\r\nc = d\r\n', { a: 'b', c: 'd' }],
@@ -34,6 +35,8 @@ describe('parseConfigObj', () => {
     ['a = "b', 'line 1 has a quote that is not closed'],
     ['a = b\nsecret', 'line 2 is not `key = value`'],
     ["x = y\na = '''b\nc", 'line 2 begins a text in three quotes that does not end'],
+    ["a = '''b''' c", 'line 1 has something behind the text in three quotes'],
+    ["a = '''b\nc''' d", 'line 2 has something behind the text in three quotes'],
     ['[[deep]]', 'line 1 is not the name of a section'],
     ['[a]]', 'line 1 is not the name of a section'],
   ])('%j: %s', (text, message) => expect(() => parseConfigObj(text)).toThrow(message));

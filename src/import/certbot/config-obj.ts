@@ -43,13 +43,17 @@ export function parseConfigObj(text: string): Section {
       value = read;
     } else {
       const begin = at;
-      let whole = raw.slice(3);
-      while (!whole.includes(quotes)) {
+      // As in ConfigObj, the quotes that end it are the last in their line, so a value may contain others.
+      const endOf = (text: string) => new RegExp(`^(.*?)${quotes}\\s*(?:#.*)?$`).exec(text)?.[1];
+      const read = [raw.slice(3)];
+      while (!read.at(-1)!.includes(quotes)) {
         at += 1;
         if (at >= lines.length) throw broken(begin, 'begins a text in three quotes that does not end');
-        whole += `\n${lines[at]}`;
+        read.push(lines[at]!);
       }
-      value = whole.slice(0, whole.indexOf(quotes));
+      const last = endOf(read.pop()!);
+      if (last === undefined) throw broken(at, 'has something behind the text in three quotes');
+      value = [...read, last].join('\n');
     }
     path.at(-1)!.values.set(unquoted(key), value);
   }
