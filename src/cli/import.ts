@@ -43,8 +43,7 @@ export const importClient: Run = async (session) => {
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
   // A folder above or below the right one has nothing to take over.
-  if (found.accounts.length + found.certificates.length === 0)
-    throw fail('import/absent', { client: importer.title, path: root });
+  if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
   const fleet = await openFleet(session, dryRun);
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);

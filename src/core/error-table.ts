@@ -773,7 +773,7 @@ export const errorTable = {
     message: 'there are no files of {client} in {path}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name its folder: certfleet import {client} PATH',
+    hint: 'Name its folder, or the acme.json of Traefik: certfleet import {client} PATH',
   },
   'import/unreadable': {
     message: 'the files of {client} in {path} cannot be read: {reason}',

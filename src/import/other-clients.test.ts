@@ -316,6 +316,15 @@ describe('Traefik', () => {
     ]);
   });
 
+  it('may be named by its folder', async () => {
+    const web = { Account: account('https://acme-v02.api.letsencrypt.org/acme/acct/1'), Certificates: [] };
+    const found = await find('traefik', '/etc/traefik', { [path]: JSON.stringify({ web }) });
+    expect(found.accounts).toMatchObject([{ name: '1', from: `${path} (web)` }]);
+    await expect(find('traefik', '/etc/traefik', { '/etc/traefik/traefik.toml': '' })).rejects.toThrow(
+      `there are no files of traefik in ${path}`,
+    );
+  });
+
   it.each(['', '[]', '{"web": '])('is not guessed from %j', async (text) => {
     await expect(find('traefik', path, { [path]: text })).rejects.toThrow('there are no files of traefik in');
   });

@@ -1,11 +1,11 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { addressOf } from '../core/contact.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { ImportContext, Importer } from './importer.ts';
 import { keyFromDer, keyFromPem } from './keys.ts';
 import { accountName, certificateOr, directoryAt, settingsAt, unknownSolver } from './settings.ts';
-import { openTrusted } from './trusted-files.ts';
+import { openTrusted, readableFiles } from './trusted-files.ts';
 
 interface Resolver {
   readonly Account?: {
@@ -27,7 +27,8 @@ export const traefik: Importer = {
   id: 'traefik',
   title: 'Traefik',
   path: '/etc/traefik/acme.json',
-  async read(path, context): Promise<Found> {
+  async read(named, context): Promise<Found> {
+    const path = await fileAt(named, context);
     const files = await openTrusted(context.files, dirname(path), 'traefik');
     const text = await files.text(path);
     if (text === undefined) throw fail('import/absent', { client: 'traefik', path });
@@ -65,6 +66,13 @@ export const traefik: Importer = {
     return { accounts, certificates, remarks };
   },
 };
+
+/** The file itself, or that in the folder. Fails with `import/absent` for a device. */
+async function fileAt(path: string, { files }: ImportContext): Promise<string> {
+  const stat = await readableFiles(files, 'traefik').stat(path);
+  if (stat?.kind === 'other') throw fail('import/absent', { client: 'traefik', path });
+  return stat?.kind === 'folder' ? join(path, 'acme.json') : path;
+}
 
 /** Throws `import/absent` unless it is an object of resolvers; the error does not repeat the text. */
 function resolversIn(text: string, path: string): Readonly<Record<string, Resolver>> {
