@@ -3,7 +3,7 @@ import type { Lineage } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import type { Engine } from './engine.ts';
-import { allAccounts, type StoredAccount } from './ledger/account.ts';
+import { allAccounts, rootsOf, type StoredAccount } from './ledger/account.ts';
 import { readLineage } from './stored-lineage.ts';
 
 /** An account of the store, and who uses it. */
@@ -80,7 +80,8 @@ export async function knownAccounts(
     }
   return (await allAccounts(engine, signal)).map((stored) => {
     const { directory, name = defaultAccount, keyPem, url = '' } = stored.document;
-    const nobody = { issuers: [], lineages: [], settings: { directory, email: [], agreeToTerms: true, test: false } };
+    const settingsAlone = { directory, email: [], agreeToTerms: true, test: false, ...rootsOf(stored.document) };
+    const nobody = { issuers: [], lineages: [], settings: settingsAlone };
     const { issuers, lineages, settings } = users.get(accountKey({ directory, name })) ?? nobody;
     const issuer = engine.connect.issuer([...issuers][0] ?? directory, settings);
     const { thumbprint } = issuer.as({ keyPem: new Secret(keyPem), url });

@@ -6,7 +6,7 @@ import type { IssuerSettings, StoredSpec } from '../core/spec.ts';
 import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import type { Engine } from './engine.ts';
-import { newAccountDocument, readAccount, type StoredAccount, writeAccount } from './ledger/account.ts';
+import { newAccountDocument, readAccount, rootsOf, type StoredAccount, writeAccount } from './ledger/account.ts';
 import { checkMayRegister, checkTerms } from './looks/ca.ts';
 
 /** What is needed to use an account at a CA. */
@@ -25,10 +25,15 @@ export async function readOrCreate(customer: Customer): Promise<StoredAccount> {
   const { engine, wanted, signal } = customer;
   for (;;) {
     const found = await readAccount(engine, wanted.issuer, signal);
-    if (found) return found;
-    await createKey(customer);
+    if (found && knowsRoots(found, wanted.issuer)) return found;
+    if (found) await writeAccount(engine, { ...found.document, ...rootsOf(wanted.issuer) }, found, signal);
+    else await createKey(customer);
   }
 }
+
+/** Whether the account still reaches its CA once no certificate uses it. */
+const knowsRoots = ({ document }: StoredAccount, { caFile }: IssuerSettings): boolean =>
+  caFile === undefined || document.caFile === caFile;
 
 /** Opens a stored account at the CA, and stores its URL. */
 export async function registerStored(customer: Customer, found: StoredAccount): Promise<string> {

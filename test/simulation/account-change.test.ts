@@ -256,6 +256,24 @@ describe('removal', () => {
     await expect(remove(world, true)).rejects.toMatchObject({ message: expect.stringContaining('use it: one') });
   });
 
+  it.each([
+    ['knew', 'ca.pem'],
+    ['did not know', undefined],
+  ])('of one whose last certificate is gone trusts the roots that it %s when it was stored', async (_what, first) => {
+    const world = await attempted();
+    const trusting = (caFile: string | undefined) => {
+      const roots = caFile === undefined ? {} : { caFile, onlyThisCa: true };
+      const { wanted } = byFlags;
+      return { ...byFlags, wanted: { ...wanted, issuer: { ...wanted.issuer, account: 'second', ...roots } } };
+    };
+    for (const caFile of [first, 'ca.pem']) {
+      world.ca.failNext('newAccount', { problem: refusal });
+      await issue(world.replica(3), trusting(caFile), signal);
+    }
+    const second = (await knownAccounts(world.replica(4), {}, signal)).find(({ name }) => name === 'second');
+    expect(second).toMatchObject({ issuers: [], settings: { caFile: 'ca.pem', onlyThisCa: true } });
+  });
+
   it('without an answer of the CA needs force', async () => {
     const world = await attempted();
     world.ca.failNext('any', { cut: true, times: 50 });

@@ -32,6 +32,9 @@ export interface AccountDocument {
   readonly deactivatedAt?: string;
   /** The deactivated accounts that this one replaced. */
   readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
+  /** How to reach the CA once nothing else of the store says so, as in the issuer's settings. */
+  readonly caFile?: string;
+  readonly onlyThisCa?: boolean;
 }
 
 /** A stored account: its document, and where and at which revision it was read. */
@@ -49,7 +52,17 @@ const oldKeyOf = ({ directory }: AccountRef): Key => ({ kind: 'account', name: d
 /** An account that the CA does not know yet. */
 export const newAccountDocument = (settings: IssuerSettings, keyPem: Secret): AccountDocument => ({
   ...accountOf(settings),
+  ...rootsOf(settings),
   keyPem: keyPem.reveal(),
+});
+
+/** The roots to trust for the CA's HTTPS server. */
+export const rootsOf = ({
+  caFile,
+  onlyThisCa,
+}: Pick<IssuerSettings, 'caFile' | 'onlyThisCa'>): Pick<IssuerSettings, 'caFile' | 'onlyThisCa'> => ({
+  ...(caFile === undefined ? {} : { caFile }),
+  ...(onlyThisCa === undefined ? {} : { onlyThisCa }),
 });
 
 /** The stored account of an issuer. */
