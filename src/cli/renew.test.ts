@@ -201,7 +201,7 @@ it.each<Row>([
       '  Next: fix the problem and run it again; `certfleet renew` does not retry it.',
       'a.test, b.test: NAME does not exist; the CA was not asked',
       '  Add NAME. If the CA can see what this machine cannot, run `certfleet issue NAME',
-      '  --ignore-preflight`.',
+      '  --ignore-preflight`; for a new certificate, repeat your command with --ignore-preflight.',
       '  More: certfleet explain preflight/no',
       '  Next: fix the problem and run it again; `certfleet renew` does not retry it.',
       '',

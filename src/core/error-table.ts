@@ -294,7 +294,7 @@ export const errorTable = {
     message: '{finding}; the CA was not asked',
     blame: 'config',
     retry: 'later',
-    hint: '{advice} If the CA can see what this machine cannot, run `certfleet issue {certificate} --ignore-preflight`.',
+    hint: '{advice} If the CA can see what this machine cannot, run `certfleet issue {certificate} --ignore-preflight`; for a new certificate, repeat your command with --ignore-preflight.',
   },
   'preflight/cannot-tell': {
     message: '{finding}, and three validations failed in the last hour; the CA was not asked',

@@ -25,7 +25,8 @@ describe('the error table', () => {
 
   it('names in its hint the certificate that it is about', () => {
     const error = fail('preflight/no', { finding: 'no address', advice: 'Add one.' }, { problem: 'p' });
-    const hint = 'Add one. If the CA can see what this machine cannot, run `certfleet issue abc --ignore-preflight`.';
+    const hint =
+      'Add one. If the CA can see what this machine cannot, run `certfleet issue abc --ignore-preflight`; for a new certificate, repeat your command with --ignore-preflight.';
     expect(asFailure(error, 'abc')).toMatchObject({ hint, code: error.code, message: error.message, problem: 'p' });
     expect(asFailure(error, 'abc').stack).toBe(error.stack);
     // A test certificate is made by the name of the real one.

@@ -132,7 +132,7 @@ async function lookAtCaa(
       },
       deadline.signal,
     );
-    const advice = `Add a CAA record \`0 issue "${subject.caaIdentities[0]}"\` to the existing ones; \`certfleet caa NAME\` shows them, and one for this account alone.`;
+    const advice = `Add a CAA record \`0 issue "${subject.caaIdentities[0]}"\` to the existing ones. Once there is a certificate, \`certfleet caa NAME\` prints one for its account alone.`;
     return { verdict, identifier: identifier.value, finding, advice };
   } catch (error) {
     return { verdict: 'cannot-tell', identifier: identifier.value, finding: reasonOf(error), advice: '' };
