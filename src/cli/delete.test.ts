@@ -34,7 +34,7 @@ it.each<Row>([
       '  edge keeps what it has.',
       '  It was not revoked, so it stays valid until 2027-02-22 (90 days).',
       '  Left behind: the dns-01 challenge of a.test could not be removed: refused.',
-      '  Next: remove it from the configuration, too; otherwise `certfleet renew` orders it again.',
+      '  Next: remove it from the configuration, too; otherwise `certfleet renew --config /c.yaml` orders it again.',
       '',
     ].join('\n'),
   },

@@ -27,6 +27,14 @@ export function withPlaces(command: string, { invocation: { flags } }: Pick<Sess
   return [command, ...named].join(' ');
 }
 
+/** A text whose commands (in backticks) name the configuration and the store, so that they work when pasted. */
+export const textWithPlaces = (text: string, session: Pick<Session, 'invocation'>): string =>
+  text.replace(placeless, (whole, command: string) =>
+    / --(config|store) /.test(command) ? whole : `\`${withPlaces(command, session)}\``,
+  );
+// These read neither a configuration nor a store.
+const placeless = /`(certfleet (?!explain|providers|completion|config|--)[^`]+)`/g;
+
 /** Replaces a leading `~` by the user's home folder, because a shell does not expand it in `files:~/certs`. */
 export function expandHome(flag: string, path: string, env: Environment): string {
   const refused = (why: string) => fail('usage/invalid', { what: `${flag}${path}: ${why}; write an absolute path` });

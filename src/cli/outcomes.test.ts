@@ -129,8 +129,15 @@ it.each<Row>([
     stdout:
       'abc: issued, valid until 2027-02-22 (90 days)\n' +
       '  It is only in the store; `--deploy files:FOLDER` writes it to files.\n' +
-      '  Next: `certfleet renew` renews it around 2027-01-23 (in 60 days).\n',
+      "  Next: `certfleet renew --store '/my store'` renews it around 2027-01-23 (in 60 days).\n",
     warns: [/ \d{1,2} \* \* \* \* \/usr\/local\/bin\/certfleet renew --quiet --store '\/my store' /],
+  },
+  {
+    what: 'names the store in the commands of a failure, too',
+    argv: `${abc} --store /s`,
+    ...ends({ ...failed, error: fail('preflight/no', { finding: 'CAA forbids it', advice: 'Add one.' }) }),
+    code: 3,
+    warns: ['--ignore-preflight --store /s`; for a new certificate', '`certfleet renew --store /s` tries again'],
   },
   {
     what: 'gives cron a % as it wants it',

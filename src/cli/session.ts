@@ -9,7 +9,7 @@ import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
-import { cutAt, expandHome, listOf, wholePathOf } from './flag-values.ts';
+import { cutAt, expandHome, listOf, textWithPlaces, wholePathOf } from './flag-values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
   jsonProgress,
@@ -127,7 +127,7 @@ export function openSession(
       return fleet;
     },
     now: async () => (await session.world()).clock.now(),
-    print: (text) => session.printWhole(fill(text, context.stdout.columns)),
+    print: (text) => session.printWhole(fill(textWithPlaces(text, session), context.stdout.columns)),
     printWhole: (text) => {
       if (json) return;
       progress.stop();
@@ -136,7 +136,7 @@ export function openSession(
     printJson: (value) => {
       if (json) context.stdout.write(`${JSON.stringify({ v: 1, ...value })}\n`);
     },
-    note: (text) => session.noteWhole(fill(text, context.stderr.columns)),
+    note: (text) => session.noteWhole(fill(textWithPlaces(text, session), context.stderr.columns)),
     noteWhole: (text) => {
       if (json || quiet) return;
       progress.stop();
@@ -145,7 +145,7 @@ export function openSession(
     complain: (text) => {
       if (json) return;
       progress.stop();
-      context.stderr.write(`${fill(text, context.stderr.columns)}\n`);
+      context.stderr.write(`${fill(textWithPlaces(text, session), context.stderr.columns)}\n`);
     },
     debug: (text) => say('debug', text),
     loaded: () => loadedSettings,

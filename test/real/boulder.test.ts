@@ -114,7 +114,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const refused = await here.issue('-d', 'next.example.com');
     expect(refused.status).toBe(4);
     expect(stderrOf(refused)).toContain('is deactivated');
-    expect(stderrOf(refused)).toContain('`certfleet issue next.example.com --new-account`');
+    expect(stderrOf(refused)).toContain('`certfleet issue next.example.com --new-account');
     expect(await idOf(here)).toBe(before);
 
     const opened = await here.run('issue', 'next.example.com', '--new-account');
@@ -158,7 +158,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const paused = await here.issue('-d', 'paused.example.com');
     expect(paused.status).toBe(4);
     expect(stderrOf(paused)).toMatch(/visit: ?https?:\/\/\S+unpause\?jwt=/);
-    expect(stderrOf(paused)).toContain('`certfleet issue paused.example.com`');
+    expect(stderrOf(paused)).toContain('`certfleet issue paused.example.com');
     const { failure } = await here.lineage('paused.example.com');
     expect(Date.parse(failure?.retryAt ?? '') - Date.now()).toBeGreaterThan(23 * 3_600_000);
     expect((await here.run('renew')).status).toBe(0);

@@ -189,7 +189,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     const issued = await run('issue', '-d', 'www.cli.test', ...common, ...http, '--deploy', `files:${certs}`, ...store);
     expect(issued).toMatchObject({ code: 0 });
     expect(issued.stdout).toMatch(
-      /^www\.cli\.test: issued, valid until \d{4}-\d\d-\d\d \(\d+ days\)\n {2}Files: \S+\/live\/www\.cli\.test\/ \(fullchain\.pem, privkey\.pem\)\n {2}Next: `certfleet renew` renews it around /,
+      /^www\.cli\.test: issued, valid until \d{4}-\d\d-\d\d \(\d+ days\)\n {2}Files: \S+\/live\/www\.cli\.test\/ \(fullchain\.pem, privkey\.pem\)\n {2}Next: `certfleet renew[^`]*` renews it around /,
     );
     expect(issued.stderr).toContain('* * * * certfleet renew --quiet --store ');
     const live = join(certs, 'live', 'www.cli.test');

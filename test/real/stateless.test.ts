@@ -74,7 +74,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
         /a\.example\.test\/\.well-known\/acme-challenge\/RANDOM at 127\.0\.0\.1 returns status 404/,
       ),
     ]);
-    expect(stderrOf(early)).toContain('`certfleet stateless`');
+    expect(stderrOf(early)).toContain('`certfleet stateless');
 
     await serveWithNginx(await print('nginx'));
     const other = await serveWithHaproxy('');
@@ -117,7 +117,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     const waiting = await rollover();
     expect(waiting.status).toBe(2);
     expect(stderrOf(waiting)).toContain('the account keeps its key');
-    expect(stderrOf(waiting)).toContain('`certfleet stateless a.example.test`');
+    expect(stderrOf(waiting)).toContain('`certfleet stateless a.example.test');
     await showWaiting();
     const present = await print('nginx');
     await serveWithNginx(present);
