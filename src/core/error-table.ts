@@ -807,10 +807,10 @@ export const errorTable = {
     hint: 'Name its key: `storeKey: file:/path` in certfleet.yaml, --store-key file:/path, or the variable CERTFLEET_STORE_KEY.',
   },
   'store/wrong-key': {
-    message: '{path} is encrypted with the key {key}, and only {given} is given; nothing was changed',
+    message: '{path} is encrypted with {keys}, and only {given} is given; nothing was changed',
     blame: 'config',
     retry: 'never',
-    hint: 'Give the key {key}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.',
+    hint: 'Give the key {missing}, in `storeKey` of certfleet.yaml or with --store-key. Both take several keys.{advice}',
   },
   'store/not-empty': {
     message: 'there is a store at {path} already; a backup is restored only where there is none',
@@ -825,10 +825,11 @@ export const errorTable = {
     hint: 'Use another backup.',
   },
   'store/in-use': {
-    message: 'other processes keep writing to the store {path}, so secrets may still stand in files of theirs',
+    message:
+      'a process was writing to the store {path} less than a minute ago, or still is, so a secret may stand in its file',
     blame: 'config',
     retry: 'later',
-    hint: 'Run the command again in a minute; it continues where it stopped.',
+    hint: 'Run the command again in a minute; it continues where it stopped. A file that a killed process left is taken for one only then, because another machine may be writing it.',
   },
   'store/key-unusable': {
     message: 'the key of the store cannot be used: {reason}',

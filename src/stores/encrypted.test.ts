@@ -116,8 +116,15 @@ describe('keys', () => {
     await put(store, named('key', 'new'));
     for (const name of ['old', 'new']) expect(await read(store, named('key', name))).toBe(text);
     // Now both are needed.
-    await expect(opened(inner, [theirs])).rejects.toMatchObject({ code: 'store/wrong-key' });
-    await expect(opened(inner, [ours])).rejects.toMatchObject({ code: 'store/wrong-key' });
+    for (const [given, other] of [
+      [theirs, ours],
+      [ours, theirs],
+    ] as const)
+      await expect(opened(inner, [given])).rejects.toMatchObject({
+        code: 'store/wrong-key',
+        message: expect.stringContaining(`the keys ${ours.id} and ${theirs.id}, and only ${given.id} is given`),
+        hint: expect.stringMatching(new RegExp(`Give the key ${other.id}.*store encrypt`)),
+      });
   });
 });
 

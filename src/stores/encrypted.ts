@@ -95,7 +95,9 @@ function checkKeys({ location: path }: Store, ids: readonly string[], given: rea
   const missing = ids.find((id) => !given.some((one) => one.id === id));
   if (missing === undefined) return;
   if (given.length === 0) throw fail('store/key-missing', { path });
-  throw fail('store/wrong-key', { path, key: missing, given: given.map(({ id }) => id).join(', ') });
+  const all = ids.length === 1 ? `the key ${missing}` : `the keys ${ids.join(' and ')}`;
+  const advice = ids.length === 1 ? '' : ' With all of them, `certfleet store encrypt` ends the change of the key.';
+  throw fail('store/wrong-key', { path, keys: all, missing, given: given.map(({ id }) => id).join(', '), advice });
 }
 
 export interface Encryption {
