@@ -47,6 +47,7 @@ export const dehydrated: Importer = {
       },
     );
     const folder = variables.get('CERTDIR') || join(base, 'certs');
+    const domainOf = await aliases(files, variables.get('DOMAINS_TXT') || join(base, 'domains.txt'));
     const certificates: (FoundCertificate | Unusable)[] = [];
     for (const name of await files.list(folder)) {
       const at = join(folder, name);
@@ -59,7 +60,8 @@ export const dehydrated: Importer = {
           const answering = answeringOf(variables, base);
           const hook = variables.get('HOOK') || undefined;
           const written = ['privkey', 'cert', 'fullchain', 'chain'].map((file) => join(at, `${file}.pem`));
-          const deploy = hook && `${[hook, 'deploy_cert', name, ...written].map(shellWord).join(' ')} "$(date +%s)"`;
+          const domain = domainOf.get(name) ?? name;
+          const deploy = hook && `${[hook, 'deploy_cert', domain, ...written].map(shellWord).join(' ')} "$(date +%s)"`;
           const chain = variables.get('PREFERRED_CHAIN') || undefined;
           const profile = variables.get('ACME_PROFILE') || undefined;
           const reuses = variables.get('PRIVATE_KEY_RENEW') === 'no';
@@ -101,6 +103,26 @@ export const dehydrated: Importer = {
     return { accounts: account ? [account] : [], certificates, remarks };
   },
 };
+
+/**
+ * The first name of each certificate that `domains.txt` gives an alias, which is the name of its folder: `a.test b.test >
+ * alias`. The hook gets the name.
+ */
+async function aliases(files: TrustedFiles, path: string): Promise<ReadonlyMap<string, string>> {
+  const more = (await files.list(`${path}.d`)).filter((name) => name.endsWith('.txt'));
+  const texts = await Promise.all([path, ...more.map((name) => join(`${path}.d`, name))].map((at) => files.text(at)));
+  const lines = texts.flatMap((text = '') => text.toLowerCase().split('\n')).map((line) => line.trim());
+  return new Map(
+    lines.flatMap((line) => {
+      const alias = />\s*(\S+)/.exec(line)?.[1];
+      const [domain] = line
+        .replace(/>\s*\S+/, '')
+        .trim()
+        .split(/\s+/);
+      return alias === undefined || !domain || line.startsWith('#') ? [] : [[alias, domain] as const];
+    }),
+  );
+}
 
 /** `config`, and the files `*.sh` of the folder that it names. */
 async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {

@@ -246,6 +246,15 @@ describe('dehydrated', () => {
     });
   });
 
+  it('calls the hook with the name of a certificate, and not with its alias', async () => {
+    const domains = '# comment\nb.test\n*.Own.test own.test >a.test\n# c.test > a.test\n';
+    const { settings } = await one('dehydrated', root, {
+      ...files('HOOK=/opt/hook.sh\n'),
+      [`${base}/domains.txt`]: domains,
+    });
+    expect(settings.wishes.hooks?.deploy).toContain(`deploy_cert '*.own.test' ${base}/certs/a.test/privkey.pem `);
+  });
+
   it('knows short names of CAs, and says what is missing', async () => {
     const found = await find('dehydrated', root, {
       ...files('CA=letsencrypt-test\n'),
