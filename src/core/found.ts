@@ -35,6 +35,8 @@ export interface FoundCertificate {
   readonly nextKeyType?: KeyType;
   /** How long before its end the other client would renew it, if that is not certfleet's own time. */
   readonly renewBeforeMs?: number;
+  /** The other client renews it at a share of its lifetime as certfleet does, if that comes first. */
+  readonly renewsByLifetime?: true;
 }
 
 /** How a certificate is to be renewed. Its identifiers are those of the certificate. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from './backoff.ts';
-import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from './renewal.ts';
+import { renewalByLifetime, renewalByWindow, renewalOfImported, renewalWithoutAnswer } from './renewal.ts';
 
 const day = 86_400_000;
 const facts = (days: number) => ({
@@ -30,6 +30,25 @@ describe('renewal of a certificate whose dates were chosen', () => {
     ['it has long enough', 90, 60],
   ])('is not at once: %s', (_what, end, expected) => {
     expect(renewalByLifetime({ facts: facts(end), issuedAt: at(30) }).at).toBe(at(expected));
+  });
+});
+
+describe('renewal of an imported certificate', () => {
+  const certbot = { renewsByLifetime: true } as const;
+  it.each([
+    ['90 days', 90, {}, 60],
+    ['a year', 365, {}, 335],
+    ['6 days', 6, {}, 3],
+    ['90 days, told 20 days', 90, { renewBeforeMs: 20 * day }, 70],
+    ['90 days, told 100 days', 90, { renewBeforeMs: 100 * day }, 60],
+    ['90 days, of certbot', 90, certbot, 60],
+    ['a year, of certbot', 366, certbot, 244],
+    ['6 days, of certbot', 6, certbot, 3],
+    ['90 days, told 10 days, of certbot', 90, { ...certbot, renewBeforeMs: 10 * day }, 60],
+    ['90 days, told 40 days, of certbot', 90, { ...certbot, renewBeforeMs: 40 * day }, 50],
+    ['90 days, told 100 days, of certbot: at once', 90, { ...certbot, renewBeforeMs: 100 * day }, -10],
+  ])('of %s', (_what, days, told, expected) => {
+    expect(renewalOfImported(facts(days), told)).toEqual({ at: at(expected), source: 'lifetime' });
   });
 });
 

@@ -1,3 +1,4 @@
+import type { FoundCertificate } from './found.ts';
 import type { Renewal } from './lineage.ts';
 import { isFromTheFuture } from './stored-time.ts';
 
@@ -111,20 +112,27 @@ export function renewalWithoutAnswer(
   return { ...known, checkAfter: new Date(checkAfter).toISOString() };
 }
 
-/** certbot and others renew 30 days before the end, unless told otherwise. */
+/** Most clients renew 30 days before the end, unless told otherwise. */
 const usualBeforeMs = 30 * day;
 
 /**
- * When to renew a version that another client got: not before that client would have, so that moving in orders nothing
- * early. Of a lifetime too short for that, its own share decides. Later versions are renewed by the CA's window or lifetime.
+ * When to renew a version that another client got: when that client would have, so that moving in orders nothing early and
+ * nothing late. Of a lifetime too short for that, its own share decides. Later versions are renewed by the CA's window or
+ * lifetime.
  *
- * @param beforeMs how long before the end the other client was told to renew it
+ * @param renewBeforeMs how long before the end the other client was told to renew it
+ * @param renewsByLifetime it would do so by the lifetime, too, whichever is first
  */
-export function renewalOfImported(facts: Validity, beforeMs: number | undefined): Renewal {
+export function renewalOfImported(
+  facts: Validity,
+  { renewBeforeMs, renewsByLifetime }: Pick<FoundCertificate, 'renewBeforeMs' | 'renewsByLifetime'>,
+): Renewal {
   const byLifetime = renewalByLifetime({ facts });
-  const end = Date.parse(facts.notAfter);
-  const theirs = end - (beforeMs ?? usualBeforeMs);
-  if (theirs <= Date.parse(facts.notBefore)) return byLifetime;
-  if (beforeMs === undefined && theirs <= Date.parse(byLifetime.at)) return byLifetime;
-  return { ...byLifetime, at: new Date(theirs).toISOString() };
+  const theirs = Date.parse(facts.notAfter) - (renewBeforeMs ?? usualBeforeMs);
+  const isFirst = theirs <= Date.parse(byLifetime.at);
+  const lasts = theirs > Date.parse(facts.notBefore);
+  const counts = renewsByLifetime
+    ? renewBeforeMs !== undefined && isFirst
+    : lasts && (renewBeforeMs !== undefined || !isFirst);
+  return counts ? { ...byLifetime, at: new Date(theirs).toISOString() } : byLifetime;
 }

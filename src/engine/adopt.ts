@@ -132,7 +132,7 @@ async function store(
   // The other client has run it.
   const delivered = wanted.spec.deploy.includes(deployHookTarget) ? [...has, deployHookTarget] : has;
   const id = versionId(facts);
-  const renewal = renewalOfImported(facts, found.renewBeforeMs);
+  const renewal = renewalOfImported(facts, found);
   const stayed = {
     certificate: name,
     from: found.from,

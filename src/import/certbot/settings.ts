@@ -32,7 +32,10 @@ const understood = new RegExp(
 
 const reloads: Readonly<Record<string, string>> = { nginx: 'nginx -s reload', apache: 'apache2ctl graceful' };
 
-export type Settled = Pick<FoundCertificate, 'settings' | 'remarks' | 'renewBeforeMs' | 'nextKeyType'>;
+export type Settled = Pick<
+  FoundCertificate,
+  'settings' | 'remarks' | 'renewBeforeMs' | 'renewsByLifetime' | 'nextKeyType'
+>;
 
 /**
  * The settings of a renewal file, with a remark for each that is not the default. Throws a plain Error if the certificate
@@ -96,6 +99,8 @@ export async function settingsOf(
       preflight: context.settings.preflight,
     },
     remarks,
+    // Since version 4.
+    renewsByLifetime: true,
     ...(before === undefined ? {} : { renewBeforeMs: before }),
     ...nextKeyTypeOf(params, remarks),
   };
@@ -164,7 +169,7 @@ function renewBefore(text: string | undefined, remarks: Remark[]): number | unde
   }
   remarks.push({
     kind: 'changed',
-    text: `renew_before_expiry = ${text} holds for this version; for later ones the CA or the lifetime decides`,
+    text: `renew_before_expiry = ${text} holds for this version, if that is before two thirds of its lifetime, as for certbot; for later ones the CA or the lifetime decides`,
   });
   return Number(count) * unitMs[unit]!;
 }
