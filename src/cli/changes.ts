@@ -3,7 +3,7 @@ import { optionFields } from '../config/fields.ts';
 import { withLetters } from '../config/identifiers.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
 import { accountOf } from '../core/account.ts';
-import { deployHookTarget, wholeHook } from '../core/hooks.ts';
+import { deployHookTarget, hookText } from '../core/hooks.ts';
 import { identifierKey } from '../core/identifier.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { canonical } from '../core/same-spec.ts';
@@ -63,9 +63,9 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['solver', solversText(spec)],
     ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],
     ['endpoints', spec.endpoints],
-    ['pre-hook', wholeHook(spec.hooks, 'pre')],
-    ['post-hook', wholeHook(spec.hooks, 'post')],
-    ['deploy hook', wholeHook(spec.hooks, 'deploy')],
+    ['pre-hook', hookText(spec.hooks, 'pre')],
+    ['post-hook', hookText(spec.hooks, 'post')],
+    ['deploy hook', hookText(spec.hooks, 'deploy')],
     ['resolvers', preflight.resolvers],
     ['HTTP-01 port', preflight.http01Port],
     ['TLS-ALPN-01 port', tlsAlpn01PortOf(preflight)],

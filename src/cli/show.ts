@@ -1,6 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
-import { wholeHook } from '../core/hooks.ts';
+import { hookText } from '../core/hooks.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
@@ -78,9 +78,9 @@ function details(lineage: LineageStatus, deployers: StoredSpec['deployers'], now
       .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
       .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
     ['Endpoints', lineage.spec?.endpoints.join(', ')],
-    ['Pre-hook', wholeHook(lineage.spec?.hooks, 'pre')],
-    ['Post-hook', wholeHook(lineage.spec?.hooks, 'post')],
-    ['Deploy hook', wholeHook(lineage.spec?.hooks, 'deploy')],
+    ['Pre-hook', hookText(lineage.spec?.hooks, 'pre')],
+    ['Post-hook', hookText(lineage.spec?.hooks, 'post')],
+    ['Deploy hook', hookText(lineage.spec?.hooks, 'deploy')],
     isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
     ['What to do', failure?.hint],
     [

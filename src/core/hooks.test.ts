@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hooksFromFlags } from '../cli/hook-flags.ts';
-import { aroundOrder, withHooks } from './hooks.ts';
+import { aroundOrder, briefHook, hookText, programsIn, wholeHook, withHooks } from './hooks.ts';
 import { inPlaceTarget } from './in-place.ts';
 import type { Hooks, StoredSpec } from './spec.ts';
 
@@ -45,6 +45,20 @@ describe('the hooks of a run', () => {
       post: 'start',
     });
   });
+});
+
+it.each<[Hooks, string, string]>([
+  [{ pre: 'stop web' }, '`stop …`', 'stop web'],
+  [{ first: { pre: programsIn('/le/pre') } }, '(the programs in /le/pre)', 'the programs in /le/pre'],
+  [
+    { pre: 'stop a\nstop b', first: { pre: programsIn('/le/pre') } },
+    '(the programs in /le/pre, then `stop …`)',
+    'the programs in /le/pre, then stop a\nstop b',
+  ],
+  [{ first: { pre: 'cat x > /a || s=$?\ncat y > /b || s=$?' } }, '(`cat …`)', 'cat x > /a, then cat y > /b'],
+])('%j are %s for people', (hooks, brief, whole) => {
+  expect(briefHook(wholeHook(hooks, 'pre')!)).toBe(brief);
+  expect(hookText(hooks, 'pre')).toBe(whole);
 });
 
 describe('flags of `issue`', () => {

@@ -1,5 +1,6 @@
 import { filesInPlace } from './in-place.ts';
 import { canonical } from './same-spec.ts';
+import { shellWord } from './shell-word.ts';
 import type { HookKind, Hooks, StoredSpec } from './spec.ts';
 
 /** The target that a deploy hook is: a `command`, so that it is journalled, and repeated until it succeeds. */
@@ -38,6 +39,36 @@ export function wholeHook(hooks: Hooks | undefined, kind: HookKind): string | un
   if (first === undefined) return own;
   // In lines of its own, because the hook may end in a comment.
   return `s=0\n${first}\n${own === undefined ? '' : `(\n${own}\n) || s=$?\n`}exit $s`;
+}
+
+/** The programs in a folder, one after the other in the order of their names; certbot leaves out backups. */
+export const programsIn = (folder: string): string =>
+  `for f in ${shellWord(folder)}/*; do case $f in *~) continue;; esac; [ -f "$f" ] && [ -x "$f" ] || continue; "$f" || s=$?; done`;
+
+/**
+ * What a hook as it runs does, one thing after the other, in words: `the programs in FOLDER` in place of the loop. The
+ * rest is shown by `of`.
+ */
+function stepsOfHook(hook: string, of: (command: string) => string): readonly string[] {
+  const [, first, own] = /^s=0\n(.*?)(?:\n\(\n(.*)\n\) \|\| s=\$\?)?\nexit \$s$/s.exec(hook) ?? [];
+  if (first === undefined) return [of(hook)];
+  const before = first.split('\n').map((line) => {
+    const folder = /^for f in (.+)\/\*; do /.exec(line)?.[1];
+    return folder === undefined ? of(line.replace(/ \|\| s=\$\?$/, '')) : `the programs in ${folder}`;
+  });
+  return [...new Set([...before, ...(own === undefined ? [] : [of(own)])])];
+}
+
+/** All that a hook does, for people. */
+export function hookText(hooks: Hooks | undefined, kind: HookKind): string | undefined {
+  const hook = wholeHook(hooks, kind);
+  return hook && stepsOfHook(hook, (command) => command).join(', then ');
+}
+
+/** A hook in a sentence, without arguments: `stop …`, or what runs first and it. */
+export function briefHook(hook: string): string {
+  const steps = stepsOfHook(hook, (command) => `\`${shortCommand(command)}\``);
+  return hook.startsWith('s=0\n') ? `(${steps.join(', then ')})` : steps.join('');
 }
 
 /** The spec with other hooks; those that are not given stay. */

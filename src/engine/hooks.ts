@@ -1,5 +1,5 @@
 import { reasonOf } from '../core/errors.ts';
-import { type AroundOrder, aroundOrder, hooksKey, shortCommand } from '../core/hooks.ts';
+import { type AroundOrder, aroundOrder, briefHook, hooksKey } from '../core/hooks.ts';
 import type { HookUser, LockDocument } from '../core/lock.ts';
 import { remoteLines } from '../core/remote-text.ts';
 import { happenedWithin } from '../core/stored-time.ts';
@@ -137,7 +137,7 @@ async function runHook(
   signal: AbortSignal,
   started: (who: ProcessIdentity) => Promise<void>,
 ): Promise<void> {
-  const shown = `the ${kind} \`${shortCommand(command)}\``;
+  const shown = `the ${kind} ${briefHook(command)}`;
   const data = { hook: kind };
   const failed = (why: string) =>
     // A post-hook that fails may leave a server stopped.

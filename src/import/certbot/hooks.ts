@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Remark } from '../../core/found.ts';
-import { shellWord } from '../../core/shell-word.ts';
+import { programsIn } from '../../core/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec.ts';
 import type { Files } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
@@ -46,6 +46,3 @@ export function hooksOf(
   }
   return { hooks: { ...own, ...(Object.keys(first).length === 0 ? {} : { first }) }, remarks };
 }
-
-const programsIn = (folder: string): string =>
-  `for f in ${shellWord(folder)}/*; do case $f in *~) continue;; esac; [ -f "$f" ] && [ -x "$f" ] || continue; "$f" || s=$?; done`;
