@@ -29,6 +29,8 @@ export interface Job extends Means {
   readonly unattended?: boolean | undefined;
   /** The hooks of this run, in place of those of the certificate (`renew --deploy-hook`). */
   readonly hooks?: Hooks | undefined;
+  /** `wanted` has the hooks of this run in place of those that the configuration declares. */
+  readonly replacesDeclaredHooks?: true;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */
@@ -44,8 +46,12 @@ export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefi
 }
 
 /** The hooks of the run become those of a certificate that it renews, so that a killed deploy hook is made up for. */
-export const withHooksOfRun = (job: Job): Job =>
-  job.hooks ? { ...job, wanted: withHooks(job.wanted, job.hooks) } : job;
+export function withHooksOfRun(job: Job): Job {
+  if (!job.hooks) return job;
+  const isDeclared = job.origin === 'configuration';
+  const wanted = withHooks(job.wanted, job.hooks);
+  return { ...job, wanted, ...(isDeclared ? { replacesDeclaredHooks: true } : {}) };
+}
 
 /** With the hooks of the run, if an earlier run worked on the certificate with the same ones. */
 export function withHooksOfBefore(job: Job, lineage: Lineage | undefined): Job {

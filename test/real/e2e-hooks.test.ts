@@ -98,4 +98,15 @@ it('stop a server for an order and start it again, also after a kill in between'
   succeeded(renewed);
   expect((await said()).slice(5)).toEqual(['pre', 'other', `post ${name}`]);
   await until(() => portAccepts(port), { what: 'the web server runs again' });
+
+  // A changed hook runs at once, with the version that is there.
+  const change = (hook: string) => certfleet(['issue', name, '--store', join(folder, 'store'), '--deploy-hook', hook]);
+  const changed = await change(`echo changed >> ${log}; exit 3`);
+  expect(changed.status).toBe(6);
+  expect(stderrOf(changed)).toContain('the command ended with 3');
+  succeeded(await change('none'));
+  const added = await change(`echo added >> ${log}`);
+  succeeded(added);
+  expect(added.stdout).toContain('The deploy hook has run.');
+  expect((await said()).slice(8)).toEqual(['changed', 'added']);
 });

@@ -3,8 +3,9 @@ import { deployHookTarget, withDeployHook } from '../../src/core/hooks.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import type { Hooks, StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcileAll } from '../../src/engine/reconcile.ts';
+import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
 import type { ProcessRequest, ProcessResult } from '../../src/ports/processes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -191,6 +192,49 @@ describe('hooks around the orders of a run', () => {
   });
 });
 
+/** A simulated world in which deploy hooks run; the command `fail` fails. */
+async function worldOfCommands(deploy: readonly string[], origin: 'configuration' | 'command-line' = 'configuration') {
+  const world = await createSimulatedWorld();
+  const happened: string[] = [];
+  let [has, pid] = ['', 0];
+  const commandOf = ({ deployers }: StoredSpec): Deployer => ({
+    type: 'command',
+    scope: 'node',
+    runsAfter: true,
+    look: async ({ id }) => ({ state: has === id ? 'current' : 'absent', detail: '' }),
+    stage: async () => null,
+    async activate({ id }) {
+      const run = String(deployers[deployHookTarget]?.['run']);
+      happened.push(run);
+      if (run === 'fail') throw new Error('exit 1');
+      has = id;
+    },
+  });
+  const run = ({
+    hook,
+    ...rules
+  }: {
+    readonly hook: string | undefined;
+    readonly hooks?: Hooks;
+    readonly force?: true;
+  }) => {
+    const engine = world.replica(++pid);
+    const deployer: Engine['connect']['deployer'] = async (wanted, target) =>
+      target === deployHookTarget ? commandOf(wanted) : world.deployer;
+    const hooked = withHooks('a', hook === undefined ? {} : { deploy: hook });
+    const others = hooked.spec.deploy.filter((target) => target === deployHookTarget || deploy.includes(target));
+    const wanted = { ...hooked, spec: { ...hooked.spec, deploy: others } };
+    const jobs = [{ ...job(wanted), origin, ...rules }];
+    const connected = { ...engine, connect: { ...engine.connect, deployer } };
+    const done =
+      origin === 'command-line'
+        ? reconcile(connected, jobs, signal)
+        : reconcileAll(connected, { jobs, jobOf: () => undefined }, signal);
+    return passing(world.clock, done);
+  };
+  return { run, happened, editLineage: world.editLineage };
+}
+
 describe('a deploy hook', () => {
   it('is a target, after all others, and keeps the options of a command', () => {
     const stored = withHooks('a', { deploy: 'reload' });
@@ -234,6 +278,105 @@ describe('a deploy hook', () => {
     await run(4, { deploy: 'reload' });
     await run(5, undefined);
     expect(taken).toEqual(['b']);
+  });
+
+  it.each<[string, readonly (readonly [hook: string | undefined, result: string])[], readonly string[]]>([
+    [
+      'added',
+      [
+        [undefined, 'issued'],
+        ['one', 'deployed'],
+      ],
+      ['one'],
+    ],
+    [
+      'left as it is',
+      [
+        ['one', 'issued'],
+        ['one', 'unchanged'],
+      ],
+      ['one'],
+    ],
+    [
+      'changed',
+      [
+        ['one', 'issued'],
+        ['two', 'deployed'],
+        ['two', 'unchanged'],
+      ],
+      ['one', 'two'],
+    ],
+    [
+      'removed',
+      [
+        ['one', 'issued'],
+        [undefined, 'unchanged'],
+      ],
+      ['one'],
+    ],
+    [
+      'removed, and another added',
+      [
+        ['one', 'issued'],
+        [undefined, 'unchanged'],
+        ['two', 'deployed'],
+      ],
+      ['one', 'two'],
+    ],
+    [
+      'changed to one that fails',
+      [
+        ['one', 'issued'],
+        ['fail', 'pending'],
+        ['fail', 'pending'],
+      ],
+      ['one', 'fail', 'fail'],
+    ],
+    [
+      'changed after one that failed',
+      [
+        ['fail', 'pending'],
+        ['two', 'deployed'],
+      ],
+      ['fail', 'two'],
+    ],
+  ])('runs at once if it was %s', async (_what, passes, ran) => {
+    for (const origin of ['configuration', 'command-line'] as const)
+      for (const deploy of [[], ['target']]) {
+        const { run, happened } = await worldOfCommands(deploy, origin);
+        for (const [hook, result] of passes)
+          expect(await run({ hook }), `${hook} ${deploy}`).toMatchObject([{ result }]);
+        expect(happened, `${deploy} ${origin}`).toEqual(ran);
+      }
+  });
+
+  it('runs again if flags removed it and add it again', async () => {
+    const { run, happened } = await worldOfCommands([], 'command-line');
+    for (const hook of ['one', undefined, 'one', 'one']) await run({ hook });
+    expect(happened).toEqual(['one', 'one']);
+  });
+
+  it('does not run if the store does not know with which settings it ran', async () => {
+    const { run, happened, editLineage } = await worldOfCommands([]);
+    await run({ hook: 'one' });
+    await editLineage((lineage) => {
+      const { settings: _of, ...deployment } = lineage.deployments[deployHookTarget]!;
+      return { ...lineage, deployments: { [deployHookTarget]: deployment } };
+    }, 'a');
+    expect(await run({ hook: 'one' })).toMatchObject([{ result: 'unchanged' }]);
+    expect(happened).toEqual(['one']);
+  });
+
+  it('of one run takes the place of a declared one, which does not run for that in the next', async () => {
+    const { run, happened } = await worldOfCommands([]);
+    const ofRun = { deploy: 'of the run' };
+    await run({ hook: 'declared' });
+    await run({ hook: 'declared', hooks: ofRun, force: true });
+    await run({ hook: 'declared', hooks: ofRun });
+    await run({ hook: 'declared' });
+    expect(happened).toEqual(['declared', 'of the run']);
+    await run({ hook: 'declared', force: true });
+    expect(happened).toEqual(['declared', 'of the run', 'declared']);
   });
 
   it('given with each run does not end the back-off', async () => {

@@ -10,6 +10,7 @@ import {
 import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
 import { CertfleetError, fail } from '../../core/errors.ts';
+import { deployHookTarget } from '../../core/hooks.ts';
 import type { Deployment, Version } from '../../core/lineage.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
@@ -129,12 +130,19 @@ async function deliver(delivery: Delivery, targets: readonly string[]): Promise<
 }
 
 async function deliverTo(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
-  const { lineage } = delivery.run.holding;
-  const { state, version } = lineage.deployments[target] ?? {};
+  const { run, version, bundle } = delivery;
+  const before = run.holding.lineage.deployments[target];
   // The last delivery of this version did not succeed: stage and activate it again.
-  const isPending = state === 'pending' && version === delivery.version.id;
-  const error = await carry(delivery.run, delivery.bundle, { target, deployer, again: delivery.again || isPending });
+  const isPending = before?.state === 'pending' && before.version === version.id;
+  const again = delivery.again || isPending || isOtherCommand(run, target, deployer);
+  const error = await carry(run, bundle, { target, deployer, again });
   delivery.results.set(target, error ? { error } : {});
+}
+
+/** Whether a command is new or was changed: `look` finds the version in its folder, but not that another command ran. */
+function isOtherCommand({ job, holding }: Run, target: string, { runsAfter }: Deployer): boolean {
+  const before = holding.lineage.deployments[target];
+  return runsAfter === true && (before === undefined || hasOtherSettings(job.wanted, target, before));
 }
 
 /** Runs a command, after the targets listed before it. */
@@ -150,7 +158,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   };
   const [having, waitsFor] = [listedBefore.filter(has), listedBefore.filter((other) => !has(other))];
   const before = lineage.deployments[target];
-  const isOther = before !== undefined && hasOtherSettings(run.job.wanted, target, before);
+  const isOther = isOtherCommand(run, target, deployer);
   const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
   let took = before?.took;
   if (hasNews || (delivery.again && having.length > 0)) {
@@ -248,7 +256,10 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       deployTimeoutMs: engine.limits.deployTimeoutMs,
       wentBack,
     });
-    deployments[target] = deployment;
+    const { settings: _ofRun, ...withoutSettings } = deployment;
+    // The declared hook has not changed because this run had another one: the next run must not run it for that.
+    const isOfRun = run.job.replacesDeclaredHooks && target === deployHookTarget;
+    deployments[target] = isOfRun ? withoutSettings : deployment;
     if (!result.error) continue;
     errors.push(result.error);
     const isAlarm = deployment.alarmed === true && !old?.alarmed;
