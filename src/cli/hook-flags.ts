@@ -17,6 +17,17 @@ export function hooksFromFlags(flags: Flags, kept: Hooks = {}): { readonly hooks
   };
 }
 
+/** The hooks of one run, in place of the certificate's own. Fails with `usage/invalid` for `none`. */
+export function hooksOfRun(flags: Flags): { readonly hooks?: Hooks } {
+  const flag = ['pre', 'post', 'deploy'].find((kind) => textOf(flags[`${kind}Hook`]) === 'none');
+  // It would be stored with a certificate made of flags, and a declared deploy hook would run in the next run.
+  if (flag !== undefined)
+    throw fail('usage/invalid', {
+      what: `--${flag}-hook none: a run can replace a hook, but not leave it out; \`certfleet issue NAME --${flag}-hook none\` removes it from the certificate`,
+    });
+  return hooksFromFlags(flags);
+}
+
 /**
  * As certbot does, refuses a hook whose program is not there, before anything is ordered. What a shell must read first
  * (`[ -e x ] && y`) is not judged. Fails with `usage/invalid`.

@@ -42,6 +42,13 @@ it.each<Row>([
     warns: ['--redeploy orders nothing, and --force orders'],
     calls: [],
   },
+  ...['--pre-hook', '--post-hook', '--deploy-hook'].map((flag) => ({
+    what: `refuses ${flag} none`,
+    argv: `renew --force ${flag} none`,
+    code: 2,
+    warns: [`${flag} none: a run can replace a hook`, `certfleet issue NAME ${flag} none`],
+    calls: [],
+  })),
   {
     what: 'passes --next-run on, and says when the certificate is due',
     argv: 'renew --next-run 31d',

@@ -5,7 +5,7 @@ import type { Run, Session } from './context.ts';
 import { adviseSweep } from './crontab.ts';
 import type { Failed } from './failure.ts';
 import { type Flags, listOf, textOf } from './flag-values.ts';
-import { hooksFromFlags } from './hook-flags.ts';
+import { hooksOfRun } from './hook-flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
@@ -28,7 +28,7 @@ export const renew: Run = async (session) => {
       throw fail('usage/invalid', {
         what: '--dry-run always orders a test certificate: leave out --force, --redeploy and --next-run',
       });
-    const tried = await fleet.dryRun({ names, ...hooksFromFlags(flags) }, session.signal);
+    const tried = await fleet.dryRun({ names, ...hooksOfRun(flags) }, session.signal);
     return tellOutcomes(tried, session, { command: 'renew', dryRun: true });
   }
   const request = {
@@ -36,7 +36,7 @@ export const renew: Run = async (session) => {
     force,
     ...(redeploy ? { redeploy } : {}),
     ...(nextRunMs === undefined ? {} : { nextRunMs }),
-    ...hooksFromFlags(flags),
+    ...hooksOfRun(flags),
   };
   const isOfCertbot = flags['dns'] !== undefined || flags['impliedDns'] !== undefined;
   if (isOfCertbot) await (await import('./stored-dns.ts')).tellStored(session, fleet, names);
