@@ -204,9 +204,10 @@ function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {
     const [kind, path] = cutAt(text, ':');
     const where = kind === 'file' && path ? `file:${wholePathOf('--store-key file:', path, env)}` : text;
     if (isKeyReference(where)) return where;
-    // Without the text: it may be the key.
-    throw fail('usage/invalid', {
-      what: '--store-key: every user of this machine can see a key on the command line; write file:/path, env:NAME or credential:NAME',
-    });
+    // Without the text: it may be the key. A key has no colon.
+    const why = text.includes(':')
+      ? 'it names no place of a key'
+      : 'every user of this machine can see a key on the command line';
+    throw fail('usage/invalid', { what: `--store-key: ${why}; write file:/path, env:NAME or credential:NAME` });
   });
 }

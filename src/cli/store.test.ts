@@ -86,6 +86,10 @@ it.each([
   ['store key /s/meta', 'exists, and may be the key of a store'],
   ['store encrypt --store /s', 'name a key: --store-key file:/path'],
   ['store encrypt --store /s --store-key c2VjcmV0', 'every user of this machine can see a key on the command line'],
+  ...['bla:x', 'file:', 'files:/c2VjcmV0'].map((key) => [
+    `store encrypt --store /s --store-key ${key}`,
+    'names no place of a key; write file:/path, env:NAME',
+  ]),
   ['store encrypt --store /s --store-key file:/none', 'there is no file /none'],
   ['store encrypt --store /none --store-key env:NO_KEY', 'the environment variable NO_KEY is not set'],
 ])('%s: %s', async (line, words) => {
