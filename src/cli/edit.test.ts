@@ -76,6 +76,12 @@ describe('edit', () => {
     ]);
   });
 
+  it('adds a folder for files, which needs no deployer of its own', async () => {
+    const { adHoc } = await edit((text) => text.replace(/( +- )files:.*\n/, '$&$1files:/srv/more\n'));
+    expect(adHoc?.spec.deploy).toEqual(['files:/etc/certs', 'files:/srv/more', 'deploy-hook']);
+    expect(adHoc?.deployers).toMatchObject({ 'files:/srv/more': { type: 'files', path: '/srv/more' } });
+  });
+
   it.each([
     ['no change', (text: string) => text],
     ['an empty file', () => ''],

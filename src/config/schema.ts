@@ -116,7 +116,10 @@ const certificate = z.strictObject({
   solver: name(
     'One of `solvers`; may be left out if there is only one, or if every identifier names its own',
   ).optional(),
-  deploy: z.array(z.string()).default([]).meta({ title: 'The `deployers` to use, in this order' }),
+  deploy: z
+    .array(z.string())
+    .default([])
+    .meta({ title: 'The `deployers` to use, in this order; `files:/folder` needs no deployer' }),
   endpoints: z
     .array(hostPort('www.example.com:443'))
     .default([])

@@ -100,7 +100,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     ]),
   );
   const balancers = parsed.balancers as Record<string, AdapterSettings>;
-  const deployers = parsed.deployers as Record<string, AdapterSettings>;
+  const deployers = withFolders(parsed);
   const issuers = Object.fromEntries(
     Object.entries(parsed.issuers).map(([name, issuer]) => [name, issuerOf(issuer, ['issuers', name], building)]),
   );
@@ -501,6 +501,13 @@ const hooksOf = ({ first, ...own }: NonNullable<Configuration['certificates'][nu
 
 const withoutUndefined = (hooks: object): Pick<Hooks, HookKind> =>
   Object.fromEntries(Object.entries(hooks).filter(([, command]) => command !== undefined));
+
+/** The deployers, and one for each `files:/folder` that a certificate names, as `--deploy` does. */
+function withFolders({ deployers, certificates }: Configuration): Readonly<Record<string, AdapterSettings>> {
+  const named = certificates.flatMap(({ deploy }) => deploy.filter((name) => name.startsWith('files:/')));
+  const folders = named.map((name) => [name, { type: 'files', path: name.slice('files:'.length) }]);
+  return { ...Object.fromEntries(folders), ...(deployers as Record<string, AdapterSettings>) };
+}
 
 function unknownReference(path: Path, where: string, kind: string, name: string, known: readonly string[]): Problem {
   const error = fail('config/unknown-reference', { where, kind, name, nearest: didYouMean(name, known) });
