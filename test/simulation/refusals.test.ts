@@ -72,4 +72,16 @@ describe('what helps', () => {
     expect(hintOf(outcome)).toContain(words);
     if (type === 'dns') expect(hintOf(outcome)).not.toContain('port 80');
   });
+
+  it.each([
+    ['http01-responder', 'port 5002 of every address of this name leads to the solver'],
+    ['http01-webroot', 'port 5002 of every address of this name leads to the web server'],
+    ['http01-stateless', 'port 5002 of every address of this name leads to a proxy'],
+  ])('against a wrong answer names the port of the CA, and what answers: %s', async (type, words) => {
+    const validate = async () => acmeProblem('unauthorized', 'the reason');
+    const world = await createSimulatedWorld({ settings: { validate } });
+    const solver = { ...world.solver, answers: ['http-01'] as const };
+    const spec = { ...simulatedSpec(), solver: { type }, preflight: { resolvers: [], http01Port: 5002 } };
+    expect(hintOf(await issue(world.replica(1, { solver }), job(spec), signal))).toContain(words);
+  });
 });

@@ -5,7 +5,9 @@ import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
 import { shortList } from '../../core/short-list.ts';
+import { tlsAlpn01PortOf } from '../../core/spec.ts';
 import { partFor } from '../../core/spec-parts.ts';
+import { statelessType } from '../../core/stateless.ts';
 import { type Presented, presentedIn } from '../../core/tombstones.ts';
 import { neverArrived } from '../../core/unsent.ts';
 import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
@@ -336,7 +338,7 @@ function invalidAuthorization(
       identifier: authorization.identifier.value,
       challenge: challenge?.type ?? 'its challenge',
       detail: whyInvalid(authorization),
-      advice: adviceOn(challenge?.type, problem, run.directory.caaIdentities),
+      advice: adviceOn(challenge?.type, problem, run, authorization.identifier),
     },
     { problem: { ...problem, identifier: authorization.identifier }, names },
   );
@@ -352,13 +354,22 @@ const whyInvalid = (authorization: Authorization): string =>
 function adviceOn(
   challengeType: string | undefined,
   problem: Problem | undefined,
-  caaIdentities: readonly string[],
+  { directory, job }: OrderRun,
+  { value }: Identifier,
 ): string {
   const type = problem && shortType(problem.type);
   const overDns = challengeType !== undefined && isOverDns(challengeType as ChallengeType);
   const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(overDns ? ['dns'] : [])];
-  if (type !== undefined && !unreached.includes(type)) return adviceFor(type, caaIdentities);
-  return overDns
-    ? 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.'
-    : `Check that port ${challengeType === 'tls-alpn-01' ? 443 : 80} of every address of this name leads to the solver from the whole internet.`;
+  if (type !== undefined && !unreached.includes(type)) return adviceFor(type, directory.caaIdentities);
+  if (overDns)
+    return 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.';
+  const { solver, preflight } = partFor(job.wanted, value);
+  const port = challengeType === 'tls-alpn-01' ? tlsAlpn01PortOf(preflight) : preflight.http01Port;
+  return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.type)} from the whole internet.`;
+}
+
+/** Where a challenge is answered, if not in certfleet. */
+function answeringPlace(solverType: string): string {
+  if (solverType === statelessType) return 'a proxy that has the configuration of `certfleet stateless`';
+  return solverType === 'http01-webroot' ? 'the web server that serves the webroot' : 'the solver';
 }
