@@ -2,6 +2,7 @@ import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { type BackedUp, backUpStore, restoreStore } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
+import { refuseInStore } from './outside-store.ts';
 
 /** The longest text that Node.js can hold: about 55,000 certificates. */
 const maxBytes = 512 * 1024 ** 2;
@@ -16,6 +17,7 @@ export const backup: Run = async (session) => {
       what: 'backup -: the output is the backup, so send it to a file or a program, without --json',
     });
   const path = wholePathOf('', given, session.context.env);
+  if (!isPiped) await refuseInStore(session, path, 'it would be lost with the store');
   const made = await backUpStore(...(await storeOf(session)));
   if (isPiped) stdout.write(made.text);
   else await write(session, path, made.text);

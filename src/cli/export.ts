@@ -7,6 +7,7 @@ import type { Run, Session } from './context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
+import { refuseInStore } from './outside-store.ts';
 
 /** `certfleet export NAME --out PATH`. */
 export const exportCertificate: Run = async (session) => {
@@ -21,6 +22,7 @@ export const exportCertificate: Run = async (session) => {
     throw fail('usage/invalid', { what: '--out -: a private key is written only to a file; name one' });
   const out = wholePathOf('--out ', typed, session.context.env);
   const format = formatOf(flags, out);
+  await refuseInStore(session, out, 'the key would stand in the clear in every copy of the store');
   await refusePlace(session, out, format);
   const pkcs12 = format === 'pkcs12' ? await protection(session) : refuseProtection(flags);
   const fleet = await session.fleet({ makeStore: false });

@@ -4,15 +4,14 @@ import { shellWord } from '../core/shell-word.ts';
 import { newStoreKey } from '../whole-store.ts';
 import type { Run } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
+import { refuseInStore } from './outside-store.ts';
 
 /** `certfleet store key FILE`: makes a key. Replaces no file, which may be the only copy of another key. */
 export const makeStoreKey: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const path = wholePathOf('', given, session.context.env);
   const { files, random } = await session.world();
-  const { store } = await session.settings();
-  if (typeof store['path'] === 'string' && `${path}/`.startsWith(`${store['path']}/`))
-    throw fail('usage/invalid', { what: `${path} is in the store: a copy of the store would have its key with it` });
+  await refuseInStore(session, path, 'a copy of the store would have its key with it');
   const { id, text } = newStoreKey(random);
   try {
     await files.makeFolders(dirname(path), 0o755);

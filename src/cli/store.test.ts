@@ -17,6 +17,11 @@ async function machine() {
   const store = fileStore.connect({ options: { path: '/s' }, name: 'store', world });
   await store.check(signal);
   await files.makeFolders('/out', 0o755);
+  const anyone = { owners: 'any', refuse: () => new Error() } as const;
+  await files.within('/', anyone, async ({ replaceLink }) => {
+    await replaceLink('/link', '/s');
+    await replaceLink('/far', 'out/../link');
+  });
   for (const [kind, name] of [
     ['meta', 'store'],
     ['key', 'abc~1'],
@@ -82,7 +87,12 @@ it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async
 });
 
 it.each([
-  ['store key /s/store.key --store /s', '/s/store.key is in the store'],
+  ['store key /s/store.key --store /s', '/s/store.key is in the store /s: a copy'],
+  ['store key /link/store.key --store /s', '/link/store.key is in the store /s: a copy'],
+  ['backup /s/b --store /s', '/s/b is in the store /s: it would be lost'],
+  ['backup /far/b --store /link', '/far/b is in the store /link: it would be lost'],
+  ['export v --out /s/v.pem --store /s', '/s/v.pem is in the store /s: the key'],
+  ['export v --out /far/new/v --store /s', '/far/new/v is in the store /s: the key'],
   ['store key /s/meta', 'exists, and may be the key of a store'],
   ['store encrypt --store /s', 'name a key: --store-key file:/path'],
   ['store encrypt --store /s --store-key c2VjcmV0', 'every user of this machine can see a key on the command line'],

@@ -176,6 +176,7 @@ export function commandLine(given: CommandLine = {}) {
         path.startsWith('/shared')
           ? { path, reason: `${path} belongs to user 1000`, command: 'chown', change: 'root', needsRoot: true }
           : undefined,
+      readLink: async () => undefined,
       makeFolders: async () => [],
       replace: async (path: string, content: string | Uint8Array, { mode }: { readonly mode: number }) => {
         written[path] = { content: typeof content === 'string' ? content : new TextDecoder().decode(content), mode };
