@@ -141,7 +141,7 @@ export interface Fleet {
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Cleans up after dead processes: challenges, tokens, probes, solvers’ hooks, superseded uploads. Finishes their
-   * deployments, as far as all nodes share the target or the process died on this machine.
+   * deployments, as far as all nodes share the target or the process died on this machine, and their revocations.
    */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
@@ -263,6 +263,8 @@ export interface SweepReport {
   readonly cleaned: readonly string[];
   /** Interrupted deployments that were finished. */
   readonly delivered: readonly string[];
+  /** Certificates whose interrupted revocation was finished. */
+  readonly revoked: readonly string[];
   readonly failed: readonly NotSwept[];
   /** Tombstones that will be checked later. */
   readonly waiting: number;

@@ -3,7 +3,7 @@ import { behaves, commandLine, type Row } from '../../test/support/command-line.
 import type { RevokeAnswer } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 
-const one = { serial: '0abc', notAfter: '2027-02-22T10:00:00.000Z', when: 'now' } as const;
+const one = { serial: '0abc', notAfter: '2027-02-22T10:00:00.000Z', reason: 'unspecified', when: 'now' } as const;
 const answer: RevokeAnswer = {
   certificate: 'abc',
   revoked: [one],
@@ -39,11 +39,18 @@ it.each<Row>([
     says: ['abc: had been revoked before (serial 0abc)'],
   },
   {
+    what: 'says which reason the CA keeps',
+    argv: 'revoke abc --yes --reason cessationOfOperation',
+    fleet: { revoke: { ...answer, revoked: [{ ...one, when: 'before' }] } },
+    says: ['abc: had been revoked before (serial 0abc); the CA keeps the first reason, unspecified'],
+  },
+  {
     what: 'prints the new certificate after a compromised key',
     argv: 'revoke abc --yes --reason keyCompromise',
     fleet: {
       revoke: {
         ...answer,
+        revoked: [{ ...one, reason: 'keyCompromise' }],
         isReplaced: true,
         outcomes: [{ certificate: 'abc', result: 'renewed', notAfter: one.notAfter, message: 'renewed' }],
       },

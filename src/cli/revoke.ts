@@ -112,11 +112,11 @@ async function confirm(
 async function tell(session: Session, answer: RevokeAnswer, reason: RevocationReason): Promise<void> {
   const { certificate, revoked, isCurrent, isReplaced, outcomes } = answer;
   const name = certificate === undefined ? 'The certificate' : withLetters(certificate);
-  const lines = revoked.map(({ serial, when }) =>
-    when === 'now'
-      ? `${name}: revoked (serial ${serial}, ${reason})`
-      : `${name}: had been revoked before (serial ${serial})`,
-  );
+  const lines = revoked.map(({ serial, when, reason: kept }) => {
+    if (when === 'now') return `${name}: revoked (serial ${serial}, ${kept})`;
+    const first = kept === reason ? '' : `; the CA keeps the first reason, ${kept}`;
+    return `${name}: had been revoked before (serial ${serial})${first}`;
+  });
   const message = lines.join('\n') || `${name}: has expired, so there was nothing to revoke`;
   const data = { revoked: revoked.map((one) => ({ ...one })), reason, isCurrent, isReplaced };
   if (outcomes.length === 0)

@@ -131,6 +131,17 @@ describe('status', () => {
       says: [/^abc +interrupted /m, 'Next: `certfleet renew` works on abc.'],
     },
     {
+      what: 'names a revocation that was interrupted',
+      argv: 'status',
+      ...statuses({
+        ...{ ...valid, state: 'interrupted' },
+        revoking: [{ version: 'v1', reason: 'keyCompromise', by: 'account-key', at: '2026-11-23T10:00:00Z' }],
+      }),
+      says: [
+        'abc: the revocation of version v1 (keyCompromise), begun on 2026-11-23 10:00 UTC, is not finished; the next `certfleet renew` asks the CA again.',
+      ],
+    },
+    {
       what: 'promises no renewal of what is not declared any more, or was a test',
       argv: 'status',
       ...statuses(undeclared, test),

@@ -124,6 +124,10 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       : `it is not renewed; \`certfleet issue ${name}\` gets another one`;
     remarks.push(`${name} was revoked on ${dateText(revoked.at, now)} (${revoked.reason}): ${next}.`);
   }
+  for (const { version, reason, at } of lineage.revoking ?? [])
+    remarks.push(
+      `${name}: the revocation of version ${version} (${reason}), begun on ${dateText(at, now)}, is not finished; the next \`certfleet renew\` asks the CA again.`,
+    );
   if (lineage.byHand && !isLeftAlone(lineage))
     remarks.push(
       `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,

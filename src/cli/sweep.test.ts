@@ -29,6 +29,19 @@ it.each<Row>([
     warns: ['could not deliver b: edge is full'],
   },
   {
+    what: 'says what was revoked and what was not',
+    argv: 'sweep',
+    fleet: {
+      sweep: {
+        revoked: ['a (serial 0abc)'],
+        failed: [{ what: 'b: version 1', reason: 'no answer', code: 'acme/unreachable', verb: 'revoke' }],
+      },
+    },
+    code: 4,
+    says: ['revoked: a (serial 0abc)\nSweep: 1 revoked, 1 could not be revoked.\n'],
+    warns: ['could not revoke b: version 1: no answer'],
+  },
+  {
     what: 'exits 5 where a solver failed',
     argv: 'sweep',
     fleet: { sweep: { cleaned: [], failed: [refused], waiting: 0 } },

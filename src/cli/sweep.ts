@@ -10,14 +10,16 @@ export const sweep: Run = async (session) => {
   if (flags['lost'] === true) return sweepLost(session, removal);
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
-  const { cleaned, delivered, failed, waiting } = await fleet.sweep(session.signal);
+  const { cleaned, delivered, revoked, failed, waiting } = await fleet.sweep(session.signal);
   const code = exitCodeOfSweep(failed);
-  const undelivered = failed.filter(({ verb }) => verb === 'deliver');
+  const failedTo = (what: 'deliver' | 'revoke') => failed.filter(({ verb }) => verb === what).length;
   const removals = [cleaned, failed.filter(({ verb }) => verb === undefined)].map(({ length }) => length);
   const parts = [
     ...(removals.some((count) => count > 0) ? [`${removals[0]} removed, ${removals[1]} could not be removed`] : []),
     ...(delivered.length > 0 ? [`${delivered.length} delivered`] : []),
-    ...(undelivered.length > 0 ? [`${undelivered.length} could not be delivered`] : []),
+    ...(failedTo('deliver') > 0 ? [`${failedTo('deliver')} could not be delivered`] : []),
+    ...(revoked.length > 0 ? [`${revoked.length} revoked`] : []),
+    ...(failedTo('revoke') > 0 ? [`${failedTo('revoke')} could not be revoked`] : []),
   ];
   const message = parts.length > 0 ? parts.join(', ') : 'nothing to clean up';
   session.reporter.report({
@@ -26,11 +28,12 @@ export const sweep: Run = async (session) => {
     level: code === 0 ? 'info' : 'error',
     event: 'run.finished',
     message,
-    data: { exitCode: code, cleaned, delivered, failed: failed.map((one) => ({ ...one })), waiting },
+    data: { exitCode: code, cleaned, delivered, revoked, failed: failed.map((one) => ({ ...one })), waiting },
   });
   if (session.quiet && failed.length === 0) return code;
   for (const what of cleaned) session.print(`removed: ${what}`);
   for (const what of delivered) session.print(`delivered: ${what}`);
+  for (const what of revoked) session.print(`revoked: ${what}`);
   for (const { what, reason, verb = 'remove' } of failed) session.complain(`could not ${verb} ${what}: ${reason}`);
   session.print(`Sweep: ${message}.`);
   if (failed.length > 0)

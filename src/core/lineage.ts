@@ -3,7 +3,7 @@ import type { ChallengeType } from './challenge-type.ts';
 import { fail, type RefusedName } from './errors.ts';
 import type { Json } from './json.ts';
 import type { ProcessIdentity } from './process-identity.ts';
-import type { RevocationRecord } from './revocation.ts';
+import type { RevocationIntent, RevocationRecord } from './revocation.ts';
 import type { AdapterSettings, PreflightSettings, StoredSpec, Wishes } from './spec.ts';
 
 /**
@@ -37,6 +37,8 @@ export interface Lineage {
   readonly rolledBack?: { readonly at: string; readonly until: string };
   /** When the private key was last exported, and where to. */
   readonly exports?: readonly ExportRecord[];
+  /** Revocations that the CA has not confirmed yet: each is journalled before it is asked. */
+  readonly revoking?: readonly RevocationIntent[];
   /** How the last run ended; a process that waited for it reports this as its own result. */
   readonly last?: LastRun;
 }

@@ -3,7 +3,7 @@ import { targetsToDeploy, targetsToTry } from './deployments.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Failure, type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
-import { isHeldBack, isStopped } from './revocation.ts';
+import { isHeldBack, isStopped, revocationOf } from './revocation.ts';
 import type { Rollover } from './rollover.ts';
 import { hasWanted } from './same-spec.ts';
 import { type Early, whyNow } from './schedule.ts';
@@ -57,8 +57,10 @@ export function planLineage(
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
   if (options.redeploy) return planRedeploy(wanted, lineage);
-  if (options.obeyBackoff && isStopped(lineage))
-    return { action: 'none', reason: `it was revoked (${lineage?.current?.revoked?.reason}), so it is not renewed` };
+  if (options.obeyBackoff && lineage?.current && isStopped(lineage)) {
+    const { reason } = revocationOf(lineage, lineage.current)!;
+    return { action: 'none', reason: `it was revoked (${reason}), so it is not renewed` };
+  }
   const due = whyDue(wanted, lineage, now, options);
   const wait = due && waitOf(wanted, lineage, { now, ...options });
   if (wait) {
@@ -126,8 +128,9 @@ function whyDue(
   }
   if (!hasWanted(lineage, wanted))
     return { action: 'renew', reason: 'its names, CA, key type, profile, dates or chain changed' };
-  const { revoked } = lineage.current;
-  if (revoked) return { action: 'renew', reason: `it was revoked (${revoked.reason})` };
+  if (lineage.current.compromised) return { action: 'renew', reason: 'its key is compromised' };
+  const revocation = revocationOf(lineage, lineage.current);
+  if (revocation) return { action: 'renew', reason: `it was revoked (${revocation.reason})` };
   if (force) return { action: 'renew', reason: 'it was forced' };
   if (unfinishedWork(lineage) && !isHeldBack(lineage, now))
     return { action: 'resume', reason: 'an earlier run was interrupted' };

@@ -8,7 +8,7 @@ import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import { type ExportRecord, type Lineage, unfinishedWork } from './lineage.ts';
 import { nextTry } from './plan.ts';
-import { isHeldBack, isStopped, type RevocationRecord } from './revocation.ts';
+import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from './revocation.ts';
 import { holdsBack, type Rollover } from './rollover.ts';
 import { needsSweep } from './schedule.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
@@ -51,6 +51,8 @@ export interface LineageStatus {
   readonly chain?: readonly string[];
   /** When and why its current certificate was revoked, and whether `renew` replaces it. */
   readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
+  /** Revocations of its versions that are not finished; the next `renew` asks the CA again. */
+  readonly revoking?: readonly RevocationIntent[];
   /** When a person went back to the previous version, while `renew` leaves that alone. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
   /** The last exports of its private key. */
@@ -133,6 +135,7 @@ export function describeLineage(
       ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
       : {}),
     ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
+    ...(lineage?.revoking ? { revoking: lineage.revoking } : {}),
     ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
     ...(lineage?.exports ? { exports: lineage.exports } : {}),
     ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
@@ -209,7 +212,7 @@ function stateOf(
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
   if (failureThatCounts(wanted, lineage, {}, now)) return 'failing';
-  if (unfinishedWork(lineage)) return 'interrupted';
+  if (unfinishedWork(lineage) || lineage?.revoking) return 'interrupted';
   if (!lineage?.current) return 'missing';
   if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';
   if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';

@@ -21,7 +21,7 @@ import {
 } from './lineage.ts';
 import { cut } from './remote-text.ts';
 import { endOfRollback, renewalByLifetime } from './renewal.ts';
-import type { RevocationReason } from './revocation.ts';
+import type { RevocationIntent, RevocationReason } from './revocation.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import {
@@ -97,7 +97,9 @@ const mayFollow = {
   namesDropped: inFlight,
   madeCurrent: inFlight,
   sent: ['current'],
+  revocationMeant: held,
   revoked: held,
+  revocationRefused: held,
   rolledBack: held,
   exported: held,
   exportFailed: held,
@@ -541,34 +543,34 @@ export const sent = ({ target, version, receipt, now }: Sending & { readonly now
   }));
 
 /**
- * The CA has revoked versions. If their key is compromised, unfinished work gets a new version id, and with it a new key:
- * the stored one may be the same.
+ * Versions are about to be revoked. If their key is compromised, unfinished work gets a new version id, and with it a new
+ * key: the stored one may be the same. A compromise that was journalled before stays one.
  */
-export const revoked = (facts: {
+export const revocationMeant = (facts: {
   readonly versions: readonly string[];
   readonly reason: RevocationReason;
+  readonly by: RevocationIntent['by'];
   /** The id for unfinished work. */
   readonly newId: string;
   readonly now: Date;
 }): Transition =>
-  whileHeld('revoked', (lineage) => {
-    const { versions, reason, newId, now } = facts;
+  whileHeld('revocationMeant', (lineage) => {
+    const { versions, reason, by, newId, now } = facts;
     const isCompromised = reason === 'keyCompromise';
+    const { current, previous, work, revoking = [] } = lineage;
+    const intents = versions.map((version): RevocationIntent => {
+      const before = revoking.find((one) => one.version === version);
+      return before?.reason === 'keyCompromise' ? { ...before, by } : { version, reason, by, at: now.toISOString() };
+    });
     const mark = (version: Version): Version =>
-      versions.includes(version.id)
-        ? {
-            ...version,
-            revoked: { at: now.toISOString(), reason },
-            ...(isCompromised ? { compromised: true } : {}),
-          }
-        : version;
-    const { current, previous, work } = lineage;
+      isCompromised && versions.includes(version.id) ? { ...version, compromised: true } : version;
     const { parked } = work;
     const isUnfinished = work.step !== 'close' && work.step !== 'deploy';
     return {
       ...lineage,
       ...(current ? { current: mark(current) } : {}),
       ...(previous ? { previous: mark(previous) } : {}),
+      revoking: [...revoking.filter(({ version }) => !versions.includes(version)), ...intents],
       work: isCompromised
         ? {
             ...work,
@@ -578,6 +580,36 @@ export const revoked = (facts: {
         : work,
     };
   });
+
+const withoutIntent = ({ revoking = [], ...lineage }: Held, id: string): Held => {
+  const others = revoking.filter(({ version }) => version !== id);
+  return { ...lineage, ...(others.length > 0 ? { revoking: others } : {}) };
+};
+
+/** A version is revoked at the CA. It keeps the reason that it had first, if it had been revoked `before`. */
+export const revoked = (facts: {
+  readonly version: string;
+  readonly reason: RevocationReason;
+  readonly when: 'now' | 'before';
+  readonly now: Date;
+}): Transition =>
+  whileHeld('revoked', (lineage) => {
+    const { version: id, reason, when, now } = facts;
+    const mark = (version: Version): Version => {
+      const stays = when === 'before' && version.revoked !== undefined;
+      return version.id !== id || stays ? version : { ...version, revoked: { at: now.toISOString(), reason } };
+    };
+    const { current, previous } = lineage;
+    return {
+      ...withoutIntent(lineage, id),
+      ...(current ? { current: mark(current) } : {}),
+      ...(previous ? { previous: mark(previous) } : {}),
+    };
+  });
+
+/** The CA has refused a revocation for good. */
+export const revocationRefused = ({ version }: { readonly version: string }): Transition =>
+  whileHeld('revocationRefused', (lineage) => withoutIntent(lineage, version));
 
 /** A person goes back to the previous version; the current one takes its place. */
 export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; readonly now: Date }): Transition =>

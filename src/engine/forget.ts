@@ -9,6 +9,7 @@ import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
+import { finishRevocations } from './revoke.ts';
 import { lineageOf, readLineage } from './stored-lineage.ts';
 import { removeOwed } from './sweep.ts';
 
@@ -26,11 +27,11 @@ export interface Forgotten {
 }
 
 /**
- * Deletes all documents of a lineage, after cleaning up its challenges. The lineage's own document goes last, so that
+ * Deletes all documents of a lineage, after cleaning up its challenges and finishing its revocations. The lineage's own document goes last, so that
  * calling it again finishes what a killed process began.
  *
- * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, and
- * `solver/not-removed` if the clean-up failed; `force` overrides the latter two.
+ * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, `solver/not-removed`
+ * if the clean-up failed, and the CA's error if a revocation did; `force` overrides all but the first.
  *
  * @returns undefined if there is no such lineage
  */
@@ -84,6 +85,8 @@ const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
     .map(([target]) => target);
 
 async function forgetHeld(engine: Engine, holding: Holding, force: boolean, signal: AbortSignal): Promise<Forgotten> {
+  const { failed } = await finishRevocations(engine, holding, signal);
+  if (failed[0] && !force) throw failed[0].error;
   const { lineage } = holding;
   const records = await recordsLeft(engine, lineage, signal);
   const left = await removeAll(engine, holding, signal);
@@ -102,7 +105,10 @@ async function forgetHeld(engine: Engine, holding: Holding, force: boolean, sign
     keptBy: keepersOf(lineage),
     ...records,
     ...(notAfter === undefined ? {} : { notAfter }),
-    left: left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
+    left: [
+      ...left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
+      ...failed.map(({ version, error }) => `version ${version} could not be revoked: ${reasonOf(error)}`),
+    ],
   };
 }
 

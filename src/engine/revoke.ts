@@ -1,10 +1,10 @@
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Lineage, Version } from '../core/lineage.ts';
-import { type RevocationReason, revocationReasons } from '../core/revocation.ts';
+import { type RevocationIntent, type RevocationReason, revocationReasons } from '../core/revocation.ts';
 import { Secret } from '../core/secret.ts';
 import type { IssuerSettings } from '../core/spec.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { revoked } from '../core/work.ts';
+import { revocationMeant, revocationRefused, revoked } from '../core/work.ts';
 import type { Revocation, Revoked } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import { readKey, readVersion } from './bundles.ts';
@@ -15,16 +15,14 @@ import { readAccount } from './ledger/account.ts';
 import { settleKey } from './ledger/account-key.ts';
 
 /** How to ask the CA for a revocation. */
-export interface RevocationWish {
-  readonly reason: RevocationReason;
-  /** Who signs the request: the account, or the key of the certificate itself. */
-  readonly by: 'account-key' | 'certificate-key';
-}
+export type RevocationWish = Pick<RevocationIntent, 'reason' | 'by'>;
 
 /** A version that the CA has revoked. */
 export interface RevokedVersion {
   readonly serial: string;
   readonly notAfter: string;
+  /** The reason that the CA keeps, as far as the store knows: that of the first time. */
+  readonly reason: RevocationReason;
   /** `before`: the CA had revoked it already. */
   readonly when: Revoked;
 }
@@ -36,10 +34,11 @@ export interface NamedIssuer {
 }
 
 /**
- * Revokes versions of a lineage at the CA, and marks them. After a crash in between, doing it again is harmless: the CA
- * says that it has done it. With `keyCompromise`, versions with the same key are revoked, too.
+ * Revokes versions of a lineage at the CA, and marks them. With `keyCompromise`, versions with the same key are revoked,
+ * too. What is to be revoked is journalled before the CA is asked, so that the next `renew`, `sweep` or `revoke` finishes
+ * it after a crash; a compromised key is never used again from then on.
  *
- * @param which the version; undefined means the current one
+ * @param which the version; undefined means those of an unfinished revocation, else the current one
  * @returns undefined if there is no such lineage, or no such version
  */
 export async function revokeVersions(
@@ -48,57 +47,106 @@ export async function revokeVersions(
   wish: RevocationWish,
   signal: AbortSignal,
 ): Promise<readonly RevokedVersion[] | undefined> {
-  const isMeant = (lineage: Lineage) => versionsOf(lineage, which, wish.reason).length > 0;
+  const meantIn = (lineage: Lineage) => versionsMeant(lineage, which, wish.reason);
   return underLease(
     engine,
-    { name, isMeant },
-    (holding, held) => revokeHeld(engine, holding, { which, wish }, held),
+    { name, isMeant: (lineage) => meantIn(lineage).length > 0 },
+    async (holding, held) => {
+      const now = engine.clock.now();
+      const versions = meantIn(holding.lineage);
+      const newId = newVersionId(engine.random, now);
+      await holding.apply(revocationMeant({ ...wish, versions, newId, now }), held);
+      const { done, failed } = await finishRevocations(engine, holding, held);
+      for (const intent of holding.lineage.revoking ?? []) reportUnfinished(engine, name, intent);
+      if (failed[0]) throw failed[0].error;
+      return done;
+    },
     signal,
   );
 }
 
-/** The version itself, and those with the same key if it is compromised. */
-function versionsOf({ current, previous }: Lineage, which: string | undefined, reason: RevocationReason): Version[] {
+/** The ids of the version itself, and of those with the same key if it is compromised. */
+function versionsMeant(
+  { current, previous, revoking = [] }: Lineage,
+  which: string | undefined,
+  reason: RevocationReason,
+): readonly string[] {
+  // A repeated command must not revoke the certificate that `renew` has got meanwhile.
+  if (which === undefined && revoking.length > 0) return revoking.map(({ version }) => version);
   const all = [current, previous].filter((version) => version !== undefined);
   const chosen = which === undefined ? current : all.find(({ id }) => id === which);
   if (!chosen) return [];
   const isMeant = ({ id, facts }: Version) =>
     id === chosen.id || (reason === 'keyCompromise' && facts.spkiFingerprint === chosen.facts.spkiFingerprint);
-  return all.filter(isMeant);
+  return all.filter(isMeant).map(({ id }) => id);
 }
 
-async function revokeHeld(
+/** A revocation that was not confirmed. */
+interface NotRevoked {
+  readonly version: string;
+  readonly error: unknown;
+}
+
+/**
+ * Asks the CA for every revocation that is journalled. One that it refuses is given up, unless the key is compromised:
+ * then, and after any other failure, it stays journalled for the next run.
+ */
+export async function finishRevocations(
   engine: Engine,
   holding: Holding,
-  { which, wish }: { readonly which: string | undefined; readonly wish: RevocationWish },
   signal: AbortSignal,
-): Promise<readonly RevokedVersion[]> {
-  const { lineage } = holding;
-  const { name, spec } = lineage;
-  const { reason } = wish;
-  const now = engine.clock.now();
-  const versions = versionsOf(lineage, which, reason);
+): Promise<{ readonly done: readonly RevokedVersion[]; readonly failed: readonly NotRevoked[] }> {
   const done: RevokedVersion[] = [];
-  for (const { id, facts, directory } of versions) {
-    const { serial, notAfter } = facts;
-    // Nothing is left to revoke of an expired one, but its key must not be used again.
-    if (Date.parse(notAfter) <= now.getTime()) continue;
-    const version = { lineage: name, id };
-    const stored = await readVersion(engine, version, signal);
-    if (!stored) throw fail('bug/unexpected', { reason: `the version ${id} of ${name} is not stored` });
-    const issuer = { name: spec.spec.issuer, settings: { ...spec.issuer, directory } };
-    const keyPem = wish.by === 'certificate-key' ? await readKey(engine, version, signal) : undefined;
-    const when = await holding.effect(signal, () =>
-      revokeAt(engine, { issuer, certificatePem: stored.chainPem, reason, ...(keyPem ? { keyPem } : {}) }, signal),
-    );
-    const message = when === 'now' ? `revoked ${serial} (${reason})` : `${serial} had been revoked before`;
-    const data = { serial, reason, before: when === 'before' };
-    report(engine, { level: 'info', event: 'certificate.revoked', certificate: name, message, data });
-    done.push({ serial, notAfter, when });
+  const failed: NotRevoked[] = [];
+  for (const intent of holding.lineage.revoking ?? []) {
+    const { version, reason } = intent;
+    try {
+      const one = await revokeOne(engine, holding, intent, signal);
+      if (one) done.push(one);
+    } catch (error) {
+      signal.throwIfAborted();
+      failed.push({ version, error });
+      const isRefused = isFailure(error, 'acme/problem', 'acme/no-account', 'acme/cannot');
+      if (isRefused && reason !== 'keyCompromise') await holding.apply(revocationRefused({ version }), signal);
+    }
   }
-  const ids = versions.map(({ id }) => id);
-  await holding.apply(revoked({ versions: ids, reason, newId: newVersionId(engine.random, now), now }), signal);
-  return done;
+  return { done, failed };
+}
+
+function reportUnfinished(engine: Engine, certificate: string, { version, reason }: RevocationIntent): void {
+  const message = `the revocation of version ${version} (${reason}) is not finished; the next \`certfleet renew\` asks the CA again`;
+  report(engine, { level: 'warn', event: 'log', certificate, message });
+}
+
+/** Resolves with undefined for a version that has expired: nothing is left to revoke. */
+async function revokeOne(
+  engine: Engine,
+  holding: Holding,
+  { version: id, reason, by }: RevocationIntent,
+  signal: AbortSignal,
+): Promise<RevokedVersion | undefined> {
+  const { name, spec, current, previous } = holding.lineage;
+  const version = { lineage: name, id };
+  const stored = await readVersion(engine, version, signal);
+  if (!stored) throw fail('bug/unexpected', { reason: `the version ${id} of ${name} is not stored` });
+  const { facts, directory, chainPem: certificatePem } = stored;
+  const { serial, notAfter } = facts;
+  const now = engine.clock.now();
+  if (Date.parse(notAfter) <= now.getTime()) {
+    await holding.apply(revoked({ version: id, reason, when: 'now', now }), signal);
+    return undefined;
+  }
+  const issuer = { name: spec.spec.issuer, settings: { ...spec.issuer, directory } };
+  const keyPem = by === 'certificate-key' ? await readKey(engine, version, signal) : undefined;
+  const when = await holding.effect(signal, () =>
+    revokeAt(engine, { issuer, certificatePem, reason, ...(keyPem ? { keyPem } : {}) }, signal),
+  );
+  const first = [current, previous].find((one) => one?.id === id)?.revoked;
+  await holding.apply(revoked({ version: id, reason, when, now }), signal);
+  const message = when === 'now' ? `revoked ${serial} (${reason})` : `${serial} had been revoked before`;
+  const data = { serial, reason, before: when === 'before' };
+  report(engine, { level: 'info', event: 'certificate.revoked', certificate: name, message, data });
+  return { serial, notAfter, reason: when === 'before' ? (first?.reason ?? reason) : reason, when };
 }
 
 /** Asks a CA to revoke a certificate that need not be in the store: with its key, or with the account of this store. */

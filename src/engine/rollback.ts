@@ -38,7 +38,7 @@ export const rollBack = (
 function whyNoWayBack(lineage: Lineage, wanted: StoredSpec, now: Date): string | undefined {
   const { previous } = lineage;
   if (!previous) return 'the store has no version before the current one';
-  const why = whyUnusable(previous, now);
+  const why = whyUnusable(lineage, previous, now);
   if (why !== undefined) return `the version before ${why}`;
   // `renew` would replace it at once.
   const differing = differences(previous, wanted);

@@ -10,6 +10,7 @@ import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { removeSentTooLate } from './lost.ts';
 import { retireSent } from './retire.ts';
+import { finishRevocations } from './revoke.ts';
 import type { Run } from './run.ts';
 import { cleanJournalled, cleanUp, type Unremoved } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
@@ -25,7 +26,7 @@ const atOnce = 16;
 /**
  * Finishes what dead processes left in the outside world: removes journalled challenges without a living holder,
  * tombstones that are due, superseded uploads and expired token documents, and delivers what an interrupted deployment
- * did not. It does not issue certificates; the next run resumes that work.
+ * did not, and revokes what was to be revoked. It does not issue certificates; the next run resumes that work.
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
   const unreadable: NotSwept[] = [];
@@ -46,6 +47,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   return {
     cleaned: done.flatMap(({ cleaned }) => cleaned),
     delivered: done.flatMap(({ delivered }) => delivered),
+    revoked: done.flatMap(({ revoked }) => revoked),
     failed: [...unreadable, ...done.flatMap(({ failed }) => failed)],
     waiting: lineages.flatMap(({ tombstones = [] }) => tombstones).filter((stone) => !isDue(stone, now)).length,
   };
@@ -63,7 +65,7 @@ export function whatIsLeft(
 ): 'nothing' | 'left' | 'doubtful' {
   const { work } = lineage;
   const now = clock.now();
-  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work);
+  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work) || lineage.revoking !== undefined;
   const hasDue = dueStones(lineage, now).length > 0 || hasSuperseded(lineage, now);
   if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
   // A lease without work is never resumed, so the sweep releases it.
@@ -180,8 +182,9 @@ async function finish(
   };
 }
 
-/** Removes what one lineage left, and releases it in one write. */
+/** Removes what one lineage left, and releases it in one write, after it has finished its revocations. */
 async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
+  const revocations = await finishRevocations(engine, holding, signal);
   const { lineage } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
@@ -199,7 +202,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const nameOf = (presented: Presented) => nameOfPresented(presented, lineage.spec);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];
-  const failed = [
+  const unremoved = [
     ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOf(presented), error })),
     ...kept.map(({ target, error }) => ({ what: `superseded versions at ${target}`, error })),
   ].map(({ what, error }) => ({
@@ -207,9 +210,14 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
     reason: `${reasonOf(error)}; the next sweep tries again`,
     ...(isFailure(error) ? { code: error.code } : {}),
   }));
+  const unrevoked = revocations.failed.map(({ version, error }) => ({
+    ...notSwept(of(`version ${version}`), error),
+    verb: 'revoke' as const,
+  }));
   const cleaned = gone.map((presented) => of(nameOf(presented)));
   if (retired && kept.length === 0) cleaned.push(of('superseded versions'));
-  return reported(engine, { ...nothing, cleaned, failed });
+  const revoked = revocations.done.map(({ serial }) => `${lineage.name} (serial ${serial})`);
+  return reported(engine, { ...nothing, cleaned, revoked, failed: [...unremoved, ...unrevoked] });
 }
 
 /** Removes everything journalled and these tombstones' values, all at once. Resolves with what could not be removed. */

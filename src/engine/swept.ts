@@ -6,6 +6,8 @@ export interface Swept {
   readonly cleaned: readonly string[];
   /** Interrupted deployments that were finished: `abc to edge`. */
   readonly delivered: readonly string[];
+  /** Certificates whose interrupted revocation was finished: `abc (serial 0a1b)`. */
+  readonly revoked: readonly string[];
   readonly failed: readonly NotSwept[];
   /** Tombstones that will be checked later. */
   readonly waiting: number;
@@ -17,12 +19,12 @@ export interface NotSwept {
   /** The error's code; undefined if the solver or its provider ran out of time. */
   readonly code?: ErrorCode;
   /** What could not be done, if not to remove it. */
-  readonly verb?: 'deliver' | 'list';
+  readonly verb?: 'deliver' | 'list' | 'revoke';
 }
 
 export type Done = Omit<Swept, 'waiting'>;
 
-export const nothing: Done = { cleaned: [], delivered: [], failed: [] };
+export const nothing: Done = { cleaned: [], delivered: [], revoked: [], failed: [] };
 
 export const notSwept = (what: string, error: unknown): NotSwept => ({
   what,
@@ -33,6 +35,7 @@ export const notSwept = (what: string, error: unknown): NotSwept => ({
 export const merged = (all: readonly Done[]): Done => ({
   cleaned: all.flatMap(({ cleaned }) => cleaned),
   delivered: all.flatMap(({ delivered }) => delivered),
+  revoked: all.flatMap(({ revoked }) => revoked),
   failed: all.flatMap(({ failed }) => failed),
 });
 

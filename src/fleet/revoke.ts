@@ -32,14 +32,15 @@ async function revokeStored(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   const { name } = meant;
-  const { reason } = wish;
   const { revokeVersions } = await import('../engine/revoke.ts');
   const revoked = await revokeVersions(fleet.composed.engine, meant, wish, signal);
   if (!revoked) throw await notThere(fleet, name, signal);
   const lineage = await readOne(fleet, name, signal);
-  const isCurrent = lineage?.current?.revoked !== undefined;
-  const isToReplace = isCurrent && isReplaced(reason) && wantedOf(fleet, lineage) !== undefined;
-  const now = isToReplace && reason === 'keyCompromise';
+  const { revoked: record, compromised = false } = lineage?.current ?? {};
+  const isCurrent = record !== undefined;
+  const isDue = isCurrent && (compromised || isReplaced(record.reason));
+  const isToReplace = isDue && lineage !== undefined && wantedOf(fleet, lineage) !== undefined;
+  const now = isToReplace && compromised;
   const outcomes = now ? await issue(fleet, { names: [name], force: false, staging: false }, signal) : [];
   return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
 }
@@ -76,7 +77,7 @@ async function revokeForeign(
   const { serial, notAfter } = engine.pki.readChain(foreign.certificatePem).facts;
   const { revokeAt } = await import('../engine/revoke.ts');
   const when = await revokeAt(engine, { ...foreign, reason }, signal);
-  return { revoked: [{ serial, notAfter, when }], isCurrent: false, isReplaced: false, outcomes: [] };
+  return { revoked: [{ serial, notAfter, reason, when }], isCurrent: false, isReplaced: false, outcomes: [] };
 }
 
 /** The lineage and version that a certificate in a file is. */

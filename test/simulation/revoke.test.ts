@@ -5,18 +5,27 @@ import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { readKey, readVersion } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { forget } from '../../src/engine/forget.ts';
+import { reconcileAll } from '../../src/engine/reconcile.ts';
 import { type RevocationWish, revokeVersions } from '../../src/engine/revoke.ts';
+import { rollBack } from '../../src/engine/rollback.ts';
+import { sweep } from '../../src/engine/sweep.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
 import { revoke } from '../../src/fleet/revoke.ts';
+import type { Http } from '../../src/ports/http.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { createKillGate, killPlaces } from '../support/kill-gate.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 
 /** A world with a certificate; `spec` may change what is asked for. */
-async function worldWith(spec: Partial<StoredSpec['spec']> = {}) {
-  const world = await createSimulatedWorld();
+async function worldWith(
+  spec: Partial<StoredSpec['spec']> = {},
+  options: Parameters<typeof createSimulatedWorld>[0] = {},
+) {
+  const world = await createSimulatedWorld(options);
   const stored = simulatedSpec();
   const wanted: StoredSpec = { ...stored, spec: { ...stored.spec, ...spec } };
   await issue(world.replica(1), job(wanted), signal);
@@ -41,7 +50,9 @@ describe('a revocation', () => {
   it.each(['account-key', 'certificate-key'] as const)('with the %s reaches the CA, with its reason', async (by) => {
     const world = await worldWith();
     const { serial, notAfter } = (await world.lineage()).current.facts;
-    expect(await world.revoke({ reason: 'superseded', by })).toEqual([{ serial, notAfter, when: 'now' }]);
+    expect(await world.revoke({ reason: 'superseded', by })).toEqual([
+      { serial, notAfter, reason: 'superseded', when: 'now' },
+    ]);
     expect(await world.atCa()).toMatchObject({ revoked: true, reason: 4 });
     const { current, work } = await world.lineage();
     expect(current.revoked).toEqual({ at: expect.any(String), reason: 'superseded' });
@@ -135,7 +146,104 @@ describe('a revocation', () => {
   });
 });
 
+// Every write and every request is a place to die.
+const followers = ['renew', 'sweep', 'revoke'] as const;
+const deaths = killPlaces(9).flatMap(([place, when]) => followers.map((by) => [place, when, by] as const));
+
+describe('a revocation of a compromised key', () => {
+  it.each(deaths)('killed at its effect %i, %s it, is finished by %s', async (place, when, by) => {
+    const gate = createKillGate(place, when);
+    const asked: boolean[] = [];
+    const between = (honest: Http): Http => ({
+      ...honest,
+      request: async (request) => {
+        if (request.url.includes('revoke')) asked.push((await world.lineage()).revoking !== undefined);
+        return gate.pass(() => honest.request(request));
+      },
+    });
+    const world = await worldWith({ reuseKey: true }, { between });
+    world.pass(80 * dayMs);
+    await world.run('renew');
+    world.pass(-10 * dayMs); // both versions are valid
+    const { current: second, previous: first } = await world.lineage();
+    const isRevoked = () => [first, second].map((one) => world.ca.certificate(one!.facts.serial)?.revoked === true);
+
+    const store: Store = { ...world.store, put: (...args) => gate.pass(() => world.store.put(...args)) };
+    const victim = world.replica(2, { store });
+    gate.armed = true;
+    await world.revoke({ reason: 'keyCompromise' }, victim).catch(() => undefined);
+    gate.armed = false;
+    expect(gate.effects).toBeGreaterThan(place);
+    world.dead.add(2);
+    expect(asked).not.toContain(false);
+    const dead = await world.lineage();
+    const isJournalled = dead.revoking !== undefined || dead.current.revoked !== undefined;
+    if (!isJournalled) expect(isRevoked()).toEqual([false, false]);
+    expect(dead.current.compromised === true).toBe(isJournalled);
+
+    const next = world.replica(6);
+    if (by === 'sweep') await passing(world.clock, sweep(next, signal));
+    else if (by === 'revoke') await world.revoke({ reason: 'keyCompromise' }, next);
+    else await passing(world.clock, reconcileAll(next, { jobs: [job(world.wanted)], jobOf: () => undefined }, signal));
+    const isMeant = isJournalled || by === 'revoke';
+    expect(isRevoked()).toEqual([isMeant, isMeant]);
+    expect((await world.lineage()).revoking).toBeUndefined();
+    if (!isMeant) return;
+    const back = rollBack(world.replica(7), { name: 'abc', wanted: world.wanted }, signal);
+    await expect(passing(world.clock, back)).rejects.toMatchObject({ code: 'lineage/no-way-back' });
+    await world.run('renew');
+    const { current } = await world.lineage();
+    expect(current.facts.spkiFingerprint).not.toBe(second.facts.spkiFingerprint);
+    expect(world.ca.certificate(current.facts.serial)?.revoked).not.toBe(true);
+  });
+
+  it.each([
+    ['cannot be reached', 'acme/unreachable'],
+    ['refuses', 'acme/problem'],
+  ] as const)('that the CA %s stays journalled, while two renewals replace the version', async (how, code) => {
+    const world = await worldWith({ reuseKey: true });
+    const { current: first } = await world.lineage();
+    const problem = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'not you', status: 403 };
+    const failRevocations = () => {
+      for (let n = 0; n < (how === 'refuses' ? 1 : 3); n++)
+        world.ca.failNext('revokeCert', how === 'refuses' ? { problem } : { cut: true });
+    };
+    failRevocations();
+    await expect(world.revoke({ reason: 'keyCompromise' })).rejects.toMatchObject({ code });
+    expect(await world.run('renew')).toMatchObject({ result: 'renewed' });
+    world.pass(80 * dayMs);
+    expect(await world.run('renew')).toMatchObject({ result: 'renewed' });
+    world.pass(-10 * dayMs);
+    const { current, previous } = await world.lineage();
+    expect([current, previous].map((one) => one?.facts.serial)).not.toContain(first.facts.serial);
+    // Nothing forgets it.
+    failRevocations();
+    await expect(forget(world.replica(8), 'abc', { force: false }, signal)).rejects.toMatchObject({
+      code: 'lineage/in-use',
+    });
+    await world.editLineage((lineage) => ({ ...lineage, deployments: {} }));
+    const deletion = forget(world.replica(8), 'abc', { force: false }, signal);
+    await expect(passing(world.clock, deletion)).rejects.toMatchObject({ code });
+    // The repeated command means the certificate that it was about.
+    expect(await world.revoke()).toMatchObject([{ serial: first.facts.serial, reason: 'keyCompromise', when: 'now' }]);
+    expect(world.ca.certificate(current.facts.serial)?.revoked).not.toBe(true);
+    expect((await world.lineage()).revoking).toBeUndefined();
+  });
+});
+
 describe('after a revocation', () => {
+  it('for another reason, the CA and the store keep the first one', async () => {
+    const world = await worldWith();
+    await world.revoke();
+    expect(await world.revoke({ reason: 'superseded' })).toMatchObject([{ when: 'before', reason: 'unspecified' }]);
+    expect(await world.atCa()).toMatchObject({ reason: 0 });
+    expect((await world.lineage()).current.revoked?.reason).toBe('unspecified');
+    expect((await world.run('renew')).result).toBe('unchanged');
+    await world.revoke({ reason: 'keyCompromise' });
+    expect((await world.lineage()).current.revoked?.reason).toBe('unspecified');
+    expect((await world.run('renew')).result).toBe('renewed');
+  });
+
   it.each<[RevocationReason, string]>([
     ['superseded', 'renewed'],
     ['keyCompromise', 'renewed'],

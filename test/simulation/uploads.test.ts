@@ -223,7 +223,7 @@ describe('a sweep after a process that was killed in its delivery', () => {
     expect([work, last?.result, deployments?.['target']?.state]).toEqual([undefined, 'renewed', 'current']);
     expect([world.cloud.bound(), world.cloud.versions()]).toEqual([current?.id, [previous?.id, current?.id]]);
     expect([world.ca.requests.length, world.txt.size], 'requests to the CA, and challenges').toEqual([asked, 0]);
-    const nothing = { cleaned: [], delivered: [], failed: [] };
+    const nothing = { cleaned: [], delivered: [], revoked: [], failed: [] };
     world.writes.count = 0;
     expect([await sweep(world, 3), world.writes.count]).toMatchObject([nothing, 0]);
     expect(await world.issue(4)).toMatchObject({ result: 'unchanged' });

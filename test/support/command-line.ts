@@ -228,7 +228,7 @@ export function commandLine(given: CommandLine = {}) {
       },
       sweep: async () => {
         calls.push('sweep');
-        return { cleaned: [], delivered: [], failed: [], waiting: 0, ...given.fleet?.sweep };
+        return { cleaned: [], delivered: [], revoked: [], failed: [], waiting: 0, ...given.fleet?.sweep };
       },
       tryDns: async (request, signal) => {
         const { told: _told, ...asked } = request;

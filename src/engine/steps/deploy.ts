@@ -11,7 +11,8 @@ import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
 import { CertfleetError, fail } from '../../core/errors.ts';
 import { deployHookTarget } from '../../core/hooks.ts';
-import type { Deployment, Version } from '../../core/lineage.ts';
+import type { Deployment, Lineage, Version } from '../../core/lineage.ts';
+import { revocationOf } from '../../core/revocation.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
 import { carry, targetError } from '../carry.ts';
@@ -78,7 +79,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
   const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
-  const wentBack = broken.length > 0 && isUsable(previous);
+  const wentBack = broken.length > 0 && isUsable(lineage, previous);
   if (wentBack) await goBack(delivery, previous, targets, broken);
   return await conclude(delivery, paused, wentBack);
 }
@@ -203,7 +204,7 @@ async function watchEndpoints(
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
-      : isUsable(previous)
+      : isUsable(holding.lineage, previous)
         ? undefined
         : 'There is no previous version to put back';
     if (verdict.state === 'cannot-tell') {
@@ -216,9 +217,9 @@ async function watchEndpoints(
   return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
 }
 
-/** Whether there is a previous version to go back to: never one that was revoked. */
-const isUsable = (previous: Version | undefined): previous is Version =>
-  previous !== undefined && previous.revoked === undefined;
+/** Whether there is a previous version to go back to: never one that was revoked, or is to be. */
+const isUsable = (lineage: Lineage, previous: Version | undefined): previous is Version =>
+  previous !== undefined && !previous.compromised && revocationOf(lineage, previous) === undefined;
 
 /** This delivery broke a handshake: puts the previous version back on its targets. */
 async function goBack(

@@ -45,14 +45,18 @@ export async function storeVersion(
   }
 }
 
-/** Deletes retired versions and their keys from the store. Resolves with the ids that could not be deleted. */
+/**
+ * Deletes retired versions and their keys from the store, but none whose revocation still needs them. Resolves with the
+ * ids of those that stay.
+ */
 export async function removeRetired(
   engine: Engine,
-  { name, retired = [] }: Lineage,
+  { name, retired = [], revoking = [] }: Lineage,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const left: string[] = [];
-  for (const id of retired) {
+  const needed = new Set(revoking.map(({ version }) => version));
+  const left = retired.filter((id) => needed.has(id));
+  for (const id of retired.filter((one) => !needed.has(one))) {
     try {
       // Delete the key first, because it is the secret part.
       for (const kind of ['key', 'version'] as const) {
