@@ -19,9 +19,9 @@ export const edit: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   const found = await fleet.stored(name, session.signal);
   if (!found) {
-    const { didYouMean } = await import('../core/nearest.ts');
+    const { didYouMeanName } = await import('../core/nearest.ts');
     const names = (await fleet.status([], session.signal)).map((one) => one.name);
-    throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
+    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
   }
   if (found.origin === 'configuration')
     throw fail('lineage/not-renewed', {

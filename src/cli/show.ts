@@ -1,7 +1,7 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { hookText } from '../core/hooks.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { didYouMeanName } from '../core/nearest.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
@@ -17,7 +17,7 @@ export const show: Run = async (session) => {
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
-    throw fail('lineage/not-found', { name, nearest: didYouMean(name, names) });
+    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
   }
   session.printJson({ object: 'certificate', ...found });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { didYouMean, editDistance, nearest } from './nearest.ts';
+import { didYouMean, didYouMeanName, editDistance, nearest } from './nearest.ts';
 
 describe('nearest', () => {
   it.each([
@@ -18,6 +18,15 @@ describe('nearest', () => {
   it('words the guess, or says nothing', () => {
     expect(didYouMean('solvr', ['solver'])).toBe('; did you mean "solver"?');
     expect(didYouMean('banana', ['solver'])).toBe('');
+  });
+
+  it.each([
+    ['w2.example.test', 'cb1.example.test', ''],
+    ['wwww.example.test', 'www.example.test', '; did you mean "www.example.test"?'],
+    ['www.exmaple.test', 'www.example.test', '; did you mean "www.example.test"?'],
+    ['example.test', 'www.example.test', '; did you mean "www.example.test"?'],
+  ])('guesses names of certificates by what differs: %s, %s', (typed, known, guess) => {
+    expect(didYouMeanName(typed, [known])).toBe(guess);
   });
 
   it('counts a swap of neighbours as one', () => {

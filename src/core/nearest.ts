@@ -27,6 +27,22 @@ export function didYouMean(typed: string, known: Iterable<string>): string {
 }
 
 /**
+ * The same for names of certificates: the domain that both have in common says nothing, so `a.example.com` is no guess for
+ * `bc.example.com`.
+ */
+export function didYouMeanName(typed: string, known: Iterable<string>): string {
+  const isNear = (name: string) => {
+    const [a, b] = [typed.split('.'), name.split('.')];
+    while (a.length > 0 && a.at(-1) === b.at(-1)) {
+      a.pop();
+      b.pop();
+    }
+    return a.length === 0 || b.length === 0 || nearest(a.join('.'), [b.join('.')]) !== undefined;
+  };
+  return didYouMean(typed, [...known].filter(isNear));
+}
+
+/**
  * How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Stops early,
  * with some number above `limit`, once the distance must exceed it, so a very long word costs nothing.
  */

@@ -1,7 +1,7 @@
 import { maxNameLength } from '../core/document-limits.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { didYouMeanName } from '../core/nearest.ts';
 import { lineageOf, readLineage } from '../engine/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';
 
@@ -40,7 +40,7 @@ export async function notThere(fleet: OpenFleet, name: string, signal: AbortSign
 }
 
 export const notFound = (name: string, known: Iterable<string>): CertfleetError =>
-  fail('lineage/not-found', { name, nearest: didYouMean(name, [...known]) });
+  fail('lineage/not-found', { name, nearest: didYouMeanName(name, [...known]) });
 
 export const isDeclared = ({ settings }: OpenFleet, name: string): boolean =>
   settings.certificates.some((certificate) => certificate.name === name);
