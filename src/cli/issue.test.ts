@@ -187,6 +187,10 @@ describe('flags', () => {
       deployers: { edge: { path: '/edge' } },
       preflight: { http01Port: 5002 },
     });
+    expect(adHocOf(await declared('--http web --issuer https://127.0.0.1:14000/dir'))).toMatchObject({
+      spec: { issuer: 'own' },
+      issuer: { caFile: '/ca.pem' },
+    });
     expect(adHocOf(await declared('--dns dns')).spec.solver).toBe('dns');
     expect(await declared('--dns web')).toMatchObject({
       code: 2,

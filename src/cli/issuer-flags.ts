@@ -139,7 +139,7 @@ const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>
   lists.find((list) => list.length > 0) ?? [];
 
 /**
- * A declared issuer, a short name or a URL. Without --issuer: the declared issuer if there is only one, else Let's
+ * A declared issuer, by its name or URL, or a short name, or another URL. Without --issuer: the declared issuer if there is only one, else Let's
  * Encrypt.
  */
 function chosenIssuer(given: string | undefined, settings: Settings, flag: string): NamedIssuer {
@@ -147,6 +147,8 @@ function chosenIssuer(given: string | undefined, settings: Settings, flag: strin
   const typed = given ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
   const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
   if (declared) return { name: typed, settings: declared };
+  const [atUrl, another] = Object.entries(settings.issuers).filter(([, { directory }]) => directory === typed);
+  if (atUrl && !another) return { name: atUrl[0], settings: atUrl[1] };
   const found = directoryOf(typed);
   if (!found) {
     const known = [...declaredNames, ...Object.keys(knownIssuers)];
