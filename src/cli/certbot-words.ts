@@ -87,6 +87,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ...{ '-m': sameValue('--email'), '--email': sameValue('--email') },
   '--agree-tos': same('--agree-tos'),
   '--server': sameValue('--issuer'),
+  // certbot has it in a variable, REQUESTS_CA_BUNDLE.
+  '--ca-file': sameValue('--ca-file'),
   ...{ '--staging': same('--staging'), '--test-cert': same('--staging') },
   '--dry-run': same('--dry-run'),
   ...{ '--force-renewal': same('--force'), '--renew-by-default': same('--force') },
@@ -129,7 +131,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--csr': { does: 'refuse', why: 'certfleet makes the key and the request itself' },
   '--no-verify-ssl': {
     does: 'refuse',
-    why: 'certfleet always checks the CA; name its root with `certfleet issue --ca-file`',
+    why: 'certfleet always checks the CA; name its root with --ca-file',
   },
   '--duplicate': { does: 'refuse', why: 'give the second certificate a name of its own with --cert-name' },
   '--no-autorenew': { does: 'refuse', why: '`certfleet renew` renews all certificates that it has' },
@@ -302,6 +304,12 @@ export function isSwitch(typed: string): boolean {
   if (isOfDnsPlugin(typed)) return isChoice(typed);
   const meaning = meanings[wholeFlag(typed)]!;
   return meaning.does !== 'refuse' && !('takes' in meaning && meaning.takes === true);
+}
+
+/** Whether certbot, or certfleet in its place, knows a flag. */
+export function isKnown(typed: string): boolean {
+  if (isOfDnsPlugin(typed)) return true;
+  return Object.keys(meanings).some((flag) => flag === typed || (typed.length > 2 && flag.startsWith(typed)));
 }
 
 /** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/invalid`. */

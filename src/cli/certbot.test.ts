@@ -37,7 +37,7 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
   ],
   [
     "certbot certonly --manual --preferred-challenges dns -d '*.example.com'",
-    "certfleet issue -d '*.example.com' --deploy files:/etc/letsencrypt --dns manual",
+    "certfleet issue -d '*.example.com' --name example.com --deploy files:/etc/letsencrypt --dns manual",
   ],
   [
     'certbot certonly --manual --preferred-challenges=dns --manual-auth-hook /opt/add.sh --manual-cleanup-hook /opt/remove.sh -d example.com -n --agree-tos --manual-public-ip-logging-ok -m ops@example.com',
@@ -312,6 +312,37 @@ const rows: readonly Row[] = [
     argv: 'certbot certonly --standalone -d example.org',
     ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = perhaps\n' }, code: 2 },
     warns: ['--agree-tos takes no value: leave out =perhaps'],
+  },
+  {
+    what: 'certfleet’s own configuration behind the word certbot',
+    argv: 'certbot certonly --standalone -d example.org --config /c.yaml',
+    ...{ files: { '/c.yaml': '# mine\nstore: /srv\n' }, code: 2 },
+    warns: [
+      '/c.yaml:2: certbot has no option "store"; a --config behind `certbot` is its cli.ini: put certfleet’s own',
+    ],
+  },
+  {
+    what: 'an unknown option in the configuration file of certbot',
+    argv: 'certbot certonly --standalone -d example.org',
+    ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = true\ncolour = red\n' }, code: 2 },
+    warns: ['/etc/letsencrypt/cli.ini:2: certbot has no option "colour" See'],
+  },
+  {
+    what: 'a wildcard has the name of its domain',
+    argv: 'certbot certonly --dns-cloudflare -d *.example.org -d example.org',
+    files,
+    warns: ["certfleet issue -d '*.example.org,example.org' --name example.org --deploy"],
+  },
+  {
+    what: 'a wildcard has its usual name where its domain has a certificate',
+    argv: 'certbot certonly --manual --preferred-challenges dns -d *.example.com',
+    ...{ files, fleet },
+    warns: ["certfleet issue -d '*.example.com' --deploy"],
+  },
+  {
+    what: 'the roots of a CA',
+    argv: 'certbot certonly --standalone -d example.org --server https://ca.example/dir --ca-file /ca.pem',
+    warns: ['--issuer https://ca.example/dir --ca-file /ca.pem --deploy'],
   },
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },

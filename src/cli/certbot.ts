@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
 import { fail, isFailure } from '../core/errors.ts';
+import { baseName, type Identifier, isWildcard } from '../core/identifier.ts';
 import { importedName, unnamed } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Fleet } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
-import { type CertbotWords, certbotVerbs, flagsOfRenew, isSwitch, readCertbot } from './certbot-words.ts';
+import { type CertbotWords, certbotVerbs, flagsOfRenew, isKnown, isSwitch, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
 import { refuseMissingHooks } from './hook-flags.ts';
@@ -50,8 +51,23 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
     throw fail('usage/invalid', { what: `--config ${cliIni}: there is no such file` });
   if (!bytes) return typed;
   session.note(`Flags of ${path} count, too.`);
-  return readCertbot([...wordsOfIni(new TextDecoder().decode(bytes)), ...args]);
+  const text = new TextDecoder().decode(bytes);
+  refuseForeign(text, { path, isNamed: cliIni !== undefined });
+  return readCertbot([...wordsOfIni(text), ...args]);
 }
+
+/** Fails with `usage/invalid` if the file has what certbot does not know, as certfleet's own configuration does. */
+function refuseForeign(text: string, { path, isNamed }: { readonly path: string; readonly isNamed: boolean }): void {
+  for (const [at, line] of text.split('\n').entries()) {
+    const [, key, value = ''] = keyAndValue.exec(line) ?? [];
+    if (key === undefined || /^false$/i.test(value) || isKnown(`--${key}`)) continue;
+    const hint = '; a --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`';
+    throw fail('usage/invalid', { what: `${path}:${at + 1}: certbot has no option "${key}"${isNamed ? hint : ''}` });
+  }
+}
+
+/** A line of certbot's configuration file. */
+const keyAndValue = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i;
 
 /** certbot's own configuration file may have flags for orders; typed for `renew`, they would be dropped without a word. */
 function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords): void {
@@ -69,7 +85,7 @@ function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords): voi
 /** The flags that are not typed but written as `key = value`; a switch has the words of certbot's parser. */
 const wordsOfIni = (text: string): readonly string[] =>
   text.split('\n').flatMap((line) => {
-    const [, key, value = ''] = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i.exec(line) ?? [];
+    const [, key, value = ''] = keyAndValue.exec(line) ?? [];
     if (key === undefined || /^false$/i.test(value)) return [];
     if (/^(yes|on|1|true)$/i.test(value) && isSwitch(`--${key}`)) return [`--${key}`];
     if (/^(no|off|0)$/i.test(value) && isSwitch(`--${key}`)) return [];
@@ -259,7 +275,7 @@ async function subjectOf(
   const isPart = (one: (typeof all)[number]) => one.identifiers.every((value) => wanted.has(value));
   if (values.name !== undefined) return { name: values.name, isKnown: all.some(({ name }) => name === values.name) };
   const same = all.find((one) => isPart(one) && one.identifiers.length === wanted.size);
-  const own = lineageNameOf(identifiers);
+  const own = nameAsCertbot(identifiers, new Set(all.map(({ name }) => name)));
   if (same) return { name: same.name, isKnown: true };
   const part = all.find((one) => isPart(one) && one.identifiers.length > 0);
   if (part && expand) return { name: part.name, isKnown: true };
@@ -271,6 +287,15 @@ async function subjectOf(
       ? `certbot ${verb}: ${known.name} has some of these names (${names}): add --expand to give it all of them, or --cert-name for another certificate`
       : `certbot ${verb}: ${known.name} has other names (${names}): add --cert-name ${known.name} to replace them, or --cert-name with another name for another certificate`,
   });
+}
+
+/** A certificate for `*.example.com` is example.com, unless another one has that name. */
+function nameAsCertbot(identifiers: readonly Identifier[], taken: ReadonlySet<string>): string {
+  const [first, ...others] = identifiers;
+  const usual = lineageNameOf(identifiers);
+  if (!first || !isWildcard(first)) return usual;
+  const bare = lineageNameOf([{ ...first, value: baseName(first) }, ...others]);
+  return taken.has(bare) ? usual : bare;
 }
 
 function solverWords({ authenticator, webroots, values }: CertbotWords): readonly string[] {
