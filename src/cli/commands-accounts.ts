@@ -1,3 +1,4 @@
+import { accountKeyTypes } from '../core/account-key.ts';
 import type { Command } from './commands.ts';
 
 const which = {
@@ -81,7 +82,11 @@ export const commandsOfAccounts: readonly Command[] = [
     arguments: which,
     flags: [
       named,
-      { flags: '--account-key <type>', description: 'type of the new key: ES256 (default), ES384, RS256 or EdDSA' },
+      {
+        flags: '--account-key <type>',
+        values: accountKeyTypes,
+        description: 'type of the new key: ES256 (default), ES384, RS256 or EdDSA',
+      },
       { flags: '--abort', description: 'give up a rollover that is under way; the account keeps its key' },
     ],
     examples: [{ line: 'certfleet account rollover letsencrypt', why: 'after the key may have been seen' }],

@@ -29,7 +29,7 @@ export const commandsOfChallenges: readonly Command[] = [
         description: 'DNS name or IP address; repeat the flag or use commas',
         list: true,
       },
-      { flags: '--proxy <name>', description: 'nginx or haproxy (default: both)' },
+      { flags: '--proxy <name>', values: ['nginx', 'haproxy'], description: 'nginx or haproxy (default: both)' },
       { flags: '--issuer <ca>', description: 'with -d: the CA, as for `issue`' },
       { flags: '--account <name>', description: 'with -d: the account at the CA, as for `issue`' },
       { flags: '--staging', description: 'for test orders, which have an account of their own' },

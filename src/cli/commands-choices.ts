@@ -1,3 +1,4 @@
+import { keyTypes } from '../core/key-type.ts';
 import type { Flag } from './commands.ts';
 
 /** Flags of `issue` that say what the certificate shall be, besides its names; `wish-flags.ts` reads them. */
@@ -16,6 +17,7 @@ export const choiceFlags: readonly Flag[] = [
   },
   {
     flags: '--key-type <type>',
+    values: keyTypes,
     description:
       'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default: the type that the certificate has, else p256)',
   },
@@ -23,6 +25,7 @@ export const choiceFlags: readonly Flag[] = [
   { flags: '--no-reuse-key', description: 'make a new private key for every certificate (default)' },
   {
     flags: '--on-failed-name <what>',
+    values: ['fail', 'drop'],
     description: 'if a name is refused: fail (default), or drop it and get the certificate for the others',
   },
   {

@@ -1,3 +1,4 @@
+import type { RevocationReason } from '../core/revocation.ts';
 import type { Command, Flag } from './commands.ts';
 
 /** The commands of this file take one certificate, as an argument or by the flag that certbot has. */
@@ -42,6 +43,13 @@ export const commandsOfLife: readonly Command[] = [
       nameFlag,
       {
         flags: '--reason <reason>',
+        values: [
+          'unspecified',
+          'keyCompromise',
+          'affiliationChanged',
+          'superseded',
+          'cessationOfOperation',
+        ] satisfies readonly RevocationReason[],
         description:
           'unspecified (default), keyCompromise, affiliationChanged, superseded or cessationOfOperation; Let’s Encrypt does not take affiliationChanged',
       },

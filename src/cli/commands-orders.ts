@@ -73,6 +73,7 @@ export const commandsOfOrders: readonly Command[] = [
       },
       {
         flags: '--challenge <type>',
+        values: ['dns-01', 'dns-account-01', 'dns-persist-01'],
         description:
           'with --dns: dns-01 (default), dns-account-01, or dns-persist-01: one TXT record that stays, so renewals change nothing in the zone (where the CA does not offer it, dns-01 is answered)',
       },

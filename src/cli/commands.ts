@@ -27,6 +27,8 @@ export interface Flag {
   /** In commander's notation: `-d, --identifier <names>`. */
   readonly flags: string;
   readonly description: string;
+  /** All values that it takes, for the completion. */
+  readonly values?: readonly string[];
   /** May be repeated, and split at commas. */
   readonly list?: boolean;
   /** May be repeated, but is not split at commas. */

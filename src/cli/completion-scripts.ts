@@ -7,6 +7,9 @@ import type { Candidates, CompletedCommand, CompletedFlag } from './completion-w
  */
 export const scripts = { bash, zsh, fish } as const;
 
+/** The flags that say which store the names of certificates come from. */
+const placeFlags = ['--config', '--store', '--store-key'] as const;
+
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const header = (shell: string): string =>
   `# Completion of certfleet for ${shell}, made by \`certfleet completion ${shell}\`.`;
@@ -50,7 +53,7 @@ function bash(all: readonly CompletedCommand[]): string {
     candidates === 'file' || candidates === 'folder'
       ? `_certfleet_paths ${candidates === 'file' ? '-f' : '-d'} "$word"`
       : candidates === 'certificate'
-        ? `_certfleet_words "$("\${COMP_WORDS[0]}" completion names 2> /dev/null)" "$word"`
+        ? `_certfleet_words "$("\${COMP_WORDS[0]}" completion names "\${places[@]}" 2> /dev/null)" "$word"`
         : candidates.length === 0
           ? ':'
           : `_certfleet_words ${quoted(candidates.join(' '))} "$word"`;
@@ -72,7 +75,8 @@ _certfleet_paths() {
   COMPREPLY=($(compgen "$1" -- "$2"))
 }
 _certfleet() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} command='' count=0 at
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} command='' count=0 at flag
+  local -a places=()
   COMPREPLY=()
   # bash makes three words of --flag=value, and of files:/folder.
   if [[ $word == = || $word == : ]]; then before=$word word=''; at=$((COMP_CWORD - 1)); else at=$((COMP_CWORD - 2)); fi
@@ -81,7 +85,9 @@ _certfleet() {
   for ((at = 1; at < COMP_CWORD; at++)); do
     case \${COMP_WORDS[at]} in
     ${withValue(all).join('|')})
-      if [[ \${COMP_WORDS[at + 1]} == = ]]; then at=$((at + 2)); else at=$((at + 1)); fi ;;
+      flag=\${COMP_WORDS[at]}
+      if [[ \${COMP_WORDS[at + 1]} == = ]]; then at=$((at + 2)); else at=$((at + 1)); fi
+      case $flag in ${placeFlags.join('|')}) places+=("$flag" "\${COMP_WORDS[at]}") ;; esac ;;
     -* | = | :) ;;
     *)
       case $command in
@@ -111,7 +117,7 @@ function zsh(all: readonly CompletedCommand[]): string {
       : candidates === 'folder'
         ? '_files -/'
         : candidates === 'certificate'
-          ? `compadd -- \${(f)"$(certfleet completion names 2> /dev/null)"}`
+          ? `compadd -- \${(f)"$(certfleet completion names $places 2> /dev/null)"}`
           : candidates.length === 0
             ? ':'
             : `_certfleet_words ${candidates.map(quoted).join(' ')}`;
@@ -137,11 +143,13 @@ _certfleet_words() {
 }
 _certfleet() {
   local word=$words[CURRENT] before=$words[CURRENT-1] command='' count=0 at
-  local -a list
+  local -a list places
   if [[ $word == --*=* ]]; then before=\${word%%=*}; compset -P '*='; word=\${word#*=}; fi
   for ((at = 2; at < CURRENT; at++)); do
     case $words[at] in
+    ${placeFlags.join('|')}) places+=("$words[at]" "\${(Q)words[at+1]}"); ((at++)) ;;
     ${withValue(all).join('|')}) ((at++)) ;;
+    (${placeFlags.join('|')})=*) places+=("\${(Q)words[at]}") ;;
     -*) ;;
     *)
       case $command in
@@ -172,7 +180,7 @@ function fish(all: readonly CompletedCommand[]): string {
       : candidates === 'folder'
         ? " --exclusive --arguments '(__fish_complete_directories)'"
         : candidates === 'certificate'
-          ? " --exclusive --arguments '(certfleet completion names 2> /dev/null)'"
+          ? " --exclusive --arguments '(__certfleet_names)'"
           : candidates.length === 0
             ? ' --exclusive'
             : ` --exclusive --arguments ${quotedInFish(candidates.join(' '))}`;
@@ -222,6 +230,23 @@ function __certfleet_at --description 'Whether the command before the cursor is 
         end
     end
     test "$typed" = "$argv[1]"; and begin; test (count $argv) -lt 2; or test $count -eq $argv[2]; end
+end
+function __certfleet_names --description 'The certificates of the store that the command line names'
+    set --local words (commandline --tokens-expanded --current-process --cut-at-cursor 2> /dev/null; or commandline -opc)
+    set --local places
+    set --local isValue no
+    for word in $words[2..]
+        if test $isValue = yes
+            set --append places $word
+            set isValue no
+        else if contains -- $word ${placeFlags.join(' ')}
+            set --append places $word
+            set isValue yes
+        else if string match --quiet --regex -- '^(${placeFlags.join('|')})=' $word
+            set --append places $word
+        end
+    end
+    certfleet completion names $places 2> /dev/null
 end
 complete --command certfleet --no-files
 ${lines.join('\n')}

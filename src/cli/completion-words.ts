@@ -41,10 +41,10 @@ export async function completed(
 ): Promise<readonly CompletedCommand[]> {
   const words = placeholders(registry);
   const candidatesFor = (placeholder: string): Candidates => words[placeholder.replaceAll(/[<>[\].]/g, '')] ?? [];
-  const flagOf = ({ flags, description }: Flag): CompletedFlag => {
+  const flagOf = ({ flags, description, values }: Flag): CompletedFlag => {
     const [, value] = / (<.*>)$/.exec(flags) ?? [];
     const names = flags.replace(/ <.*$/, '').split(', ');
-    return { names, description, value: value === undefined ? undefined : candidatesFor(value) };
+    return { names, description, value: value === undefined ? undefined : (values ?? candidatesFor(value)) };
   };
   const common = [...globalFlags.map(flagOf), { names: ['-h', '--help'], description: 'print help', value: undefined }];
   const top = commands.filter(({ name }) => !name.includes(' ')).map(describedAs((name) => name));

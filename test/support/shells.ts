@@ -5,12 +5,12 @@ import { promisify } from 'node:util';
 import { bareEnvironment, findProgram, temporaryFolder } from './service.ts';
 
 // What a shell offers at the end of a line, with a completion script loaded. `certfleet completion names` answers with
-// two names, since no store is needed to see that it is asked.
+// two names, since no store is needed to see that it is asked; with --store /other, with another one.
 
 const names = ['one.example', 'two.example'] as const;
 
 const bash = `source "$1"; shift
-certfleet() { printf '%s\\n' ${names.join(' ')}; }
+certfleet() { if [[ "$*" == *"--store /other"* ]]; then echo other.example; else printf '%s\\n' ${names.join(' ')}; fi; }
 for line in "$@"; do
   # As readline does: blanks, = and : separate words.
   spaced=\${line//=/ = }; spaced=\${spaced//:/ : }
@@ -22,7 +22,9 @@ for line in "$@"; do
 done`;
 
 const fish = `source $argv[1]
-function certfleet; printf '%s\\n' ${names.join(' ')}; end
+function certfleet
+  if string match --quiet --regex -- '--store[ =]/other' "$argv"; echo other.example; else; printf '%s\\n' ${names.join(' ')}; end
+end
 for line in $argv[2..]; echo (complete --do-complete $line | string replace --regex '\\t.*' ''); end`;
 
 // zsh completes only in its line editor, so a second one runs on a pseudo terminal.
@@ -30,7 +32,7 @@ const zsh = `zmodload zsh/zpty
 script=$1 hits=$2/hits; shift 2
 zpty -b shell zsh -f -i
 zpty -w shell "PS1=; autoload -U compinit; compinit -u -D; source $script"
-zpty -w shell 'certfleet() { print -l ${names.join(' ')} }'
+zpty -w shell 'certfleet() { if [[ "$*" == *--store[\\ =]/other* ]] { print other.example } else { print -l ${names.join(' ')} } }'
 zpty -w shell 'compadd() {
   if [[ " $* " == *" "-(O|A|D)" "* ]]; then builtin compadd "$@"; return; fi
   local -a hits; builtin compadd -A hits "$@"; (( $#hits )) && print -l -- $hits >> '$hits'; builtin compadd "$@"
