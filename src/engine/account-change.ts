@@ -1,7 +1,7 @@
 import { accountKey, accountOf } from '../core/account.ts';
 import { type AccountKeyType, keyTypeOfAccount } from '../core/account-key.ts';
 import { contactOf } from '../core/contact.ts';
-import { fail, isFailure } from '../core/errors.ts';
+import { asFailure, fail, isFailure } from '../core/errors.ts';
 import { problemType } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
@@ -31,6 +31,14 @@ async function open(engine: Engine, known: KnownAccount, signal: AbortSignal): P
   return { engine, issuer, known, stored, account: accountIn(issuer, stored), signal };
 }
 
+/** A closed account cannot change. Fails with `acme/account-deactivated`. */
+function refuseClosed({ issuer, stored, known }: Open): void {
+  const { deactivatedAt, url = '' } = stored.document;
+  if (deactivatedAt === undefined) return;
+  const error = fail('acme/account-deactivated', { account: url, issuer: issuer.name });
+  throw asFailure(error, known.lineages[0]?.name ?? 'NAME');
+}
+
 const accountIn = (issuer: Issuer, { document: { keyPem, url = '' } }: StoredAccount): AccountIssuer =>
   issuer.as({ keyPem: new Secret(keyPem), url });
 
@@ -52,6 +60,7 @@ export async function updateContacts(
   signal: AbortSignal,
 ): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
+  refuseClosed(opened);
   const { account, stored, issuer } = opened;
   const urls = emails.map(contactOf);
   const asker = { engine, issuer, signal };
@@ -78,6 +87,7 @@ export async function rollover(
   signal: AbortSignal,
 ): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
+  refuseClosed(opened);
   const { issuer, account } = opened;
   if (hasEnded(opened)) return { ...(await done(opened)), wasDone: true };
   if (!(await issuer.directory(signal)).hasKeyChange)

@@ -187,6 +187,10 @@ describe('deactivation', () => {
     await passing(world.clock, deactivate(engine, await theAccount(engine), signal));
     expect(soleAccount(world).status).toBe('deactivated');
     expect((await documentOf(world)).deactivatedAt).toBeDefined();
+    const closed = { code: 'acme/account-deactivated', hint: expect.stringContaining('issue one --new-account') };
+    await expect(roll(world, world.replica(6))).rejects.toMatchObject(closed);
+    const update = updateContacts(engine, await theAccount(engine), ['a@example.com'], signal);
+    await expect(update).rejects.toMatchObject(closed);
     expect(await renewed(world)).toMatchObject({ result: 'failed', error: { code: 'acme/account-deactivated' } });
     const again = { ...job(specOf('one'), { force: true, obeyBackoff: false }), newAccount: true };
     expect(await issue(world.replica(4), again, signal)).toMatchObject({ result: 'renewed' });
