@@ -131,7 +131,12 @@ describe('certfleet account', () => {
       says: ['it has no address now.'],
     },
     { what: 'update: no address', argv: 'account update', fleet: one, code: 2, calls: [], warns: ['--email none'] },
-    { what: 'update: a wrong one', argv: 'account update --email x', fleet: one, code: 2, calls: [] },
+    ...['x', 'mailto:x@example.com', 'a@b@example.com'].map((email) => ({
+      what: `update: a wrong one, ${email}`,
+      argv: `account update --email ${email}`,
+      fleet: one,
+      ...{ code: 2, calls: [], warns: [`--email ${email}: this is not an e-mail address`] },
+    })),
     {
       what: 'rollover',
       argv: 'account rollover letsencrypt --account-key ES384',

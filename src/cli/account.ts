@@ -1,6 +1,6 @@
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
 import { type AccountKeyType, accountKeyTypes } from '../core/account-key.ts';
-import { addressOf } from '../core/contact.ts';
+import { addressOf, isAddress } from '../core/contact.ts';
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AccountStatus, Fleet } from '../fleet.ts';
@@ -80,7 +80,7 @@ export const openAccount: Run = async (session) => {
 /** `certfleet account update`. */
 export const updateAccount: Run = async (session) => {
   const emails = given(session.invocation.flags, 'email');
-  const odd = emails?.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
+  const odd = emails?.find((address) => !isAddress(address));
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   if (emails === undefined)
     throw fail('usage/invalid', { what: 'give the new addresses with --email, or --email none for none' });

@@ -1,5 +1,6 @@
 import { eabFields, externalAccountOf, resolveExternalAccount } from '../config/external-account.ts';
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
+import { isAddress } from '../core/contact.ts';
 import { openEabKey } from '../core/eab-key.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
@@ -37,7 +38,7 @@ export function issuerFromFlags(session: Session, settings: Settings, kept: Stor
   // Another CA has other terms and another root, but the e-mail address stays.
   const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
   const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
-  const odd = email.find((address) => !/^[^\s@,;?]+@[^\s@,;?]+$/.test(address));
+  const odd = email.find((address) => !isAddress(address));
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   const agreeToTerms =
     flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);

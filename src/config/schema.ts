@@ -1,4 +1,5 @@
 import { accountKeyTypes } from '../core/account-key.ts';
+import { isAddress } from '../core/contact.ts';
 import { isLineageName } from '../core/identifiers.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import { duration, wholePath, z } from '../define.ts';
@@ -18,7 +19,7 @@ const adapter = (title: string) =>
 const emails = z
   .union([z.string(), z.array(z.string())], { error: 'must be an e-mail address or a list of them' })
   .transform((value) => (typeof value === 'string' ? [value] : value))
-  .refine((list) => list.every((address) => /^[^\s@,;?]+@[^\s@,;?]+$/.test(address)), {
+  .refine((list) => list.every(isAddress), {
     error: 'must be an e-mail address like ops@example.com, or a list of them',
   });
 
