@@ -277,6 +277,14 @@ it.each<Row>([
     never: ['crontab'],
   },
   {
+    what: 'names no time for what waits for a rollover',
+    argv: abc,
+    ...ends({ ...failed, error: fail('account/rolling', { certificate: 'bad', reason: 'waits' }) }),
+    code: 2,
+    warns: ['Next: finish the rollover, or give it up; then run it again.'],
+    never: ['tries again after'],
+  },
+  {
     what: 'puts results on stdout, failures with hint on stderr, and exits with the worst',
     argv: abc,
     ...ends(issued, pending, failed),

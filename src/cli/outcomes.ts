@@ -115,6 +115,9 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
   if (group.every((one) => 'error' in one && one.error.code === 'dns/needs-person'))
     return `Next: run \`certfleet issue ${group.map(({ certificate }) => certificate).join(' ')}\` at a terminal.`;
+  // A rollover ends when a person ends it, at no time that is known.
+  if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
+    return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
   // A check has refused the change before the certificate was touched.
   if (next === undefined && told.changes)
     return 'Next: fix the problem and run it again; its stored settings stay as they were.';
