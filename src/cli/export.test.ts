@@ -48,6 +48,16 @@ it.each([
   expect([request?.pkcs12.password.reveal(), request?.pkcs12.isLegacy]).toEqual([password, isLegacy]);
 });
 
+it.each([
+  [0o600, ''],
+  [0o640, ''],
+  [0o644, 'warning: the password file /pw can be read by every user: chmod 600 /pw\n'],
+])('export warns of a password file with mode %o that every user can read: %s', async (mode, warning) => {
+  const argv = 'export abc --out /root/x.p12 --password file:/pw'.split(' ');
+  const done = await commandLine({ files, mode, fleet: { export: p12 } }).run(...argv);
+  expect([done.code, done.stderr]).toEqual([0, warning]);
+});
+
 it('export asks for the password twice at a terminal', async () => {
   const done = await commandLine({ typed: 'typed', isTerminal: true, fleet: { export: p12 } }).run(
     ...'export abc --out /root/x.p12'.split(' '),

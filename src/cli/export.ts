@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { withLetters } from '../config/identifiers.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { Exported, ExportRequest } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';
@@ -114,6 +115,9 @@ async function passwordFrom(session: Session): Promise<Secret> {
     throw isFailure(error) ? error : refused(reasonOf(error));
   });
   if (!bytes) throw refused('there is no such file');
+  const stat = await files.stat(path);
+  if (stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
+    session.complain(`warning: the password file ${path} can be read by every user: chmod 600 ${shellWord(path)}`);
   return new Secret(new TextDecoder().decode(bytes).replace(/\r?\n$/, ''));
 }
 
