@@ -39,6 +39,20 @@ it.each<Row>([
     ].join('\n'),
   },
   {
+    what: 'says what stays of commands, and of exports',
+    argv: 'delete abc --config /c.yaml',
+    files: {
+      '/c.yaml': 'deployers: { mail: { type: command, run: x }, upload: { type: command, run: x, path: /srv/u } }',
+    },
+    fleet: { delete: { ...gone, keptBy: ['deploy-hook', 'mail', 'upload'], exported: ['/root/a.p12', 'b.pem'] } },
+    says: [
+      'The deploy hook does not run any more; what it did stays.\n',
+      'The command mail does not run any more; what it did stays.\n',
+      'The files in /srv/u/live/abc/ stay.\n',
+      'Exported files with its keys stay, if they are still there: /root/a.p12, b.pem.\n',
+    ],
+  },
+  {
     what: 'says which TXT records stay',
     argv: 'delete abc',
     fleet: {

@@ -1,9 +1,10 @@
 import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
+import { remoteText } from '../core/remote-text.ts';
 import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 import type { Deleted } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { listOf } from './flag-values.ts';
@@ -41,15 +42,22 @@ export const deleteCertificate: Run = async (session) => {
 
 /** What stays in place, and what comes next. */
 function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Date): readonly string[] {
-  const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
+  const { certificate, keptBy, notAfter, left, records = [], exported = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
-    const folder = folderOf(target, certificate, deployers);
+    const { type, path }: Partial<AdapterSettings> = deployers[target] ?? {};
+    if (type === 'command' && path === undefined)
+      return `The command ${target} does not run any more; what it did stays.`;
+    const folder =
+      type === 'command' ? remoteText(`${path}/live/${certificate}/`) : folderOf(target, certificate, deployers);
     return folder === undefined ? `${target} keeps what it has.` : `The files in ${folder} stay.`;
   });
   return [
     ...targets,
+    ...(exported.length > 0
+      ? [`Exported files with its keys stay, if they are still there: ${shortList(exported)}.`]
+      : []),
     ...(valid
       ? [
           `It was not revoked, so it stays valid until ${dateText(notAfter, now)} (${spanText(Date.parse(notAfter) - now.getTime())}).`,

@@ -25,6 +25,8 @@ export interface LiveFolder {
   use(lineage: string, id: string | undefined): Promise<void>;
   /** Removes every version except the one in use and `old`, which a deployment may go back to. */
   retire(old: VersionRef): Promise<void>;
+  /** Removes everything of a lineage. Fails if something in its folder is not certfleet's. */
+  forget(lineage: string): Promise<void>;
   mark(lineage: string): Promise<Mark>;
   setMark(lineage: string, mark: Mark): Promise<void>;
 }
@@ -184,6 +186,20 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
           // certbot keeps files here too, and so may people: remove only what certfleet could have written.
           await inside.removeFolder(join(archive(old.lineage), name), (file) => ours.test(file));
         }
+      }),
+
+    forget: (lineage) =>
+      within(lineage, async (inside) => {
+        if (lineage.startsWith('.')) return; // nothing was ever written for it
+        const { id } = await readLive(inside, lineage);
+        if (id !== undefined) await inside.remove(live(lineage));
+        for (const name of (await inside.list(archive(lineage))) ?? []) {
+          const path = join(archive(lineage), name);
+          if (name.startsWith('.')) await inside.remove(path);
+          else if (!(await inside.removeFolder(path, (file) => ours.test(file))))
+            throw refuse(lineage, `${path} contains something that certfleet did not make`);
+        }
+        await inside.removeFolderIfEmpty(archive(lineage));
       }),
 
     mark: (lineage) => within(lineage, (inside) => readMark(inside, lineage)),

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
+import { createLiveFolder } from '../clients/live-folder.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { balancerIn } from '../config/forward-rule.ts';
 import type { Environment } from '../config/options.ts';
@@ -138,6 +140,15 @@ export function connect(context: ConnectContext): ComposedConnections {
     solver: async (spec) => (await solverOf(spec)).solver,
     dns01: async (spec) => (await dns01PartsOf({ ...context, zonesOf }, spec)).parts,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
+    async forgetDeployed(lineage) {
+      const { files } = world;
+      const { deployed = '' } = store;
+      for (const name of deployed === '' ? [] : ((await files.list(deployed)) ?? [])) {
+        const root = join(deployed, name);
+        if ((await files.stat(root))?.kind !== 'folder') continue;
+        await createLiveFolder({ files, root, target: root }).forget(lineage);
+      }
+    },
     owner: ownerOf(storeId),
     async balancers(stored) {
       const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));

@@ -594,7 +594,7 @@ export const errorTable = {
     message: '{certificate}: {what} could not be removed: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when the solver works, or add --force to leave it behind.',
+    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when that works, or add --force to leave it behind.',
   },
   'solver/wrong-answer': {
     message: '{what} answers the challenge path of {identifier} with {answer}',

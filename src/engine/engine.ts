@@ -83,6 +83,8 @@ export interface Connections {
   roots(settings: IssuerSettings): Promise<string>;
   solver(spec: StoredSpec): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
+  /** Removes the files of a lineage, with its keys, that commands got in the store's own folder. */
+  forgetDeployed(lineage: string): Promise<void>;
   /** The declared balancers, and those of these stored specs; each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
   /** The mark of this store's objects (`core/own-mark.ts`). */

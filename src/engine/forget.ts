@@ -20,6 +20,8 @@ export interface Forgotten {
   readonly keptBy: readonly string[];
   /** TXT records that stay (dns-persist-01), and the other certificates that use them. */
   readonly records?: readonly { readonly name: string; readonly value: string; readonly usedBy: readonly string[] }[];
+  /** Where its keys were exported to: paths as they were typed. */
+  readonly exported?: readonly string[];
   /** When its current certificate expires; undefined if it is revoked. */
   readonly notAfter?: string;
   /** What could not be cleaned up, in words; empty without `force`. */
@@ -89,20 +91,21 @@ async function forgetHeld(engine: Engine, holding: Holding, force: boolean, sign
   if (failed[0] && !force) throw failed[0].error;
   const { lineage } = holding;
   const records = await recordsLeft(engine, lineage, signal);
-  const left = await removeAll(engine, holding, signal);
-  const [first] = left;
-  if (first && !force) {
-    const reason = reasonOf(first.error);
-    throw fail('solver/not-removed', { certificate: lineage.name, what: first.what, reason }, { cause: first.error });
-  }
+  const owed = await removeAll(engine, holding, signal);
+  if (!force) refuseLeft(lineage, owed);
+  // Only now, because commands need their files for as long as the certificate stays.
+  const copies = await removeCopies(engine, holding, signal);
+  if (!force) refuseLeft(lineage, copies);
+  const left = [...owed, ...copies];
   for (const kind of ['key', 'version'] as const) await deleteVersions(engine, holding, kind, signal);
   await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(forgotten(), signal);
-  const { current } = lineage;
+  const { current, exports = [] } = lineage;
   const notAfter = current?.revoked ? undefined : current?.facts.notAfter;
   return {
     certificate: lineage.name,
     keptBy: keepersOf(lineage),
+    ...(exports.length > 0 ? { exported: [...new Set(exports.map(({ to }) => to))] } : {}),
     ...records,
     ...(notAfter === undefined ? {} : { notAfter }),
     left: [
@@ -154,6 +157,27 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
     ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
     ...(await removeKeptRule(engine, lineage, signal)),
   ];
+}
+
+function refuseLeft({ name }: Lineage, [first]: readonly NotRemoved[]): void {
+  if (!first) return;
+  const { what, error } = first;
+  throw fail('solver/not-removed', { certificate: name, what, reason: reasonOf(error) }, { cause: error });
+}
+
+/** Removes what commands got in the store's own folder, also those that are targets no more: it contains keys. */
+async function removeCopies(
+  { connect }: Engine,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<readonly NotRemoved[]> {
+  try {
+    await holding.effect(signal, () => connect.forgetDeployed(holding.lineage.name));
+    return [];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [{ what: 'the copy of its key for commands', error }];
+  }
 }
 
 /** Removes the forward rule that a solver keeps between orders. */

@@ -82,9 +82,9 @@ describe('certfleet delete', () => {
   }
 
   it('is refused while a target has it; otherwise removes it with all its keys', async () => {
-    succeeded(await run('issue', '-d', name, '--deploy', 'files'));
+    succeeded(await run('issue', '-d', name, '--deploy', 'files', '--deploy-hook', 'true'));
     succeeded(await run('issue', name, '--force'));
-    succeeded(await run('issue', '-d', 'other.example.test'));
+    succeeded(await run('issue', '-d', 'other.example.test', '--deploy-hook', 'true'));
     const refused = await run('delete', name);
     expect(refused.status).toBe(2);
     expect(stderrOf(refused)).toMatch(/"www\.example\.test" is still deployed to files/);
@@ -104,6 +104,9 @@ describe('certfleet delete', () => {
     // No file of the store contains its keys any more.
     const keys = [...(await filesBelow(join(store, 'key')))].filter(([, content]) => content.includes('PRIVATE KEY'));
     expect(keys.length).toBe(1);
+    // Nor does what its hook got.
+    const copies = [...(await filesBelow(join(store, 'deployed'))).keys()].filter((path) => !path.includes('other'));
+    expect(copies).toEqual([]);
 
     const again = await run('delete', name);
     expect(again.status).toBe(2);

@@ -108,6 +108,7 @@ function createWorld() {
           return deployerOf(path === undefined ? target : `${target} in ${path}`);
         },
         hooks: { environment: () => ({}), freePorts: async () => {} },
+        forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async () => undefined,

@@ -179,6 +179,7 @@ function createWorld(seed: number, failing?: string) {
         solver: async () => solver,
         deployer: async () => deployer,
         hooks: { environment: () => ({}), freePorts: async () => {} },
+        forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async () => undefined,

@@ -104,6 +104,39 @@ describe('forgetting a lineage', () => {
     expect(await issue(world.replica(2), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
   });
 
+  it('removes what commands got in the store’s own folder, after the clean-up and before the keys', async () => {
+    const world = await createWorld();
+    await world.editLineage((lineage) => ({ ...lineage, deployments: {} }));
+    const deleting = async (force: boolean, how: { readonly cleanup?: true; readonly copies?: true }) => {
+      const gone: string[] = [];
+      const { connect, ...engine } = world.replica(2, {
+        solver: { ...world.solver, cleanup: async () => (how.cleanup ? Promise.reject(new Error('no')) : undefined) },
+      });
+      const forgetDeployed = async (name: string) => {
+        if (how.copies) throw new Error('no');
+        gone.push(name);
+      };
+      const result = forget({ ...engine, connect: { ...connect, forgetDeployed } }, 'abc', { force }, signal);
+      return {
+        gone,
+        ...(await result.then(
+          (done) => ({ left: done?.left }),
+          (error: Error) => ({ error: error.message }),
+        )),
+      };
+    };
+    const copy = 'the copy of its key for commands could not be removed: no';
+    expect(await deleting(false, { copies: true })).toEqual({ gone: [], error: `abc: ${copy}` });
+    await owe(world);
+    const { gone, error } = { error: '', ...(await deleting(false, { cleanup: true })) };
+    expect([gone, error]).toEqual([[], expect.stringContaining('challenge of example.com could not be removed')]);
+    expect(await documentsOf(world.store, 'abc')).toContain('key');
+    expect(await deleting(true, { copies: true })).toEqual({ gone: [], left: [copy] });
+    await issue(world.replica(3), job(simulatedSpec()), signal);
+    expect(await deleting(true, {})).toEqual({ gone: ['abc'], left: [] });
+    expect(await documentsOf(world.store, 'abc')).toEqual([]);
+  });
+
   const target = (state: 'current' | 'intended' | 'pending') => ({ target: { version: 'v', state, since: '' } });
   it.each<[string, (lineage: Lineage) => Lineage, boolean]>([
     ['has it', (l) => l, true],

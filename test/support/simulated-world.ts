@@ -117,6 +117,7 @@ export async function createSimulatedWorld(
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,
         hooks: { environment: () => ({}), freePorts: async () => {} },
+        forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async ({ issuer: { eab } }) =>
