@@ -2,9 +2,10 @@ import { withLetters } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { hookText } from '../core/hooks.ts';
 import { didYouMeanName } from '../core/nearest.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { remoteText } from '../core/remote-text.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 import type { LineageStatus } from '../fleet.ts';
-import type { Run } from './context.ts';
+import type { Run, Session } from './context.ts';
 import { certificateNames, solversText } from './names.ts';
 import { deployersOf, folderOf } from './places.ts';
 import { isLeftAlone } from './status.ts';
@@ -22,11 +23,43 @@ export const show: Run = async (session) => {
   session.printJson({ object: 'certificate', ...found });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const deployers = await deployersOf(session, found.name);
-  session.printWhole(details(found, deployers, await session.now(), width));
+  const solvers = await placesOfSolvers(session, found);
+  session.printWhole(details(found, { deployers, solvers, now: await session.now(), width }));
   return 0;
 };
 
-function details(lineage: LineageStatus, deployers: StoredSpec['deployers'], now: Date, width: number): string {
+/** Where solvers put or serve their answers, as stored or declared. */
+async function placesOfSolvers(session: Session, { name, spec }: LineageStatus): Promise<readonly Row[]> {
+  if (!spec) return [];
+  const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
+  const stored = await fleet.stored(name, session.signal).catch(() => undefined);
+  const all = {
+    ...settings.solvers,
+    ...stored?.spec.solvers,
+    ...(stored ? { [spec.solver]: stored.spec.solver } : {}),
+  };
+  return [...new Set([spec.solver, ...Object.values(spec.solvers ?? {})])].flatMap((solver): readonly Row[] => {
+    const own: Partial<AdapterSettings> = all[solver] ?? {};
+    const { folders, listen } = own;
+    const places = Array.isArray(folders)
+      ? folders.join(', ')
+      : listen === undefined
+        ? ''
+        : `listens on ${String(listen)}`;
+    return places === '' ? [] : [['', remoteText(`${solver}: ${places}`)]];
+  });
+}
+
+type Row = readonly [string, string | undefined];
+
+interface Details {
+  readonly deployers: StoredSpec['deployers'];
+  readonly solvers: readonly Row[];
+  readonly now: Date;
+  readonly width: number;
+}
+
+function details(lineage: LineageStatus, { deployers, solvers, now, width }: Details): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
   const { failure } = lineage;
   const isCorrupt = lineage.state === 'corrupt';
@@ -52,6 +85,7 @@ function details(lineage: LineageStatus, deployers: StoredSpec['deployers'], now
     ['Failed names', lineage.spec?.onFailedName === 'drop' ? 'left out' : undefined],
     ['Key', lineage.keyType && `${lineage.keyType}${lineage.spec?.reuseKey ? ', stays at renewals' : ''}`],
     ['Solver', lineage.spec && solversText(lineage.spec)],
+    ...solvers,
     ['Issued by', lineage.issuerName],
     ['Chain', lineage.chain?.join(' → ')],
     ['Serial', lineage.serial],
@@ -102,7 +136,7 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 
 function declaredBy({ state, origin: from }: LineageStatus): string | undefined {
   if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
-  const origin = from === 'command-line' ? '`certfleet issue` with flags' : 'the configuration';
+  const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';
   return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
 }
 

@@ -245,6 +245,16 @@ describe('show', () => {
       says: ['Account      kid-1\n', 'Chain wanted Root X\n', 'Not after    6d\n', 'Failed names left out\n'],
     },
     {
+      what: 'where its solver answers',
+      argv: 'show abc --config /c.yaml',
+      files: { '/c.yaml': 'solvers: { web: { type: http01-webroot, folders: [/srv/a, /srv/b] } }' },
+      ...statuses({
+        ...valid,
+        spec: { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy: [], endpoints: [] },
+      }),
+      says: ['Solver       web\n             web: /srv/a, /srv/b\n'],
+    },
+    {
       what: 'the TXT records that stay',
       argv: 'show abc',
       ...statuses({
