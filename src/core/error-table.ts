@@ -480,7 +480,7 @@ export const errorTable = {
     message: 'the name server {server} did not answer {question}: {reason}',
     blame: 'network',
     retry: 'later',
-    hint: 'Check that the server can be reached from here over UDP and TCP port 53.',
+    hint: 'SERVFAIL, REFUSED and NOTIMP are the server’s own words: mend it, or its zone. Otherwise check that it can be reached from here over UDP and TCP port 53.',
   },
   'dns/not-visible': {
     message: 'the TXT record {name} was not on every authoritative server after {seconds} s: {missing}',
