@@ -35,7 +35,7 @@ export const certbotOf =
 async function withCliIni(session: Session): Promise<CertbotWords> {
   const { args } = session.invocation;
   const typed = readCertbot(args);
-  if (typed.verb === 'renew') refuseOfOrder(typed);
+  if (typed.verb === 'renew') refuseOfOrder(typed, session);
   const [how, other] = new Set(typed.authenticators);
   if (other !== undefined)
     throw fail('usage/invalid', { what: `certbot: ${how} and ${other} both say how to answer: leave out one` });
@@ -70,15 +70,17 @@ function refuseForeign(text: string, { path, isNamed }: { readonly path: string;
 const keyAndValue = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i;
 
 /** certbot's own configuration file may have flags for orders; typed for `renew`, they would be dropped without a word. */
-function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords): void {
+function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords, session: Session): void {
   if (flag === undefined) return;
   const what = `certbot renew: ${flag} is not an option of it here`;
   if (['-d', '--domain', '--domains'].includes(flag))
     throw fail('usage/invalid', { what: `certbot renew: ${flag}: name the certificate with --cert-name` });
   if (flag === '--no-directory-hooks')
-    throw fail('usage/invalid', { what: `${what}; \`certfleet edit NAME\` changes the hooks of a certificate` });
+    throw fail('usage/invalid', {
+      what: `${what}; \`${withPlaces('certfleet edit NAME', session)}\` changes the hooks of a certificate`,
+    });
   throw fail('usage/invalid', {
-    what: `${what}, because each certificate keeps its settings: change them with \`certfleet certbot reconfigure --cert-name ${name ?? 'NAME'}\``,
+    what: `${what}, because each certificate keeps its settings: change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name ${name ?? 'NAME'}\``,
   });
 }
 

@@ -29,6 +29,15 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
       ],
     },
     {
+      what: 'names the store in what it advises',
+      ...{ argv: `${argv} --store /srv/x`, files },
+      ...adopted(
+        one('imported', { remarks: [{ kind: 'missing', text: 'it: certfleet issue a.test --http webroot:FOLDER' }] }),
+      ),
+      says: ['missing: it: certfleet issue a.test --store /srv/x --http webroot:FOLDER'],
+      warns: ['`certfleet status --store /srv/x`'],
+    },
+    {
       what: 'names what renews already, on either side',
       argv,
       files: {

@@ -48,7 +48,9 @@ export const importClient: Run = async (session) => {
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const paths = defaultPaths(session.context.env);
-  const timers = dryRun ? [] : await timersOf(client, files, paths);
+  const timers = dryRun
+    ? []
+    : await timersOf(client, files, paths, root === usualPath(importer.path, session) ? undefined : root);
   const renewedBy = await scheduledIn('renew', files, paths, storeOf(session));
   const hasTarget = inPlace || Object.keys(deployers).length > 0;
   const told = importer.inPlace ? hasTarget : undefined;
@@ -118,14 +120,14 @@ async function tell(
   const failed = certificates.filter(({ result }) => result === 'failed');
   if (!session.quiet) {
     for (const account of accounts) session.print(accountLine(account, dryRun));
-    for (const remark of remarks) session.print(remarkLine(remark, style));
+    for (const remark of remarks) session.print(remarkLine(withItsPlaces(remark, session), style));
   }
   for (const one of certificates) {
     if (one.result === 'failed')
       session.complain(`${style.bad(one.certificate)}: not taken over: ${one.reason}\n  ${one.from}`);
     else if (!session.quiet) {
       session.print(certificateLine(one, { dryRun, now, style }));
-      for (const remark of one.remarks) session.print(`  ${remarkLine(remark, style)}`);
+      for (const remark of one.remarks) session.print(`  ${remarkLine(withItsPlaces(remark, session), style)}`);
     }
   }
   if (session.quiet) return failed.length === 0 ? 0 : 2;
@@ -177,6 +179,12 @@ function certificateLine(
   const done = dryRun ? 'would be taken over' : result === 'updated' ? 'newer version taken over' : 'taken over';
   return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
 }
+
+/** With the store in the commands that it advises. */
+const withItsPlaces = ({ kind, text }: Remark, session: Session): Remark => ({
+  kind,
+  text: text.replaceAll(/certfleet issue [^\s:`]+/g, (command) => withPlaces(command, session)),
+});
 
 const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: ', missing: 'missing: ' } as const;
 

@@ -4,13 +4,17 @@ import { defaultPaths } from '../config/defaults.ts';
 import { timersOf } from './other-timers.ts';
 
 /** What still starts a client on a machine with these files. */
-async function timersOn(client: string, texts: Readonly<Record<string, string>>): Promise<readonly string[]> {
+async function timersOn(
+  client: string,
+  texts: Readonly<Record<string, string>>,
+  folder?: string,
+): Promise<readonly string[]> {
   const files = memoryFiles(() => new Date(0));
   for (const [path, text] of Object.entries(texts)) {
     await files.makeFolders(path.slice(0, path.lastIndexOf('/')), 0o755);
     await files.replace(path, text, { mode: 0o644 });
   }
-  return (await timersOf(client, files, defaultPaths({}))).map(({ where, advice }) => `${where}: ${advice}`);
+  return (await timersOf(client, files, defaultPaths({}), folder)).map(({ where, advice }) => `${where}: ${advice}`);
 }
 
 const wanted = '/etc/systemd/system/timers.target.wants';
@@ -50,4 +54,15 @@ describe('timersOf', () => {
   ])('%s with %j', async (client, texts, expected) =>
     expect(await timersOn(client, texts as Record<string, string>)).toEqual(expected),
   );
+
+  it('leaves out what does not renew another folder', async () => {
+    const texts = {
+      '/etc/cron.d/certbot': debians,
+      '/etc/cron.d/other': '0 0 * * * root certbot renew --config-dir /srv/le',
+      [`${wanted}/certbot.timer`]: '',
+    };
+    expect(await timersOn('certbot', texts, '/srv/le')).toEqual([
+      '/etc/cron.d/other: remove the line that runs certbot from it',
+    ]);
+  });
 });
