@@ -121,9 +121,9 @@ export interface Fleet {
   adopt(found: Found, options: AdoptOptions, signal: AbortSignal): Promise<Adoption>;
   /**
    * Undoes `adopt` with the client's own folder as the target: the folder is as before, and no certificate is delivered
-   * into it any more.
+   * into it any more. A dry run says what would be, and changes nothing.
    */
-  undoImport(root: string, signal: AbortSignal): Promise<UndoneImport>;
+  undoImport(root: string, options: { readonly dryRun: boolean }, signal: AbortSignal): Promise<UndoneImport>;
   /** What a CA says of itself, now. Needs no account. Fails with `acme/…`. */
   directory(issuer: NamedIssuer, signal: AbortSignal): Promise<Directory>;
   /** All accounts of the store. Only reads it. */
@@ -295,7 +295,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
       const declared = new Set(settings.certificates.map(({ name }) => name));
       return (await import('./engine/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
     },
-    undoImport: async (root, signal) => (await import('./engine/undo-import.ts')).undoImport(engine, root, signal),
+    undoImport: async (root, options, signal) =>
+      (await import('./engine/undo-import.ts')).undoImport(engine, root, options, signal),
     directory: ({ name, settings: asked }, signal) => engine.connect.issuer(name, asked).directory(signal),
     accounts: (signal) => accountsOf(fleet, signal),
     openAccount: async (issuer, signal) =>

@@ -40,5 +40,5 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   revoke: async (request, signal) => guarded(await fleet.revoke(request, signal)),
   sweep: async (signal) => guarded(await fleet.sweep(signal)),
   adopt: async (found, options, signal) => onOneLine(await fleet.adopt(found, options, signal)),
-  undoImport: async (root, signal) => onOneLine(await fleet.undoImport(root, signal)),
+  undoImport: async (root, options, signal) => onOneLine(await fleet.undoImport(root, options, signal)),
 });

@@ -11,6 +11,9 @@ const one = (result: Adopted['result'], more: Partial<Adopted> = {}): Adopted =>
 });
 const adopted = (...certificates: Adoption['certificates']) => ({ fleet: { adopted: { accounts: [], certificates } } });
 const argv = 'import certbot --in-place';
+const deleted = { certificate: 'a.test', result: 'deleted' } as const;
+const kept = { certificate: 'b.test', result: 'kept', reason: 'certfleet has renewed it' } as const;
+const failed = { certificate: 'b.test', result: 'failed', reason: 'it is being worked on', hint: 'Wait.' } as const;
 const debians = '0 */12 * * * root certbot -q renew';
 
 describe('import', () => {
@@ -87,6 +90,53 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
       ...{ argv: `import certbot --deploy files:${folder}`, files, code: 2, calls: [] },
       warns: ['/etc/letsencrypt is the folder of certbot itself; to go on writing there, use --in-place'],
     })),
+    {
+      what: 'refuses --undo with --in-place',
+      argv: 'import certbot --undo --in-place',
+      ...{ code: 2, calls: [], warns: ['--undo undoes what --in-place began: leave out one'] },
+    },
+    {
+      what: 'says what an undo would do',
+      argv: 'import certbot --undo --dry-run',
+      fleet: { undone: { certificates: [deleted, kept], restored: [{ what: '/live/a.test' }] } },
+      calls: [{ undo: true }],
+      stdout: `a.test: would be deleted from the store
+b.test: would be kept in the store, because certfleet has renewed it; it would be renewed no more. \`certfleet delete b.test\` deletes it
+/live/a.test: would be as before
+`,
+      warns: ['Next: the same without --dry-run.'],
+    },
+    {
+      what: 'warns of what expired and of what could not be removed, also with --quiet',
+      argv: 'import certbot --undo --quiet',
+      fleet: {
+        undone: {
+          certificates: [{ ...deleted, left: ['the TXT value for a.test could not be removed: no'] }],
+          restored: [{ what: '/live/a.test', expired: '2026-10-01T00:00:00.000Z' }],
+        },
+      },
+      stdout: '',
+      warns: [
+        'a.test: the TXT value for a.test could not be removed: no',
+        '/live/a.test: the certificate of before expired on 2026-10-01, and servers that read it get it when they are reloaded. Run `certbot renew` at once.',
+      ],
+    },
+    {
+      what: 'undoes nothing while another process works on a certificate',
+      argv: 'import certbot --undo',
+      fleet: { undone: { certificates: [failed] } },
+      ...{ code: 2, stdout: '' },
+      warns: ['b.test: it is being worked on', 'Wait.', 'Nothing was changed: /etc/letsencrypt and the store'],
+    },
+    {
+      what: 'undoes the others if one fails meanwhile',
+      argv: 'import certbot --undo',
+      fleet: { undone: { certificates: [deleted, failed], restored: [{ what: '/live/a.test' }] } },
+      code: 2,
+      says: ['a.test: deleted from the store', '/live/a.test: as before'],
+      warns: ['The files of b.test were left as they are; the same command again does the rest.'],
+      never: ['is as it was'],
+    },
   ])('$what', behaves);
 
   it('prints the same as JSON', async () => {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { fail, isFailure } from '../core/errors.ts';
-import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../core/found.ts';
+import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark, Undone } from '../core/found.ts';
 import { inPlaceTarget } from '../core/in-place.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings } from '../core/spec.ts';
@@ -193,33 +193,58 @@ const remarkLine = ({ kind, text }: Remark, style: Style): string =>
 
 /** `certfleet import certbot --undo`. */
 async function undo(session: Session, root: string): Promise<number> {
-  if (session.invocation.flags['dryRun'] === true || session.invocation.flags['inPlace'] === true)
-    throw fail('usage/invalid', { what: '--undo stands alone: leave out --in-place and --dry-run' });
+  if (session.invocation.flags['inPlace'] === true)
+    throw fail('usage/invalid', { what: '--undo undoes what --in-place began: leave out one' });
+  const dryRun = session.invocation.flags['dryRun'] === true;
   const fleet = await session.fleet({ makeStore: false });
-  const { certificates, restored } = await fleet.undoImport(root, session.signal);
-  for (const one of certificates) session.printJson({ object: 'certificate', ...one });
-  session.printJson({ object: 'undone', restored: restored ?? [], complete: restored !== undefined });
-  for (const { certificate, result, reason } of certificates) {
-    if (result === 'failed') session.complain(`${certificate}: ${reason}`);
-    else if (!session.quiet)
-      session.print(
-        result === 'deleted'
-          ? `${certificate}: deleted from the store`
-          : `${certificate}: kept in the store, because ${reason}; it is renewed no more. \`certfleet delete ${certificate}\` deletes it`,
-      );
-  }
+  const { certificates, restored } = await fleet.undoImport(root, { dryRun }, session.signal);
+  const expired = restored?.filter((one) => one.expired !== undefined) ?? [];
+  for (const one of certificates) session.printJson({ object: 'certificate', dryRun, ...one });
+  session.printJson({
+    object: 'undone',
+    dryRun,
+    restored: restored?.map(({ what }) => what) ?? [],
+    ...(expired.length > 0 ? { expired: expired.map(({ what, expired: since }) => ({ path: what, since })) } : {}),
+    complete: restored !== undefined && certificates.every(({ result }) => result !== 'failed'),
+  });
+  for (const one of certificates) tellUndone(session, one, dryRun);
   if (!restored) {
-    session.complain(`${root} was left as it is.`);
+    session.complain(`Nothing was changed: ${root} and the store are as they were.`);
     return 2;
   }
   if (certificates.length + restored.length === 0) {
     session.complain(`Nothing to undo: certfleet delivers no certificate into ${root}.`);
     return 2;
   }
+  const now = await session.now();
+  const failed = certificates.filter(({ result }) => result === 'failed').map(({ certificate }) => certificate);
+  if (!session.quiet) for (const { what } of restored) session.print(`${what}: ${dryRun ? 'would be ' : ''}as before`);
+  for (const { what, expired: since = '' } of expired)
+    session.complain(
+      `${what}: the certificate of before expired on ${dateText(since, now)}, and servers that read it ${dryRun ? 'would get' : 'get'} it when they are reloaded. Run \`certbot renew\` at once.`,
+    );
+  if (failed.length > 0) {
+    session.complain(`The files of ${failed.join(', ')} were left as they are; the same command again does the rest.`);
+    return 2;
+  }
   if (session.quiet) return 0;
-  for (const what of restored) session.print(`${what}: as before`);
   const isLost = restored.length === 0 && certificates.every(({ result }) => result === 'kept');
-  if (isLost) session.print(`Nothing in ${root} was to be put back.`);
-  else session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
+  if (isLost) session.print(`Nothing in ${root} ${dryRun ? 'would' : 'was to'} be put back.`);
+  else if (!dryRun) session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
+  if (dryRun) session.note('Next: the same without --dry-run.');
   return 0;
+}
+
+function tellUndone(session: Session, { certificate, result, reason, hint, left = [] }: Undone, dryRun: boolean): void {
+  const [deleted, kept, renewed] = dryRun
+    ? ['would be deleted', 'would be kept', 'would be renewed']
+    : ['deleted', 'kept', 'is renewed'];
+  if (result === 'failed') session.complain(`${certificate}: ${reason}${hint === undefined ? '' : `\n  ${hint}`}`);
+  else if (!session.quiet)
+    session.print(
+      result === 'deleted'
+        ? `${certificate}: ${deleted} from the store`
+        : `${certificate}: ${kept} in the store, because ${reason}; it ${renewed} no more. \`${withPlaces(`certfleet delete ${certificate}`, session)}\` deletes it`,
+    );
+  for (const what of left) session.complain(`${certificate}: ${what}`);
 }

@@ -11,6 +11,7 @@ import { kinds } from './certbot-place.ts';
 
 const { signal } = new AbortController();
 const note = async () => {};
+const really = { dryRun: false };
 const root = '/etc/letsencrypt';
 
 const bundle = (id: string): VersionBundle => ({
@@ -138,10 +139,10 @@ describe('layout: certbot', () => {
       for (const version of [v2, v3]) await deliver(connect(files), version);
       const killed = dying(files, at);
       await connect(killed.files)
-        .restore?.(signal)
+        .restore?.(really, signal)
         .catch(() => undefined);
       await expectReadable(files);
-      await connect(files).restore?.(signal);
+      await connect(files).restore?.(really, signal);
       expect(await treeOf(files)).toEqual(before);
       if (!killed.died()) break;
     }
@@ -180,7 +181,7 @@ describe('layout: certbot', () => {
       await files.replace(`${root}/archive/a.test/${kind}3.pem`, `certbot's ${kind}`, { mode: 0o644 });
       await files.replaceLink(`${root}/live/a.test/${kind}.pem`, `../../archive/a.test/${kind}3.pem`);
     }
-    await connect(files).restore?.(signal);
+    await connect(files).restore?.(really, signal);
     await expectReadable(files);
     const tree = await treeOf(files);
     expect(tree[`${root}/live/a.test/cert.pem`]).toBe('→ ../../archive/a.test/cert3.pem');
@@ -202,9 +203,9 @@ describe('layout: certbot', () => {
     await deliver(connect(files), v1);
     expect(files.contents(root)[`${root}/renewal/a.test.conf`]).toContain('autorenew = False');
     expect(await connect(files).look(v1, signal)).toMatchObject({ state: 'current' });
-    expect(await connect(files).restore?.(signal)).toEqual([`${root}/live/a.test`]);
+    expect(await connect(files).restore?.(really, signal)).toEqual([{ what: `${root}/live/a.test` }]);
     expect(files.contents(root)).toEqual({});
-    expect(await connect(files).restore?.(signal)).toEqual([]);
+    expect(await connect(files).restore?.(really, signal)).toEqual([]);
   });
 
   it('refuses a folder that is not as certbot makes it, and a name that leads elsewhere', async () => {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { Deployer, Restored, VersionBundle } from '../ports/deployer.ts';
 import type { Files } from '../ports/files.ts';
 import { CertbotPlace, type Kind, kinds, type Links, type Mark, markFile } from './certbot-place.ts';
 import { onTarget, targetName } from './target.ts';
@@ -50,7 +50,8 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
     if (!links) return;
     const { made = [] } = (await place.mark(place.archiveOf(links))) ?? {};
     if (made.includes(numberIn(links.cert))) return;
-    const from = notBeforeOf(await place.text(resolve(place.live, links.cert)));
+    const there = certificateIn(await place.text(resolve(place.live, links.cert)));
+    const from = there && new Date(there.validFrom);
     if (from === undefined || !(from.getTime() > Date.parse(version.facts.notBefore))) return;
     const words = { path: place.live, from: from.toISOString(), root: shellWord(root) };
     throw fail('deploy/newer-there', { target, certificate: version.lineage, ...words });
@@ -119,18 +120,24 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         await writeConf(place, archive);
       }),
 
-    async restore(signal) {
-      const restored: string[] = [];
+    async restore({ dryRun, except }, signal) {
+      const restored: Restored[] = [];
       for (const name of (await files.list(join(root, 'archive'))) ?? []) {
         const path = join(root, 'archive', name, markFile);
         if (!(await files.stat(path))) continue;
         await within(name, signal, async (place) => {
           const archive = join(root, 'archive', name);
           const mark = await place.mark(archive);
-          if (!mark) return;
+          if (!mark || except?.has(mark.name)) return;
           const own = new CertbotPlace(place.inside, root, mark.name);
-          await restore(own, archive, mark);
-          restored.push(own.live);
+          const links = await linksAfter(own, mark);
+          const pem = links && (await place.text(resolve(own.live, links.cert)));
+          const notAfter = certificateIn(pem)?.validTo;
+          if (!dryRun) await restore(own, archive, mark, links);
+          restored.push({
+            what: own.live,
+            ...(notAfter === undefined ? {} : { notAfter: new Date(notAfter).toISOString() }),
+          });
         });
       }
       return restored;
@@ -157,9 +164,9 @@ function textOf({ certPem, chainPem, fullchainPem, keyPem }: VersionBundle, kind
 const numberIn = (link: string): number => Number(/(\d+)\.pem$/.exec(link)?.[1]);
 
 /** Undefined if there is no certificate. */
-function notBeforeOf(pem: string | undefined): Date | undefined {
+function certificateIn(pem: string | undefined): X509Certificate | undefined {
   try {
-    return pem === undefined ? undefined : new Date(new X509Certificate(pem).validFrom);
+    return pem === undefined ? undefined : new X509Certificate(pem);
   } catch {
     return undefined;
   }
@@ -213,14 +220,23 @@ async function writeConf(place: CertbotPlace, archive: string): Promise<void> {
 
 const confOf = (place: CertbotPlace): string => join(place.root, 'renewal', `${place.name}.conf`);
 
-/** The links first, so that nothing leads to a file that is gone; the mark last, so that a killed restore is repeated. */
-async function restore(place: CertbotPlace, archive: string, { before, made }: Mark): Promise<void> {
-  const { inside, live } = place;
+/** Where the links lead once all is as before: if certbot has renewed since, they stay. */
+async function linksAfter(place: CertbotPlace, { before, made }: Mark): Promise<Links | undefined> {
   const links = await place.links();
   const isOurs = (path: string) => made.includes(numberIn(path));
-  // If certbot has renewed since, its links stay.
-  if (before && (!links || kinds.some((kind) => isOurs(links[kind])))) await place.setLinks(before);
-  if (!before) {
+  return before && links && !kinds.some((kind) => isOurs(links[kind])) ? links : before;
+}
+
+/** The links first, so that nothing leads to a file that is gone; the mark last, so that a killed restore is repeated. */
+async function restore(
+  place: CertbotPlace,
+  archive: string,
+  { before, made }: Mark,
+  links: Links | undefined,
+): Promise<void> {
+  const { inside, live } = place;
+  if (links) await place.setLinks(links);
+  else {
     await inside.remove(confOf(place));
     for (const kind of kinds) await inside.remove(join(live, `${kind}.pem`));
     await inside.removeFolderIfEmpty(live);

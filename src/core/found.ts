@@ -111,10 +111,21 @@ export interface Undone {
   readonly result: 'deleted' | 'kept' | 'failed';
   /** Why, unless it was deleted. */
   readonly reason?: string;
+  /** What to do if it failed. */
+  readonly hint?: string;
+  /** What it has in the outside world and could not be removed, such as a TXT record. */
+  readonly left?: readonly string[];
 }
 
 export interface UndoneImport {
+  /** By name. If one failed beforehand, only those that failed. */
   readonly certificates: readonly Undone[];
-  /** What is again as it was before, in words; undefined if a certificate failed, so nothing was touched. */
-  readonly restored?: readonly string[];
+  /** What is again as it was before, without what belongs to those that failed; undefined if nothing was touched. */
+  readonly restored?: readonly RestoredFiles[];
+}
+
+export interface RestoredFiles {
+  readonly what: string;
+  /** Since when the certificate has been expired that is there now. RFC 3339. */
+  readonly expired?: string;
 }

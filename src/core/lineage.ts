@@ -35,12 +35,19 @@ export interface Lineage {
   readonly kept?: readonly KeptRecord[];
   /** After a rollback, `renew` neither replaces the current version before this time nor asks the CA when to. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** When `import --undo` gave it back to the client in this folder, which renews it since; it is renewed here no more. */
+  readonly givenBack?: GivenBack;
   /** When the private key was last exported, and where to. */
   readonly exports?: readonly ExportRecord[];
   /** Revocations that the CA has not confirmed yet: each is journalled before it is asked. */
   readonly revoking?: readonly RevocationIntent[];
   /** How the last run ended; a process that waited for it reports this as its own result. */
   readonly last?: LastRun;
+}
+
+export interface GivenBack {
+  readonly at: string;
+  readonly path: string;
 }
 
 export interface ExportRecord {

@@ -79,7 +79,7 @@ const mayFollow = {
   leased: ['idle', 'interrupted', ...held],
   trialBegun: ['absent'],
   imported: ['absent', 'idle'],
-  leftAlone: ['idle'],
+  leftAlone: ['idle', 'interrupted', ...held],
   beaten: held,
   recordsKept: held,
   released: held,
@@ -199,7 +199,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     };
     // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
-    const { failure: _before, ...rest } = lineage ?? { schema: 1, name: wanted.spec.name };
+    const { failure: _before, givenBack: _again, ...rest } = lineage ?? { schema: 1, name: wanted.spec.name };
     const failure = forgiven(wanted, lineage, facts, claim.now);
     const targets = [...wanted.spec.deploy, ...wanted.spec.endpoints];
     return {
@@ -299,7 +299,7 @@ export const imported = (facts: {
       spec: facts.wanted,
       deployments: {},
     };
-    const { failure: _before, ...stored } = lineage ?? fresh;
+    const { failure: _before, givenBack: _again, rolledBack, ...stored } = lineage ?? fresh;
     // An import that was undone left it as if the configuration had declared it.
     const before: Lineage = facts.isDeclared
       ? stored
@@ -317,6 +317,7 @@ export const imported = (facts: {
     });
     return {
       ...before,
+      ...(rolledBack && !isNew ? { rolledBack } : {}),
       ...(current && isNew ? { previous: current } : {}),
       ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
       current: version,
@@ -329,19 +330,34 @@ export const imported = (facts: {
 
 /**
  * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
- * it is renewed no more.
+ * it is renewed no more. What was in progress, or had failed, is over; what it left in the outside world is for the next
+ * sweep. Its holder, if it has one, must be dead.
  */
-export const leftAlone = (target: string): Transition => ({
+export const leftAlone = ({
+  target,
+  path,
+  now,
+}: {
+  readonly target: string;
+  /** The other client's folder. */
+  readonly path: string;
+  readonly now: Date;
+}): Transition => ({
   name: 'leftAlone',
   [change]: (lineage) => {
     if (!lineage) return undefined;
-    const { spec, deployments } = lineage;
+    const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...rest } = lineage;
+    const { spec, deployments } = rest;
     const without = <T>({ [target]: _gone, ...others }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
       others as Readonly<Record<string, T>>;
+    const owed = owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now, -1));
+    const stones = oneForEach([...tombstones, ...owed]);
     return {
-      ...lineage,
+      ...rest,
+      ...(stones.length > 0 ? { tombstones: stones } : {}),
       // Not declared anywhere, so `renew` leaves it alone.
       origin: 'configuration',
+      givenBack: { at: now.toISOString(), path },
       spec: {
         ...spec,
         spec: { ...spec.spec, deploy: spec.spec.deploy.filter((one) => one !== target) },

@@ -71,13 +71,18 @@ export async function forget(
   }
 }
 
-function refuse({ processes }: Engine, lineage: Lineage, force: boolean): void {
-  const lease = lineage.work?.lease;
-  if (lease && processes.look(lease.holder) !== 'dead')
-    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: lineage.name });
+function refuse(engine: Engine, lineage: Lineage, force: boolean): void {
+  refuseHeld(engine, lineage);
   // A hook has nothing to take it from.
   const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget);
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
+}
+
+/** Fails with `store/held` if another process may be working on it. */
+export function refuseHeld({ processes }: Engine, { name, work }: Lineage): void {
+  const lease = work?.lease;
+  if (lease && processes.look(lease.holder) !== 'dead')
+    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
 }
 
 /** Targets and endpoints that may have a version of it. A target whose first deployment failed has none. */

@@ -1,25 +1,52 @@
-import { reasonOf } from '../core/errors.ts';
-import type { Undone, UndoneImport } from '../core/found.ts';
+import { asFailure } from '../core/errors.ts';
+import type { RestoredFiles, Undone, UndoneImport } from '../core/found.ts';
 import { inPlaceTarget, isInPlace } from '../core/in-place.ts';
-import { type Lineage, unfinishedWork } from '../core/lineage.ts';
+import type { Lineage } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { storable } from '../core/storable.ts';
-import { after, leftAlone, phaseOf } from '../core/work.ts';
-import type { Entry } from '../ports/store.ts';
+import { after, leftAlone } from '../core/work.ts';
+import type { Deployer, Restored } from '../ports/deployer.ts';
 import { readBundle, readKey } from './bundles.ts';
 import type { Engine } from './engine.ts';
-import { forget } from './forget.ts';
-import { readLineage } from './stored-lineage.ts';
+import { forget, refuseHeld } from './forget.ts';
+import { lineageOf } from './stored-lineage.ts';
+import { sweeperOf } from './sweep.ts';
 
 /**
- * Makes another client's folder as it was before certfleet wrote into it. The certificates go first, so that no `renew`
- * delivers again; a kill in between leaves a folder in which the client can go on, and a second call finishes.
+ * Makes another client's folder as it was before certfleet wrote into it. Everything is checked before anything is
+ * changed. Then the certificates go first, so that no `renew` delivers again; a kill in between leaves a folder in which
+ * the client can go on, and a second call finishes. A certificate that fails even so keeps its files, and no other does.
  */
-export async function undoImport(engine: Engine, root: string, signal: AbortSignal): Promise<UndoneImport> {
+export async function undoImport(
+  engine: Engine,
+  root: string,
+  { dryRun }: { readonly dryRun: boolean },
+  signal: AbortSignal,
+): Promise<UndoneImport> {
+  const found = await adopted(engine, root, signal);
+  const planned: (Adopted & { readonly undone: Undone })[] = [];
+  for (const one of found) planned.push({ ...one, undone: await plan(engine, one, signal) });
+  const failed = planned.map(({ undone }) => undone).filter(({ result }) => result === 'failed');
+  if (failed.length > 0) return { certificates: failed };
+  const deployer = await deployerOf(engine, root);
+  const restored = (await deployer.restore?.({ dryRun: true }, signal)) ?? [];
+  if (dryRun) return { certificates: planned.map(({ undone }) => undone), restored: filesOf(engine, restored) };
+
   const certificates: Undone[] = [];
-  for (const { entry, target } of await adopted(engine, root, signal))
-    certificates.push(await leave(engine, entry, target, signal));
-  if (certificates.some(({ result }) => result === 'failed')) return { certificates };
+  const except = new Set<string>();
+  for (const one of planned) {
+    const undone = await leave(engine, one, root, signal);
+    certificates.push(undone);
+    if (undone.result === 'failed') except.add(nameThere(one));
+  }
+  const done = (await deployer.restore?.({ dryRun: false, except }, signal)) ?? [];
+  const swept: Undone[] = [];
+  for (const one of certificates) swept.push(one.result === 'kept' ? await cleanUp(engine, one, signal) : one);
+  return { certificates: swept, restored: filesOf(engine, done) };
+}
+
+/** The deployer of the folder; it may be that no certificate of the store has it any more. */
+function deployerOf(engine: Engine, root: string): Promise<Deployer> {
   const target = inPlaceTarget(root);
   const spec: StoredSpec = {
     spec: { name: '~undo', identifiers: [], issuer: '', solver: '', deploy: [target], endpoints: [] },
@@ -28,46 +55,88 @@ export async function undoImport(engine: Engine, root: string, signal: AbortSign
     deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
     preflight: { resolvers: [], http01Port: 80 },
   };
-  const deployer = await engine.connect.deployer(spec, target);
-  return { certificates, restored: (await deployer.restore?.(signal)) ?? [] };
+  return engine.connect.deployer(spec, target);
 }
 
-/** The certificates that are delivered into the folder. */
-async function adopted(engine: Engine, root: string, signal: AbortSignal) {
-  const found: { readonly entry: Entry; readonly target: string }[] = [];
+const filesOf = ({ clock }: Engine, restored: readonly Restored[]): readonly RestoredFiles[] =>
+  restored.map(({ what, notAfter }) => {
+    const isExpired = notAfter !== undefined && Date.parse(notAfter) <= clock.now().getTime();
+    return { what, ...(isExpired ? { expired: notAfter } : {}) };
+  });
+
+/** A certificate that is delivered into the folder. */
+interface Adopted {
+  readonly lineage: Lineage;
+  /** That of its document when it was looked at. */
+  readonly revision: string;
+  readonly target: string;
+}
+
+/** By name. */
+async function adopted(engine: Engine, root: string, signal: AbortSignal): Promise<readonly Adopted[]> {
+  const found: Adopted[] = [];
   for await (const page of engine.store.scan('lineage', signal))
     for (const entry of page) {
-      if (entry.corrupt) continue;
-      const { spec } = readLineage(engine, entry);
+      const lineage = lineageOf(engine, entry);
+      if (lineage instanceof Error) continue;
+      const { spec } = lineage;
       const target = spec.spec.deploy.find((name) => isInPlace(spec.deployers[name], root));
-      if (target !== undefined) found.push({ entry, target });
+      if (target !== undefined) found.push({ lineage, revision: entry.revision, target });
     }
-  return found;
+  return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
 }
 
-async function leave(engine: Engine, entry: Entry, target: string, signal: AbortSignal): Promise<Undone> {
-  const { name } = entry.key;
+/** The name of its folder. */
+const nameThere = ({ lineage, target }: Adopted): string =>
+  String(lineage.spec.deployers[target]?.['certbotName'] ?? lineage.name);
+
+/** What is to become of it. A certificate that another process works on fails, and one that only failed does not. */
+async function plan(engine: Engine, { lineage, target }: Adopted, signal: AbortSignal): Promise<Undone> {
   try {
-    const lineage: Lineage = readLineage(engine, entry);
-    // A killed call may have left a lease, which `forget` takes.
-    const isBusy = lineage.previous === undefined ? unfinishedWork(lineage) !== undefined : phaseOf(lineage) !== 'idle';
-    if (isBusy) {
-      const reason = 'certfleet is working on it, or has unfinished work; run `certfleet renew` first';
-      return { certificate: name, result: 'failed', reason };
-    }
+    refuseHeld(engine, lineage);
     const kept = await keptBecause(engine, lineage, target, signal);
-    if (kept === undefined) {
-      await forget(engine, name, { force: true }, signal);
-      return { certificate: name, result: 'deleted' };
-    }
-    const next = after(lineage, leftAlone(target));
-    const options = { ifRevision: entry.revision, signal };
-    if (next) await engine.store.put(entry.key, storable(next).bytes, options);
-    return { certificate: name, result: 'kept', reason: kept };
+    return {
+      certificate: lineage.name,
+      ...(kept === undefined ? { result: 'deleted' } : { result: 'kept', reason: kept }),
+    };
   } catch (error) {
     signal.throwIfAborted();
-    return { certificate: name, result: 'failed', reason: reasonOf(error) };
+    return failedBy(lineage.name, error);
   }
+}
+
+function failedBy(certificate: string, error: unknown): Undone {
+  const { message, hint } = asFailure(error);
+  return { certificate, result: 'failed', reason: message, hint };
+}
+
+async function leave(
+  engine: Engine,
+  { lineage, revision, target, undone }: Adopted & { readonly undone: Undone },
+  path: string,
+  signal: AbortSignal,
+): Promise<Undone> {
+  const { name } = lineage;
+  try {
+    if (undone.result === 'deleted') {
+      const { left = [] } = (await forget(engine, name, { force: true }, signal)) ?? {};
+      return left.length > 0 ? { ...undone, left } : undone;
+    }
+    const next = after(lineage, leftAlone({ target, path, now: engine.clock.now() }));
+    const options = { ifRevision: revision, signal };
+    if (next) await engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options);
+    return undone;
+  } catch (error) {
+    signal.throwIfAborted();
+    return failedBy(name, error);
+  }
+}
+
+/** Removes what a kept certificate left in the outside world, which the next sweep does otherwise. */
+async function cleanUp(engine: Engine, undone: Undone, signal: AbortSignal): Promise<Undone> {
+  const done = await sweeperOf(engine, undone.certificate)(signal);
+  const failed = 'busy' in done ? [] : done.failed;
+  return failed.length > 0 ? { ...undone, left: failed.map(({ what, reason }) => `${what}: ${reason}`) } : undone;
 }
 
 /** Why the store has the only copy of its keys; undefined if the folder has what it has. */

@@ -49,14 +49,28 @@ export interface Deployer {
    */
   retire?(old: VersionRef, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /**
-   * Makes the target as it was before the first deployment, for `import --undo`. Resolves with what it restored, in
-   * words. Calling it again finishes what a kill left, and it does nothing where nothing was deployed.
+   * Makes the target as it was before the first deployment, for `import --undo`. Calling it again finishes what a kill
+   * left, and it does nothing where nothing was deployed.
    */
-  restore?(signal: AbortSignal): Promise<readonly string[]>;
+  restore?(options: Restoring, signal: AbortSignal): Promise<readonly Restored[]>;
   /** Everything of any owner at the target that carries certfleet's mark, for `sweep --lost`. */
   owned?(signal: AbortSignal): Promise<readonly OwnedObject[]>;
   /** Removes one of these, if it is still there and nothing refers to it. */
   removeOwned?(object: OwnedObject, signal: AbortSignal): Promise<void>;
+}
+
+export interface Restoring {
+  /** Resolve with what would be restored, and change nothing. */
+  readonly dryRun: boolean;
+  /** The names, at the target, of what stays as it is. */
+  readonly except?: ReadonlySet<string>;
+}
+
+export interface Restored {
+  /** A path, or another name of what is as before. */
+  readonly what: string;
+  /** When the certificate expires that is there now; undefined if there is none. RFC 3339. */
+  readonly notAfter?: string;
 }
 
 export interface Look {

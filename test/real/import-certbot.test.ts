@@ -303,7 +303,7 @@ describe('certfleet import', () => {
       ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
       '--in-place and --deploy name two places',
     ],
-    [['import', 'certbot', '/nowhere', '--undo', '--dry-run'], '--undo stands alone'],
+    [['import', 'certbot', '/nowhere', '--undo', '--in-place'], '--undo undoes what --in-place began'],
   ])('%j is refused', async (args, message) => {
     const ran = await certfleet([...args, '--store', join(await temporaryFolder('none'), 'store')]);
     expect(ran.status).toBe(2);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Found, FoundCertificate } from '../../src/core/found.ts';
 import { inPlaceTarget } from '../../src/core/in-place.ts';
+import type { Lineage } from '../../src/core/lineage.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { adopt } from '../../src/engine/adopt.ts';
 import { readBundle } from '../../src/engine/bundles.ts';
@@ -8,11 +9,20 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { undoImport } from '../../src/engine/undo-import.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { passing } from '../support/passing-time.ts';
 import { httpTo } from '../support/simulated-http.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  type ReplicaOptions,
+  simulatedJob,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const write = { dryRun: false };
+const really = { dryRun: false };
 
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
@@ -241,16 +251,16 @@ describe('undoImport', () => {
     const { other, world } = await worlds();
     const [abc, xyz] = [await made(other, 'abc'), await made(other, 'xyz', ['xyz.test'])];
     await adopt(world.replica(1), foundOf(inPlace(abc), inPlace(xyz)), { dryRun: false, has: [target] }, signal);
-    let restored = 0;
+    const restored: string[] = [];
     const deployer: Deployer = {
       ...world.deployer,
       look: async () => ({ state: 'current', detail: '' }),
-      restore: async () => {
-        restored += 1;
-        return ['live/abc'];
+      restore: async ({ dryRun, except }) => {
+        if (!dryRun) restored.push(...['abc', 'xyz'].filter((name) => !except?.has(name)));
+        return [{ what: 'live/abc', notAfter: '2020-01-01T00:00:00.000Z' }, { what: 'live/xyz' }];
       },
     };
-    return { world, deployer, restored: () => restored, found: foundOf(inPlace(abc)) };
+    return { other, world, deployer, restored, found: foundOf(inPlace(abc)) };
   }
 
   it('delivers nothing of what is taken over in place, nor runs its hook', async () => {
@@ -270,16 +280,22 @@ describe('undoImport', () => {
         signal,
       );
       const killed = dyingStore(world.store, at);
-      await undoImport(world.replica(3, { deployer, store: killed.store }), root, signal).catch(() => undefined);
+      await undoImport(world.replica(3, { deployer, store: killed.store }), root, really, signal).catch(
+        () => undefined,
+      );
       world.dead.add(3);
-      const ended = killed.died() ? await undoImport(world.replica(4, { deployer }), root, signal) : undefined;
-      if (ended) expect(ended.restored).toEqual(['live/abc']);
+      const ended = killed.died() ? await undoImport(world.replica(4, { deployer }), root, really, signal) : undefined;
+      if (ended)
+        expect(ended.restored).toEqual([
+          { what: 'live/abc', expired: '2020-01-01T00:00:00.000Z' },
+          { what: 'live/xyz' },
+        ]);
       expect(await world.readLineage('xyz')).toBeUndefined();
       expect(await world.readLineage()).toMatchObject({
         origin: 'configuration',
         spec: { spec: { deploy: ['deploy-hook'] } },
       });
-      expect(restored()).toBeGreaterThan(0);
+      expect(restored).toContain('abc');
       if (!killed.died()) break;
     }
   });
@@ -287,7 +303,7 @@ describe('undoImport', () => {
   it.each(['absent', 'stale'] as const)('keeps a certificate that is %s in the folder', async (state) => {
     const { world, deployer } = await takenOver();
     const looks: Deployer = { ...deployer, look: async () => ({ state, detail: '' }) };
-    const { certificates } = await undoImport(world.replica(1, { deployer: looks }), root, signal);
+    const { certificates } = await undoImport(world.replica(1, { deployer: looks }), root, really, signal);
     const reason = 'the folder no longer has it';
     expect(certificates).toMatchObject(['abc', 'xyz'].map((certificate) => ({ certificate, result: 'kept', reason })));
     const { current } = (await world.readLineage('xyz'))!;
@@ -302,7 +318,7 @@ describe('undoImport', () => {
       signal,
     );
     const renewed = (await world.readLineage())?.current?.id;
-    await undoImport(world.replica(1, { deployer }), root, signal);
+    await undoImport(world.replica(1, { deployer }), root, really, signal);
     expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'joined']]);
     expect(await world.readLineage()).toMatchObject({
       origin: 'command-line',
@@ -311,14 +327,95 @@ describe('undoImport', () => {
     });
   });
 
-  it('touches nothing if a certificate is being worked on', async () => {
+  /** A lease, or what is left of a run. */
+  const working = (bootId: string, pid: number): NonNullable<Lineage['work']> => ({
+    ...{ step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] },
+    lease: { id: 'x', holder: { bootId, pidNamespace: 'n', pid, startTime: '1' }, beat: 0 },
+  });
+  it.each([
+    ['alive', working('b', 7)],
+    ['on another machine', working('other', 7)],
+  ])('changes nothing if another process that is %s works on a certificate', async (_where, work) => {
     const { world, deployer, restored } = await takenOver();
-    const work = { step: 'order', version: 'v', directory: 'd', startedAt: '', challenges: [] } as const;
-    await world.editLineage((lineage) => ({ ...lineage, work }));
-    const { certificates, ...rest } = await undoImport(world.replica(1, { deployer }), root, signal);
-    expect(certificates.find(({ certificate }) => certificate === 'abc')).toMatchObject({ result: 'failed' });
-    expect(rest).toEqual({});
-    expect(restored()).toBe(0);
+    await world.editLineage((lineage) => ({ ...lineage, work }), 'xyz');
+    const before = [await world.readLineage(), await world.readLineage('xyz')];
+    expect(await undoImport(world.replica(1, { deployer }), root, really, signal)).toEqual({
+      certificates: [
+        {
+          ...{ certificate: 'xyz', result: 'failed', hint: expect.stringContaining('Wait for it') },
+          reason: 'another process (pid 7) is working on xyz; nothing was changed',
+        },
+      ],
+    });
+    expect([await world.readLineage(), await world.readLineage('xyz')]).toEqual(before);
+    expect(restored).toEqual([]);
+  });
+
+  const noAnswer = () => Promise.reject(new Error('no such provider'));
+  it.each<[string, (world: World) => ReplicaOptions['solver'], number]>([
+    ['its solver cannot be made', () => () => noAnswer(), 1],
+    ['its challenge cannot be presented', ({ solver }) => ({ ...solver, present: noAnswer }), 0],
+    ['its TXT value cannot be removed', ({ solver }) => ({ ...solver, ready: noAnswer, cleanup: noAnswer }), 1],
+  ])('does not mind a renewal that failed because %s', async (_why, solverOf, left) => {
+    const { world, deployer, restored, found } = await takenOver();
+    const force = (name: string, own: ReplicaOptions) =>
+      world
+        .readLineage(name)
+        .then((lineage) =>
+          issue(world.replica(1, { deployer, ...own }), simulatedJob(lineage!.spec, { force: true }), signal),
+        );
+    await force('abc', {});
+    const solver = solverOf(world)!;
+    for (const name of ['abc', 'xyz']) expect(await force(name, { solver })).toMatchObject({ result: 'failed' });
+    const undone = await passing(world.clock, undoImport(world.replica(2, { deployer, solver }), root, really, signal));
+    expect(undone.certificates.map(({ result, left: what = [] }) => [result, what.length])).toEqual([
+      ['kept', left],
+      ['deleted', left],
+    ]);
+    expect(restored).toEqual(['abc', 'xyz']);
+    const kept = await world.readLineage();
+    expect(kept).not.toHaveProperty('work');
+    expect(kept).not.toHaveProperty('failure');
+    expect(kept?.tombstones ?? []).toHaveLength(left);
+    // The next import finds nothing unfinished.
+    expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'joined']]);
+  });
+
+  it('says what it would do, and changes nothing', async () => {
+    const { world, deployer, restored } = await takenOver();
+    const before = [await world.readLineage(), await world.readLineage('xyz')];
+    const undone = await undoImport(world.replica(1, { deployer }), root, { dryRun: true }, signal);
+    expect(undone).toEqual({
+      certificates: ['abc', 'xyz'].map((certificate) => ({ certificate, result: 'deleted' })),
+      restored: [{ what: 'live/abc', expired: '2020-01-01T00:00:00.000Z' }, { what: 'live/xyz' }],
+    });
+    expect([await world.readLineage(), await world.readLineage('xyz')]).toEqual(before);
+    expect(restored).toEqual([]);
+  });
+
+  it('changes nothing if the folder cannot be restored', async () => {
+    const { world, deployer } = await takenOver();
+    const before = await world.readLineage();
+    const refuses: Deployer = { ...deployer, restore: () => Promise.reject(new Error('it is not safe')) };
+    await expect(undoImport(world.replica(1, { deployer: refuses }), root, really, signal)).rejects.toThrow('not safe');
+    expect(await world.readLineage()).toEqual(before);
+  });
+
+  it('keeps the files of a certificate that fails meanwhile, and restores all others', async () => {
+    const { world, deployer, restored } = await takenOver();
+    const busy: Store = {
+      ...world.store,
+      put: (key, ...rest) =>
+        key.name === 'abc' ? Promise.reject(new Error('the disk is full')) : world.store.put(key, ...rest),
+    };
+    const { certificates } = await undoImport(world.replica(1, { deployer, store: busy }), root, really, signal);
+    expect(certificates).toMatchObject([
+      { certificate: 'abc', result: 'failed' },
+      { certificate: 'xyz', result: 'deleted' },
+    ]);
+    expect(restored).toEqual(['xyz']);
+    await undoImport(world.replica(2, { deployer }), root, really, signal);
+    expect(restored).toContain('abc');
   });
 });
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors.ts';
-import type { Adoption, Found } from '../../src/core/found.ts';
+import type { Adoption, Found, UndoneImport } from '../../src/core/found.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec.ts';
 import type { NamedIssuer } from '../../src/engine/revoke.ts';
@@ -57,6 +57,7 @@ export interface FakeAnswers {
   readonly rollback?: Outcome;
   readonly dryRun?: readonly Outcome[];
   readonly adopted?: Adoption;
+  readonly undone?: UndoneImport;
   /** What was said once in this store before. */
   readonly said?: readonly string[];
   readonly open?: () => void;
@@ -80,6 +81,10 @@ interface LostCall {
 /** A call of `openAccount`. */
 interface OpenCall {
   readonly open: NamedIssuer;
+}
+
+interface UndoCall {
+  readonly undo: boolean;
 }
 
 interface AdoptCall {
@@ -119,6 +124,7 @@ export interface Done {
     | DoctorCall
     | LostCall
     | AdoptCall
+    | UndoCall
     | AccountRequest
     | OpenCall
     | 'status'
@@ -213,7 +219,10 @@ export function commandLine(given: CommandLine = {}) {
       },
       caa: async () => [],
       stateless: async () => [],
-      undoImport: async () => ({ certificates: [], restored: [] }),
+      undoImport: async (_root, { dryRun }) => {
+        calls.push({ undo: dryRun });
+        return given.fleet?.undone ?? { certificates: [], restored: [] };
+      },
       adopt: async (found) => {
         calls.push({ found });
         return given.fleet?.adopted ?? { accounts: [], certificates: [] };
