@@ -166,6 +166,10 @@ describe('layout: certbot', () => {
     }
     const before = await treeOf(files);
     const version = { ...v3, facts: { ...v3.facts, notBefore } };
+    const admitted = await connect(files)
+      .admit?.(version, signal)
+      .catch((error: { code?: string }) => error.code);
+    expect(admitted).toBe(code);
     const delivered = await deliver(connect(files), version).catch((error: { code?: string }) => error.code);
     expect(delivered).toBe(code);
     if (code !== undefined) return expect(await treeOf(files)).toEqual(before);

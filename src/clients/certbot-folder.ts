@@ -102,6 +102,9 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         return null;
       }),
 
+    admit: (version, signal) =>
+      within(version.lineage, signal, async (place) => refuseOlder(place, await place.links(), version)),
+
     activate: (version, _staged, _note, signal) =>
       within(version.lineage, signal, async (place) => {
         const links = await place.links();

@@ -4,12 +4,13 @@ import { whyUnusable } from '../core/revocation.ts';
 import { differences } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { rolledBack } from '../core/work.ts';
+import { readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { underLease } from './leases/bare.ts';
 
 /**
  * Makes the previous version the current one, with an intent for every target; a delivery follows. Fails with
- * `lineage/no-way-back`.
+ * `lineage/no-way-back`, and with the target's own error if one would refuse that version; then nothing is changed.
  *
  * @returns undefined if there is no such lineage
  */
@@ -25,6 +26,7 @@ export const rollBack = (
       const now = engine.clock.now();
       const reason = whyNoWayBack(holding.lineage, wanted, now);
       if (reason !== undefined) throw fail('lineage/no-way-back', { name, reason });
+      await askTargets(engine, holding.lineage, wanted, held);
       await holding.apply(rolledBack({ wanted, now }), held);
       const { current, previous } = holding.lineage;
       const message = `went back from version ${previous?.id} to ${current?.id}`;
@@ -34,6 +36,20 @@ export const rollBack = (
     },
     signal,
   );
+
+/** A target that cannot be reached says nothing; the delivery tells. */
+async function askTargets(
+  engine: Engine,
+  { name, previous }: Lineage,
+  wanted: StoredSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const target of wanted.spec.deploy) {
+    const deployer = await engine.connect.deployer(wanted, target).catch(() => undefined);
+    if (!previous || !deployer?.admit) continue;
+    await deployer.admit(await readBundle(engine, { lineage: name, id: previous.id }, signal), signal);
+  }
+}
 
 function whyNoWayBack(lineage: Lineage, wanted: StoredSpec, now: Date): string | undefined {
   const { previous } = lineage;

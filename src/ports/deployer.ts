@@ -38,6 +38,11 @@ export interface Deployer {
    * `activate`, and `note` does so at once. It finds what an earlier call has brought, so nothing is there twice.
    */
   stage(version: VersionBundle, note: Note, signal: AbortSignal): Promise<Json>;
+  /**
+   * Fails with `deploy/…` if the target would refuse the version, however often it is tried; changes nothing. A rollback
+   * asks before it begins.
+   */
+  admit?(version: VersionBundle, signal: AbortSignal): Promise<void>;
   /** Makes it the version in use. */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
   /**

@@ -3,6 +3,7 @@ import type { StoredSpec, Wishes } from '../../src/core/spec.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { revokeVersions } from '../../src/engine/revoke.ts';
 import { rollBack } from '../../src/engine/rollback.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -65,6 +66,21 @@ describe('a rollback', () => {
     await world.back();
     expect((await world.lineage()).current?.id).toBe(world.second.id);
     expect(world.delivered.at(-1)).toBe(world.second.id);
+  });
+
+  it('is refused, and changes nothing, if a target would refuse the version', async () => {
+    const world = await renewedWorld();
+    const before = await world.lineage();
+    const refused: string[] = [];
+    const admit: Deployer['admit'] = async ({ id }) => {
+      refused.push(id);
+      throw new Error('the target has a newer one');
+    };
+    const engine = world.replica(3, { deployer: { ...world.deployer, admit } });
+    const back = rollBack(engine, { name: 'abc', wanted: world.wanted }, signal);
+    await expect(passing(world.clock, back)).rejects.toThrow('the target has a newer one');
+    expect(refused).toEqual([world.first.id]);
+    expect(await world.lineage()).toEqual(before);
   });
 
   it('is finished by renew if it was killed before the delivery', async () => {
