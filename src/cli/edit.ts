@@ -1,4 +1,5 @@
 import { fail } from '../core/errors.ts';
+import { notRenewedHere } from '../core/in-place.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';
@@ -23,6 +24,7 @@ export const edit: Run = async (session) => {
     const names = (await fleet.status([], session.signal)).map((one) => one.name);
     throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
   }
+  if (found.givenBack) throw fail('lineage/not-renewed', { name, ...notRenewedHere(found.givenBack) });
   if (found.origin === 'configuration')
     throw fail('lineage/not-renewed', {
       name,

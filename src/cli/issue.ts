@@ -1,7 +1,9 @@
-import { fail, isFailure } from '../core/errors.ts';
+import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
+import { notRenewedHere } from '../core/in-place.ts';
+import type { Lineage } from '../core/lineage.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { CertificateSpec, Settings, StoredSpec } from '../core/spec.ts';
+import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { textOf } from './flag-values.ts';
 import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
@@ -77,7 +79,7 @@ async function changeByFlags(session: Session, settings: Settings, described: st
   const found = await fleet?.stored(name, session.signal);
   const kept = found?.spec;
   const isAdopted = found?.origin === 'configuration';
-  if (isAdopted && !subject.identifiers) throw notOfFlags(found.spec.spec);
+  if (isAdopted && !subject.identifiers) throw notOfFlags(found);
   if (!kept && (named !== undefined || !subject.identifiers)) {
     const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
     throw fail('usage/invalid', {
@@ -88,12 +90,15 @@ async function changeByFlags(session: Session, settings: Settings, described: st
 }
 
 /** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
-const notOfFlags = ({ name, identifiers }: CertificateSpec) =>
-  fail('lineage/not-renewed', {
+function notOfFlags({ spec: { spec }, givenBack }: Pick<Lineage, 'spec' | 'givenBack'>): CertfleetError {
+  const { name, identifiers } = spec;
+  if (givenBack) return fail('lineage/not-renewed', { name, ...notRenewedHere(givenBack) });
+  return fail('lineage/not-renewed', {
     name,
     why: 'a configuration that was not read declared it',
     advice: `Name that configuration with --config and change it there, or give its names to change it by flags from now on: certfleet issue -d ${identifiers.map(identifierKey).join(',')}`,
   });
+}
 
 /** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
 export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {

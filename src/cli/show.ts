@@ -91,7 +91,7 @@ function details(lineage: LineageStatus, { deployers, solvers, now, width }: Det
     ['Serial', lineage.serial],
     ['Valid from', date(lineage.notBefore)],
     ['Valid until', date(lineage.notAfter)],
-    ['Rolled back', date(lineage.rolledBack?.at)],
+    ['Rolled back', isLeftAlone(lineage) ? undefined : date(lineage.rolledBack?.at)],
     ['Exported', lineage.exports?.map(({ at, to }) => `${dateText(at, now)} to ${to}`).join(', ')],
     ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
     ['Renewal', lineage.revoked?.isReplaced ? 'at the next run' : renewal],
@@ -134,8 +134,9 @@ const titles = 13;
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 
-function declaredBy({ state, origin: from }: LineageStatus): string | undefined {
+function declaredBy({ state, origin: from, givenBack }: LineageStatus): string | undefined {
   if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
+  if (givenBack) return `nothing any more (given back to certbot in ${givenBack.path} by \`import --undo\`)`;
   const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';
   return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
 }

@@ -142,6 +142,19 @@ describe('status', () => {
       ],
     },
     {
+      what: 'says that another client renews what was given back to it, and nothing of a rollback',
+      argv: 'status',
+      ...statuses({
+        ...undeclared,
+        givenBack: { at: '2026-11-24T10:00:00Z', path: '/etc/letsencrypt' },
+        rolledBack: { at: '2026-11-24T10:00:00Z', until: '2027-01-23T10:00:00Z' },
+      }),
+      says: [
+        '\nabc was given back to certbot in /etc/letsencrypt by `import --undo` on 2026-11-24 10:00 UTC, so it is not renewed here; what the store has expires on 2027-02-22.\n',
+      ],
+      never: ['declared it', 'Declare it', 'rolled back', 'Next:'],
+    },
+    {
       what: 'promises no renewal of what is not declared any more, or was a test',
       argv: 'status',
       ...statuses(undeclared, test),

@@ -108,13 +108,17 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
       remarks.push(`${name}: ${pending}${message}`);
     }
-  if (state === 'undeclared')
+  const { revoked, rolledBack, givenBack } = lineage;
+  if (givenBack)
+    remarks.push(
+      `${name} was given back to certbot in ${givenBack.path} by \`import --undo\` on ${dateText(givenBack.at, now)}, so it is not renewed here${notAfter ? `; what the store has expires on ${dateText(notAfter, now)}` : ''}.`,
+    );
+  else if (state === 'undeclared')
     remarks.push(
       `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
       `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
     );
-  const { revoked, rolledBack } = lineage;
-  if (rolledBack)
+  if (rolledBack && !isLeftAlone(lineage))
     remarks.push(
       `${name} was rolled back on ${dateText(rolledBack.at, now)}; \`certfleet issue ${name} --force\` gets a new one.`,
     );

@@ -6,7 +6,7 @@ import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
-import { type ExportRecord, type Lineage, unfinishedWork } from './lineage.ts';
+import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from './lineage.ts';
 import { nextTry } from './plan.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from './revocation.ts';
 import { holdsBack, type Rollover } from './rollover.ts';
@@ -55,6 +55,8 @@ export interface LineageStatus {
   readonly revoking?: readonly RevocationIntent[];
   /** When a person went back to the previous version, while `renew` leaves that alone. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** If it is undeclared: when `import --undo` gave it back to the client in this folder. */
+  readonly givenBack?: GivenBack;
   /** The last exports of its private key. */
   readonly exports?: readonly ExportRecord[];
   /** When `renew` will renew it; undefined if it never does. */
@@ -137,6 +139,7 @@ export function describeLineage(
     ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
     ...(lineage?.revoking ? { revoking: lineage.revoking } : {}),
     ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
+    ...(lineage?.givenBack && state === 'undeclared' ? { givenBack: lineage.givenBack } : {}),
     ...(lineage?.exports ? { exports: lineage.exports } : {}),
     ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
     ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),

@@ -1,5 +1,6 @@
 import { fail } from '../core/errors.ts';
 import { isStagingName } from '../core/identifiers.ts';
+import { notRenewedHere } from '../core/in-place.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';
@@ -58,13 +59,14 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
   const lineage = await readOne(fleet, name, signal);
   if (!lineage) throw notFound(name, allWanted(fleet, await readAll(fleet, signal)).map(nameOfWanted));
   const one = madeOfFlags(lineage);
-  if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(name) });
+  if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(lineage) });
   return one;
 }
 
 /** Why a stored lineage is never renewed, and what to do about it. */
-const notRenewed = (name: string): { readonly why: string; readonly advice: string } =>
-  isStagingName(name)
+const notRenewed = ({ name, givenBack }: Lineage): { readonly why: string; readonly advice: string } => {
+  if (givenBack) return notRenewedHere(givenBack);
+  return isStagingName(name)
     ? {
         why: 'only as a test certificate, which is not renewed',
         advice: 'For a new test, run `certfleet issue` with --staging again.',
@@ -73,6 +75,7 @@ const notRenewed = (name: string): { readonly why: string; readonly advice: stri
         why: 'no longer declared, so it is not renewed',
         advice: 'Declare it again, or name the configuration that declares it with --config.',
       };
+};
 
 /** The specs of named certificates, as declared or else as stored, also if `renew` leaves them alone. */
 export async function specsOf(

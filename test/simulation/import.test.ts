@@ -243,6 +243,24 @@ describe('an import in place of what is stored', () => {
     expect(await resultsOf(world.replica(1), fresh, writeInPlace)).toEqual([['abc', 'updated']]);
     expect((await world.readLineage())?.spec.spec.deploy).toEqual([target, 'deploy-hook']);
   });
+
+  it('ends a rollback by a newer version, and not by the same one', async () => {
+    const { other, world } = await worlds();
+    const old = foundOf(await made(other, 'abc'));
+    await adopt(world.replica(1), old, write, signal);
+    const rolledBack = { at: '2026-11-24T10:00:00Z', until: '2027-11-24T10:00:00Z' };
+    await world.editLineage((lineage) => ({ ...lineage, rolledBack }));
+    await adopt(
+      world.replica(1),
+      foundOf(...old.certificates.map((one) => inPlace(one as FoundCertificate))),
+      writeInPlace,
+      signal,
+    );
+    expect((await world.readLineage())?.rolledBack).toEqual(rolledBack);
+    other.pass(30 * dayMs);
+    await adopt(world.replica(1), foundOf(await made(other, 'abc')), write, signal);
+    expect(await world.readLineage()).not.toHaveProperty('rolledBack');
+  });
 });
 
 describe('undoImport', () => {
@@ -365,6 +383,8 @@ describe('undoImport', () => {
           issue(world.replica(1, { deployer, ...own }), simulatedJob(lineage!.spec, { force: true }), signal),
         );
     await force('abc', {});
+    const rolledBack = { at: '2026-11-24T10:00:00Z', until: '2027-11-24T10:00:00Z' };
+    await world.editLineage((lineage) => ({ ...lineage, rolledBack }));
     const solver = solverOf(world)!;
     for (const name of ['abc', 'xyz']) expect(await force(name, { solver })).toMatchObject({ result: 'failed' });
     const undone = await passing(world.clock, undoImport(world.replica(2, { deployer, solver }), root, really, signal));
@@ -376,9 +396,12 @@ describe('undoImport', () => {
     const kept = await world.readLineage();
     expect(kept).not.toHaveProperty('work');
     expect(kept).not.toHaveProperty('failure');
+    expect(kept).not.toHaveProperty('rolledBack');
+    expect(kept?.givenBack).toMatchObject({ path: root });
     expect(kept?.tombstones ?? []).toHaveLength(left);
     // The next import finds nothing unfinished.
     expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'joined']]);
+    expect(await world.readLineage()).not.toHaveProperty('givenBack');
   });
 
   it('says what it would do, and changes nothing', async () => {
