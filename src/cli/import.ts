@@ -48,9 +48,9 @@ export const importClient: Run = async (session) => {
   const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const paths = defaultPaths(session.context.env);
-  const timers = dryRun
-    ? []
-    : await timersOf(client, files, paths, root === usualPath(importer.path, session) ? undefined : root);
+  // Where a home folder is the usual place, that may be another user's.
+  const isUsual = path === undefined || !importer.path.startsWith('/') || root === usualPath(importer.path, session);
+  const timers = dryRun ? [] : await timersOf(client, files, paths, isUsual ? undefined : root);
   const renewedBy = await scheduledIn('renew', files, paths, storeOf(session));
   const hasTarget = inPlace || Object.keys(deployers).length > 0;
   const told = importer.inPlace ? hasTarget : undefined;
