@@ -118,6 +118,13 @@ describe('certfleet account', () => {
       never: ['keeps no addresses'],
     },
     {
+      what: 'open: a name that the configuration refuses, too',
+      argv: ['account', 'open', 'letsencrypt', '--agree-tos', '--account', 'ten ant/../x'],
+      code: 2,
+      calls: [],
+      warns: ['--account ten ant/../x: a name has 1 to 200 characters, without spaces'],
+    },
+    {
       what: 'update: a CA that keeps none',
       argv: 'account update --email a@example.com',
       fleet: one,

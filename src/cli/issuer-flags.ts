@@ -1,5 +1,6 @@
 import { eabFields, externalAccountOf, resolveExternalAccount } from '../config/external-account.ts';
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
+import { accountNameForm, accountNameRule } from '../core/account.ts';
 import { isAddress } from '../core/contact.ts';
 import { openEabKey } from '../core/eab-key.ts';
 import { fail, isFailure } from '../core/errors.ts';
@@ -57,6 +58,8 @@ export function refuseWithoutAccount({ name, settings }: NamedIssuer): void {
 function withExternalAccount(base: IssuerSettings, session: Session): IssuerSettings {
   const { flags } = session.invocation;
   const names = given(flags, 'account');
+  const odd = names?.find((name) => !accountNameForm.test(name));
+  if (odd !== undefined) throw fail('usage/invalid', { what: `--account ${odd}: ${accountNameRule}` });
   const kid = textOf(flags['eabKid']);
   const { account: _account, eab, ...others } = base;
   // `--account none` is the account of this CA without a name, and without a customer.

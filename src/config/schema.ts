@@ -1,3 +1,4 @@
+import { accountNameForm, accountNameRule } from '../core/account.ts';
 import { accountKeyTypes } from '../core/account-key.ts';
 import { isAddress } from '../core/contact.ts';
 import { isLineageName } from '../core/identifiers.ts';
@@ -60,7 +61,7 @@ const issuer = z.strictObject({
     .meta({ title: 'Let `renew` open a new account if the CA says that this one is deactivated' }),
   account: z
     .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, { error: 'a name has 1 to 200 characters, without spaces' })
+    .regex(accountNameForm, { error: accountNameRule })
     .optional()
     .meta({
       title: 'Name of the account, if you use several at this CA',

@@ -15,6 +15,10 @@ export const accountOf = ({ directory, account, eab }: IssuerSettings): AccountR
   name: account ?? eab?.kid ?? defaultAccount,
 });
 
+/** What an account may be called, also by the key id of its CA. */
+export const accountNameForm = /^[\x21-\x7e]{1,200}$/;
+export const accountNameRule = 'a name has 1 to 200 characters, without spaces';
+
 /** The name of the account's document, and its key in memory. */
 export const accountKey = ({ directory, name }: AccountRef): string => `${directory}~${name}`;
 
