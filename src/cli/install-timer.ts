@@ -68,10 +68,12 @@ async function installing(session: Session, world: World): Promise<Change> {
   const isSystemd =
     session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
   const hourly = await hourlyOf(session, settings, world, isSystemd);
-  if (!isSystemd && (await files.stat(paths.cronFiles))?.kind !== 'folder')
+  if (!isSystemd && (await files.stat(paths.cronFiles))?.kind !== 'folder') {
+    session.noteWhole(`  ${hourly.minute} * * * * ${commandInCron([...hourly.command, '--quiet'])}`);
     throw fail('usage/invalid', {
-      what: `this machine has neither systemd nor the folder ${paths.cronFiles}; add this line to the crontab of root: ${hourly.minute} * * * * ${commandInCron([...hourly.command, '--quiet'])}`,
+      what: `this machine has neither systemd nor the folder ${paths.cronFiles}; add the line above to the crontab of root`,
     });
+  }
   const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
   for (const { path } of wanted)
     if ((await ownership(path, world)) === 'foreign')

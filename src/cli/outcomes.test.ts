@@ -171,6 +171,13 @@ it.each<Row>([
     warns: [` --store /s --store-key ${where} `, 'run `certfleet install-timer --store /s`, or add'],
   })),
   {
+    what: 'says that cron has no variable with the key of the store',
+    argv: `${abc} --store /s --store-key env:FOO`,
+    env: { FOO: 'x'.repeat(43) },
+    ...ends(issued),
+    warns: [' --store /s --store-key env:FOO', 'cron does not have FOO: set it in a line above'],
+  },
+  {
     what: 'asks for one crontab line, not for one each',
     argv: abc,
     ...ends(issued, { ...issued, certificate: 'b' }),

@@ -179,7 +179,7 @@ const rows: readonly Row[] = [
     files: {},
     code: 2,
     warns: [
-      /neither systemd nor the folder \/etc\/cron\.d; .*: \d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew/,
+      /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add the line above/,
     ],
   },
   {
