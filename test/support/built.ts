@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { bareEnvironment, repositoryRoot } from './service.ts';
+import { repositoryRoot } from './service.ts';
 
 const variable = 'CERTFLEET_BUILT';
 
@@ -15,7 +15,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'certfleet-built-'));
   const dist = join(folder, 'dist');
   const build = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
-  await promisify(execFile)(process.execPath, build, { cwd: repositoryRoot, env: bareEnvironment() });
+  await promisify(execFile)(process.execPath, build, { cwd: repositoryRoot });
   process.env[variable] = dist;
   return () => rm(folder, { recursive: true, force: true });
 }
