@@ -288,9 +288,9 @@ export function samplePoints(points: readonly string[], count: number, title: st
   return Array.from({ length: count }, (_, i) => points[Math.floor((i + random()) * stretch)] as string);
 }
 
-/** Whether an effect may be missing in a run: the folder may be there, or the CA may be polled less often. */
+/** Whether an effect may be missing in a run: the folder may be there, or not, or the CA may be polled less often. */
 export const comesByChance = (point: string): boolean =>
-  /\/(mkdir|draft)\/store\//.test(point) || /#([2-9]|\d\d+)@/.test(point);
+  /\/(mkdir|draft)\/store\//.test(point) || /\/(mkdir|rmdir)\/webroot\//.test(point) || /#([2-9]|\d\d+)@/.test(point);
 
 /** The names of the effects that an undisturbed run recorded, in order. */
 export async function recordedNames(file: string): Promise<readonly string[]> {
