@@ -35,11 +35,11 @@ async function advise(session: Session, certificate: string, { command, once, hi
   if (line === undefined) return;
   session.note(`\n${hint}`);
   session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
-  const variable = /--store-key \S*\benv:(\w+)/.exec(line)?.[1];
-  if (variable !== undefined)
-    session.note(
-      `cron does not have ${variable}: set it in a line above this one, or name a file with --store-key file:/path.`,
-    );
+  for (const key of await storeKeyFlags(session))
+    if (key.startsWith('env:'))
+      session.note(
+        `cron does not have ${key.slice(4)}: set it in a line above this one, or name a file with --store-key file:/path.`,
+      );
 }
 
 /** The store that is named on the command line. */
