@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { cp, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { bareEnvironment, temporaryFolder } from '../support/service.ts';
+import { treeOf } from '../support/tree.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { readLineage } from './inspect.ts';
 import {
@@ -147,15 +148,3 @@ const copy = (from: string, to: string) =>
 
 const serialIn = async (root: string): Promise<bigint> =>
   BigInt(`0x${new X509Certificate(await readFile(join(root, 'live', name, 'cert.pem'))).serialNumber}`);
-
-/** Every file with its text, every link with where it leads. */
-async function treeOf(root: string): Promise<Record<string, string>> {
-  const tree: Record<string, string> = {};
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const at = relative(root, path);
-    if (entry.isSymbolicLink()) tree[at] = `→ ${await readlink(path)}`;
-    else if (entry.isFile()) tree[at] = `${(await lstat(path)).mode.toString(8)} ${await readFile(path, 'utf8')}`;
-  }
-  return tree;
-}

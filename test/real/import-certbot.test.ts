@@ -1,27 +1,16 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { cp, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { cp, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certbot, certbotPrograms, startCertbot } from '../support/certbot.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
 import { repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { treeOf } from '../support/tree.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
 
 const names = ['a.example.test', 'new-name', 'second.example.test'] as const;
-
-/** Every file with its text, every link with where it leads. */
-async function treeOf(root: string): Promise<Record<string, string>> {
-  const tree: Record<string, string> = {};
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const name = relative(root, path);
-    if (entry.isSymbolicLink()) tree[name] = `→ ${await readlink(path)}`;
-    else if (entry.isFile()) tree[name] = `${(await lstat(path)).mode.toString(8)} ${await readFile(path, 'utf8')}`;
-  }
-  return tree;
-}
 
 describeWith(certbotPrograms, 'certfleet import certbot', () => {
   let certbot: Certbot;
