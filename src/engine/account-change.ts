@@ -9,6 +9,7 @@ import { type AccountChange, type Dependent, dependentsOf } from './account-depe
 import type { KnownAccount } from './accounts.ts';
 import { ask, isLost } from './ask.ts';
 import type { Engine } from './engine.ts';
+import { refuseHeld } from './leases/lease.ts';
 import { readStored, type StoredAccount, writeAccount } from './ledger/account.ts';
 import { isDeactivated, settleKey, useKey } from './ledger/account-key.ts';
 import { readLineage } from './stored-lineage.ts';
@@ -228,11 +229,10 @@ async function refuseIfBusy({ engine, known, signal }: Open): Promise<void> {
   for await (const page of engine.store.scan('lineage', signal))
     for (const entry of page) {
       if (entry.corrupt) continue;
-      const { name, work, spec } = readLineage(engine, entry);
-      const { lease, step } = work ?? {};
-      if (!lease || step === 'deploy' || step === 'close' || accountKey(accountOf(spec.issuer)) !== id) continue;
-      if (engine.processes.look(lease.holder) === 'dead') continue;
-      throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
+      const lineage = readLineage(engine, entry);
+      const step = lineage.work?.step;
+      if (step === 'deploy' || step === 'close' || accountKey(accountOf(lineage.spec.issuer)) !== id) continue;
+      refuseHeld(engine, lineage);
     }
 }
 

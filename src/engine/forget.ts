@@ -7,7 +7,7 @@ import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
 import type { Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
-import { firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { firstSight, giveBack, type Holding, isBusy, refuseHeld, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
 import { finishRevocations } from './revoke.ts';
 import { lineageOf, readLineage } from './stored-lineage.ts';
@@ -29,8 +29,8 @@ export interface Forgotten {
 }
 
 /**
- * Deletes all documents of a lineage, after cleaning up its challenges and finishing its revocations. The lineage's own document goes last, so that
- * calling it again finishes what a killed process began.
+ * Deletes all documents of a lineage, after cleaning up its challenges and finishing its revocations. The lineage's own
+ * document goes last, so that calling it again finishes what a killed process began.
  *
  * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, `solver/not-removed`
  * if the clean-up failed, and the CA's error if a revocation did; `force` overrides all but the first.
@@ -76,13 +76,6 @@ function refuse(engine: Engine, lineage: Lineage, force: boolean): void {
   // A hook has nothing to take it from.
   const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget);
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
-}
-
-/** Fails with `store/held` if another process may be working on it. */
-export function refuseHeld({ processes }: Engine, { name, work }: Lineage): void {
-  const lease = work?.lease;
-  if (lease && processes.look(lease.holder) !== 'dead')
-    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
 }
 
 /** Targets and endpoints that may have a version of it. A target whose first deployment failed has none. */

@@ -8,7 +8,8 @@ import { after, leftAlone } from '../core/work.ts';
 import type { Deployer, Restored } from '../ports/deployer.ts';
 import { readBundle, readKey } from './bundles.ts';
 import type { Engine } from './engine.ts';
-import { forget, refuseHeld } from './forget.ts';
+import { forget } from './forget.ts';
+import { refuseHeld } from './leases/lease.ts';
 import { lineageOf } from './stored-lineage.ts';
 import { sweeperOf } from './sweep.ts';
 

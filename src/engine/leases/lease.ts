@@ -185,3 +185,10 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
 }
+
+/** Fails with `store/held` if another process may be working on it. */
+export function refuseHeld({ processes }: Engine, { name, work }: Lineage): void {
+  const lease = work?.lease;
+  if (lease && processes.look(lease.holder) !== 'dead')
+    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
+}
