@@ -19,7 +19,7 @@ export const shortType = (type: string): string => (type.startsWith(acmeErrors) 
  * What a person can do about a problem (RFC 8555 §6.7, RFC 9773 §7, draft-ietf-acme-profiles), by its short type.
  * One sentence each. A type that needs no action has none.
  */
-const advice: Readonly<Record<string, string>> = {
+const advice = {
   accountDoesNotExist: 'The CA does not know this account key; the next try registers it again.',
   alreadyReplaced: 'Another order has already renewed this certificate; the next try omits `replaces`.',
   badCSR: 'The CA does not accept this certificate request; its message says which name or key it objects to.',
@@ -46,7 +46,10 @@ const advice: Readonly<Record<string, string>> = {
   unsupportedContact: 'The CA does not accept this kind of contact: correct `email` on the issuer, or leave it out.',
   unsupportedIdentifier: 'The CA does not issue for this kind of identifier.',
   userActionRequired: 'You must act: read the page that the CA names, for example its new terms of service.',
-};
+} as const satisfies Readonly<Record<string, string>>;
+
+/** The problem types that this version knows, without the ACME namespace. */
+export type ProblemType = keyof typeof advice | 'caa';
 
 /**
  * The advice for a problem type, whole or short; general advice for an unknown type.
@@ -57,7 +60,10 @@ export function adviceFor(type: string, caaIdentities: readonly string[] = []): 
   const short = shortType(type);
   if (short === 'caa')
     return `A CAA record forbids this CA to issue: add ${caaRecord(caaIdentities)} to the existing records.`;
-  return advice[short] ?? 'See the CA’s message; its documentation explains this kind of refusal.';
+  return (
+    (advice as Readonly<Record<string, string>>)[short] ??
+    'See the CA’s message; its documentation explains this kind of refusal.'
+  );
 }
 
 const caaRecord = (caaIdentities: readonly string[]): string =>

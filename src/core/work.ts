@@ -1,5 +1,5 @@
 import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
-import { type CertfleetError, fail, isFailure, type RefusedName } from './errors.ts';
+import { type CertfleetError, fail, type RefusedName } from './errors.ts';
 import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
 import { joined } from './joined.ts';
 import type { Json } from './json.ts';
@@ -19,6 +19,7 @@ import {
   type Version,
   type Work,
 } from './lineage.ts';
+import { provesOrderDead } from './proofs.ts';
 import { cut } from './remote-text.ts';
 import { endOfRollback, renewalByLifetime } from './renewal.ts';
 import type { RevocationIntent, RevocationReason } from './revocation.ts';
@@ -770,9 +771,8 @@ const lastVersion = ({ last }: Lineage) => (last?.version === undefined ? {} : {
 function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Work | undefined {
   if (work.step === 'deploy') return closedWork(work, undefined);
   const { order } = work;
-  const isDead = isFailure(error, 'acme/invalid-authorization', 'acme/invalid-order', 'acme/profile-refused');
   // The next try uses the same key, but not the dead order.
-  if (isDead || !order) return closedWork(work, undefined);
+  if (provesOrderDead(error) || !order) return closedWork(work, undefined);
   return mayExist(order, asked) ? closedWork(work, order) : undefined;
 }
 

@@ -1,9 +1,9 @@
 import { toBase64url } from '../core/encoding.ts';
-import { asFailure, type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
+import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { JournalledChallenge, Tombstone } from '../core/lineage.ts';
+import { provesNothingWritten } from '../core/proofs.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { owedBy, tombstoneOf } from '../core/tombstones.ts';
-import { neverArrived } from '../core/unsent.ts';
 import { type Claim, swept, trialBegun } from '../core/work.ts';
 import type { DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';
 import { type Engine, report } from './engine.ts';
@@ -179,7 +179,7 @@ async function addAndSee({ trial, step, hand, holding, told, ...parts }: Parts, 
       () => `a TXT value at ${value.name} with a TTL of ${value.ttl} s`,
     );
   } catch (error) {
-    return { result: { error: asFailure(error) }, mayBeThere: !wroteNothing(error), made };
+    return { result: { error: asFailure(error) }, mayBeThere: !provesNothingWritten(error), made };
   }
   try {
     const see = () => trial.see(value, (waitsFor) => told({ waitsFor }), signal);
@@ -191,11 +191,6 @@ async function addAndSee({ trial, step, hand, holding, told, ...parts }: Parts, 
     return { result: { error: asFailure(error) }, mayBeThere: true, made };
   }
 }
-
-/** Whether an error of the port proves that nothing was written. */
-const wroteNothing = (error: unknown): boolean =>
-  isFailure(error, 'dns/refused', 'dns/delegated', 'dns/limited', 'dns/clock-skew') ||
-  (isFailure(error, 'dns/unreachable') && neverArrived(error));
 
 /** Removes the value within a time budget of its own. Resolves with the error if that failed. */
 async function remove(parts: Parts, value: DnsValue, { result, made }: Added): Promise<unknown> {

@@ -4,12 +4,12 @@ import { baseName, type Identifier } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
 import type { JournalledChallenge } from '../../core/lineage.ts';
 import { adviceFor, shortType } from '../../core/problem.ts';
+import { provesNothingWritten } from '../../core/proofs.ts';
 import { shortList } from '../../core/short-list.ts';
 import { tlsAlpn01PortOf } from '../../core/spec.ts';
 import { partFor } from '../../core/spec-parts.ts';
 import { statelessType } from '../../core/stateless.ts';
 import { type Presented, presentedIn } from '../../core/tombstones.ts';
-import { neverArrived } from '../../core/unsent.ts';
 import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../core/work.ts';
 import type { Authorization, Order, Problem } from '../../ports/issuer.ts';
 import type { PersistTerms, Solver } from '../../ports/solver.ts';
@@ -78,20 +78,6 @@ function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
   throw fail('acme/malformed-answer', { issuer: issuer.name, what: 'the request for an authorization', reason });
 }
 
-/** Errors of `present` that prove that nothing was written. */
-const beforeWriting = [
-  'config/',
-  'dns/refused',
-  'dns/delegated',
-  'dns/limited',
-  'dns/conflict',
-  'dns/clock-skew',
-  'dns/zone-not-found',
-  'dns/cname-loop',
-  'dns/no-nameserver',
-  'preflight/hides-wildcard',
-] as const;
-
 /** Steps 6b and 6c: presents all challenges, and stores their receipts. */
 async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<void> {
   const { holding, signal } = run;
@@ -111,8 +97,7 @@ async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<voi
         try {
           receipts.set(key, await holding.effect(signal, present));
         } catch (error) {
-          const isUnsent = isFailure(error, 'dns/unreachable') && neverArrived(error);
-          if (isUnsent || isFailure(error, ...beforeWriting)) refused.add(key);
+          if (provesNothingWritten(error)) refused.add(key);
           throw error;
         }
       }),

@@ -1,5 +1,6 @@
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
+import { provesOrderGone } from '../../core/proofs.ts';
 import { hasRoomForOrder } from '../../core/tombstones.ts';
 import { datesToOrder } from '../../core/validity.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
@@ -18,22 +19,11 @@ export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
   const url = holding.work.order?.url;
   if (url === undefined) return undefined;
   const order = await ask(run, () => account.order(url, signal)).catch((error: unknown) => {
-    if (isGone(error)) return undefined;
+    if (provesOrderGone(error)) return undefined;
     throw error;
   });
   return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
 }
-
-/**
- * Whether the error means that a kept order no longer exists (Boulder answers 404 and `malformed`, Pebble 404), or
- * belongs to another account. After any other refusal (new terms of service, a firewall), the order may still exist.
- */
-const isGone = (error: unknown): boolean => {
-  if (!isFailure(error, 'acme/problem')) return false;
-  const type = problemType(error);
-  const { status } = (error.problem ?? {}) as { readonly status?: number };
-  return status === 404 || type === 'malformed' || type === 'accountDoesNotExist' || type === 'unauthorized';
-};
 
 const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
   expires !== undefined && Date.parse(expires) <= engine.clock.now().getTime() && status !== 'valid';
