@@ -119,8 +119,11 @@ export class Model {
       valueKey({ type, identifier, token, by: by?.name ?? '' }),
     );
     this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');
-    for (const id of [lineage?.current?.id, lineage?.previous?.id])
-      if (id !== undefined) this.expect(this.keys.has(id), `the key of ${id} is stored`);
+    for (const id of [lineage?.current?.id, lineage?.previous?.id]) {
+      if (id === undefined) continue;
+      this.expect(this.keys.has(id), `the key of ${id} is stored`);
+      this.expect(!lineage?.retired?.includes(id), `${id} is not retired`);
+    }
     this.largest = Math.max(this.largest, lineage ? storable(lineage).bytes.length : 0);
   }
 

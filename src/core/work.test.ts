@@ -283,6 +283,26 @@ describe('towards a certificate', () => {
   });
 });
 
+describe('imported', () => {
+  const imported = (id: string) =>
+    work.imported({ wanted, version: { ...version, id }, renewal: testLineage.renewal, has: [], now });
+  const idsAfter = (...names: Parameters<typeof through>[1][]) => {
+    const after = through(idle, ...names);
+    return [after?.current?.id, after?.previous?.id, after?.retired];
+  };
+
+  it.each<[string, Parameters<typeof through>[1][], (string | string[] | undefined)[]]>([
+    ['moves those before it on', [imported('v2'), imported('v3')], ['v3', 'v2', ['v1']]],
+    [
+      'retires no version after a rollback to the one before',
+      [imported('v2'), 'leased', 'rolledBack', 'released', imported('v2')],
+      ['v2', 'v1', undefined],
+    ],
+    ['brings a retired version back', [imported('v2'), imported('v3'), imported('v1')], ['v1', 'v3', ['v2']]],
+    ['moves nothing for the version that is current', [imported('v2'), imported('v2')], ['v2', 'v1', undefined]],
+  ])('%s', (_what, names, expected) => expect(idsAfter(...names)).toEqual(expected));
+});
+
 describe('what a target was sent', () => {
   const sentV1: Lineage = {
     ...idle,

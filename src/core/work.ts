@@ -305,8 +305,8 @@ export const imported = (facts: {
     const before: Lineage = facts.isDeclared
       ? stored
       : { ...stored, origin: 'command-line', spec: joined(stored.spec, facts.wanted) };
-    const { spec: wanted, current, previous, retired = [] } = before;
-    const isNew = current?.id !== version.id;
+    const { spec: wanted } = before;
+    const isNew = before.current?.id !== version.id;
     const since = now.toISOString();
     const there = has.filter((target) => wanted.spec.deploy.includes(target));
     const delivered = there.map((target): [string, Deployment] => {
@@ -317,17 +317,32 @@ export const imported = (facts: {
       ];
     });
     return {
-      ...before,
+      ...withCurrent(before, version),
       ...(rolledBack && !isNew ? { rolledBack } : {}),
-      ...(current && isNew ? { previous: current } : {}),
-      ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
-      current: version,
       renewal,
       deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },
       last: { at: since, result: 'issued', version: version.id, message: 'it was taken over from another client' },
     };
   },
 });
+
+/** With this version as the current one. The one before becomes the previous one, and an older one is retired. */
+function withCurrent(lineage: Lineage, version: Version): Lineage {
+  const { current, previous } = lineage;
+  if (!current || current.id === version.id) return { ...lineage, current: version };
+  return withRetired({ ...lineage, current: version, previous: current }, previous ? [previous.id] : []);
+}
+
+/**
+ * With these versions among those that are to be removed from the store. An import can bring back a version that was
+ * retired, so the current and the previous one never stay among them.
+ */
+function withRetired<L extends Lineage>(lineage: L, ids: readonly string[]): L {
+  const { retired: before = [], ...rest } = lineage;
+  const needed = [lineage.current?.id, lineage.previous?.id];
+  const retired = [...new Set([...before, ...ids])].filter((id) => !needed.includes(id));
+  return (retired.length > 0 ? { ...rest, retired } : rest) as L;
+}
 
 /**
  * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
@@ -536,13 +551,8 @@ export const madeCurrent = (facts: {
     const { version, wanted, now } = facts;
     const { order: _done, ...work } = withoutProbe(lineage.work, wanted);
     const { rolledBack: _over, ...rest } = lineage;
-    const { current, previous, retired = [] } = rest;
-    const isNew = current?.id !== version.id;
     return {
-      ...rest,
-      ...(current && isNew ? { previous: current } : {}),
-      ...(previous && isNew ? { retired: [...retired, previous.id] } : {}),
-      current: version,
+      ...withCurrent(rest, version),
       renewal: renewalByLifetime(version),
       deployments: intended(lineage, wanted, version.id, now),
       work: { ...work, version: version.id, step: 'deploy' },

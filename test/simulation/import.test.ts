@@ -6,6 +6,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { adopt } from '../../src/engine/adopt.ts';
 import { readBundle } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { rollBack } from '../../src/engine/rollback.ts';
 import { undoImport } from '../../src/engine/undo-import.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -89,6 +90,27 @@ describe('adopt', () => {
     const after = await world.readLineage();
     expect(after?.current?.accountUrl).toBe(found.accounts[0]!.url);
     expect(after?.previous?.id).toBe(before?.current?.id);
+  });
+
+  it('keeps the keys of both versions when a version is imported again that was rolled back', async () => {
+    const { other, world } = await worlds();
+    const delivering = (one: FoundCertificate): FoundCertificate => {
+      const { deployers } = simulatedSpec();
+      return { ...one, settings: { ...one.settings, deployers } };
+    };
+    const first = delivering(await made(other, 'abc'));
+    other.pass(dayMs);
+    const second = delivering(await made(other, 'abc'));
+    await adopt(world.replica(1), foundOf(first), write, signal);
+    await adopt(world.replica(1), foundOf(second), write, signal);
+    const { spec, current } = (await world.readLineage())!;
+    await passing(world.clock, rollBack(world.replica(2), { name: 'abc', wanted: spec }, signal));
+    await adopt(world.replica(1), foundOf(second), write, signal);
+    await issue(world.replica(2), { ...simulatedJob(spec), redeploy: true }, signal);
+    const after = await world.readLineage();
+    expect(after?.current?.id).toBe(current?.id);
+    for (const { id } of [after!.current!, after!.previous!])
+      expect((await readBundle(world.replica(3), { lineage: 'abc', id }, signal)).id).toBe(id);
   });
 
   it('changes nothing the second time, and writes nothing in a dry run', async () => {

@@ -47,13 +47,14 @@ export async function storeVersion(
 
 /**
  * Deletes retired versions and their keys from the store, but none whose revocation still needs them. Resolves with the
- * ids of those that stay.
+ * ids of those that stay retired; a document of an older certfleet may have called the current or the previous one so.
  */
 export async function removeRetired(
   engine: Engine,
-  { name, retired = [], revoking = [] }: Lineage,
+  { name, current, previous, retired: all = [], revoking = [] }: Lineage,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  const retired = all.filter((id) => id !== current?.id && id !== previous?.id);
   const needed = new Set(revoking.map(({ version }) => version));
   const left = retired.filter((id) => needed.has(id));
   for (const id of retired.filter((one) => !needed.has(one))) {
