@@ -39,11 +39,12 @@ describe('the hooks of a run', () => {
     expect(spec.deploy).toEqual([inPlaceTarget(root), ...(run === undefined ? [] : ['deploy-hook'])]);
   });
 
-  it('around an order run after what comes first', () => {
-    expect(aroundOrder({ pre: 'stop', post: 'start', first: { pre: folder } })).toEqual({
-      pre: `s=0\n${folder}\n(\nstop\n) || s=$?\nexit $s`,
-      post: 'start',
-    });
+  it('around an order are a pair for what runs first, and one of its own', () => {
+    expect(aroundOrder({ pre: 'stop', post: 'start', first: { pre: folder } })).toEqual([
+      { pre: `s=0\n${folder}\nexit $s` },
+      { pre: 'stop', post: 'start' },
+    ]);
+    expect(aroundOrder({ deploy: 'reload', first: { deploy: folder } })).toEqual([]);
   });
 });
 

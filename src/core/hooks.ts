@@ -75,13 +75,25 @@ export function briefHook(hook: string): string {
 export const withHooks = (stored: StoredSpec, hooks: Hooks): StoredSpec =>
   withDeployHook({ ...stored, spec: { ...stored.spec, hooks: { ...stored.spec.hooks, ...hooks } } });
 
-/** What runs around an order. */
+/** What runs around an order: a pair of hooks, of which one may be missing. */
 export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;
 
-export function aroundOrder(hooks: Hooks): AroundOrder {
+/**
+ * The pairs around the orders of a certificate, in the order in which they run: what runs first, and its own. They are
+ * two, because certificates may share the former and not the latter.
+ */
+export const aroundOrder = (hooks: Hooks): readonly AroundOrder[] =>
+  [pairOf(hooks.first ? { first: hooks.first } : {}), pairOf({ ...hooks, first: {} })].filter(
+    ({ pre, post }) => pre !== undefined || post !== undefined,
+  );
+
+function pairOf(hooks: Hooks): AroundOrder {
   const [pre, post] = [wholeHook(hooks, 'pre'), wholeHook(hooks, 'post')];
   return { ...(pre === undefined ? {} : { pre }), ...(post === undefined ? {} : { post }) };
 }
+
+/** How many commands run before an order. */
+export const countPreHooks = (hooks: Hooks): number => aroundOrder(hooks).filter(({ pre }) => pre !== undefined).length;
 
 /** Identifies a pair of hooks. */
 export const hooksKey = ({ pre, post }: AroundOrder): string => canonical([pre ?? null, post ?? null]);

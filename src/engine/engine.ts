@@ -51,6 +51,7 @@ export interface Memory {
   readonly hung: Set<string>;
   /** By directory URL: how many certificates to send to each CA at once, and whether it is down. */
   readonly paces: Paces;
+  /** Of one run: each has its own (`runOf`). */
   readonly hooks: HooksOfRun;
 }
 
@@ -70,9 +71,15 @@ export const createEngine = (ports: EnginePorts, locks: Locks = createLocks(port
     targetTurns: createTurnsByKey(),
     hung: new Set(),
     paces: createPaces(ports.clock),
-    hooks: newHooksOfRun(),
+    hooks: newHooksOfRun(''),
   },
 });
+
+/** The engine for one run, which shares everything but its hooks with the other runs of this process. */
+export function runOf(engine: Engine): Engine {
+  const id = Buffer.from(engine.random.bytes(8)).toString('hex');
+  return { ...engine, memory: { ...engine.memory, hooks: newHooksOfRun(id, engine.memory.hooks.unsettled) } };
+}
 
 /** Turns settings into running objects, each made only once (compose.ts). */
 export interface Connections {

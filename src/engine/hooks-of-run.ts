@@ -5,30 +5,33 @@ import type { CertificateSpec } from '../core/spec.ts';
 
 /** What a run remembers of hooks around its orders. */
 export interface HooksOfRun {
+  /** Which run of this process it is. */
+  readonly id: string;
   /** A post-hook is journalled that has not run yet. */
   owes: boolean;
-  /** The pairs whose pre-hook has run, by `hooksKey`. */
+  /** The pairs that are journalled and whose pre-hook has run, by `hooksKey`. */
   readonly entered: Set<string>;
+  /** The pre-hooks that have run; pairs with different post-hooks may share one. */
+  readonly ran: Set<string>;
   /** Certificates with the same hooks wait for one pre-hook. */
   readonly entering: SingleFlight<void>;
   /** The names of the certificates that were renewed, and of those that failed, by certificate. */
   readonly renewed: Map<string, readonly string[]>;
   readonly failed: Map<string, readonly string[]>;
+  /** Runs of this process that ended without their post-hooks, by `id`: the next one makes up for them. */
+  readonly unsettled: Set<string>;
 }
 
-export const newHooksOfRun = (): HooksOfRun => ({
+export const newHooksOfRun = (id: string, unsettled: Set<string> = new Set()): HooksOfRun => ({
+  id,
   owes: false,
   entered: new Set(),
+  ran: new Set(),
   entering: createSingleFlight(),
   renewed: new Map(),
   failed: new Map(),
+  unsettled,
 });
-
-/** The next run begins anew. */
-export function forgetRun(hooks: HooksOfRun): void {
-  hooks.owes = false;
-  for (const memory of [hooks.entered, hooks.renewed, hooks.failed]) memory.clear();
-}
 
 /** Remembers an outcome for the post-hooks. */
 export function noteOutcome({ renewed, failed }: HooksOfRun, { name, identifiers }: CertificateSpec, outcome: Outcome) {

@@ -5,7 +5,7 @@ import { remoteLines } from '../core/remote-text.ts';
 import { happenedWithin } from '../core/stored-time.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import { type Engine, report } from './engine.ts';
-import { forgetRun, postHookVariables } from './hooks-of-run.ts';
+import { postHookVariables } from './hooks-of-run.ts';
 import type { HeldLock } from './leases/lock.ts';
 import type { Run } from './run.ts';
 
@@ -22,52 +22,56 @@ const settleMs = 20 * 60_000;
 /** For how long the journal keeps runs of other machines, or from before this one was restarted. */
 const foreignMs = 7 * 86_400_000;
 
-/** Before the order of a certificate: runs its pre-hook, if this run has not yet, and journals the post-hook. */
+/** Before the order of a certificate: runs its pre-hooks that this run has not yet run, and journals its post-hooks. */
 export async function beforeOrder({ engine, job, signal }: Run): Promise<void> {
-  const pair = aroundOrder(job.wanted.spec.hooks ?? {});
-  if (pair.pre === undefined && pair.post === undefined) return;
   const { entered, entering } = engine.memory.hooks;
-  const key = hooksKey(pair);
-  if (entered.has(key)) return;
-  const entry = async () => {
-    await enter(engine, pair, signal);
-    entered.add(key);
-  };
-  await entering(key, entry, signal);
+  for (const pair of aroundOrder(job.wanted.spec.hooks ?? {})) {
+    const key = hooksKey(pair);
+    if (entered.has(key)) continue;
+    const entry = async () => {
+      await enter(engine, pair, signal);
+      entered.add(key);
+    };
+    await entering(key, entry, signal);
+  }
 }
 
 async function enter(engine: Engine, pair: AroundOrder, signal: AbortSignal): Promise<void> {
+  const { id, ran } = engine.memory.hooks;
   const key = hooksKey(pair);
-  const by = engine.processes.self();
-  const isOurs = (user: HookUser) => sameProcess(user.by, by) && hooksKey(user) === key;
-  const user: HookUser = { ...pair, by, since: engine.clock.now().toISOString() };
+  const isOurs = (user: HookUser) => user.run === id && hooksKey(user) === key;
+  const user: HookUser = { ...pair, by: engine.processes.self(), run: id, since: engine.clock.now().toISOString() };
   await engine.locks.with(
     resource,
     ({ hooks = [], ...document }) => ({ ...document, hooks: [...hooks.filter((one) => !isOurs(one)), user] }),
     async (held) => {
       engine.memory.hooks.owes = true;
-      const others = usersIn(held).filter((one) => !isOurs(one) && engine.processes.look(one.by) === 'alive');
-      if (pair.pre === undefined || others.some(({ pre }) => pre === pair.pre)) return;
+      const { pre } = pair;
+      const others = usersIn(held).filter((one) => !isOver(engine, one) && engine.processes.look(one.by) === 'alive');
+      if (pre === undefined || ran.has(pre) || others.some((one) => one.pre === pre)) return;
       const change = (running: ProcessIdentity | undefined) => (document: LockDocument) => ({
         ...document,
         hooks: (document.hooks ?? []).map((one) => (isOurs(one) ? { ...one, running } : one)),
       });
-      await runHook(engine, ['pre-hook', pair.pre], {}, signal, (who) => held.write(change(who), signal));
+      await runHook(engine, ['pre-hook', pre], {}, signal, (who) => held.write(change(who), signal));
+      ran.add(pre);
       held.leave(change(undefined));
     },
     signal,
   );
 }
 
+/** At the end of a run: runs the post-hooks that it owes. */
+export async function afterRun(engine: Engine, signal: AbortSignal): Promise<void> {
+  if (engine.memory.hooks.owes) await settleRuns(engine, signal);
+}
+
 /**
- * At the end of a run: runs the post-hooks that it owes, and those that runs owe which were killed on this machine. A
- * hook that another run still needs is left to that run. Never fails, because the certificates are done.
- *
- * @param alsoOthers whether to look for killed runs, if this run owes nothing
+ * Runs the post-hooks of this run, and of those that were killed on this machine. A hook that another run still needs is
+ * left to that run. Never fails: before a run, its certificates can be tried all the same, and at its end they are done.
  */
-export async function afterRun(engine: Engine, alsoOthers: boolean, signal: AbortSignal): Promise<void> {
+export async function settleRuns(engine: Engine, signal: AbortSignal): Promise<void> {
   const { memory, clock, locks } = engine;
-  if (!memory.hooks.owes && !alsoOthers) return;
   // Not the run's signal: a server that a pre-hook has stopped must start again after Ctrl-C, too.
   const deadline = clock.deadline(settleMs);
   try {
@@ -80,12 +84,13 @@ export async function afterRun(engine: Engine, alsoOthers: boolean, signal: Abor
       (held) => settle(engine, held, deadline.signal),
       deadline.signal,
     );
+    memory.hooks.unsettled.clear();
   } catch (error) {
-    const message = `hooks after the run: ${reasonOf(error)}; the next run tries again`;
+    if (memory.hooks.owes) memory.hooks.unsettled.add(memory.hooks.id);
+    const message = `post-hooks: ${reasonOf(error)}; the next run tries again`;
     report(engine, { level: 'alarm', event: 'hook.failed', message });
   } finally {
     deadline.done();
-    forgetRun(memory.hooks);
   }
 }
 
@@ -120,14 +125,11 @@ async function settle(engine: Engine, held: HeldLock, signal: AbortSignal): Prom
   });
 }
 
-/** Whether a run is at its end: this one, or one that was killed on this machine. */
-const isOver = ({ processes }: Engine, { by }: HookUser): boolean =>
-  sameProcess(by, processes.self()) || processes.look(by) === 'dead';
+/** Whether a run is at its end: this one, one of this process that failed to settle, or one that was killed here. */
+const isOver = ({ processes, memory: { hooks } }: Engine, { by, run }: HookUser): boolean =>
+  (run !== undefined && (run === hooks.id || hooks.unsettled.has(run))) || processes.look(by) === 'dead';
 
 const usersIn = ({ document }: HeldLock): readonly HookUser[] => document.hooks ?? [];
-
-const sameProcess = (a: ProcessIdentity, b: ProcessIdentity): boolean =>
-  a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId && a.pidNamespace === b.pidNamespace;
 
 /** Runs a hook once `started` has journalled it (decision 0016). As with certbot, its failure stops nothing. */
 async function runHook(

@@ -9,16 +9,38 @@ export interface Errand<T extends object> {
   readonly onGrowth?: (run: () => void) => () => void;
   /** Errands of one group share a limit; the certificates of one CA form a group. */
   readonly group: string;
+  /** It begins once all errands of lower phases are done; 0 if undefined. */
+  readonly phase?: number;
   /** Tries once. Rejects only if the signal aborts. */
   run(signal: AbortSignal): Promise<T | Busy>;
 }
 
-/**
- * Runs all errands, as many at once as their groups allow. Results are in the order of the errands. An errand that is
- * busy (another process is working on its lineage) is put aside and tried again later, so no lane waits while there is
- * other work. After an abort, nothing new starts, and it rejects once all running errands have cleaned up.
- */
+/** Runs all errands, one phase after the other. Results are in the order of the errands. */
 export async function inLanes<T extends object>(
+  ports: Pick<Engine, 'clock'>,
+  errands: readonly Errand<T>[],
+  signal: AbortSignal,
+): Promise<readonly T[]> {
+  const results: T[] = [];
+  const phaseOf = ({ phase = 0 }: Errand<T>) => phase;
+  for (const phase of [...new Set(errands.map(phaseOf))].sort((a, b) => a - b)) {
+    const places = [...errands.keys()].filter((index) => phaseOf(errands[index] as Errand<T>) === phase);
+    const done = await inOnePhase(
+      ports,
+      places.map((index) => errands[index] as Errand<T>),
+      signal,
+    );
+    for (const [at, index] of places.entries()) results[index] = done[at] as T;
+  }
+  return results;
+}
+
+/**
+ * Runs errands, as many at once as their groups allow. An errand that is busy (another process is working on its
+ * lineage) is put aside and tried again later, so no lane waits while the phase has other work. After an abort, nothing
+ * new starts, and it rejects once all running errands have cleaned up.
+ */
+async function inOnePhase<T extends object>(
   { clock }: Pick<Engine, 'clock'>,
   errands: readonly Errand<T>[],
   signal: AbortSignal,

@@ -1,12 +1,14 @@
 import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
 import type { Means } from '../core/failure.ts';
+import { aroundOrder, countPreHooks } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
+import type { Hooks } from '../core/spec.ts';
 import { warnOfEnding } from './ending-records.ts';
-import { type Engine, report } from './engine.ts';
+import { type Engine, report, runOf } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
-import { afterRun } from './hooks.ts';
+import { afterRun, settleRuns } from './hooks.ts';
 import { issue, newVisit } from './issue.ts';
 import { type Job, withHooksOfBefore } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
@@ -18,17 +20,19 @@ import type { Done } from './swept.ts';
 
 /** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
-  engine: Engine,
+  process: Engine,
   jobs: readonly Job[],
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
+  const engine = runOf(process);
   await engine.store.check(signal);
-  const errands = jobs.map((job) => ({ ...atItsCa(engine, job), run: visitsOf(engine, job) }));
+  if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
+  const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
   try {
     return await inLanes(engine, errands, signal);
   } finally {
-    await afterRun(engine, false, signal);
+    await afterRun(engine, signal);
   }
 }
 
@@ -41,10 +45,11 @@ export async function reconcile(
  * @param wanted.jobOf the job for any other stored lineage
  */
 export async function reconcileAll(
-  engine: Engine,
+  process: Engine,
   wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
+  const engine = runOf(process);
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined }>[] = [];
@@ -63,6 +68,7 @@ export async function reconcileAll(
     const hasFailed = found && !(found instanceof Error) && found.failure !== undefined;
     (hasFailed ? doubtful : errands).push({
       ...(job ? atItsCa(engine, job) : atTheSweep),
+      phase: job && !idle ? phaseOf(job) : 0,
       run: async (s) => {
         const outcome = await run(s);
         return outcome && isBusy(outcome) ? outcome : { name, outcome };
@@ -80,6 +86,8 @@ export async function reconcileAll(
   for (const [name, job] of jobs) plan(name, job, undefined);
   errands.push(...doubtful);
 
+  // The certificates may need the server that a killed run has stopped.
+  await settleRuns(engine, signal);
   try {
     if (errands.length > 0) {
       await engine.store.check(signal);
@@ -87,7 +95,7 @@ export async function reconcileAll(
       for (const { name, outcome } of await inLanes(engine, errands, signal)) if (outcome) outcomes.set(name, outcome);
     }
   } finally {
-    await afterRun(engine, true, signal);
+    await afterRun(engine, signal);
   }
   await tidyUp(engine, errands.length > 0, signal);
   return [...outcomes.values()].filter((outcome) => outcome !== undefined);
@@ -114,6 +122,14 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
     if (hold?.isDown) engine.memory.paces(directory).probe();
   }
 }
+
+const hooksIn = ({ wanted, hooks }: Job): Hooks => ({ ...wanted.spec.hooks, ...hooks });
+
+/**
+ * A pre-hook may stop what other certificates need, such as the web server, so they come first; last come those with a
+ * pre-hook of their own besides the one that runs for all.
+ */
+const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer;

@@ -5,7 +5,7 @@ import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } f
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
-import { afterRun } from './hooks.ts';
+import { settleRuns } from './hooks.ts';
 import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
 import { removeSentTooLate } from './lost.ts';
@@ -40,8 +40,9 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   const errands = lineages
     .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
     .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
+  // A delivery may need the server that a killed run has stopped.
+  await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
-  await afterRun(engine, true, signal);
   await engine.store.tidy(signal);
   const now = engine.clock.now();
   return {

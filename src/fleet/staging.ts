@@ -1,7 +1,6 @@
 import { fail } from '../core/errors.ts';
-import { aroundOrder } from '../core/hooks.ts';
 import { stagingName } from '../core/identifiers.ts';
-import type { CertificateSpec, Hooks, StoredSpec } from '../core/spec.ts';
+import type { Hooks, StoredSpec } from '../core/spec.ts';
 
 /** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
 export function forStaging(wanted: StoredSpec, hooks?: Hooks): StoredSpec {
@@ -26,7 +25,7 @@ export function forStaging(wanted: StoredSpec, hooks?: Hooks): StoredSpec {
 }
 
 /** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
-function testHooks(hooks: Hooks): Pick<CertificateSpec, 'hooks'> {
-  const around = aroundOrder(hooks);
-  return around.pre === undefined && around.post === undefined ? {} : { hooks: around };
+function testHooks({ deploy: _own, first: { deploy: _first, ...first } = {}, ...around }: Hooks) {
+  const hooks: Hooks = { ...around, ...(Object.keys(first).length > 0 ? { first } : {}) };
+  return Object.keys(hooks).length === 0 ? {} : { hooks };
 }

@@ -1,10 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
+import { startPebble } from '../support/pebble.ts';
 import { atEnd, freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
-import { stopAllAfterwards } from '../support/vitest.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
 
@@ -48,11 +51,9 @@ beforeAll(async () => {
   await until(() => portAccepts(port), { what: 'the web server runs' });
 });
 
+/** The output goes nowhere, because a server that it starts would keep it open. */
 const promisifiedShell = async (command: string): Promise<void> => {
-  const { execFile } = await import('node:child_process');
-  await new Promise<void>((done, failed) =>
-    execFile('/bin/sh', ['-c', command], (error) => (error ? failed(error) : done())),
-  );
+  await promisify(execFile)('/bin/sh', ['-c', `{ ${command}\n} >/dev/null 2>&1 </dev/null`]);
 };
 
 it('stop a server for an order and start it again, also after a kill in between', { timeout: 120_000 }, async () => {
@@ -114,4 +115,43 @@ it('stop a server for an order and start it again, also after a kill in between'
   succeeded(added);
   expect(added.stdout).toContain('The deploy hook has run.');
   expect((await said()).slice(8)).toEqual(['changed', 'added']);
+});
+
+describeWith(['nginx', 'pebble', 'pebble-challtestsrv'], 'a server that only some certificates need stopped', () => {
+  it('serves the others until they are renewed', { timeout: 120_000 }, async () => {
+    const [at, httpPort] = await Promise.all([temporaryFolder('hooked-nginx'), freePort()]);
+    const pebble = await startPebble({ httpPort });
+    const [store, webroot, conf] = [join(at, 'store'), join(at, 'www'), join(at, 'nginx.conf')];
+    await mkdir(webroot);
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (kind) => `${kind}_temp_path ${at}/t-${kind};`,
+    );
+    await writeFile(
+      conf,
+      `${process.getuid?.() === 0 ? 'user root;' : ''}
+       worker_processes 1; pid ${at}/nginx.pid; error_log ${at}/error.log;
+       events { worker_connections 64; }
+       http { access_log off; ${temporary.join(' ')} server { listen 127.0.0.1:${httpPort}; root ${webroot}; } }`,
+    );
+    const nginx = `nginx -c ${conf} -p ${at} -e ${at}/error.log`;
+    await promisifiedShell(nginx);
+    atEnd(() => promisifiedShell(`kill $(cat ${at}/nginx.pid) || :`));
+    const common = [
+      ...['--store', store, '--issuer', pebble.directoryUrl, '--ca-file', pebble.caFile, '--agree-tos'],
+      ...['--http01-port', String(httpPort), '--resolver', pebble.dnsServer],
+    ];
+    const isStopped = `while [ -e ${at}/nginx.pid ]; do sleep 0.02; done`;
+    succeeded(
+      await certfleet([
+        ...['issue', '-d', 'a.hooked.test', ...common, '--http', `standalone:127.0.0.1:${httpPort}`],
+        ...['--pre-hook', `${nginx} -s stop; ${isStopped}`, '--post-hook', `${nginx} >/dev/null 2>&1`],
+      ]),
+    );
+    for (const host of ['b', 'c', 'd'])
+      succeeded(await certfleet(['issue', '-d', `${host}.hooked.test`, ...common, '--http', `webroot:${webroot}`]));
+    succeeded(await certfleet(['renew', '--force', '--store', store]));
+    for (const host of ['a', 'b', 'c', 'd'])
+      expect(await readLineage(store, `${host}.hooked.test`)).toMatchObject({ last: { result: 'renewed' } });
+    expect(await portAccepts(httpPort)).toBe(true);
+  });
 });

@@ -83,6 +83,38 @@ describe('hooks around the orders of a run', () => {
     expect(await world.journal()).toBeUndefined();
   });
 
+  it('run after the certificates without a pre-hook, which may need what it stops', async () => {
+    for (const command of ['renew', 'issue']) {
+      const world = await worldWithHooks();
+      const wanted = [withHooks('a', around), withHooks('b', {}), withHooks('c', { post: 'log' })];
+      const jobs = wanted.map((one) => job(one));
+      const run = reconcile(world.replica(1), jobs, signal);
+      const outcomes = command === 'issue' ? passing(world.clock, run) : world.pass(world.replica(1), ...wanted);
+      expect((await outcomes).map(({ certificate }) => certificate)).toEqual(['a', 'b', 'c']);
+      expect(world.happened.slice(0, 2).sort()).toEqual(['certificate.issued b', 'certificate.issued c']);
+      expect(world.happened.slice(2, 5)).toEqual(['stop nginx', 'certificate.issued a', 'ports are free']);
+      expect(world.happened.slice(5).sort()).toEqual(['log', 'start nginx']);
+    }
+  });
+
+  it('run each command once, though only some certificates share it', async () => {
+    const world = await worldWithHooks();
+    const first: Hooks = { pre: 'tell', post: 'tell again' };
+    const tell = ['s=0\ntell\nexit $s', 's=0\ntell again\nexit $s'];
+    await world.pass(
+      world.replica(1),
+      withHooks('a', { ...around, first }),
+      withHooks('b', { first }),
+      withHooks('c', { pre: 'stop nginx', post: 'start nginx twice', first }),
+      withHooks('d', { pre: 'stop haproxy' }),
+    );
+    const hooks = world.happened.filter((one) => !one.startsWith('certificate'));
+    expect(hooks.slice(0, -4).sort()).toEqual([tell[0], 'stop haproxy', 'stop nginx'].sort());
+    expect(hooks.slice(-4).sort()).toEqual(['ports are free', tell[1], 'start nginx', 'start nginx twice'].sort());
+    // What only some certificates have may stop what the others need.
+    expect(world.happened.indexOf('stop nginx')).toBeGreaterThan(world.happened.indexOf('certificate.issued b'));
+  });
+
   it('do not run if nothing is due', async () => {
     const world = await worldWithHooks();
     const spec = withHooks('a', around);
@@ -138,6 +170,51 @@ describe('hooks around the orders of a run', () => {
     expect(after).toEqual(['stop nginx', 'ports are free', 'ended 5001', 'start nginx']);
     await again();
     expect(world.happened.filter((one) => one === 'start nginx')).toHaveLength(1);
+    expect(await world.journal()).toBeUndefined();
+  });
+
+  it.each(['renew', 'issue'])(
+    '%s runs the post-hook of a run that was killed while it delivered, before it does so itself',
+    async (command) => {
+      const world = await worldWithHooks();
+      const hung: Deployer = { ...world.deployer, look: () => new Promise<never>(() => {}) };
+      const spec = withHooks('a', around);
+      const engine = world.replica(1);
+      const killed = world.pass({ ...engine, connect: { ...engine.connect, deployer: async () => hung } }, spec);
+      killed.catch(() => undefined);
+      while (!world.happened.includes('certificate.issued a')) await world.clock.advance(10);
+      world.dead.add(1);
+      world.happened.length = 0;
+      const next = world.replica(2);
+      const activate = async () => void world.happened.push('delivered');
+      const telling: Engine = {
+        ...next,
+        connect: { ...next.connect, deployer: async () => ({ ...world.deployer, activate }) },
+      };
+      if (command === 'renew') await world.pass(telling, spec);
+      else await passing(world.clock, reconcile(telling, [job(spec)], signal));
+      expect(world.happened.slice(0, 2)).toEqual(['ports are free', 'start nginx']);
+      expect(world.happened.slice(2)).toContain('delivered');
+      expect(await world.journal()).toBeUndefined();
+    },
+  );
+
+  it('of one run of a process are left alone by its other runs', async () => {
+    const world = await worldWithHooks();
+    let end = () => {};
+    const stopped = new Promise<object>((done) => {
+      end = () => done({});
+    });
+    world.answerWith((line) => (line === 'stop nginx' ? stopped : Promise.resolve({})));
+    const engine = world.replica(1);
+    const first = world.pass(engine, withHooks('a', around));
+    first.catch(() => undefined);
+    while (!world.happened.includes('stop nginx')) await world.clock.advance(10);
+    await world.pass(engine, withHooks('b', {}));
+    expect(world.happened).toEqual(['stop nginx', 'certificate.issued b']);
+    end();
+    await first;
+    expect(world.happened.slice(2)).toEqual(['certificate.issued a', 'ports are free', 'start nginx']);
     expect(await world.journal()).toBeUndefined();
   });
 
