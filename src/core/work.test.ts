@@ -49,6 +49,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   challengesIntended: work.challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges }),
   receiptsKept: work.receiptsKept(new Map([['http-01 a.test', 'receipt']])),
   presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
+  accountKeyChanged: work.accountKeyChanged({ left: [], now }),
   accountLost: work.accountLost({ left: [], now }),
   certificateRefused: work.certificateRefused(),
   namesDropped: work.namesDropped({ dropped: [{ identifier: 'b.test', reason: 'no' }], left: [], now }),
@@ -129,6 +130,7 @@ describe('the table of what may follow what', () => {
     challengesIntended: { begun: 'challenged', ordered: 'challenged' },
     receiptsKept: { challenged: 'challenged' },
     presentFailed: { challenged: 'challenged' },
+    accountKeyChanged: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
     namesDropped: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
@@ -258,13 +260,21 @@ describe('towards a certificate', () => {
     expect(workOf(narrowed).order).not.toHaveProperty('url');
     expect(workOf(through(narrowed, 'ordered')).order).toMatchObject({ dropped, url: expect.any(String) });
     expect(workOf(through(narrowed, 'orderGivenUp')).order).toEqual({ dropped, doubtful: true });
-    expect(workOf(through(narrowed, 'accountLost')).order).toEqual({});
+    expect(workOf(through(narrowed, 'accountLost')).order).toEqual({ dropped });
+    expect(workOf(through(narrowed, 'ordered', 'accountLost')).order).toEqual({ dropped });
   });
 
   it('a lost account takes its order along, and leaves the version', () => {
     const after = workOf(through(renewal.challenged(), 'accountLost'));
     expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [] });
     expect(after.order).toEqual({});
+  });
+
+  it('another key of the account leaves the order, whose challenges are presented anew', () => {
+    const after = workOf(through(renewal.challenged(), 'accountKeyChanged'));
+    expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [], order: { url } });
+    const names = through(renewal.challenged(), 'namesDropped', 'ordered', 'accountKeyChanged');
+    expect(workOf(names).order).toMatchObject({ url, dropped: [{ identifier: 'b.test' }] });
   });
 
   it('a wrong certificate ends its order, and the version stays for the next one', () => {

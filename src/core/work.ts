@@ -93,6 +93,7 @@ const mayFollow = {
   challengesIntended: ['begun', 'ordered'], // a resumed order begins anew in its own run
   receiptsKept: ['challenged'],
   presentFailed: ['challenged'],
+  accountKeyChanged: inFlight,
   accountLost: inFlight,
   certificateRefused: inFlight,
   namesDropped: inFlight,
@@ -513,29 +514,37 @@ export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: Read
     };
   });
 
-/** The account is gone, and its order with it: the run starts over with the same private key. */
-export const accountLost = (facts: { readonly left: readonly Tombstone[]; readonly now: Date }): Transition =>
-  whileHeld('accountLost', (lineage) => ({
-    ...lineage,
-    ...tombstonesAfter(lineage, facts.left, facts.now),
-    work: { ...lineage.work, step: 'lease', challenges: [], order: {} },
-  }));
-
-/** Some names were refused: their order is dead, and the next one, with the same private key, goes without them. */
-export const namesDropped = (facts: {
-  readonly dropped: readonly RefusedName[];
+/** What a run has removed before it starts over. */
+interface Removed {
   readonly left: readonly Tombstone[];
   readonly now: Date;
-}): Transition =>
+}
+
+const startedOver = (lineage: Held, { left, now }: Removed, order: Pick<Work, 'order'>): Lineage => {
+  const { order: _before, ...work } = lineage.work;
+  return {
+    ...lineage,
+    ...tombstonesAfter(lineage, left, now),
+    work: { ...work, ...order, step: 'lease', challenges: [] },
+  };
+};
+
+/** The account has another key: the run starts over with the same order, whose challenges have other answers now. */
+export const accountKeyChanged = (facts: Removed): Transition =>
+  whileHeld('accountKeyChanged', (lineage) => {
+    const { order } = lineage.work;
+    return startedOver(lineage, facts, order ? { order } : {});
+  });
+
+/** The account is gone, and its order with it: the run starts over with the same private key. */
+export const accountLost = (facts: Removed): Transition =>
+  whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
+
+/** Some names were refused: their order is dead, and the next one, with the same private key, goes without them. */
+export const namesDropped = (facts: Removed & { readonly dropped: readonly RefusedName[] }): Transition =>
   whileHeld('namesDropped', (lineage) => {
-    const { work } = lineage;
-    const { dropped: before = [] } = droppedBefore(work);
-    const order = { dropped: [...before, ...facts.dropped] };
-    return {
-      ...lineage,
-      ...tombstonesAfter(lineage, facts.left, facts.now),
-      work: { ...work, step: 'lease', challenges: [], order },
-    };
+    const { dropped: before = [] } = droppedBefore(lineage.work);
+    return startedOver(lineage, facts, { order: { dropped: [...before, ...facts.dropped] } });
   });
 
 /** The certificate is not what was ordered. Drops the order, because downloading again would give the same one. */

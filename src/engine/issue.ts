@@ -18,7 +18,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { statelessParts } from '../core/stateless.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
+import { accountKeyChanged, accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
@@ -285,30 +285,36 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   try {
     return await makeVersion(ready);
   } catch (error) {
-    const account = await accountAfter(ready, error);
-    if (!account) throw error;
-    // Start over once, with the same key: the CA has forgotten the account (a test CA was restarted), or a new account
-    // has replaced a deactivated one.
+    const changed = await accountAfter(ready, error);
+    if (!changed) throw error;
+    // Start over once, with the same private key. What was presented is for the account or its key of before.
+    const { account, transition } = changed;
     const { engine, job, holding, signal } = run;
     const left = await cleanJournalled(run, job.wanted);
     if (ready.parts.some(({ solver }) => solver.stays)) ready.learned.isPrepared = false;
-    await holding.apply(accountLost({ left, now: engine.clock.now() }), signal);
+    await holding.apply(transition({ left, now: engine.clock.now() }), signal);
     return makeVersion({ ...ready, account });
   }
 }
 
-/** The account to continue with, if the error was about the account; otherwise undefined. */
-async function accountAfter(run: OrderRun, error: unknown): Promise<AccountIssuer | undefined> {
+/** The account to continue with, if the error was about the account, and what became of the order; otherwise undefined. */
+async function accountAfter(
+  run: OrderRun,
+  error: unknown,
+): Promise<{ readonly account: AccountIssuer; readonly transition: typeof accountLost } | undefined> {
   const { account, job } = run;
   const customer = { ...run, wanted: job.wanted };
-  if (isForgotten(error)) return reopenAccount(customer, account);
+  // The CA has forgotten the account (a test CA was restarted).
+  if (isForgotten(error)) return { account: await reopenAccount(customer, account), transition: accountLost };
   if (isFailure(error, 'acme/invalid-authorization')) return undefined;
   const type = problemType(error);
   // What CAs answer to a signature with the key that the account had before.
-  const hasNewKey = type === 'unauthorized' || type === 'malformed';
-  const renewed = hasNewKey ? await accountWithNewKey(customer, account) : undefined;
-  if (renewed || type !== 'unauthorized') return renewed;
-  return accountInsteadOf(customer, account, job.newAccount ?? false);
+  if (type !== 'unauthorized' && type !== 'malformed') return undefined;
+  const renewed = await accountWithNewKey(customer, account);
+  if (renewed) return { account: renewed, transition: accountKeyChanged };
+  if (type !== 'unauthorized') return undefined;
+  const instead = await accountInsteadOf(customer, account, job.newAccount ?? false);
+  return instead && { account: instead, transition: accountLost };
 }
 
 /** Step 0: the directory, the clock, the solvers and the account. */

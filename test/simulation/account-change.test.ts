@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import { deactivate, rollover, updateContacts } from '../../src/engine/account-change.ts';
 import { openAccount } from '../../src/engine/account-open.ts';
@@ -8,6 +9,7 @@ import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forget } from '../../src/engine/forget.ts';
 import type { Http } from '../../src/ports/http.ts';
+import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createKillGate, killPlaces } from '../support/kill-gate.ts';
 import { passing } from '../support/passing-time.ts';
@@ -151,6 +153,59 @@ describe('a key rollover', () => {
     expect([newKeys, rolloverAt]).toEqual([undefined, undefined]);
     expect(keyPem).not.toBe(account.stored.document.keyPem);
     expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
+  });
+
+  describe('whose end no process has seen', () => {
+    const again = (world: World, pid: number, own = {}) =>
+      issue(world.replica(pid, own), job(specOf('one'), { force: true, obeyBackoff: false }), signal);
+
+    it('does not end an order that an earlier run left', async () => {
+      const world = await issued({ settings: { reuseOrders: false } });
+      const problem = { type: 'urn:ietf:params:acme:error:userActionRequired', detail: 'later', status: 403 };
+      world.ca.failNext('finalize', { problem });
+      expect(await again(world, 2)).toMatchObject({ result: 'failed' });
+      const orders = world.ca.state.orders.size;
+      const { url } = (await world.readLineage('one'))!.work!.order!;
+      expect(url).toBeDefined();
+      // Killed after the CA has the new key, and before the store says so.
+      const gate = createKillGate(1, 'before');
+      const store: Store = { ...world.store, put: (...args) => gate.pass(() => world.store.put(...args)) };
+      const victim = world.replica(3, { store });
+      const account = await theAccount(victim);
+      gate.armed = true;
+      await passing(world.clock, rollover(victim, account, undefined, signal)).catch(() => undefined);
+      expect((await documentOf(world)).newKeys).toHaveLength(1);
+      expect(await again(world, 4)).toMatchObject({ result: 'renewed' });
+      expect(world.ca.state.orders.size).toBe(orders);
+      expect(world.ca.accepted('newOrder')).toBe(orders);
+      expect((await theAccount(world.replica(9))).thumbprint).toBe(soleAccount(world).thumbprint);
+    });
+
+    it('does not end the order during which it takes effect', async () => {
+      const world = await issued({ settings: { reuseOrders: false } });
+      const orders = world.ca.state.orders.size;
+      world.ca.failNext('keyChange', { cut: true });
+      await roll(world, world.replica(2)).catch(() => undefined);
+      const { keyPem, newKeys, url = '' } = await documentOf(world);
+      const late = world
+        .replica(2)
+        .connect.issuer('sim', specOf('one').issuer)
+        .as({ keyPem: new Secret(keyPem), url });
+      let isSent = false;
+      const solver: Solver = {
+        ...world.solver,
+        present: async (...args) => {
+          // What the process had sent before it was killed has arrived at last.
+          if (!isSent) await late.rollover(new Secret(newKeys![0]!), signal);
+          isSent = true;
+          return world.solver.present(...args);
+        },
+      };
+      expect(await again(world, 4, { solver })).toMatchObject({ result: 'renewed' });
+      expect(isSent).toBe(true);
+      expect(world.ca.state.orders.size).toBe(orders + 1);
+      expect(world.txt.size).toBe(0);
+    });
   });
 });
 

@@ -1,9 +1,17 @@
 import { isFailure } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
 import { Secret } from '../../core/secret.ts';
-import type { AccountInfo, Issuer } from '../../ports/issuer.ts';
+import type { StoredSpec } from '../../core/spec.ts';
+import type { AccountInfo, AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
-import { readStored, type StoredAccount, writeAccount } from './account.ts';
+import { readAccount, readStored, type StoredAccount, writeAccount } from './account.ts';
+
+interface Asker {
+  readonly engine: Pick<Engine, 'store'>;
+  readonly issuer: Issuer;
+  readonly wanted: StoredSpec;
+  readonly signal: AbortSignal;
+}
 
 /**
  * After a rollover whose end is not known: asks the CA whether it knows one of the new keys, and if so makes that one
@@ -35,6 +43,18 @@ export async function settleKey(
   };
   await writeAccount(engine, now, found, signal);
   return (await readStored(engine, found.key, signal)) ?? found;
+}
+
+/**
+ * Whether the account has got another key than the one that `used` signs with: another process has replaced it, or one was
+ * killed while it did. The CA refuses everything that is signed with the old key, as `malformed` or `unauthorized`.
+ */
+export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
+  const found = await readAccount(engine, wanted.issuer, signal);
+  if (found?.document.url !== used.accountUrl) return false;
+  const { document } = await settleKey(engine, issuer, found, signal);
+  const { thumbprint } = issuer.as({ keyPem: new Secret(document.keyPem), url: used.accountUrl });
+  return thumbprint !== used.thumbprint;
 }
 
 /** Whether the CA knows this key as that of the account, or takes no such keys. */

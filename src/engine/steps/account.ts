@@ -10,7 +10,7 @@ import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
 import { type AccountDocument, newAccountDocument, readAccount, rolloverOf, writeAccount } from '../ledger/account.ts';
-import { isDeactivated, settleKey } from '../ledger/account-key.ts';
+import { hasNewKey, isDeactivated } from '../ledger/account-key.ts';
 import { type Customer, contactsOf, readOrCreate, registerStored } from '../register.ts';
 
 /**
@@ -102,22 +102,12 @@ const hasNewContacts = ({ contacts = [], configured = contacts }: AccountDocumen
 export const reopenAccount = (customer: Customer, refused: AccountIssuer): Promise<AccountIssuer> =>
   openInstead(customer, refused, async ({ url: _gone, ...rest }) => rest);
 
-/**
- * The same account with another key, after the CA refused a request; undefined if the key is not the reason. Another
- * process has replaced it, or one was killed while it did.
- */
-export async function accountWithNewKey(
+/** The same account with its other key, after the CA refused a request; undefined if the key is not the reason. */
+export const accountWithNewKey = async (
   customer: Customer,
   refused: AccountIssuer,
-): Promise<AccountIssuer | undefined> {
-  const { engine, issuer, wanted, signal } = customer;
-  const found = await readAccount(engine, wanted.issuer, signal);
-  if (found?.document.url !== refused.accountUrl) return undefined;
-  const { document } = await settleKey(engine, issuer, found, signal);
-  const { thumbprint } = issuer.as({ keyPem: new Secret(document.keyPem), url: refused.accountUrl });
-  if (thumbprint === refused.thumbprint) return undefined;
-  return openInstead(customer, refused, async (same) => same);
-}
+): Promise<AccountIssuer | undefined> =>
+  (await hasNewKey(customer, refused)) ? openInstead(customer, refused, async (same) => same) : undefined;
 
 /**
  * The account to use after the CA refused a request as `unauthorized`; undefined if the account is not the reason. A

@@ -6,6 +6,7 @@ import { datesToOrder } from '../../core/validity.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
 import type { Order, OrderRequest } from '../../ports/issuer.ts';
 import { ask, isLost } from '../ask.ts';
+import { hasNewKey } from '../ledger/account-key.ts';
 import { endHold } from '../ledger/ca-hold.ts';
 import { asWithdrawn } from '../looks/ca.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
@@ -13,14 +14,17 @@ import { announce, nameOf, type OrderRun } from '../run.ts';
 /** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
 const openOrderHoldMs = 3_600_000;
 
-/** The order of an earlier run, if it is still alive. A lineage has at most one. */
+/**
+ * The order of an earlier run, if it is still alive. A lineage has at most one. Fails with the CA's refusal if that is for
+ * the account's old key, and so says nothing about the order.
+ */
 export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
-  const { account, holding, signal } = run;
+  const { account, holding, job, signal } = run;
   const url = holding.work.order?.url;
   if (url === undefined) return undefined;
-  const order = await ask(run, () => account.order(url, signal)).catch((error: unknown) => {
-    if (provesOrderGone(error)) return undefined;
-    throw error;
+  const order = await ask(run, () => account.order(url, signal)).catch(async (error: unknown) => {
+    if (!provesOrderGone(error) || (await hasNewKey({ ...run, wanted: job.wanted }, account))) throw error;
+    return undefined;
   });
   return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
 }
