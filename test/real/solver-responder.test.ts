@@ -11,7 +11,7 @@ import http01Responder from '../../src/solvers/http01-responder.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
 import { respondersOf } from '../support/responders.ts';
-import { atEnd, freePort, portAccepts, type Service, startService, until } from '../support/service.ts';
+import { atEnd, freePort, nodeAs, portAccepts, type Service, startService, until } from '../support/service.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
 
@@ -144,7 +144,6 @@ test('a damaged secret is reported, not replaced', async () => {
  */
 async function impostor(port: number, real: number): Promise<Service> {
   const script = `const http = require('node:http');
-  if (process.getuid() === 0) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
   http.createServer((q, s) => {
     if (q.url.endsWith('_health')) return s.end('${storeId}');
     http.get({ host: '127.0.0.1', port: ${real}, path: q.url }, (a) => {
@@ -152,8 +151,10 @@ async function impostor(port: number, real: number): Promise<Service> {
       a.pipe(s);
     }).on('error', () => s.destroy());
   }).listen(${port}, '127.0.0.1')`;
+  const isRoot = process.getuid?.() === 0;
+  const [program, ...args] = isRoot ? nodeAs(65_534, ['-e', script]) : [process.execPath, '-e', script];
   return startService({
-    ...{ name: 'impostor', program: process.execPath, args: ['-e', script] },
+    ...{ name: 'impostor', program, args },
     ready: () => portAccepts(port),
   });
 }

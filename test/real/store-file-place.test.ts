@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { CertfleetError } from '../../src/core/errors.ts';
 import {
   create,
   failureOf,
@@ -13,10 +12,12 @@ import {
   ownFolder,
   scanAll,
   signal,
+  storeOfUser,
   systemError,
   textOf,
   write,
 } from '../support/file-store-bench.ts';
+import type { Given } from '../support/store-of-user.ts';
 import { noteSkipped } from '../support/vitest.ts';
 
 const { base, newPath } = ownFolder();
@@ -25,12 +26,12 @@ afterAll(() => {
   for (const mount of mounts) execFileSync('umount', [mount]);
 });
 
-function expectUnusable(error: CertfleetError, reason: RegExp): void {
-  expect(error.code).toBe('store/unusable');
-  expect(error.exitCode).toBe(7);
-  expect(error.message).toMatch(reason);
-  expect(error.hint.length).toBeGreaterThan(10);
-  expect(error.hint).not.toContain('{');
+function expectUnusable(error: Given['failed'], reason: RegExp): void {
+  expect(error?.code).toBe('store/unusable');
+  expect(error?.exitCode).toBe(7);
+  expect(error?.message).toMatch(reason);
+  expect(error?.hint.length).toBeGreaterThan(10);
+  expect(error?.hint).not.toContain('{');
 }
 
 describe('an unusable place', () => {
@@ -58,9 +59,8 @@ describe('an unusable place', () => {
   it('reports missing write permission', async () => {
     const root = newPath();
     await create(open(root), 'a', 'one');
-    const asRoot = process.geteuid?.() === 0;
-    if (asRoot) {
-      // Root ignores modes, so be another user for a moment, with files of root that all can read.
+    if (process.geteuid?.() === 0) {
+      // Root ignores modes, so this is another user, with files of root that all can read.
       for (const path of [
         base,
         root,
@@ -68,15 +68,18 @@ describe('an unusable place', () => {
       ]) {
         chmodSync(path, statSync(path).isDirectory() ? 0o755 : 0o644);
       }
-      process.seteuid?.(65_534);
-    } else chmodSync(root, 0o500);
+      const [check, get] = await storeOfUser(65_534, root, 'check', 'get');
+      expectUnusable(check?.failed, /permission denied/);
+      expect(get).toEqual({ text: 'one' });
+      return;
+    }
+    chmodSync(root, 0o500);
     try {
       const store = open(root);
       expectUnusable(await failureOf(store.check(signal)), /permission denied/);
       expect(textOf(await store.get(key('a'), signal))).toBe('one');
     } finally {
-      if (asRoot) process.seteuid?.(0);
-      else chmodSync(root, 0o700);
+      chmodSync(root, 0o700);
     }
   });
 

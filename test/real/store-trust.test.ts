@@ -27,6 +27,7 @@ import {
   ownFolder,
   scanAll,
   signal,
+  storeOfUser,
   textOf,
 } from '../support/file-store-bench.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -267,13 +268,7 @@ describe('a store that only its user can write', () => {
     chmodSync(base, 0o755);
     chmodSync(parent, 0o755);
     chownSync(root, stranger, stranger);
-    process.seteuid?.(stranger);
-    try {
-      await create(open(root), 'a', 'one');
-      expect(textOf(await open(root).get(key('a'), signal))).toBe('one');
-    } finally {
-      process.seteuid?.(0);
-    }
+    expect(await storeOfUser(stranger, root, 'create', 'get')).toEqual([{}, { text: 'one' }]);
     const error = await failureOf(open(root).get(key('a'), signal));
     expect(error.hint).toMatch(
       /^Run certfleet as that user \(`docker run --user`\)\. Or check what is in the store, then `chown -R root /,

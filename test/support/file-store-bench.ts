@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, expect } from 'vitest';
 import { type CertfleetError, isFailure } from '../../src/core/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -9,6 +12,8 @@ import type { Files } from '../../src/ports/files.ts';
 import type { Entry, Key, Store } from '../../src/ports/store.ts';
 import type { World } from '../../src/ports/world.ts';
 import fileStore from '../../src/stores/file.ts';
+import { bareEnvironment, nodeAs } from './service.ts';
+import type { Given } from './store-of-user.ts';
 import { storeWorld } from './store-world.ts';
 
 export const { signal } = new AbortController();
@@ -59,6 +64,23 @@ export const namesIn = (root: string): readonly string[] => filesOf(root).map((p
 export const fileOf = (root: string, name: string): string =>
   filesOf(root).find((path) => basename(path) === name) ??
   expect.fail(`no file ${name} in ${filesOf(root).join(', ')}`);
+
+/** What a process of another user gets from a store. Needs root. */
+export async function storeOfUser(
+  uid: number,
+  path: string,
+  ...calls: readonly ('check' | 'create' | 'get')[]
+): Promise<readonly Given[]> {
+  // One text on stdin, since the user may not be able to read these folders.
+  const { outputFiles } = await build({
+    entryPoints: [new URL('./store-of-user.ts', import.meta.url).pathname],
+    ...({ bundle: true, write: false, platform: 'node', format: 'esm', target: 'node20' } as const),
+  });
+  const [program, ...args] = nodeAs(uid, ['--input-type=module', '-', path, ...calls]);
+  const running = promisify(execFile)(program, args, { cwd: '/', env: bareEnvironment() });
+  running.child.stdin?.end(outputFiles[0]!.text);
+  return JSON.parse((await running).stdout) as readonly Given[];
+}
 
 export async function failureOf(call: Promise<unknown>): Promise<CertfleetError> {
   const error = await call.then(

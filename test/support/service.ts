@@ -178,6 +178,18 @@ export const bareEnvironment = (): Readonly<Record<string, string>> => {
   return { PATH, CERTFLEET_ROOT };
 };
 
+/**
+ * The command that runs Node as another user; needs root. Node 20 with a libuv that may use io_uring, as Debian's, refuses
+ * `setuid` and its like in every process (CVE-2024-22017), so setpriv makes the change. It starts Node by a file that
+ * root has opened, since Node may be in a folder of root. What Node is to read must be readable for the user.
+ */
+export const nodeAs = (uid: number, args: readonly string[]): readonly [string, ...string[]] => [
+  'sh',
+  '-c',
+  `exec 3< "$0"; exec setpriv --reuid ${uid} --regid ${uid} --clear-groups --pdeathsig KILL -- /proc/self/fd/3 "$@"`,
+  ...[process.execPath, ...args],
+];
+
 // ── services ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface ServiceOptions {
