@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { caddyPrograms, startCaddyCa } from '../support/caddy.ts';
+import { needsOfCaddy, startCaddyCa } from '../support/caddy.ts';
 import { buildCertfleet, succeeded } from '../support/e2e.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -11,7 +11,7 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
 
-describeWith(caddyPrograms, 'the ACME server of Caddy', () => {
+describeWith(needsOfCaddy, 'the ACME server of Caddy', () => {
   it('issues, renews and revokes', { timeout: 120_000 }, async () => {
     const names = ['a.example.test', 'b.example.test'];
     const [certfleet, ca, folder] = await Promise.all([

@@ -1,27 +1,25 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { startAwsCloud } from '../support/aws-cloud.ts';
 import { bindPrograms, startBind } from '../support/bind.ts';
 import { buildCertfleet, documents, succeeded } from '../support/e2e.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { startPebble } from '../support/pebble.ts';
-import { findProgram, freePort, temporaryFolder } from '../support/service.ts';
+import { freePort, temporaryFolder } from '../support/service.ts';
 import { startTraffic } from '../support/steady-traffic.ts';
-import { uacme, uacmePrograms } from '../support/uacme.ts';
-import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
+import { needsOfUacme, uacme } from '../support/uacme.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
 // What others behind an Application Load Balancer notice of certfleet: nothing.
 
-const needed = ['pebble', ...uacmePrograms, ...bindPrograms];
-const hasAll = hasMoto() && needed.every((name) => findProgram(name) !== undefined);
-if (!hasAll) noteSkipped('not tested: others at AWS (missing: python3-moto, pebble, uacme, unshare or bind9)');
+const moto = { name: 'python3-moto', works: hasMoto };
 
 stopAllAfterwards();
 
-describe.skipIf(!hasAll)('others behind an Application Load Balancer', () => {
+describeWith(['pebble', moto, ...needsOfUacme, ...bindPrograms], 'others behind an Application Load Balancer', () => {
   it('users see no error and no wrong answer, and another ACME client renews', async () => {
     const folder = await temporaryFolder('alb');
     const challenges = join(folder, 'challenges');

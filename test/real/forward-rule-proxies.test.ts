@@ -11,7 +11,7 @@ import { startNginx } from '../support/nginx.ts';
 import { startPebble } from '../support/pebble.ts';
 import { freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
 import { getOnce, startTraffic } from '../support/steady-traffic.ts';
-import { uacme, uacmePrograms } from '../support/uacme.ts';
+import { needsOfUacme, uacme } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
 
@@ -68,7 +68,7 @@ async function behindNginx(backends: readonly string[]): Promise<Front> {
   return { port, file, balancer };
 }
 
-describeWith(['pebble', 'haproxy', 'nginx', ...uacmePrograms, ...bindPrograms], 'three nodes behind a proxy', () => {
+describeWith(['pebble', 'haproxy', 'nginx', ...needsOfUacme, ...bindPrograms], 'three nodes behind a proxy', () => {
   let certfleet: Certfleet;
   beforeAll(async () => {
     certfleet = await buildCertfleet();

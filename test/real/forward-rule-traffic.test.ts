@@ -8,14 +8,14 @@ import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, succeeded } from '../support/e2e.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { startTraffic } from '../support/steady-traffic.ts';
-import { uacme, uacmePrograms } from '../support/uacme.ts';
+import { needsOfUacme, uacme } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What others behind Alibaba's load balancer notice of certfleet: nothing.
 
 stopAllAfterwards();
 
-describeWith(['pebble', ...uacmePrograms, ...bindPrograms], 'others behind Alibaba’s load balancer', () => {
+describeWith(['pebble', ...needsOfUacme, ...bindPrograms], 'others behind Alibaba’s load balancer', () => {
   let certfleet: Certfleet;
   beforeAll(async () => {
     certfleet = await buildCertfleet();

@@ -7,16 +7,15 @@ import { registry } from '../../src/generated/registry.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { filesBelow, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Image, imageSettings, makeImage, readDockerfile } from '../support/image.ts';
+import { containers } from '../support/rights.ts';
 import { findProgram, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
-import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // The Dockerfile and compose.yaml. No container engine runs here: their syntax is checked, and the entry point runs in a
 // root file system made as the Dockerfile says.
 
 stopAllAfterwards();
 const execute = promisify(execFile);
-const isRoot = process.geteuid?.() === 0;
-if (!isRoot) noteSkipped('not tested: the entry point of the image as its own user (needs root)');
 
 const instructions = readDockerfile(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8'));
 const valuesOf = (name: string, stage?: number) =>
@@ -91,7 +90,7 @@ describeWith(['docker-compose'], 'compose.yaml', () => {
   });
 });
 
-describe.skipIf(!isRoot)('the entry point of the image', () => {
+describeWith([containers], 'the entry point of the image', () => {
   let image: Image;
   let ca: AcmeCa;
   let port: number;

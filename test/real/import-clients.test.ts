@@ -9,14 +9,14 @@ import { buildCertfleet, documents, outcomesOf, type Ran, readLineage, succeeded
 import { legoWebroot } from '../support/lego.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
-import { uacme, uacmePrograms } from '../support/uacme.ts';
+import { needsOfUacme, uacme } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What Debian's clients made at a real CA is taken over, renewed with their accounts, and written where they had it.
 
 stopAllAfterwards();
 
-const programs = ['pebble', 'pebble-challtestsrv', 'lego', 'dehydrated', ...uacmePrograms, 'acme.sh'];
+const programs = ['pebble', 'pebble-challtestsrv', 'lego', 'dehydrated', ...needsOfUacme, 'acme.sh'];
 
 describeWith(programs, 'what other clients have', () => {
   let pebble: Pebble;

@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type Ran, succeeded } from '../support/e2e.ts';
 import { type Image, makeImage, type RunOptions } from '../support/image.ts';
 import { startKubernetes } from '../support/kubernetes.ts';
+import { containers } from '../support/rights.ts';
 import { findProgram, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -15,14 +16,12 @@ import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.
 
 stopAllAfterwards();
 const execute = promisify(execFile);
-const isRoot = process.geteuid?.() === 0;
-if (!isRoot) noteSkipped('not tested: the processes that the examples for schedulers start (needs root)');
 
 const pathOf = (name: string) => join(repositoryRoot, 'examples', name);
 const textOf = (name: string) => readFileSync(pathOf(name), 'utf8');
 const guide = readFileSync(join(repositoryRoot, 'docs/guides/renew-unattended.md'), 'utf8');
 
-describe.skipIf(!isRoot)('the process that starts', () => {
+describeWith([containers], 'the process that the examples for schedulers start', () => {
   let image: Image;
   let ca: AcmeCa;
   let port: number;

@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process';
 import { chmod, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { containers } from './rights.ts';
 import { findProgram, repositoryRoot, sharedFolder, startService, temporaryFolder } from './service.ts';
 import type { Needed } from './vitest.ts';
 
 const execute = promisify(execFile);
 
-/** The programs that Boulder and its kit (`<shared>/boulder`) need. */
+/** What Boulder and its kit (`<shared>/boulder`) need. */
 export const boulderPrograms: readonly Needed[] = [
   ...['boulder', 'ct-test-srv', 'pebble-challtestsrv'].map((name) => ({ name, where: 'shared' }) as const),
   ...['mariadbd', 'redis-server', 'unshare', 'nsenter', 'curl'],
-  // Not a program, but the line at the end of the run names it.
-  ...(process.getuid?.() === 0 ? [] : ['the rights of root']),
+  containers,
 ];
 
 /** Let's Encrypt's own CA, in its own network namespace. */

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownNetwork } from './rights.ts';
 import { findProgram, startService, temporaryFolder } from './service.ts';
+import type { Needed } from './vitest.ts';
 
 /** Debian's Caddy is also a CA, with the ACME server of smallstep. */
 export interface CaddyCa {
@@ -12,7 +14,7 @@ export interface CaddyCa {
   readonly inside: readonly string[];
 }
 
-export const caddyPrograms = ['caddy', 'unshare', 'nsenter', 'ip', 'mount'] as const;
+export const needsOfCaddy: readonly Needed[] = ['caddy', 'unshare', 'nsenter', 'ip', 'mount', ownNetwork];
 
 export async function startCaddyCa(names: readonly string[]): Promise<CaddyCa> {
   const folder = await temporaryFolder('caddy');

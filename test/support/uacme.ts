@@ -2,9 +2,12 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { mountsOfAUser } from './rights.ts';
 import { bareEnvironment, findProgram } from './service.ts';
+import type { Needed } from './vitest.ts';
 
-export const uacmePrograms = ['uacme', 'unshare'] as const;
+/** uacme, and what it takes to give it another root certificate. */
+export const needsOfUacme: readonly Needed[] = ['uacme', 'unshare', mountsOfAUser];
 
 /** Debian's uacme gets or renews other.example.test, with its own webroot hook. It trusts only the system's roots. */
 export async function uacme(

@@ -8,24 +8,31 @@ export function stopAllAfterwards(): void {
   afterAll(stopAll);
 }
 
-/** A program and where it must come from; just a name means anywhere. */
-export type Needed = string | { readonly name: string; readonly where: 'shared' | 'system' };
+/** A program and where it must come from; just a name means anywhere. Or something else that may not be here. */
+export type Needed =
+  | string
+  | { readonly name: string; readonly where: 'shared' | 'system' }
+  | { readonly name: string; readonly works: () => boolean };
 
 /**
- * A suite that needs programs. If one is missing, the suite is skipped, and a line at the end of the run names the
- * program and what was not tested.
+ * A suite that needs programs or rights. If one is missing, the suite is skipped, and a line at the end of the run names
+ * it and what was not tested.
  */
 export function describeWith(needed: readonly Needed[], title: string, body: () => void): void {
-  const missing = needed
-    .map((entry) => (typeof entry === 'string' ? { name: entry, where: 'any' as const } : entry))
-    .filter(({ name, where }) => findProgram(name, where) === undefined)
-    .map(({ name, where }) => (where === 'shared' ? `${name} (of ../shared/bin)` : name));
+  const missing = needed.flatMap(missingOf);
   if (missing.length === 0) {
     describe(title, body);
     return;
   }
   noteSkipped(`not tested: ${title} (missing: ${missing.join(', ')})`);
   describe.skip(title, body);
+}
+
+function missingOf(needed: Needed): readonly string[] {
+  if (typeof needed === 'string') return findProgram(needed) === undefined ? [needed] : [];
+  if ('works' in needed) return needed.works() ? [] : [needed.name];
+  if (findProgram(needed.name, needed.where) !== undefined) return [];
+  return [needed.where === 'shared' ? `${needed.name} (of ../shared/bin)` : needed.name];
 }
 
 /** One line for the end of the run. */

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { findProgram } from './service.ts';
+import type { Needed } from './vitest.ts';
+
+// Namespaces and mounts, which a container often refuses, even to root. It depends on capabilities, on seccomp and on
+// settings of the kernel, so each right is tried in the way in which the tests use it. What is mounted goes with its
+// namespace.
+
+const asRoot = process.getuid?.() === 0;
+
+function right(name: string, flags: readonly string[], script: string): Needed {
+  let works: boolean | undefined;
+  const tries = () => {
+    const unshare = findProgram('unshare', 'system');
+    if (unshare === undefined) return false;
+    const env = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+    return spawnSync(unshare, [...flags, 'sh', '-ec', script], { env, stdio: 'ignore' }).status === 0;
+  };
+  return { name, works: () => (works ??= tries()) };
+}
+
+/** For a program that finds files of the test in the places of the system's. */
+export const mountsOfAUser = right(
+  'the right to mount in a user namespace',
+  ['--mount', '--map-root-user'],
+  'mount --bind /etc/hosts /etc/hosts',
+);
+
+/** For a server that also has a network of its own. */
+export const ownNetwork = right(
+  'the right to make network and mount namespaces',
+  ['--net', '--mount', ...(asRoot ? [] : ['--map-root-user'])],
+  'ip link set lo up; mount --bind /etc/hosts /etc/hosts',
+);
+
+/** For what dockerd does to start a container. */
+export const containers: Needed = asRoot
+  ? right(
+      'the right to make namespaces and to mount',
+      ['--mount', '--net', '--pid', '--fork', '--kill-child'],
+      `mount -t tmpfs tmpfs /mnt; mkdir /mnt/usr /mnt/proc; mount --bind /usr /mnt/usr
+       mount -o remount,bind,ro /mnt/usr; mount -t proc proc /mnt/proc
+       ip link set lo up; echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; chroot / true`,
+    )
+  : { name: 'the rights of root', works: () => false };
