@@ -1,6 +1,7 @@
 import { type ComposeContext, compose } from './compose.ts';
 import type { AccountKeyType } from './core/account-key.ts';
 import type { Adoption, Found, UndoneImport } from './core/found.ts';
+import type { Identifier } from './core/identifier.ts';
 import type { Lineage } from './core/lineage.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { Secret } from './core/secret.ts';
@@ -159,6 +160,11 @@ export interface Fleet {
 export interface IssueRequest {
   readonly names: readonly string[];
   readonly adHoc?: StoredSpec;
+  /**
+   * The identifiers that the certificate of `adHoc` had when it was read; none if it was not there. If it has others by
+   * now, the outcome is `lineage/name-taken`, and nothing is changed.
+   */
+  readonly found?: readonly Identifier[];
   /** Issue even if the current certificate is not due. */
   readonly force: boolean;
   /** Issue `<name>~staging` from the issuer's test directory: always with a new order, never deployed. */

@@ -172,11 +172,49 @@ const rows: readonly Row[] = [
     warns: ['example.com has some of these names (example.com, www.example.com): add --expand'],
   },
   {
-    what: 'fewer names than a certificate has',
+    what: 'more names than a certificate has, after a yes',
+    argv: 'certbot certonly --standalone -d example.com,www.example.com,more.example.com',
+    ...{ fleet, typed: 'y' },
+    warns: [
+      'example.com has some of these names (example.com, www.example.com). Give it all of them? [y/N]',
+      'certfleet issue -d example.com,www.example.com,more.example.com --http standalone',
+    ],
+  },
+  ...['-n', '--json'].map(
+    (flag): Row => ({
+      what: `more names than a certificate has, without a question (${flag})`,
+      argv: `certbot certonly --standalone -d example.com,www.example.com,more.example.com ${flag}`,
+      ...{ fleet, typed: 'y', code: 2, never: ['[y/N]'] },
+    }),
+  ),
+  // certbot, too, gets another certificate with the next number, and finds it again.
+  ...['', '-n', '--expand', '--keep-until-expiring'].map(
+    (flag): Row => ({
+      what: `fewer names than a certificate has ${flag}`,
+      argv: `certbot certonly --standalone -d example.com ${flag}`.trim(),
+      fleet,
+      warns: ['certfleet issue -d example.com --name example.com-0001 --http standalone'],
+      never: ['[y/N]'],
+    }),
+  ),
+  {
+    what: 'other names than a certificate of that name has',
+    argv: 'certbot certonly --standalone -d example.com -d other.example.com',
+    fleet: { status: [certificate, { ...certificate, name: 'example.com-0001', identifiers: ['example.net'] }] },
+    warns: ['certfleet issue -d example.com,other.example.com --name example.com-0002'],
+  },
+  {
+    what: 'fewer names again, which the certificate with the number has',
     argv: 'certbot certonly --standalone -d example.com',
+    fleet: { status: [certificate, { ...certificate, name: 'example.com-0001', identifiers: ['example.com'] }] },
+    warns: ['certfleet issue -d example.com --name example.com-0001 --http standalone'],
+    never: ['--deploy'],
+  },
+  {
+    what: 'fewer names for a named certificate',
+    argv: 'certbot certonly --standalone -d example.com --cert-name example.com',
     fleet,
-    code: 2,
-    warns: ['example.com has other names (example.com, www.example.com): add --cert-name example.com to replace them'],
+    warns: ['certfleet issue -d example.com --name example.com --http standalone'],
   },
   {
     what: 'the names of a certificate in another order',

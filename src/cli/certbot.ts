@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
+import { freeName } from '../core/default-name.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { baseName, type Identifier, isWildcard } from '../core/identifier.ts';
 import { importedName, unnamed } from '../core/identifiers.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
-import type { Fleet } from '../fleet.ts';
+import type { Fleet, LineageStatus } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
 import { type CertbotWords, certbotVerbs, flagsOfRenew, isKnown, isSwitch, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
@@ -28,7 +29,8 @@ export const certbotOf =
     if (!given.trustsHooks) await refuseMissingHooks(flags, session);
     session.noteWhole(`In certfleet’s own words: ${withPlaces(`certfleet ${translated.shown}`, session)}`);
     const run = await typed.command.load(parse);
-    return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags } } });
+    const shown = async () => `certfleet ${translated.shown}`;
+    return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags }, shown } });
   };
 
 /** What is typed, after what certbot's own configuration file says. Fails with `usage/invalid`. */
@@ -263,11 +265,11 @@ async function refuseCertbots(folder: string, name: string, session: Session): P
 }
 
 /**
- * Which certificate it is. certbot finds the one to expand by its names, and never takes names from one without being
- * told so. Fails with `usage/invalid`.
+ * Which certificate it is. certbot finds the one to expand by its names. For any other set of names it gets another
+ * certificate, with a number in its name if need be. Fails with `usage/invalid`.
  */
 async function subjectOf(
-  { domains, values, expand, verb }: CertbotWords,
+  { domains, values, expand, isUnattended, verb }: CertbotWords,
   session: Session,
 ): Promise<{ readonly name: string; readonly isKnown: boolean }> {
   const identifiers = parseIdentifiers(domains, 'the certificate');
@@ -280,15 +282,21 @@ async function subjectOf(
   const own = nameAsCertbot(identifiers, new Set(all.map(({ name }) => name)));
   if (same) return { name: same.name, isKnown: true };
   const part = all.find((one) => isPart(one) && one.identifiers.length > 0);
-  if (part && expand) return { name: part.name, isKnown: true };
-  const known = part ?? all.find(({ name }) => name === own);
-  if (!known) return { name: own, isKnown: false };
-  const names = known.identifiers.map(withLetters).join(', ');
+  if (!part) return { name: freeName(own, all), isKnown: false };
+  if (expand || (await agreesToExpand(part, isUnattended, session))) return { name: part.name, isKnown: true };
   throw fail('usage/invalid', {
-    what: part
-      ? `certbot ${verb}: ${known.name} has some of these names (${names}): add --expand to give it all of them, or --cert-name for another certificate`
-      : `certbot ${verb}: ${known.name} has other names (${names}): add --cert-name ${known.name} to replace them, or --cert-name with another name for another certificate`,
+    what: `certbot ${verb}: ${part.name} has some of these names (${namesOf(part)}): add --expand to give it all of them, or --cert-name for another certificate`,
   });
+}
+
+const namesOf = ({ identifiers }: Pick<LineageStatus, 'identifiers'>): string =>
+  identifiers.map(withLetters).join(', ');
+
+/** certbot asks, too, unless it must not. */
+async function agreesToExpand(part: LineageStatus, isUnattended: boolean, session: Session): Promise<boolean> {
+  if (isUnattended || session.json) return false;
+  const question = `${part.name} has some of these names (${namesOf(part)}). Give it all of them? [y/N] `;
+  return /^y(es)?$/i.test((await session.context.ask?.(question, session.signal)) ?? '');
 }
 
 /** A certificate for `*.example.com` is example.com, unless another one has that name. */

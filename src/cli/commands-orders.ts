@@ -26,7 +26,8 @@ export const commandsOfOrders: readonly Command[] = [
     description:
       'With -d, flags give the settings of one certificate. certfleet stores them, so `certfleet renew` needs no flags. To ' +
       'change a setting, run `issue` again with -d or the name: settings without a flag stay as they are, and a new ' +
-      'certificate is ordered only if the change needs one. Without -d, it issues the certificates that the configuration ' +
+      'certificate is ordered only if the change needs one. More names after -d are added to a certificate; fewer are asked ' +
+      'about at a terminal, and elsewhere need its name. Without -d, it issues the certificates that the configuration ' +
       'declares, or the named ones; a name may also be that of a certificate issued by flags.',
     arguments: {
       text: '[name...]',
@@ -39,7 +40,11 @@ export const commandsOfOrders: readonly Command[] = [
         list: true,
         aliases: ['--domains', '--domain'],
       },
-      { flags: '--name <name>', description: 'name of the certificate (default: its first identifier)' },
+      {
+        flags: '--name <name>',
+        description:
+          'name of the certificate (default: its first identifier; with a number such as -0001 if a certificate for others has that name)',
+      },
       {
         flags: '--http <how>',
         description:

@@ -79,6 +79,8 @@ export interface LogFile {
 export interface Invocation {
   readonly args: readonly string[];
   readonly flags: Readonly<Record<string, FlagValue | undefined>>;
+  /** The command line as it can be typed again, without secrets. */
+  readonly shown?: () => Promise<string>;
 }
 
 export type FlagValue = string | boolean | readonly string[];

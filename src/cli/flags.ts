@@ -52,14 +52,15 @@ export const describesCertificate = (flags: Flags): string | undefined => {
 
 /** Which certificate the flags are about. */
 export interface Subject {
+  /** Without a name, that of its first identifier: a guess, which `default-name.ts` settles. */
   readonly name: string;
+  readonly isNamed: boolean;
   /** undefined means those that it already has. */
   readonly identifiers: readonly Identifier[] | undefined;
 }
 
 /**
- * The certificate that flags describe or change: named by the argument or `--name`, else by its first identifier. Fails
- * with `usage/invalid`, `identifier/…`, `lineage/invalid-name`.
+ * The certificate that flags describe or change. Fails with `usage/invalid`, `identifier/…`, `lineage/invalid-name`.
  */
 export function subjectOf(flags: Flags, named: string | undefined): Subject {
   const typed = textOf(flags['name']);
@@ -73,7 +74,7 @@ export function subjectOf(flags: Flags, named: string | undefined): Subject {
     isGiven || given === undefined ? parseIdentifiers(listOf(flags['identifier']), 'the certificate') : undefined;
   const name = given ?? lineageNameOf(identifiers ?? []);
   if (!isLineageName(name)) throw fail('lineage/invalid-name', { name });
-  return { name, identifiers };
+  return { name, isNamed: given !== undefined, identifiers };
 }
 
 /**

@@ -1,10 +1,11 @@
 import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
+import { type Identifier, identifierKey } from '../core/identifier.ts';
 import { notRenewedHere } from '../core/in-place.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
+import { certificateFor } from './default-name.ts';
 import { textOf } from './flag-values.ts';
 import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
 import { certificateNames } from './names.ts';
@@ -35,6 +36,7 @@ export const issue: Run = async (session) => {
     {
       names: args,
       ...(adHoc ? { adHoc } : {}),
+      ...(change && !staging ? { found: change.found } : {}),
       force: flags['force'] === true,
       staging,
       ...(flags['ignorePreflight'] === true ? { ignorePreflight: true } : {}),
@@ -42,6 +44,9 @@ export const issue: Run = async (session) => {
     },
     session.signal,
   );
+  const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error.code === 'lineage/name-taken');
+  // Another process was faster, so these identifiers now mean another certificate.
+  if (isTaken && change?.isNamed === false) return issue(session);
   return tellOutcomes(outcomes, session, {
     command: 'issue',
     staging,
@@ -54,6 +59,9 @@ export const issue: Run = async (session) => {
 interface Changing {
   readonly wanted: StoredSpec;
   readonly kept: StoredSpec | undefined;
+  /** The identifiers that the certificate has; none if it is not there. */
+  readonly found: readonly Identifier[];
+  readonly isNamed: boolean;
   /** A configuration declared it before. */
   readonly isAdopted: boolean;
 }
@@ -66,16 +74,17 @@ async function changeByFlags(session: Session, settings: Settings, described: st
     throw fail('usage/invalid', {
       what: `${described} changes one certificate at a time, but "${named}" and "${another}" are two`,
     });
-  const subject = subjectOf(session.invocation.flags, named);
+  const asked = subjectOf(session.invocation.flags, named);
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
+  const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet });
   const { name } = subject;
   if (settings.certificates.some((certificate) => certificate.name === name))
     throw fail('usage/invalid', {
       what: `"${name}" is declared in the configuration: change it there, or give another --name`,
     });
-  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
-    if (!isFailure(error, 'store/absent')) throw error;
-    return undefined;
-  });
   const found = await fleet?.stored(name, session.signal);
   const kept = found?.spec;
   const isAdopted = found?.origin === 'configuration';
@@ -86,7 +95,8 @@ async function changeByFlags(session: Session, settings: Settings, described: st
       what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; to get a new one, give its names with -d (-d ${typed})`,
     });
   }
-  return { wanted: await specFromFlags(session, settings, subject, kept), kept, isAdopted };
+  const wanted = await specFromFlags(session, settings, subject, kept);
+  return { wanted, kept, found: kept?.spec.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
 }
 
 /** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
@@ -114,7 +124,7 @@ export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: 
 
 export async function reportChanges(
   session: Session,
-  { kept, wanted, isAdopted }: Changing & { readonly kept: StoredSpec },
+  { kept, wanted, isAdopted }: Pick<Changing, 'wanted' | 'isAdopted'> & { readonly kept: StoredSpec },
 ): Promise<void> {
   const { changesOf } = await import('./changes.ts');
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;

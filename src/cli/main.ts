@@ -63,15 +63,20 @@ async function parse(
 ): Promise<{ readonly typed: Typed; readonly inOwnWords?: string }> {
   const split = splitAtCertbot(argv);
   if (split) return { typed: withArguments(parseArguments(split.own, context), split.theirs) };
-  if (!mayBeCertbots(argv)) return { typed: parseArguments(argv, context) };
+  const registryOf = async () => context.registry ?? (await import('../generated/registry.ts')).registry;
+  const shown = async () =>
+    `certfleet ${await (await import('./shown-words.ts')).shownOf(argv, {}, await registryOf())}`;
+  if (!mayBeCertbots(argv)) return { typed: withShown(parseArguments(argv, context), shown) };
   const { inOwnWords, translate, withTranslated } = await import('./certbot-flags.ts');
-  const registry = context.registry ?? (await import('../generated/registry.ts')).registry;
-  const translated = await translate(argv, registry);
-  const typed = parseArguments(translated.argv, context);
+  const translated = await translate(argv, await registryOf());
+  const typed = withShown(parseArguments(translated.argv, context), async () => `certfleet ${translated.shown}`);
   if ('exitCode' in typed || translated.first === '') return { typed };
   const invocation = withTranslated(typed, translated);
   return { typed: { ...typed, invocation }, inOwnWords: inOwnWords(typed, translated) };
 }
+
+const withShown = (typed: Typed, shown: () => Promise<string>): Typed =>
+  'exitCode' in typed ? typed : { ...typed, invocation: { ...typed.invocation, shown } };
 
 /** What follows `certfleet certbot` is not certfleet's to parse. `renew` never asks. */
 function withArguments(typed: Typed, args: readonly string[]): Typed {

@@ -46,7 +46,8 @@ const words: Readonly<Record<string, string>> = {
   '--kid': '`--eab-kid`',
 };
 
-const asksRarely = 'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA';
+const asksRarely =
+  'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA or loses names';
 const noStapling =
   'CAs have ended OCSP, so there is nothing to staple: Let’s Encrypt refuses such requests since 2025, and clients would reject a certificate without the staple';
 
@@ -59,7 +60,8 @@ const without: Readonly<Record<string, string>> = {
   '--ocsp-must-staple': noStapling,
   '--ocsp': noStapling,
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
-  '--expand': 'not needed: `certfleet issue NAME -d NAMES` takes the new list of names',
+  '--expand':
+    'not needed: `certfleet issue NAME -d NAMES` takes the new list of names, and `certfleet issue -d NAMES` adds names',
 };
 
 /** What to do instead of another client's command or flag, as a clause; undefined for an unknown word. */

@@ -250,6 +250,18 @@ export const errorTable = {
     retry: 'never',
     hint: '`certfleet issue {name} --force` gets a new certificate.',
   },
+  'lineage/other-names': {
+    message: 'the certificate {name} also has {others}; nothing was changed',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Without a name, -d never takes names from a certificate. To give it only these: `{replace}`. To get another certificate: `{another}`.',
+  },
+  'lineage/name-taken': {
+    message: 'another process has just given the certificate {name} other names; nothing was changed',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run the command again.',
+  },
   'lineage/not-renewed': {
     message: '"{name}" is in the store, but {why}',
     blame: 'config',

@@ -83,7 +83,7 @@ export const isStagingName = (name: string): boolean => name.endsWith('~staging'
 /** The certificate that a test certificate is a test of. */
 export const nameOfReal = (name: string): string => name.slice(0, -stagingName('').length);
 
-const longestLineageName = 100;
+export const longestLineageName = 100;
 
 /**
  * Whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is certfleet's own suffix.

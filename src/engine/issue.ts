@@ -34,6 +34,7 @@ import {
   isHalfDone,
   type Job,
   jobOfToday,
+  refuseOthers,
   withHooksOfRun,
   withNewSettings,
 } from './job.ts';
@@ -128,6 +129,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     sight,
     (lineage, claim) => {
       found = lineage;
+      refuseOthers(visit.job, lineage);
       const today = jobOfToday(visit.job, lineage);
       plan = { action: 'none', reason: 'it is no longer there' };
       if (!today) return undefined;

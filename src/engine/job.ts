@@ -1,6 +1,8 @@
+import { fail } from '../core/errors.ts';
 import type { Means } from '../core/failure.ts';
 import { withHooks } from '../core/hooks.ts';
-import type { Lineage } from '../core/lineage.ts';
+import { type Identifier, sameIdentifiers } from '../core/identifier.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
@@ -15,6 +17,8 @@ export interface Job extends Means {
    * `wanted` was read from the store. If it has changed there since, the change counts; if it was deleted, it stays so.
    */
   readonly isStored?: true;
+  /** The identifiers that the lineage had when `wanted` was made; none if it was not there. */
+  readonly found?: readonly Identifier[];
   /** Get a new certificate even if the current one is not due. */
   readonly force: boolean;
   /** `renew` obeys the back-off, but `issue` does not. */
@@ -43,6 +47,14 @@ export interface Job extends Means {
 export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
   if (!job.isStored) return withHooksOfBefore(job, lineage);
   return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
+}
+
+/** Fails with `lineage/name-taken` if another process has since given the lineage other identifiers. */
+export function refuseOthers({ found, wanted: { spec } }: Job, lineage: Lineage | undefined): void {
+  if (!found || !lineage || isOnlyOwing(lineage)) return;
+  const { identifiers } = lineage.spec.spec;
+  if ([found, spec.identifiers].some((one) => sameIdentifiers(one, identifiers))) return;
+  throw fail('lineage/name-taken', { name: spec.name });
 }
 
 /** The hooks of the run become those of a certificate that it renews, so that a killed deploy hook is made up for. */

@@ -19,7 +19,8 @@ export async function issue(fleet: OpenFleet, request: IssueRequest, signal: Abo
     const job = { wanted, origin, force, insists: ignorePreflight, newAccount, obeyBackoff: false, unattended };
     if (origin === 'configuration') return job;
     // Only `issue` replaces stored credentials; `renew` may run in any environment.
-    return { ...job, keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
+    const { found } = request;
+    return { ...job, ...(found ? { found } : {}), keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
   });
   return reconcile(fleet.composed.engine, jobs, signal);
 }

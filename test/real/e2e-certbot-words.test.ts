@@ -69,8 +69,14 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'command lines of certbot', () =
     expect(await serial(a)).not.toBe(before);
     expect((await run('certificates')).stdout).toMatch(/^a\.example\.test +valid /m);
 
-    const fewer = await run('certonly', '--webroot', '-w', sites[a]!, '-d', a);
-    expect(fewer).toMatchObject({ status: 2, stderr: expect.stringContaining(`add --cert-name ${a}`) });
+    // As certbot: another certificate, which the same words find again.
+    const both = await serial(a);
+    const fewer = ['certonly', '--webroot', '-w', sites[a]!, '-d', a];
+    succeeded(await run(...fewer));
+    const other = await serial(`${a}-0001`);
+    expect((await run(...fewer)).stdout).toContain(`${a}-0001: not due yet`);
+    expect([await serial(a), await serial(`${a}-0001`)]).toEqual([both, other]);
+    succeeded(await run('delete', '--cert-name', `${a}-0001`, '-n'));
     succeeded(await run('certonly', '--cert-name', a, '-d', a, '--key-type', 'rsa', '--rsa-key-size', '2048'));
     const smaller = new X509Certificate(await readFile(join(configDir, 'live', a, 'cert.pem')));
     expect([smaller.subjectAltName, smaller.publicKey.asymmetricKeyType]).toEqual([`DNS:${a}`, 'rsa']);

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Lineage } from '../../src/core/lineage.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import {
@@ -30,7 +31,7 @@ describe('flags of a second issue', () => {
   let ca: AcmeCa;
   let other: AcmeCa;
   beforeAll(async () => {
-    const settings = { validate: async () => undefined };
+    const settings = { validate: () => validate() };
     [certfleet, ca, other] = await Promise.all([
       buildCertfleet(),
       startAcmeCa({ settings }),
@@ -38,13 +39,17 @@ describe('flags of a second issue', () => {
     ]);
   });
 
+  let validate: () => Promise<undefined>;
   let folder: string;
   let store: string;
   let webroot: string;
   let orders: readonly [number, number];
+  let finalized: number;
   beforeEach(async () => {
     [folder, webroot] = [await temporaryFolder('flags'), await temporaryFolder('webroot')];
     store = join(folder, 'store');
+    validate = async () => undefined;
+    finalized = ca.accepted('finalize');
     orders = [ca.accepted('newOrder'), other.accepted('newOrder')];
   });
 
@@ -270,6 +275,54 @@ describe('flags of a second issue', () => {
     const renamed = await run('issue', name, '--name', 'other');
     expect(renamed.status).toBe(2);
     expect(stderrOf(renamed)).toMatch(/cannot be renamed/);
+  });
+
+  describe('without a name', () => {
+    const options = () => [
+      ...['--issuer', ca.directoryUrl, '--ca-file', ca.caFile, '--agree-tos', '--resolver', '127.0.0.1:1'],
+      ...['--ignore-preflight', '--http', `webroot:${webroot}`],
+    ];
+    const lineages = async () =>
+      Object.fromEntries(
+        [...(await documents(store, 'lineage')).values()].map((text) => {
+          const { spec } = (JSON.parse(text) as Lineage).spec;
+          return [spec.name, spec.identifiers.map(({ value }) => value).join(' ')];
+        }),
+      );
+
+    it('finds its own certificate beside one for other names, after a kill and in two processes at once', async () => {
+      succeeded(await run('issue', '-d', 'other.example.test', '--name', name, ...options()));
+      const issue = ['issue', '-d', name, ...options()];
+      let release = () => {};
+      const killWhen = new Promise<void>((asked) => {
+        const released = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+        validate = () => {
+          asked();
+          return released;
+        };
+      });
+      expect((await certfleet([...issue, '--store', store], { killWhen })).status).toBe('SIGKILL');
+      release();
+      validate = async () => undefined;
+      const both = await Promise.all([run(...issue), run(...issue)]);
+      for (const one of both) succeeded(one);
+      const again = await run(...issue);
+      succeeded(again);
+      expect(again.stdout).toContain(`${name}-0001: not due yet`);
+      expect(await lineages()).toEqual({ [name]: 'other.example.test', [`${name}-0001`]: name });
+      expect(ca.accepted('finalize') - finalized, 'one certificate each').toBe(2);
+    });
+
+    it('never mixes the names of two processes that want the same name at once', async () => {
+      const wanted = [`${name},a.example.test`, `${name},b.example.test`];
+      const both = await Promise.all(wanted.map((names) => run('issue', '-d', names, ...options())));
+      expect(both.map(({ status }) => status).sort(), both.map(stderrOf).join('\n')).toEqual([0, 2]);
+      const [refused] = both.filter(({ status }) => status === 2);
+      expect(stderrOf(refused!)).toContain(`the certificate ${name} also has`);
+      const found = await lineages();
+      expect(Object.keys(found)).toEqual([name]);
+      expect(wanted.map((names) => names.replace(',', ' '))).toContain(found[name]);
+    });
   });
 
   it('makes no store for refused flags', async () => {

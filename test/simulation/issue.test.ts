@@ -224,3 +224,34 @@ describe('a delivery', () => {
     expect([outcome.result, removed]).toEqual(['deployed', 1]);
   });
 });
+
+describe('a certificate that was not there when it was named', () => {
+  const byName = (...names: readonly string[]) => {
+    const wanted = { ...job(simulatedSpec('abc', names), { obeyBackoff: false }), origin: 'command-line' as const };
+    return { ...wanted, found: [] };
+  };
+
+  it('is not changed if it has since got other identifiers', async () => {
+    const world = await createSimulatedWorld();
+    const outcomes = await Promise.all([
+      issue(world.replica(1), byName('a.example.com'), signal),
+      issue(world.replica(2), byName('b.example.com'), signal),
+    ]);
+    expect(outcomes.map((one) => ('error' in one ? one.error.code : one.result)).sort()).toEqual([
+      'issued',
+      'lineage/name-taken',
+    ]);
+    const issued = outcomes.findIndex(({ result }) => result === 'issued');
+    expect((await world.readLineage())?.spec.spec.identifiers).toEqual(
+      [byName('a.example.com'), byName('b.example.com')][issued]?.wanted.spec.identifiers,
+    );
+    expect(world.ca.accepted('newOrder')).toBe(1);
+  });
+
+  it('is one for two processes that want the same identifiers at once', async () => {
+    const world = await createSimulatedWorld();
+    const outcomes = await Promise.all([1, 2].map((pid) => issue(world.replica(pid), byName('a.example.com'), signal)));
+    expect(outcomes.map(({ result }) => result)).toEqual(['issued', 'issued']);
+    expect(world.ca.accepted('newOrder')).toBe(1);
+  });
+});
