@@ -72,7 +72,8 @@ export function createRoute53(api: AwsRest): Route53 {
       const path = `/${version}/hostedzone/${zoneId}/rrset/`;
       const about = changes[0]!.name;
       const request = { method: 'POST', path, body: batchXml(changes) } as const;
-      await api.call('ChangeResourceRecordSets', request, () => {}, { mutates: false, about, signal });
+      const call = { mutates: true, isRepeatable: true, about, signal };
+      await api.call('ChangeResourceRecordSets', request, () => {}, call);
     },
   };
 }

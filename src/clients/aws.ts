@@ -41,8 +41,10 @@ export interface AwsCall {
   readonly signal: AbortSignal;
   /** What it is about, for the error: a record's name. */
   readonly about?: string;
-  /** It changes something that a repetition would change again, so it is not repeated after an answer that was lost. */
+  /** It changes something, so it is not repeated after an answer that was lost. */
   readonly mutates: boolean;
+  /** Unless a repetition changes nothing more. */
+  readonly isRepeatable?: boolean;
   /** More codes that mean "wait and repeat" for this call, such as `ResourceInUse` while a rule is being deleted. */
   readonly busyCodes?: readonly string[];
   readonly busyBudgetMs?: number;
@@ -192,6 +194,7 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       },
       read,
       readsOnly: !call.mutates,
+      isRepeatable: call.isRepeatable === true,
       signal: call.signal,
     });
   };

@@ -58,7 +58,8 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
       });
       return api.call({
         ...{ what: `the zone ${zone}`, about, read, secrets, signal },
-        readsOnly: method === 'GET' || isRepeatable,
+        readsOnly: method === 'GET',
+        isRepeatable,
         build: () => ({
           ...{ method, url: `${base}${path}` },
           headers: {

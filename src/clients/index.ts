@@ -1,5 +1,6 @@
 /** What an outside module needs to call an API (`certfleet/api`). */
 export { fail, isFailure, reasonOf } from '../core/errors.ts';
+export { noteWrite } from '../core/writes.ts';
 export { createDnsApi } from './dns-api.ts';
 export {
   type ApiAnswer,

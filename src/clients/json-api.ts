@@ -3,6 +3,7 @@ import { cut, remoteText } from '../core/remote-text.ts';
 import { dateMs, retryAfterMs } from '../core/retry-after.ts';
 import type { Secret } from '../core/secret.ts';
 import { neverArrived } from '../core/unsent.ts';
+import { noteWrite } from '../core/writes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
@@ -128,6 +129,8 @@ export interface ApiCall<T> {
   read(answer: ApiAnswer): T;
   /** It changes nothing, so it is also repeated after no answer and after a 5xx. */
   readonly readsOnly: boolean;
+  /** It changes something, but twice is the same as once, so it is repeated, too. */
+  readonly isRepeatable?: boolean;
   /** Values that must not be shown, even if the API repeats them. Read after the call, so `build` may add to it. */
   readonly secrets?: Iterable<Secret>;
   readonly maxBytes?: number;
@@ -207,10 +210,13 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         log.debug(`${name}: ${what}: ${clean(why)}; again in ${Math.ceil(ms / 1000)} s`);
         await clock.sleep(ms, signal);
       };
+      const noteChange = () => {
+        if (!call.readsOnly) noteWrite(signal);
+      };
       /** Whether the call may be repeated although it may have had an effect; then waits a little. */
       const mayRepeat = async (why: string, hadNoEffect: boolean): Promise<boolean> => {
         const pauseMs = pausesMs[disturbed];
-        if (!(call.readsOnly || hadNoEffect) || pauseMs === undefined) return false;
+        if (!(call.readsOnly || call.isRepeatable || hadNoEffect) || pauseMs === undefined) return false;
         disturbed += 1;
         await pause(pauseMs * (1 + random.number()), why);
         return true;
@@ -221,6 +227,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         try {
           answer = await exchange(call);
         } catch (error) {
+          if (isFailure(error, 'network/') && !neverArrived(error)) noteChange();
           if (isFailure(error, 'network/too-large')) throw trouble('failed', { reason: reasonOf(error) });
           if (!isFailure(error, 'network/failed')) throw error;
           if (await mayRepeat(reasonOf(error), neverArrived(error))) continue;
@@ -228,6 +235,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         }
         const { status } = answer;
         const verdict = judge(answer);
+        if (verdict.kind === 'fine' || verdict.kind === 'failed') noteChange();
         if (verdict.kind === 'fine') {
           try {
             return call.read(answer);

@@ -15,6 +15,8 @@ export type ErrorParams<C extends ErrorCode> = {
 export interface FailOptions {
   /** The error underneath, kept for `--json` and debugging. Its text must contain no secret. */
   readonly cause?: unknown;
+  /** Replaces the hint of the table, where more is known. */
+  readonly hint?: string;
   /** When to try again, if the answer said so (retry `at`). */
   readonly retryAt?: Date;
   /** The whole ACME problem document (RFC 8555 §6.7), if a CA sent one. */
@@ -71,7 +73,7 @@ const fill = (template: string, params: Readonly<Record<string, string | number>
 /** Makes an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
   const entry = errorTable[code];
-  return new CertfleetError(code, fill(entry.message, params), fill(entry.hint, params), options);
+  return new CertfleetError(code, fill(entry.message, params), options.hint ?? fill(entry.hint, params), options);
 }
 
 /** Whether an error is a {@link CertfleetError} and, if codes or areas (`dns/`) are given, has one of them. */

@@ -131,7 +131,8 @@ managed identity of the machine.`,
         }),
         read: (answer) => read(method === 'DELETE' ? {} : readFields(answer.body, 'the object')),
         // A change names the version before it, so that a repeated one changes nothing: it is refused.
-        readsOnly: true,
+        readsOnly: method === 'GET',
+        isRepeatable: true,
         signal,
       });
 

@@ -120,7 +120,8 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A change names the whole set before it, so that a repeated one changes nothing: it is refused.
-        readsOnly: true,
+        readsOnly: body === undefined,
+        isRepeatable: true,
         signal,
       });
     };

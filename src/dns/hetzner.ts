@@ -48,6 +48,8 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     // 3,600 calls an hour for each project, of which a change takes three or four.
     maxConcurrent: 4,
     visibleMs: 180_000,
+    // A list lacks what an action adds that is still running, because the one who began it has given up.
+    listLagMs: 10_000,
   },
   connect({ options, world }) {
     const http = world.http();

@@ -114,7 +114,8 @@ A set that another program changes in the same second as certfleet may lose that
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A set that is created twice is refused, and one that is written or deleted twice stays the same.
-        readsOnly: true,
+        readsOnly: method === 'GET',
+        isRepeatable: true,
         signal,
       });
 

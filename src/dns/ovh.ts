@@ -134,7 +134,8 @@ A change is served only after a refresh of the zone. All names of a zone that ar
       return <T>({ method = 'GET', path, body, isRepeatable = false, read }: Call<T>): Promise<T> =>
         api.call({
           ...{ what: `${method} ${path}`, about, secrets, signal },
-          readsOnly: method === 'GET' || isRepeatable,
+          readsOnly: method === 'GET',
+          isRepeatable,
           read: (answer) => read(answer.body),
           async build(over) {
             const url = `${base}/domain/zone/${zone}${path}`;

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { takeUpdates } from '../../test/support/update-server.ts';
 import { Reader } from '../clients/dns-wire.ts';
 import { signMessage } from '../clients/tsig.ts';
 import { resolveOptions } from '../config/options.ts';
 import { fail } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { neverArrived } from '../core/unsent.ts';
+import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { World } from '../ports/world.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import rfc2136 from './rfc2136.ts';
@@ -84,6 +86,14 @@ describe('the update', () => {
   });
 });
 
+/** A server that takes updates. */
+function server() {
+  const clock = fakeClock();
+  const written: unknown[] = [];
+  const first = takeUpdates({ add: (value) => void written.push(value), remove: () => {} }, secret, () => clock.now());
+  return { clock, written, first };
+}
+
 describe('many changes', () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, at) => ({ ...adding()[0]!, name: `_acme-challenge.n${at}.example.test` }));
@@ -108,6 +118,36 @@ describe('many changes', () => {
     expect(sent[0]!.message.length).toBeLessThan(65_536);
     expect(sizes(sent)[0]).toBeGreaterThan(500);
   });
+
+  const lost = (code: string) =>
+    fail(
+      'dns/lookup-failed',
+      { server: '', question: '', reason: code },
+      { cause: Object.assign(new Error(code), { code }) },
+    );
+  it.each<[string, Exchange, string]>([
+    ['is refused', record([]), 'not allow'],
+    ['finds no server', () => Promise.reject(lost('ECONNREFUSED')), 'ECONNREFUSED'],
+    ['gets no answer', () => Promise.reject(lost('ETIMEDOUT')), 'ETIMEDOUT'],
+  ])(
+    'of which the second message %s may have been written, whatever that error proves',
+    async (_what, second, words) => {
+      const { clock, written, first } = server();
+      let messages = 0;
+      const provider = connect((...call) => {
+        messages += 1;
+        return messages === 1 ? first(...call) : second(...call);
+      });
+      const traits = { ...rfc2136.traits };
+      const { add } = createZoneWriter({ provider, traits, clock, lock: (_key, over, change) => change(over) });
+      const asked = many(1_800).map((one) => ({ zone, name: one.name, value: 'abc', ttl: 60 }));
+      const done = await Promise.allSettled(asked.map((value) => add(value, signal)));
+      expect(written.length).toBeGreaterThan(500);
+      const errors = new Set(done.map((one) => (one.status === 'rejected' ? one.reason.code : 'written')));
+      expect([...errors]).toEqual(['dns/failed']);
+      expect(done[0]).toMatchObject({ reason: { message: expect.stringContaining(words) } });
+    },
+  );
 
   it.each([
     [3, 'udp'],

@@ -2,6 +2,7 @@ import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from 
 import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { neverArrived } from '../core/unsent.ts';
+import { noteWrite } from '../core/writes.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 
@@ -118,8 +119,12 @@ The clocks of both machines must agree within five minutes. Answers are verified
         const transport = signed.length > longestDatagram ? 'tcp' : options.transport;
         try {
           const reply = await world.dns.exchange({ address, port }, signed, { transport, timeoutMs, signal });
-          return checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), name, world.clock.now());
+          checkReply(reply, verifyAnswer(reply, key, mac, world.clock.now()), name, world.clock.now());
+          if (records.length > 0) noteWrite(signal);
+          return;
         } catch (error) {
+          if (records.length > 0 && !isFailure(error, 'dns/refused', 'dns/clock-skew') && !neverArrived(error))
+            noteWrite(signal);
           // Try the server's next address if this one cannot be reached.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
           // If one of them may have the update, that error counts.

@@ -30,11 +30,12 @@ const refusal = (status: number, code: string, message: string): FakeAnswer =>
   answer(status, { error: { code, message, details: {} } });
 
 /** How long an action takes, in ms. Its effect comes at its end, and until then the zone is locked. */
-const actionMs = 1_500;
+const usualActionMs = 1_500;
 
 /** Zones of Hetzner Console. */
 export function testHetzner(clock: Clock) {
   let last = 42;
+  let actionMs = usualActionMs;
   const zones: Zone[] = [];
   const addZones = (names: readonly string[]) => {
     for (const name of names) zones.unshift({ id: ++last, name, sets: [], action: undefined });
@@ -171,6 +172,9 @@ export function testHetzner(clock: Clock) {
 
   return {
     ...{ api, addZones },
+    lag(ms: number) {
+      actionMs = ms;
+    },
     values: (name: string) => {
       const zone = find(name)!;
       return zone.sets.flatMap((set) =>

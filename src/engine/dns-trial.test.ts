@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type CertfleetError, fail } from '../core/errors.ts';
+import { noteWrite } from '../core/writes.ts';
 import type { DnsProvider, DnsProviderTraits, SetsProvider } from '../ports/dns-provider.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import { createMemoryStore } from '../stores/memory.ts';
@@ -217,6 +218,21 @@ describe('a test of a DNS provider', () => {
     }));
     expect((await run()).error).toBe(error);
     expect([made, await journalled()]).toEqual([calls, []]);
+  });
+
+  it('removes what was written before a refusal', async () => {
+    const { run, dns, journalled } = setUp((memory) => {
+      const provider = memoryDnsProvider(memory);
+      const append: typeof provider.append = async (value, signal) => {
+        await provider.append(value, signal);
+        noteWrite(signal);
+        throw refused;
+      };
+      return { ...provider, append };
+    });
+    const { error, steps } = await run();
+    expect([error?.code, error?.cause, stepsOf({ steps })]).toEqual(['dns/failed', refused, ['zone', 'remove']]);
+    expect([dns.values(zone), await journalled()]).toEqual([[], []]);
   });
 
   it('says what is left, and keeps it journalled', async () => {

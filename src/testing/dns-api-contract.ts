@@ -13,7 +13,7 @@
 import assert from 'node:assert/strict';
 import type { CertfleetError } from '../core/errors.ts';
 import type { DnsProvider } from '../ports/dns-provider.ts';
-import { atEachCall } from './dns-api-steps.ts';
+import { atEachCall, groupAtEachCall } from './dns-api-steps.ts';
 import {
   challengeIn,
   cleanUp,
@@ -25,7 +25,7 @@ import {
   valuesAt,
 } from './dns-provider-checks.ts';
 import { checkWith, type DnsProviderBench, type EngineBench, runDnsProviderContract } from './dns-provider-contract.ts';
-import type { FakeAnswer, FakeApi, FakeRequest, Fault } from './fake-api.ts';
+import type { FakeAnswer, FakeApi, FakeCall, FakeRequest, Fault } from './fake-api.ts';
 import type { FakeClock } from './fake-clock.ts';
 import type { TestFunction } from './solver-contract.ts';
 
@@ -180,16 +180,44 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   check('a limit that lasts is dns/limited, with the time if the service says it', async (bench) => {
     for (const { fault, saysWhen } of limitsOf(bench))
       for (const seconds of [3_600, undefined])
-        await atEachCall(bench, async ({ hitAll, change }) => {
+        await atEachCall(bench, async ({ hitAll, change, callsBefore }) => {
           hitAll(fault(seconds));
           const began = bench.clock.monotonicMs();
           const error = await failure(change(), bench);
-          assert.equal(error.code, 'dns/limited');
+          const wrote = hasWritten(bench, callsBefore());
+          assert.equal(error.code, wrote ? 'dns/failed' : 'dns/limited');
           const inMs = error.retryAt && error.retryAt.getTime() - bench.clock.now().getTime();
           if (seconds !== undefined && saysWhen) assert.ok(Math.abs((inMs ?? 0) - seconds * 1000) < 5_000, `${inMs}`);
           else assert.equal(error.retryAt, undefined);
           assert.ok(bench.clock.monotonicMs() - began < 180_000, 'it waited too long');
         });
+  });
+
+  check('after a write, no error says that nothing was written', async (bench) => {
+    for (const fault of refusalsOf(bench)) {
+      await atEachCall(bench, async ({ hitAll, change, isRemoval, callsBefore, expected }) => {
+        hitAll(fault);
+        const error = await change().then(
+          () => undefined,
+          (thrown: unknown) => failure(Promise.reject(thrown), bench),
+        );
+        // A removal that is refused at its second step may be complete, and so may an addition.
+        if (error === undefined) return expected();
+        const wrote = hasWritten(bench, callsBefore());
+        if (wrote) assert.match(error.code, /^dns\/(failed|bad-answer)$/, `${isRemoval}: ${error.message}`);
+      });
+      // What a service keeps cannot be cleaned up between two tries.
+      if (bench.traits.keepsLast !== undefined) continue;
+      await groupAtEachCall(bench, async ({ hitAll, add }) => {
+        hitAll(fault);
+        for (const { value, error } of await add()) {
+          if (error === undefined) continue;
+          const isThere = (await valuesAt(bench, value)).includes(value.value);
+          const { code } = await failure(Promise.reject(error), bench);
+          if (isThere) assert.match(code, /^dns\/(failed|bad-answer)$/, `${value.name} is there`);
+        }
+      });
+    }
   });
 
   check('a service that is broken is dns/failed, with a hint about nothing else', async (bench) => {
@@ -336,6 +364,14 @@ const limitsOf = (bench: Bench): readonly NonNullable<DnsApiBench['limit']>[] =>
   ...(bench.limit ? [bench.limit] : []),
 ];
 
+/** What a service may answer to the second step of a change. */
+const refusalsOf = (bench: Bench): readonly Fault[] => [
+  { kind: 'status', status: 403, body: { message: 'not allowed' } },
+  ...(bench.refusal ? [{ kind: 'status', ...bench.refusal('not allowed') } as const] : []),
+  ...limitsOf(bench).map(({ fault }) => fault(undefined)),
+  { kind: 'unreachable' },
+];
+
 function checkOf({ check }: Provider): NonNullable<DnsProvider['check']> {
   assert.ok(check, 'a provider with an API has `check`');
   return check;
@@ -343,6 +379,9 @@ function checkOf({ check }: Provider): NonNullable<DnsProvider['check']> {
 
 const isWrite = (bench: Bench, request: FakeRequest): boolean =>
   bench.isWrite?.(request) ?? !['GET', 'HEAD', 'OPTIONS'].includes(request.method);
+
+const hasWritten = (bench: Bench, calls: readonly FakeCall[]): boolean =>
+  calls.some(({ request, result }) => isWrite(bench, request) && typeof result === 'number' && result < 300);
 
 async function writesOfOne(bench: Bench): Promise<number> {
   const value = { ...challengeIn(bench, 'www'), value: otherDigest };

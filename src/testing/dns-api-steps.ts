@@ -1,7 +1,7 @@
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { challengeIn, cleanUp, expectAt, listed, never } from './dns-provider-checks.ts';
 import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
-import type { FakeApi, FakeRequest, Fault } from './fake-api.ts';
+import type { FakeApi, FakeCall, FakeRequest, Fault } from './fake-api.ts';
 
 type Bench = EngineBench<DnsProviderBench & { readonly api: FakeApi; isOptional?(request: FakeRequest): boolean }>;
 type Provider = ReturnType<Bench['connect']>;
@@ -18,6 +18,14 @@ interface Step {
   again(): Promise<unknown>;
   /** Looks into the fake's zone. */
   expected(): Promise<void>;
+  readonly isRemoval: boolean;
+  /** The calls of the change that went well before the one that goes wrong. */
+  callsBefore(): readonly FakeCall[];
+}
+
+/** Several values added at the same time, as for a certificate with many names. */
+interface GroupStep extends Pick<Step, 'hitAll'> {
+  add(): Promise<readonly { readonly value: DnsValue; readonly error?: unknown }[]>;
 }
 
 /** Runs once for each call that adding a value takes, and for each that removing it takes; then cleans up. */
@@ -26,6 +34,7 @@ export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void
     const calls = await callsOf(bench, isRemoval);
     for (let at = 0; at < calls; at += 1) {
       const value = await begun(bench, isRemoval);
+      const from = bench.api.calls.length;
       const change = (provider: Provider, signal = never()): Promise<unknown> =>
         isRemoval ? provider.remove(value, undefined, signal) : provider.add(value, signal);
       const provider = bench.connect();
@@ -53,12 +62,52 @@ export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void
           await change(bench.connect());
         },
         expected: () => expectAt(bench, value, [value.value], isRemoval ? [value.value] : []),
+        isRemoval,
+        callsBefore: () => required(bench, from).slice(0, at),
       });
       isOver = true;
       await cleanUp(bench, value);
     }
   }
 }
+
+/** Runs once for each call that adding three values takes; then cleans up. */
+export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Promise<void>): Promise<void> {
+  const values = ['n1', 'n2', 'n3'].map((host) => challengeIn(bench, host));
+  const addAll = (provider: Provider) => Promise.allSettled(values.map((value) => provider.add(value, never())));
+  const cleanAll = async () => {
+    for (const value of values) await cleanUp(bench, value);
+  };
+  const from = bench.api.calls.length;
+  await addAll(bench.connect());
+  const calls = required(bench, from).length;
+  await cleanAll();
+  for (let at = 1; at < calls; at += 1) {
+    let seen = -1;
+    let isOver = false;
+    const reached = (request: FakeRequest): boolean => {
+      if (isOver || bench.isOptional?.(request)) return false;
+      seen += 1;
+      return seen >= at;
+    };
+    await run({
+      hitAll: (fault) => bench.api.fault(fault, { times: 1_000, on: reached }),
+      async add() {
+        const done = await addAll(bench.connect());
+        return done.map((one, index) => ({
+          value: values[index]!,
+          ...(one.status === 'rejected' ? { error: one.reason } : {}),
+        }));
+      },
+    });
+    isOver = true;
+    await cleanAll();
+  }
+}
+
+/** The calls from this one on on which something depends. */
+const required = (bench: Bench, from: number): readonly FakeCall[] =>
+  bench.api.calls.slice(from).filter(({ request }) => !bench.isOptional?.(request));
 
 async function begun(bench: Bench, isRemoval: boolean): Promise<DnsValue> {
   const value = challengeIn(bench, 'www');
@@ -86,7 +135,7 @@ async function countCalls(bench: Bench, isRemoval: boolean): Promise<number> {
   const before = bench.api.calls.length;
   const provider = bench.connect();
   await (isRemoval ? provider.remove(value, undefined, never()) : provider.add(value, never()));
-  const calls = bench.api.calls.slice(before).filter(({ request }) => !bench.isOptional?.(request)).length;
+  const calls = required(bench, before).length;
   await cleanUp(bench, value);
   return calls;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { noteWrite } from '../../src/core/writes.ts';
 import { dependents, rollover } from '../../src/engine/account-change.ts';
 import { knownAccounts } from '../../src/engine/accounts.ts';
 import { forget } from '../../src/engine/forget.ts';
@@ -292,6 +293,37 @@ describe('a process that is killed', () => {
       error: { code: 'dns/refused' },
     });
     expect((await world.readLineage())?.kept).toBeUndefined();
+  });
+});
+
+describe('a provider that refuses the second step of a change', () => {
+  it.each([
+    ['dns-persist-01', {}],
+    ['dns-01', { persist: undefined, unknownChallenges: false }],
+  ] as const)('leaves the value of %s in the journal', async (_type, settings) => {
+    const world = await createWorld(settings);
+    const half: ValuesProvider = {
+      ...world.memory,
+      async append(value, over) {
+        await world.memory.append(value, over);
+        noteWrite(over);
+        throw fail('dns/refused', { provider: 'memory', name: value.name, reason: 'no refresh', advice: 'Check it.' });
+      },
+      remove: () => Promise.reject(fail('dns/unreachable', { provider: 'memory', reason: 'no answer' })),
+    };
+    expect(await world.run(names('example.com'), { provider: half })).toMatchObject({
+      error: { code: 'dns/failed', message: expect.stringContaining('no refresh'), hint: 'Check it.' },
+    });
+    expect(world.values()).toHaveLength(1);
+    const { kept = [], tombstones = [] } = (await world.readLineage()) ?? {};
+    expect([...kept, ...tombstones]).toHaveLength(1);
+    // The next run uses what stays, and a sweep removes the rest.
+    await world.sweepNow();
+    expect(await world.run(names('example.com'), {}, { obeyBackoff: false })).toMatchObject({ result: 'issued' });
+    await world.sweepNow();
+    expect(world.values()).toEqual(
+      (await world.readLineage())?.kept?.map(({ name, value }) => ({ name, value })) ?? [],
+    );
   });
 });
 

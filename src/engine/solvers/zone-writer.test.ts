@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
-import type { DnsProviderTraits, DnsValue, SetChange, SetsProvider, TxtSet } from '../../ports/dns-provider.ts';
+import { noteWrite } from '../../core/writes.ts';
+import type {
+  DnsProvider,
+  DnsProviderTraits,
+  DnsValue,
+  SetChange,
+  SetsProvider,
+  TxtSet,
+} from '../../ports/dns-provider.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { createZoneWriter } from './zone-writer.ts';
 
@@ -31,7 +39,7 @@ function setsApi() {
   };
   const turns = createTurnsByKey();
   const clock = fakeClock();
-  const process = (traits = inSets, of = provider) =>
+  const process = (traits = inSets, of: DnsProvider = provider) =>
     createZoneWriter({ provider: of, traits, clock, lock: (key, s, change) => turns(key, () => change(s), s) });
   return { sets, writes, hooks, provider, process, clock };
 }
@@ -113,6 +121,105 @@ describe('a provider of whole sets', () => {
       remove(at(zone, 'a'), undefined, signal),
     ]);
     expect(writes[0]).toMatchObject([{ name: `_acme-challenge.${zone}`, add: ['b'], remove: ['a'] }]);
+  });
+});
+
+describe('a call of several steps', () => {
+  const name = `_acme-challenge.${zone}`;
+  const retryAt = new Date('2026-03-04T05:06:07Z');
+  const cut = (code: string) => Object.assign(new Error(code), { code });
+  const refused = fail('dns/refused', { provider: 'api', name, reason: 'no right', advice: 'Grant it.' });
+  const limited = fail('dns/limited', { provider: 'api', reason: 'too many' }, { retryAt });
+  const skewed = fail('dns/clock-skew', { provider: 'api', name, reason: 'late' });
+  const unsent = fail('dns/unreachable', { provider: 'api', reason: 'gone' }, { cause: cut('ECONNREFUSED') });
+  const conflict = fail('dns/conflict', { provider: 'api', name, reason: 'changed' });
+  const failed = fail('dns/failed', { provider: 'api', name, reason: 'HTTP 500' });
+
+  /** Providers that write with the first step, and fail with the second. */
+  const kinds = (second: () => never): Readonly<Record<string, DnsProvider>> => {
+    const change = async (signal: AbortSignal) => {
+      noteWrite(signal);
+      return second();
+    };
+    return {
+      values: {
+        kind: 'values',
+        append: (_value, over) => change(over),
+        remove: (_value, _made, over) => change(over),
+      },
+      sets: { kind: 'sets', write: (_zone, _changes, over) => change(over) },
+    };
+  };
+
+  it.each([refused, limited, skewed, unsent, conflict])('never fails with $code after a write', async (error) => {
+    for (const provider of Object.values(
+      kinds(() => {
+        throw error;
+      }),
+    )) {
+      const { process } = setsApi();
+      const { add, remove } = process(inSets, provider);
+      const values = ['a', 'b'].map((host) => at(`${host}.${zone}`, 'v'));
+      const calls = [...values.map((value) => add(value, signal)), remove(at(`c.${zone}`, 'v'), undefined, signal)];
+      for (const call of calls)
+        await expect(call).rejects.toMatchObject({
+          code: 'dns/failed',
+          cause: error,
+          message: expect.stringContaining(error.message),
+          hint: expect.not.stringContaining('Nothing was changed'),
+          retryAt: error.retryAt,
+        });
+    }
+  });
+
+  it.each([
+    ['before any write', refused, false],
+    ['that says itself that it is not known', failed, true],
+  ])('fails with the error of its provider %s', async (_when, error, isWritten) => {
+    const provider: DnsProvider = {
+      kind: 'sets',
+      async write(_zone, _changes, over) {
+        if (isWritten) noteWrite(over);
+        throw error;
+      },
+    };
+    await expect(setsApi().process(inSets, provider).add(at(zone, 'v'), signal)).rejects.toBe(error);
+  });
+
+  it.each([
+    [1, 2, undefined],
+    [2, 2, 'dns/failed'],
+  ])('of which the answer is lost %i times is made %i times', async (lost, made, code) => {
+    for (const kind of ['values', 'sets']) {
+      let calls = 0;
+      const provider = kinds(() => {
+        calls += 1;
+        if (calls > lost) return undefined as never;
+        throw fail('dns/unreachable', { provider: 'api', reason: 'cut' }, { cause: cut('ECONNRESET') });
+      })[kind]!;
+      const added = setsApi().process(inSets, provider).add(at(zone, 'v'), signal);
+      await expect(
+        added.then(
+          () => undefined,
+          (error) => error.code,
+        ),
+      ).resolves.toBe(code);
+      expect(calls).toBe(made);
+    }
+  });
+
+  it('is not made twice where the service would keep the value twice', async () => {
+    let calls = 0;
+    const provider = kinds(() => {
+      calls += 1;
+      throw fail('dns/unreachable', { provider: 'api', reason: 'cut' });
+    })['values']!;
+    await expect(
+      setsApi()
+        .process({ ...inSets, keepsLast: 2 }, provider)
+        .add(at(zone, 'v'), signal),
+    ).rejects.toThrow();
+    expect(calls).toBe(1);
   });
 });
 

@@ -1,6 +1,9 @@
 import { createBatches } from '../../core/batches.ts';
-import { isFailure } from '../../core/errors.ts';
+import { fail, isFailure } from '../../core/errors.ts';
+import { provesNothingWritten } from '../../core/proofs.ts';
 import { createTurns } from '../../core/turns.ts';
+import { neverArrived } from '../../core/unsent.ts';
+import { watchWrites } from '../../core/writes.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   DnsProvider,
@@ -46,7 +49,8 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
     return traits.writes === 'value' ? inSlot(signal) : lock(resource, signal, inSlot);
   };
 
-  if (provider.kind === 'sets') return createSetWriter(provider, traits, { exclusively, pace });
+  const calls = traits.keepsLast === undefined ? 2 : 1;
+  if (provider.kind === 'sets') return createSetWriter(provider, traits, { exclusively, pace, calls });
   const changed = async <T>({ zone, name }: DnsValue, signal: AbortSignal, change: (s: AbortSignal) => Promise<T>) => {
     // Without a lock, the pace is kept where the change begins: those that wait for a slot would come in a bunch.
     if (traits.writes === 'value')
@@ -57,9 +61,57 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
     await pace(signal);
     return exclusively(traits.writes === 'zone' ? zone : name, signal, change);
   };
+  const one = <T>(value: DnsValue, signal: AbortSignal, change: (own: AbortSignal) => Promise<T>) =>
+    changed(value, signal, async (over) => {
+      const progress = createProgress(calls);
+      try {
+        return await progress.call(change, over);
+      } catch (error) {
+        throw progress.honest(error, value.name);
+      }
+    });
   return {
-    add: (value, signal) => changed(value, signal, (over) => provider.append(value, over)),
-    remove: (value, made, signal) => changed(value, signal, (over) => provider.remove(value, made, over)),
+    add: (value, signal) => one(value, signal, (own) => provider.append(value, own)),
+    remove: (value, made, signal) => one(value, signal, (own) => provider.remove(value, made, own)),
+  };
+}
+
+/** What the calls for one change may have written. */
+interface Progress {
+  /** Calls the provider; once more if the answer to a write was lost, because a repeated call does no harm. */
+  call<T>(change: (own: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** The error of a call. After a write, none may say that nothing was written: the journal would lose the value. */
+  honest(error: unknown, name: string): unknown;
+}
+
+/** @param calls one if the service would keep a value twice that it gets twice */
+function createProgress(calls: 1 | 2): Progress {
+  let wrote = false;
+  return {
+    async call(change, signal) {
+      for (let left = calls - 1; ; left -= 1) {
+        const watch = watchWrites(signal);
+        try {
+          return await change(watch.signal);
+        } catch (error) {
+          wrote ||= watch.wrote;
+          const isLost = watch.wrote && isFailure(error, 'dns/unreachable') && !neverArrived(error);
+          if (left === 0 || !isLost) throw error;
+        } finally {
+          watch.done();
+        }
+      }
+    },
+    honest(error, name) {
+      if (!wrote || !isFailure(error)) return error;
+      const { code, message, retryAt } = error;
+      if (!provesNothingWritten(error) && code !== 'dns/unreachable') return error;
+      const reason = `something may have been written before this: ${message}`;
+      // It was reached, so a hint about its address would mislead.
+      const hint = code === 'dns/unreachable' ? undefined : error.hint.replace(/^Nothing was changed\. /, '');
+      const options = { cause: error, ...(retryAt ? { retryAt } : {}), ...(hint === undefined ? {} : { hint }) };
+      return fail('dns/failed', { provider: 'the DNS provider', name, reason }, options);
+    },
   };
 }
 
@@ -68,13 +120,28 @@ interface Ask {
   readonly isRemoval: boolean;
 }
 
+interface Commit {
+  readonly zone: string;
+  readonly resource: string;
+  readonly asks: readonly Ask[];
+  readonly progress: Progress;
+}
+
 type Batched = (ask: Ask, signal: AbortSignal) => Promise<unknown>;
 
 /** Everything that is asked for at the same time, of one zone or of one name, becomes one write. */
 function createSetWriter(
   provider: SetsProvider,
   traits: DnsProviderTraits,
-  { exclusively, pace }: { readonly exclusively: Exclusively; readonly pace: (signal: AbortSignal) => Promise<void> },
+  {
+    exclusively,
+    pace,
+    calls,
+  }: {
+    readonly exclusively: Exclusively;
+    readonly pace: (signal: AbortSignal) => Promise<void>;
+    readonly calls: 1 | 2;
+  },
 ): ZoneWriter {
   const byResource = new Map<string, { readonly batched: Batched; callers: number }>();
 
@@ -105,21 +172,26 @@ function createSetWriter(
     asks: readonly Ask[],
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
+    const progress = createProgress(calls);
     const commitThese = (these: readonly Ask[]) =>
-      commit(zone, resource, these, signal).then(
+      commit({ zone, resource, asks: these, progress }, signal).then(
         () => undefined,
         (error: unknown) => error,
       );
     const error = await commitThese(asks);
     const names = new Set(asks.map(({ value }) => value.name));
-    if (names.size === 1 || !isFailure(error, 'dns/refused')) return asks.map(() => error);
+    if (names.size === 1 || !isFailure(error, 'dns/refused'))
+      return asks.map(({ value }) => progress.honest(error, value.name));
     const errors = new Map<string, unknown>();
-    for (const name of names) errors.set(name, await commitThese(asks.filter(({ value }) => value.name === name)));
+    for (const name of names) {
+      const alone = await commitThese(asks.filter(({ value }) => value.name === name));
+      errors.set(name, progress.honest(alone, name));
+    }
     return asks.map(({ value }) => errors.get(value.name));
   }
 
   /** Reads, merges and writes; again if a set changed in between, or another process took over. */
-  async function commit(zone: string, resource: string, asks: readonly Ask[], signal: AbortSignal): Promise<void> {
+  async function commit({ zone, resource, asks, progress }: Commit, signal: AbortSignal): Promise<void> {
     const names = [...new Set(asks.map(({ value }) => value.name))];
     for (let tries = 1; ; tries += 1) {
       try {
@@ -127,7 +199,7 @@ function createSetWriter(
           const sets = await provider.read?.(zone, names, over);
           const changes = names.map((name) => merged(name, sets?.get(name), asks));
           const needed = sets ? changes.filter(isNeeded) : changes;
-          if (needed.length > 0) await provider.write(zone, needed, over);
+          if (needed.length > 0) await progress.call((own) => provider.write(zone, needed, own), over);
         });
       } catch (error) {
         if (tries === mostTries || signal.aborted || !isFailure(error, 'dns/conflict', 'store/lease-lost')) throw error;
