@@ -2,22 +2,36 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileAttributes, FolderEntry } from '../ports/files.ts';
+import type { ProcessIdentity } from '../ports/processes.ts';
 import { effectiveUid } from './owners.ts';
+import { readStat } from './process-table.ts';
 
 // How files and folders come into being: new names, owner, mode, fsync. Calls that change a folder (creation, unlink,
 // mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and fsync run
 // on the thread pool, so that many orders can write at once.
 
 const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
+const writtenBy = /^\.certfleet-(\d+)-(\d+)-[0-9a-f]{8}-\d+\.tmp$/;
 
 /** Whether a file name belongs to a temporary file of this program, which is never content. */
 export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
 
+/** The process that made a temporary file, if it was on this machine; undefined if the name does not say. */
+export function writerOf(name: string): Pick<ProcessIdentity, 'pid' | 'startTime'> | undefined {
+  const [, pid, startTime] = writtenBy.exec(name) ?? [];
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
+}
+
 const run = randomBytes(4).toString('hex');
 let counter = 0;
+let startTime: string | undefined;
 
-// The pid is for people; the random part distinguishes containers that share a folder and have equal pids.
-const temporaryIn = (folder: string): string => join(folder, `.certfleet-${process.pid}-${run}-${++counter}.tmp`);
+// A later run knows by pid and start time whether the writer is gone. The random part distinguishes containers that share
+// a folder and have equal pids.
+function temporaryIn(folder: string): string {
+  startTime ??= readStat(process.pid)?.startTime ?? '0';
+  return join(folder, `.certfleet-${process.pid}-${startTime}-${run}-${++counter}.tmp`);
+}
 
 // Read once: process.umask() sets it to 0 for a moment, and a thread may create a file just then.
 const ownerIsMasked = (process.umask() & 0o600) !== 0;

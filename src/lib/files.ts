@@ -7,7 +7,7 @@ import { effectiveUid } from './owners.ts';
 import { readNamed, readRegular } from './read-file.ts';
 import { createWithin } from './within.ts';
 
-export { isTemporaryName } from './durable.ts';
+export { isTemporaryName, writerOf } from './durable.ts';
 
 // For small files, a synchronous read costs a third of an asynchronous one. Writing is in durable.ts.
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
 import { isToken, toBase64url } from '../core/encoding.ts';
 import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
@@ -40,17 +41,27 @@ export default defineSolver({
     'The folder may belong to the web server. A symbolic link in it, such as `.well-known/acme-challenge`, is followed only',
     'if it leads to a folder of the same owner.',
     '',
+    'With `layout: answers`, the answers are written into the folders themselves, for a server that leads',
+    '`/.well-known/acme-challenge/` there (`alias` of nginx, `Alias` of Apache, `WELLKNOWN` of dehydrated).',
+    '',
     'A crash may leave an empty `.well-known/acme-challenge`, if it is not recorded who created it.',
   ].join('\n'),
   options: z.object({
     folders: z
       .union([folder, z.array(folder).min(1)])
       .meta({ title: 'Folder or folders that the web server serves', examples: ['/var/www/html'] }),
+    layout: z
+      .enum(['webroot', 'answers'])
+      .default('webroot')
+      .meta({ title: '`answers`: the folders contain the answers themselves, and the server leads the path there' }),
   }),
 
   connect({ options, name, world, storeId }): Solver {
     const { files, processes, clock } = world;
     const roots = typeof options.folders === 'string' ? [options.folders] : options.folders;
+    /** What is created below each folder. */
+    const below: readonly string[] = options.layout === 'answers' ? [] : challengeFolders;
+    const inChallenges = (root: string, file = ''): string => join(root, below.at(-1) ?? '', file);
     /** Folders that certfleet created. Shared by all challenges, because the first one creates them for the others. */
     const made = new Set<string>();
 
@@ -105,8 +116,8 @@ export default defineSolver({
     const removeFolders = async (inside: FilesWithin, root: string, madeBefore: readonly string[]): Promise<void> => {
       for (const path of madeBefore) made.add(path);
       if (answered.size > 0 || probing.size > 0) return;
-      for (const relative of challengeFolders.toReversed()) {
-        const path = join(root, relative);
+      for (const name of below.toReversed()) {
+        const path = join(root, name);
         if (made.has(path) && (await inside.removeFolderIfEmpty(path))) made.delete(path);
       }
     };
@@ -131,8 +142,10 @@ export default defineSolver({
       return stat !== undefined && clock.now().getTime() - stat.modifiedMs > probeLifetimeMs;
     };
 
-    /** Removes probe files of processes that are gone. */
+    /** Removes probe files of processes that are gone, and temporary ones that they could not begin to write. */
     const removeDeadProbes = async (inside: FilesWithin, root: string): Promise<void> => {
+      // Any other temporary file goes with the challenge that its content is of.
+      await removeLeftTemporaries(inside, inChallenges(root), world, ({ size }) => size === 0);
       for (const file of await list(inside, root)) {
         if (!file.startsWith(probePrefix) || file === probeName) continue;
         const path = inChallenges(root, file);
@@ -231,12 +244,15 @@ export default defineSolver({
             const found = await within(root, (inside) => contentOf(inside, inChallenges(root, token)));
             if (found === keyAuthorization) return;
             if (found !== undefined && !isOf(challenge, found)) {
-              throw unwritable(root, `the file ${challengeFolders[1]}/${token} exists and is not certfleet’s`);
+              throw unwritable(
+                root,
+                `the file ${relative(root, inChallenges(root, token))} exists and is not certfleet’s`,
+              );
             }
             await write(root, token, keyAuthorization);
           });
         }
-        const folders = roots.flatMap((root) => challengeFolders.map((relative) => join(root, relative)));
+        const folders = roots.flatMap((root) => below.map((name) => join(root, name)));
         const ours = folders.filter((path) => made.has(path));
         // If only the file was created, no receipt is needed: the journalled spec says where it is.
         return ours.length === 0 ? null : { roots, made: ours };
@@ -271,7 +287,10 @@ export default defineSolver({
           await tidy(root, async (inside) => {
             const path = inChallenges(root, token);
             if (isOf(challenge, await contentOf(inside, path))) await inside.remove(path);
-            if (!isOwn) await removeTemporaries(inside, root, keyAuthorization);
+            if (!isOwn) {
+              await removeTemporaries(inside, root, keyAuthorization);
+              await removeDeadProbes(inside, root);
+            }
             await removeFolders(inside, root, strings(receipt, 'made'));
           });
         }
@@ -279,8 +298,6 @@ export default defineSolver({
     };
   },
 });
-
-const inChallenges = (root: string, file = ''): string => join(root, challengeFolders[1], file);
 
 /** Whether a file answers this challenge, perhaps with an earlier account key (RFC 8555 §8.1). */
 const isOf = ({ token }: SolverChallenge, content: string | null | undefined): boolean =>

@@ -3,7 +3,6 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { isTemporaryName } from '../../src/lib/files.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
@@ -247,20 +246,9 @@ async function writeHooks(bind: Bind): Promise<{ readonly present: string; reado
 /** Part of the command line of every hook that adds a value. */
 export const hookName = 'add-txt-hook.sh';
 
-/**
- * Every file below the challenge folder of the webroot, but for empty temporary ones: SIGKILL may hit while another
- * answer is being written, and what is empty could be anyone's, so it is removed only when it is old.
- */
-export async function challengeFiles(rig: Rig): Promise<readonly string[]> {
-  const folder = join(rig.webroot, '.well-known/acme-challenge');
-  const files = await readdir(folder).catch(() => []);
-  const empty = await Promise.all(
-    files.map(
-      async (file) => isTemporaryName(file) && (await readFile(join(folder, file)).catch(() => file)).length === 0,
-    ),
-  );
-  return files.filter((_file, index) => !empty[index]);
-}
+/** Every file below the challenge folder of the webroot. */
+export const challengeFiles = (rig: Rig): Promise<readonly string[]> =>
+  readdir(join(rig.webroot, '.well-known/acme-challenge')).catch(() => []);
 
 // ── samples ──
 

@@ -23,11 +23,15 @@ stopAllAfterwards();
 
 const inner = '.well-known/acme-challenge';
 
-const connect = (bench: Bench, folders: string | readonly string[] = bench.folder): Solver =>
+const connect = (
+  bench: Bench,
+  folders: string | readonly string[] = bench.folder,
+  layout?: 'webroot' | 'answers',
+): Solver =>
   bench.keep(
     http01Webroot.connect({
       name: 'web',
-      options: http01Webroot.options.parse({ folders }),
+      options: http01Webroot.options.parse({ folders, layout }),
       world: bench.world,
       store: bench.store,
       storeId,
@@ -258,6 +262,46 @@ test('the temporary file of a killed process is removed too', async () => {
   const kept = [leave(3, ''), leave(4, makeChallenge().keyAuthorization, 3_600)];
   await solver.cleanup(challenge, undefined, signal());
   expect(readdirSync(join(bench.folder, inner)).sort()).toEqual(kept);
+});
+
+test('an empty temporary file is removed once its writer is gone, or it is old', async () => {
+  const bench = await makeBench();
+  const folder = join(bench.folder, inner);
+  mkdirSync(folder, { recursive: true });
+  const ownStart = read('/proc/self/stat')!.split(') ')[1]!.split(' ')[19];
+  // No pid is that high (pid_max is at most 2^22).
+  const dead = '.certfleet-4194305-7-0a1b2c3d-1.tmp';
+  const [young, old] = ['.certfleet-4194305-0a1b2c3d-2.tmp', '.certfleet-4194305-0a1b2c3d-3.tmp'];
+  const living = `.certfleet-${process.pid}-${ownStart}-0a1b2c3d-4.tmp`;
+  const full = '.certfleet-4194305-7-0a1b2c3d-5.tmp';
+  for (const name of [dead, young, old, living]) writeFileSync(join(folder, name), '');
+  writeFileSync(join(folder, full), makeChallenge().keyAuthorization);
+  utimesSync(join(folder, old), 1, 1);
+  const solver = connect(bench);
+  await solver.cleanup(makeChallenge(), undefined, signal());
+  expect(readdirSync(folder).sort()).toEqual([young, living, full].sort());
+  writeFileSync(join(folder, dead), '');
+  await solver.prepare!('a', [], signal());
+  await solver.withdraw!('a', signal());
+  expect(readdirSync(folder).sort()).toEqual([young, living, full].sort());
+});
+
+test('a folder of answers has them without the path, and keeps the folder', async () => {
+  const bench = await makeBench();
+  const folder = join(bench.folder, 'answers');
+  mkdirSync(folder);
+  const solver = connect(bench, folder, 'answers');
+  const challenge = makeChallenge();
+  const { probe } = (await solver.prepare!('a', [], signal())) as { probe: Probe };
+  expect(probe.path).toMatch(/^\/\.well-known\/acme-challenge\/certfleet-probe-/);
+  expect(read(join(folder, probe.path.split('/').pop()!))).toBe(probe.body);
+  await solver.withdraw!('a', signal());
+  const receipt = await solver.present(challenge, ignore, signal());
+  expect(readdirSync(folder)).toEqual([challenge.token]);
+  expect(read(join(folder, challenge.token))).toBe(challenge.keyAuthorization);
+  expect(await solver.ready(challenge, receipt, signal())).toEqual({ ready: true });
+  await solver.cleanup(challenge, receipt, signal());
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('the probe file contains a random text, is shared by the lineages of a process, and goes with its folders', async () => {
