@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
+import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { createLiveFolder } from '../clients/live-folder.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { balancerIn } from '../config/forward-rule.ts';
@@ -168,6 +169,7 @@ export function connect(context: ConnectContext): ComposedConnections {
     },
     hooks: {
       environment: () => hookEnvironment([]),
+      check: (command) => refuseForeignPrograms(world.files, command, hookEnvironment([])['HOME']),
       async freePorts(signal) {
         const made = await Promise.allSettled(solvers.values());
         solvers.clear();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
@@ -45,6 +46,7 @@ what the command did elsewhere is not undone.`,
       root,
       reload: {
         missing: 'the command has not succeeded with it yet',
+        check: () => refuseForeignPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
         async run(version, signal) {
           const result = await world.processes.run({
             command,

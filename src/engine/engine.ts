@@ -106,6 +106,8 @@ export interface Connections {
 export interface HookSurroundings {
   /** The part of certfleet's environment that every hook gets. */
   environment(): Readonly<Record<string, string>>;
+  /** Fails if another user could change a program that would run as root. */
+  check(command: string): Promise<void>;
   /** Closes the ports of the solvers, which are opened again when an order needs them: a post-hook may start a server. */
   freePorts(signal: AbortSignal): Promise<void>;
 }

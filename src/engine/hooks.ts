@@ -150,6 +150,7 @@ async function runHook(
       data,
     });
   try {
+    await engine.connect.hooks.check(command);
     const { status, stdout, stderr } = await engine.processes.run({
       command: ['/bin/sh', '-c', command],
       env: { ...engine.connect.hooks.environment(), ...variables },

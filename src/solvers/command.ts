@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { isToken, toBase64url } from '../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { shortCommand } from '../core/hooks.ts';
@@ -66,10 +67,12 @@ export default defineSolver({
       signal: AbortSignal,
       onStart?: (who: ProcessIdentity) => Promise<void>,
     ): Promise<string> => {
+      const env = { ...hookEnvironment(options.passEnvironment), ...options.env };
+      await refuseForeignPrograms(world.files, command, env['HOME']);
       const result = await world.processes
         .run({
           command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),
-          env: { ...hookEnvironment(options.passEnvironment), ...options.env, ...variables(challenge), ...more },
+          env: { ...env, ...variables(challenge), ...more },
           timeoutMs: options.timeout,
           signal,
           ...(onStart && { onStart }),

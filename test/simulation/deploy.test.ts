@@ -107,7 +107,7 @@ function createWorld() {
           const path = deployers[target]?.['path'];
           return deployerOf(path === undefined ? target : `${target} in ${path}`);
         },
-        hooks: { environment: () => ({}), freePorts: async () => {} },
+        hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',

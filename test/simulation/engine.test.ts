@@ -178,7 +178,7 @@ function createWorld(seed: number, failing?: string) {
         issuer: () => issuer,
         solver: async () => solver,
         deployer: async () => deployer,
-        hooks: { environment: () => ({}), freePorts: async () => {} },
+        hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',

@@ -41,7 +41,7 @@ async function worldWithHooks() {
       return { status: 0, stdout: '', stderr: '', ...(await answer(line)) };
     };
     const freePorts = async () => void happened.push('ports are free');
-    const hooks = { environment: () => ({ PATH: '/bin' }), freePorts };
+    const hooks = { environment: () => ({ PATH: '/bin' }), check: async () => {}, freePorts };
     const end: Engine['processes']['end'] = async ({ pid: ended }) => void happened.push(`ended ${ended}`);
     return { ...engine, processes: { ...engine.processes, run, end }, connect: { ...engine.connect, hooks } };
   };

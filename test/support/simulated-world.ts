@@ -116,7 +116,7 @@ export async function createSimulatedWorld(
         issuer: () => issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async () => own.deployer ?? deployer,
-        hooks: { environment: () => ({}), freePorts: async () => {} },
+        hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         credentialsOf: async () => '',
         roots: async () => '',

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { programsIn } from './hooks.ts';
+import { programsNamed } from './programs.ts';
+
+/** What runs, and in parentheses what may be an argument. */
+const said = (command: string | readonly string[]) =>
+  programsNamed(command, '/home/me')
+    .map(({ path, runs, isFolder }) => (isFolder ? `${path}/*` : runs ? path : `(${path})`))
+    .join(' ');
+
+it.each<readonly [string | readonly string[], string]>([
+  ['/opt/a', '/opt/a'],
+  ['systemctl reload nginx', ''],
+  ['/opt/a /etc/b.conf', '/opt/a (/etc/b.conf)'],
+  ['A=/opt/a /opt/b', '(/opt/a) /opt/b'],
+  ['cd /srv && /opt/a || /opt/b; /opt/c & /opt/d | /opt/e', '(/srv) /opt/a /opt/b /opt/c /opt/d /opt/e'],
+  ['true\n/opt/a\n  /opt/b', '/opt/a /opt/b'],
+  ['true \\\n/etc/x', '(/etc/x)'],
+  ["'/opt/my hooks/a' x", '/opt/my hooks/a'],
+  ['/opt/my\\ hooks/a', '/opt/my hooks/a'],
+  ['"/opt/a"', '/opt/a'],
+  ['if /opt/a; then /opt/b; else ! /opt/c; fi', '/opt/a /opt/b /opt/c'],
+  ['( /opt/a ); { /opt/b; }', '/opt/a /opt/b'],
+  ['(/opt/a)', '/opt/a'],
+  ['sudo /opt/a', '/opt/a'],
+  ['sudo -u www /opt/a', '(/opt/a)'],
+  ['sh /opt/a.sh', '/opt/a.sh'],
+  ['/bin/bash -e /opt/a.sh /etc/b', '/bin/bash /opt/a.sh (/etc/b)'],
+  ['. /opt/a.sh', '/opt/a.sh'],
+  ['env python3 /opt/a.py', '/opt/a.py'],
+  ["sh -c 'cd; /opt/a && /opt/b'", '/opt/a /opt/b'],
+  ["sh '/opt/my hooks/a'", '/opt/my hooks/a /opt/my'],
+  ['echo $(/opt/a) `/opt/b`', '/opt/a /opt/b'],
+  ['true > /var/log/a 2>> /var/log/b', ''],
+  ['true # /opt/a', ''],
+  ['~/a; $HOME/b; "$HOME/c"', '/home/me/a /home/me/b /home/me/c'],
+  ['$DIR/a; /opt/$X/a; ./a; a', ''],
+  ['run --hook=/opt/a --to /opt/b', '(/opt/a) (/opt/b)'],
+  [programsIn('/etc/hooks/deploy'), '/etc/hooks/deploy/*'],
+  [['/opt/a', '-x', '/opt/b'], '/opt/a (/opt/b)'],
+  [['sh', '-c', 'true; /opt/a'], '/opt/a'],
+])('%j: %s', (command, expected) => {
+  expect(said(command)).toBe(expected);
+});
+
+it('ends for any text', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...' \n\'"\\;&|()`$><#/=a'), maxLength: 200 }), (text) => {
+      programsNamed(text);
+    }),
+  );
+});
