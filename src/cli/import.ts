@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark, Undone } from '../core/found.ts';
-import { inPlaceTarget } from '../core/in-place.ts';
+import { copiesTarget, inPlaceTarget } from '../core/in-place.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Fleet } from '../fleet.ts';
@@ -45,7 +45,11 @@ export const importClient: Run = async (session) => {
   // A folder above or below the right one has nothing to take over.
   if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
   const fleet = await openFleet(session, dryRun);
-  const options = { dryRun, ...(inPlace ? { keepDoubles: true, has: [inPlaceTarget(root)] } : {}) };
+  const options = {
+    dryRun,
+    has: [inPlace ? inPlaceTarget(root) : copiesTarget(root)],
+    ...(inPlace ? { keepDoubles: true } : {}),
+  };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const paths = defaultPaths(session.context.env);
   // Where a home folder is the usual place, that may be another user's.

@@ -793,6 +793,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Run the import as a user who may read them, such as root.',
   },
+  'import/damaged': {
+    message: '{path} of {client} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Mend or remove it, and import again. Nothing of it was taken over.',
+  },
   'import/untrusted': {
     message:
       '{path} is refused, because what is imported says which commands run as the user that runs certfleet: {reason}',

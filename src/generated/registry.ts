@@ -498,6 +498,7 @@ export const registry: Registry = {
       since: "0.1.0",
       options: [
         {"name":"folders","title":"Folder or folders that the web server serves","secret":false,"required":true},
+        {"name":"layout","title":"`answers`: the folders contain the answers themselves, and the server leads the path there","secret":false,"required":false},
       ],
       load: async () => (await import('../solvers/http01-webroot.ts')).default,
     },
@@ -630,6 +631,18 @@ export const registry: Registry = {
         {"name":"path","title":"Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/command.ts')).default,
+    },
+    "copies": {
+      id: "copies",
+      title: "Copies (files at paths of your choice)",
+      since: "0.1.0",
+      options: [
+        {"name":"privkey","title":"Where the private key goes","secret":false,"required":false},
+        {"name":"cert","title":"Where the certificate alone goes","secret":false,"required":false},
+        {"name":"chain","title":"Where the rest of the chain goes","secret":false,"required":false},
+        {"name":"fullchain","title":"Where the certificate goes with its chain","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/copies.ts')).default,
     },
     "files": {
       id: "files",

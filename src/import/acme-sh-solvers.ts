@@ -7,6 +7,7 @@ import type { AdapterSettings } from '../core/spec.ts';
 import type { ImportContext } from './importer.ts';
 import { whyNoFolder } from './missing.ts';
 import { type Answering, standalone } from './settings.ts';
+import { readableFiles } from './trusted-files.ts';
 
 /** The DNS providers that acme.sh calls otherwise. */
 const providerOf: Readonly<Record<string, string>> = {
@@ -41,7 +42,7 @@ export async function answeringOf(
   const names = [conf.get('Le_Domain') ?? '', ...others];
   const methods = (conf.get('Le_Webroot') ?? 'no').split(',').filter((method) => method !== '');
   const solvers: Record<string, AdapterSettings> = {};
-  const solverOf: Record<string, string> = {};
+  const solverOf = new Map<string, string>();
   const remarks: Remark[] = [];
   const known = new Map<string, string>();
   for (const [at, name] of names.entries()) {
@@ -62,9 +63,9 @@ export async function answeringOf(
           text: `the folder ${method}: ${why}. Make it, or name the folder that the web server serves: certfleet issue ${names[0]} --http webroot:FOLDER`,
         });
     }
-    solverOf[name.toLowerCase()] = solver;
+    solverOf.set(name.toLowerCase(), solver);
   }
-  return { solver: solverOf[names[0]!.toLowerCase()]!, solvers, solverOf, remarks };
+  return { solver: solverOf.get(names[0]!.toLowerCase())!, solvers, solverOf: Object.fromEntries(solverOf), remarks };
 }
 
 interface Made {
@@ -133,7 +134,7 @@ async function hasCredentials(provider: string, file: string, { files, registry 
   if (!definition) return false;
   const fields = optionFields(definition.options);
   const prefixes = fields.find((field) => field.name === 'credentials')?.credentials;
-  const bytes = prefixes && (await files.read(file));
+  const bytes = prefixes && (await readableFiles(files, 'acme.sh').read(file));
   if (!bytes) return false;
   try {
     const found = optionsIn(parseCredentials(new TextDecoder().decode(bytes)), fields, prefixes);

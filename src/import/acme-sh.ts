@@ -4,10 +4,11 @@ import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '..
 import { shellWord } from '../core/shell-word.ts';
 import { answeringOf } from './acme-sh-solvers.ts';
 import type { ImportContext, Importer } from './importer.ts';
+import { urlAt } from './json.ts';
 import { beforeEndMs, keyFromPem } from './keys.ts';
-import { accountName, certificateOr, settingsAt, writesBack, writesBackRemark } from './settings.ts';
+import { accountName, type Copies, certificateOr, settingsAt, writesBack } from './settings.ts';
 import { shellVariables } from './shell-variables.ts';
-import { openTrusted, type TrustedFiles } from './trusted-files.ts';
+import { openTrusted, readableFiles, type TrustedFiles } from './trusted-files.ts';
 
 /** acme.sh’s folder: `account.conf`, `NAME[_ecc]/NAME.conf` for each certificate, `ca/HOST/PATH` for each account. */
 export const acmeSh: Importer = {
@@ -19,17 +20,18 @@ export const acmeSh: Importer = {
     const variables = shellVariables((await files.text(join(root, 'account.conf'))) ?? '');
     const home = variables.get('CERT_HOME') || root;
     const inHome = home === root ? files : await openTrusted(context.files, home, 'acme.sh');
+    const readable = readableFiles(context.files, 'acme.sh');
     const accounts = createAccounts(files, root);
     const certificates: (FoundCertificate | Unusable)[] = [];
     for (const folder of await inHome.list(home)) {
       const name = folder.replace(/_ecc$/, '');
       const from = join(home, folder, `${name}.conf`);
-      const text = await inHome.text(from).catch(() => undefined);
-      if (text === undefined) continue;
+      if ((await readable.stat(from)) === undefined) continue;
       certificates.push(
-        await certificateOr(name, from, () =>
-          read({ name, folder: join(home, folder), conf: shellVariables(text) }, inHome, accounts, { root, context }),
-        ),
+        await certificateOr(name, from, context, async () => {
+          const conf = shellVariables((await inHome.text(from)) ?? '');
+          return read({ name, folder: join(home, folder), conf }, inHome, accounts, { root, context });
+        }),
       );
     }
     return { accounts: accounts.found(), certificates, remarks: accounts.remarks() };
@@ -50,6 +52,7 @@ async function read(
 ): Promise<Omit<FoundCertificate, 'name' | 'from'>> {
   const directory = conf.get('Le_API');
   if (!directory) throw new Error('Le_API is missing, the URL of the CA; was the file half written?');
+  if (!URL.canParse(directory)) throw new Error('Le_API is not the URL of a CA');
   const [own, key] = ['fullchain.cer', `${name}.key`].map((file) => join(folder, file)) as [string, string];
   const [chainPem, keyText] = [await files.text(own), await files.text(key)];
   if (chainPem === undefined || keyText === undefined)
@@ -57,21 +60,17 @@ async function read(
   const answering = await answeringOf(conf, root, context);
   const account = await accounts.at(directory);
   const text = (variable: string): string | undefined => conf.get(variable)?.trim() || undefined;
-  const installed = [
-    ['privkey.pem', text('Le_RealKeyPath')],
-    ['cert.pem', text('Le_RealCertPath')],
-    ['chain.pem', text('Le_RealCACertPath')],
-    ['fullchain.pem', text('Le_RealFullChainPath')],
-  ] as const;
-  const isInstalled = installed.some(([, path]) => path !== undefined);
-  const copies = isInstalled
+  const installed: Copies = {
+    privkey: text('Le_RealKeyPath'),
+    cert: text('Le_RealCertPath'),
+    chain: text('Le_RealCACertPath'),
+    fullchain: text('Le_RealFullChainPath'),
+  };
+  const isInstalled = Object.values(installed).some((path) => path !== undefined);
+  const copies: Copies = isInstalled
     ? installed
-    : ([
-        ['privkey.pem', key],
-        ['cert.pem', join(folder, `${name}.cer`)],
-        ['chain.pem', join(folder, 'ca.cer')],
-        ['fullchain.pem', own],
-      ] as const);
+    : { privkey: key, cert: join(folder, `${name}.cer`), chain: join(folder, 'ca.cer'), fullchain: own };
+  const written = await writesBack(copies, { client: 'acme.sh', root, context });
   const commands = [text('Le_ReloadCmd'), text('Le_RenewHook')].filter((command) => command !== undefined);
   const variables = commands.length > 0 ? [`export Le_Domain=${shellWord(name)}${pathsText(copies)}`] : [];
   const [pre, post] = [text('Le_PreHook'), text('Le_PostHook')];
@@ -86,11 +85,11 @@ async function read(
       account?.name,
       {
         answering,
+        deployers: written.deployers,
         hooks: {
           ...(pre === undefined ? {} : { pre }),
           ...(post === undefined ? {} : { post }),
           ...(commands.length === 0 ? {} : { deploy: [...variables, ...commands].join('\n') }),
-          first: { deploy: writesBack(copies) },
         },
         wishes: chain === undefined ? {} : { preferredChain: chain },
       },
@@ -101,7 +100,7 @@ async function read(
         ? []
         : [{ kind: 'dropped', text: 'the account, which is not there: the next renewal opens a new one' } as const]),
       ...answering.remarks,
-      writesBackRemark(copies),
+      ...written.remarks,
       ...commands
         .map((): Remark => ({ kind: 'kept', text: 'the reload command and the renew hook run after a renewal' }))
         .slice(0, 1),
@@ -125,15 +124,10 @@ async function read(
 }
 
 /** The variables that acme.sh gives a reload command. */
-const pathsText = (copies: readonly (readonly [string, string | undefined])[]): string => {
-  const names: Readonly<Record<string, string>> = {
-    'privkey.pem': 'CERT_KEY_PATH',
-    'cert.pem': 'CERT_PATH',
-    'chain.pem': 'CA_CERT_PATH',
-    'fullchain.pem': 'CERT_FULLCHAIN_PATH',
-  };
-  return copies.map(([file, path]) => (path === undefined ? '' : ` ${names[file]}=${shellWord(path)}`)).join('');
-};
+const pathsText = ({ privkey, cert, chain, fullchain }: Copies): string =>
+  Object.entries({ CERT_KEY_PATH: privkey, CERT_PATH: cert, CA_CERT_PATH: chain, CERT_FULLCHAIN_PATH: fullchain })
+    .map(([name, path]) => (path === undefined ? '' : ` ${name}=${shellWord(path)}`))
+    .join('');
 
 interface Accounts {
   /** The account at a directory, read once. */
@@ -170,10 +164,10 @@ const folderOf = (root: string, directory: string): string => {
 };
 
 async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {
-  const key = await files.text(join(folder, 'account.key')).catch(() => undefined);
+  const key = await files.text(join(folder, 'account.key'));
   if (key === undefined) return undefined;
   const variables = shellVariables((await files.text(join(folder, 'ca.conf'))) ?? '');
-  const url = variables.get('ACCOUNT_URL') || undefined;
+  const url = urlAt(variables.get('ACCOUNT_URL'));
   const email = variables.get('CA_EMAIL') || undefined;
   return {
     directory,

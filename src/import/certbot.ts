@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { isFailure, reasonOf } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
 import { filesInPlace, inPlaceTarget } from '../core/in-place.ts';
 import type { Files } from '../ports/files.ts';
@@ -10,6 +10,7 @@ import { hookFolders } from './certbot/hooks.ts';
 import { readLive } from './certbot/lineage.ts';
 import { settingsOf } from './certbot/settings.ts';
 import type { Importer } from './importer.ts';
+import { whyNoHook, whyUnusable } from './settings.ts';
 import { openTrusted, readableFiles, type TrustedFiles } from './trusted-files.ts';
 
 /** certbot's configuration folder: `renewal/`, `live/`, `archive/`, `accounts/`, `renewal-hooks/`. */
@@ -43,7 +44,11 @@ export const certbot: Importer = {
 
 async function readCliIni(files: TrustedFiles, root: string): Promise<Section | undefined> {
   const text = await files.text(join(root, 'cli.ini'));
-  return text === undefined ? undefined : parseConfigObj(text);
+  try {
+    return text === undefined ? undefined : parseConfigObj(text);
+  } catch (error) {
+    throw fail('import/damaged', { client: 'certbot', path: join(root, 'cli.ini'), reason: reasonOf(error) });
+  }
 }
 
 type Shared = Omit<Parameters<typeof settingsOf>[2], 'name'>;
@@ -69,14 +74,16 @@ async function readOne(
     const params = conf.sections.get('renewalparams');
     if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
       return { name, from, reason: 'autorenew is False, so certbot does not renew it', isLeft: true };
-    const { chainPem, keyPem, fullchain } = await readLive(readable, root, conf);
+    const { chainPem, keyPem, fullchain } = await readLive({ files: readable, trusted: files }, root, conf);
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
     const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });
+    const problem = await whyNoHook(settled.settings, shared.context);
+    if (problem !== undefined) return { name, from, reason: problem };
     const one = { name, from, chainPem, keyPem, ...settled };
     return shared.context.inPlace ? inPlace(one, root, dirname(fullchain.link)) : one;
   } catch (error) {
     if (isFailure(error, 'import/unreadable')) throw error;
-    return { name, from, reason: reasonOf(error) };
+    return { name, from, reason: whyUnusable(error) };
   }
 }
 

@@ -1,20 +1,13 @@
 import { join } from 'node:path';
 import { addressOf } from '../core/contact.ts';
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import { shellWord } from '../core/shell-word.ts';
-import type { ImportContext, Importer } from './importer.ts';
+import type { Importer } from './importer.ts';
+import { jsonIn, textsAt, urlAt } from './json.ts';
 import { keyFromPem } from './keys.ts';
-import {
-  type Answering,
-  accountName,
-  certificateOr,
-  settingsAt,
-  standalone,
-  writesBack,
-  writesBackRemark,
-} from './settings.ts';
+import { type Answering, accountName, certificateOr, settingsAt, standalone, writesBack } from './settings.ts';
 import { shellVariables } from './shell-variables.ts';
 import { openTrusted, type TrustedFiles } from './trusted-files.ts';
 
@@ -38,10 +31,11 @@ export const dehydrated: Importer = {
     const base = variables.get('BASEDIR') || root;
     const files = base === root ? inRoot : await openTrusted(context.files, base, 'dehydrated');
     const typed = variables.get('CA') || 'letsencrypt';
-    const directory = named[typed] ?? typed;
+    const directory = (Object.hasOwn(named, typed) ? named[typed] : undefined) ?? typed;
     const remarks: Remark[] = [];
     const account = await accountIn(files, variables.get('ACCOUNTDIR') || join(base, 'accounts'), directory).catch(
       (error: unknown) => {
+        if (isFailure(error, 'import/unreadable')) throw error;
         remarks.push({ kind: 'dropped', text: `the account at ${directory}: ${reasonOf(error)}` });
         return undefined;
       },
@@ -52,17 +46,18 @@ export const dehydrated: Importer = {
     for (const name of await files.list(folder)) {
       const at = join(folder, name);
       certificates.push(
-        await certificateOr(name, at, async () => {
-          const texts = [await textOf(context, at, 'fullchain.pem'), await textOf(context, at, 'privkey.pem')];
-          const copies = (['privkey.pem', 'cert.pem', 'chain.pem', 'fullchain.pem'] as const).map(
-            (file) => [file, join(at, file)] as const,
+        await certificateOr(name, at, context, async () => {
+          const texts = [await textOf(files, at, 'fullchain.pem'), await textOf(files, at, 'privkey.pem')];
+          const [privkey, cert, fullchain, chain] = ['privkey', 'cert', 'fullchain', 'chain'].map((file) =>
+            join(at, `${file}.pem`),
           );
+          const back = await writesBack({ privkey, cert, fullchain, chain }, { client: 'dehydrated', root, context });
           const answering = answeringOf(variables, base);
           const hook = variables.get('HOOK') || undefined;
-          const written = ['privkey', 'cert', 'fullchain', 'chain'].map((file) => join(at, `${file}.pem`));
+          const written = [privkey!, cert!, fullchain!, chain!];
           const domain = domainOf.get(name) ?? name;
           const deploy = hook && `${[hook, 'deploy_cert', domain, ...written].map(shellWord).join(' ')} "$(date +%s)"`;
-          const chain = variables.get('PREFERRED_CHAIN') || undefined;
+          const preferredChain = variables.get('PREFERRED_CHAIN') || undefined;
           const profile = variables.get('ACME_PROFILE') || undefined;
           const reuses = variables.get('PRIVATE_KEY_RENEW') === 'no';
           return {
@@ -73,9 +68,10 @@ export const dehydrated: Importer = {
               account?.name,
               {
                 answering,
-                hooks: { ...(deploy === undefined ? {} : { deploy }), first: { deploy: writesBack(copies) } },
+                deployers: back.deployers,
+                hooks: deploy === undefined ? {} : { deploy },
                 wishes: {
-                  ...(chain === undefined ? {} : { preferredChain: chain }),
+                  ...(preferredChain === undefined ? {} : { preferredChain }),
                   ...(profile === undefined ? {} : { profile }),
                   ...(reuses ? { reuseKey: true } : {}),
                 },
@@ -92,7 +88,7 @@ export const dehydrated: Importer = {
                     } as const,
                   ]),
               ...answering.remarks,
-              writesBackRemark(copies),
+              ...back.remarks,
               ...(hook === undefined ? [] : [{ kind: 'kept', text: `the hook ${hook} deploys, as before` } as const]),
             ],
             renewBeforeMs: (Number(variables.get('RENEW_DAYS')) || 32) * 86_400_000,
@@ -130,18 +126,17 @@ async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMa
   const more = variables.get('CONFIG_D');
   if (!more?.startsWith(`${root}/`)) return variables;
   let all = variables;
-  for (const name of await files.list(more).catch(() => []))
+  for (const name of await files.list(more))
     if (name.endsWith('.sh')) all = shellVariables((await files.text(join(more, name))) ?? '', all);
   return all;
 }
 
 /** The files of a certificate are links to those of its newest version. */
-async function textOf({ files }: ImportContext, folder: string, name: string): Promise<string> {
+async function textOf(files: TrustedFiles, folder: string, name: string): Promise<string> {
   const link = join(folder, name);
-  const target = await files.readLink(link);
-  const bytes = await files.read(target === undefined ? link : join(folder, target));
-  if (!bytes) throw new Error(`${link} is missing: it was never issued`);
-  return new TextDecoder().decode(bytes);
+  const text = await files.linked(link);
+  if (text === undefined) throw new Error(`${link} is missing: it was never issued`);
+  return text;
 }
 
 function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answering {
@@ -161,22 +156,13 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
   }
   const folder = variables.get('WELLKNOWN') || '/var/www/dehydrated';
   const inner = '/.well-known/acme-challenge';
-  if (challenge === 'http-01' && folder.endsWith(inner))
-    return one(
-      'webroot',
-      { type: 'http01-webroot', folders: [folder.slice(0, -inner.length)] },
-      { kind: 'kept', text: `answers over HTTP with files in ${folder}` },
-    );
-  // The folder holds the tokens themselves; a web server leads the path of the challenges there.
   if (challenge === 'http-01')
     return one(
-      'hook',
-      {
-        type: 'command',
-        challenge: 'http-01',
-        present: `printf %s "$CERTBOT_VALIDATION" > ${shellWord(folder)}/"$CERTBOT_TOKEN"`,
-        cleanup: `rm -f ${shellWord(folder)}/"$CERTBOT_TOKEN"`,
-      },
+      'webroot',
+      folder.endsWith(inner)
+        ? { type: 'http01-webroot', folders: [folder.slice(0, -inner.length) || '/'] }
+        : // The folder holds the answers themselves; a web server leads the path of the challenges there.
+          { type: 'http01-webroot', folders: [folder], layout: 'answers' },
       { kind: 'kept', text: `answers over HTTP with files in ${folder}` },
     );
   return one('standalone', standalone, {
@@ -188,16 +174,14 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
 async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {
   // The text of `echo`, so with the end of the line.
   const at = join(folder, Buffer.from(`${directory}\n`).toString('base64url'));
-  const key = await files.text(join(at, 'account_key.pem')).catch(() => undefined);
+  const key = await files.text(join(at, 'account_key.pem'));
   if (key === undefined) return undefined;
   const read = async (name: string) => {
     const text = await files.text(join(at, name));
-    return text === undefined
-      ? {}
-      : (JSON.parse(text) as { readonly url?: string; readonly contact?: readonly string[] });
+    return text === undefined ? undefined : jsonIn(text);
   };
-  const { url } = await read('account_id.json');
-  const { contact = [] } = await read('registration_info.json');
+  const url = urlAt(await read('account_id.json'), 'url');
+  const contact = textsAt(await read('registration_info.json'), 'contact');
   return {
     directory,
     name: accountName(url, 'dehydrated'),

@@ -14,14 +14,15 @@ export function issuerFor(
   const known = directoryOf(directory);
   if (!known) return undefined;
   const named = account === undefined ? {} : { account };
-  const [name, declared] = Object.entries(issuers).find(([, one]) => one.directory === directory) ?? [];
+  const { directory: url } = known;
+  const [name, declared] = Object.entries(issuers).find(([, one]) => one.directory === url) ?? [];
   if (name !== undefined && declared) return { name, settings: { ...declared, ...named, agreeToTerms: true } };
   const { testDirectory, test = false } = known.known ?? {};
   return {
     name: issuerNameOf(directory),
     // The account is open already: its owner agreed to the terms of service there, and the CA knows its addresses.
     settings: {
-      directory,
+      directory: url,
       email: [],
       agreeToTerms: true,
       test,

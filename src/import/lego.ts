@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { addressOf } from '../core/contact.ts';
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { Settings } from '../core/spec.ts';
 import type { Importer } from './importer.ts';
+import { jsonIn, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromPem } from './keys.ts';
-import { certificateOr, directoryAt, settingsAt, unknownSolver, writesBack, writesBackRemark } from './settings.ts';
+import { certificateOr, directoryAt, settingsAt, unknownSolver, writesBack } from './settings.ts';
 import { openTrusted, type TrustedFiles } from './trusted-files.ts';
 
 /**
@@ -26,10 +27,10 @@ export const lego: Importer = {
       if (!file.endsWith('.json')) continue;
       const stem = join(folder, file.slice(0, -'.json'.length));
       certificates.push(
-        await certificateOr(file.slice(0, -'.json'.length), join(folder, file), async () => {
-          const { domain, id, certUrl, certStableUrl } = parsed<Resource>(await files.text(`${stem}.json`));
-          const name = id ?? domain ?? '';
-          const host = hostOf(certUrl || certStableUrl);
+        await certificateOr(file.slice(0, -'.json'.length), join(folder, file), context, async () => {
+          const resource = jsonIn(await files.text(`${stem}.json`));
+          const name = textAt(resource, 'id') ?? textAt(resource, 'domain') ?? '';
+          const host = hostOf(textAt(resource, 'certUrl') ?? textAt(resource, 'certStableUrl'));
           const account = accounts.find(({ directory }) => hostOf(directory) === host);
           const directory =
             account?.directory ?? (host === undefined ? undefined : directoryAt(host, context.settings));
@@ -43,22 +44,20 @@ export const lego: Importer = {
           if (keyText === undefined) throw new Error(`${own[1]} is missing: was it issued for a CSR?`);
           const isWhole = crt.split('-----BEGIN CERTIFICATE-----').length > 2;
           const issuer = await files.text(`${stem}.issuer.crt`);
-          const copies = [
-            ['privkey.pem', own[1]],
-            [isWhole ? 'fullchain.pem' : 'cert.pem', own[0]],
-            ['chain.pem', issuer === undefined ? undefined : `${stem}.issuer.crt`],
-          ] as const;
+          const written = await writesBack(
+            {
+              privkey: own[1],
+              [isWhole ? 'fullchain' : 'cert']: own[0],
+              chain: issuer === undefined ? undefined : `${stem}.issuer.crt`,
+            },
+            { client: 'lego', root, context },
+          );
           const answering = unknownSolver('lego', name);
           return {
             chainPem: isWhole ? crt : `${crt}\n${issuer ?? ''}`,
             keyPem: keyFromPem(keyText),
-            settings: settingsAt(
-              directory,
-              account?.name,
-              { answering, hooks: { first: { deploy: writesBack(copies) } } },
-              context,
-            ),
-            remarks: [...answering.remarks, writesBackRemark(copies)],
+            settings: settingsAt(directory, account?.name, { answering, deployers: written.deployers }, context),
+            remarks: [...answering.remarks, ...written.remarks],
           };
         }),
       );
@@ -67,25 +66,6 @@ export const lego: Importer = {
   },
 };
 
-interface Resource {
-  readonly id?: string;
-  readonly domain?: string;
-  readonly certUrl?: string;
-  readonly certStableUrl?: string;
-}
-
-interface Account {
-  readonly id?: string;
-  readonly email?: string;
-  readonly server?: string;
-  readonly registration?: {
-    readonly uri?: string;
-    readonly accountURL?: string;
-    readonly contact?: readonly string[];
-    readonly body?: { readonly contact?: readonly string[] };
-  };
-}
-
 async function readAccounts(
   files: TrustedFiles,
   root: string,
@@ -93,15 +73,21 @@ async function readAccounts(
   remarks: Remark[],
 ): Promise<readonly FoundAccount[]> {
   const accounts: FoundAccount[] = [];
-  for (const server of await files.list(root).catch(() => []))
-    for (const id of await files.list(join(root, server)).catch(() => [])) {
-      const folder = join(root, server, id);
-      try {
-        const account = await accountIn(files, folder, { server, id, settings });
-        if (account) accounts.push(account);
-      } catch (error) {
-        remarks.push({ kind: 'dropped', text: `the account ${id} at ${server}: ${reasonOf(error)}` });
-      }
+  const orRemark = async <T>(what: string, otherwise: T, read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (isFailure(error, 'import/unreadable')) throw error;
+      remarks.push({ kind: 'dropped', text: `${what}: ${reasonOf(error)}` });
+      return otherwise;
+    }
+  };
+  for (const server of await orRemark('the accounts', [], () => files.list(root)))
+    for (const id of await orRemark(`the accounts at ${server}`, [], () => files.list(join(root, server)))) {
+      const account = await orRemark(`the account ${id} at ${server}`, undefined, () =>
+        accountIn(files, join(root, server, id), { server, id, settings }),
+      );
+      if (account) accounts.push(account);
     }
   return accounts;
 }
@@ -118,19 +104,22 @@ async function accountIn(
     : join(folder, inside.find((name) => /^(EC|RSA)\d+$/i.test(name)) ?? '');
   const text = await files.text(join(at, 'account.json'));
   if (text === undefined) return undefined;
-  const { email, server: directory, registration: { uri, accountURL, contact, body } = {} } = parsed<Account>(text);
+  const account = jsonIn(text);
   const key = (await files.text(join(at, `${id}.key`))) ?? (await files.text(join(at, 'keys', `${id}.key`)));
   if (key === undefined) throw new Error('its key is missing');
-  const found = directory || directoryAt(server.replace(/_(\d+)$/, ':$1'), settings);
+  const found = textAt(account, 'server') ?? directoryAt(server.replace(/_(\d+)$/, ':$1'), settings);
   if (found === undefined)
     throw new Error('lego does not write down the directory of this CA: declare it as an issuer in certfleet.yaml');
-  const url = uri || accountURL;
-  const contacts = body?.contact ?? contact ?? (email ? [email] : []);
+  const registration = valueAt(account, 'registration');
+  const url = urlAt(registration, 'uri') ?? urlAt(registration, 'accountURL');
+  const email = textAt(account, 'email');
+  const written = [...textsAt(registration, 'body', 'contact'), ...textsAt(registration, 'contact')];
+  const contacts = written.length > 0 || email === undefined ? written : [email];
   return {
     directory: found,
     name: id.replaceAll(/[^A-Za-z0-9_.@-]/g, '-'),
     keyPem: keyFromPem(key),
-    ...(url ? { url } : {}),
+    ...(url === undefined ? {} : { url }),
     contacts: contacts.map(addressOf),
     from: folder,
   };
@@ -138,11 +127,3 @@ async function accountIn(
 
 const hostOf = (url: string | undefined): string | undefined =>
   url !== undefined && URL.canParse(url) ? new URL(url).host : undefined;
-
-function parsed<T>(text: string | undefined): T {
-  try {
-    return JSON.parse(text ?? '') as T;
-  } catch {
-    throw new Error('the file is not JSON; was it half written?');
-  }
-}

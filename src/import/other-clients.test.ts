@@ -69,16 +69,13 @@ describe('acme.sh', () => {
       settings: {
         issuer: { name: 'letsencrypt', settings: { directory: le, account: '77' } },
         solvers: { webroot: { type: 'http01-webroot', folders: ['/srv'] } },
+        deployers: {
+          [`copies:${root}`]: { type: 'copies', privkey: '/etc/k.pem', fullchain: '/etc/my certs/f.pem' },
+        },
         wishes: {
           preferredChain: 'ISRG Root X2',
           hooks: {
             pre: 'stop it',
-            first: {
-              deploy: [
-                'cat "$RENEWED_LINEAGE/privkey.pem" > /etc/k.pem || s=$?',
-                'cat "$RENEWED_LINEAGE/fullchain.pem" > \'/etc/my certs/f.pem\' || s=$?',
-              ].join('\n'),
-            },
             deploy: [
               "export Le_Domain=a.test CERT_KEY_PATH=/etc/k.pem CERT_FULLCHAIN_PATH='/etc/my certs/f.pem'",
               'systemctl reload nginx',
@@ -180,8 +177,11 @@ describe('lego', () => {
       [`${stem}.issuer.crt`]: certificate('issuer'),
     });
     expect(found.chainPem.replaceAll('\n\n', '\n')).toBe(whole);
-    expect(found.settings.wishes).toMatchObject({
-      hooks: { first: { deploy: expect.stringContaining(`/cert.pem" > ${stem}.crt ||`) } },
+    expect(found.settings.deployers).toEqual({
+      [`copies:${root}`]: {
+        ...{ type: 'copies', privkey: `${stem}.key` },
+        ...{ cert: `${stem}.crt`, chain: `${stem}.issuer.crt` },
+      },
     });
   });
 
@@ -217,10 +217,7 @@ describe('dehydrated', () => {
       renewBeforeMs: 20 * 86_400_000,
       settings: {
         solvers: {
-          hook: {
-            challenge: 'http-01',
-            present: `printf %s "$CERTBOT_VALIDATION" > ${base}/acme-challenges/"$CERTBOT_TOKEN"`,
-          },
+          webroot: { type: 'http01-webroot', folders: [`${base}/acme-challenges`], layout: 'answers' },
         },
         wishes: { reuseKey: true },
       },

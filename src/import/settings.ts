@@ -1,23 +1,48 @@
+import { isAbsolute } from 'node:path';
+import { foreignProgram } from '../clients/hook-programs.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import type { FoundCertificate, FoundSettings, Remark, Unusable } from '../core/found.ts';
+import { copiesTarget } from '../core/in-place.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
-import { shellWord } from '../core/shell-word.ts';
 import type { Hooks, Settings } from '../core/spec.ts';
+import type { Files } from '../ports/files.ts';
 import type { ImportContext } from './importer.ts';
 import { issuerFor } from './issuer.ts';
+import { readableFiles } from './trusted-files.ts';
 
 /** The certificate that `read` finds, or why there is none. */
 export async function certificateOr(
   name: string,
   from: string,
+  context: ImportContext,
   read: () => Promise<Omit<FoundCertificate, 'name' | 'from'>>,
 ): Promise<FoundCertificate | Unusable> {
   try {
-    return { name, from, ...(await read()) };
+    const found = { name, from, ...(await read()) };
+    const problem = await whyNoHook(found.settings, context);
+    return problem === undefined ? found : { name, from, reason: problem };
   } catch (error) {
     if (isFailure(error, 'import/unreadable')) throw error;
-    return { name, from, reason: reasonOf(error) };
+    return { name, from, reason: whyUnusable(error) };
   }
+}
+
+export const whyUnusable = (error: unknown): string =>
+  isFailure(error, 'import/untrusted') ? `${error.message}. ${error.hint}` : reasonOf(error);
+
+/** Why its hooks must not run, in words; undefined if they may. */
+export async function whyNoHook({ wishes, solvers }: FoundSettings, { files, env }: ImportContext) {
+  const { hooks = {} } = wishes;
+  const around = [hooks, hooks.first ?? {}].flatMap(({ pre, post, deploy }) => [pre, post, deploy]);
+  const answers = Object.values(solvers).flatMap((one) =>
+    one.type === 'command' ? [one['present'], one['cleanup']] : [],
+  );
+  for (const command of [...around, ...answers]) {
+    const found = typeof command === 'string' ? await foreignProgram(files, command, env['HOME']) : undefined;
+    if (found)
+      return `its hook ${found.program} would run as this user, but ${found.foreign.reason}: look at its content, and run \`${found.foreign.command} ${found.foreign.change} ${found.foreign.path}\``;
+  }
+  return undefined;
 }
 
 export interface Answering extends Pick<FoundSettings, 'solver' | 'solvers' | 'solverOf'> {
@@ -44,14 +69,24 @@ export const unknownSolver = (client: string, name: string): Answering => ({
 export function settingsAt(
   directory: string,
   account: string | undefined,
-  { answering, hooks, wishes = {} }: { readonly answering: Answering; readonly hooks: Hooks; readonly wishes?: object },
+  {
+    answering,
+    deployers = {},
+    hooks = {},
+    wishes = {},
+  }: {
+    readonly answering: Answering;
+    readonly deployers?: FoundSettings['deployers'];
+    readonly hooks?: Hooks;
+    readonly wishes?: object;
+  },
   { settings }: ImportContext,
 ): FoundSettings {
   const issuer = issuerFor(directory, account, settings);
   if (!issuer) throw new Error(`its CA ${directory} is not an https:// URL`);
   const { solver, solvers, solverOf } = answering;
   return {
-    ...{ issuer, solver, solvers, solverOf, deployers: {}, preflight: settings.preflight },
+    ...{ issuer, solver, solvers, solverOf, deployers, preflight: settings.preflight },
     wishes: { ...wishes, ...(Object.keys(hooks).length === 0 ? {} : { hooks }) },
   };
 }
@@ -73,21 +108,55 @@ export function usualDirectory({ issuers }: Settings): string {
 export const accountName = (url: string | undefined, otherwise: string): string =>
   /\/([A-Za-z0-9_-]{1,60})$/.exec(url ?? '')?.[1] ?? otherwise;
 
-/** The file of a version, and where the other client has it. */
-type Copy = readonly [file: 'privkey.pem' | 'cert.pem' | 'chain.pem' | 'fullchain.pem', path: string | undefined];
+/** Where the other client has the files of a certificate, which servers read. */
+export interface Copies {
+  readonly privkey?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly chain?: string | undefined;
+  readonly fullchain?: string | undefined;
+}
 
 /**
- * The lines before a deploy hook that write a new version into the files that servers read already. They keep owner and
- * mode.
+ * The target that writes new versions into the files that servers read already. Throws a plain Error that says what is
+ * wrong if others could lead it elsewhere.
  */
-export const writesBack = (copies: readonly Copy[]): string =>
-  copies
-    .flatMap(([file, path]) =>
-      path === undefined ? [] : [`cat "$RENEWED_LINEAGE/${file}" > ${shellWord(path)} || s=$?`],
-    )
-    .join('\n');
+export async function writesBack(
+  copies: Copies,
+  { client, root, context }: { readonly client: string; readonly root: string; readonly context: ImportContext },
+): Promise<WritesBack> {
+  const files = readableFiles(context.files, client);
+  // As with the other clients, the last one wins if two have the same path: key, certificate, chain, both.
+  const byPath = new Map<string, keyof Copies>();
+  const remarks: Remark[] = [];
+  for (const kind of ['privkey', 'cert', 'chain', 'fullchain'] as const) {
+    const path = copies[kind];
+    if (path === undefined) continue;
+    const problem = await whyNoPlace(files, path);
+    if (problem !== undefined) throw new Error(`new versions would be written to ${path}, but ${problem}`);
+    byPath.set(path, kind);
+    const mode = (await files.stat((await files.place(path)).path ?? path))?.mode ?? 0;
+    if (kind === 'privkey' && (mode & 0o007) !== 0)
+      remarks.push({
+        kind: 'changed',
+        text: `${path}: every user can use this private key; the next one is closed to others`,
+      });
+  }
+  const paths = [...byPath.keys()];
+  remarks.unshift({ kind: 'kept', text: `new versions are written into ${paths.join(', ')}, too` });
+  const settings = Object.fromEntries([...byPath].map(([path, kind]) => [kind, path]));
+  return { deployers: { [copiesTarget(root)]: { type: 'copies', ...settings } }, remarks };
+}
 
-export const writesBackRemark = (copies: readonly Copy[]): Remark => ({
-  kind: 'kept',
-  text: `new versions are written into ${copies.flatMap(([, path]) => path ?? []).join(', ')}, too`,
-});
+export interface WritesBack extends Pick<FoundSettings, 'deployers'> {
+  readonly remarks: readonly Remark[];
+}
+
+/** Why no file can be written to a path, in words; undefined if one can. */
+async function whyNoPlace(files: Files, path: string): Promise<string | undefined> {
+  if (!isAbsolute(path)) return 'that is not an absolute path, so it depends on where the other client ran';
+  const { path: real, foreign } = await files.place(path);
+  if (foreign)
+    return `${foreign.reason}, and so could lead the private key elsewhere: run \`${foreign.command} ${foreign.change} ${foreign.path}\`, or have the files installed in another folder`;
+  const kind = (await files.stat(real))?.kind ?? 'file';
+  return kind === 'file' ? undefined : 'that is not a regular file';
+}

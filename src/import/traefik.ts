@@ -3,24 +3,10 @@ import { addressOf } from '../core/contact.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { ImportContext, Importer } from './importer.ts';
+import { jsonIn, listAt, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromDer, keyFromPem } from './keys.ts';
 import { accountName, certificateOr, directoryAt, settingsAt, unknownSolver } from './settings.ts';
 import { openTrusted, readableFiles } from './trusted-files.ts';
-
-interface Resolver {
-  readonly Account?: {
-    readonly Email?: string;
-    readonly Registration?: { readonly uri?: string; readonly body?: { readonly contact?: readonly string[] } };
-    readonly PrivateKey?: string;
-  } | null;
-  readonly Certificates?:
-    | readonly {
-        readonly domain?: { readonly main?: string };
-        readonly certificate?: string;
-        readonly key?: string;
-      }[]
-    | null;
-}
 
 /** Traefik’s `acme.json`: an object for each certificate resolver, with an account and certificates in base64. */
 export const traefik: Importer = {
@@ -35,22 +21,22 @@ export const traefik: Importer = {
     const remarks: Remark[] = [];
     const accounts: FoundAccount[] = [];
     const certificates: (FoundCertificate | Unusable)[] = [];
-    for (const [resolver, value] of Object.entries(resolversIn(text, path))) {
+    for (const [resolver, value] of resolversIn(text, path)) {
       const account = accountIn(resolver, value, path, context);
       if (typeof account === 'string')
         remarks.push({ kind: 'dropped', text: `the account of ${resolver}: ${account}` });
       else if (!accounts.some(({ directory, name }) => directory === account.directory && name === account.name))
         accounts.push(account);
-      for (const { domain, certificate, key } of value.Certificates ?? []) {
-        const name = domain?.main ?? '';
+      for (const one of listAt(value, 'Certificates')) {
+        const name = textAt(one, 'domain', 'main') ?? '';
         certificates.push(
-          await certificateOr(name, `${path} (${resolver})`, async () => {
+          await certificateOr(name, `${path} (${resolver})`, context, async () => {
             if (typeof account === 'string') throw new Error(`its CA is not known: ${account}`);
             const answering = unknownSolver('Traefik’s acme.json', name);
             return {
-              chainPem: decoded(certificate),
-              keyPem: keyFromPem(decoded(key)),
-              settings: settingsAt(account.directory, account.name, { answering, hooks: {} }, context),
+              chainPem: decoded(textAt(one, 'certificate')),
+              keyPem: keyFromPem(decoded(textAt(one, 'key'))),
+              settings: settingsAt(account.directory, account.name, { answering }, context),
               remarks: [
                 ...answering.remarks,
                 {
@@ -75,11 +61,10 @@ async function fileAt(path: string, { files }: ImportContext): Promise<string> {
 }
 
 /** Throws `import/absent` unless it is an object of resolvers; the error does not repeat the text. */
-function resolversIn(text: string, path: string): Readonly<Record<string, Resolver>> {
+function resolversIn(text: string, path: string): readonly (readonly [string, unknown])[] {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return Object.fromEntries(Object.entries(value).filter(([, one]) => typeof one === 'object' && one !== null));
+    const value = jsonIn(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
   } catch {
     // Said below.
   }
@@ -89,23 +74,20 @@ function resolversIn(text: string, path: string): Readonly<Record<string, Resolv
 const decoded = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
 /** The account of a resolver, or why there is none. The directory is that at the host of the account’s URL. */
-function accountIn(
-  resolver: string,
-  { Account: account }: Resolver,
-  path: string,
-  { settings }: ImportContext,
-): FoundAccount | string {
-  const url = account?.Registration?.uri;
-  if (!account?.PrivateKey || url === undefined || !URL.canParse(url)) return 'it is not registered';
+function accountIn(resolver: string, value: unknown, path: string, { settings }: ImportContext): FoundAccount | string {
+  const account = valueAt(value, 'Account');
+  const [url, privateKey] = [urlAt(account, 'Registration', 'uri'), textAt(account, 'PrivateKey')];
+  if (privateKey === undefined || url === undefined) return 'it is not registered';
   const { host } = new URL(url);
   const directory = directoryAt(host, settings);
   if (directory === undefined) return `declare the CA at ${host} as an issuer in certfleet.yaml`;
   try {
-    const contacts = account.Registration?.body?.contact ?? (account.Email ? [account.Email] : []);
+    const [written, email] = [textsAt(account, 'Registration', 'body', 'contact'), textAt(account, 'Email')];
+    const contacts = written.length > 0 || email === undefined ? written : [email];
     return {
       directory,
       name: accountName(url, resolver),
-      keyPem: keyFromDer(account.PrivateKey),
+      keyPem: keyFromDer(privateKey),
       url,
       contacts: contacts.map(addressOf),
       from: `${path} (${resolver})`,

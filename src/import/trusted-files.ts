@@ -5,6 +5,8 @@ import type { Files, Foreign } from '../ports/files.ts';
 export interface TrustedFiles {
   /** Text of a file; undefined if there is none. */
   text(path: string): Promise<string | undefined>;
+  /** The same for a file that the client keeps behind links. */
+  linked(path: string): Promise<string | undefined>;
   /** None if it is no folder. */
   list(folder: string): Promise<readonly string[]>;
 }
@@ -16,37 +18,44 @@ export const untrusted = (root: string, { reason, path, command, change }: Forei
     advice: `Run \`${command} ${change} ${path}\`, and look at its content.`,
   });
 
-/** The same files; what this user may not read fails with `import/unreadable`. */
+/**
+ * The same files. What this user may not read fails with `import/unreadable`, and what cannot be read otherwise (it is too
+ * large, a pipe, a path that is none) with `import/damaged`. What is in the way of a path is as good as absent.
+ */
 export function readableFiles(files: Files, client: string): Files {
   const read =
-    <A extends readonly [string, ...unknown[]], T>(method: (...args: A) => Promise<T>) =>
+    <A extends readonly [string, ...unknown[]], T>(method: (...args: A) => Promise<T>, absent?: { readonly is: T }) =>
     (...args: A): Promise<T> =>
       method(...args).catch((cause: unknown) => {
         const [path] = args;
-        const isDenied = ['EACCES', 'EPERM'].includes((cause as { readonly code?: string }).code ?? '');
-        throw isDenied ? fail('import/unreadable', { client, path, reason: reasonOf(cause) }, { cause }) : cause;
+        const { code = '' } = cause as { readonly code?: string };
+        if (absent && code === 'ENOTDIR') return absent.is;
+        if (isFailure(cause)) throw cause;
+        const isDenied = ['EACCES', 'EPERM'].includes(code);
+        const reason = code.startsWith('ERR_') ? 'its name is not one of a file' : reasonOf(cause);
+        throw fail(isDenied ? 'import/unreadable' : 'import/damaged', { client, path: shown(path), reason }, { cause });
       });
+  const nothing = { is: undefined };
   return {
     ...files,
-    ...{ read: read(files.read), list: read(files.list), stat: read(files.stat) },
-    ...{ readLink: read(files.readLink), foreign: read(files.foreign) },
+    ...{ read: read(files.read, nothing), list: read(files.list, nothing), stat: read(files.stat, nothing) },
+    ...{ readLink: read(files.readLink), foreign: read(files.foreign), place: read(files.place) },
   };
 }
 
+/** A path that was read from a file may be anything. */
+const shown = (path: string): string => (path.length > 300 ? `${path.slice(0, 300)}…` : path);
+
 /**
  * What is imported says which commands run as this user, so nobody else may be able to write it: neither the folder, nor
- * the files in it. Fails with `import/absent`, `import/untrusted` and `import/unreadable`.
+ * the files in it. Fails with `import/absent`, `import/untrusted`, `import/unreadable` and `import/damaged`.
  */
 export async function openTrusted(all: Files, root: string, client: string): Promise<TrustedFiles> {
   const files = readableFiles(all, client);
   const refuse = (foreign: Foreign) => untrusted(root, foreign);
   const foreign = await files.foreign(root);
   if (foreign) throw refuse(foreign);
-  const names = await files.list(root).catch((cause: unknown) => {
-    if (isFailure(cause)) throw cause;
-    throw fail('import/unreadable', { client, path: root, reason: reasonOf(cause) }, { cause });
-  });
-  if (names === undefined) throw fail('import/absent', { client, path: root });
+  if ((await files.list(root)) === undefined) throw fail('import/absent', { client, path: shown(root) });
   const safe = new Set([root]);
   const check = async (folder: string) => {
     if (safe.has(folder)) return;
@@ -54,19 +63,23 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
     if (inFolder) throw refuse(inFolder);
     safe.add(folder);
   };
+  const read = async (path: string): Promise<string | undefined> => {
+    const bytes = await files.read(path, { trusted: refuse });
+    return bytes && new TextDecoder().decode(bytes);
+  };
   return {
     async text(path) {
       await check(path.slice(0, path.lastIndexOf('/')));
-      const bytes = await files.read(path, { trusted: refuse });
-      return bytes && new TextDecoder().decode(bytes);
+      return read(path);
+    },
+    async linked(path) {
+      const place = await files.place(path);
+      if (place.foreign) throw refuse(place.foreign);
+      return read(place.path);
     },
     async list(folder) {
       await check(folder);
-      const names = await files.list(folder).catch((error: unknown) => {
-        if ((error as { readonly code?: string }).code === 'ENOTDIR') return [];
-        throw error;
-      });
-      return [...(names ?? [])].sort();
+      return [...((await files.list(folder)) ?? [])].sort();
     },
   };
 }

@@ -3,8 +3,8 @@ import { reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import type { Importer } from './importer.ts';
 import { keyFromPem } from './keys.ts';
-import { certificateOr, settingsAt, unknownSolver, usualDirectory, writesBack, writesBackRemark } from './settings.ts';
-import { openTrusted } from './trusted-files.ts';
+import { certificateOr, settingsAt, unknownSolver, usualDirectory, writesBack } from './settings.ts';
+import { openTrusted, readableFiles } from './trusted-files.ts';
 
 /** uacme’s folder: `NAME/cert.pem`, `private/NAME/key.pem`, and the account’s key in `private/key.pem`. */
 export const uacme: Importer = {
@@ -13,6 +13,7 @@ export const uacme: Importer = {
   path: '/etc/ssl/uacme',
   async read(root, context): Promise<Found> {
     const files = await openTrusted(context.files, root, 'uacme');
+    const readable = readableFiles(context.files, 'uacme');
     const directory = usualDirectory(context.settings);
     const remarks: Remark[] = [
       {
@@ -33,27 +34,19 @@ export const uacme: Importer = {
     for (const name of await files.list(root)) {
       if (name === 'private') continue;
       const [own, key] = [join(root, name, 'cert.pem'), join(root, 'private', name, 'key.pem')];
-      const chainPem = await files.text(own).catch(() => undefined);
-      if (chainPem === undefined) continue;
+      if ((await readable.stat(own)) === undefined) continue;
       certificates.push(
-        await certificateOr(name, own, async () => {
-          const keyText = await files.text(key);
+        await certificateOr(name, own, context, async () => {
+          const [chainPem, keyText] = [await files.text(own), await files.text(key)];
+          if (chainPem === undefined) throw new Error(`${own} is missing`);
           if (keyText === undefined) throw new Error(`${key} is missing`);
-          const copies = [
-            ['privkey.pem', key],
-            ['fullchain.pem', own],
-          ] as const;
+          const written = await writesBack({ privkey: key, fullchain: own }, { client: 'uacme', root, context });
           const answering = unknownSolver('uacme', name);
           return {
             chainPem,
             keyPem: keyFromPem(keyText),
-            settings: settingsAt(
-              directory,
-              accounts[0]?.name,
-              { answering, hooks: { first: { deploy: writesBack(copies) } } },
-              context,
-            ),
-            remarks: [...answering.remarks, writesBackRemark(copies)],
+            settings: settingsAt(directory, accounts[0]?.name, { answering, deployers: written.deployers }, context),
+            remarks: [...answering.remarks, ...written.remarks],
           };
         }),
       );

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FileStat, Files, ReadOptions } from '../ports/files.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
-import { foreignOn } from './foreign.ts';
+import { foreignOn, placeOf } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 import { readNamed, readRegular } from './read-file.ts';
 import { createWithin } from './within.ts';
@@ -77,6 +77,9 @@ export function createFiles(): Files {
     user: effectiveUid,
     async foreign(path, below) {
       return foreignOn(path, below);
+    },
+    async place(path) {
+      return placeOf(path);
     },
     async stat(path) {
       const stats = statOf(path);

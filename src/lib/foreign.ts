@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Foreign } from '../ports/files.ts';
+import type { Foreign, Place } from '../ports/files.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
 /** The uid under which a user namespace shows every user that it does not know. */
@@ -58,47 +58,82 @@ function isOutside({ uid }: fs.Stats): boolean {
 
 /**
  * The first place on the way to a path that users other than root and the effective user could change, so that the path
- * would lead elsewhere; undefined if there is none, or if the path ends before. Walks as the kernel does: from `/`, link
- * by link. Each folder is trusted before what is in it is looked at, so nobody can change what was seen.
+ * would lead elsewhere; undefined if there is none, or if the path ends before.
  *
  * @param below a folder that was found to be safe: only what is below it is looked at
  */
 export function foreignOn(path: string, below?: string): Foreign | undefined {
+  const { at, stats, found } = walk(path, below);
+  return found ?? (stats && at !== '/' ? foreignIn(at, stats) : undefined);
+}
+
+/**
+ * Where a path leads, with every link followed, if only root and the effective user can change the folder and the way to
+ * it. The file itself may belong to another user, to whom root has given it. A folder that does not exist is left to the
+ * caller.
+ */
+export function placeOf(path: string): Place {
+  const { at, found, folder } = walk(path);
+  const foreign = found ?? (folder && foreignIn(folder.at, folder.stats));
+  return foreign ? { foreign } : { path: at };
+}
+
+interface Walked {
+  /** Where the path ends, without links. */
+  readonly at: string;
+  /** What is there; undefined if the path ends before. */
+  readonly stats?: fs.Stats | undefined;
+  /** The folder that it is in. */
+  readonly folder?: { readonly at: string; readonly stats: fs.Stats } | undefined;
+  /** A folder or a link on the way that others could change. */
+  readonly found?: Foreign;
+}
+
+/**
+ * Walks as the kernel does: from `/`, link by link. Each folder is trusted before what is in it is looked at, so nobody
+ * can change what was seen.
+ */
+function walk(path: string, below?: string): Walked {
   const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;
   const start = below !== undefined && whole.startsWith(`${below}/`) ? below : '/';
   const todo = whole.slice(start.length).split('/').filter(Boolean);
   let at = start;
-  if (start === '/') {
-    const found = foreignParent('/', fs.lstatSync('/'));
-    if (found) return found;
-  }
+  let folder: Walked['folder'];
+  // What is known of `below` already costs no call: a scan asks for thousands of documents.
+  let stats = start === '/' ? fs.lstatSync('/') : undefined;
+  const inRoot = stats && foreignParent('/', stats);
+  if (inRoot) return { at, found: inRoot };
   for (let links = 0; ; ) {
     const part = todo.shift();
-    if (part === undefined) return undefined;
+    if (part === undefined) return { at, stats, folder };
     if (part === '.') continue;
     if (part === '..') {
       at = dirname(at);
+      stats = fs.lstatSync(at);
       continue;
     }
+    if (stats?.isDirectory()) folder = { at, stats };
     const next = join(at, part);
-    const stats = statOf(next);
-    if (!stats) return undefined;
-    if (stats.isSymbolicLink()) {
+    const there = statOf(next);
+    if (!there) return { at: join(next, ...todo), folder };
+    if (there.isSymbolicLink()) {
       // What it names may be anywhere.
-      if (start !== '/') return foreignOn(path);
-      const found = foreignIn(next, stats);
-      if (found) return found;
+      if (start !== '/') return walk(path);
+      const found = foreignIn(next, there);
+      if (found) return { at: next, found };
       links += 1;
       if (links > maxLinks)
         throw Object.assign(new Error(`ELOOP: too many links, open ${path}`), { code: 'ELOOP', syscall: 'open', path });
       const target = fs.readlinkSync(next);
       todo.unshift(...target.split('/').filter(Boolean));
       if (target.startsWith('/')) at = '/';
+      stats = fs.lstatSync(at);
       continue;
     }
-    const found = todo.length > 0 ? foreignParent(next, stats) : foreignIn(next, stats);
-    if (found) return found;
+    const found = todo.length > 0 ? foreignParent(next, there) : undefined;
+    if (found) return { at: next, found };
     at = next;
+    stats = there;
   }
 }
 

@@ -65,6 +65,11 @@ export interface Foreign {
   readonly needsRoot: boolean;
 }
 
+/** Where a path leads, or what users other than root and the effective user can change on the way. */
+export type Place =
+  | { readonly path: string; readonly foreign?: undefined }
+  | { readonly path?: undefined; readonly foreign: Foreign };
+
 /** Space on a file system, in bytes. */
 export interface FileSpace {
   /** Free for this user. */
@@ -86,6 +91,11 @@ export interface Files {
    * was found to be safe) to the path itself. A sticky folder is safe on the way, but not at the end.
    */
   foreign(path: string, below?: string): Promise<Foreign | undefined>;
+  /**
+   * Where a file is, or would be made, with links followed. Unlike with `foreign`, a sticky folder is not safe for it, and
+   * the file itself may belong to another user: in a folder of root, only root can have given it to him.
+   */
+  place(path: string): Promise<Place>;
   /** undefined if there is nothing. Does not follow a symlink. */
   stat(path: string): Promise<FileStat | undefined>;
   /** The names in a folder, or undefined if there is no such folder. */

@@ -1,4 +1,4 @@
-import { basename, dirname, normalize } from 'node:path';
+import { basename, dirname, normalize, resolve } from 'node:path';
 import type { FileAttributes, FileStat, Files, FilesWithin } from '../../src/ports/files.ts';
 
 interface Node {
@@ -51,6 +51,10 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       return { kind, mode, links, modifiedMs, changedMs: modifiedMs, size: content.length, uid: 0, gid: 0 };
     },
     foreign: async () => undefined,
+    async place(path) {
+      const node = nodes.get(clean(path));
+      return node?.kind === 'symlink' ? files.place(resolve(dirname(clean(path)), node.target)) : { path: clean(path) };
+    },
     async list(folder) {
       const at = clean(folder);
       if (nodes.get(at)?.kind !== 'folder') return undefined;

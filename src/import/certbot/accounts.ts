@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { addressOf } from '../../core/contact.ts';
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import type { FoundAccount, Remark } from '../../core/found.ts';
+import { jsonIn, textsAt, urlAt } from '../json.ts';
 import { keyFromJwk } from '../jwk.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
 
@@ -26,14 +27,14 @@ export async function readAccounts(
     const name = server.at(-1)!;
     try {
       if (typeof text !== 'string') throw text;
-      const { uri, body } = await registration(files, folder);
-      const contacts = (body?.contact ?? []).map(addressOf);
+      const registration = await registrationIn(files, folder);
+      const url = urlAt(registration, 'uri');
       accounts.push({
         directory,
         name,
         keyPem: keyFromJwk(text),
-        ...(uri ? { url: uri } : {}),
-        contacts,
+        ...(url === undefined ? {} : { url }),
+        contacts: textsAt(registration, 'body', 'contact').map(addressOf),
         from: folder,
       });
     } catch (error) {
@@ -50,13 +51,8 @@ function asReason(error: unknown): Error {
   return new Error(reasonOf(error));
 }
 
-interface Registration {
-  readonly uri?: string;
-  readonly body?: { readonly contact?: readonly string[] };
-}
-
-async function registration(files: TrustedFiles, folder: string): Promise<Registration> {
+/** Without it, the CA finds the account by its key. */
+async function registrationIn(files: TrustedFiles, folder: string): Promise<unknown> {
   const text = await files.text(join(folder, 'regr.json'));
-  // Without it, the CA finds the account by its key.
-  return text === undefined ? {} : (JSON.parse(text) as Registration);
+  return text === undefined ? undefined : jsonIn(text);
 }

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { Secret } from '../../core/secret.ts';
 import type { Files } from '../../ports/files.ts';
+import type { TrustedFiles } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
 
 /** Where one of certbot's four files of a certificate is. */
@@ -26,7 +27,11 @@ const mostLinks = 40;
  * Follows the links in `live/`. The folder may have been moved: then the paths in the renewal file are below the old
  * one. Throws a plain Error that says what is missing.
  */
-export async function readLive(files: Files, root: string, conf: Section): Promise<Live> {
+export async function readLive(
+  { files, trusted }: { readonly files: Files; readonly trusted: TrustedFiles },
+  root: string,
+  conf: Section,
+): Promise<Live> {
   const follow = async (kind: 'fullchain' | 'privkey'): Promise<LiveFile & { readonly text: string }> => {
     const written = textIn(conf, kind);
     if (written === undefined) throw new Error(`the line \`${kind} = …\` is missing; was the file half written?`);
@@ -43,9 +48,9 @@ export async function readLive(files: Files, root: string, conf: Section): Promi
       if (next === undefined) break;
       file = resolve(dirname(file), next);
     }
-    const bytes = await files.read(file);
-    if (!bytes) throw new Error(`${link} leads to ${file}, which does not exist`);
-    return { link, file, text: new TextDecoder().decode(bytes) };
+    const text = await trusted.linked(file);
+    if (text === undefined) throw new Error(`${link} leads to ${file}, which does not exist`);
+    return { link, file, text };
   };
   const [fullchain, privkey] = [await follow('fullchain'), await follow('privkey')];
   return { fullchain, privkey, chainPem: fullchain.text, keyPem: new Secret(privkey.text) };
