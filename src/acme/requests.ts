@@ -12,8 +12,15 @@ import { refusal } from './refusal.ts';
 
 /** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;
+/** More than this many in a row are no accident, so a pause of this length comes before each further one. */
+const badNonces = { atOnce: 5, pauseMs: 250 };
 /** Pauses before a reading request is repeated, in ms; a random part of up to the same length is added. */
 const pausesMs = [250, 1_000] as const;
+/**
+ * For how long a failed newNonce counts for other requests that wait for a nonce. If each of hundreds found out by itself
+ * that the CA has died, a run would go on for an hour.
+ */
+const noNonceMs = 1_000;
 /** After this many exchanges in a row without an answer, the CA itself is in doubt, not just one order. */
 const silentExchanges = 3;
 /** Orders of 100 identifiers have 30 KiB. */
@@ -129,13 +136,23 @@ export function createRequests(options: RequestsOptions): Requests {
     throw ask.refusal?.(answer) ?? refusal(answer, name, ask);
   };
 
-  const nonces = createNonces(async (signal) => {
+  const fetchNonce = async (signal: AbortSignal): Promise<string> => {
     const ask = { what: 'the request for a nonce', signal };
     const url = await options.newNonceUrl(signal);
     const answer = succeeded(await patiently(ask, () => once({ method: 'HEAD', url }, ask)), ask);
     const nonce = answer.headers['replay-nonce'];
     if (nonce !== undefined && /^[A-Za-z0-9_-]+$/.test(nonce)) return nonce;
     throw malformed(name, ask.what, 'it contains no nonce');
+  };
+  let noNonce: { readonly error: unknown; readonly atMs: number } | undefined;
+  const nonces = createNonces(async (signal) => {
+    if (noNonce && clock.monotonicMs() - noNonce.atMs < noNonceMs) throw noNonce.error;
+    try {
+      return await fetchNonce(signal);
+    } catch (error) {
+      if (!signal.aborted) noNonce = { error, atMs: clock.monotonicMs() };
+      throw error;
+    }
   });
 
   /** Signs and sends a request, and repeats it with the error's nonce after badNonce. */
@@ -158,6 +175,7 @@ export function createRequests(options: RequestsOptions): Requests {
         return answer;
       }
       log.debug(`${name}: ${ask.what}: nonce refused, signing again`);
+      if (refused >= badNonces.atOnce) await clock.sleep(badNonces.pauseMs, ask.signal);
       nonce = fresh ?? (await nonces.take(ask.signal));
     }
   };

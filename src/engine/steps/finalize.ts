@@ -9,67 +9,66 @@ import { announce, nameOf, type OrderRun } from '../run.ts';
 import { retryAtOf, waitFor } from '../wait.ts';
 
 /**
- * How long a CA may take to sign. Let's Encrypt needs seconds. Private CAs where a person approves are not supported.
+ * How long a CA may take from finalize to the certificate. Let's Encrypt needs seconds. Private CAs where a person
+ * approves are not supported.
  */
 const finalizeBudgetMs = 5 * 60_000;
 /** How often to send finalize, each time after the order has shown that the last one had no effect. */
-const repeats = 3;
+const mostSent = 3;
 
 /** Steps 9 and 10: finalizes the order, and downloads and checks the chain. Never finalizes an order twice. */
 export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Promise<Chain> {
-  const { engine, account, holding, job, signal } = run;
+  const { account, signal } = run;
   announce(run, 'finalize', 'getting the certificate');
-  const look = () => ask(run, () => account.order(ready.url, signal));
-  let order = ready;
-  const csr = isOpen(order) ? await engine.pki.csr(keyPem, job.wanted.spec.identifiers) : undefined;
-  for (let attempt = 1; csr && isOpen(order); attempt += 1) {
-    const current = order;
-    try {
-      // All authorizations are valid, so the order must be ready by now; not fetching it first saves a request.
-      // Otherwise the CA answers orderNotReady (RFC 8555 §7.4), which is harmless.
-      order = await holding.effect(signal, () => ask(run, () => account.finalize(current, csr, signal)));
-    } catch (error) {
-      // Only the order shows whether the CA accepted it, now or earlier.
-      const early = problemType(error) === 'orderNotReady';
-      const doubtful = early || isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
-      // Obey a Retry-After: the next run checks the order first.
-      const holds = isFailure(error) && error.retryAt !== undefined;
-      if (!doubtful || holds || attempt >= repeats) throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
-      order = await untilLeft(run, await look(), { what: 'the order', leaves: 'pending' });
-    }
-  }
-  const done = await untilLeft(run, order, { what: 'the certificate', leaves: 'processing' });
+  const done = isOver(ready) ? ready : await untilOver(run, ready, keyPem);
   if (done.status !== 'valid') throw invalidOrder(run, done);
   const { chainPem, alternates } = await ask(run, () => account.download(done, signal));
   return preferred(run, await readChain(run, chainPem, keyPem), { alternates, keyPem });
 }
 
-const isOpen = ({ status }: Order): boolean => status === 'pending' || status === 'ready';
+const isOver = ({ status }: Order): boolean => status === 'valid' || status === 'invalid';
 
-/** Waits until the order has left a status. */
-async function untilLeft(
-  run: OrderRun,
-  first: Order,
-  { what, leaves }: { readonly what: string; readonly leaves: Order['status'] },
-): Promise<Order> {
-  const { engine, account, signal } = run;
-  if (first.status !== leaves) return first;
+/** Sends finalize, unless an earlier run has, and reads the order until it is signed or dead. */
+async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<Order> {
+  const { engine, account, holding, job, signal } = run;
+  let order = first;
+  const csr = order.status === 'processing' ? undefined : await engine.pki.csr(keyPem, job.wanted.spec.identifiers);
+  let sent = 0;
+  /** The CA has got it. What the order says then, even `ready`, is no reason to send it again. */
+  let isAccepted = false;
+  const look = () => ask(run, () => account.order(first.url, signal));
+  const send = async (csrDer: Uint8Array): Promise<Order> => {
+    sent += 1;
+    try {
+      const answer = await holding.effect(signal, () => ask(run, () => account.finalize(first, csrDer, signal)));
+      isAccepted = true;
+      return answer;
+    } catch (error) {
+      // Only the order shows whether the CA accepted it, now or earlier.
+      const isDoubtful =
+        problemType(error) === 'orderNotReady' ||
+        isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
+      // Obey a Retry-After: the next run checks the order first.
+      const holds = isFailure(error) && error.retryAt !== undefined;
+      if (!isDoubtful || holds || sent >= mostSent) throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
+      return look();
+    }
+  };
+  const seen = () => ({ reason: order.status, retryAfterMs: order.retryAfterMs });
   const waited = await waitFor<Order>(
     engine.clock,
     // A test CA signs within milliseconds, a public one within seconds: look quickly at first, then every 3 s.
-    {
-      budgetMs: finalizeBudgetMs,
-      firstMs: 10,
-      mostMs: 3_000,
-      first: { reason: first.status, retryAfterMs: first.retryAfterMs },
-      signal,
-    },
+    { budgetMs: finalizeBudgetMs, firstMs: 10, mostMs: 3_000, signal, ...(csr ? {} : { first: seen() }) },
     async () => {
-      const order = await ask(run, () => account.order(first.url, signal));
-      return order.status === leaves ? { reason: order.status, retryAfterMs: order.retryAfterMs } : { done: order };
+      // All authorizations are valid, so the order must be ready by now; not fetching it first saves a request.
+      // Otherwise the CA answers orderNotReady (RFC 8555 §7.4), which is harmless.
+      const isToSend = !isAccepted && (sent === 0 || order.status === 'ready');
+      order = csr && isToSend ? await send(csr) : await look();
+      return isOver(order) ? { done: order } : seen();
     },
   );
   if ('value' in waited) return waited.value;
+  const what = order.status === 'pending' ? 'the order' : 'the certificate';
   const params = { issuer: run.issuer.name, what, seconds: finalizeBudgetMs / 1000 };
   throw fail('acme/timeout', params, retryAtOf(engine.clock, waited));
 }
