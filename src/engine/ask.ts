@@ -1,7 +1,7 @@
 import { isFailure } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Issuer } from '../ports/issuer.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, report } from './engine.ts';
 
 /** What is needed to ask a CA; an {@link import('./run.ts').OrderRun} is one. */
 export interface Asker {
@@ -73,3 +73,15 @@ function pauseNamed(error: unknown, before: number, clock: Pick<Clock, 'now'>): 
 /** No answer, or a 5xx without Retry-After: the request may have had its effect. */
 export const isLost = (error: unknown): boolean =>
   isFailure(error, 'acme/unreachable') || (isFailure(error, 'acme/busy') && !error.retryAt);
+
+/** After the error of a new order, or of what comes before it: remembers that the CA is down, if the error shows that. */
+export function noteIfDown(
+  engine: Engine,
+  { name, directoryUrl }: Pick<Issuer, 'name' | 'directoryUrl'>,
+  error: unknown,
+) {
+  if (!isLost(error) && !isFailure(error, 'acme/directory-unreachable')) return;
+  if (!engine.memory.paces(directoryUrl).failed()) return;
+  const message = `${name} does not answer; waiting, and trying it with one certificate a minute, at most three times`;
+  report(engine, { level: 'warn', event: 'log', message });
+}

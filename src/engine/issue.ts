@@ -21,6 +21,7 @@ import { newVersionId } from '../core/version-id.ts';
 import { accountKeyChanged, accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
+import { noteIfDown } from './ask.ts';
 import { bundleOf, readBundle, readVersion } from './bundles.ts';
 import type { Chain } from './chain.ts';
 import { dropNames, withoutDropped } from './dropped.ts';
@@ -160,6 +161,12 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     return 'again';
   }
   if (taken && 'finished' in taken) return answers(taken.finished, job) ? outcomeOfLast(taken.finished) : 'again';
+  if (!taken && plan?.wait?.why === 'down') {
+    const pace = engine.memory.paces(job.wanted.issuer.directory);
+    const pauseMs = pace.nextProbe();
+    if (pauseMs) return { busy: true, pauseMs };
+    if (pace.state() !== 'down') return 'again';
+  }
   if (!taken) return outcomeOfPlan(job, found, plan ?? { action: 'none', reason: 'not due yet' });
   reportStarted(engine, job, found, plan?.early);
   const outcome = await work({ engine, job, holding: taken.holding, caHold, signal }, visit);
@@ -324,9 +331,13 @@ async function openCa(run: Run): Promise<OrderRun> {
   const { engine, job, holding, signal } = run;
   const { spec, issuer: settings } = job.wanted;
   const issuer = engine.connect.issuer(spec.issuer, settings);
+  const downIf = (error: unknown) => {
+    noteIfDown(engine, issuer, error);
+    throw error;
+  };
   const [parts, directory] = await together([
     connectParts(engine, job.wanted),
-    askDirectory({ engine, issuer, signal }),
+    askDirectory({ engine, issuer, signal }).catch(downIf),
   ]);
   if (holding.work.order?.url === undefined) {
     checkProfile(spec, directory.profiles);
@@ -338,7 +349,8 @@ async function openCa(run: Run): Promise<OrderRun> {
   }
   const customer = { engine, issuer, wanted: job.wanted, signal };
   const isStateless = statelessParts(job.wanted).length > 0;
-  const account = isStateless ? await openForProxies(customer, holding.lineage) : await openAccount(customer);
+  const opening = isStateless ? openForProxies(customer, holding.lineage) : openAccount(customer);
+  const account = await opening.catch(downIf);
   return { ...run, issuer, account, directory, parts };
 }
 

@@ -114,12 +114,13 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
 
 const atTheSweep = { group: 'sweep', limit: () => 16 };
 
-/** For a CA that was down in the last run, tries one certificate before all others, to find out whether it still is. */
+/** For a CA that was down in the last run, or in an earlier one of this process, tries one certificate before all others, to find out whether it still is. */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
   for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
     // If the store fails, each certificate reports it.
     const hold = await holdOf(engine, directory, signal).catch(() => undefined);
-    if (hold?.isDown) engine.memory.paces(directory).probe();
+    const pace = engine.memory.paces(directory);
+    if (hold?.isDown || pace.state() === 'down') pace.probe();
   }
 }
 

@@ -9,6 +9,9 @@ const most = 256;
 /** Answers this much slower than in the CA's best round show that it, or this machine, is at its limit. */
 const slower = { factor: 3, byMs: 100 };
 
+/** While a CA is down, it gets one certificate a minute, to find out whether it is back; a run does that three times. */
+const probes = { everyMs: 60_000, most: 3 };
+
 /**
  * Finds out how many orders to have in flight at one CA, because most of the time is spent waiting for it. The number
  * doubles after each round of good answers, and halves if the CA is busy, limits us, or becomes slower.
@@ -29,12 +32,21 @@ export interface Pace {
   answered(askedMs: number): void;
   /** The CA answered 429 or 503, or did not answer in time. */
   strained(askedMs: number): void;
-  /** newOrder got no answer, or a 5xx: this run tries no other certificate at this CA. */
-  failed(): void;
+  /**
+   * The CA gave no answer to a new order, or before it, or answered with a 5xx: it is down.
+   *
+   * @returns whether it had worked until now, so that this run will probe it
+   */
+  failed(): boolean;
   /** An order was accepted. */
   works(): void;
-  /** The CA was down in the last run: first try one certificate only. */
+  /** The CA was down in the last run: first try one certificate only. One that has failed less than a minute ago stays down. */
   probe(): void;
+  /**
+   * In how many ms the next certificate may probe a CA that died during this run; if 0, the caller is the one. Undefined if
+   * the CA is not down, has accepted nothing since the run began, or has failed all probes.
+   */
+  nextProbe(): number | undefined;
   state(): PaceState;
 }
 
@@ -54,12 +66,16 @@ export function createPaces(clock: Clock): Paces {
 export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   let limit = start;
   let state: PaceState = 'unknown';
+  let failedMs = 0;
+  let probesLeft = 0;
   let round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
   /** The mean of the fastest round. */
   let bestMs = Number.POSITIVE_INFINITY;
   const listeners = new Set<() => void>();
   const mayBegin = () => (state === 'probing' ? 1 : limit);
   const turns = createTurns(mayBegin);
+
+  const untilProbe = () => Math.max(0, failedMs + probes.everyMs - clock.monotonicMs());
 
   const grown = () => {
     turns.admit();
@@ -77,7 +93,7 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
 
   return {
     limit: mayBegin,
-    lanes: () => (state === 'works' ? 2 * limit : mayBegin()),
+    lanes: () => (state === 'works' ? 2 * limit : state === 'down' && probesLeft > 0 ? 1 : mayBegin()),
     inTurn: (work, signal) => turns.run(work, signal),
     onGrowth(run) {
       listeners.add(run);
@@ -96,7 +112,11 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
       if (!isOfBefore(askedMs)) begin(limit / 2);
     },
     failed() {
+      const hasDied = state === 'works';
+      if (hasDied) probesLeft = probes.most;
+      failedMs = clock.monotonicMs();
       state = 'down';
+      return hasDied;
     },
     works() {
       if (state === 'works') return;
@@ -104,7 +124,15 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
       grown();
     },
     probe() {
-      if (state === 'unknown') state = 'probing';
+      if (state === 'unknown' || (state === 'down' && untilProbe() === 0)) state = 'probing';
+    },
+    nextProbe() {
+      if (state !== 'down' || probesLeft === 0) return undefined;
+      const waitMs = untilProbe();
+      if (waitMs > 0) return waitMs;
+      probesLeft -= 1;
+      state = 'probing';
+      return 0;
     },
     state: () => state,
   };

@@ -5,7 +5,7 @@ import { hasRoomForOrder } from '../../core/tombstones.ts';
 import { datesToOrder } from '../../core/validity.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
 import type { Order, OrderRequest } from '../../ports/issuer.ts';
-import { ask, isLost } from '../ask.ts';
+import { ask, isLost, noteIfDown } from '../ask.ts';
 import { hasNewKey } from '../ledger/account-key.ts';
 import { endHold } from '../ledger/ca-hold.ts';
 import { asWithdrawn } from '../looks/ca.ts';
@@ -51,10 +51,8 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     order = await orderOnce(run, request, replaces);
   } catch (error) {
     // If the CA is down, the failure says nothing about this order, so its next try keeps `replaces`.
-    if (isLost(error)) {
-      failIfDown(run, error);
-      pace.failed();
-    }
+    if (isLost(error)) failIfDown(run, error);
+    noteIfDown(engine, issuer, error);
     throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
   }
   const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
