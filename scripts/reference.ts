@@ -320,7 +320,7 @@ ${sections.join('\n\n')}
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.finished':
-    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'certificate.changed':

@@ -10,7 +10,7 @@ export const exitMeanings = {
   2: 'wrong usage or configuration (identifiers, flags, certfleet.yaml, credentials)',
   3: 'the preflight proved that the CA would refuse, so the CA was not asked',
   4: 'the CA refused, failed or could not be reached',
-  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered',
+  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered, or refused to remove it',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process is working on the certificate',
   8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',
@@ -28,12 +28,16 @@ export type ExitCode = keyof typeof exitMeanings;
  */
 export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
 
-/** The exit code of a run, from its worst outcome. A pending deployment is 6, whatever its error's own code is. */
+/**
+ * The exit code of a run, from its worst outcome and what is left outside. A pending deployment is 6, whatever its
+ * error's own code is.
+ */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
   const codes = new Set<number>(
-    outcomes.map((outcome) =>
+    outcomes.flatMap((outcome) => [
       outcome.result === 'failed' ? outcome.error.exitCode : outcome.result === 'pending' ? 6 : 0,
-    ),
+      ...(outcome.left ?? []).map(({ code }) => exitCodeOfError(code)),
+    ]),
   );
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;
 }

@@ -115,6 +115,24 @@ it('says which names the certificate lacks', async () => {
   expect(jsonLines(json).at(-1)).toMatchObject({ data: { outcomes: [{ result: 'issued', dropped }] } });
 });
 
+it('says what is left outside, even with --quiet, and fails for it', async () => {
+  const left = [{ what: 'the forward rule', code: 'balancer/refused', reason: 'edge refused it: no right' }] as const;
+  const renew = () => [{ ...unchanged('a'), left }, { ...unchanged('b'), left }, issued];
+  const said =
+    'a, b: could not remove the forward rule: edge refused it: no right\n' +
+    '  Next: fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.\n';
+  expect(await commandLine({ fleet: { renew } }).run('renew', '--quiet')).toMatchObject({ code: 5, stderr: said });
+  const json = await commandLine({ fleet: { renew } }).run('renew', '--json');
+  expect(jsonLines(json).at(-1)).toMatchObject({ data: { exitCode: 5, outcomes: [{ left }, { left }, {}] } });
+});
+
+it('names the renewal of a valid certificate after a forced one that failed', async () => {
+  const renew = () => [{ ...failed, notDue: true as const, next: '2030-03-24T10:01:00Z' }];
+  expect((await commandLine({ fleet: { renew } }).run('renew', '--force')).stderr).toContain(
+    '  Next: fix the problem and run it again. Its certificate is not due before 2030-03-24.\n',
+  );
+});
+
 it('shows an international name in its letters', async () => {
   const done = await commandLine(ends({ ...issued, certificate: 'xn--bcher-kva.test' })).run(...abc.split(' '));
   expect(done.stdout).toContain('xn--bcher-kva.test (bücher.test): issued');

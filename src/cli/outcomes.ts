@@ -2,6 +2,7 @@ import { withLetters } from '../config/identifiers.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
@@ -90,6 +91,7 @@ export async function tellOutcomes(
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
+  for (const line of leftTexts(outcomes)) session.complain(line);
   for (const group of groupsOf(tooSlow)) session.complain(groupText(group, style, width));
   if (session.quiet) return code;
   if (isMuch(idle))
@@ -109,6 +111,23 @@ export async function tellOutcomes(
   return code;
 }
 
+/** What certificates have left outside: one text for each reason, because a missing right concerns all of them. */
+function leftTexts(outcomes: readonly Outcome[]): readonly string[] {
+  const reasons = new Map<string, { readonly certificate: string; readonly what: string }[]>();
+  for (const { certificate, left = [] } of outcomes)
+    for (const { what, reason } of left) reasons.set(reason, [...(reasons.get(reason) ?? []), { certificate, what }]);
+  const texts = [...reasons].map(([reason, all]) => {
+    const names = shortList([...new Set(all.map(({ certificate }) => withLetters(certificate)))]);
+    const whats = shortList([...new Set(all.map(({ what }) => what))]);
+    return `${names}: could not remove ${whats}: ${reason}`;
+  });
+  if (texts.length === 0) return [];
+  return [
+    ...texts,
+    '  Next: fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
+  ];
+}
+
 function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeContext): string {
   const times = group.flatMap((one) => one.next ?? []).sort();
   const [next, another] = new Set(times.map((time) => dateText(time, now)));
@@ -123,6 +142,8 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
     return 'Next: fix the problem and run it again; its stored settings stay as they were.';
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
   if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
+  if (group.every((one) => one.result === 'failed' && one.notDue))
+    return `Next: fix the problem and run it again. ${another ? 'The first of them' : 'Its certificate'} is not due before ${next}.`;
   return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
 
@@ -226,5 +247,6 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   ...(isWaiting(outcome) ? { failing: true } : {}),
   ...(outcome.byHand ? { byHand: true } : {}),
   ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
+  ...(outcome.left ? { left: outcome.left.map((one) => ({ ...one })) } : {}),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

@@ -121,7 +121,11 @@ function details(lineage: LineageStatus, { deployers, solvers, now, width }: Det
       'On hold',
       lineage.heldUntil && `until ${date(lineage.heldUntil)}, as the CA asked; \`--force\` does not override it`,
     ],
-    ['Next try', isCorrupt || isLeftAlone(lineage) ? undefined : date(failure?.retryAt)],
+    ['Next try', isCorrupt || isLeftAlone(lineage) || failure?.notDue ? undefined : date(failure?.retryAt)],
+    ...(lineage.left ?? []).map(({ what, reason }): readonly [string, string] => [
+      'Left outside',
+      `${what} could not be removed: ${reason}`,
+    ]),
   ];
   return rows
     .filter((row): row is readonly [string, string] => row[1] !== undefined && row[1] !== '')

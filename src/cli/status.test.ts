@@ -48,6 +48,34 @@ describe('status', () => {
       ].join('\n'),
     },
     {
+      what: 'shows a valid certificate as such, although a new one that was forced failed',
+      argv: 'status',
+      ...statuses({
+        ...valid,
+        failure: { count: 1, message: 'no DNS zone', hint: 'Check it.', retryAt: '2027-01-23T09:00:00Z', notDue: true },
+      }),
+      stdout: [
+        'NAME  STATE  VALID UNTIL  LEFT     RENEWAL          DEPLOYED TO',
+        'abc   valid  2027-02-22   89 days  2027-01-23 (CA)  edge',
+        '',
+        'abc is valid, but the last try to get a new one failed: no DNS zone',
+        '  Check it.',
+        '  It is not due before 2027-01-23; `certfleet renew --force abc` tries now.',
+        '',
+        'Next: `certfleet renew` renews abc around 2027-01-23 (in 59 days).',
+        '',
+      ].join('\n'),
+    },
+    {
+      what: 'says what a certificate has left outside',
+      argv: 'status',
+      ...statuses({ ...valid, left: [{ what: 'the forward rule', code: 'balancer/refused', reason: 'not allowed' }] }),
+      says: [
+        /^abc +valid /m,
+        '\nabc: could not remove the forward rule: not allowed\n  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.\n',
+      ],
+    },
+    {
       what: 'says which names were dropped',
       argv: 'status',
       ...statuses(lacking),

@@ -73,7 +73,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   if (isLeftAlone(lineage)) return 'never';
   if (state === 'corrupt') return '-';
   if (state === 'revoked' && !failure) return 'now';
-  if (failure)
+  if (failure && !failure.notDue)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
   if (heldUntil) return fromNow(heldUntil, now);
   if (lineage.rollover && toWorkOn.has(state)) return 'waits';
@@ -90,7 +90,13 @@ function deploymentText({ deployments }: LineageStatus): string {
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   const { name, state, notAfter, failure, heldUntil, explanationUrl } = lineage;
   const remarks: string[] = [];
-  if (failure) {
+  if (failure?.notDue) {
+    remarks.push(`${name} is valid, but the last try to get a new one failed: ${failure.message}`);
+    if (failure.hint) remarks.push(`  ${failure.hint}`);
+    remarks.push(
+      `  It is not due before ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
+    );
+  } else if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
     remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${failure.message}`);
     if (failure.hint) remarks.push(`  ${failure.hint}`);
@@ -100,6 +106,11 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
         `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
       );
   }
+  for (const { what, reason } of lineage.left ?? [])
+    remarks.push(
+      `${name}: could not remove ${what}: ${reason}`,
+      '  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
+    );
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
   if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
   for (const { target, state: where, message } of lineage.deployments)
@@ -168,7 +179,7 @@ const heldText = (until: string, now: Date): string =>
 const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>
   heldUntil !== undefined ||
   rollover !== undefined ||
-  (failure !== undefined && Date.parse(failure.retryAt) > now.getTime());
+  (failure !== undefined && !failure.notDue && Date.parse(failure.retryAt) > now.getTime());
 
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
@@ -179,7 +190,10 @@ function nextText(all: readonly LineageStatus[], now: Date): string | undefined 
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';
   const [next] = all
-    .filter((lineage) => lineage.renewAt && !lineage.failure && !lineage.byHand && !isLeftAlone(lineage))
+    .filter(
+      (lineage) =>
+        lineage.renewAt && (!lineage.failure || lineage.failure.notDue) && !lineage.byHand && !isLeftAlone(lineage),
+    )
     .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (
     next &&

@@ -256,6 +256,8 @@ export interface Tombstone {
   readonly looked: -1 | 0 | 1;
   /** Its removal failed, and another process may still present it: two checks follow after the removal. */
   readonly late?: true;
+  /** Why its removal was refused: it is certainly still there. */
+  readonly refused?: { readonly code: string; readonly reason: string };
 }
 
 export interface LastRun {

@@ -1,6 +1,7 @@
 import { isByHand } from './by-hand.ts';
 import { type ErrorCode, errorTable } from './error-table.ts';
 import { CertfleetError, fail, type RefusedName } from './errors.ts';
+import { type LeftOutside, leftOutside } from './left-outside.ts';
 import type { LastRun, Lineage } from './lineage.ts';
 import type { Plan } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
@@ -14,6 +15,8 @@ export type Outcome = {
   readonly dropped?: readonly RefusedName[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
+  /** What it has left outside, because its removal was refused. */
+  readonly left?: readonly LeftOutside[];
 } & (
   | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
   | {
@@ -24,7 +27,13 @@ export type Outcome = {
       readonly failing?: boolean;
     }
   | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
-  | { readonly result: 'failed'; readonly message: string; readonly error: CertfleetError }
+  | {
+      readonly result: 'failed';
+      readonly message: string;
+      readonly error: CertfleetError;
+      /** It has a valid certificate that is not due, so `next` is its renewal. */
+      readonly notDue?: true;
+    }
 );
 
 /**
@@ -32,14 +41,22 @@ export type Outcome = {
  *
  * @param error the run's own error, if at hand: it has more than the document keeps
  */
-export function outcomeOfLast({ last, name, current, renewal, spec }: Lineage, error?: CertfleetError): Outcome {
+export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome {
+  const { last, name, current, renewal, spec } = lineage;
   if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
   const next = {
     ...(renewal ? { next: renewal.at } : {}),
     ...(current?.dropped ? { dropped: current.dropped } : {}),
     ...(isByHand(spec) ? { byHand: true as const } : {}),
+    ...leftOf(lineage),
   };
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
+}
+
+/** What a certificate has left outside, for its outcome. */
+export function leftOf(lineage: Lineage | undefined): Pick<Outcome, 'left'> {
+  const left = lineage?.tombstones ? leftOutside(lineage) : [];
+  return left.length > 0 ? { left } : {};
 }
 
 /** The error of a run, as far as it is stored. */
@@ -73,7 +90,7 @@ export function outcomeOfPlan(
 ): Outcome {
   const certificate = wanted.spec.name;
   const byHand = isByHand(wanted) ? { byHand: true as const } : {};
-  const next = { ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }), ...byHand };
+  const next = { ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
   if (!obeyBackoff && plan.wait) {
     const { until, why } = plan.wait;
     const { issuer } = wanted.spec;

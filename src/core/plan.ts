@@ -144,6 +144,17 @@ function whyDue(
   return early && { action: 'renew', reason: early.reason, early };
 }
 
+/** Whether, after a failure, `renew` tries again before the renewal time: not if only a person had asked for a new one. */
+export const isRetried = (
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  { retryAt }: Failure,
+  now: Date,
+): boolean => {
+  const at = Math.max(Date.parse(retryAt) || 0, now.getTime());
+  return whyDue(wanted, lineage, new Date(at), { force: false }) !== undefined;
+};
+
 /**
  * When `renew` tries again after a failure: after the back-off, or not before the renewal time if only a person had
  * asked for a new certificate. RFC 3339.

@@ -36,11 +36,22 @@ describe('the status of a certificate', () => {
     [
       'failing',
       {
+        now: new Date('2026-04-02T00:00:00Z'),
         lineage: { ...lineage, failure: { count: 1, at: '', code: 'acme/busy', message: 'm', hint: 'h', retryAt: '' } },
       },
     ],
   ] as const)('%s', (state, more) => {
     expect(at(more).state).toBe(state);
+  });
+
+  it('is valid if a new one was only forced, and says that this failed', () => {
+    const forced = { count: 1, at: '2026-02-28T23:00:00Z', code: 'acme/busy', message: 'm', hint: 'h' };
+    for (const retryAt of ['2026-02-28T23:01:00Z', '2026-03-01T23:00:00Z'])
+      expect(at({ lineage: { ...lineage, failure: { ...forced, retryAt } } })).toMatchObject({
+        state: 'valid',
+        renewAt: '2026-04-01T00:00:00Z',
+        failure: { message: 'm', retryAt: '2026-04-01T00:00:00Z', notDue: true },
+      });
   });
 
   it('names the account, unless it is the default one', () => {

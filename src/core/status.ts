@@ -6,8 +6,10 @@ import { failureThatCounts, heldUntil, laterOf } from './failure.ts';
 import { isStagingName } from './identifiers.ts';
 import { endingRecords } from './kept-records.ts';
 import { type KeyType, keyTypeOfVersion } from './key-type.ts';
+import type { LeftOutside } from './left-outside.ts';
 import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from './lineage.ts';
-import { nextTry } from './plan.ts';
+import { leftOf } from './outcome.ts';
+import { isRetried, nextTry } from './plan.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from './revocation.ts';
 import { holdsBack, type Rollover } from './rollover.ts';
 import { needsSweep } from './schedule.ts';
@@ -79,6 +81,8 @@ export interface LineageStatus {
     readonly message: string;
     readonly hint: string;
     readonly retryAt: string;
+    /** The certificate is valid and not due: `renew` makes no other try before its renewal time. */
+    readonly notDue?: true;
   };
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
@@ -94,6 +98,8 @@ export interface LineageStatus {
   }[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
+  /** What it has left outside, because its removal was refused. */
+  readonly left?: readonly LeftOutside[];
   readonly spec?: CertificateSpec;
 }
 
@@ -161,6 +167,7 @@ export function describeLineage(
             message: failure.message,
             hint: failure.hint,
             retryAt: nextTry(spec, lineage, failure),
+            ...(isRetried(spec, lineage, failure, now) ? {} : { notDue: true as const }),
           },
         }
       : corrupt
@@ -172,6 +179,7 @@ export function describeLineage(
     ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
     ...(spec && isByHand(spec) ? { byHand: true } : {}),
     ...keptRecords(lineage, now),
+    ...leftOf(lineage),
     ...(spec ? { ...accountName(spec), spec: spec.spec } : {}),
   };
 }
@@ -214,7 +222,8 @@ function stateOf(
   // What servers show comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
-  if (failureThatCounts(wanted, lineage, {}, now)) return 'failing';
+  const failure = failureThatCounts(wanted, lineage, {}, now);
+  if (failure && isRetried(wanted, lineage, failure, now)) return 'failing';
   if (unfinishedWork(lineage) || lineage?.revoking) return 'interrupted';
   if (!lineage?.current) return 'missing';
   if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';

@@ -38,6 +38,13 @@ const shortTexts =
       ...(last
         ? { last: { ...last, message: short(last.message), ...(last.hint ? { hint: short(last.hint) } : {}) } }
         : {}),
+      ...(lineage.tombstones
+        ? {
+            tombstones: lineage.tombstones.map((stone) =>
+              stone.refused ? { ...stone, refused: { ...stone.refused, reason: short(stone.refused.reason) } } : stone,
+            ),
+          }
+        : {}),
       deployments: replaceAll(
         deployments,
         (one): Deployment => (one.message === undefined ? one : { ...one, message: short(one.message) }),

@@ -122,8 +122,11 @@ export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
 }
 
 /** A tombstone whose removal failed (again): it must still be checked for a late effect. */
-export const leftAgain = (before: Tombstone, stone: Tombstone): Tombstone =>
-  stone.looked === -1 && (before.looked !== -1 || before.late) ? { ...stone, late: true } : stone;
+export const leftAgain = ({ refused, looked, late }: Tombstone, stone: Tombstone): Tombstone => ({
+  ...(refused ? { refused } : {}),
+  ...stone,
+  ...(stone.looked === -1 && (looked !== -1 || late) ? { late: true } : {}),
+});
 
 /** How much of a document tombstones may take: enough for two hundred names of the greatest length. */
 const mostStonesBytes = 144 * 1024;
@@ -137,7 +140,8 @@ export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date)
   const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
   const fresh = wanted.spec.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
   const stones = [
-    ...tombstones,
+    // A large document gives up the reasons first.
+    ...tombstones.map(({ refused: _reason, ...stone }) => stone),
     ...owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now)),
     ...fresh.map((presented) => tombstoneOf(wanted, presented, now)),
   ];
@@ -151,7 +155,7 @@ export const isDue = ({ looked, closedAt }: Tombstone, now: Date): boolean =>
   looked === -1 || now.getTime() - Date.parse(closedAt) >= looksAfterMs[looked];
 
 /** A tombstone after a check that found or removed its value: after the first check, one more follows. */
-export function afterLook({ late, ...stone }: Tombstone): readonly Tombstone[] {
+export function afterLook({ late, refused: _refused, ...stone }: Tombstone): readonly Tombstone[] {
   if (stone.looked === -1 && late) return [{ ...stone, looked: 0 }];
   return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
 }

@@ -2,7 +2,7 @@ import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
 import type { Means } from '../core/failure.ts';
 import { aroundOrder, countPreHooks } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
-import { type Outcome, outcomeOfPlan } from '../core/outcome.ts';
+import { leftOf, type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
 import type { Hooks } from '../core/spec.ts';
 import { warnOfEnding } from './ending-records.ts';
@@ -52,7 +52,8 @@ export async function reconcileAll(
   const engine = runOf(process);
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
-  const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined }>[] = [];
+  const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined; readonly hasLeft: boolean }>[] =
+    [];
   // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
@@ -71,7 +72,7 @@ export async function reconcileAll(
       phase: job && !idle ? phaseOf(job) : 0,
       run: async (s) => {
         const outcome = await run(s);
-        return outcome && isBusy(outcome) ? outcome : { name, outcome };
+        return outcome && isBusy(outcome) ? outcome : { name, outcome, hasLeft };
       },
     });
   };
@@ -92,13 +93,34 @@ export async function reconcileAll(
     if (errands.length > 0) {
       await engine.store.check(signal);
       await probeThoseDown(engine, due, signal);
-      for (const { name, outcome } of await inLanes(engine, errands, signal)) if (outcome) outcomes.set(name, outcome);
+      for (const { name, outcome, hasLeft } of await inLanes(engine, errands, signal)) {
+        if (outcome) outcomes.set(name, outcome);
+        if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
+      }
     }
   } finally {
     await afterRun(engine, signal);
   }
   await tidyUp(engine, errands.length > 0, signal);
   return [...outcomes.values()].filter((outcome) => outcome !== undefined);
+}
+
+/**
+ * The outcome of a certificate that was swept, with what it has left outside now. That belongs to a run also if nothing
+ * else does, because the certificate is no longer declared.
+ */
+async function afterSweep(
+  engine: Engine,
+  name: string,
+  outcome: Outcome | undefined,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  const lineage = entry && lineageOf(engine, entry);
+  const { left } = leftOf(lineage instanceof Error ? undefined : lineage);
+  const { left: _before, ...rest } = outcome ?? { certificate: name, result: 'unchanged', message: 'not renewed' };
+  if (!left) return outcome && rest;
+  return { ...rest, left };
 }
 
 /** Tidies up the store. A failure does not affect the outcomes; the next pass tries again. */
@@ -114,7 +136,10 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
 
 const atTheSweep = { group: 'sweep', limit: () => 16 };
 
-/** For a CA that was down in the last run, or in an earlier one of this process, tries one certificate before all others, to find out whether it still is. */
+/**
+ * For a CA that was down in the last run, or in an earlier one of this process, tries one certificate before all others, to
+ * find out whether it still is.
+ */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
   for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
     // If the store fails, each certificate reports it.

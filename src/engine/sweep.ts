@@ -199,7 +199,10 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
 
   // A probe is nothing that a person has to know of.
   const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);
-  const gone = owed.filter((one) => isShown(one) && !left.some(({ presented }) => presented === one));
+  // A check for late effects finds nothing, as a rule. What could not be removed before is another matter.
+  const gone = [...owed, ...due.filter(({ looked }) => looked === -1)].filter(
+    (one) => isShown(one) && ![...left, ...leftStones].some(({ presented }) => presented === one),
+  );
   const nameOf = (presented: Presented) => nameOfPresented(presented, lineage.spec);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];

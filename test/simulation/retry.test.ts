@@ -123,7 +123,8 @@ describe('secrets that cannot be read', () => {
     const { without, outcome, lineage, shown } = await failed(0, { force: true, obeyBackoff: false });
     const at = lineage?.renewal?.at;
     expect(outcome).toMatchObject({ result: 'failed', next: at });
-    expect(shown).toMatchObject({ ...ofFailure, failure: { retryAt: at } });
+    const { message } = ofFailure.failure;
+    expect(shown).toMatchObject({ state: 'valid', failure: { message, retryAt: at, notDue: true } });
     expect(await issue(without, job(wanted), signal)).toMatchObject({ message: 'not due yet' });
   });
 

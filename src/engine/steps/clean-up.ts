@@ -1,4 +1,5 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
+import { refusalOf } from '../../core/left-outside.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import type { StoredSpec } from '../../core/spec.ts';
 import { bySolver, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
@@ -47,11 +48,11 @@ async function removeAll(
   { holding, signal, budgetMs }: CleanUpOptions,
 ): Promise<readonly Unremoved[]> {
   const over = AbortSignal.any([signal, holding?.lost].filter((one) => one !== undefined));
-  const leave = (presented: Presented, error: unknown): Unremoved => ({
-    presented,
-    stone: tombstoneOf(spec, presented, engine.clock.now(), -1),
-    error,
-  });
+  const leave = (presented: Presented, error: unknown): Unremoved => {
+    const refused = refusalOf(error);
+    const stone = { ...tombstoneOf(spec, presented, engine.clock.now(), -1), ...(refused ? { refused } : {}) };
+    return { presented, stone, error };
+  };
   const remove = async (solver: Solver, presented: Presented, within: AbortSignal): Promise<Unremoved | undefined> => {
     const clean = async () => {
       if (presented.probe) return solver.withdraw?.(presented.identifier, within, isLate(presented));

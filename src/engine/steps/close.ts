@@ -1,8 +1,8 @@
 import { CertfleetError, fail } from '../../core/errors.ts';
 import { longestStored } from '../../core/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../core/lineage.ts';
-import { type Outcome, outcomeOfLast } from '../../core/outcome.ts';
-import { nextTry } from '../../core/plan.ts';
+import { leftOf, type Outcome, outcomeOfLast } from '../../core/outcome.ts';
+import { isRetried, nextTry } from '../../core/plan.ts';
 import { cut } from '../../core/remote-text.ts';
 import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
@@ -68,9 +68,10 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const certificate = nameOf(run);
   const data = failure ? { code, retryAt: failure.retryAt } : { code };
   report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data });
-  const outcome: Outcome = { certificate, result: 'failed', message, error };
+  const outcome: Outcome = { certificate, result: 'failed', message, error, ...leftOf(holding.lineage) };
   if (!failure) return outcome;
   const next = nextTry(run.job.wanted, holding.lineage, failure);
+  if (current && !isRetried(run.job.wanted, holding.lineage, failure, now)) return { ...outcome, next, notDue: true };
   return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
 }
 
