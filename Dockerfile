@@ -24,7 +24,7 @@ FROM ${NODE_IMAGE}${NODE_DIGEST:+@${NODE_DIGEST}}
 RUN groupadd --gid 10001 certfleet \
   && useradd --uid 10001 --gid 10001 --home-dir /var/lib/certfleet --no-create-home --shell /usr/sbin/nologin certfleet \
   && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/certfleet \
-  && install --directory --owner=10001 --group=10001 --mode=0755 /certs \
+  && install --directory --owner=10001 --group=10001 --mode=0755 /certs /etc/letsencrypt \
   && install --directory /etc/certfleet \
   && ln -s /opt/certfleet/dist/cli.js /usr/local/bin/certfleet
 COPY --from=build /opt/certfleet /opt/certfleet

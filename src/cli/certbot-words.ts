@@ -19,6 +19,8 @@ export interface CertbotWords {
   readonly isUnattended: boolean;
   /** `--disable-hook-validation`. */
   readonly trustsHooks: boolean;
+  /** `--no-directory-hooks`. */
+  readonly leavesFolders: boolean;
   /** Flags that certfleet has too, in its own words, each with its value. */
   readonly same: readonly (readonly string[])[];
   /** The flags that are for an order, and not for `renew`, as they are typed. */
@@ -45,7 +47,7 @@ type Meaning =
   | { readonly does: 'keep'; readonly as: Kept; readonly takes: true }
   | { readonly does: 'choose'; readonly as: string }
   | { readonly does: 'author' | 'installer' | 'both' | 'domains' | 'webroot' | 'map' | 'other'; readonly takes: true }
-  | { readonly does: 'expand' | 'unattended' | 'trust' | 'nothing'; readonly takes?: true }
+  | { readonly does: 'expand' | 'unattended' | 'trust' | 'leave-folders' | 'nothing'; readonly takes?: true }
   | { readonly does: 'refuse'; readonly why: string };
 
 const same = (as: string): Meaning => ({ does: 'same', as });
@@ -117,7 +119,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ...{ '--manual-public-ip-logging-ok': nothing, '--no-random-sleep-on-renew': nothing },
   ...{
     '--disable-hook-validation': { does: 'trust' },
-    '--no-directory-hooks': nothing,
+    '--no-directory-hooks': { does: 'leave-folders' },
     '--strict-permissions': nothing,
   },
   ...{ '--debug': nothing, '--text': nothing, '-t': nothing, '--preconfigured-renewal': nothing },
@@ -153,8 +155,7 @@ export const certbotFlags = (): readonly { readonly flag: string; readonly takes
 export const flagsOfRenew: readonly string[] = ['--force', '--dry-run', '--pre-hook', '--post-hook', '--deploy-hook'];
 
 /** Whether `renew` would drop something that changes what happens; who accepts terms, and for whom, was said before. */
-function isOfOrder(flag: string, meaning: Meaning): boolean {
-  if (flag === '--no-directory-hooks') return true;
+function isOfOrder(meaning: Meaning): boolean {
   switch (meaning.does) {
     case 'same':
       return ![...flagsOfRenew, '--agree-tos', '--email'].includes(meaning.as);
@@ -163,6 +164,7 @@ function isOfOrder(flag: string, meaning: Meaning): boolean {
     case 'nothing':
     case 'unattended':
     case 'trust':
+    case 'leave-folders':
     case 'refuse':
       return false;
     default:
@@ -182,6 +184,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     expand: false,
     isUnattended: false,
     trustsHooks: false,
+    leavesFolders: false,
     same: [] as (readonly string[])[],
     ofOrder: [] as string[],
     others: [] as string[],
@@ -214,7 +217,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     }
     const flag = wholeFlag(typed);
     const meaning = meanings[flag]!;
-    if (isOfOrder(flag, meaning)) read.ofOrder.push(typed);
+    if (isOfOrder(meaning)) read.ofOrder.push(typed);
     switch (meaning.does) {
       case 'same':
         read.same.push([...meaning.as.split('='), ...(meaning.takes ? [value()] : [])]);
@@ -256,6 +259,9 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       case 'trust':
         read.trustsHooks = true;
         break;
+      case 'leave-folders':
+        read.leavesFolders = true;
+        break;
       case 'other':
         read.others.push(flag, value());
         break;
@@ -267,7 +273,14 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     }
   }
   const { verbs, domains, webroots, ...rest } = read;
-  const [verb = 'run', more] = verbs;
+  // A whole line of certbot, pasted behind `certfleet certbot`.
+  const isProgram = (word: string) => /^(.*\/)?cert(bot|fleet)$/.test(word);
+  const [verb = 'run', more] = verbs.slice(
+    Math.max(
+      0,
+      verbs.findIndex((word) => !isProgram(word)),
+    ),
+  );
   if (more !== undefined) throw fail('usage/invalid', { what: `certbot ${verb} takes no argument: ${more}` });
   return {
     ...rest,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, type Row } from '../../test/support/command-line.ts';
 import { fail } from '../core/errors.ts';
-import type { IssueRequest } from '../fleet.ts';
+import { deployHookTarget, programsIn } from '../core/hooks.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import type { IssueRequest, RenewRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 
 const files = { '/etc/cloudflare.ini': 'dns_cloudflare_api_token = t0ken\n' };
@@ -20,6 +22,29 @@ const renamed = {
   deployers: { 'files:/le': { type: 'files', path: '/le', layout: 'certbot', certbotName: 'Old Name' } },
   preflight: { resolvers: [], http01Port: 80 },
 } as const;
+
+/** What flags stored of a certificate of some names. */
+const storedAs = (name: string, names: readonly string[], solver: AdapterSettings): StoredSpec => ({
+  spec: {
+    ...{ name, identifiers: names.map((value) => ({ type: 'dns' as const, value })), issuer: 'letsencrypt' },
+    ...{ solver: 'web', deploy: [], endpoints: [] },
+  },
+  issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: false },
+  solver,
+  deployers: {},
+  preflight: { resolvers: [], http01Port: 80 },
+});
+const known = (name: string, names: readonly string[], solver: AdapterSettings) => ({
+  status: [{ ...valid, name, identifiers: names }],
+  stored: { [name]: storedAs(name, names, solver) },
+});
+const both = ['example.com', '*.example.com'];
+const monthly =
+  "certbot renew --dns-dnspod --dns-dnspod-credentials ~/access_token.json --dns-dnspod-propagation-seconds 30 -d 'example.com,*.example.com'";
+const declaredFile = {
+  '/etc/certfleet/certfleet.yaml':
+    'issuers: { letsencrypt: { directory: letsencrypt, agreeToTerms: true } }\nsolvers: { web: { type: http01-responder } }\ncertificates: [{ name: abc, identifiers: [abc.example.com] }]\n',
+};
 
 /** A command line as it is typed, and certfleet's own form of it. */
 const commonest: readonly (readonly [string, string, CommandLine?])[] = [
@@ -59,6 +84,47 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
     "certfleet renew --pre-hook 'systemctl stop haproxy' --post-hook 'systemctl start haproxy' --deploy-hook 'systemctl reload nginx'",
   ],
   ['certbot renew --cert-name example.com --force-renewal', 'certfleet renew example.com --force', { fleet }],
+  [
+    'certbot renew -a webroot --webroot-path=/var/www/html -d abc.example.com',
+    'certfleet issue abc.example.com --http webroot:/var/www/html',
+    { fleet: known('abc.example.com', ['abc.example.com'], { type: 'http01-responder' }) },
+  ],
+  [
+    monthly,
+    "certfleet issue example.com --dns dnspod --dns-option 'credentials=~/access_token.json' --propagation 30s",
+    {
+      env: { HOME: '/root' },
+      files: { '/root/access_token.json': '{"dns_dnspod_api_id": "1", "dns_dnspod_api_token": "t0ken"}' },
+      fleet: known('example.com', both, { type: 'dns-01', provider: 'dnspod' }),
+    },
+  ],
+  ['certbot renew -d abc.example.com -n', 'certfleet renew abc', { files: declaredFile }],
+  [
+    'certbot renew -a webroot --webroot-path=/var/www/html -d abc.example.com',
+    'certfleet renew abc',
+    { files: declaredFile },
+  ],
+  [
+    'certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos',
+    'certfleet issue -d new.example.com --http webroot:/var/www/html --agree-tos --deploy files:/etc/letsencrypt',
+  ],
+  ['certbot renew -d www.example.com,example.com --dry-run', 'certfleet renew example.com --dry-run', { fleet }],
+  [
+    'certbot renew --cert-name example.com --http-01-port 8080 --force-renewal',
+    'certfleet issue example.com --http standalone:0.0.0.0:8080 --force',
+    { fleet: known('example.com', ['example.com'], { type: 'http01-responder' }) },
+  ],
+  [
+    "certbot certonly --manual -d '*.example.com' --server https://acme-v02.api.letsencrypt.org/directory",
+    "certfleet issue -d '*.example.com' --name example.com --issuer https://acme-v02.api.letsencrypt.org/directory --deploy files:/etc/letsencrypt --dns manual",
+  ],
+  [
+    "certbot certonly --manual --manual-auth-hook /opt/add.sh -d example.org,'*.example.org'",
+    "certfleet issue -d 'example.org,*.example.org' --dns hook --auth-hook /opt/add.sh --deploy files:/etc/letsencrypt",
+  ],
+  ['certbot certbot renew', 'certfleet renew'],
+  ['certbot certfleet certbot renew --dry-run', 'certfleet renew --dry-run'],
+  ['certbot /usr/bin/certbot certificates', 'certfleet status'],
   ['certbot certificates', 'certfleet status', { fleet }],
   [
     "certbot renew --cert-name 'Old Name'",
@@ -285,9 +351,8 @@ const rows: readonly Row[] = [
     warns: ['certbot delete: --dry-run is for certonly and renew'],
   },
   ...[
-    ['-d example.com --force-renewal', 'certbot renew: -d: name the certificate with --cert-name'],
     ['--webroot -w /other', '--webroot is not an option of it here'],
-    ['--cert-name a.example --http-01-port 8080', '`certfleet certbot reconfigure --cert-name a.example`'],
+    ['--http-01-port 8080', '`certfleet certbot reconfigure --cert-name NAME`'],
     ['--no-directory-hooks', '--no-directory-hooks is not an option of it here; `certfleet edit NAME`'],
     ['--preferred-chain X', '--preferred-chain is not an option of it here'],
     ['--key-type rsa', '--key-type is not an option of it here'],
@@ -298,6 +363,38 @@ const rows: readonly Row[] = [
       ...{ what: `renew ${flags}`, argv: `certbot renew ${flags}`, fleet, code: 2, calls: [], warns: [warns!] },
     }),
   ),
+  {
+    what: 'renew -d with only some names of a certificate',
+    argv: 'certbot renew -d example.com --force-renewal',
+    ...{ fleet, code: 2, calls: ['status'] },
+    warns: ['certbot renew: -d: name the certificate with --cert-name example.com, and leave out -d, because it has'],
+  },
+  {
+    what: 'renew -d where there is no store',
+    argv: 'certbot renew --standalone -d example.org',
+    ...{ fleet: { open: absent }, code: 2, calls: [] },
+    warns: ['no certificate for example.org, and no store yet: get it with certonly'],
+  },
+  {
+    what: 'renew of a declared certificate with its settings',
+    argv: 'certbot renew -a webroot -w /srv -d abc.example.com',
+    files: declaredFile,
+    warns: ['abc is declared in the configuration, so -a, -w changes nothing.'],
+  },
+  ...['certonly --standalone -d example.org', 'renew'].map(
+    (words): Row => ({
+      what: `${words} with programs in certbot’s folder`,
+      argv: `certbot ${words}`,
+      ...{ files: { '/etc/letsencrypt/renewal-hooks/deploy/a.sh': '' }, mode: 0o755 },
+      warns: ['The programs in /etc/letsencrypt/renewal-hooks/deploy run, too.'],
+    }),
+  ),
+  {
+    what: 'programs in certbot’s folder that others can change',
+    argv: 'certbot renew --config-dir /shared',
+    ...{ files: { '/shared/renewal-hooks/pre/a.sh': '' }, mode: 0o755, code: 2, calls: [] },
+    warns: ['others can change them: /shared/renewal-hooks/pre/a.sh belongs to user 1000; run `chown root /shared'],
+  },
   {
     what: 'flags of one letter in one word',
     argv: 'certbot certonly --standalone -nvd example.org -dwww.example.org -mops@example.com',
@@ -424,6 +521,20 @@ const rows: readonly Row[] = [
   },
 ];
 it.each(rows)('$what', behaves);
+
+it.each([
+  ['certonly --standalone -d example.org --deploy-hook own', true],
+  ['certonly --standalone -d example.org --deploy-hook own --no-directory-hooks', false],
+  ['renew --deploy-hook own', true],
+])('%s runs the programs in certbot’s folder first: %s', async (words, runs) => {
+  const given = { files: { '/le/renewal-hooks/deploy/a.sh': '', '/le/renewal-hooks/pre/b~': '' }, mode: 0o755 };
+  const { calls } = await commandLine(given).run('certbot', ...words.split(' '), '--config-dir', '/le');
+  const call = calls.at(-1) as IssueRequest & RenewRequest;
+  const first = { deploy: programsIn('/le/renewal-hooks/deploy') };
+  expect(call.hooks ?? call.adHoc?.spec.hooks).toEqual({ deploy: 'own', ...(runs ? { first } : {}) });
+  if (call.adHoc && runs)
+    expect(call.adHoc.deployers[deployHookTarget]).toMatchObject({ env: { RENEWED_LINEAGE: '/le/live/example.org' } });
+});
 
 it('has hooks answer', async () => {
   const { calls } = await commandLine().run(

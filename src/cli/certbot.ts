@@ -28,9 +28,13 @@ export const certbotOf =
     const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
     if (!given.trustsHooks) await refuseMissingHooks(flags, session);
     session.noteWhole(`In certfleet’s own words: ${withPlaces(`certfleet ${translated.shown}`, session)}`);
+    const folders = await directoryHooks(given, session);
     const run = await typed.command.load(parse);
     const shown = async () => `certfleet ${translated.shown}`;
-    return run({ ...session, invocation: { args, flags: { ...session.invocation.flags, ...flags }, shown } });
+    return run({
+      ...session,
+      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
+    });
   };
 
 /** What is typed, after what certbot's own configuration file says. Fails with `usage/invalid`. */
@@ -55,7 +59,9 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
   session.note(`Flags of ${path} count, too.`);
   const text = new TextDecoder().decode(bytes);
   refuseForeign(text, { path, isNamed: cliIni !== undefined });
-  return readCertbot([...wordsOfIni(text), ...args]);
+  const whole = readCertbot([...wordsOfIni(text), ...args]);
+  // The file may have flags for orders, which choose no certificate to renew.
+  return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
 }
 
 /** Fails with `usage/invalid` if the file has what certbot does not know, as certfleet's own configuration does. */
@@ -71,18 +77,16 @@ function refuseForeign(text: string, { path, isNamed }: { readonly path: string;
 /** A line of certbot's configuration file. */
 const keyAndValue = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i;
 
-/** certbot's own configuration file may have flags for orders; typed for `renew`, they would be dropped without a word. */
-function refuseOfOrder({ ofOrder: [flag], values: { name } }: CertbotWords, session: Session): void {
-  if (flag === undefined) return;
-  const what = `certbot renew: ${flag} is not an option of it here`;
-  if (['-d', '--domain', '--domains'].includes(flag))
-    throw fail('usage/invalid', { what: `certbot renew: ${flag}: name the certificate with --cert-name` });
-  if (flag === '--no-directory-hooks')
+/** Settings of an order change a certificate, so it must be said which one. */
+function refuseOfOrder({ ofOrder: [flag], leavesFolders, values: { name }, domains }: CertbotWords, session: Session) {
+  const what = (typed: string) => `certbot renew: ${typed} is not an option of it here`;
+  if (leavesFolders)
     throw fail('usage/invalid', {
-      what: `${what}; \`${withPlaces('certfleet edit NAME', session)}\` changes the hooks of a certificate`,
+      what: `${what('--no-directory-hooks')}; \`${withPlaces('certfleet edit NAME', session)}\` changes the hooks of a certificate`,
     });
+  if (flag === undefined || name !== undefined || domains.length > 0) return;
   throw fail('usage/invalid', {
-    what: `${what}, because each certificate keeps its settings: change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name ${name ?? 'NAME'}\``,
+    what: `${what(flag)} without a certificate, because each keeps its settings: add -d with its names, or change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name NAME\``,
   });
 }
 
@@ -113,7 +117,7 @@ async function ownWords(typed: CertbotWords, session: Session): Promise<readonly
     case 'reconfigure':
       return ['issue', ...required(named, verb), ...solverWords(given), ...same, ...others];
     case 'renew':
-      return ['renew', ...(named === undefined ? [] : [named]), ...forRenew(given)];
+      return renewWords(given, session);
     case 'certificates':
       return ['status', ...(named === undefined ? domains : [named])];
     case 'delete':
@@ -169,6 +173,75 @@ const storedFleet = (session: Session): Promise<Fleet | undefined> =>
     return undefined;
   });
 
+/** `renew`, or `issue` for a certificate whose settings flags change: as with certbot, it keeps those. */
+async function renewWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
+  const { domains, ofOrder } = given;
+  const found = await namedByDomains(given, session);
+  const name = given.values.name ?? found?.name;
+  if (name === undefined) {
+    if (domains.length === 0) return ['renew', ...forRenew(given)];
+    if (await storedFleet(session)) return issueWords(given, session);
+    throw fail('usage/invalid', {
+      what: `certbot renew: there is no certificate for ${domains.join(', ')}, and no store yet: get it with certonly and the same flags`,
+    });
+  }
+  const changing = ofOrder.filter((flag) => !['-d', '--domain', '--domains'].includes(flag));
+  if (changing.length === 0) return ['renew', name, ...forRenew(given)];
+  if (!found?.isDeclared) return ['issue', name, ...solverWords(given), ...given.same.flat(), ...given.others];
+  session.note(`${name} is declared in the configuration, so ${changing.join(', ')} changes nothing.`);
+  return ['renew', name, ...forRenew(given)];
+}
+
+/** The certificate with exactly the names of `-d`. Fails with `usage/invalid` if it has others, too. */
+async function namedByDomains(
+  { domains, values }: CertbotWords,
+  session: Session,
+): Promise<{ readonly name: string; readonly isDeclared: boolean } | undefined> {
+  const { certificates } = await session.settings();
+  const valuesOf = (identifiers: readonly Identifier[]): readonly string[] => identifiers.map(({ value }) => value);
+  const declared = certificates.map(({ name, identifiers }) => ({ name, values: valuesOf(identifiers) }));
+  if (values.name !== undefined && domains.length === 0)
+    return { name: values.name, isDeclared: declared.some(({ name }) => name === values.name) };
+  if (domains.length === 0) return undefined;
+  const wanted = valuesOf(parseIdentifiers(domains, 'the certificate'));
+  const fleet = await storedFleet(session);
+  const stored = ((await fleet?.status([], session.signal)) ?? []).filter(({ state }) => state !== 'test');
+  const all = [...declared, ...stored.map(({ name, identifiers }) => ({ name, values: identifiers }))];
+  const having = all.filter(
+    (one) =>
+      (values.name === undefined || one.name === values.name) && wanted.every((value) => one.values.includes(value)),
+  );
+  const same = having.find((one) => one.values.length === wanted.length);
+  if (same) return { name: same.name, isDeclared: declared.includes(same) };
+  const named = values.name ?? having[0]?.name;
+  if (named === undefined) return undefined;
+  throw fail('usage/invalid', {
+    what: `certbot renew: -d: name the certificate with --cert-name ${named}, and leave out -d, because it has other names`,
+  });
+}
+
+/** certbot runs the programs in its `renewal-hooks`, whichever certificate it is; ours keep that for `renew`. */
+async function directoryHooks(
+  { verb, values, leavesFolders }: CertbotWords,
+  session: Session,
+): Promise<{ readonly hookFolders?: readonly string[] }> {
+  if (leavesFolders || !['certonly', 'run', 'renew'].includes(verb)) return {};
+  const { hookFolders } = await import('../import/certbot/hooks.ts');
+  const { files } = await session.world();
+  const folders = await hookFolders(files, certbotFolder(values, session), ({ reason, path, command, change }) =>
+    fail('usage/invalid', {
+      what: `the programs in renewal-hooks would run, but others can change them: ${reason}; run \`${command} ${change} ${path}\` and look at its content, or add --no-directory-hooks`,
+    }),
+  );
+  const all = Object.values(folders);
+  if (all.length === 0) return {};
+  session.noteWhole(`The programs in ${all.join(', ')} run, too.`);
+  return { hookFolders: all };
+}
+
+const certbotFolder = ({ configDir }: CertbotWords['values'], { context: { env } }: Session): string =>
+  configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', configDir, env);
+
 /** What `renew` takes; certbot's --dry-run goes over --force-renewal. */
 function forRenew({ same }: CertbotWords): readonly string[] {
   const isDry = same.some(([flag]) => flag === '--dry-run');
@@ -219,9 +292,8 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
   const editor = [authenticator, installer].find((one) => one === 'nginx' || one === 'apache');
   if (editor !== undefined) throw fail('usage/invalid', { what: `certbot --${editor}: ${noInstaller}` });
   if (domains.length === 0) throw fail('usage/invalid', { what: `certbot ${given.verb}: give the names with -d` });
-  const { env } = session.context;
   const subject = await subjectOf(given, session);
-  const folder = values.configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', values.configDir, env);
+  const folder = certbotFolder(values, session);
   if (!subject.isKnown) await refuseCertbots(folder, subject.name, session);
   return [
     'issue',
@@ -242,11 +314,10 @@ const importOf = (folder: string, session: Session): string =>
 
 /** Without a store, `renew` and `certificates` would say nothing of what certbot has in its folder. */
 async function refuseUntaken({ verb, values }: CertbotWords, session: Session): Promise<void> {
-  const { env } = session.context;
   const { certificates, storeIsDeclared } = await session.settings();
   if (storeIsDeclared === true && certificates.length > 0) return;
   if (await storedFleet(session)) return;
-  const folder = values.configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', values.configDir, env);
+  const folder = certbotFolder(values, session);
   const { files } = await session.world();
   const names = (await files.list(join(folder, 'renewal')).catch(() => undefined)) ?? [];
   if (!names.some((name) => name.endsWith('.conf'))) return;
@@ -308,19 +379,21 @@ function nameAsCertbot(identifiers: readonly Identifier[], taken: ReadonlySet<st
   return taken.has(bare) ? usual : bare;
 }
 
-function solverWords({ authenticator, webroots, values }: CertbotWords): readonly string[] {
+function solverWords({ authenticator, webroots, values, domains }: CertbotWords): readonly string[] {
   const { challenges, authHook, cleanupHook, port, address } = values;
   const how = authenticator ?? (webroots.length > 0 ? 'webroot' : port === undefined ? undefined : 'standalone');
   const unknown = challenges?.split(',').find((one) => !/^\s*(dns|http)(-01)?\s*$/.test(one));
   if (unknown !== undefined)
     throw fail('usage/invalid', { what: `--preferred-challenges ${unknown.trim()}: write http or dns` });
-  const isOverDns = /^\s*dns\b/.test(challenges ?? '');
+  // A wildcard is validated over DNS only.
+  const usual = how === 'manual' && domains.some((name) => name.startsWith('*.')) ? 'dns' : '';
+  const isOverDns = /^\s*dns\b/.test(challenges ?? usual);
   if (how === 'manual' && authHook !== undefined)
     return [
       ...[isOverDns ? '--dns' : '--http', 'hook', '--auth-hook', authHook],
       ...(cleanupHook === undefined ? [] : ['--cleanup-hook', cleanupHook]),
     ];
-  if (how === 'manual') return ['--manual', '--preferred-challenges', challenges ?? 'http'];
+  if (how === 'manual') return ['--manual', '--preferred-challenges', challenges ?? (usual || 'http')];
   if (isOverDns && (how === 'webroot' || how === 'standalone'))
     throw fail('usage/invalid', { what: `--preferred-challenges ${challenges}: --${how} answers over HTTP` });
   if (how === 'webroot') {

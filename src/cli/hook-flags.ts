@@ -1,10 +1,13 @@
+import { basename } from 'node:path';
 import { fail } from '../core/errors.ts';
+import { mergeHooks, programsIn } from '../core/hooks.ts';
 import type { HookKind, Hooks } from '../core/spec.ts';
 import type { Session } from './context.ts';
-import { type Flags, textOf } from './flag-values.ts';
+import { type Flags, listOf, textOf } from './flag-values.ts';
 
 /** The hooks that flags give, and those stored before; `none` removes one, with what runs before it. */
-export function hooksFromFlags(flags: Flags, kept: Hooks = {}): { readonly hooks?: Hooks } {
+export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hooks?: Hooks } {
+  const kept = mergeHooks(before, { first: inFolders(flags) });
   const flagOf: Readonly<Record<HookKind, string>> = { pre: 'preHook', post: 'postHook', deploy: 'deployHook' };
   const hooks = Object.entries(flagOf).flatMap(([kind, flag]) => {
     const command = textOf(flags[flag]) ?? kept[kind as HookKind];
@@ -16,6 +19,10 @@ export function hooksFromFlags(flags: Flags, kept: Hooks = {}): { readonly hooks
     hooks: { ...Object.fromEntries(hooks), ...(first.length === 0 ? {} : { first: Object.fromEntries(first) }) },
   };
 }
+
+/** Of the folders of certbot whose programs run, which the last part of their paths says. */
+const inFolders = (flags: Flags): Pick<Hooks, HookKind> =>
+  Object.fromEntries(listOf(flags['hookFolders']).map((folder) => [basename(folder), programsIn(folder)]));
 
 /** The hooks of one run, in place of the certificate's own. Fails with `usage/invalid` for `none`. */
 export function hooksOfRun(flags: Flags): { readonly hooks?: Hooks } {

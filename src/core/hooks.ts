@@ -1,4 +1,4 @@
-import { filesInPlace } from './in-place.ts';
+import { filesInPlace, liveFolder } from './in-place.ts';
 import { canonical } from './same-spec.ts';
 import { shellWord } from './shell-word.ts';
 import type { HookKind, Hooks, StoredSpec } from './spec.ts';
@@ -13,7 +13,9 @@ export function withDeployHook(stored: StoredSpec): StoredSpec {
   const { [deployHookTarget]: _before, ...others } = stored.deployers;
   const deploy = stored.spec.deploy.filter((target) => target !== deployHookTarget);
   if (run === undefined) return { ...stored, spec: { ...stored.spec, deploy }, deployers: others };
-  const [there] = deploy.flatMap((target) => filesInPlace(others[target], stored.spec.name) ?? []);
+  // The programs of certbot's folder may look for the path that it has there.
+  const folderOf = stored.spec.hooks?.first?.deploy === undefined ? filesInPlace : liveFolder;
+  const [there] = deploy.flatMap((target) => folderOf(others[target], stored.spec.name) ?? []);
   return {
     ...stored,
     // Last, because it may act on what the other targets have.
@@ -73,7 +75,17 @@ export function briefHook(hook: string): string {
 
 /** The spec with other hooks; those that are not given stay. */
 export const withHooks = (stored: StoredSpec, hooks: Hooks): StoredSpec =>
-  withDeployHook({ ...stored, spec: { ...stored.spec, hooks: { ...stored.spec.hooks, ...hooks } } });
+  withDeployHook({ ...stored, spec: { ...stored.spec, hooks: mergeHooks(stored.spec.hooks, hooks) } });
+
+/** Hooks that replace others. What runs first is added to what ran first before, unless it is part of that. */
+export function mergeHooks(kept: Hooks = {}, { first: added = {}, ...own }: Hooks): Hooks {
+  const first: Partial<Record<HookKind, string>> = { ...kept.first };
+  for (const [kind, lines] of Object.entries(added) as [HookKind, string][]) {
+    const before = first[kind];
+    if (before?.includes(lines) !== true) first[kind] = before === undefined ? lines : `${lines}\n${before}`;
+  }
+  return { ...kept, ...own, ...(Object.keys(first).length === 0 ? {} : { first }) };
+}
 
 /** What runs around an order: a pair of hooks, of which one may be missing. */
 export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;

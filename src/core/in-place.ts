@@ -14,6 +14,13 @@ export const filesInPlace = (settings: AdapterSettings | undefined, name: string
     ? `${String(settings['path']).replace(/\/+$/, '')}/live/${settings['certbotName'] ?? name}`
     : undefined;
 
+/** The folder in which a deployer writes the files of a certificate, as certbot has it. */
+export const liveFolder = (settings: AdapterSettings | undefined, name: string): string | undefined =>
+  filesInPlace(settings, name) ??
+  (settings?.type === 'files' && (settings['layout'] ?? 'live') === 'live'
+    ? `${String(settings['path']).replace(/\/+$/, '')}/live/${name}`
+    : undefined);
+
 /** Whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
   settings?.type === 'files' && settings['layout'] === 'certbot' && settings['path'] === root;

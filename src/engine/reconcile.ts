@@ -1,6 +1,6 @@
 import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
 import type { Means } from '../core/failure.ts';
-import { aroundOrder, countPreHooks } from '../core/hooks.ts';
+import { aroundOrder, countPreHooks, mergeHooks } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { leftOf, type Outcome, outcomeOfPlan } from '../core/outcome.ts';
 import { planLineage } from '../core/plan.ts';
@@ -149,7 +149,7 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
   }
 }
 
-const hooksIn = ({ wanted, hooks }: Job): Hooks => ({ ...wanted.spec.hooks, ...hooks });
+const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.spec.hooks, hooks ?? {});
 
 /**
  * A pre-hook may stop what other certificates need, such as the web server, so they come first; last come those with a

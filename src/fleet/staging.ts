@@ -1,4 +1,5 @@
 import { fail } from '../core/errors.ts';
+import { mergeHooks } from '../core/hooks.ts';
 import { stagingName } from '../core/identifiers.ts';
 import type { Hooks, StoredSpec } from '../core/spec.ts';
 
@@ -17,7 +18,7 @@ export function forStaging(wanted: StoredSpec, hooks?: Hooks): StoredSpec {
       issuer: testIssuer,
       deploy: [],
       endpoints: [],
-      ...testHooks({ ...spec.hooks, ...hooks }),
+      ...testHooks(mergeHooks(spec.hooks, hooks ?? {})),
     },
     issuer: { ...issuer, directory, test: true },
     deployers: {},

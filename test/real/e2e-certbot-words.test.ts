@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -84,6 +84,36 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'command lines of certbot', () =
     expect((await run('delete', '--cert-name', a)).status).toBe(2);
     succeeded(await run('delete', '--cert-name', a, '-n'));
     expect((await run('certificates')).stdout).not.toContain(a);
+  });
+
+  it('renew by name, with flags, and run the programs in certbot’s folder', { timeout: 120_000 }, async () => {
+    const b = 'b.example.test';
+    const kinds = ['pre', 'deploy', 'post'];
+    const ran = join(await temporaryFolder('ran'), 'log');
+    for (const kind of kinds) {
+      const folder = join(configDir, 'renewal-hooks', kind);
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await writeFile(join(folder, 'tell'), `#!/bin/sh\necho ${kind} $RENEWED_LINEAGE >> ${ran}\n`, { mode: 0o755 });
+      await writeFile(join(folder, 'not-executable'), `#!/bin/sh\necho no >> ${ran}\n`, { mode: 0o644 });
+    }
+    const said = async () => (await readFile(ran, 'utf8').catch(() => '')).trim().split('\n');
+    const live = join(configDir, 'live', b);
+    const first = await run('certonly', '--webroot', '-w', sites[b]!, '-d', b, '--agree-tos', '--no-directory-hooks');
+    succeeded(first);
+    expect(await said()).toEqual(['']);
+    const before = await serial(b);
+
+    const renewed = await run('renew', '-a', 'webroot', `--webroot-path=${sites[b]}`, '-d', b, '--force-renewal');
+    succeeded(renewed);
+    expect(await serial(b)).not.toBe(before);
+    expect(await said()).toEqual(['pre', `deploy ${live}`, 'post']);
+    // They are stored with it, so a job that has certfleet’s own words runs them, too.
+    succeeded(await run('renew', '-d', b, '--force-renewal', '--quiet'));
+    expect((await said()).slice(3)).toEqual(['pre', `deploy ${live}`, 'post']);
+    await chmod(join(configDir, 'renewal-hooks/pre/tell'), 0o777);
+    const refused = await run('renew');
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('others can change them') });
+    await rm(join(configDir, 'renewal-hooks'), { recursive: true });
   });
 
   it('have certbot’s manual hooks answer', { timeout: 60_000 }, async () => {

@@ -178,6 +178,32 @@ describeWith([containers], 'the entry point of the image', () => {
     expect(forced.stdout).toMatch(/^abc\.example\.test: renewed/);
   });
 
+  it('takes the command lines of certbot, with files in its folder if that is mounted', async () => {
+    const [folder, live, served] = [await volume(10_001), await volume(10_001), await volume(10_001)];
+    const own = ['--server', ca.directoryUrl, '--ca-file', '/ca.pem'];
+    const configuration = join(await temporaryFolder('certbot-words'), 'certfleet.yaml');
+    writeFileSync(configuration, JSON.stringify({ preflight: { http01Port: port } }), { mode: 0o644 });
+    const run = (...args: readonly string[]) =>
+      image.run(['certbot', ...args], {
+        volumes: {
+          ...{ '/var/lib/certfleet': folder, '/etc/letsencrypt': live, '/var/www/html': served, '/ca.pem': ca.caFile },
+          '/etc/certfleet/certfleet.yaml': configuration,
+        },
+        publish: { [port]: 80 },
+        reach: [caPort()],
+      });
+    const name = 'abc.example.test';
+    succeeded(await run('certonly', '--standalone', '-d', name, '--agree-tos', ...own));
+    expect(statSync(join(live, 'live', name, 'fullchain.pem')).uid).toBe(10_001);
+    // The monthly job; nothing is due.
+    const job = await run('renew', '-a', 'webroot', '--webroot-path=/var/www/html', '-d', name);
+    succeeded(job);
+    expect(job.stdout).toContain('its new settings are stored; the certificate itself is not due yet');
+    // Without a folder mounted for them, the files go with the container; the store has them.
+    const bare = { volumes: { '/var/lib/certfleet': folder, '/ca.pem': ca.caFile }, reach: [caPort()] };
+    succeeded(await image.run(['certbot', 'renew', '-d', name], bare));
+  });
+
   it('says so if the store goes with the container: the folder was mounted where certbot has it', async () => {
     const anonymous = join(await temporaryFolder('docker'), 'volumes', '0a'.repeat(32), '_data');
     mkdirSync(anonymous, { recursive: true });

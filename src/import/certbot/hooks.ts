@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Remark } from '../../core/found.ts';
 import { programsIn } from '../../core/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec.ts';
-import type { Files } from '../../ports/files.ts';
+import type { Files, Foreign } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
 
@@ -11,8 +11,12 @@ const kinds = ['pre', 'deploy', 'post'] as const satisfies readonly HookKind[];
 /** In the renewal file, a deploy hook has its old name. */
 const keyOf = { pre: 'pre_hook', deploy: 'renew_hook', post: 'post_hook' } as const satisfies Record<HookKind, string>;
 
-/** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. Fails with `import/untrusted`. */
-export async function hookFolders(files: Files, root: string): Promise<Readonly<Partial<Record<HookKind, string>>>> {
+/** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. Fails with what `refuse` returns if others can change one. */
+export async function hookFolders(
+  files: Files,
+  root: string,
+  refuse = (foreign: Foreign): Error => untrusted(root, foreign),
+): Promise<Readonly<Partial<Record<HookKind, string>>>> {
   const folders: Partial<Record<HookKind, string>> = {};
   for (const kind of kinds) {
     const folder = join(root, 'renewal-hooks', kind);
@@ -20,7 +24,7 @@ export async function hookFolders(files: Files, root: string): Promise<Readonly<
       const stat = name.endsWith('~') ? undefined : await files.stat(join(folder, name));
       if (!stat || (stat.kind !== 'symlink' && (stat.mode & 0o111) === 0)) continue;
       const foreign = await files.foreign(join(folder, name));
-      if (foreign) throw untrusted(root, foreign);
+      if (foreign) throw refuse(foreign);
       folders[kind] = folder;
     }
   }
