@@ -301,5 +301,6 @@ export const decodeLineage = (bytes: Uint8Array, name: string, location: string)
       ...where,
       reason: `its schema is ${lineage.schema}, but this version of certfleet reads only 1`,
     });
+  if (lineage.name !== name) throw fail('store/corrupt', { ...where, reason: `it belongs to lineage/${lineage.name}` });
   return lineage;
 };

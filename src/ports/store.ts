@@ -42,6 +42,13 @@ export interface Scrubbed {
   readonly isTorn: boolean;
 }
 
+/** Which documents of a kind there are. */
+export interface Listing {
+  has(name: string): boolean;
+  /** All names, except those that the medium does not show (the file store hashes some). */
+  readonly names: readonly string[];
+}
+
 export interface Store {
   /** Where the store is, for messages: a path, a database URL without its password. */
   readonly location: string;
@@ -59,6 +66,8 @@ export interface Store {
   delete(key: Key, options: { readonly ifRevision: string; readonly signal: AbortSignal }): Promise<void>;
   /** All documents of a kind, in pages, in any order. Concurrent changes may or may not be included. */
   scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+  /** Which documents of a kind there are, damaged ones too, without opening them: cheap for thousands. */
+  list(kind: Kind, signal: AbortSignal): Promise<Listing>;
   /** Whether the store exists. Most commands must not create one, because its path may be mistyped. */
   exists(signal: AbortSignal): Promise<boolean>;
   /**

@@ -67,7 +67,7 @@ function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
   const guarded = createGuard(root, files, () => trust.folder(root));
-  const { readFile, read, current, scan } = createReader(root, files, trust, guarded);
+  const { readFile, read, current, scan, list } = createReader(root, files, trust, guarded);
   /** The deletion markers that this process made and removes at its end. */
   const markers: (readonly [Place, number])[] = [];
 
@@ -301,6 +301,7 @@ function openFileStore(root: string, world: World): Store {
         if (isUsedOnce(key.kind)) markers.push([place, found.number + 1]);
       }),
     scan,
+    list,
     // An empty folder may be the mount point of a missing volume, but every store contains its own id.
     exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
     check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),

@@ -48,6 +48,11 @@ export function createMemoryStore(): Store {
         yield all.slice(at, at + pageSize);
       }
     },
+    async list(kind, signal) {
+      signal.throwIfAborted();
+      const names = [...entries.values()].filter(({ key }) => key.kind === kind).map(({ key }) => key.name);
+      return { names, has: (name) => entries.has(idOf({ kind, name })) };
+    },
     async exists(signal) {
       signal.throwIfAborted();
       return true;

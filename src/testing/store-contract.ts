@@ -293,6 +293,22 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await scanAll(store, 'account')).toEqual([]);
     });
 
+    it('lists what exists, under any name and at any revision, and nothing that was deleted', async () => {
+      const { store, again } = await makeStore();
+      for (const name of oddNames) {
+        const first = await store.put(key(name), bytesOf(name), { ifRevision: null, signal });
+        if (name.length % 2 === 0) await store.put(key(name), bytesOf(name), { ifRevision: first, signal });
+      }
+      const gone = await store.put(key('gone'), bytesOf('x'), { ifRevision: null, signal });
+      await store.delete(key('gone'), { ifRevision: gone, signal });
+      const listing = await ((await again?.()) ?? store).list('lineage', signal);
+      expect(oddNames.filter((name) => !listing.has(name))).toEqual([]);
+      expect(listing.names.filter((name) => !oddNames.includes(name))).toEqual([]);
+      expect(listing.names.includes('plain')).toBe(true);
+      expect(['gone', 'never', 'plain~1'].some((name) => listing.has(name))).toBe(false);
+      expect((await store.list('account', signal)).names).toEqual([]);
+    });
+
     it('never misses a document that exists all the time while others write', async () => {
       const { store, again } = await makeStore();
       const names = Array.from({ length: 20 }, (_, n) => `busy-${n}`);

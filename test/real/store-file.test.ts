@@ -1,16 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFiles } from '../../src/lib/files.ts';
 import type { Files } from '../../src/ports/files.ts';
@@ -20,6 +23,7 @@ import {
   failureOf,
   fileOf,
   filesOf,
+  filesWith,
   hourMs,
   key,
   later,
@@ -320,5 +324,56 @@ describe('speed', () => {
       expect(entries.length).toBe(1_000);
     }
     expect(best).toBeLessThan(limitMs);
+  });
+});
+
+describe('something else in the place of one document', () => {
+  const places: readonly [string, (path: string) => unknown, string][] = [
+    ['a folder', (path) => mkdirSync(path), 'it is a folder'],
+    ['a link', (path) => symlinkSync('/etc/hostname', path), 'it is a symbolic link'],
+    ['a pipe', (path) => execFileSync('mkfifo', [path]), 'it is a pipe'],
+    ['a huge file', (path) => writeFileSync(path, new Uint8Array(2 * 1024 ** 2)), 'it is larger than 1 MiB'],
+    [
+      'the file of another document',
+      (path) => copyFileSync(fileOf(dirname(dirname(path)), 'b@1'), path),
+      'it belongs to',
+    ],
+  ];
+  it.each(places)('%s: it alone is refused, and the others go on', async (_what, put, reason) => {
+    const root = newPath();
+    const store = open(root);
+    for (const name of ['a', 'b']) await create(store, name, name);
+    const path = fileOf(root, 'a@1');
+    rmSync(path);
+    put(path);
+    const corrupt = { code: 'store/corrupt', message: expect.stringContaining(reason) };
+    expect(await failureOf(store.get(key('a'), signal))).toMatchObject(corrupt);
+    expect(await failureOf(store.put(key('a'), Buffer.from('x'), { ifRevision: '1-abcdefgh', signal }))).toMatchObject(
+      corrupt,
+    );
+    expect(await failureOf(create(store, 'a', 'x'))).toBeDefined();
+    const entries = await scanAll(store);
+    expect(entries.map((entry) => [entry.key.name, entry.corrupt?.code]).sort()).toEqual([
+      ['a', 'store/corrupt'],
+      ['b', undefined],
+    ]);
+    expect([...(await store.list('lineage', signal)).names].sort()).toEqual(['a', 'b']);
+    await create(store, 'c', 'c');
+    await open(root, later(30 * hourMs)).tidy(signal);
+    expect(lstatSync(path)).toBeDefined();
+  });
+
+  it('is found by a listing without opening it, nor any document', async () => {
+    const root = newPath();
+    const made = open(root);
+    await revisions(made, ...['1', '2', '3'].map((text) => text.repeat(400)));
+    await create(made, 'b', 'first');
+    const read: string[] = [];
+    const store = open(
+      root,
+      filesWith((real) => ({ read: (path, options) => real.read(path, options).finally(() => void read.push(path)) })),
+    );
+    expect([...(await store.list('lineage', signal)).names].sort()).toEqual(['a', 'b']);
+    expect(read).toEqual([]);
   });
 });

@@ -20,13 +20,21 @@ export interface Place {
 
 const sha = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
 
+export const stemOf = (name: string): string => (plainName.test(name) ? name : `=${sha('sha256', name)}`);
+
 export const placeOf = (root: string, key: Key): Place => ({
   folder: join(root, key.kind, sha('sha1', key.name).slice(0, 2)),
-  stem: plainName.test(key.name) ? key.name : `=${sha('sha256', key.name)}`,
+  stem: stemOf(key.name),
 });
 
 /** Whether the file is called by a digest of the name. */
-export const isHashed = ({ stem }: Place): boolean => stem.startsWith('=');
+export const isHashed = ({ stem }: Pick<Place, 'stem'>): boolean => stem.startsWith('=');
+
+/**
+ * A deletion marker is one line of at most 93 bytes beside the name, which has up to 200 where it is the file's too. A
+ * longer file is not opened to find out: else each key and certificate would be.
+ */
+export const longestMarker = 300;
 
 export const pathOf = ({ folder, stem }: Place, number: number): string => `${folder}/${stem}@${number}`;
 

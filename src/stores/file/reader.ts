@@ -1,14 +1,17 @@
 import { join } from 'node:path';
-import { type CertfleetError, fail } from '../../core/errors.ts';
+import { type CertfleetError, fail, reasonOf } from '../../core/errors.ts';
 import type { Files } from '../../ports/files.ts';
-import type { Entry, Key, Kind } from '../../ports/store.ts';
+import type { Entry, Key, Kind, Listing } from '../../ports/store.ts';
 import { decodeStored, type StoredDocument } from './document.ts';
-import { groupByStem, isShard, numbersOf, type Place, pathOf } from './layout.ts';
+import { groupByStem, isHashed, isShard, longestMarker, numbersOf, type Place, pathOf, stemOf } from './layout.ts';
 import type { Trust } from './trust.ts';
 import { type createGuard, refused } from './unusable.ts';
 
 /** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
 export const maxRereads = 10;
+
+/** What makes one file unreadable, and says nothing of the others: another thing in its place, or a bad block. */
+const badFile: ReadonlySet<unknown> = new Set(['EISDIR', 'EFTYPE', 'EFBIG', 'EIO']);
 
 /** A revision that was read: what a write is built on. */
 export interface Current {
@@ -27,11 +30,21 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     return fail('store/corrupt', { key: `${key.kind}/${key.name}`, reason, file: `${path}${beside}` });
   };
 
+  /** The document in a file, or why there is none; undefined if the file is gone. */
+  async function decoded(path: string): Promise<StoredDocument | string | undefined> {
+    try {
+      const file = await files.read(path, trust.file);
+      return file && decodeStored(file);
+    } catch (error) {
+      if (badFile.has((error as NodeJS.ErrnoException).code)) return reasonOf(error);
+      throw error;
+    }
+  }
+
   /** The document of one number, or why it cannot be trusted; undefined if the file is gone. */
   async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
-    const file = await files.read(path, trust.file);
-    if (!file) return undefined;
-    const document = decodeStored(file);
+    const document = await decoded(path);
+    if (document === undefined) return undefined;
     if (typeof document !== 'string' && document.number === number) return document;
     // A writer may have renamed it during the read, and begun to write over it.
     if (!(await files.stat(path))) return undefined;
@@ -44,16 +57,12 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     const document = await readFile(path, number);
     if (document === undefined) return undefined;
     if (typeof document === 'string') throw corrupt(key, path, document, numbers);
-    if (document.name !== key.name) {
-      throw corrupt(
-        key,
-        path,
-        `it belongs to ${key.kind}/${document.name} (a file system that ignores case?)`,
-        numbers,
-      );
-    }
+    if (document.name !== key.name) throw corrupt(key, path, ofAnother(key.kind, document), numbers);
     return document;
   }
+
+  const ofAnother = (kind: Kind, { name }: StoredDocument): string =>
+    `it belongs to ${kind}/${name} (a copied file, or a file system that ignores case?)`;
 
   async function current(key: Key, place: Place): Promise<Current | undefined> {
     for (let tries = 0; tries < maxRereads; tries += 1) {
@@ -85,14 +94,16 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
 
   function toEntry(kind: Kind, place: Place, numbers: readonly number[], document: StoredDocument | string) {
     const number = numbers.at(-1) ?? 0;
-    if (typeof document === 'string') {
+    const damage =
+      typeof document === 'string' || stemOf(document.name) === place.stem ? document : ofAnother(kind, document);
+    if (typeof damage === 'string') {
       // The document cannot be read, and so neither its name: use the name of the file.
       const key = { kind, name: place.stem };
-      const error = corrupt(key, pathOf(place, number), document, numbers);
+      const error = corrupt(key, pathOf(place, number), damage, numbers);
       return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
     }
-    if (document.state === 'deleted') return undefined;
-    return { key: { kind, name: document.name }, revision: `${number}-${document.nonce}`, bytes: document.bytes };
+    const { state, name, nonce, bytes } = damage;
+    return state === 'deleted' ? undefined : { key: { kind, name }, revision: `${number}-${nonce}`, bytes };
   }
 
   async function entriesOf(kind: Kind, folder: string): Promise<readonly Entry[]> {
@@ -102,8 +113,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
       const place = { folder, stem };
       const number = numbers.at(-1) ?? 0;
       // Of thousands of documents, nearly all are whole: two asynchronous calls less for each save a tenth of a scan.
-      const file = await files.read(pathOf(place, number), trust.file);
-      const document = file && decodeStored(file);
+      const document = await decoded(pathOf(place, number));
       const isWhole = typeof document === 'object' && document.number === number;
       const entry = isWhole ? toEntry(kind, place, numbers, document) : await entryOf(kind, place, numbers);
       if (entry) entries.push(entry);
@@ -120,5 +130,28 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     }
   }
 
-  return { readFile, read, current, scan };
+  /** Whether the latest revision is a document. A first one is; a later one may be a deletion marker. */
+  async function isLive(place: Place, number: number): Promise<boolean> {
+    if (number === 1) return true;
+    const path = pathOf(place, number);
+    if (!isHashed(place) && ((await files.stat(path))?.size ?? 0) > longestMarker) return true;
+    const document = await readFile(path, number);
+    return typeof document === 'string' || document?.state === 'live';
+  }
+
+  async function list(kind: Kind, signal: AbortSignal): Promise<Listing> {
+    const stems = new Set<string>();
+    for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
+      if (!isShard(shard)) continue;
+      await guarded(signal, async () => {
+        const folder = join(root, kind, shard);
+        await trust.folder(folder);
+        for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? []))
+          if (await isLive({ folder, stem }, numbers.at(-1) ?? 0)) stems.add(stem);
+      });
+    }
+    return { has: (name) => stems.has(stemOf(name)), names: [...stems].filter((stem) => !isHashed({ stem })) };
+  }
+
+  return { readFile, read, current, scan, list };
 }

@@ -5,7 +5,7 @@ import type { FileStat } from '../../ports/files.ts';
 import type { Kind } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored } from './document.ts';
-import { groupByStem, isHashed, isShard, numbersOf, type Place, pathOf } from './layout.ts';
+import { groupByStem, isHashed, isShard, longestMarker, numbersOf, type Place, pathOf } from './layout.ts';
 import type { Trust } from './trust.ts';
 import { refused } from './unusable.ts';
 
@@ -88,12 +88,6 @@ export async function bury(place: Place, number: number, { files }: World): Prom
   await files.removeFolderIfEmpty(place.folder);
 }
 
-/**
- * A deletion marker is one line of at most 93 bytes beside the name, which has up to 200 where it is the file's too
- * (layout.ts). A longer file is not read: else each key and certificate would be, once an hour.
- */
-const longestMarker = 300;
-
 /** Removes old deletion markers, empty folders and files that crashes left. At most once an hour; other calls cost one read. */
 export async function tidyFolders(
   root: string,
@@ -116,7 +110,7 @@ export async function tidyFolders(
   const isOldMarker = async (place: Place, number: number, kind: Kind): Promise<boolean> => {
     const path = pathOf(place, number);
     const stat = await files.stat(path);
-    if (!stat || !olderThan(stat, markerMs[kind])) return false;
+    if (stat?.kind !== 'file' || !olderThan(stat, markerMs[kind])) return false;
     if (stat.size > longestMarker && !isHashed(place)) return false;
     const file = await files.read(path, trust.file);
     const document = file && decodeStored(file);
