@@ -6,7 +6,7 @@ import { readStoreKeys } from './compose/store-keys.ts';
 import { type Environment, resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
 import { fail, isFailure } from './core/errors.ts';
-import { encodeDocument } from './core/lineage.ts';
+import { decodeDocument, encodeDocument } from './core/lineage.ts';
 import { passingVolume } from './core/passing-volume.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec.ts';
 import { createEngine, type Engine, type EnginePorts } from './engine/engine.ts';
@@ -14,11 +14,10 @@ import { createLocks } from './engine/leases/lock.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
 import { registry } from './generated/registry.ts';
 import type { Store } from './ports/store.ts';
-import type { World } from './ports/world.ts';
 import { openEncrypted } from './stores/encrypted.ts';
 import { pki } from './x509/pki.ts';
 
-export type { ComposeContext };
+export { type ComposeContext, pki };
 
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
@@ -41,7 +40,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const { world } = context;
   const { signal } = new AbortController();
   const store = withoutLiterals(await openStore(settings, context, signal), world.random);
-  const { id: storeId, isNew } = await identify(store, world, signal);
+  const { storeId, isNew } = await identify(store, context, signal);
   if (isNew && store.location !== 'memory') await tellMade(store.location, context);
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
@@ -86,8 +85,8 @@ function declaredDeployers({ deployers, preflight }: Settings): readonly StoredS
   return deploy.length > 0 ? [{ spec: { ...spec, deploy }, issuer, solver: { type: '' }, deployers, preflight }] : [];
 }
 
-/** The store, encrypted if there is a key. Tests a new one before it is used. */
-async function openStore(settings: Settings, context: ComposeContext, signal: AbortSignal): Promise<Store> {
+/** The store with its secrets opened, encrypted if there is a key. Tests a new one before it is used. */
+export async function openStore(settings: Settings, context: ComposeContext, signal: AbortSignal): Promise<Store> {
   const { world, reporter } = context;
   const plain = await connectStore(settings.store, context);
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
@@ -135,18 +134,36 @@ async function tellMade(path: string, { world, reporter }: ComposeContext): Prom
   reporter.report({ v: 1, time, level: volume ? 'warn' : 'info', event: 'store.made', message, data: { path } });
 }
 
-/** The store's random id, which distinguishes what two stores leave in one folder. It is not a secret. */
-async function identify(store: Store, world: World, signal: AbortSignal): Promise<{ id: string; isNew: boolean }> {
+/**
+ * The store's random id, which distinguishes what two stores leave in one folder. It is not a secret. One that cannot be
+ * read stops only what leaves marks under it, because another id would make strangers of all that is there.
+ */
+async function identify(
+  store: Store,
+  { world, reporter }: ComposeContext,
+  signal: AbortSignal,
+): Promise<{ readonly storeId: () => string; readonly isNew: boolean }> {
   const key = { kind: 'meta', name: 'store' } as const;
+  const where = { key: 'meta/store', file: store.location };
   for (;;) {
-    const entry = await store.get(key, signal);
-    if (entry) return { id: (JSON.parse(new TextDecoder().decode(entry.bytes)) as { id: string }).id, isNew: false };
-    const id = Buffer.from(world.random.bytes(12)).toString('base64url');
     try {
+      const entry = await store.get(key, signal);
+      if (entry) {
+        const { id } = decodeDocument<{ readonly id: string }>(entry.bytes, where, ['id']);
+        return { storeId: () => id, isNew: false };
+      }
+      const id = Buffer.from(world.random.bytes(12)).toString('base64url');
       await store.put(key, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
-      return { id, isNew: true };
+      return { storeId: () => id, isNew: true };
     } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error;
+      if (isFailure(error, 'store/conflict')) continue;
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      const message = `${error.message}. ${error.hint} Balancers, certificate services and webroots are not touched before.`;
+      reporter.report({ v: 1, time: world.clock.now().toISOString(), level: 'warn', event: 'log', message });
+      const storeId = () => {
+        throw error;
+      };
+      return { storeId, isNew: false };
     }
   }
 }

@@ -54,8 +54,8 @@ export type {
  * with which it was opened. Each method makes one pass. A failure of one certificate is in its outcome, not thrown.
  */
 export interface Fleet {
-  /** The mark of this store's objects at balancers and clouds. */
-  readonly owner: string;
+  /** The mark of this store's objects at balancers and clouds. Fails with `store/corrupt` if its id cannot be read. */
+  owner(): string;
   /**
    * Issues now, regardless of the back-off: the named certificates (declared, or issued by flags before), or every
    * declared one that is missing or due. `adHoc` is a certificate given by flags; its lineage keeps the whole spec.
@@ -282,7 +282,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   const { engine } = composed;
   const fleet: OpenFleet = { settings, composed };
   return {
-    owner: engine.connect.owner,
+    owner: () => engine.connect.owner,
     issue: (request, signal) => issue(fleet, request, signal),
     renew: (request, signal) => renew(fleet, request, signal),
     dryRun: (request, signal) => dryRun(fleet, request, signal),

@@ -31,7 +31,7 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   await reportStart(session, 'sweep');
   const { owner, olderThanMs } = removal ?? {};
   // What is ours and lost cannot be needed. What belongs to another installation may be, as long as that is alive.
-  const isOurs = owner !== undefined && owner === fleet.owner;
+  const isOurs = owner !== undefined && owner === fleet.owner();
   if (owner !== undefined && !isOurs && olderThanMs === undefined)
     throw fail('usage/invalid', {
       what: `--owner ${owner} is another installation, which may still need what it made: add --older-than, such as 1d`,

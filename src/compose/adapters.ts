@@ -78,7 +78,7 @@ export async function connectDeployer(
       name: target,
       world,
       folder: store.deployed,
-      balancer: named && ({ options: named.options, owner: ownerOf(storeId) } satisfies NamedBalancer),
+      balancer: named && ({ options: named.options, owner: ownerOf(storeId()) } satisfies NamedBalancer),
     }),
     credentials: resolved.credentials + (named?.credentials ?? ''),
   };
@@ -154,7 +154,7 @@ export async function connectSolver(
       name: named.name,
       responder: responders.responder({ listen, fallback }, createResponder),
       locks: context.locks,
-      owner: ownerOf(storeId),
+      owner: ownerOf(storeId()),
       clock: world.clock,
       random: world.random,
       keep,
@@ -174,7 +174,12 @@ export async function connectSolver(
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, spec.solver, name);
   return {
-    solver: definition.connect({ options: resolved.options, name, world, store, storeId, ...responders }),
+    solver: definition.connect({
+      ...{ options: resolved.options, name, world, store, ...responders },
+      get storeId() {
+        return storeId();
+      },
+    }),
     credentials: resolved.credentials,
   };
 }

@@ -150,7 +150,9 @@ export function connect(context: ConnectContext): ComposedConnections {
         await createLiveFolder({ files, root, target: root }).forget(lineage);
       }
     },
-    owner: ownerOf(storeId),
+    get owner() {
+      return ownerOf(storeId());
+    },
     async balancers(stored) {
       const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
       const named = stored.flatMap(({ solver, solvers, deployers: all }) =>

@@ -17,7 +17,8 @@ export interface ComposeContext {
 
 export interface ConnectContext extends ComposeContext {
   readonly store: Store;
-  readonly storeId: string;
+  /** Fails with `store/corrupt` if it cannot be read: then only what leaves marks under it stops. */
+  readonly storeId: () => string;
   readonly locks: Locks;
   /** As declared. */
   readonly balancers: Settings['balancers'];

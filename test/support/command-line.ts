@@ -245,7 +245,7 @@ export function commandLine(given: CommandLine = {}) {
         if (!given.fleet?.tryDns) throw new Error('dns test was not expected');
         return given.fleet.tryDns(request, signal);
       },
-      owner: 'aaaaaaaaaaaa',
+      owner: () => 'aaaaaaaaaaaa',
       sweepLost: async (remove) => {
         calls.push({ lost: remove });
         return { lost: [], known: 0, removed: [], failed: [], ...given.fleet?.lost };
