@@ -1,9 +1,11 @@
 import { type Backup, type BackupDocument, backUp, readBackup, restoreAll } from './compose/backup.ts';
+import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from './compose/check.ts';
 import type { ComposeContext } from './compose/context.ts';
+import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
-import { connectStore } from './compose.ts';
+import { connectStore, openStore, pki } from './compose.ts';
 import { fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Settings } from './core/spec.ts';
 import type { Random } from './ports/random.ts';
@@ -81,6 +83,43 @@ export async function backUpStore(settings: Settings, context: Context, signal: 
   const made = await backUp(store, context.world.clock.now(), signal);
   await store.close?.();
   return { ...made, location: store.location };
+}
+
+export interface CheckedStore extends Pick<Checked, 'documents' | 'certificates' | 'faults' | 'unused'> {
+  readonly location: string;
+  /** Faults that could be mended, and are not. */
+  readonly mendable: number;
+  readonly mended: readonly Mended[];
+}
+
+export type { Mended };
+
+/**
+ * Reads every document and finds what is damaged, missing, or under another name. With `mend`, makes the documents of
+ * certificates again whose versions and keys are there. Fails with `store/absent`, `store/key-missing`.
+ */
+export async function checkStore(
+  settings: Settings,
+  context: ComposeContext,
+  { mend }: { readonly mend: boolean },
+  signal: AbortSignal,
+): Promise<CheckedStore> {
+  const { world } = context;
+  const opened = await openStore(settings, { ...context, makeStore: false }, signal);
+  const store = withoutLiterals(opened, world.random);
+  const found = await checkAll({ store, pki, signal });
+  const mended = mend ? await mendAll(store, found, { settings, now: world.clock.now(), signal }) : [];
+  await opened.close?.();
+  const isMended = ({ document: { kind, name } }: StoreFault) =>
+    kind === 'lineage' && mended.some(({ certificate }) => certificate === name);
+  const faults = found.faults.filter((fault) => !isMended(fault));
+  const { documents, certificates, unused, lost } = found;
+  return {
+    ...{ location: store.location, unused, faults, mended },
+    documents: documents + mended.length,
+    certificates: certificates + mended.length,
+    mendable: lost.size - mended.length,
+  };
 }
 
 export interface Restored {

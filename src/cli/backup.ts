@@ -7,7 +7,7 @@ import { refuseInStore } from './outside-store.ts';
 /** The longest text that Node.js can hold: about 55,000 certificates. */
 const maxBytes = 512 * 1024 ** 2;
 
-/** `certfleet backup FILE|-`. Exits with 7 if it had to leave out damaged documents. */
+/** `certfleet backup FILE|-`. Exits with 7 if documents are damaged, which it leaves out, or missing. */
 export const backup: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const { stdout } = session.context;
@@ -22,7 +22,7 @@ export const backup: Run = async (session) => {
   if (isPiped) stdout.write(made.text);
   else await write(session, path, made.text);
   tell(session, made, isPiped ? undefined : path);
-  return made.damaged.length === 0 ? 0 : 7;
+  return made.damaged.length + made.missing.length === 0 ? 0 : 7;
 };
 
 async function write(session: Session, path: string, text: string): Promise<void> {
@@ -37,8 +37,10 @@ async function write(session: Session, path: string, text: string): Promise<void
   });
 }
 
-function tell(session: Session, { location, documents, certificates, isOpen, damaged }: BackedUp, path?: string): void {
-  session.printJson({ object: 'backup', store: location, path, documents, certificates, encrypted: !isOpen, damaged });
+function tell(session: Session, made: BackedUp, path?: string): void {
+  const { location, documents, certificates, isOpen, damaged, missing } = made;
+  const contents = { documents, certificates, encrypted: !isOpen, damaged, missing };
+  session.printJson({ object: 'backup', store: location, path, ...contents });
   const where = path === undefined ? '' : ` to ${path}`;
   session.note(
     `Backed up ${location}${where}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`,
@@ -48,6 +50,9 @@ function tell(session: Session, { location, documents, certificates, isOpen, dam
       'warning: the backup has private keys and credentials in the clear, as the store does: keep it as safe, or encrypt the store first (certfleet store encrypt).',
     );
   for (const key of damaged) session.complain(`left out, because it cannot be read: ${key}`);
+  for (const key of missing) session.complain(`missing, though other documents need it: ${key}`);
+  if (damaged.length + missing.length > 0)
+    session.note('Next: `certfleet store check` says what each is, and what can be done.');
 }
 
 /** `certfleet restore FILE`. */

@@ -59,7 +59,7 @@ export const commandGroups: Readonly<Record<string, string>> = {
   account: 'show and change accounts at CAs',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
-  store: 'encrypt the store',
+  store: 'check and encrypt the store',
 };
 
 export const commands: readonly Command[] = [

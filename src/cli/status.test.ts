@@ -209,6 +209,7 @@ describe('status', () => {
       what: 'says what is wrong with a document that cannot be read, and nothing that it does not know',
       argv: 'status',
       ...statuses(corrupt),
+      code: 7,
       says: [/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m],
     },
     {

@@ -9,7 +9,8 @@ import { formatTable } from './table.ts';
 import { dateText, fromNow } from './text.ts';
 
 /**
- * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in.
+ * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in,
+ * and with 7 if the store is damaged.
  */
 export const status: Run = async (session) => {
   let fleet: Fleet;
@@ -26,7 +27,8 @@ export const status: Run = async (session) => {
   const all = await fleet.status(certificateNames(session.invocation.args), session.signal);
   const now = await session.now();
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
-  if (session.json) return 0;
+  const code = all.some(isDamaged) ? 7 : 0;
+  if (session.json) return code;
   if (all.length === 0) {
     session.print('There are no certificates yet.');
     session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` gets a test certificate.');
@@ -44,12 +46,21 @@ export const status: Run = async (session) => {
   ]);
   // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them).
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], cutLast: true }));
-  const remarks = all.flatMap((lineage) => remarksOf(lineage, now));
+  const remarks = [...all.flatMap((lineage) => remarksOf(lineage, now)), ...accountsText(all)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const next = nextText(all, now);
   if (next !== undefined) session.print(`\n${next}`);
-  return 0;
+  return code;
 };
+
+/** Whether the store lacks something of it, or cannot read it. */
+const isDamaged = ({ state, accountMissing }: LineageStatus): boolean =>
+  state === 'corrupt' || accountMissing !== undefined;
+
+/** Each missing account once. */
+const accountsText = (all: readonly LineageStatus[]): readonly string[] => [
+  ...new Set(all.flatMap(({ accountMissing: one }) => (one ? [`${one.message}\n  ${one.hint}`] : []))),
+];
 
 const stateText = ({ state, work }: LineageStatus): string =>
   state === 'working' && work ? `working (${work.step})` : state;

@@ -3,13 +3,13 @@ import { memoryFiles } from '../../test/support/memory-files.ts';
 import { Killed, mortalFiles } from '../../test/support/mortal-files.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
 import { encodeDocument } from '../core/lineage.ts';
-import { testSpec } from '../core/test-lineages.ts';
+import { testLineage, testSpec } from '../core/test-lineages.ts';
 import type { Files } from '../ports/files.ts';
 import type { Key, Store } from '../ports/store.ts';
 import fileStore from '../stores/file.ts';
 import { createMemoryStore } from '../stores/memory.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
-import { backUp, readBackup, restoreAll } from './backup.ts';
+import { type Backup, backUp, readBackup, restoreAll } from './backup.ts';
 
 const { signal } = new AbortController();
 const at = new Date('2026-11-26T02:00:00Z');
@@ -65,6 +65,32 @@ it('a certificate that is deleted meanwhile is not in it', async () => {
     },
   };
   expect(namesIn((await backUp(store, at, signal)).text)).toEqual([]);
+});
+
+it.each<[string, Key, Partial<Backup>]>([
+  ['a lineage', { kind: 'lineage', name: 'abc' }, { missing: ['lineage/abc'], certificates: 0 }],
+  ['a current key', { kind: 'key', name: 'abc~v1' }, { missing: ['key/abc~v1'] }],
+  ['a current version', { kind: 'version', name: 'abc~v1' }, { missing: ['version/abc~v1'] }],
+  ['nothing', { kind: 'meta', name: 'store' }, { missing: [] }],
+])('a backup names what the store lacks: %s', async (_what, key, words) => {
+  const store = createMemoryStore();
+  await renewed(store, 'v1');
+  await write(store, { kind: 'meta', name: 'store' }, { schema: 1, id: 'x' });
+  await remove(store, key);
+  expect(await backUp(store, at, signal)).toMatchObject({ damaged: [], ...words });
+});
+
+it('a backup leaves out a lineage that is not one, and has the others', async () => {
+  const store = createMemoryStore();
+  await renewed(store, 'v1');
+  for (const [name, document] of [
+    ['copied', { ...testLineage, name: 'abc' }],
+    ['bad', { schema: 1 }],
+  ] as const)
+    await write(store, { kind: 'lineage', name }, document);
+  const made = await backUp(store, at, signal);
+  expect([made.certificates, [...made.damaged].sort()]).toEqual([1, ['lineage/bad', 'lineage/copied']]);
+  expect(namesIn(made.text)).not.toContain('lineage/copied');
 });
 
 it('a restore that is killed before any change of a file can be repeated', async () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { fail, isFailure } from '../core/errors.ts';
-import { decodeLineage, encodeDocument, type Lineage } from '../core/lineage.ts';
+import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage.ts';
 import { decodeLock } from '../core/lock.ts';
+import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/store-parts.ts';
 import { after, restored } from '../core/work.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 import { isSecret, sealedWith } from '../stores/encrypted.ts';
@@ -41,6 +42,8 @@ export interface Backup {
   readonly isOpen: boolean;
   /** Documents that could not be read and are left out. */
   readonly damaged: readonly string[];
+  /** Documents that others need and that the store does not have. */
+  readonly missing: readonly string[];
 }
 
 export type BackupDocument = Pick<Entry, 'key' | 'bytes'>;
@@ -62,9 +65,18 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
         if (corrupt) damaged.push(idOf(key));
         else found.set(idOf(key), { key, bytes });
       }
-  const lineages = () => [...found.values()].filter(({ key }) => key.kind === 'lineage');
-  for (const lineage of lineages()) await complete(store, found, lineage, signal);
-  const certificates = lineages().length;
+  const lineages = new Map<string, Lineage>();
+  for (const document of [...found.values()].filter(({ key }) => key.kind === 'lineage'))
+    try {
+      const lineage = await complete(store, found, document, signal);
+      if (lineage) lineages.set(lineage.name, lineage);
+    } catch (error) {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      found.delete(idOf(document.key));
+      damaged.push(idOf(document.key));
+    }
+  const missing = missingIn(found, lineages, damaged);
+  const certificates = lineages.size;
   const isOpen = [...found.values()].some(({ key, bytes }) => isSecret(key) && sealedWith(bytes) === undefined);
   const documents = found.size;
   const lines = [lineOf({ ...format, at: at.toISOString() })];
@@ -75,19 +87,49 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
   const hash = createHash('sha256');
   for (const line of lines) hash.update(line);
   lines.push(lineOf({ documents, sha256: hash.digest('hex') }));
-  return { text: lines.join(''), documents, certificates, isOpen, damaged };
+  return { text: lines.join(''), documents, certificates, isOpen, damaged, missing };
 }
 
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
-/** Adds what a lineage names and is not there: a version that was made, or removed, since it was read. */
+/** What belongs to the documents that were found and is not among them, nor among those that cannot be read. */
+function missingIn(
+  found: ReadonlyMap<string, BackupDocument>,
+  lineages: ReadonlyMap<string, Lineage>,
+  damaged: readonly string[],
+): readonly string[] {
+  const known = new Set([...found.keys(), ...damaged]);
+  const all = [...found.values()];
+  const namesOf = (kind: Kind) => ({
+    has: (name: string) => known.has(idOf({ kind, name })),
+    names: all.flatMap(({ key }) => (key.kind === kind ? [key.name] : [])),
+  });
+  const parts = { key: namesOf('key'), version: namesOf('version') };
+  const use = createAccountUse('');
+  for (const lineage of lineages.values()) use.add(lineage);
+  const accounts = all.filter(({ key }) => key.kind === 'account');
+  const open = accounts.filter(({ bytes }) => sealedWith(bytes) === undefined);
+  const sealed = accounts.filter((one) => !open.includes(one)).map(({ key }) => key.name);
+  const facts = open.map(({ key, bytes }) => decodeDocument<AccountFacts>(bytes, { key: idOf(key), file: '' }, []));
+  const hasBadAccount = damaged.some((id) => id.startsWith('account/'));
+  return [
+    ...[...widowed(parts, namesOf('lineage').has).keys()].map((name) => `lineage/${name}`),
+    ...[...lineages.values()].flatMap((lineage) => lacking(parts, lineage).map(idOf)),
+    ...(hasBadAccount ? [] : use.missing(facts, sealed).map(({ account }) => `account/${account}`)),
+  ].sort();
+}
+
+/**
+ * Adds what a lineage names and is not there: a version that was made, or removed, since it was read. Returns the lineage
+ * as it is now; undefined if it was deleted.
+ */
 async function complete(
   store: Store,
   found: Map<string, BackupDocument>,
   document: BackupDocument,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Lineage | undefined> {
   const { name } = document.key;
   let lineage: Lineage = decodeLineage(document.bytes, name, store.location);
   for (let round = 1; round <= rounds; round += 1) {
@@ -100,16 +142,16 @@ async function complete(
         if (entry) found.set(idOf(key), { key, bytes: entry.bytes });
         else isMissing ||= isStored;
       }
-    if (!isMissing) return;
+    if (!isMissing) return lineage;
     const now = await store.get({ kind: 'lineage', name }, signal);
     if (!now) {
       found.delete(idOf(document.key));
-      return;
+      return undefined;
     }
     found.set(idOf(document.key), { key: document.key, bytes: now.bytes });
     lineage = decodeLineage(now.bytes, name, store.location);
   }
-  // It lacks a document for good; `renew` says so, and orders a new certificate.
+  return lineage; // it lacks a document for good
 }
 
 /** The version in progress may have no key yet, and has no chain. */

@@ -818,6 +818,24 @@ export const errorTable = {
     retry: 'later',
     hint: 'It was left unchanged in {file}. Restore it from a backup, or move it away.',
   },
+  'store/lineage-missing': {
+    message: 'the document lineage/{name} is missing, though the store has a version of {name} and its private key',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Restore it from a backup, or run `certfleet store check --mend`, which makes it again from that version.',
+  },
+  'store/part-missing': {
+    message: 'the document {key} is missing, though the certificate {name} needs it',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Restore it in {path} from a backup, or get another certificate with a new key: `certfleet renew --force {name}`.',
+  },
+  'store/account-missing': {
+    message: 'the account of {directory} with which {names} got its certificate is missing: account/{account}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Restore it in {path} from a backup. Without it, the next order opens another account; CAA records and records of dns-persist-01 that name the old one then no longer fit.',
+  },
   'store/key-missing': {
     message: 'the store {path} is encrypted, and no key is given',
     blame: 'config',

@@ -27,7 +27,7 @@ export interface LineageStatus {
   /**
    * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
    * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
-   * never renewed), `test` (made with --staging, never renewed), `corrupt`.
+   * never renewed), `test` (made with --staging, never renewed), `corrupt` (a document of it is damaged or missing).
    */
   readonly state:
     | 'valid'
@@ -84,6 +84,8 @@ export interface LineageStatus {
     /** The certificate is valid and not due: `renew` makes no other try before its renewal time. */
     readonly notDue?: true;
   };
+  /** The account with which it was issued is missing in the store. */
+  readonly accountMissing?: { readonly message: string; readonly hint: string };
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
   readonly needsSweep?: true;
@@ -114,11 +116,13 @@ export function describeLineage(
     isWorking,
     caHold,
     rollover,
+    accountMissing,
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
-    /** Why the document cannot be read, if it cannot. */
+    /** Why the document cannot be read, or what the store lacks of the certificate. */
     readonly corrupt: CertfleetError | undefined;
+    readonly accountMissing?: CertfleetError | undefined;
     readonly now: Date;
     /** Whether the holder of the lease may be alive. */
     readonly isWorking: boolean;
@@ -160,18 +164,19 @@ export function describeLineage(
     })),
     ...(held === undefined ? {} : { heldUntil: held }),
     ...(rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? { rollover } : {}),
-    ...(failure
-      ? {
-          failure: {
-            count: failure.count,
-            message: failure.message,
-            hint: failure.hint,
-            retryAt: nextTry(spec, lineage, failure),
-            ...(isRetried(spec, lineage, failure, now) ? {} : { notDue: true as const }),
-          },
-        }
-      : corrupt
-        ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
+    ...(accountMissing ? { accountMissing: { message: accountMissing.message, hint: accountMissing.hint } } : {}),
+    ...(corrupt
+      ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
+      : failure
+        ? {
+            failure: {
+              count: failure.count,
+              message: failure.message,
+              hint: failure.hint,
+              retryAt: nextTry(spec, lineage, failure),
+              ...(isRetried(spec, lineage, failure, now) ? {} : { notDue: true as const }),
+            },
+          }
         : {}),
     ...(lineage?.work?.lease
       ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }

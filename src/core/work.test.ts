@@ -37,6 +37,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   leased: work.leased(claim),
   trialBegun: work.trialBegun({ wanted, thumbprint: 'print', challenge: challenges[0] }, claim),
   imported: work.imported({ wanted, version, renewal: { at: now.toISOString(), source: 'lifetime' }, has: [], now }),
+  rebuilt: work.rebuilt({ wanted, versions: [version], renewal: { at: now.toISOString(), source: 'lifetime' }, now }),
   leftAlone: work.leftAlone({ target: 'edge', path: '/old', now }),
   beaten: work.beaten(),
   recordsKept: work.recordsKept([]),
@@ -115,6 +116,7 @@ describe('the table of what may follow what', () => {
     leased: { ...stays, idle: 'bare', interrupted: 'ordered' },
     trialBegun: { absent: 'bare' },
     imported: { absent: 'idle', idle: 'idle' },
+    rebuilt: { absent: 'idle' },
     leftAlone: {
       ...{ idle: 'idle', interrupted: 'idle', bare: 'idle' },
       ...{ begun: 'idle', ordered: 'idle', challenged: 'idle', current: 'idle' },

@@ -80,6 +80,7 @@ const mayFollow = {
   leased: ['idle', 'interrupted', ...held],
   trialBegun: ['absent'],
   imported: ['absent', 'idle'],
+  rebuilt: ['absent'],
   leftAlone: ['idle', 'interrupted', ...held],
   beaten: held,
   recordsKept: held,
@@ -344,6 +345,42 @@ function withRetired<L extends Lineage>(lineage: L, ids: readonly string[]): L {
   const retired = [...new Set([...before, ...ids])].filter((id) => !needed.includes(id));
   return (retired.length > 0 ? { ...rest, retired } : rest) as L;
 }
+
+/**
+ * The document was lost, and its versions were not. How it is renewed is not known, so it is as if a configuration had
+ * declared it: it is renewed once one does, or once it is issued again by flags.
+ *
+ * @param facts.versions those with their keys, the newest last
+ */
+export const rebuilt = (facts: {
+  readonly wanted: StoredSpec;
+  readonly versions: readonly Version[];
+  readonly renewal: Renewal;
+  readonly now: Date;
+}): Transition => ({
+  name: 'rebuilt',
+  [change]: () => {
+    const { wanted, versions, renewal, now } = facts;
+    const [current, previous] = [versions.at(-1), versions.at(-2)];
+    if (!current) throw fail('bug/unexpected', { reason: `${wanted.spec.name} has no version` });
+    return {
+      schema: 1,
+      name: wanted.spec.name,
+      origin: 'configuration',
+      spec: wanted,
+      current,
+      ...(previous ? { previous } : {}),
+      renewal,
+      deployments: {},
+      last: {
+        at: now.toISOString(),
+        result: 'issued',
+        version: current.id,
+        message: 'its document was lost, and was made again from this version',
+      },
+    };
+  },
+});
 
 /**
  * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and

@@ -1,7 +1,8 @@
 import type { CertificateFacts } from '../core/certificate-facts.ts';
-import { fail } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors.ts';
 import { decodeDocument, type Issued } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
+import { partMissing } from '../core/store-parts.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { Key } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
@@ -51,20 +52,30 @@ export async function readVersion(
   );
 }
 
-/** A version with its key, as deployers need it. Fails with `store/corrupt` if the store lacks one of them. */
+/**
+ * A version with its key, as deployers need it. Fails with `store/part-missing` if the store lacks one of them, and with
+ * `store/corrupt` if they do not belong together: servers would refuse the two, and who gets the key may know another.
+ */
 export async function readBundle(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<VersionBundle> {
   const [document, keyPem] = await Promise.all([
     readVersion(engine, version, signal),
     readKey(engine, version, signal),
   ]);
   const missing = (kind: 'key' | 'version') =>
-    fail('store/corrupt', {
-      ...whereOf(engine, keyOf(kind, version)),
-      reason: 'it is missing, though the lineage names it',
-    });
+    partMissing(version.lineage, keyOf(kind, version), engine.store.location);
   if (!document) throw missing('version');
   if (!keyPem) throw missing('key');
-  return bundleOf(version, keyPem, engine.pki.readChain(document.chainPem));
+  const corrupt = (kind: 'key' | 'version', reason: string) =>
+    fail('store/corrupt', { ...whereOf(engine, keyOf(kind, version)), reason });
+  let chain: ReturnType<Engine['pki']['readChain']>;
+  try {
+    chain = engine.pki.readChain(document.chainPem);
+  } catch (error) {
+    throw corrupt('version', reasonOf(error));
+  }
+  if (!engine.pki.isFor(chain.facts, keyPem))
+    throw corrupt('key', 'the certificate of this version is for another key');
+  return bundleOf(version, keyPem, chain);
 }
 
 /** The same, from a version that was just issued. */

@@ -14,6 +14,7 @@ import { type Job, withHooksOfBefore } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 import { holdOf } from './ledger/ca-hold.ts';
+import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { lineageOf } from './stored-lineage.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
 import type { Done } from './swept.ts';
@@ -57,6 +58,7 @@ export async function reconcileAll(
   // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
+  const watch = await watchStore(engine, signal);
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
@@ -82,8 +84,17 @@ export async function reconcileAll(
       const found = lineageOf(engine, entry);
       const job = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
       jobs.delete(name);
+      watch.saw(name, job && !(found instanceof Error) ? found : undefined);
       plan(name, job, found);
     }
+  await warnOfAccounts(engine, watch, signal);
+  for (const [name, versions] of await watch.missing(signal)) {
+    // What is there can be used, so order it again only once it is due.
+    const isDue = Date.parse(renewalOfWidows(versions).at) <= engine.clock.now().getTime();
+    if (jobs.has(name) && isDue) continue;
+    jobs.delete(name);
+    outcomes.set(name, failedBy(name, lineageMissing(name)));
+  }
   for (const [name, job] of jobs) plan(name, job, undefined);
   errands.push(...doubtful);
 
@@ -100,6 +111,11 @@ export async function reconcileAll(
     }
   } finally {
     await afterRun(engine, signal);
+  }
+  for (const { certificate: name, error } of await watch.lacking(signal)) {
+    const outcome = outcomes.get(name);
+    if (outcome === undefined || outcome.result === 'unchanged')
+      outcomes.set(name, { ...failedBy(name, error), ...(outcome?.left ? { left: outcome.left } : {}) });
   }
   await tidyUp(engine, errands.length > 0, signal);
   return [...outcomes.values()].filter((outcome) => outcome !== undefined);
@@ -121,6 +137,17 @@ async function afterSweep(
   const { left: _before, ...rest } = outcome ?? { certificate: name, result: 'unchanged', message: 'not renewed' };
   if (!left) return outcome && rest;
   return { ...rest, left };
+}
+
+/** Warns of accounts that are missing, before an order opens others in their place. */
+async function warnOfAccounts(
+  engine: Engine,
+  watch: Awaited<ReturnType<typeof watchStore>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { damaged, missing } = await watch.accounts(signal);
+  for (const { message, hint } of [...damaged, ...missing.map(({ error }) => error)])
+    report(engine, { level: 'warn', event: 'log', message: `${message}. ${hint}` });
 }
 
 /** Tidies up the store. A failure does not affect the outcomes; the next pass tries again. */
@@ -176,7 +203,7 @@ function outcomeWithoutWork(
     readonly found: Lineage | CertfleetError | undefined;
   },
 ): Outcome | undefined {
-  if (found instanceof Error) return { certificate: name, result: 'failed', message: found.message, error: found };
+  if (found instanceof Error) return failedBy(name, found);
   if (!found || !job) return undefined;
   // Changed credentials may clear a failure, and the holder of a lease may be dead: both need a closer look.
   if (found.failure || found.work?.lease) return undefined;
@@ -184,6 +211,13 @@ function outcomeWithoutWork(
   const plan = planLineage(today.wanted, found, engine.clock.now(), today);
   return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
 }
+
+const failedBy = (certificate: string, error: CertfleetError): Outcome => ({
+  certificate,
+  result: 'failed',
+  message: error.message,
+  error,
+});
 
 /** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */
 function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {

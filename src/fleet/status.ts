@@ -4,6 +4,7 @@ import { describeLineage, type LineageStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
+import { lineageMissing, watchStore } from '../engine/store-faults.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
 import { allWanted, nameOfWanted } from './wanted.ts';
@@ -14,10 +15,18 @@ export async function statusOf(
   signal: AbortSignal,
 ): Promise<readonly LineageStatus[]> {
   const { engine } = fleet.composed;
+  const watch = await watchStore(engine, signal);
   const stored = await readAll(fleet, signal);
   const wanted = new Map(allWanted(fleet, stored).map((one) => [nameOfWanted(one), one]));
   const shown = [...stored].filter(([, found]) => found instanceof Error || !isOnlyOwing(found));
-  const all = new Set([...wanted.keys(), ...shown.map(([name]) => name)].sort());
+  for (const [name, found] of stored) watch.saw(name, found instanceof Error || !wanted.has(name) ? undefined : found);
+  const missing = await watch.missing(signal);
+  const lacking = new Map((await watch.lacking(signal)).map(({ certificate, error }) => [certificate, error]));
+  const accounts = await watch.accounts(signal);
+  const withoutAccount = new Map(
+    accounts.missing.flatMap(({ certificates, error }) => certificates.map((name) => [name, error])),
+  );
+  const all = new Set([...wanted.keys(), ...shown.map(([name]) => name), ...missing.keys()].sort());
   for (const name of names) if (!all.has(name)) throw notFound(name, all);
   const now = engine.clock.now();
   const holdAt = createHolds(engine, signal);
@@ -25,13 +34,16 @@ export async function statusOf(
   const described = (names.length > 0 ? names : [...all]).map(async (name) => {
     const found = stored.get(name);
     const one = wanted.get(name);
-    const corrupt = found instanceof Error ? found : undefined;
+    const corrupt = found instanceof Error ? found : missing.has(name) ? lineageMissing(name) : lacking.get(name);
+    const accountMissing = withoutAccount.get(name);
     const lineage = found instanceof Error ? undefined : found;
     const isWorking = isHeld(engine, lineage);
     const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
     const rollover = await rolloverFor(one?.wanted);
-    return describeLineage(name, { wanted: declaredAs, lineage, corrupt, now, isWorking, caHold, rollover });
+    return describeLineage(name, {
+      ...{ wanted: declaredAs, lineage, corrupt, accountMissing, now, isWorking, caHold, rollover },
+    });
   });
   return Promise.all(described);
 }

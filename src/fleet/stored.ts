@@ -2,6 +2,7 @@ import { maxNameLength } from '../core/document-limits.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
 import { didYouMeanName } from '../core/nearest.ts';
+import { lineageMissing, watchStore } from '../engine/store-faults.ts';
 import { lineageOf, readLineage } from '../engine/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';
 
@@ -35,8 +36,17 @@ export async function readNamed(fleet: OpenFleet, name: string, signal: AbortSig
 
 /** The failure for a name that the store does not have. */
 export async function notThere(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<CertfleetError> {
+  const missing = await missingAmong(fleet, signal);
+  if (missing.has(name)) return lineageMissing(name);
   const stored = await readAll(fleet, signal);
   return isDeclared(fleet, name) ? fail('lineage/not-issued', { name }) : notFound(name, stored.keys());
+}
+
+/** Certificates without a document, of which a version and its key are there. */
+async function missingAmong({ composed: { engine } }: OpenFleet, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const watch = await watchStore(engine, signal);
+  for await (const page of engine.store.scan('lineage', signal)) for (const { key } of page) watch.saw(key.name);
+  return new Set((await watch.missing(signal)).keys());
 }
 
 export const notFound = (name: string, known: Iterable<string>): CertfleetError =>

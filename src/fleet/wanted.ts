@@ -6,7 +6,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';
 import type { Job } from '../engine/job.ts';
 import type { OpenFleet } from './opened.ts';
-import { notFound, readAll, readOne, type Stored } from './stored.ts';
+import { notFound, notThere, readAll, readOne, type Stored } from './stored.ts';
 
 /** The settings of a certificate, and where they come from. */
 export type Wanted = Pick<Job, 'wanted' | 'origin' | 'isStored'>;
@@ -57,7 +57,7 @@ export async function declaredOrNamed(
 
 async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Wanted> {
   const lineage = await readOne(fleet, name, signal);
-  if (!lineage) throw notFound(name, allWanted(fleet, await readAll(fleet, signal)).map(nameOfWanted));
+  if (!lineage) throw await notThere(fleet, name, signal);
   const one = madeOfFlags(lineage);
   if (!one) throw fail('lineage/not-renewed', { name, ...notRenewed(lineage) });
   return one;

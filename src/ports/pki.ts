@@ -13,6 +13,8 @@ export interface Pki {
   newAccountKey(type?: AccountKeyType): Promise<Secret>;
   /** The type of a key; undefined for any other kind. Throws node's own error if it cannot be read. */
   keyType(keyPem: Secret): KeyType | undefined;
+  /** Whether a certificate with these facts is for this key; no key that cannot be read is. */
+  isFor(facts: CertificateFacts, keyPem: Secret): boolean;
   /** Makes a certification request (RFC 2986), as DER, with all identifiers in the SAN and an empty subject. */
   csr(keyPem: Secret, identifiers: readonly Identifier[]): Promise<Uint8Array>;
   /** Makes the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */

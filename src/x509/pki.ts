@@ -18,6 +18,14 @@ export const pki: Pki = {
 
   keyType: keyTypeOf,
 
+  isFor({ spkiFingerprint }, keyPem) {
+    try {
+      return sha256(spkiOf(keyPem)) === spkiFingerprint;
+    } catch {
+      return false;
+    }
+  },
+
   async csr(keyPem, identifiers) {
     return makeCsr(keyPem, identifiers);
   },

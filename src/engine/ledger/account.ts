@@ -88,7 +88,9 @@ export async function readStored(
   return entry && decoded(store, entry);
 }
 
-function decoded(store: Pick<Store, 'location'>, { key, bytes, revision }: Entry): StoredAccount {
+/** The account in a document. Fails with `store/corrupt`. */
+export function decoded(store: Pick<Store, 'location'>, { key, bytes, revision, corrupt }: Entry): StoredAccount {
+  if (corrupt) throw corrupt;
   const where = { key: `account/${key.name}`, file: store.location };
   return { document: decodeDocument(bytes, where, ['directory', 'keyPem']), key, revision };
 }
@@ -99,11 +101,7 @@ export async function allAccounts(
   signal: AbortSignal,
 ): Promise<readonly StoredAccount[]> {
   const found: StoredAccount[] = [];
-  for await (const page of store.scan('account', signal))
-    for (const entry of page) {
-      if (entry.corrupt) throw entry.corrupt;
-      found.push(decoded(store, entry));
-    }
+  for await (const page of store.scan('account', signal)) for (const entry of page) found.push(decoded(store, entry));
   return found;
 }
 

@@ -1,0 +1,246 @@
+import { describe, expect, it } from 'vitest';
+import { memoryFiles } from '../../test/support/memory-files.ts';
+import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../test/support/simulated-world.ts';
+import { storeWorld } from '../../test/support/store-world.ts';
+import { encodeDocument } from '../core/lineage.ts';
+import type { Key, Kind } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
+import fileStore from '../stores/file.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { main } from './main.ts';
+
+const { signal } = new AbortController();
+
+/** The command line on a disk in memory, with a store that has the certificates `abc` and `other`. */
+async function machine() {
+  const clock = fakeClock();
+  const files = memoryFiles(() => clock.now());
+  const world: World = {
+    ...storeWorld({ clock, files }),
+    processes: { self: () => ({ pid: 1 }), look: () => 'dead' } as unknown as World['processes'],
+    lookup: async () => [],
+    close: async () => undefined,
+  };
+  const store = fileStore.connect({ options: { path: '/s' }, name: 'store', world });
+  await store.check(signal);
+  await store.put({ kind: 'meta', name: 'store' }, encodeDocument({ schema: 1, id: 'x' }), {
+    ifRevision: null,
+    signal,
+  });
+  const simulated = await createSimulatedWorld({ clock });
+  const engine = simulated.replica(1, { store });
+  for (const name of ['abc', 'other'])
+    await issue(
+      engine,
+      { ...simulatedJob(simulatedSpec(name, [`${name}.example.com`])), origin: 'command-line' },
+      signal,
+    );
+  const lineage = async (name = 'abc') => {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    return entry && (JSON.parse(Buffer.from(entry.bytes).toString()) as Record<string, never>);
+  };
+  const { id } = (await lineage())!['current']! as { id: string };
+  const keyOf = async (kind: Kind): Promise<Key> => {
+    if (kind === 'account') for await (const [entry] of store.scan(kind, signal)) return entry!.key;
+    return { kind, name: kind === 'lineage' ? 'abc' : `abc~${id}` };
+  };
+  const remove = async (kind: Kind) => {
+    const key = await keyOf(kind);
+    await store.delete(key, { ifRevision: (await store.get(key, signal))!.revision, signal });
+  };
+  const replace = async (kind: Kind, document: object) => {
+    const key = await keyOf(kind);
+    await store.put(key, encodeDocument(document), { ifRevision: (await store.get(key, signal))!.revision, signal });
+  };
+  const run = async (...argv: string[]) => {
+    let [stdout, stderr] = ['', ''];
+    const code = await main([...argv, '--store', '/s'], {
+      env: {},
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      isTerminal: false,
+      world,
+    });
+    return { code, stdout: stdout.replaceAll(/\s+/g, ' '), stderr: stderr.replaceAll(/\s+/g, ' '), lines: stdout };
+  };
+  return { run, files, id, lineage, remove, replace, pki: engine.pki };
+}
+
+type Machine = Awaited<ReturnType<typeof machine>>;
+/** The file of the latest revision. */
+const fileOf = ({ files }: Machine, kind: Kind, name = 'abc') =>
+  Object.keys(files.contents(`/s/${kind}`))
+    .filter((path) => path.includes(`/${name}`))
+    .sort((a, b) => Number(a.split('@')[1]) - Number(b.split('@')[1]))
+    .at(-1)!;
+
+describe('store check', () => {
+  it('says nothing of a whole store, and changes nothing', async () => {
+    const { run, files } = await machine();
+    const before = files.contents('/s');
+    expect(await run('store', 'check')).toMatchObject({
+      code: 0,
+      stdout: 'Checked /s: 2 certificates, 8 documents, nothing is damaged. ',
+      stderr: '',
+    });
+    expect(files.contents('/s')).toEqual(before);
+  });
+
+  /** What each command says of the damage, and the code it ends with. */
+  interface Damage {
+    readonly what: string;
+    readonly damage: (at: Machine) => Promise<unknown>;
+    readonly words: string;
+    /** Those that say it, too. */
+    readonly also: readonly ('status' | 'backup' | 'renew')[];
+  }
+  it.each<Damage>([
+    {
+      what: 'a lineage is missing',
+      damage: ({ remove }) => remove('lineage'),
+      words: 'lineage/abc',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'a lineage is damaged',
+      damage: (at) => at.files.replace(fileOf(at, 'lineage'), 'x', { mode: 0o600 }),
+      words: 'lineage/abc',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'a lineage is that of another certificate',
+      damage: async (at) => {
+        const content = at.files.contents('/s')[fileOf(at, 'lineage', 'other')]!;
+        await at.files.replace(fileOf(at, 'lineage'), content, { mode: 0o600 });
+      },
+      words: 'lineage/abc',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'a lineage has another name inside',
+      damage: async ({ replace, lineage }) => replace('lineage', { ...(await lineage('other')) }),
+      words: 'lineage/abc',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'the current key is missing',
+      damage: ({ remove }) => remove('key'),
+      words: 'key/abc~',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'the current version is missing',
+      damage: ({ remove }) => remove('version'),
+      words: 'version/abc~',
+      also: ['status', 'backup', 'renew'],
+    },
+    {
+      what: 'the key is that of another certificate',
+      damage: async ({ replace, pki }) => replace('key', { keyPem: (await pki.newKey()).reveal() }),
+      words: 'version/abc~',
+      also: [],
+    },
+    {
+      what: 'the account is missing',
+      damage: ({ remove }) => remove('account'),
+      words: 'account/https://ca.test',
+      also: ['status', 'backup'],
+    },
+    {
+      what: 'the store’s id is damaged',
+      damage: (at) => at.files.replace(fileOf(at, 'meta', 'store'), 'x', { mode: 0o600 }),
+      words: 'meta/store',
+      also: ['backup'],
+    },
+  ])('$what: it is named, by other commands too', async ({ damage, words, also }) => {
+    const at = await machine();
+    await damage(at);
+    const before = at.files.contents('/s');
+    const said = await at.run('store', 'check');
+    expect(said).toMatchObject({ code: 7, stdout: expect.stringContaining(words) });
+    const json = (await at.run('store', 'check', '--json')).lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(json.find(({ object }) => object === 'fault')?.['document']).toContain(words);
+    expect(at.files.contents('/s')).toEqual(before);
+    await at.files.makeFolders('/out', 0o700);
+    for (const command of also) {
+      const { code, stdout, stderr } = await at.run(command, ...(command === 'backup' ? ['/out/b'] : []));
+      expect([command, code, stdout + stderr]).toEqual([command, 7, expect.stringContaining(words)]);
+    }
+  });
+});
+
+it.each([
+  ['that is not one', 'x'],
+  ['of nothing', 'certfleet 1 live 1 abcdefgh - 2 00000000000000000000000000000000 "store"\n{}'],
+])('an id of the store %s stops nothing that does not need it', async (_what, content) => {
+  const at = await machine();
+  await at.files.replace(fileOf(at, 'meta', 'store'), content, { mode: 0o600 });
+  await at.files.makeFolders('/out', 0o700);
+  const warning = expect.stringContaining('the document meta/store cannot be read');
+  expect(await at.run('status')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/abc .*other /),
+    stderr: warning,
+  });
+  expect(await at.run('renew')).toMatchObject({ code: 0, stderr: warning });
+  expect(await at.run('export', 'abc', '--out', '/out/abc.pem')).toMatchObject({ code: 0 });
+  // Its marks say what is its own.
+  expect(await at.run('sweep', '--lost', '--owner', '0123456789ab')).toMatchObject({ code: 7, stderr: warning });
+});
+
+describe('store check --mend', () => {
+  it('makes a lost document again; the certificate is there, and not renewed before it is declared or issued', async () => {
+    const at = await machine();
+    const before = (await at.lineage())!;
+    await at.remove('lineage');
+    expect(await at.run('store', 'check')).toMatchObject({ stderr: expect.stringContaining('store check --mend') });
+    const mended = await at.run('store', 'check', '--mend');
+    expect(mended).toMatchObject({ code: 0, stderr: '' });
+    expect(mended.stdout).toContain(`abc: made again from version ${at.id}`);
+    expect(mended.stdout).toContain('`certfleet issue --name abc -d abc.example.com --store /s`');
+    const after = (await at.lineage())!;
+    expect(after).toMatchObject({ origin: 'configuration', current: before['current']!, deployments: {} });
+    expect(after['previous']).toBeUndefined();
+    expect(await at.run('status', 'abc')).toMatchObject({ code: 0, stdout: expect.stringContaining('undeclared') });
+    await at.files.makeFolders('/out', 0o700);
+    expect(await at.run('export', 'abc', '--out', '/out/abc.pem')).toMatchObject({ code: 0 });
+    expect(await at.run('store', 'check', '--mend')).toMatchObject({ code: 0 });
+  });
+
+  it('takes the settings of a declared one from the configuration', async () => {
+    const at = await machine();
+    await at.remove('lineage');
+    await at.files.replace(
+      '/c.yaml',
+      `issuers: { sim: { directory: "https://ca.test/directory", test: true, agreeToTerms: true } }
+solvers: { web: { type: http01-webroot, folders: [/www] } }
+deployers: { files: { type: files, path: /certs } }
+certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver: web, deploy: [files] }]
+`,
+      { mode: 0o600 },
+    );
+    expect(await at.run('store', 'check', '--mend', '--config', '/c.yaml')).toMatchObject({ code: 0 });
+    expect(await at.lineage()).toMatchObject({
+      spec: { solver: { type: 'http01-webroot' }, spec: { deploy: ['files'] } },
+    });
+    expect(await at.run('status', 'abc', '--config', '/c.yaml')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('pending'),
+    });
+  });
+
+  it('leaves what it cannot mend, and says so', async () => {
+    const at = await machine();
+    await at.remove('lineage');
+    await at.replace('key', { keyPem: (await at.pki.newKey()).reveal() });
+    const before = at.files.contents('/s');
+    expect(await at.run('store', 'check', '--mend')).toMatchObject({
+      code: 7,
+      stdout: expect.stringContaining('it is for another key'),
+    });
+    expect(at.files.contents('/s')).toEqual(before);
+  });
+});

@@ -1,0 +1,208 @@
+import { defaultAccount } from '../core/account.ts';
+import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage.ts';
+import { decodeLock } from '../core/lock.ts';
+import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
+import { storedSpecOf } from '../core/stored-spec.ts';
+import { after, rebuilt } from '../core/work.ts';
+import { type KeyDocument, readKey, type VersionDocument } from '../engine/bundles.ts';
+import { type AccountDocument, decoded } from '../engine/ledger/account.ts';
+import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engine/store-faults.ts';
+import { readLineage } from '../engine/stored-lineage.ts';
+import type { Pki } from '../ports/pki.ts';
+import type { Entry, Key, Store } from '../ports/store.ts';
+
+/** Something wrong with a store. */
+export interface StoreFault {
+  readonly document: Key;
+  readonly certificate?: string;
+  readonly error: CertfleetError;
+}
+
+export interface Checked {
+  readonly documents: number;
+  readonly certificates: number;
+  readonly faults: readonly StoreFault[];
+  /** Private keys and versions that no certificate names: left by orders that failed, or by a certificate that was lost. */
+  readonly unused: readonly Key[];
+  /** Certificates whose document can be made again: their versions, the newest last. */
+  readonly lost: ReadonlyMap<string, readonly Widow[]>;
+  readonly accounts: readonly AccountDocument[];
+}
+
+interface Checking {
+  /** As it is used: secrets are opened. */
+  readonly store: Store;
+  readonly pki: Pki;
+  readonly signal: AbortSignal;
+}
+
+/** Reads every document, and finds what is damaged or missing. */
+export async function checkAll({ store, pki, signal }: Checking): Promise<Checked> {
+  const watch = await watchStore({ store }, signal);
+  const faults: StoreFault[] = [];
+  const lineages: Lineage[] = [];
+  const accounts: AccountDocument[] = [];
+  const parts: Key[] = [];
+  const lost = new Map<string, Widow[]>();
+  const misfits = new Set<string>();
+  let documents = 0;
+
+  /** Certificates come first: what comes later is compared with them. */
+  const readers = {
+    lineage(entry: Entry) {
+      const lineage = readLineage({ store }, entry);
+      lineages.push(lineage);
+      watch.saw(entry.key.name, lineage);
+    },
+    account: (entry: Entry) => void accounts.push(decoded(store, entry).document),
+    credential: (entry: Entry) => void contentOf(entry, ['env']),
+    key(entry: Entry) {
+      parts.push(entry.key);
+      contentOf<KeyDocument>(entry, ['keyPem']);
+    },
+    async version(entry: Entry) {
+      parts.push(entry.key);
+      const { chainPem } = contentOf<VersionDocument>(entry, ['chainPem', 'facts', 'directory']);
+      const { name } = entry.key;
+      const end = name.lastIndexOf('~');
+      // A key that cannot be read has a fault of its own.
+      const keyPem = await unlessCorrupt(
+        readKey({ store }, { lineage: name.slice(0, end), id: name.slice(end + 1) }, signal),
+      );
+      if (!keyPem || pki.isFor(pki.readChain(chainPem).facts, keyPem)) return;
+      misfits.add(name);
+      throw corrupt(entry.key, `it is for another key than key/${name}`);
+    },
+    ledger: (entry: Entry) => void contentOf(entry, []),
+    lock: (entry: Entry) => void decodeLock(entry.bytes, entry.key.name, store.location),
+    token: (entry: Entry) => void contentOf(entry, []),
+    meta: (entry: Entry) => void contentOf(entry, []),
+  };
+  const corrupt = ({ kind, name }: Key, reason: string) =>
+    fail('store/corrupt', { key: `${kind}/${name}`, reason, file: store.location });
+  const contentOf = <T extends object>(
+    { key: { kind, name }, bytes }: Entry,
+    required: readonly (keyof T & string)[],
+  ) => decodeDocument<T>(bytes, { key: `${kind}/${name}`, file: store.location }, required);
+
+  for (const kind of Object.keys(readers) as (keyof typeof readers)[])
+    for await (const page of store.scan(kind, signal))
+      for (const entry of page) {
+        documents += 1;
+        try {
+          if (kind === 'lineage') watch.saw(entry.key.name);
+          if (entry.corrupt) throw entry.corrupt;
+          await readers[kind](entry);
+        } catch (error) {
+          const wrong = isFailure(error)
+            ? error
+            : corrupt(entry.key, String(error instanceof Error ? error.message : error));
+          if (wrong.code !== 'store/corrupt') throw wrong;
+          faults.push({ document: entry.key, error: wrong });
+        }
+      }
+  for (const [name, versions] of await watch.missing(signal)) {
+    const fitting = versions.filter(({ id }) => !misfits.has(`${name}~${id}`));
+    if (fitting.length === 0) continue;
+    lost.set(name, fitting);
+    faults.push({ document: { kind: 'lineage', name }, certificate: name, error: lineageMissing(name) });
+  }
+  for (const { part, ...rest } of await watch.lacking(signal)) faults.push({ document: part, ...rest });
+  for (const { account, error } of (await watch.accounts(signal)).missing)
+    faults.push({ document: { kind: 'account', name: account }, error });
+  const used = namedParts(lineages, lost);
+  const unused = parts.filter(({ name }) => !used.has(name));
+  return { documents, certificates: lineages.length, faults, unused, lost, accounts };
+}
+
+const unlessCorrupt = <T>(read: Promise<T>): Promise<T | undefined> =>
+  read.catch((error: unknown) => {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return undefined;
+  });
+
+/** The names of the keys and versions that certificates need. */
+function namedParts(lineages: readonly Lineage[], lost: ReadonlyMap<string, readonly Widow[]>): ReadonlySet<string> {
+  const names = lineages.flatMap(({ name, current, previous, retired = [], work, revoking = [] }) =>
+    [
+      ...[current?.id, previous?.id, work?.version, work?.parked?.version],
+      ...[...retired, ...revoking.map(({ version }) => version)],
+    ].map((id) => `${name}~${id ?? ''}`),
+  );
+  return new Set([...names, ...[...lost].flatMap(([name, versions]) => versions.map(({ id }) => `${name}~${id}`))]);
+}
+
+/** A document that was made again. */
+export interface Mended {
+  readonly certificate: string;
+  readonly version: string;
+  readonly notAfter: string;
+  readonly identifiers: readonly string[];
+  /** The configuration says how it is renewed; else that is lost. */
+  readonly isDeclared: boolean;
+}
+
+/** Makes the documents of certificates again, as far as their versions tell. */
+export async function mendAll(
+  store: Store,
+  { lost, accounts }: Checked,
+  { settings, now, signal }: { readonly settings: Settings; readonly now: Date; readonly signal: AbortSignal },
+): Promise<readonly Mended[]> {
+  const mended: Mended[] = [];
+  for (const [name, widows] of lost) {
+    const newest = widows.at(-1)!;
+    const declared = settings.certificates.find((one) => one.name === name);
+    const wanted = declared ? storedSpecOf(settings, declared) : specOf(name, newest, { settings, accounts });
+    const versions = widows.map(({ id, document: { chainPem: _chain, ...issued } }) => ({ id, ...issued }));
+    const lineage = after(undefined, rebuilt({ wanted, versions, renewal: renewalOfWidows(widows), now }))!;
+    try {
+      await store.put({ kind: 'lineage', name }, encodeDocument(lineage), { ifRevision: null, signal });
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+      continue; // another process has made it
+    }
+    const { notAfter, identifiers } = newest.document.facts;
+    const values = identifiers.map(({ value }) => value);
+    mended.push({
+      certificate: name,
+      version: newest.id,
+      notAfter,
+      identifiers: values,
+      isDeclared: declared !== undefined,
+    });
+  }
+  return mended;
+}
+
+/** What a version tells of its certificate's settings. It is renewed only once others take their place. */
+function specOf(
+  name: string,
+  { document: { facts, directory, accountUrl, profile, keyType, preferredChain } }: Widow,
+  {
+    settings: { issuers, preflight },
+    accounts,
+  }: { readonly settings: Settings; readonly accounts: readonly AccountDocument[] },
+): StoredSpec {
+  const [issuer, declared] = Object.entries(issuers).find(([, one]) => one.directory === directory) ?? [];
+  const account = accounts.find(({ url }) => url !== undefined && url === accountUrl);
+  const known: IssuerSettings = {
+    ...(declared ?? { directory, email: account?.contacts ?? [], agreeToTerms: true, test: false }),
+    ...(account?.name === undefined || account.name === defaultAccount ? {} : { account: account.name }),
+    ...(declared || account?.caFile === undefined ? {} : { caFile: account.caFile }),
+  };
+  const spec = {
+    ...{
+      name,
+      identifiers: facts.identifiers,
+      issuer: issuer ?? directory,
+      solver: 'standalone',
+      deploy: [],
+      endpoints: [],
+    },
+    ...(profile === undefined ? {} : { profile }),
+    ...(keyType === undefined ? {} : { keyType }),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
+  };
+  return { spec, issuer: known, solver: { type: 'http01-responder' }, deployers: {}, preflight };
+}

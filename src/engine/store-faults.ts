@@ -1,0 +1,129 @@
+import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors.ts';
+import type { Lineage } from '../core/lineage.ts';
+import { renewalOfImported } from '../core/renewal.ts';
+import {
+  type AccountFacts,
+  createAccountUse,
+  lacking,
+  type MissingAccount,
+  type Parts,
+  partMissing,
+  widowed,
+} from '../core/store-parts.ts';
+import type { Key, Store } from '../ports/store.ts';
+import { readKey, readVersion, type VersionDocument } from './bundles.ts';
+import type { Engine } from './engine.ts';
+import { decoded } from './ledger/account.ts';
+import { readLineage } from './stored-lineage.ts';
+
+/** A version whose lineage has no document. */
+export interface Widow {
+  readonly id: string;
+  readonly document: VersionDocument;
+}
+
+export const lineageMissing = (name: string): CertfleetError => fail('store/lineage-missing', { name });
+
+/** When to renew a certificate of which only its versions are known. */
+export const renewalOfWidows = (versions: readonly Widow[]) => renewalOfImported(versions.at(-1)!.document.facts, {});
+
+/**
+ * Finds what a store lacks, beside a scan of its lineages: what they do not tell is listed, and opened only if it is
+ * suspicious. Make it before the scan, because lineages name what was made before them. Everything is looked at once more
+ * before it is said, because other processes may have made or deleted it since.
+ */
+export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSignal) {
+  const { store } = engine;
+  const [key, version] = await Promise.all([store.list('key', signal), store.list('version', signal)]);
+  const parts: Parts = { key, version };
+  const names = new Set<string>();
+  const suspects: Lineage[] = [];
+  const use = createAccountUse(store.location);
+
+  return {
+    /** @param lineage if its parts and its account are of interest */
+    saw(name: string, lineage?: Lineage): void {
+      names.add(name);
+      if (!lineage) return;
+      use.add(lineage);
+      if (lacking(parts, lineage).length > 0) suspects.push(lineage);
+    },
+
+    /** Certificates that have no document although a version and its key are there: the versions, the newest last. */
+    async missing(held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> {
+      const found = new Map<string, readonly Widow[]>();
+      for (const [name, ids] of widowed(parts, (one) => names.has(one))) {
+        const widows = await readWidows(engine, name, ids, held);
+        if (widows.length > 0 && !(await store.get({ kind: 'lineage', name }, held))) found.set(name, widows);
+      }
+      return found;
+    },
+
+    /** What the current versions of certificates lack: the key or the chain. */
+    async lacking(held: AbortSignal): Promise<readonly MissingPart[]> {
+      const found: MissingPart[] = [];
+      for (const { name } of suspects) {
+        const entry = await store.get({ kind: 'lineage', name }, held);
+        for (const part of entry ? lacking(parts, readLineage(engine, entry)) : [])
+          if (!(await isThere(store, part, held)))
+            found.push({ certificate: name, part, error: partMissing(name, part, store.location) });
+      }
+      return found;
+    },
+
+    /** Accounts that certificates came from and that are missing, and why others cannot be read. */
+    async accounts(held: AbortSignal): Promise<Accounts> {
+      const accounts: AccountFacts[] = [];
+      const damaged: CertfleetError[] = [];
+      for await (const page of store.scan('account', held))
+        for (const entry of page)
+          try {
+            accounts.push(decoded(store, entry).document);
+          } catch (error) {
+            damaged.push(asFailure(error));
+          }
+      return { damaged, missing: damaged.length > 0 ? [] : use.missing(accounts) };
+    },
+  };
+}
+
+export interface MissingPart {
+  readonly certificate: string;
+  readonly part: Key;
+  readonly error: CertfleetError;
+}
+
+export interface Accounts {
+  readonly damaged: readonly CertfleetError[];
+  /** Empty if one is damaged, which may be it. */
+  readonly missing: readonly MissingAccount[];
+}
+
+/** The versions that can be used with their keys. */
+async function readWidows(
+  engine: Pick<Engine, 'store'>,
+  lineage: string,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Widow[]> {
+  const found: Widow[] = [];
+  for (const id of ids)
+    try {
+      const document = await readVersion(engine, { lineage, id }, signal);
+      if (document && (await readKey(engine, { lineage, id }, signal))) found.push({ id, document });
+    } catch (error) {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+    }
+  const begins = ({ document }: Widow) => Date.parse(document.facts.notBefore);
+  return found.sort((a, b) => begins(a) - begins(b));
+}
+
+/** Whether a document is there, even if it cannot be read. */
+const isThere = (store: Store, key: Key, signal: AbortSignal): Promise<boolean> =>
+  store.get(key, signal).then(
+    (entry) => entry !== undefined,
+    (error: unknown) => {
+      if (isFailure(error, 'store/corrupt')) return true;
+      throw error;
+    },
+  );
